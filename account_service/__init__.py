@@ -1,0 +1,1 @@
+"""Accounts and the ledger: the only place where a balance changes."""

@@ -1,0 +1,1 @@
+"""The one public door: pages and /api. No database, no business rule."""

@@ -1,0 +1,1 @@
+"""Reads the others, stores reports."""

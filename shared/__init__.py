@@ -1,0 +1,1 @@
+"""What a program of another trade could use unchanged: no banking noun lives here."""

@@ -1,0 +1,35 @@
+"""A job repeated at a fixed interval in a thread of its own."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+_log = logging.getLogger(__name__)
+
+
+class Repeating:
+    """Calls `job` at start and then every `interval_seconds`; an error is logged and the job goes on."""
+
+    def __init__(self, job: Callable[[], object], *, name: str, interval_seconds: float) -> None:
+        self._job = job
+        self._interval_seconds = interval_seconds
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self, timeout_seconds: float = 5.0) -> None:
+        """Let the running call finish, then end the thread."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout_seconds)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._job()
+            except Exception as error:
+                _log.warning("%s failed: %s", self._thread.name, error)
+            self._stopping.wait(self._interval_seconds)

@@ -1,0 +1,58 @@
+"""Cursors: opaque text that says where the next page of a list begins."""
+
+import base64
+import binascii
+import json
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.errors import InvalidRequest
+
+Limit = Annotated[int, Field(ge=1, le=200, description="How many rows at most.")]
+
+
+class Page(BaseModel):
+    """The query of every list: how many rows, and where to go on."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    limit: Limit = 50
+    cursor: Annotated[str | None, Field(max_length=500, description="`next_cursor` of the page before.")] = None
+
+
+class Pagination(BaseModel):
+    """What every list says about itself."""
+
+    limit: int
+    next_cursor: str | None
+
+
+def encode(*position: Any) -> str:
+    """A cursor for a position: the sort key of the last row shown."""
+    return base64.urlsafe_b64encode(json.dumps(position).encode()).decode().rstrip("=")
+
+
+def decode(cursor: str | None, *types: type) -> tuple[Any, ...] | None:
+    """The position in a cursor, or None for the first page. Raises InvalidRequest for text that we did not make."""
+    if cursor is None:
+        return None
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        position = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+    except (ValueError, binascii.Error, RecursionError):
+        position = None
+    if not isinstance(position, list) or [type(part) for part in position] != list(types):
+        raise InvalidRequest(details={"cursor": "is not a cursor of this list"})
+    return tuple(position)
+
+
+def paginate(rows: list[Any], limit: int, *key_names: str) -> tuple[list[Any], Pagination]:
+    """Cut `limit + 1` fetched rows to a page; the extra row tells that there is a next one.
+
+    The cursor is made of the last shown row's attributes `key_names`.
+    """
+    shown = rows[:limit]
+    if len(rows) <= limit:
+        return shown, Pagination(limit=limit, next_cursor=None)
+    return shown, Pagination(limit=limit, next_cursor=encode(*(getattr(shown[-1], name) for name in key_names)))

@@ -1,0 +1,230 @@
+"""One database per service: SQLAlchemy set up so that a committed transaction is durable and writers never race.
+
+On SQLite all writing goes through one connection behind a fair lock, with `BEGIN IMMEDIATE` and `synchronous=FULL`;
+readers have connections of their own and see the last commit. On PostgreSQL both are one pool, and rows are locked by
+the queries that need it. This is the only module that commits.
+"""
+
+import fcntl
+import os
+import random
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session
+from sqlalchemy import DateTime, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.pool import QueuePool
+from sqlalchemy.types import TypeDecorator
+
+from shared.errors import ServiceUnavailable
+from shared.fair_lock import FairLock
+
+WRITE_WAIT_SECONDS = 5.0
+READERS = 32
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+class Base(DeclarativeBase):
+    """The declarative base of all tables."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant: kept as UTC without a zone, read back as UTC with one, the same on every database."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
+        """To the database."""
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
+        """From the database."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class DatabaseInUse(RuntimeError):
+    """Another process has this database file open."""
+
+
+class _RoutedSession(Session):
+    """Reads from the readers' engine, except inside `transaction()`."""
+
+    def get_bind(self, *_args: Any, **_kwargs: Any) -> Engine:
+        database: Database = self.info["database"]
+        return database.writer if self.info.get("writing") else database.reader
+
+
+class Database(SQLAlchemy):
+    """Flask-SQLAlchemy with a writer, readers, and the one place where a transaction begins and ends."""
+
+    writer: Engine
+    reader: Engine
+
+    def __init__(self) -> None:
+        super().__init__(
+            model_class=Base,
+            disable_autonaming=True,
+            session_options={
+                "class_": _RoutedSession,
+                "expire_on_commit": False,
+                "autoflush": True,
+                "info": {"database": self},
+            },
+        )
+        self._lock = FairLock()
+        self._lock_files: list[int] = []
+
+    def connect(self, app: Flask, url: str) -> None:
+        """Open the database at `url` for `app` and create what tables are missing.
+
+        Raises DatabaseInUse when another process has the same SQLite file open.
+        """
+        app.config["SQLALCHEMY_DATABASE_URI"] = url
+        app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"poolclass": QueuePool}
+        self.init_app(app)
+        is_sqlite = make_url(url).get_backend_name() == "sqlite"
+        if is_sqlite:
+            self._claim_file(Path(str(make_url(url).database)))
+            self.writer, self.reader = _sqlite_writer(url), _sqlite_reader(url)
+        else:
+            self.writer = self.reader = create_engine(url, pool_size=READERS, max_overflow=0, pool_pre_ping=True)
+        with self.writer.begin() as connection:
+            self.metadata.create_all(connection)
+
+    def close(self) -> None:
+        """Close all connections and let another process have the file."""
+        self.writer.dispose()
+        self.reader.dispose()
+        while self._lock_files:
+            os.close(self._lock_files.pop())
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit all that the block does, durably, or (when it raises) nothing of it. Does not nest.
+
+        Everything read before is forgotten first, so that what the block reads is the present state.
+        """
+        info = self.session().info
+        if info.get("writing"):
+            raise RuntimeError("a transaction is open already")
+        self.session.close()
+        with self._write_turn():
+            info["writing"] = True
+            try:
+                yield
+                self.session.commit()
+            except BaseException:
+                self.session.rollback()
+                raise
+            finally:
+                info["writing"] = False
+
+    def check(self) -> None:
+        """Raise if the database does not answer a query."""
+        with self.reader.connect() as connection:
+            connection.execute(text("SELECT 1"))
+
+    @contextmanager
+    def _write_turn(self) -> Iterator[None]:
+        if self.writer is self.reader:  # a server database queues its writers itself
+            yield
+            return
+        with self._lock.hold(WRITE_WAIT_SECONDS):
+            yield
+
+    def _claim_file(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock_file = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock_file)
+            raise DatabaseInUse(f"{path} is in use by another process") from None
+        self._lock_files.append(lock_file)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+
+
+class Storage:
+    """The queries of one aggregate. Subclasses read and add; the rules open the transaction around them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @property
+    def _session(self) -> Session:
+        """The session of this request: the readers', or inside `transaction()` the writer's."""
+        return self._database.session()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """See Database.transaction."""
+        with self._database.transaction():
+            yield
+
+
+def rerun_when_aborted(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Run a function that opens one transaction again, from its start, when the database aborts it in favour of
+    another one (PostgreSQL: deadlock, serialization failure; SQLite never does). Gives up after five tries with 503."""
+
+    @wraps(function)
+    def wrapper(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        for attempt in range(5):
+            try:
+                return function(*args, **kwargs)
+            except OperationalError as error:
+                if getattr(error.orig, "sqlstate", None) not in ("40001", "40P01"):
+                    raise
+                time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - spreads retries, keeps no secret
+        raise ServiceUnavailable(retry_after_seconds=1)
+
+    return wrapper
+
+
+def _sqlite_writer(url: str) -> Engine:
+    engine = create_engine(
+        url, poolclass=QueuePool, pool_size=1, max_overflow=0, connect_args={"check_same_thread": False}
+    )
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: sqlite3.Connection, _record: Any) -> None:
+        _pragmas(connection, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "journal_size_limit=67108864")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _sqlite_reader(url: str) -> Engine:
+    engine = create_engine(
+        url, poolclass=QueuePool, pool_size=READERS, max_overflow=0, connect_args={"check_same_thread": False}
+    )
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: sqlite3.Connection, _record: Any) -> None:
+        _pragmas(connection, "query_only=ON")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    return engine
+
+
+def _pragmas(connection: sqlite3.Connection, *pragmas: str) -> None:
+    connection.isolation_level = None  # BEGIN is ours to say, see the "begin" listeners
+    for pragma in ("busy_timeout=5000", *pragmas):
+        connection.execute(f"PRAGMA {pragma}")

@@ -1,0 +1,135 @@
+"""Where the other services are: from Consul when it is configured, else (and when it is away) from the variables."""
+
+import itertools
+import logging
+import threading
+import uuid
+from typing import Any
+
+import consul
+import consul.base
+import consul.std
+import requests
+
+from shared.background import Repeating
+
+REFRESH_SECONDS = 2.0
+TIMEOUT_SECONDS = 2.0
+_log = logging.getLogger(__name__)
+
+
+class _TimeLimitedSession(requests.Session):
+    """A session whose every call has a timeout; python-consul passes none."""
+
+    def request(self, *args: Any, **kwargs: Any) -> requests.Response:
+        kwargs.setdefault("timeout", TIMEOUT_SECONDS)
+        return super().request(*args, **kwargs)
+
+
+class _HTTPClient(consul.std.HTTPClient):  # type: ignore[misc]  # python-consul has no types
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.session = _TimeLimitedSession()
+        self.session.trust_env = False
+
+
+class _Consul(consul.base.Consul):  # type: ignore[misc]  # python-consul has no types
+    def connect(self, *args: Any, **kwargs: Any) -> _HTTPClient:
+        return _HTTPClient(*args, **kwargs)
+
+
+class Directory:
+    """Addresses by service name. Without a Consul host no call to Consul is ever made.
+
+    With one, the passing instances are asked for in the background, calls are spread over them in turn, the last answer
+    is remembered, and the variables' addresses serve when Consul is away or knows no passing instance.
+    """
+
+    def __init__(self, addresses: dict[str, str], *, consul_host: str | None = None, consul_port: int = 8500) -> None:
+        self._addresses = addresses
+        self._consul = _Consul(consul_host, consul_port) if consul_host else None
+        self._instances: dict[str, list[str]] = {}
+        self._turn = itertools.count()
+        self._refresher = Repeating(self.refresh, name="consul-lookup", interval_seconds=REFRESH_SECONDS)
+
+    def start(self) -> None:
+        """Begin to look services up in the background (only with Consul)."""
+        if self._consul:
+            self._refresher.start()
+
+    def stop(self) -> None:
+        """End the background thread."""
+        self._refresher.stop()
+
+    def address(self, service: str) -> str:
+        """The base URL to call next for `service`, such as http://127.0.0.1:8001."""
+        instances = self._instances.get(service)
+        if instances:
+            return instances[next(self._turn) % len(instances)]
+        return self._addresses[service]
+
+    def refresh(self) -> None:
+        """Ask Consul for the passing instances of every service; what it can't tell stays as it was."""
+        if not self._consul:
+            return
+        for service in self._addresses:
+            try:
+                _, entries = self._consul.health.service(service, passing=True)
+            except (requests.RequestException, consul.base.ConsulException) as error:
+                _log.info("consul lookup failed: %s", type(error).__name__)
+                return
+            self._instances[service] = [
+                f"http://{entry['Service']['Address'] or entry['Node']['Address']}:{entry['Service']['Port']}"
+                for entry in entries
+            ]
+
+
+class Registration:
+    """This process in Consul: registered at start (again if Consul forgets it), deregistered at stop."""
+
+    def __init__(self, service: str, address: str, port: int, *, consul_host: str | None, consul_port: int) -> None:
+        self._service, self._address, self._port = service, address, port
+        self._id = f"{service}-{uuid.uuid4().hex[:12]}"
+        self._consul = _Consul(consul_host, consul_port) if consul_host else None
+        self._lock = threading.Lock()
+        self._ended = False
+        self._keeper = Repeating(self._register, name="consul-registration", interval_seconds=5.0)
+
+    def start(self) -> None:
+        """Register in the background, and keep it so."""
+        if self._consul:
+            self._keeper.start()
+
+    def stop(self) -> None:
+        """Deregister; a Consul that is away is let be (it drops the instance by its failing check)."""
+        if not self._consul:
+            return
+        with self._lock:
+            self._ended = True
+        self._keeper.stop()
+        try:
+            self._consul.agent.service.deregister(self._id)
+        except (requests.RequestException, consul.base.ConsulException) as error:
+            _log.info("consul deregistration failed: %s", type(error).__name__)
+
+    def _register(self) -> None:
+        with self._lock:
+            if self._ended or self._consul is None:
+                return
+            try:
+                if self._id in self._consul.agent.services():
+                    return
+                self._consul.agent.service.register(
+                    self._service,
+                    service_id=self._id,
+                    address=self._address,
+                    port=self._port,
+                    check=consul.Check.http(
+                        f"http://{self._address}:{self._port}/api/health",
+                        interval="2s",
+                        timeout="2s",
+                        deregister="10m",
+                    ),
+                )
+            except (requests.RequestException, consul.base.ConsulException) as error:
+                _log.info("consul registration failed: %s", type(error).__name__)

@@ -1,0 +1,185 @@
+"""Calls from one service to another: timeouts, kept connections, safe retries, a circuit breaker, one form of errors.
+
+A refusal of the other service comes out as the same error that it raised; silence comes out as ServiceUnavailable.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pybreaker
+import requests
+from pydantic_core import to_json
+from requests.adapters import HTTPAdapter
+from urllib3.util.retry import Retry
+
+from shared import request_ids
+from shared.discovery import Directory
+from shared.errors import AppError, ServiceUnavailable, from_answer
+
+CONNECTIONS = 128
+
+
+class NoAnswer(ServiceUnavailable):
+    """The other service did not answer; `may_have_arrived` tells whether the request can have reached it."""
+
+    def __init__(self, *, may_have_arrived: bool) -> None:
+        super().__init__(retry_after_seconds=1)
+        self.may_have_arrived = may_have_arrived
+
+
+def make_session() -> requests.Session:
+    """A session that keeps its connections, follows no environment and no redirect, and retries only GETs, once."""
+    session = requests.Session()
+    session.trust_env = False
+    retry = Retry(total=1, connect=1, read=1, redirect=0, status=0, allowed_methods={"GET"}, backoff_factor=0.05)
+    adapter = HTTPAdapter(pool_connections=8, pool_maxsize=CONNECTIONS, max_retries=retry)
+    session.mount("http://", adapter)
+    session.mount("https://", adapter)
+    return session
+
+
+class Peer:
+    """One other service, as this process calls it.
+
+    After five silences in a row the circuit opens: calls fail at once for a second, then one is let through to try.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        directory: Directory,
+        session: requests.Session,
+        *,
+        connect_timeout_seconds: float = 1.0,
+        read_timeout_seconds: float = 5.0,
+    ) -> None:
+        self.name = name
+        self._directory = directory
+        self._session = session
+        self._timeout = (connect_timeout_seconds, read_timeout_seconds)
+        self._breaker = pybreaker.CircuitBreaker(fail_max=5, reset_timeout=1.0, name=name)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str | None = None,
+        body: Any = None,
+        query: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """Call and give back the JSON of a success. Raises the AppError that the other service answered, or NoAnswer.
+
+        `body` may hold pydantic models; `query` leaves out what is None.
+        """
+        response = self.send(method, path, token=token, body=body, query=query, headers=headers)
+        try:
+            answer = response.json()
+        except ValueError:
+            raise NoAnswer(may_have_arrived=True) from None
+        if response.ok and isinstance(answer, dict):
+            return answer
+        raise from_answer(response.status_code, answer, _retry_after(response))
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str | None = None,
+        body: Any = None,
+        query: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> requests.Response:
+        """Call and give back the response, whatever its status. Raises NoAnswer on silence."""
+        all_headers = dict(headers or {})
+        if token:
+            all_headers["Authorization"] = f"Bearer {token}"
+        if request_id := request_ids.current():
+            all_headers[request_ids.HEADER] = request_id
+        data = None
+        if body is not None:
+            data = body if isinstance(body, bytes) else to_json(body)
+            all_headers.setdefault("Content-Type", "application/json")
+        params = {key: value for key, value in (query or {}).items() if value is not None}
+        try:
+            return self._breaker.call(self._request, method, path, data, params, all_headers)
+        except pybreaker.CircuitBreakerError:
+            raise NoAnswer(may_have_arrived=False) from None
+        except requests.ConnectTimeout:
+            raise NoAnswer(may_have_arrived=False) from None
+        except requests.RequestException:
+            raise NoAnswer(may_have_arrived=True) from None
+
+    def is_alive(self) -> bool:
+        """Whether the other process answers at all, within a second."""
+        try:
+            return self._session.get(self._url("/api/live"), timeout=(0.5, 1.0)).ok
+        except requests.RequestException:
+            return False
+
+    def _request(
+        self, method: str, path: str, data: bytes | None, params: dict[str, Any], headers: dict[str, str]
+    ) -> requests.Response:
+        return self._session.request(
+            method,
+            self._url(path),
+            data=data,
+            params=params,
+            headers=headers,
+            timeout=self._timeout,
+            allow_redirects=False,
+        )
+
+    def _url(self, path: str) -> str:
+        return self._directory.address(self.name) + path
+
+
+class ServiceToken:
+    """This service's own token (OAuth 2.0 client credentials, RFC 6749 section 4.4), fetched when first needed and
+    again shortly before it expires."""
+
+    def __init__(self, auth: Peer, client_id: str, secret: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._auth, self._client_id, self._secret, self._clock = auth, client_id, secret, clock
+        self._lock = threading.Lock()
+        self._token = ""
+        self._good_until = float("-inf")
+
+    def get(self) -> str:
+        """A token that is good for at least a minute. Raises NoAnswer or the refusal of the auth service."""
+        with self._lock:
+            if self._clock() >= self._good_until:
+                answer = self._auth.call(
+                    "POST",
+                    "/api/auth/token",
+                    body={
+                        "grant_type": "client_credentials",
+                        "client_id": self._client_id,
+                        "client_secret": self._secret,
+                    },
+                )
+                self._token = str(answer["access_token"])
+                self._good_until = self._clock() + float(answer["expires_in"]) - 60
+            return self._token
+
+    def forget(self) -> None:
+        """Fetch anew next time: the token was refused."""
+        self._good_until = float("-inf")
+
+    def call(self, peer: Peer, method: str, path: str, **kwargs: Any) -> dict[str, Any]:
+        """Call an inside endpoint of `peer` with this token; a token refused as invalid is fetched anew, once."""
+        try:
+            return peer.call(method, path, token=self.get(), **kwargs)
+        except AppError as error:
+            if error.status != 401:
+                raise
+        self.forget()
+        return peer.call(method, path, token=self.get(), **kwargs)
+
+
+def _retry_after(response: requests.Response) -> int | None:
+    value = response.headers.get("Retry-After", "")
+    return int(value) if value.isdigit() else None

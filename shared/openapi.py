@@ -1,0 +1,132 @@
+"""OpenAPI, and the validation of bodies and queries, both out of the same schemas.
+
+A view names its body `json` and its query `query`, typed as pydantic models:
+
+    @things.post("/create")
+    @private
+    @api.validate(resp=answers(201, ThingAnswer))
+    def create(caller: Caller, json: NewThing): ...
+"""
+
+from typing import Any
+
+from flask import Flask, Response
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import to_json
+from spectree import Response as AnswerTypes
+from spectree import SecurityScheme, SpecTree
+from spectree.models import SecureType, SecuritySchemeData
+
+from shared.access import access_of, public
+from shared.errors import InvalidRequest
+
+
+class Body(BaseModel):
+    """A request body: unknown keys are refused, text is not stripped or guessed at."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Answer(BaseModel):
+    """A success; subclasses add the resource under its noun."""
+
+    success: bool = True
+    message: str | None = None
+
+
+class Failure(BaseModel):
+    """Every failure."""
+
+    success: bool = False
+    message: str
+    error_code: str
+    details: dict[str, Any]
+
+
+def make_api(title: str) -> SpecTree:
+    """The validator of one service's endpoints, which also writes its OpenAPI."""
+    return SpecTree(
+        "flask",
+        title=title,
+        version="1.0",
+        annotations=True,
+        mode="strict",
+        naming_strategy=lambda model: model.__name__,
+        nested_naming_strategy=lambda _parent, child: child,
+        validation_error_status=400,
+        validation_error_model=Failure,
+        before=_refuse_invalid,
+        security_schemes=[
+            SecurityScheme(
+                name="bearer",
+                data=SecuritySchemeData(type=SecureType.HTTP, scheme="bearer", bearerFormat="JWT"),
+            )
+        ],
+    )
+
+
+def answers(status: int, model: type[BaseModel]) -> AnswerTypes:
+    """The success of an endpoint, for its OpenAPI; failures all have the one form."""
+    return AnswerTypes(**{f"HTTP_{status}": model})
+
+
+def install(app: Flask, api: SpecTree) -> None:
+    """Serve the OpenAPI of `app` at `/openapi.json`."""
+    api.app = app
+
+    @public
+    def openapi() -> Response:
+        """The OpenAPI of this service."""
+        return Response(to_json(specification(app, api)), content_type="application/json")
+
+    app.add_url_rule("/openapi.json", "openapi", openapi)
+
+
+def specification(app: Flask, api: SpecTree) -> dict[str, Any]:
+    """The OpenAPI document, with each operation's access and its possible failures filled in."""
+    with app.app_context():
+        document: dict[str, Any] = api.spec
+    for rule in app.url_map.iter_rules():
+        access = access_of(app.view_functions[rule.endpoint]) or "public"
+        path = _openapi_path(rule.rule)
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+            operation = document["paths"].get(path, {}).get(method.lower())
+            if operation is None:
+                continue
+            operation["security"] = [] if access == "public" else [{"bearer": []}]
+            operation["tags"] = [document["info"]["title"]]
+            for status in ("401", "403") if access != "public" else ():
+                operation["responses"].setdefault(status, _failure(status))
+            for status in ("404", "429", "503"):
+                operation["responses"].setdefault(status, _failure(status))
+    return document
+
+
+def _failure(status: str) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/Failure"}
+    return {"description": f"Failure {status}", "content": {"application/json": {"schema": schema}}}
+
+
+def _openapi_path(rule: str) -> str:
+    parts = (part.split(":")[-1].strip("<>") if part.startswith("<") else part for part in rule.split("/"))
+    return "/".join(
+        f"{{{part}}}" if raw.startswith("<") else part for part, raw in zip(parts, rule.split("/"), strict=True)
+    )
+
+
+def _refuse_invalid(
+    _request: Any, _response: Any, error: ValidationError | None, _instance: Any, _adapter: Any = None
+) -> None:
+    """Turn pydantic's complaint into our 400: each field with what is wrong with it, never what was sent."""
+    if error is None:
+        return
+    details: dict[str, str] = {}
+    for problem in error.errors(include_input=False, include_url=False, include_context=False):
+        field = ".".join(str(part) for part in problem["loc"] if part != "function-before") or "body"
+        details.setdefault(field, _plain(problem["type"], problem["msg"]))
+    raise InvalidRequest(details=details)
+
+
+def _plain(kind: str, message: str) -> str:
+    known = {"missing": "is required", "extra_forbidden": "is not a known field"}
+    return known.get(kind, message.removeprefix("Value error, "))

@@ -1,0 +1,44 @@
+"""Times: UTC everywhere, ISO 8601 with Z at the edges; a filter takes a day or an instant."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+
+
+def now() -> datetime:
+    """The present instant, in UTC."""
+    return datetime.now(UTC)
+
+
+def to_text(instant: datetime) -> str:
+    """2026-01-31T12:00:00.000000Z; a naive time (SQLite keeps no zone) is UTC."""
+    return instant.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def _instant(value: Any, *, end_of_day: bool) -> datetime | None:
+    if value is None or isinstance(value, datetime):
+        return value
+    text = str(value)
+    try:
+        if len(text) == 10:
+            day = date.fromisoformat(text) + timedelta(days=1 if end_of_day else 0)
+            return datetime.combine(day, time(), UTC)
+        instant = datetime.fromisoformat(text)
+        instant = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError("must be a day (2026-01-31) or an instant (2026-01-31T12:00:00Z)") from None
+    return instant + timedelta(microseconds=1) if end_of_day else instant
+
+
+_SCHEMA = WithJsonSchema({"type": "string", "examples": ["2026-01-31", "2026-01-31T12:00:00Z"]})
+From = Annotated[datetime | None, BeforeValidator(lambda value: _instant(value, end_of_day=False)), _SCHEMA]
+"""The first instant of a range: a day stands for its start."""
+Until = Annotated[datetime | None, BeforeValidator(lambda value: _instant(value, end_of_day=True)), _SCHEMA]
+"""The instant just after a range: a day stands for the start of the next one, an instant includes itself."""
+Timestamp = Annotated[
+    datetime,
+    PlainSerializer(to_text, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
+]
+"""An instant in an answer."""

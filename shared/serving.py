@@ -1,0 +1,103 @@
+"""Serving: from settings to a listening process, and to its orderly end.
+
+The WSGI server is granian. Its server for free-threaded Python keeps the worker in this process, where there is no
+child to orphan and no second start-up; one worker thread serves well under the GIL too, since each request runs in a
+thread of its pool. SIGTERM and SIGINT drain: no new connection, running requests end, then this returns.
+"""
+
+import logging
+import os
+import socket
+import sys
+from collections.abc import Callable
+from typing import TypeVar
+
+from flask import Flask
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server import MTServer
+
+from shared import logs
+from shared.application import lifecycle_of
+from shared.database import DatabaseInUse
+from shared.discovery import Registration
+from shared.settings import Settings, prepare_data_dir
+
+WAITING_CONNECTIONS = 1024
+HEADER_TIMEOUT_MILLISECONDS = 10_000
+KEEP_ALIVE_BUFFER_BYTES = 64 * 1024
+S = TypeVar("S", bound=Settings)
+
+
+class _InProcessServer(MTServer):
+    """Granian with its one worker in a thread of this process."""
+
+    def _check_gil(self) -> None:
+        """Several worker threads would need a Python without GIL; one does not."""
+
+
+def serve(create_app: Callable[[S], Flask], settings_type: type[S]) -> None:
+    """Run one process: read settings, make the app, listen until SIGTERM or SIGINT, end in order.
+
+    Ends the process with a message for what a person can mend: settings, a taken port, a database in use.
+    """
+    settings = settings_type.load()
+    prepare_data_dir(settings.data_dir)
+    logs.configure(settings.service_name, settings.data_dir, settings.log_level)
+    _refuse_taken_port(settings)
+    try:
+        app = create_app(settings)
+    except DatabaseInUse as error:
+        sys.exit(f"{settings.service_name} can't start: {error}")
+    lifecycle = lifecycle_of(app)
+    lifecycle.add(_registration(settings))
+    lifecycle.start()
+    try:
+        _listen(app, settings)
+    finally:
+        lifecycle.stop()
+    logging.shutdown()
+    os._exit(0)  # idle threads of granian's pool would abort the process when the interpreter takes itself apart
+
+
+def _listen(app: Flask, settings: Settings) -> None:
+    server = _InProcessServer(
+        settings.service_name,
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.WSGI,
+        http=HTTPModes.http1,
+        websockets=False,
+        blocking_threads=settings.threads,
+        backlog=WAITING_CONNECTIONS,
+        backpressure=settings.threads,
+        http1_settings=HTTP1Settings(
+            header_read_timeout=HEADER_TIMEOUT_MILLISECONDS, max_buffer_size=KEEP_ALIVE_BUFFER_BYTES
+        ),
+        log_level=LogLevels.error,
+    )
+    logging.getLogger(__name__).info("listening on %s:%d", settings.host, settings.port)
+    server.serve(target_loader=lambda: app.wsgi_app, wrap_loader=False)
+
+
+def _registration(settings: Settings) -> Registration:
+    address = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104 - compared, not bound
+    return Registration(
+        settings.service_name,
+        address,
+        settings.port,
+        consul_host=settings.consul_host,
+        consul_port=settings.consul_port,
+    )
+
+
+def _refuse_taken_port(settings: Settings) -> None:
+    """Granian shares a port with whoever listens on it already (SO_REUSEPORT), so ask for it alone first."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            sys.exit(f"{settings.service_name} can't start: port {settings.port} on {settings.host}: {error.strerror}")
