@@ -1,9 +1,11 @@
 """Cursors: opaque text that says where the next page of a list begins."""
 
 import base64
-import binascii
 import json
+from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated, Any
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -28,23 +30,39 @@ class Pagination(BaseModel):
     next_cursor: str | None
 
 
+_READERS: dict[type, Callable[[Any], Any]] = {
+    int: lambda value: value if type(value) is int else None,
+    datetime: datetime.fromisoformat,
+    UUID: UUID,
+}
+
+
 def encode(*position: Any) -> str:
-    """A cursor for a position: the sort key of the last row shown."""
-    return base64.urlsafe_b64encode(json.dumps(position).encode()).decode().rstrip("=")
+    """A cursor for a position: the sort key of the last row shown, of numbers, instants and ids."""
+    parts = [part if isinstance(part, int) else str(part) for part in position]
+    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
 
 
-def decode(cursor: str | None, *types: type) -> tuple[Any, ...] | None:
-    """The position in a cursor, or None for the first page. Raises InvalidRequest for text that we did not make."""
+def decode(cursor: str | None, *types: type) -> Any:
+    """The position in a cursor, its parts of `types` (int, datetime, UUID), or None for the first page.
+
+    Raises InvalidRequest for text that we did not make.
+    """
     if cursor is None:
         return None
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        position = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-    except (ValueError, binascii.Error, RecursionError):
-        position = None
-    if not isinstance(position, list) or [type(part) for part in position] != list(types):
-        raise InvalidRequest(details={"cursor": "is not a cursor of this list"})
-    return tuple(position)
+        parts = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        position = tuple(_READERS[kind](part) for kind, part in zip(types, parts, strict=True))
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        raise _not_ours() from None
+    if None in position or any(isinstance(part, datetime) and part.tzinfo is None for part in position):
+        raise _not_ours()
+    return position
+
+
+def _not_ours() -> InvalidRequest:
+    return InvalidRequest(details={"cursor": "is not a cursor of this list"})
 
 
 def paginate(rows: list[Any], limit: int, *key_names: str) -> tuple[list[Any], Pagination]:

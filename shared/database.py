@@ -21,7 +21,7 @@ from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session
 from sqlalchemy import DateTime, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.types import TypeDecorator
@@ -31,12 +31,13 @@ from shared.fair_lock import FairLock
 
 WRITE_WAIT_SECONDS = 5.0
 READERS = 32
+_OVERTAKEN = frozenset({"40001", "40P01", "23505"})  # serialization_failure, deadlock_detected, unique_violation
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
 class Base(DeclarativeBase):
-    """The declarative base of all tables."""
+    """What a model is to a type checker; each Database makes the base of its own tables."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -74,7 +75,7 @@ class Database(SQLAlchemy):
 
     def __init__(self) -> None:
         super().__init__(
-            model_class=Base,
+            model_class=type("Base", (DeclarativeBase,), {}),  # one each, or all databases would have all tables
             disable_autonaming=True,
             session_options={
                 "class_": _RoutedSession,
@@ -175,16 +176,19 @@ class Storage:
 
 
 def rerun_when_aborted(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Run a function that opens one transaction again, from its start, when the database aborts it in favour of
-    another one (PostgreSQL: deadlock, serialization failure; SQLite never does). Gives up after five tries with 503."""
+    """Run a function that opens one transaction again, from its start, when another transaction came before it.
+
+    On PostgreSQL that is a deadlock, a serialization failure, or a row of the same key that was not there when this one
+    looked; on SQLite writers never overlap. Gives up after five tries with ServiceUnavailable.
+    """
 
     @wraps(function)
     def wrapper(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         for attempt in range(5):
             try:
                 return function(*args, **kwargs)
-            except OperationalError as error:
-                if getattr(error.orig, "sqlstate", None) not in ("40001", "40P01"):
+            except DBAPIError as error:
+                if getattr(error.orig, "sqlstate", None) not in _OVERTAKEN:
                     raise
                 time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - spreads retries, keeps no secret
         raise ServiceUnavailable(retry_after_seconds=1)

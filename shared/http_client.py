@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import pybreaker
 import requests
 from pydantic_core import to_json
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from urllib3.util.retry import Retry
 
 from shared import request_ids
+from shared.circuit_breaker import CircuitBreaker, CircuitOpen
 from shared.discovery import Directory
 from shared.errors import AppError, ServiceUnavailable, from_answer
 
@@ -59,7 +60,7 @@ class Peer:
         self._directory = directory
         self._session = session
         self._timeout = (connect_timeout_seconds, read_timeout_seconds)
-        self._breaker = pybreaker.CircuitBreaker(fail_max=5, reset_timeout=1.0, name=name)
+        self._breaker = CircuitBreaker()
 
     def call(
         self,
@@ -107,12 +108,10 @@ class Peer:
         params = {key: value for key, value in (query or {}).items() if value is not None}
         try:
             return self._breaker.call(self._request, method, path, data, params, all_headers)
-        except pybreaker.CircuitBreakerError:
+        except CircuitOpen:
             raise NoAnswer(may_have_arrived=False) from None
-        except requests.ConnectTimeout:
-            raise NoAnswer(may_have_arrived=False) from None
-        except requests.RequestException:
-            raise NoAnswer(may_have_arrived=True) from None
+        except requests.RequestException as error:
+            raise NoAnswer(may_have_arrived=not _never_connected(error)) from None
 
     def is_alive(self) -> bool:
         """Whether the other process answers at all, within a second."""
@@ -183,3 +182,9 @@ class ServiceToken:
 def _retry_after(response: requests.Response) -> int | None:
     value = response.headers.get("Retry-After", "")
     return int(value) if value.isdigit() else None
+
+
+def _never_connected(error: requests.RequestException) -> bool:
+    """Whether no connection came about, so that nothing can have been sent."""
+    cause = error.args[0] if error.args else None
+    return isinstance(getattr(cause, "reason", None), NewConnectionError | ConnectTimeoutError)

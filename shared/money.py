@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 from babel.numbers import get_currency_precision, list_currencies
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from shared.errors import InvalidRequest
 
@@ -72,3 +72,11 @@ class Currency:
         sign = "-" if minor < 0 else ""
         whole, part = divmod(abs(minor), 10**self.decimals)
         return f"{sign}{whole}.{part:0{self.decimals}d}"
+
+
+def _known(code: str) -> str:
+    return Currency.of(code).code
+
+
+CurrencyCode = Annotated[str, AfterValidator(_known)]
+"""The code of a currency that ISO 4217 knows."""

@@ -59,7 +59,7 @@ def make_api(title: str) -> SpecTree:
         security_schemes=[
             SecurityScheme(
                 name="bearer",
-                data=SecuritySchemeData(type=SecureType.HTTP, scheme="bearer", bearerFormat="JWT"),
+                data=SecuritySchemeData(type=SecureType.HTTP, scheme="bearer", bearer_format="JWT"),
             )
         ],
     )

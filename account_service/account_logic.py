@@ -1,0 +1,153 @@
+"""The rules of accounts: who may see, open, freeze and close them. No balance changes here; see ledger_logic."""
+
+import logging
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from account_service.account_clients import AuthClient
+from account_service.account_models import Account, LedgerEntry
+from account_service.account_schemas import AccountsQuery, HistoryQuery, NewAccount, StatusChange
+from account_service.account_storage import AccountStorage
+from account_service.ledger_storage import LedgerStorage
+from shared import check_digits, cursors
+from shared.access import Caller
+from shared.cursors import Page, Pagination
+from shared.errors import InvalidRequest, NotFound, Refused
+
+_log = logging.getLogger(__name__)
+
+
+class AccountNotActive(Refused):
+    """The account is frozen or closed."""
+
+    code = "ACCOUNT_NOT_ACTIVE"
+    message = "This account is not active."
+
+
+class NonZeroBalance(Refused):
+    """Only an empty account can be closed."""
+
+    code = "NON_ZERO_BALANCE"
+    message = "Move the remaining money away first: only an empty account can be closed."
+
+
+def open_account(storage: AccountStorage, user_id: UUID, new: NewAccount) -> Account:
+    """Open an account with a number of its own and nothing in it."""
+    with storage.transaction():
+        account = Account(
+            user_id=user_id,
+            account_number=_unused_number(storage),
+            account_type=new.account_type,
+            nickname=new.nickname,
+        )
+        storage.add_account(account)
+        return account
+
+
+def open_for_customer(storage: AccountStorage, auth: AuthClient, user_id: UUID, new: NewAccount) -> Account:
+    """Open an account for somebody else. Raises NotFound when there is no such person."""
+    auth.owner(user_id)
+    return open_account(storage, user_id, new)
+
+
+def details(storage: AccountStorage, caller: Caller, account_id: UUID) -> Account:
+    """The caller's account, or for staff anybody's. Raises NotFound."""
+    account = storage.find_account(account_id)
+    if account is None or not (account.user_id == caller.user_id or caller.is_staff):
+        raise NotFound("There is no such account.")
+    return account
+
+
+def list_own(storage: AccountStorage, caller: Caller, page: Page) -> tuple[list[Account], Pagination]:
+    """A page of the caller's accounts, closed ones last."""
+    after = cursors.decode(page.cursor, int, datetime, UUID)
+    rows = storage.list_own(caller.user_id, limit=page.limit + 1, after=after)
+    return cursors.paginate(list(rows), page.limit, "is_closed", "created_at", "id")
+
+
+def list_all(
+    storage: AccountStorage, query: AccountsQuery, user_id: UUID | None = None
+) -> tuple[list[Account], Pagination]:
+    """A page of all accounts, or all of one user's, newest first."""
+    rows = storage.list_all(
+        user_id=user_id,
+        status=query.status,
+        account_type=query.account_type,
+        number_ends=query.q,
+        limit=query.limit + 1,
+        after=cursors.decode(query.cursor, datetime, UUID),
+    )
+    return cursors.paginate(list(rows), query.limit, "created_at", "id")
+
+
+def history(
+    accounts: AccountStorage, ledger: LedgerStorage, caller: Caller, account_id: UUID, query: HistoryQuery
+) -> tuple[list[LedgerEntry], Pagination]:
+    """A page of the entries of an account that the caller may see, newest first."""
+    account = details(accounts, caller, account_id)
+    rows: Sequence[LedgerEntry] = ledger.list_entries(
+        account.id,
+        since=query.since,
+        until=query.until,
+        limit=query.limit + 1,
+        before=cursors.decode(query.cursor, datetime, int),
+    )
+    return cursors.paginate(list(rows), query.limit, "booked_at", "sequence")
+
+
+def close(storage: AccountStorage, caller: Caller, account_id: UUID) -> Account:
+    """Close an empty account of the caller's, for good."""
+    with storage.transaction():
+        account = _own_account(storage, caller, account_id)
+        if account.status != "active":
+            raise AccountNotActive
+        if account.balance_minor:
+            raise NonZeroBalance
+        account.status = "closed"
+    return account
+
+
+def change_status(storage: AccountStorage, caller: Caller, account_id: UUID, change: StatusChange) -> Account:
+    """Freeze an account, or let it go on. A closed one stays closed."""
+    with storage.transaction():
+        account = storage.find_account_to_change(account_id)
+        if account is None:
+            raise NotFound("There is no such account.")
+        if account.status == "closed":
+            raise AccountNotActive("This account is closed.")
+        account.status, account.status_reason = change.status, change.reason
+    _log.info("account %s is now %s, by %s", account_id, change.status, caller.user_id)
+    return account
+
+
+def look_up(storage: AccountStorage, auth: AuthClient, account_number: str) -> tuple[Account, str]:
+    """The account of a number and its owner's masked name. Raises InvalidRequest for a mistyped number, NotFound."""
+    if len(account_number) != 10 or not check_digits.is_valid(account_number):
+        raise InvalidRequest(details={"account_number": "is not an account number: please check the digits"})
+    account = storage.find_by_number(account_number)
+    if account is None or account.status == "closed":
+        raise NotFound("There is no account with that number.")
+    owner = auth.owner(account.user_id)
+    return account, masked_name(owner.full_name or owner.username)
+
+
+def masked_name(name: str) -> str:
+    """Enough of a name to recognise it: "Ada Lovelace" → "A•• L•••••••"."""
+    return " ".join(word[0] + "•" * (len(word) - 1) for word in name.split())
+
+
+def _own_account(storage: AccountStorage, caller: Caller, account_id: UUID) -> Account:
+    account = storage.find_account_to_change(account_id)
+    if account is None or account.user_id != caller.user_id:
+        raise NotFound("There is no such account.")
+    return account
+
+
+def _unused_number(storage: AccountStorage) -> str:
+    while True:
+        digits = str(secrets.randbelow(900_000_000) + 100_000_000)
+        number = digits + check_digits.check_digit(digits)
+        if storage.find_by_number(number) is None:
+            return number

@@ -1,0 +1,85 @@
+"""Tables of the account service: accounts, and the ledger that explains every balance."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.database import Base, Database, UtcDateTime
+from shared.periods import now
+
+db = Database()
+
+if TYPE_CHECKING:
+    Model = Base
+else:
+    Model = db.Model
+
+SETTLEMENT_ACCOUNT_ID = UUID(int=0)
+"""The bank's own side of deposits and withdrawals. It has no row and no running balance, so that it is no hot spot."""
+
+
+class Account(Model):
+    """A customer's account. `balance_minor` is the sum of its ledger entries."""
+
+    __tablename__ = "account"
+    __table_args__ = (
+        CheckConstraint("balance_minor >= 0", name="balance_is_never_negative"),
+        CheckConstraint("status IN ('active', 'frozen', 'closed')", name="known_status"),
+        Index("account_by_user", "user_id", "created_at"),
+        Index("account_by_age", "created_at", "id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    user_id: Mapped[UUID]
+    account_number: Mapped[str] = mapped_column(String(10), unique=True)
+    account_type: Mapped[str] = mapped_column(String(20))
+    nickname: Mapped[str | None] = mapped_column(String(50))
+    balance_minor: Mapped[int] = mapped_column(BigInteger, default=0)
+    status: Mapped[str] = mapped_column(String(10), default="active")
+    status_reason: Mapped[str | None] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+
+    @property
+    def is_closed(self) -> int:
+        """1 for a closed account, else 0: lists put closed ones last."""
+        return int(self.status == "closed")
+
+
+class Posting(Model):
+    """The decision on one transaction, taken once and never changed.
+
+    `outcome` is posted (it has entries), rejected (for `reason`) or void (given up before it was decided).
+    `reverses_id` names the transaction that a posted reversal undoes; it is unique, so nothing is undone twice.
+    """
+
+    __tablename__ = "posting"
+    __table_args__ = (CheckConstraint("outcome IN ('posted', 'rejected', 'void')", name="known_outcome"),)
+
+    transaction_id: Mapped[UUID] = mapped_column(primary_key=True)
+    outcome: Mapped[str] = mapped_column(String(10))
+    reason: Mapped[str | None] = mapped_column(String(40))
+    digest: Mapped[str] = mapped_column(String(64))
+    reverses_id: Mapped[UUID | None] = mapped_column(unique=True)
+    decided_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class LedgerEntry(Model):
+    """One side of a posted transaction. Entries are only ever added; all of them together sum to zero.
+
+    `booked_at` never runs backwards along `sequence`, so a time range is a range of entries.
+    """
+
+    __tablename__ = "ledger_entry"
+    __table_args__ = (Index("ledger_entry_by_account", "account_id", "booked_at", "sequence"),)
+
+    sequence: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    )
+    transaction_id: Mapped[UUID] = mapped_column(ForeignKey("posting.transaction_id"), index=True)
+    account_id: Mapped[UUID]
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    balance_after_minor: Mapped[int | None] = mapped_column(BigInteger)
+    booked_at: Mapped[datetime] = mapped_column(UtcDateTime)

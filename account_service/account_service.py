@@ -1,0 +1,241 @@
+"""The account service: accounts and the ledger, on port 8002."""
+
+from typing import ClassVar
+from uuid import UUID
+
+import requests
+from flask import Blueprint, Flask, Response, current_app
+from pydantic import Field
+
+from account_service import account_logic, ledger_logic
+from account_service.account_clients import AuthClient
+from account_service.account_models import Account, db
+from account_service.account_schemas import (
+    AccountAnswer,
+    AccountOut,
+    AccountsAnswer,
+    AccountsQuery,
+    HistoryAnswer,
+    HistoryQuery,
+    HistoryRow,
+    LookupQuery,
+    NewAccount,
+    Payee,
+    PayeeAnswer,
+    Statistics,
+    StatisticsAnswer,
+    StatusChange,
+    TypeTotals,
+    masked,
+)
+from account_service.account_storage import AccountStorage
+from account_service.ledger_schemas import DecisionAnswer, DecisionsAnswer, PostingBatch
+from account_service.ledger_storage import LedgerStorage
+from shared import serving
+from shared.access import Caller, private, service_only, staff_only
+from shared.answers import success
+from shared.application import Peers, lifecycle_of, make_app, make_session
+from shared.cursors import Page
+from shared.money import Currency, CurrencyCode
+from shared.openapi import answers, make_api
+from shared.settings import Settings
+
+MAX_BATCH_BYTES = 512 * 1024
+
+api = make_api("Accounts")
+accounts = Blueprint("accounts", __name__, url_prefix="/api/accounts")
+internal = Blueprint("internal", __name__, url_prefix="/internal")
+
+
+class AccountSettings(Settings):
+    """Settings of the account service."""
+
+    service_name: ClassVar[str] = "account-service"
+    secrets: ClassVar[dict[str, tuple[str, str]]] = {
+        "client_secret": ("ACCOUNT_SERVICE_SECRET", "account_service_secret")
+    }
+
+    port: int = Field(8002, ge=1, le=65535, validation_alias="ACCOUNT_SERVICE_PORT")
+    given_database_url: str | None = Field(None, validation_alias="ACCOUNT_DATABASE_URL")
+    client_secret: str = Field(min_length=32, validation_alias="ACCOUNT_SERVICE_SECRET")
+    currency: CurrencyCode = Field("USD", validation_alias="BANK_CURRENCY")
+
+
+@accounts.post("/create")
+@private
+@api.validate(resp=answers(201, AccountAnswer))
+def create(caller: Caller, json: NewAccount) -> Response:
+    """Open an account."""
+    account = account_logic.open_account(_accounts(), caller.user_id, json)
+    return success(201, account=_whole(account), message="Account opened")
+
+
+@accounts.get("/list")
+@private
+@api.validate(resp=answers(200, AccountsAnswer))
+def list_own(caller: Caller, query: Page) -> Response:
+    """The caller's accounts, closed ones last."""
+    rows, pagination = account_logic.list_own(_accounts(), caller, query)
+    return success(accounts=_out(rows), pagination=pagination)
+
+
+@accounts.get("/details/<uuid:account_id>")
+@private
+@api.validate(resp=answers(200, AccountAnswer))
+def details(caller: Caller, account_id: UUID) -> Response:
+    """One account; its whole number only for the owner."""
+    account = account_logic.details(_accounts(), caller, account_id)
+    return success(account=AccountOut.of(account, _currency(), whole_number=account.user_id == caller.user_id))
+
+
+@accounts.get("/history/<uuid:account_id>")
+@private
+@api.validate(resp=answers(200, HistoryAnswer))
+def history(caller: Caller, account_id: UUID, query: HistoryQuery) -> Response:
+    """The balance after each entry, newest first."""
+    rows, pagination = account_logic.history(_accounts(), _ledger(), caller, account_id, query)
+    return success(history=[HistoryRow.of(row, _currency()) for row in rows], pagination=pagination)
+
+
+@accounts.delete("/close/<uuid:account_id>")
+@private
+@api.validate(resp=answers(200, AccountAnswer))
+def close(caller: Caller, account_id: UUID) -> Response:
+    """Close an empty account of the caller's."""
+    account = account_logic.close(_accounts(), caller, account_id)
+    return success(account=_whole(account), message="Account closed")
+
+
+@accounts.get("/lookup")
+@private
+@api.validate(resp=answers(200, PayeeAnswer))
+def lookup(_caller: Caller, query: LookupQuery) -> Response:
+    """Whom an account number belongs to, masked: to check a payee before paying."""
+    account, owner_name = account_logic.look_up(_accounts(), _auth(), query.account_number)
+    return success(account=Payee(account_number=masked(account.account_number), owner_name=owner_name))
+
+
+@accounts.get("/all")
+@staff_only
+@api.validate(resp=answers(200, AccountsAnswer))
+def list_all(_caller: Caller, query: AccountsQuery) -> Response:
+    """All accounts, newest first."""
+    rows, pagination = account_logic.list_all(_accounts(), query)
+    return success(accounts=_out(rows), pagination=pagination)
+
+
+@accounts.get("/user/<uuid:user_id>")
+@staff_only
+@api.validate(resp=answers(200, AccountsAnswer))
+def list_of_user(_caller: Caller, user_id: UUID, query: AccountsQuery) -> Response:
+    """All accounts of one user, newest first."""
+    rows, pagination = account_logic.list_all(_accounts(), query, user_id)
+    return success(accounts=_out(rows), pagination=pagination)
+
+
+@accounts.post("/user/<uuid:user_id>")
+@staff_only
+@api.validate(resp=answers(201, AccountAnswer))
+def create_for_user(_caller: Caller, user_id: UUID, json: NewAccount) -> Response:
+    """Open an account for a customer."""
+    account = account_logic.open_for_customer(_accounts(), _auth(), user_id, json)
+    return success(201, account=AccountOut.of(account, _currency()), message="Account opened")
+
+
+@accounts.put("/update/<uuid:account_id>")
+@staff_only
+@api.validate(resp=answers(200, AccountAnswer))
+def update(caller: Caller, account_id: UUID, json: StatusChange) -> Response:
+    """Freeze an account, or let it go on."""
+    account = account_logic.change_status(_accounts(), caller, account_id, json)
+    return success(account=AccountOut.of(account, _currency()), message=f"Account is now {account.status}")
+
+
+@internal.post("/postings")
+@service_only("postings:write")
+@api.validate(resp=answers(200, DecisionsAnswer))
+def post(json: PostingBatch) -> Response:
+    """Decide a batch of transactions."""
+    return success(decisions=ledger_logic.post(_ledger(), json.postings))
+
+
+@internal.post("/postings/<uuid:transaction_id>/void")
+@service_only("postings:write")
+@api.validate(resp=answers(200, DecisionAnswer))
+def void(transaction_id: UUID) -> Response:
+    """Give a transaction up unless it was decided."""
+    return success(decision=ledger_logic.void(_ledger(), transaction_id))
+
+
+@internal.get("/statistics")
+@service_only("statistics:read")
+@api.validate(resp=answers(200, StatisticsAnswer))
+def statistics() -> Response:
+    """All accounts, counted."""
+    by_type = list(_accounts().count_by_type())
+    by_status = dict(_accounts().count_by_status())
+    currency = _currency()
+    return success(
+        statistics=Statistics(
+            total=sum(count for _, count, _ in by_type),
+            by_type={kind: TypeTotals(count=count, balance=currency.to_text(minor)) for kind, count, minor in by_type},
+            by_status=by_status,
+            total_balance=currency.to_text(sum(minor for _, _, minor in by_type)),
+        )
+    )
+
+
+def create_app(settings: AccountSettings, session: requests.Session | None = None) -> Flask:
+    """The account service. `session` carries its calls to other services."""
+    peers = Peers(settings, session or make_session(), settings.client_secret)
+    app = make_app(
+        settings,
+        verifier=peers.verifier(),
+        database=db,
+        database_url=settings.database_url(settings.given_database_url, "account.db"),
+        depends_on=[peers["auth-service"]],
+        api=api,
+        max_body_bytes=MAX_BATCH_BYTES,
+    )
+    app.extensions.update(
+        account_storage=AccountStorage(db),
+        ledger_storage=LedgerStorage(db),
+        auth_client=AuthClient(peers["auth-service"], peers.token),
+        currency=Currency.of(settings.currency),
+    )
+    app.register_blueprint(accounts)
+    app.register_blueprint(internal)
+    lifecycle_of(app).add(peers.directory)
+    return app
+
+
+def _accounts() -> AccountStorage:
+    storage: AccountStorage = current_app.extensions["account_storage"]
+    return storage
+
+
+def _ledger() -> LedgerStorage:
+    storage: LedgerStorage = current_app.extensions["ledger_storage"]
+    return storage
+
+
+def _auth() -> AuthClient:
+    client: AuthClient = current_app.extensions["auth_client"]
+    return client
+
+
+def _currency() -> Currency:
+    currency: Currency = current_app.extensions["currency"]
+    return currency
+
+
+def _whole(account: Account) -> AccountOut:
+    return AccountOut.of(account, _currency(), whole_number=True)
+
+
+def _out(rows: list[Account]) -> list[AccountOut]:
+    return [AccountOut.of(row, _currency()) for row in rows]
+
+
+if __name__ == "__main__":
+    serving.serve(create_app, AccountSettings)

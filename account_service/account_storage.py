@@ -1,0 +1,76 @@
+"""Queries on accounts."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, tuple_
+
+from account_service.account_models import Account
+from shared.database import Storage
+
+
+class AccountStorage(Storage):
+    """The accounts of the bank."""
+
+    def add_account(self, account: Account) -> None:
+        """Add a new account."""
+        self._session.add(account)
+        self._session.flush()
+
+    def find_account(self, account_id: UUID) -> Account | None:
+        """The account of that id."""
+        return self._session.get(Account, account_id)
+
+    def find_account_to_change(self, account_id: UUID) -> Account | None:
+        """The account of that id, kept from others until the transaction ends."""
+        return self._session.scalar(select(Account).where(Account.id == account_id).with_for_update())
+
+    def find_by_number(self, account_number: str) -> Account | None:
+        """The account of that number."""
+        return self._session.scalar(select(Account).where(Account.account_number == account_number))
+
+    def list_own(self, user_id: UUID, *, limit: int, after: tuple[int, datetime, UUID] | None) -> Sequence[Account]:
+        """A user's accounts, open ones first, each kind oldest first; `after` is (closed, created_at, id)."""
+        closed = case((Account.status == "closed", 1), else_=0)
+        query = select(Account).where(Account.user_id == user_id).order_by(closed, Account.created_at, Account.id)
+        if after:
+            was_closed, created_at, account_id = after
+            later = tuple_(Account.created_at, Account.id) > tuple_(created_at, account_id)
+            query = query.where(or_(closed > was_closed, and_(closed == was_closed, later)))
+        return self._session.scalars(query.limit(limit)).all()
+
+    def list_all(
+        self,
+        *,
+        user_id: UUID | None,
+        status: str | None,
+        account_type: str | None,
+        number_ends: str | None,
+        limit: int,
+        after: tuple[datetime, UUID] | None,
+    ) -> Sequence[Account]:
+        """Accounts that fit all filters, newest first; `after` is (created_at, id)."""
+        query = select(Account).where(*_given((Account.user_id, user_id), (Account.status, status)))
+        query = query.where(*_given((Account.account_type, account_type)))
+        if number_ends:
+            query = query.where(Account.account_number.endswith(number_ends))
+        if after:
+            query = query.where(tuple_(Account.created_at, Account.id) < tuple_(*after))
+        query = query.order_by(Account.created_at.desc(), Account.id.desc())
+        return self._session.scalars(query.limit(limit)).all()
+
+    def count_by_type(self) -> Iterable[tuple[str, int, int]]:
+        """(type, number of accounts, sum of balances in minor units) of each type."""
+        balance = func.coalesce(func.sum(Account.balance_minor), 0)
+        rows = self._session.execute(select(Account.account_type, func.count(), balance).group_by(Account.account_type))
+        return [(kind, count, int(total)) for kind, count, total in rows]
+
+    def count_by_status(self) -> Iterable[tuple[str, int]]:
+        """(status, number of accounts) of each status."""
+        rows = self._session.execute(select(Account.status, func.count()).group_by(Account.status))
+        return [(status, count) for status, count in rows]
+
+
+def _given(*filters: tuple[object, object]) -> list[ColumnElement[bool]]:
+    return [column == value for column, value in filters if value is not None]  # type: ignore[misc]  # columns compare to SQL

@@ -1,0 +1,77 @@
+"""What the transaction service asks of the ledger, and what it hears back. Amounts are minor units."""
+
+import hashlib
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field, model_validator
+
+from shared.openapi import Answer, Body
+from shared.periods import Timestamp
+
+Outcome = Literal["posted", "rejected", "void"]
+MAX_POSTINGS = 256
+
+
+class PostingOrder(Body):
+    """Move `amount_minor` from one account to another; a side that is not given is the bank's settlement account.
+
+    `user_id` acts and must own the account that the money comes from (for a deposit: goes to), except for a reversal,
+    which names the transaction that it `reverses`. The same `transaction_id` must always come with the same content.
+    """
+
+    transaction_id: UUID
+    user_id: UUID
+    amount_minor: Annotated[int, Field(gt=0, le=10**18)]
+    from_account_id: UUID | None = None
+    to_account_id: UUID | None = None
+    to_account_number: str | None = None
+    reverses_id: UUID | None = None
+
+    @model_validator(mode="after")
+    def _needs_an_account(self) -> "PostingOrder":
+        if self.from_account_id is None and self.to_account_id is None:
+            raise ValueError("needs an account on one side")
+        return self
+
+    def digest(self) -> str:
+        """SHA-256 over the content, to recognise the same order when it comes again."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+class PostingBatch(Body):
+    """Orders that are decided in one database transaction, each alone."""
+
+    postings: Annotated[list[PostingOrder], Field(min_length=1, max_length=MAX_POSTINGS)]
+
+
+class Leg(BaseModel):
+    """One customer account that a posted transaction has touched."""
+
+    account_id: UUID
+    user_id: UUID
+    account_number: str
+    amount_minor: int
+    balance_after_minor: int
+
+
+class Decision(BaseModel):
+    """What came of an order: posted with its legs, rejected for a reason, or void. `account_number` is masked."""
+
+    transaction_id: UUID
+    outcome: Outcome
+    reason: str | None = None
+    booked_at: Timestamp
+    legs: list[Leg] = []
+
+
+class DecisionsAnswer(Answer):
+    """The decisions, in the order of the request."""
+
+    decisions: list[Decision]
+
+
+class DecisionAnswer(Answer):
+    """One decision."""
+
+    decision: Decision

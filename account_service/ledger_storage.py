@@ -1,0 +1,107 @@
+"""Queries on decisions and ledger entries. The posting path writes plain rows: it is the busiest there is."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import bindparam, func, insert, or_, select, tuple_, update
+
+from account_service.account_models import Account, LedgerEntry, Posting
+from shared.database import Storage
+
+
+@dataclass
+class LockedAccount:
+    """What a decision needs to know of an account; `balance_minor` runs along while a batch is decided."""
+
+    id: UUID
+    user_id: UUID
+    account_number: str
+    status: str
+    balance_minor: int
+
+
+class LedgerStorage(Storage):
+    """Decisions, and the entries that they made."""
+
+    def lock_accounts(self, ids: Iterable[UUID], numbers: Iterable[str]) -> list[LockedAccount]:
+        """The accounts of those ids or numbers, locked in the order of their ids until the transaction ends."""
+        columns = (Account.id, Account.user_id, Account.account_number, Account.status, Account.balance_minor)
+        query = (
+            select(*columns)
+            .where(or_(Account.id.in_(set(ids)), Account.account_number.in_(set(numbers))))
+            .order_by(Account.id)
+            .with_for_update()
+        )
+        return [LockedAccount(*row) for row in self._session.execute(query)]
+
+    def find_postings(self, transaction_ids: Iterable[UUID]) -> dict[UUID, Posting]:
+        """The decisions taken so far, by transaction id."""
+        query = select(Posting).where(Posting.transaction_id.in_(set(transaction_ids)))
+        return {posting.transaction_id: posting for posting in self._session.scalars(query)}
+
+    def find_reversed(self, transaction_ids: Iterable[UUID]) -> set[UUID]:
+        """Which of these transactions have been reversed."""
+        wanted = set(transaction_ids)
+        if not wanted:
+            return set()
+        return set(self._session.scalars(select(Posting.reverses_id).where(Posting.reverses_id.in_(wanted))))
+
+    def find_entries(self, transaction_ids: Iterable[UUID]) -> list[LedgerEntry]:
+        """The entries of these transactions, in the order in which they were made."""
+        wanted = set(transaction_ids)
+        if not wanted:
+            return []
+        query = select(LedgerEntry).where(LedgerEntry.transaction_id.in_(wanted)).order_by(LedgerEntry.sequence)
+        return list(self._session.scalars(query))
+
+    def find_last_booking(self) -> datetime | None:
+        """When the newest entry was booked."""
+        return self._session.scalar(select(LedgerEntry.booked_at).order_by(LedgerEntry.sequence.desc()).limit(1))
+
+    def add_postings(self, rows: list[dict[str, Any]]) -> None:
+        """Add decisions, given as rows of `posting`."""
+        if rows:
+            self._session.execute(insert(Posting), rows)
+
+    def add_entries(self, rows: list[dict[str, Any]]) -> None:
+        """Add entries, given as rows of `ledger_entry`, in this order."""
+        if rows:
+            self._session.execute(insert(LedgerEntry.__table__), rows)  # type: ignore[arg-type]  # a Table, not any FromClause
+
+    def set_balances(self, accounts: Iterable[LockedAccount]) -> None:
+        """Write the balances of locked accounts back."""
+        rows = [{"account_id": account.id, "balance": account.balance_minor} for account in accounts]
+        if rows:
+            table = Account.__table__
+            query = update(table).where(table.c.id == bindparam("account_id"))  # type: ignore[arg-type]  # as above
+            self._session.execute(query.values(balance_minor=bindparam("balance")), rows)
+
+    def list_entries(
+        self,
+        account_id: UUID,
+        *,
+        since: datetime | None,
+        until: datetime | None,
+        limit: int,
+        before: tuple[datetime, int] | None,
+    ) -> Sequence[LedgerEntry]:
+        """An account's entries of `since <= booked_at < until`, newest first; `before` is (booked_at, sequence)."""
+        query = select(LedgerEntry).where(LedgerEntry.account_id == account_id)
+        if since:
+            query = query.where(LedgerEntry.booked_at >= since)
+        if until:
+            query = query.where(LedgerEntry.booked_at < until)
+        if before:
+            query = query.where(tuple_(LedgerEntry.booked_at, LedgerEntry.sequence) < tuple_(*before))
+        query = query.order_by(LedgerEntry.booked_at.desc(), LedgerEntry.sequence.desc())
+        return self._session.scalars(query.limit(limit)).all()
+
+    def sum_of_entries(self, account_id: UUID | None = None) -> int:
+        """What the entries of one account, or (without one) of all, add up to, in minor units."""
+        query = select(func.coalesce(func.sum(LedgerEntry.amount_minor), 0))
+        if account_id is not None:
+            query = query.where(LedgerEntry.account_id == account_id)
+        return int(self._session.scalar(query) or 0)
