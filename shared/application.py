@@ -9,7 +9,7 @@ from flask import Flask
 from spectree import SpecTree
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from shared import answers, health, logs, metrics, openapi, request_ids
+from shared import answers, health, logs, metrics, openapi, periods, request_ids
 from shared.background import Repeating
 from shared.database import Database
 from shared.discovery import Directory
@@ -119,6 +119,7 @@ def make_app(
 
     `app.extensions["lifecycle"]` holds its lasting parts: the caller adds its own and starts them.
     """
+    periods.set_clock_back_by(settings.clock_offset_file)
     app = Flask(settings.service_name, static_folder=None, **flask_options)
     app.request_class = StrictRequest
     app.config["MAX_CONTENT_LENGTH"] = max_body_bytes

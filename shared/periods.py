@@ -1,14 +1,41 @@
 """Times: UTC everywhere, ISO 8601 with Z at the edges; a filter takes a day or an instant."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 
+class _Clock:
+    """The clock of this process."""
+
+    set_back_file: Path | None = None
+
+    def set_back(self) -> timedelta:
+        """How far it is set back now."""
+        if self.set_back_file is None:
+            return timedelta()
+        try:
+            return timedelta(seconds=max(0, int(self.set_back_file.read_text(encoding="ascii"))))
+        except (OSError, ValueError, OverflowError):
+            return timedelta()
+
+
+_clock = _Clock()
+
+
 def now() -> datetime:
-    """The present instant, in UTC."""
-    return datetime.now(UTC)
+    """The present instant, in UTC, unless `set_clock_back_by` was told otherwise."""
+    return datetime.now(UTC) - _clock.set_back()
+
+
+def set_clock_back_by(file: Path | None) -> None:
+    """Set this process's clock back by as many seconds as `file` says at each moment; None lets it run true.
+
+    For making a history to show. It can't be set forward, and the expiry of tokens follows the real clock.
+    """
+    _clock.set_back_file = file
 
 
 def to_text(instant: datetime) -> str:
@@ -26,9 +53,9 @@ def _instant(value: Any, *, end_of_day: bool) -> datetime | None:
             return datetime.combine(day, time(), UTC)
         instant = datetime.fromisoformat(text)
         instant = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+        return instant + timedelta(microseconds=1) if end_of_day else instant
     except (ValueError, OverflowError):
         raise ValueError("must be a day (2026-01-31) or an instant (2026-01-31T12:00:00Z)") from None
-    return instant + timedelta(microseconds=1) if end_of_day else instant
 
 
 _SCHEMA = WithJsonSchema({"type": "string", "examples": ["2026-01-31", "2026-01-31T12:00:00Z"]})

@@ -35,6 +35,7 @@ class Settings(BaseSettings):
     connect_timeout_seconds: float = Field(1.0, gt=0, validation_alias="BANK_CONNECT_TIMEOUT_SECONDS")
     read_timeout_seconds: float = Field(5.0, gt=0, validation_alias="BANK_READ_TIMEOUT_SECONDS")
     log_level: str = Field("INFO", validation_alias="BANK_LOG_LEVEL")
+    clock_offset_file: Path | None = Field(None, validation_alias="BANK_CLOCK_OFFSET_FILE")
 
     @model_validator(mode="before")
     @classmethod
