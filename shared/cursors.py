@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -30,11 +30,20 @@ class Pagination(BaseModel):
     next_cursor: str | None
 
 
-_READERS: dict[type, Callable[[Any], Any]] = {
-    int: lambda value: value if type(value) is int else None,
-    datetime: datetime.fromisoformat,
-    UUID: UUID,
-}
+def _read_int(value: Any) -> int:
+    if type(value) is not int or abs(value) >= 2**63:  # more than a database column holds
+        raise ValueError
+    return value
+
+
+def _read_instant(value: Any) -> datetime:
+    instant = datetime.fromisoformat(value)
+    if instant.tzinfo is None:
+        raise ValueError
+    return instant.astimezone(UTC)
+
+
+_READERS: dict[type, Callable[[Any], Any]] = {int: _read_int, datetime: _read_instant, UUID: UUID}
 
 
 def encode(*position: Any) -> str:
@@ -53,16 +62,9 @@ def decode(cursor: str | None, *types: type) -> Any:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         parts = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        position = tuple(_READERS[kind](part) for kind, part in zip(types, parts, strict=True))
-    except (ValueError, TypeError, AttributeError, RecursionError):
-        raise _not_ours() from None
-    if None in position or any(isinstance(part, datetime) and part.tzinfo is None for part in position):
-        raise _not_ours()
-    return position
-
-
-def _not_ours() -> InvalidRequest:
-    return InvalidRequest(details={"cursor": "is not a cursor of this list"})
+        return tuple(_READERS[kind](part) for kind, part in zip(types, parts, strict=True))
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+        raise InvalidRequest(details={"cursor": "is not a cursor of this list"}) from None
 
 
 def paginate(rows: list[Any], limit: int, *key_names: str) -> tuple[list[Any], Pagination]:

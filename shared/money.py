@@ -59,11 +59,9 @@ class Currency:
 
     def to_minor(self, amount: Decimal, field: str = "amount") -> int:
         """12.50 → 1250. Raises InvalidRequest naming `field` when there are more decimals than the currency has."""
-        scaled = amount.scaleb(self.decimals)
-        minor = int(scaled)
-        if minor != scaled:
+        if -int(amount.as_tuple().exponent) > self.decimals:
             raise InvalidRequest(details={field: f"{self.code} has {self.decimals} decimals"})
-        return minor
+        return int(amount.scaleb(self.decimals))
 
     def to_text(self, minor: int) -> str:
         """1250 → "12.50", with exactly the currency's decimals."""

@@ -40,7 +40,8 @@ def set_clock_back_by(file: Path | None) -> None:
 
 def to_text(instant: datetime) -> str:
     """2026-01-31T12:00:00.000000Z; a naive time (SQLite keeps no zone) is UTC."""
-    return instant.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    in_utc = instant if instant.tzinfo is None else instant.astimezone(UTC)
+    return in_utc.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def _instant(value: Any, *, end_of_day: bool) -> datetime | None:

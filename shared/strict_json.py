@@ -8,11 +8,19 @@ from flask import Request
 
 from shared.errors import InvalidRequest, UnsupportedMediaType
 
+MAX_DIGITS = 40
+
 
 def _exact(text: str) -> Decimal:
     if "e" in text or "E" in text:
         raise ValueError("numbers with an exponent are not accepted")
     return Decimal(text)
+
+
+def _integer(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise ValueError(f"numbers have at most {MAX_DIGITS} digits")
+    return int(text)
 
 
 def _no_constant(text: str) -> Any:
@@ -26,19 +34,25 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return result
 
 
-_decoder = json.JSONDecoder(parse_float=_exact, parse_constant=_no_constant, object_pairs_hook=_unique)
+_decoder = json.JSONDecoder(
+    parse_float=_exact, parse_int=_integer, parse_constant=_no_constant, object_pairs_hook=_unique
+)
 
 
 def loads(data: bytes) -> Any:
     """Decode UTF-8 JSON; numbers with a point become Decimal. Raises ValueError saying what is wrong."""
     try:
-        return _decoder.decode(data.decode("utf-8"))
-    except UnicodeDecodeError:
+        text = data.decode("utf-8")
+        value = _decoder.decode(text)
+        if "\\u" in text:  # an escape can spell half a character, which no database and no answer can hold
+            json.dumps(value, ensure_ascii=False, default=str).encode("utf-8")
+    except UnicodeError:
         raise ValueError("the text is not UTF-8") from None
     except RecursionError:
         raise ValueError("the JSON is nested too deeply") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"the JSON can't be read: {error.msg}") from None
+    return value
 
 
 class StrictRequest(Request):

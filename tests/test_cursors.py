@@ -1,0 +1,103 @@
+"""Cursors bring back the position they were made of, and nothing else is taken for one."""
+
+import base64
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared import cursors
+from shared.errors import InvalidRequest
+
+
+@dataclass(frozen=True)
+class Row:
+    at: datetime
+    id: UUID
+
+
+@given(st.integers(-(2**63) + 1, 2**63 - 1), st.datetimes(timezones=st.just(UTC)), st.uuids())
+def test_a_position_comes_back(number: int, instant: datetime, identity: UUID) -> None:
+    cursor = cursors.encode(number, instant, identity)
+    assert cursors.decode(cursor, int, datetime, UUID) == (number, instant, identity)
+
+
+def test_the_first_page_has_no_cursor() -> None:
+    assert cursors.decode(None, int, UUID) is None
+
+
+def made_of(parts: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "",
+        "x",
+        "%%%",
+        "é",
+        "a" * 500,
+        made_of([1]),
+        made_of([1, str(uuid4()), 2]),
+        made_of(["1", str(uuid4())]),
+        made_of([True, str(uuid4())]),
+        made_of([1.5, str(uuid4())]),
+        made_of([2**63, str(uuid4())]),
+        made_of([1, 2]),
+        made_of([1, None]),
+        made_of([None, str(uuid4())]),
+        made_of({"1": 2}),
+        made_of("ab"),
+        made_of(None),
+        base64.urlsafe_b64encode(b"[" * 300).decode(),
+        base64.urlsafe_b64encode(b"\xff\xfe").decode(),
+    ],
+)
+def test_text_that_is_no_cursor_of_the_list_is_refused(cursor: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        cursors.decode(cursor, int, UUID)
+    assert list(refused.value.details) == ["cursor"]
+
+
+@pytest.mark.parametrize(
+    "instant", ["2026-01-31T12:00:00", "yesterday", 7, None, "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"]
+)
+def test_an_instant_without_a_zone_or_outside_of_time_is_refused(instant: Any) -> None:
+    with pytest.raises(InvalidRequest):
+        cursors.decode(made_of([instant]), datetime)
+
+
+def test_an_instant_comes_back_in_utc() -> None:
+    there = datetime(2026, 1, 31, 12, tzinfo=timezone(timedelta(hours=2)))
+    (instant,) = cursors.decode(cursors.encode(there), datetime)
+    assert instant == there
+    assert instant.tzinfo is UTC
+
+
+def test_pages_together_are_the_list() -> None:
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    everything = [Row(start + timedelta(days=day // 3), uuid4()) for day in range(10)]
+    everything.sort(key=lambda row: (row.at, row.id))
+    seen: list[Row] = []
+    cursor: str | None = None
+    while True:
+        after = cursors.decode(cursor, datetime, UUID)
+        rest = [row for row in everything if after is None or (row.at, row.id) > after]
+        shown, pagination = cursors.paginate(rest[: 3 + 1], 3, "at", "id")
+        seen += shown
+        cursor = pagination.next_cursor
+        if cursor is None:
+            break
+    assert seen == everything
+    assert len(shown) == 1
+
+
+def test_a_last_page_that_is_just_full_has_no_next() -> None:
+    _, pagination = cursors.paginate([Row(datetime.now(UTC), uuid4())] * 3, 3, "id")
+    assert pagination.next_cursor is None

@@ -1,0 +1,100 @@
+"""First come, first served; nobody waits for ever; nobody is forgotten."""
+
+import threading
+import time
+
+import pytest
+
+from shared.errors import ServiceUnavailable
+from shared.fair_lock import FairLock
+
+
+def wait_for_waiters(lock: FairLock, count: int) -> None:
+    deadline = time.monotonic() + 5
+    while len(lock._waiting) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def test_the_lock_comes_in_the_order_of_asking() -> None:
+    lock, order, threads = FairLock(), [], []
+
+    def take(number: int) -> None:
+        with lock.hold(5):
+            order.append(number)
+
+    with lock.hold(5):
+        for number in range(20):
+            threads.append(threading.Thread(target=take, args=(number,)))
+            threads[-1].start()
+            wait_for_waiters(lock, number + 1)
+    for thread in threads:
+        thread.join(5)
+    assert order == list(range(20))
+
+
+def test_only_one_holds_it() -> None:
+    lock, inside, worst = FairLock(), [0], [0]
+
+    def work() -> None:
+        for _ in range(50):
+            with lock.hold(10):
+                inside[0] += 1
+                worst[0] = max(worst[0], inside[0])
+                time.sleep(0)
+                inside[0] -= 1
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert worst == [1]
+
+
+def test_who_waits_too_long_is_told_to_come_back_and_holds_up_nobody() -> None:
+    lock = FairLock()
+    with lock.hold(1):
+        with pytest.raises(ServiceUnavailable) as refused, lock.hold(0.01):
+            pytest.fail("two hold the lock")
+        assert refused.value.retry_after_seconds == 1
+    with lock.hold(0.01):
+        assert not lock._waiting
+
+
+def test_an_error_inside_gives_the_lock_back() -> None:
+    lock = FairLock()
+    with pytest.raises(ZeroDivisionError), lock.hold(1):
+        raise ZeroDivisionError
+    with lock.hold(0.01):
+        pass
+
+
+def test_a_lock_that_comes_just_after_the_timeout_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The turn may come between the end of the wait and the look at it."""
+    lock = FairLock()
+
+    class LateTurn(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            super().wait(5)
+            return False
+
+    with lock.hold(1):
+        monkeypatch.setattr("shared.fair_lock.threading.Event", LateTurn)
+        refusals: list[Exception] = []
+
+        def wait() -> None:
+            try:
+                with lock.hold(0.01):
+                    pass
+            except ServiceUnavailable as error:
+                refusals.append(error)
+
+        thread = threading.Thread(target=wait)
+        thread.start()
+        wait_for_waiters(lock, 1)
+        monkeypatch.undo()
+    thread.join(5)
+    assert len(refusals) == 1
+    with lock.hold(0.01):
+        pass

@@ -1,0 +1,91 @@
+"""Bodies are read strictly, and refusals never name a library."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+from flask import Flask, request
+from flask.testing import FlaskClient
+
+from shared import strict_json
+from shared.answers import install_error_handlers, success
+from shared.strict_json import StrictRequest
+
+
+@pytest.fixture
+def client() -> Iterator[FlaskClient]:
+    app = Flask("echo")
+    app.request_class = StrictRequest
+    app.config["MAX_CONTENT_LENGTH"] = 100_000
+    install_error_handlers(app)
+    app.add_url_rule("/", view_func=lambda: success(keys=sorted(request.get_json())), methods=["POST"])
+    with app.test_client() as test_client:
+        yield test_client
+
+
+def test_numbers_are_read_exactly() -> None:
+    value = strict_json.loads(b'{"a": 0.1, "b": 12345678901234567890.01, "c": 7}')
+    assert value == {"a": Decimal("0.1"), "b": Decimal("12345678901234567890.01"), "c": 7}
+    assert isinstance(value["a"], Decimal)
+    assert isinstance(value["c"], int)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"a": NaN}',
+        b'{"a": Infinity}',
+        b'{"a": -Infinity}',
+        b'{"a": 1e5}',
+        b'{"a": 1E-5}',
+        b'{"a": 1, "a": 1}',
+        b'{"a": {"b": 1, "b": 2}}',
+        b'{"a": 1',
+        b"{'a': 1}",
+        b'{"a": 1,}',
+        b'{"a": 1} {}',
+        b"",
+        b'{"a": "\xff"}',
+        b'\xef\xbb\xbf{"a": 1}',
+        b'{"a": "\\ud800"}',
+        b'{"\\udfff": 1}',
+        b'{"a": ' + b"[" * 40_000 + b"]" * 40_000 + b"}",
+        b'{"a": ' + b"1" * 5_000 + b"}",
+        b'{"a": 0.' + b"1" * 5_000 + b"e1}",
+    ],
+)
+def test_what_is_not_plain_json_is_refused(text: bytes) -> None:
+    with pytest.raises(ValueError, match=r".") as refused:
+        strict_json.loads(text)
+    assert "sys." not in str(refused.value)
+
+
+def test_escapes_for_whole_characters_are_read() -> None:
+    assert strict_json.loads(b'{"a": "\\u20ac \\ud83d\\ude00"}') == {"a": "€ 😀"}
+
+
+@pytest.mark.parametrize("body", [b"[1]", b'"text"', b"1", b"null", b"true", b""])
+def test_a_body_is_an_object(client: FlaskClient, body: bytes) -> None:
+    answer = client.post("/", data=body, content_type="application/json")
+    assert answer.status_code == 400
+    assert answer.json is not None
+    assert answer.json["error_code"] == "INVALID_REQUEST"
+    assert list(answer.json["details"]) == ["body"]
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", "", None])
+def test_another_content_type_is_415(client: FlaskClient, kind: str | None) -> None:
+    answer = client.post("/", data=b'{"a": 1}', content_type=kind)
+    assert answer.status_code == 415
+    assert answer.json is not None
+    assert answer.json["error_code"] == "UNSUPPORTED_MEDIA_TYPE"
+
+
+def test_a_charset_beside_the_content_type_is_no_matter(client: FlaskClient) -> None:
+    answer = client.post("/", data='{"é": 1}'.encode(), content_type="application/json; charset=utf-8")
+    assert answer.json == {"success": True, "keys": ["é"]}
+
+
+def test_a_large_body_is_413(client: FlaskClient) -> None:
+    answer = client.post("/", data=b'{"a": "' + b"x" * 200_000 + b'"}', content_type="application/json")
+    assert answer.status_code == 413
