@@ -37,23 +37,23 @@ def client() -> Iterator[FlaskClient]:
     install_error_handlers(app)
 
     @app.get("/refused")
-    def refused() -> None:
+    def refused() -> str:
         raise TooHeavy(details={"weight": "is 12 kg"})
 
     @app.get("/busy")
-    def busy() -> None:
+    def busy() -> str:
         raise TooManyRequests(retry_after_seconds=7)
 
     @app.get("/expired")
-    def expired() -> None:
+    def expired() -> str:
         raise TokenExpired
 
     @app.get("/broken")
-    def broken() -> None:
+    def broken() -> str:
         raise RuntimeError("SELECT secret FROM somewhere")
 
     @app.get("/abort/<int:status>")
-    def aborting(status: int) -> None:
+    def aborting(status: int) -> str:
         abort(status)
 
     with app.test_client() as test_client:

@@ -44,7 +44,9 @@ def test_zones_become_utc_and_none_means_utc() -> None:
 
 
 @pytest.mark.parametrize("kind", [From, Until])
-@pytest.mark.parametrize("text", ["", "31.01.2026", "2026-02-30", "2026-13-01", "today", "0", "١٢٣٤-٠١-٠١"])
+@pytest.mark.parametrize(
+    "text", ["", "31.01.2026", "2026-02-30", "2026-13-01", "today", "\u0661\u0662\u0663\u0664-01-01"]
+)
 def test_what_is_neither_day_nor_instant_is_refused(kind: Any, text: str) -> None:
     with pytest.raises(ValidationError):
         read(kind, text)
