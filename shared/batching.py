@@ -10,18 +10,25 @@ from shared.errors import ServiceUnavailable
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+MAX_WAITING_BATCHES = 16
 
 
 class Batcher(Generic[Item, Result]):
     """Hands what has gathered (one item when idle, up to `max_size` under load) to `process` in one call.
 
-    `process` takes a list of items and returns their results in the same order; what it raises reaches every waiting
-    thread of that batch. Several workers run batches side by side, so that one can wait for the network while another
-    prepares. A batch is never waited for: latency is paid for by load only.
+    `process` takes a list of items and returns their results in the same order; a result that is an exception is raised
+    to the thread that waits for it, and what `process` itself raises reaches all threads of that batch. Several workers
+    run batches side by side, so that one can wait for the network while another prepares. A batch is never waited for:
+    latency is paid for by load only.
     """
 
     def __init__(
-        self, process: Callable[[list[Item]], Sequence[Result]], *, name: str, max_size: int = 128, workers: int = 2
+        self,
+        process: Callable[[list[Item]], Sequence[Result | Exception]],
+        *,
+        name: str,
+        max_size: int = 128,
+        workers: int = 2,
     ) -> None:
         self._process = process
         self._max_size = max_size
@@ -44,13 +51,21 @@ class Batcher(Generic[Item, Result]):
             if thread.is_alive():
                 thread.join(timeout_seconds)
 
-    def submit(self, item: Item, timeout_seconds: float) -> Result:
-        """Wait for this item's result. Raises TimeoutError when it takes longer (the work still goes on)."""
-        if self._queue.qsize() > self._max_size * 16:
+    def submit(self, item: Item, *, begin_within_seconds: float) -> Result:
+        """Wait for this item's result.
+
+        Raises ServiceUnavailable when too much waits already, or when the work has not begun in time and so never will.
+        """
+        if self._queue.qsize() > self._max_size * MAX_WAITING_BATCHES:
             raise ServiceUnavailable(retry_after_seconds=1)
         future: Future[Result] = Future()
         self._queue.put((item, future))
-        return future.result(timeout_seconds)
+        try:
+            return future.result(begin_within_seconds)
+        except TimeoutError:
+            if future.cancel():
+                raise ServiceUnavailable(retry_after_seconds=1) from None
+        return future.result()
 
     def _run(self) -> None:
         while True:
@@ -74,12 +89,16 @@ class Batcher(Generic[Item, Result]):
                 return batch, False
         return batch, True
 
-    def _process_batch(self, batch: list[tuple[Item, Future[Result]]]) -> None:
+    def _process_batch(self, gathered: list[tuple[Item, Future[Result]]]) -> None:
+        batch = [(item, future) for item, future in gathered if future.set_running_or_notify_cancel()]
+        if not batch:
+            return
         try:
             results = self._process([item for item, _ in batch])
-            for (_, future), result in zip(batch, results, strict=True):
-                future.set_result(result)
         except Exception as error:
-            for _, future in batch:
-                if not future.done():
-                    future.set_exception(error)
+            results = [error] * len(batch)
+        for (_, future), result in zip(batch, results, strict=True):
+            if isinstance(result, Exception):
+                future.set_exception(result)
+            else:
+                future.set_result(result)

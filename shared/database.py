@@ -168,6 +168,10 @@ class Storage:
         """The session of this request: the readers', or inside `transaction()` the writer's."""
         return self._database.session()
 
+    def refresh(self) -> None:
+        """Forget what was read, so that the next query sees the present state."""
+        self._session.close()
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """See Database.transaction."""

@@ -7,7 +7,6 @@ thread of its pool. SIGTERM and SIGINT drain: no new connection, running request
 
 import logging
 import os
-import socket
 import sys
 from collections.abc import Callable
 from typing import TypeVar
@@ -18,11 +17,12 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import MTServer
 
-from shared import logs
+from shared import data_dir, logs
+from shared.addresses import reachable_host, why_not_free
 from shared.application import lifecycle_of
 from shared.database import DatabaseInUse
 from shared.discovery import Registration
-from shared.settings import Settings, prepare_data_dir
+from shared.settings import Settings
 
 WAITING_CONNECTIONS = 1024
 HEADER_TIMEOUT_MILLISECONDS = 10_000
@@ -43,7 +43,7 @@ def serve(create_app: Callable[[S], Flask], settings_type: type[S]) -> None:
     Ends the process with a message for what a person can mend: settings, a taken port, a database in use.
     """
     settings = settings_type.load()
-    prepare_data_dir(settings.data_dir)
+    data_dir.prepare(settings.data_dir)
     logs.configure(settings.service_name, settings.data_dir, settings.log_level)
     _refuse_taken_port(settings)
     try:
@@ -82,10 +82,9 @@ def _listen(app: Flask, settings: Settings) -> None:
 
 
 def _registration(settings: Settings) -> Registration:
-    address = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104 - compared, not bound
     return Registration(
         settings.service_name,
-        address,
+        reachable_host(settings.host),
         settings.port,
         consul_host=settings.consul_host,
         consul_port=settings.consul_port,
@@ -93,11 +92,5 @@ def _registration(settings: Settings) -> Registration:
 
 
 def _refuse_taken_port(settings: Settings) -> None:
-    """Granian shares a port with whoever listens on it already (SO_REUSEPORT), so ask for it alone first."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.host, settings.port))
-        except OSError as error:
-            sys.exit(f"{settings.service_name} can't start: port {settings.port} on {settings.host}: {error.strerror}")
+    if reason := why_not_free(settings.host, settings.port):
+        sys.exit(f"{settings.service_name} can't start: port {settings.port} on {settings.host}: {reason}")

@@ -1,6 +1,5 @@
 """Settings: read once from the environment, checked at start, passed on as one object."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -69,10 +68,3 @@ class Settings(BaseSettings):
             "transaction-service": self.transaction_service_url.rstrip("/"),
             "reporting-service": self.reporting_service_url.rstrip("/"),
         }
-
-
-def prepare_data_dir(data_dir: Path) -> None:
-    """Make the data directory, readable by its owner only; everything made later in this process is, too."""
-    os.umask(0o077)
-    data_dir.mkdir(parents=True, exist_ok=True)
-    data_dir.chmod(0o700)

@@ -1,0 +1,204 @@
+"""The posting protocol: how a transaction gets from asked for to completed or failed, whatever dies in between.
+
+1. The transaction is kept as pending, and committed.
+2. With no database transaction open, the ledger is asked to decide it. Asking again is safe.
+3. (The ledger decides, in one commit of its own.)
+4. What came of it is written where the transaction is still pending, and committed.
+
+A pending transaction that nobody is at work on is found by `recover`. While it is young it is sent again, later it is
+given up: the ledger then promises that it will never happen, or says that it has.
+"""
+
+import logging
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from shared.batching import Batcher
+from shared.database import rerun_when_aborted
+from shared.errors import AppError, Conflict, Unprocessable
+from shared.periods import now
+from transaction_service.transaction_clients import Decision, LedgerClient, Order
+from transaction_service.transaction_models import Transaction
+from transaction_service.transaction_storage import TransactionStorage
+
+LEASE = timedelta(seconds=6)
+VOID_AFTER = timedelta(minutes=2)
+BATCH_SIZE = 128
+BEGIN_WITHIN_SECONDS = 3.0
+WAIT_FOR_OTHER_SECONDS = 2.0
+_log = logging.getLogger(__name__)
+
+
+class IdempotencyKeyReused(Unprocessable):
+    """The key was used before, for something else."""
+
+    code = "IDEMPOTENCY_KEY_REUSED"
+    message = "This Idempotency-Key was used for another request."
+
+
+class InProgress(Conflict):
+    """The same request is being carried out right now."""
+
+    code = "IDEMPOTENT_REQUEST_IN_PROGRESS"
+    message = "The same request is being carried out. Please ask again in a moment."
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a request; `replayed` when it came again and the first outcome is given."""
+
+    transaction: Transaction
+    replayed: bool = False
+
+
+class PostingPipeline:
+    """Carries transactions out, many at a time when many come."""
+
+    def __init__(self, storage: TransactionStorage, batches: Batcher[Transaction, Outcome]) -> None:
+        self._storage, self._batches = storage, batches
+
+    def carry_out(self, transaction: Transaction) -> Outcome:
+        """What came of a new transaction; it is still pending when that can't be known yet.
+
+        Raises IdempotencyKeyReused, InProgress, or ServiceUnavailable when nothing was begun.
+        """
+        outcome = self._batches.submit(transaction, begin_within_seconds=BEGIN_WITHIN_SECONDS)
+        if outcome.replayed and outcome.transaction.status == "pending":
+            return Outcome(self._wait_for_other(outcome.transaction), replayed=True)
+        return outcome
+
+    def _wait_for_other(self, transaction: Transaction) -> Transaction:
+        """The same transaction once whoever is at work on it has finished or given up."""
+        deadline = time.monotonic() + WAIT_FOR_OTHER_SECONDS
+        while transaction.status == "pending" and transaction.lease_until and transaction.lease_until > now():
+            if time.monotonic() > deadline:
+                raise InProgress(retry_after_seconds=1)
+            time.sleep(0.02)
+            self._storage.refresh()
+            transaction = self._storage.find_transaction(transaction.id) or transaction
+        return transaction
+
+
+def process(
+    storage: TransactionStorage, ledger: LedgerClient, transactions: list[Transaction]
+) -> list[Outcome | Exception]:
+    """Carry out a batch of new transactions: what came of each, or the error that its asker gets."""
+    outcomes = claim(storage, transactions)
+    fresh = [outcome.transaction for outcome in outcomes if isinstance(outcome, Outcome) and not outcome.replayed]
+    try:
+        decide(storage, ledger, fresh)
+    except Exception:
+        # They are kept, so whatever went wrong must not be told as a failure: recovery will find out what came of them.
+        _log.exception("the outcome of %d transactions could not be written", len(fresh))
+        for transaction in fresh:
+            transaction.status = "pending"
+    return outcomes
+
+
+@rerun_when_aborted
+def claim(storage: TransactionStorage, transactions: list[Transaction]) -> list[Outcome | Exception]:
+    """Step 1: keep new transactions as pending. One whose idempotency key is known gets the transaction of that key."""
+    outcomes: list[Outcome | Exception] = []
+    fresh: list[Transaction] = []
+    with storage.transaction():
+        known = storage.find_by_keys((row.user_id, row.idempotency_key) for row in transactions if row.idempotency_key)
+        for transaction in transactions:
+            key = (transaction.user_id, transaction.idempotency_key or "")
+            earlier = known.get(key)
+            if earlier is None:
+                fresh.append(transaction)
+                outcomes.append(Outcome(transaction))
+            elif earlier.fingerprint == transaction.fingerprint:
+                outcomes.append(Outcome(earlier, replayed=True))
+            else:
+                outcomes.append(IdempotencyKeyReused())
+            if transaction.idempotency_key:
+                known.setdefault(key, transaction)
+        storage.add_transactions(fresh)
+    return outcomes
+
+
+def decide(storage: TransactionStorage, ledger: LedgerClient, transactions: list[Transaction]) -> None:
+    """Steps 2 to 4: ask the ledger to decide pending transactions, and write down what it says."""
+    if transactions:
+        settle(storage, transactions, _ask(ledger, transactions))
+
+
+@rerun_when_aborted
+def settle(storage: TransactionStorage, transactions: list[Transaction], decisions: dict[UUID, Decision]) -> None:
+    """Step 4: write what came of pending transactions; those without a decision are left for recovery."""
+    decided = [transaction for transaction in transactions if transaction.id in decisions]
+    with storage.transaction():
+        pending = storage.lock_pending(transaction.id for transaction in decided)
+        for transaction in decided:
+            _apply(decisions[transaction.id], transaction)
+        storage.settle([transaction for transaction in decided if transaction.id in pending])
+        if len(decided) < len(transactions):
+            storage.release(row.id for row in transactions if row.id not in decisions)
+
+
+def recover(storage: TransactionStorage, ledger: LedgerClient) -> int:
+    """Take up to a batch of pending transactions that nobody is at work on to their end; how many were taken."""
+    at = now()
+    with storage.transaction():
+        taken = storage.take_pending(now=at, lease_until=at + LEASE, limit=BATCH_SIZE)
+    young = [transaction for transaction in taken if at - transaction.created_at < VOID_AFTER]
+    old = [transaction for transaction in taken if at - transaction.created_at >= VOID_AFTER]
+    decide(storage, ledger, young)
+    if old:
+        settle(storage, old, _give_up(ledger, old))
+    if taken:
+        _log.info("recovery took up %d transactions, %d of them to give up", len(taken), len(old))
+    return len(taken)
+
+
+def _ask(ledger: LedgerClient, transactions: list[Transaction]) -> dict[UUID, Decision]:
+    """The ledger's decisions, or none when they can't be known."""
+    try:
+        decisions = ledger.post([_order(transaction) for transaction in transactions])
+    except AppError as error:
+        _log.warning("the ledger did not decide %d transactions: %s", len(transactions), error.code)
+        return {}
+    return {decision.transaction_id: decision for decision in decisions}
+
+
+def _give_up(ledger: LedgerClient, transactions: Iterable[Transaction]) -> dict[UUID, Decision]:
+    decisions: dict[UUID, Decision] = {}
+    for transaction in transactions:
+        try:
+            decisions[transaction.id] = ledger.void(transaction.id)
+        except AppError as error:
+            _log.warning("the ledger did not void a transaction: %s", error.code)
+            break
+    return decisions
+
+
+def _order(transaction: Transaction) -> Order:
+    return Order(
+        transaction_id=transaction.id,
+        user_id=transaction.user_id,
+        amount_minor=transaction.amount_minor,
+        from_account_id=transaction.from_account_id,
+        to_account_id=transaction.to_account_id,
+        to_account_number=transaction.to_account_number,
+        reverses_id=transaction.reverses_id,
+    )
+
+
+def _apply(decision: Decision, transaction: Transaction) -> None:
+    """Write a decision into its transaction."""
+    if decision.outcome != "posted":
+        transaction.status = "failed"
+        transaction.reason = decision.reason or "EXPIRED"
+        return
+    transaction.status = "completed"
+    transaction.timestamp = decision.booked_at
+    for leg in decision.legs:
+        side = "from" if leg.amount_minor < 0 else "to"
+        setattr(transaction, f"{side}_account_id", leg.account_id)
+        setattr(transaction, f"{side}_user_id", leg.user_id)
+        setattr(transaction, f"{side}_masked_number", leg.account_number)
+        setattr(transaction, f"{side}_balance_after_minor", leg.balance_after_minor)

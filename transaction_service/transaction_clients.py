@@ -1,0 +1,76 @@
+"""The services that the transaction service calls."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, TypeAdapter
+
+from shared.http_client import Peer, ServiceToken
+from shared.periods import Timestamp
+
+
+class Leg(BaseModel):
+    """One customer account that a posted transaction has touched; `account_number` is masked."""
+
+    account_id: UUID
+    user_id: UUID
+    account_number: str
+    amount_minor: int
+    balance_after_minor: int
+
+
+class Decision(BaseModel):
+    """What the ledger says of a transaction: posted, rejected (for `reason`) or void."""
+
+    transaction_id: UUID
+    outcome: str
+    reason: str | None = None
+    booked_at: Timestamp
+    legs: list[Leg] = []
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the ledger is asked to do; a side that is None is the bank's."""
+
+    transaction_id: UUID
+    user_id: UUID
+    amount_minor: int
+    from_account_id: UUID | None
+    to_account_id: UUID | None
+    to_account_number: str | None
+    reverses_id: UUID | None
+
+
+_decisions: TypeAdapter[list[Decision]] = TypeAdapter(list[Decision])
+
+
+class LedgerClient:
+    """The account service's ledger. Every call may be repeated: the ledger decides a transaction once."""
+
+    def __init__(self, peer: Peer, token: ServiceToken) -> None:
+        self._peer, self._token = peer, token
+
+    def post(self, orders: list[Order]) -> list[Decision]:
+        """The decisions on all orders. Raises NoAnswer when they are not known."""
+        body = {"postings": orders}
+        answer = self._token.call(self._peer, "POST", "/internal/postings", body=body)
+        return _decisions.validate_python(answer["decisions"])
+
+    def void(self, transaction_id: UUID) -> Decision:
+        """Give a transaction up; answers the decision that was taken before, if one was. Raises NoAnswer."""
+        answer = self._token.call(self._peer, "POST", f"/internal/postings/{transaction_id}/void")
+        return Decision.model_validate(answer["decision"])
+
+
+class AccountClient:
+    """The account service as a person sees it."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+
+    def owner_id(self, token: str, account_id: UUID) -> UUID:
+        """Whose account it is. Raises NotFound when the token's bearer may not see it."""
+        answer: dict[str, Any] = self._peer.call("GET", f"/api/accounts/details/{account_id}", token=token)
+        return UUID(answer["account"]["user_id"])

@@ -1,0 +1,349 @@
+"""The rules of transactions: what may be asked for, who may see what, and what it all adds up to."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID, uuid4
+
+from shared import check_digits, cursors
+from shared.access import Caller
+from shared.cursors import Pagination
+from shared.errors import AppError, Conflict, InvalidRequest, NotFound, Refused
+from shared.money import Currency
+from shared.periods import now
+from transaction_service.posting_logic import LEASE, Outcome, PostingPipeline
+from transaction_service.transaction_clients import AccountClient
+from transaction_service.transaction_models import Transaction
+from transaction_service.transaction_schemas import NewTransfer, OwnMovement, SummaryQuery, TransactionsQuery
+from transaction_service.transaction_storage import Filters, TransactionStorage, Volume
+
+
+class AccountNotFound(NotFound):
+    """The account does not exist, or belongs to somebody else."""
+
+    message = "There is no such account."
+
+
+class PayeeNotFound(NotFound):
+    """The account to be paid does not exist."""
+
+    message = "There is no such account to pay to."
+
+
+class InsufficientFunds(Refused):
+    """The account holds less than the amount."""
+
+    code = "INSUFFICIENT_FUNDS"
+    message = "There is not enough money in the account."
+
+
+class AccountNotActive(Refused):
+    """The account is frozen or closed."""
+
+    code = "ACCOUNT_NOT_ACTIVE"
+    message = "The account is not active."
+
+
+class PayeeNotActive(AccountNotActive):
+    """The account to be paid is frozen or closed."""
+
+    message = "The account to pay to is not active."
+
+
+class SameAccount(Refused):
+    """A transfer needs two accounts."""
+
+    code = "SAME_ACCOUNT"
+    message = "The money is in that account already."
+
+
+class AlreadyReversed(Conflict):
+    """A transaction is reversed once."""
+
+    code = "ALREADY_REVERSED"
+    message = "This transaction has been reversed already."
+
+
+class NotReversible(Refused):
+    """Only a completed transaction that is no reversal itself can be reversed."""
+
+    code = "NOT_REVERSIBLE"
+    message = "Only a completed transaction can be reversed, and a reversal can not."
+
+
+class Expired(Refused):
+    """It could not be carried out in time and was given up; no money has moved."""
+
+    code = "EXPIRED"
+    message = "This could not be carried out in time and was given up. No money has moved."
+
+
+_FAILURES: dict[str, type[AppError]] = {
+    "ACCOUNT_NOT_FOUND": AccountNotFound,
+    "PAYEE_NOT_FOUND": PayeeNotFound,
+    "INSUFFICIENT_FUNDS": InsufficientFunds,
+    "ACCOUNT_NOT_ACTIVE": AccountNotActive,
+    "PAYEE_NOT_ACTIVE": PayeeNotActive,
+    "SAME_ACCOUNT": SameAccount,
+    "ALREADY_REVERSED": AlreadyReversed,
+    "EXPIRED": Expired,
+}
+
+
+def failure_of(transaction: Transaction) -> AppError | None:
+    """Why a transaction failed, as its asker was told; None when it did not."""
+    if transaction.status != "failed":
+        return None
+    return _FAILURES.get(transaction.reason or "", Refused)()
+
+
+def deposit(
+    pipeline: PostingPipeline, currency: Currency, caller: Caller, new: OwnMovement, *, idempotency_key: str | None
+) -> Outcome:
+    """Pay money into an account of the caller's."""
+    transaction = _pending(
+        caller,
+        "deposit",
+        currency.to_minor(new.amount),
+        to_account_id=new.account_id,
+        to_user_id=caller.user_id,
+        description=new.description or None,
+        idempotency_key=idempotency_key,
+    )
+    return pipeline.carry_out(transaction)
+
+
+def withdraw(
+    pipeline: PostingPipeline, currency: Currency, caller: Caller, new: OwnMovement, *, idempotency_key: str | None
+) -> Outcome:
+    """Draw money from an account of the caller's."""
+    transaction = _pending(
+        caller,
+        "withdrawal",
+        currency.to_minor(new.amount),
+        from_account_id=new.account_id,
+        from_user_id=caller.user_id,
+        description=new.description or None,
+        idempotency_key=idempotency_key,
+    )
+    return pipeline.carry_out(transaction)
+
+
+def transfer(
+    pipeline: PostingPipeline, currency: Currency, caller: Caller, new: NewTransfer, *, idempotency_key: str | None
+) -> Outcome:
+    """Move money from an account of the caller's to another of the bank's."""
+    _require_payee(new)
+    transaction = _pending(
+        caller,
+        "transfer",
+        currency.to_minor(new.amount),
+        from_account_id=new.from_account_id,
+        from_user_id=caller.user_id,
+        to_account_id=new.to_account_id,
+        to_account_number=new.to_account_number,
+        to_masked_number=f"••••{new.to_account_number[-4:]}" if new.to_account_number else None,
+        description=new.description or None,
+        idempotency_key=idempotency_key,
+    )
+    return pipeline.carry_out(transaction)
+
+
+def reverse(
+    storage: TransactionStorage,
+    pipeline: PostingPipeline,
+    caller: Caller,
+    transaction_id: UUID,
+    *,
+    idempotency_key: str | None,
+) -> Outcome:
+    """Undo a completed transaction by a new one the other way. The ledger sees to it that this happens once."""
+    original = storage.find_transaction(transaction_id)
+    if original is None:
+        raise NotFound("There is no such transaction.")
+    if original.status != "completed" or original.transaction_type == "reversal":
+        raise NotReversible
+    earlier = storage.find_reversal(original.id)
+    if earlier and not (idempotency_key and earlier.idempotency_key == idempotency_key):
+        raise AlreadyReversed
+    transaction = _pending(
+        caller,
+        "reversal",
+        original.amount_minor,
+        from_account_id=original.to_account_id,
+        from_user_id=original.to_user_id,
+        from_masked_number=original.to_masked_number,
+        to_account_id=original.from_account_id,
+        to_user_id=original.from_user_id,
+        to_masked_number=original.from_masked_number,
+        description=f"Reversal: {original.description or original.transaction_type}"[:200],
+        reverses_id=original.id,
+        idempotency_key=idempotency_key,
+    )
+    return pipeline.carry_out(transaction)
+
+
+def details(storage: TransactionStorage, caller: Caller, transaction_id: UUID) -> Transaction:
+    """A transaction that the caller asked for or has a side of; for staff any. Raises NotFound."""
+    transaction = storage.find_transaction(transaction_id)
+    if transaction is None or not (caller.is_staff or caller.user_id in _people(transaction)):
+        raise NotFound("There is no such transaction.")
+    return transaction
+
+
+def list_own(
+    storage: TransactionStorage, currency: Currency, caller: Caller, query: TransactionsQuery
+) -> tuple[list[Transaction], Pagination]:
+    """A page of everything on the caller's accounts, in and out, newest first."""
+    rows = storage.list_of_user(
+        caller.user_id,
+        _filters(query, currency),
+        account_id=query.account_id,
+        limit=query.limit + 1,
+        before=cursors.decode(query.cursor, datetime, UUID),
+    )
+    return cursors.paginate(list(rows), query.limit, "timestamp", "id")
+
+
+def list_of_account(
+    storage: TransactionStorage,
+    accounts: AccountClient,
+    currency: Currency,
+    caller: Caller,
+    account_id: UUID,
+    *,
+    query: TransactionsQuery,
+) -> tuple[list[Transaction], Pagination]:
+    """A page of what happened on one account that the caller may see. Raises NotFound."""
+    owner_id = accounts.owner_id(caller.token, account_id)
+    rows = storage.list_of_user(
+        owner_id,
+        _filters(query, currency),
+        account_id=account_id,
+        limit=query.limit + 1,
+        before=cursors.decode(query.cursor, datetime, UUID),
+    )
+    return cursors.paginate(list(rows), query.limit, "timestamp", "id")
+
+
+def list_all(
+    storage: TransactionStorage, currency: Currency, query: TransactionsQuery
+) -> tuple[list[Transaction], Pagination]:
+    """A page of all transactions of the bank, newest first."""
+    rows = storage.list_all(
+        _filters(query, currency),
+        account_id=query.account_id,
+        limit=query.limit + 1,
+        before=cursors.decode(query.cursor, datetime, UUID),
+    )
+    return cursors.paginate(list(rows), query.limit, "timestamp", "id")
+
+
+def recent(storage: TransactionStorage, caller: Caller, limit: int) -> list[Transaction]:
+    """The caller's newest transactions."""
+    return list(storage.list_of_user(caller.user_id, Filters(), limit=limit))
+
+
+def volumes(storage: TransactionStorage, accounts: AccountClient, caller: Caller, query: SummaryQuery) -> list[Volume]:
+    """What the caller's completed transactions add up to, or those of one account that the caller may see."""
+    owner_id = accounts.owner_id(caller.token, query.account_id) if query.account_id else caller.user_id
+    return storage.volumes_of_user(owner_id, account_id=query.account_id, since=query.since, until=query.until)
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Sums in minor units over some volumes. Money moved between own accounts is neither income nor expense."""
+
+    count: int = 0
+    total_minor: int = 0
+    income_minor: int = 0
+    expense_minor: int = 0
+    largest_minor: int = 0
+
+    @classmethod
+    def of(cls, some: Iterable[Volume], *, one_account: bool) -> "Totals":
+        """The sums over `some`; on `one_account`, money from another own account is income all the same."""
+        rows = list(some)
+        outside = [row for row in rows if one_account or not row.internal]
+        return cls(
+            count=sum(row.count for row in rows),
+            total_minor=sum(row.total_minor for row in rows),
+            income_minor=sum(row.total_minor for row in outside if row.direction == "in"),
+            expense_minor=sum(row.total_minor for row in outside if row.direction == "out"),
+            largest_minor=max((row.largest_minor for row in rows), default=0),
+        )
+
+    @property
+    def average_minor(self) -> int:
+        """The mean amount, to the nearest minor unit."""
+        return int((Decimal(self.total_minor) / self.count).to_integral_value()) if self.count else 0
+
+
+def _require_payee(new: NewTransfer) -> None:
+    if (new.to_account_id is None) == (new.to_account_number is None):
+        raise InvalidRequest(details={"to_account_id": "give either this or to_account_number"})
+    number = new.to_account_number
+    if number is not None and not (len(number) == 10 and check_digits.is_valid(number)):
+        raise InvalidRequest(details={"to_account_number": "is not an account number: please check the digits"})
+
+
+def _pending(
+    caller: Caller,
+    transaction_type: str,
+    amount_minor: int,
+    *,
+    idempotency_key: str | None,
+    description: str | None = None,
+    from_account_id: UUID | None = None,
+    from_user_id: UUID | None = None,
+    from_masked_number: str | None = None,
+    to_account_id: UUID | None = None,
+    to_user_id: UUID | None = None,
+    to_masked_number: str | None = None,
+    to_account_number: str | None = None,
+    reverses_id: UUID | None = None,
+) -> Transaction:
+    """A new transaction, leased to this process."""
+    at = now()
+    asked = [transaction_type, amount_minor, description, to_account_number]
+    asked += [str(part) for part in (from_account_id, to_account_id, reverses_id)]
+    return Transaction(
+        id=uuid4(),
+        user_id=caller.user_id,
+        transaction_type=transaction_type,
+        amount_minor=amount_minor,
+        status="pending",
+        description=description,
+        from_account_id=from_account_id,
+        from_user_id=from_user_id,
+        from_masked_number=from_masked_number,
+        to_account_id=to_account_id,
+        to_user_id=to_user_id,
+        to_masked_number=to_masked_number,
+        to_account_number=to_account_number,
+        reverses_id=reverses_id,
+        idempotency_key=idempotency_key,
+        fingerprint=hashlib.sha256(json.dumps(asked).encode()).hexdigest(),
+        created_at=at,
+        timestamp=at,
+        lease_until=at + LEASE,
+    )
+
+
+def _people(transaction: Transaction) -> tuple[UUID | None, ...]:
+    return transaction.user_id, transaction.from_user_id, transaction.to_user_id
+
+
+def _filters(query: TransactionsQuery, currency: Currency) -> Filters:
+    return Filters(
+        transaction_type=query.transaction_type,
+        status=query.status,
+        since=query.since,
+        until=query.until,
+        at_least_minor=None if query.at_least is None else currency.to_minor(query.at_least, "min"),
+        at_most_minor=None if query.at_most is None else currency.to_minor(query.at_most, "max"),
+        text=query.q or None,
+    )

@@ -1,0 +1,83 @@
+"""Tables of the transaction service: what was asked for and what came of it."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.database import Base, Database, UtcDateTime
+
+db = Database()
+
+if TYPE_CHECKING:
+    Model = Base
+else:
+    Model = db.Model
+
+_PENDING = text("status = 'pending'")
+
+
+class Transaction(Model):
+    """What somebody asked for, kept before it is tried; its status says what came of it.
+
+    A side without an account is the bank's. `reason` is the ledger's word for a failure. `timestamp` is the time of
+    asking, and of booking once it is completed. Until `lease_until` one process is at work on it.
+    """
+
+    __tablename__ = "transaction"
+    __table_args__ = (
+        UniqueConstraint("user_id", "idempotency_key", name="one_transaction_per_key"),
+        CheckConstraint("status IN ('pending', 'completed', 'failed')", name="known_status"),
+        CheckConstraint("amount_minor > 0", name="amount_is_positive"),
+        Index("transaction_by_age", "timestamp", "id"),
+        Index("transaction_pending", "created_at", sqlite_where=_PENDING, postgresql_where=_PENDING),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID]
+    transaction_type: Mapped[str] = mapped_column(String(12))
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    status: Mapped[str] = mapped_column(String(10))
+    reason: Mapped[str | None] = mapped_column(String(40))
+    description: Mapped[str | None] = mapped_column(String(200))
+    from_account_id: Mapped[UUID | None]
+    to_account_id: Mapped[UUID | None]
+    to_account_number: Mapped[str | None] = mapped_column(String(10))
+    reverses_id: Mapped[UUID | None] = mapped_column(index=True)
+    from_user_id: Mapped[UUID | None]
+    to_user_id: Mapped[UUID | None]
+    from_masked_number: Mapped[str | None] = mapped_column(String(10))
+    to_masked_number: Mapped[str | None] = mapped_column(String(10))
+    from_balance_after_minor: Mapped[int | None] = mapped_column(BigInteger)
+    to_balance_after_minor: Mapped[int | None] = mapped_column(BigInteger)
+    idempotency_key: Mapped[str | None] = mapped_column(String(255))
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    timestamp: Mapped[datetime] = mapped_column(UtcDateTime)
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class TransactionLeg(Model):
+    """One side of a transaction as the owner of its account sees it: what lists and sums read, by index.
+
+    `internal` says that both sides belong to the same person.
+    """
+
+    __tablename__ = "transaction_leg"
+    __table_args__ = (
+        CheckConstraint("direction IN ('in', 'out')", name="known_direction"),
+        Index("leg_by_user", "user_id", "timestamp", "transaction_id"),
+        Index("leg_by_account", "account_id", "timestamp", "transaction_id"),
+    )
+
+    transaction_id: Mapped[UUID] = mapped_column(ForeignKey("transaction.id"), primary_key=True)
+    direction: Mapped[str] = mapped_column(String(3), primary_key=True)
+    user_id: Mapped[UUID]
+    account_id: Mapped[UUID]
+    transaction_type: Mapped[str] = mapped_column(String(12))
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    status: Mapped[str] = mapped_column(String(10))
+    internal: Mapped[bool]
+    timestamp: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -1,0 +1,204 @@
+"""Bodies, queries and answers of the transaction service."""
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.cursors import Limit, Page, Pagination
+from shared.money import Amount, Currency
+from shared.openapi import Answer, Body
+from shared.periods import From, Timestamp, Until
+from shared.texts import Line
+
+if TYPE_CHECKING:
+    from transaction_service.transaction_models import Transaction
+
+TransactionType = Literal["deposit", "withdrawal", "transfer", "reversal"]
+TransactionStatus = Literal["pending", "completed", "failed"]
+Description = Annotated[Line, Field(max_length=200)]
+AmountBound = Annotated[Decimal, Field(ge=0, max_digits=20)]
+
+
+class OwnMovement(Body):
+    """Money paid into or drawn from an account of the caller's."""
+
+    account_id: UUID
+    amount: Amount
+    description: Description | None = None
+
+
+class NewTransfer(Body):
+    """Money for another account: one of the bank's, named by its id or by its number."""
+
+    from_account_id: UUID
+    to_account_id: UUID | None = None
+    to_account_number: Annotated[str, Field(max_length=20)] | None = None
+    amount: Amount
+    description: Description | None = None
+
+
+class Period(BaseModel):
+    """Days or instants, both ends included."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    since: Annotated[From, Field(alias="from")] = None
+    until: Annotated[Until, Field(alias="to")] = None
+
+
+class TransactionsQuery(Page, Period):
+    """Filters of a list. `q` is looked for in the descriptions."""
+
+    transaction_type: Annotated[TransactionType | None, Field(alias="type")] = None
+    status: TransactionStatus | None = None
+    account_id: UUID | None = None
+    at_least: Annotated[AmountBound | None, Field(alias="min")] = None
+    at_most: Annotated[AmountBound | None, Field(alias="max")] = None
+    q: Annotated[str, Field(max_length=100)] | None = None
+
+
+class RecentQuery(BaseModel):
+    """How many of the newest transactions."""
+
+    limit: Limit = 5
+
+
+class SummaryQuery(Period):
+    """What to sum up: all of the caller's transactions, or one account's."""
+
+    account_id: UUID | None = None
+
+
+class TransactionOut(BaseModel):
+    """A transaction as one person sees it: somebody else's account is shown by its masked number only."""
+
+    id: UUID
+    transaction_type: TransactionType
+    amount: str
+    currency: str
+    status: TransactionStatus
+    failure_code: str | None = None
+    account_id: UUID | None = None
+    account_number: str | None = None
+    from_account_id: UUID | None = None
+    from_account_number: str | None = None
+    to_account_id: UUID | None = None
+    to_account_number: str | None = None
+    reverses: UUID | None = None
+    description: str | None = None
+    timestamp: Timestamp
+    balance_after: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        transaction: "Transaction",
+        currency: Currency,
+        *,
+        viewer_id: UUID,
+        sees_all: bool = False,
+        failure_code: str | None = None,
+    ) -> "TransactionOut":
+        """The answer for a row, as `viewer_id` may see it; `sees_all` shows the ids of all accounts."""
+        owns_source = transaction.from_user_id == viewer_id
+        owns_target = transaction.to_user_id == viewer_id
+        source = transaction.from_account_id if owns_source or sees_all else None
+        target = transaction.to_account_id if owns_target or sees_all else None
+        fields: dict[str, UUID | str | None] = {
+            "from_account_id": source,
+            "from_account_number": transaction.from_masked_number,
+            "to_account_id": target,
+            "to_account_number": transaction.to_masked_number,
+        }
+        if transaction.transaction_type in ("deposit", "withdrawal"):
+            number = transaction.from_masked_number or transaction.to_masked_number
+            fields = {"account_id": source or target, "account_number": number}
+        balance_minor = None
+        if owns_source != owns_target:
+            balance_minor = transaction.from_balance_after_minor if owns_source else transaction.to_balance_after_minor
+        return cls.model_validate(
+            {
+                "id": transaction.id,
+                "transaction_type": transaction.transaction_type,
+                "amount": currency.to_text(transaction.amount_minor),
+                "currency": currency.code,
+                "status": transaction.status,
+                "failure_code": failure_code,
+                "reverses": transaction.reverses_id,
+                "description": transaction.description,
+                "timestamp": transaction.timestamp,
+                "balance_after": None if balance_minor is None else currency.to_text(balance_minor),
+                **fields,
+            }
+        )
+
+
+class TransactionAnswer(Answer):
+    """One transaction."""
+
+    transaction: TransactionOut
+
+
+class TransactionsAnswer(Answer):
+    """A page of transactions, newest first."""
+
+    transactions: list[TransactionOut]
+    pagination: Pagination
+
+
+class RecentAnswer(Answer):
+    """The newest transactions."""
+
+    transactions: list[TransactionOut]
+
+
+class TypeTotal(BaseModel):
+    """How many transactions of a type, and the sum of their amounts, in and out alike."""
+
+    count: int
+    total: str
+
+
+class DayTotal(BaseModel):
+    """One day's transactions."""
+
+    date: str
+    count: int
+    total: str
+    income: str
+    expense: str
+
+
+class Summary(BaseModel):
+    """Completed transactions, summed up."""
+
+    count: int
+    by_type: dict[str, TypeTotal]
+    by_day: list[DayTotal]
+    income: str
+    expense: str
+    net: str
+    average: str
+    largest: str
+
+
+class SummaryAnswer(Answer):
+    """Completed transactions, summed up."""
+
+    summary: Summary
+
+
+class Statistics(BaseModel):
+    """The whole bank's completed transactions, counted."""
+
+    count: int
+    by_type: dict[str, TypeTotal]
+    by_day: list[DayTotal]
+
+
+class StatisticsAnswer(Answer):
+    """The whole bank's completed transactions, counted."""
+
+    statistics: Statistics

@@ -1,0 +1,318 @@
+"""The transaction service: deposits, withdrawals, transfers and reversals, on port 8003."""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import ClassVar
+from uuid import UUID
+
+import requests
+from flask import Blueprint, Flask, Response, current_app, request
+from pydantic import Field
+
+from shared import answers as answering
+from shared import serving
+from shared.access import Caller, admin_only, private, service_only, staff_only
+from shared.answers import success
+from shared.application import Peers, lifecycle_of, make_app, make_session
+from shared.background import Repeating
+from shared.batching import Batcher
+from shared.errors import InvalidRequest
+from shared.money import Currency, CurrencyCode
+from shared.openapi import answers, make_api
+from shared.settings import Settings
+from transaction_service import posting_logic, transaction_logic
+from transaction_service.posting_logic import BATCH_SIZE, Outcome, PostingPipeline
+from transaction_service.transaction_clients import AccountClient, LedgerClient
+from transaction_service.transaction_logic import Totals, failure_of
+from transaction_service.transaction_models import Transaction, db
+from transaction_service.transaction_schemas import (
+    DayTotal,
+    NewTransfer,
+    OwnMovement,
+    Period,
+    RecentAnswer,
+    RecentQuery,
+    Statistics,
+    StatisticsAnswer,
+    Summary,
+    SummaryAnswer,
+    SummaryQuery,
+    TransactionAnswer,
+    TransactionOut,
+    TransactionsAnswer,
+    TransactionsQuery,
+    TypeTotal,
+)
+from transaction_service.transaction_storage import TransactionStorage, Volume
+
+RECOVERY_SECONDS = 1.0
+_WELL_FORMED_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+api = make_api("Transactions")
+transactions = Blueprint("transactions", __name__, url_prefix="/api/transactions")
+internal = Blueprint("internal", __name__, url_prefix="/internal")
+
+
+class TransactionSettings(Settings):
+    """Settings of the transaction service."""
+
+    service_name: ClassVar[str] = "transaction-service"
+    secrets: ClassVar[dict[str, tuple[str, str]]] = {
+        "client_secret": ("TRANSACTION_SERVICE_SECRET", "transaction_service_secret")
+    }
+
+    port: int = Field(8003, ge=1, le=65535, validation_alias="TRANSACTION_SERVICE_PORT")
+    given_database_url: str | None = Field(None, validation_alias="TRANSACTION_DATABASE_URL")
+    client_secret: str = Field(min_length=32, validation_alias="TRANSACTION_SERVICE_SECRET")
+    currency: CurrencyCode = Field("USD", validation_alias="BANK_CURRENCY")
+    read_timeout_seconds: float = Field(3.0, gt=0, validation_alias="BANK_READ_TIMEOUT_SECONDS")
+
+
+@transactions.post("/deposit")
+@private
+@api.validate(resp=answers(201, TransactionAnswer))
+def deposit(caller: Caller, json: OwnMovement) -> Response:
+    """Pay money into an account of the caller's."""
+    key = _idempotency_key()
+    return _answer(transaction_logic.deposit(_pipeline(), _currency(), caller, json, idempotency_key=key), caller)
+
+
+@transactions.post("/withdraw")
+@private
+@api.validate(resp=answers(201, TransactionAnswer))
+def withdraw(caller: Caller, json: OwnMovement) -> Response:
+    """Draw money from an account of the caller's."""
+    key = _idempotency_key()
+    return _answer(transaction_logic.withdraw(_pipeline(), _currency(), caller, json, idempotency_key=key), caller)
+
+
+@transactions.post("/transfer")
+@private
+@api.validate(resp=answers(201, TransactionAnswer))
+def transfer(caller: Caller, json: NewTransfer) -> Response:
+    """Move money from an account of the caller's to another of the bank's."""
+    key = _idempotency_key()
+    return _answer(transaction_logic.transfer(_pipeline(), _currency(), caller, json, idempotency_key=key), caller)
+
+
+@transactions.post("/reverse/<uuid:transaction_id>")
+@admin_only
+@api.validate(resp=answers(201, TransactionAnswer))
+def reverse(caller: Caller, transaction_id: UUID) -> Response:
+    """Undo a completed transaction by a new, opposite one."""
+    key = _idempotency_key()
+    return _answer(
+        transaction_logic.reverse(_storage(), _pipeline(), caller, transaction_id, idempotency_key=key), caller
+    )
+
+
+@transactions.get("/list")
+@private
+@api.validate(resp=answers(200, TransactionsAnswer))
+def list_own(caller: Caller, query: TransactionsQuery) -> Response:
+    """Everything on the caller's accounts, in and out, newest first."""
+    rows, pagination = transaction_logic.list_own(_storage(), _currency(), caller, query)
+    return success(transactions=_seen_by(caller, rows), pagination=pagination)
+
+
+@transactions.get("/recent")
+@private
+@api.validate(resp=answers(200, RecentAnswer))
+def recent(caller: Caller, query: RecentQuery) -> Response:
+    """The caller's newest transactions."""
+    return success(transactions=_seen_by(caller, transaction_logic.recent(_storage(), caller, query.limit)))
+
+
+@transactions.get("/account/<uuid:account_id>")
+@private
+@api.validate(resp=answers(200, TransactionsAnswer))
+def list_of_account(caller: Caller, account_id: UUID, query: TransactionsQuery) -> Response:
+    """What happened on one account, newest first."""
+    rows, pagination = transaction_logic.list_of_account(
+        _storage(), _account_client(), _currency(), caller, account_id, query=query
+    )
+    return success(transactions=_seen_by(caller, rows), pagination=pagination)
+
+
+@transactions.get("/details/<uuid:transaction_id>")
+@private
+@api.validate(resp=answers(200, TransactionAnswer))
+def details(caller: Caller, transaction_id: UUID) -> Response:
+    """One transaction."""
+    return success(transaction=_out(transaction_logic.details(_storage(), caller, transaction_id), caller))
+
+
+@transactions.get("/summary")
+@private
+@api.validate(resp=answers(200, SummaryAnswer))
+def summary(caller: Caller, query: SummaryQuery) -> Response:
+    """What the caller's completed transactions add up to."""
+    volumes = transaction_logic.volumes(_storage(), _account_client(), caller, query)
+    return success(summary=_summary(volumes, one_account=query.account_id is not None))
+
+
+@transactions.get("/all")
+@staff_only
+@api.validate(resp=answers(200, TransactionsAnswer))
+def list_all(caller: Caller, query: TransactionsQuery) -> Response:
+    """All transactions of the bank, newest first."""
+    rows, pagination = transaction_logic.list_all(_storage(), _currency(), query)
+    return success(transactions=_seen_by(caller, rows), pagination=pagination)
+
+
+@internal.get("/statistics")
+@service_only("statistics:read")
+@api.validate(resp=answers(200, StatisticsAnswer))
+def statistics(query: Period) -> Response:
+    """The whole bank's completed transactions, counted."""
+    volumes = _storage().volumes_of_all(since=query.since, until=query.until)
+    return success(
+        statistics=Statistics(
+            count=sum(volume.count for volume in volumes), by_type=_by_type(volumes), by_day=_by_day(volumes)
+        )
+    )
+
+
+def create_app(settings: TransactionSettings, session: requests.Session | None = None) -> Flask:
+    """The transaction service. `session` carries its calls to other services."""
+    peers = Peers(settings, session or make_session(), settings.client_secret)
+    account_peer = peers["account-service"]
+    app = make_app(
+        settings,
+        verifier=peers.verifier(),
+        database=db,
+        database_url=settings.database_url(settings.given_database_url, "transaction.db"),
+        depends_on=[peers["auth-service"], account_peer],
+        api=api,
+    )
+    storage, ledger = TransactionStorage(db), LedgerClient(account_peer, peers.token)
+
+    def process(batch: list[Transaction]) -> list[Outcome | Exception]:
+        with app.app_context():
+            return posting_logic.process(storage, ledger, batch)
+
+    def recover() -> None:
+        with app.app_context():
+            posting_logic.recover(storage, ledger)
+
+    batches = Batcher(process, name="posting", max_size=BATCH_SIZE)
+    app.extensions.update(
+        transaction_storage=storage,
+        posting_pipeline=PostingPipeline(storage, batches),
+        account_client=AccountClient(account_peer),
+        currency=Currency.of(settings.currency),
+    )
+    app.register_blueprint(transactions)
+    app.register_blueprint(internal)
+    lifecycle = lifecycle_of(app)
+    lifecycle.add(peers.directory)
+    lifecycle.add(Repeating(recover, name="recovery", interval_seconds=RECOVERY_SECONDS))
+    lifecycle.add(batches)
+    return app
+
+
+def _storage() -> TransactionStorage:
+    storage: TransactionStorage = current_app.extensions["transaction_storage"]
+    return storage
+
+
+def _pipeline() -> PostingPipeline:
+    pipeline: PostingPipeline = current_app.extensions["posting_pipeline"]
+    return pipeline
+
+
+def _account_client() -> AccountClient:
+    client: AccountClient = current_app.extensions["account_client"]
+    return client
+
+
+def _currency() -> Currency:
+    currency: Currency = current_app.extensions["currency"]
+    return currency
+
+
+def _idempotency_key() -> str | None:
+    """The request's Idempotency-Key, if it has one."""
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not _WELL_FORMED_KEY.fullmatch(key):
+        raise InvalidRequest(details={"Idempotency-Key": "must be 1 to 255 visible ASCII characters"})
+    return key
+
+
+def _answer(outcome: Outcome, caller: Caller) -> Response:
+    """201 for what is done, 202 for what is not known yet, or the refusal; the same again when it is asked again."""
+    transaction = outcome.transaction
+    failure = failure_of(transaction)
+    if failure:
+        response = answering.failure(failure)
+    elif transaction.status == "pending":
+        message = "Not decided yet. Please look again in a moment; nothing is lost."
+        response = success(202, transaction=_out(transaction, caller), message=message)
+    else:
+        message = f"{transaction.transaction_type.capitalize()} completed"
+        response = success(201, transaction=_out(transaction, caller), message=message)
+    if outcome.replayed:
+        response.headers["Idempotent-Replayed"] = "true"
+    return response
+
+
+def _out(transaction: Transaction, caller: Caller) -> TransactionOut:
+    failure = failure_of(transaction)
+    return TransactionOut.of(
+        transaction,
+        _currency(),
+        viewer_id=caller.user_id,
+        sees_all=caller.is_staff,
+        failure_code=failure.code if failure else None,
+    )
+
+
+def _seen_by(caller: Caller, rows: Iterable[Transaction]) -> list[TransactionOut]:
+    return [_out(row, caller) for row in rows]
+
+
+def _summary(volumes: list[Volume], *, one_account: bool) -> Summary:
+    text = _currency().to_text
+    totals = Totals.of(volumes, one_account=one_account)
+    return Summary(
+        count=totals.count,
+        by_type=_by_type(volumes),
+        by_day=_by_day(volumes, one_account=one_account),
+        income=text(totals.income_minor),
+        expense=text(totals.expense_minor),
+        net=text(totals.income_minor - totals.expense_minor),
+        average=text(totals.average_minor),
+        largest=text(totals.largest_minor),
+    )
+
+
+def _by_type(volumes: list[Volume]) -> dict[str, TypeTotal]:
+    groups = _grouped(volumes, lambda volume: volume.transaction_type, one_account=False)
+    text = _currency().to_text
+    return {kind: TypeTotal(count=totals.count, total=text(totals.total_minor)) for kind, totals in groups.items()}
+
+
+def _by_day(volumes: list[Volume], *, one_account: bool = False) -> list[DayTotal]:
+    text = _currency().to_text
+    return [
+        DayTotal(
+            date=day,
+            count=totals.count,
+            total=text(totals.total_minor),
+            income=text(totals.income_minor),
+            expense=text(totals.expense_minor),
+        )
+        for day, totals in _grouped(volumes, lambda volume: volume.day, one_account=one_account).items()
+    ]
+
+
+def _grouped(volumes: list[Volume], key: Callable[[Volume], str], *, one_account: bool) -> dict[str, Totals]:
+    """The sums of each group, in the order in which the groups first appear."""
+    groups: dict[str, list[Volume]] = {}
+    for volume in volumes:
+        groups.setdefault(key(volume), []).append(volume)
+    return {name: Totals.of(group, one_account=one_account) for name, group in groups.items()}
+
+
+if __name__ == "__main__":
+    serving.serve(create_app, TransactionSettings)
