@@ -1,0 +1,222 @@
+"""Start the bank: five services, in order, kept running until Ctrl-C.
+
+    python run_services.py            all five; the first start makes the secrets and the first admin
+    python run_services.py --demo     and fill an empty bank with customers and months of history
+    python run_services.py --no-auth  all but one, for instance because that one runs under a debugger
+
+Settings come from the environment, and all of it reaches every service: see docs/OPERATIONS.md.
+"""
+
+import argparse
+import base64
+import hashlib
+import json
+import os
+import secrets
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from shared import data_dir, secret_files
+from shared.addresses import base_url
+from shared.child_process import Program
+from shared.console import Console
+from shared.supervisor import OWN_NAME, CannotStart, Status, Supervisor, only_supervisor, require_free_ports
+
+ROOT = Path(__file__).resolve().parent
+PORTS = {  # in the order in which they start; they end in the opposite one
+    "auth-service": 8001,
+    "account-service": 8002,
+    "transaction-service": 8003,
+    "reporting-service": 8004,
+    "api-gateway": 5000,
+}
+
+
+def main() -> int:
+    """Run the bank until it is told to stop; 0 after an orderly end, 1 when it could not start."""
+    options = _options()
+    console = Console([*PORTS, OWN_NAME])
+    try:
+        environment = _environment()
+        folder = Path(environment["BANK_DATA_DIR"])
+        data_dir.prepare(folder)
+        with only_supervisor(folder / "supervisor.lock"):
+            _run(options, environment, console)
+    except CannotStart as error:
+        console.say(OWN_NAME, f"can't start: {error}")
+        return 1
+    finally:
+        console.close()
+    return 0
+
+
+def _run(options: argparse.Namespace, environment: dict[str, str], console: Console) -> None:
+    folder = Path(environment["BANK_DATA_DIR"])
+    make_secrets(environment, secret_files.folder(folder))
+    admin = FirstAdmin(environment, secret_files.folder(folder))
+    programs = [
+        _program(name, environment | (admin.variables if name == "auth-service" else {}), options)
+        for name in PORTS
+        if name not in options.left_out
+    ]
+    require_free_ports(programs)
+
+    def when_started(statuses: Sequence[Status]) -> None:
+        lines = [*_table(statuses, in_colour=console.is_coloured), f"Logs are in {folder / 'logs'}. Ctrl-C stops."]
+        if any(status.name == "auth-service" and status.is_healthy for status in statuses):
+            lines += admin.introduce()
+        for line in lines:
+            console.write(line)
+        if options.demo:
+            gateway = programs[-1].address
+            threading.Thread(target=_fill_with_demo, args=(gateway, folder, console), daemon=True).start()
+
+    Supervisor(programs, console).run(when_started)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description="Start the bank's five services and keep them running until Ctrl-C.",
+        epilog="Ports, addresses, databases and secrets are set by environment variables: see docs/OPERATIONS.md.",
+    )
+    for name in PORTS:
+        short = _short(name)
+        parser.add_argument(
+            f"--no-{short}", dest="left_out", action="append_const", const=name, help=f"leave the {name} out"
+        )
+    parser.add_argument(
+        "--demo", action="store_true", help="fill an empty bank with demo customers and a history"
+    )
+    options = parser.parse_args()
+    options.left_out = options.left_out or []
+    if len(set(options.left_out)) == len(PORTS):
+        parser.error("all five are left out: nothing to start")
+    if options.demo and options.left_out:
+        parser.error("--demo needs all five services")
+    return options
+
+
+def _short(name: str) -> str:
+    return name.removesuffix("-service").removeprefix("api-")
+
+
+def _variable(name: str, what: str) -> str:
+    """A service's variable, such as AUTH_SERVICE_PORT."""
+    return f"{name.upper().replace('-', '_')}_{what}"
+
+
+def _environment() -> dict[str, str]:
+    """What every service is given: all that this process was given, and the addresses and the folder where not."""
+    given = {name: value for name, value in os.environ.items() if value}
+    added = {"BANK_HOST": "127.0.0.1", "BANK_DATA_DIR": "data", "PYTHONUNBUFFERED": "1"}
+    host = given.get("BANK_HOST", added["BANK_HOST"])
+    for name, default_port in PORTS.items():
+        variable = _variable(name, "PORT")
+        port = given.get(variable, str(default_port))
+        if not (port.isdecimal() and 0 < int(port) < 65536):
+            raise CannotStart(f"{variable} is {port!r}, which is no port")
+        added[variable] = port
+        if name != "api-gateway":
+            added[_variable(name, "URL")] = base_url(host, int(port))
+    folder = Path(given["BANK_DATA_DIR"]).resolve() if "BANK_DATA_DIR" in given else ROOT / "data"
+    return {**os.environ, **added, **given, "BANK_DATA_DIR": str(folder)}
+
+
+def _program(name: str, environment: dict[str, str], options: argparse.Namespace) -> Program:
+    package = name.replace("-", "_")
+    return Program(
+        name=name,
+        command=(sys.executable, "-m", f"{package}.{package}"),
+        host=environment["BANK_HOST"],
+        port=int(environment[_variable(name, "PORT")]),
+        port_variable=_variable(name, "PORT"),
+        environment=environment,
+        folder=ROOT,
+        after=() if name == "auth-service" else ("auth-service",),  # whose keys all others ask for at once
+        ready_when_live=bool(options.left_out),
+    )
+
+
+def make_secrets(environment: Mapping[str, str], folder: Path) -> None:
+    """Make the secrets that are neither given as variables nor kept from an earlier start.
+
+    Writes down the digests of the services' secrets each time, by which the auth service knows them again.
+    """
+    if not environment.get("SESSION_SECRET"):
+        secret_files.read_or_make(folder / "session_secret")
+    if not environment.get("AUTH_SIGNING_KEY"):
+        secret_files.read_or_make(folder / "signing_key", _make_signing_key)
+    digests = {}
+    for name in PORTS:
+        variable = _variable(name, "SECRET")
+        secret = environment.get(variable) or secret_files.read_or_make(folder / variable.lower())
+        digests[name] = hashlib.sha256(secret.encode()).hexdigest()
+    secret_files.write(folder / "service_digests.json", json.dumps(digests))
+
+
+def _make_signing_key() -> str:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    key = Ed25519PrivateKey.generate()
+    return base64.b64encode(key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())).decode()
+
+
+class FirstAdmin:
+    """The first admin's password: the one given, or one made for the first start and shown when that has succeeded.
+
+    Until then the made one is kept in a file, since a start that failed may have made the admin already.
+    """
+
+    def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
+        self._username = environment.get("ADMIN_USERNAME") or "admin"
+        self._draft, self._done = folder / "first_admin_password", folder / "first_admin_made"
+        self._password = ""
+        if not self._done.exists() and not environment.get("ADMIN_PASSWORD"):
+            self._password = secret_files.read_or_make(self._draft, _make_password)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What the auth service is to be given."""
+        return {"ADMIN_PASSWORD": self._password} if self._password else {}
+
+    def introduce(self) -> list[str]:
+        """The lines that tell the made password, the first time; from then on no copy is kept."""
+        if not self._done.exists():
+            secret_files.write(self._done, "yes")
+        self._draft.unlink(missing_ok=True)
+        password, self._password = self._password, ""
+        if not password:
+            return []
+        return [f"The first admin is {self._username} with the password {password}", "It is shown only now: keep it."]
+
+
+def _make_password() -> str:
+    """Four groups of five letters and digits that are hard to confuse: about 99 bits."""
+    return "-".join("".join(secrets.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(5)) for _ in range(4))
+
+
+def _table(statuses: Sequence[Status], *, in_colour: bool) -> list[str]:
+    """A line for each service: what runs where, and how it is."""
+    lines = [""]
+    for status in statuses:
+        state = status.state
+        if in_colour:
+            state = f"\x1b[{32 if status.is_healthy else 33}m{state}\x1b[0m"
+        lines.append(f"  {status.name:<20} {status.address:<24} process {status.process_id or '-':<8} {state}")
+        if status.name == "api-gateway":
+            lines += ["", f"Open {status.address}"]
+    return lines
+
+
+def _fill_with_demo(gateway_url: str, folder: Path, console: Console) -> None:
+    from demo_data import fill
+
+    for username, password in fill(gateway_url, folder):
+        console.write(f"  {username:<20} {password}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""Real processes for tests: started on free ports, read line by line, ended whatever happens."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import requests
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports on which nobody listens now."""
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
+
+
+def eventually(condition: Callable[[], object], *, within_seconds: float = 10.0, what: str = "") -> None:
+    """Wait until the condition holds; fail when it does not in time."""
+    give_up_at = time.monotonic() + within_seconds
+    while not condition():
+        assert time.monotonic() < give_up_at, f"not within {within_seconds} s: {what or condition}"
+        time.sleep(0.02)
+
+
+def is_running(process_id: int) -> bool:
+    """Whether there is such a process, and it is no zombie."""
+    try:
+        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def status_of(url: str) -> int | None:
+    """The status of a GET, None when nobody answers."""
+    try:
+        with requests.get(url, timeout=2) as answer:
+            return answer.status_code
+    except requests.RequestException:
+        return None
+
+
+class RunningProcess:
+    """A Python process whose output is read as it comes. A context manager, which kills it in the end."""
+
+    def __init__(self, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
+        self.output = ""
+        self._came = threading.Condition()
+        self._process = subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env={**os.environ, **(environment or {})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.process_id = self._process.pid
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def __enter__(self) -> "RunningProcess":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._process.kill()
+        self.wait()
+
+    def wait_for(self, pattern: str, *, times: int = 1, within_seconds: float = 15.0) -> re.Match[str]:
+        """The match of the pattern in the output, once it is there that many times."""
+        with self._came:
+            came = self._came.wait_for(lambda: len(re.findall(pattern, self.output)) >= times, within_seconds)
+        assert came, f"{pattern!r} did not come {times} times within {within_seconds} s:\n{self.output}"
+        return list(re.finditer(pattern, self.output))[times - 1]
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self._process.send_signal(number)
+
+    def wait(self, *, within_seconds: float = 15.0) -> int:
+        """The exit status, when the process and its output have ended."""
+        status = self._process.wait(within_seconds)
+        self._reader.join(within_seconds)
+        assert self._process.stdout
+        self._process.stdout.close()
+        return status
+
+    def _read(self) -> None:
+        assert self._process.stdout
+        for line in self._process.stdout:
+            with self._came:
+                self.output += line
+                self._came.notify_all()
