@@ -63,6 +63,13 @@ class Currency:
             raise InvalidRequest(details={field: f"{self.code} has {self.decimals} decimals"})
         return int(amount.scaleb(self.decimals))
 
+    def from_text(self, text: str) -> int:
+        """ "-12.50" → -1250: what `to_text` wrote. Raises ValueError for other text."""
+        minor = int(text.replace(".", "", 1))
+        if self.to_text(minor) != text:
+            raise ValueError(f"{text!r} is not an amount of {self.code}")
+        return minor
+
     def to_text(self, minor: int) -> str:
         """1250 → "12.50", with exactly the currency's decimals."""
         if not self.decimals:

@@ -1,0 +1,223 @@
+"""The rules of reports: what they count, who may see them, and when they are stored."""
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from reporting_service.reporting_clients import AccountClient, AuthClient, TransactionClient
+from reporting_service.reporting_models import Report
+from reporting_service.reporting_schemas import (
+    AccountCounts,
+    AccountReportData,
+    AnyReportData,
+    BalancePoint,
+    HistoryRow,
+    Period,
+    ReportQuery,
+    ReportType,
+    Summary,
+    SystemReportData,
+    TransactionReportData,
+)
+from reporting_service.reporting_storage import ReportStorage
+from shared import cursors
+from shared.access import Caller
+from shared.cursors import Page, Pagination
+from shared.database import rerun_when_aborted
+from shared.errors import InvalidRequest, NotFound, ServiceUnavailable
+from shared.money import Currency
+from shared.periods import now
+from shared.side_by_side import SideBySide
+
+DEFAULT_DAYS = 30
+MAX_DAYS = 10 * 366
+HISTORY_ROWS = 1_000
+ENTRIES_AHEAD = 200
+SAME_REPORT_SECONDS = 60
+MAX_PAGE_BYTES = 2_000_000
+READING_PAUSES_SECONDS = (0, 0.1, 0.3)
+
+
+class StillSettling(ServiceUnavailable):
+    """The ledger has an entry whose transaction is not completed yet, so the figures would not fit together."""
+
+    message = "A transaction on this account is being settled. Please try again in a moment."
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What reports are made of; independent calls are made side by side."""
+
+    auth: AuthClient
+    accounts: AccountClient
+    transactions: TransactionClient
+    currency: Currency
+    side_by_side: SideBySide
+
+
+def report_account(
+    storage: ReportStorage, sources: Sources, caller: Caller, account_id: UUID, query: ReportQuery
+) -> Report:
+    """A report on an account of the caller's, for staff on anybody's. Raises NotFound, or ServiceUnavailable."""
+    period = _period(query)
+    data = _account_data(sources, caller, account_id, period)
+    subject = f"Account report {data.account.account_number}"
+    return _store(storage, caller, "account", data, subject=subject, account_id=str(account_id))
+
+
+def report_transactions(storage: ReportStorage, sources: Sources, caller: Caller, query: ReportQuery) -> Report:
+    """A report on all transactions of the caller. Raises ServiceUnavailable."""
+    period = _period(query)
+    summary = sources.transactions.summary(caller.token, period)
+    data = TransactionReportData(period=period, **dict(summary))
+    return _store(storage, caller, "transaction", data, subject="Transaction report")
+
+
+def report_system(storage: ReportStorage, sources: Sources, caller: Caller, query: ReportQuery) -> Report:
+    """A report on the whole bank. Raises ServiceUnavailable."""
+    period = _period(query)
+    users = sources.side_by_side.begin(sources.auth.statistics)
+    accounts = sources.side_by_side.begin(sources.accounts.statistics)
+    transactions = sources.transactions.statistics(period)
+    counts = accounts.result()
+    data = SystemReportData(
+        period=period,
+        users=users.result(),
+        accounts=AccountCounts(total=counts.total, by_type=counts.by_type, by_status=counts.by_status),
+        total_balance=counts.total_balance,
+        transactions=transactions,
+    )
+    return _store(storage, caller, "system", data, subject="System report")
+
+
+def details(storage: ReportStorage, caller: Caller, report_id: UUID) -> Report:
+    """A report of the caller's, for an admin anybody's. Raises NotFound."""
+    report = storage.find_report(report_id)
+    if report is None or not (report.user_id == caller.user_id or caller.role == "admin"):
+        raise NotFound("There is no such report.")
+    return report
+
+
+def list_reports(storage: ReportStorage, page: Page, user_id: UUID | None = None) -> tuple[list[Report], Pagination]:
+    """A page of one user's reports, or of all, newest first."""
+    before = cursors.decode(page.cursor, datetime, UUID)
+    reports, more = storage.list_reports(user_id=user_id, limit=page.limit, max_bytes=MAX_PAGE_BYTES, before=before)
+    next_cursor = cursors.encode(reports[-1].created_at, reports[-1].id) if more else None
+    return reports, Pagination(limit=page.limit, next_cursor=next_cursor)
+
+
+def _period(query: ReportQuery) -> Period:
+    end = query.end_date or now().date()
+    start = query.start_date or end - timedelta(days=DEFAULT_DAYS - 1)
+    period = Period(start_date=start, end_date=end)
+    if start > end:
+        raise InvalidRequest(details={"start_date": "must not be after end_date"})
+    if period.length_days > MAX_DAYS:
+        raise InvalidRequest(details={"start_date": "must be at most ten years before end_date"})
+    return period
+
+
+def _account_data(sources: Sources, caller: Caller, account_id: UUID, period: Period) -> AccountReportData:
+    for pause_seconds in READING_PAUSES_SECONDS:
+        time.sleep(pause_seconds)
+        data = _read_account(sources, caller.token, account_id, period)
+        if data:
+            return data
+    raise StillSettling(retry_after_seconds=1)
+
+
+def _read_account(sources: Sources, token: str, account_id: UUID, period: Period) -> AccountReportData | None:
+    """An account's report, or None when the ledger and the transactions do not agree at this moment."""
+    begin, accounts, currency = sources.side_by_side.begin, sources.accounts, sources.currency
+    before = begin(accounts.balance_after, token, account_id, period.start_date - timedelta(days=1))
+    summed = begin(sources.transactions.summary, token, period, account_id)
+    account = accounts.account(token, account_id)
+    summary = summed.result()
+    # Only now, so that the ledger has at least what the summary counts.
+    entries = accounts.entries(token, account_id, period, at_most=HISTORY_ROWS + ENTRIES_AHEAD)
+    opening_minor = currency.from_text(before.result() or currency.to_text(0))
+    opening, closing = (
+        currency.to_text(minor) for minor in (opening_minor, opening_minor + currency.from_text(summary.net))
+    )
+    history = _settled(entries, summary.count, opening, closing)
+    if history is None:
+        return None
+    return AccountReportData(
+        account=account,
+        period=period,
+        opening_balance=opening,
+        closing_balance=closing,
+        income=summary.income,
+        expense=summary.expense,
+        net=summary.net,
+        count=summary.count,
+        by_type=summary.by_type,
+        history=history,
+        balance_trend=_balance_trend(currency, opening_minor, period, summary),
+    )
+
+
+def _settled(entries: Sequence[HistoryRow], count: int, opening: str, closing: str) -> Sequence[HistoryRow] | None:
+    """The newest entries among those that the summary counts, or None if these can't be told.
+
+    The ledger may be ahead by a few entries whose transactions are being completed right now.
+    """
+    if len(entries) < HISTORY_ROWS + ENTRIES_AHEAD:
+        ahead = len(entries) - count
+    else:  # there are more entries than were read, so that they can't be counted
+        ahead = next((index for index, entry in enumerate(entries) if entry.balance_after == closing), -1)
+    if ahead < 0:
+        return None
+    settled = entries[ahead : ahead + HISTORY_ROWS]
+    return settled if (settled[0].balance_after if settled else opening) == closing else None
+
+
+def _balance_trend(currency: Currency, opening_minor: int, period: Period, summary: Summary) -> list[BalancePoint]:
+    change_minor = {
+        day.date: currency.from_text(day.income) - currency.from_text(day.expense) for day in summary.by_day
+    }
+    balance_minor = opening_minor
+    trend = []
+    for day in period.days:
+        balance_minor += change_minor.get(day, 0)
+        trend.append(BalancePoint(date=day, balance=currency.to_text(balance_minor)))
+    return trend
+
+
+@rerun_when_aborted
+def _store(
+    storage: ReportStorage,
+    caller: Caller,
+    report_type: ReportType,
+    data: AnyReportData,
+    *,
+    subject: str,
+    **parameters: str,
+) -> Report:
+    """Store a report, or give back the one that the same person made from the same data within the last minute."""
+    start, end = str(data.period.start_date), str(data.period.end_date)
+    parameters |= {"start_date": start, "end_date": end}
+    report_data = data.model_dump(mode="json")
+    content = json.dumps(report_data, sort_keys=True)
+    identity = json.dumps([str(caller.user_id), report_type, parameters, content])
+    digest = hashlib.sha256(identity.encode()).hexdigest()
+    with storage.transaction():
+        last = storage.find_last_edition(digest)
+        if last and (now() - last.created_at).total_seconds() < SAME_REPORT_SECONDS:
+            return last
+        report = Report(
+            user_id=caller.user_id,
+            report_type=report_type,
+            title=f"{subject}, {start} to {end}",
+            parameters=parameters,
+            report_data=report_data,
+            size_bytes=len(content),
+            digest=digest,
+            edition=last.edition + 1 if last else 1,
+        )
+        storage.add_report(report)
+        return report

@@ -1,0 +1,46 @@
+"""The table of the reporting service: reports, stored as they were answered."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import JSON, CheckConstraint, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.database import Base, Database, UtcDateTime
+from shared.periods import now
+
+db = Database()
+
+if TYPE_CHECKING:
+    Model = Base
+else:
+    Model = db.Model
+
+
+class Report(Model):
+    """A report of the person who asked for it. It never changes.
+
+    `digest` is over everything but the time: reports of one digest are editions of each other, counted from 1, and
+    since an edition is there only once, two requests at the same moment can't both store the next one.
+    `size_bytes` is the length of `report_data` as JSON.
+    """
+
+    __tablename__ = "report"
+    __table_args__ = (
+        UniqueConstraint("digest", "edition", name="one_report_per_edition"),
+        CheckConstraint("report_type IN ('account', 'transaction', 'system')", name="known_type"),
+        Index("report_by_user", "user_id", "created_at", "id"),
+        Index("report_by_age", "created_at", "id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    user_id: Mapped[UUID]
+    report_type: Mapped[str] = mapped_column(String(11))
+    title: Mapped[str] = mapped_column(String(100))
+    parameters: Mapped[dict[str, Any]] = mapped_column(JSON)
+    report_data: Mapped[dict[str, Any]] = mapped_column(JSON)
+    size_bytes: Mapped[int]
+    digest: Mapped[str] = mapped_column(String(64))
+    edition: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)

@@ -1,0 +1,137 @@
+"""The reporting service: reports on accounts, on transactions and on the whole bank, on port 8004."""
+
+from typing import ClassVar
+from uuid import UUID
+
+import requests
+from flask import Blueprint, Flask, Response, current_app
+from pydantic import Field
+
+from reporting_service import reporting_logic
+from reporting_service.reporting_clients import AccountClient, AuthClient, TransactionClient
+from reporting_service.reporting_logic import Sources
+from reporting_service.reporting_models import db
+from reporting_service.reporting_schemas import ReportAnswer, ReportOut, ReportQuery, ReportsAnswer
+from reporting_service.reporting_storage import ReportStorage
+from shared import serving
+from shared.access import Caller, admin_only, private
+from shared.answers import success
+from shared.application import AtEnd, Peers, lifecycle_of, make_app, make_session
+from shared.cursors import Page
+from shared.money import Currency, CurrencyCode
+from shared.openapi import answers, make_api
+from shared.settings import Settings
+from shared.side_by_side import SideBySide
+
+api = make_api("Reports")
+reports = Blueprint("reports", __name__, url_prefix="/api/reports")
+
+
+class ReportingSettings(Settings):
+    """Settings of the reporting service."""
+
+    service_name: ClassVar[str] = "reporting-service"
+    secrets: ClassVar[dict[str, tuple[str, str]]] = {
+        "client_secret": ("REPORTING_SERVICE_SECRET", "reporting_service_secret")
+    }
+
+    port: int = Field(8004, ge=1, le=65535, validation_alias="REPORTING_SERVICE_PORT")
+    given_database_url: str | None = Field(None, validation_alias="REPORTING_DATABASE_URL")
+    client_secret: str = Field(min_length=32, validation_alias="REPORTING_SERVICE_SECRET")
+    currency: CurrencyCode = Field("USD", validation_alias="BANK_CURRENCY")
+
+
+@reports.get("/account/<uuid:account_id>")
+@private
+@api.validate(resp=answers(200, ReportAnswer))
+def report_account(caller: Caller, account_id: UUID, query: ReportQuery) -> Response:
+    """One account: its history, balance, income and expense."""
+    report = reporting_logic.report_account(_storage(), _sources(), caller, account_id, query)
+    return success(report=ReportOut.of(report))
+
+
+@reports.get("/transactions")
+@private
+@api.validate(resp=answers(200, ReportAnswer))
+def report_transactions(caller: Caller, query: ReportQuery) -> Response:
+    """All transactions of the caller, summed up."""
+    report = reporting_logic.report_transactions(_storage(), _sources(), caller, query)
+    return success(report=ReportOut.of(report))
+
+
+@reports.get("/system")
+@admin_only
+@api.validate(resp=answers(200, ReportAnswer))
+def report_system(caller: Caller, query: ReportQuery) -> Response:
+    """The whole bank: people, accounts, balances, volumes."""
+    report = reporting_logic.report_system(_storage(), _sources(), caller, query)
+    return success(report=ReportOut.of(report))
+
+
+@reports.get("/list")
+@private
+@api.validate(resp=answers(200, ReportsAnswer))
+def list_own(caller: Caller, query: Page) -> Response:
+    """The caller's stored reports, newest first."""
+    rows, pagination = reporting_logic.list_reports(_storage(), query, caller.user_id)
+    return success(reports=[ReportOut.of(row) for row in rows], pagination=pagination)
+
+
+@reports.get("/details/<uuid:report_id>")
+@private
+@api.validate(resp=answers(200, ReportAnswer))
+def details(caller: Caller, report_id: UUID) -> Response:
+    """One stored report: the caller's, or for an admin anybody's."""
+    return success(report=ReportOut.of(reporting_logic.details(_storage(), caller, report_id)))
+
+
+@reports.get("/all")
+@admin_only
+@api.validate(resp=answers(200, ReportsAnswer))
+def list_all(_caller: Caller, query: Page) -> Response:
+    """Everybody's stored reports, newest first."""
+    rows, pagination = reporting_logic.list_reports(_storage(), query)
+    return success(reports=[ReportOut.of(row) for row in rows], pagination=pagination)
+
+
+def create_app(settings: ReportingSettings, session: requests.Session | None = None) -> Flask:
+    """The reporting service. `session` carries its calls to other services."""
+    peers = Peers(settings, session or make_session(), settings.client_secret)
+    auth, accounts, transactions = (peers[f"{name}-service"] for name in ("auth", "account", "transaction"))
+    side_by_side = SideBySide("reports")
+    app = make_app(
+        settings,
+        verifier=peers.verifier(),
+        database=db,
+        database_url=settings.database_url(settings.given_database_url, "reporting.db"),
+        depends_on=[auth, accounts, transactions],
+        api=api,
+    )
+    app.extensions.update(
+        report_storage=ReportStorage(db),
+        report_sources=Sources(
+            auth=AuthClient(auth, peers.token),
+            accounts=AccountClient(accounts, peers.token),
+            transactions=TransactionClient(transactions, peers.token),
+            currency=Currency.of(settings.currency),
+            side_by_side=side_by_side,
+        ),
+    )
+    app.register_blueprint(reports)
+    lifecycle_of(app).add(peers.directory)
+    lifecycle_of(app).add(AtEnd(side_by_side.close))
+    return app
+
+
+def _storage() -> ReportStorage:
+    storage: ReportStorage = current_app.extensions["report_storage"]
+    return storage
+
+
+def _sources() -> Sources:
+    sources: Sources = current_app.extensions["report_sources"]
+    return sources
+
+
+if __name__ == "__main__":
+    serving.serve(create_app, ReportingSettings)

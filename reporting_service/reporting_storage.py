@@ -1,0 +1,49 @@
+"""Queries on stored reports."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select, tuple_
+
+from reporting_service.reporting_models import Report
+from shared.database import Storage
+
+
+class ReportStorage(Storage):
+    """The stored reports."""
+
+    def add_report(self, report: Report) -> None:
+        """Add a report."""
+        self._session.add(report)
+        self._session.flush()
+
+    def find_report(self, report_id: UUID) -> Report | None:
+        """The report of that id."""
+        return self._session.get(Report, report_id)
+
+    def find_last_edition(self, digest: str) -> Report | None:
+        """The newest report of that content."""
+        query = select(Report).where(Report.digest == digest).order_by(Report.edition.desc())
+        return self._session.scalar(query.limit(1))
+
+    def list_reports(
+        self, *, user_id: UUID | None, limit: int, max_bytes: int, before: tuple[datetime, UUID] | None
+    ) -> tuple[list[Report], bool]:
+        """A user's reports, or all, newest first, and whether there are more; `before` is (created_at, id).
+
+        At most `limit` reports, and no more than `max_bytes` of data, but always one if there is one.
+        """
+        query = select(Report).order_by(Report.created_at.desc(), Report.id.desc()).limit(limit + 1)
+        if user_id is not None:
+            query = query.where(Report.user_id == user_id)
+        if before:
+            query = query.where(tuple_(Report.created_at, Report.id) < tuple_(*before))
+        reports: list[Report] = []
+        size_bytes = 0
+        with self._session.scalars(query.execution_options(yield_per=10)) as rows:
+            for report in rows:
+                size_bytes += report.size_bytes
+                if len(reports) == limit or (reports and size_bytes > max_bytes):
+                    return reports, True
+                reports.append(report)
+        return reports, False
