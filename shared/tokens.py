@@ -137,7 +137,12 @@ class TokenVerifier:
 
 def _decode(token: str, key: jwt.PyJWK, audience: str, required: tuple[str, ...]) -> dict[str, Any]:
     claims: dict[str, Any] = jwt.decode(
-        token, key, algorithms=[ALGORITHM], audience=audience, issuer=ISSUER, options={"require": list(required)}
+        token,
+        key,
+        algorithms=[ALGORITHM],
+        audience=audience,
+        issuer=ISSUER,
+        options={"require": list(required), "strict_aud": True},
     )
     return claims
 

@@ -1,0 +1,321 @@
+"""Calls over real sockets to servers that answer, refuse, hang, hang up, or are not there."""
+
+import contextlib
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+import requests
+from flask import Flask, g
+
+from shared import request_ids
+from shared.circuit_breaker import CircuitBreaker
+from shared.discovery import Directory
+from shared.errors import Forbidden, NotAuthenticated, NotFound, TooManyRequests
+from shared.http_client import NoAnswer, Peer, ServiceToken, make_session
+
+Reply = Callable[["Handler"], None]
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Gives each request to the server's `reply`."""
+
+    protocol_version = "HTTP/1.1"
+    server: "Server"
+
+    def _any(self) -> None:
+        self.body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.seen.append(self)
+        self.server.reply(self)
+
+    do_GET = do_POST = _any  # noqa: N815 - http.server looks for these names
+
+    def answer(self, status: int, body: Any, **headers: str) -> None:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def hang_up(self) -> None:
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
+
+    def log_message(self, *_args: Any) -> None:
+        pass
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.seen: list[Handler] = []
+        self.reply: Reply = lambda handler: handler.answer(200, {"success": True})
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server()
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def session() -> Iterator[requests.Session]:
+    with make_session() as session:
+        yield session
+
+
+@pytest.fixture
+def peer(server: Server, session: requests.Session) -> Peer:
+    return peer_at(server.url, session)
+
+
+def peer_at(url: str, session: requests.Session, read_timeout_seconds: float = 0.2) -> Peer:
+    return Peer(
+        "other",
+        Directory({"other": url}),
+        session,
+        connect_timeout_seconds=0.2,
+        read_timeout_seconds=read_timeout_seconds,
+    )
+
+
+def refused_url() -> str:
+    """An address at which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}"
+
+
+def test_a_call_carries_body_query_token_and_headers(server: Server, peer: Peer) -> None:
+    server.reply = lambda handler: handler.answer(201, {"success": True, "thing": {"id": 7}})
+    answer = peer.call(
+        "POST", "/things", token="abc", body={"a": 1}, query={"limit": 5, "q": None}, headers={"Idempotency-Key": "k"}
+    )
+    assert answer["thing"] == {"id": 7}
+    seen = server.seen[0]
+    assert (seen.command, seen.path, seen.body) == ("POST", "/things?limit=5", b'{"a":1}')
+    assert seen.headers["Authorization"] == "Bearer abc"
+    assert seen.headers["Content-Type"] == "application/json"
+    assert seen.headers["Idempotency-Key"] == "k"
+
+
+def test_the_request_id_is_carried_on(server: Server, peer: Peer) -> None:
+    with Flask("caller").test_request_context():
+        g.request_id = "abc-123"
+        peer.call("GET", "/")
+    assert server.seen[0].headers[request_ids.HEADER] == "abc-123"
+
+
+def test_connections_are_kept(server: Server, peer: Peer) -> None:
+    for _ in range(3):
+        peer.call("POST", "/", body={})
+    assert len({handler.client_address for handler in server.seen}) == 1
+
+
+def test_refusals_come_out_as_the_same_errors(server: Server, peer: Peer) -> None:
+    refusal = {"success": False, "message": "No such thing.", "error_code": "THING_GONE", "details": {"id": "unknown"}}
+    server.reply = lambda handler: handler.answer(404, refusal)
+    with pytest.raises(NotFound) as refused:
+        peer.call("GET", "/things/7")
+    assert (refused.value.code, refused.value.message) == ("THING_GONE", "No such thing.")
+    assert refused.value.details == {"id": "unknown"}
+
+
+def test_when_to_come_back_is_passed_on(server: Server, peer: Peer) -> None:
+    body = {"success": False, "message": "Slowly.", "error_code": "TOO_MANY_REQUESTS", "details": {}}
+    server.reply = lambda handler: handler.answer(429, body, Retry_After="9")
+    with pytest.raises(TooManyRequests) as refused:
+        peer.call("POST", "/", body={})
+    assert refused.value.retry_after_seconds == 9
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"", b"[]", b"7"])
+def test_an_answer_that_is_no_json_object_is_no_success(server: Server, peer: Peer, body: bytes) -> None:
+    server.reply = lambda handler: handler.answer(200, body)
+    with pytest.raises(Exception, match="not available"):
+        peer.call("GET", "/")
+
+
+def test_redirects_are_not_followed(server: Server, peer: Peer) -> None:
+    server.reply = lambda handler: handler.answer(302, {}, Location="http://127.0.0.1:1/")
+    assert peer.send("GET", "/").status_code == 302
+    assert len(server.seen) == 1
+
+
+def test_nobody_listening_means_that_nothing_arrived(session: requests.Session) -> None:
+    with pytest.raises(NoAnswer) as silence:
+        peer_at(refused_url(), session).call("POST", "/", body={})
+    assert not silence.value.may_have_arrived
+    assert silence.value.status == 503
+
+
+def test_a_connection_that_does_not_come_about_ends_in_time(session: requests.Session) -> None:
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        address = full.getsockname()
+        crowd = [socket.socket() for _ in range(4)]
+        for one in crowd:
+            one.setblocking(False)
+            one.connect_ex(address)
+        with pytest.raises(NoAnswer) as silence:
+            peer_at(f"http://127.0.0.1:{address[1]}", session).call("POST", "/", body={})
+        assert not silence.value.may_have_arrived
+        for one in crowd:
+            one.close()
+
+
+def test_a_hanging_server_is_given_up_on_and_may_have_acted(server: Server, peer: Peer) -> None:
+    release = threading.Event()
+    server.reply = lambda _handler: (release.wait(5), None)[1]
+    with pytest.raises(NoAnswer) as silence:
+        peer.call("POST", "/", body={})
+    assert silence.value.may_have_arrived
+    release.set()
+    assert len(server.seen) == 1
+
+
+def test_a_post_is_sent_once(server: Server, peer: Peer) -> None:
+    server.reply = Handler.hang_up
+    with pytest.raises(NoAnswer) as silence:
+        peer.call("POST", "/", body={})
+    assert silence.value.may_have_arrived
+    assert len(server.seen) == 1
+
+
+def test_a_get_is_tried_again_once(server: Server, peer: Peer) -> None:
+    server.reply = lambda handler: (
+        handler.hang_up() if len(server.seen) == 1 else handler.answer(200, {"success": True})
+    )
+    assert peer.call("GET", "/")["success"]
+    assert len(server.seen) == 2
+
+
+def test_the_failure_that_opens_the_circuit_is_told_as_it_was(server: Server, peer: Peer) -> None:
+    server.reply = Handler.hang_up
+    told = []
+    for _ in range(6):
+        with pytest.raises(NoAnswer) as silence:
+            peer.call("POST", "/", body={})
+        told.append(silence.value.may_have_arrived)
+    assert told == [True] * 5 + [False]
+    assert len(server.seen) == 5
+
+
+def test_a_refusal_is_no_failure_of_the_circuit(server: Server, peer: Peer) -> None:
+    refusal = {"success": False, "message": "No.", "error_code": "FORBIDDEN", "details": {}}
+    server.reply = lambda handler: handler.answer(403, refusal)
+    for _ in range(8):
+        with pytest.raises(Forbidden):
+            peer.call("POST", "/", body={})
+    assert len(server.seen) == 8
+
+
+def test_the_circuit_closes_when_the_server_is_back(server: Server, session: requests.Session) -> None:
+    peer, now = peer_at(server.url, session), [0.0]
+    peer._breaker = CircuitBreaker(clock=lambda: now[0])
+    server.reply = Handler.hang_up
+    for _ in range(5):
+        with pytest.raises(NoAnswer):
+            peer.call("POST", "/", body={})
+    server.reply = lambda handler: handler.answer(200, {"success": True})
+    with pytest.raises(NoAnswer):
+        peer.call("POST", "/", body={})
+    now[0] = 1.0
+    assert peer.call("POST", "/", body={})["success"]
+
+
+def test_calls_to_one_peer_go_side_by_side(server: Server, session: requests.Session) -> None:
+    together = threading.Barrier(8)
+
+    def meet(handler: Handler) -> None:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            together.wait(3)
+        handler.answer(200, {"met": not together.broken})
+
+    server.reply = meet
+    peer = peer_at(server.url, session, read_timeout_seconds=5)
+    with ThreadPoolExecutor(8) as pool:
+        met = list(pool.map(lambda _: peer.call("POST", "/", body={})["met"], range(8)))
+    assert met == [True] * 8
+
+
+def test_alive_is_who_answers(server: Server, session: requests.Session) -> None:
+    assert peer_at(server.url, session).is_alive()
+    assert server.seen[0].path == "/api/live"
+    assert not peer_at(refused_url(), session).is_alive()
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def give_tokens(server: Server, *, refuse: str = "") -> None:
+    """Answer as the auth service: tokens token-1, token-2, …; the token `refuse` is not accepted elsewhere."""
+    given: list[str] = []
+
+    def reply(handler: Handler) -> None:
+        if handler.path == "/api/auth/token":
+            given.append(f"token-{len(given) + 1}")
+            handler.answer(200, {"access_token": given[-1], "expires_in": 3600})
+        elif handler.headers["Authorization"] == f"Bearer {refuse}":
+            handler.answer(401, {"success": False, "message": "x", "error_code": "INVALID_TOKEN", "details": {}})
+        else:
+            handler.answer(200, {"as": handler.headers["Authorization"]})
+
+    server.reply = reply
+
+
+def test_a_service_token_is_fetched_once_and_again_before_it_expires(server: Server, peer: Peer) -> None:
+    give_tokens(server)
+    clock = Clock()
+    token = ServiceToken(peer, "some-service", "s3cret", clock=clock)
+    assert [token.get(), token.get()] == ["token-1", "token-1"]
+    assert json.loads(server.seen[0].body) == {
+        "grant_type": "client_credentials",
+        "client_id": "some-service",
+        "client_secret": "s3cret",
+    }
+    clock.seconds = 3541
+    assert token.get() == "token-2"
+
+
+def test_a_refused_service_token_is_replaced_once(server: Server, peer: Peer) -> None:
+    give_tokens(server, refuse="token-1")
+    token = ServiceToken(peer, "some-service", "s3cret")
+    assert token.call(peer, "GET", "/internal/things") == {"as": "Bearer token-2"}
+
+
+def test_a_service_token_that_is_refused_twice_is_a_401(server: Server, peer: Peer) -> None:
+    def reply(handler: Handler) -> None:
+        if handler.path == "/api/auth/token":
+            handler.answer(200, {"access_token": "x", "expires_in": 3600})
+        else:
+            handler.answer(401, {"success": False, "message": "x", "error_code": "INVALID_TOKEN", "details": {}})
+
+    server.reply = reply
+    with pytest.raises(NotAuthenticated):
+        ServiceToken(peer, "some-service", "s3cret").call(peer, "GET", "/internal/things")
+    assert len(server.seen) == 4

@@ -1,0 +1,277 @@
+"""Only whole, fresh tokens with the right signature, audience and claims get in; ended sessions do not."""
+
+import base64
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from shared import tokens
+from shared.errors import InvalidToken, ServiceUnavailable, TokenExpired
+from shared.tokens import Revocations, ServiceClaims, TokenVerifier, UserClaims
+
+KEY, OTHER_KEY = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+USER, SESSION = uuid4(), uuid4()
+
+
+def jwk(key: Ed25519PrivateKey, key_id: str) -> dict[str, str]:
+    x = base64.urlsafe_b64encode(key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)).decode().rstrip("=")
+    return {"kty": "OKP", "crv": "Ed25519", "x": x, "kid": key_id, "alg": "EdDSA", "use": "sig"}
+
+
+class KeyServer:
+    """Gives the keys, counts how often it was asked, and can be down."""
+
+    def __init__(self, **keys: Ed25519PrivateKey) -> None:
+        self.keys, self.asked, self.down = keys, 0, False
+
+    def __call__(self) -> dict[str, Any]:
+        self.asked += 1
+        if self.down:
+            raise ServiceUnavailable
+        return {"keys": [jwk(key, name) for name, key in self.keys.items()]}
+
+
+def claims(**changes: Any) -> dict[str, Any]:
+    now = int(time.time())
+    whole = {
+        "iss": "auth-service",
+        "aud": "people",
+        "sub": str(USER),
+        "sid": str(SESSION),
+        "jti": str(uuid4()),
+        "username": "ada",
+        "role": "customer",
+        "iat": now,
+        "exp": now + 3600,
+        **changes,
+    }
+    return {name: value for name, value in whole.items() if value is not None}
+
+
+def signed(key: Ed25519PrivateKey = KEY, key_id: str = "one", **changes: Any) -> str:
+    return jwt.encode(claims(**changes), key, algorithm="EdDSA", headers={"kid": key_id})
+
+
+def service_token(**changes: Any) -> str:
+    service = {"aud": "services", "sub": "some-service", "scope": "things:read things:write"}
+    return signed(**{"sid": None, "username": None, "role": None, **service, **changes})
+
+
+@pytest.fixture
+def ended() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def key_server() -> KeyServer:
+    return KeyServer(one=KEY)
+
+
+@pytest.fixture
+def verifier(key_server: KeyServer, ended: list[str]) -> TokenVerifier:
+    return TokenVerifier(key_server, Revocations(lambda cursor: (cursor + 1, list(ended))))
+
+
+def test_a_persons_token_says_who_it_is(verifier: TokenVerifier) -> None:
+    said = verifier.verify(signed())
+    assert isinstance(said, UserClaims)
+    assert (said.user_id, said.username, said.role, said.session_id) == (USER, "ada", "customer", SESSION)
+
+
+def test_a_services_token_says_what_it_may(verifier: TokenVerifier) -> None:
+    said = verifier.verify(service_token())
+    assert isinstance(said, ServiceClaims)
+    assert (said.service, said.scopes) == ("some-service", frozenset({"things:read", "things:write"}))
+
+
+@pytest.mark.parametrize("missing", tokens.USER_CLAIMS)
+def test_every_claim_of_a_person_is_required(verifier: TokenVerifier, missing: str) -> None:
+    without: dict[str, Any] = {missing: None}
+    with pytest.raises(InvalidToken):
+        verifier.verify(signed(**without))
+
+
+@pytest.mark.parametrize("missing", tokens.SERVICE_CLAIMS)
+def test_every_claim_of_a_service_is_required(verifier: TokenVerifier, missing: str) -> None:
+    with pytest.raises(InvalidToken):
+        verifier.verify(service_token(**{missing: None}))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"iss": "somebody"},
+        {"aud": "others"},
+        {"aud": ["people", "services"]},
+        {"aud": "services"},
+        {"sub": "not-an-id"},
+        {"sid": "not-an-id"},
+        {"iat": int(time.time()) + 3600},
+        {"exp": "soon"},
+        {"nbf": int(time.time()) + 3600},
+    ],
+)
+def test_a_wrong_claim_is_refused(verifier: TokenVerifier, changes: dict[str, Any]) -> None:
+    with pytest.raises(InvalidToken):
+        verifier.verify(signed(**changes))
+
+
+def test_a_person_can_not_pass_for_a_service_nor_a_service_for_a_person(verifier: TokenVerifier) -> None:
+    with pytest.raises(InvalidToken):
+        verifier.verify(signed(aud="services", scope=None))
+    with pytest.raises(InvalidToken):
+        verifier.verify(service_token(aud="people"))
+
+
+def _unsigned() -> str:
+    return jwt.encode(claims(), None, algorithm="none", headers={"kid": "one"})  # type: ignore[arg-type]  # none is none
+
+
+def _signed_with_the_public_key() -> str:
+    """The key confusion attack: HS256 with the public key, which everybody has, as the secret."""
+    raw = KEY.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    return jwt.encode(claims(), raw, algorithm="HS256", headers={"kid": "one"})
+
+
+def _with_changed_role() -> str:
+    header, body, signature = signed().split(".")
+    said = json.loads(base64.urlsafe_b64decode(body + "=="))
+    forged = base64.urlsafe_b64encode(json.dumps({**said, "role": "admin"}).encode()).decode().rstrip("=")
+    return f"{header}.{forged}.{signature}"
+
+
+def _without_signature() -> str:
+    return signed().rpartition(".")[0] + "."
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        _unsigned,
+        _signed_with_the_public_key,
+        _with_changed_role,
+        _without_signature,
+        lambda: signed(OTHER_KEY),
+        lambda: signed(key_id="unknown"),
+        lambda: jwt.encode(claims(), KEY, algorithm="EdDSA"),
+        lambda: "",
+        lambda: "a.b.c",
+        lambda: "…",
+        lambda: "e30.e30.e30",
+    ],
+)
+def test_forgeries_are_refused(verifier: TokenVerifier, forge: Callable[[], str]) -> None:
+    with pytest.raises(InvalidToken):
+        verifier.verify(forge())
+
+
+def test_an_expired_token_is_told_apart(verifier: TokenVerifier) -> None:
+    past = int(time.time()) - 7200
+    with pytest.raises(TokenExpired):
+        verifier.verify(signed(iat=past, exp=past + 3600))
+
+
+def test_a_remembered_token_expires_too(verifier: TokenVerifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = signed()
+    verifier.verify(token)
+    later = time.time() + 3601
+    monkeypatch.setattr(time, "time", lambda: later)
+    with pytest.raises(TokenExpired):
+        verifier.verify(token)
+
+
+def test_an_ended_session_is_out_after_the_next_poll(verifier: TokenVerifier, ended: list[str]) -> None:
+    token, other = signed(), signed(sid=str(uuid4()))
+    verifier.verify(token)
+    ended.append(str(SESSION))
+    verifier.revocations.poll()
+    with pytest.raises(InvalidToken, match="has ended"):
+        verifier.verify(token)
+    verifier.verify(other)
+
+
+def test_polls_go_on_from_the_last_cursor() -> None:
+    asked: list[int] = []
+
+    def fetch(cursor: int) -> tuple[int, list[str]]:
+        asked.append(cursor)
+        return cursor + 5, []
+
+    revocations = Revocations(fetch)
+    revocations.poll()
+    revocations.poll()
+    assert asked == [0, 5]
+
+
+def test_a_poll_that_fails_is_made_again_from_the_same_place() -> None:
+    asked: list[int] = []
+
+    def fetch(cursor: int) -> tuple[int, list[str]]:
+        asked.append(cursor)
+        if len(asked) == 2:
+            raise ServiceUnavailable
+        return cursor + 5, [str(SESSION)]
+
+    revocations = Revocations(fetch)
+    revocations.poll()
+    with pytest.raises(ServiceUnavailable):
+        revocations.poll()
+    revocations.poll()
+    assert asked == [0, 5, 5]
+    assert SESSION in revocations
+
+
+def test_sessions_that_ended_long_ago_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their tokens have expired by then; without this the memory of a busy bank would only grow."""
+    batches = iter([[str(UUID(int=number)) for number in range(10_001)], [str(SESSION)]])
+    revocations = Revocations(lambda cursor: (cursor + 1, next(batches)))
+    revocations.poll()
+    later = time.monotonic() + 7201
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    revocations.poll()
+    assert UUID(int=5) not in revocations
+    assert SESSION in revocations
+
+
+def test_keys_are_asked_for_once(verifier: TokenVerifier, key_server: KeyServer) -> None:
+    for _ in range(3):
+        verifier.verify(signed())
+    assert key_server.asked == 1
+
+
+def test_made_up_key_ids_do_not_flood_the_key_server(verifier: TokenVerifier, key_server: KeyServer) -> None:
+    for number in range(20):
+        with pytest.raises(InvalidToken):
+            verifier.verify(signed(key_id=f"made-up-{number}"))
+    assert key_server.asked == 1
+
+
+def test_a_new_key_is_fetched_when_it_appears(
+    verifier: TokenVerifier, key_server: KeyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verifier.verify(signed())
+    key_server.keys["two"] = OTHER_KEY
+    later = time.monotonic() + tokens.KEY_REFRESH_SECONDS + 1
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    verifier.verify(signed(OTHER_KEY, "two"))
+
+
+def test_without_any_key_nobody_can_be_judged(verifier: TokenVerifier, key_server: KeyServer) -> None:
+    key_server.down = True
+    with pytest.raises(ServiceUnavailable):
+        verifier.verify(signed())
+    key_server.down = False
+    verifier.verify(signed())
+
+
+def test_known_keys_serve_while_the_key_server_is_down(verifier: TokenVerifier, key_server: KeyServer) -> None:
+    verifier.verify(signed())
+    key_server.down = True
+    verifier.verify(signed(jti=str(uuid4())))
