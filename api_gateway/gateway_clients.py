@@ -1,0 +1,198 @@
+"""The four services as the pages call them: a class per service, with the person's token in every call.
+
+All raise the AppError that the service answered, or ServiceUnavailable when it is silent.
+"""
+
+import contextvars
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
+from datetime import date
+from typing import Any, TypeVar
+from uuid import UUID
+
+from api_gateway.gateway_schemas import (
+    Account,
+    Accounts,
+    Entries,
+    Payee,
+    Report,
+    Reports,
+    Seen,
+    Summary,
+    Transaction,
+    Transactions,
+    User,
+    Users,
+)
+from shared.http_client import Peer
+
+Query = Mapping[str, object]
+MOST = 200
+_T = TypeVar("_T", bound=Seen)
+_pool = ThreadPoolExecutor(max_workers=64, thread_name_prefix="side-by-side")
+
+
+def side_by_side(*calls: Callable[[], Any]) -> list[Any]:
+    """Make several calls at once and give their results in order. Raises the first error, when all have ended.
+
+    Each runs in a copy of the caller's context, so that the request, and with it its id, is known there too.
+    """
+    running = [_pool.submit(contextvars.copy_context().run, call) for call in calls]
+    wait(running)
+    return [future.result() for future in running]
+
+
+class _Client:
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+
+    def _get(self, kind: type[_T], token: str, path: str, query: Query | None = None, *, key: str = "") -> _T:
+        """The answer as `kind`, or the part of it under `key`."""
+        answer = self._peer.call("GET", path, token=token, query=dict(query or {}))
+        return kind.model_validate(answer[key] if key else answer)
+
+
+class AuthClient(_Client):
+    """People, for those who manage them."""
+
+    def users(self, token: str, query: Query) -> Users:
+        """A page of people; `q`, `role`, `status`, `limit`, `cursor`."""
+        return self._get(Users, token, "/api/auth/users", query)
+
+    def user(self, token: str, user_id: UUID) -> User:
+        """One person."""
+        return self._get(User, token, f"/api/auth/users/{user_id}", key="user")
+
+    def change_user(self, token: str, user_id: UUID, **changes: str) -> User:
+        """Set somebody's `role` or `status`, which ends their sessions."""
+        answer = self._peer.call("PUT", f"/api/auth/users/{user_id}", token=token, body=changes)
+        return User.model_validate(answer["user"])
+
+
+class AccountClient(_Client):
+    """Accounts: one's own, and for staff everybody's."""
+
+    def list_own(self, token: str) -> list[Account]:
+        """All accounts of the caller, closed ones last."""
+        return self._all_pages(token, "/api/accounts/list")
+
+    def list_of_user(self, token: str, user_id: UUID) -> list[Account]:
+        """All accounts of one person, for staff."""
+        return self._all_pages(token, f"/api/accounts/user/{user_id}")
+
+    def list_all(self, token: str, query: Query) -> Accounts:
+        """A page of all accounts, for staff; `q`, `status`, `account_type`, `limit`, `cursor`."""
+        return self._get(Accounts, token, "/api/accounts/all", query)
+
+    def details(self, token: str, account_id: UUID) -> Account:
+        """One account; the whole number for its owner only."""
+        return self._get(Account, token, f"/api/accounts/details/{account_id}", key="account")
+
+    def history(self, token: str, account_id: UUID, query: Query) -> Entries:
+        """A page of an account's entries, newest first; `from`, `to`, `limit`, `cursor`."""
+        return self._get(Entries, token, f"/api/accounts/history/{account_id}", query)
+
+    def look_up(self, token: str, account_number: str) -> Payee:
+        """Whose number it is, masked. Raises InvalidRequest for a mistyped number, NotFound."""
+        return self._get(Payee, token, "/api/accounts/lookup", {"account_number": account_number}, key="account")
+
+    def open(self, token: str, *, account_type: str, nickname: str | None) -> Account:
+        """Open an account for the caller."""
+        return self._open("/api/accounts/create", token, account_type, nickname)
+
+    def open_for(self, token: str, user_id: UUID, *, account_type: str, nickname: str | None) -> Account:
+        """Open an account for a customer, as staff."""
+        return self._open(f"/api/accounts/user/{user_id}", token, account_type, nickname)
+
+    def close(self, token: str, account_id: UUID) -> Account:
+        """Close an empty account for good."""
+        answer = self._peer.call("DELETE", f"/api/accounts/close/{account_id}", token=token)
+        return Account.model_validate(answer["account"])
+
+    def change_status(self, token: str, account_id: UUID, *, status: str, reason: str) -> Account:
+        """Freeze an account or let it go on, as staff."""
+        body = {"status": status, "reason": reason}
+        answer = self._peer.call("PUT", f"/api/accounts/update/{account_id}", token=token, body=body)
+        return Account.model_validate(answer["account"])
+
+    def _open(self, path: str, token: str, account_type: str, nickname: str | None) -> Account:
+        body = {"account_type": account_type, "nickname": nickname}
+        return Account.model_validate(self._peer.call("POST", path, token=token, body=body)["account"])
+
+    def _all_pages(self, token: str, path: str) -> list[Account]:
+        accounts: list[Account] = []
+        cursor = None
+        while True:
+            page = self._get(Accounts, token, path, {"limit": MOST, "cursor": cursor})
+            accounts += page.accounts
+            cursor = page.pagination.next_cursor
+            if cursor is None:
+                return accounts
+
+
+class TransactionClient(_Client):
+    """Payments, and what became of them."""
+
+    def pay(self, token: str, kind: str, body: dict[str, object], *, idempotency_key: str) -> Transaction:
+        """A `deposit`, `withdraw` or `transfer`; the same key never pays twice. It may come back as pending."""
+        headers = {"Idempotency-Key": idempotency_key}
+        answer = self._peer.call("POST", f"/api/transactions/{kind}", token=token, body=body, headers=headers)
+        return Transaction.model_validate(answer["transaction"])
+
+    def list_own(self, token: str, query: Query) -> Transactions:
+        """A page of everything on the caller's accounts; `type, status, account_id, from, to, min, max, q, …`."""
+        return self._get(Transactions, token, "/api/transactions/list", query)
+
+    def list_of_account(self, token: str, account_id: UUID, query: Query) -> Transactions:
+        """A page of one account's transactions, with the same filters."""
+        return self._get(Transactions, token, f"/api/transactions/account/{account_id}", query)
+
+    def list_all(self, token: str, query: Query) -> Transactions:
+        """A page of all transactions, for staff, with the same filters."""
+        return self._get(Transactions, token, "/api/transactions/all", query)
+
+    def recent(self, token: str, limit: int = 5) -> list[Transaction]:
+        """The newest transactions on the caller's accounts."""
+        answer = self._peer.call("GET", "/api/transactions/recent", token=token, query={"limit": limit})
+        return [Transaction.model_validate(transaction) for transaction in answer["transactions"]]
+
+    def details(self, token: str, transaction_id: UUID) -> Transaction:
+        """One transaction."""
+        return self._get(Transaction, token, f"/api/transactions/details/{transaction_id}", key="transaction")
+
+    def summary(self, token: str, query: Query) -> Summary:
+        """Completed transactions summed up; `account_id`, `from`, `to`."""
+        return self._get(Summary, token, "/api/transactions/summary", query, key="summary")
+
+    def reverse(self, token: str, transaction_id: UUID, *, idempotency_key: str) -> Transaction:
+        """The opposite of a transaction, as an admin, once."""
+        headers = {"Idempotency-Key": idempotency_key}
+        answer = self._peer.call("POST", f"/api/transactions/reverse/{transaction_id}", token=token, headers=headers)
+        return Transaction.model_validate(answer["transaction"])
+
+
+class ReportingClient(_Client):
+    """Reports: made when asked for, and kept."""
+
+    def account_report(self, token: str, account_id: UUID, start: date | None, end: date | None) -> Report:
+        """One account over a period of days, both counted; 30 days when none is given."""
+        return self._report(token, f"/api/reports/account/{account_id}", start, end)
+
+    def transaction_report(self, token: str, start: date | None, end: date | None) -> Report:
+        """All of the caller's accounts over a period."""
+        return self._report(token, "/api/reports/transactions", start, end)
+
+    def system_report(self, token: str, start: date | None = None, end: date | None = None) -> Report:
+        """The whole bank over a period, for admins."""
+        return self._report(token, "/api/reports/system", start, end)
+
+    def details(self, token: str, report_id: UUID) -> Report:
+        """A stored report."""
+        return self._get(Report, token, f"/api/reports/details/{report_id}", key="report")
+
+    def list_own(self, token: str, query: Query) -> Reports:
+        """A page of the caller's stored reports."""
+        return self._get(Reports, token, "/api/reports/list", query)
+
+    def _report(self, token: str, path: str, start: date | None, end: date | None) -> Report:
+        return self._get(Report, token, path, {"start_date": start, "end_date": end}, key="report")

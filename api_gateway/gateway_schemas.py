@@ -1,0 +1,210 @@
+"""What the services answer, as the pages read it. Money is Decimal, times are aware datetimes in UTC."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+ACCOUNT_TYPES = {
+    "checking": "Checking",
+    "savings": "Savings",
+    "investment": "Investment",
+    "fixed_deposit": "Fixed deposit",
+}
+
+
+class Seen(BaseModel):
+    """Part of an answer: what a page does not need is passed over."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Page(Seen):
+    """Where a list goes on."""
+
+    limit: int
+    next_cursor: str | None = None
+
+
+class Account(Seen):
+    """An account. `account_number` is whole only in the owner's own details, else ••••1234."""
+
+    id: UUID
+    user_id: UUID
+    account_number: str
+    account_type: str
+    nickname: str | None = None
+    balance: Decimal
+    currency: str
+    status: str
+    created_at: datetime
+
+    @property
+    def name(self) -> str:
+        """What its owner calls it."""
+        return self.nickname or f"{ACCOUNT_TYPES.get(self.account_type, self.account_type)} account"
+
+    @property
+    def masked_number(self) -> str:
+        """••••1234."""
+        return f"••••{self.account_number[-4:]}"
+
+    @property
+    def label(self) -> str:
+        """Name and masked number, to choose by."""
+        return f"{self.name} {self.masked_number}"
+
+    @property
+    def is_active(self) -> bool:
+        """Whether money can move."""
+        return self.status == "active"
+
+
+class Accounts(Seen):
+    """A page of accounts."""
+
+    accounts: list[Account]
+    pagination: Page
+
+
+class Entry(Seen):
+    """A row of an account's history: the signed amount, and the balance after it."""
+
+    amount: Decimal
+    balance_after: Decimal
+    transaction_id: UUID
+    timestamp: datetime
+
+
+class Entries(Seen):
+    """A page of an account's history, newest first."""
+
+    history: list[Entry]
+    pagination: Page
+
+
+class Payee(Seen):
+    """Who would be paid: masked number and masked name."""
+
+    account_number: str
+    owner_name: str
+
+
+class User(Seen):
+    """A person as an admin sees them."""
+
+    id: UUID
+    username: str
+    email: str
+    full_name: str | None = None
+    phone: str | None = None
+    role: str
+    status: str
+    created_at: datetime
+
+
+class Users(Seen):
+    """A page of people."""
+
+    users: list[User]
+    pagination: Page
+
+
+Direction = Literal["in", "out", "own"]
+
+
+class Transaction(Seen):
+    """A transaction as one person sees it: an account of somebody else has a masked number and no id."""
+
+    id: UUID
+    transaction_type: str
+    amount: Decimal
+    currency: str
+    status: str
+    failure_code: str | None = None
+    account_id: UUID | None = None
+    account_number: str | None = None
+    from_account_id: UUID | None = None
+    from_account_number: str | None = None
+    to_account_id: UUID | None = None
+    to_account_number: str | None = None
+    reverses: UUID | None = None
+    description: str | None = None
+    timestamp: datetime
+    balance_after: Decimal | None = None
+
+    @property
+    def source_id(self) -> UUID | None:
+        """The account that the money comes from, where the viewer may know it."""
+        return self.account_id if self.transaction_type == "withdrawal" else self.from_account_id
+
+    @property
+    def target_id(self) -> UUID | None:
+        """The account that the money goes to, where the viewer may know it."""
+        return self.account_id if self.transaction_type == "deposit" else self.to_account_id
+
+    def direction(self, account_id: UUID | None = None) -> Direction:
+        """Whether the money comes in, goes out, or moves between the viewer's own accounts; or, of one account."""
+        goes_out = self.source_id is not None and account_id in (None, self.source_id)
+        comes_in = self.target_id is not None and account_id in (None, self.target_id)
+        if goes_out and comes_in:
+            return "own"
+        return "out" if goes_out else "in"
+
+
+class Transactions(Seen):
+    """A page of transactions, newest first."""
+
+    transactions: list[Transaction]
+    pagination: Page
+
+
+class TypeTotal(Seen):
+    """How many transactions of a type, and the sum of their amounts."""
+
+    count: int
+    total: Decimal
+
+
+class Day(Seen):
+    """What happened on one day."""
+
+    date: date
+    count: int
+    total: Decimal
+    income: Decimal = Decimal()
+    expense: Decimal = Decimal()
+
+
+class Summary(Seen):
+    """Completed transactions of a period, summed up."""
+
+    count: int
+    by_type: dict[str, TypeTotal]
+    by_day: list[Day]
+    income: Decimal
+    expense: Decimal
+    net: Decimal
+    average: Decimal | None = None
+    largest: Decimal | None = None
+
+
+class Report(Seen):
+    """A stored report; `report_data` has the shape of its type."""
+
+    id: UUID
+    user_id: UUID
+    report_type: str
+    title: str
+    parameters: dict[str, Any]
+    report_data: dict[str, Any] | None = None
+    created_at: datetime
+
+
+class Reports(Seen):
+    """A page of reports, newest first."""
+
+    reports: list[Report]
+    pagination: Page
