@@ -1,0 +1,343 @@
+"""The ledger: decided once, exact, never negative, and the same under forty threads."""
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from flask import Flask
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from account_service import account_logic, ledger_logic
+from account_service.account_models import Account
+from account_service.account_schemas import NewAccount, StatusChange
+from account_service.account_storage import AccountStorage
+from account_service.ledger_schemas import Decision, PostingOrder
+from account_service.ledger_storage import LedgerStorage
+from shared import periods
+from shared.access import Caller
+from shared.errors import AppError
+from tests.suite import Suite
+
+OWNER, STRANGER = uuid4(), uuid4()
+
+
+class Bank:
+    """The account service's rules on a real database, without the network."""
+
+    def __init__(self, app: Flask) -> None:
+        self.accounts: AccountStorage = app.extensions["account_storage"]
+        self.ledger: LedgerStorage = app.extensions["ledger_storage"]
+        self.app = app
+
+    def open(self, owner: UUID = OWNER, balance_minor: int = 0) -> Account:
+        account = account_logic.open_account(self.accounts, owner, NewAccount(account_type="checking"))
+        if balance_minor:
+            assert self.post(order(to=account, amount=balance_minor, user=owner)).outcome == "posted"
+        return account
+
+    def post(self, *orders: PostingOrder) -> Decision:
+        return self.post_all(*orders)[0]
+
+    def post_all(self, *orders: PostingOrder) -> list[Decision]:
+        return ledger_logic.post(self.ledger, list(orders))
+
+    def balance(self, account: Account) -> int:
+        self.accounts.refresh()
+        found = self.accounts.find_account(account.id)
+        assert found is not None
+        assert found.balance_minor == self.ledger.sum_of_entries(account.id)
+        return found.balance_minor
+
+
+def order(
+    *,
+    source: Account | None = None,
+    to: Account | None = None,
+    amount: int = 100,
+    user: UUID = OWNER,
+    transaction_id: UUID | None = None,
+    reverses: UUID | None = None,
+) -> PostingOrder:
+    return PostingOrder(
+        transaction_id=transaction_id or uuid4(),
+        user_id=user,
+        amount_minor=amount,
+        from_account_id=source.id if source else None,
+        to_account_id=to.id if to else None,
+        reverses_id=reverses,
+    )
+
+
+def caller(user_id: UUID = OWNER) -> Caller:
+    return Caller(user_id, "somebody", "customer", uuid4(), "")
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    suite = Suite(tmp_path_factory.mktemp("ledger"), names=("account",))
+    yield suite.apps["account"]
+    suite.stop()
+
+
+@pytest.fixture
+def bank(app: Flask) -> Iterator[Bank]:
+    with app.app_context():
+        bank = Bank(app)
+        yield bank
+        assert bank.ledger.sum_of_entries() == 0, "money was made or lost"
+
+
+def test_a_transfer_moves_exactly_its_amount(bank: Bank) -> None:
+    source, target = bank.open(balance_minor=10_000), bank.open(STRANGER)
+    decision = bank.post(order(source=source, to=target, amount=2_500))
+    assert decision.outcome == "posted"
+    assert [(leg.account_id, leg.amount_minor, leg.balance_after_minor) for leg in decision.legs] == [
+        (source.id, -2_500, 7_500),
+        (target.id, 2_500, 2_500),
+    ]
+    assert (bank.balance(source), bank.balance(target)) == (7_500, 2_500)
+
+
+def test_the_same_order_again_gets_the_first_decision_and_moves_nothing(bank: Bank) -> None:
+    account = bank.open()
+    deposit = order(to=account)
+    first, in_the_same_batch = bank.post_all(deposit, deposit)
+    assert first == in_the_same_batch == bank.post(deposit)
+    assert bank.balance(account) == 100
+
+
+def test_a_rejection_is_remembered_though_it_would_succeed_now(bank: Bank) -> None:
+    account = bank.open()
+    withdrawal = order(source=account)
+    assert bank.post(withdrawal).reason == "INSUFFICIENT_FUNDS"
+    bank.post(order(to=account, amount=500))
+    assert bank.post(withdrawal).reason == "INSUFFICIENT_FUNDS"
+    assert bank.balance(account) == 500
+
+
+def test_the_same_id_with_other_content_is_refused_and_the_decision_stands(bank: Bank) -> None:
+    account = bank.open()
+    deposit = order(to=account)
+    bank.post(deposit)
+    other = deposit.model_copy(update={"amount_minor": 999})
+    assert bank.post(other).reason == "DIGEST_MISMATCH"
+    assert bank.post(deposit).outcome == "posted"
+    assert bank.balance(account) == 100
+
+
+def test_a_void_keeps_a_late_order_out_for_ever(bank: Bank) -> None:
+    account = bank.open()
+    deposit = order(to=account)
+    assert ledger_logic.void(bank.ledger, deposit.transaction_id).outcome == "void"
+    assert bank.post(deposit).outcome == "void"
+    assert bank.balance(account) == 0
+
+
+def test_a_void_that_comes_too_late_answers_what_was_decided(bank: Bank) -> None:
+    account = bank.open()
+    deposit = order(to=account)
+    posted = bank.post(deposit)
+    assert ledger_logic.void(bank.ledger, deposit.transaction_id) == posted
+    assert bank.balance(account) == 100
+
+
+def test_each_order_of_a_batch_succeeds_or_fails_alone(bank: Bank) -> None:
+    account, other = bank.open(balance_minor=100), bank.open(STRANGER)
+    decisions = bank.post_all(
+        order(source=account, amount=60),
+        order(source=account, amount=60),
+        order(source=account, to=other, amount=40),
+        order(source=other, amount=10),
+        order(source=account, to=account, amount=1),
+    )
+    assert [(decision.outcome, decision.reason) for decision in decisions] == [
+        ("posted", None),
+        ("rejected", "INSUFFICIENT_FUNDS"),
+        ("posted", None),
+        ("rejected", "ACCOUNT_NOT_FOUND"),
+        ("rejected", "SAME_ACCOUNT"),
+    ]
+    assert (bank.balance(account), bank.balance(other)) == (0, 40)
+
+
+def test_a_payee_is_found_by_number(bank: Bank) -> None:
+    source, target = bank.open(balance_minor=100), bank.open(STRANGER)
+    by_number = PostingOrder(
+        transaction_id=uuid4(),
+        user_id=OWNER,
+        amount_minor=100,
+        from_account_id=source.id,
+        to_account_number=target.account_number,
+    )
+    assert bank.post(by_number).outcome == "posted"
+    unknown = by_number.model_copy(update={"transaction_id": uuid4(), "to_account_number": "0000000000"})
+    assert bank.post(unknown).reason == "PAYEE_NOT_FOUND"
+    assert bank.balance(target) == 100
+
+
+@pytest.mark.parametrize("status", ["frozen", "closed"])
+def test_no_money_moves_in_or_out_of_an_account_that_is_not_active(bank: Bank, status: str) -> None:
+    account, other = bank.open(), bank.open(balance_minor=100)
+    with bank.accounts.transaction():
+        found = bank.accounts.find_account_to_change(account.id)
+        assert found is not None
+        found.status = status
+    reasons = [
+        bank.post(order(to=account)).reason,
+        bank.post(order(source=account)).reason,
+        bank.post(order(source=other, to=account)).reason,
+    ]
+    assert reasons == ["ACCOUNT_NOT_ACTIVE", "ACCOUNT_NOT_ACTIVE", "PAYEE_NOT_ACTIVE"]
+    assert bank.balance(other) == 100
+
+
+def test_a_transaction_is_reversed_once(bank: Bank) -> None:
+    source, target = bank.open(balance_minor=100), bank.open(STRANGER)
+    transfer = order(source=source, to=target)
+    bank.post(transfer)
+    back = [order(source=target, to=source, user=uuid4(), reverses=transfer.transaction_id) for _ in range(3)]
+    outcomes = [decision.reason for decision in bank.post_all(*back[:2])] + [bank.post(back[2]).reason]
+    assert outcomes == [None, "ALREADY_REVERSED", "ALREADY_REVERSED"]
+    assert (bank.balance(source), bank.balance(target)) == (100, 0)
+
+
+def test_a_reversal_that_fails_can_be_tried_again(bank: Bank) -> None:
+    source, target = bank.open(balance_minor=100), bank.open(STRANGER)
+    transfer = order(source=source, to=target)
+    bank.post(transfer)
+    bank.post(order(source=target, user=STRANGER))
+    assert bank.post(order(source=target, to=source, reverses=transfer.transaction_id)).reason == "INSUFFICIENT_FUNDS"
+    bank.post(order(to=target, user=STRANGER))
+    assert bank.post(order(source=target, to=source, reverses=transfer.transaction_id)).outcome == "posted"
+
+
+def test_booking_times_never_run_backwards(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    account = bank.open(balance_minor=100)
+    first = bank.post(order(to=account)).booked_at
+    yesterday = periods.now() - timedelta(days=1)
+    monkeypatch.setattr(ledger_logic, "now", lambda: yesterday)
+    assert bank.post(order(to=account)).booked_at >= first
+
+
+def in_parallel(bank: Bank, *tasks: object) -> list[object]:
+    """Run the tasks at once, each in a thread of its own; an AppError is a result."""
+    barrier = threading.Barrier(len(tasks))
+
+    def run(task: object) -> object:
+        with bank.app.app_context():
+            barrier.wait()
+            try:
+                return task()  # type: ignore[operator]
+            except AppError as error:
+                return error.code
+
+    with ThreadPoolExecutor(len(tasks)) as pool:
+        return list(pool.map(run, tasks))
+
+
+def test_forty_withdrawals_of_1_00_from_10_00_ten_succeed(bank: Bank) -> None:
+    account = bank.open(balance_minor=1_000)
+    outcomes = in_parallel(bank, *[lambda: bank.post(order(source=account, amount=100)).outcome] * 40)
+    assert Counter(outcomes) == {"posted": 10, "rejected": 30}
+    assert bank.balance(account) == 0
+
+
+def test_closing_races_with_a_deposit_and_no_money_is_left_in_a_closed_account(bank: Bank) -> None:
+    for _ in range(20):
+        account = bank.open()
+        closing, deposit = in_parallel(
+            bank,
+            lambda account=account: account_logic.close(bank.accounts, caller(), account.id).status,
+            lambda account=account: bank.post(order(to=account)).outcome,
+        )
+        assert (closing, deposit) in {("closed", "rejected"), ("NON_ZERO_BALANCE", "posted")}
+
+
+def test_freezing_races_with_a_withdrawal_and_one_of_them_is_first(bank: Bank) -> None:
+    freeze = StatusChange(status="frozen", reason="suspicious")
+    for _ in range(20):
+        account = bank.open(balance_minor=100)
+        _, outcome = in_parallel(
+            bank,
+            lambda account=account: account_logic.change_status(bank.accounts, caller(), account.id, freeze).status,
+            lambda account=account: bank.post(order(source=account)).outcome,
+        )
+        assert bank.balance(account) == (0 if outcome == "posted" else 100)
+
+
+def test_a_void_races_with_its_order_and_both_hear_the_same(bank: Bank) -> None:
+    account = bank.open()
+    for _ in range(20):
+        deposit = order(to=account, amount=1)
+        voided, posted = in_parallel(
+            bank,
+            lambda deposit=deposit: ledger_logic.void(bank.ledger, deposit.transaction_id).outcome,
+            lambda deposit=deposit: bank.post(deposit).outcome,
+        )
+        assert voided == posted
+
+
+class LedgerAgainstAModel(RuleBasedStateMachine):
+    """Whatever is ordered, in whatever batches and however often: the ledger agrees with a plain dictionary."""
+
+    bank: Bank
+
+    @initialize(balances=st.lists(st.integers(0, 300), min_size=3, max_size=3))
+    def open_accounts(self, balances: list[int]) -> None:
+        self.accounts = [self.bank.open(balance_minor=balance) for balance in balances]
+        self.model = dict(enumerate(balances))
+        self.known: list[tuple[PostingOrder, str]] = []
+
+    sides = st.one_of(st.none(), st.integers(0, 2))
+
+    @rule(moves=st.lists(st.tuples(sides, sides, st.integers(1, 200)), min_size=1, max_size=4))
+    def post_a_batch(self, moves: list[tuple[int | None, int | None, int]]) -> None:
+        orders, expected = [], []
+        for source, target, amount in moves:
+            if source is None and target is None:
+                continue
+            allowed = source != target and (source is None or self.model[source] >= amount)
+            if allowed and source is not None:
+                self.model[source] -= amount
+            if allowed and target is not None:
+                self.model[target] += amount
+            from_account = None if source is None else self.accounts[source]
+            to_account = None if target is None else self.accounts[target]
+            orders.append(order(source=from_account, to=to_account, amount=amount))
+            expected.append("posted" if allowed else "rejected")
+        if orders:
+            assert [decision.outcome for decision in self.bank.post_all(*orders)] == expected
+            self.known += zip(orders, expected, strict=True)
+
+    @rule(data=st.data())
+    def ask_again(self, data: st.DataObject) -> None:
+        if self.known:
+            earlier, outcome = data.draw(st.sampled_from(self.known))
+            assert self.bank.post(earlier).outcome == outcome
+
+    @rule()
+    def void_and_post_late(self) -> None:
+        late = order(to=self.accounts[0])
+        ledger_logic.void(self.bank.ledger, late.transaction_id)
+        self.known.append((late, "void"))
+
+    @invariant()
+    def balances_agree(self) -> None:
+        if hasattr(self, "accounts"):
+            assert {place: self.bank.balance(account) for place, account in enumerate(self.accounts)} == self.model
+
+
+def test_the_ledger_agrees_with_a_plain_model(bank: Bank) -> None:
+    LedgerAgainstAModel.bank = bank
+    machine = LedgerAgainstAModel
+    machine.TestCase.settings = settings(
+        max_examples=25, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+    case = machine.TestCase()
+    case.runTest()
