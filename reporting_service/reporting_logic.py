@@ -205,9 +205,10 @@ def _store(
     content = json.dumps(report_data, sort_keys=True)
     identity = json.dumps([str(caller.user_id), report_type, parameters, content])
     digest = hashlib.sha256(identity.encode()).hexdigest()
+    created_at = now()
     with storage.transaction():
         last = storage.find_last_edition(digest)
-        if last and (now() - last.created_at).total_seconds() < SAME_REPORT_SECONDS:
+        if last and (created_at - last.created_at).total_seconds() < SAME_REPORT_SECONDS:
             return last
         report = Report(
             user_id=caller.user_id,
@@ -218,6 +219,7 @@ def _store(
             size_bytes=len(content),
             digest=digest,
             edition=last.edition + 1 if last else 1,
+            created_at=created_at,
         )
         storage.add_report(report)
         return report

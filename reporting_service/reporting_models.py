@@ -8,7 +8,6 @@ from sqlalchemy import JSON, CheckConstraint, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database import Base, Database, UtcDateTime
-from shared.periods import now
 
 db = Database()
 
@@ -43,4 +42,4 @@ class Report(Model):
     size_bytes: Mapped[int]
     digest: Mapped[str] = mapped_column(String(64))
     edition: Mapped[int]
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
