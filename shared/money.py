@@ -45,7 +45,7 @@ Amount = Annotated[
 
 @dataclass(frozen=True)
 class Currency:
-    """The bank's one currency: its ISO 4217 code and how many decimals it has."""
+    """A currency: its ISO 4217 code and how many decimals it has."""
 
     code: str
     decimals: int
