@@ -1,0 +1,83 @@
+"""What all pages have in common: the services they ask, how they end well, and the page for what went wrong."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Flask, current_app, flash, g, redirect, render_template, request
+from flask_wtf.csrf import CSRFError
+from werkzeug.wrappers import Response
+
+from api_gateway.gateway_forms import BankForm
+from api_gateway.web_session import is_machine_path, to_login, visitor
+from shared import answers
+from shared.application import Peers
+from shared.errors import AppError, InvalidRequest
+from shared.http_client import Peer
+
+WORDS: Mapping[int, tuple[str, str]] = {
+    400: ("That did not work", "The request could not be understood. Go back, check what you entered and try again."),
+    403: ("This page is not for you", "Your account does not have access to this page."),
+    404: ("We can't find that", "The page or record does not exist, or it is not yours to see."),
+    405: ("That can't be done here", "This address does not take that kind of request."),
+    409: ("Something changed meanwhile", "Reload the page to see the present state, then try again."),
+    413: ("That is too large", "What you sent is larger than we accept."),
+    415: ("We can't read that", "What you sent has a format that we don't accept."),
+    422: ("That contradicts an earlier request", "Reload the page to see the present state, then try again."),
+    429: ("Too many requests", "Please wait a moment, then try again."),
+    500: ("Something went wrong on our side", "It is not your fault, and we have a record of it. Please try again."),
+    503: (
+        "We'll be right back",
+        "Part of the bank is not available right now. Your money is safe. Please try again shortly.",
+    ),
+}
+
+
+class PageExpired(InvalidRequest):
+    """400: the form's token is missing, or of another session."""
+
+    code = "PAGE_EXPIRED"
+    message = "This page had been open for too long. Nothing was sent. Please open it again and repeat your entry."
+
+
+def peer(name: str) -> Peer:
+    """A service by its name, such as "account-service"."""
+    peers: Peers = current_app.extensions["peers"]
+    return peers[name]
+
+
+def done(message: str, location: str) -> Response:
+    """The end of a successful POST: 303 to `location`, where `message` is shown."""
+    flash(message, "success")
+    return redirect(location, 303)
+
+
+def form_page(template: str, form: BankForm, **context: Any) -> tuple[str, int]:
+    """A page with its form: 200 when asked for, 400 or 503 when the form comes back with errors."""
+    return render_template(template, form=form, **context), form.status
+
+
+def render_error(error: AppError) -> Any:
+    """Any failure: JSON for programs, a page in plain words for people, the way to the login for those signed out."""
+    if is_machine_path():
+        return answers.failure(error)
+    if error.status == 401:
+        return to_login("Please log in first.")
+    title, text = WORDS.get(error.status, WORDS[500])
+    if error.message != type(error).message or isinstance(error, PageExpired):
+        text = error.message
+    visitor()
+    page = render_template("error.html", error=error, title=title, text=text, request_id=g.get("request_id"))
+    response = current_app.make_response((page, error.status))
+    if error.retry_after_seconds is not None:
+        response.headers["Retry-After"] = str(error.retry_after_seconds)
+    return response
+
+
+def install_form_token_errors(app: Flask) -> None:
+    """A form without its token: from somebody signed out the way to the login, else a page that says what to do."""
+
+    @app.errorhandler(CSRFError)
+    def _expired(_error: CSRFError) -> Any:
+        if visitor() is None and request.endpoint not in ("people.login", "people.register"):
+            return to_login("Your session has ended. Please log in again.")
+        return render_error(PageExpired())

@@ -1,0 +1,108 @@
+"""The auth service, as the pages call it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from api_gateway.gateway_schemas import Seen
+from shared.http_client import Peer
+
+
+class Tokens(Seen):
+    """What a login answers: the token for an hour, and what renews it once."""
+
+    token: str
+    refresh_token: str
+    username: str
+    role: str
+
+
+class RenewedTokens(Seen):
+    """What a renewal answers."""
+
+    token: str
+    refresh_token: str
+
+
+class Profile(Seen):
+    """What a person sees of themselves."""
+
+    id: UUID
+    username: str
+    email: str
+    full_name: str | None = None
+    phone: str | None = None
+    role: str
+    created_at: datetime
+
+
+class LoginSession(Seen):
+    """One place where a person is logged in."""
+
+    id: UUID
+    user_agent: str | None = None
+    address: str | None = None
+    created_at: datetime
+    last_used_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a login comes from: kept by the auth service with the session, so that its owner recognises it."""
+
+    address: str
+    user_agent: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """As the gateway tells them on."""
+        return {"X-Forwarded-For": self.address, "User-Agent": self.user_agent}
+
+
+class PeopleClient:
+    """Registering, logging in and out, one's own profile and sessions. Raises the refusals of the auth service."""
+
+    def __init__(self, auth: Peer) -> None:
+        self._auth = auth
+
+    def register(self, origin: Origin, *, username: str, email: str, password: str) -> None:
+        """Make a customer."""
+        body = {"username": username, "email": email, "password": password}
+        self._auth.call("POST", "/api/auth/register", body=body, headers=origin.headers)
+
+    def log_in(self, origin: Origin, *, username: str, password: str) -> Tokens:
+        """Begin a session."""
+        body = {"username": username, "password": password}
+        return Tokens.model_validate(self._auth.call("POST", "/api/auth/login", body=body, headers=origin.headers))
+
+    def renew(self, refresh_token: str) -> RenewedTokens:
+        """New tokens for the same session; `refresh_token` works once."""
+        answer = self._auth.call("POST", "/api/auth/refresh", body={"refresh_token": refresh_token})
+        return RenewedTokens.model_validate(answer)
+
+    def log_out(self, token: str) -> None:
+        """End the session of `token`."""
+        self._auth.call("POST", "/api/auth/logout", token=token)
+
+    def profile(self, token: str) -> Profile:
+        """Who the token was given to."""
+        return Profile.model_validate(self._auth.call("GET", "/api/auth/users/profile", token=token)["user"])
+
+    def update_profile(self, token: str, changes: dict[str, str | None]) -> Profile:
+        """Change `email` (with `current_password`), `full_name`, `phone`."""
+        answer = self._auth.call("PUT", "/api/auth/users/profile", token=token, body=changes)
+        return Profile.model_validate(answer["user"])
+
+    def change_password(self, token: str, *, current_password: str, new_password: str) -> None:
+        """Change the password, which ends every other session."""
+        body = {"current_password": current_password, "new_password": new_password}
+        self._auth.call("POST", "/api/auth/change_password", token=token, body=body)
+
+    def sessions(self, token: str) -> list[LoginSession]:
+        """Where the person is logged in."""
+        answer = self._auth.call("GET", "/api/auth/sessions", token=token)
+        return [LoginSession.model_validate(session) for session in answer["sessions"]]
+
+    def end_session(self, token: str, session_id: UUID) -> None:
+        """Log one of one's own sessions out."""
+        self._auth.call("DELETE", f"/api/auth/sessions/{session_id}", token=token)

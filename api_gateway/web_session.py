@@ -1,0 +1,191 @@
+"""Who sits at the browser: their tokens in the encrypted cookie, renewed unseen, and gone when the session ends.
+
+Pages use the decorators of `shared.access` (`@public`, `@private`, `@staff_only`, `@admin_only`) like any endpoint:
+here the Caller comes from the cookie instead of a bearer token.
+"""
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from flask import Flask, current_app, flash, g, redirect, request, session, url_for
+from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
+from werkzeug.wrappers import Response
+
+from api_gateway.people_clients import PeopleClient, RenewedTokens, Tokens
+from shared.access import Caller, bearer_token, caller_of
+from shared.encrypted_cookies import EncryptedCookies, derive_key
+from shared.errors import AppError, NotAuthenticated, TokenExpired
+from shared.tokens import TokenVerifier
+
+HOME = "/dashboard"
+MACHINE_PATHS = ("/api/", "/health", "/metrics", "/openapi.json", "/internal")
+RENEW_BEFORE_SECONDS = 60
+REMEMBERED_SECONDS = 600
+
+
+class SignedIn(UserMixin):
+    """The person whom Flask-Login knows for the length of a request."""
+
+    def __init__(self, caller: Caller) -> None:
+        self.caller = caller
+
+    def get_id(self) -> str:
+        """The id of their session at the auth service."""
+        return str(self.caller.session_id)
+
+
+@dataclass
+class _Renewal:
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    tokens: RenewedTokens | None = None
+    begun_at: float = field(default_factory=time.monotonic)
+
+
+class Renewals:
+    """Renews each refresh token once, however many requests of one browser come with it at the same time.
+
+    A refresh token works once, and a second use ends the session; so those who come later, or still hold the old
+    cookie, get the same new pair for a while.
+    """
+
+    def __init__(self, renew: Callable[[str], RenewedTokens]) -> None:
+        self._renew = renew
+        self._lock = threading.Lock()
+        self._by_digest: dict[bytes, _Renewal] = {}
+
+    def tokens_for(self, refresh_token: str) -> RenewedTokens:
+        """The new pair. Raises what the auth service answers, and asks again the next time."""
+        renewal = self._renewal(hashlib.sha256(refresh_token.encode()).digest())
+        with renewal.lock:
+            if renewal.tokens is None:
+                renewal.tokens = self._renew(refresh_token)
+            return renewal.tokens
+
+    def _renewal(self, digest: bytes) -> _Renewal:
+        with self._lock:
+            oldest = time.monotonic() - REMEMBERED_SECONDS
+            for old in [key for key, renewal in self._by_digest.items() if renewal.begun_at < oldest]:
+                del self._by_digest[old]
+            return self._by_digest.setdefault(digest, _Renewal())
+
+
+def install(app: Flask, people: PeopleClient, *, secret: str, idle_seconds: int) -> None:
+    """Give `app` its sessions: the cookie, Flask-Login, and the Caller of each page."""
+    app.secret_key = derive_key(secret, "form tokens")
+    app.config.update(
+        SESSION_COOKIE_SAMESITE="Lax", SESSION_COOKIE_HTTPONLY=True, PERMANENT_SESSION_LIFETIME=idle_seconds
+    )
+    app.session_interface = EncryptedCookies(secret, without_session=(*MACHINE_PATHS, "/static/", "/bootstrap/"))
+    app.extensions["renewals"] = Renewals(people.renew)
+    app.extensions["identify_caller"] = _identify
+    manager = LoginManager(app, add_context_processor=False)
+    manager.session_protection = None  # the cookie can't be read or made by others; addresses of phones change
+    manager.user_loader(_load)
+    app.context_processor(lambda: {"caller": g.get("caller")})
+
+
+def is_machine_path() -> bool:
+    """Whether the present request comes from a program, which gets JSON and has no session."""
+    return f"{request.path}/".startswith(MACHINE_PATHS)
+
+
+def sign_in(tokens: Tokens) -> None:
+    """Begin a new session in the browser; nothing of the one before stays, so that none can be planted."""
+    session.clear()
+    _keep(tokens)
+    login_user(SignedIn(caller_of(tokens.token)))
+
+
+def sign_out() -> None:
+    """Forget who sits at the browser."""
+    logout_user()
+    session.clear()
+    g.pop("caller", None)
+
+
+def visitor() -> Caller | None:
+    """Who sits at the browser, if somebody does and it can be known now: for pages that are open to all."""
+    try:
+        return _caller_at_browser()
+    except AppError:
+        return None
+
+
+def to_login(message: str) -> Response:
+    """Send the visitor to the login page, from where they come back."""
+    if "token" in session:
+        sign_out()
+    flash(message, "info")
+    return redirect(url_for("people.login", next=_way_back()), 303)
+
+
+def local_path(path: str | None) -> str:
+    """`path` if it is an address of ours, else HOME: a link from elsewhere must not lead people elsewhere."""
+    if not path or not path.startswith("/") or path.startswith("//"):
+        return HOME
+    if "\\" in path or any(ord(character) <= 0x20 or ord(character) == 0x7F for character in path):
+        return HOME
+    return path
+
+
+def _way_back() -> str | None:
+    """The page to come back to: the present one, or the one whose form was sent."""
+    if request.method == "GET":
+        return request.full_path.removesuffix("?")
+    referrer = urlsplit(request.referrer or "")
+    return referrer.path if referrer.netloc == request.host else None
+
+
+def _identify() -> Caller:
+    return caller_of(bearer_token()) if is_machine_path() else _caller_at_browser()
+
+
+def _caller_at_browser() -> Caller:
+    if not current_user.is_authenticated:
+        raise NotAuthenticated
+    caller: Caller = current_user.caller
+    g.caller = caller
+    return caller
+
+
+def _load(_session_id: str) -> SignedIn | None:
+    """The person of the cookie's tokens, renewed when need be; None, and a word to them, when their session ended."""
+    try:
+        return SignedIn(_caller_of_cookie())
+    except NotAuthenticated:
+        session.clear()
+        flash("Your session has ended. Please log in again.", "info")
+        return None
+
+
+def _caller_of_cookie() -> Caller:
+    token = str(session.get("token"))
+    verifier: TokenVerifier = current_app.extensions["token_verifier"]
+    try:
+        lasts_seconds = verifier.verify(token).expires_at - time.time()
+    except TokenExpired:
+        return _renewed()
+    if lasts_seconds > RENEW_BEFORE_SECONDS:
+        return caller_of(token)
+    try:
+        return _renewed()
+    except NotAuthenticated:
+        raise
+    except AppError:
+        return caller_of(token)  # the auth service is away, but the token is good still
+
+
+def _renewed() -> Caller:
+    renewals: Renewals = current_app.extensions["renewals"]
+    tokens = renewals.tokens_for(str(session.get("refresh_token")))
+    _keep(tokens)
+    return caller_of(tokens.token)
+
+
+def _keep(tokens: Tokens | RenewedTokens) -> None:
+    session["token"] = tokens.token
+    session["refresh_token"] = tokens.refresh_token
