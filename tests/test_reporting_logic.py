@@ -56,7 +56,7 @@ class Books:
     ids: list[UUID] = field(default_factory=lambda: [uuid4() for _ in range(3000)])
     summaries: int = 0
     away: set[str] = field(default_factory=set)
-    on_summary: Callable[[], object] = bool
+    on_summary: Callable[[], object] = field(default=lambda: None)
 
     def rows(self) -> list[HistoryRow]:
         """All entries, newest first."""
