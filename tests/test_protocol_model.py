@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-MAX_POSTS, MAX_VOIDS, MAX_IN_FLIGHT = 2, 2, 3
+MAX_POSTS, MAX_VOIDS, MAX_IN_FLIGHT = 3, 2, 4
 
 
 @dataclass(frozen=True)
