@@ -116,6 +116,18 @@ def test_text_and_minor_units_are_inverse(minor: int, code: str) -> None:
     assert currency.to_minor(Decimal(currency.to_text(minor))) == minor
 
 
+@given(st.integers(min_value=-(10**15), max_value=10**15), st.sampled_from(["USD", "JPY", "KWD"]))
+def test_what_was_written_is_read_back(minor: int, code: str) -> None:
+    currency = Currency.of(code)
+    assert currency.from_text(currency.to_text(minor)) == minor
+
+
+@pytest.mark.parametrize("text", ["12.5", "12", "12.500", "1.2.3", "+1.00", " 1.00", "1_0.00", "-0.00", "", "nan"])
+def test_only_what_was_written_is_read_back(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        USD.from_text(text)
+
+
 @pytest.mark.parametrize("code", ["usd", "US", "ZZZ", ""])
 def test_an_unknown_currency_is_refused(code: str) -> None:
     with pytest.raises(ValidationError):
