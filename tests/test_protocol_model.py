@@ -72,7 +72,7 @@ def received(state: State, message: str, rules: Rules) -> State:
         return voided(state, rules)
     if state.status != "pending":
         return state
-    return replace(state, status="completed" if message == "posted" else "failed")
+    return replace(state, status="completed" if message == "it is posted" else "failed")
 
 
 def decided(state: State, rules: Rules) -> State:
@@ -82,18 +82,22 @@ def decided(state: State, rules: Rules) -> State:
         "void": True,
     }
     if state.decision and remembered[state.decision]:
-        return state.send(state.decision)
+        return answer(state)
     if state.funds:
-        return replace(state, decision="posted", times_moved=state.times_moved + 1).send("posted")
-    return replace(state, decision="rejected").send("rejected")
+        return answer(replace(state, decision="posted", times_moved=state.times_moved + 1))
+    return answer(replace(state, decision="rejected"))
 
 
 def voided(state: State, rules: Rules) -> State:
     if state.decision and rules.a_void_respects_the_decision:
-        return state.send(state.decision)
+        return answer(state)
     if rules.a_void_is_written_down:
         state = replace(state, decision="void")
-    return state.send("void-done")
+    return state.send("it is void")
+
+
+def answer(state: State) -> State:
+    return state.send(f"it is {state.decision}")
 
 
 def broken_promise(state: State) -> str | None:
