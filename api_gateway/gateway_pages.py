@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Flask, current_app, flash, g, redirect, render_template, request
 from flask_wtf.csrf import CSRFError
@@ -43,6 +44,13 @@ def peer(name: str) -> Peer:
     """A service by its name, such as "account-service"."""
     peers: Peers = current_app.extensions["peers"]
     return peers[name]
+
+
+def here(**changes: Any) -> str:
+    """The present page's address with its query changed; None takes a key out."""
+    query = {**request.args.to_dict(), **changes}
+    kept = {name: value for name, value in query.items() if value is not None}
+    return f"{request.path}?{urlencode(kept)}" if kept else request.path
 
 
 def done(message: str, location: str) -> Response:

@@ -85,7 +85,7 @@ def install(app: Flask, people: PeopleClient, *, secret: str, idle_seconds: int)
     manager = LoginManager(app, add_context_processor=False)
     manager.session_protection = None  # the cookie can't be read or made by others; addresses of phones change
     manager.user_loader(_load)
-    app.context_processor(lambda: {"caller": g.get("caller")})
+    app.context_processor(lambda: {"person": g.get("caller")})
 
 
 def is_machine_path() -> bool:

@@ -1,0 +1,118 @@
+"""The gateway: the one process that browsers and programs talk to. Pages, the way to /api, and the suite's health."""
+
+from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
+from pathlib import Path
+from typing import ClassVar
+
+import requests
+from flask import Blueprint, Flask, Response, current_app
+from flask_wtf import CSRFProtect
+from pydantic import Field
+from pydantic_core import to_json
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from api_gateway import api_proxy, people_pages, web_session, welcome_pages
+from api_gateway.gateway_pages import here, install_form_token_errors, render_error
+from api_gateway.people_clients import PeopleClient
+from shared import browser_security, formats, serving, static_files
+from shared.access import public
+from shared.application import Peers, make_app, make_session
+from shared.http_client import Peer
+from shared.settings import Settings
+
+PAGES: tuple[Blueprint, ...] = (
+    welcome_pages.welcome,
+    people_pages.people,
+)
+SECTIONS = (
+    ("/dashboard", "Dashboard", "house"),
+    ("/accounts", "Accounts", "wallet2"),
+    ("/transactions", "Transactions", "list-ul"),
+    ("/reports", "Reports", "graph-up"),
+)
+SERVICES = ("auth-service", "account-service", "transaction-service", "reporting-service")
+ROOT = Path(__file__).resolve().parent.parent
+gateway = Blueprint("gateway", __name__)
+
+
+class GatewaySettings(Settings):
+    """What the gateway needs to be told."""
+
+    service_name = "api-gateway"
+    secrets: ClassVar[dict[str, tuple[str, str]]] = {
+        "session_secret": ("SESSION_SECRET", "session_secret"),
+        "client_secret": ("API_GATEWAY_SECRET", "api_gateway_secret"),
+    }
+
+    port: int = Field(5000, ge=0, le=65535, validation_alias="API_GATEWAY_PORT")
+    session_secret: str = Field(min_length=32, validation_alias="SESSION_SECRET")
+    client_secret: str = Field(min_length=32, validation_alias="API_GATEWAY_SECRET")
+    session_idle_seconds: int = Field(1800, ge=60, validation_alias="SESSION_IDLE_SECONDS")
+    session_cookie_secure: bool = Field(False, validation_alias="SESSION_COOKIE_SECURE")
+    trusted_proxies: int = Field(0, ge=0, validation_alias="BANK_TRUSTED_PROXIES")
+    rate_limit_storage: str = Field("memory://", validation_alias="RATELIMIT_STORAGE_URI")
+    bank_name: str = Field("Northwater Bank", validation_alias="BANK_NAME")
+
+
+@gateway.get("/health")
+@public
+def health() -> Response:
+    """The health of all five: 200 when everything works, else 503."""
+    peers: Peers = current_app.extensions["peers"]
+    pool: ThreadPoolExecutor = current_app.extensions["health_pool"]
+    healthy = dict(zip(SERVICES, pool.map(Peer.is_healthy, (peers[name] for name in SERVICES)), strict=True))
+    services = {"api-gateway": True, **healthy}
+    body = {
+        "status": "healthy" if all(services.values()) else "degraded",
+        "services": {name: "healthy" if works else "unhealthy" for name, works in services.items()},
+    }
+    return Response(to_json(body), 200 if all(services.values()) else 503, content_type="application/json")
+
+
+def create_app(settings: GatewaySettings, session: requests.Session | None = None) -> Flask:
+    """The gateway, wired."""
+    peers = Peers(settings, session or make_session(), settings.client_secret)
+    app = make_app(
+        settings,
+        verifier=peers.verifier(),
+        depends_on=[peers[name] for name in SERVICES],
+        render_error=render_error,
+        template_folder=str(ROOT / "templates"),
+    )
+    app.extensions["peers"] = peers
+    app.extensions["health_pool"] = ThreadPoolExecutor(max_workers=2 * len(SERVICES), thread_name_prefix="health")
+    app.extensions["lifecycle"].add(peers.directory)
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    app.config["SESSION_COOKIE_SECURE"] = settings.session_cookie_secure
+    web_session.install(
+        app,
+        PeopleClient(peers["auth-service"]),
+        secret=settings.session_secret,
+        idle_seconds=settings.session_idle_seconds,
+    )
+    browser_security.install(app)
+    _install_pages(app, settings)
+    api_proxy.install(app, peers)
+    app.register_blueprint(gateway)
+    return app
+
+
+def _install_pages(app: Flask, settings: GatewaySettings) -> None:
+    app.config["WTF_CSRF_TIME_LIMIT"] = None  # a form is good as long as its session
+    csrf = CSRFProtect(app)
+    csrf.exempt(api_proxy.api)
+    install_form_token_errors(app)
+    static_files.serve(app, "static", "/static", ROOT / "static")
+    static_files.serve(app, "bootstrap", "/static/bootstrap", Path(str(files("flask_bootstrap"))) / "static/bootstrap5")
+    formats.install(app)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals.update(bank_name=settings.bank_name, SECTIONS=SECTIONS, here=here)
+    for pages in PAGES:
+        app.register_blueprint(pages)
+
+
+if __name__ == "__main__":
+    serving.serve(create_app, GatewaySettings)

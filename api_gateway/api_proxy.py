@@ -1,0 +1,79 @@
+"""The way to `/api`: each request goes on to the service that owns its first segment, and the answer comes back.
+
+Only bearer tokens count here. The browser's session is never used, so that no page of somebody else's can act for it.
+"""
+
+import re
+from collections.abc import Mapping
+
+from flask import Blueprint, Flask, Response, current_app, g, request
+
+from shared import request_ids
+from shared.access import public
+from shared.application import Peers
+from shared.errors import NotFound
+from shared.tokens import TokenVerifier
+
+OWNERS = {
+    "auth": "auth-service",
+    "accounts": "account-service",
+    "transactions": "transaction-service",
+    "reports": "reporting-service",
+}
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+PATH = re.compile(r"(auth|accounts|transactions|reports)(?:/[A-Za-z0-9_-]+)+/?")
+OPEN_TO_ALL = frozenset({"auth/register", "auth/login", "auth/refresh", "auth/token", "auth/jwks"})
+TAKEN_ON = ("Authorization", "Content-Type", "Idempotency-Key", "User-Agent")
+BROUGHT_BACK = (
+    "Content-Type",
+    "Content-Disposition",
+    "Cache-Control",
+    "Retry-After",
+    "Idempotent-Replayed",
+    "WWW-Authenticate",
+    "Allow",
+)
+api = Blueprint("api", __name__)
+
+
+@api.route("/api/<path:path>", methods=METHODS, provide_automatic_options=False)
+@public
+def forward(path: str) -> Response:
+    """Hand the request on as it is. What the owning service says of it stands; only a bad token is refused here."""
+    owner = PATH.fullmatch(path)
+    if owner is None:
+        raise NotFound
+    _refuse_bad_token(path)
+    peers: Peers = current_app.extensions["peers"]
+    target = f"/api/{path}"
+    if request.query_string:
+        target += "?" + request.query_string.decode("latin-1")
+    answer = peers[OWNERS[owner[1]]].forward(request.method, target, _headers(), request.get_data(cache=False))
+    response = Response(answer.content, answer.status_code)
+    _take(response, answer.headers)
+    return response
+
+
+def install(app: Flask, peers: Peers) -> None:
+    """Forward `/api` of `app`."""
+    app.register_blueprint(api)
+
+
+def _refuse_bad_token(path: str) -> None:
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() == "bearer" and path.rstrip("/") not in OPEN_TO_ALL:
+        verifier: TokenVerifier = current_app.extensions["token_verifier"]
+        verifier.verify(token.strip())
+
+
+def _headers() -> dict[str, str]:
+    headers = {name: request.headers[name] for name in TAKEN_ON if name in request.headers}
+    headers["X-Forwarded-For"] = request.remote_addr or ""
+    headers[request_ids.HEADER] = g.request_id
+    return headers
+
+
+def _take(response: Response, headers: Mapping[str, str]) -> None:
+    for name in BROUGHT_BACK:
+        if name in headers:
+            response.headers[name] = headers[name]

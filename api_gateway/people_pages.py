@@ -1,0 +1,104 @@
+"""Registering, logging in and logging out."""
+
+from typing import Any
+
+from flask import Blueprint, redirect, request, url_for
+from werkzeug.wrappers import Response
+from wtforms import PasswordField, StringField
+from wtforms.validators import EqualTo, InputRequired, Length
+
+from api_gateway.gateway_forms import BankForm
+from api_gateway.gateway_pages import done, form_page, peer
+from api_gateway.people_clients import Origin, PeopleClient, Tokens
+from api_gateway.web_session import HOME, local_path, sign_in, sign_out, visitor
+from shared.access import Caller, private, public
+from shared.errors import ServiceUnavailable
+
+people = Blueprint("people", __name__)
+
+
+class LoginForm(BankForm):
+    """Name and password."""
+
+    username = StringField("Username", [InputRequired("Enter your username."), Length(max=200)])
+    password = PasswordField("Password", [InputRequired("Enter your password."), Length(max=1000)])
+
+
+class RegisterForm(BankForm):
+    """What a new customer says of themselves."""
+
+    username = StringField("Username", [InputRequired("Choose a username."), Length(max=200)])
+    email = StringField("E-mail", [InputRequired("Enter your e-mail address."), Length(max=320)])
+    password = PasswordField("Password", [InputRequired("Choose a password."), Length(max=1000)])
+    confirm_password = PasswordField(
+        "Confirm password",
+        [InputRequired("Enter the password again."), EqualTo("password", "The two passwords differ.")],
+    )
+
+
+@people.route("/login", methods=["GET", "POST"])
+@public
+def login() -> Any:
+    """Log in, and go on to where the visitor wanted to be."""
+    if visitor():
+        return redirect(local_path(request.args.get("next")), 303)
+    form = LoginForm()
+    tokens = form.submitted(lambda: _log_in(form))
+    if tokens is None:
+        return form_page("login.html", form)
+    sign_in(tokens)
+    return redirect(local_path(request.args.get("next")), 303)
+
+
+@people.route("/register", methods=["GET", "POST"])
+@public
+def register() -> Any:
+    """Become a customer, and be logged in at once."""
+    if visitor():
+        return redirect(HOME, 303)
+    form = RegisterForm()
+    tokens = form.submitted(lambda: _register(form))
+    if tokens is None:
+        return form_page("register.html", form)
+    sign_in(tokens)
+    return done(f"Welcome, {tokens.username}. Your next step is to open an account.", HOME)
+
+
+@people.post("/logout")
+@private
+def logout(caller: Caller) -> Response:
+    """End the session, here and at the auth service."""
+    message = _log_out(caller)
+    sign_out()
+    return done(message, url_for("people.login"))
+
+
+def _people() -> PeopleClient:
+    return PeopleClient(peer("auth-service"))
+
+
+def _origin() -> Origin:
+    return Origin(request.remote_addr or "", request.headers.get("User-Agent", ""))
+
+
+def _log_in(form: LoginForm | RegisterForm) -> Tokens:
+    return _people().log_in(_origin(), username=form.username.data or "", password=form.password.data or "")
+
+
+def _log_out(caller: Caller) -> str:
+    """What to tell them: the browser forgets its session whatever the auth service says."""
+    try:
+        _people().log_out(caller.token)
+    except ServiceUnavailable:
+        return "You are logged out of this browser. We will end the session everywhere when it expires."
+    return "You are logged out."
+
+
+def _register(form: RegisterForm) -> Tokens:
+    _people().register(
+        _origin(),
+        username=form.username.data or "",
+        email=form.email.data or "",
+        password=form.password.data or "",
+    )
+    return _log_in(form)

@@ -1,0 +1,37 @@
+"""Amounts and times as people read them, for templates."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from babel.numbers import format_currency
+from flask import Flask
+
+LOCALE = "en_US"
+MINUS = "\N{MINUS SIGN}"
+
+
+def money(amount: Decimal | str, currency: str, signed: bool = False) -> str:
+    """1250.5 USD → $1,250.50; signed: +$1,250.50, and always a real minus sign below zero."""
+    exact = Decimal(amount)
+    text = format_currency(abs(exact), currency, locale=LOCALE)
+    sign = MINUS if exact < 0 else "+" if signed and exact > 0 else ""
+    return sign + text
+
+
+def day(instant: datetime) -> str:
+    """31 Jan 2026, in UTC."""
+    return f"{_utc(instant):%-d %b %Y}"
+
+
+def minute(instant: datetime) -> str:
+    """31 Jan 2026, 14:05 UTC."""
+    return f"{_utc(instant):%-d %b %Y, %H:%M} UTC"
+
+
+def _utc(instant: datetime) -> datetime:
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+
+
+def install(app: Flask) -> None:
+    """Give templates the filters `money`, `day` and `minute`."""
+    app.jinja_env.filters.update(money=money, day=day, minute=minute)
