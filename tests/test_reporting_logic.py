@@ -2,9 +2,9 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any, cast
 from uuid import UUID, uuid4
 
@@ -36,6 +36,7 @@ from shared.cursors import Page
 from shared.errors import InvalidRequest, NotFound, ServiceUnavailable
 from shared.money import Currency
 from shared.side_by_side import SideBySide
+from tests.postgres import cluster
 
 USD = Currency.of("USD")
 TODAY = date(2026, 3, 31)
@@ -163,13 +164,16 @@ def _totals(day: date, amounts: list[int]) -> DayTotal:
     )
 
 
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    data_dir: Path = tmp_path_factory.mktemp("reporting")
-    settings = ReportingSettings.load(BANK_DATA_DIR=str(data_dir), REPORTING_SERVICE_SECRET="s" * 32)
-    app = create_app(settings, requests.Session())
-    yield app
-    lifecycle_of(app).stop()
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """The reporting service on each database."""
+    variables = {"BANK_DATA_DIR": str(tmp_path_factory.mktemp("reporting")), "REPORTING_SERVICE_SECRET": "s" * 32}
+    with ExitStack() as stack:
+        if request.param == "postgresql":
+            variables["REPORTING_DATABASE_URL"] = stack.enter_context(cluster())
+        app = create_app(ReportingSettings.load(**variables), requests.Session())
+        stack.callback(lifecycle_of(app).stop)
+        yield app
 
 
 @pytest.fixture
