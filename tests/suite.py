@@ -7,8 +7,6 @@ import base64
 import importlib
 import io
 import secrets
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -169,14 +167,6 @@ class Suite:
         body = answer.json
         assert body is not None
         return Person(body["user_id"], body["username"], body["token"], body["refresh_token"])
-
-
-def eventually(check: Callable[[], bool], within_seconds: float = 10.0) -> None:
-    """Wait until `check` holds. Fails when it does not in time."""
-    deadline = time.monotonic() + within_seconds
-    while not check():
-        assert time.monotonic() < deadline, "this did not come to pass in time"
-        time.sleep(0.02)
 
 
 def _make_signing_key() -> str:

@@ -9,7 +9,8 @@ from uuid import uuid4
 import pytest
 from werkzeug.test import TestResponse
 
-from tests.suite import Person, Suite, eventually
+from tests.processes import eventually
+from tests.suite import Person, Suite
 
 DEPOSIT, WITHDRAW, TRANSFER = (f"/api/transactions/{name}" for name in ("deposit", "withdraw", "transfer"))
 

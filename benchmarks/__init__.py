@@ -1,0 +1,1 @@
+"""Measurements, each side by side with something else on the same machine."""
