@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import os
 import threading
 import uuid
 from typing import Any
@@ -11,9 +12,11 @@ import consul.base
 import consul.std
 import requests
 
+from shared.addresses import base_url, reachable_host
 from shared.background import Repeating
 
 REFRESH_SECONDS = 2.0
+REGISTER_AGAIN_SECONDS = 5.0
 TIMEOUT_SECONDS = 2.0
 _log = logging.getLogger(__name__)
 
@@ -27,29 +30,38 @@ class _TimeLimitedSession(requests.Session):
 
 
 class _HTTPClient(consul.std.HTTPClient):  # type: ignore[misc]  # python-consul has no types
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(host, port)
         self.session = _TimeLimitedSession()
         self.session.trust_env = False
 
 
 class _Consul(consul.base.Consul):  # type: ignore[misc]  # python-consul has no types
-    def connect(self, *args: Any, **kwargs: Any) -> _HTTPClient:
-        return _HTTPClient(*args, **kwargs)
+    """The two parts of Consul's API that are used here.
+
+    Not made by the library's `__init__`, which lets CONSUL_HTTP_ADDR overrule the host, and fails when that is a URL.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self.http = _HTTPClient(host, port)
+        self.token = os.environ.get("CONSUL_HTTP_TOKEN")
+        self.scheme, self.consistency, self.dc = "http", "default", None
+        self.agent = consul.base.Consul.Agent(self)
+        self.health = consul.base.Consul.Health(self)
 
 
 class Directory:
     """Addresses by service name. Without a Consul host no call to Consul is ever made.
 
     With one, the passing instances are asked for in the background, calls are spread over them in turn, the last answer
-    is remembered, and the variables' addresses serve when Consul is away or knows no passing instance.
+    is remembered, and the variables' addresses serve while Consul was never heard or knows no passing instance.
     """
 
     def __init__(self, addresses: dict[str, str], *, consul_host: str | None = None, consul_port: int = 8500) -> None:
         self._addresses = addresses
         self._consul = _Consul(consul_host, consul_port) if consul_host else None
         self._instances: dict[str, list[str]] = {}
-        self._turn = itertools.count()
+        self._turns = {service: itertools.count() for service in addresses}
         self._refresher = Repeating(self.refresh, name="consul-lookup", interval_seconds=REFRESH_SECONDS)
 
     def start(self) -> None:
@@ -65,7 +77,7 @@ class Directory:
         """The base URL to call next for `service`, such as http://127.0.0.1:8001."""
         instances = self._instances.get(service)
         if instances:
-            return instances[next(self._turn) % len(instances)]
+            return instances[next(self._turns[service]) % len(instances)]
         return self._addresses[service]
 
     def refresh(self) -> None:
@@ -79,21 +91,24 @@ class Directory:
                 _log.info("consul lookup failed: %s", type(error).__name__)
                 return
             self._instances[service] = [
-                f"http://{entry['Service']['Address'] or entry['Node']['Address']}:{entry['Service']['Port']}"
+                base_url(entry["Service"]["Address"] or entry["Node"]["Address"], entry["Service"]["Port"])
                 for entry in entries
             ]
 
 
 class Registration:
-    """This process in Consul: registered at start (again if Consul forgets it), deregistered at stop."""
+    """This process in Consul: registered at start (again if Consul forgets it), deregistered at stop.
 
-    def __init__(self, service: str, address: str, port: int, *, consul_host: str | None, consul_port: int) -> None:
-        self._service, self._address, self._port = service, address, port
+    One that listens on every interface is registered without an address, for which Consul puts that of its agent.
+    """
+
+    def __init__(self, service: str, host: str, port: int, *, consul_host: str | None, consul_port: int) -> None:
+        self._service, self._host, self._port = service, host, port
         self._id = f"{service}-{uuid.uuid4().hex[:12]}"
         self._consul = _Consul(consul_host, consul_port) if consul_host else None
         self._lock = threading.Lock()
         self._ended = False
-        self._keeper = Repeating(self._register, name="consul-registration", interval_seconds=5.0)
+        self._keeper = Repeating(self._register, name="consul-registration", interval_seconds=REGISTER_AGAIN_SECONDS)
 
     def start(self) -> None:
         """Register in the background, and keep it so."""
@@ -122,10 +137,10 @@ class Registration:
                 self._consul.agent.service.register(
                     self._service,
                     service_id=self._id,
-                    address=self._address,
+                    address=self._host if reachable_host(self._host) == self._host else None,
                     port=self._port,
                     check=consul.Check.http(
-                        f"http://{self._address}:{self._port}/api/health",
+                        f"{base_url(self._host, self._port)}/api/health",
                         interval="2s",
                         timeout="2s",
                         deregister="10m",

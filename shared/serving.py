@@ -18,7 +18,7 @@ from granian.log import LogLevels
 from granian.server import MTServer
 
 from shared import data_dir, logs
-from shared.addresses import reachable_host, why_not_free
+from shared.addresses import why_not_free
 from shared.application import lifecycle_of
 from shared.database import DatabaseInUse
 from shared.discovery import Registration
@@ -84,7 +84,7 @@ def _listen(app: Flask, settings: Settings) -> None:
 def _registration(settings: Settings) -> Registration:
     return Registration(
         settings.service_name,
-        reachable_host(settings.host),
+        settings.host,
         settings.port,
         consul_host=settings.consul_host,
         consul_port=settings.consul_port,

@@ -1,0 +1,117 @@
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.processes import RunningProcess, eventually, free_ports, is_running, status_of
+
+SERVICE = """
+import sys, time
+from flask import Flask
+from pydantic import Field
+from shared.access import public
+from shared.answers import success
+from shared.application import make_app
+from shared.database import Database
+from shared.serving import serve
+from shared.settings import Settings
+from shared.tokens import Revocations, TokenVerifier
+
+class SlowSettings(Settings):
+    service_name = "slow-service"
+    port: int = Field(validation_alias="SLOW_SERVICE_PORT")
+
+def create_app(settings: SlowSettings) -> Flask:
+    verifier = TokenVerifier(lambda: {}, Revocations(lambda cursor: (cursor, [])))
+    url = settings.database_url(None, "slow.db")
+    app = make_app(settings, verifier=verifier, database=Database(), database_url=url)
+
+    @app.get("/slow")
+    @public
+    def slow():
+        print("began", flush=True)
+        time.sleep(1)
+        return success(message="done")
+
+    return app
+
+serve(create_app, SlowSettings)
+"""
+Start = Callable[..., RunningProcess]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Start:
+    def start(port: int) -> RunningProcess:
+        variables = {"BANK_DATA_DIR": str(tmp_path / "data"), "SLOW_SERVICE_PORT": str(port)}
+        return RunningProcess("-c", SERVICE, environment=variables)
+
+    return start
+
+
+def wait_until_alive(port: int) -> None:
+    eventually(lambda: status_of(f"http://127.0.0.1:{port}/api/live") == 200, within_seconds=20)
+
+
+def test_a_service_serves_in_one_process_and_drains_when_told_to_end(start: Start) -> None:
+    port = free_ports(1)[0]
+    address = f"http://127.0.0.1:{port}"
+    answers: list[requests.Response] = []
+    with start(port) as service, requests.Session() as session:
+        wait_until_alive(port)
+        assert not Path(f"/proc/{service.process_id}/task/{service.process_id}/children").read_text()
+        session.get(f"{address}/api/live", timeout=5)  # and its connection stays open
+        asking = threading.Thread(target=lambda: answers.append(requests.get(f"{address}/slow", timeout=9)))
+        asking.start()
+        service.wait_for("began")
+        service.send(signal.SIGTERM)
+        began_at = time.monotonic()
+        assert service.wait() == 0
+        assert time.monotonic() - began_at < 4
+        asking.join()
+    assert [answer.status_code for answer in answers] == [200]
+    assert not is_running(service.process_id)
+
+
+def test_a_taken_port_is_refused(start: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with start(port) as service:
+            assert service.wait() == 1
+            assert f"slow-service can't start: port {port} on 127.0.0.1: Address already in use" in service.output
+
+
+def test_a_second_process_on_the_same_database_is_refused(start: Start, tmp_path: Path) -> None:
+    ports = free_ports(2)
+    with start(ports[0]) as first:
+        wait_until_alive(ports[0])
+        with start(ports[1]) as second:
+            assert second.wait() == 1
+            assert "slow-service can't start" in second.output
+            assert f"{tmp_path / 'data' / 'slow.db'} is in use by another process" in second.output
+        assert status_of(f"http://127.0.0.1:{ports[0]}/api/health") == 200
+        first.send(signal.SIGKILL)
+        first.wait()
+    with start(ports[1]):
+        wait_until_alive(ports[1])
+
+
+def test_what_a_service_writes_is_for_its_owner_only(start: Start, tmp_path: Path) -> None:
+    port = free_ports(1)[0]
+    with start(port):
+        wait_until_alive(port)
+        paths = list((tmp_path / "data").rglob("*"))
+        assert {path.name for path in paths} >= {"slow.db", "logs", "slow-service.log"}
+        assert {oct(path.stat().st_mode & 0o777) for path in paths if path.is_file()} == {"0o600"}
+        assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_setting_that_is_missing_is_named(tmp_path: Path) -> None:
+    with RunningProcess("-c", SERVICE, environment={"BANK_DATA_DIR": str(tmp_path)}) as service:
+        assert service.wait() == 1
+        assert "slow-service can't start; check these settings:\n  SLOW_SERVICE_PORT: Field required" in service.output
