@@ -1,0 +1,60 @@
+# `make` lists what there is. Python 3.11 or newer is all that must be there before; PYTHON=… names another one.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-header $(ARGS) pyproject.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run demo test faults check bench requirements clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.run ## make .venv with what the bank needs to run
+
+run: setup ## start the bank and keep it running until Ctrl-C (ARGS="--no-reporting" and the like)
+	@exec $(BIN)/python run_services.py $(ARGS)
+
+demo: setup ## the same, an empty bank being filled with demo customers first
+	@exec $(BIN)/python run_services.py --demo $(ARGS)
+
+test: $(VENV)/.dev ## run the tests (ARGS="-k transfer" and the like)
+	$(BIN)/pytest -m "not long" $(ARGS)
+
+faults: $(VENV)/.dev ## run the long tests too: the bank under load while parts of it are killed and stalled
+	$(BIN)/pytest -m "faults or long" --timeout 1800 $(ARGS)
+
+check: $(VENV)/.dev ## lint, types, layers, house rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+	$(BIN)/pytest tests/test_house.py
+
+bench: $(VENV)/.dev ## durable transfers a second, beside PostgreSQL's own benchmark
+	$(BIN)/python -m benchmarks.transfers $(ARGS)
+
+requirements: $(VENV)/.dev ## pin what pyproject.toml asks for (ARGS=--upgrade for the newest of all)
+	$(COMPILE) --output-file requirements.txt
+	$(COMPILE) --extra dev --constraint requirements.txt --output-file requirements-dev.txt
+
+clean: ## remove .venv and what tools keep; the bank's data stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "Python 3.11 or newer is needed; name one with PYTHON=…, as in: make setup PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# The stamps are newer than the pins they were made from, so that a second `make` has nothing to do.
+$(VENV)/.run: requirements.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
