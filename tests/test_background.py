@@ -1,0 +1,59 @@
+"""A repeated job runs at once and again, survives its own errors, and ends when told."""
+
+import threading
+
+import pytest
+
+from shared.background import Repeating
+
+
+def test_it_runs_at_once_and_again_and_ends() -> None:
+    runs, three = [], threading.Event()
+
+    def job() -> None:
+        runs.append(threading.current_thread().name)
+        if len(runs) == 3:
+            three.set()
+
+    repeating = Repeating(job, name="bell", interval_seconds=0.001)
+    repeating.start()
+    assert three.wait(5)
+    repeating.stop()
+    assert set(runs) == {"bell"}
+    assert not any(thread.name == "bell" for thread in threading.enumerate())
+
+
+def test_an_error_is_logged_and_the_job_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    runs, again = [], threading.Event()
+
+    def job() -> None:
+        runs.append(1)
+        if len(runs) == 1:
+            raise ValueError("out of tune")
+        again.set()
+
+    repeating = Repeating(job, name="bell", interval_seconds=0.001)
+    repeating.start()
+    assert again.wait(5)
+    repeating.stop()
+    assert "bell failed: out of tune" in caplog.text
+
+
+def test_stopping_lets_the_running_call_finish() -> None:
+    begun, finish, finished = threading.Event(), threading.Event(), []
+
+    def job() -> None:
+        begun.set()
+        assert finish.wait(5)
+        finished.append(1)
+
+    repeating = Repeating(job, name="bell", interval_seconds=60)
+    repeating.start()
+    assert begun.wait(5)
+    threading.Timer(0.01, finish.set).start()
+    repeating.stop()
+    assert finished == [1]
+
+
+def test_stopping_what_never_started_is_no_error() -> None:
+    Repeating(lambda: None, name="bell", interval_seconds=60).stop()

@@ -1,0 +1,39 @@
+"""Luhn's check digit catches every single wrong digit and nearly every swap of neighbours."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared import check_digits
+
+NUMBERS = st.text("0123456789", min_size=1, max_size=18).map(lambda digits: digits + check_digits.check_digit(digits))
+
+
+def test_the_example_of_the_standard() -> None:
+    assert check_digits.check_digit("7992739871") == "3"
+    assert check_digits.is_valid("79927398713")
+
+
+@given(NUMBERS)
+def test_a_number_with_its_digit_is_valid(number: str) -> None:
+    assert check_digits.is_valid(number)
+
+
+@given(NUMBERS, st.data())
+def test_one_wrong_digit_is_noticed(number: str, data: st.DataObject) -> None:
+    place = data.draw(st.integers(0, len(number) - 1))
+    wrong = data.draw(st.sampled_from([digit for digit in "0123456789" if digit != number[place]]))
+    assert not check_digits.is_valid(number[:place] + wrong + number[place + 1 :])
+
+
+@given(NUMBERS, st.data())
+def test_swapped_neighbours_are_noticed_but_for_nine_and_zero(number: str, data: st.DataObject) -> None:
+    place = data.draw(st.integers(0, len(number) - 2))
+    first, second = number[place], number[place + 1]
+    if first != second and {first, second} != {"0", "9"}:
+        assert not check_digits.is_valid(number[:place] + second + first + number[place + 2 :])
+
+
+@pytest.mark.parametrize("text", ["", "0", "79927398710", "799273987x", " 79927398713", "\u0667992739871\u0663", "-18"])
+def test_what_is_no_number_is_not_valid(text: str) -> None:
+    assert not check_digits.is_valid(text)

@@ -1,0 +1,38 @@
+"""The documents say what is so: their code stands in the repository, their links lead somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.house import ROOT
+
+DOCUMENTS = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
+
+
+def quoted_code() -> list[tuple[str, str]]:
+    text = (ROOT / "docs" / "PATTERNS.md").read_text(encoding="utf-8")
+    quotes: list[tuple[str, str]] = re.findall(
+        r"^`([^`\n]+\.py)`\n\n```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL
+    )
+    assert len(quotes) == text.count("```python")
+    return quotes
+
+
+@pytest.mark.parametrize(("path", "code"), quoted_code())
+def test_quoted_code_stands_in_the_repository(path: str, code: str) -> None:
+    assert code in (ROOT / path).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#\s]+)", text) if "://" not in link]
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_files_that_are_named_exist(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    names = re.findall(r"`((?:docs|shared|tests|tools|templates|static|\w+_service|api_gateway)/[\w./-]+)`", text)
+    assert [name for name in names if not (ROOT / name).exists()] == []

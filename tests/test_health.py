@@ -1,0 +1,72 @@
+"""Live is who answers; healthy is who can work, and says what is missing when not."""
+
+import threading
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from shared import health
+
+
+class Neighbour:
+    """A peer that is alive or not, or that raises."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.alive = name, True
+        self.together: threading.Barrier | None = None
+
+    def is_alive(self) -> bool:
+        if self.together:
+            self.together.wait(5)
+        return self.alive
+
+
+class Scene:
+    def __init__(self) -> None:
+        self.database_is_there = True
+        self.neighbours = [Neighbour("first-service"), Neighbour("second-service")]
+        app = Flask("some-service")
+        health.install(app, "some-service", check_database=self.check_database, peers=list(self.neighbours))  # type: ignore[arg-type]  # a stand-in
+        self.client: FlaskClient = app.test_client()
+
+    def check_database(self) -> None:
+        if not self.database_is_there:
+            raise OSError("disk on fire at /var/lib")
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+def test_all_well(scene: Scene) -> None:
+    answer = scene.client.get("/api/health")
+    assert (answer.status_code, answer.json) == (200, {"status": "healthy", "service": "some-service"})
+
+
+def test_what_is_missing_is_named_and_nothing_else_told(scene: Scene) -> None:
+    scene.database_is_there = False
+    scene.neighbours[1].alive = False
+    answer = scene.client.get("/api/health")
+    assert answer.status_code == 503
+    assert answer.json is not None
+    assert answer.json["details"] == {"database": "unavailable", "second-service": "unavailable"}
+    assert answer.json["success"] is False
+    assert answer.json["error_code"] == "SERVICE_UNAVAILABLE"
+    assert "fire" not in answer.text
+
+
+def test_live_asks_nobody(scene: Scene) -> None:
+    scene.database_is_there = False
+    for neighbour in scene.neighbours:
+        neighbour.alive = False
+    answer = scene.client.get("/api/live")
+    assert (answer.status_code, answer.json) == (200, {"status": "alive", "service": "some-service"})
+
+
+def test_checks_run_side_by_side(scene: Scene) -> None:
+    together = threading.Barrier(2)
+    for neighbour in scene.neighbours:
+        neighbour.together = together
+    assert scene.client.get("/api/health").status_code == 200

@@ -1,0 +1,88 @@
+"""Log lines are JSON objects that name service and request, and hold nothing private."""
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask, g
+
+from shared import logs, request_ids
+
+
+@pytest.fixture
+def log_file(tmp_path: Path) -> Iterator[Path]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    logs.configure("some-service", tmp_path)
+    yield tmp_path / "logs" / "some-service.log"
+    for handler in root.handlers:
+        handler.close()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def lines(log_file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in log_file.read_text().splitlines()]
+
+
+@pytest.fixture
+def app(log_file: Path) -> Flask:
+    app = Flask("logged")
+    request_ids.install(app)
+    logs.install_access_log(app)
+
+    @app.get("/things/<int:number>")
+    def thing(number: int) -> str:
+        logging.getLogger("somewhere").info("looking at %d", number)
+        g.user_id = "user-7"
+        return "seen"
+
+    for path in ("/api/live", "/api/health", "/metrics"):
+        app.add_url_rule(path, path, lambda: "")
+    return app
+
+
+def test_every_line_names_service_request_level_and_time(app: Flask, log_file: Path) -> None:
+    app.test_client().get("/things/7", headers={"X-Request-ID": "abc"})
+    line = next(line for line in lines(log_file) if line["event"] == "looking at 7")
+    assert (line["service"], line["request_id"], line["level"]) == ("some-service", "abc", "info")
+    assert line["timestamp"].endswith("Z")
+
+
+def test_a_request_is_one_line_without_its_query(app: Flask, log_file: Path) -> None:
+    app.test_client().get("/things/7?token=s3cret")
+    (line,) = (line for line in lines(log_file) if line["event"] == "request")
+    assert (line["method"], line["route"], line["status"]) == ("GET", "/things/<int:number>", 200)
+    assert line["user_id"] == "user-7"
+    assert line["milliseconds"] >= 0
+    assert "s3cret" not in log_file.read_text()
+
+
+def test_an_unknown_address_is_not_repeated(app: Flask, log_file: Path) -> None:
+    app.test_client().get("/s3cret")
+    (line,) = (line for line in lines(log_file) if line["event"] == "request")
+    assert (line["route"], line["status"]) == ("unknown", 404)
+    assert "s3cret" not in log_file.read_text()
+
+
+def test_machines_that_look_after_it_leave_no_line(app: Flask, log_file: Path) -> None:
+    for path in ("/api/live", "/api/health", "/metrics"):
+        app.test_client().get(path)
+    assert lines(log_file) == []
+
+
+def test_a_trace_stands_in_the_file(log_file: Path) -> None:
+    try:
+        int("out of tune")
+    except ValueError:
+        logging.getLogger("somewhere").exception("it broke")
+    (line,) = lines(log_file)
+    assert "ValueError: invalid literal" in line["exception"]
+
+
+def test_what_others_type_can_not_forge_a_line(log_file: Path) -> None:
+    logging.getLogger("somewhere").warning("name is %s", 'x\n{"event": "forged"}')
+    assert len(lines(log_file)) == 1

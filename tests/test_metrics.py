@@ -1,0 +1,56 @@
+"""Requests are counted by route; the counts are for loopback and admins."""
+
+from uuid import uuid4
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from shared import metrics
+from shared.answers import install_error_handlers
+from shared.tokens import Claims, UserClaims
+
+
+class Verifier:
+    def verify(self, token: str) -> Claims:
+        return UserClaims(uuid4(), "ada", token, uuid4(), expires_at=0.0)
+
+
+@pytest.fixture
+def client() -> FlaskClient:
+    app = Flask("counted")
+    app.extensions["token_verifier"] = Verifier()
+    install_error_handlers(app)
+    metrics.install(app)
+    app.add_url_rule("/things/<int:number>", "thing", lambda number: f"{number}")
+    return app.test_client()
+
+
+def test_requests_are_counted_by_route_and_not_by_address(client: FlaskClient) -> None:
+    for number in range(3):
+        client.get(f"/things/{number}")
+    client.get("/nowhere")
+    client.get("/elsewhere")
+    shown = client.get("/metrics").text
+    assert 'http_requests_total{method="GET",route="/things/<int:number>",status="200"} 3.0' in shown
+    assert 'http_requests_total{method="GET",route="unknown",status="404"} 2.0' in shown
+    assert 'http_request_seconds_count{route="/things/<int:number>"} 3.0' in shown
+    assert "elsewhere" not in shown
+
+
+FAR = {"REMOTE_ADDR": "192.0.2.7"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "headers", "status"),
+    [
+        ({"REMOTE_ADDR": "127.0.0.1"}, {}, 200),
+        ({"REMOTE_ADDR": "::1"}, {}, 200),
+        (FAR, {}, 401),
+        (FAR, {"Authorization": "Bearer customer"}, 403),
+        (FAR, {"Authorization": "Bearer admin"}, 200),
+        ({"REMOTE_ADDR": "127.0.0.1"}, {"X-Forwarded-For": "192.0.2.7"}, 401),
+    ],
+)
+def test_who_may_look(client: FlaskClient, environ: dict[str, str], headers: dict[str, str], status: int) -> None:
+    assert client.get("/metrics", environ_overrides=environ, headers=headers).status_code == status

@@ -1,0 +1,159 @@
+"""Bodies and queries are validated after the caller, and the document says what the endpoints do."""
+
+from typing import Annotated
+from uuid import uuid4
+
+import pytest
+from flask import Blueprint, Flask, Response
+from flask.testing import FlaskClient
+from openapi_spec_validator import validate
+from pydantic import BaseModel, Field
+
+from shared import openapi
+from shared.access import Caller, private, public
+from shared.answers import install_error_handlers, success
+from shared.cursors import Page
+from shared.errors import InvalidToken
+from shared.money import Amount
+from shared.openapi import Answer, Body, answers, make_api
+from shared.strict_json import StrictRequest
+from shared.tokens import Claims, UserClaims
+
+
+class Part(BaseModel):
+    name: Annotated[str, Field(min_length=2)]
+
+
+class NewThing(Body):
+    name: Annotated[str, Field(min_length=2, max_length=5)]
+    price: Amount
+    parts: tuple[Part, ...] = ()
+
+
+class ThingOut(BaseModel):
+    name: str
+    price: str
+
+
+class ThingAnswer(Answer):
+    thing: ThingOut
+
+
+class Verifier:
+    def verify(self, token: str) -> Claims:
+        if token != "good":
+            raise InvalidToken
+        return UserClaims(uuid4(), "ada", "customer", uuid4(), expires_at=0.0)
+
+
+@pytest.fixture(scope="module")
+def app() -> Flask:
+    api = make_api("Things")
+    things = Blueprint("things", __name__, url_prefix="/api/things")
+
+    @things.post("/create")
+    @private
+    @api.validate(resp=answers(201, ThingAnswer))
+    def create(_caller: Caller, json: NewThing) -> Response:
+        """Make a thing."""
+        return success(201, thing=ThingOut(name=json.name, price=str(json.price)))
+
+    @things.get("/list/<uuid:owner_id>")
+    @public
+    @api.validate(resp=answers(200, Answer))
+    def list_things(owner_id: str, query: Page) -> Response:
+        """Show things."""
+        return success(limit=query.limit, owner=str(owner_id))
+
+    app = Flask("things")
+    app.request_class = StrictRequest
+    app.extensions["token_verifier"] = Verifier()
+    install_error_handlers(app)
+    app.register_blueprint(things)
+    openapi.install(app, api)
+    return app
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+GOOD = {"Authorization": "Bearer good"}
+
+
+def test_a_good_body_reaches_the_view(client: FlaskClient) -> None:
+    answer = client.post("/api/things/create", json={"name": "lamp", "price": "12.50"}, headers=GOOD)
+    assert (answer.status_code, answer.json) == (201, {"success": True, "thing": {"name": "lamp", "price": "12.50"}})
+
+
+@pytest.mark.parametrize(
+    ("body", "details"),
+    [
+        ({"price": "1"}, {"name": "is required"}),
+        ({"name": "lamp", "price": "1", "role": "admin"}, {"role": "is not a known field"}),
+        ({"name": "lamp", "price": "1", "parts": [{"name": "bulb"}, {"name": "x"}]}, {"parts.1.name": None}),
+        ({"name": 7, "price": True}, {"name": None, "price": "must be an amount such as 12.50"}),
+    ],
+)
+def test_each_field_is_told_what_is_wrong_with_it(
+    client: FlaskClient, body: dict[str, object], details: dict[str, str | None]
+) -> None:
+    answer = client.post("/api/things/create", json=body, headers=GOOD)
+    assert answer.status_code == 400
+    assert answer.json is not None
+    assert answer.json["error_code"] == "INVALID_REQUEST"
+    told = answer.json["details"]
+    assert told.keys() == details.keys()
+    assert {field: text for field, text in told.items() if details[field] is not None} == {
+        field: text for field, text in details.items() if text is not None
+    }
+
+
+def test_what_was_sent_is_not_sent_back(client: FlaskClient) -> None:
+    answer = client.post("/api/things/create", json={"name": "s3cret-p4ss", "price": "x7x"}, headers=GOOD)
+    assert answer.status_code == 400
+    assert "s3cret" not in answer.text
+    assert "x7x" not in answer.text
+    assert "pydantic" not in answer.text
+
+
+def test_the_caller_comes_before_the_body(client: FlaskClient) -> None:
+    answer = client.post("/api/things/create", data=b"{", content_type="text/plain")
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=ten", "limit=1.5", "cursor=" + "x" * 501])
+def test_a_bad_query_is_400(client: FlaskClient, query: str) -> None:
+    answer = client.get(f"/api/things/list/{uuid4()}?{query}")
+    assert answer.status_code == 400
+    assert answer.json is not None
+    assert list(answer.json["details"]) == [query.partition("=")[0]]
+
+
+def test_an_unknown_key_of_a_query_is_passed_over(client: FlaskClient) -> None:
+    answer = client.get(f"/api/things/list/{uuid4()}?utm=x")
+    assert answer.status_code == 200
+    assert answer.json is not None
+    assert answer.json["limit"] == 50
+
+
+def test_an_address_with_a_malformed_id_is_404(client: FlaskClient) -> None:
+    assert client.get("/api/things/list/7").status_code == 404
+
+
+def test_the_document_is_valid_and_complete(client: FlaskClient) -> None:
+    document = client.get("/openapi.json").json
+    assert document is not None
+    validate(document)
+    create = document["paths"]["/api/things/create"]["post"]
+    assert create["security"] == [{"bearer": []}]
+    assert {"201", "400", "401", "403"} <= create["responses"].keys()
+    shown = document["paths"]["/api/things/list/{owner_id}"]["get"]
+    assert shown["security"] == []
+    assert {parameter["name"] for parameter in shown["parameters"]} == {"limit", "cursor", "owner_id"}
+    assert "/openapi.json" not in document["paths"]
+
+
+def test_the_document_is_the_same_when_asked_for_again(client: FlaskClient) -> None:
+    assert client.get("/openapi.json").data == client.get("/openapi.json").data

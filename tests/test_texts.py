@@ -1,0 +1,40 @@
+"""One line of what people can see."""
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from shared.texts import Line
+
+LINE = TypeAdapter(Line)
+
+
+@pytest.mark.parametrize("text", ["", "Rent", "Miete für März, 2. Stock", "家賃", "🏠 rent", "<b>&amp;", "' OR 1=1 --"])
+def test_plain_text_comes_through_unchanged(text: str) -> None:
+    assert LINE.validate_python(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a\nb",
+        "a\rb",
+        "a\tb",
+        "a\x00b",
+        "a\x1b[31m",
+        "a\x7fb",
+        "a\u200bb",
+        "a\u202eb",
+        "a\u2028b",
+        "a\ud800b",
+        "a\ufeffb",
+    ],
+)
+def test_what_can_not_be_seen_is_refused(text: str) -> None:
+    with pytest.raises(ValidationError):
+        LINE.validate_python(text)
+
+
+@pytest.mark.parametrize("value", [1, None, ["a"], b"a"])
+def test_only_text_is_text(value: object) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(Line).validate_python(value, strict=True)
