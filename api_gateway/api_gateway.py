@@ -1,29 +1,33 @@
 """The gateway: the one process that browsers and programs talk to. Pages, the way to /api, and the suite's health."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
 from typing import ClassVar
 
 import requests
-from flask import Blueprint, Flask, Response, current_app
+from flask import Blueprint, Flask, Response, current_app, request
 from flask_wtf import CSRFProtect
 from pydantic import Field
 from pydantic_core import to_json
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from api_gateway import api_proxy, people_pages, web_session, welcome_pages
+from api_gateway import api_proxy, docs_pages, people_pages, profile_pages, web_session, welcome_pages
 from api_gateway.gateway_pages import here, install_form_token_errors, render_error
 from api_gateway.people_clients import PeopleClient
-from shared import browser_security, formats, serving, static_files
+from shared import browser_security, formats, rate_limits, serving, static_files
 from shared.access import public
 from shared.application import Peers, make_app, make_session
 from shared.http_client import Peer
+from shared.rate_limits import Rule
 from shared.settings import Settings
 
 PAGES: tuple[Blueprint, ...] = (
     welcome_pages.welcome,
     people_pages.people,
+    profile_pages.profile,
+    docs_pages.docs,
 )
 SECTIONS = (
     ("/dashboard", "Dashboard", "house"),
@@ -34,6 +38,31 @@ SECTIONS = (
 SERVICES = ("auth-service", "account-service", "transaction-service", "reporting-service")
 ROOT = Path(__file__).resolve().parent.parent
 gateway = Blueprint("gateway", __name__)
+
+
+def _address() -> str:
+    return request.remote_addr or ""
+
+
+def _sends_to(*paths: str) -> Callable[[], bool]:
+    return lambda: request.method == "POST" and request.path.rstrip("/") in paths
+
+
+def _is_stranger() -> bool:
+    return not request.path.startswith(UNLIMITED) and web_session.session_id() is None
+
+
+def _is_known() -> bool:
+    return not request.path.startswith(UNLIMITED) and web_session.session_id() is not None
+
+
+UNLIMITED = ("/static/", "/health", "/metrics", "/api/health", "/api/live")
+LIMITS = (
+    Rule("logins", "60/minute", who=_address, applies=_sends_to("/login", "/api/auth/login")),
+    Rule("registrations", "20/minute", who=_address, applies=_sends_to("/register", "/api/auth/register")),
+    Rule("strangers", "100/second", who=_address, applies=_is_stranger),
+    Rule("people", "400/second", who=lambda: str(web_session.session_id()), applies=_is_known),
+)
 
 
 class GatewaySettings(Settings):
@@ -81,6 +110,7 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
         template_folder=str(ROOT / "templates"),
     )
     app.extensions["peers"] = peers
+    app.extensions["documents"] = docs_pages.Documents([peers[name] for name in SERVICES])
     app.extensions["health_pool"] = ThreadPoolExecutor(max_workers=2 * len(SERVICES), thread_name_prefix="health")
     app.extensions["lifecycle"].add(peers.directory)
     if settings.trusted_proxies:
@@ -93,6 +123,7 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
         secret=settings.session_secret,
         idle_seconds=settings.session_idle_seconds,
     )
+    rate_limits.install(app, LIMITS, storage_uri=settings.rate_limit_storage, render_error=render_error)
     browser_security.install(app)
     _install_pages(app, settings)
     api_proxy.install(app, peers)
@@ -106,12 +137,18 @@ def _install_pages(app: Flask, settings: GatewaySettings) -> None:
     csrf.exempt(api_proxy.api)
     install_form_token_errors(app)
     static_files.serve(app, "static", "/static", ROOT / "static")
-    static_files.serve(app, "bootstrap", "/static/bootstrap", Path(str(files("flask_bootstrap"))) / "static/bootstrap5")
+    static_files.serve(app, "bootstrap", "/static/bootstrap", _folder_of("flask_bootstrap") / "static/bootstrap5")
+    static_files.serve(app, "swagger", "/static/swagger", _folder_of("flask_swagger_ui") / "dist")
     formats.install(app)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(bank_name=settings.bank_name, SECTIONS=SECTIONS, here=here)
     for pages in PAGES:
         app.register_blueprint(pages)
+
+
+def _folder_of(package: str) -> Path:
+    """Where an installed package lies: its files are served from there."""
+    return Path(str(files(package)))
 
 
 if __name__ == "__main__":

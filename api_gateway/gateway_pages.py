@@ -61,7 +61,7 @@ def done(message: str, location: str) -> Response:
 
 def form_page(template: str, form: BankForm, **context: Any) -> tuple[str, int]:
     """A page with its form: 200 when asked for, 400 or 503 when the form comes back with errors."""
-    return render_template(template, form=form, **context), form.status
+    return render_template(template, form=form, **context), form.status_code
 
 
 def render_error(error: AppError) -> Any:

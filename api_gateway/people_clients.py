@@ -7,6 +7,22 @@ from uuid import UUID
 from api_gateway.gateway_schemas import Seen
 from shared.http_client import Peer
 
+BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR", "Opera"),
+    ("Firefox", "Firefox"),
+    ("Chrome", "Chrome"),
+    ("Safari", "Safari"),
+)
+SYSTEMS = (
+    ("Windows", "Windows"),
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Mac OS", "macOS"),
+    ("Linux", "Linux"),
+)
+
 
 class Tokens(Seen):
     """What a login answers: the token for an hour, and what renews it once."""
@@ -43,7 +59,14 @@ class LoginSession(Seen):
     user_agent: str | None = None
     address: str | None = None
     created_at: datetime
-    last_used_at: datetime | None = None
+
+    @property
+    def device(self) -> str:
+        """Firefox on Windows, as far as the browser said."""
+        said = self.user_agent or ""
+        browser = next((name for mark, name in BROWSERS if mark in said), None)
+        system = next((name for mark, name in SYSTEMS if mark in said), None)
+        return " on ".join(filter(None, (browser, system))) or said[:60] or "Unknown device"
 
 
 @dataclass(frozen=True)
@@ -88,7 +111,7 @@ class PeopleClient:
         """Who the token was given to."""
         return Profile.model_validate(self._auth.call("GET", "/api/auth/users/profile", token=token)["user"])
 
-    def update_profile(self, token: str, changes: dict[str, str | None]) -> Profile:
+    def update_profile(self, token: str, changes: dict[str, str]) -> Profile:
         """Change `email` (with `current_password`), `full_name`, `phone`."""
         answer = self._auth.call("PUT", "/api/auth/users/profile", token=token, body=changes)
         return Profile.model_validate(answer["user"])

@@ -115,6 +115,16 @@ def visitor() -> Caller | None:
         return None
 
 
+def session_id() -> str | None:
+    """The session that the present request claims and can prove, or None: by its token, or by its cookie."""
+    if not is_machine_path():
+        return session.get("_user_id")
+    try:
+        return str(caller_of(bearer_token()).session_id)
+    except AppError:
+        return None
+
+
 def to_login(message: str) -> Response:
     """Send the visitor to the login page, from where they come back."""
     if "token" in session:

@@ -8,6 +8,7 @@ A view names its body `json` and its query `query`, typed as pydantic models:
     def create(caller: Caller, json: NewThing): ...
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Flask, Response
@@ -113,6 +114,44 @@ def specification(app: Flask, api: SpecTree) -> dict[str, Any]:
             for status in ("404", "429", "503"):
                 operation["responses"].setdefault(status, _failure(status))
     return document
+
+
+def merge(documents: Sequence[dict[str, Any]], *, title: str, server: str) -> dict[str, Any]:
+    """One document out of several services', at the address `server`.
+
+    A schema that two of them name alike but write differently gets the later service's title before its name.
+    """
+    schemas: dict[str, Any] = {}
+    merged: dict[str, Any] = {
+        "openapi": "3.1.0",
+        "info": {"title": title, "version": "1.0"},
+        "servers": [{"url": server}],
+        "tags": [{"name": document["info"]["title"]} for document in documents],
+        "paths": {},
+        "components": {"schemas": schemas, "securitySchemes": {}},
+    }
+    for document in documents:
+        merged["openapi"] = document["openapi"]
+        components = document.get("components", {})
+        own = components.get("schemas", {})
+        clashing = [name for name, schema in own.items() if schemas.get(name, schema) != schema]
+        prefix = "".join(word.capitalize() for word in document["info"]["title"].split())
+        names = {f"#/components/schemas/{name}": f"#/components/schemas/{prefix}{name}" for name in clashing}
+        schemas.update(
+            (prefix + name if name in clashing else name, _with_refs(schema, names)) for name, schema in own.items()
+        )
+        merged["paths"].update(_with_refs(document["paths"], names))
+        merged["components"]["securitySchemes"].update(components.get("securitySchemes", {}))
+    return merged
+
+
+def _with_refs(part: Any, names: dict[str, str]) -> Any:
+    """A copy of `part` that refers to the new names."""
+    if isinstance(part, dict):
+        return {
+            key: names.get(value, value) if key == "$ref" else _with_refs(value, names) for key, value in part.items()
+        }
+    return [_with_refs(value, names) for value in part] if isinstance(part, list) else part
 
 
 def _failure(status: str) -> dict[str, Any]:

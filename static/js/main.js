@@ -56,10 +56,10 @@ function addRevealButton(input) {
 }
 
 async function copy(button) {
-  const label = button.textContent;
   await navigator.clipboard.writeText(button.dataset.copy);
-  button.textContent = "Copied";
-  setTimeout(() => (button.textContent = label), 2000);
+  const label = [...button.childNodes];
+  button.replaceChildren("Copied");
+  setTimeout(() => button.replaceChildren(...label), 2000);
 }
 
 // A form that is on its way is not sent again; the server counts it once anyway.

@@ -1,0 +1,98 @@
+"""What people see and change of themselves: profile, password, and where they are logged in."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, url_for
+from werkzeug.wrappers import Response
+from wtforms import PasswordField, StringField
+from wtforms.validators import EqualTo, InputRequired, Length
+
+from api_gateway.gateway_forms import BankForm
+from api_gateway.gateway_pages import done, form_page, peer
+from api_gateway.people_clients import PeopleClient, Profile
+from shared.access import Caller, private
+
+profile = Blueprint("profile", __name__)
+
+
+class ProfileForm(BankForm):
+    """What a person may change of themselves; a new e-mail address needs the password."""
+
+    full_name = StringField("Full name", [Length(max=200)])
+    phone = StringField("Phone", [Length(max=50)])
+    email = StringField("E-mail", [InputRequired("Enter your e-mail address."), Length(max=320)])
+    current_password = PasswordField("Current password", [Length(max=1000)])
+
+    def changes(self, present: Profile) -> dict[str, str]:
+        """The fields that differ from what is stored, with the password when it was given."""
+        wanted = {
+            "full_name": self.full_name.data or "",
+            "phone": self.phone.data or "",
+            "email": self.email.data or "",
+        }
+        changed = {name: value for name, value in wanted.items() if value != (getattr(present, name) or "")}
+        if "email" in changed:
+            changed["current_password"] = self.current_password.data or ""
+        return changed
+
+
+class PasswordForm(BankForm):
+    """A new password, by somebody who knows the old one."""
+
+    current_password = PasswordField("Current password", [InputRequired("Enter your current password.")])
+    new_password = PasswordField("New password", [InputRequired("Choose a new password."), Length(max=1000)])
+    confirm_password = PasswordField(
+        "Confirm new password",
+        [InputRequired("Enter the new password again."), EqualTo("new_password", "The two passwords differ.")],
+    )
+
+
+@profile.route("/profile", methods=["GET", "POST"])
+@private
+def show(caller: Caller) -> Any:
+    """See and change one's own data."""
+    present = _people().profile(caller.token)
+    form = ProfileForm(obj=present)
+    if form.submitted(lambda: _save(caller, form, present)):
+        return done("Your profile is saved.", url_for("profile.show"))
+    return form_page("profile.html", form, profile=present)
+
+
+@profile.route("/settings", methods=["GET", "POST"])
+@private
+def settings(caller: Caller) -> Any:
+    """Change the password, see where one is logged in, choose the theme."""
+    form = PasswordForm()
+    if form.submitted(lambda: _change_password(caller, form)):
+        return done(
+            "Your password is changed. Every other place where you were logged in is logged out.",
+            url_for("profile.settings"),
+        )
+    return form_page("settings.html", form, sessions=_people().sessions(caller.token))
+
+
+@profile.post("/settings/sessions/<uuid:session_id>/end")
+@private
+def end_session(caller: Caller, session_id: UUID) -> Response:
+    """Log one of one's own sessions out."""
+    _people().end_session(caller.token, session_id)
+    return done("That session is logged out.", url_for("profile.settings"))
+
+
+def _people() -> PeopleClient:
+    return PeopleClient(peer("auth-service"))
+
+
+def _save(caller: Caller, form: ProfileForm, present: Profile) -> Profile:
+    changes = form.changes(present)
+    return _people().update_profile(caller.token, changes) if changes else present
+
+
+def _change_password(caller: Caller, form: PasswordForm) -> bool:
+    _people().change_password(
+        caller.token,
+        current_password=form.current_password.data or "",
+        new_password=form.new_password.data or "",
+    )
+    return True
