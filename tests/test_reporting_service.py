@@ -7,10 +7,12 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
+from reporting_service.reporting_logic import Sources
+from reporting_service.reporting_schemas import Period
 from shared import periods
 from tests.suite import Person, Suite
 
@@ -216,6 +218,15 @@ def test_a_system_report_counts_the_whole_bank(world: World) -> None:
     assert [day["date"] for day in volumes["by_day"]] == [world.day(back) for back in (40, 10, 3, 0)]
 
 
+def test_the_volumes_of_a_system_report_are_those_of_its_period(world: World) -> None:
+    data = world.report("system", world.admin, start_date=world.day(5), end_date=world.day(1))["report_data"]
+    assert data["transactions"] == {
+        "count": 2,
+        "by_type": {"transfer": {"count": 2, "total": "299.99"}},
+        "by_day": [{"date": world.day(3), "count": 2, "total": "299.99"}],
+    }
+
+
 def test_the_same_report_asked_for_at_once_and_again_is_stored_once(world: World) -> None:
     days = {"start_date": world.day(7), "end_date": world.day(1)}
     with ThreadPoolExecutor(6) as pool:
@@ -393,6 +404,10 @@ def test_a_history_of_many_pages_is_whole(world: World) -> None:
     assert data["closing_balance"] == f"{450 * 451 // 2}.00" == data["history"][0]["balance_after"]
     balances = [Decimal(row["balance_after"]) for row in data["history"]]
     assert balances == sorted(balances, reverse=True)
+    period = Period(start_date=world.today, end_date=world.today)
+    sources: Sources = world.suite.apps["reporting"].extensions["report_sources"]
+    newest = sources.accounts.entries(finn.token, UUID(account_id), period, at_most=250)
+    assert [row.balance_after for row in newest] == [row["balance_after"] for row in data["history"][:250]]
 
 
 def test_the_service_is_healthy_and_describes_itself(world: World) -> None:
