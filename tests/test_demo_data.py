@@ -1,0 +1,138 @@
+"""The demo's history is affordable, in order and in the past, and made by the API alone."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+import demo_data
+from demo_data import EVERYBODY, BankNotEmpty, Movement, fill, plan
+from shared import secret_files
+from tests.suite import ADDRESSES, InProcess, Person, Suite
+
+GATEWAY = "http://bank.test"
+DAYS = 12
+NOW = datetime(2026, 3, 31, 20, tzinfo=UTC)
+HALF_A_YEAR = plan((NOW - timedelta(days=demo_data.DAYS)).date(), NOW)
+
+
+def test_the_history_is_the_same_each_time() -> None:
+    assert plan((NOW - timedelta(days=demo_data.DAYS)).date(), NOW) == HALF_A_YEAR
+
+
+def test_it_is_of_a_size_to_look_at() -> None:
+    assert 1000 <= len(HALF_A_YEAR) <= 1500
+    kinds = Counter((bool(movement.source), bool(movement.target)) for movement in HALF_A_YEAR)
+    assert min(kinds.values()) > 50
+
+
+def test_it_goes_forward_and_ends_before_now() -> None:
+    times = [movement.at for movement in HALF_A_YEAR]
+    assert times == sorted(times)
+    assert times[-1] < NOW
+
+
+def test_everybody_has_what_they_spend_except_for_the_boat() -> None:
+    balances: defaultdict[object, Decimal] = defaultdict(Decimal)
+    for movement in HALF_A_YEAR:
+        if movement.source and not movement.is_refused:
+            balances[movement.source] -= movement.amount
+            assert balances[movement.source] >= 0
+        elif movement.source:
+            assert balances[movement.source] < movement.amount
+        if movement.target:
+            balances[movement.target] += movement.amount
+
+
+def test_nothing_is_refused_by_accident() -> None:
+    refused = [movement.description for movement in HALF_A_YEAR if movement.is_refused]
+    assert set(refused) == {"A small boat"}
+
+
+@pytest.mark.parametrize("hour", [0, 5, 13])
+def test_at_any_hour_there_is_a_history(hour: int) -> None:
+    now = NOW.replace(hour=hour)
+    assert all(movement.at < now for movement in plan((now - timedelta(days=40)).date(), now))
+
+
+class Demo:
+    """A bank in one process, filled."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        self.began_at = datetime.now(UTC)
+        self.suite = Suite(data_dir, BANK_CLOCK_OFFSET_FILE=str(data_dir / demo_data.CLOCK_FILE)).start()
+        self.suite.session.mount(GATEWAY, InProcess(self.suite.apps["gateway"]))
+        secret = self.suite.variables["REPORTING_SERVICE_SECRET"]
+        secret_files.write(secret_files.folder(data_dir) / "reporting_service_secret", secret)
+        self.logins = dict(self.fill())
+
+    def fill(self) -> list[tuple[str, str]]:
+        return fill(GATEWAY, self.data_dir, auth_url=ADDRESSES["auth"], session=self.suite.session, days=DAYS)
+
+    def log_in(self, username: str) -> Person:
+        return self.suite.log_in(username, self.logins[username])
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    demo = Demo(tmp_path_factory.mktemp("bank"))
+    yield demo
+    demo.suite.stop()
+
+
+def planned(demo: Demo) -> list[Movement]:
+    return plan((demo.began_at - timedelta(days=DAYS)).date(), demo.began_at)
+
+
+def test_everybody_can_log_in_with_a_password_of_their_own(demo: Demo) -> None:
+    assert list(demo.logins) == [customer.username for customer in EVERYBODY]
+    assert len(set(demo.logins.values())) == len(EVERYBODY)
+    demo.log_in(EVERYBODY[0].username)
+
+
+def test_the_bank_shows_what_was_planned_at_the_planned_times(demo: Demo) -> None:
+    admin = demo.suite.admin()
+    shown: list[dict[str, str]] = []
+    query = {"limit": "200"}
+    while True:
+        answer = demo.suite.call("transaction", "GET", "/api/transactions/all", admin, query_string=query)
+        assert answer.json is not None
+        shown += answer.json["transactions"]
+        if answer.json["pagination"]["next_cursor"] is None:
+            break
+        query["cursor"] = answer.json["pagination"]["next_cursor"]
+    expected = planned(demo)
+    assert len(shown) == len(expected)
+    for row, movement in zip(reversed(shown), expected, strict=True):
+        at = datetime.fromisoformat(row["timestamp"])
+        assert abs(at - movement.at) < timedelta(minutes=2)
+
+
+def test_balances_are_what_the_history_says(demo: Demo) -> None:
+    person = demo.log_in(EVERYBODY[0].username)
+    answer = demo.suite.call("account", "GET", "/api/accounts/list", person)
+    assert answer.json is not None
+    for account in answer.json["accounts"]:
+        side = (person.username, account["account_type"])
+        moved = [movement for movement in planned(demo) if not movement.is_refused]
+        received = sum(movement.amount for movement in moved if movement.target == side)
+        spent = sum(movement.amount for movement in moved if movement.source == side)
+        assert Decimal(account["balance"]) == received - spent
+
+
+def test_the_clock_runs_true_afterwards(demo: Demo) -> None:
+    assert not (demo.data_dir / demo_data.CLOCK_FILE).exists()
+    person = demo.suite.person()
+    answer = demo.suite.call("account", "POST", "/api/accounts/create", person, json={"account_type": "savings"})
+    assert answer.json is not None
+    created_at = datetime.fromisoformat(answer.json["account"]["created_at"])
+    assert abs(created_at - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+def test_a_bank_with_customers_is_left_alone(demo: Demo) -> None:
+    with pytest.raises(BankNotEmpty):
+        demo.fill()

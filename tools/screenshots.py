@@ -1,0 +1,46 @@
+"""Take the pictures of the documents: a demo bank on free ports, seen by Chromium.
+
+python -m tools.screenshots
+"""
+
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from demo_data import PEOPLE
+from tests.processes import RunningProcess, free_ports
+
+IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
+PORTS = ("API_GATEWAY", "AUTH_SERVICE", "ACCOUNT_SERVICE", "TRANSACTION_SERVICE", "REPORTING_SERVICE")
+PASSWORD = "a password for one picture"
+CHROMIUM = "/usr/bin/chromium"
+
+
+def main() -> None:
+    """Write docs/images/dashboard.png."""
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        environment = {f"{name}_PORT": str(port) for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True)}
+        environment |= {"BANK_DATA_DIR": f"{folder}/data", "BANK_DEMO_PASSWORD": PASSWORD}
+        with RunningProcess("run_services.py", "--demo", environment=environment) as bank:
+            gateway = bank.wait_for(r"Open (http://\S+)", within_seconds=60)[1]
+            bank.wait_for(rf"{PEOPLE[-1].username}\s+{PASSWORD}", within_seconds=180)
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+            page = browser.new_page(viewport={"width": 1100, "height": 760})
+            _take(page, gateway)
+            browser.close()
+
+
+def _take(page: Page, gateway: str) -> None:
+    page.goto(f"{gateway}/login")
+    page.fill("[name=username]", PEOPLE[0].username)
+    page.fill("[name=password]", PASSWORD)
+    page.click("form [type=submit]")
+    page.wait_for_url("**/dashboard")
+    page.wait_for_load_state("networkidle")
+    page.screenshot(path=IMAGES / "dashboard.png")
+
+
+if __name__ == "__main__":
+    main()
