@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-header $(ARGS) pyproject.toml
 
@@ -14,11 +15,12 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.run ## make .venv with what the bank needs to run
+	@echo "$(VENV) is ready; 'make run' starts the bank"
 
-run: setup ## start the bank and keep it running until Ctrl-C (ARGS="--no-reporting" and the like)
+run: $(VENV)/.run ## start the bank and keep it running until Ctrl-C (ARGS="--no-reporting" and the like)
 	@exec $(BIN)/python run_services.py $(ARGS)
 
-demo: setup ## the same, an empty bank being filled with demo customers first
+demo: $(VENV)/.run ## the same, an empty bank being filled with demo customers first
 	@exec $(BIN)/python run_services.py --demo $(ARGS)
 
 test: $(VENV)/.dev ## run the tests (ARGS="-k transfer" and the like)
@@ -52,9 +54,11 @@ $(BIN)/python:
 
 # The stamps are newer than the pins they were made from, so that a second `make` has nothing to do.
 $(VENV)/.run: requirements.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@echo "installing requirements.txt into $(VENV)"
+	@$(INSTALL) -r requirements.txt
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@echo "installing requirements-dev.txt into $(VENV)"
+	@$(INSTALL) -r requirements-dev.txt
 	@touch $@

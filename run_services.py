@@ -39,12 +39,12 @@ def main() -> int:
     options = _options()
     console = Console([*PORTS, OWN_NAME])
     try:
-        environment = _environment()
+        environment = complete_environment(os.environ, demo=options.demo)
         folder = Path(environment["BANK_DATA_DIR"])
         data_dir.prepare(folder)
         with only_supervisor(folder / "supervisor.lock"):
-            _run(options, environment, console)
-    except CannotStart as error:
+            _run(options, environment, folder, console)
+    except (CannotStart, PermissionError) as error:
         console.say(OWN_NAME, f"can't start: {error}")
         return 1
     finally:
@@ -52,8 +52,9 @@ def main() -> int:
     return 0
 
 
-def _run(options: argparse.Namespace, environment: dict[str, str], console: Console) -> None:
-    folder = Path(environment["BANK_DATA_DIR"])
+def _run(options: argparse.Namespace, environment: dict[str, str], folder: Path, console: Console) -> None:
+    if options.demo:
+        Path(environment["BANK_CLOCK_OFFSET_FILE"]).unlink(missing_ok=True)  # what an interrupted demo has left
     make_secrets(environment, secret_files.folder(folder))
     admin = FirstAdmin(environment, secret_files.folder(folder))
     programs = [
@@ -64,14 +65,13 @@ def _run(options: argparse.Namespace, environment: dict[str, str], console: Cons
     require_free_ports(programs)
 
     def when_started(statuses: Sequence[Status]) -> None:
-        lines = [*_table(statuses, in_colour=console.is_coloured), f"Logs are in {folder / 'logs'}. Ctrl-C stops."]
+        lines = [*table(statuses, in_colour=console.is_coloured), f"Logs are in {folder / 'logs'}; Ctrl-C stops."]
         if any(status.name == "auth-service" and status.is_healthy for status in statuses):
             lines += admin.introduce()
         for line in lines:
             console.write(line)
         if options.demo:
-            gateway = programs[-1].address
-            threading.Thread(target=_fill_with_demo, args=(gateway, folder, console), daemon=True).start()
+            threading.Thread(target=_make_demo, args=(environment, programs, console), daemon=True).start()
 
     Supervisor(programs, console).run(when_started)
 
@@ -82,24 +82,22 @@ def _options() -> argparse.Namespace:
         epilog="Ports, addresses, databases and secrets are set by environment variables: see docs/OPERATIONS.md.",
     )
     for name in PORTS:
-        short = _short(name)
+        short = name.removesuffix("-service").removeprefix("api-")
         parser.add_argument(
-            f"--no-{short}", dest="left_out", action="append_const", const=name, help=f"leave the {name} out"
+            f"--no-{short}",
+            dest="left_out",
+            action="append_const",
+            const=name,
+            default=[],
+            help=f"leave {name} out",
         )
-    parser.add_argument(
-        "--demo", action="store_true", help="fill an empty bank with demo customers and a history"
-    )
+    parser.add_argument("--demo", action="store_true", help="fill an empty bank with demo customers and a history")
     options = parser.parse_args()
-    options.left_out = options.left_out or []
     if len(set(options.left_out)) == len(PORTS):
-        parser.error("all five are left out: nothing to start")
+        parser.error("with all five left out there is nothing to start")
     if options.demo and options.left_out:
         parser.error("--demo needs all five services")
     return options
-
-
-def _short(name: str) -> str:
-    return name.removesuffix("-service").removeprefix("api-")
 
 
 def _variable(name: str, what: str) -> str:
@@ -107,21 +105,26 @@ def _variable(name: str, what: str) -> str:
     return f"{name.upper().replace('-', '_')}_{what}"
 
 
-def _environment() -> dict[str, str]:
-    """What every service is given: all that this process was given, and the addresses and the folder where not."""
-    given = {name: value for name, value in os.environ.items() if value}
-    added = {"BANK_HOST": "127.0.0.1", "BANK_DATA_DIR": "data", "PYTHONUNBUFFERED": "1"}
-    host = given.get("BANK_HOST", added["BANK_HOST"])
+def complete_environment(given: Mapping[str, str], *, demo: bool = False) -> dict[str, str]:
+    """What every service is given: all of `given`, and what it leaves out of ports, addresses and folders.
+
+    Raises CannotStart for a port that is none.
+    """
+    said = {name: value for name, value in given.items() if value}
+    folder = Path(said["BANK_DATA_DIR"]).resolve() if "BANK_DATA_DIR" in said else ROOT / "data"
+    host = said.get("BANK_HOST", "127.0.0.1")
+    added = {"BANK_HOST": host, "PYTHONUNBUFFERED": "1"}
     for name, default_port in PORTS.items():
         variable = _variable(name, "PORT")
-        port = given.get(variable, str(default_port))
+        port = said.get(variable, str(default_port))
         if not (port.isdecimal() and 0 < int(port) < 65536):
             raise CannotStart(f"{variable} is {port!r}, which is no port")
         added[variable] = port
         if name != "api-gateway":
             added[_variable(name, "URL")] = base_url(host, int(port))
-    folder = Path(given["BANK_DATA_DIR"]).resolve() if "BANK_DATA_DIR" in given else ROOT / "data"
-    return {**os.environ, **added, **given, "BANK_DATA_DIR": str(folder)}
+    if demo:
+        added["BANK_CLOCK_OFFSET_FILE"] = str(folder / "demo_clock")
+    return {**given, **added, **said, "BANK_DATA_DIR": str(folder)}
 
 
 def _program(name: str, environment: dict[str, str], options: argparse.Namespace) -> Program:
@@ -198,7 +201,7 @@ def _make_password() -> str:
     return "-".join("".join(secrets.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(5)) for _ in range(4))
 
 
-def _table(statuses: Sequence[Status], *, in_colour: bool) -> list[str]:
+def table(statuses: Sequence[Status], *, in_colour: bool) -> list[str]:
     """A line for each service: what runs where, and how it is."""
     lines = [""]
     for status in statuses:
@@ -206,15 +209,22 @@ def _table(statuses: Sequence[Status], *, in_colour: bool) -> list[str]:
         if in_colour:
             state = f"\x1b[{32 if status.is_healthy else 33}m{state}\x1b[0m"
         lines.append(f"  {status.name:<20} {status.address:<24} process {status.process_id or '-':<8} {state}")
-        if status.name == "api-gateway":
-            lines += ["", f"Open {status.address}"]
+    lines += ["", *(f"Open {status.address}" for status in statuses if status.name == "api-gateway")]
     return lines
 
 
-def _fill_with_demo(gateway_url: str, folder: Path, console: Console) -> None:
+def _make_demo(environment: Mapping[str, str], programs: Sequence[Program], console: Console) -> None:
+    """Fill the bank; whatever comes in between, the services run on."""
     from demo_data import fill
 
-    for username, password in fill(gateway_url, folder):
+    folder = Path(environment["BANK_DATA_DIR"])
+    try:
+        logins = fill(programs[-1].address, folder, auth_url=environment["AUTH_SERVICE_URL"])
+    except Exception as error:
+        console.say(OWN_NAME, f"no demo was made: {error}")
+        return
+    console.write("\nDemo customers (name, password):")
+    for username, password in logins:
         console.write(f"  {username:<20} {password}")
 
 

@@ -8,7 +8,7 @@ _log = logging.getLogger(__name__)
 
 
 class Repeating:
-    """Calls `job` at start and then every `interval_seconds`; an error is logged and the job goes on."""
+    """Calls `job` at start and then every `interval_seconds`; an error is logged when it is news; the job goes on."""
 
     def __init__(self, job: Callable[[], object], *, name: str, interval_seconds: float) -> None:
         self._job = job
@@ -27,9 +27,19 @@ class Repeating:
             self._thread.join(timeout_seconds)
 
     def _run(self) -> None:
+        problem = None
         while not self._stopping.is_set():
-            try:
-                self._job()
-            except Exception as error:
-                _log.warning("%s failed: %s", self._thread.name, error)
+            before, problem = problem, self._try()
+            if problem and problem != before:
+                _log.warning("%s failed: %s", self._thread.name, problem)
+            elif before and not problem:
+                _log.info("%s works again", self._thread.name)
             self._stopping.wait(self._interval_seconds)
+
+    def _try(self) -> str | None:
+        """Do the job; what went wrong, in words, if something did."""
+        try:
+            self._job()
+        except Exception as error:
+            return str(error) or type(error).__name__
+        return None

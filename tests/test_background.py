@@ -57,3 +57,21 @@ def test_stopping_lets_the_running_call_finish() -> None:
 
 def test_stopping_what_never_started_is_no_error() -> None:
     Repeating(lambda: None, name="bell", interval_seconds=60).stop()
+
+
+def test_a_trouble_that_lasts_is_logged_once_and_so_is_its_end(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    runs, over = [], threading.Event()
+
+    def job() -> None:
+        runs.append(1)
+        if len(runs) <= 3:
+            raise ValueError("out of tune")
+        if len(runs) == 5:
+            over.set()
+
+    repeating = Repeating(job, name="bell", interval_seconds=0.001)
+    repeating.start()
+    assert over.wait(5)
+    repeating.stop()
+    assert [record.getMessage() for record in caplog.records] == ["bell failed: out of tune", "bell works again"]

@@ -1,0 +1,199 @@
+import base64
+import hashlib
+import json
+import os
+import re
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_der_private_key
+
+import run_services
+from run_services import PORTS, FirstAdmin, complete_environment, make_secrets, table
+from shared.supervisor import CannotStart, Status
+from tests.processes import RunningProcess, eventually, free_ports, is_running, status_of
+
+
+def test_what_is_given_reaches_the_services_and_the_addresses_follow_the_ports(tmp_path: Path) -> None:
+    environment = complete_environment({"AUTH_SERVICE_PORT": "9001", "X": "1", "BANK_DATA_DIR": str(tmp_path)})
+    assert environment["AUTH_SERVICE_URL"] == "http://127.0.0.1:9001"
+    assert environment["ACCOUNT_SERVICE_URL"] == "http://127.0.0.1:8002"
+    assert (environment["X"], environment["API_GATEWAY_PORT"]) == ("1", "5000")
+    assert environment["BANK_DATA_DIR"] == str(tmp_path)
+
+
+def test_an_address_that_is_given_is_used_as_given() -> None:
+    environment = complete_environment({"AUTH_SERVICE_URL": "http://10.0.0.9:1/", "AUTH_SERVICE_PORT": "9001"})
+    assert environment["AUTH_SERVICE_URL"] == "http://10.0.0.9:1/"
+
+
+def test_an_empty_variable_is_as_good_as_none() -> None:
+    environment = complete_environment({"AUTH_SERVICE_PORT": "", "BANK_HOST": "", "BANK_DATA_DIR": ""})
+    assert environment["AUTH_SERVICE_URL"] == "http://127.0.0.1:8001"
+    assert environment["BANK_DATA_DIR"] == str(run_services.ROOT / "data")
+
+
+@pytest.mark.parametrize(("host", "address"), [("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("10.1.2.3", "10.1.2.3")])
+def test_services_reach_each_other_wherever_they_listen(host: str, address: str) -> None:
+    assert complete_environment({"BANK_HOST": host})["AUTH_SERVICE_URL"] == f"http://{address}:8001"
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "eighty", "-1", "80.0"])
+def test_a_port_that_is_none_is_refused_by_its_variable(port: str) -> None:
+    with pytest.raises(CannotStart, match="API_GATEWAY_PORT is"):
+        complete_environment({"API_GATEWAY_PORT": port})
+
+
+def test_secrets_are_made_once_and_are_for_their_owner_only(tmp_path: Path) -> None:
+    make_secrets({}, tmp_path)
+    first = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    make_secrets({}, tmp_path)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == first
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+    assert isinstance(load_der_private_key(base64.b64decode(first.pop("signing_key")), None), Ed25519PrivateKey)
+    digests = json.loads(first.pop("service_digests.json"))
+    assert digests == {name: digest(first[f"{name.replace('-', '_')}_secret"]) for name in PORTS}
+    assert len(set(first.values())) == 6
+    assert min(map(len, first.values())) >= 32
+
+
+def test_a_secret_that_is_given_is_not_made_and_known_by_its_digest(tmp_path: Path) -> None:
+    given = {"ACCOUNT_SERVICE_SECRET": "s" * 40, "SESSION_SECRET": "t" * 40, "AUTH_SIGNING_KEY": "a key"}
+    make_secrets(given, tmp_path)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert not names & {"account_service_secret", "session_secret", "signing_key"}
+    assert json.loads((tmp_path / "service_digests.json").read_text())["account-service"] == digest("s" * 40)
+
+
+def test_the_admins_password_stays_the_same_until_it_was_shown_and_is_shown_once(tmp_path: Path) -> None:
+    interrupted, admin = FirstAdmin({}, tmp_path), FirstAdmin({"ADMIN_USERNAME": "root"}, tmp_path)
+    password = admin.variables["ADMIN_PASSWORD"]
+    assert interrupted.variables == admin.variables
+    assert len(password) >= 20
+    assert f"root with the password {password}" in admin.introduce()[0]
+    assert admin.introduce() == []
+    later = FirstAdmin({}, tmp_path)
+    assert (later.variables, later.introduce()) == ({}, [])
+    assert not any(password in path.read_text() for path in tmp_path.iterdir())
+
+
+def test_a_given_admin_password_is_not_shown_and_none_is_made_later(tmp_path: Path) -> None:
+    admin = FirstAdmin({"ADMIN_PASSWORD": "a long passphrase"}, tmp_path)
+    assert (admin.variables, admin.introduce()) == ({}, [])
+    assert FirstAdmin({}, tmp_path).variables == {}
+
+
+def test_the_table_tells_what_runs_where_and_what_to_open() -> None:
+    statuses = [
+        Status("auth-service", "http://127.0.0.1:8001", 17, True, "healthy"),
+        Status("api-gateway", "http://127.0.0.1:5000", 18, False, "not healthy (account-service)"),
+    ]
+    lines = table(statuses, in_colour=False)
+    assert lines[1].split() == ["auth-service", "http://127.0.0.1:8001", "process", "17", "healthy"]
+    assert "not healthy (account-service)" in lines[2]
+    assert lines[-1] == "Open http://127.0.0.1:5000"
+    assert "\x1b[32mhealthy" in table(statuses, in_colour=True)[1]
+
+
+@pytest.mark.parametrize("arguments", [[f"--no-{name}" for name in PORTS], ["--demo", "--no-auth"], ["--nonsense"]])
+def test_wishes_that_make_no_sense_are_refused(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [argument.replace("-service", "").replace("api-", "") for argument in arguments]
+    monkeypatch.setattr(sys, "argv", ["run_services.py", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        run_services.main()
+    assert ended.value.code == 2
+    assert "usage: run_services.py" in capsys.readouterr().err
+
+
+def digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class Bank(RunningProcess):
+    """The real five, on free ports."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.ports = dict(zip(PORTS, free_ports(5), strict=True))
+        variables = {f"{name.upper().replace('-', '_')}_PORT": str(port) for name, port in self.ports.items()}
+        super().__init__("run_services.py", *arguments, environment={"BANK_DATA_DIR": str(folder), **variables})
+
+    def url(self, path: str, service: str = "api-gateway") -> str:
+        return f"http://127.0.0.1:{self.ports[service]}{path}"
+
+    def log_in(self, password: str) -> requests.Response:
+        return requests.post(self.url("/api/auth/login"), json={"username": "admin", "password": password}, timeout=9)
+
+    def process_of(self, service: str) -> int:
+        return int(self.wait_for(rf"  {service} .* process (\d+)")[1])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("bank") / "data"
+
+
+@pytest.fixture(scope="module")
+def bank(folder: Path) -> Iterator[Bank]:
+    with Bank(folder) as bank:
+        bank.wait_for("Ctrl-C stops", within_seconds=60)
+        yield bank
+
+
+def test_five_services_are_healthy_and_the_first_admin_can_log_in(bank: Bank, folder: Path) -> None:
+    for service in PORTS:
+        bank.wait_for(rf"(?m)^  {service} +{bank.url('', service)} +process \d+ +healthy$")
+    password = bank.wait_for(r"The first admin is admin with the password (\S+)")[1]
+    answer = bank.log_in(password)
+    assert (answer.status_code, answer.json()["role"]) == (200, "admin")
+    assert status_of(bank.url("/health")) == 200
+    written = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    assert password.encode() not in written
+    assert {path.stat().st_mode & 0o077 for path in (folder, *folder.rglob("*"))} == {0}
+
+
+def test_a_second_supervisor_on_the_same_folder_is_refused(bank: Bank, folder: Path) -> None:
+    with Bank(folder) as second:
+        assert second.wait() == 1
+        assert f"another supervisor (process {bank.process_id}) runs on {folder}" in second.output
+
+
+def test_a_taken_port_is_refused(bank: Bank, tmp_path: Path) -> None:
+    with RunningProcess(
+        "run_services.py",
+        "--no-auth",
+        environment={"BANK_DATA_DIR": str(tmp_path), "ACCOUNT_SERVICE_PORT": str(bank.ports["account-service"])},
+    ) as second:
+        assert second.wait() == 1
+        assert f"port {bank.ports['account-service']} on 127.0.0.1 is not free for account-service" in second.output
+        assert "set ACCOUNT_SERVICE_PORT" in second.output
+
+
+def test_a_killed_service_comes_back_and_the_others_go_on_meanwhile(bank: Bank) -> None:
+    os.kill(bank.process_of("account-service"), signal.SIGKILL)
+    assert status_of(bank.url("/api/live")) == 200
+    bank.wait_for("account-service was killed by SIGKILL; starting it again in 0.5 s")
+    eventually(lambda: status_of(bank.url("/health")) == 200, within_seconds=20)
+    assert is_running(bank.process_of("api-gateway"))
+
+
+def test_the_next_start_keeps_the_secrets_and_tells_no_password(bank: Bank, folder: Path) -> None:
+    password = bank.wait_for(r"with the password (\S+)")[1]
+    token = bank.log_in(password).json()["token"]
+    bank.send(signal.SIGTERM)
+    assert bank.wait() == 0
+    with Bank(folder, "--no-reporting") as again:
+        again.wait_for("Ctrl-C stops", within_seconds=60)
+        assert "password" not in again.output
+        assert re.search(r"api-gateway .* not healthy \(reporting-service\)", again.output)
+        assert "reporting-service |" not in again.output
+        headers = {"Authorization": f"Bearer {token}"}
+        assert requests.get(again.url("/api/auth/verify_token"), headers=headers, timeout=9).status_code == 200
+        again.send(signal.SIGINT)
+        assert again.wait() == 0
