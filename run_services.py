@@ -65,10 +65,10 @@ def _run(options: argparse.Namespace, environment: dict[str, str], folder: Path,
     require_free_ports(programs)
 
     def when_started(statuses: Sequence[Status]) -> None:
-        lines = [*table(statuses, in_colour=console.is_coloured), f"Logs are in {folder / 'logs'}; Ctrl-C stops."]
+        lines = table(statuses, in_colour=console.is_coloured)
         if any(status.name == "auth-service" and status.is_healthy for status in statuses):
             lines += admin.introduce()
-        for line in lines:
+        for line in [*lines, f"Logs are in {folder / 'logs'}; Ctrl-C stops."]:
             console.write(line)
         if options.demo:
             threading.Thread(target=_make_demo, args=(environment, programs, console), daemon=True).start()
