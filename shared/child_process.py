@@ -23,8 +23,8 @@ class Program:
     """What to run, and where it will answer.
 
     `port_variable` is told to a person whose port is taken; `after` names the programs that must have answered before
-    this one is first started. `live_path` answers 200 when the program runs, `health_path` when it can do its work, which
-    makes it ready; where a program that it needs runs elsewhere or not at all, it may be `ready_when_live`.
+    this one is first started. `live_path` answers 200 when the program runs, `health_path` when it can do its work:
+    then it is ready. Where one that it needs runs elsewhere or not at all, it may be `ready_when_live`.
     """
 
     name: str
