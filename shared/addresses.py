@@ -1,5 +1,6 @@
 """Where a process listens, and how others on this machine reach it there."""
 
+import ipaddress
 import socket
 
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
@@ -14,6 +15,23 @@ def base_url(host: str, port: int) -> str:
     """The URL of what listens on `host` and `port`, such as http://127.0.0.1:8001."""
     reachable = reachable_host(host)
     return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+
+
+def client_address(peer: str, forwarded_for: str) -> str:
+    """Where a request began: the last entry of X-Forwarded-For when the peer is a proxy on this machine, else the peer.
+
+    Entries before the last are whatever the client claimed.
+    """
+    last = forwarded_for.rpartition(",")[2].strip()
+    return last if _is_address(last) and ipaddress.ip_address(peer).is_loopback else peer
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def why_not_free(host: str, port: int) -> str | None:

@@ -1,4 +1,4 @@
-"""A lock that is given to threads in the order they asked for it."""
+"""A lock that is given to threads in the order they asked for it; it may have several places."""
 
 import threading
 from collections import deque
@@ -9,11 +9,15 @@ from shared.errors import ServiceUnavailable
 
 
 class FairLock:
-    """First come, first served; `threading.Lock` promises no order, and a busy writer could starve the rest."""
+    """First come, first served; `threading.Lock` promises no order, and a busy writer could starve the rest.
 
-    def __init__(self) -> None:
+    `places` threads hold it at a time; when `most_waiting` wait already, the next is refused at once.
+    """
+
+    def __init__(self, places: int = 1, most_waiting: int | None = None) -> None:
         self._guard = threading.Lock()
-        self._held = False
+        self._free = places
+        self._most_waiting = most_waiting
         self._waiting: deque[threading.Event] = deque()
 
     @contextmanager
@@ -27,9 +31,11 @@ class FairLock:
 
     def _acquire(self, timeout_seconds: float) -> None:
         with self._guard:
-            if not self._held:
-                self._held = True
+            if self._free:
+                self._free -= 1
                 return
+            if self._most_waiting is not None and len(self._waiting) >= self._most_waiting:
+                raise ServiceUnavailable(retry_after_seconds=1)
             turn = threading.Event()
             self._waiting.append(turn)
         if turn.wait(timeout_seconds):
@@ -49,4 +55,4 @@ class FairLock:
         if self._waiting:
             self._waiting.popleft().set()
         else:
-            self._held = False
+            self._free += 1

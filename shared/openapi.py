@@ -9,7 +9,7 @@ A view names its body `json` and its query `query`, typed as pydantic models:
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Flask, Response
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -21,6 +21,8 @@ from spectree.plugins.flask_plugin import FlaskPlugin
 
 from shared.access import access_of, public
 from shared.errors import InvalidRequest
+
+_M = TypeVar("_M", bound=BaseModel)
 
 
 class Body(BaseModel):
@@ -166,17 +168,28 @@ def _openapi_path(rule: str) -> str:
     )
 
 
+def validated(model: type[_M], values: dict[str, Any]) -> _M:
+    """`values` as a `model`, for what does not come as JSON. Raises InvalidRequest, as a body does."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise _refusal_of(error) from None
+
+
 def _refuse_invalid(
     _request: Any, _response: Any, error: Exception | None, _instance: Any, _adapter: Any = None
 ) -> None:
-    """Turn pydantic's complaint into our 400: each field with what is wrong with it, never what was sent."""
-    if not isinstance(error, ValidationError):
-        return
+    if isinstance(error, ValidationError):
+        raise _refusal_of(error)
+
+
+def _refusal_of(error: ValidationError) -> InvalidRequest:
+    """Pydantic's complaint as our 400: each field with what is wrong with it, never what was sent."""
     details: dict[str, str] = {}
     for problem in error.errors(include_input=False, include_url=False, include_context=False):
         field = ".".join(str(part) for part in problem["loc"] if part != "function-before") or "body"
         details.setdefault(field, _plain(problem["type"], problem["msg"]))
-    raise InvalidRequest(details=details)
+    return InvalidRequest(details=details)
 
 
 def _plain(kind: str, message: str) -> str:

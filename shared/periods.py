@@ -30,6 +30,11 @@ def now() -> datetime:
     return datetime.now(UTC) - _clock.set_back()
 
 
+def real_now() -> datetime:
+    """The present instant, in UTC, by the true clock: for what expires."""
+    return datetime.now(UTC)
+
+
 def set_clock_back_by(file: Path | None) -> None:
     """Set this process's clock back by as many seconds as `file` says at each moment; None lets it run true.
 
