@@ -15,7 +15,7 @@ import requests
 from shared.addresses import base_url, reachable_host
 from shared.background import Repeating
 
-REFRESH_SECONDS = 2.0
+REFRESH_SECONDS = 1.0
 REGISTER_AGAIN_SECONDS = 5.0
 TIMEOUT_SECONDS = 2.0
 _log = logging.getLogger(__name__)
@@ -141,7 +141,7 @@ class Registration:
                     port=self._port,
                     check=consul.Check.http(
                         f"{base_url(self._host, self._port)}/api/health",
-                        interval="2s",
+                        interval="1s",
                         timeout="2s",
                         deregister="10m",
                     ),

@@ -71,7 +71,7 @@ ThreadingHTTPServer.allow_reuse_address = True
 print("hello from", name, flush=True)
 ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
 """
-QUICK = {"ready_every": 0.02, "live_every": 0.1, "answer_within": 0.3, "hung_after": 0.6, "first_delay": 0.1}
+QUICK = {"ready_every": 0.02, "live_every": 0.1, "answer_within": 0.4, "hung_after": 1.2, "first_delay": 0.1}
 Programs = dict[str, dict[str, object]]
 Start = Callable[..., RunningProcess]
 
