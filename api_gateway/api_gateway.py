@@ -20,7 +20,7 @@ from shared import browser_security, formats, rate_limits, serving, static_files
 from shared.access import public
 from shared.application import Peers, make_app, make_session
 from shared.http_client import Peer
-from shared.rate_limits import Rule
+from shared.rate_limits import Rule, TokenBuckets
 from shared.settings import Settings
 
 PAGES: tuple[Blueprint, ...] = (
@@ -35,34 +35,10 @@ SECTIONS = (
     ("/transactions", "Transactions", "list-ul"),
     ("/reports", "Reports", "graph-up"),
 )
+UNLIMITED = ("/static/", "/health", "/metrics", "/api/health", "/api/live")
 SERVICES = ("auth-service", "account-service", "transaction-service", "reporting-service")
 ROOT = Path(__file__).resolve().parent.parent
 gateway = Blueprint("gateway", __name__)
-
-
-def _address() -> str:
-    return request.remote_addr or ""
-
-
-def _sends_to(*paths: str) -> Callable[[], bool]:
-    return lambda: request.method == "POST" and request.path.rstrip("/") in paths
-
-
-def _is_stranger() -> bool:
-    return not request.path.startswith(UNLIMITED) and web_session.session_id() is None
-
-
-def _is_known() -> bool:
-    return not request.path.startswith(UNLIMITED) and web_session.session_id() is not None
-
-
-UNLIMITED = ("/static/", "/health", "/metrics", "/api/health", "/api/live")
-LIMITS = (
-    Rule("logins", "60/minute", who=_address, applies=_sends_to("/login", "/api/auth/login")),
-    Rule("registrations", "20/minute", who=_address, applies=_sends_to("/register", "/api/auth/register")),
-    Rule("strangers", "100/second", who=_address, applies=_is_stranger),
-    Rule("people", "400/second", who=lambda: str(web_session.session_id()), applies=_is_known),
-)
 
 
 class GatewaySettings(Settings):
@@ -80,7 +56,8 @@ class GatewaySettings(Settings):
     session_idle_seconds: int = Field(1800, ge=60, validation_alias="SESSION_IDLE_SECONDS")
     session_cookie_secure: bool = Field(False, validation_alias="SESSION_COOKIE_SECURE")
     trusted_proxies: int = Field(0, ge=0, validation_alias="BANK_TRUSTED_PROXIES")
-    rate_limit_storage: str = Field("memory://", validation_alias="RATELIMIT_STORAGE_URI")
+    address_requests_per_second: int = Field(100, ge=40, validation_alias="BANK_ADDRESS_REQUESTS_PER_SECOND")
+    session_requests_per_second: int = Field(400, ge=40, validation_alias="BANK_SESSION_REQUESTS_PER_SECOND")
     bank_name: str = Field("Northwater Bank", validation_alias="BANK_NAME")
 
 
@@ -123,12 +100,31 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
         secret=settings.session_secret,
         idle_seconds=settings.session_idle_seconds,
     )
-    rate_limits.install(app, LIMITS, storage_uri=settings.rate_limit_storage, render_error=render_error)
+    rate_limits.install(app, _limits(settings))
     browser_security.install(app)
     _install_pages(app, settings)
     api_proxy.install(app, peers)
     app.register_blueprint(gateway)
     return app
+
+
+def _limits(settings: GatewaySettings) -> tuple[Rule, ...]:
+    """Logins and registrations by address; everything else by session, and by address for those who have none."""
+    by_address, by_session = settings.address_requests_per_second, settings.session_requests_per_second
+    return (
+        Rule(_sender_to("/login", "/api/auth/login"), TokenBuckets(per_second=1, burst=60)),
+        Rule(_sender_to("/register", "/api/auth/register"), TokenBuckets(per_second=1 / 3, burst=20)),
+        Rule(_stranger, TokenBuckets(per_second=by_address, burst=by_address)),
+        Rule(web_session.session_id, TokenBuckets(per_second=by_session, burst=by_session)),
+    )
+
+
+def _sender_to(*paths: str) -> Callable[[], str | None]:
+    return lambda: request.remote_addr if request.method == "POST" and request.path.rstrip("/") in paths else None
+
+
+def _stranger() -> str | None:
+    return request.remote_addr if web_session.session_id() is None and not request.path.startswith(UNLIMITED) else None
 
 
 def _install_pages(app: Flask, settings: GatewaySettings) -> None:
