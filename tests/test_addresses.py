@@ -1,0 +1,40 @@
+import socket
+
+import pytest
+
+from shared.addresses import base_url, reachable_host, why_not_free
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:80"),
+        ("0.0.0.0", "http://127.0.0.1:80"),
+        ("::", "http://[::1]:80"),
+        ("::1", "http://[::1]:80"),
+        ("bank.example", "http://bank.example:80"),
+    ],
+)
+def test_what_listens_somewhere_is_reached_there_and_what_listens_everywhere_on_loopback(host: str, url: str) -> None:
+    assert base_url(host, 80) == url
+    assert reachable_host(host) in url
+
+
+def test_a_port_is_free_until_somebody_listens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        assert why_not_free("127.0.0.1", port) == "Address already in use"
+    assert why_not_free("127.0.0.1", port) is None
+
+
+def test_a_port_that_others_would_share_is_not_free() -> None:
+    with socket.socket() as sharing:
+        sharing.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sharing.bind(("127.0.0.1", 0))
+        sharing.listen()
+        assert why_not_free("127.0.0.1", sharing.getsockname()[1]) == "Address already in use"
+
+
+def test_an_address_of_another_machine_is_no_place_to_listen() -> None:
+    assert why_not_free("192.0.2.1", 80) == "Cannot assign requested address"
+    assert why_not_free("no such host", 80)
