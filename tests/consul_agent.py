@@ -9,6 +9,8 @@ import consul
 
 from tests.processes import eventually, free_ports, status_of
 
+NO_CONSUL = "no consul program: set CONSUL_BINARY or run .ci/get-consul"
+
 
 def find_program() -> str | None:
     """The path of the consul program, if there is one."""

@@ -9,12 +9,12 @@ import requests
 
 from shared import discovery
 from shared.discovery import Directory, Registration
-from tests.consul_agent import ConsulAgent, find_program
+from tests.consul_agent import NO_CONSUL, ConsulAgent, find_program
 from tests.processes import eventually, free_ports
 
 VARIABLES = {"price-service": "http://127.0.0.1:9", "other-service": "http://127.0.0.1:10"}
 PROGRAM = find_program()
-needs_consul = pytest.mark.skipif(not PROGRAM, reason="no consul program: set CONSUL_BINARY or run .ci/get-consul")
+needs_consul = pytest.mark.skipif(not PROGRAM, reason=NO_CONSUL)
 
 
 class _Instance(BaseHTTPRequestHandler):

@@ -16,7 +16,10 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key
 import run_services
 from run_services import PORTS, FirstAdmin, complete_environment, make_secrets, table
 from shared.supervisor import CannotStart, Status
+from tests.consul_agent import NO_CONSUL, ConsulAgent, find_program
 from tests.processes import RunningProcess, eventually, free_ports, is_running, status_of
+
+CONSUL = find_program()
 
 
 def test_what_is_given_reaches_the_services_and_the_addresses_follow_the_ports(tmp_path: Path) -> None:
@@ -112,6 +115,10 @@ def test_wishes_that_make_no_sense_are_refused(
     assert "usage: run_services.py" in capsys.readouterr().err
 
 
+def variable(name: str, what: str) -> str:
+    return f"{name.upper().replace('-', '_')}_{what}"
+
+
 def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
@@ -119,10 +126,11 @@ def digest(secret: str) -> str:
 class Bank(RunningProcess):
     """The real five, on free ports."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, **variables: str) -> None:
         self.ports = dict(zip(PORTS, free_ports(5), strict=True))
-        variables = {f"{name.upper().replace('-', '_')}_PORT": str(port) for name, port in self.ports.items()}
-        super().__init__("run_services.py", *arguments, environment={"BANK_DATA_DIR": str(folder), **variables})
+        environment = {variable(name, "PORT"): str(port) for name, port in self.ports.items()}
+        environment |= {"BANK_DATA_DIR": str(folder), **variables}
+        super().__init__("run_services.py", *arguments, environment=environment)
 
     def url(self, path: str, service: str = "api-gateway") -> str:
         return f"http://127.0.0.1:{self.ports[service]}{path}"
@@ -197,3 +205,21 @@ def test_the_next_start_keeps_the_secrets_and_tells_no_password(bank: Bank, fold
         assert requests.get(again.url("/api/auth/verify_token"), headers=headers, timeout=9).status_code == 200
         again.send(signal.SIGINT)
         assert again.wait() == 0
+
+
+@pytest.mark.skipif(not CONSUL, reason=NO_CONSUL)
+def test_the_services_find_each_other_by_consul_alone(tmp_path: Path) -> None:
+    nowhere = {variable(name, "URL"): "http://127.0.0.1:9" for name in PORTS}
+    with (
+        ConsulAgent(str(CONSUL)) as agent,
+        Bank(tmp_path, CONSUL_HOST="127.0.0.1", CONSUL_PORT=str(agent.port), **nowhere) as bank,
+    ):
+        bank.wait_for("Ctrl-C stops", within_seconds=60)
+        eventually(lambda: [agent.passing_ports(name) for name in PORTS] == [{port} for port in bank.ports.values()])
+        agent.kill()
+        assert status_of(bank.url("/health")) == 200
+        agent.start()
+        eventually(lambda: all(agent.registered_ports(name) for name in PORTS))
+        bank.send(signal.SIGTERM)
+        assert bank.wait() == 0
+        assert not any(agent.registered_ports(name) for name in PORTS)
