@@ -1,7 +1,6 @@
 """The gateway: the one process that browsers and programs talk to. Pages, the way to /api, and the suite's health."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
 from typing import ClassVar
@@ -18,10 +17,10 @@ from api_gateway.gateway_pages import here, install_form_token_errors, render_er
 from api_gateway.people_clients import PeopleClient
 from shared import browser_security, formats, rate_limits, serving, static_files
 from shared.access import public
-from shared.application import Peers, make_app, make_session
-from shared.http_client import Peer
+from shared.application import AtEnd, Peers, lifecycle_of, make_app, make_session
 from shared.rate_limits import Rule, TokenBuckets
 from shared.settings import Settings
+from shared.side_by_side import SideBySide
 
 PAGES: tuple[Blueprint, ...] = (
     welcome_pages.welcome,
@@ -66,9 +65,9 @@ class GatewaySettings(Settings):
 def health() -> Response:
     """The health of all five: 200 when everything works, else 503."""
     peers: Peers = current_app.extensions["peers"]
-    pool: ThreadPoolExecutor = current_app.extensions["health_pool"]
-    healthy = dict(zip(SERVICES, pool.map(Peer.is_healthy, (peers[name] for name in SERVICES)), strict=True))
-    services = {"api-gateway": True, **healthy}
+    side_by_side: SideBySide = current_app.extensions["side_by_side"]
+    asked = {name: side_by_side.begin(peers[name].is_healthy) for name in SERVICES}
+    services = {"api-gateway": True, **{name: call.result() for name, call in asked.items()}}
     body = {
         "status": "healthy" if all(services.values()) else "degraded",
         "services": {name: "healthy" if works else "unhealthy" for name, works in services.items()},
@@ -86,10 +85,14 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
         render_error=render_error,
         template_folder=str(ROOT / "templates"),
     )
-    app.extensions["peers"] = peers
-    app.extensions["documents"] = docs_pages.Documents([peers[name] for name in SERVICES])
-    app.extensions["health_pool"] = ThreadPoolExecutor(max_workers=2 * len(SERVICES), thread_name_prefix="health")
-    app.extensions["lifecycle"].add(peers.directory)
+    side_by_side = SideBySide("side-by-side")
+    app.extensions.update(
+        peers=peers,
+        side_by_side=side_by_side,
+        documents=docs_pages.Documents([peers[name] for name in SERVICES], side_by_side),
+    )
+    lifecycle_of(app).add(peers.directory)
+    lifecycle_of(app).add(AtEnd(side_by_side.close))
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]

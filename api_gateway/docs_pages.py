@@ -2,7 +2,6 @@
 
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from flask import Blueprint, Response, current_app, render_template, request
@@ -12,6 +11,7 @@ from shared import openapi
 from shared.access import public
 from shared.errors import AppError
 from shared.http_client import Peer
+from shared.side_by_side import SideBySide
 
 KEPT_SECONDS = 60.0
 docs = Blueprint("docs", __name__)
@@ -20,9 +20,8 @@ docs = Blueprint("docs", __name__)
 class Documents:
     """The services' OpenAPI documents, asked for side by side when somebody wants them, and kept for a minute."""
 
-    def __init__(self, peers: list[Peer]) -> None:
-        self._peers = peers
-        self._pool = ThreadPoolExecutor(max_workers=len(peers), thread_name_prefix="documents")
+    def __init__(self, peers: list[Peer], side_by_side: SideBySide) -> None:
+        self._peers, self._side_by_side = peers, side_by_side
         self._lock = threading.Lock()
         self._kept: list[dict[str, Any]] = []
         self._asked_at = float("-inf")
@@ -31,7 +30,8 @@ class Documents:
         """Those of the services that answer; what is missing is asked for again the next time."""
         with self._lock:
             if time.monotonic() - self._asked_at > KEPT_SECONDS:
-                answered = [document for document in self._pool.map(_ask, self._peers) if document]
+                asked = [self._side_by_side.begin(_ask, peer) for peer in self._peers]
+                answered = [document for call in asked if (document := call.result())]
                 if len(answered) < len(self._peers):
                     return answered
                 self._kept, self._asked_at = answered, time.monotonic()

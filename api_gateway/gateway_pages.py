@@ -69,7 +69,7 @@ def render_error(error: AppError) -> Any:
     if is_machine_path():
         return answers.failure(error)
     if error.status == 401:
-        return to_login("Please log in first.")
+        return to_login()
     title, text = WORDS.get(error.status, WORDS[500])
     if error.message != type(error).message or isinstance(error, PageExpired):
         text = error.message
@@ -87,5 +87,5 @@ def install_form_token_errors(app: Flask) -> None:
     @app.errorhandler(CSRFError)
     def _expired(_error: CSRFError) -> Any:
         if visitor() is None and request.endpoint not in ("people.login", "people.register"):
-            return to_login("Your session has ended. Please log in again.")
+            return to_login()
         return render_error(PageExpired())

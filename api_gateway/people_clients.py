@@ -56,17 +56,18 @@ class LoginSession(Seen):
     """One place where a person is logged in."""
 
     id: UUID
-    user_agent: str | None = None
-    address: str | None = None
+    ip: str
+    user_agent: str
     created_at: datetime
+    last_used_at: datetime
+    current: bool
 
     @property
     def device(self) -> str:
         """Firefox on Windows, as far as the browser said."""
-        said = self.user_agent or ""
-        browser = next((name for mark, name in BROWSERS if mark in said), None)
-        system = next((name for mark, name in SYSTEMS if mark in said), None)
-        return " on ".join(filter(None, (browser, system))) or said[:60] or "Unknown device"
+        browser = next((name for mark, name in BROWSERS if mark in self.user_agent), None)
+        system = next((name for mark, name in SYSTEMS if mark in self.user_agent), None)
+        return " on ".join(filter(None, (browser, system))) or self.user_agent[:60] or "Unknown device"
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ class PeopleClient:
         """Who the token was given to."""
         return Profile.model_validate(self._auth.call("GET", "/api/auth/users/profile", token=token)["user"])
 
-    def update_profile(self, token: str, changes: dict[str, str]) -> Profile:
+    def update_profile(self, token: str, changes: dict[str, str | None]) -> Profile:
         """Change `email` (with `current_password`), `full_name`, `phone`."""
         answer = self._auth.call("PUT", "/api/auth/users/profile", token=token, body=changes)
         return Profile.model_validate(answer["user"])

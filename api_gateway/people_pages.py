@@ -27,8 +27,8 @@ class LoginForm(BankForm):
 class RegisterForm(BankForm):
     """What a new customer says of themselves."""
 
-    username = StringField("Username", [InputRequired("Choose a username."), Length(max=200)])
-    email = StringField("E-mail", [InputRequired("Enter your e-mail address."), Length(max=320)])
+    username = StringField("Username", [InputRequired("Choose a username."), Length(max=50)])
+    email = StringField("E-mail", [InputRequired("Enter your e-mail address."), Length(max=100)])
     password = PasswordField("Password", [InputRequired("Choose a password."), Length(max=1000)])
     confirm_password = PasswordField(
         "Confirm password",

@@ -19,19 +19,15 @@ profile = Blueprint("profile", __name__)
 class ProfileForm(BankForm):
     """What a person may change of themselves; a new e-mail address needs the password."""
 
-    full_name = StringField("Full name", [Length(max=200)])
-    phone = StringField("Phone", [Length(max=50)])
-    email = StringField("E-mail", [InputRequired("Enter your e-mail address."), Length(max=320)])
+    full_name = StringField("Full name", [Length(max=100)])
+    phone = StringField("Phone", [Length(max=30)])
+    email = StringField("E-mail", [InputRequired("Enter your e-mail address."), Length(max=100)])
     current_password = PasswordField("Current password", [Length(max=1000)])
 
-    def changes(self, present: Profile) -> dict[str, str]:
+    def changes(self, present: Profile) -> dict[str, str | None]:
         """The fields that differ from what is stored, with the password when it was given."""
-        wanted = {
-            "full_name": self.full_name.data or "",
-            "phone": self.phone.data or "",
-            "email": self.email.data or "",
-        }
-        changed = {name: value for name, value in wanted.items() if value != (getattr(present, name) or "")}
+        wanted = {name: self[name].data or None for name in ("full_name", "phone", "email")}
+        changed = {name: value for name, value in wanted.items() if value != getattr(present, name)}
         if "email" in changed:
             changed["current_password"] = self.current_password.data or ""
         return changed

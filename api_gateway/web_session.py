@@ -125,11 +125,11 @@ def session_id() -> str | None:
         return None
 
 
-def to_login(message: str) -> Response:
+def to_login() -> Response:
     """Send the visitor to the login page, from where they come back."""
-    if "token" in session:
-        sign_out()
-    flash(message, "info")
+    had_session = "token" in session or "session_ended" in g
+    sign_out()
+    flash("Your session has ended. Please log in again." if had_session else "Please log in first.", "info")
     return redirect(url_for("people.login", next=_way_back()), 303)
 
 
@@ -163,12 +163,12 @@ def _caller_at_browser() -> Caller:
 
 
 def _load(_session_id: str) -> SignedIn | None:
-    """The person of the cookie's tokens, renewed when need be; None, and a word to them, when their session ended."""
+    """The person of the cookie's tokens, renewed when need be; None when their session has ended."""
     try:
         return SignedIn(_caller_of_cookie())
     except NotAuthenticated:
         session.clear()
-        flash("Your session has ended. Please log in again.", "info")
+        g.session_ended = True
         return None
 
 

@@ -118,9 +118,9 @@ class Peer:
         prepared.method = method
         prepared.url = self._url(target)
         prepared.headers = CaseInsensitiveDict(headers)
-        prepared.body = body or None
-        prepared.headers["Content-Length"] = str(len(body))
-        prepared.hooks = {}
+        if body:
+            prepared.body = body
+            prepared.headers["Content-Length"] = str(len(body))
         adapter = self._session.get_adapter(prepared.url)
         return self._guarded(adapter.send, prepared, timeout=self._timeout)
 

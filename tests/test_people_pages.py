@@ -1,0 +1,149 @@
+"""Registering, logging in and logging out, as a person without JavaScript does it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.suite import PASSWORD, Suite
+from tests.visitor import Visitor, forms_of
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
+    suite = Suite(tmp_path_factory.mktemp("bank"), names=("auth", "gateway")).start()
+    yield suite
+    suite.stop()
+
+
+@pytest.fixture(scope="module")
+def username(bank: Suite) -> str:
+    return bank.person("ada").username
+
+
+@pytest.fixture
+def browser(bank: Suite) -> Visitor:
+    return Visitor(bank.apps["gateway"])
+
+
+def test_who_registers_is_logged_in_and_welcomed(browser: Visitor) -> None:
+    answer = browser.register("grace")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/dashboard")
+    assert "Welcome, grace." in browser.get("/profile").text
+
+
+def test_a_taken_name_comes_back_beside_its_field(browser: Visitor, username: str) -> None:
+    answer = browser.register(username)
+    assert answer.status_code == 400
+    assert f'value="{username}"' in answer.text
+    assert "Error: Register" in answer.text
+    assert 'class="invalid-feedback"' in answer.text or 'class="alert alert-danger"' in answer.text
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"confirm_password": "something else"}, "The two passwords differ."),
+        ({"email": ""}, "Enter your e-mail address."),
+        ({"email": "nonsense"}, "E-mail"),
+        ({"password": "short", "confirm_password": "short"}, "Password"),
+        ({"username": "a b"}, "Username"),
+    ],
+)
+def test_what_is_wrong_stands_beside_its_field(browser: Visitor, fields: dict[str, str], words: str) -> None:
+    good = {
+        "username": "linus",
+        "email": "linus@example.com",
+        "password": PASSWORD,
+        "confirm_password": PASSWORD,
+    }
+    answer = browser.submit("/register", **{**good, **fields})
+    assert answer.status_code == 400
+    assert 'class="invalid-feedback"' in answer.text
+    assert 'aria-invalid="true"' in answer.text
+    assert words in answer.text
+    assert PASSWORD not in answer.text
+
+
+def test_a_wrong_password_is_told_without_saying_what_was_wrong(browser: Visitor, username: str) -> None:
+    wrong_password = browser.log_in(username, "not this one")
+    unknown_name = browser.log_in("nobody-of-that-name", "not this one")
+    for answer in (wrong_password, unknown_name):
+        assert answer.status_code == 400
+        assert "not this one" not in answer.text
+    told = [page.text.split('role="alert">')[1].split("</div>")[0] for page in (wrong_password, unknown_name)]
+    assert told[0] == told[1]
+    assert f'value="{username}"' in wrong_password.text
+
+
+def test_who_is_logged_in_needs_no_login_page(browser: Visitor, username: str) -> None:
+    browser.log_in(username)
+    for path in ("/login", "/register"):
+        answer = browser.get(path)
+        assert (answer.status_code, answer.headers["Location"]) == (303, "/dashboard")
+
+
+def test_logging_out_ends_the_session_everywhere(bank: Suite, browser: Visitor, username: str) -> None:
+    browser.log_in(username)
+    with browser.client.session_transaction() as session:
+        token = session["token"]
+    answer = browser.submit("/profile", action="/logout")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/login")
+    assert "You are logged out." in browser.get("/login").text
+    assert browser.get("/profile").status_code == 303
+    headers = {"Authorization": f"Bearer {token}"}
+    assert bank.call("auth", "GET", "/api/auth/verify_token", headers=headers).status_code == 401
+
+
+def test_logging_out_works_while_the_auth_service_is_away(
+    bank: Suite, browser: Visitor, username: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser.log_in(username)
+    page = browser.get("/profile")
+    form = next(form for form in forms_of(page) if form.action == "/logout")
+    monkeypatch.setattr(bank.adapters["auth"], "down", True)
+    assert browser.post("/logout", form.fields).status_code == 303
+    assert "You are logged out of this browser." in browser.get("/login").text
+
+
+def test_logging_out_is_a_form_and_never_a_link(browser: Visitor, username: str) -> None:
+    browser.log_in(username)
+    assert browser.get("/logout").status_code == 405
+    assert browser.post("/logout", {}).status_code == 400
+    assert browser.get("/profile").status_code == 200
+
+
+def test_a_form_without_its_token_is_refused_in_plain_words(browser: Visitor, username: str) -> None:
+    answer = browser.post("/login", {"username": username, "password": PASSWORD})
+    assert answer.status_code == 400
+    assert "open for too long" in answer.text
+    assert 'href="/login"' in answer.text
+
+
+def test_a_silent_auth_service_keeps_what_was_typed(
+    bank: Suite, browser: Visitor, username: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bank.adapters["auth"], "down", True)
+    answer = browser.log_in(username)
+    assert answer.status_code == 503
+    assert f'value="{username}"' in answer.text
+    assert 'class="alert alert-danger"' in answer.text
+
+
+def test_the_place_of_the_login_is_told_to_the_auth_service(bank: Suite, username: str) -> None:
+    browser = Visitor(bank.apps["gateway"], user_agent="Mozilla/5.0 (iPhone) Safari/605.1")
+    browser.log_in(username)
+    assert "Safari on iPhone" in browser.get("/settings").text
+
+
+def test_too_many_logins_are_refused_with_a_page(bank: Suite, tmp_path_factory: pytest.TempPathFactory) -> None:
+    crowded = Visitor(bank.apps["gateway"])
+    crowded.client.environ_base["REMOTE_ADDR"] = "203.0.113.9"
+    page = crowded.get("/login")
+    fields = {**forms_of(page)[0].fields, "username": "", "password": ""}
+    statuses = [crowded.post("/login", fields).status_code for _ in range(62)]
+    assert statuses[:60] == [400] * 60
+    assert statuses[-1] == 429
+    refused = crowded.post("/login", fields)
+    assert int(refused.headers["Retry-After"]) >= 1
+    assert "Please wait a moment" in refused.text
+    assert "alert" in refused.text

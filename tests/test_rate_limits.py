@@ -1,0 +1,84 @@
+"""Token buckets: a burst, then a steady rate; the refused are told when to come back."""
+
+import pytest
+from flask import Flask, request
+
+from shared import rate_limits
+from shared.answers import install_error_handlers
+from shared.rate_limits import Rule, TokenBuckets
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def test_a_burst_goes_through_and_then_the_rate_holds(clock: Clock) -> None:
+    buckets = TokenBuckets(per_second=2, burst=3, clock=clock)
+    assert [buckets.take("a") for _ in range(4)] == [0, 0, 0, 0.5]
+    clock.now += 0.5
+    assert buckets.take("a") == 0
+    assert buckets.take("a") == 0.5
+
+
+def test_a_refusal_costs_nothing(clock: Clock) -> None:
+    buckets = TokenBuckets(per_second=1, burst=1, clock=clock)
+    buckets.take("a")
+    for _ in range(100):
+        assert buckets.take("a") == 1
+    clock.now += 1
+    assert buckets.take("a") == 0
+
+
+def test_a_bucket_never_holds_more_than_its_burst(clock: Clock) -> None:
+    buckets = TokenBuckets(per_second=10, burst=2, clock=clock)
+    buckets.take("a")
+    clock.now += 1000
+    assert [buckets.take("a") > 0 for _ in range(3)] == [False, False, True]
+
+
+def test_each_key_has_its_own(clock: Clock) -> None:
+    buckets = TokenBuckets(per_second=1, burst=1, clock=clock)
+    assert [buckets.take(key) for key in ("a", "b", "a")] == [0, 0, 1]
+
+
+def test_the_memory_is_bounded(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_limits, "MOST_KEYS", 10)
+    buckets = TokenBuckets(per_second=1, burst=1, clock=clock)
+    for number in range(100):
+        buckets.take(str(number))
+        assert len(buckets._levels) <= 10
+
+
+def test_full_buckets_are_forgotten_before_the_empty_ones(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_limits, "MOST_KEYS", 3)
+    buckets = TokenBuckets(per_second=1, burst=2, clock=clock)
+    buckets.take("old")
+    buckets.take("older")
+    clock.now += 5
+    buckets.take("busy")
+    buckets.take("busy")
+    buckets.take("next")
+    assert buckets.take("busy") == 1
+
+
+def test_the_refused_hear_when_to_come_back(clock: Clock) -> None:
+    app = Flask("limited")
+    install_error_handlers(app)
+    app.add_url_rule("/", view_func=lambda: "here", methods=["GET", "POST"])
+    rule = Rule(lambda: "all" if request.method == "POST" else None, TokenBuckets(per_second=0.1, burst=1, clock=clock))
+    rate_limits.install(app, (rule,))
+    client = app.test_client()
+    assert [client.post("/").status_code for _ in range(2)] == [200, 429]
+    refused = client.post("/")
+    assert refused.headers["Retry-After"] == "10"
+    assert refused.json is not None
+    assert refused.json["error_code"] == "TOO_MANY_REQUESTS"
+    assert client.get("/").status_code == 200

@@ -1,0 +1,232 @@
+"""Who sits at the browser: kept in the cookie, renewed unseen, and gone when the session ends."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
+
+import pytest
+
+from api_gateway import web_session
+from api_gateway.people_clients import RenewedTokens
+from api_gateway.web_session import HOME, Renewals, local_path
+from shared.errors import InvalidToken
+from tests.suite import Suite
+from tests.visitor import Visitor
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
+    suite = Suite(tmp_path_factory.mktemp("bank"), names=("auth", "gateway")).start()
+    yield suite
+    suite.stop()
+
+
+@pytest.fixture(scope="module")
+def username(bank: Suite) -> str:
+    return bank.person("ada").username
+
+
+@pytest.fixture
+def browser(bank: Suite, username: str) -> Visitor:
+    browser = Visitor(bank.apps["gateway"])
+    assert browser.log_in(username).status_code == 303
+    return browser
+
+
+def hear_of_ended_sessions(bank: Suite) -> None:
+    bank.apps["gateway"].extensions["token_verifier"].revocations.poll()
+
+
+def renew_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take every token for one that is about to expire."""
+    monkeypatch.setattr(web_session, "RENEW_BEFORE_SECONDS", 1_000_000)
+
+
+def session_of(browser: Visitor) -> dict[str, str]:
+    with browser.client.session_transaction() as session:
+        return dict(session)
+
+
+def test_signed_out_visitors_are_sent_to_the_login_and_back(bank: Suite, username: str) -> None:
+    browser = Visitor(bank.apps["gateway"])
+    answer = browser.get("/profile?a=1&b=2")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/login?next=/profile?a%3D1%26b%3D2")
+    assert "Please log in first." in browser.get("/login").text
+    answer = browser.log_in(username, path=answer.headers["Location"])
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/profile?a=1&b=2")
+
+
+def test_the_cookie_survives_a_restart_of_the_gateway(bank: Suite, browser: Visitor) -> None:
+    bank.restart("gateway")
+    again = Visitor(bank.apps["gateway"])
+    again.client.set_cookie("session", browser.cookie)
+    assert again.get("/profile").status_code == 200
+
+
+def test_tokens_are_not_readable_in_the_cookie(bank: Suite, browser: Visitor) -> None:
+    token = session_of(browser)["token"]
+    assert token not in browser.cookie
+    assert token not in browser.get("/profile").text
+
+
+def test_a_login_begins_a_new_session(bank: Suite, username: str) -> None:
+    """Somebody who plants a cookie before the login shares nothing with the session after it."""
+    browser = Visitor(bank.apps["gateway"])
+    browser.get("/login")
+    planted = session_of(browser)["csrf_token"]
+    browser.log_in(username)
+    browser.get("/profile")
+    assert session_of(browser)["csrf_token"] != planted
+
+
+def test_an_old_token_is_renewed_unseen(bank: Suite, browser: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = session_of(browser)
+    renew_at_once(monkeypatch)
+    assert browser.get("/profile").status_code == 200
+    monkeypatch.undo()
+    after = session_of(browser)
+    assert after["token"] != before["token"]
+    assert after["refresh_token"] != before["refresh_token"]
+    assert browser.get("/profile").status_code == 200
+
+
+def test_requests_at_the_same_time_renew_once(bank: Suite, browser: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    renew_at_once(monkeypatch)
+    browsers = [Visitor(bank.apps["gateway"]) for _ in range(6)]
+    for other in browsers:
+        other.client.set_cookie("session", browser.cookie)
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda other: other.get("/profile").status_code, browsers))
+    assert answers == [200] * 6
+    monkeypatch.undo()
+    hear_of_ended_sessions(bank)
+    assert {other.get("/profile").status_code for other in browsers} == {200}
+
+
+def test_a_late_request_with_the_old_cookie_is_let_in(
+    bank: Suite, browser: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = Visitor(bank.apps["gateway"])
+    late.client.set_cookie("session", browser.cookie)
+    renew_at_once(monkeypatch)
+    browser.get("/profile")
+    assert late.get("/profile").status_code == 200
+    assert session_of(late)["token"] != ""
+
+
+def test_a_good_token_serves_while_the_auth_service_is_away(
+    bank: Suite, browser: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renew_at_once(monkeypatch)
+    monkeypatch.setattr(bank.adapters["auth"], "down", True)
+    assert "Dashboard" in browser.get("/").text
+    assert browser.get("/profile").status_code == 503
+    monkeypatch.undo()
+    assert browser.get("/profile").status_code == 200
+
+
+def test_an_ended_session_leads_to_the_login_with_a_word(bank: Suite, browser: Visitor) -> None:
+    headers = {"Authorization": f"Bearer {session_of(browser)['token']}"}
+    assert bank.call("auth", "POST", "/api/auth/logout", headers=headers).status_code == 200
+    hear_of_ended_sessions(bank)
+    answer = browser.get("/settings")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/login?next=/settings")
+    shown = browser.get("/login").text
+    assert "Your session has ended. Please log in again." in shown
+    assert "Please log in first." not in shown
+
+
+def test_a_session_that_a_service_refuses_leads_to_the_login_too(bank: Suite, browser: Visitor) -> None:
+    """The service may hear of the end before the gateway does."""
+    headers = {"Authorization": f"Bearer {session_of(browser)['token']}"}
+    bank.apps["gateway"].extensions["token_verifier"].verify(session_of(browser)["token"])
+    bank.call("auth", "POST", "/api/auth/logout", headers=headers)
+    answer = browser.get("/profile")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/login?next=/profile")
+    assert browser.get("/profile").status_code == 303
+
+
+def test_a_post_without_a_session_leads_back_to_its_page(bank: Suite) -> None:
+    browser = Visitor(bank.apps["gateway"])
+    answer = browser.post("/settings", {"current_password": "x"}, Referer="http://localhost/settings")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/login?next=/settings")
+    answer = browser.post("/settings", {"current_password": "x"}, Referer="http://evil.example/settings")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/login")
+
+
+@pytest.mark.parametrize("path", ["/accounts", "/accounts?a=1&b=2", "/a/b-c_d", "/login"])
+def test_local_paths_are_followed(path: str) -> None:
+    assert local_path(path) == path
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        None,
+        "",
+        "accounts",
+        "//evil.example",
+        "///evil.example",
+        "/\\evil.example",
+        "\\\\evil.example",
+        "https://evil.example",
+        "javascript:alert(1)",
+        "/\t/evil.example",
+        "/\n/evil.example",
+        " //evil.example",
+        "/a b",
+        "/\x7f/evil",
+    ],
+)
+def test_other_addresses_are_not(path: str | None) -> None:
+    assert local_path(path) == HOME
+
+
+def test_a_login_never_leads_out_of_the_bank(bank: Suite, username: str) -> None:
+    browser = Visitor(bank.apps["gateway"])
+    answer = browser.log_in(username, path="/login?next=//evil.example/x")
+    assert answer.headers["Location"] == HOME
+
+
+def test_a_renewal_that_fails_is_tried_again() -> None:
+    tokens = RenewedTokens(token="t", refresh_token="r")
+    answers: list[RenewedTokens | Exception] = [InvalidToken(), tokens]
+
+    def renew(_refresh_token: str) -> RenewedTokens:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    renewals = Renewals(renew)
+    with pytest.raises(InvalidToken):
+        renewals.tokens_for("old")
+    assert renewals.tokens_for("old") is tokens
+    assert renewals.tokens_for("old") is tokens
+
+
+def test_one_renewal_does_not_wait_for_another() -> None:
+    slow, done = threading.Event(), threading.Event()
+
+    def renew(refresh_token: str) -> RenewedTokens:
+        if refresh_token == "slow":
+            done.set()
+            assert slow.wait(5)
+        return RenewedTokens(token=refresh_token, refresh_token=str(uuid4()))
+
+    renewals = Renewals(renew)
+    thread = threading.Thread(target=renewals.tokens_for, args=("slow",))
+    thread.start()
+    assert done.wait(5)
+    assert renewals.tokens_for("quick").token == "quick"
+    slow.set()
+    thread.join()
+
+
+def test_renewals_are_forgotten_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    renewals = Renewals(lambda _token: RenewedTokens(token="t", refresh_token="r"))
+    renewals.tokens_for("old")
+    monkeypatch.setattr(web_session, "REMEMBERED_SECONDS", -1)
+    renewals.tokens_for("other")
+    assert len(renewals._by_digest) == 1
