@@ -1,11 +1,15 @@
 """The documents say what is so: their code stands in the repository, their links lead somewhere."""
 
+import importlib
 import re
 from pathlib import Path
 
 import pytest
 
+from demo_data import PASSWORD_VARIABLE
+from tests import house
 from tests.house import ROOT
+from tests.suite import MODULES
 
 DOCUMENTS = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
 
@@ -36,3 +40,22 @@ def test_files_that_are_named_exist(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
     names = re.findall(r"`((?:docs|shared|tests|tools|templates|static|\w+_service|api_gateway)/[\w./-]+)`", text)
     assert [name for name in names if not (ROOT / name).exists()] == []
+
+
+def test_every_error_code_is_documented() -> None:
+    found: set[str] = set()
+    for path in house.python_files("shared", *house.PACKAGES):
+        found |= set(re.findall(r'^    code(?:: str)? = "([A-Z_]+)"$', path.read_text(encoding="utf-8"), re.MULTILINE))
+    text = (ROOT / "docs" / "API.md").read_text(encoding="utf-8")
+    assert sorted(found - set(re.findall(r"`([A-Z_]+)`", text))) == []
+
+
+def test_every_variable_is_documented_and_no_other() -> None:
+    read = {
+        str(field.validation_alias)
+        for module, settings in MODULES.values()
+        for field in getattr(importlib.import_module(module), settings).model_fields.values()
+    }
+    text = (ROOT / "docs" / "OPERATIONS.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"^\| `([A-Z_]+)` \|", text, re.MULTILINE))
+    assert documented == read | {PASSWORD_VARIABLE}
