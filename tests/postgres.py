@@ -16,9 +16,9 @@ START_SECONDS = 30
 
 def programs_folder() -> Path | None:
     """The folder of PostgreSQL's server programs (Debian keeps them off the PATH), or None where there are none."""
-    found = shutil.which("initdb")
-    folders = [Path(found).parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    return next((folder for folder in folders if (folder / "initdb").exists()), None)
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    on_path = [Path(found).parent] if (found := shutil.which("initdb")) else []
+    return next((folder for folder in [*debian, *on_path] if (folder / "initdb").exists()), None)
 
 
 @contextmanager

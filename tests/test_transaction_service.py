@@ -191,13 +191,13 @@ def test_what_does_not_fit_the_rules_has_its_own_code(bank: Suite, ada: Person, 
 def test_the_same_key_answers_the_same_again(bank: Suite, ada: Person) -> None:
     account = open_account(bank, ada)
     body = {"account_id": account["id"], "amount": "7.00"}
-    first, again = (post(bank, DEPOSIT, ada, "the key", **body) for _ in range(2))
+    first, again = (post(bank, DEPOSIT, ada, "the-key", **body) for _ in range(2))
     assert (again.status_code, again.data) == (first.status_code, first.data)
     assert ("Idempotent-Replayed" in first.headers, again.headers["Idempotent-Replayed"]) == (False, "true")
     assert balance(bank, ada, account) == "7.00"
-    other = post(bank, DEPOSIT, ada, "the key", **{**body, "amount": "8.00"})
+    other = post(bank, DEPOSIT, ada, "the-key", **{**body, "amount": "8.00"})
     assert (other.status_code, other.get_json()["error_code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
-    refused, refused_again = (post(bank, WITHDRAW, ada, "too much", **{**body, "amount": "99"}) for _ in range(2))
+    refused, refused_again = (post(bank, WITHDRAW, ada, "too-much", **{**body, "amount": "99"}) for _ in range(2))
     assert (refused_again.status_code, refused_again.data) == (refused.status_code, refused.data)
     assert refused_again.headers["Idempotent-Replayed"] == "true"
 
