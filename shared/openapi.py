@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from flask import Flask, Response
 from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import to_json
+from pydantic_core import ErrorDetails, to_json
 from spectree import Response as AnswerTypes
 from spectree import SecurityScheme, SpecTree
 from spectree.models import SecureType, SecuritySchemeData
@@ -23,6 +23,9 @@ from shared.access import access_of, public
 from shared.errors import InvalidRequest
 
 _M = TypeVar("_M", bound=BaseModel)
+
+
+_SCHEMAS = "#/components/schemas/"
 
 
 class Body(BaseModel):
@@ -136,28 +139,38 @@ def merge(documents: Sequence[dict[str, Any]], *, title: str, server: str) -> di
         merged["openapi"] = document["openapi"]
         components = document.get("components", {})
         own = components.get("schemas", {})
-        clashing = [name for name, schema in own.items() if schemas.get(name, schema) != schema]
-        prefix = "".join(word.capitalize() for word in document["info"]["title"].split())
-        names = {f"#/components/schemas/{name}": f"#/components/schemas/{prefix}{name}" for name in clashing}
-        schemas.update(
-            (prefix + name if name in clashing else name, _with_refs(schema, names)) for name, schema in own.items()
-        )
+        names = _new_names(schemas, own, document["info"]["title"])
+        schemas.update((names.get(name, name), _with_refs(schema, names)) for name, schema in own.items())
         merged["paths"].update(_with_refs(document["paths"], names))
         merged["components"]["securitySchemes"].update(components.get("securitySchemes", {}))
     return merged
 
 
+def _new_names(known: dict[str, Any], own: dict[str, Any], title: str) -> dict[str, str]:
+    """New names for those of `own` that differ from the known ones so named, or hold one that does."""
+    prefix = "".join(word.capitalize() for word in title.replace("-", " ").split())
+    names: dict[str, str] = {}
+    while True:
+        differing = [name for name, schema in own.items() if known.get(name, schema) != _with_refs(schema, names)]
+        found = {name: prefix + name for name in differing if name in known}
+        if found.keys() <= names.keys():
+            return names
+        names |= found
+
+
 def _with_refs(part: Any, names: dict[str, str]) -> Any:
-    """A copy of `part` that refers to the new names."""
-    if isinstance(part, dict):
-        return {
-            key: names.get(value, value) if key == "$ref" else _with_refs(value, names) for key, value in part.items()
-        }
-    return [_with_refs(value, names) for value in part] if isinstance(part, list) else part
+    """A copy of `part` that refers to schemas by their new names."""
+    if isinstance(part, list):
+        return [_with_refs(value, names) for value in part]
+    if not isinstance(part, dict):
+        return part
+    name = str(part.get("$ref", "")).removeprefix(_SCHEMAS)
+    renamed = {"$ref": _SCHEMAS + names[name]} if name in names else {}
+    return {key: _with_refs(value, names) for key, value in part.items()} | renamed
 
 
 def _failure(status: str) -> dict[str, Any]:
-    schema = {"$ref": "#/components/schemas/Failure"}
+    schema = {"$ref": f"{_SCHEMAS}Failure"}
     return {"description": f"Failure {status}", "content": {"application/json": {"schema": schema}}}
 
 
@@ -186,12 +199,26 @@ def _refuse_invalid(
 def _refusal_of(error: ValidationError) -> InvalidRequest:
     """Pydantic's complaint as our 400: each field with what is wrong with it, never what was sent."""
     details: dict[str, str] = {}
-    for problem in error.errors(include_input=False, include_url=False, include_context=False):
+    for problem in error.errors(include_input=False, include_url=False):
         field = ".".join(str(part) for part in problem["loc"] if part != "function-before") or "body"
-        details.setdefault(field, _plain(problem["type"], problem["msg"]))
+        details.setdefault(field, _plain(problem))
     return InvalidRequest(details=details)
 
 
-def _plain(kind: str, message: str) -> str:
-    known = {"missing": "is required", "extra_forbidden": "is not a known field"}
-    return known.get(kind, message.removeprefix("Value error, "))
+def _plain(problem: ErrorDetails) -> str:
+    context = problem.get("ctx", {})
+    is_text = context.get("field_type", "Value") == "Value"  # what pydantic calls text that has a validator of ours
+    match problem["type"]:
+        case "missing":
+            return "is required"
+        case "extra_forbidden":
+            return "is not a known field"
+        case "string_too_short" | "too_short" if is_text:
+            return f"must have at least {_characters(context['min_length'])}"
+        case "string_too_long" | "too_long" if is_text:
+            return f"must have at most {_characters(context['max_length'])}"
+    return problem["msg"].removeprefix("Value error, ")
+
+
+def _characters(count: int) -> str:
+    return "1 character" if count == 1 else f"{count} characters"

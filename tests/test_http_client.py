@@ -154,6 +154,27 @@ def test_an_answer_that_is_no_json_object_is_no_success(server: Server, peer: Pe
         peer.call("GET", "/")
 
 
+def test_a_request_is_forwarded_as_it_is(server: Server, peer: Peer) -> None:
+    server.reply = lambda handler: handler.answer(422, b"%PDF", Content_Type="application/pdf")
+    answer = peer.forward("POST", "/x?a=%2F&b=%C3%A9", {"Content-Type": "text/odd", "User-Agent": "me"}, b"\x00\xff")
+    (seen,) = server.seen
+    assert (seen.command, seen.path, seen.body) == ("POST", "/x?a=%2F&b=%C3%A9", b"\x00\xff")
+    assert (seen.headers["Content-Type"], seen.headers["User-Agent"]) == ("text/odd", "me")
+    assert (answer.status_code, answer.content, answer.headers["Content-Type"]) == (422, b"%PDF", "application/pdf")
+
+
+def test_a_request_without_a_body_is_forwarded_without_one(server: Server, peer: Peer) -> None:
+    for method in ("GET", "POST"):
+        peer.forward(method, "/x", {}, b"")
+    assert [seen.headers.get("Content-Length") for seen in server.seen] == [None, "0"]
+    assert [seen.headers.get("Content-Type") for seen in server.seen] == [None, None]
+
+
+def test_forwarding_to_nobody_is_no_answer(session: requests.Session) -> None:
+    with pytest.raises(NoAnswer):
+        peer_at(refused_url(), session).forward("POST", "/x", {}, b"{}")
+
+
 def test_redirects_are_not_followed(server: Server, peer: Peer) -> None:
     server.reply = lambda handler: handler.answer(302, {}, Location="http://127.0.0.1:1/")
     assert peer.send("GET", "/").status_code == 302
@@ -256,6 +277,13 @@ def test_calls_to_one_peer_go_side_by_side(server: Server, session: requests.Ses
     with ThreadPoolExecutor(8) as pool:
         met = list(pool.map(lambda _: peer.call("POST", "/", body={})["met"], range(8)))
     assert met == [True] * 8
+
+
+def test_healthy_is_who_says_so(server: Server, peer: Peer) -> None:
+    assert peer.is_healthy()
+    assert server.seen[-1].path == "/api/health"
+    server.reply = lambda handler: handler.answer(503, {"status": "unhealthy"})
+    assert not peer.is_healthy()
 
 
 def test_alive_is_who_answers(server: Server, session: requests.Session) -> None:

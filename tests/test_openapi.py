@@ -1,6 +1,6 @@
 """Bodies and queries are validated after the caller, and the document says what the endpoints do."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import uuid4
 
 import pytest
@@ -15,7 +15,7 @@ from shared.answers import install_error_handlers, success
 from shared.cursors import Page
 from shared.errors import InvalidToken
 from shared.money import Amount
-from shared.openapi import Answer, Body, answers, make_api
+from shared.openapi import Answer, Body, answers, make_api, merge
 from shared.strict_json import StrictRequest
 from shared.tokens import Claims, UserClaims
 
@@ -157,3 +157,51 @@ def test_the_document_is_valid_and_complete(client: FlaskClient) -> None:
 
 def test_the_document_is_the_same_when_asked_for_again(client: FlaskClient) -> None:
     assert client.get("/openapi.json").data == client.get("/openapi.json").data
+
+
+def document_of(title: str, path: str, schema: dict[str, Any]) -> dict[str, Any]:
+    reference = {"$ref": "#/components/schemas/Thing"}
+    answer = {"description": "A thing", "content": {"application/json": {"schema": reference}}}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": title, "version": "1.0"},
+        "paths": {path: {"get": {"responses": {"200": answer}}}},
+        "components": {"schemas": {"Thing": schema, "Things": {"type": "array", "items": reference}}},
+    }
+
+
+def schema_of(document: dict[str, Any], path: str) -> str:
+    answer = document["paths"][path]["get"]["responses"]["200"]
+    return str(answer["content"]["application/json"]["schema"]["$ref"])
+
+
+def test_documents_are_merged_at_one_address() -> None:
+    one, two = (document_of(name, f"/api/{name}", {"type": "string"}) for name in ("one", "two"))
+    merged = merge([one, two], title="Both", server="https://both.example")
+    validate(merged)
+    assert merged["info"]["title"] == "Both"
+    assert merged["servers"] == [{"url": "https://both.example"}]
+    assert set(merged["paths"]) == {"/api/one", "/api/two"}
+    assert set(merged["components"]["schemas"]) == {"Thing", "Things"}
+
+
+def test_schemas_of_one_name_and_different_content_are_kept_apart() -> None:
+    one = document_of("first service", "/api/one", {"type": "string"})
+    two = document_of("second service", "/api/two", {"type": "integer"})
+    merged = merge([one, two], title="Both", server="/")
+    validate(merged)
+    schemas = merged["components"]["schemas"]
+    assert schemas["Thing"] == {"type": "string"}
+    assert schemas["SecondServiceThing"] == {"type": "integer"}
+    assert schema_of(merged, "/api/one") == "#/components/schemas/Thing"
+    assert schema_of(merged, "/api/two") == "#/components/schemas/SecondServiceThing"
+    assert one == document_of("first service", "/api/one", {"type": "string"})
+
+
+def test_a_schema_that_holds_a_renamed_one_follows_it() -> None:
+    """Both lists are written alike, but they are lists of different things."""
+    one = document_of("first service", "/api/one", {"type": "string"})
+    two = document_of("second service", "/api/two", {"type": "integer"})
+    schemas = merge([one, two], title="Both", server="/")["components"]["schemas"]
+    assert schemas["Things"]["items"] == {"$ref": "#/components/schemas/Thing"}
+    assert schemas["SecondServiceThings"]["items"] == {"$ref": "#/components/schemas/SecondServiceThing"}
