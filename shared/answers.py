@@ -14,7 +14,7 @@ JSON = "application/json"
 _log = logging.getLogger(__name__)
 
 
-def success(status: int = 200, *, message: str | None = None, **resources: Any) -> Response:
+def success(status: int = 200, /, *, message: str | None = None, **resources: Any) -> Response:
     """`{"success": true, "message": …, "<resource>": …}`; resources may be pydantic models, or lists of them."""
     body: dict[str, Any] = {"success": True}
     if message is not None:

@@ -1,0 +1,99 @@
+"""Tables of the auth service: people, where they are logged in, and who failed to prove a name."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.database import Base, Database, UtcDateTime
+from shared.periods import now
+
+db = Database()
+
+if TYPE_CHECKING:
+    Model = Base
+else:
+    Model = db.Model
+
+
+class User(Model):
+    """A person. Names and addresses are kept as they were typed, and are unique whatever their case."""
+
+    __tablename__ = "user"
+    __table_args__ = (
+        CheckConstraint("role IN ('customer', 'employee', 'admin')", name="known_role"),
+        CheckConstraint("status IN ('active', 'disabled')", name="known_status"),
+        Index("user_by_age", "created_at", "id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    username: Mapped[str] = mapped_column(String(50))
+    email: Mapped[str] = mapped_column(String(100))
+    password_hash: Mapped[str] = mapped_column(String(255))
+    full_name: Mapped[str | None] = mapped_column(String(100))
+    phone: Mapped[str | None] = mapped_column(String(30))
+    role: Mapped[str] = mapped_column(String(20), default="customer")
+    status: Mapped[str] = mapped_column(String(20), default="active")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+
+
+Index("user_by_username", func.lower(User.username), unique=True)
+Index("user_by_email", func.lower(User.email), unique=True)
+
+
+class LoginSession(Model):
+    """One login, and all the tokens that came of it; its id is the `sid` of the access tokens.
+
+    It lives until it is ended, or until `expires_at` when nobody refreshes it. Its times are of the true clock.
+    """
+
+    __tablename__ = "login_session"
+    __table_args__ = (Index("login_session_by_user", "user_id", "created_at", "id"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("user.id"))
+    ip: Mapped[str] = mapped_column(String(45))
+    user_agent: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_used_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class RefreshToken(Model):
+    """A refresh token, known by its SHA-256 alone. Used ones stay, so that a second use is noticed."""
+
+    __tablename__ = "refresh_token"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    session_id: Mapped[UUID] = mapped_column(ForeignKey("login_session.id", ondelete="CASCADE"), index=True)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class EndedSession(Model):
+    """A line of the feed from which the other services learn that a session has ended; never numbered twice."""
+
+    __tablename__ = "ended_session"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    sequence: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    )
+    session_id: Mapped[UUID]
+    ended_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class Lockout(Model):
+    """How often in a row a name was not proven, and until when no one may try again; known and unknown names alike.
+
+    The name is kept as its SHA-256: people type passwords into the wrong field.
+    """
+
+    __tablename__ = "lockout"
+
+    name_digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    failures: Mapped[int]
+    failed_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    locked_until: Mapped[datetime | None] = mapped_column(UtcDateTime)

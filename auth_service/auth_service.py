@@ -1,0 +1,354 @@
+"""The auth service: people, sessions, tokens, on port 8001."""
+
+import hashlib
+import json
+import sys
+from typing import ClassVar
+from urllib.parse import unquote_plus
+from uuid import UUID
+
+import requests
+from flask import Blueprint, Flask, Response, current_app, request
+from pydantic import Field, ValidationInfo, field_validator
+
+from auth_service import auth_logic, session_logic, user_logic
+from auth_service.auth_logic import Origin, Tools
+from auth_service.auth_models import db
+from auth_service.auth_schemas import (
+    AdminAnswer,
+    ClientCredentials,
+    KeysAnswer,
+    Login,
+    NewPassword,
+    PasswordChange,
+    Refresh,
+    RevocationsAnswer,
+    RevocationsQuery,
+    ServiceTokenAnswer,
+    SessionOut,
+    SessionsAnswer,
+    TokensAnswer,
+    VerifiedAnswer,
+)
+from auth_service.auth_storage import LockoutStorage, UserStorage
+from auth_service.session_storage import RecordedSessions, SessionStorage
+from auth_service.user_schemas import (
+    NewUser,
+    NewUserAnswer,
+    PersonAnswer,
+    PersonOut,
+    ProfileChanges,
+    StatisticsAnswer,
+    UserAnswer,
+    UserChanges,
+    Username,
+    UserOut,
+    UsersAnswer,
+    UsersQuery,
+)
+from shared import secret_files, serving
+from shared.access import Caller, admin_only, private, public, service_only
+from shared.addresses import client_address
+from shared.answers import success
+from shared.application import lifecycle_of, make_app
+from shared.background import Repeating
+from shared.cursors import Page
+from shared.openapi import Answer, answers, make_api, validated
+from shared.passwords import Passwords, why_too_common
+from shared.settings import Settings
+from shared.token_signer import TokenSigner
+from shared.tokens import TokenVerifier
+
+FORM = "application/x-www-form-urlencoded"
+CLEAN_UP_SECONDS = 600.0
+LONGEST_USER_AGENT = 200
+
+api = make_api("Auth")
+auth = Blueprint("auth", __name__, url_prefix="/api/auth")
+internal = Blueprint("internal", __name__, url_prefix="/internal")
+
+
+class AuthSettings(Settings):
+    """Settings of the auth service, which alone has the signing key.
+
+    It knows the other services by the digests of their secrets, or by the secrets themselves where they are given.
+    """
+
+    service_name: ClassVar[str] = "auth-service"
+    secrets: ClassVar[dict[str, tuple[str, str]]] = {"signing_key": ("AUTH_SIGNING_KEY", "signing_key")}
+
+    port: int = Field(8001, ge=1, le=65535, validation_alias="AUTH_SERVICE_PORT")
+    given_database_url: str | None = Field(None, validation_alias="AUTH_DATABASE_URL")
+    signing_key: str = Field(validation_alias="AUTH_SIGNING_KEY")
+    admin_username: Username = Field("admin", validation_alias="ADMIN_USERNAME")
+    admin_password: NewPassword | None = Field(None, validation_alias="ADMIN_PASSWORD")
+    account_secret: str | None = Field(None, min_length=32, validation_alias="ACCOUNT_SERVICE_SECRET")
+    transaction_secret: str | None = Field(None, min_length=32, validation_alias="TRANSACTION_SERVICE_SECRET")
+    reporting_secret: str | None = Field(None, min_length=32, validation_alias="REPORTING_SERVICE_SECRET")
+    gateway_secret: str | None = Field(None, min_length=32, validation_alias="API_GATEWAY_SECRET")
+
+    @field_validator("signing_key")
+    @classmethod
+    def _is_a_key(cls, text: str) -> str:
+        TokenSigner.from_text(text)
+        return text
+
+    @field_validator("admin_password")
+    @classmethod
+    def _is_uncommon(cls, password: str | None, info: ValidationInfo) -> str | None:
+        if password and (reason := why_too_common(password, [info.data.get("admin_username", "")])):
+            raise ValueError(reason)
+        return password
+
+    def client_digests(self) -> dict[str, str]:
+        """The SHA-256 of each service's secret, in hexadecimal, by the service's name."""
+        kept = secret_files.read(secret_files.folder(self.data_dir) / "service_digests.json")
+        given = {
+            "account-service": self.account_secret,
+            "transaction-service": self.transaction_secret,
+            "reporting-service": self.reporting_secret,
+            "api-gateway": self.gateway_secret,
+        }
+        digests = {name: hashlib.sha256(secret.encode()).hexdigest() for name, secret in given.items() if secret}
+        return {**json.loads(kept or "{}"), **digests}
+
+
+@auth.post("/register")
+@public
+@api.validate(resp=answers(201, NewUserAnswer))
+def register(json: NewUser) -> Response:
+    """Become a customer."""
+    user = user_logic.register(_tools(), json)
+    return success(201, user=UserOut.model_validate(user), user_id=user.id, message="Welcome")
+
+
+@auth.post("/login")
+@public
+@api.validate(resp=answers(200, TokensAnswer))
+def login(json: Login) -> Response:
+    """Begin a session."""
+    tokens = session_logic.log_in(_tools(), _origin(), json)
+    return success(**tokens.model_dump(), message="Logged in")
+
+
+@auth.post("/refresh")
+@public
+@api.validate(resp=answers(200, TokensAnswer))
+def refresh(json: Refresh) -> Response:
+    """Go on with a session; each refresh token works once, and a second use ends the session."""
+    return success(**session_logic.refresh(_tools(), json.refresh_token).model_dump())
+
+
+@auth.post("/logout")
+@private
+@api.validate(resp=answers(200, Answer))
+def logout(caller: Caller) -> Response:
+    """End this session, everywhere."""
+    session_logic.log_out(_tools(), caller)
+    return success(message="Logged out")
+
+
+@auth.get("/verify_token")
+@private
+@api.validate(resp=answers(200, VerifiedAnswer))
+def verify_token(caller: Caller) -> Response:
+    """Whose token this is."""
+    user = user_logic.details(_tools(), caller.user_id)
+    return success(user_id=user.id, username=user.username, email=user.email, role=user.role, status=user.status)
+
+
+@auth.get("/verify_admin")
+@private
+@api.validate(resp=answers(200, AdminAnswer))
+def verify_admin(caller: Caller) -> Response:
+    """Whether the caller is an admin."""
+    return success(is_admin=caller.role == "admin")
+
+
+@auth.get("/users/profile")
+@private
+@api.validate(resp=answers(200, UserAnswer))
+def profile(caller: Caller) -> Response:
+    """The caller."""
+    return success(user=UserOut.model_validate(user_logic.details(_tools(), caller.user_id)))
+
+
+@auth.put("/users/profile")
+@auth.route("/update_profile", methods=["PUT", "POST"])
+@private
+@api.validate(resp=answers(200, UserAnswer))
+def update_profile(caller: Caller, json: ProfileChanges) -> Response:
+    """Change what the caller says of themselves; another e-mail address needs the password."""
+    user = user_logic.update_profile(_tools(), _origin(), caller, json)
+    return success(user=UserOut.model_validate(user), message="Profile saved")
+
+
+@auth.post("/change_password")
+@private
+@api.validate(resp=answers(200, Answer))
+def change_password(caller: Caller, json: PasswordChange) -> Response:
+    """Change the caller's password, and end their other sessions."""
+    session_logic.change_password(_tools(), _origin(), caller, json)
+    return success(message="Password changed. Everywhere else you are logged out.")
+
+
+@auth.get("/sessions")
+@private
+@api.validate(resp=answers(200, SessionsAnswer))
+def list_sessions(caller: Caller, query: Page) -> Response:
+    """Where the caller is logged in, newest first."""
+    rows, pagination = session_logic.list_sessions(_tools(), caller, query)
+    return success(sessions=[SessionOut.of(row, caller.session_id) for row in rows], pagination=pagination)
+
+
+@auth.delete("/sessions/<uuid:session_id>")
+@private
+@api.validate(resp=answers(200, Answer))
+def end_session(caller: Caller, session_id: UUID) -> Response:
+    """Log the caller out somewhere."""
+    session_logic.end_session(_tools(), caller, session_id)
+    return success(message="Session ended")
+
+
+@auth.get("/users")
+@admin_only
+@api.validate(resp=answers(200, UsersAnswer))
+def list_users(_caller: Caller, query: UsersQuery) -> Response:
+    """All people, newest first."""
+    rows, pagination = user_logic.list_users(_tools(), query)
+    return success(users=[UserOut.model_validate(row) for row in rows], pagination=pagination)
+
+
+@auth.get("/users/<uuid:user_id>")
+@admin_only
+@api.validate(resp=answers(200, UserAnswer))
+def user_details(_caller: Caller, user_id: UUID) -> Response:
+    """One person."""
+    return success(user=UserOut.model_validate(user_logic.details(_tools(), user_id)))
+
+
+@auth.put("/users/<uuid:user_id>")
+@admin_only
+@api.validate(resp=answers(200, UserAnswer))
+def change_user(caller: Caller, user_id: UUID, json: UserChanges) -> Response:
+    """Change somebody's role or status, which ends their sessions."""
+    user = user_logic.change_user(_tools(), caller, user_id, json)
+    return success(user=UserOut.model_validate(user), message="Saved")
+
+
+@auth.delete("/users/<uuid:user_id>")
+@admin_only
+@api.validate(resp=answers(200, UserAnswer))
+def disable_user(caller: Caller, user_id: UUID) -> Response:
+    """Disable somebody; their history stays."""
+    user = user_logic.change_user(_tools(), caller, user_id, UserChanges(status="disabled"))
+    return success(user=UserOut.model_validate(user), message="Disabled")
+
+
+@auth.get("/jwks")
+@public
+@api.validate(resp=answers(200, KeysAnswer))
+def jwks() -> Response:
+    """The public keys that verify tokens."""
+    return success(keys=_tools().signer.public_keys())
+
+
+@auth.post("/token")
+@public
+@api.validate(json=ClientCredentials, resp=answers(200, ServiceTokenAnswer), skip_validation=True)
+def token() -> Response:
+    """A service's token, for its name and secret: as JSON, as a form, or by HTTP Basic (RFC 6749, section 2.3.1)."""
+    given = validated(ClientCredentials, _client_credentials())
+    issued = auth_logic.service_token(_tools(), current_app.extensions["client_digests"], given)
+    response = success(**issued.model_dump(exclude_none=True, exclude={"success"}))
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@internal.get("/revocations")
+@service_only("revocations:read")
+@api.validate(resp=answers(200, RevocationsAnswer))
+def revocations(query: RevocationsQuery) -> Response:
+    """The sessions that have ended."""
+    cursor, ended = session_logic.ended_since(_tools(), query.after)
+    return success(cursor=cursor, sessions=ended)
+
+
+@internal.get("/users/<uuid:user_id>")
+@service_only("users:read")
+@api.validate(resp=answers(200, PersonAnswer))
+def person(user_id: UUID) -> Response:
+    """One person, as much as other services need to know."""
+    return success(user=PersonOut.model_validate(user_logic.details(_tools(), user_id)))
+
+
+@internal.get("/statistics")
+@service_only("statistics:read")
+@api.validate(resp=answers(200, StatisticsAnswer))
+def statistics() -> Response:
+    """All people, counted."""
+    return success(statistics=user_logic.statistics(_tools()))
+
+
+def create_app(settings: AuthSettings, _session: requests.Session | None = None) -> Flask:
+    """The auth service. It calls no other, so it has no use for a session."""
+    signer = TokenSigner.from_text(settings.signing_key)
+    sessions = SessionStorage(db)
+    app = make_app(
+        settings,
+        verifier=TokenVerifier(lambda: {"keys": signer.public_keys()}, RecordedSessions(sessions)),
+        database=db,
+        database_url=settings.database_url(settings.given_database_url, "auth.db"),
+        api=api,
+    )
+    tools = Tools(UserStorage(db), LockoutStorage(db), sessions, Passwords(), signer)
+    app.extensions.update(tools=tools, client_digests=settings.client_digests())
+    app.register_blueprint(auth)
+    app.register_blueprint(internal)
+
+    def clean_up() -> None:
+        with app.app_context():
+            session_logic.clean_up(tools)
+
+    lifecycle_of(app).add(Repeating(clean_up, name="clean-up", interval_seconds=CLEAN_UP_SECONDS))
+    _ensure_admin(app, settings)
+    return app
+
+
+def _ensure_admin(app: Flask, settings: AuthSettings) -> None:
+    """Make the first admin, or end the process saying why not."""
+    if settings.admin_password is None:
+        return
+    try:
+        with app.app_context():
+            user_logic.ensure_admin(app.extensions["tools"], settings.admin_username, settings.admin_password)
+    except user_logic.UsernameTaken:
+        sys.exit(f"auth-service can't start: ADMIN_USERNAME={settings.admin_username} is the name of a customer")
+
+
+def _tools() -> Tools:
+    tools: Tools = current_app.extensions["tools"]
+    return tools
+
+
+def _origin() -> Origin:
+    return Origin(
+        ip=client_address(request.remote_addr or "", request.headers.get("X-Forwarded-For", "")),
+        user_agent=request.headers.get("User-Agent", "")[:LONGEST_USER_AGENT],
+    )
+
+
+def _client_credentials() -> dict[str, str]:
+    """What the client says of itself, in the body, or partly in the Authorization header."""
+    given = request.form.to_dict() if request.mimetype == FORM else request.get_json()
+    if (basic := request.authorization) and basic.type == "basic":
+        given = {
+            "client_id": unquote_plus(basic.username or ""),
+            "client_secret": unquote_plus(basic.password or ""),
+            **given,
+        }
+    return given
+
+
+if __name__ == "__main__":
+    serving.serve(create_app, AuthSettings)

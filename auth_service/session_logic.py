@@ -1,0 +1,180 @@
+"""The rules of sessions: they begin with a login, go on with each refresh, and end everywhere at once."""
+
+import hashlib
+import logging
+import secrets
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from auth_service import auth_logic
+from auth_service.auth_logic import Origin, Tools
+from auth_service.auth_models import LoginSession, RefreshToken, User
+from auth_service.auth_schemas import Login, PasswordChange, Tokens
+from shared import cursors, periods
+from shared.access import Caller
+from shared.cursors import Page, Pagination
+from shared.errors import InvalidCredentials, InvalidRequest, InvalidToken, NotFound, TokenExpired
+from shared.passwords import why_too_common
+from shared.token_signer import LIFETIME_SECONDS
+
+UNUSED_LIFETIME = timedelta(days=30)
+FEED_REACHES_BACK = timedelta(hours=2)
+FEED_REPEATS = timedelta(seconds=10)
+RECORDS_KEPT = timedelta(days=1)
+ENDED = "The session has ended. Please log in again."
+_log = logging.getLogger(__name__)
+
+
+def log_in(tools: Tools, origin: Origin, given: Login) -> Tokens:
+    """Begin a session. Raises InvalidCredentials, LockedOut."""
+    user = tools.users.find_by_username(given.username)
+    if not auth_logic.is_proven(tools, origin, given.username, user, given.password) or user is None:
+        raise InvalidCredentials
+    tokens = None
+    with tools.transaction():
+        present = auth_logic.find_unchanged(tools, user)
+        if present:
+            tokens = _begin(tools, origin, present)
+    if tokens is None:
+        raise InvalidCredentials
+    _log.info("logged in", extra={"user_id": str(user.id), "ip": origin.ip})
+    return tokens
+
+
+def refresh(tools: Tools, refresh_token: str) -> Tokens:
+    """The next tokens of a session. Raises InvalidToken, TokenExpired.
+
+    A refresh token works once. Its second use means that two hold it, one of whom has stolen it: the session ends.
+    """
+    now = periods.real_now()
+    tokens = None
+    with tools.transaction():
+        token = tools.sessions.find_refresh_token_to_change(_digest(refresh_token))
+        session = tools.sessions.find_session(token.session_id) if token else None
+        user = tools.users.find_user_to_change(session.user_id) if session else None
+        if token is None or session is None or user is None:
+            raise InvalidToken
+        if token.used_at:
+            tools.sessions.end_sessions(user.id, now, only=session.id)
+        else:
+            _require_alive(tools, session, now)
+            token.used_at = session.last_used_at = now
+            tokens = _next_tokens(tools, session, user)
+    if tokens is None:
+        _log.warning("refresh token used twice: the session has ended", extra={"user_id": str(user.id)})
+        raise InvalidToken(ENDED)
+    return tokens
+
+
+def log_out(tools: Tools, caller: Caller) -> None:
+    """End the caller's session."""
+    with tools.transaction():
+        tools.sessions.end_sessions(caller.user_id, periods.real_now(), only=caller.session_id)
+    _log.info("logged out", extra={"user_id": str(caller.user_id)})
+
+
+def list_sessions(tools: Tools, caller: Caller, page: Page) -> tuple[list[LoginSession], Pagination]:
+    """A page of the caller's sessions, newest first."""
+    rows = tools.sessions.list_alive(
+        caller.user_id,
+        periods.real_now(),
+        limit=page.limit + 1,
+        after=cursors.decode(page.cursor, datetime, UUID),
+    )
+    return cursors.paginate(list(rows), page.limit, "created_at", "id")
+
+
+def end_session(tools: Tools, caller: Caller, session_id: UUID) -> None:
+    """End one session of the caller's. Raises NotFound when it is not theirs or has ended."""
+    with tools.transaction():
+        ended = tools.sessions.end_sessions(caller.user_id, periods.real_now(), only=session_id)
+    if not ended:
+        raise NotFound("There is no such session.")
+    _log.info("session ended", extra={"user_id": str(caller.user_id)})
+
+
+def change_password(tools: Tools, origin: Origin, caller: Caller, change: PasswordChange) -> None:
+    """Change the caller's password and end their other sessions. Raises WrongPassword, LockedOut, InvalidRequest."""
+    user = tools.users.find_user(caller.user_id)
+    if user is None:
+        raise InvalidToken
+    require_uncommon("new_password", change.new_password, user.username, user.email)
+    if not auth_logic.is_proven(tools, origin, user.username, user, change.current_password):
+        raise auth_logic.WrongPassword(details={"current_password": "is not right"})
+    password_hash = tools.hash(change.new_password)
+    with tools.transaction():
+        present = auth_logic.find_unchanged(tools, user)
+        if present is None:
+            raise auth_logic.WrongPassword(details={"current_password": "is not right"})
+        present.password_hash = password_hash
+        tools.sessions.end_sessions(user.id, periods.real_now(), all_but=caller.session_id)
+    _log.info("password changed", extra={"user_id": str(user.id), "ip": origin.ip})
+
+
+def ended_since(tools: Tools, after: int) -> tuple[int, list[UUID]]:
+    """The feed: its cursor, and the sessions that have ended since the cursor `after`; from 0, those of two hours.
+
+    Access tokens live one hour, so what ended longer ago is past. The last ten seconds are told again: on PostgreSQL a
+    lower number may be committed after a higher one. A cursor that is ahead of the feed begins anew: the database is
+    another one, or was restored.
+    """
+    now = periods.real_now()
+    cursor = tools.sessions.find_last_ended()
+    ended = tools.sessions.list_ended(
+        after=after if after <= cursor else 0, since=now - FEED_REACHES_BACK, always_since=now - FEED_REPEATS
+    )
+    return cursor, list(ended)
+
+
+def clean_up(tools: Tools) -> None:
+    """Forget what no longer matters: sessions that are over, failures of long ago."""
+    now = periods.real_now()
+    with tools.transaction():
+        tools.sessions.delete_older(now - RECORDS_KEPT)
+        tools.lockouts.delete_older(now - auth_logic.FAILURES_REMEMBERED)
+
+
+def require_uncommon(field: str, password: str, username: str, email: str) -> None:
+    """Raise InvalidRequest when a new password would be among the first that somebody tries."""
+    if reason := why_too_common(password, (username, email, email.partition("@")[0])):
+        raise InvalidRequest(details={field: reason})
+
+
+def _begin(tools: Tools, origin: Origin, user: User) -> Tokens:
+    now = periods.real_now()
+    session = LoginSession(
+        id=uuid4(),
+        user_id=user.id,
+        ip=origin.ip,
+        user_agent=origin.user_agent,
+        created_at=now,
+        last_used_at=now,
+        expires_at=now + UNUSED_LIFETIME,
+    )
+    tools.sessions.add_session(session)
+    return _next_tokens(tools, session, user)
+
+
+def _next_tokens(tools: Tools, session: LoginSession, user: User) -> Tokens:
+    refresh_token = secrets.token_urlsafe(32)
+    session.expires_at = session.last_used_at + UNUSED_LIFETIME
+    tools.sessions.add_refresh_token(RefreshToken(digest=_digest(refresh_token), session_id=session.id))
+    return Tokens(
+        token=tools.signer.sign_user(user_id=user.id, session_id=session.id, username=user.username, role=user.role),
+        refresh_token=refresh_token,
+        expires_in=LIFETIME_SECONDS,
+        user_id=user.id,
+        username=user.username,
+        role=user.role,
+    )
+
+
+def _require_alive(tools: Tools, session: LoginSession, now: datetime) -> None:
+    if not tools.sessions.is_alive(session.id):  # asked anew: it may have ended while this waited for its person's row
+        raise InvalidToken(ENDED)
+    if session.expires_at <= now:
+        raise TokenExpired
+
+
+def _digest(refresh_token: str) -> str:
+    return hashlib.sha256(refresh_token.encode()).hexdigest()

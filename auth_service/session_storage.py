@@ -1,0 +1,93 @@
+"""Queries on sessions, their refresh tokens, and the feed of those that have ended."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import delete, func, insert, or_, select, tuple_, update
+
+from auth_service.auth_models import EndedSession, LoginSession, RefreshToken
+from shared.database import Storage
+from shared.tokens import Revocations
+
+
+class SessionStorage(Storage):
+    """Where people are logged in."""
+
+    def add_session(self, session: LoginSession) -> None:
+        """Add a new login."""
+        self._session.add(session)
+        self._session.flush()
+
+    def add_refresh_token(self, token: RefreshToken) -> None:
+        """Add the next refresh token of a session."""
+        self._session.add(token)
+        self._session.flush()
+
+    def find_refresh_token_to_change(self, digest: str) -> RefreshToken | None:
+        """The refresh token of that digest, kept from others until the transaction ends."""
+        return self._session.scalar(select(RefreshToken).where(RefreshToken.digest == digest).with_for_update())
+
+    def find_session(self, session_id: UUID) -> LoginSession | None:
+        """The session of that id, be it alive or not."""
+        return self._session.get(LoginSession, session_id)
+
+    def is_alive(self, session_id: UUID) -> bool:
+        """Whether there is a session of that id that has not been ended."""
+        query = select(LoginSession.id).where(LoginSession.id == session_id, LoginSession.ended_at.is_(None))
+        return self._session.scalar(query) is not None
+
+    def list_alive(
+        self, user_id: UUID, now: datetime, *, limit: int, after: tuple[datetime, UUID] | None
+    ) -> Sequence[LoginSession]:
+        """A person's sessions that are alive, newest first; `after` is (created_at, id)."""
+        query = select(LoginSession).where(
+            LoginSession.user_id == user_id, LoginSession.ended_at.is_(None), LoginSession.expires_at > now
+        )
+        if after:
+            query = query.where(tuple_(LoginSession.created_at, LoginSession.id) < tuple_(*after))
+        query = query.order_by(LoginSession.created_at.desc(), LoginSession.id.desc())
+        return self._session.scalars(query.limit(limit)).all()
+
+    def end_sessions(
+        self, user_id: UUID, now: datetime, *, only: UUID | None = None, all_but: UUID | None = None
+    ) -> list[UUID]:
+        """End a person's sessions, or `only` one, or `all_but` one, and tell the feed. Gives back those that ended."""
+        query = update(LoginSession).where(LoginSession.user_id == user_id, LoginSession.ended_at.is_(None))
+        if only:
+            query = query.where(LoginSession.id == only)
+        if all_but:
+            query = query.where(LoginSession.id != all_but)
+        ended = list(self._session.scalars(query.values(ended_at=now).returning(LoginSession.id)))
+        if ended:
+            rows = [{"session_id": session_id, "ended_at": now} for session_id in ended]
+            self._session.execute(insert(EndedSession), rows)
+        return ended
+
+    def find_last_ended(self) -> int:
+        """The highest number in the feed, 0 while it is empty."""
+        return self._session.scalar(select(func.max(EndedSession.sequence))) or 0
+
+    def list_ended(self, *, after: int, since: datetime, always_since: datetime) -> Sequence[UUID]:
+        """Sessions in the feed after a number that ended since a time, and in any case those since a later time."""
+        fresh = (EndedSession.sequence > after) & (EndedSession.ended_at >= since)
+        query = select(EndedSession.session_id).where(or_(fresh, EndedSession.ended_at >= always_since))
+        return self._session.scalars(query.order_by(EndedSession.sequence)).all()
+
+    def delete_older(self, before: datetime) -> None:
+        """Forget sessions that ended or expired before a time, with their refresh tokens, and that part of the feed."""
+        self._session.execute(
+            delete(LoginSession).where(or_(LoginSession.ended_at < before, LoginSession.expires_at < before))
+        )
+        self._session.execute(delete(EndedSession).where(EndedSession.ended_at < before))
+
+
+class RecordedSessions(Revocations):
+    """The ended sessions as this service's own records have them: known at once, with no feed in between."""
+
+    def __init__(self, storage: SessionStorage) -> None:
+        super().__init__(lambda cursor: (cursor, ()))
+        self._storage = storage
+
+    def __contains__(self, session_id: UUID) -> bool:
+        return not self._storage.is_alive(session_id)

@@ -1,0 +1,157 @@
+"""The rules about people: how they join, what they and the admins may change about them."""
+
+import logging
+from datetime import datetime
+from uuid import UUID
+
+from auth_service import auth_logic
+from auth_service.auth_logic import Origin, Tools
+from auth_service.auth_models import User
+from auth_service.session_logic import require_uncommon
+from auth_service.user_schemas import NewUser, ProfileChanges, Statistics, UserChanges, UsersQuery
+from shared import cursors, periods
+from shared.access import Caller
+from shared.cursors import Pagination
+from shared.database import rerun_when_aborted
+from shared.errors import Conflict, InvalidRequest, NotFound
+
+_log = logging.getLogger(__name__)
+
+
+class UsernameTaken(Conflict):
+    """Somebody has that name, perhaps in other letter case."""
+
+    code = "USERNAME_TAKEN"
+    message = "That username is taken."
+
+
+class EmailTaken(Conflict):
+    """Somebody has that e-mail address."""
+
+    code = "EMAIL_TAKEN"
+    message = "That e-mail address is in use."
+
+
+class LastAdmin(Conflict):
+    """Without any active admin nobody could make another."""
+
+    code = "LAST_ADMIN"
+    message = "This is the last active admin, who can't be removed."
+
+
+def register(tools: Tools, new: NewUser) -> User:
+    """Add a customer. Raises InvalidRequest for a common password, UsernameTaken, EmailTaken."""
+    require_uncommon("password", new.password, new.username, new.email)
+    _require_free(tools, username=new.username, email=new.email)
+    password_hash = tools.hash(new.password)
+    user = _add(tools, username=new.username, email=new.email, password_hash=password_hash, role="customer")
+    _log.info("registered", extra={"user_id": str(user.id)})
+    return user
+
+
+def ensure_admin(tools: Tools, username: str, password: str) -> None:
+    """Add the first admin, when there is none yet. Raises UsernameTaken when a customer has that name."""
+    if tools.users.has_admin():
+        return
+    email = f"{username}@localhost"
+    _require_free(tools, username=username, email=email)
+    user = _add(tools, username=username, email=email, password_hash=tools.hash(password), role="admin")
+    _log.info("first admin made", extra={"user_id": str(user.id)})
+
+
+def details(tools: Tools, user_id: UUID) -> User:
+    """The person of that id. Raises NotFound."""
+    return _found(tools.users.find_user(user_id))
+
+
+def list_users(tools: Tools, query: UsersQuery) -> tuple[list[User], Pagination]:
+    """A page of people, newest first."""
+    rows = tools.users.list_users(
+        q=query.q,
+        role=query.role,
+        status=query.status,
+        limit=query.limit + 1,
+        after=cursors.decode(query.cursor, datetime, UUID),
+    )
+    return cursors.paginate(list(rows), query.limit, "created_at", "id")
+
+
+def statistics(tools: Tools) -> Statistics:
+    """All people, counted."""
+    by_role: dict[str, int] = {}
+    by_status: dict[str, int] = {}
+    for role, status, count in tools.users.count_by_role_and_status():
+        by_role[role] = by_role.get(role, 0) + count
+        by_status[status] = by_status.get(status, 0) + count
+    return Statistics(total=sum(by_role.values()), by_role=by_role, by_status=by_status)
+
+
+def update_profile(tools: Tools, origin: Origin, caller: Caller, changes: ProfileChanges) -> User:
+    """Change what people say of themselves. Raises EmailTaken; for another address WrongPassword, LockedOut."""
+    user = details(tools, caller.user_id)
+    if changes.email not in (None, user.email):
+        _require_own_password(tools, origin, user, changes.current_password)
+    return _change_profile(tools, caller, changes)
+
+
+@rerun_when_aborted
+def change_user(tools: Tools, caller: Caller, user_id: UUID, changes: UserChanges) -> User:
+    """Change somebody's role or status, which ends their sessions everywhere. Raises NotFound, LastAdmin.
+
+    Setting the status to active, even anew, also lets them try their password again at once.
+    """
+    with tools.transaction():
+        admins = tools.users.lock_active_admins()
+        user = _found(tools.users.find_user_to_change(user_id))
+        before = (user.role, user.status)
+        user.role, user.status = changes.role or user.role, changes.status or user.status
+        if admins == {user.id} and (user.role, user.status) != ("admin", "active"):
+            raise LastAdmin
+        if changes.status == "active":
+            auth_logic.forget_failures(tools, user.username)
+        if (user.role, user.status) != before:
+            tools.sessions.end_sessions(user.id, periods.real_now())
+    extra = {"user_id": str(user.id), "by": str(caller.user_id), "role": user.role, "status": user.status}
+    _log.info("person changed by an admin", extra=extra)
+    return user
+
+
+@rerun_when_aborted
+def _change_profile(tools: Tools, caller: Caller, changes: ProfileChanges) -> User:
+    with tools.transaction():
+        user = _found(tools.users.find_user_to_change(caller.user_id))
+        if changes.email and changes.email.lower() != user.email.lower():
+            _require_free(tools, email=changes.email)
+        for name in changes.model_fields_set - {"current_password"}:
+            setattr(user, name, getattr(changes, name))
+    _log.info("profile changed", extra={"user_id": str(user.id)})
+    return user
+
+
+def _require_own_password(tools: Tools, origin: Origin, user: User, password: str | None) -> None:
+    if password is None:
+        raise InvalidRequest(details={"current_password": "is required to change the e-mail address"})
+    if not auth_logic.is_proven(tools, origin, user.username, user, password):
+        raise auth_logic.WrongPassword(details={"current_password": "is not right"})
+
+
+@rerun_when_aborted
+def _add(tools: Tools, *, username: str, email: str, password_hash: str, role: str) -> User:
+    with tools.transaction():
+        _require_free(tools, username=username, email=email)
+        user = User(username=username, email=email, password_hash=password_hash, role=role)
+        tools.users.add_user(user)
+        return user
+
+
+def _require_free(tools: Tools, *, email: str, username: str | None = None) -> None:
+    if username and tools.users.find_by_username(username):
+        raise UsernameTaken(details={"username": "is taken"})
+    if tools.users.find_by_email(email):
+        raise EmailTaken(details={"email": "is in use"})
+
+
+def _found(user: User | None) -> User:
+    if user is None:
+        raise NotFound("There is no such person.")
+    return user
