@@ -12,12 +12,27 @@ from pydantic import Field
 from pydantic_core import to_json
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from api_gateway import api_proxy, docs_pages, people_pages, profile_pages, web_session, welcome_pages
+from api_gateway import (
+    account_pages,
+    admin_pages,
+    api_proxy,
+    dashboard_pages,
+    docs_pages,
+    money_pages,
+    people_pages,
+    profile_pages,
+    report_pages,
+    staff_pages,
+    transaction_pages,
+    web_session,
+    welcome_pages,
+)
 from api_gateway.gateway_pages import here, install_form_token_errors, render_error
 from api_gateway.people_clients import PeopleClient
 from shared import browser_security, formats, rate_limits, serving, static_files
 from shared.access import public
 from shared.application import AtEnd, Peers, lifecycle_of, make_app, make_session
+from shared.money import Currency, CurrencyCode
 from shared.rate_limits import Rule, TokenBuckets
 from shared.settings import Settings
 from shared.side_by_side import SideBySide
@@ -27,6 +42,13 @@ PAGES: tuple[Blueprint, ...] = (
     people_pages.people,
     profile_pages.profile,
     docs_pages.docs,
+    dashboard_pages.dashboard,
+    account_pages.accounts,
+    transaction_pages.transactions,
+    money_pages.money,
+    report_pages.reports,
+    admin_pages.admin,
+    staff_pages.staff,
 )
 SECTIONS = (
     ("/dashboard", "Dashboard", "house"),
@@ -58,6 +80,7 @@ class GatewaySettings(Settings):
     address_requests_per_second: int = Field(100, ge=40, validation_alias="BANK_ADDRESS_REQUESTS_PER_SECOND")
     session_requests_per_second: int = Field(400, ge=40, validation_alias="BANK_SESSION_REQUESTS_PER_SECOND")
     bank_name: str = Field("Northwater Bank", validation_alias="BANK_NAME")
+    currency: CurrencyCode = Field("USD", validation_alias="BANK_CURRENCY")
 
 
 @gateway.get("/health")
@@ -89,6 +112,7 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
     app.extensions.update(
         peers=peers,
         side_by_side=side_by_side,
+        currency=Currency.of(settings.currency),
         documents=docs_pages.Documents([peers[name] for name in SERVICES], side_by_side),
     )
     lifecycle_of(app).add(peers.directory)
@@ -140,7 +164,9 @@ def _install_pages(app: Flask, settings: GatewaySettings) -> None:
     static_files.serve(app, "swagger", "/static/swagger", _folder_of("flask_swagger_ui") / "dist")
     formats.install(app)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.globals.update(bank_name=settings.bank_name, SECTIONS=SECTIONS, here=here)
+    app.jinja_env.globals.update(
+        bank_name=settings.bank_name, bank_currency=settings.currency, SECTIONS=SECTIONS, here=here
+    )
     for pages in PAGES:
         app.register_blueprint(pages)
 

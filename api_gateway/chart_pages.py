@@ -4,18 +4,33 @@ One picture serves both themes: a browser gives an SVG in an <img> the colour sc
 horizontal measures are percentages, so that it fills any width with its text at the same size.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from urllib.parse import quote
 
 from babel.numbers import format_compact_decimal
 from flask import render_template
 
+from shared.formats import LOCALE, money
+
 LINES = 3
 LEFT, WIDTH = 12.0, 86.0
 TOP, HEIGHT = 14.0, 150.0
+MOST_DAYS = 62
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture's data address, and the numbers that it shows, for those who can't see it."""
+
+    src: str
+    rows: list[tuple[str, Decimal]]
+
+    def cells(self, currency: str) -> list[tuple[str, str]]:
+        """The numbers as text."""
+        return [(label, money(amount, currency)) for label, amount in self.rows]
 
 
 @dataclass(frozen=True)
@@ -26,38 +41,55 @@ class Mark:
     label: str
 
 
-def bars(days: Sequence[tuple[date, Decimal]]) -> str:
-    """A bar for each day's amount, from zero. The data address of the picture."""
-    top, rows = _scale(max((amount for _, amount in days), default=Decimal()))
-    slot = WIDTH / max(len(days), 1)
+def bars(amounts: Mapping[date, Decimal], start: date, end: date) -> Picture:
+    """A bar for each day of a period, both ends included, or for each month of a long one."""
+    monthly = (end - start).days >= MOST_DAYS
+    rows = _by_month(amounts, start, end) if monthly else _by_day(amounts, start, end)
+    top, lines = _scale(max(amount for _, amount in rows))
+    slot = WIDTH / len(rows)
     columns = [
         {"x": LEFT + slot * (place + 0.15), "width": slot * 0.7, "height": float(amount / top) * HEIGHT}
-        for place, (_, amount) in enumerate(days)
+        for place, (_, amount) in enumerate(rows)
     ]
-    labels = [
-        Mark(LEFT + slot * (place + 0.5), str(day.day))
-        for place, (day, _) in enumerate(days)
-        if day.day == 1 or day.day % 5 == 0
+    every = -(-len(rows) // 6)
+    marks = [
+        Mark(LEFT + slot * (place + 0.5), f"{day:%b}" if monthly else _short(day))
+        for place, (day, _) in enumerate(rows)
+        if place % every == 0
     ]
-    return _picture("bars.svg", columns=columns, rows=rows, labels=labels)
+    src = _picture("bars.svg", columns=columns, lines=lines, marks=marks)
+    return Picture(src, [(f"{day:%b %Y}" if monthly else _long(day), amount) for day, amount in rows])
 
 
-def curve(days: Sequence[tuple[date, Decimal]]) -> str:
-    """A balance over time, in steps: it holds from one day to the next. The data address of the picture."""
-    top, rows = _scale(max((balance for _, balance in days), default=Decimal()))
-    first = days[0][0]
-    span = max((days[-1][0] - first).days, 1)
-    points = [(100 * (day - first).days / span, HEIGHT * (1 - float(balance / top))) for day, balance in days]
-    path = f"M{points[0][0]:.2f} {points[0][1]:.1f}" + "".join(f"H{x:.2f}V{y:.1f}" for x, y in points[1:])
-    return _picture("curve.svg", path=path, rows=rows, first=_short(first), last=_short(days[-1][0]))
+def curve(days: Sequence[tuple[date, Decimal]]) -> Picture:
+    """A balance over time, oldest day first: it holds from one day to the next."""
+    changes = [row for place, row in enumerate(days) if place in (0, len(days) - 1) or row[1] != days[place - 1][1]]
+    top, lines = _scale(max(balance for _, balance in changes))
+    first, last = changes[0][0], changes[-1][0]
+    span = max((last - first).days, 1)
+    points = [(100 * (day - first).days / span, HEIGHT * (1 - float(balance / top))) for day, balance in changes]
+    path = f"M0 {points[0][1]:.1f}" + "".join(f"H{x:.2f}V{y:.1f}" for x, y in points[1:]) + "H100"
+    src = _picture("curve.svg", path=path, lines=lines, first=_short(first), last=_short(last))
+    return Picture(src, [(_long(day), balance) for day, balance in changes])
+
+
+def _by_day(amounts: Mapping[date, Decimal], start: date, end: date) -> list[tuple[date, Decimal]]:
+    days = (start + timedelta(days=number) for number in range((end - start).days + 1))
+    return [(day, amounts.get(day, Decimal())) for day in days]
+
+
+def _by_month(amounts: Mapping[date, Decimal], start: date, end: date) -> list[tuple[date, Decimal]]:
+    months = dict.fromkeys((day.replace(day=1) for day, _ in _by_day({}, start, end)), Decimal())
+    for day, amount in amounts.items():
+        months[day.replace(day=1)] += amount
+    return list(months.items())
 
 
 def _scale(most: Decimal) -> tuple[Decimal, list[Mark]]:
     """The top of the axis, a round number at or above `most`, and its lines from zero up."""
     step = _round_up(most / LINES) if most > 0 else Decimal(1)
-    top = step * LINES
-    rows = [Mark(TOP + HEIGHT * (1 - number / LINES), _compact(step * number)) for number in range(LINES + 1)]
-    return top, rows
+    lines = [Mark(TOP + HEIGHT * (1 - number / LINES), _compact(step * number)) for number in range(LINES + 1)]
+    return step * LINES, lines
 
 
 def _round_up(amount: Decimal) -> Decimal:
@@ -67,11 +99,15 @@ def _round_up(amount: Decimal) -> Decimal:
 
 
 def _compact(amount: Decimal) -> str:
-    return format_compact_decimal(amount, locale="en_US", fraction_digits=2)
+    return format_compact_decimal(amount, locale=LOCALE, fraction_digits=2)
 
 
 def _short(day: date) -> str:
-    return f"{day:%b} {day.day}"
+    return f"{day:%-d %b}"
+
+
+def _long(day: date) -> str:
+    return f"{day:%-d %b %Y}"
 
 
 def _picture(template: str, **values: object) -> str:

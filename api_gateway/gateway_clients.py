@@ -3,11 +3,9 @@
 All raise the AppError that the service answered, or ServiceUnavailable when it is silent.
 """
 
-import contextvars
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Mapping
 from datetime import date
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 from api_gateway.gateway_schemas import (
@@ -15,8 +13,6 @@ from api_gateway.gateway_schemas import (
     Accounts,
     Entries,
     Payee,
-    Report,
-    Reports,
     Seen,
     Summary,
     Transaction,
@@ -24,22 +20,12 @@ from api_gateway.gateway_schemas import (
     User,
     Users,
 )
+from api_gateway.report_schemas import Report, Reports
 from shared.http_client import Peer
 
 Query = Mapping[str, object]
 MOST = 200
 _T = TypeVar("_T", bound=Seen)
-_pool = ThreadPoolExecutor(max_workers=64, thread_name_prefix="side-by-side")
-
-
-def side_by_side(*calls: Callable[[], Any]) -> list[Any]:
-    """Make several calls at once and give their results in order. Raises the first error, when all have ended.
-
-    Each runs in a copy of the caller's context, so that the request, and with it its id, is known there too.
-    """
-    running = [_pool.submit(contextvars.copy_context().run, call) for call in calls]
-    wait(running)
-    return [future.result() for future in running]
 
 
 class _Client:
@@ -74,15 +60,19 @@ class AccountClient(_Client):
 
     def list_own(self, token: str) -> list[Account]:
         """All accounts of the caller, closed ones last."""
-        return self._all_pages(token, "/api/accounts/list")
+        own: list[Account] = []
+        cursor = None
+        while True:
+            page = self._get(Accounts, token, "/api/accounts/list", {"limit": MOST, "cursor": cursor})
+            own += page.accounts
+            cursor = page.pagination.next_cursor
+            if cursor is None:
+                return own
 
-    def list_of_user(self, token: str, user_id: UUID) -> list[Account]:
-        """All accounts of one person, for staff."""
-        return self._all_pages(token, f"/api/accounts/user/{user_id}")
-
-    def list_all(self, token: str, query: Query) -> Accounts:
-        """A page of all accounts, for staff; `q`, `status`, `account_type`, `limit`, `cursor`."""
-        return self._get(Accounts, token, "/api/accounts/all", query)
+    def list_all(self, token: str, query: Query, user_id: UUID | None = None) -> Accounts:
+        """A page of all accounts or one person's, for staff; `q`, `status`, `account_type`, `limit`, `cursor`."""
+        path = f"/api/accounts/user/{user_id}" if user_id else "/api/accounts/all"
+        return self._get(Accounts, token, path, query)
 
     def details(self, token: str, account_id: UUID) -> Account:
         """One account; the whole number for its owner only."""
@@ -118,16 +108,6 @@ class AccountClient(_Client):
     def _open(self, path: str, token: str, account_type: str, nickname: str | None) -> Account:
         body = {"account_type": account_type, "nickname": nickname}
         return Account.model_validate(self._peer.call("POST", path, token=token, body=body)["account"])
-
-    def _all_pages(self, token: str, path: str) -> list[Account]:
-        accounts: list[Account] = []
-        cursor = None
-        while True:
-            page = self._get(Accounts, token, path, {"limit": MOST, "cursor": cursor})
-            accounts += page.accounts
-            cursor = page.pagination.next_cursor
-            if cursor is None:
-                return accounts
 
 
 class TransactionClient(_Client):

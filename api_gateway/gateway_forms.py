@@ -1,15 +1,22 @@
 """What all forms have in common: their CSRF token, and refusals of a service shown where they belong."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, SubmitField
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the types are of an older version
 
 from shared.errors import AppError, InvalidCredentials, ServiceUnavailable
 
 T = TypeVar("T")
 REFUSALS = frozenset({400, 404, 409, 422})
+
+
+def options(choices: Mapping[str, str], first: str | None = None) -> list[Any]:
+    """The choices of a select, label by value; `first` stands at the top for none of them."""
+    labels = {**({} if first is None else {"": first}), **choices}
+    return [SelectChoice(value, label) for value, label in labels.items()]
 
 
 class BankForm(FlaskForm):

@@ -1,8 +1,9 @@
 """What the services answer, as the pages read it. Money is Decimal, times are aware datetimes in UTC."""
 
+from collections.abc import Collection
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -112,7 +113,7 @@ class Users(Seen):
     pagination: Page
 
 
-Direction = Literal["in", "out", "own"]
+Direction = Literal["in", "out", "between", "past"]
 
 
 class Transaction(Seen):
@@ -145,13 +146,28 @@ class Transaction(Seen):
         """The account that the money goes to, where the viewer may know it."""
         return self.account_id if self.transaction_type == "deposit" else self.to_account_id
 
-    def direction(self, account_id: UUID | None = None) -> Direction:
-        """Whether the money comes in, goes out, or moves between the viewer's own accounts; or, of one account."""
-        goes_out = self.source_id is not None and account_id in (None, self.source_id)
-        comes_in = self.target_id is not None and account_id in (None, self.target_id)
+    @property
+    def source_number(self) -> str | None:
+        """The masked number of the account that the money comes from; None for the bank, or not yet known."""
+        return self.account_number if self.transaction_type == "withdrawal" else self.from_account_number
+
+    @property
+    def target_number(self) -> str | None:
+        """The masked number of the account that the money goes to; None for the bank, or not yet known."""
+        return self.account_number if self.transaction_type == "deposit" else self.to_account_number
+
+    def direction(self, mine: Collection[UUID]) -> Direction:
+        """How the money moves, seen from the accounts `mine`: in, out, between them, or past them."""
+        goes_out, comes_in = self.source_id in mine, self.target_id in mine
         if goes_out and comes_in:
-            return "own"
-        return "out" if goes_out else "in"
+            return "between"
+        if goes_out:
+            return "out"
+        return "in" if comes_in else "past"
+
+    def signed_amount(self, mine: Collection[UUID]) -> Decimal:
+        """The amount as the accounts `mine` feel it: below zero when it goes out."""
+        return -self.amount if self.direction(mine) == "out" else self.amount
 
 
 class Transactions(Seen):
@@ -187,24 +203,5 @@ class Summary(Seen):
     income: Decimal
     expense: Decimal
     net: Decimal
-    average: Decimal | None = None
-    largest: Decimal | None = None
-
-
-class Report(Seen):
-    """A stored report; `report_data` has the shape of its type."""
-
-    id: UUID
-    user_id: UUID
-    report_type: str
-    title: str
-    parameters: dict[str, Any]
-    report_data: dict[str, Any] | None = None
-    created_at: datetime
-
-
-class Reports(Seen):
-    """A page of reports, newest first."""
-
-    reports: list[Report]
-    pagination: Page
+    average: Decimal
+    largest: Decimal

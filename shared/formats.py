@@ -1,6 +1,6 @@
 """Amounts and times as people read them, for templates."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from babel.numbers import format_currency
@@ -18,9 +18,9 @@ def money(amount: Decimal | str, currency: str, signed: bool = False) -> str:
     return sign + text
 
 
-def day(instant: datetime) -> str:
-    """31 Jan 2026, in UTC."""
-    return f"{_utc(instant):%-d %b %Y}"
+def day(when: date) -> str:
+    """31 Jan 2026; of an instant, its day in UTC."""
+    return f"{_utc(when) if isinstance(when, datetime) else when:%-d %b %Y}"
 
 
 def minute(instant: datetime) -> str:

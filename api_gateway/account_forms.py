@@ -1,0 +1,27 @@
+"""Forms about accounts."""
+
+from wtforms import RadioField, StringField
+from wtforms.validators import InputRequired, Length, Optional
+
+from api_gateway.gateway_forms import BankForm, options
+from api_gateway.gateway_schemas import ACCOUNT_TYPES
+from api_gateway.money_forms import MoneyForm, is_amount, plain_amount
+
+NICKNAME = "Use at most 50 characters."
+
+
+class OpenAccountForm(MoneyForm):
+    """The account that somebody wants, and what they pay in at once."""
+
+    account_type = RadioField(
+        "Kind of account",
+        [InputRequired("Choose a kind of account.")],
+        choices=options(ACCOUNT_TYPES),
+        default="checking",
+    )
+    nickname = StringField("Nickname", [Length(max=50, message=NICKNAME)])
+    initial_deposit = StringField("Opening deposit", [Optional(), is_amount], filters=[plain_amount])
+
+
+class CloseAccountForm(BankForm):
+    """Nothing to fill in: its button confirms."""

@@ -1,0 +1,129 @@
+"""One's own accounts: seeing, opening and closing them."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, flash, redirect, render_template, url_for
+from werkzeug.wrappers import Response
+
+from api_gateway import chart_pages
+from api_gateway.account_forms import CloseAccountForm, OpenAccountForm
+from api_gateway.filter_forms import TransactionFilters
+from api_gateway.gateway_clients import MOST
+from api_gateway.gateway_pages import done, form_page
+from api_gateway.gateway_schemas import Account, Entries, Entry
+from api_gateway.section_pages import account_service, begin, list_page, transaction_service
+from shared.access import Caller, private
+from shared.errors import AppError
+from shared.formats import money
+from shared.http_client import NoAnswer
+from shared.periods import now
+
+CURVE_DAYS = 90
+accounts = Blueprint("accounts", __name__)
+
+
+@accounts.get("/accounts")
+@private
+def index(caller: Caller) -> str:
+    """All of one's accounts."""
+    return render_template("accounts.html", accounts=account_service().list_own(caller.token))
+
+
+@accounts.route("/accounts/create", methods=["GET", "POST"])
+@private
+def create(caller: Caller) -> Any:
+    """Open an account."""
+    form = OpenAccountForm()
+    account = form.submitted(lambda: _open(caller, form))
+    if account is None:
+        return form_page("create_account.html", form)
+    return _opened(caller, account, form)
+
+
+@accounts.get("/accounts/<uuid:account_id>")
+@private
+def details(caller: Caller, account_id: UUID) -> Any:
+    """One account: its number, how its balance went, and what happened on it."""
+    filters = TransactionFilters()
+    since = now().date() - timedelta(days=CURVE_DAYS)
+    account_call = begin(account_service().details, caller.token, account_id)
+    entries_call = begin(account_service().history, caller.token, account_id, {"from": since, "limit": MOST})
+    found = filters.found(lambda: transaction_service().list_of_account(caller.token, account_id, filters.query()))
+    account, history = account_call.result(), entries_call.result()
+    if account.user_id != caller.user_id:
+        return redirect(url_for("staff.account", account_id=account_id), 303)
+    return list_page(
+        "account_details.html",
+        filters,
+        account=account,
+        found=found,
+        mine={account.id: account},
+        balances={entry.transaction_id: entry.balance_after for entry in history.history},
+        picture=chart_pages.curve(balances(account, history, since)),
+    )
+
+
+@accounts.route("/accounts/<uuid:account_id>/close", methods=["GET", "POST"])
+@private
+def close(caller: Caller, account_id: UUID) -> Any:
+    """Close an account for good, after saying what that means."""
+    account = account_service().details(caller.token, account_id)
+    form = CloseAccountForm()
+    closed = form.submitted(lambda: account_service().close(caller.token, account_id))
+    if closed is None:
+        return form_page("account_close.html", form, account=account)
+    return done(f"{account.name} is closed.", url_for("accounts.index"))
+
+
+def balances(account: Account, history: Entries, since: date) -> list[tuple[date, Decimal]]:
+    """The balance at the end of each day on which it changed, with the first and the last day of the period."""
+    closing: dict[date, Decimal] = {}
+    for entry in history.history:
+        closing.setdefault(entry.timestamp.date(), entry.balance_after)
+    if history.pagination.next_cursor is None:
+        opening = _before(history.history[-1]) if history.history else account.balance
+        closing.setdefault(max(since, account.created_at.date()), opening)
+    closing.setdefault(now().date(), account.balance)
+    return sorted(closing.items())
+
+
+def _before(entry: Entry) -> Decimal:
+    return entry.balance_after - entry.amount
+
+
+def _open(caller: Caller, form: OpenAccountForm) -> Account:
+    kind, nickname = form.account_type.data, form.nickname.data or None
+    return account_service().open(caller.token, account_type=kind, nickname=nickname)
+
+
+def _opened(caller: Caller, account: Account, form: OpenAccountForm) -> Response:
+    """To the new account, with what became of the opening deposit. The account stays, whatever that is."""
+    location = url_for("accounts.details", account_id=account.id)
+    if not form.initial_deposit.data:
+        return done(f"{account.name} is open.", location)
+    category, message = _deposit(caller, account, form)
+    flash(f"{account.name} is open. {message}", category)
+    return redirect(location, 303)
+
+
+def _deposit(caller: Caller, account: Account, form: OpenAccountForm) -> tuple[str, str]:
+    body: dict[str, object] = {
+        "account_id": account.id,
+        "amount": form.initial_deposit.data,
+        "description": "Opening deposit",
+    }
+    key = form.idempotency_key.data or ""
+    try:
+        transaction = transaction_service().pay(caller.token, "deposit", body, idempotency_key=key)
+    except NoAnswer as error:
+        if error.may_have_arrived:
+            return "warning", "We can't tell yet whether the opening deposit arrived: look again in a moment."
+        return "warning", f"The opening deposit was not made: {error.message}"
+    except AppError as error:
+        return "warning", f"The opening deposit was not made: {error.message}"
+    if transaction.status == "pending":
+        return "info", "The opening deposit is on its way and will settle within moments."
+    return "success", f"{money(transaction.amount, transaction.currency)} is in it."

@@ -1,0 +1,69 @@
+"""The bank as those who run it see it: how it is doing, and who its people are."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, render_template, request, url_for
+
+from api_gateway.admin_forms import PersonForm
+from api_gateway.filter_forms import PeopleFilters
+from api_gateway.gateway_pages import done, peer
+from api_gateway.gateway_schemas import User
+from api_gateway.report_pages import picture_of
+from api_gateway.section_pages import auth_service, begin, list_page, reporting_service, unless_away
+from shared.access import Caller, admin_only, staff_only
+
+SERVICES = {
+    "auth-service": "People and logins",
+    "account-service": "Accounts and the ledger",
+    "transaction-service": "Payments",
+    "reporting-service": "Reports",
+}
+admin = Blueprint("admin", __name__)
+
+
+@admin.get("/admin")
+@staff_only
+def index(caller: Caller) -> str:
+    """How the services are, and for admins what the bank holds and moves."""
+    health_calls = {name: begin(peer(name).is_healthy) for name in SERVICES}
+    report_call = begin(reporting_service().system_report, caller.token) if caller.role == "admin" else None
+    report = unless_away(report_call) if report_call else None
+    return render_template(
+        "admin.html",
+        services=[(SERVICES[name], name, call.result()) for name, call in health_calls.items()],
+        report=report,
+        picture=report and picture_of(report),
+    )
+
+
+@admin.get("/admin/users")
+@admin_only
+def users(caller: Caller) -> Any:
+    """The people of the bank."""
+    return _people_page(caller, PersonForm())
+
+
+@admin.post("/admin/users/<uuid:user_id>")
+@admin_only
+def change(caller: Caller, user_id: UUID) -> Any:
+    """Give somebody another role, or disable or enable them; then back to the list as it was filtered."""
+    form = PersonForm()
+    user = form.submitted(lambda: auth_service().change_user(caller.token, user_id, **form.changes))
+    if user is None:
+        return _people_page(caller, form)
+    query = request.query_string.decode()
+    return done(_told(user, form), f"{url_for('admin.users')}?{query}" if query else url_for("admin.users"))
+
+
+def _people_page(caller: Caller, change_form: PersonForm) -> tuple[str, int]:
+    filters = PeopleFilters()
+    found = filters.found(lambda: auth_service().users(caller.token, filters.query()))
+    page, status = list_page("admin_users.html", filters, found=found, change=change_form)
+    return page, max(status, change_form.status_code)
+
+
+def _told(user: User, form: PersonForm) -> str:
+    if form.role.data:
+        return f"{user.username} is now {'an' if user.role[0] in 'ae' else 'a'} {user.role}."
+    return f"{user.username} is {user.status}."

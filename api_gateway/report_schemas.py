@@ -1,0 +1,116 @@
+"""Reports, as the pages read them."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from api_gateway.gateway_schemas import Account, Entry, Page, Seen, Summary, TypeTotal
+
+
+class Period(Seen):
+    """The days of a report, both ends included."""
+
+    start_date: date
+    end_date: date
+
+
+class BalancePoint(Seen):
+    """The balance at the end of a day."""
+
+    date: date
+    balance: Decimal
+
+
+class AccountReport(Seen):
+    """One account over a period. `history` may hold only the newest of `count` entries."""
+
+    account: Account
+    period: Period
+    opening_balance: Decimal
+    closing_balance: Decimal
+    income: Decimal
+    expense: Decimal
+    net: Decimal
+    count: int
+    by_type: dict[str, TypeTotal]
+    history: list[Entry]
+    balance_trend: list[BalancePoint]
+
+
+class TransactionReport(Summary):
+    """All accounts of a person over a period."""
+
+    period: Period
+
+
+class Persons(Seen):
+    """All people, counted."""
+
+    total: int
+    by_role: dict[str, int]
+    by_status: dict[str, int]
+
+
+class Holding(Seen):
+    """How many accounts of a kind, and what they hold together."""
+
+    count: int
+    balance: Decimal
+
+
+class Holdings(Seen):
+    """All accounts, counted."""
+
+    total: int
+    by_type: dict[str, Holding]
+    by_status: dict[str, int]
+
+
+class DayVolume(Seen):
+    """How many transactions on a day, and the sum of their amounts."""
+
+    date: date
+    count: int
+    total: Decimal
+
+
+class Volumes(Seen):
+    """The transactions of the whole bank."""
+
+    count: int
+    by_type: dict[str, TypeTotal]
+    by_day: list[DayVolume]
+
+
+class SystemReport(Seen):
+    """The whole bank: people and accounts as they were, transactions over a period."""
+
+    period: Period
+    users: Persons
+    accounts: Holdings
+    total_balance: Decimal
+    transactions: Volumes
+
+
+ReportData = Annotated[AccountReport | SystemReport | TransactionReport, Field(union_mode="left_to_right")]
+
+
+class Report(Seen):
+    """A stored report; its data has the shape of its type."""
+
+    id: UUID
+    user_id: UUID
+    report_type: Literal["account", "transaction", "system"]
+    title: str
+    report_data: ReportData
+    created_at: datetime
+
+
+class Reports(Seen):
+    """A page of reports, newest first."""
+
+    reports: list[Report]
+    pagination: Page

@@ -1,0 +1,55 @@
+"""What the pages of the sections have in common: the services they ask, several at a time, and their lists."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, ParamSpec, TypeVar
+
+from flask import current_app, render_template
+
+from api_gateway.filter_forms import FilterForm
+from api_gateway.gateway_clients import AccountClient, AuthClient, ReportingClient, TransactionClient
+from api_gateway.gateway_pages import peer
+from shared.errors import ServiceUnavailable
+from shared.side_by_side import SideBySide
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def auth_service() -> AuthClient:
+    """The auth service, for those who manage people."""
+    return AuthClient(peer("auth-service"))
+
+
+def account_service() -> AccountClient:
+    """The account service."""
+    return AccountClient(peer("account-service"))
+
+
+def transaction_service() -> TransactionClient:
+    """The transaction service."""
+    return TransactionClient(peer("transaction-service"))
+
+
+def reporting_service() -> ReportingClient:
+    """The reporting service."""
+    return ReportingClient(peer("reporting-service"))
+
+
+def begin(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+    """Ask a service while others are asked; `result()` gives the answer or raises the refusal."""
+    pool: SideBySide = current_app.extensions["side_by_side"]
+    return pool.begin(function, *args, **kwargs)
+
+
+def unless_away(call: Future[T]) -> T | None:
+    """The answer, or None when its service is silent: for what a page can do without."""
+    try:
+        return call.result()
+    except ServiceUnavailable:
+        return None
+
+
+def list_page(template: str, filters: FilterForm, **context: Any) -> tuple[str, int]:
+    """A page with a filtered list: 400 when a filter can't be read."""
+    return render_template(template, form=filters, **context), 400 if filters.errors else 200

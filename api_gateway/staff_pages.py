@@ -1,0 +1,141 @@
+"""Customers' accounts and transactions, for employees and admins."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, request, url_for
+
+from api_gateway import chart_pages
+from api_gateway.account_pages import CURVE_DAYS, balances
+from api_gateway.admin_forms import AccountStatusForm, CustomerAccountForm, ReversalForm
+from api_gateway.filter_forms import AccountFilters, PeopleFilters, TransactionFilters
+from api_gateway.gateway_clients import MOST
+from api_gateway.gateway_pages import done, form_page
+from api_gateway.gateway_schemas import User
+from api_gateway.money_pages import paid
+from api_gateway.section_pages import account_service, auth_service, begin, list_page, transaction_service, unless_away
+from shared.access import Caller, admin_only, staff_only
+from shared.errors import InvalidRequest
+from shared.periods import now
+
+ROWS = 10
+staff = Blueprint("staff", __name__)
+
+
+@staff.get("/admin/accounts")
+@staff_only
+def index(caller: Caller) -> Any:
+    """All accounts, or one customer's."""
+    filters, user_id = AccountFilters(), _asked_user()
+    found = filters.found(lambda: account_service().list_all(caller.token, filters.query(), user_id))
+    return list_page("admin_accounts.html", filters, found=found, user_id=user_id)
+
+
+@staff.get("/admin/accounts/<uuid:account_id>")
+@staff_only
+def account(caller: Caller, account_id: UUID) -> Any:
+    """A customer's account."""
+    return _account_page(caller, account_id, AccountStatusForm())
+
+
+@staff.post("/admin/accounts/<uuid:account_id>")
+@staff_only
+def change(caller: Caller, account_id: UUID) -> Any:
+    """Freeze an account, or let it go on."""
+    form = AccountStatusForm()
+    changed = form.submitted(
+        lambda: account_service().change_status(
+            caller.token, account_id, status=form.status.data, reason=form.reason.data or ""
+        )
+    )
+    if changed is None:
+        return _account_page(caller, account_id, form)
+    return done(f"The account is now {changed.status}.", url_for("staff.account", account_id=account_id))
+
+
+@staff.route("/admin/accounts/create", methods=["GET", "POST"])
+@staff_only
+def create(caller: Caller) -> Any:
+    """Open an account for a customer, who is looked for first."""
+    form = CustomerAccountForm(data={"user_id": request.args.get("user_id")})
+    opened = form.submitted(
+        lambda: account_service().open_for(
+            caller.token,
+            UUID(form.user_id.data),
+            account_type=form.account_type.data,
+            nickname=form.nickname.data or None,
+        )
+    )
+    if opened:
+        return done(f"{opened.name} is open.", url_for("staff.account", account_id=opened.id))
+    user_id, filters = _asked_user(), PeopleFilters()
+    searches = user_id is None and caller.role == "admin"
+    return form_page(
+        "account_create.html",
+        form,
+        search=filters,
+        owner=_owner(caller, user_id),
+        existing=account_service().list_all(caller.token, {"limit": MOST}, user_id).accounts if user_id else [],
+        found=auth_service().users(caller.token, filters.query(ROWS)) if searches and filters.q.data else None,
+        user_id=user_id,
+    )
+
+
+@staff.get("/admin/transactions")
+@staff_only
+def payments(caller: Caller) -> Any:
+    """All transactions of the bank."""
+    filters = TransactionFilters()
+    found = filters.found(lambda: transaction_service().list_all(caller.token, filters.query()))
+    return list_page("admin_transactions.html", filters, found=found, mine={})
+
+
+@staff.route("/admin/transactions/<uuid:transaction_id>/reverse", methods=["GET", "POST"])
+@admin_only
+def reverse(caller: Caller, transaction_id: UUID) -> Any:
+    """Undo a transaction by its opposite, after saying what that means."""
+    transaction = transaction_service().details(caller.token, transaction_id)
+    form = ReversalForm()
+    key = form.idempotency_key
+    reversal = form.submitted(
+        lambda: transaction_service().reverse(caller.token, transaction_id, idempotency_key=key.data or "")
+    )
+    if reversal is None:
+        return form_page("admin_reverse.html", form, transaction=transaction, mine={})
+    return paid(reversal, "The transaction is reversed.")
+
+
+def _account_page(caller: Caller, account_id: UUID, form: AccountStatusForm) -> tuple[str, int]:
+    since = now().date() - timedelta(days=CURVE_DAYS)
+    history_call = begin(account_service().history, caller.token, account_id, {"from": since, "limit": MOST})
+    recent_call = begin(transaction_service().list_of_account, caller.token, account_id, {"limit": ROWS})
+    shown = account_service().details(caller.token, account_id)
+    history = history_call.result()
+    recent = unless_away(recent_call)
+    return form_page(
+        "account_view.html",
+        form,
+        account=shown,
+        owner=_owner(caller, shown.user_id),
+        picture=chart_pages.curve(balances(shown, history, since)),
+        recent=recent and recent.transactions,
+        balances={entry.transaction_id: entry.balance_after for entry in history.history},
+        mine={shown.id: shown},
+    )
+
+
+def _owner(caller: Caller, user_id: UUID | None) -> User | None:
+    """Whose account it is, for those who may manage people."""
+    if user_id is None or caller.role != "admin":
+        return None
+    return unless_away(begin(auth_service().user, caller.token, user_id))
+
+
+def _asked_user() -> UUID | None:
+    """The customer whom the address names. Raises InvalidRequest when that is no id."""
+    text = request.args.get("user_id")
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        raise InvalidRequest from None

@@ -1,0 +1,62 @@
+"use strict";
+// Filters without a reload, the payee's name while one types, and a pending payment that looks for its outcome itself.
+
+const LOOK_AGAIN_MILLISECONDS = 2000;
+
+function setUpFilters(form) {
+  let newest = 0;
+  const show = async (address) => {
+    const mine = ++newest;
+    const answer = await fetch(address);
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const results = page.querySelector("#results");
+    if (mine !== newest) return;
+    if (!answer.ok || !results) return location.assign(address);
+    document.querySelector("#results").replaceWith(document.adoptNode(results));
+    history.replaceState(null, "", address);
+  };
+  const apply = () => {
+    const given = [...new FormData(form)].filter(([, value]) => value !== "");
+    const query = new URLSearchParams(given).toString();
+    show(query ? `${location.pathname}?${query}` : location.pathname);
+  };
+  form.addEventListener("change", apply);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    apply();
+  });
+}
+
+function setUpPayee(input) {
+  const found = input.form.querySelector(".payee-found");
+  let asked = "";
+  const look = async () => {
+    const number = input.value.replace(/[\s-]/g, "");
+    if (number === asked) return;
+    asked = number;
+    found.hidden = true;
+    if (!/^\d{10}$/.test(number)) return;
+    const answer = await fetch(`${input.dataset.payee}?account_number=${number}`);
+    if (asked !== number) return;
+    found.textContent = answer.ok
+      ? `This account belongs to ${(await answer.json()).owner_name}.`
+      : answer.status < 500 ? "There is no account with this number. Please check the digits." : "";
+    found.hidden = !found.textContent;
+  };
+  input.addEventListener("input", look);
+  look();
+}
+
+async function lookForOutcome() {
+  const answer = await fetch(location.href).catch(() => null);
+  if (answer?.ok && !(await answer.text()).includes("data-pending")) return location.reload();
+  setTimeout(lookForOutcome, LOOK_AGAIN_MILLISECONDS);
+}
+
+document.querySelectorAll("form[data-filters]").forEach(setUpFilters);
+document.querySelectorAll("[data-payee]").forEach(setUpPayee);
+if (document.querySelector("[data-pending]")) setTimeout(lookForOutcome, LOOK_AGAIN_MILLISECONDS);
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => print());
+}
