@@ -43,7 +43,7 @@ class Documents:
 def document() -> Response:
     """The OpenAPI of everything under /api."""
     documents: Documents = current_app.extensions["documents"]
-    merged = openapi.merge(documents.get(), title="Banking API", server=request.url_root.rstrip("/"))
+    merged = openapi.merge(documents.get(), title="Banking API", server=request.url_root.rstrip("/"), under="/api/")
     return Response(to_json(merged), content_type="application/json")
 
 

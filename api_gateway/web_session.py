@@ -22,7 +22,7 @@ from shared.errors import AppError, NotAuthenticated, TokenExpired
 from shared.tokens import TokenVerifier
 
 HOME = "/dashboard"
-MACHINE_PATHS = ("/api/", "/health", "/metrics", "/openapi.json", "/internal")
+MACHINE_PATHS = ("/api/", "/health/", "/metrics/", "/openapi.json/", "/internal/")
 RENEW_BEFORE_SECONDS = 60
 REMEMBERED_SECONDS = 600
 

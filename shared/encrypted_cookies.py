@@ -27,8 +27,8 @@ def derive_key(secret: str, purpose: str) -> bytes:
 class EncryptedCookies(SecureCookieSessionInterface):
     """Flask's cookie sessions, encrypted instead of only signed.
 
-    A session ends when nothing was asked for `app.permanent_session_lifetime`. Paths that begin with one of
-    `without_session` have none, and spend no time on it.
+    A session ends when nothing was asked for `app.permanent_session_lifetime`. What lies under one of
+    the paths `without_session` (each ends with a slash) has none, and spends no time on it.
     """
 
     def __init__(self, secret: str, without_session: tuple[str, ...] = ()) -> None:
@@ -41,7 +41,7 @@ class EncryptedCookies(SecureCookieSessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         """The session in the cookie, or a fresh one; to be written again when that was a while ago."""
-        if request.path.startswith(self._without_session):
+        if f"{request.path}/".startswith(self._without_session):
             return None
         session = super().open_session(app, request)
         if session and self._cipher.age_seconds(request.cookies[self.get_cookie_name(app)]) > RENEW_AFTER_SECONDS:

@@ -8,6 +8,7 @@ A view names its body `json` and its query `query`, typed as pydantic models:
     def create(caller: Caller, json: NewThing): ...
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -114,15 +115,19 @@ def specification(app: Flask, api: SpecTree) -> dict[str, Any]:
                 continue
             operation["security"] = [] if access == "public" else [{"bearer": []}]
             operation["tags"] = [document["info"]["title"]]
+            for parameter in operation.get("parameters", ()):
+                if parameter["schema"].get("default", ...) is None:
+                    del parameter["schema"]["default"]  # left out, it is not null but not there
             for status in ("401", "403") if access != "public" else ():
                 operation["responses"].setdefault(status, _failure(status))
             for status in ("404", "429", "503"):
                 operation["responses"].setdefault(status, _failure(status))
+    _drop_unused_schemas(document)
     return document
 
 
-def merge(documents: Sequence[dict[str, Any]], *, title: str, server: str) -> dict[str, Any]:
-    """One document out of several services', at the address `server`.
+def merge(documents: Sequence[dict[str, Any]], *, title: str, server: str, under: str = "/") -> dict[str, Any]:
+    """One document out of several services', at the address `server`, of the paths that begin with `under`.
 
     A schema that two of them name alike but write differently gets the later service's title before its name.
     """
@@ -141,9 +146,26 @@ def merge(documents: Sequence[dict[str, Any]], *, title: str, server: str) -> di
         own = components.get("schemas", {})
         names = _new_names(schemas, own, document["info"]["title"])
         schemas.update((names.get(name, name), _with_refs(schema, names)) for name, schema in own.items())
-        merged["paths"].update(_with_refs(document["paths"], names))
+        paths = {path: item for path, item in document["paths"].items() if path.startswith(under)}
+        merged["paths"].update(_with_refs(paths, names))
         merged["components"]["securitySchemes"].update(components.get("securitySchemes", {}))
+    _drop_unused_schemas(merged)
     return merged
+
+
+def _drop_unused_schemas(document: dict[str, Any]) -> None:
+    """Leave out what no path needs: queries stand in the paths themselves."""
+    schemas = document["components"]["schemas"]
+    needed: set[str] = set()
+    found = _schemas_in(document["paths"])
+    while found - needed:
+        needed |= found
+        found = _schemas_in([schemas[name] for name in needed])
+    document["components"]["schemas"] = {name: schema for name, schema in schemas.items() if name in needed}
+
+
+def _schemas_in(part: Any) -> set[str]:
+    return set(re.findall(rf'"{_SCHEMAS}([^"]+)"', to_json(part).decode()))
 
 
 def _new_names(known: dict[str, Any], own: dict[str, Any], title: str) -> dict[str, str]:

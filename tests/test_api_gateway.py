@@ -14,7 +14,7 @@ SERVICES = {"api-gateway", "auth-service", "account-service", "transaction-servi
 
 
 @pytest.fixture
-def browser(suite: Suite) -> Visitor:
+def visitor(suite: Suite) -> Visitor:
     return Visitor(suite.apps["gateway"])
 
 
@@ -50,7 +50,8 @@ def test_the_gateways_own_health_names_what_it_misses(suite: Suite, monkeypatch:
     "path", ["/", "/login", "/nowhere", "/api/nowhere", "/api/live", "/health", "/static/css/custom.css"]
 )
 def test_every_answer_carries_the_security_headers(suite: Suite, path: str) -> None:
-    headers = suite.call("gateway", "GET", path).headers
+    with suite.call("gateway", "GET", path) as answer:
+        headers = answer.headers
     assert headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["X-Frame-Options"] == "DENY"
@@ -65,37 +66,40 @@ def test_browsers_on_https_are_told_to_stay_there(suite: Suite) -> None:
     assert "max-age=31536000" in answer.headers["Strict-Transport-Security"]
 
 
-def test_pages_are_not_kept(browser: Visitor) -> None:
-    assert browser.get("/login").headers["Cache-Control"] == "no-store"
+def test_pages_are_not_kept(visitor: Visitor) -> None:
+    assert visitor.get("/login").headers["Cache-Control"] == "no-store"
 
 
-def test_pages_load_nothing_from_elsewhere_and_hold_no_script(browser: Visitor) -> None:
-    browser.register("styled")
+def test_pages_load_nothing_from_elsewhere_and_hold_no_script(visitor: Visitor) -> None:
+    visitor.register("styled")
     for path in ("/profile", "/settings", "/docs", "/nowhere"):
-        page = browser.get(path).text
+        page = visitor.get(path).text
         assert re.findall(r"(?:src|href)=\"(?:https?:)?//", page) == []
         assert re.findall(r"<script(?![^>]*\ssrc=)", page) == []
         assert re.findall(r"<[^>]+\s(?:style|on\w+)=", page) == []
 
 
-def test_every_file_that_a_page_names_is_there_and_kept(browser: Visitor) -> None:
+def test_every_file_that_a_page_names_is_there_and_kept(visitor: Visitor) -> None:
     for path in ("/login", "/docs"):
-        for address in re.findall(r"(?:src|href)=\"(/static/[^\"]+)", browser.get(path).text):
-            answer = browser.get(address)
+        for address in re.findall(r"(?:src|href)=\"(/static/[^\"]+)", visitor.get(path).text):
+            answer = visitor.get(address)
             assert answer.status_code == 200, address
             assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
             answer.close()
 
 
-def test_the_first_page_is_small(browser: Visitor) -> None:
-    page = browser.get("/login")
-    files = [browser.get(address).data for address in re.findall(r"(?:src|href)=\"(/static/[^\"]+)", page.text)]
-    assert len(page.data) + sum(map(len, files)) < 400_000
+def test_the_first_page_is_small(visitor: Visitor) -> None:
+    page = visitor.get("/login")
+    size = len(page.data)
+    for address in re.findall(r"(?:src|href)=\"(/static/[^\"]+)", page.text):
+        with visitor.get(address) as file:
+            size += len(file.data)
+    assert size < 400_000
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/api", "/apix/list", "/healthy"])
-def test_people_get_a_page_for_what_is_not_there(browser: Visitor, path: str) -> None:
-    answer = browser.get(path)
+def test_people_get_a_page_for_what_is_not_there(visitor: Visitor, path: str) -> None:
+    answer = visitor.get(path)
     assert answer.status_code == 404
     if path != "/api":
         assert answer.mimetype == "text/html"
@@ -115,14 +119,14 @@ def test_programs_get_json(suite: Suite, path: str) -> None:
     }
 
 
-def test_a_wrong_method_is_told_to_people_too(browser: Visitor) -> None:
-    answer = browser.get("/logout")
+def test_a_wrong_method_is_told_to_people_too(visitor: Visitor) -> None:
+    answer = visitor.get("/logout")
     assert (answer.status_code, answer.mimetype) == (405, "text/html")
     assert answer.headers["Allow"] == "OPTIONS, POST"
 
 
-def test_a_large_form_is_refused_with_a_page(browser: Visitor) -> None:
-    answer = browser.post("/login", {"username": "x" * 100_000})
+def test_a_large_form_is_refused_with_a_page(visitor: Visitor) -> None:
+    answer = visitor.post("/login", {"username": "x" * 100_000})
     assert (answer.status_code, answer.mimetype) == (413, "text/html")
 
 
@@ -187,8 +191,8 @@ def test_the_documentation_does_without_a_service_that_is_away(tmp_path_factory:
     bank.stop()
 
 
-def test_swagger_ui_comes_from_here(browser: Visitor) -> None:
-    page = browser.get("/docs")
+def test_swagger_ui_comes_from_here(visitor: Visitor) -> None:
+    page = visitor.get("/docs")
     assert page.status_code == 200
     assert "/static/swagger/swagger-ui-bundle.js?v=" in page.text
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from flask import Flask, Response, request
+from werkzeug.datastructures import Headers
 from werkzeug.test import TestResponse
 
 from tests.suite import ADDRESSES, InProcess, Person, Suite
@@ -31,7 +32,7 @@ class Echo:
                 "path": request.path,
                 "query": request.query_string,
                 "body": request.get_data(),
-                "headers": dict(request.headers),
+                "headers": Headers(request.headers),
             }
         )
         return self.answer
@@ -93,7 +94,7 @@ def test_only_the_named_headers_go_along(bank: Suite, ada: Person, echo: Echo) -
     (arrived,) = echo.seen
     assert arrived["headers"]["X-Forwarded-For"] == "127.0.0.1"
     assert arrived["headers"]["X-Request-ID"] == answer.headers["X-Request-ID"] == "mine-1"
-    assert not {"Cookie", "Forwarded", "X-User-Id"} & set(arrived["headers"])
+    assert [name for name in ("Cookie", "Forwarded", "X-User-Id") if name in arrived["headers"]] == []
 
 
 def test_the_answer_comes_back_as_it_was_given(bank: Suite, ada: Person, echo: Echo) -> None:
@@ -115,7 +116,7 @@ def test_the_answer_comes_back_as_it_was_given(bank: Suite, ada: Person, echo: E
     assert (answer.status_code, answer.data) == (422, b"%PDF-1.4")
     for name in ("Content-Type", "Content-Disposition", "Retry-After", "Idempotent-Replayed", "Cache-Control", "Allow"):
         assert answer.headers[name] == echo.answer.headers[name]
-    assert not {"Set-Cookie", "Server"} & set(answer.headers.keys())
+    assert [name for name in ("Set-Cookie", "Server") if name in answer.headers] == []
 
 
 def test_answers_are_not_kept_and_do_not_open_a_session(bank: Suite, ada: Person, echo: Echo) -> None:

@@ -161,7 +161,9 @@ def test_the_document_is_the_same_when_asked_for_again(client: FlaskClient) -> N
 
 def document_of(title: str, path: str, schema: dict[str, Any]) -> dict[str, Any]:
     reference = {"$ref": "#/components/schemas/Thing"}
-    answer = {"description": "A thing", "content": {"application/json": {"schema": reference}}}
+    list_reference = {"$ref": "#/components/schemas/Things"}
+    content = {"application/json": {"schema": reference}, "application/list": {"schema": list_reference}}
+    answer = {"description": "A thing", "content": content}
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "version": "1.0"},
@@ -183,6 +185,17 @@ def test_documents_are_merged_at_one_address() -> None:
     assert merged["servers"] == [{"url": "https://both.example"}]
     assert set(merged["paths"]) == {"/api/one", "/api/two"}
     assert set(merged["components"]["schemas"]) == {"Thing", "Things"}
+
+
+def test_what_lies_elsewhere_is_left_out_with_its_schemas() -> None:
+    one = document_of("one", "/inside/one", {"type": "string"})
+    two = document_of("two", "/api/two", {"type": "integer"})
+    merged = merge([one, two], title="Both", server="/", under="/api/")
+    assert set(merged["paths"]) == {"/api/two"}
+    assert list(merged["components"]["schemas"].values()) == [
+        {"type": "integer"},
+        {"type": "array", "items": {"$ref": "#/components/schemas/TwoThing"}},
+    ]
 
 
 def test_schemas_of_one_name_and_different_content_are_kept_apart() -> None:

@@ -21,18 +21,18 @@ def username(bank: Suite) -> str:
 
 
 @pytest.fixture
-def browser(bank: Suite) -> Visitor:
+def visitor(bank: Suite) -> Visitor:
     return Visitor(bank.apps["gateway"])
 
 
-def test_who_registers_is_logged_in_and_welcomed(browser: Visitor) -> None:
-    answer = browser.register("grace")
+def test_who_registers_is_logged_in_and_welcomed(visitor: Visitor) -> None:
+    answer = visitor.register("grace")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/dashboard")
-    assert "Welcome, grace." in browser.get("/profile").text
+    assert "Welcome, grace." in visitor.get("/profile").text
 
 
-def test_a_taken_name_comes_back_beside_its_field(browser: Visitor, username: str) -> None:
-    answer = browser.register(username)
+def test_a_taken_name_comes_back_beside_its_field(visitor: Visitor, username: str) -> None:
+    answer = visitor.register(username)
     assert answer.status_code == 400
     assert f'value="{username}"' in answer.text
     assert "Error: Register" in answer.text
@@ -49,14 +49,14 @@ def test_a_taken_name_comes_back_beside_its_field(browser: Visitor, username: st
         ({"username": "a b"}, "Username"),
     ],
 )
-def test_what_is_wrong_stands_beside_its_field(browser: Visitor, fields: dict[str, str], words: str) -> None:
+def test_what_is_wrong_stands_beside_its_field(visitor: Visitor, fields: dict[str, str], words: str) -> None:
     good = {
         "username": "linus",
         "email": "linus@example.com",
         "password": PASSWORD,
         "confirm_password": PASSWORD,
     }
-    answer = browser.submit("/register", **{**good, **fields})
+    answer = visitor.submit("/register", **{**good, **fields})
     assert answer.status_code == 400
     assert 'class="invalid-feedback"' in answer.text
     assert 'aria-invalid="true"' in answer.text
@@ -64,9 +64,9 @@ def test_what_is_wrong_stands_beside_its_field(browser: Visitor, fields: dict[st
     assert PASSWORD not in answer.text
 
 
-def test_a_wrong_password_is_told_without_saying_what_was_wrong(browser: Visitor, username: str) -> None:
-    wrong_password = browser.log_in(username, "not this one")
-    unknown_name = browser.log_in("nobody-of-that-name", "not this one")
+def test_a_wrong_password_is_told_without_saying_what_was_wrong(visitor: Visitor, username: str) -> None:
+    wrong_password = visitor.log_in(username, "not this one")
+    unknown_name = visitor.log_in("nobody-of-that-name", "not this one")
     for answer in (wrong_password, unknown_name):
         assert answer.status_code == 400
         assert "not this one" not in answer.text
@@ -75,64 +75,64 @@ def test_a_wrong_password_is_told_without_saying_what_was_wrong(browser: Visitor
     assert f'value="{username}"' in wrong_password.text
 
 
-def test_who_is_logged_in_needs_no_login_page(browser: Visitor, username: str) -> None:
-    browser.log_in(username)
+def test_who_is_logged_in_needs_no_login_page(visitor: Visitor, username: str) -> None:
+    visitor.log_in(username)
     for path in ("/login", "/register"):
-        answer = browser.get(path)
+        answer = visitor.get(path)
         assert (answer.status_code, answer.headers["Location"]) == (303, "/dashboard")
 
 
-def test_logging_out_ends_the_session_everywhere(bank: Suite, browser: Visitor, username: str) -> None:
-    browser.log_in(username)
-    with browser.client.session_transaction() as session:
+def test_logging_out_ends_the_session_everywhere(bank: Suite, visitor: Visitor, username: str) -> None:
+    visitor.log_in(username)
+    with visitor.client.session_transaction() as session:
         token = session["token"]
-    answer = browser.submit("/profile", action="/logout")
+    answer = visitor.submit("/profile", action="/logout")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/login")
-    assert "You are logged out." in browser.get("/login").text
-    assert browser.get("/profile").status_code == 303
+    assert "You are logged out." in visitor.get("/login").text
+    assert visitor.get("/profile").status_code == 303
     headers = {"Authorization": f"Bearer {token}"}
     assert bank.call("auth", "GET", "/api/auth/verify_token", headers=headers).status_code == 401
 
 
 def test_logging_out_works_while_the_auth_service_is_away(
-    bank: Suite, browser: Visitor, username: str, monkeypatch: pytest.MonkeyPatch
+    bank: Suite, visitor: Visitor, username: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    browser.log_in(username)
-    page = browser.get("/profile")
+    visitor.log_in(username)
+    page = visitor.get("/profile")
     form = next(form for form in forms_of(page) if form.action == "/logout")
     monkeypatch.setattr(bank.adapters["auth"], "down", True)
-    assert browser.post("/logout", form.fields).status_code == 303
-    assert "You are logged out of this browser." in browser.get("/login").text
+    assert visitor.post("/logout", form.fields).status_code == 303
+    assert "You are logged out of this browser." in visitor.get("/login").text
 
 
-def test_logging_out_is_a_form_and_never_a_link(browser: Visitor, username: str) -> None:
-    browser.log_in(username)
-    assert browser.get("/logout").status_code == 405
-    assert browser.post("/logout", {}).status_code == 400
-    assert browser.get("/profile").status_code == 200
+def test_logging_out_is_a_form_and_never_a_link(visitor: Visitor, username: str) -> None:
+    visitor.log_in(username)
+    assert visitor.get("/logout").status_code == 405
+    assert visitor.post("/logout", {}).status_code == 400
+    assert visitor.get("/profile").status_code == 200
 
 
-def test_a_form_without_its_token_is_refused_in_plain_words(browser: Visitor, username: str) -> None:
-    answer = browser.post("/login", {"username": username, "password": PASSWORD})
+def test_a_form_without_its_token_is_refused_in_plain_words(visitor: Visitor, username: str) -> None:
+    answer = visitor.post("/login", {"username": username, "password": PASSWORD})
     assert answer.status_code == 400
     assert "open for too long" in answer.text
     assert 'href="/login"' in answer.text
 
 
 def test_a_silent_auth_service_keeps_what_was_typed(
-    bank: Suite, browser: Visitor, username: str, monkeypatch: pytest.MonkeyPatch
+    bank: Suite, visitor: Visitor, username: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bank.adapters["auth"], "down", True)
-    answer = browser.log_in(username)
+    answer = visitor.log_in(username)
     assert answer.status_code == 503
     assert f'value="{username}"' in answer.text
     assert 'class="alert alert-danger"' in answer.text
 
 
 def test_the_place_of_the_login_is_told_to_the_auth_service(bank: Suite, username: str) -> None:
-    browser = Visitor(bank.apps["gateway"], user_agent="Mozilla/5.0 (iPhone) Safari/605.1")
-    browser.log_in(username)
-    assert "Safari on iPhone" in browser.get("/settings").text
+    visitor = Visitor(bank.apps["gateway"], user_agent="Mozilla/5.0 (iPhone) Safari/605.1")
+    visitor.log_in(username)
+    assert "Safari on iPhone" in visitor.get("/settings").text
 
 
 def test_too_many_logins_are_refused_with_a_page(bank: Suite, tmp_path_factory: pytest.TempPathFactory) -> None:
