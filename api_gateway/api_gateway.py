@@ -120,6 +120,7 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    app.url_map.merge_slashes = False  # an address has one spelling; a redirect would only hide a mistake
     app.config["SESSION_COOKIE_SECURE"] = settings.session_cookie_secure
     web_session.install(
         app,

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Request
 
-from shared.errors import InvalidRequest, UnsupportedMediaType
+from shared.errors import InvalidRequest, PayloadTooLarge, UnsupportedMediaType
 
 MAX_DIGITS = 40
 
@@ -57,6 +57,13 @@ def loads(data: bytes) -> Any:
 
 class StrictRequest(Request):
     """Flask's request, with bodies of JSON objects only: 415 for another type, 400 for another shape."""
+
+    def get_data(self, *args: Any, **kwargs: Any) -> Any:
+        """The body. One that is sent in chunks says no length; Werkzeug would cut it at the limit and not say so."""
+        data = super().get_data(*args, **kwargs)
+        if self.content_length is None and self.max_content_length and len(data) >= self.max_content_length:
+            raise PayloadTooLarge
+        return data
 
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
         """The body as a dict. The arguments are Flask's; none of them makes it less strict."""
