@@ -235,6 +235,7 @@ class Supervisor:
                 self._say(f"{child.program.name} did not end in time and was killed")
                 child.kill()
                 await child.ended()
+        self._say("all have ended")
 
     def _take_signal(self, number: int) -> None:
         if self._stop_asked.is_set():

@@ -202,7 +202,8 @@ def test_the_next_start_keeps_the_secrets_and_tells_no_password(bank: Bank, fold
         assert re.search(r"api-gateway .* not healthy \(reporting-service\)", again.output)
         assert "reporting-service |" not in again.output
         headers = {"Authorization": f"Bearer {token}"}
-        assert requests.get(again.url("/api/auth/verify_token"), headers=headers, timeout=9).status_code == 200
+        answer = requests.get(again.url("/api/auth/verify_token"), headers=headers, timeout=9)
+        assert (answer.status_code, answer.json()["username"]) == (200, "admin"), answer.text
         again.send(signal.SIGINT)
         assert again.wait() == 0
 
