@@ -29,7 +29,7 @@ from account_service.account_schemas import (
     masked,
 )
 from account_service.account_storage import AccountStorage
-from account_service.ledger_schemas import DecisionAnswer, DecisionsAnswer, PostingBatch
+from account_service.ledger_schemas import DecisionsAnswer, PostingBatch, VoidBatch
 from account_service.ledger_storage import LedgerStorage
 from shared import serving
 from shared.access import Caller, private, service_only, staff_only
@@ -159,12 +159,12 @@ def post(json: PostingBatch) -> Response:
     return success(decisions=ledger_logic.post(_ledger(), json.postings))
 
 
-@internal.post("/postings/<uuid:transaction_id>/void")
+@internal.post("/postings/void")
 @service_only("postings:write")
-@api.validate(resp=answers(200, DecisionAnswer))
-def void(transaction_id: UUID) -> Response:
-    """Give a transaction up unless it was decided."""
-    return success(decision=ledger_logic.void(_ledger(), transaction_id))
+@api.validate(resp=answers(200, DecisionsAnswer))
+def void(json: VoidBatch) -> Response:
+    """Give transactions up unless they were decided."""
+    return success(decisions=ledger_logic.void(_ledger(), json.transaction_ids))
 
 
 @internal.get("/statistics")

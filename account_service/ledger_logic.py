@@ -4,6 +4,7 @@ Decisions are remembered whatever they are, so that an order that comes again, h
 moves nothing.
 """
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +17,8 @@ from account_service.ledger_schemas import Decision, Leg, PostingOrder
 from account_service.ledger_storage import LedgerStorage, LockedAccount
 from shared.database import rerun_when_aborted
 from shared.periods import now
+
+_log = logging.getLogger(__name__)
 
 
 class _Rejected(Exception):
@@ -51,19 +54,23 @@ def post(storage: LedgerStorage, orders: list[PostingOrder]) -> list[Decision]:
         storage.add_postings(ledger.postings)
         storage.add_entries(ledger.entries)
         storage.set_balances(ledger.touched.values())
+    _log.info("decided", extra={"request_ids": [order.request_id for order in orders if order.request_id]})
     return decisions
 
 
 @rerun_when_aborted
-def void(storage: LedgerStorage, transaction_id: UUID) -> Decision:
-    """Give a transaction up, unless it was decided before: then the decision stands and is answered."""
+def void(storage: LedgerStorage, transaction_ids: list[UUID]) -> list[Decision]:
+    """Give transactions up, but for those that were decided before: their decisions stand and are answered."""
     with storage.transaction():
-        decided = storage.find_postings([transaction_id])
-        if decided:
-            return _remembered(storage, decided.values())[transaction_id]
+        decided = _remembered(storage, storage.find_postings(transaction_ids).values())
         decided_at = _booking_time(storage)
-        storage.add_postings([_posting(transaction_id, "void", decided_at, digest="")])
-        return Decision(transaction_id=transaction_id, outcome="void", booked_at=decided_at)
+        undecided = [
+            transaction_id for transaction_id in dict.fromkeys(transaction_ids) if transaction_id not in decided
+        ]
+        storage.add_postings([_posting(transaction_id, "void", decided_at, digest="") for transaction_id in undecided])
+        for transaction_id in undecided:
+            decided[transaction_id] = Decision(transaction_id=transaction_id, outcome="void", booked_at=decided_at)
+    return [decided[transaction_id] for transaction_id in transaction_ids]
 
 
 def _lock(storage: LedgerStorage, orders: list[PostingOrder]) -> _Ledger:

@@ -17,7 +17,8 @@ class PostingOrder(Body):
     """Move `amount_minor` from one account to another; a side that is not given is the bank's settlement account.
 
     `user_id` acts and must own the account that the money comes from (for a deposit: goes to), except for a reversal,
-    which names the transaction that it `reverses`. The same `transaction_id` must always come with the same content.
+    which names the transaction that it `reverses`. The same `transaction_id` must always come with the same content;
+    the `request_id` is for the log alone.
     """
 
     transaction_id: UUID
@@ -27,6 +28,7 @@ class PostingOrder(Body):
     to_account_id: UUID | None = None
     to_account_number: str | None = None
     reverses_id: UUID | None = None
+    request_id: Annotated[str, Field(max_length=64)] | None = None
 
     @model_validator(mode="after")
     def _needs_an_account(self) -> "PostingOrder":
@@ -35,14 +37,31 @@ class PostingOrder(Body):
         return self
 
     def digest(self) -> str:
-        """SHA-256 over the content, to recognise the same order when it comes again."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        """SHA-256 over the content, to recognise the same order when it comes again.
+
+        It is kept for ever, so it names its fields: one that is added later must not change it where it is not used.
+        """
+        content = (
+            self.user_id,
+            self.amount_minor,
+            self.from_account_id,
+            self.to_account_id,
+            self.to_account_number,
+            self.reverses_id,
+        )
+        return hashlib.sha256("|".join(map(str, content)).encode()).hexdigest()
 
 
 class PostingBatch(Body):
     """Orders that are decided in one database transaction, each alone."""
 
     postings: Annotated[list[PostingOrder], Field(min_length=1, max_length=MAX_POSTINGS)]
+
+
+class VoidBatch(Body):
+    """Transactions to be given up."""
+
+    transaction_ids: Annotated[list[UUID], Field(min_length=1, max_length=MAX_POSTINGS)]
 
 
 class Leg(BaseModel):
@@ -69,9 +88,3 @@ class DecisionsAnswer(Answer):
     """The decisions, in the order of the request."""
 
     decisions: list[Decision]
-
-
-class DecisionAnswer(Answer):
-    """One decision."""
-
-    decision: Decision

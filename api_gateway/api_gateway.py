@@ -81,6 +81,8 @@ class GatewaySettings(Settings):
     session_requests_per_second: int = Field(400, ge=40, validation_alias="BANK_SESSION_REQUESTS_PER_SECOND")
     bank_name: str = Field("Northwater Bank", validation_alias="BANK_NAME")
     currency: CurrencyCode = Field("USD", validation_alias="BANK_CURRENCY")
+    # Longer than the transaction service takes to say that it does not know yet: silence would be told as a failure.
+    read_timeout_seconds: float = Field(12.0, gt=0, validation_alias="BANK_READ_TIMEOUT_SECONDS")
 
 
 @gateway.get("/health")

@@ -29,7 +29,7 @@ from sqlalchemy.types import TypeDecorator
 from shared.errors import ServiceUnavailable
 from shared.fair_lock import FairLock
 
-WRITE_WAIT_SECONDS = 5.0
+WRITE_WAIT_SECONDS = 3.0
 READERS = 32
 _OVERTAKEN = frozenset({"40001", "40P01", "23505"})  # serialization_failure, deadlock_detected, unique_violation
 _P = ParamSpec("_P")

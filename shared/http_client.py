@@ -12,7 +12,7 @@ import requests
 from pydantic_core import to_json
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTimeoutError
 from urllib3.util.retry import Retry
 
 from shared import request_ids
@@ -31,11 +31,22 @@ class NoAnswer(ServiceUnavailable):
         self.may_have_arrived = may_have_arrived
 
 
+class _RetryBroken(Retry):
+    """Tries again when a connection breaks, as a kept one does when the peer was restarted; not when it is silent."""
+
+    def increment(self, *args: Any, **kwargs: Any) -> Retry:  # type: ignore[override]  # the arguments are passed on
+        """The retry after this one. Raises what ended the last try where another would only double the wait."""
+        error = kwargs.get("error")
+        if isinstance(error, ReadTimeoutError):
+            raise error
+        return super().increment(*args, **kwargs)
+
+
 def make_session() -> requests.Session:
     """A session that keeps its connections, follows no environment and no redirect, and retries only GETs, once."""
     session = requests.Session()
     session.trust_env = False
-    retry = Retry(total=1, connect=1, read=1, redirect=0, status=0, allowed_methods={"GET"}, backoff_factor=0.05)
+    retry = _RetryBroken(total=1, connect=1, read=1, redirect=0, status=0, allowed_methods={"GET"}, backoff_factor=0.05)
     adapter = HTTPAdapter(pool_connections=8, pool_maxsize=CONNECTIONS, max_retries=retry)
     session.mount("http://", adapter)
     session.mount("https://", adapter)

@@ -347,3 +347,13 @@ def test_a_service_token_that_is_refused_twice_is_a_401(server: Server, peer: Pe
     with pytest.raises(NotAuthenticated):
         ServiceToken(peer, "some-service", "s3cret").call(peer, "GET", "/internal/things")
     assert len(server.seen) == 4
+
+
+def test_a_silent_peer_is_waited_for_once() -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        began_at = time.monotonic()
+        with pytest.raises(requests.ReadTimeout):
+            make_session().get(f"http://127.0.0.1:{silent.getsockname()[1]}/", timeout=(0.4, 0.4))
+        assert time.monotonic() - began_at < 0.75

@@ -138,7 +138,7 @@ def test_the_same_id_with_other_content_is_refused_and_the_decision_stands(bank:
 def test_a_void_keeps_a_late_order_out_for_ever(bank: Bank) -> None:
     account = bank.open()
     deposit = order(to=account)
-    assert ledger_logic.void(bank.ledger, deposit.transaction_id).outcome == "void"
+    assert ledger_logic.void(bank.ledger, [deposit.transaction_id])[0].outcome == "void"
     assert bank.post(deposit).outcome == "void"
     assert bank.balance(account) == 0
 
@@ -147,7 +147,7 @@ def test_a_void_that_comes_too_late_answers_what_was_decided(bank: Bank) -> None
     account = bank.open()
     deposit = order(to=account)
     posted = bank.post(deposit)
-    assert ledger_logic.void(bank.ledger, deposit.transaction_id) == posted
+    assert ledger_logic.void(bank.ledger, [deposit.transaction_id]) == [posted]
     assert bank.balance(account) == 100
 
 
@@ -281,7 +281,7 @@ def test_a_void_races_with_its_order_and_both_hear_the_same(bank: Bank) -> None:
         deposit = order(to=account, amount=1)
         voided, posted = in_parallel(
             bank,
-            lambda deposit=deposit: ledger_logic.void(bank.ledger, deposit.transaction_id).outcome,
+            lambda deposit=deposit: ledger_logic.void(bank.ledger, [deposit.transaction_id])[0].outcome,
             lambda deposit=deposit: bank.post(deposit).outcome,
         )
         assert voided == posted
@@ -328,7 +328,7 @@ class LedgerAgainstAModel(RuleBasedStateMachine):
     @rule()
     def void_and_post_late(self) -> None:
         late = order(to=self.accounts[0])
-        ledger_logic.void(self.bank.ledger, late.transaction_id)
+        ledger_logic.void(self.bank.ledger, [late.transaction_id])
         self.known.append((late, "void"))
 
     @invariant()

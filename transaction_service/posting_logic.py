@@ -11,9 +11,10 @@ given up: the ledger then promises that it will never happen, or says that it ha
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar
 from uuid import UUID
 
 from shared.batching import Batcher
@@ -27,8 +28,9 @@ from transaction_service.transaction_storage import TransactionStorage
 LEASE = timedelta(seconds=6)
 VOID_AFTER = timedelta(minutes=2)
 BATCH_SIZE = 128
-BEGIN_WITHIN_SECONDS = 3.0
+BEGIN_WITHIN_SECONDS = 2.0
 WAIT_FOR_OTHER_SECONDS = 2.0
+Item = TypeVar("Item")
 _log = logging.getLogger(__name__)
 
 
@@ -124,7 +126,7 @@ def claim(storage: TransactionStorage, transactions: list[Transaction]) -> list[
 def decide(storage: TransactionStorage, ledger: LedgerClient, transactions: list[Transaction]) -> None:
     """Steps 2 to 4: ask the ledger to decide pending transactions, and write down what it says."""
     if transactions:
-        settle(storage, transactions, _ask(ledger, transactions))
+        settle(storage, transactions, _decisions(ledger.post, [_order(transaction) for transaction in transactions]))
 
 
 @rerun_when_aborted
@@ -141,7 +143,17 @@ def settle(storage: TransactionStorage, transactions: list[Transaction], decisio
 
 
 def recover(storage: TransactionStorage, ledger: LedgerClient) -> int:
-    """Take up to a batch of pending transactions that nobody is at work on to their end; how many were taken."""
+    """Take all pending transactions that nobody is at work on to their end, while the ledger answers; how many."""
+    settled = 0
+    while True:
+        taken, unknown = _recover_batch(storage, ledger)
+        settled += taken - unknown
+        if taken < BATCH_SIZE or unknown:
+            return settled
+
+
+def _recover_batch(storage: TransactionStorage, ledger: LedgerClient) -> tuple[int, int]:
+    """How many were taken, and of how many the outcome is still not known."""
     at = now()
     with storage.transaction():
         taken = storage.take_pending(now=at, lease_until=at + LEASE, limit=BATCH_SIZE)
@@ -149,31 +161,27 @@ def recover(storage: TransactionStorage, ledger: LedgerClient) -> int:
     old = [transaction for transaction in taken if at - transaction.created_at >= VOID_AFTER]
     decide(storage, ledger, young)
     if old:
-        settle(storage, old, _give_up(ledger, old))
+        settle(storage, old, _decisions(ledger.void, [transaction.id for transaction in old]))
     if taken:
         _log.info("recovery took up %d transactions, %d of them to give up", len(taken), len(old))
-    return len(taken)
+    return len(taken), sum(transaction.status == "pending" for transaction in taken)
 
 
-def _ask(ledger: LedgerClient, transactions: list[Transaction]) -> dict[UUID, Decision]:
-    """The ledger's decisions, or none when they can't be known."""
+def _decisions(call: Callable[[list[Item]], list[Decision]], items: list[Item]) -> dict[UUID, Decision]:
+    """What the ledger says, by transaction id; nothing when that can't be known."""
     try:
-        decisions = ledger.post([_order(transaction) for transaction in transactions])
+        decisions = call(items)
     except AppError as error:
-        _log.warning("the ledger did not decide %d transactions: %s", len(transactions), error.code)
+        _log.warning("the outcome of %d transactions is not known: %s", len(items), error.code)
         return {}
-    return {decision.transaction_id: decision for decision in decisions}
+    return {decision.transaction_id: decision for decision in decisions if _is_sound(decision)}
 
 
-def _give_up(ledger: LedgerClient, transactions: Iterable[Transaction]) -> dict[UUID, Decision]:
-    decisions: dict[UUID, Decision] = {}
-    for transaction in transactions:
-        try:
-            decisions[transaction.id] = ledger.void(transaction.id)
-        except AppError as error:
-            _log.warning("the ledger did not void a transaction: %s", error.code)
-            break
-    return decisions
+def _is_sound(decision: Decision) -> bool:
+    """Whether the decision is on what was asked; if not, money may have moved, and a person has to look."""
+    if decision.reason == "DIGEST_MISMATCH":
+        _log.error("transaction %s was decided with other content", decision.transaction_id)
+    return decision.reason != "DIGEST_MISMATCH"
 
 
 def _order(transaction: Transaction) -> Order:
@@ -185,6 +193,7 @@ def _order(transaction: Transaction) -> Order:
         to_account_id=transaction.to_account_id,
         to_account_number=transaction.to_account_number,
         reverses_id=transaction.reverses_id,
+        request_id=transaction.request_id,
     )
 
 

@@ -41,6 +41,7 @@ class Order:
     to_account_id: UUID | None
     to_account_number: str | None
     reverses_id: UUID | None
+    request_id: str | None
 
 
 _decisions: TypeAdapter[list[Decision]] = TypeAdapter(list[Decision])
@@ -54,14 +55,15 @@ class LedgerClient:
 
     def post(self, orders: list[Order]) -> list[Decision]:
         """The decisions on all orders. Raises NoAnswer when they are not known."""
-        body = {"postings": orders}
-        answer = self._token.call(self._peer, "POST", "/internal/postings", body=body)
-        return _decisions.validate_python(answer["decisions"])
+        return self._decisions("/internal/postings", {"postings": orders})
 
-    def void(self, transaction_id: UUID) -> Decision:
-        """Give a transaction up; answers the decision that was taken before, if one was. Raises NoAnswer."""
-        answer = self._token.call(self._peer, "POST", f"/internal/postings/{transaction_id}/void")
-        return Decision.model_validate(answer["decision"])
+    def void(self, transaction_ids: list[UUID]) -> list[Decision]:
+        """Give transactions up; those decided before are answered with their decision. Raises NoAnswer."""
+        return self._decisions("/internal/postings/void", {"transaction_ids": transaction_ids})
+
+    def _decisions(self, path: str, body: dict[str, Any]) -> list[Decision]:
+        answer = self._token.call(self._peer, "POST", path, body=body)
+        return _decisions.validate_python(answer["decisions"])
 
 
 class AccountClient:

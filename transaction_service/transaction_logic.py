@@ -5,10 +5,9 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from uuid import UUID, uuid4
 
-from shared import check_digits, cursors
+from shared import check_digits, cursors, request_ids
 from shared.access import Caller
 from shared.cursors import Pagination
 from shared.errors import AppError, Conflict, InvalidRequest, NotFound, Refused
@@ -278,8 +277,8 @@ class Totals:
 
     @property
     def average_minor(self) -> int:
-        """The mean amount, to the nearest minor unit."""
-        return int((Decimal(self.total_minor) / self.count).to_integral_value()) if self.count else 0
+        """The mean amount, to the nearest minor unit, halves up."""
+        return (2 * self.total_minor + self.count) // (2 * self.count) if self.count else 0
 
 
 def _require_payee(new: NewTransfer) -> None:
@@ -326,6 +325,7 @@ def _pending(
         to_account_number=to_account_number,
         reverses_id=reverses_id,
         idempotency_key=idempotency_key,
+        request_id=request_ids.current(),
         fingerprint=hashlib.sha256(json.dumps(asked).encode()).hexdigest(),
         created_at=at,
         timestamp=at,
