@@ -52,14 +52,20 @@ class Customer:
 HOUSING = Customer("harbour.housing", "Harbour Housing")
 BAKERY = Customer("corner.bakery", "Corner Bakery")
 PEOPLE = (
-    Customer("ada.martin", "Ada Martin", "Salary, Lighthouse Software", 4850, 25, 1350),
+    Customer("ada.martin", "Ada Martin", "Salary, Lighthouse Software", 4850, 1, 1350),
     Customer("ben.okafor", "Ben Okafor", "Salary, St Mary's Hospital", 3920, 27, 1100, "fixed_deposit"),
     Customer("clara.novak", "Clara Novák", "Salary, City Library", 2980, 28, 840),
-    Customer("david.kim", "David Kim", "Fees, Kim & Partners", 5400, 1, 1480, "investment"),
+    Customer("david.kim", "David Kim", "Fees, Kim & Partners", 5400, 25, 1480, "investment"),
     Customer("elena.rossi", "Elena Rossi", "Salary, Rossi Ceramics", 3150, 26, 910),
     Customer("frank.weber", "Frank Weber", "Pension", 2640, 2, 720, "fixed_deposit"),
 )
 EVERYBODY = (*PEOPLE, HOUSING, BAKERY)
+NICKNAMES = {
+    "checking": "Everyday",
+    "savings": "Rainy days",
+    "fixed_deposit": "Two years' deposit",
+    "investment": "Index fund",
+}
 BILLS = (
     (3, "Electricity", 55, 95),
     (7, "Internet", 35, 35),
@@ -256,7 +262,8 @@ class _Bank:
         self.tokens[customer.username] = self.call("POST", "auth/login", login)["token"]
         self.call("PUT", "auth/users/profile", {"full_name": customer.full_name}, customer.username)
         for account_type in ("checking", customer.saves):
-            answer = self.call("POST", "accounts/create", {"account_type": account_type}, customer.username)
+            wish = {"account_type": account_type, "nickname": NICKNAMES[account_type]}
+            answer = self.call("POST", "accounts/create", wish, customer.username)
             self.accounts[customer.username, account_type] = answer["account"]
         return password
 

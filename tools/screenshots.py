@@ -27,7 +27,7 @@ def main() -> None:
             gateway = bank.wait_for(r"Open (http://\S+)", within_seconds=60)[1]
             bank.wait_for(rf"{PEOPLE[-1].username}\s+{PASSWORD}", within_seconds=180)
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-            page = browser.new_page(viewport={"width": 1100, "height": 760})
+            page = browser.new_page(viewport={"width": 1100, "height": 960})
             _take(page, gateway)
             browser.close()
 
