@@ -307,8 +307,7 @@ def _pending(
 ) -> Transaction:
     """A new transaction, leased to this process."""
     at = now()
-    asked = [transaction_type, amount_minor, description, to_account_number]
-    asked += [str(part) for part in (from_account_id, to_account_id, reverses_id)]
+    wish = (transaction_type, amount_minor, description, to_account_number, from_account_id, to_account_id, reverses_id)
     return Transaction(
         id=uuid4(),
         user_id=caller.user_id,
@@ -326,7 +325,7 @@ def _pending(
         reverses_id=reverses_id,
         idempotency_key=idempotency_key,
         request_id=request_ids.current(),
-        fingerprint=hashlib.sha256(json.dumps(asked).encode()).hexdigest(),
+        fingerprint=hashlib.sha256(json.dumps(wish, default=str).encode()).hexdigest(),
         created_at=at,
         timestamp=at,
         lease_until=at + LEASE,
