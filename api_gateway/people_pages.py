@@ -61,7 +61,7 @@ def register() -> Any:
     if tokens is None:
         return form_page("register.html", form)
     sign_in(tokens)
-    return done(f"Welcome, {tokens.username}. Your next step is to open an account.", HOME)
+    return done(f"Welcome, {tokens.username}. You are logged in.", HOME)
 
 
 @people.post("/logout")
