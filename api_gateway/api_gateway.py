@@ -121,7 +121,7 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
     lifecycle_of(app).add(AtEnd(side_by_side.close))
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask's way
     app.url_map.merge_slashes = False  # an address has one spelling; a redirect would only hide a mistake
     app.config["SESSION_COOKIE_SECURE"] = settings.session_cookie_secure
     web_session.install(
