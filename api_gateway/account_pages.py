@@ -15,6 +15,7 @@ from api_gateway.gateway_clients import MOST
 from api_gateway.gateway_pages import done, form_page
 from api_gateway.gateway_schemas import Account, Entries, Entry
 from api_gateway.section_pages import account_service, begin, list_page, transaction_service
+from api_gateway.transaction_pages import by_id
 from shared.access import Caller, private
 from shared.errors import AppError
 from shared.formats import money
@@ -50,6 +51,7 @@ def details(caller: Caller, account_id: UUID) -> Any:
     filters = TransactionFilters()
     since = now().date() - timedelta(days=CURVE_DAYS)
     account_call = begin(account_service().details, caller.token, account_id)
+    own_call = begin(account_service().list_own, caller.token)
     entries_call = begin(account_service().history, caller.token, account_id, {"from": since, "limit": MOST})
     found = filters.found(lambda: transaction_service().list_of_account(caller.token, account_id, filters.query()))
     account, history = account_call.result(), entries_call.result()
@@ -61,6 +63,7 @@ def details(caller: Caller, account_id: UUID) -> Any:
         account=account,
         found=found,
         mine={account.id: account},
+        own=by_id(own_call.result()),
         balances={entry.transaction_id: entry.balance_after for entry in history.history},
         picture=chart_pages.curve(balances(account, history, since)),
     )
@@ -79,13 +82,13 @@ def close(caller: Caller, account_id: UUID) -> Any:
 
 
 def balances(account: Account, history: Entries, since: date) -> list[tuple[date, Decimal]]:
-    """The balance at the end of each day on which it changed, with the first and the last day of the period."""
+    """The balance at the end of each day on which it changed, of the day before the period, and as it is now."""
     closing: dict[date, Decimal] = {}
     for entry in history.history:
         closing.setdefault(entry.timestamp.date(), entry.balance_after)
     if history.pagination.next_cursor is None:
         opening = _before(history.history[-1]) if history.history else account.balance
-        closing.setdefault(max(since, account.created_at.date()), opening)
+        closing[max(since, account.created_at.date()) - timedelta(days=1)] = opening
     closing.setdefault(now().date(), account.balance)
     return sorted(closing.items())
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from flask import Blueprint, render_template, request, url_for
 
-from api_gateway.admin_forms import PersonForm
+from api_gateway.admin_forms import ROLES, PersonForm
 from api_gateway.filter_forms import PeopleFilters
 from api_gateway.gateway_pages import done, peer
 from api_gateway.gateway_schemas import User
@@ -59,7 +59,7 @@ def change(caller: Caller, user_id: UUID) -> Any:
 def _people_page(caller: Caller, change_form: PersonForm) -> tuple[str, int]:
     filters = PeopleFilters()
     found = filters.found(lambda: auth_service().users(caller.token, filters.query()))
-    page, status = list_page("admin_users.html", filters, found=found, change=change_form)
+    page, status = list_page("admin_users.html", filters, found=found, change=change_form, roles=ROLES)
     return page, max(status, change_form.status_code)
 
 

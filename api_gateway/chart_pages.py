@@ -51,7 +51,7 @@ def bars(amounts: Mapping[date, Decimal], start: date, end: date) -> Picture:
         {"x": LEFT + slot * (place + 0.15), "width": slot * 0.7, "height": float(amount / top) * HEIGHT}
         for place, (_, amount) in enumerate(rows)
     ]
-    every = -(-len(rows) // 6)
+    every = -(-len(rows) // 5)
     marks = [
         Mark(LEFT + slot * (place + 0.5), f"{day:%b}" if monthly else _short(day))
         for place, (day, _) in enumerate(rows)

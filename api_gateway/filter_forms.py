@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from flask import request
 from wtforms import DateField, DecimalField, SelectField, StringField
-from wtforms.validators import Length, NumberRange, Optional, ValidationError
+from wtforms.validators import Length, Optional, ValidationError
 
 from api_gateway.gateway_forms import BankForm, options
 from api_gateway.gateway_schemas import ACCOUNT_TYPES, Account
@@ -68,8 +68,8 @@ class TransactionFilters(FilterForm):
     )
     since = DateField("From", [Optional()], name="from")
     until = DateField("To", [Optional()], name="to")
-    at_least = DecimalField("At least", [Optional(), NumberRange(min=0)], name="min")
-    at_most = DecimalField("At most", [Optional(), NumberRange(min=0)], name="max")
+    at_least = DecimalField("At least", [Optional()], name="min")
+    at_most = DecimalField("At most", [Optional()], name="max")
 
     def validate_until(self, field: DateField) -> None:
         """The period must not end before it begins."""

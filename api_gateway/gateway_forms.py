@@ -20,7 +20,7 @@ def options(choices: Mapping[str, str], first: str | None = None) -> list[Any]:
 
 
 class BankForm(FlaskForm):
-    """A form of the bank. `status_code` is that of the page when the form comes back: 400, or 503 when a service is away."""
+    """A form of the bank. `status_code` is its page's: 400 when it comes back, or 503 when a service is away."""
 
     status_code = 200
 
@@ -50,7 +50,7 @@ class BankForm(FlaskForm):
             self.form_errors.append(error.message)
 
     def _place(self, name: str, reason: Any) -> bool:
-        field = self._fields.get(name)
+        field = next((field for field in self if field.name == name), None)
         if field is None or isinstance(field, HiddenField | SubmitField):
             return False
         text = str(reason)

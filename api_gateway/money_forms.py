@@ -131,8 +131,10 @@ class TransferForm(PaymentForm):
 
     def validate_to_account_id(self, field: SelectField) -> None:
         """There is one payee, and it is not the payer."""
-        if bool(field.data) == bool(self.to_account_number.data):
-            raise ValidationError("Choose one of your accounts or enter an account number, one of the two.")
+        if not (field.data or self.to_account_number.data):
+            raise ValidationError("Choose one of your accounts, or enter an account number.")
+        if field.data and self.to_account_number.data:
+            raise ValidationError("Choose one of your accounts or enter a number, but not both.")
         if field.data == self.from_account_id.data:
             raise ValidationError("Choose an account other than the one the money comes from.")
 
