@@ -237,7 +237,7 @@ def in_parallel(bank: Bank, *tasks: object) -> list[object]:
         with bank.app.app_context():
             barrier.wait()
             try:
-                return task()  # type: ignore[operator]
+                return task()  # type: ignore[operator]  # lambdas with defaults have no type
             except AppError as error:
                 return error.code
 

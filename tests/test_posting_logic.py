@@ -1,8 +1,9 @@
 """The posting protocol: a crash between any two of its steps, an answer that is lost, a request that comes twice."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -13,6 +14,7 @@ from account_service import account_logic, ledger_logic
 from account_service.account_models import Account
 from account_service.account_schemas import NewAccount
 from account_service.account_storage import AccountStorage
+from account_service.ledger_schemas import Decision as LedgerDecision
 from account_service.ledger_schemas import PostingOrder
 from account_service.ledger_storage import LedgerStorage
 from shared.access import Caller
@@ -52,7 +54,7 @@ class Ledger(LedgerClient):
     def void(self, transaction_ids: list[UUID]) -> list[Decision]:
         return [self._answer(row) for row in self._call(lambda: ledger_logic.void(self.storage, transaction_ids))]
 
-    def _call(self, function):  # type: ignore[no-untyped-def]
+    def _call(self, function: Callable[[], list[LedgerDecision]]) -> list[LedgerDecision]:
         if not self.hears:
             raise NoAnswer(may_have_arrived=False)
         with self._app.app_context():
@@ -88,15 +90,15 @@ class Desk:
     def deposit(self, account: Account, key: str | None = None, amount: str = "1.00") -> Outcome | Exception:
         """One deposit through the protocol, without the pipeline's threads."""
         result: list[Outcome | Exception] = []
+        desk = self
 
         class Direct(PostingPipeline):
             def carry_out(self, transaction: Transaction) -> Outcome:
                 result.extend(posting_logic.process(desk.storage, desk.ledger, [transaction]))
                 return Outcome(transaction)
 
-        desk = self
-        new = OwnMovement(account_id=account.id, amount=amount)  # type: ignore[arg-type]
-        pipeline = Direct(self.storage, None)  # type: ignore[arg-type]
+        new = OwnMovement(account_id=account.id, amount=Decimal(amount))
+        pipeline = Direct(self.storage, None)  # type: ignore[arg-type]  # no batches: it carries out one
         transaction_logic.deposit(pipeline, USD, CALLER, new, idempotency_key=key)
         return result[0]
 
@@ -204,7 +206,7 @@ def test_a_crash_before_or_after_any_step_loses_and_doubles_nothing(
         account = desk.open()
         original = getattr(posting_logic, step)
 
-        def dies(*args: object, moment: str = moment, original=original) -> None:  # type: ignore[no-untyped-def]
+        def dies(*args: object, moment: str = moment, original: Callable[..., object] = original) -> None:
             if moment == "after":
                 original(*args)
             raise Crash
@@ -278,7 +280,7 @@ def test_the_same_key_at_once_has_one_effect_and_all_hear_of_it(desk: Desk) -> N
     batches = Batcher(process, name="posting", max_size=2)
     batches.start()
     pipeline = PostingPipeline(desk.storage, batches)
-    new = OwnMovement(account_id=account.id, amount="1.00")  # type: ignore[arg-type]
+    new = OwnMovement(account_id=account.id, amount=Decimal("1.00"))
 
     def ask(_number: int) -> tuple[UUID, str]:
         with desk.app.app_context():
