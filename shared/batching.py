@@ -94,7 +94,7 @@ class Batcher(Generic[Item, Result]):
         if not batch:
             return
         try:
-            results = self._process([item for item, _ in batch])
+            results = self._results([item for item, _ in batch])
         except Exception as error:
             results = [error] * len(batch)
         for (_, future), result in zip(batch, results, strict=True):
@@ -102,3 +102,9 @@ class Batcher(Generic[Item, Result]):
                 future.set_exception(result)
             else:
                 future.set_result(result)
+
+    def _results(self, items: list[Item]) -> list[Result | Exception]:
+        results = list(self._process(items))
+        if len(results) != len(items):
+            raise RuntimeError(f"{len(items)} items came back as {len(results)} results")
+        return results

@@ -3,11 +3,11 @@
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 
-from shared.batching import Batcher
+from shared.batching import MAX_WAITING_BATCHES, Batcher
 from shared.errors import ServiceUnavailable
 
 
@@ -36,7 +36,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 def test_one_alone_is_not_kept_waiting() -> None:
     batcher: Batcher[int, int] = Batcher(lambda items: [item * 2 for item in items], name="test")
     batcher.start()
-    assert batcher.submit(21, timeout_seconds=5) == 42
+    assert batcher.submit(21, begin_within_seconds=5) == 42
     batcher.stop()
 
 
@@ -44,10 +44,14 @@ def test_what_gathers_is_done_together_and_no_more_than_fit() -> None:
     kitchen = Kitchen()
     batcher: Batcher[int, int] = Batcher(kitchen.cook, name="test", max_size=8, workers=1)
     batcher.start()
+
+    def submit(number: int) -> int:
+        return batcher.submit(number, begin_within_seconds=5)
+
     with ThreadPoolExecutor(21) as pool:
-        first = pool.submit(batcher.submit, 0, 5)
+        first = pool.submit(submit, 0)
         assert kitchen.entered.wait(5)
-        rest = [pool.submit(batcher.submit, number, 5) for number in range(1, 21)]
+        rest = [pool.submit(submit, number) for number in range(1, 21)]
         wait_until(lambda: batcher._queue.qsize() == 20)
         kitchen.door.set()
         assert first.result() == 0
@@ -66,7 +70,7 @@ def test_workers_work_side_by_side() -> None:
     batcher: Batcher[int, int] = Batcher(process, name="test", max_size=1, workers=2)
     batcher.start()
     with ThreadPoolExecutor(2) as pool:
-        assert sorted(pool.map(lambda item: batcher.submit(item, 5), (1, 2))) == [1, 2]
+        assert sorted(pool.map(lambda item: batcher.submit(item, begin_within_seconds=5), (1, 2))) == [1, 2]
     batcher.stop()
 
 
@@ -79,47 +83,86 @@ def test_an_error_reaches_all_of_its_batch_and_no_other() -> None:
     batcher: Batcher[int, int] = Batcher(process, name="test", workers=1)
     batcher.start()
     with pytest.raises(ValueError, match="unlucky"):
-        batcher.submit(13, 5)
-    assert batcher.submit(14, 5) == 14
+        batcher.submit(13, begin_within_seconds=5)
+    assert batcher.submit(14, begin_within_seconds=5) == 14
     batcher.stop()
 
 
-def test_a_result_too_few_is_an_error_and_not_a_wrong_answer() -> None:
-    batcher: Batcher[int, int] = Batcher(lambda _items: [], name="test", workers=1)
+def test_an_error_of_one_is_raised_to_that_one() -> None:
+    def process(items: list[int]) -> list[int | Exception]:
+        return [ValueError("unlucky") if item == 13 else item for item in items]
+
+    batcher: Batcher[int, int] = Batcher(process, name="test", workers=1)
+    results: dict[int, object] = {}
+
+    def submit(item: int) -> None:
+        try:
+            results[item] = batcher.submit(item, begin_within_seconds=5)
+        except ValueError as error:
+            results[item] = str(error)
+
+    with ThreadPoolExecutor(3) as pool:
+        for item in (12, 13, 14):
+            pool.submit(submit, item)
+        wait_until(lambda: batcher._queue.qsize() == 3)
+        batcher.start()
+    batcher.stop()
+    assert results == {12: 12, 13: "unlucky", 14: 14}
+
+
+def test_a_result_too_few_is_an_error_of_that_batch_and_work_goes_on() -> None:
+    batcher: Batcher[int, int] = Batcher(lambda items: items if items == [2] else [], name="test", workers=1)
     batcher.start()
-    with pytest.raises(ValueError, match="zip"):
-        batcher.submit(1, 5)
+    with pytest.raises(RuntimeError, match="1 items came back as 0 results"):
+        batcher.submit(1, begin_within_seconds=5)
+    assert batcher.submit(2, begin_within_seconds=5) == 2
     batcher.stop()
 
 
-def test_who_waits_too_long_is_let_go_and_the_work_goes_on() -> None:
+def test_what_has_not_begun_in_time_is_refused_and_never_done() -> None:
+    kitchen = Kitchen()
+    kitchen.door.set()
+    batcher: Batcher[int, int] = Batcher(kitchen.cook, name="test", workers=1)
+    with pytest.raises(ServiceUnavailable):
+        batcher.submit(1, begin_within_seconds=0.01)
+    batcher.start()
+    assert batcher.submit(2, begin_within_seconds=5) == 4
+    batcher.stop()
+    assert kitchen.batches == [[2]]
+
+
+def test_what_has_begun_is_waited_for() -> None:
     kitchen = Kitchen()
     batcher: Batcher[int, int] = Batcher(kitchen.cook, name="test", workers=1)
     batcher.start()
-    with pytest.raises(TimeoutError):
-        batcher.submit(1, timeout_seconds=0.01)
-    kitchen.door.set()
+    with ThreadPoolExecutor(1) as pool:
+        result = pool.submit(batcher.submit, 1, begin_within_seconds=0.2)
+        assert kitchen.entered.wait(5)
+        assert not wait([result], timeout=0.3).done
+        kitchen.door.set()
+        assert result.result(5) == 2
     batcher.stop()
-    assert kitchen.batches == [[1]]
 
 
 def test_a_queue_that_has_grown_too_long_takes_no_more() -> None:
     kitchen = Kitchen()
     batcher: Batcher[int, int] = Batcher(kitchen.cook, name="test", max_size=1, workers=1)
-    for number in range(17):
-        with pytest.raises(TimeoutError):
-            batcher.submit(number, timeout_seconds=0)
+    for number in range(MAX_WAITING_BATCHES + 1):
+        with pytest.raises(ServiceUnavailable):
+            batcher.submit(number, begin_within_seconds=0)
+    began_at = time.monotonic()
     with pytest.raises(ServiceUnavailable):
-        batcher.submit(17, timeout_seconds=0)
+        batcher.submit(99, begin_within_seconds=5)
+    assert time.monotonic() - began_at < 4
 
 
 def test_stopping_finishes_what_was_submitted() -> None:
     kitchen = Kitchen()
-    kitchen.door.set()
     batcher: Batcher[int, int] = Batcher(kitchen.cook, name="test", max_size=4, workers=2)
-    for number in range(10):
-        with pytest.raises(TimeoutError):
-            batcher.submit(number, timeout_seconds=0)
-    batcher.start()
-    batcher.stop()
-    assert sorted(item for batch in kitchen.batches for item in batch) == list(range(10))
+    with ThreadPoolExecutor(10) as pool:
+        results = [pool.submit(batcher.submit, number, begin_within_seconds=5) for number in range(10)]
+        wait_until(lambda: batcher._queue.qsize() == 10)
+        batcher.start()
+        kitchen.door.set()
+        batcher.stop()
+        assert [result.result(5) for result in results] == [number * 2 for number in range(10)]
