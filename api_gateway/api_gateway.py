@@ -133,7 +133,7 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
     rate_limits.install(app, _limits(settings))
     browser_security.install(app)
     _install_pages(app, settings)
-    api_proxy.install(app, peers)
+    app.register_blueprint(api_proxy.api)
     app.register_blueprint(gateway)
     return app
 

@@ -6,7 +6,7 @@ Only bearer tokens count here. The browser's session is never used, so that no p
 import re
 from collections.abc import Mapping
 
-from flask import Blueprint, Flask, Response, current_app, g, request
+from flask import Blueprint, Response, current_app, g, request
 
 from shared import request_ids
 from shared.access import public
@@ -52,11 +52,6 @@ def forward(path: str) -> Response:
     response = Response(answer.content, answer.status_code)
     _take(response, answer.headers)
     return response
-
-
-def install(app: Flask, peers: Peers) -> None:
-    """Forward `/api` of `app`."""
-    app.register_blueprint(api)
 
 
 def _refuse_bad_token(path: str) -> None:

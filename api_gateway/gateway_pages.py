@@ -9,8 +9,9 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response
 
 from api_gateway.gateway_forms import BankForm
-from api_gateway.web_session import is_machine_path, to_login, visitor
+from api_gateway.web_session import caller_at_browser, is_machine_path, to_login, visitor, way_back
 from shared import answers
+from shared.access import access_of
 from shared.application import Peers
 from shared.errors import AppError, InvalidRequest
 from shared.http_client import Peer
@@ -31,6 +32,9 @@ WORDS: Mapping[int, tuple[str, str]] = {
         "Part of the bank is not available right now. Your money is safe. Please try again shortly.",
     ),
 }
+
+AGAIN = frozenset({429, 500, 503})
+"""Failures that may be over when the page is asked for again."""
 
 
 class PageExpired(InvalidRequest):
@@ -70,15 +74,23 @@ def render_error(error: AppError) -> Any:
         return answers.failure(error)
     if error.status == 401:
         return to_login()
-    title, text = WORDS.get(error.status, WORDS[500])
-    if error.message != type(error).message or isinstance(error, PageExpired):
-        text = error.message
-    visitor()
-    page = render_template("error.html", error=error, title=title, text=text, request_id=g.get("request_id"))
-    response = current_app.make_response((page, error.status))
+    response = current_app.make_response((_error_page(error), error.status))
     if error.retry_after_seconds is not None:
         response.headers["Retry-After"] = str(error.retry_after_seconds)
     return response
+
+
+def _error_page(error: AppError) -> str:
+    visitor()
+    title, text = WORDS.get(error.status, WORDS[500])
+    is_expired = isinstance(error, PageExpired)
+    if is_expired or error.message != type(error).message:
+        text = error.message
+    may_be_over = request.method == "GET" and error.status in AGAIN
+    again = way_back() if is_expired or may_be_over else None
+    return render_template(
+        "error.html", error=error, title=title, text=text, again=again, request_id=g.get("request_id")
+    )
 
 
 def install_form_token_errors(app: Flask) -> None:
@@ -86,6 +98,9 @@ def install_form_token_errors(app: Flask) -> None:
 
     @app.errorhandler(CSRFError)
     def _expired(_error: CSRFError) -> Any:
-        if visitor() is None and request.endpoint not in ("people.login", "people.register"):
-            return to_login()
+        if access_of(current_app.view_functions[str(request.endpoint)]) != "public":
+            try:
+                caller_at_browser()
+            except AppError as error:
+                return render_error(error)
         return render_error(PageExpired())

@@ -79,7 +79,7 @@ def install(app: Flask, people: PeopleClient, *, secret: str, idle_seconds: int)
     app.config.update(
         SESSION_COOKIE_SAMESITE="Lax", SESSION_COOKIE_HTTPONLY=True, PERMANENT_SESSION_LIFETIME=idle_seconds
     )
-    app.session_interface = EncryptedCookies(secret, without_session=(*MACHINE_PATHS, "/static/", "/bootstrap/"))
+    app.session_interface = EncryptedCookies(secret, without_session=(*MACHINE_PATHS, "/static/"))
     app.extensions["renewals"] = Renewals(people.renew)
     app.extensions["identify_caller"] = _identify
     manager = LoginManager(app, add_context_processor=False)
@@ -107,10 +107,19 @@ def sign_out() -> None:
     g.pop("caller", None)
 
 
+def caller_at_browser() -> Caller:
+    """Who sits at the browser. Raises NotAuthenticated, or ServiceUnavailable when it can't be known now."""
+    if not current_user.is_authenticated:
+        raise NotAuthenticated
+    caller: Caller = current_user.caller
+    g.caller = caller
+    return caller
+
+
 def visitor() -> Caller | None:
     """Who sits at the browser, if somebody does and it can be known now: for pages that are open to all."""
     try:
-        return _caller_at_browser()
+        return caller_at_browser()
     except AppError:
         return None
 
@@ -130,7 +139,16 @@ def to_login() -> Response:
     had_session = "token" in session or "session_ended" in g
     sign_out()
     flash("Your session has ended. Please log in again." if had_session else "Please log in first.", "info")
-    return redirect(url_for("people.login", next=_way_back()), 303)
+    return redirect(url_for("people.login", next=way_back()), 303)
+
+
+def way_back() -> str | None:
+    """The page to come back to: the present one, or the one whose form was sent."""
+    if request.method == "GET":
+        return request.full_path.removesuffix("?")
+    referrer = urlsplit(request.referrer or "")
+    is_ours = referrer.netloc == request.host and local_path(referrer.path) == referrer.path
+    return referrer.path if is_ours else None
 
 
 def local_path(path: str | None) -> str:
@@ -142,24 +160,8 @@ def local_path(path: str | None) -> str:
     return path
 
 
-def _way_back() -> str | None:
-    """The page to come back to: the present one, or the one whose form was sent."""
-    if request.method == "GET":
-        return request.full_path.removesuffix("?")
-    referrer = urlsplit(request.referrer or "")
-    return referrer.path if referrer.netloc == request.host else None
-
-
 def _identify() -> Caller:
-    return caller_of(bearer_token()) if is_machine_path() else _caller_at_browser()
-
-
-def _caller_at_browser() -> Caller:
-    if not current_user.is_authenticated:
-        raise NotAuthenticated
-    caller: Caller = current_user.caller
-    g.caller = caller
-    return caller
+    return caller_of(bearer_token()) if is_machine_path() else caller_at_browser()
 
 
 def _load(_session_id: str) -> SignedIn | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from shared.errors import TokenExpired
 from tests.suite import PASSWORD, Suite
 from tests.visitor import Visitor, forms_of
 
@@ -113,10 +114,27 @@ def test_logging_out_is_a_form_and_never_a_link(visitor: Visitor, username: str)
 
 
 def test_a_form_without_its_token_is_refused_in_plain_words(visitor: Visitor, username: str) -> None:
-    answer = visitor.post("/login", {"username": username, "password": PASSWORD})
+    fields = {"username": username, "password": PASSWORD}
+    answer = visitor.post("/login", fields, Referer="http://localhost/login")
     assert answer.status_code == 400
     assert "open for too long" in answer.text
-    assert 'href="/login"' in answer.text
+    assert '<a class="btn btn-primary" href="/login">Open the page again</a>' in answer.text
+    assert "Open the page again" not in visitor.post("/login", fields).text
+
+
+def test_a_form_of_somebody_whose_session_can_not_be_renewed_now_ends_nothing(
+    bank: Suite, visitor: Visitor, username: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visitor.log_in(username)
+
+    def expired(_token: str) -> None:
+        raise TokenExpired
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bank.apps["gateway"].extensions["token_verifier"], "verify", expired)
+        patch.setattr(bank.adapters["auth"], "down", True)
+        assert visitor.post("/settings", {"current_password": "x"}).status_code == 503
+    assert visitor.get("/settings").status_code == 200
 
 
 def test_a_silent_auth_service_keeps_what_was_typed(
