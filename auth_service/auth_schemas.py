@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from auth_service.auth_models import LoginSession
 
 NewPassword = Annotated[Line, Field(min_length=12, max_length=LONGEST)]
-GivenName = Annotated[str, Field(max_length=200)]
+GivenName = Annotated[Line, Field(max_length=200)]
 GivenPassword = Annotated[str, Field(max_length=1000)]
 """What somebody says is their password. It is not judged, only compared."""
 

@@ -19,7 +19,6 @@ from auth_service.auth_schemas import (
     ClientCredentials,
     KeysAnswer,
     Login,
-    NewPassword,
     PasswordChange,
     Refresh,
     RevocationsAnswer,
@@ -54,7 +53,7 @@ from shared.application import lifecycle_of, make_app
 from shared.background import Repeating
 from shared.cursors import Page
 from shared.openapi import Answer, answers, make_api, validated
-from shared.passwords import Passwords, why_too_common
+from shared.passwords import LONGEST, Passwords, why_too_common
 from shared.settings import Settings
 from shared.token_signer import TokenSigner
 from shared.tokens import TokenVerifier
@@ -81,7 +80,7 @@ class AuthSettings(Settings):
     given_database_url: str | None = Field(None, validation_alias="AUTH_DATABASE_URL")
     signing_key: str = Field(validation_alias="AUTH_SIGNING_KEY")
     admin_username: Username = Field("admin", validation_alias="ADMIN_USERNAME")
-    admin_password: NewPassword | None = Field(None, validation_alias="ADMIN_PASSWORD")
+    admin_password: str | None = Field(None, min_length=12, max_length=LONGEST, validation_alias="ADMIN_PASSWORD")
     account_secret: str | None = Field(None, min_length=32, validation_alias="ACCOUNT_SERVICE_SECRET")
     transaction_secret: str | None = Field(None, min_length=32, validation_alias="TRANSACTION_SERVICE_SECRET")
     reporting_secret: str | None = Field(None, min_length=32, validation_alias="REPORTING_SERVICE_SECRET")
@@ -290,8 +289,8 @@ def statistics() -> Response:
     return success(statistics=user_logic.statistics(_tools()))
 
 
-def create_app(settings: AuthSettings, _session: requests.Session | None = None) -> Flask:
-    """The auth service. It calls no other, so it has no use for a session."""
+def create_app(settings: AuthSettings, session: requests.Session | None = None) -> Flask:
+    """The auth service. It calls no other, so `session`, which carries the calls of the others, stays unused."""
     signer = TokenSigner.from_text(settings.signing_key)
     sessions = SessionStorage(db)
     app = make_app(

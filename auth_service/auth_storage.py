@@ -49,9 +49,8 @@ class UserStorage(Storage):
         """People who fit all filters, newest first; `after` is (created_at, id)."""
         query = select(User)
         if q:
-            query = query.where(
-                or_(*(c.icontains(q, autoescape=True) for c in (User.username, User.email, User.full_name)))
-            )
+            columns = (User.username, User.email, User.full_name)
+            query = query.where(or_(*(column.icontains(q, autoescape=True) for column in columns)))
         if role:
             query = query.where(User.role == role)
         if status:

@@ -22,16 +22,11 @@ def client_address(peer: str, forwarded_for: str) -> str:
 
     Entries before the last are whatever the client claimed.
     """
-    last = forwarded_for.rpartition(",")[2].strip()
-    return last if _is_address(last) and ipaddress.ip_address(peer).is_loopback else peer
-
-
-def _is_address(text: str) -> bool:
     try:
-        ipaddress.ip_address(text)
+        last = ipaddress.ip_address(forwarded_for.rpartition(",")[2].strip())
+        return str(last) if ipaddress.ip_address(peer).is_loopback else peer
     except ValueError:
-        return False
-    return True
+        return peer
 
 
 def why_not_free(host: str, port: int) -> str | None:

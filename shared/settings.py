@@ -41,8 +41,9 @@ class Settings(BaseSettings):
     def _read_secret_files(cls, values: dict[str, Any]) -> dict[str, Any]:
         folder = secret_files.folder(Path(values.get("BANK_DATA_DIR") or "data"))
         for variable, file_name in cls.secrets.values():
-            if not values.get(variable):
-                values[variable] = secret_files.read(folder / file_name)
+            secret = values.pop(variable, None) or secret_files.read(folder / file_name)
+            if secret:
+                values[variable] = secret
         return values
 
     @classmethod

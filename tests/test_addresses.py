@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from shared.addresses import base_url, reachable_host, why_not_free
+from shared.addresses import base_url, client_address, reachable_host, why_not_free
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,25 @@ from shared.addresses import base_url, reachable_host, why_not_free
 def test_what_listens_somewhere_is_reached_there_and_what_listens_everywhere_on_loopback(host: str, url: str) -> None:
     assert base_url(host, 80) == url
     assert reachable_host(host) in url
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded_for", "client"),
+    [
+        ("127.0.0.1", "192.0.2.7", "192.0.2.7"),
+        ("127.0.0.1", "10.9.9.9, 192.0.2.7", "192.0.2.7"),
+        ("::1", "2001:db8::7", "2001:db8::7"),
+        ("127.0.0.1", "", "127.0.0.1"),
+        ("127.0.0.1", "192.0.2.7, nonsense", "127.0.0.1"),
+        ("127.0.0.1", "<script>", "127.0.0.1"),
+        ("198.51.100.1", "192.0.2.7", "198.51.100.1"),
+        ("", "192.0.2.7", ""),
+    ],
+)
+def test_only_a_proxy_on_this_machine_is_believed_and_only_its_own_word(
+    peer: str, forwarded_for: str, client: str
+) -> None:
+    assert client_address(peer, forwarded_for) == client
 
 
 def test_a_port_is_free_until_somebody_listens() -> None:

@@ -98,3 +98,29 @@ def test_a_lock_that_comes_just_after_the_timeout_is_handed_on(monkeypatch: pyte
     assert len(refusals) == 1
     with lock.hold(0.01):
         pass
+
+
+def test_it_has_as_many_places_as_it_is_given() -> None:
+    lock = FairLock(places=2)
+    with lock.hold(0.01), lock.hold(0.01), pytest.raises(ServiceUnavailable), lock.hold(0.01):
+        pass
+    with lock.hold(0.01), lock.hold(0.01):
+        pass
+
+
+def test_when_enough_wait_the_next_is_refused_at_once() -> None:
+    lock = FairLock(most_waiting=1)
+
+    def wait() -> None:
+        with lock.hold(10):
+            pass
+
+    waiter = threading.Thread(target=wait)
+    with lock.hold(10):
+        waiter.start()
+        wait_for_waiters(lock, 1)
+        began_at = time.monotonic()
+        with pytest.raises(ServiceUnavailable), lock.hold(10):
+            pass
+        assert time.monotonic() - began_at < 5
+    waiter.join(10)

@@ -1,9 +1,11 @@
 """One line of what people can see."""
 
+from typing import Annotated
+
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from shared.texts import Line
+from shared.texts import Line, Matching
 
 LINE = TypeAdapter(Line)
 
@@ -38,3 +40,12 @@ def test_what_can_not_be_seen_is_refused(text: str) -> None:
 def test_only_text_is_text(value: object) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(Line).validate_python(value, strict=True)
+
+
+def test_text_that_does_not_match_is_refused_in_the_words_that_people_read() -> None:
+    adapter = TypeAdapter(Annotated[str, Matching("[a-z]{2}|x", "must be two letters")])
+    assert [adapter.validate_python(text) for text in ("ab", "x")] == ["ab", "x"]
+    for text in ("", "abc", "ab\n", "x1"):
+        with pytest.raises(ValidationError, match="must be two letters"):
+            adapter.validate_python(text)
+    assert adapter.json_schema() == {"type": "string", "pattern": "^(?:[a-z]{2}|x)$"}

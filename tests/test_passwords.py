@@ -1,0 +1,139 @@
+"""Passwords that are tried first are refused, others kept as scrypt hashes, and hashing never floods the machine."""
+
+import threading
+import unicodedata
+
+import pytest
+
+from shared.errors import ServiceUnavailable
+from shared.passwords import Passwords, why_too_common
+
+OWN = ("Ada.Lovelace", "ada@example.com", "ada")
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "aaaaaaaaaaaa",
+        "121212121212",
+        "abcabcabcabc",
+        "123456789012",
+        "987654321098",
+        "abcdefghijklm",
+        "zyxwvutsrqpo",
+        "qwertyuiopas",
+        "1" * 128,
+    ],
+)
+def test_sequences_and_repetitions_are_refused(password: str) -> None:
+    assert why_too_common(password) == "must not be a plain sequence or repetition"
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "1q2w3e4r5t6y",
+        "leavemealone",
+        "LeaveMeAlone",
+        "password1234",
+        "PASSWORD1234",
+        "iloveyou2026",
+        "passwordpassword",
+        "letmeinletmein",
+        "dragon1dragon1",
+    ],
+)
+def test_what_everybody_tries_is_refused_whatever_its_case_and_digits(password: str) -> None:
+    assert why_too_common(password) == "is one of the passwords that are tried first"
+
+
+@pytest.mark.parametrize("password", ["ada.lovelace", "ADA@example.com", "ada.lovelace1815", "adaadaadaada"])
+def test_ones_own_name_is_refused(password: str) -> None:
+    assert why_too_common(password, OWN) == "must not be made of your own name or address"
+    if password != "adaadaadaada":
+        assert why_too_common(password) is None
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "correct horse battery staple",
+        "482910573920",
+        "the rain in spain",
+        "Ada likes punched cards",
+        "пароль из слов",
+        "        a b c",
+        "x" * 127 + "y",
+    ],
+)
+def test_no_kind_of_character_is_asked_for(password: str) -> None:
+    assert why_too_common(password, OWN) is None
+
+
+@pytest.fixture(scope="module")
+def passwords() -> Passwords:
+    return Passwords()
+
+
+def test_only_the_whole_password_matches(passwords: Passwords) -> None:
+    password = "long " * 25 + "end"
+    password_hash = passwords.hash(password)
+    assert password_hash.startswith("scrypt:")
+    assert len(password_hash) <= 255
+    assert passwords.matches(password, password_hash)
+    assert not passwords.matches(password[:-1], password_hash)
+
+
+def test_two_hashes_of_one_password_differ(passwords: Passwords) -> None:
+    assert passwords.hash("the same") != passwords.hash("the same")
+
+
+def test_the_same_characters_match_however_the_keyboard_composes_them(passwords: Passwords) -> None:
+    password_hash = passwords.hash(unicodedata.normalize("NFC", "crème brûlée"))
+    assert passwords.matches(unicodedata.normalize("NFD", "crème brûlée"), password_hash)
+
+
+def test_without_a_hash_nothing_matches_and_as_much_work_is_done(
+    passwords: Passwords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[str] = []
+    monkeypatch.setattr("shared.passwords.generate_password_hash", hashed.append)
+    assert not passwords.matches("anything", None)
+    assert hashed == ["anything"]
+
+
+def test_only_so_many_hash_at_once_and_when_enough_wait_the_next_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    passwords = Passwords(at_once=2, most_waiting=3)
+    running, most, everybody_in = [0], [0], threading.Event()
+    guard, finish = threading.Lock(), threading.Event()
+
+    def slow(_password: str) -> str:
+        with guard:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+            if running[0] == 2:
+                everybody_in.set()
+        assert finish.wait(10)
+        with guard:
+            running[0] -= 1
+        return "hash"
+
+    monkeypatch.setattr("shared.passwords.generate_password_hash", slow)
+    outcomes: list[str] = []
+
+    def ask() -> None:
+        try:
+            outcomes.append(passwords.hash("password"))
+        except ServiceUnavailable as refusal:
+            outcomes.append(f"refused for {refusal.retry_after_seconds} s")
+            if len(outcomes) == 3:
+                finish.set()
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    assert everybody_in.wait(10)
+    for thread in threads:
+        thread.join(10)
+    assert sorted(outcomes) == ["hash"] * 5 + ["refused for 1 s"] * 3
+    assert most == [2]

@@ -1,0 +1,81 @@
+"""What is signed here verifies there, for an hour, by a key that names itself."""
+
+import base64
+from uuid import uuid4
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from shared.token_signer import TokenSigner
+from shared.tokens import SERVICE_CLAIMS, USER_CLAIMS, Revocations, ServiceClaims, TokenVerifier, UserClaims
+
+
+def as_text(key: Ed25519PrivateKey | X25519PrivateKey) -> str:
+    return base64.b64encode(key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())).decode()
+
+
+KEY = as_text(Ed25519PrivateKey.generate())
+
+
+@pytest.fixture
+def signer() -> TokenSigner:
+    return TokenSigner.from_text(KEY)
+
+
+@pytest.fixture
+def verifier(signer: TokenSigner) -> TokenVerifier:
+    return TokenVerifier(lambda: {"keys": signer.public_keys()}, Revocations(lambda cursor: (cursor, [])))
+
+
+def test_a_persons_token_verifies(signer: TokenSigner, verifier: TokenVerifier) -> None:
+    user_id, session_id = uuid4(), uuid4()
+    token = signer.sign_user(user_id=user_id, session_id=session_id, username="ada", role="admin")
+    said = verifier.verify(token)
+    assert isinstance(said, UserClaims)
+    assert (said.user_id, said.session_id, said.username, said.role) == (user_id, session_id, "ada", "admin")
+
+
+def test_a_services_token_verifies(signer: TokenSigner, verifier: TokenVerifier) -> None:
+    said = verifier.verify(signer.sign_service("some-service", {"b:read", "a:read"}))
+    assert isinstance(said, ServiceClaims)
+    assert (said.service, said.scopes) == ("some-service", frozenset({"a:read", "b:read"}))
+
+
+def test_exactly_the_agreed_claims_are_in_it_for_an_hour(signer: TokenSigner) -> None:
+    person = signer.sign_user(user_id=uuid4(), session_id=uuid4(), username="ada", role="customer")
+    service = signer.sign_service("some-service", ["a:read"])
+    for token, names in ((person, USER_CLAIMS), (service, SERVICE_CLAIMS)):
+        claims = jwt.decode(token, options={"verify_signature": False})
+        assert set(claims) == set(names)
+        assert claims["exp"] - claims["iat"] == 3600
+
+
+def test_no_two_tokens_are_the_same(signer: TokenSigner) -> None:
+    assert signer.sign_service("some-service", []) != signer.sign_service("some-service", [])
+
+
+def test_the_key_is_named_by_its_thumbprint() -> None:
+    """The key and the name of RFC 8037, appendices A.1 to A.3."""
+    secret = base64.urlsafe_b64decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=")
+    signer = TokenSigner(Ed25519PrivateKey.from_private_bytes(secret))
+    assert signer.public_keys() == [
+        {
+            "kty": "OKP",
+            "crv": "Ed25519",
+            "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+            "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+            "alg": "EdDSA",
+            "use": "sig",
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x" * 40, "not base64!", base64.b64encode(b"no key").decode(), as_text(X25519PrivateKey.generate())]
+)
+def test_only_an_ed25519_key_will_do(text: str) -> None:
+    with pytest.raises(ValueError, match="must be an Ed25519 private key"):
+        TokenSigner.from_text(text)
