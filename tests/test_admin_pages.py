@@ -1,0 +1,123 @@
+"""The staff's part: who may see it, the bank at a glance, and its people."""
+
+import re
+
+import pytest
+from werkzeug.test import TestResponse
+
+from tests.customers import Customer, customer
+from tests.suite import ADMIN_PASSWORD, Suite
+from tests.visitor import PageForm, Visitor, forms_of
+
+
+@pytest.fixture(scope="module")
+def admin(suite: Suite) -> Visitor:
+    visitor = Visitor(suite.apps["gateway"])
+    assert visitor.log_in("admin", ADMIN_PASSWORD).status_code == 303
+    return visitor
+
+
+@pytest.fixture(scope="module")
+def employee(suite: Suite, admin: Visitor) -> Visitor:
+    person = suite.person("clerk")
+    change(admin, person.user_id, role="employee")
+    visitor = Visitor(suite.apps["gateway"])
+    assert visitor.log_in("clerk").status_code == 303
+    return visitor
+
+
+@pytest.fixture(scope="module")
+def ada(suite: Suite) -> Customer:
+    ada = customer(suite, "ada")
+    ada.open("1234.00")
+    return ada
+
+
+def change_form(page: TestResponse, user_id: str, field: str) -> PageForm:
+    return next(form for form in forms_of(page) if f"/admin/users/{user_id}" in form.action and field in form.fields)
+
+
+def change(admin: Visitor, user_id: str, query: str = "", **fields: str) -> TestResponse:
+    form = change_form(admin.get(f"/admin/users{query}"), user_id, *fields)
+    return admin.post(form.action.replace("&amp;", "&"), {**form.fields, **fields})
+
+
+STAFF_PAGES = ["/admin", "/admin/accounts", "/admin/accounts/create", "/admin/transactions"]
+
+
+@pytest.mark.parametrize("path", [*STAFF_PAGES, "/admin/users"])
+def test_customers_may_not_see_it(ada: Customer, path: str) -> None:
+    page = ada.visitor.get(path)
+    assert page.status_code == 403
+    assert "This page is not for you" in page.text
+    assert 'href="/admin"' not in page.text
+
+
+@pytest.mark.parametrize("path", STAFF_PAGES)
+def test_employees_see_it_without_its_people(employee: Visitor, path: str) -> None:
+    page = employee.get(path)
+    assert page.status_code == 200
+    assert "/admin/users" not in page.text
+    assert employee.get("/admin/users").status_code == 403
+
+
+def test_admins_see_the_bank_at_a_glance(admin: Visitor, ada: Customer) -> None:
+    page = admin.get("/admin").text
+    assert page.count(">Healthy<") == 4
+    for words in ("Held in all", "$1,234.00", "People by role", "Volume"):
+        assert words in page
+    report = re.search(r'href="(/reports/[0-9a-f-]{36})">System report', page)
+    assert report
+    assert "System report, as it was on" in admin.get(report[1]).text
+
+
+def test_the_health_of_the_services_is_shown_as_it_is(admin: Visitor, suite: Suite) -> None:
+    adapter = suite.adapters["reporting"]
+    adapter.down = True
+    try:
+        page = admin.get("/admin")
+    finally:
+        adapter.down = False
+    assert page.status_code == 200
+    assert page.text.count(">Unhealthy<") == 1
+    assert "The figures of the bank are not available right now." in page.text
+
+
+def test_people_can_be_looked_for(admin: Visitor, ada: Customer) -> None:
+    page = admin.get("/admin/users?q=ada&role=customer").text
+    assert "ada@example.com" in page
+    assert "admin@" not in page
+    assert "Nobody fits" in admin.get("/admin/users?q=nobody-of-that-name").text
+
+
+def test_somebody_is_disabled_and_enabled_in_their_row(admin: Visitor, suite: Suite) -> None:
+    person = suite.person("eve")
+    query = "?q=eve&role=customer"
+    answer = change(admin, person.user_id, query, status="disabled")
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/admin/users{query}")
+    page = admin.get(answer.headers["Location"]).text
+    assert "eve is disabled." in page
+    assert "Enable<" in page
+    assert Visitor(suite.apps["gateway"]).log_in("eve").status_code == 400
+    assert change(admin, person.user_id, query, status="active").status_code == 303
+    assert Visitor(suite.apps["gateway"]).log_in("eve").status_code == 303
+
+
+def test_a_role_is_changed_in_the_row(admin: Visitor, suite: Suite) -> None:
+    person = suite.person("max")
+    answer = change(admin, person.user_id, "?q=max", role="employee")
+    assert "max is now an employee." in admin.get(answer.headers["Location"]).text
+
+
+@pytest.mark.parametrize("fields", [{"status": "disabled"}, {"role": "customer"}])
+def test_the_last_admin_stays(admin: Visitor, suite: Suite, fields: dict[str, str]) -> None:
+    page = change(admin, suite.admin().user_id, "?q=admin", **fields)
+    assert page.status_code == 400
+    assert "alert-danger" in page.text
+    assert admin.get("/admin/users").status_code == 200
+
+
+def test_an_unknown_role_is_refused(admin: Visitor, ada: Customer) -> None:
+    page = change(admin, ada.person.user_id, role="king")
+    assert page.status_code == 400
+    assert "alert-danger" in page.text

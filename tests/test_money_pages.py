@@ -1,0 +1,286 @@
+"""Money moves once for each form, whatever is clicked, reloaded or gone back to."""
+
+import threading
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from api_gateway.money_forms import plain_amount
+from shared.http_client import NoAnswer
+from tests.customers import Customer, customer, form_with
+from tests.suite import Suite
+from tests.visitor import Visitor, forms_of
+from transaction_service.transaction_clients import LedgerClient
+
+TRANSFER = "/transactions/transfer"
+
+
+@pytest.fixture(scope="module")
+def ada(suite: Suite) -> Customer:
+    return customer(suite, "ada")
+
+
+@pytest.fixture(scope="module")
+def bob(suite: Suite) -> Customer:
+    return customer(suite, "bob")
+
+
+@pytest.fixture
+def account(ada: Customer) -> dict[str, Any]:
+    return ada.open("100.00")
+
+
+@pytest.fixture
+def payee(bob: Customer) -> dict[str, Any]:
+    return bob.open()
+
+
+def key_of(page: TestResponse) -> str:
+    return next(form.fields["idempotency_key"] for form in forms_of(page) if "idempotency_key" in form.fields)
+
+
+def fill_in(visitor: Visitor, path: str, **fields: str) -> dict[str, str]:
+    """The fields of the payment form at `path`, filled in."""
+    page = visitor.get(path)
+    form = next(form for form in forms_of(page) if "idempotency_key" in form.fields)
+    return {**form.fields, **fields}
+
+
+@pytest.mark.parametrize(
+    ("kind", "balance", "words"), [("deposit", "112.50", "Deposited"), ("withdraw", "87.50", "Withdrew")]
+)
+def test_a_payment_ends_at_its_transaction(
+    ada: Customer, account: dict[str, Any], kind: str, balance: str, words: str
+) -> None:
+    path = f"/transactions/{kind}"
+    answer = ada.visitor.submit(path, account_id=account["id"], amount=" 12.50 ", description="Books")
+    assert answer.status_code == 303
+    page = ada.visitor.get(answer.headers["Location"])
+    assert page.status_code == 200
+    assert f"{words} $12.50." in page.text
+    assert "Books" in page.text
+    assert ada.balance(account) == balance
+
+
+def test_the_same_form_sent_twice_pays_once(ada: Customer, account: dict[str, Any]) -> None:
+    fields = fill_in(ada.visitor, "/transactions/deposit", account_id=account["id"], amount="1.00")
+    first, second = (ada.visitor.post("/transactions/deposit", fields) for _ in range(2))
+    assert first.headers["Location"] == second.headers["Location"]
+    assert ada.balance(account) == "101.00"
+
+
+def test_a_double_click_pays_once(ada: Customer, account: dict[str, Any]) -> None:
+    fields = fill_in(ada.visitor, "/transactions/withdraw", account_id=account["id"], amount="1.00")
+    answers: list[TestResponse] = []
+
+    def click() -> None:
+        client = ada.suite.apps["gateway"].test_client()
+        client.set_cookie("session", ada.visitor.cookie)
+        answers.append(client.post("/transactions/withdraw", data=fields))
+
+    clicks = [threading.Thread(target=click) for _ in range(4)]
+    for one in clicks:
+        one.start()
+    for one in clicks:
+        one.join()
+    assert {answer.headers.get("Location") for answer in answers} == {answers[0].headers["Location"]}
+    assert ada.balance(account) == "99.00"
+
+
+def test_a_refusal_keeps_what_was_typed_and_takes_a_new_key(ada: Customer, account: dict[str, Any]) -> None:
+    fields = fill_in(
+        ada.visitor, "/transactions/withdraw", account_id=account["id"], amount="100.01", description="Too much"
+    )
+    page = ada.visitor.post("/transactions/withdraw", fields)
+    assert page.status_code == 400
+    assert "There is not enough money in the account." in page.text
+    assert 'value="100.01"' in page.text
+    assert 'value="Too much"' in page.text
+    assert key_of(page) != fields["idempotency_key"]
+    again = form_with(page, amount="100.01").fields
+    assert ada.visitor.post("/transactions/withdraw", {**again, "amount": "100.00"}).status_code == 303
+    assert ada.balance(account) == "0.00"
+
+
+def test_a_form_that_was_used_for_another_payment_says_so(ada: Customer, account: dict[str, Any]) -> None:
+    fields = fill_in(ada.visitor, "/transactions/deposit", account_id=account["id"], amount="1.00")
+    ada.visitor.post("/transactions/deposit", fields)
+    page = ada.visitor.post("/transactions/deposit", {**fields, "amount": "2.00"})
+    assert page.status_code == 400
+    assert "This page has been used for a payment already." in page.text
+    assert ada.balance(account) == "101.00"
+
+
+@pytest.mark.parametrize("amount", ["", "0", "-1", "1.001", "1e3", "NaN", "abc", "1,5", "10000000000.01", "٣"])
+def test_what_is_no_amount_is_told_beside_the_field(ada: Customer, account: dict[str, Any], amount: str) -> None:
+    page = ada.visitor.submit("/transactions/deposit", account_id=account["id"], amount=amount)
+    assert page.status_code == 400
+    assert 'id="amount-error"' in page.text
+    assert ada.balance(account) == "100.00"
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [("1,250.00", "1250.00"), (" 5 ", "5"), ("1,250,000", "1250000"), ("1,25", "1,25"), (None, "")],
+)
+def test_thousands_may_be_typed_with_commas(typed: str | None, read: str) -> None:
+    assert plain_amount(typed) == read
+
+
+@pytest.mark.parametrize("kind", ["deposit", "withdraw"])
+def test_somebody_elses_account_can_not_be_chosen(ada: Customer, payee: dict[str, Any], kind: str) -> None:
+    page = ada.visitor.submit(f"/transactions/{kind}", account_id=payee["id"], amount="1.00")
+    assert page.status_code == 400
+    assert 'id="account_id-error"' in page.text
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "schlüssel", "a b\r\nc"])
+def test_a_key_that_we_did_not_make_is_replaced(ada: Customer, account: dict[str, Any], key: str) -> None:
+    answer = ada.visitor.submit("/transactions/deposit", account_id=account["id"], amount="1.00", idempotency_key=key)
+    assert answer.status_code == 303
+
+
+@pytest.mark.parametrize("kind", ["deposit", "withdraw", "transfer"])
+def test_without_an_account_the_page_says_how_to_get_one(suite: Suite, kind: str) -> None:
+    page = customer(suite).visitor.get(f"/transactions/{kind}")
+    assert page.status_code == 200
+    assert 'href="/accounts/create"' in page.text
+
+
+def test_a_link_from_an_account_has_it_chosen(ada: Customer, account: dict[str, Any]) -> None:
+    assert fill_in(ada.visitor, f"/transactions/deposit?account_id={account['id']}")["account_id"] == account["id"]
+    fields = fill_in(ada.visitor, f"{TRANSFER}?from_account_id={account['id']}")
+    assert fields["from_account_id"] == account["id"]
+
+
+def review_of(customer: Customer, **fields: str) -> TestResponse:
+    return customer.visitor.post(TRANSFER, fill_in(customer.visitor, TRANSFER, **fields))
+
+
+def test_a_transfer_is_confirmed_by_who_gets_what(
+    ada: Customer, bob: Customer, account: dict[str, Any], payee: dict[str, Any]
+) -> None:
+    number = payee["account_number"]
+    typed = f"{number[:4]} {number[4:]}"
+    review = review_of(
+        ada, from_account_id=account["id"], to_account_number=typed, amount="30", description="Lunch & <b>tea</b>"
+    )
+    assert review.status_code == 200
+    assert "b••" in review.text
+    assert number in review.text
+    assert "$30.00" in review.text
+    assert "$70.00" in review.text
+    assert "Lunch &amp; &lt;b&gt;tea" in review.text
+    assert ">Confirm transfer</button>" in review.text
+    assert bob.balance(payee) == "0.00"
+    confirmation = form_with(review, step="confirm").fields
+    first, second = (ada.visitor.post(TRANSFER, confirmation) for _ in range(2))
+    assert first.status_code == second.status_code == 303
+    assert first.headers["Location"] == second.headers["Location"]
+    assert "Transferred $30.00." in ada.visitor.get(first.headers["Location"]).text
+    assert (ada.balance(account), bob.balance(payee)) == ("70.00", "30.00")
+
+
+def test_a_transfer_can_be_changed_before_it_is_confirmed(
+    ada: Customer, account: dict[str, Any], payee: dict[str, Any]
+) -> None:
+    review = review_of(ada, from_account_id=account["id"], to_account_number=payee["account_number"], amount="30")
+    page = ada.visitor.post(TRANSFER, form_with(review, step="change").fields)
+    assert page.status_code == 200
+    fields = form_with(page, amount="30", to_account_number=payee["account_number"]).fields
+    assert fields["idempotency_key"] == key_of(review)
+    review = ada.visitor.post(TRANSFER, {**fields, "amount": "31"})
+    assert "$31.00" in review.text
+    assert ada.balance(account) == "100.00"
+
+
+def test_money_moves_between_ones_own_accounts(ada: Customer, account: dict[str, Any]) -> None:
+    target = ada.open(nickname="Holidays")
+    review = review_of(ada, from_account_id=account["id"], to_account_id=target["id"], amount="100.00")
+    assert "Holidays" in review.text
+    assert ada.visitor.post(TRANSFER, form_with(review, step="confirm").fields).status_code == 303
+    assert (ada.balance(account), ada.balance(target)) == ("0.00", "100.00")
+
+
+@pytest.mark.parametrize(
+    ("fields", "wrong"),
+    [
+        ({}, "to_account_id"),
+        ({"to_account_id": "SELF"}, "to_account_id"),
+        ({"to_account_id": "SELF", "to_account_number": "NUMBER"}, "to_account_id"),
+        ({"to_account_number": "1234567890"}, "to_account_number"),
+        ({"to_account_number": "1000000008"}, "to_account_number"),
+        ({"to_account_number": "NUMBER", "amount": "100.01"}, "amount"),
+        ({"to_account_number": "NUMBER", "amount": "nothing"}, "amount"),
+        ({"to_account_number": "NUMBER", "from_account_id": "nonsense"}, "from_account_id"),
+    ],
+)
+def test_what_is_wrong_with_a_transfer_stands_beside_its_field(
+    ada: Customer, account: dict[str, Any], payee: dict[str, Any], fields: dict[str, str], wrong: str
+) -> None:
+    known = {"SELF": account["id"], "NUMBER": payee["account_number"]}
+    given = {name: known.get(value, value) for name, value in fields.items()}
+    page = review_of(ada, **{"from_account_id": account["id"], "amount": "1.00", **given})
+    assert page.status_code == 400
+    assert f'id="{wrong}-error"' in page.text
+    assert "Confirm transfer" not in page.text
+
+
+def test_a_confirmation_is_checked_as_the_form_was(ada: Customer, account: dict[str, Any]) -> None:
+    fields = fill_in(ada.visitor, TRANSFER, from_account_id=account["id"], to_account_number="123", amount="1")
+    page = ada.visitor.post(TRANSFER, {**fields, "step": "confirm"})
+    assert page.status_code == 400
+    assert 'id="to_account_number-error"' in page.text
+
+
+def test_a_transfer_that_is_refused_after_all_comes_back_as_the_form(
+    ada: Customer, account: dict[str, Any], payee: dict[str, Any]
+) -> None:
+    review = review_of(ada, from_account_id=account["id"], to_account_number=payee["account_number"], amount="90")
+    ada.pay("withdraw", account_id=account["id"], amount="50.00")
+    page = ada.visitor.post(TRANSFER, form_with(review, step="confirm").fields)
+    assert page.status_code == 400
+    assert "There is not enough money in the account." in page.text
+    fields = form_with(page, amount="90").fields
+    assert "step" not in fields
+    assert fields["idempotency_key"] != key_of(review)
+
+
+def test_the_payees_name_is_told_masked(ada: Customer, payee: dict[str, Any]) -> None:
+    answer = ada.visitor.get(f"/transactions/payee?account_number={payee['account_number']}")
+    assert answer.json == {"account_number": f"••••{payee['account_number'][-4:]}", "owner_name": "b••"}
+    assert ada.visitor.get("/transactions/payee?account_number=1000000008").status_code == 404
+
+
+def test_while_payments_are_away_the_form_is_kept_with_its_key(ada: Customer, account: dict[str, Any]) -> None:
+    fields = fill_in(ada.visitor, "/transactions/deposit", account_id=account["id"], amount="5.00")
+    adapter = ada.suite.adapters["transaction"]
+    adapter.down = True
+    try:
+        page = ada.visitor.post("/transactions/deposit", fields)
+    finally:
+        adapter.down = False
+    assert page.status_code == 503
+    assert 'value="5.00"' in page.text
+    assert "it will count only once" in page.text
+    assert key_of(page) == fields["idempotency_key"]
+    assert ada.visitor.post("/transactions/deposit", form_with(page, amount="5.00").fields).status_code == 303
+    assert ada.balance(account) == "105.00"
+
+
+def test_a_payment_whose_outcome_is_open_is_shown_as_pending(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    eve = customer(suite)
+    account = eve.open("10.00")
+    with monkeypatch.context() as patch:
+        patch.setattr(LedgerClient, "post", _silence)
+        answer = eve.visitor.submit("/transactions/deposit", account_id=account["id"], amount="5.00")
+        assert answer.status_code == 303
+        page = eve.visitor.get(answer.headers["Location"])
+    assert "Your payment is on its way." in page.text
+    assert "data-pending" in page.text
+    assert "Pending" in page.text
+
+
+def _silence(*_args: object) -> None:
+    raise NoAnswer(may_have_arrived=True)

@@ -1,0 +1,86 @@
+"""Reports on pages."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from shared.formats import MINUS
+from tests.customers import Customer, customer
+from tests.suite import Suite
+
+TODAY = datetime.now(UTC).date()
+
+
+@pytest.fixture(scope="module")
+def ada(suite: Suite) -> Customer:
+    ada = customer(suite)
+    account = ada.open("100.00", nickname="Everyday")
+    ada.pay("withdraw", account_id=account["id"], amount="30.00")
+    return ada
+
+
+@pytest.fixture(scope="module")
+def account_id(ada: Customer) -> str:
+    return str(ada.transactions()[0]["account_id"])
+
+
+def test_an_account_report_adds_up(ada: Customer, account_id: str) -> None:
+    page = ada.visitor.get(f"/reports/account/{account_id}")
+    assert page.status_code == 200
+    for words in ("Everyday", "+$100.00", f"{MINUS}$30.00", "$70.00", "Withdrawal", f'value="{TODAY}"'):
+        assert words in page.text
+
+
+def test_a_transaction_report_covers_all_accounts(ada: Customer) -> None:
+    page = ada.visitor.get("/reports/transactions")
+    assert page.status_code == 200
+    for words in ("+$100.00", f"{MINUS}$30.00", "+$70.00", "$65.00"):
+        assert words in page.text
+
+
+def test_the_period_can_be_chosen(ada: Customer, account_id: str) -> None:
+    yesterday = TODAY - timedelta(days=1)
+    query = f"start_date={yesterday - timedelta(days=200)}&end_date={yesterday}"
+    page = ada.visitor.get(f"/reports/account/{account_id}?{query}")
+    assert page.status_code == 200
+    assert "Nothing happened in this period." in page.text
+    assert f'value="{yesterday}"' in page.text
+
+
+@pytest.mark.parametrize("path", ["transactions", "account"])
+@pytest.mark.parametrize(
+    "query", ["start_date=x", "start_date=2026-02-01&end_date=2026-01-01", "start_date=0001-01-01"]
+)
+def test_a_period_that_can_not_be_is_told(ada: Customer, account_id: str, path: str, query: str) -> None:
+    address = f"/reports/account/{account_id}" if path == "account" else "/reports/transactions"
+    page = ada.visitor.get(f"{address}?{query}")
+    assert page.status_code == 400
+    assert 'class="invalid-feedback"' in page.text or "alert-danger" in page.text
+
+
+def test_reports_are_kept_and_shown_as_they_were(ada: Customer, account_id: str) -> None:
+    ada.visitor.get(f"/reports/account/{account_id}")
+    index = ada.visitor.get("/reports").text
+    assert "Account report" in index
+    stored = index.split('href="/reports/')
+    report_id = next(part[:36] for part in stored if part[8:9] == "-")
+    page = ada.visitor.get(f"/reports/{report_id}")
+    assert page.status_code == 200
+    assert "as it was on" in page.text
+
+
+def test_what_is_somebody_elses_does_not_exist(ada: Customer, suite: Suite, account_id: str) -> None:
+    stranger = customer(suite).visitor
+    for path in (f"account/{account_id}", f"account/{uuid4()}", str(uuid4()), "nonsense"):
+        assert stranger.get(f"/reports/{path}").status_code == 404
+
+
+def test_while_reports_are_away_the_page_says_so(ada: Customer) -> None:
+    adapter = ada.suite.adapters["reporting"]
+    adapter.down = True
+    try:
+        page = ada.visitor.get("/reports")
+    finally:
+        adapter.down = False
+    assert page.status_code == 503
