@@ -4,7 +4,7 @@ import hashlib
 import json
 import sys
 from typing import ClassVar
-from urllib.parse import unquote_plus
+from urllib.parse import unquote
 from uuid import UUID
 
 import requests
@@ -338,14 +338,13 @@ def _origin() -> Origin:
 
 
 def _client_credentials() -> dict[str, str]:
-    """What the client says of itself, in the body, or partly in the Authorization header."""
+    """What the client says of itself, in the body, or partly in the Authorization header.
+
+    The header's parts are percent-decoded, as the RFC has it; "+" stays, since most clients do not encode it.
+    """
     given = request.form.to_dict() if request.mimetype == FORM else request.get_json()
     if (basic := request.authorization) and basic.type == "basic":
-        given = {
-            "client_id": unquote_plus(basic.username or ""),
-            "client_secret": unquote_plus(basic.password or ""),
-            **given,
-        }
+        return {**given, "client_id": unquote(basic.username or ""), "client_secret": unquote(basic.password or "")}
     return given
 
 

@@ -25,6 +25,7 @@ from shared.discovery import Registration
 from shared.settings import Settings
 
 WAITING_CONNECTIONS = 1024
+OPEN_CONNECTIONS = 1024
 HEADER_TIMEOUT_MILLISECONDS = 10_000
 KEEP_ALIVE_BUFFER_BYTES = 64 * 1024
 S = TypeVar("S", bound=Settings)
@@ -71,7 +72,7 @@ def _listen(app: Flask, settings: Settings) -> None:
         websockets=False,
         blocking_threads=settings.threads,
         backlog=WAITING_CONNECTIONS,
-        backpressure=settings.threads,
+        backpressure=OPEN_CONNECTIONS,  # granian counts idle connections too: those must not keep others from asking
         http1_settings=HTTP1Settings(
             header_read_timeout=HEADER_TIMEOUT_MILLISECONDS, max_buffer_size=KEEP_ALIVE_BUFFER_BYTES
         ),

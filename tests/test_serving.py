@@ -3,6 +3,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,13 @@ def test_a_setting_that_is_missing_is_named(tmp_path: Path) -> None:
     with RunningProcess("-c", SERVICE, environment={"BANK_DATA_DIR": str(tmp_path)}) as service:
         assert service.wait() == 1
         assert "slow-service can't start; check these settings:\n  SLOW_SERVICE_PORT: Field required" in service.output
+
+
+def test_idle_connections_keep_nobody_from_asking(start: Start) -> None:
+    (port,) = free_ports(1)
+    with start(port), ExitStack() as stack:
+        wait_until_alive(port)
+        for _ in range(150):  # more than there are threads
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
+            connection.sendall(b"GET /api/live HTTP/1.1\r\nHost: test\r\n\r\n")
+        assert requests.get(f"http://127.0.0.1:{port}/api/live", timeout=5).status_code == 200
