@@ -59,6 +59,7 @@ class RunningProcess:
 
     def __init__(self, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
         self.output = ""
+        self._has_ended = False
         self._came = threading.Condition()
         self._process = subprocess.Popen(
             [sys.executable, *arguments],
@@ -82,9 +83,12 @@ class RunningProcess:
     def wait_for(self, pattern: str, *, times: int = 1, within_seconds: float = 15.0) -> re.Match[str]:
         """The match of the pattern in the output, once it is there that many times."""
         with self._came:
-            came = self._came.wait_for(lambda: len(re.findall(pattern, self.output)) >= times, within_seconds)
-        assert came, f"{pattern!r} did not come {times} times within {within_seconds} s:\n{self.output}"
-        return list(re.finditer(pattern, self.output))[times - 1]
+            self._came.wait_for(
+                lambda: self._has_ended or len(re.findall(pattern, self.output)) >= times, within_seconds
+            )
+        matches = list(re.finditer(pattern, self.output))
+        assert len(matches) >= times, f"{pattern!r} came {len(matches)} times, not {times}:\n{self.output}"
+        return matches[times - 1]
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal."""
@@ -104,3 +108,6 @@ class RunningProcess:
             with self._came:
                 self.output += line
                 self._came.notify_all()
+        with self._came:
+            self._has_ended = True
+            self._came.notify_all()
