@@ -183,18 +183,22 @@ def ago(days: int) -> date:
     return TODAY - timedelta(days=days)
 
 
+def on(*days_and_balances: tuple[int, int]) -> list[tuple[date, Decimal]]:
+    return [(ago(days), Decimal(balance)) for days, balance in days_and_balances]
+
+
 def test_the_balance_of_a_day_is_that_of_its_last_entry() -> None:
     history = _entries((1, -3, 7), (1, 5, 10), (4, 5, 5))
-    assert balances(_account(), history, ago(10)) == [(ago(11), 0), (ago(4), 5), (ago(1), 7), (TODAY, 7)]
+    assert balances(_account(), history, ago(10)) == on((11, 0), (4, 5), (1, 7), (0, 7))
 
 
 def test_a_young_account_began_with_nothing() -> None:
-    assert balances(_account(created=ago(2)), _entries((2, 7, 7)), ago(90)) == [(ago(3), 0), (ago(2), 7), (TODAY, 7)]
+    assert balances(_account(created=ago(2)), _entries((2, 7, 7)), ago(90)) == on((3, 0), (2, 7), (0, 7))
 
 
 def test_without_entries_the_balance_has_not_changed() -> None:
-    assert balances(_account(), _entries(), ago(90)) == [(ago(91), 7), (TODAY, 7)]
+    assert balances(_account(), _entries(), ago(90)) == on((91, 7), (0, 7))
 
 
 def test_where_not_all_entries_are_known_nothing_is_said_of_the_time_before() -> None:
-    assert balances(_account(), _entries((3, 1, 7), more=True), ago(90)) == [(ago(3), 7), (TODAY, 7)]
+    assert balances(_account(), _entries((3, 1, 7), more=True), ago(90)) == on((3, 7), (0, 7))

@@ -50,7 +50,7 @@ def test_bars_are_as_high_as_their_amounts() -> None:
 
 def test_a_long_period_is_shown_by_months() -> None:
     picture = chart_pages.bars({FIRST: Decimal(1), date(2026, 1, 31): Decimal(2)}, FIRST, date(2026, 3, 31))
-    assert picture.rows == [("Jan 2026", 3), ("Feb 2026", 0), ("Mar 2026", 0)]
+    assert picture.rows == [("Jan 2026", Decimal(3)), ("Feb 2026", Decimal(0)), ("Mar 2026", Decimal(0))]
 
 
 def test_nothing_has_no_bars() -> None:
@@ -76,11 +76,11 @@ def test_a_curve_holds_its_balance_until_the_next_day_that_changes_it() -> None:
     picture = chart_pages.curve(days)
     path = next(path.attrib["d"] for path in drawn(picture).iter(f"{SVG}path") if path.attrib["class"] == "curve")
     assert re.findall(r"[MHV][0-9. ]+", path) == ["M0 150.0", "H50.00", "V0.0", "H100.00", "V150.0", "H100"]
-    assert picture.rows == [("1 Jan 2026", 0), ("6 Jan 2026", 3), ("11 Jan 2026", 0)]
+    assert picture.rows == [("1 Jan 2026", Decimal(0)), ("6 Jan 2026", Decimal(3)), ("11 Jan 2026", Decimal(0))]
 
 
 def test_a_curve_of_one_day_is_a_line() -> None:
-    assert chart_pages.curve([(FIRST, Decimal(5))]).rows == [("1 Jan 2026", 5)]
+    assert chart_pages.curve([(FIRST, Decimal(5))]).rows == [("1 Jan 2026", Decimal(5))]
 
 
 def test_the_numbers_are_there_as_text() -> None:

@@ -1,0 +1,86 @@
+"""A bank that is really served, and Chromium to visit it with."""
+
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page
+from werkzeug.serving import make_server
+
+from tests.suite import PASSWORD, Suite
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+TIMEOUT_MILLISECONDS = 10_000
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what lies here, and leave it out where there is no browser."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+            if CHROMIUM is None:
+                item.add_marker(pytest.mark.skip(reason="Chromium is not installed"))
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """The system's Chromium; without its sandbox where it can't have one, as for root."""
+    sandbox = [] if os.geteuid() else ["--no-sandbox"]
+    return {**browser_type_launch_args, "executable_path": CHROMIUM, "args": sandbox}
+
+
+@pytest.fixture(scope="session")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
+    """All services; the tests share it, so each makes its own people."""
+    suite = Suite(tmp_path_factory.mktemp("bank")).start()
+    yield suite
+    suite.stop()
+
+
+@pytest.fixture(scope="session")
+def base_url(bank: Suite) -> Iterator[str]:
+    """Where the gateway is served."""
+    server = make_server("127.0.0.1", 0, bank.apps["gateway"], threaded=True)
+    thread = threading.Thread(target=server.serve_forever, name="gateway")
+    thread.start()
+    yield f"http://127.0.0.1:{server.port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def context(context: BrowserContext) -> BrowserContext:
+    """Impatient, and with a clipboard."""
+    context.set_default_timeout(TIMEOUT_MILLISECONDS)
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    return context
+
+
+@pytest.fixture
+def page(page: Page) -> Iterator[Page]:
+    """A page that must not complain: of what its policy forbids, of scripts that fail, of assets that are missing."""
+    complaints: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        refusal = "status of 4" in message.text  # an honest status of a page of ours, which the test looks at itself
+        if message.type in ("error", "warning") and not refusal:
+            complaints.append(message.text)
+
+    page.on("console", note)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    yield page
+    assert complaints == []
+
+
+def log_in(page: Page, username: str, password: str = PASSWORD) -> None:
+    """Log somebody in by the form."""
+    page.goto("/login")
+    page.get_by_label("Username").fill(username)
+    page.get_by_label("Password", exact=True).fill(password)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url("**/dashboard")

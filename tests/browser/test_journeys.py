@@ -1,0 +1,198 @@
+"""What people do at a bank, from the first visit to logging out."""
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import log_in
+from tests.customers import Customer, customer
+from tests.suite import ADMIN_PASSWORD, PASSWORD, Suite
+
+
+@pytest.fixture
+def ada(bank: Suite) -> Customer:
+    return customer(bank)
+
+
+@pytest.fixture
+def bob(bank: Suite) -> Customer:
+    return customer(bank)
+
+
+def main_button(page: Page, name: str) -> None:
+    page.get_by_role("main").get_by_role("button", name=name, exact=True).click()
+
+
+def test_a_newcomer_opens_an_account_and_pays_somebody(page: Page, bob: Customer) -> None:
+    number = bob.open()["account_number"]
+    page.goto("/")
+    page.locator('a[href="/register"]').first.click()
+    page.get_by_label("Username").fill("newcomer")
+    page.get_by_label("E-mail").fill("newcomer@example.com")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_label("Confirm password").fill(PASSWORD)
+    main_button(page, "Register")
+    page.wait_for_url("**/dashboard")
+    page.get_by_role("main").get_by_role("link", name="Open an account").click()
+    page.get_by_label("Savings").check()
+    page.get_by_label("Nickname").fill("Nest egg")
+    page.get_by_label("Opening deposit").fill("1,000")
+    main_button(page, "Open account")
+    expect(page.get_by_text("Nest egg is open. $1,000.00 is in it.")).to_be_visible()
+    page.get_by_role("main").get_by_role("link", name="Transfer", exact=True).click()
+    page.get_by_label("Or to an account number").fill(f"{number[:3]} {number[3:]}")
+    expect(page.get_by_text("This account belongs to")).to_be_visible()
+    page.get_by_label("Amount").fill("250.75")
+    page.get_by_label("Description").fill("Rent")
+    main_button(page, "Continue")
+    expect(page.get_by_role("heading", name="Confirm transfer")).to_be_visible()
+    expect(page.get_by_text("$749.25")).to_be_visible()
+    main_button(page, "Confirm transfer")
+    expect(page.get_by_text("Transferred $250.75.")).to_be_visible()
+    page.get_by_role("link", name="Receipt").click()
+    expect(page.get_by_role("heading", name="Receipt")).to_be_visible()
+    page.get_by_role("link", name="Dashboard").click()
+    expect(page.get_by_text("$749.25").first).to_be_visible()
+    page.get_by_text("newcomer", exact=True).first.click()
+    page.get_by_role("button", name="Log out").click()
+    page.wait_for_url("**/login")
+
+
+def test_clicking_twice_reloading_and_going_back_pay_once(page: Page, ada: Customer, bob: Customer) -> None:
+    mine, his = ada.open("100.00"), bob.open()
+    log_in(page, ada.person.username)
+    page.goto("/transactions/transfer")
+    page.get_by_label("Or to an account number").fill(his["account_number"])
+    page.get_by_label("Amount").fill("10")
+    main_button(page, "Continue")
+    confirmation = page.locator("form", has=page.get_by_role("button", name="Confirm transfer"))
+    sent = confirmation.evaluate("form => Object.fromEntries(new FormData(form))")
+    page.get_by_role("button", name="Confirm transfer").dblclick()
+    page.wait_for_url(re.compile("/transactions/[0-9a-f-]{36}"))
+    page.reload()
+    again = page.request.post("/transactions/transfer", form=sent)
+    assert again.url == page.url
+    page.evaluate("history.go(-2)")
+    expect(page.get_by_label("Amount")).to_have_value("")
+    assert (ada.balance(mine), bob.balance(his)) == ("90.00", "10.00")
+
+
+def test_what_is_wrong_gets_the_focus(page: Page, ada: Customer) -> None:
+    ada.open("5.00")
+    log_in(page, ada.person.username)
+    page.goto("/transactions/withdraw")
+    page.get_by_label("Amount").fill("6")
+    main_button(page, "Withdraw")
+    amount = page.get_by_label("Amount")
+    expect(amount).to_be_focused()
+    expect(amount).to_have_value("6")
+    expect(amount).to_have_accessible_description(re.compile("not enough money"))
+
+
+def test_money_moves_by_the_keyboard_alone(page: Page, ada: Customer) -> None:
+    ada.open("50.00", nickname="Everyday")
+    ada.open(nickname="Holidays")
+    log_in(page, ada.person.username)
+    page.goto("/transactions/transfer")
+    page.get_by_label("From").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.type("Holidays")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.type("20")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Confirm transfer").wait_for()
+    page.get_by_role("main").focus()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Confirm transfer")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Transferred $20.00.")).to_be_visible()
+
+
+def test_it_all_works_without_javascript(browser: Browser, base_url: str, ada: Customer, bob: Customer) -> None:
+    mine, his = ada.open("100.00"), bob.open()
+    with browser.new_context(base_url=base_url, java_script_enabled=False) as context:
+        page = context.new_page()
+        log_in(page, ada.person.username)
+        page.goto(f"/transactions/transfer?from_account_id={mine['id']}")
+        page.get_by_label("Or to an account number").fill(his["account_number"])
+        page.get_by_label("Amount").fill("1.50")
+        main_button(page, "Continue")
+        main_button(page, "Change something")
+        page.get_by_label("Amount").fill("2.50")
+        main_button(page, "Continue")
+        main_button(page, "Confirm transfer")
+        expect(page.get_by_text("Transferred $2.50.")).to_be_visible()
+        page.goto("/transactions")
+        page.get_by_label("Type").select_option("deposit")
+        main_button(page, "Filter")
+        expect(page.locator("#results tbody tr")).to_have_count(1)
+        page.goto(f"/accounts/{mine['id']}")
+        page.get_by_text("Show", exact=True).click()
+        expect(page.get_by_text(mine["account_number"])).to_be_visible()
+    assert bob.balance(his) == "2.50"
+
+
+def test_filters_need_no_reload_and_stay_in_the_address(page: Page, ada: Customer) -> None:
+    account = ada.open("10.00")
+    ada.pay("withdraw", account_id=account["id"], amount="3.00", description="Ink")
+    log_in(page, ada.person.username)
+    page.goto("/transactions")
+    page.evaluate("document.body.dataset.same = 'yes'")
+    page.get_by_label("Type").select_option("withdrawal")
+    expect(page.locator("#results tbody tr")).to_have_count(1)
+    expect(page).to_have_url(re.compile(r"/transactions\?type=withdrawal$"))
+    assert page.evaluate("document.body.dataset.same") == "yes"
+    page.reload()
+    expect(page.get_by_label("Type")).to_have_value("withdrawal")
+    expect(page.locator("#results tbody tr")).to_have_count(1)
+
+
+def test_the_account_number_is_revealed_and_copied(page: Page, ada: Customer) -> None:
+    account = ada.open()
+    log_in(page, ada.person.username)
+    page.goto(f"/accounts/{account['id']}")
+    number = page.get_by_text(account["account_number"])
+    expect(number).to_be_hidden()
+    page.get_by_text("Show", exact=True).click()
+    expect(number).to_be_visible()
+    page.get_by_role("button", name="Copy account number").click()
+    expect(page.get_by_text("Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == account["account_number"]
+
+
+def test_balances_stay_hidden_until_they_are_shown_again(page: Page, ada: Customer) -> None:
+    ada.open("12.00")
+    log_in(page, ada.person.username)
+    page.get_by_role("button", name="Hide").click()
+    page.goto("/accounts")
+    expect(page.locator("html")).to_have_class("balances-hidden")
+    page.get_by_role("button", name="Show balances").click()
+    page.reload()
+    expect(page.locator("html")).not_to_have_class("balances-hidden")
+
+
+def test_a_pending_payment_shows_its_outcome_by_itself(page: Page, bank: Suite, ada: Customer) -> None:
+    account = ada.open("10.00")
+    log_in(page, ada.person.username)
+    page.goto("/transactions/deposit")
+    page.get_by_label("Amount").fill("5")
+    bank.adapters["account"].down = True
+    try:
+        made = ada.pay("deposit", 202, account_id=account["id"], amount="5.00")["transaction"]
+    finally:
+        bank.adapters["account"].down = False
+    page.goto(f"/transactions/{made['id']}")
+    expect(page.get_by_text("Completed")).to_be_visible()
+    assert ada.balance(account) == "15.00"
+
+
+def test_an_admin_disables_somebody(page: Page, bank: Suite, ada: Customer) -> None:
+    log_in(page, "admin", ADMIN_PASSWORD)
+    page.goto(f"/admin/users?q={ada.person.username}")
+    row = page.get_by_role("row", name=ada.person.username)
+    row.get_by_role("button", name="Disable").click()
+    expect(page.get_by_text(f"{ada.person.username} is disabled.")).to_be_visible()
+    expect(row.get_by_role("button", name="Enable")).to_be_visible()
+    assert bank.call("account", "GET", "/api/accounts/list", ada.person).status_code in (200, 401)

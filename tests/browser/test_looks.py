@@ -1,0 +1,94 @@
+"""Every page at every width and in both themes: nothing overflows, and axe finds nothing to complain of."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from tests.browser.conftest import log_in
+from tests.customers import customer
+from tests.suite import ADMIN_PASSWORD, Suite
+
+WIDTHS = (390, 768, 1280, 1600)
+OWN = (
+    "/dashboard",
+    "/accounts",
+    "/accounts/create",
+    "/accounts/{account}",
+    "/accounts/{account}/close",
+    "/transactions",
+    "/transactions?from=x&min=y",
+    "/transactions/{payment}",
+    "/transactions/{payment}/receipt",
+    "/transactions/deposit",
+    "/transactions/transfer",
+    "/reports",
+    "/reports/account/{account}",
+    "/reports/transactions",
+    "/profile",
+    "/settings",
+    "/accounts/nowhere",
+)
+STAFF = (
+    "/admin",
+    "/admin/users",
+    "/admin/accounts",
+    "/admin/accounts/{account}",
+    "/admin/accounts/create?q=e",
+    "/admin/transactions",
+    "/admin/transactions/{payment}/reverse",
+)
+
+
+@pytest.fixture(scope="module")
+def ids(bank: Suite) -> dict[str, str]:
+    """Somebody with a long name and large amounts, for layouts to prove themselves on."""
+    rich = customer(bank, "maximiliane-von-hohenstein-1")
+    account = rich.open("9999999999.99", nickname="Everything that I have put aside for later in life")
+    small = rich.open("5.00", "fixed_deposit")
+    made = rich.pay("withdraw", account_id=account["id"], amount="1234567.89", description="W" * 200)
+    rich.pay("withdraw", 400, account_id=small["id"], amount="6.00")
+    return {"account": account["id"], "payment": made["transaction"]["id"], "username": rich.person.username}
+
+
+@pytest.fixture(params=["light", "dark"])
+def scheme(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def visit(browser: Browser, base_url: str, scheme: Any) -> Iterator[Page]:
+    with browser.new_context(base_url=base_url, color_scheme=scheme) as context:
+        yield context.new_page()
+
+
+def problems(page: Page, paths: tuple[str, ...], ids: dict[str, str]) -> list[str]:
+    found: list[str] = []
+    for path in paths:
+        page.goto(path.format_map(ids))
+        violations = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]})
+        for violation in violations.response["violations"]:
+            targets = [node["target"] for node in violation["nodes"]][:3]
+            found.append(f"{path}: {violation['id']} at {targets}")
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 800})
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            if wide > width:
+                found.append(f"{path}: {wide} pixels wide at {width}")
+    return found
+
+
+def test_a_customers_pages(visit: Page, ids: dict[str, str]) -> None:
+    log_in(visit, ids["username"])
+    assert "\n".join(problems(visit, OWN, ids)) == ""
+
+
+def test_the_staffs_pages(visit: Page, ids: dict[str, str]) -> None:
+    log_in(visit, "admin", ADMIN_PASSWORD)
+    assert "\n".join(problems(visit, STAFF, ids)) == ""
+
+
+def test_a_stranger_s_pages(visit: Page) -> None:
+    assert "\n".join(problems(visit, ("/", "/login", "/register", "/nowhere"), {})) == ""
