@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
+from api_gateway.gateway_clients import TransactionClient
 from api_gateway.money_forms import plain_amount
 from shared.http_client import NoAnswer
 from tests.customers import Customer, customer, form_with
 from tests.suite import Suite
 from tests.visitor import Visitor, forms_of
+from transaction_service.posting_logic import InProgress
 from transaction_service.transaction_clients import LedgerClient
 
 TRANSFER = "/transactions/transfer"
@@ -284,3 +286,18 @@ def test_a_payment_whose_outcome_is_open_is_shown_as_pending(suite: Suite, monke
 
 def _silence(*_args: object) -> None:
     raise NoAnswer(may_have_arrived=True)
+
+
+def test_while_the_same_payment_is_carried_out_the_key_is_kept(
+    ada: Customer, account: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def in_progress(*_args: object, **_options: object) -> None:
+        raise InProgress(retry_after_seconds=1)
+
+    fields = fill_in(ada.visitor, "/transactions/deposit", account_id=account["id"], amount="5.00")
+    with monkeypatch.context() as patch:
+        patch.setattr(TransactionClient, "pay", in_progress)
+        page = ada.visitor.post("/transactions/deposit", fields)
+    assert page.status_code == 400
+    assert "it will count only once" in page.text
+    assert key_of(page) == fields["idempotency_key"]
