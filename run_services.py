@@ -10,6 +10,7 @@ Settings come from the environment, and all of it reaches every service: see doc
 import argparse
 import base64
 import hashlib
+import importlib.util
 import json
 import os
 import secrets
@@ -39,6 +40,7 @@ def main() -> int:
     options = _options()
     console = Console([*PORTS, OWN_NAME])
     try:
+        _require_libraries()
         environment = complete_environment(os.environ, demo=options.demo)
         folder = Path(environment["BANK_DATA_DIR"])
         data_dir.prepare(folder)
@@ -98,6 +100,11 @@ def _options() -> argparse.Namespace:
     if options.demo and options.left_out:
         parser.error("--demo needs all five services")
     return options
+
+
+def _require_libraries() -> None:
+    if importlib.util.find_spec("granian") is None:
+        raise CannotStart(f"{sys.executable} has not got the libraries: 'make run' installs and uses them in .venv")
 
 
 def _variable(name: str, what: str) -> str:
@@ -218,6 +225,7 @@ def _make_demo(environment: Mapping[str, str], programs: Sequence[Program], cons
     from demo_data import fill
 
     folder = Path(environment["BANK_DATA_DIR"])
+    console.say(OWN_NAME, "filling the bank with demo customers and their history: about a minute")
     try:
         logins = fill(programs[-1].address, folder, auth_url=environment["AUTH_SERVICE_URL"])
     except Exception as error:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable
 
 WAITING_LINES = 2000
-_COLOURS = (36, 33, 35, 32, 34, 31)  # cyan, yellow, magenta, green, blue, red
+_COLOURS = (36, 33, 35, 32, 34, 90)  # cyan, yellow, magenta, green, blue, grey
 
 
 class Console:
