@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from auth_service.auth_models import Lockout, User
-from auth_service.auth_schemas import ClientCredentials, ServiceTokenAnswer
+from auth_service.auth_schemas import ClientCredentials, ServiceToken
 from auth_service.auth_storage import LockoutStorage, UserStorage
 from auth_service.session_storage import SessionStorage
 from shared import periods
 from shared.database import rerun_when_aborted
-from shared.errors import InvalidCredentials, Refused, TooManyRequests
-from shared.passwords import Passwords
+from shared.errors import InvalidCredentials, InvalidRequest, Refused, TooManyRequests
+from shared.passwords import Passwords, why_too_common
 from shared.token_signer import LIFETIME_SECONDS, TokenSigner
 
 FAILURES_ALLOWED = 5
@@ -120,7 +120,13 @@ def forget_failures(tools: Tools, username: str) -> None:
     tools.lockouts.delete_lockout(_digest(username))
 
 
-def service_token(tools: Tools, client_digests: Mapping[str, str], given: ClientCredentials) -> ServiceTokenAnswer:
+def require_uncommon(field: str, password: str, username: str, email: str) -> None:
+    """Raise InvalidRequest when a new password would be among the first that somebody tries."""
+    if reason := why_too_common(password, (username, email, email.partition("@")[0])):
+        raise InvalidRequest(details={field: reason})
+
+
+def service_token(tools: Tools, client_digests: Mapping[str, str], given: ClientCredentials) -> ServiceToken:
     """A token for a service that knows its secret; `client_digests` has the SHA-256 of each, in hexadecimal."""
     digest = hashlib.sha256(given.client_secret.encode()).hexdigest()
     if not hmac.compare_digest(digest, client_digests.get(given.client_id, "")) or given.client_id not in SCOPES:
@@ -129,7 +135,7 @@ def service_token(tools: Tools, client_digests: Mapping[str, str], given: Client
     granted = frozenset(given.scope.split()) if given.scope else SCOPES[given.client_id]
     if not granted <= SCOPES[given.client_id]:
         raise InvalidScope
-    return ServiceTokenAnswer(
+    return ServiceToken(
         access_token=tools.signer.sign_service(given.client_id, granted),
         expires_in=LIFETIME_SECONDS,
         scope=" ".join(sorted(granted)),

@@ -128,13 +128,17 @@ class KeysAnswer(Answer):
     keys: list[dict[str, str]]
 
 
-class ServiceTokenAnswer(Answer):
-    """A service's token (RFC 6749, section 5.1)."""
+class ServiceToken(BaseModel):
+    """What a service gets for its secret (RFC 6749, section 5.1)."""
 
     access_token: str
     token_type: Literal["Bearer"] = Field("Bearer")
     expires_in: int
     scope: str
+
+
+class ServiceTokenAnswer(ServiceToken, Answer):
+    """A service's token."""
 
 
 class RevocationsAnswer(Answer):

@@ -259,7 +259,7 @@ def token() -> Response:
     """A service's token, for its name and secret: as JSON, as a form, or by HTTP Basic (RFC 6749, section 2.3.1)."""
     given = validated(ClientCredentials, _client_credentials())
     issued = auth_logic.service_token(_tools(), current_app.extensions["client_digests"], given)
-    response = success(**issued.model_dump(exclude_none=True, exclude={"success"}))
+    response = success(**issued.model_dump())
     response.headers["Cache-Control"] = "no-store"
     return response
 

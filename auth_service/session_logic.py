@@ -13,8 +13,7 @@ from auth_service.auth_schemas import Login, PasswordChange, Tokens
 from shared import cursors, periods
 from shared.access import Caller
 from shared.cursors import Page, Pagination
-from shared.errors import InvalidCredentials, InvalidRequest, InvalidToken, NotFound, TokenExpired
-from shared.passwords import why_too_common
+from shared.errors import InvalidCredentials, InvalidToken, NotFound, TokenExpired
 from shared.token_signer import LIFETIME_SECONDS
 
 UNUSED_LIFETIME = timedelta(days=30)
@@ -98,7 +97,7 @@ def change_password(tools: Tools, origin: Origin, caller: Caller, change: Passwo
     user = tools.users.find_user(caller.user_id)
     if user is None:
         raise InvalidToken
-    require_uncommon("new_password", change.new_password, user.username, user.email)
+    auth_logic.require_uncommon("new_password", change.new_password, user.username, user.email)
     if not auth_logic.is_proven(tools, origin, user.username, user, change.current_password):
         raise auth_logic.WrongPassword(details={"current_password": "is not right"})
     password_hash = tools.hash(change.new_password)
@@ -132,12 +131,6 @@ def clean_up(tools: Tools) -> None:
     with tools.transaction():
         tools.sessions.delete_older(now - RECORDS_KEPT)
         tools.lockouts.delete_older(now - auth_logic.FAILURES_REMEMBERED)
-
-
-def require_uncommon(field: str, password: str, username: str, email: str) -> None:
-    """Raise InvalidRequest when a new password would be among the first that somebody tries."""
-    if reason := why_too_common(password, (username, email, email.partition("@")[0])):
-        raise InvalidRequest(details={field: reason})
 
 
 def _begin(tools: Tools, origin: Origin, user: User) -> Tokens:

@@ -7,7 +7,6 @@ from uuid import UUID
 from auth_service import auth_logic
 from auth_service.auth_logic import Origin, Tools
 from auth_service.auth_models import User
-from auth_service.session_logic import require_uncommon
 from auth_service.user_schemas import NewUser, ProfileChanges, Statistics, UserChanges, UsersQuery
 from shared import cursors, periods
 from shared.access import Caller
@@ -41,7 +40,7 @@ class LastAdmin(Conflict):
 
 def register(tools: Tools, new: NewUser) -> User:
     """Add a customer. Raises InvalidRequest for a common password, UsernameTaken, EmailTaken."""
-    require_uncommon("password", new.password, new.username, new.email)
+    auth_logic.require_uncommon("password", new.password, new.username, new.email)
     _require_free(tools, username=new.username, email=new.email)
     password_hash = tools.hash(new.password)
     user = _add(tools, username=new.username, email=new.email, password_hash=password_hash, role="customer")
