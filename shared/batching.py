@@ -1,7 +1,7 @@
 """Work of many threads done in batches: whoever comes while one batch runs is in the next."""
 
-import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Generic, TypeVar
@@ -11,6 +11,7 @@ from shared.errors import ServiceUnavailable
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 MAX_WAITING_BATCHES = 16
+CROWD_REMEMBERED = 0.9
 
 
 class Batcher(Generic[Item, Result]):
@@ -18,8 +19,11 @@ class Batcher(Generic[Item, Result]):
 
     `process` takes a list of items and returns their results in the same order; a result that is an exception is raised
     to the thread that waits for it, and what `process` itself raises reaches all threads of that batch. Several workers
-    run batches side by side, so that one can wait for the network while another prepares. A batch is never waited for:
-    latency is paid for by load only.
+    run batches side by side, so that one can wait for the network while another prepares.
+
+    A batch costs about the same for one item as for many. So who comes alone is served at once, but in a crowd a batch
+    gathers until it has its fair share (a third) of as many as have lately been here together, or until
+    `patience_seconds` have passed.
     """
 
     def __init__(
@@ -29,11 +33,16 @@ class Batcher(Generic[Item, Result]):
         name: str,
         max_size: int = 128,
         workers: int = 2,
+        patience_seconds: float = 0.02,
     ) -> None:
         self._process = process
-        self._max_size = max_size
-        self._queue: queue.SimpleQueue[tuple[Item, Future[Result]] | None] = queue.SimpleQueue()
+        self._max_size, self._patience_seconds = max_size, patience_seconds
+        self._waiting: deque[tuple[Item, Future[Result]]] = deque()
+        self._changed = threading.Condition()
         self._gather = threading.Lock()
+        self._at_work = 0
+        self._crowd = 1.0
+        self._stopping = False
         self._threads = [
             threading.Thread(target=self._run, name=f"{name}-{number}", daemon=True) for number in range(workers)
         ]
@@ -45,8 +54,9 @@ class Batcher(Generic[Item, Result]):
 
     def stop(self, timeout_seconds: float = 5.0) -> None:
         """Finish what was submitted, then end the workers."""
-        for _ in self._threads:
-            self._queue.put(None)
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(timeout_seconds)
@@ -56,10 +66,13 @@ class Batcher(Generic[Item, Result]):
 
         Raises ServiceUnavailable when too much waits already, or when the work has not begun in time and so never will.
         """
-        if self._queue.qsize() > self._max_size * MAX_WAITING_BATCHES:
-            raise ServiceUnavailable(retry_after_seconds=1)
         future: Future[Result] = Future()
-        self._queue.put((item, future))
+        with self._changed:
+            if len(self._waiting) > self._max_size * MAX_WAITING_BATCHES:
+                raise ServiceUnavailable(retry_after_seconds=1)
+            self._waiting.append((item, future))
+            if len(self._waiting) == 1 or self._has_fair_share():
+                self._changed.notify()
         try:
             return future.result(begin_within_seconds)
         except TimeoutError:
@@ -67,27 +80,24 @@ class Batcher(Generic[Item, Result]):
                 raise ServiceUnavailable(retry_after_seconds=1) from None
         return future.result()
 
-    def _run(self) -> None:
-        while True:
-            with self._gather:  # one worker gathers at a time, so that a batch is as full as it can be
-                batch, stop = self._next_batch()
-            if batch:
-                self._process_batch(batch)
-            if stop:
-                return
+    def _has_fair_share(self) -> bool:
+        return self._stopping or len(self._waiting) * 3 >= self._crowd
 
-    def _next_batch(self) -> tuple[list[tuple[Item, Future[Result]]], bool]:
-        batch: list[tuple[Item, Future[Result]]] = []
-        entry = self._queue.get()
-        while entry is not None:
-            batch.append(entry)
-            if len(batch) == self._max_size:
-                return batch, False
-            try:
-                entry = self._queue.get_nowait()
-            except queue.Empty:
-                return batch, False
-        return batch, True
+    def _run(self) -> None:
+        while batch := self._next_batch():
+            self._process_batch(batch)
+            with self._changed:
+                self._at_work -= len(batch)
+
+    def _next_batch(self) -> list[tuple[Item, Future[Result]]]:
+        """What is to be done next; nothing when there is nothing left and no more will come."""
+        with self._gather, self._changed:  # one worker gathers at a time, so that a batch is as full as it can be
+            self._changed.wait_for(lambda: self._waiting or self._stopping)
+            self._changed.wait_for(self._has_fair_share, self._patience_seconds)
+            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._max_size))]
+            self._at_work += len(batch)
+            self._crowd = max(self._crowd * CROWD_REMEMBERED, self._at_work + len(self._waiting))
+            return batch
 
     def _process_batch(self, gathered: list[tuple[Item, Future[Result]]]) -> None:
         batch = [(item, future) for item, future in gathered if future.set_running_or_notify_cancel()]

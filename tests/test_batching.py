@@ -52,7 +52,7 @@ def test_what_gathers_is_done_together_and_no_more_than_fit() -> None:
         first = pool.submit(submit, 0)
         assert kitchen.entered.wait(5)
         rest = [pool.submit(submit, number) for number in range(1, 21)]
-        wait_until(lambda: batcher._queue.qsize() == 20)
+        wait_until(lambda: len(batcher._waiting) == 20)
         kitchen.door.set()
         assert first.result() == 0
         assert [future.result() for future in rest] == [number * 2 for number in range(1, 21)]
@@ -104,7 +104,7 @@ def test_an_error_of_one_is_raised_to_that_one() -> None:
     with ThreadPoolExecutor(3) as pool:
         for item in (12, 13, 14):
             pool.submit(submit, item)
-        wait_until(lambda: batcher._queue.qsize() == 3)
+        wait_until(lambda: len(batcher._waiting) == 3)
         batcher.start()
     batcher.stop()
     assert results == {12: 12, 13: "unlucky", 14: 14}
@@ -161,8 +161,45 @@ def test_stopping_finishes_what_was_submitted() -> None:
     batcher: Batcher[int, int] = Batcher(kitchen.cook, name="test", max_size=4, workers=2)
     with ThreadPoolExecutor(10) as pool:
         results = [pool.submit(batcher.submit, number, begin_within_seconds=5) for number in range(10)]
-        wait_until(lambda: batcher._queue.qsize() == 10)
+        wait_until(lambda: len(batcher._waiting) == 10)
         batcher.start()
         kitchen.door.set()
         batcher.stop()
         assert [result.result(5) for result in results] == [number * 2 for number in range(10)]
+
+
+def test_in_a_crowd_a_batch_gathers_its_fair_share() -> None:
+    sizes: list[int] = []
+
+    def process(items: list[int]) -> list[int]:
+        sizes.append(len(items))
+        time.sleep(0.01)
+        return items
+
+    batcher: Batcher[int, int] = Batcher(process, name="test", patience_seconds=1.0)
+    batcher.start()
+
+    def submit_often(number: int) -> None:
+        for _ in range(20):
+            batcher.submit(number, begin_within_seconds=5)
+
+    with ThreadPoolExecutor(30) as pool:
+        list(pool.map(submit_often, range(30)))
+    batcher.stop()
+    assert sum(sizes) == 600
+    assert len(sizes) < 600 / 5
+
+
+def test_who_is_alone_after_a_crowd_waits_no_longer_than_the_patience() -> None:
+    batcher: Batcher[int, int] = Batcher(lambda items: items, name="test", patience_seconds=0.05)
+    batcher.start()
+    batcher._crowd = 1_000.0
+    began_at = time.monotonic()
+    assert batcher.submit(1, begin_within_seconds=5) == 1
+    assert time.monotonic() - began_at < 1
+    for _ in range(100):
+        if batcher._crowd <= 1:
+            break
+        batcher.submit(1, begin_within_seconds=5)
+    assert batcher._crowd <= 1
+    batcher.stop()
