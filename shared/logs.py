@@ -39,9 +39,7 @@ def configure(service: str, data_dir: Path, level: str = "INFO") -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         name_service,
     ]
-    file = _RotatingFile(
-        folder / f"{service}.log", maxBytes=20_000_000, backupCount=3, encoding="utf-8"
-    )
+    file = _RotatingFile(folder / f"{service}.log", maxBytes=20_000_000, backupCount=3, encoding="utf-8")
     file.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=common,

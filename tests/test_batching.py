@@ -191,7 +191,7 @@ def test_in_a_crowd_a_batch_gathers_its_fair_share() -> None:
 
 
 def test_who_is_alone_after_a_crowd_waits_no_longer_than_the_patience() -> None:
-    batcher: Batcher[int, int] = Batcher(lambda items: items, name="test", patience_seconds=0.05)
+    batcher: Batcher[int, int] = Batcher(lambda items: items, name="test", patience_seconds=0.005)
     batcher.start()
     batcher._crowd = 1_000.0
     began_at = time.monotonic()
