@@ -18,12 +18,16 @@ TIMEOUT_MILLISECONDS = 10_000
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what lies here, and leave it out where there is no browser."""
+    """Mark what lies here, and leave it out where there is no browser.
+
+    It comes last: from its first page on, Playwright keeps an event loop running in the main thread.
+    """
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
             if CHROMIUM is None:
                 item.add_marker(pytest.mark.skip(reason="Chromium is not installed"))
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
 
 
 @pytest.fixture(scope="session")
