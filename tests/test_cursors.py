@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from shared import cursors
 from shared.errors import InvalidRequest
 
+ANY_ID = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
+
 
 @dataclass(frozen=True)
 class Row:
@@ -44,14 +46,14 @@ def made_of(parts: Any) -> str:
         "é",
         "a" * 500,
         made_of([1]),
-        made_of([1, str(uuid4()), 2]),
-        made_of(["1", str(uuid4())]),
-        made_of([True, str(uuid4())]),
-        made_of([1.5, str(uuid4())]),
-        made_of([2**63, str(uuid4())]),
+        made_of([1, ANY_ID, 2]),
+        made_of(["1", ANY_ID]),
+        made_of([True, ANY_ID]),
+        made_of([1.5, ANY_ID]),
+        made_of([2**63, ANY_ID]),
         made_of([1, 2]),
         made_of([1, None]),
-        made_of([None, str(uuid4())]),
+        made_of([None, ANY_ID]),
         made_of({"1": 2}),
         made_of("ab"),
         made_of(None),

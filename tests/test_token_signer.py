@@ -74,7 +74,14 @@ def test_the_key_is_named_by_its_thumbprint() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "x" * 40, "not base64!", base64.b64encode(b"no key").decode(), as_text(X25519PrivateKey.generate())]
+    "text",
+    [
+        "",
+        "x" * 40,
+        "not base64!",
+        base64.b64encode(b"no key").decode(),
+        pytest.param(as_text(X25519PrivateKey.generate()), id="X25519"),
+    ],
 )
 def test_only_an_ed25519_key_will_do(text: str) -> None:
     with pytest.raises(ValueError, match="must be an Ed25519 private key"):
