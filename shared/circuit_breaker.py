@@ -35,8 +35,12 @@ class CircuitBreaker:
         except Exception:
             self._count_failure()
             raise
-        self._failures = 0
+        self.close()
         return result
+
+    def close(self) -> None:
+        """Let calls be made again: whom they go to was seen to work."""
+        self._failures = 0
 
     def _enter(self) -> None:
         with self._lock:

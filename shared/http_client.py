@@ -145,9 +145,12 @@ class Peer:
 
     def _is_ok(self, path: str, *, read_timeout_seconds: float) -> bool:
         try:
-            return self._session.get(self._url(path), timeout=(0.5, read_timeout_seconds)).ok
+            response = self._session.get(self._url(path), timeout=(0.5, read_timeout_seconds))
         except requests.RequestException:
             return False
+        if response.ok:
+            self._breaker.close()  # or calls would still be refused when everybody has been told that all is well
+        return response.ok
 
     def _guarded(self, call: Callable[..., requests.Response], *args: Any, **kwargs: Any) -> requests.Response:
         try:

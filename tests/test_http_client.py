@@ -265,6 +265,27 @@ def test_the_circuit_closes_when_the_server_is_back(server: Server, session: req
     assert peer.call("POST", "/", body={})["success"]
 
 
+@pytest.mark.parametrize("check", [Peer.is_alive, Peer.is_healthy])
+def test_the_circuit_closes_at_once_when_a_check_has_found_the_server_well(
+    server: Server, session: requests.Session, check: Callable[[Peer], bool]
+) -> None:
+    peer = peer_at(server.url, session)
+    peer._breaker = CircuitBreaker(clock=lambda: 0.0)
+    server.reply = Handler.hang_up
+    for _ in range(5):
+        with pytest.raises(NoAnswer):
+            peer.call("POST", "/", body={})
+    assert not check(peer)
+    server.reply = lambda handler: handler.answer(503, {"status": "unhealthy"})
+    assert not check(peer)
+    with pytest.raises(NoAnswer) as silence:
+        peer.call("POST", "/", body={})
+    assert not silence.value.may_have_arrived
+    server.reply = lambda handler: handler.answer(200, {"success": True})
+    assert check(peer)
+    assert peer.call("POST", "/", body={})["success"]
+
+
 def test_calls_to_one_peer_go_side_by_side(server: Server, session: requests.Session) -> None:
     together = threading.Barrier(8)
 
