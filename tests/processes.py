@@ -1,9 +1,9 @@
 """Real processes for tests: started on free ports, read line by line, ended whatever happens."""
 
 import os
+import random
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -14,19 +14,23 @@ from typing import Self
 
 import requests
 
+from shared.addresses import why_not_free
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports on which nobody listens now."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
+    """Ports on which nobody listens now.
+
+    None that the system may give to the client's end of a connection: a load of those could take a killed server's port
+    before it is back.
+    """
+    ports: list[int] = []
+    while len(ports) < count:
+        port = random.randrange(15_000, 32_000)
+        if port not in ports and why_not_free("127.0.0.1", port) is None:
+            ports.append(port)
+    return ports
 
 
 def eventually(condition: Callable[[], object], *, within_seconds: float = 10.0, what: str = "") -> None:

@@ -1,8 +1,8 @@
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -32,16 +32,25 @@ def child_of(code: str, said: list[str], port: int = 9) -> Child:
 
 
 def run(main: Coroutine[Any, Any, None], child: Child) -> None:
+    """Run a test in a loop of its own, whatever loop this thread is in; the child's end is looked for, not signalled."""
+
+    async def watch() -> None:
+        while True:
+            child.reap()
+            await asyncio.sleep(0.01)
+
     async def watched() -> None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, child.reap)
+        watching = asyncio.create_task(watch())
         try:
             await asyncio.wait_for(main, 20)
         finally:
             if child.process_id:
                 child.kill()
                 await child.ended()
+            watching.cancel()
 
-    asyncio.run(watched())
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, watched()).result()
 
 
 def test_its_output_comes_line_by_line_and_its_end_is_told() -> None:
