@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+SIDE_BY_SIDE = --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-header $(ARGS) pyproject.toml
@@ -24,7 +25,7 @@ demo: $(VENV)/.run ## the same, an empty bank being filled with demo customers f
 	@exec $(BIN)/python run_services.py --demo $(ARGS)
 
 test: $(VENV)/.dev ## run the tests (ARGS="-k transfer" and the like)
-	$(BIN)/pytest -m "not long" $(ARGS)
+	$(BIN)/pytest -m "not long" $(SIDE_BY_SIDE) $(ARGS)
 
 faults: $(VENV)/.dev ## run the long tests too: the bank under load while parts of it are killed and stalled
 	$(BIN)/pytest -m "faults or long" --timeout 1800 $(ARGS)

@@ -32,7 +32,7 @@ def child_of(code: str, said: list[str], port: int = 9) -> Child:
 
 
 def run(main: Coroutine[Any, Any, None], child: Child) -> None:
-    """Run a test in a loop of its own, whatever loop this thread is in; the child's end is looked for, not signalled."""
+    """Run a test in a loop of its own, whatever loop this thread is in; the child's end is looked for, not told."""
 
     async def watch() -> None:
         while True:
