@@ -21,6 +21,8 @@ from shared.discovery import Directory
 from shared.errors import AppError, ServiceUnavailable, from_answer
 
 CONNECTIONS = 128
+_CHANGE_NOTHING = frozenset({"GET", "HEAD", "OPTIONS"})
+_OUTCOME_UNKNOWN = "The service fell silent, and whether this was done is not known. Please look before you ask again."
 
 
 class NoAnswer(ServiceUnavailable):
@@ -121,9 +123,10 @@ class Peer:
         return self._guarded(self._request, method, path, data, params, all_headers)
 
     def forward(self, method: str, target: str, headers: dict[str, str], body: bytes) -> requests.Response:
-        """Hand a request on as it is, path and query in `target`, and give back the response. Raises NoAnswer.
+        """Hand a request on as it is, path and query in `target`, and give back the response.
 
-        Nothing is added or encoded again, which also spares most of what a call through `requests` costs.
+        Nothing is added or encoded again, which also spares most of what a call through `requests` costs. Raises
+        NoAnswer, which warns of asking again for what may have been done.
         """
         prepared = requests.PreparedRequest()
         prepared.method = method
@@ -133,7 +136,12 @@ class Peer:
             prepared.body = body
             prepared.headers["Content-Length"] = str(len(body))
         adapter = self._session.get_adapter(prepared.url)
-        return self._guarded(adapter.send, prepared, timeout=self._timeout)
+        try:
+            return self._guarded(adapter.send, prepared, timeout=self._timeout)
+        except NoAnswer as silence:
+            if silence.may_have_arrived and method not in _CHANGE_NOTHING:
+                silence.message, silence.details = _OUTCOME_UNKNOWN, {"outcome": "unknown"}
+            raise
 
     def is_alive(self) -> bool:
         """Whether the other process answers at all, within a second."""

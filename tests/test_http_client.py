@@ -34,7 +34,7 @@ class Handler(BaseHTTPRequestHandler):
         self.server.seen.append(self)
         self.server.reply(self)
 
-    do_GET = do_POST = _any  # noqa: N815 - http.server looks for these names
+    do_GET = do_POST = do_DELETE = _any  # noqa: N815 - http.server looks for these names
 
     def answer(self, status: int, body: Any, **headers: str) -> None:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -169,6 +169,19 @@ def test_a_request_without_a_body_is_forwarded_without_one(server: Server, peer:
         peer.forward(method, "/x", {}, b"")
     assert [seen.headers.get("Content-Length") for seen in server.seen] == [None, "0"]
     assert [seen.headers.get("Content-Type") for seen in server.seen] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("method", "details"), [("GET", {}), ("POST", {"outcome": "unknown"}), ("DELETE", {"outcome": "unknown"})]
+)
+def test_silence_on_a_forwarded_change_warns_that_it_may_have_been_done(
+    server: Server, peer: Peer, method: str, details: dict[str, str]
+) -> None:
+    server.reply = Handler.hang_up
+    with pytest.raises(NoAnswer) as silence:
+        peer.forward(method, "/x", {}, b"")
+    assert silence.value.details == details
+    assert ("not known" in silence.value.message) == bool(details)
 
 
 def test_forwarding_to_nobody_is_no_answer(session: requests.Session) -> None:
