@@ -14,6 +14,14 @@ from werkzeug.serving import make_server
 from tests.suite import PASSWORD, Suite
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+QUIET = (
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 TIMEOUT_MILLISECONDS = 10_000
 
 
@@ -32,9 +40,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    """The system's Chromium; without its sandbox where it can't have one, as for root."""
+    """The system's Chromium, which calls nobody by itself; without its sandbox where it can't have one, as for root."""
     sandbox = [] if os.geteuid() else ["--no-sandbox"]
-    return {**browser_type_launch_args, "executable_path": CHROMIUM, "args": sandbox}
+    return {**browser_type_launch_args, "executable_path": CHROMIUM, "args": [*QUIET, *sandbox]}
 
 
 @pytest.fixture(scope="session")
