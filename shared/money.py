@@ -14,19 +14,24 @@ MAX_AMOUNT = Decimal("10000000000.00")
 _PLAIN = re.compile(r"[0-9]{1,14}(\.[0-9]{1,6})?")
 
 
-def _parse(value: Any) -> Decimal:
+def _parse_bound(value: Any) -> Decimal:
     """A plain decimal from text or an exact JSON number. Raises ValueError with the reason."""
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise ValueError("must be an amount such as 12.50")
     text = value if isinstance(value, str) else str(value)
     if not _PLAIN.fullmatch(text):
         raise ValueError("must be a positive amount such as 12.50, without sign or exponent")
-    amount = Decimal(text)
+    return Decimal(text)
+
+
+def _parse(value: Any) -> Decimal:
+    amount = _parse_bound(value)
     if not 0 < amount <= MAX_AMOUNT:
         raise ValueError(f"must be above zero and at most {MAX_AMOUNT}")
     return amount
 
 
+_TEXT = {"type": "string", "pattern": r"^[0-9]{1,14}(\.[0-9]{1,6})?$"}
 Amount = Annotated[
     Decimal,
     BeforeValidator(_parse),
@@ -34,13 +39,15 @@ Amount = Annotated[
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "string", "pattern": r"^[0-9]{1,14}(\.[0-9]{1,6})?$"},
+                _TEXT,
                 {"type": "number", "exclusiveMinimum": 0, "maximum": 10_000_000_000},
             ]
         }
     ),
 ]
 """A positive amount in a request body: text or an exact JSON number, at most 10,000,000,000.00."""
+AmountBound = Annotated[Decimal, BeforeValidator(_parse_bound), WithJsonSchema({**_TEXT, "examples": ["12.50"]})]
+"""An amount in a query, to compare others with: it may also be zero."""
 
 
 @dataclass(frozen=True)

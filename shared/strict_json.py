@@ -1,6 +1,8 @@
 """JSON bodies read strictly: exact numbers, no key twice, no NaN, objects only."""
 
 import json
+from collections import Counter
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -11,27 +13,62 @@ from shared.errors import InvalidRequest, PayloadTooLarge, UnsupportedMediaType
 MAX_DIGITS = 40
 
 
-def _exact(text: str) -> Decimal:
+class Unacceptable(ValueError):
+    """What is wrong with a text, as the rest of a sentence about the value of `key`, or about all of it."""
+
+    def __init__(self, reason: str, key: str | None = None) -> None:
+        self.key = key
+        super().__init__(reason)
+
+
+@dataclass(frozen=True)
+class _NoNumber:
+    """Stands for a number that is not accepted, until its key is known: then it is refused, and the key is told."""
+
+    reason: str
+
+
+_SUSPECT = frozenset({list, _NoNumber})
+
+
+def _exact(text: str) -> Decimal | _NoNumber:
     if "e" in text or "E" in text:
-        raise ValueError("numbers with an exponent are not accepted")
+        return _NoNumber("must be a number without exponent")
     return Decimal(text)
 
 
-def _integer(text: str) -> int:
+def _integer(text: str) -> int | _NoNumber:
     if len(text) > MAX_DIGITS:
-        raise ValueError(f"numbers have at most {MAX_DIGITS} digits")
+        return _NoNumber(f"must have at most {MAX_DIGITS} digits")
     return int(text)
 
 
-def _no_constant(text: str) -> Any:
-    raise ValueError(f"{text} is not a number")
+def _no_constant(text: str) -> _NoNumber:
+    return _NoNumber(f"must be a number, which {text} is not")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    for key, value in pairs:
+        if type(value) in _SUSPECT:
+            _refuse_no_numbers(value, _whole(key))
     result = dict(pairs)
     if len(result) != len(pairs):
-        raise ValueError("a key is given twice")
+        ((key, _times),) = Counter(key for key, _ in pairs).most_common(1)
+        raise Unacceptable("is given twice", _whole(key))
     return result
+
+
+def _refuse_no_numbers(value: Any, key: str | None = None) -> None:
+    if isinstance(value, _NoNumber):
+        raise Unacceptable(value.reason, key)
+    if isinstance(value, list):
+        for item in value:
+            _refuse_no_numbers(item, key)
+
+
+def _whole(key: str) -> str:
+    """The key, without the halves of characters that an escape can spell and no answer can hold."""
+    return key.encode("utf-8", "replace").decode("utf-8")
 
 
 _decoder = json.JSONDecoder(
@@ -40,18 +77,19 @@ _decoder = json.JSONDecoder(
 
 
 def loads(data: bytes) -> Any:
-    """Decode UTF-8 JSON; numbers with a point become Decimal. Raises ValueError saying what is wrong."""
+    """Decode UTF-8 JSON; numbers with a point become Decimal. Raises Unacceptable saying what is wrong."""
     try:
         text = data.decode("utf-8")
         value = _decoder.decode(text)
+        _refuse_no_numbers(value)
         if "\\u" in text:  # an escape can spell half a character, which no database and no answer can hold
             json.dumps(value, ensure_ascii=False, default=str).encode("utf-8")
     except UnicodeError:
-        raise ValueError("the text is not UTF-8") from None
+        raise Unacceptable("is not UTF-8") from None
     except RecursionError:
-        raise ValueError("the JSON is nested too deeply") from None
+        raise Unacceptable("is nested too deeply") from None
     except json.JSONDecodeError as error:
-        raise ValueError(f"the JSON can't be read: {error.msg}") from None
+        raise Unacceptable(f"can't be read as JSON: {error.msg}") from None
     return value
 
 
@@ -70,9 +108,15 @@ class StrictRequest(Request):
         if self.mimetype != "application/json":
             raise UnsupportedMediaType
         try:
-            body = loads(self.get_data(cache=cache))
-        except ValueError as error:
-            raise InvalidRequest(f"The body is not valid: {error}.", details={"body": str(error)}) from None
-        if not isinstance(body, dict):
-            raise InvalidRequest("The body must be a JSON object.", details={"body": "must be a JSON object"})
-        return body
+            return _object(loads(self.get_data(cache=cache)))
+        except Unacceptable as error:
+            at_fault, reason = error.key or "body", str(error)
+            raise InvalidRequest(
+                f"The request is not valid: {at_fault} {reason}.", details={at_fault: reason}
+            ) from None
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise Unacceptable("must be a JSON object")
+    return value

@@ -60,6 +60,31 @@ def test_what_is_not_plain_json_is_refused(text: bytes) -> None:
     assert "sys." not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("body", "key"),
+    [
+        (b'{"amount": NaN}', "amount"),
+        (b'{"amount": -Infinity, "b": 1}', "amount"),
+        (b'{"a": 1, "amount": 1e3}', "amount"),
+        (b'{"amount": [[1, 1e3]]}', "amount"),
+        (b'{"a": {"amount": ' + b"1" * 50 + b"}}", "amount"),
+        (b'{"amount": 1, "a": 1, "amount": 2}', "amount"),
+        (b'{"\\ud800": 1, "\\ud800": 2}', "?"),
+        (b"NaN", "body"),
+        (b"[1e3]", "body"),
+        (b'{"amount": 01}', "body"),
+    ],
+)
+def test_a_refusal_names_the_key(client: FlaskClient, body: bytes, key: str) -> None:
+    answer = client.post("/", data=body, content_type="application/json")
+    assert answer.status_code == 400
+    assert answer.json is not None
+    assert answer.json["error_code"] == "INVALID_REQUEST"
+    ((named, reason),) = answer.json["details"].items()
+    assert named == key
+    assert answer.json["message"] == f"The request is not valid: {key} {reason}."
+
+
 def test_escapes_for_whole_characters_are_read() -> None:
     assert strict_json.loads(b'{"a": "\\u20ac \\ud83d\\ude00"}') == {"a": "€ 😀"}
 

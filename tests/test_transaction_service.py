@@ -278,7 +278,19 @@ def test_lists_filter_and_page(bank: Suite) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["type=gift", "status=lost", "min=x", "max=-1", "from=soon", "to=2026-13-01", "limit=0", "cursor=%00"]
+    "query",
+    [
+        "type=gift",
+        "status=lost",
+        "min=x",
+        "min=1e3",
+        "max=-1",
+        "max=NaN",
+        "from=soon",
+        "to=2026-13-01",
+        "limit=0",
+        "cursor=%00",
+    ],
 )
 def test_a_filter_that_can_not_be_read_is_named(bank: Suite, ada: Person, query: str) -> None:
     answer = bank.call("transaction", "GET", f"/api/transactions/list?{query}", ada)

@@ -1,13 +1,12 @@
 """Bodies, queries and answers of the transaction service."""
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.cursors import Limit, Page, Pagination
-from shared.money import Amount, Currency
+from shared.money import Amount, AmountBound, Currency
 from shared.openapi import Answer, Body
 from shared.periods import From, Timestamp, Until
 from shared.texts import Line
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 TransactionType = Literal["deposit", "withdrawal", "transfer", "reversal"]
 TransactionStatus = Literal["pending", "completed", "failed"]
 Description = Annotated[Line, Field(max_length=200)]
-AmountBound = Annotated[Decimal, Field(ge=0, max_digits=20)]
 
 
 class OwnMovement(Body):
