@@ -9,12 +9,12 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from demo_data import PEOPLE
+from tests import chromium
 from tests.processes import RunningProcess, free_ports
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 PORTS = ("API_GATEWAY", "AUTH_SERVICE", "ACCOUNT_SERVICE", "TRANSACTION_SERVICE", "REPORTING_SERVICE")
 PASSWORD = "a password for one picture"
-CHROMIUM = "/usr/bin/chromium"
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
         with RunningProcess("run_services.py", "--demo", environment=environment) as bank:
             gateway = bank.wait_for(r"Open (http://\S+)", within_seconds=60)[1]
             bank.wait_for(rf"{PEOPLE[-1].username}\s+{PASSWORD}", within_seconds=180)
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+            browser = playwright.chromium.launch(executable_path=chromium.EXECUTABLE, args=chromium.ARGUMENTS)
             page = browser.new_page(viewport={"width": 1100, "height": 960})
             _take(page, gateway)
             browser.close()

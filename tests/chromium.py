@@ -1,0 +1,16 @@
+"""The system's Chromium, for Playwright."""
+
+import os
+import shutil
+
+EXECUTABLE = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+ARGUMENTS = [
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    *([] if os.geteuid() else ["--no-sandbox"]),
+]
+"""It calls nobody by itself, and does without its sandbox where it can't have one, as for root."""
