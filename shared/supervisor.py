@@ -44,7 +44,7 @@ class Timing:
     start_tries: int = 3
     drain_within: float = 10.0
     first_delay: float = 0.5
-    longest_delay: float = 30.0
+    longest_delay: float = 15.0
     stable_after: float = 60.0
 
 

@@ -103,6 +103,13 @@ def test_each_restart_waits_twice_as_long_up_to_a_limit_and_a_stable_run_resets_
     assert [backoff.delay_after(uptime) for uptime in (1, 1, 1, 1, 59.9, 60, 1)] == [0.5, 1, 2, 3, 3, 0.5, 1]
 
 
+def test_a_hung_program_is_replaced_within_45_seconds_whatever_went_before() -> None:
+    usual = Timing()
+    noticed_after = usual.hung_after + usual.live_every + usual.answer_within
+    to_start = 5.0
+    assert noticed_after + usual.longest_delay + to_start <= 45
+
+
 def test_all_are_started_and_their_output_carries_their_names(start: Start) -> None:
     with start({"first": {}, "second-one": {"after": ["first"]}}) as supervisor:
         supervisor.wait_for(r"STARTED first=\d+=healthy second-one=\d+=healthy")
