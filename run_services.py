@@ -46,7 +46,7 @@ def main() -> int:
         data_dir.prepare(folder)
         with only_supervisor(folder / "supervisor.lock"):
             _run(options, environment, folder, console)
-    except (CannotStart, PermissionError) as error:
+    except (CannotStart, data_dir.Unusable, PermissionError) as error:
         console.say(OWN_NAME, f"can't start: {error}")
         return 1
     finally:

@@ -85,6 +85,7 @@ class Child:
         """Start the program; its output goes to `say`, line by line."""
         for event in (self.heard, self.ready, self._ended, self._output_ended):
             event.clear()
+        self.last_lines.clear()
         self.starts += 1
         self._process = subprocess.Popen(  # noqa: S603 - the command is the caller's own
             [sys.executable, "-I", "-S", die_with_parent.__file__, str(getpid()), *self.program.command],

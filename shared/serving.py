@@ -44,12 +44,12 @@ def serve(create_app: Callable[[S], Flask], settings_type: type[S]) -> None:
     Ends the process with a message for what a person can mend: settings, a taken port, a database in use.
     """
     settings = settings_type.load()
-    data_dir.prepare(settings.data_dir)
-    logs.configure(settings.service_name, settings.data_dir, settings.log_level)
-    _refuse_taken_port(settings)
     try:
+        data_dir.prepare(settings.data_dir)
+        logs.configure(settings.service_name, settings.data_dir, settings.log_level)
+        _refuse_taken_port(settings)
         app = create_app(settings)
-    except DatabaseInUse as error:
+    except (data_dir.Unusable, DatabaseInUse) as error:
         sys.exit(f"{settings.service_name} can't start: {error}")
     lifecycle = lifecycle_of(app)
     lifecycle.add(_registration(settings))

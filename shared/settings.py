@@ -52,7 +52,8 @@ class Settings(BaseSettings):
         try:
             return cls(**overrides)
         except ValidationError as error:
-            lines = [f"  {problem['loc'][0]}: {problem['msg']}" for problem in error.errors(include_input=False)]
+            problems = [(problem["loc"][0], problem["msg"]) for problem in error.errors(include_input=False)]
+            lines = [f"  {variable}: {what.removeprefix('Value error, ')}" for variable, what in problems]
             hint = "Set the variable, or start everything with run_services.py, which makes the secrets once."
             sys.exit("\n".join([f"{cls.service_name} can't start; check these settings:", *lines, hint]))
 

@@ -183,6 +183,14 @@ def test_a_taken_port_is_refused(bank: Bank, tmp_path: Path) -> None:
         assert "set ACCOUNT_SERVICE_PORT" in second.output
 
 
+def test_a_data_directory_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "data").touch()
+    with RunningProcess("run_services.py", environment={"BANK_DATA_DIR": str(tmp_path / "data")}) as bank:
+        assert bank.wait() == 1
+        assert f"can't start: the data directory {tmp_path / 'data'} can't be used" in bank.output
+        assert "Traceback" not in bank.output
+
+
 def test_a_killed_service_comes_back_and_the_others_go_on_meanwhile(bank: Bank) -> None:
     os.kill(bank.process_of("account-service"), signal.SIGKILL)
     assert status_of(bank.url("/api/live")) == 200

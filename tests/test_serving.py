@@ -87,6 +87,14 @@ def test_a_taken_port_is_refused(start: Start) -> None:
             assert f"slow-service can't start: port {port} on 127.0.0.1: Address already in use" in service.output
 
 
+def test_a_data_directory_that_is_none_is_refused(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "data").touch()
+    with start(free_ports(1)[0]) as service:
+        assert service.wait() == 1
+        assert f"slow-service can't start: the data directory {tmp_path / 'data'} can't be used" in service.output
+        assert "Traceback" not in service.output
+
+
 def test_a_second_process_on_the_same_database_is_refused(start: Start, tmp_path: Path) -> None:
     ports = free_ports(2)
     with start(ports[0]) as first:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from shared import secret_files
 from shared.settings import Settings
@@ -67,6 +67,19 @@ def test_a_bad_value_is_named(monkeypatch: pytest.MonkeyPatch, variable: str, va
     monkeypatch.setenv(variable, value)
     with pytest.raises(SystemExit, match=variable):
         ShopSettings.load()
+
+
+def test_what_is_wrong_is_told_in_our_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    class ChosenSettings(ShopSettings):
+        @field_validator("port")
+        @classmethod
+        def _refuse(cls, _port: int) -> int:
+            raise ValueError("is a bad choice")
+
+    monkeypatch.setenv("SHOP_KEY", "k" * 32)
+    monkeypatch.setenv("SHOP_PORT", "7001")
+    with pytest.raises(SystemExit, match=r"\n  SHOP_PORT: is a bad choice\n"):
+        ChosenSettings.load()
 
 
 def test_databases_lie_in_the_data_directory_unless_an_address_is_given(tmp_path: Path) -> None:

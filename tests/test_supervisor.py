@@ -158,7 +158,7 @@ def test_a_program_that_can_not_start_ends_everything_and_its_last_words_are_tol
     with start({"first": {}, "second": {"how": ["broken"], "after": ["first"]}}) as supervisor:
         assert supervisor.wait() == 1
         assert "REFUSED second ended with status 1, 3 times. Its last lines:" in supervisor.output
-        assert supervisor.output.count("\n    the setting X is missing") == 3
+        assert supervisor.output.count("\n    the setting X is missing") == 1
         assert (tmp_path / "ends").read_text() == "first\n"
 
 
