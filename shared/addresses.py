@@ -2,6 +2,7 @@
 
 import ipaddress
 import socket
+from urllib.parse import urlsplit
 
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 
@@ -15,6 +16,22 @@ def base_url(host: str, port: int) -> str:
     """The URL of what listens on `host` and `port`, such as http://127.0.0.1:8001."""
     reachable = reachable_host(host)
     return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+
+
+def listening_ip(host: str) -> str:
+    """The IP address to listen on for `host`, which may be a name such as localhost: IPv4, unless it is given as IPv6.
+
+    Raises OSError for a name that nobody knows.
+    """
+    return host if ":" in host else socket.gethostbyname(host)
+
+
+def service_url(text: str) -> str:
+    """The URL under which a service is reached, without a slash at its end. Raises ValueError for what is none."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+        raise ValueError("must be a URL such as http://127.0.0.1:8001")
+    return text.rstrip("/")
 
 
 def client_address(peer: str, forwarded_for: str) -> str:

@@ -18,7 +18,7 @@ from granian.log import LogLevels
 from granian.server import MTServer
 
 from shared import data_dir, logs
-from shared.addresses import why_not_free
+from shared.addresses import listening_ip, why_not_free
 from shared.application import lifecycle_of
 from shared.database import DatabaseInUse
 from shared.discovery import Registration
@@ -65,7 +65,7 @@ def serve(create_app: Callable[[S], Flask], settings_type: type[S]) -> None:
 def _listen(app: Flask, settings: Settings) -> None:
     server = _InProcessServer(
         settings.service_name,
-        address=settings.host,
+        address=listening_ip(settings.host),
         port=settings.port,
         interface=Interfaces.WSGI,
         http=HTTPModes.http1,

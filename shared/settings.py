@@ -2,12 +2,15 @@
 
 import sys
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared import secret_files
+from shared.addresses import service_url
+
+ServiceURL = Annotated[str, AfterValidator(service_url)]
 
 
 class Settings(BaseSettings):
@@ -27,10 +30,10 @@ class Settings(BaseSettings):
     threads: int = Field(96, ge=4, le=512, validation_alias="BANK_THREADS")
     consul_host: str | None = Field(None, validation_alias="CONSUL_HOST")
     consul_port: int = Field(8500, validation_alias="CONSUL_PORT")
-    auth_service_url: str = Field("http://127.0.0.1:8001", validation_alias="AUTH_SERVICE_URL")
-    account_service_url: str = Field("http://127.0.0.1:8002", validation_alias="ACCOUNT_SERVICE_URL")
-    transaction_service_url: str = Field("http://127.0.0.1:8003", validation_alias="TRANSACTION_SERVICE_URL")
-    reporting_service_url: str = Field("http://127.0.0.1:8004", validation_alias="REPORTING_SERVICE_URL")
+    auth_service_url: ServiceURL = Field("http://127.0.0.1:8001", validation_alias="AUTH_SERVICE_URL")
+    account_service_url: ServiceURL = Field("http://127.0.0.1:8002", validation_alias="ACCOUNT_SERVICE_URL")
+    transaction_service_url: ServiceURL = Field("http://127.0.0.1:8003", validation_alias="TRANSACTION_SERVICE_URL")
+    reporting_service_url: ServiceURL = Field("http://127.0.0.1:8004", validation_alias="REPORTING_SERVICE_URL")
     connect_timeout_seconds: float = Field(1.0, gt=0, validation_alias="BANK_CONNECT_TIMEOUT_SECONDS")
     read_timeout_seconds: float = Field(5.0, gt=0, validation_alias="BANK_READ_TIMEOUT_SECONDS")
     log_level: str = Field("INFO", validation_alias="BANK_LOG_LEVEL")
@@ -65,8 +68,8 @@ class Settings(BaseSettings):
     def peer_urls(self) -> dict[str, str]:
         """Each service's address as the variables give it."""
         return {
-            "auth-service": self.auth_service_url.rstrip("/"),
-            "account-service": self.account_service_url.rstrip("/"),
-            "transaction-service": self.transaction_service_url.rstrip("/"),
-            "reporting-service": self.reporting_service_url.rstrip("/"),
+            "auth-service": self.auth_service_url,
+            "account-service": self.account_service_url,
+            "transaction-service": self.transaction_service_url,
+            "reporting-service": self.reporting_service_url,
         }

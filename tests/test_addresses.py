@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from shared.addresses import base_url, client_address, reachable_host, why_not_free
+from shared.addresses import base_url, client_address, listening_ip, reachable_host, service_url, why_not_free
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,35 @@ def test_only_a_proxy_on_this_machine_is_believed_and_only_its_own_word(
     peer: str, forwarded_for: str, client: str
 ) -> None:
     assert client_address(peer, forwarded_for) == client
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "0.0.0.0"), ("::1", "::1"), ("::", "::"), ("localhost", "127.0.0.1")],
+)
+def test_a_process_may_listen_on_what_a_name_stands_for(host: str, address: str) -> None:
+    assert listening_ip(host) == address
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ("http://127.0.0.1:8001", "http://127.0.0.1:8001"),
+        ("http://bank.example:8001//", "http://bank.example:8001"),
+        ("https://bank.example/auth/", "https://bank.example/auth"),
+        ("http://[::1]:8001/", "http://[::1]:8001"),
+    ],
+)
+def test_a_service_is_called_where_it_is_said_to_be(given: str, used: str) -> None:
+    assert service_url(given) == used
+
+
+@pytest.mark.parametrize(
+    "given", ["localhost:8001", "127.0.0.1:8001", "8001", "ftp://x", "http://", "http://x:http", "http://x:99999"]
+)
+def test_what_is_no_url_is_refused(given: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        service_url(given)
 
 
 def test_a_port_is_free_until_somebody_listens() -> None:

@@ -61,7 +61,10 @@ def test_without_a_good_secret_the_process_ends_and_says_which(monkeypatch: pyte
     assert value == "" or value not in message
 
 
-@pytest.mark.parametrize(("variable", "value"), [("SHOP_PORT", "0"), ("SHOP_PORT", "http"), ("BANK_THREADS", "1")])
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("SHOP_PORT", "0"), ("SHOP_PORT", "http"), ("BANK_THREADS", "1"), ("AUTH_SERVICE_URL", "localhost:8001")],
+)
 def test_a_bad_value_is_named(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
     monkeypatch.setenv("SHOP_KEY", "k" * 32)
     monkeypatch.setenv(variable, value)
