@@ -18,7 +18,9 @@ from pydantic_core import ErrorDetails, to_json
 from spectree import Response as AnswerTypes
 from spectree import SecurityScheme, SpecTree
 from spectree.models import SecureType, SecuritySchemeData
+from spectree.plugins.base import Context
 from spectree.plugins.flask_plugin import FlaskPlugin
+from spectree.utils import get_multidict_items
 
 from shared.access import access_of, public
 from shared.errors import InvalidRequest
@@ -56,6 +58,17 @@ class _StrictPlugin(FlaskPlugin):
 
     # a form where JSON is expected is refused as 415 instead of passed over
     FORM_MIMETYPE = ()  # type: ignore[assignment]  # no type is a form to us
+
+    def request_validation(self, request: Any, query: Any, json: Any, *_others: Any) -> None:
+        """Read what our endpoints declare, a query and a JSON body, and nothing else."""
+        validated, has_body = self.model_adapter.validate_obj, request.method not in ("GET", "DELETE")
+        request.context = Context(
+            query=validated(query, get_multidict_items(request.args, query)) if query else None,
+            json=validated(json, request.get_json()) if json and has_body else None,
+            form=None,
+            headers=None,
+            cookies=None,
+        )
 
     def validate_response(self, resp: Any, *_args: Any, **_kwargs: Any) -> tuple[Any, None]:
         """Answers are built from the schemas already; reading them back would cost as much as the request."""

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, func, insert, not_, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select, tuple_, update
 
+from shared.bulk_insert import Insert
 from shared.database import Storage
 from transaction_service.transaction_models import Transaction, TransactionLeg
 
@@ -25,11 +26,13 @@ _SETTLED = (
     "from_balance_after_minor",
     "to_balance_after_minor",
 )
-_settlement = (
-    update(_transaction)
-    .where(_transaction.c.id == bindparam("transaction_id"), _transaction.c.status == "pending")
-    .values({name: bindparam(f"new_{name}") for name in _SETTLED})
-)
+_COLUMNS = tuple(column.name for column in _transaction.columns)
+_LEG_COLUMNS = tuple(column.name for column in _leg.columns)
+_LEG_CHANGES = ("user_id", "account_id", "status", "internal", "timestamp")
+_new_transactions = Insert(_transaction, _COLUMNS)
+_new_legs = Insert(_leg, _LEG_COLUMNS)
+_settled_transactions = Insert(_transaction, _COLUMNS, replace=_SETTLED, only="status = 'pending'")
+_settled_legs = Insert(_leg, _LEG_COLUMNS, replace=_LEG_CHANGES)
 
 
 @dataclass(frozen=True)
@@ -76,17 +79,9 @@ class TransactionStorage(Storage):
 
     def add_transactions(self, transactions: list[Transaction]) -> None:
         """Add transactions, each with the leg of whoever asked for it."""
-        if not transactions:
-            return
-        names = [column.name for column in _transaction.columns]
-        rows = [{name: getattr(row, name) for name in names} for row in transactions]
-        self._session.execute(insert(_transaction), rows)
-        self.add_legs([leg for row in transactions if (leg := _own_leg(row))])
-
-    def add_legs(self, legs: list[dict[str, Any]]) -> None:
-        """Add legs, given as rows of `transaction_leg`."""
-        if legs:
-            self._session.execute(insert(_leg), legs)
+        connection = self._session.connection()
+        _new_transactions.execute(connection, [_row(transaction) for transaction in transactions])
+        _new_legs.execute(connection, [leg for transaction in transactions if (leg := _own_leg(transaction))])
 
     def lock_pending(self, ids: Iterable[UUID]) -> set[UUID]:
         """Which of these are still pending; they are kept from others until the transaction ends."""
@@ -100,11 +95,9 @@ class TransactionStorage(Storage):
 
     def settle(self, transactions: list[Transaction]) -> None:
         """Write what came of pending transactions: their outcome, and the legs of everybody concerned."""
-        if not transactions:
-            return
-        self._session.execute(_settlement, [_outcome(row) for row in transactions])
-        self._session.execute(_leg.delete().where(_leg.c.transaction_id.in_([row.id for row in transactions])))
-        self.add_legs([leg for row in transactions for leg in _legs(row)])
+        connection = self._session.connection()
+        _settled_transactions.execute(connection, [_row(transaction) for transaction in transactions])
+        _settled_legs.execute(connection, [leg for transaction in transactions for leg in _legs(transaction)])
 
     def take_pending(self, *, now: datetime, lease_until: datetime, limit: int) -> list[Transaction]:
         """Lease up to `limit` pending transactions that nobody is at work on, oldest first.
@@ -244,8 +237,8 @@ def _volume(row: Any) -> Volume:
     return Volume(str(day), kind, direction, bool(internal), count, int(total), int(largest))
 
 
-def _outcome(row: Transaction) -> dict[str, Any]:
-    return {"transaction_id": row.id, **{f"new_{name}": getattr(row, name) for name in _SETTLED}}
+def _row(transaction: Transaction) -> dict[str, Any]:
+    return {name: getattr(transaction, name) for name in _COLUMNS}
 
 
 def _own_leg(row: Transaction) -> dict[str, Any] | None:

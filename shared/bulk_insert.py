@@ -1,0 +1,57 @@
+"""Many rows in one statement.
+
+A driver's `executemany` runs a statement for each row, and SQLite's gives Python's interpreter lock away each time:
+every thread that waits for it has its turn in between, so that a batch waits as often as it has rows.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, Dialect, Table
+
+
+@dataclass(frozen=True)
+class Insert:
+    """Adds rows of `columns` to `table`.
+
+    A row whose primary key is there already hands its values over in the columns `replace`, where the condition `only`
+    (on a column of the present row) holds; without `replace` it is an error, as usual.
+    """
+
+    table: Table
+    columns: tuple[str, ...]
+    replace: tuple[str, ...] = ()
+    only: str = ""
+
+    def execute(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+        """Add `rows` in one statement; each has all the columns."""
+        if not rows:
+            return
+        columns = list(zip(self.columns, _processors(self, connection.dialect), strict=True))
+        values = [process(row[name]) if process else row[name] for row in rows for name, process in columns]
+        connection.exec_driver_sql(_statement(self, connection.dialect, len(rows)), tuple(values))
+
+
+@lru_cache(maxsize=64)
+def _processors(insert: Insert, dialect: Dialect) -> tuple[Callable[[Any], Any] | None, ...]:
+    """How the value of each column becomes what the driver takes."""
+    types = (insert.table.c[name].type for name in insert.columns)
+    return tuple(kind.dialect_impl(dialect).bind_processor(dialect) for kind in types)
+
+
+@lru_cache(maxsize=1024)
+def _statement(insert: Insert, dialect: Dialect, rows: int) -> str:
+    quote = dialect.identifier_preparer.quote
+    table = quote(insert.table.name)
+    mark = "?" if dialect.paramstyle == "qmark" else "%s"
+    row = f"({', '.join([mark] * len(insert.columns))})"
+    columns = ", ".join(map(quote, insert.columns))
+    text = f"INSERT INTO {table} ({columns}) VALUES {', '.join([row] * rows)}"  # noqa: S608 - of names of ours alone
+    if not insert.replace:
+        return text
+    key = ", ".join(quote(column.name) for column in insert.table.primary_key)
+    changes = ", ".join(f"{quote(name)} = excluded.{quote(name)}" for name in insert.replace)
+    condition = f" WHERE {table}.{insert.only}" if insert.only else ""
+    return f"{text} ON CONFLICT ({key}) DO UPDATE SET {changes}{condition}"
