@@ -1,6 +1,6 @@
-"""Many rows in one statement.
+"""Many rows by one SQL command.
 
-A driver's `executemany` runs a statement for each row, and SQLite's gives Python's interpreter lock away each time:
+A driver's `executemany` runs a command for each row, and SQLite's gives Python's interpreter lock away each time:
 every thread that waits for it has its turn in between, so that a batch waits as often as it has rows.
 """
 
@@ -26,12 +26,12 @@ class Insert:
     only: str = ""
 
     def execute(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-        """Add `rows` in one statement; each has all the columns."""
+        """Add `rows` by one command; each has all the columns."""
         if not rows:
             return
         columns = list(zip(self.columns, _processors(self, connection.dialect), strict=True))
         values = [process(row[name]) if process else row[name] for row in rows for name, process in columns]
-        connection.exec_driver_sql(_statement(self, connection.dialect, len(rows)), tuple(values))
+        connection.exec_driver_sql(_sql(self, connection.dialect, len(rows)), tuple(values))
 
 
 @lru_cache(maxsize=64)
@@ -42,7 +42,7 @@ def _processors(insert: Insert, dialect: Dialect) -> tuple[Callable[[Any], Any] 
 
 
 @lru_cache(maxsize=1024)
-def _statement(insert: Insert, dialect: Dialect, rows: int) -> str:
+def _sql(insert: Insert, dialect: Dialect, rows: int) -> str:
     quote = dialect.identifier_preparer.quote
     table = quote(insert.table.name)
     mark = "?" if dialect.paramstyle == "qmark" else "%s"
