@@ -67,7 +67,7 @@ class Currency:
     def to_minor(self, amount: Decimal, field: str = "amount") -> int:
         """12.50 → 1250. Raises InvalidRequest naming `field` when there are more decimals than the currency has."""
         if -int(amount.as_tuple().exponent) > self.decimals:
-            raise InvalidRequest(details={field: f"{self.code} has {self.decimals} decimals"})
+            raise InvalidRequest(details={field: f"must have at most {self.decimals} decimals in {self.code}"})
         return int(amount.scaleb(self.decimals))
 
     def from_text(self, text: str) -> int:

@@ -10,10 +10,11 @@ from pydantic_core import CoreSchema
 from pydantic_core.core_schema import no_info_after_validator_function
 
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_JOINED = re.compile(r"(?<=\S)[\u200c\u200d](?=\S)")  # within a word they are spelling: Persian, Hindi, emoji families
 
 
 def _one_line(text: str) -> str:
-    if any(unicodedata.category(character) in _INVISIBLE for character in text):
+    if any(unicodedata.category(character) in _INVISIBLE for character in _JOINED.sub("", text)):
         raise ValueError("must be one line of visible characters")
     return text
 

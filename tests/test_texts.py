@@ -10,7 +10,20 @@ from shared.texts import Line, Matching
 LINE = TypeAdapter(Line)
 
 
-@pytest.mark.parametrize("text", ["", "Rent", "Miete für März, 2. Stock", "家賃", "🏠 rent", "<b>&amp;", "' OR 1=1 --"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Rent",
+        "Miete für März, 2. Stock",
+        "家賃",
+        "🏠 rent",
+        "for the 👨\u200d👩\u200d👧 and ❤\ufe0f",
+        "क्\u200dष",
+        "<b>&amp;",
+        "' OR 1=1 --",
+    ],
+)
 def test_plain_text_comes_through_unchanged(text: str) -> None:
     assert LINE.validate_python(text) == text
 
@@ -25,6 +38,10 @@ def test_plain_text_comes_through_unchanged(text: str) -> None:
         "a\x1b[31m",
         "a\x7fb",
         "a\u200bb",
+        "\u200d",
+        "a\u200d",
+        "a \u200db",
+        "\u200c\u200d\u200c",
         "a\u202eb",
         "a\u2028b",
         "a\ud800b",
