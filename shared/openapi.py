@@ -29,6 +29,13 @@ _M = TypeVar("_M", bound=BaseModel)
 
 
 _SCHEMAS = "#/components/schemas/"
+_IN_OUR_WORDS = {
+    "missing": "is required",
+    "extra_forbidden": "is not a known field",
+    "string_type": "must be text",
+    **dict.fromkeys(("uuid_type", "uuid_parsing"), "must be a UUID such as 6f1c2b1e-8a53-4a0e-9d57-0c1d2e3f4a5b"),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float", "int_parsing_size"), "must be a whole number"),
+}
 
 
 class Body(BaseModel):
@@ -241,18 +248,16 @@ def _refusal_of(error: ValidationError) -> InvalidRequest:
 
 
 def _plain(problem: ErrorDetails) -> str:
-    context = problem.get("ctx", {})
+    kind, context = problem["type"], problem.get("ctx", {})
+    if kind in _IN_OUR_WORDS:
+        return _IN_OUR_WORDS[kind]
     is_text = context.get("field_type", "Value") == "Value"  # what pydantic calls text that has a validator of ours
-    match problem["type"]:
-        case "missing":
-            return "is required"
-        case "extra_forbidden":
-            return "is not a known field"
+    match kind:
         case "string_too_short" | "too_short" if is_text:
             return f"must have at least {_characters(context['min_length'])}"
         case "string_too_long" | "too_long" if is_text:
             return f"must have at most {_characters(context['max_length'])}"
-    return problem["msg"].removeprefix("Value error, ")
+    return problem["msg"].removeprefix("Value error, ").replace("Input should be", "must be", 1)
 
 
 def _characters(count: int) -> str:

@@ -1,7 +1,7 @@
 """Bodies and queries are validated after the caller, and the document says what the endpoints do."""
 
-from typing import Annotated, Any
-from uuid import uuid4
+from typing import Annotated, Any, Literal
+from uuid import UUID, uuid4
 
 import pytest
 from flask import Blueprint, Flask, Response
@@ -19,6 +19,8 @@ from shared.openapi import Answer, Body, answers, make_api, merge
 from shared.strict_json import StrictRequest
 from shared.tokens import Claims, UserClaims
 
+A_UUID = "must be a UUID such as 6f1c2b1e-8a53-4a0e-9d57-0c1d2e3f4a5b"
+
 
 class Part(BaseModel):
     name: Annotated[str, Field(min_length=2)]
@@ -28,6 +30,9 @@ class NewThing(Body):
     name: Annotated[str, Field(min_length=2, max_length=5)]
     price: Amount
     parts: tuple[Part, ...] = ()
+    kind: Literal["lamp", "chair"] = "lamp"
+    maker_id: UUID | None = None
+    legs: Annotated[int, Field(ge=0)] = 0
 
 
 class ThingOut(BaseModel):
@@ -93,7 +98,13 @@ def test_a_good_body_reaches_the_view(client: FlaskClient) -> None:
         ({"price": "1"}, {"name": "is required"}),
         ({"name": "lamp", "price": "1", "role": "admin"}, {"role": "is not a known field"}),
         ({"name": "lamp", "price": "1", "parts": [{"name": "bulb"}, {"name": "x"}]}, {"parts.1.name": None}),
-        ({"name": 7, "price": True}, {"name": None, "price": "must be an amount such as 12.50"}),
+        ({"name": 7, "price": True}, {"name": "must be text", "price": "must be an amount such as 12.50"}),
+        (
+            {"name": "lamp", "price": "1", "kind": "x", "maker_id": "x", "legs": "x"},
+            {"kind": "must be 'lamp' or 'chair'", "maker_id": A_UUID, "legs": "must be a whole number"},
+        ),
+        ({"name": "lamp", "price": "1", "maker_id": 7, "legs": "1.5"}, {"maker_id": A_UUID, "legs": None}),
+        ({"name": "lamp", "price": "1", "legs": -1}, {"legs": "must be greater than or equal to 0"}),
     ],
 )
 def test_each_field_is_told_what_is_wrong_with_it(
