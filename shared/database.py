@@ -207,7 +207,14 @@ def _sqlite_writer(url: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _connect(connection: sqlite3.Connection, _record: Any) -> None:
-        _pragmas(connection, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "journal_size_limit=67108864")
+        _pragmas(
+            connection,
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "journal_size_limit=67108864",
+            "cache_size=-65536",
+        )
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Any) -> None:

@@ -5,12 +5,13 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from shared import check_digits, cursors, request_ids
 from shared.access import Caller
 from shared.cursors import Pagination
 from shared.errors import AppError, Conflict, InvalidRequest, NotFound, Refused
+from shared.ids import new_id
 from shared.money import Currency
 from shared.periods import now
 from transaction_service.posting_logic import LEASE, Outcome, PostingPipeline
@@ -309,7 +310,7 @@ def _pending(
     at = now()
     wish = (transaction_type, amount_minor, description, to_account_number, from_account_id, to_account_id, reverses_id)
     return Transaction(
-        id=uuid4(),
+        id=new_id(),
         user_id=caller.user_id,
         transaction_type=transaction_type,
         amount_minor=amount_minor,

@@ -1,12 +1,11 @@
 """The transaction service: deposits, withdrawals, transfers and reversals, on port 8003."""
 
-import re
 from collections.abc import Callable, Iterable
 from typing import ClassVar
 from uuid import UUID
 
 import requests
-from flask import Blueprint, Flask, Response, current_app, request
+from flask import Blueprint, Flask, Response, current_app
 from pydantic import Field
 
 from shared import answers as answering
@@ -16,7 +15,7 @@ from shared.answers import success
 from shared.application import Peers, lifecycle_of, make_app, make_session
 from shared.background import Repeating
 from shared.batching import Batcher
-from shared.errors import InvalidRequest
+from shared.idempotency_keys import idempotency_key
 from shared.money import Currency, CurrencyCode
 from shared.openapi import answers, make_api
 from shared.settings import Settings
@@ -46,7 +45,6 @@ from transaction_service.transaction_schemas import (
 from transaction_service.transaction_storage import TransactionStorage, Volume
 
 RECOVERY_SECONDS = 1.0
-_WELL_FORMED_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 api = make_api("Transactions")
 transactions = Blueprint("transactions", __name__, url_prefix="/api/transactions")
@@ -73,7 +71,7 @@ class TransactionSettings(Settings):
 @api.validate(resp=answers(201, TransactionAnswer))
 def deposit(caller: Caller, json: OwnMovement) -> Response:
     """Pay money into an account of the caller's."""
-    key = _idempotency_key()
+    key = idempotency_key()
     return _answer(transaction_logic.deposit(_pipeline(), _currency(), caller, json, idempotency_key=key), caller)
 
 
@@ -82,7 +80,7 @@ def deposit(caller: Caller, json: OwnMovement) -> Response:
 @api.validate(resp=answers(201, TransactionAnswer))
 def withdraw(caller: Caller, json: OwnMovement) -> Response:
     """Draw money from an account of the caller's."""
-    key = _idempotency_key()
+    key = idempotency_key()
     return _answer(transaction_logic.withdraw(_pipeline(), _currency(), caller, json, idempotency_key=key), caller)
 
 
@@ -91,7 +89,7 @@ def withdraw(caller: Caller, json: OwnMovement) -> Response:
 @api.validate(resp=answers(201, TransactionAnswer))
 def transfer(caller: Caller, json: NewTransfer) -> Response:
     """Move money from an account of the caller's to another of the bank's."""
-    key = _idempotency_key()
+    key = idempotency_key()
     return _answer(transaction_logic.transfer(_pipeline(), _currency(), caller, json, idempotency_key=key), caller)
 
 
@@ -100,7 +98,7 @@ def transfer(caller: Caller, json: NewTransfer) -> Response:
 @api.validate(resp=answers(201, TransactionAnswer))
 def reverse(caller: Caller, transaction_id: UUID) -> Response:
     """Undo a completed transaction by a new, opposite one."""
-    key = _idempotency_key()
+    key = idempotency_key()
     return _answer(
         transaction_logic.reverse(_storage(), _pipeline(), caller, transaction_id, idempotency_key=key), caller
     )
@@ -229,14 +227,6 @@ def _account_client() -> AccountClient:
 def _currency() -> Currency:
     currency: Currency = current_app.extensions["currency"]
     return currency
-
-
-def _idempotency_key() -> str | None:
-    """The request's Idempotency-Key, if it has one."""
-    key = request.headers.get("Idempotency-Key")
-    if key is not None and not _WELL_FORMED_KEY.fullmatch(key):
-        raise InvalidRequest(details={"Idempotency-Key": "must be 1 to 255 visible ASCII characters"})
-    return key
 
 
 def _answer(outcome: Outcome, caller: Caller) -> Response:

@@ -1,0 +1,31 @@
+"""Ids that sort by the time they were made."""
+
+import time
+from uuid import RFC_4122
+
+import pytest
+
+from shared.ids import new_id
+
+
+def test_it_is_a_uuid_of_version_7() -> None:
+    identity = new_id()
+    assert (identity.version, identity.variant) == (7, RFC_4122)
+
+
+def test_it_tells_when_it_was_made() -> None:
+    before = time.time_ns() // 1_000_000
+    made = new_id().int >> 80
+    assert before <= made <= time.time_ns() // 1_000_000
+
+
+def test_later_ones_sort_behind_earlier_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = new_id()
+    later = time.time_ns() + 2_000_000
+    monkeypatch.setattr(time, "time_ns", lambda: later)
+    assert first < new_id()
+    assert first.hex < new_id().hex
+
+
+def test_no_two_are_alike() -> None:
+    assert len({new_id() for _ in range(10_000)}) == 10_000
