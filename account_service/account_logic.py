@@ -4,7 +4,7 @@ import logging
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
-from uuid import UUID
+from uuid import UUID, uuid4, uuid5
 
 from account_service.account_clients import AuthClient
 from account_service.account_models import Account, LedgerEntry
@@ -14,7 +14,8 @@ from account_service.ledger_storage import LedgerStorage
 from shared import check_digits, cursors
 from shared.access import Caller
 from shared.cursors import Page, Pagination
-from shared.errors import InvalidRequest, NotFound, Refused
+from shared.database import rerun_when_aborted
+from shared.errors import InvalidRequest, NotFound, Refused, Unprocessable
 
 _log = logging.getLogger(__name__)
 
@@ -33,10 +34,29 @@ class NonZeroBalance(Refused):
     message = "Move the remaining money away first: only an empty account can be closed."
 
 
-def open_account(storage: AccountStorage, user_id: UUID, new: NewAccount) -> Account:
-    """Open an account with a number of its own and nothing in it."""
+class IdempotencyKeyReused(Unprocessable):
+    """The key was used before, for another account."""
+
+    code = "IDEMPOTENCY_KEY_REUSED"
+    message = "This Idempotency-Key was used for another account."
+
+
+@rerun_when_aborted
+def open_account(storage: AccountStorage, user_id: UUID, new: NewAccount, key: str | None = None) -> Account:
+    """Open an account with a number of its own and nothing in it.
+
+    The same `key` opens one account: its id follows from the user's and the key. Raises IdempotencyKeyReused when that
+    one is of another type or name.
+    """
+    account_id = uuid5(user_id, key) if key else uuid4()
     with storage.transaction():
+        opened = storage.find_account(account_id) if key else None
+        if opened and (opened.account_type, opened.nickname) != (new.account_type, new.nickname):
+            raise IdempotencyKeyReused
+        if opened:
+            return opened
         account = Account(
+            id=account_id,
             user_id=user_id,
             account_number=_unused_number(storage),
             account_type=new.account_type,
@@ -46,10 +66,12 @@ def open_account(storage: AccountStorage, user_id: UUID, new: NewAccount) -> Acc
         return account
 
 
-def open_for_customer(storage: AccountStorage, auth: AuthClient, user_id: UUID, new: NewAccount) -> Account:
+def open_for_customer(
+    storage: AccountStorage, auth: AuthClient, user_id: UUID, new: NewAccount, key: str | None = None
+) -> Account:
     """Open an account for somebody else. Raises NotFound when there is no such person."""
     auth.owner(user_id)
-    return open_account(storage, user_id, new)
+    return open_account(storage, user_id, new, key)
 
 
 def details(storage: AccountStorage, caller: Caller, account_id: UUID) -> Account:

@@ -36,6 +36,7 @@ from shared.access import Caller, private, service_only, staff_only
 from shared.answers import success
 from shared.application import Peers, lifecycle_of, make_app, make_session
 from shared.cursors import Page
+from shared.idempotency_keys import idempotency_key
 from shared.money import Currency, CurrencyCode
 from shared.openapi import answers, make_api
 from shared.settings import Settings
@@ -65,8 +66,8 @@ class AccountSettings(Settings):
 @private
 @api.validate(resp=answers(201, AccountAnswer))
 def create(caller: Caller, json: NewAccount) -> Response:
-    """Open an account."""
-    account = account_logic.open_account(_accounts(), caller.user_id, json)
+    """Open an account; the same Idempotency-Key opens only one."""
+    account = account_logic.open_account(_accounts(), caller.user_id, json, idempotency_key())
     return success(201, account=_whole(account), message="Account opened")
 
 
@@ -137,8 +138,8 @@ def list_of_user(_caller: Caller, user_id: UUID, query: AccountsQuery) -> Respon
 @staff_only
 @api.validate(resp=answers(201, AccountAnswer))
 def create_for_user(_caller: Caller, user_id: UUID, json: NewAccount) -> Response:
-    """Open an account for a customer."""
-    account = account_logic.open_for_customer(_accounts(), _auth(), user_id, json)
+    """Open an account for a customer; the same Idempotency-Key opens only one."""
+    account = account_logic.open_for_customer(_accounts(), _auth(), user_id, json, idempotency_key())
     return success(201, account=AccountOut.of(account, _currency()), message="Account opened")
 
 

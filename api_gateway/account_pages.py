@@ -98,8 +98,12 @@ def _before(entry: Entry) -> Decimal:
 
 
 def _open(caller: Caller, form: OpenAccountForm) -> Account:
-    kind, nickname = form.account_type.data, form.nickname.data or None
-    return account_service().open(caller.token, account_type=kind, nickname=nickname)
+    return account_service().open(
+        caller.token,
+        account_type=form.account_type.data,
+        nickname=form.nickname.data or None,
+        idempotency_key=form.idempotency_key.data or "",
+    )
 
 
 def _opened(caller: Caller, account: Account, form: OpenAccountForm) -> Response:

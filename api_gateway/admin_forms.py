@@ -25,7 +25,7 @@ class PersonForm(BankForm):
         return {field.name: field.data for field in (self.role, self.status) if field.data}
 
 
-class CustomerAccountForm(BankForm):
+class CustomerAccountForm(MoneyForm):
     """The account that staff open for a customer."""
 
     user_id = StringField("Customer's id", [InputRequired("Choose a customer."), UUID("This is not a customer's id.")])

@@ -9,7 +9,7 @@ from api_gateway.admin_forms import ROLES, PersonForm
 from api_gateway.filter_forms import PeopleFilters
 from api_gateway.gateway_pages import done, peer
 from api_gateway.gateway_schemas import User
-from api_gateway.report_pages import picture_of
+from api_gateway.report_pages import pictures_of
 from api_gateway.section_pages import auth_service, begin, list_page, reporting_service, unless_away
 from shared.access import Caller, admin_only, staff_only
 
@@ -33,7 +33,7 @@ def index(caller: Caller) -> str:
         "admin.html",
         services=[(SERVICES[name], name, call.result()) for name, call in health_calls.items()],
         report=report,
-        picture=report and picture_of(report),
+        pictures=report and pictures_of(report),
     )
 
 

@@ -4,7 +4,7 @@ One picture serves both themes: a browser gives an SVG in an <img> the colour sc
 horizontal measures are percentages, so that it fills any width with its text at the same size.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -13,24 +13,28 @@ from urllib.parse import quote
 from babel.numbers import format_compact_decimal
 from flask import render_template
 
+from api_gateway.gateway_schemas import Day
 from shared.formats import LOCALE, money
 
 LINES = 3
 LEFT, WIDTH = 12.0, 86.0
 TOP, HEIGHT = 14.0, 150.0
 MOST_DAYS = 62
+MOST_MARKS = 6
+SHARE_HEIGHT = 52
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture's data address, and the numbers that it shows, for those who can't see it."""
+    """A picture's data address and height, and the numbers that it shows, for those who can't see it."""
 
     src: str
-    rows: list[tuple[str, Decimal]]
+    rows: Sequence[tuple[str, *tuple[Decimal, ...]]]
+    height: int = 190
 
-    def cells(self, currency: str) -> list[tuple[str, str]]:
+    def cells(self, currency: str) -> list[list[str]]:
         """The numbers as text."""
-        return [(label, money(amount, currency)) for label, amount in self.rows]
+        return [[label, *(money(amount, currency) for amount in amounts)] for label, *amounts in self.rows]
 
 
 @dataclass(frozen=True)
@@ -43,22 +47,30 @@ class Mark:
 
 def bars(amounts: Mapping[date, Decimal], start: date, end: date) -> Picture:
     """A bar for each day of a period, both ends included, or for each month of a long one."""
-    monthly = (end - start).days >= MOST_DAYS
-    rows = _by_month(amounts, start, end) if monthly else _by_day(amounts, start, end)
-    top, lines = _scale(max(amount for _, amount in rows))
-    slot = WIDTH / len(rows)
-    columns = [
-        {"x": LEFT + slot * (place + 0.15), "width": slot * 0.7, "height": float(amount / top) * HEIGHT}
-        for place, (_, amount) in enumerate(rows)
+    if (end - start).days >= MOST_DAYS:
+        months = _by_month(amounts, start, end)
+        return _columns([(f"{month:%b}", f"{month:%b %Y}", amount) for month, amount in months], ("bar",))
+    days = _by_day(amounts, start, end)
+    return _columns([(_short(day), _long(day), amount) for day, amount in days], ("bar",))
+
+
+def in_and_out(days: Iterable[Day], start: date, end: date) -> Picture:
+    """Two bars for each month of a period: what came in, and what went out."""
+    known = list(days)
+    income = _by_month({day.date: day.income for day in known}, start, end)
+    expense = dict(_by_month({day.date: day.expense for day in known}, start, end))
+    rows = [(f"{month:%b}", f"{month:%b %Y}", amount, expense[month]) for month, amount in income]
+    return _columns(rows, ("bar", "hollow"))
+
+
+def shares(amounts: Mapping[str, Decimal], currency: str) -> Picture:
+    """A lying bar for each name, the largest first."""
+    rows = sorted(amounts.items(), key=lambda row: row[1], reverse=True)
+    most = max(amounts.values(), default=Decimal(1))
+    lying = [
+        {"label": name, "amount": money(amount, currency), "width": float(amount / most) * 100} for name, amount in rows
     ]
-    every = -(-len(rows) // 5)
-    marks = [
-        Mark(LEFT + slot * (place + 0.5), f"{day:%b}" if monthly else _short(day))
-        for place, (day, _) in enumerate(rows)
-        if place % every == 0
-    ]
-    src = _picture("bars.svg", columns=columns, lines=lines, marks=marks)
-    return Picture(src, [(f"{day:%b %Y}" if monthly else _long(day), amount) for day, amount in rows])
+    return Picture(_picture("shares.svg", shares=lying, lines=[], step=SHARE_HEIGHT), rows, SHARE_HEIGHT * len(rows))
 
 
 def curve(days: Sequence[tuple[date, Decimal]]) -> Picture:
@@ -71,6 +83,22 @@ def curve(days: Sequence[tuple[date, Decimal]]) -> Picture:
     path = f"M0 {points[0][1]:.1f}" + "".join(f"H{x:.2f}V{y:.1f}" for x, y in points[1:]) + "H100"
     src = _picture("curve.svg", path=path, lines=lines, first=_short(first), last=_short(last))
     return Picture(src, [(_long(day), balance) for day, balance in changes])
+
+
+def _columns(rows: Sequence[tuple[str, str, *tuple[Decimal, ...]]], kinds: Sequence[str]) -> Picture:
+    """Standing bars: rows of a mark below, its long name and an amount of each kind."""
+    top, lines = _scale(max(max(amounts) for _, _, *amounts in rows))
+    slot = WIDTH / len(rows)
+    width = slot * 0.7 / len(kinds)
+    columns = [
+        {"kind": kind, "x": LEFT + slot * (place + 0.15) + width * number, "height": float(amount / top) * HEIGHT}
+        for place, (_, _, *amounts) in enumerate(rows)
+        for number, (kind, amount) in enumerate(zip(kinds, amounts, strict=True))
+    ]
+    every = -(-len(rows) // MOST_MARKS)
+    marks = [Mark(LEFT + slot * (place + 0.5), rows[place][0]) for place in range(0, len(rows), every)]
+    src = _picture("bars.svg", columns=columns, lines=lines, marks=marks, bar_width=width)
+    return Picture(src, [(name, *amounts) for _, name, *amounts in rows])
 
 
 def _by_day(amounts: Mapping[date, Decimal], start: date, end: date) -> list[tuple[date, Decimal]]:

@@ -1,44 +1,70 @@
-"""The first page after logging in: what is there, what happened last, and what the month has cost."""
+"""The first page after logging in: what is there, what happened last, and how money came and went."""
 
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Self
 
 from flask import Blueprint, render_template
 
 from api_gateway import chart_pages
 from api_gateway.chart_pages import Picture
 from api_gateway.gateway_schemas import Summary
+from api_gateway.money_forms import bank_currency
 from api_gateway.section_pages import account_service, begin, transaction_service, unless_away
 from api_gateway.transaction_pages import by_id
 from shared.access import Caller, private
 from shared.periods import now
 
+MONTHS = 6
 dashboard = Blueprint("dashboard", __name__)
+
+
+@dataclass(frozen=True)
+class Spending:
+    """What came in and went out in the present month, and pictures of its days, of the last months, and of the ways."""
+
+    income: Decimal
+    expense: Decimal
+    of_days: Picture
+    of_months: Picture
+    of_types: Picture
+
+    @classmethod
+    def of(cls, summary: Summary, today: date, currency: str) -> Self:
+        """Read it out of a summary of the last months."""
+        first, last = _month(today), _month(today, 1) - timedelta(days=1)
+        month = [day for day in summary.by_day if day.date >= first]
+        return cls(
+            income=sum((day.income for day in month), Decimal()),
+            expense=sum((day.expense for day in month), Decimal()),
+            of_days=chart_pages.bars({day.date: day.expense for day in month}, first, last),
+            of_months=chart_pages.in_and_out(summary.by_day, _month(today, 1 - MONTHS), today),
+            of_types=chart_pages.shares(summary.expense_by_type, currency),
+        )
 
 
 @dashboard.get("/dashboard")
 @private
 def index(caller: Caller) -> str:
-    """Accounts, recent transactions, and the spending of the month; three calls, side by side."""
+    """Accounts, recent transactions, and the spending of the last months; three calls, side by side."""
     today = now().date()
     recent_call = begin(transaction_service().recent, caller.token)
-    month_call = begin(transaction_service().summary, caller.token, {"from": today.replace(day=1)})
+    summary_call = begin(transaction_service().summary, caller.token, {"from": _month(today, 1 - MONTHS)})
     own = account_service().list_own(caller.token)
-    recent, month = unless_away(recent_call), unless_away(month_call)
+    recent, summary = unless_away(recent_call), unless_away(summary_call)
     return render_template(
         "dashboard.html",
         accounts=[account for account in own if account.status != "closed"],
         total=sum((account.balance for account in own), Decimal()),
         mine=by_id(own),
         recent=recent,
-        month=month,
-        picture=spending(month, today) if month else None,
+        spending=Spending.of(summary, today, bank_currency().code) if summary else None,
         today=today,
     )
 
 
-def spending(month: Summary, today: date) -> Picture:
-    """What went out on each day of the month, up to its last day."""
-    first = today.replace(day=1)
-    last = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
-    return chart_pages.bars({day.date: day.expense for day in month.by_day}, first, last)
+def _month(today: date, later: int = 0) -> date:
+    """The first day of the present month, or of one some months later (or earlier, below zero)."""
+    months = today.year * 12 + today.month - 1 + later
+    return date(months // 12, months % 12 + 1, 1)

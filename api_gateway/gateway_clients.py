@@ -86,13 +86,15 @@ class AccountClient(_Client):
         """Whose number it is, masked. Raises InvalidRequest for a mistyped number, NotFound."""
         return self._get(Payee, token, "/api/accounts/lookup", {"account_number": account_number}, key="account")
 
-    def open(self, token: str, *, account_type: str, nickname: str | None) -> Account:
-        """Open an account for the caller."""
-        return self._open("/api/accounts/create", token, account_type, nickname)
+    def open(self, token: str, *, account_type: str, nickname: str | None, idempotency_key: str) -> Account:
+        """Open an account for the caller; the same key opens only one."""
+        return self._open("/api/accounts/create", token, account_type, nickname, idempotency_key)
 
-    def open_for(self, token: str, user_id: UUID, *, account_type: str, nickname: str | None) -> Account:
-        """Open an account for a customer, as staff."""
-        return self._open(f"/api/accounts/user/{user_id}", token, account_type, nickname)
+    def open_for(
+        self, token: str, user_id: UUID, *, account_type: str, nickname: str | None, idempotency_key: str
+    ) -> Account:
+        """Open an account for a customer, as staff; the same key opens only one."""
+        return self._open(f"/api/accounts/user/{user_id}", token, account_type, nickname, idempotency_key)
 
     def close(self, token: str, account_id: UUID) -> Account:
         """Close an empty account for good."""
@@ -105,9 +107,9 @@ class AccountClient(_Client):
         answer = self._peer.call("PUT", f"/api/accounts/update/{account_id}", token=token, body=body)
         return Account.model_validate(answer["account"])
 
-    def _open(self, path: str, token: str, account_type: str, nickname: str | None) -> Account:
-        body = {"account_type": account_type, "nickname": nickname}
-        return Account.model_validate(self._peer.call("POST", path, token=token, body=body)["account"])
+    def _open(self, path: str, token: str, account_type: str, nickname: str | None, key: str) -> Account:
+        body, headers = {"account_type": account_type, "nickname": nickname}, {"Idempotency-Key": key}
+        return Account.model_validate(self._peer.call("POST", path, token=token, body=body, headers=headers)["account"])
 
 
 class TransactionClient(_Client):

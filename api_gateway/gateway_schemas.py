@@ -94,7 +94,7 @@ class Payee(Seen):
 
 
 class User(Seen):
-    """A person as an admin sees them."""
+    """A person as an admin sees them; `locked_until` after too many wrong passwords."""
 
     id: UUID
     username: str
@@ -104,6 +104,7 @@ class User(Seen):
     role: str
     status: str
     created_at: datetime
+    locked_until: datetime | None = None
 
 
 class Users(Seen):
@@ -194,14 +195,27 @@ class Day(Seen):
     expense: Decimal = Decimal()
 
 
-class Summary(Seen):
-    """Completed transactions of a period, summed up."""
+class Flow(Seen):
+    """What came in and what went out in a period; a type's total is the sum of its amounts, in and out alike."""
 
     count: int
     by_type: dict[str, TypeTotal]
-    by_day: list[Day]
     income: Decimal
     expense: Decimal
     net: Decimal
+
+    @property
+    def expense_by_type(self) -> dict[str, Decimal]:
+        """How the money went out. Only withdrawals have one direction, so the rest is told from the sum."""
+        withdrawn = self.by_type["withdrawal"].total if "withdrawal" in self.by_type else Decimal()
+        rest = "Transfers and reversals" if "reversal" in self.by_type else "Transfers"
+        amounts = {"Withdrawals": withdrawn, rest: self.expense - withdrawn}
+        return {name: amount for name, amount in amounts.items() if amount}
+
+
+class Summary(Flow):
+    """Completed transactions of a period, summed up."""
+
+    by_day: list[Day]
     average: Decimal
     largest: Decimal

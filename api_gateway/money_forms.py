@@ -1,4 +1,4 @@
-"""Forms that move money: each counts once, however often it is sent."""
+"""Forms that move money or open accounts: each counts once, however often it is sent."""
 
 import re
 import uuid
@@ -28,8 +28,8 @@ _FIELD_OF = {
     "SAME_ACCOUNT": "to_account_id",
     "NOT_FOUND": "to_account_number",
 }
-_KEY_REUSED = "This page has been used for a payment already. Look at your transactions before you send another one."
-_OPEN = "We can't tell yet what came of this payment. Send it again as it is to find out: it will count only once."
+_KEY_REUSED = "This page has been sent already, with other entries. Look at what came of it before you send it again."
+_OPEN = "We can't tell yet what came of this. Send it again as it is to find out: it will count only once."
 
 
 def new_key() -> str:
@@ -70,7 +70,7 @@ def active(accounts: Iterable[Account]) -> dict[str, str]:
 
 
 class MoneyForm(BankForm):
-    """A form that moves money. Its `idempotency_key`, made when the page was rendered, lets it count once."""
+    """A form that moves money or opens an account: by the `idempotency_key` of its page it counts once."""
 
     idempotency_key = HiddenField(filters=[lambda key: key if _WELL_FORMED_KEY.fullmatch(key or "") else new_key()])
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, redirect, request, url_for
+from flask import Blueprint, redirect, request, session, url_for
 from werkzeug.wrappers import Response
 from wtforms import PasswordField, StringField
 from wtforms.validators import EqualTo, InputRequired, Length
@@ -71,6 +71,14 @@ def logout(caller: Caller) -> Response:
     message = _log_out(caller)
     sign_out()
     return done(message, url_for("people.login"))
+
+
+@people.get("/session")
+@private
+def stay(_caller: Caller) -> Response:
+    """Let the session go on as long again; for the notice that it is about to end."""
+    session.modified = True
+    return Response(status=204)
 
 
 def _people() -> PeopleClient:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from api_gateway.gateway_schemas import Account, Entry, Page, Seen, Summary, TypeTotal
+from api_gateway.gateway_schemas import Account, Entry, Flow, Page, Seen, Summary, TypeTotal
 
 
 class Period(Seen):
@@ -24,18 +24,13 @@ class BalancePoint(Seen):
     balance: Decimal
 
 
-class AccountReport(Seen):
+class AccountReport(Flow):
     """One account over a period. `history` may hold only the newest of `count` entries."""
 
     account: Account
     period: Period
     opening_balance: Decimal
     closing_balance: Decimal
-    income: Decimal
-    expense: Decimal
-    net: Decimal
-    count: int
-    by_type: dict[str, TypeTotal]
     history: list[Entry]
     balance_trend: list[BalancePoint]
 

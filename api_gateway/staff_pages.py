@@ -29,7 +29,7 @@ def index(caller: Caller) -> Any:
     """All accounts, or one customer's."""
     filters, user_id = AccountFilters(), _asked_user()
     found = filters.found(lambda: account_service().list_all(caller.token, filters.query(), user_id))
-    return list_page("admin_accounts.html", filters, found=found, user_id=user_id)
+    return list_page("admin_accounts.html", filters, found=found, user_id=user_id, owner=_owner(caller, user_id))
 
 
 @staff.get("/admin/accounts/<uuid:account_id>")
@@ -65,6 +65,7 @@ def create(caller: Caller) -> Any:
             UUID(form.user_id.data),
             account_type=form.account_type.data,
             nickname=form.nickname.data or None,
+            idempotency_key=form.idempotency_key.data or "",
         )
     )
     if opened:

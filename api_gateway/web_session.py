@@ -79,13 +79,15 @@ def install(app: Flask, people: PeopleClient, *, secret: str, idle_seconds: int)
     app.config.update(
         SESSION_COOKIE_SAMESITE="Lax", SESSION_COOKIE_HTTPONLY=True, PERMANENT_SESSION_LIFETIME=idle_seconds
     )
-    app.session_interface = EncryptedCookies(secret, without_session=(*MACHINE_PATHS, "/static/"))
+    cookies = EncryptedCookies(secret, without_session=(*MACHINE_PATHS, "/static/"))
+    app.session_interface = cookies
     app.extensions["renewals"] = Renewals(people.renew)
     app.extensions["identify_caller"] = _identify
     manager = LoginManager(app, add_context_processor=False)
     manager.session_protection = None  # the cookie can't be read or made by others; addresses of phones change
     manager.user_loader(_load)
     app.context_processor(lambda: {"person": g.get("caller")})
+    app.jinja_env.globals["session_lasts_seconds"] = lambda: cookies.lasts_seconds(app)
 
 
 def is_machine_path() -> bool:

@@ -4,10 +4,10 @@ import hashlib
 import hmac
 import logging
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from auth_service.auth_models import Lockout, User
 from auth_service.auth_schemas import ClientCredentials, ServiceToken
@@ -118,6 +118,13 @@ def find_unchanged(tools: Tools, user: User) -> User | None:
 def forget_failures(tools: Tools, username: str) -> None:
     """In a transaction: let the person of that name try again at once."""
     tools.lockouts.delete_lockout(_digest(username))
+
+
+def locked_until(tools: Tools, usernames: Iterable[str]) -> dict[str, datetime]:
+    """Until when those of these names that are locked are so."""
+    by_digest = {_digest(name): name for name in usernames}
+    found = tools.lockouts.locked_until(by_digest, periods.real_now())
+    return {by_digest[digest]: until for digest, until in found.items()}
 
 
 def require_uncommon(field: str, password: str, username: str, email: str) -> None:

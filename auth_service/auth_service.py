@@ -214,8 +214,8 @@ def end_session(caller: Caller, session_id: UUID) -> Response:
 @api.validate(resp=answers(200, UsersAnswer))
 def list_users(_caller: Caller, query: UsersQuery) -> Response:
     """All people, newest first."""
-    rows, pagination = user_logic.list_users(_tools(), query)
-    return success(users=[UserOut.model_validate(row) for row in rows], pagination=pagination)
+    users, pagination = user_logic.list_users(_tools(), query)
+    return success(users=users, pagination=pagination)
 
 
 @auth.get("/users/<uuid:user_id>")

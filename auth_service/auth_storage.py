@@ -1,6 +1,6 @@
 """Queries on people, and on who failed to prove a name."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -71,6 +71,12 @@ class LockoutStorage(Storage):
     def find_lockout(self, name_digest: str) -> Lockout | None:
         """The failures of that name."""
         return self._session.get(Lockout, name_digest)
+
+    def locked_until(self, name_digests: Iterable[str], now: datetime) -> dict[str, datetime]:
+        """Until when those of these names that are locked are so."""
+        query = select(Lockout.name_digest, Lockout.locked_until)
+        rows = self._session.execute(query.where(Lockout.name_digest.in_(name_digests), Lockout.locked_until > now))
+        return {digest: until for digest, until in rows if until}
 
     def find_lockout_to_change(self, name_digest: str) -> Lockout | None:
         """The failures of that name, kept from others until the transaction ends."""

@@ -7,7 +7,7 @@ from uuid import UUID
 from auth_service import auth_logic
 from auth_service.auth_logic import Origin, Tools
 from auth_service.auth_models import User
-from auth_service.user_schemas import NewUser, ProfileChanges, Statistics, UserChanges, UsersQuery
+from auth_service.user_schemas import ListedUser, NewUser, ProfileChanges, Statistics, UserChanges, UsersQuery
 from shared import cursors, periods
 from shared.access import Caller
 from shared.cursors import Pagination
@@ -63,7 +63,7 @@ def details(tools: Tools, user_id: UUID) -> User:
     return _found(tools.users.find_user(user_id))
 
 
-def list_users(tools: Tools, query: UsersQuery) -> tuple[list[User], Pagination]:
+def list_users(tools: Tools, query: UsersQuery) -> tuple[list[ListedUser], Pagination]:
     """A page of people, newest first."""
     rows = tools.users.list_users(
         q=query.q,
@@ -72,7 +72,10 @@ def list_users(tools: Tools, query: UsersQuery) -> tuple[list[User], Pagination]
         limit=query.limit + 1,
         after=cursors.decode(query.cursor, datetime, UUID),
     )
-    return cursors.paginate(list(rows), query.limit, "created_at", "id")
+    users, pagination = cursors.paginate(list(rows), query.limit, "created_at", "id")
+    locked_until = auth_logic.locked_until(tools, [user.username for user in users])
+    listed = [ListedUser.model_validate(user) for user in users]
+    return [user.model_copy(update={"locked_until": locked_until.get(user.username)}) for user in listed], pagination
 
 
 def statistics(tools: Tools) -> Statistics:

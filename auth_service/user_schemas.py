@@ -101,6 +101,12 @@ class UserOut(BaseModel):
     created_at: Timestamp
 
 
+class ListedUser(UserOut):
+    """A person in an admin's list; `locked_until` after too many wrong passwords."""
+
+    locked_until: Timestamp | None = None
+
+
 class PersonOut(BaseModel):
     """A person, as much as other services need to know."""
 
@@ -128,7 +134,7 @@ class NewUserAnswer(UserAnswer):
 class UsersAnswer(Answer):
     """A page of people, newest first."""
 
-    users: list[UserOut]
+    users: list[ListedUser]
     pagination: Pagination
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from flask import Flask, Request, has_request_context, request
+from flask import Flask, Request, has_request_context, request, session
 from flask.json.tag import TaggedJSONSerializer
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from itsdangerous import BadSignature
@@ -43,10 +43,18 @@ class EncryptedCookies(SecureCookieSessionInterface):
         """The session in the cookie, or a fresh one; to be written again when that was a while ago."""
         if f"{request.path}/".startswith(self._without_session):
             return None
-        session = super().open_session(app, request)
-        if session and self._cipher.age_seconds(request.cookies[self.get_cookie_name(app)]) > RENEW_AFTER_SECONDS:
-            session.modified = True
-        return session
+        found = super().open_session(app, request)
+        if found and self._cipher.age_seconds(request.cookies[self.get_cookie_name(app)]) > RENEW_AFTER_SECONDS:
+            found.modified = True
+        return found
+
+    def lasts_seconds(self, app: Flask) -> int:
+        """How long the present session lasts at least, if nothing more is asked for."""
+        whole_seconds = int(app.permanent_session_lifetime.total_seconds())
+        cookie = request.cookies.get(self.get_cookie_name(app))
+        if session.modified or cookie is None:
+            return whole_seconds
+        return max(0, whole_seconds - int(self._cipher.age_seconds(cookie)) - 1)
 
     def get_cookie_secure(self, app: Flask) -> bool:
         """Only over https, where that is how the browser came or what the settings say."""

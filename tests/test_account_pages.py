@@ -11,7 +11,7 @@ from api_gateway.account_pages import balances
 from api_gateway.gateway_schemas import Account, Entries, Entry, Page
 from shared.formats import MINUS
 from shared.http_client import NoAnswer
-from tests.customers import Customer, customer
+from tests.customers import Customer, customer, form_with
 from tests.suite import Suite
 from transaction_service.transaction_clients import LedgerClient
 
@@ -41,6 +41,16 @@ def test_an_account_is_opened_with_a_nickname(ada: Customer) -> None:
     assert "Savings" in page
     assert "Holidays" in ada.visitor.get("/accounts").text
     assert location.startswith("/accounts/")
+
+
+def test_sending_the_page_twice_opens_one_account(suite: Suite) -> None:
+    bob = customer(suite)
+    form = form_with(bob.visitor.get("/accounts/create"), initial_deposit="")
+    for _ in range(2):
+        sent = bob.visitor.post("/accounts/create", {**form.fields, "nickname": "Once", "initial_deposit": "5.00"})
+        assert sent.status_code == 303
+    assert len(bob.transactions()) == 1
+    assert bob.visitor.get("/accounts").text.count('<span class="account-card-name">Once</span>') == 1
 
 
 def test_an_opening_deposit_is_paid_in(ada: Customer) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from werkzeug.test import TestResponse
 
 from shared.check_digits import is_valid
 from tests.suite import Person, Suite
@@ -53,6 +54,21 @@ def test_a_new_account_is_empty_active_and_has_a_number_with_a_check_digit(bank:
     expected = {"user_id": ada.user_id, "account_type": "fixed_deposit", "nickname": "House", "balance": "0.00"}
     assert account == {**account, **expected, "currency": "USD", "status": "active"}
     assert account["created_at"].endswith("Z")
+
+
+@pytest.mark.parametrize("by_staff", [False, True])
+def test_a_key_opens_one_account(bank: Suite, ada: Person, bob: Person, admin: Person, by_staff: bool) -> None:
+    def ask(owner: Person, nickname: str = "Once") -> TestResponse:
+        path, person = (f"user/{owner.user_id}", admin) if by_staff else ("create", owner)
+        body, headers = {"account_type": "savings", "nickname": nickname}, {"Idempotency-Key": f"once-{by_staff}"}
+        return bank.call("account", "POST", f"/api/accounts/{path}", person, json=body, headers=headers)
+
+    first, again, of_bob = ask(ada), ask(ada), ask(bob)
+    assert first.status_code == again.status_code == 201
+    assert first.get_json() == again.get_json()
+    assert of_bob.get_json()["account"]["id"] != first.get_json()["account"]["id"]
+    other = ask(ada, "Twice")
+    assert (other.status_code, other.get_json()["error_code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
 
 
 @pytest.mark.parametrize(

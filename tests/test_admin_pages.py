@@ -103,6 +103,21 @@ def test_somebody_is_disabled_and_enabled_in_their_row(admin: Visitor, suite: Su
     assert Visitor(suite.apps["gateway"]).log_in("eve").status_code == 303
 
 
+def test_who_is_locked_out_can_be_unlocked(admin: Visitor, suite: Suite) -> None:
+    suite.person("locked")
+    row = "/admin/users?q=locked"
+    assert "Unlock" not in admin.get(row).text
+    for _ in range(5):
+        Visitor(suite.apps["gateway"]).log_in("locked", "not the password")
+    assert Visitor(suite.apps["gateway"]).log_in("locked").status_code == 429
+    page = admin.get(row)
+    assert ">Locked<" in page.text
+    unlock = next(form for form in forms_of(page) if form.fields.get("status") == "active")
+    assert admin.post(unlock.action.replace("&amp;", "&"), unlock.fields).status_code == 303
+    assert "Unlock" not in admin.get(row).text
+    assert Visitor(suite.apps["gateway"]).log_in("locked").status_code == 303
+
+
 def test_a_role_is_changed_in_the_row(admin: Visitor, suite: Suite) -> None:
     person = suite.person("max")
     answer = change(admin, person.user_id, "?q=max", role="employee")

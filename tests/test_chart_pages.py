@@ -13,6 +13,7 @@ from flask import Flask
 
 from api_gateway import chart_pages
 from api_gateway.chart_pages import HEIGHT, Picture
+from api_gateway.gateway_schemas import Day
 
 ROOT = Path(__file__).parent.parent
 FIRST = date(2026, 1, 1)
@@ -44,7 +45,7 @@ def test_bars_are_as_high_as_their_amounts() -> None:
     high, low = bar_heights(picture)
     assert high == HEIGHT
     assert low == HEIGHT / 2
-    assert [amount for _, amount in picture.rows] == [30, 0, 15, 0]
+    assert [amounts for _, *amounts in picture.rows] == [[30], [0], [15], [0]]
     assert labels(picture)[:4] == ["0", "10", "20", "30"]
 
 
@@ -66,6 +67,21 @@ def test_the_axis_ends_at_a_round_number(most: str, top: str) -> None:
     assert 0 < bar_heights(picture)[0] <= HEIGHT
 
 
+def test_in_and_out_stand_side_by_side_and_look_different() -> None:
+    day = Day(date=FIRST, count=1, total=Decimal(), income=Decimal(30), expense=Decimal(15))
+    picture = chart_pages.in_and_out([day], FIRST, date(2026, 2, 1))
+    assert [bar.attrib["class"] for bar in drawn(picture).iter(f"{SVG}rect")] == ["bar", "hollow"]
+    assert bar_heights(picture) == [HEIGHT, HEIGHT / 2]
+    assert picture.cells("USD") == [["Jan 2026", "$30.00", "$15.00"], ["Feb 2026", "$0.00", "$0.00"]]
+
+
+def test_shares_are_as_long_as_their_amounts_the_largest_first() -> None:
+    picture = chart_pages.shares({"Withdrawals": Decimal(5), "Transfers": Decimal(20)}, "USD")
+    bars = [bar.attrib["width"] for bar in drawn(picture).iter(f"{SVG}rect") if bar.attrib["class"] == "bar"]
+    assert bars == ["100.00%", "25.00%"]
+    assert labels(picture) == ["Transfers", "$20.00", "Withdrawals", "$5.00"]
+
+
 def test_a_curve_holds_its_balance_until_the_next_day_that_changes_it() -> None:
     days = [
         (FIRST, Decimal(0)),
@@ -84,4 +100,4 @@ def test_a_curve_of_one_day_is_a_line() -> None:
 
 
 def test_the_numbers_are_there_as_text() -> None:
-    assert chart_pages.curve([(FIRST, Decimal("1234.5"))]).cells("USD") == [("1 Jan 2026", "$1,234.50")]
+    assert chart_pages.curve([(FIRST, Decimal("1234.5"))]).cells("USD") == [["1 Jan 2026", "$1,234.50"]]

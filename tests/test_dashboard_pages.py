@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from api_gateway.dashboard_pages import spending
-from api_gateway.gateway_schemas import Day, Summary
+from api_gateway.dashboard_pages import Spending
+from api_gateway.gateway_schemas import Day, Summary, TypeTotal
 from shared.formats import MINUS
 from tests.customers import Customer, customer
 from tests.suite import InProcess, Suite
@@ -68,13 +68,41 @@ def test_it_is_small(ada: Customer) -> None:
     assert len(ada.visitor.get("/dashboard").data) < 60_000
 
 
-def test_spending_has_every_day_of_the_month(suite: Suite) -> None:
-    spent = Day(date=date(2028, 2, 3), count=2, total=Decimal(9), income=Decimal(4), expense=Decimal(5))
+def day(when: date, income: int = 0, expense: int = 0) -> Day:
+    return Day(date=when, count=1, total=Decimal(), income=Decimal(income), expense=Decimal(expense))
+
+
+@pytest.fixture
+def spending(suite: Suite) -> Spending:
+    """Of a leap year's February, seen on its 10th."""
     zero = Decimal()
-    month = Summary(
-        count=2, by_type={}, by_day=[spent], income=zero, expense=zero, net=zero, average=zero, largest=zero
+    summary = Summary(
+        count=4,
+        by_type={"withdrawal": TypeTotal(count=1, total=Decimal(5)), "transfer": TypeTotal(count=2, total=Decimal(70))},
+        by_day=[day(date(2027, 9, 30), income=9), day(date(2028, 1, 31), 8, 7), day(date(2028, 2, 3), 4, 5)],
+        income=Decimal(21),
+        expense=Decimal(12),
+        net=zero,
+        average=zero,
+        largest=zero,
     )
     with suite.apps["gateway"].app_context():
-        rows = spending(month, date(2028, 2, 10)).rows
-    assert len(rows) == 29
-    assert rows[2] == ("3 Feb 2028", Decimal(5))
+        return Spending.of(summary, date(2028, 2, 10), "USD")
+
+
+def test_spending_has_every_day_of_the_month(spending: Spending) -> None:
+    assert len(spending.of_days.rows) == 29
+    assert spending.of_days.rows[2] == ("3 Feb 2028", Decimal(5))
+    assert spending.income == 4
+    assert spending.expense == 5
+
+
+def test_income_and_expense_of_six_months_stand_side_by_side(spending: Spending) -> None:
+    months = spending.of_months.cells("USD")
+    assert months[0] == ["Sep 2027", "$9.00", "$0.00"]
+    assert months[-2:] == [["Jan 2028", "$8.00", "$7.00"], ["Feb 2028", "$4.00", "$5.00"]]
+    assert len(months) == 6
+
+
+def test_what_was_not_withdrawn_was_sent(spending: Spending) -> None:
+    assert spending.of_types.cells("USD") == [["Transfers", "$7.00"], ["Withdrawals", "$5.00"]]

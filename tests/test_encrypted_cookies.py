@@ -12,7 +12,8 @@ from shared.encrypted_cookies import EncryptedCookies, derive_key
 def make_app(secret: str = "s" * 40) -> Flask:
     app = Flask("cookies")
     app.config["PERMANENT_SESSION_LIFETIME"] = 600
-    app.session_interface = EncryptedCookies(secret, without_session=("/api/",))
+    cookies = EncryptedCookies(secret, without_session=("/api/",))
+    app.session_interface = cookies
 
     @app.get("/keep/<value>")
     def keep(value: str) -> str:
@@ -27,6 +28,10 @@ def make_app(secret: str = "s" * 40) -> Flask:
     def end() -> str:
         session.clear()
         return "ended"
+
+    @app.get("/lasts")
+    def lasts() -> str:
+        return str(cookies.lasts_seconds(app))
 
     app.add_url_rule("/api/show", view_func=show, endpoint="machine")
     return app
@@ -119,3 +124,14 @@ def test_machine_paths_have_no_session(client: FlaskClient) -> None:
 def test_each_purpose_has_its_own_key() -> None:
     assert derive_key("s" * 40, "one") != derive_key("s" * 40, "two")
     assert derive_key("s" * 40, "one") == derive_key("s" * 40, "one")
+
+
+def test_it_is_known_how_long_the_session_lasts(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert client.get("/lasts").text == "600"
+    client.get("/keep/x")
+    assert 597 <= int(client.get("/lasts").text) <= 599
+    began = time.time()
+    monkeypatch.setattr(time, "time", lambda: began + 30)
+    assert 567 <= int(client.get("/lasts").text) <= 570
+    monkeypatch.setattr(time, "time", lambda: began + 300)
+    assert client.get("/lasts").text == "600", "this answer renews the cookie"

@@ -110,7 +110,7 @@ def test_a_form_that_was_used_for_another_payment_says_so(ada: Customer, account
     ada.visitor.post("/transactions/deposit", fields)
     page = ada.visitor.post("/transactions/deposit", {**fields, "amount": "2.00"})
     assert page.status_code == 400
-    assert "This page has been used for a payment already." in page.text
+    assert "This page has been sent already, with other entries." in page.text
     assert ada.balance(account) == "101.00"
 
 

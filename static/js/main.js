@@ -1,40 +1,62 @@
 "use strict";
-// Makes pages nicer; all of them work without it. It loads before the page is drawn, so that the theme does not flash.
+// Makes pages nicer; all of them work without it. It loads before the page is drawn, so that nothing flashes.
+
+const held = {}; // what storage would not take holds for this page
+const SESSION_WARNING_MILLISECONDS = 120_000;
+
+function remembered(name) {
+  try {
+    return held[name] ?? localStorage.getItem(name);
+  } catch {
+    return null;
+  }
+}
+
+function remember(name, value) {
+  try {
+    localStorage.setItem(name, value);
+  } catch {
+    held[name] = value;
+  }
+}
+
+// The theme, and balances that are hidden from people looking over one's shoulder.
 
 const darkSystem = matchMedia("(prefers-color-scheme: dark)");
+const root = document.documentElement;
 
 function chosenTheme() {
-  try {
-    return localStorage.getItem("theme") || "system";
-  } catch {
-    return "system"; // storage is switched off
-  }
+  return remembered("theme") || "system";
 }
 
-function applyTheme() {
-  const chosen = chosenTheme();
-  document.documentElement.dataset.bsTheme = chosen === "system" ? (darkSystem.matches ? "dark" : "light") : chosen;
+function balancesAreHidden() {
+  return remembered("balances") === "hidden";
 }
 
-applyTheme();
-darkSystem.addEventListener("change", applyTheme);
-addEventListener("storage", applyTheme); // the switch was used in another tab
-
-function chooseTheme(theme) {
-  try {
-    localStorage.setItem("theme", theme);
-  } catch {
-    // it holds for this page then
+function applyChoices() {
+  root.dataset.bsTheme = chosenTheme() === "system" ? (darkSystem.matches ? "dark" : "light") : chosenTheme();
+  root.classList.toggle("balances-hidden", balancesAreHidden());
+  for (const option of document.querySelectorAll("option")) {
+    option.dataset.text ??= option.text;
+    option.text = balancesAreHidden() ? option.dataset.text.replace(/ \(.*\d.*\)$/, "") : option.dataset.text;
   }
-  applyTheme();
 }
 
 function setUpThemeSwitch(fieldset) {
   for (const choice of fieldset.querySelectorAll("input")) {
     choice.checked = choice.value === chosenTheme();
-    choice.addEventListener("change", () => chooseTheme(choice.value));
+    choice.addEventListener("change", () => {
+      remember("theme", choice.value);
+      applyChoices();
+    });
   }
   fieldset.hidden = false;
+}
+
+// Small helps.
+
+function announce(text) {
+  document.querySelector("#announcer").textContent = text;
 }
 
 function addRevealButton(input) {
@@ -59,14 +81,54 @@ async function copy(button) {
   await navigator.clipboard.writeText(button.dataset.copy);
   const label = [...button.childNodes];
   button.replaceChildren("Copied");
+  announce("Copied");
   setTimeout(() => button.replaceChildren(...label), 2000);
 }
 
-// A form that is on its way is not sent again; the server counts it once anyway.
+function closeMenuOutside(event) {
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (event.key === "Escape") menu.querySelector("summary").focus();
+    if (event.key === "Escape" || (event.type === "click" && !menu.contains(event.target))) menu.open = false;
+  }
+}
+
+// Forms: what is missing or malformed is said beside its field, as the server would say it. A form that is on its way is
+// not sent again; the server counts it once anyway.
+
+function complaintAbout(input) {
+  const twin = input.dataset.same && document.getElementById(input.dataset.same);
+  if (input.validity.valueMissing) return input.dataset.missing || input.validationMessage;
+  if (!input.validity.valid) return input.dataset.malformed || input.validationMessage;
+  return twin && twin.value !== input.value ? input.dataset.malformed : "";
+}
+
+function complain(input, complaint) {
+  const id = `${input.id}-error`;
+  let note = document.getElementById(id);
+  if (!note && complaint) {
+    note = Object.assign(document.createElement("div"), { id, className: "invalid-feedback" });
+    input.closest(".form-field").append(note);
+    input.setAttribute("aria-describedby", `${input.getAttribute("aria-describedby") || ""} ${id}`.trim());
+  }
+  if (note) note.textContent = complaint;
+  input.classList.toggle("is-invalid", complaint !== "");
+  input.setAttribute("aria-invalid", String(complaint !== ""));
+}
+
+function check(form) {
+  const inputs = [...form.querySelectorAll(".form-field [id]:is(input, select)")].filter((input) => input.type !== "radio");
+  for (const input of inputs) complain(input, complaintAbout(input));
+  return inputs.find((input) => input.classList.contains("is-invalid"));
+}
+
 function sendOnce(event) {
   const form = event.target;
   if (event.defaultPrevented || form.method !== "post") return;
-  if (form.dataset.sent) return event.preventDefault();
+  const wrong = check(form);
+  if (form.dataset.sent || wrong) {
+    wrong?.focus();
+    return event.preventDefault();
+  }
   form.dataset.sent = "yes";
   event.submitter?.classList.add("busy");
 }
@@ -76,16 +138,42 @@ function allowSendingAgain() {
   for (const button of document.querySelectorAll(".busy")) button.classList.remove("busy");
 }
 
-function closeMenuOutside(event) {
-  for (const menu of document.querySelectorAll("details.menu[open]")) {
-    if (event.key === "Escape" ? true : event.type === "click" && !menu.contains(event.target)) menu.open = false;
-  }
+// The session ends when nothing is asked for: that is announced, in every tab, and one can stay.
+
+function watchSession(notice) {
+  const lasts = notice.dataset.sessionLasts * 1000;
+  const warning = Math.min(SESSION_WARNING_MILLISECONDS, lasts / 2);
+  const goOn = (milliseconds) => remember("sessionEnds", Date.now() + milliseconds);
+  const look = () => {
+    const left = remembered("sessionEnds") - Date.now();
+    if (left <= 0) return location.assign(location.href);
+    const minutes = Math.ceil(left / 60_000);
+    const words = minutes > 1 ? `in ${minutes} minutes` : "within a minute";
+    const place = notice.querySelector("[data-session-left]");
+    if (place.textContent !== words) place.textContent = words;
+    notice.hidden = left > warning;
+  };
+  notice.querySelector("[data-session-stay]").addEventListener("click", async () => {
+    const answer = await fetch("/session").catch(() => null);
+    if (answer?.status !== 204) return location.assign(location.href);
+    goOn(lasts);
+    look();
+    announce("You stay logged in.");
+  });
+  goOn(lasts);
+  setInterval(look, 1000);
 }
 
+applyChoices();
+darkSystem.addEventListener("change", applyChoices);
+addEventListener("storage", applyChoices); // something was chosen in another tab
 addEventListener("DOMContentLoaded", () => {
+  applyChoices();
   document.querySelectorAll("[data-theme-switch]").forEach(setUpThemeSwitch);
   document.querySelectorAll("input[data-reveal]").forEach(addRevealButton);
   document.querySelectorAll("[data-copy]").forEach((button) => button.addEventListener("click", () => copy(button)));
+  document.querySelectorAll("form[method=post]").forEach((form) => (form.noValidate = true));
+  document.querySelectorAll("[data-session-lasts]").forEach(watchSession);
   document.querySelector(".is-invalid")?.focus();
 });
 addEventListener("submit", sendOnce);

@@ -13,6 +13,8 @@ function setUpFilters(form) {
     if (mine !== newest) return;
     if (!answer.ok || !results) return location.assign(address);
     document.querySelector("#results").replaceWith(document.adoptNode(results));
+    const count = document.querySelectorAll("#results tbody tr").length;
+    announce(count ? `${count} transactions${document.querySelector("#results [rel=next]") ? ", and older ones" : ""}` : "Nothing fits");
     history.replaceState(null, "", address);
   };
   const apply = () => {
@@ -47,15 +49,20 @@ function setUpPayee(input) {
   look();
 }
 
+function pendingIn(page) {
+  return page.querySelectorAll("[data-pending]").length;
+}
+
 async function lookForOutcome() {
   const answer = await fetch(location.href).catch(() => null);
-  if (answer?.ok && !(await answer.text()).includes("data-pending")) return location.reload();
+  const page = answer?.ok && new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (page && pendingIn(page) < pendingIn(document)) return location.reload();
   setTimeout(lookForOutcome, LOOK_AGAIN_MILLISECONDS);
 }
 
 document.querySelectorAll("form[data-filters]").forEach(setUpFilters);
 document.querySelectorAll("[data-payee]").forEach(setUpPayee);
-if (document.querySelector("[data-pending]")) setTimeout(lookForOutcome, LOOK_AGAIN_MILLISECONDS);
+if (pendingIn(document)) setTimeout(lookForOutcome, LOOK_AGAIN_MILLISECONDS);
 for (const button of document.querySelectorAll("[data-print]")) {
   button.hidden = false;
   button.addEventListener("click", () => print());
