@@ -6,7 +6,7 @@ Only bearer tokens count here. The browser's session is never used, so that no p
 import re
 from collections.abc import Mapping
 
-from flask import Blueprint, Response, current_app, g, request
+from flask import Blueprint, Response, current_app, request
 
 from shared import request_ids
 from shared.access import public
@@ -64,7 +64,7 @@ def _refuse_bad_token(path: str) -> None:
 def _headers() -> dict[str, str]:
     headers = {name: request.headers[name] for name in TAKEN_ON if name in request.headers}
     headers["X-Forwarded-For"] = request.remote_addr or ""
-    headers[request_ids.HEADER] = g.request_id
+    headers[request_ids.HEADER] = request_ids.current() or ""
     return headers
 
 

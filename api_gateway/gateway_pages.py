@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Flask, current_app, flash, g, redirect, render_template, request
+from flask import Flask, current_app, flash, redirect, render_template, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response
 
 from api_gateway.gateway_forms import BankForm
 from api_gateway.web_session import caller_at_browser, is_machine_path, to_login, visitor, way_back
-from shared import answers
+from shared import answers, request_ids
 from shared.access import access_of
 from shared.application import Peers
 from shared.errors import AppError, InvalidRequest
@@ -89,7 +89,7 @@ def _error_page(error: AppError) -> str:
     may_be_over = request.method == "GET" and error.status in AGAIN
     again = way_back() if is_expired or may_be_over else None
     return render_template(
-        "error.html", error=error, title=title, text=text, again=again, request_id=g.get("request_id")
+        "error.html", error=error, title=title, text=text, again=again, request_id=request_ids.current()
     )
 
 

@@ -4,14 +4,17 @@ import logging
 import logging.handlers
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import structlog
 from flask import Flask, Response, g, request
+from pydantic_core import to_json
+
+from shared import request_ids
+from shared.periods import to_text
 
 _access = logging.getLogger("access")
-SLOW_SECONDS = 1.0
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
 class _RotatingFile(logging.handlers.RotatingFileHandler):
@@ -22,34 +25,35 @@ class _RotatingFile(logging.handlers.RotatingFileHandler):
         return self.stream is not None and self.stream.tell() >= self.maxBytes
 
 
+class _JsonLine(logging.Formatter):
+    """A record as one JSON object: its message as `event`, its `extra` fields, and the request that it belongs to."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__()
+        self._service = service
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, without its end."""
+        line = {
+            "event": record.getMessage(),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "timestamp": to_text(datetime.fromtimestamp(record.created, UTC)),
+            "service": self._service,
+            "request_id": request_ids.current(),
+        }
+        line.update((name, value) for name, value in vars(record).items() if name not in _STANDARD)
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return to_json(line, fallback=str).decode()
+
+
 def configure(service: str, data_dir: Path, level: str = "INFO") -> None:
     """Send every library's and our own log lines to `<data_dir>/logs/<service>.log` and to stderr."""
     folder = data_dir / "logs"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-
-    def name_service(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
-        event["service"] = service
-        return event
-
-    common: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.ExtraAdder(),
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        name_service,
-    ]
     file = _RotatingFile(folder / f"{service}.log", maxBytes=20_000_000, backupCount=3, encoding="utf-8")
-    file.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=common,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                structlog.processors.JSONRenderer(),
-            ],
-        )
-    )
+    file.setFormatter(_JsonLine(service))
     person = logging.StreamHandler(sys.stderr)
     person.setLevel(logging.WARNING)
     person.setFormatter(logging.Formatter("%(levelname)s %(message)s"))

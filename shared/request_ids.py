@@ -2,33 +2,34 @@
 
 import re
 import uuid
+from contextvars import ContextVar
 
-import structlog
-from flask import Flask, Response, g, has_request_context, request
+from flask import Flask, Response, g, request
 
 HEADER = "X-Request-ID"
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_current: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 
 def current() -> str | None:
-    """The id of the present request, or None outside of one."""
-    return g.get("request_id") if has_request_context() else None
+    """The id of the request that this thread works for, or None outside of one."""
+    return _current.get()
 
 
 def install(app: Flask) -> None:
-    """Take the caller's id when it is well formed, else make one; answer with it and put it in the log context."""
+    """Take the caller's id when it is well formed, else make one, and answer with it."""
 
     @app.before_request
     def _begin() -> None:
         given = request.headers.get(HEADER, "")
-        g.request_id = given if _WELL_FORMED.fullmatch(given) else uuid.uuid4().hex
-        structlog.contextvars.bind_contextvars(request_id=g.request_id)
+        g.outer_request_id = _current.set(given if _WELL_FORMED.fullmatch(given) else uuid.uuid4().hex)
 
     @app.after_request
     def _end(response: Response) -> Response:
-        response.headers[HEADER] = g.get("request_id") or uuid.uuid4().hex
+        response.headers[HEADER] = _current.get() or uuid.uuid4().hex
         return response
 
     @app.teardown_request
     def _forget(_error: BaseException | None) -> None:
-        structlog.contextvars.unbind_contextvars("request_id")
+        if "outer_request_id" in g:
+            _current.reset(g.pop("outer_request_id"))

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import requests
-from flask import Flask, g
+from flask import Flask
 
 from shared import request_ids
 from shared.circuit_breaker import CircuitBreaker
@@ -119,9 +119,10 @@ def test_a_call_carries_body_query_token_and_headers(server: Server, peer: Peer)
 
 
 def test_the_request_id_is_carried_on(server: Server, peer: Peer) -> None:
-    with Flask("caller").test_request_context():
-        g.request_id = "abc-123"
-        peer.call("GET", "/")
+    app = Flask("caller")
+    request_ids.install(app)
+    app.add_url_rule("/", view_func=lambda: peer.call("GET", "/"))
+    app.test_client().get("/", headers={"X-Request-ID": "abc-123"})
     assert server.seen[0].headers[request_ids.HEADER] == "abc-123"
 
 
