@@ -13,7 +13,7 @@ from auth_service.auth_schemas import Login, PasswordChange, Tokens
 from shared import cursors, periods
 from shared.access import Caller
 from shared.cursors import Page, Pagination
-from shared.errors import InvalidCredentials, InvalidToken, NotFound, TokenExpired
+from shared.errors import InvalidCredentials, InvalidRequest, InvalidToken, NotFound, TokenExpired
 from shared.token_signer import LIFETIME_SECONDS
 
 UNUSED_LIFETIME = timedelta(days=30)
@@ -98,6 +98,8 @@ def change_password(tools: Tools, origin: Origin, caller: Caller, change: Passwo
     if user is None:
         raise InvalidToken
     auth_logic.require_uncommon("new_password", change.new_password, user.username, user.email)
+    if change.new_password == change.current_password:
+        raise InvalidRequest(details={"new_password": "must be another than the current one"})
     if not auth_logic.is_proven(tools, origin, user.username, user, change.current_password):
         raise auth_logic.WrongPassword(details={"current_password": "is not right"})
     password_hash = tools.hash(change.new_password)
