@@ -27,8 +27,9 @@ demo: $(VENV)/.run ## the same, an empty bank being filled with demo customers f
 test: $(VENV)/.dev ## run the tests (ARGS="-k transfer" and the like)
 	$(BIN)/pytest -m "not long" $(SIDE_BY_SIDE) $(ARGS)
 
-faults: $(VENV)/.dev ## run the long tests too: the bank under load while parts of it are killed and stalled
-	$(BIN)/pytest -m "faults or long" --timeout 1800 $(ARGS)
+faults: $(VENV)/.dev ## break the bank under load in every way (BANK_FAULT_SEED=… the same again, BANK_FAULT_ROUNDS=… more)
+	BANK_FAULT_SEED=$${BANK_FAULT_SEED:-$$(date +%s)} BANK_FAULT_ROUNDS=$${BANK_FAULT_ROUNDS:-5} \
+		$(BIN)/pytest -m "faults or long" --capture=no $(ARGS)
 
 check: $(VENV)/.dev ## lint, types, layers, house rules
 	$(BIN)/ruff check .

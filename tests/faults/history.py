@@ -20,10 +20,13 @@ class Operation:
     amount_minor: int
     source: str | None
     target: str | None
-    answer: Answer
-    began_at: float
-    ended_at: float
-    transaction_id: str | None = None
+    answer: Answer = "unknown"
+    began_at: float = 0.0
+    ended_at: float = 0.0
+    told_ids: frozenset[str] = frozenset()
+    """The ids of the transactions that were acknowledged, over all times that it was asked with the same key."""
+    asked_again: Answer = "unknown"
+    """What came of asking once more with the same key, when the answer was known already."""
     seen_at_once: bool = True
     """Whether an acknowledged operation could be read back right after its answer."""
 
@@ -67,6 +70,7 @@ def judge(history: History) -> tuple[Verdict, list[str]]:
         return "UNKNOWN", ["the bank could not be read at the end"]
     broken = [
         *_wrong_effects(history.operations, history.booked),
+        *_wrong_repetitions(history.operations, history.booked),
         *_strange_bookings(history.operations, history.booked),
         *_wrong_balances(history.opening, history.booked, history.balances, history.sums_of_entries),
         *_wrong_totals(history),
@@ -84,6 +88,17 @@ def _wrong_effects(operations: list[Operation], booked: list[Booked]) -> Iterabl
             yield f"{operation.marker} was {operation.answer}, and happened {effects[operation.marker]} times"
         if operation.answer == "acknowledged" and not operation.seen_at_once:
             yield f"{operation.marker} was acknowledged, and could not be read right after"
+
+
+def _wrong_repetitions(operations: list[Operation], booked: list[Booked]) -> Iterable[str]:
+    """One key, one answer, and the id that it told is the one that is kept."""
+    completed = {row.transaction_id: row.marker for row in booked if row.status == "completed"}
+    for operation in operations:
+        if "unknown" not in (operation.answer, operation.asked_again) and operation.answer != operation.asked_again:
+            yield f"{operation.marker} was {operation.answer}, and asked again {operation.asked_again}"
+        for told in operation.told_ids:
+            if completed.get(told) != operation.marker:
+                yield f"{operation.marker} was acknowledged as {told}, which is something else"
 
 
 def _strange_bookings(operations: list[Operation], booked: list[Booked]) -> Iterable[str]:

@@ -6,9 +6,9 @@ import pytest
 
 from tests.faults.history import Booked, History, Operation, TotalRead, judge
 
-TRANSFER = Operation("m1", 40, "a", "b", "acknowledged", 1.0, 2.0, "t1")
-DEPOSIT = Operation("m2", 7, None, "a", "acknowledged", 3.0, 4.0, "t2")
-REFUSED = Operation("m3", 999, "a", None, "refused", 3.0, 4.0)
+TRANSFER = Operation("m1", 40, "a", "b", "acknowledged", 1.0, 2.0, frozenset({"t1"}), "acknowledged")
+DEPOSIT = Operation("m2", 7, None, "a", "acknowledged", 3.0, 4.0, frozenset({"t2"}))
+REFUSED = Operation("m3", 999, "a", None, "refused", 3.0, 4.0, asked_again="refused")
 UNKNOWN = Operation("m4", 5, "b", None, "unknown", 5.0, 6.0)
 ROWS = [
     Booked("t1", "m1", 40, "a", "b", "completed"),
@@ -54,6 +54,8 @@ def test_a_bank_that_could_not_be_read_is_unknown() -> None:
         ("unknown twice", "m4 was unknown"),
         ("pending", "still pending"),
         ("other amount", "booked as something else"),
+        ("two ids for one key", "which is something else"),
+        ("two answers for one key", "asked again refused"),
         ("not seen at once", "could not be read right after"),
         ("money lost", "its transactions say"),
         ("entries differ", "its entries say"),
@@ -77,6 +79,10 @@ def test_each_broken_rule_is_found(rule: str, complaint: str) -> None:
         bad.booked.append(Booked("t4", "m4", 5, "b", None, "pending"))
     elif rule == "other amount":
         bad.booked[0] = replace(ROWS[0], amount_minor=41)
+    elif rule == "two ids for one key":
+        bad.operations[0] = replace(TRANSFER, told_ids=frozenset({"t1", "t9"}))
+    elif rule == "two answers for one key":
+        bad.operations[0] = replace(TRANSFER, asked_again="refused")
     elif rule == "not seen at once":
         bad.operations[0] = replace(TRANSFER, seen_at_once=False)
     elif rule == "money lost":

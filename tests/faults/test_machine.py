@@ -1,0 +1,81 @@
+"""A machine that fails under load: a full disk, a disk that does not sync, a locked database, a clock that is set."""
+
+import signal
+import sqlite3
+import time
+from contextlib import closing
+
+import pytest
+
+from tests.faults.bank import FaultyBank
+from tests.faults.failing import FailingMachine
+from tests.faults.load import ROUNDS, Load
+
+pytestmark = [pytest.mark.faults, pytest.mark.long, pytest.mark.timeout(900)]
+DATABASES = ("account.db", "transaction.db")
+
+
+def require_that_nothing_is_acknowledged(load: Load) -> None:
+    """Give what has begun a moment to end; from then on a bank that can't write must not say that it did."""
+    time.sleep(0.5)
+    before = load.count("acknowledged")
+    time.sleep(1)
+    assert load.count("acknowledged") == before
+
+
+@pytest.mark.parametrize("database", DATABASES)
+def test_a_full_disk_loses_nothing(bank_on_machine: FaultyBank, machine: FailingMachine, database: str) -> None:
+    load = Load(bank_on_machine)
+    with load.running():
+        for _ in range(ROUNDS):
+            load.wait_for_more()
+            with machine.disk_full(database):
+                require_that_nothing_is_acknowledged(load)
+            load.wait_for_more()
+    load.require_valid()
+
+
+@pytest.mark.parametrize("database", DATABASES)
+def test_a_disk_that_does_not_sync_loses_nothing(
+    bank_on_machine: FaultyBank, machine: FailingMachine, database: str
+) -> None:
+    """Nor when the process dies just then, with a commit in its file that it could not vouch for."""
+    bank, load = bank_on_machine, Load(bank_on_machine)
+    with load.running():
+        for _ in range(ROUNDS):
+            load.wait_for_more()
+            with machine.not_syncing(database):
+                require_that_nothing_is_acknowledged(load)
+                bank.hurt(database.replace(".db", "-service"), signal.SIGKILL)
+            bank.wait_until_healthy()
+            load.wait_for_more()
+    load.require_valid()
+
+
+@pytest.mark.parametrize("database", DATABASES)
+def test_a_database_that_somebody_else_has_locked_loses_nothing(bank: FaultyBank, database: str) -> None:
+    load = Load(bank)
+    with load.running(), closing(sqlite3.connect(bank.data_dir / database, isolation_level=None)) as other:
+        for _ in range(ROUNDS):
+            load.wait_for_more()
+            other.execute("BEGIN IMMEDIATE")
+            require_that_nothing_is_acknowledged(load)
+            time.sleep(5)  # longer than the bank waits for a lock
+            other.execute("ROLLBACK")
+            load.wait_for_more()
+    load.require_valid()
+
+
+def test_a_clock_set_forward_and_back_loses_nothing(bank_on_machine: FaultyBank, machine: FailingMachine) -> None:
+    """Ten minutes: what was begun before seems to be old enough to be given up, and what came after, to be of the
+    future."""
+    load = Load(bank_on_machine)
+    with load.running():
+        for _ in range(ROUNDS):
+            load.wait_for_more()
+            with machine.clock_ahead(600):
+                time.sleep(2)
+                load.wait_for_more()
+            time.sleep(2)
+            load.wait_for_more()
+    load.require_valid()

@@ -1,0 +1,193 @@
+"""Kill -9 at the named points of the protocol: between every two steps of the table in docs/ARCHITECTURE.md."""
+
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+
+from tests.faults.bank import ANSWER_SECONDS, FaultyBank
+from tests.faults.failing import FailingMachine
+from tests.faults.load import SEED, Customer, Load
+from tests.faults.wire import Exchange, Fault, Wire
+from tests.processes import eventually
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+Kill = Callable[[], None]
+TRANSACTION, ACCOUNT, GATEWAY = "transaction-service", "account-service", "api-gateway"
+
+
+def before(kill: Kill) -> Fault:
+    """The process dies, and the request never arrives."""
+
+    def fault(exchange: Exchange) -> None:
+        kill()
+        exchange.reset()
+
+    return fault
+
+
+def on_the_way(kill: Kill) -> Fault:
+    """The process dies, and the request arrives all the same."""
+
+    def fault(exchange: Exchange) -> None:
+        kill()
+        exchange.deliver()
+        exchange.reset()
+
+    return fault
+
+
+def meanwhile(kill: Kill) -> Fault:
+    """The process dies at some moment while it works on the request."""
+
+    def fault(exchange: Exchange) -> None:
+        killing = threading.Timer(random.Random(SEED).uniform(0, 0.01), kill)
+        killing.start()
+        exchange.answer(exchange.deliver())
+        killing.join()
+
+    return fault
+
+
+def after(kill: Kill) -> Fault:
+    """All is done, the process dies, and the answer is lost."""
+
+    def fault(exchange: Exchange) -> None:
+        exchange.deliver()
+        kill()
+        exchange.reset()
+
+    return fault
+
+
+POINTS = [
+    ("before 1", TRANSACTION, before, TRANSACTION),
+    ("between 1 and 2", ACCOUNT, before, TRANSACTION),
+    ("between 2 and 3, the asker", ACCOUNT, on_the_way, TRANSACTION),
+    ("between 2 and 3, the ledger", ACCOUNT, before, ACCOUNT),
+    ("in 3", ACCOUNT, meanwhile, ACCOUNT),
+    ("between 3 and 4, the asker", ACCOUNT, after, TRANSACTION),
+    ("between 3 and 4, the ledger", ACCOUNT, after, ACCOUNT),
+    ("between 4 and 5", TRANSACTION, after, TRANSACTION),
+    ("after 5", TRANSACTION, after, GATEWAY),
+]
+ALWAYS_RUN = {"between 3 and 4, the asker"}
+
+
+class Wires:
+    """The way to the transaction service and from there to the ledger."""
+
+    def __init__(self, bank: FaultyBank) -> None:
+        self._by_target = {
+            TRANSACTION: bank.wire_to(TRANSACTION, "/api/transactions/"),
+            ACCOUNT: bank.wire_to(ACCOUNT, "/internal/postings"),
+        }
+
+    def __getitem__(self, name: str) -> Wire:
+        return self._by_target[name]
+
+
+@pytest.mark.parametrize(
+    ("wire", "moment", "victim"),
+    [pytest.param(*point, id=name, marks=[] if name in ALWAYS_RUN else pytest.mark.long) for name, *point in POINTS],
+)
+def test_a_process_killed_at_this_point_loses_nothing(
+    still_bank: FaultyBank, wire: str, moment: Callable[[Kill], Fault], victim: str
+) -> None:
+    bank, wires = still_bank, Wires(still_bank)
+    bank.start()
+    load = Load(bank)
+    with load.running():
+        time.sleep(0.3)
+        process_id = bank.process_id(victim)
+        assert process_id
+        wires[wire].hurt(moment(lambda: os.kill(process_id, signal.SIGKILL)))
+        bank.wait_until_healthy()
+        time.sleep(0.3)
+    load.require_valid()
+
+
+class Deposit:
+    """One deposit of 1.00 into an account that holds 100.00, with nothing else going on."""
+
+    def __init__(self, bank: FaultyBank) -> None:
+        self._bank = bank
+        self._customer = Customer.of(bank, "ada", accounts=1, opening="100.00")
+
+    def ask(self) -> int:
+        """Ask for it; the status of the answer."""
+        body = {"account_id": self._customer.account_ids[0], "amount": "1.00", "description": "one"}
+        headers = {"Authorization": f"Bearer {self._customer.token}"}
+        url = f"{self._bank.gateway}/api/transactions/deposit"
+        return requests.post(url, json=body, headers=headers, timeout=ANSWER_SECONDS).status_code
+
+    def wait_for(self, status: str) -> None:
+        """Wait until it has that status."""
+        eventually(lambda: self._is(status), within_seconds=30, what=f"the deposit is {status}")
+
+    def _is(self, status: str) -> bool:
+        path = f"/api/transactions/list?status={status}"
+        answer = requests.get(
+            self._bank.gateway + path,
+            headers={"Authorization": f"Bearer {self._customer.token}"},
+            timeout=ANSWER_SECONDS,
+        )
+        return answer.ok and "one" in [row["description"] for row in answer.json()["transactions"]]
+
+    def balance(self) -> str:
+        """What the account holds now."""
+        path = f"/api/accounts/details/{self._customer.account_ids[0]}"
+        balance: str = self._bank.call("GET", path, self._customer.token)["account"]["balance"]
+        return balance
+
+
+@pytest.mark.long
+def test_recovery_that_is_killed_as_well_is_done_by_the_next(still_bank: FaultyBank) -> None:
+    bank, wire = still_bank, Wires(still_bank)[ACCOUNT]
+    bank.start()
+    deposit = Deposit(bank)
+
+    def kill() -> None:
+        bank.hurt(TRANSACTION, signal.SIGKILL)
+
+    wire.hurt_later(before(kill))
+    recovery = wire.hurt_later(after(kill))
+    assert deposit.ask() == 503
+    recovery(30)
+    deposit.wait_for("completed")
+    assert deposit.balance() == "101.00"
+
+
+@pytest.mark.long
+def test_what_recovery_has_given_up_can_not_happen_any_more(
+    still_bank_on_machine: FaultyBank, machine: FailingMachine
+) -> None:
+    """The order is on its way all the time; it arrives after the customer was told that it has failed."""
+    bank, wire = still_bank_on_machine, Wires(still_bank_on_machine)[ACCOUNT]
+    bank.start()
+    deposit = Deposit(bank)
+    is_on_the_way, may_arrive = threading.Event(), threading.Event()
+    answers: list[bytes] = []
+
+    def held_up(exchange: Exchange) -> None:
+        is_on_the_way.set()
+        may_arrive.wait(60)
+        answers.append(exchange.deliver())
+
+    arrival = wire.hurt_later(held_up)
+    with ThreadPoolExecutor(1) as customer:
+        asking = customer.submit(deposit.ask)
+        assert is_on_the_way.wait(10)
+        with machine.clock_ahead(300):
+            assert asking.result() == 202
+            deposit.wait_for("failed")
+        may_arrive.set()
+        arrival(20)
+    assert b'"outcome":"void"' in answers[0]
+    assert deposit.balance() == "100.00"

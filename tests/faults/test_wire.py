@@ -1,0 +1,43 @@
+"""Messages that are lost, late, doubled, cut in half or never answered, on either side of the transaction service."""
+
+import random
+import time
+
+import pytest
+
+from tests.faults import wire
+from tests.faults.bank import FaultyBank
+from tests.faults.load import ROUNDS, SEED, Load
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
+FAULTS = [
+    wire.reset,
+    wire.answer_lost,
+    wire.half_an_answer,
+    wire.nonsense,
+    wire.black_hole,
+    wire.silence,
+    wire.late,
+    wire.doubled,
+]
+
+
+@pytest.mark.parametrize(
+    ("service", "path"),
+    [
+        ("account-service", "/internal/postings"),
+        pytest.param("transaction-service", "/api/transactions/", marks=pytest.mark.long),
+    ],
+    ids=["to the ledger", "to the transaction service"],
+)
+def test_nothing_is_lost_or_doubled_on_a_bad_wire(still_bank: FaultyBank, service: str, path: str) -> None:
+    bank = still_bank
+    bad_wire = bank.wire_to(service, path)
+    bank.start()
+    chance = random.Random(f"{SEED}-{service}")
+    load = Load(bank)
+    with load.running():
+        for fault in chance.sample(FAULTS * ROUNDS, len(FAULTS) * ROUNDS):
+            bad_wire.hurt(fault)
+            time.sleep(chance.uniform(0, 0.3))
+    load.require_valid()
