@@ -12,13 +12,13 @@ import requests
 from pydantic_core import to_json
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTimeoutError
-from urllib3.util.retry import Retry
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from shared import request_ids
 from shared.circuit_breaker import CircuitBreaker, CircuitOpen
 from shared.discovery import Directory
 from shared.errors import AppError, ServiceUnavailable, from_answer
+from shared.lean_transport import LeanAdapter, NotConnected
 
 CONNECTIONS = 128
 _CHANGE_NOTHING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -33,25 +33,12 @@ class NoAnswer(ServiceUnavailable):
         self.may_have_arrived = may_have_arrived
 
 
-class _RetryBroken(Retry):
-    """Tries again when a connection breaks, as a kept one does when the peer was restarted; not when it is silent."""
-
-    def increment(self, *args: Any, **kwargs: Any) -> Retry:  # type: ignore[override]  # the arguments are passed on
-        """The retry after this one. Raises what ended the last try where another would only double the wait."""
-        error = kwargs.get("error")
-        if isinstance(error, ReadTimeoutError):
-            raise error
-        return super().increment(*args, **kwargs)
-
-
 def make_session() -> requests.Session:
-    """A session that keeps its connections, follows no environment and no redirect, and retries only GETs, once."""
+    """A session that keeps its connections, follows no environment, and retries only what changes nothing, once."""
     session = requests.Session()
     session.trust_env = False
-    retry = _RetryBroken(total=1, connect=1, read=1, redirect=0, status=0, allowed_methods={"GET"}, backoff_factor=0.05)
-    adapter = HTTPAdapter(pool_connections=8, pool_maxsize=CONNECTIONS, max_retries=retry)
-    session.mount("http://", adapter)
-    session.mount("https://", adapter)
+    session.mount("http://", LeanAdapter())
+    session.mount("https://", HTTPAdapter(pool_maxsize=CONNECTIONS))
     return session
 
 
@@ -235,4 +222,6 @@ def _retry_after(response: requests.Response) -> int | None:
 def _never_connected(error: requests.RequestException) -> bool:
     """Whether no connection came about, so that nothing can have been sent."""
     cause = error.args[0] if error.args else None
-    return isinstance(getattr(cause, "reason", None), NewConnectionError | ConnectTimeoutError)
+    return isinstance(error, NotConnected) or isinstance(
+        getattr(cause, "reason", None), NewConnectionError | ConnectTimeoutError
+    )

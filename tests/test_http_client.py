@@ -166,9 +166,9 @@ def test_a_request_is_forwarded_as_it_is(server: Server, peer: Peer) -> None:
 
 
 def test_a_request_without_a_body_is_forwarded_without_one(server: Server, peer: Peer) -> None:
-    for method in ("GET", "POST"):
+    for method, length in (("GET", None), ("POST", "0")):
         peer.forward(method, "/x", {}, b"")
-    assert [seen.headers.get("Content-Length") for seen in server.seen] == [None, "0"]
+        assert server.seen[-1].headers.get("Content-Length") == length
     assert [seen.headers.get("Content-Type") for seen in server.seen] == [None, None]
 
 

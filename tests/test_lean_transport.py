@@ -1,0 +1,131 @@
+"""The transport between the services: what a broken, kept or silent connection means."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+
+import pytest
+import requests
+
+from shared.lean_transport import LeanAdapter, NotConnected
+
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Seen: yes\r\n\r\nok"
+
+
+class RawServer:
+    """Handles each connection by the next of the given functions, and notes what came over it."""
+
+    def __init__(self, *handlers: Callable[["RawServer", socket.socket], None]) -> None:
+        self.requests: list[bytes] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/x"
+        self._thread = threading.Thread(target=self._serve, args=(handlers,))
+        self._thread.start()
+
+    def receive(self, connection: socket.socket) -> None:
+        data = b""
+        while b"\r\n\r\n" not in data:
+            if not (more := connection.recv(65536)):
+                return
+            data += more
+        self.requests.append(data)
+
+    def close(self) -> None:
+        self._listener.close()
+        self._thread.join(5)
+
+    def _serve(self, handlers: tuple[Callable[["RawServer", socket.socket], None], ...]) -> None:
+        for handle in handlers:
+            with suppress(OSError):
+                connection, _ = self._listener.accept()
+                with closing(connection):
+                    handle(self, connection)
+
+
+def answer_once(server: RawServer, connection: socket.socket) -> None:
+    server.receive(connection)
+    connection.sendall(ANSWER)
+
+
+def answer_twice(server: RawServer, connection: socket.socket) -> None:
+    answer_once(server, connection)
+    answer_once(server, connection)
+
+
+def hang_up_on_the_second(server: RawServer, connection: socket.socket) -> None:
+    answer_once(server, connection)
+    server.receive(connection)
+
+
+def hang_up(server: RawServer, connection: socket.socket) -> None:
+    server.receive(connection)
+
+
+def answer_half(server: RawServer, connection: socket.socket) -> None:
+    server.receive(connection)
+    connection.sendall(ANSWER[:-1])
+
+
+@pytest.fixture
+def adapter() -> Iterator[LeanAdapter]:
+    adapter = LeanAdapter()
+    yield adapter
+    adapter.close()
+
+
+def send(adapter: LeanAdapter, url: str, method: str = "POST") -> requests.Response:
+    request = requests.Request(method, url, data=b"{}" if method == "POST" else None).prepare()
+    return adapter.send(request, timeout=(1.0, 1.0))
+
+
+def test_an_answer_comes_whole(adapter: LeanAdapter) -> None:
+    with closing(RawServer(answer_once)) as server:
+        answer = send(adapter, server.url)
+    assert (answer.status_code, answer.text, answer.headers["x-seen"]) == (200, "ok", "yes")
+
+
+def test_a_connection_is_kept(adapter: LeanAdapter) -> None:
+    with closing(RawServer(answer_twice)) as server:
+        assert [send(adapter, server.url).text for _ in range(2)] == ["ok", "ok"]
+
+
+def test_a_kept_connection_that_was_closed_meanwhile_is_not_used(adapter: LeanAdapter) -> None:
+    with closing(RawServer(answer_once, answer_once)) as server:
+        assert send(adapter, server.url).text == "ok"
+        wait_until_closed(adapter)
+        assert send(adapter, server.url).text == "ok"
+
+
+def wait_until_closed(adapter: LeanAdapter) -> None:
+    ((connection,),) = adapter._idle.values()
+    assert connection.sock.recv(1, socket.MSG_PEEK) == b""
+
+
+def test_a_change_is_never_sent_twice(adapter: LeanAdapter) -> None:
+    with closing(RawServer(hang_up_on_the_second, answer_once)) as server:
+        send(adapter, server.url)
+        with pytest.raises(requests.ConnectionError) as raised:
+            send(adapter, server.url)
+        assert not isinstance(raised.value, NotConnected)
+        assert len(server.requests) == 2
+        send(adapter, server.url)
+
+
+def test_a_look_is_tried_a_second_time_and_no_third(adapter: LeanAdapter) -> None:
+    with closing(RawServer(hang_up, answer_once)) as server:
+        assert send(adapter, server.url, "GET").text == "ok"
+    with closing(RawServer(hang_up, hang_up)) as server, pytest.raises(requests.ConnectionError):
+        send(adapter, server.url, "GET")
+
+
+def test_half_an_answer_is_none(adapter: LeanAdapter) -> None:
+    with closing(RawServer(answer_half)) as server, pytest.raises(requests.ConnectionError):
+        send(adapter, server.url)
+
+
+def test_nobody_there_means_that_nothing_was_sent(adapter: LeanAdapter) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(NotConnected):
+        send(adapter, f"http://127.0.0.1:{port}/x")
