@@ -32,7 +32,7 @@ class LeanAdapter(BaseAdapter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._idle: defaultdict[str, deque[http.client.HTTPConnection]] = defaultdict(lambda: deque(maxlen=MOST_IDLE))
+        self._idle: defaultdict[tuple[str, int], deque[http.client.HTTPConnection]] = defaultdict(deque)
 
     def send(
         self,
@@ -68,13 +68,14 @@ class LeanAdapter(BaseAdapter):
     def _connection(self, url: str, connect_seconds: float) -> http.client.HTTPConnection:
         """A kept connection that the other side has not closed, or a new one."""
         where = parse_url(url)
-        idle = self._idle[where.netloc or ""]
+        host, port = (where.host or "").strip("[]"), where.port or http.client.HTTP_PORT
+        idle = self._idle[host, port]
         while idle:
             connection = idle.pop()
             if connection.sock and not wait_for_read(connection.sock, timeout=0):
                 return connection
             connection.close()  # what can be read of an idle connection is its end
-        connection = http.client.HTTPConnection(where.host or "", where.port, timeout=connect_seconds)
+        connection = http.client.HTTPConnection(host, port, timeout=connect_seconds)
         try:
             connection.connect()
         except OSError as error:
@@ -85,10 +86,11 @@ class LeanAdapter(BaseAdapter):
         connection.request(str(request.method), request.path_url, request.body, _plain(request.headers))
         raw = connection.getresponse()
         body = raw.read()
-        if raw.will_close:
+        idle = self._idle[connection.host, connection.port]
+        if raw.will_close or len(idle) >= MOST_IDLE:
             connection.close()
         else:
-            self._idle[f"{connection.host}:{connection.port}"].append(connection)
+            idle.append(connection)
         return _response(request, raw, body)
 
 

@@ -16,10 +16,12 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Seen: yes\r\n\r\nok"
 class RawServer:
     """Handles each connection by the next of the given functions, and notes what came over it."""
 
-    def __init__(self, *handlers: Callable[["RawServer", socket.socket], None]) -> None:
+    def __init__(self, *handlers: Callable[["RawServer", socket.socket], None], ip: str = "127.0.0.1") -> None:
         self.requests: list[bytes] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/x"
+        family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+        self._listener = socket.create_server((ip, 0), family=family)
+        host = f"[{ip}]" if ":" in ip else ip
+        self.url = f"http://{host}:{self._listener.getsockname()[1]}/x"
         self._thread = threading.Thread(target=self._serve, args=(handlers,))
         self._thread.start()
 
@@ -85,8 +87,9 @@ def test_an_answer_comes_whole(adapter: LeanAdapter) -> None:
     assert (answer.status_code, answer.text, answer.headers["x-seen"]) == (200, "ok", "yes")
 
 
-def test_a_connection_is_kept(adapter: LeanAdapter) -> None:
-    with closing(RawServer(answer_twice)) as server:
+@pytest.mark.parametrize("ip", ["127.0.0.1", "::1"])
+def test_a_connection_is_kept(adapter: LeanAdapter, ip: str) -> None:
+    with closing(RawServer(answer_twice, ip=ip)) as server:
         assert [send(adapter, server.url).text for _ in range(2)] == ["ok", "ok"]
 
 
