@@ -10,6 +10,14 @@ import requests
 
 from shared.lean_transport import LeanAdapter, NotConnected
 
+
+def has_ipv6() -> bool:
+    with suppress(OSError), socket.create_server(("::1", 0), family=socket.AF_INET6):
+        return True
+    return False
+
+
+needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Seen: yes\r\n\r\nok"
 
 
@@ -87,7 +95,7 @@ def test_an_answer_comes_whole(adapter: LeanAdapter) -> None:
     assert (answer.status_code, answer.text, answer.headers["x-seen"]) == (200, "ok", "yes")
 
 
-@pytest.mark.parametrize("ip", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("ip", ["127.0.0.1", pytest.param("::1", marks=needs_ipv6)])
 def test_a_connection_is_kept(adapter: LeanAdapter, ip: str) -> None:
     with closing(RawServer(answer_twice, ip=ip)) as server:
         assert [send(adapter, server.url).text for _ in range(2)] == ["ok", "ok"]
