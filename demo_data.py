@@ -310,7 +310,7 @@ class _Bank:
             headers["Authorization"] = f"Bearer {self.tokens[username]}"
         for _ in range(_TRIES):
             response = self.session.request(
-                method, f"{self.url}/api/{path}", json=body, headers=headers, timeout=15, allow_redirects=False
+                method, f"{self.url}/api/{path}", json=body, headers=headers, timeout=(5, 15), allow_redirects=False
             )
             if response.status_code not in (429, 503):
                 break

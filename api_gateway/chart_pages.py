@@ -95,7 +95,7 @@ def _columns(rows: Sequence[tuple[str, str, *tuple[Decimal, ...]]], kinds: Seque
         for place, (_, _, *amounts) in enumerate(rows)
         for number, (kind, amount) in enumerate(zip(kinds, amounts, strict=True))
     ]
-    every = -(-len(rows) // MOST_MARKS)
+    every = 1 if len(rows) <= MOST_MARKS else -(-len(rows) // (MOST_MARKS - 1))
     marks = [Mark(LEFT + slot * (place + 0.5), rows[place][0]) for place in range(0, len(rows), every)]
     src = _picture("bars.svg", columns=columns, lines=lines, marks=marks, bar_width=width)
     return Picture(src, [(name, *amounts) for _, name, *amounts in rows])

@@ -25,7 +25,7 @@ WORDS: Mapping[int, tuple[str, str]] = {
     413: ("That is too large", "What you sent is larger than we accept."),
     415: ("We can't read that", "What you sent has a format that we don't accept."),
     422: ("That contradicts an earlier request", "Reload the page to see the present state, then try again."),
-    429: ("Too many requests", "Please wait a moment, then try again."),
+    429: ("Too many tries", "Please wait a moment, then try again."),
     500: ("Something went wrong on our side", "It is not your fault, and we have a record of it. Please try again."),
     503: (
         "We'll be right back",
@@ -86,7 +86,7 @@ def _error_page(error: AppError) -> str:
     is_expired = isinstance(error, PageExpired)
     if is_expired or error.message != type(error).message:
         text = error.message
-    may_be_over = request.method == "GET" and error.status in AGAIN
+    may_be_over = error.status == 429 or (request.method == "GET" and error.status in AGAIN)
     again = way_back() if is_expired or may_be_over else None
     return render_template(
         "error.html", error=error, title=title, text=text, again=again, request_id=request_ids.current()

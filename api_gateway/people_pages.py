@@ -12,7 +12,7 @@ from api_gateway.gateway_pages import done, form_page, peer
 from api_gateway.people_clients import Origin, PeopleClient, Tokens
 from api_gateway.web_session import HOME, local_path, sign_in, sign_out, visitor
 from shared.access import Caller, private, public
-from shared.errors import ServiceUnavailable
+from shared.errors import AppError, InvalidCredentials, ServiceUnavailable
 
 people = Blueprint("people", __name__)
 
@@ -22,6 +22,12 @@ class LoginForm(BankForm):
 
     username = StringField("Username", [InputRequired("Enter your username."), Length(max=200)])
     password = PasswordField("Password", [InputRequired("Enter your password."), Length(max=1000)])
+
+    def refuse(self, error: AppError) -> None:
+        """Say in this form's words that the two do not fit together."""
+        if error.code == InvalidCredentials.code:
+            error.message = "The username or the password is not right."
+        super().refuse(error)
 
 
 class RegisterForm(BankForm):

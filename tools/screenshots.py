@@ -6,7 +6,7 @@ python -m tools.screenshots
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from demo_data import PEOPLE
 from tests import chromium
@@ -18,7 +18,7 @@ PASSWORD = "a password for one picture"
 
 
 def main() -> None:
-    """Write docs/images/dashboard.png."""
+    """Write docs/images/*.png."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         environment = {f"{name}_PORT": str(port) for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True)}
@@ -27,19 +27,38 @@ def main() -> None:
             gateway = bank.wait_for(r"Open (http://\S+)", within_seconds=60)[1]
             bank.wait_for(rf"{PEOPLE[-1].username}\s+{PASSWORD}", within_seconds=180)
             browser = playwright.chromium.launch(executable_path=chromium.EXECUTABLE, args=chromium.ARGUMENTS)
-            page = browser.new_page(viewport={"width": 1100, "height": 960})
-            _take(page, gateway)
+            _take_on_a_desk(browser, gateway)
+            _take_on_a_phone(browser, gateway)
             browser.close()
 
 
-def _take(page: Page, gateway: str) -> None:
+def _take_on_a_desk(browser: Browser, gateway: str) -> None:
+    page = browser.new_page(viewport={"width": 1100, "height": 960})
+    _log_in(page, gateway)
+    page.screenshot(path=IMAGES / "dashboard.png")
+    page.goto(f"{gateway}/transactions/transfer")
+    page.select_option("[name=to_account_id]", index=2)
+    page.fill("[name=amount]", "250")
+    page.fill("[name=description]", "For the summer")
+    page.click("main [type=submit]")
+    page.locator("h1", has_text="Confirm transfer").wait_for()
+    page.set_viewport_size({"width": 1100, "height": 780})
+    page.screenshot(path=IMAGES / "confirmation.png")
+
+
+def _take_on_a_phone(browser: Browser, gateway: str) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 844}, color_scheme="dark")
+    _log_in(page, gateway)
+    page.screenshot(path=IMAGES / "dashboard-phone.png")
+
+
+def _log_in(page: Page, gateway: str) -> None:
     page.goto(f"{gateway}/login")
     page.fill("[name=username]", PEOPLE[0].username)
     page.fill("[name=password]", PASSWORD)
     page.click("form [type=submit]")
     page.wait_for_url("**/dashboard")
     page.wait_for_load_state("networkidle")
-    page.screenshot(path=IMAGES / "dashboard.png")
 
 
 if __name__ == "__main__":

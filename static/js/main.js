@@ -81,7 +81,7 @@ async function copy(button) {
   await navigator.clipboard.writeText(button.dataset.copy);
   const label = [...button.childNodes];
   button.replaceChildren("Copied");
-  announce("Copied");
+  announce("The number is in the clipboard.");
   setTimeout(() => button.replaceChildren(...label), 2000);
 }
 
@@ -167,6 +167,8 @@ function watchSession(notice) {
 applyChoices();
 darkSystem.addEventListener("change", applyChoices);
 addEventListener("storage", applyChoices); // something was chosen in another tab
+addEventListener("beforeprint", () => (root.dataset.bsTheme = "light")); // paper is white
+addEventListener("afterprint", applyChoices);
 addEventListener("DOMContentLoaded", () => {
   applyChoices();
   document.querySelectorAll("[data-theme-switch]").forEach(setUpThemeSwitch);

@@ -46,7 +46,7 @@ function setUpPayee(input) {
     found.hidden = !found.textContent;
   };
   input.addEventListener("input", look);
-  look();
+  if (!input.classList.contains("is-invalid")) look();
 }
 
 function pendingIn(page) {

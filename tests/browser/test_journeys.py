@@ -163,11 +163,15 @@ def test_the_account_number_is_revealed_and_copied(page: Page, ada: Customer) ->
 
 
 def test_balances_stay_hidden_until_they_are_shown_again(page: Page, ada: Customer) -> None:
-    ada.open("12.00")
+    account = ada.open("12.00", nickname="Everyday")
     log_in(page, ada.person.username)
     page.get_by_role("button", name="Hide").click()
-    page.goto("/accounts")
-    expect(page.locator("html")).to_have_class("balances-hidden")
+    page.goto("/transactions/withdraw")
+    expect(page.get_by_role("option", name="Everyday")).to_have_text(f"Everyday ••••{account['account_number'][-4:]}")
+    for path in (f"/accounts/{account['id']}", "/accounts"):
+        page.goto(path)
+        expect(page.locator("html")).to_have_class("balances-hidden")
+        expect(page.locator(".private").first).to_have_css("filter", re.compile("blur"))
     page.get_by_role("button", name="Show balances").click()
     page.reload()
     expect(page.locator("html")).not_to_have_class("balances-hidden")
@@ -186,6 +190,107 @@ def test_a_pending_payment_shows_its_outcome_by_itself(page: Page, bank: Suite, 
     page.goto(f"/transactions/{made['id']}")
     expect(page.get_by_text("Completed")).to_be_visible()
     assert ada.balance(account) == "15.00"
+
+
+def test_a_pending_payment_settles_in_the_lists_by_itself(page: Page, bank: Suite, ada: Customer) -> None:
+    account = ada.open("10.00")
+    log_in(page, ada.person.username)
+    bank.adapters["account"].down = True
+    try:
+        ada.pay("deposit", 202, account_id=account["id"], amount="5.00")
+    finally:
+        bank.adapters["account"].down = False
+    page.goto("/transactions")
+    expect(page.get_by_text("Pending", exact=True).and_(page.locator(".status"))).to_have_count(0)
+    expect(page.get_by_text("+$5.00")).to_be_visible()
+
+
+def test_what_is_missing_is_said_beside_its_field_before_anything_is_sent(page: Page, ada: Customer) -> None:
+    ada.open("10.00")
+    log_in(page, ada.person.username)
+    page.goto("/transactions/withdraw")
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.method))
+    amount = page.get_by_label("Amount")
+    main_button(page, "Withdraw")
+    expect(amount).to_be_focused()
+    expect(amount).to_have_accessible_description("Enter an amount.")
+    amount.fill("-5")
+    main_button(page, "Withdraw")
+    expect(amount).to_have_accessible_description(re.compile("in digits"))
+    assert "POST" not in sent
+    amount.fill("5.5")
+    main_button(page, "Withdraw")
+    expect(page.get_by_text("Withdrew $5.50.")).to_be_visible()
+
+
+def test_passwords_that_differ_are_noticed_at_once(page: Page) -> None:
+    page.goto("/register")
+    page.get_by_label("Username").fill("somebody")
+    page.get_by_label("E-mail").fill("somebody@example.com")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_label("Confirm password").fill("something else")
+    main_button(page, "Register")
+    expect(page.get_by_label("Confirm password")).to_have_accessible_description("The two passwords differ.")
+
+
+def test_the_end_of_the_session_is_announced_and_one_can_stay(page: Page, ada: Customer) -> None:
+    page.clock.install()
+    log_in(page, ada.person.username)
+    notice = page.get_by_role("alert")
+    page.clock.fast_forward("27:00")
+    expect(notice).to_be_hidden()
+    page.clock.fast_forward("01:30")
+    expect(notice).to_contain_text("you will be logged out in 2 minutes")
+    page.get_by_role("button", name="Stay logged in").click()
+    expect(notice).to_be_hidden()
+    page.clock.fast_forward("29:30")
+    expect(notice).to_contain_text("within a minute")
+    with page.expect_navigation():
+        page.clock.fast_forward("00:40")
+
+
+def test_a_session_that_has_ended_leads_back_through_the_login(page: Page, ada: Customer) -> None:
+    log_in(page, ada.person.username)
+    page.context.clear_cookies()
+    page.goto("/transactions?type=deposit")
+    expect(page.get_by_text("Please log in first.")).to_be_visible()
+    page.get_by_label("Username").fill(ada.person.username)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    main_button(page, "Log in")
+    page.wait_for_url("**/transactions?type=deposit")
+
+
+def test_the_health_of_the_services_is_live(browser: Browser, base_url: str, bank: Suite) -> None:
+    with browser.new_context(base_url=base_url) as context:
+        page = context.new_page()
+        log_in(page, "admin", ADMIN_PASSWORD)
+        page.clock.install()
+        page.goto("/admin")
+        row = page.get_by_role("listitem").filter(has_text="reporting-service")
+        expect(row.locator(".status")).to_have_text("Healthy")
+        bank.adapters["reporting"].down = True
+        try:
+            page.clock.fast_forward("00:05")
+            expect(row.locator(".status")).to_have_text("Unhealthy")
+            expect(page.locator("#announcer")).to_have_text("reporting-service: Unhealthy")
+        finally:
+            bank.adapters["reporting"].down = False
+        page.clock.fast_forward("00:06")
+        expect(row.locator(".status")).to_have_text("Healthy")
+
+
+def test_the_dashboard_is_light(page: Page, ada: Customer) -> None:
+    ada.open("10.00")
+    log_in(page, ada.person.username)
+
+    def bytes_of_the_page(kind: str) -> int:
+        page.goto("/dashboard", wait_until="networkidle")
+        return int(page.evaluate("kind => performance.getEntries().reduce((sum, e) => sum + (e[kind] ?? 0), 0)", kind))
+
+    cold, warm = bytes_of_the_page("decodedBodySize"), bytes_of_the_page("transferSize")
+    assert 100_000 < cold <= 500_000
+    assert 5_000 < warm <= 60_000
 
 
 def test_an_admin_disables_somebody(page: Page, bank: Suite, ada: Customer) -> None:

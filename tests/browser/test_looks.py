@@ -1,17 +1,24 @@
-"""Every page at every width and in both themes: nothing overflows, and axe finds nothing to complain of."""
+"""Every page at every width and in both themes: nothing overflows, axe and the browser find nothing to complain of.
 
+A picture of each page on a phone and on a desk is kept in artifacts/.
+"""
+
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from tests.browser.conftest import log_in
 from tests.customers import customer
 from tests.suite import ADMIN_PASSWORD, Suite
 
 WIDTHS = (390, 768, 1280, 1600)
+PICTURED = (390, 1280)
+PICTURES = Path(__file__).resolve().parents[2] / "artifacts"
 OWN = (
     "/dashboard",
     "/accounts",
@@ -23,13 +30,16 @@ OWN = (
     "/transactions/{payment}",
     "/transactions/{payment}/receipt",
     "/transactions/deposit",
+    "/transactions/withdraw",
     "/transactions/transfer",
     "/reports",
     "/reports/account/{account}",
     "/reports/transactions",
+    "/reports/transactions?start_date=2025-01-01",
     "/profile",
     "/settings",
     "/accounts/nowhere",
+    "/admin",
 )
 STAFF = (
     "/admin",
@@ -60,12 +70,19 @@ def scheme(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def visit(browser: Browser, base_url: str, scheme: Any) -> Iterator[Page]:
+    """A page that asks nobody but the bank."""
+    asked: list[str] = []
     with browser.new_context(base_url=base_url, color_scheme=scheme) as context:
-        yield context.new_page()
+        page = context.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        yield page
+    assert [url for url in asked if not url.startswith((base_url, "data:"))] == []
 
 
 def problems(page: Page, paths: tuple[str, ...], ids: dict[str, str]) -> list[str]:
     found: list[str] = []
+    page.on("pageerror", lambda error: found.append(f"{page.url}: {error}"))
+    page.on("console", lambda message: found.append(f"{page.url}: {message.text}") if _is_complaint(message) else None)
     for path in paths:
         page.goto(path.format_map(ids))
         violations = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]})
@@ -77,7 +94,19 @@ def problems(page: Page, paths: tuple[str, ...], ids: dict[str, str]) -> list[st
             wide = page.evaluate("document.documentElement.scrollWidth")
             if wide > width:
                 found.append(f"{path}: {wide} pixels wide at {width}")
+            if width in PICTURED:
+                _keep_picture(page, path, width)
     return found
+
+
+def _is_complaint(message: ConsoleMessage) -> bool:
+    return message.type == "error" and "status of 4" not in message.text
+
+
+def _keep_picture(page: Page, path: str, width: int) -> None:
+    theme = page.evaluate("document.documentElement.dataset.bsTheme")
+    name = re.sub(r"[^a-z]+", "-", path.lower()).strip("-") or "welcome"
+    page.screenshot(path=PICTURES / f"{name}-{width}-{theme}.png", full_page=True)
 
 
 def test_a_customers_pages(visit: Page, ids: dict[str, str]) -> None:
