@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,6 +87,14 @@ def test_forty_threads_take_ten_items_and_ten_of_them_succeed(app: Flask, shelve
     assert sum(took) == 10
     with app.app_context():
         assert shelves.items(1) == 0
+
+
+def test_a_transaction_keeps_every_other_writer_out_from_its_first_read(app: Flask, shelves: Shelves) -> None:
+    file = app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///")
+    with closing(sqlite3.connect(file, timeout=0)) as other, app.app_context(), shelves.transaction():
+        shelves.find(1)
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
 
 
 def add_and_raise(app: Flask, shelves: Shelves, error: BaseException) -> None:

@@ -202,6 +202,18 @@ def test_the_same_key_answers_the_same_again(bank: Suite, ada: Person) -> None:
     assert refused_again.headers["Idempotent-Replayed"] == "true"
 
 
+def test_the_same_key_at_once_moves_the_money_once_and_all_hear_the_same(bank: Suite, ada: Person) -> None:
+    account = open_account(bank, ada, "10.00")
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(
+            pool.map(lambda _: post(bank, WITHDRAW, ada, "at-once", account_id=account["id"], amount="1.00"), range(16))
+        )
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.get_json()["transaction"]["id"] for answer in answers}) == 1
+    assert sum("Idempotent-Replayed" in answer.headers for answer in answers) == 15
+    assert balance(bank, ada, account) == "9.00"
+
+
 def test_keys_are_each_persons_own(bank: Suite, ada: Person, bob: Person) -> None:
     for person in (ada, bob):
         account = open_account(bank, person)
