@@ -165,3 +165,22 @@ def test_too_many_logins_are_refused_with_a_page(bank: Suite, tmp_path_factory: 
     assert int(refused.headers["Retry-After"]) >= 1
     assert "Please wait a moment" in refused.text
     assert "alert" in refused.text
+
+
+def test_too_many_tries_leave_a_way_back_to_the_login(visitor: Visitor, suite: Suite) -> None:
+    suite.person("impatient")
+    for _ in range(5):
+        assert "The username or the password is not right." in visitor.log_in("impatient", "wrong").text
+    page = visitor.log_in("impatient")
+    assert page.status_code == 429
+    assert page.headers["Retry-After"]
+    assert 'href="/login">Try again' in page.text
+
+
+def test_a_session_goes_on_when_asked_to(suite: Suite) -> None:
+    visitor = Visitor(suite.apps["gateway"])
+    assert visitor.get("/session").status_code == 303
+    assert visitor.register("lingering").status_code == 303
+    stayed = visitor.get("/session")
+    assert stayed.status_code == 204
+    assert "session=" in stayed.headers["Set-Cookie"]
