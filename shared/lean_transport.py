@@ -42,8 +42,11 @@ class LeanAdapter(BaseAdapter):
         *_others: Any,
         **_more: Any,
     ) -> requests.Response:
-        """The answer to a prepared request, always whole; `timeout` is (seconds to connect, seconds of silence)."""
-        connect_seconds, silence_seconds = timeout
+        """The answer to a prepared request, always whole.
+
+        `timeout` is (seconds to connect, seconds of silence), or one number for both.
+        """
+        connect_seconds, silence_seconds = timeout if isinstance(timeout, tuple) else (timeout, timeout)
         tries = 2 if request.method in TRIED_TWICE else 1
         while True:
             tries -= 1

@@ -130,6 +130,13 @@ def test_a_look_is_tried_a_second_time_and_no_third(adapter: LeanAdapter) -> Non
         send(adapter, server.url, "GET")
 
 
+def test_silence_is_waited_for_once_by_one_number_too(adapter: LeanAdapter) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        request = requests.Request("GET", f"http://127.0.0.1:{silent.getsockname()[1]}/x").prepare()
+        with pytest.raises(requests.ReadTimeout):
+            adapter.send(request, timeout=0.1)
+
+
 def test_half_an_answer_is_none(adapter: LeanAdapter) -> None:
     with closing(RawServer(answer_half)) as server, pytest.raises(requests.ConnectionError):
         send(adapter, server.url)
