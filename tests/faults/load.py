@@ -85,9 +85,9 @@ class Load:
             return sum(operation.answer == answer for operation in self.history.operations)
 
     def wait_for_more(self) -> None:
-        """Wait until something more has been acknowledged."""
-        before = self.count("acknowledged")
-        eventually(lambda: self.count("acknowledged") > before, within_seconds=20, what="something is acknowledged")
+        """Wait until twenty more operations have been acknowledged."""
+        enough = self.count("acknowledged") + 20
+        eventually(lambda: self.count("acknowledged") >= enough, within_seconds=30, what="work goes on")
 
     def _pay(self, customer: Customer, chance: random.Random, number: int) -> None:
         session = requests.Session()
