@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, String
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database import Base, Database, UtcDateTime
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 else:
     Model = db.Model
 
+_REVERSES = text("reverses_id IS NOT NULL")
 SETTLEMENT_ACCOUNT_ID = UUID(int=0)
 """The bank's own side of deposits and withdrawals. It has no row and no running balance, so that it is no hot spot."""
 
@@ -56,13 +57,16 @@ class Posting(Model):
     """
 
     __tablename__ = "posting"
-    __table_args__ = (CheckConstraint("outcome IN ('posted', 'rejected', 'void')", name="known_outcome"),)
+    __table_args__ = (
+        CheckConstraint("outcome IN ('posted', 'rejected', 'void')", name="known_outcome"),
+        Index("posting_reversal", "reverses_id", unique=True, sqlite_where=_REVERSES, postgresql_where=_REVERSES),
+    )
 
     transaction_id: Mapped[UUID] = mapped_column(primary_key=True)
     outcome: Mapped[str] = mapped_column(String(10))
     reason: Mapped[str | None] = mapped_column(String(40))
     digest: Mapped[str] = mapped_column(String(64))
-    reverses_id: Mapped[UUID | None] = mapped_column(unique=True)
+    reverses_id: Mapped[UUID | None]
     decided_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

@@ -21,7 +21,7 @@ from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session
 from sqlalchemy import DateTime, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.types import TypeDecorator
@@ -32,6 +32,7 @@ from shared.fair_lock import FairLock
 WRITE_WAIT_SECONDS = 3.0
 READERS = 32
 _OVERTAKEN = frozenset({"40001", "40P01", "23505"})  # serialization_failure, deadlock_detected, unique_violation
+_NO_ROOM_OR_NO_TURN = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY})
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
@@ -115,7 +116,8 @@ class Database(SQLAlchemy):
     def transaction(self) -> Iterator[None]:
         """Commit all that the block does, durably, or (when it raises) nothing of it. Does not nest.
 
-        Everything read before is forgotten first, so that what the block reads is the present state.
+        Everything read before is forgotten first, so that what the block reads is the present state. Raises
+        ServiceUnavailable when the disk is full or another process keeps the file locked.
         """
         info = self.session().info
         if info.get("writing"):
@@ -126,6 +128,11 @@ class Database(SQLAlchemy):
             try:
                 yield
                 self.session.commit()
+            except OperationalError as error:
+                self.session.rollback()
+                if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _NO_ROOM_OR_NO_TURN:
+                    raise ServiceUnavailable(retry_after_seconds=1) from error
+                raise
             except BaseException:
                 self.session.rollback()
                 raise

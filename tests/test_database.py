@@ -303,3 +303,21 @@ def test_it_gives_up_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "sleep", lambda _seconds: None)
     with pytest.raises(ServiceUnavailable):
         failing("40001", times=99)
+
+
+def fill_up(app: Flask, shelves: Shelves) -> None:
+    with app.app_context(), shelves.transaction():
+        for number in range(2, 5_000):
+            shelves.add(Shelf(id=number, items=1))
+
+
+def test_a_full_disk_is_told_as_such_and_leaves_nothing(app: Flask, shelves: Shelves) -> None:
+    with db.writer.connect() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 5")  # SQLite's own way to say that there is no more room
+    with pytest.raises(ServiceUnavailable):
+        fill_up(app, shelves)
+    with app.app_context():
+        assert shelves.find(2) is None
+    with db.writer.connect() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 4294967294")
+    assert take_one(app, shelves)

@@ -17,6 +17,7 @@ else:
     Model = db.Model
 
 _PENDING = text("status = 'pending'")
+_REVERSES = text("reverses_id IS NOT NULL")
 
 
 class Transaction(Model):
@@ -33,6 +34,7 @@ class Transaction(Model):
         CheckConstraint("amount_minor > 0", name="amount_is_positive"),
         Index("transaction_by_age", "timestamp", "id"),
         Index("transaction_pending", "created_at", sqlite_where=_PENDING, postgresql_where=_PENDING),
+        Index("transaction_reversal", "reverses_id", sqlite_where=_REVERSES, postgresql_where=_REVERSES),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -45,7 +47,7 @@ class Transaction(Model):
     from_account_id: Mapped[UUID | None]
     to_account_id: Mapped[UUID | None]
     to_account_number: Mapped[str | None] = mapped_column(String(10))
-    reverses_id: Mapped[UUID | None] = mapped_column(index=True)
+    reverses_id: Mapped[UUID | None]
     from_user_id: Mapped[UUID | None]
     to_user_id: Mapped[UUID | None]
     from_masked_number: Mapped[str | None] = mapped_column(String(10))
