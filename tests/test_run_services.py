@@ -216,6 +216,7 @@ def test_the_next_start_keeps_the_secrets_and_tells_no_password(bank: Bank, fold
         assert again.wait() == 0
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not CONSUL, reason=NO_CONSUL)
 def test_the_services_find_each_other_by_consul_alone(tmp_path: Path) -> None:
     nowhere = {variable(name, "URL"): "http://127.0.0.1:9" for name in PORTS}

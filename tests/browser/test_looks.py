@@ -63,7 +63,7 @@ def ids(bank: Suite) -> dict[str, str]:
     return {"account": account["id"], "payment": made["transaction"]["id"], "username": rich.person.username}
 
 
-@pytest.fixture(params=["light", "dark"])
+@pytest.fixture(params=["light", pytest.param("dark", marks=pytest.mark.long)])
 def scheme(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
