@@ -9,7 +9,7 @@ from tests.faults import wire
 from tests.faults.bank import FaultyBank
 from tests.faults.load import ROUNDS, SEED, Load
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.faults, pytest.mark.long, pytest.mark.timeout(900)]
 FAULTS = [
     wire.reset,
     wire.answer_lost,
@@ -26,7 +26,7 @@ FAULTS = [
     ("service", "path"),
     [
         ("account-service", "/internal/postings"),
-        pytest.param("transaction-service", "/api/transactions/", marks=pytest.mark.long),
+        ("transaction-service", "/api/transactions/"),
     ],
     ids=["to the ledger", "to the transaction service"],
 )
