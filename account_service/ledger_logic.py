@@ -212,7 +212,7 @@ def _remembered(storage: LedgerStorage, postings: Iterable[Posting]) -> dict[UUI
     """Decisions taken before, with the legs that their entries tell."""
     known = {posting.transaction_id: posting for posting in postings}
     entries = storage.find_entries(known)
-    accounts = storage.lock_accounts((entry.account_id for entry in entries), ())
+    accounts = storage.lock_accounts((entry.account_id for entry in entries), ()) if entries else []
     by_id = {account.id: account for account in accounts}
     legs: dict[UUID, list[Leg]] = {transaction_id: [] for transaction_id in known}
     for entry in entries:

@@ -1,4 +1,7 @@
-"""Queries on decisions and ledger entries. The posting path writes plain rows: it is the busiest there is."""
+"""Queries on decisions and ledger entries.
+
+The posting path is the busiest there is: its statements are built once, and it reads and writes plain rows.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -6,10 +9,33 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, insert, or_, select, tuple_, update
+from sqlalchemy import bindparam, func, or_, select, tuple_, update
 
 from account_service.account_models import Account, LedgerEntry, Posting
+from shared.bulk_insert import Insert
 from shared.database import Storage
+
+_account: Any = Account.__table__
+_posting: Any = Posting.__table__
+_entry: Any = LedgerEntry.__table__
+_lock_accounts = (
+    select(_account.c.id, _account.c.user_id, _account.c.account_number, _account.c.status, _account.c.balance_minor)
+    .where(
+        or_(
+            _account.c.id.in_(bindparam("ids", expanding=True)),
+            _account.c.account_number.in_(bindparam("numbers", expanding=True)),
+        )
+    )
+    .order_by(_account.c.id)
+    .with_for_update()
+)
+_find_postings = select(Posting).where(Posting.transaction_id.in_(bindparam("ids", expanding=True)))
+_last_booking = select(_entry.c.booked_at).order_by(_entry.c.sequence.desc()).limit(1)
+_add_postings = Insert(_posting, ("transaction_id", "outcome", "reason", "digest", "reverses_id", "decided_at"))
+_add_entries = Insert(_entry, ("transaction_id", "account_id", "amount_minor", "balance_after_minor", "booked_at"))
+_set_balance = (
+    update(_account).where(_account.c.id == bindparam("account_id")).values(balance_minor=bindparam("balance"))
+)
 
 
 @dataclass
@@ -28,19 +54,13 @@ class LedgerStorage(Storage):
 
     def lock_accounts(self, ids: Iterable[UUID], numbers: Iterable[str]) -> list[LockedAccount]:
         """The accounts of those ids or numbers, locked in the order of their ids until the transaction ends."""
-        columns = (Account.id, Account.user_id, Account.account_number, Account.status, Account.balance_minor)
-        query = (
-            select(*columns)
-            .where(or_(Account.id.in_(set(ids)), Account.account_number.in_(set(numbers))))
-            .order_by(Account.id)
-            .with_for_update()
-        )
-        return [LockedAccount(*row) for row in self._session.execute(query)]
+        wanted = {"ids": list(set(ids)), "numbers": list(set(numbers))}
+        return [LockedAccount(*row) for row in self._session.execute(_lock_accounts, wanted)]
 
     def find_postings(self, transaction_ids: Iterable[UUID]) -> dict[UUID, Posting]:
         """The decisions taken so far, by transaction id."""
-        query = select(Posting).where(Posting.transaction_id.in_(set(transaction_ids)))
-        return {posting.transaction_id: posting for posting in self._session.scalars(query)}
+        found = self._session.scalars(_find_postings, {"ids": list(set(transaction_ids))})
+        return {posting.transaction_id: posting for posting in found}
 
     def find_reversed(self, transaction_ids: Iterable[UUID]) -> set[UUID]:
         """Which of these transactions have been reversed."""
@@ -59,25 +79,23 @@ class LedgerStorage(Storage):
 
     def find_last_booking(self) -> datetime | None:
         """When the newest entry was booked."""
-        return self._session.scalar(select(LedgerEntry.booked_at).order_by(LedgerEntry.sequence.desc()).limit(1))
+        return self._session.scalar(_last_booking)
 
     def add_postings(self, rows: list[dict[str, Any]]) -> None:
         """Add decisions, given as rows of `posting`."""
         if rows:
-            self._session.execute(insert(Posting), rows)
+            _add_postings.execute(self._session.connection(), rows)
 
     def add_entries(self, rows: list[dict[str, Any]]) -> None:
         """Add entries, given as rows of `ledger_entry`, in this order."""
         if rows:
-            self._session.execute(insert(LedgerEntry.__table__), rows)  # type: ignore[arg-type]  # a Table, not any FromClause
+            _add_entries.execute(self._session.connection(), rows)
 
     def set_balances(self, accounts: Iterable[LockedAccount]) -> None:
         """Write the balances of locked accounts back."""
         rows = [{"account_id": account.id, "balance": account.balance_minor} for account in accounts]
         if rows:
-            table = Account.__table__
-            query = update(table).where(table.c.id == bindparam("account_id"))  # type: ignore[arg-type]  # as above
-            self._session.execute(query.values(balance_minor=bindparam("balance")), rows)
+            self._session.execute(_set_balance, rows)
 
     def list_entries(
         self,

@@ -27,11 +27,14 @@ from api_gateway import (
     web_session,
     welcome_pages,
 )
+from api_gateway.gateway_clients import MoneyClient
 from api_gateway.gateway_pages import here, install_form_token_errors, render_error
+from api_gateway.money_lane import MoneyBatches, MoneyLane
 from api_gateway.people_clients import PeopleClient
 from shared import browser_security, formats, rate_limits, serving, static_files
 from shared.access import public
 from shared.application import AtEnd, Peers, lifecycle_of, make_app, make_session
+from shared.batching import Batcher
 from shared.money import Currency, CurrencyCode
 from shared.rate_limits import Rule, TokenBuckets
 from shared.settings import Settings
@@ -58,6 +61,7 @@ SECTIONS = (
 )
 UNLIMITED = ("/static/", "/health", "/metrics", "/api/health", "/api/live")
 SERVICES = ("auth-service", "account-service", "transaction-service", "reporting-service")
+MONEY_WORKERS = 2
 ROOT = Path(__file__).resolve().parent.parent
 gateway = Blueprint("gateway", __name__)
 
@@ -119,6 +123,8 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
     )
     lifecycle_of(app).add(peers.directory)
     lifecycle_of(app).add(AtEnd(side_by_side.close))
+    by_session = _buckets(settings.session_requests_per_second)
+    _install_money_lane(app, peers, by_session)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask's way
@@ -130,7 +136,7 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
         secret=settings.session_secret,
         idle_seconds=settings.session_idle_seconds,
     )
-    rate_limits.install(app, _limits(settings))
+    rate_limits.install(app, _limits(settings, by_session))
     browser_security.install(app)
     _install_pages(app, settings)
     app.register_blueprint(api_proxy.api)
@@ -138,14 +144,30 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
     return app
 
 
-def _limits(settings: GatewaySettings) -> tuple[Rule, ...]:
+def _install_money_lane(app: Flask, peers: Peers, buckets: TokenBuckets) -> None:
+    client = MoneyClient(peers["transaction-service"], peers.token)
+    batches: MoneyBatches = Batcher(client.carry_out, name="money-lane", workers=MONEY_WORKERS)
+    app.wsgi_app = MoneyLane(  # type: ignore[method-assign]  # Flask's way
+        app.wsgi_app,
+        batches,
+        verifier=app.extensions["token_verifier"],
+        buckets=buckets,
+        metrics=app.extensions["metrics"],
+    )
+    lifecycle_of(app).add(batches)
+
+
+def _buckets(per_second: int) -> TokenBuckets:
+    return TokenBuckets(per_second=per_second, burst=per_second)
+
+
+def _limits(settings: GatewaySettings, by_session: TokenBuckets) -> tuple[Rule, ...]:
     """Logins and registrations by address; everything else by session, and by address for those who have none."""
-    by_address, by_session = settings.address_requests_per_second, settings.session_requests_per_second
     return (
         Rule(_sender_to("/login", "/api/auth/login"), TokenBuckets(per_second=1, burst=60)),
         Rule(_sender_to("/register", "/api/auth/register"), TokenBuckets(per_second=1 / 3, burst=20)),
-        Rule(_stranger, TokenBuckets(per_second=by_address, burst=by_address)),
-        Rule(web_session.session_id, TokenBuckets(per_second=by_session, burst=by_session)),
+        Rule(_stranger, _buckets(settings.address_requests_per_second)),
+        Rule(web_session.session_id, by_session),
     )
 
 

@@ -4,6 +4,7 @@ All raise the AppError that the service answered, or ServiceUnavailable when it 
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import TypeVar
 from uuid import UUID
@@ -21,7 +22,8 @@ from api_gateway.gateway_schemas import (
     Users,
 )
 from api_gateway.report_schemas import Report, Reports
-from shared.http_client import Peer
+from shared.errors import AppError
+from shared.http_client import NoAnswer, OutcomeUnknown, Peer, ServiceToken
 
 Query = Mapping[str, object]
 MOST = 200
@@ -178,3 +180,51 @@ class ReportingClient(_Client):
 
     def _report(self, token: str, path: str, start: date | None, end: date | None) -> Report:
         return self._get(Report, token, path, {"start_date": start, "end_date": end}, key="report")
+
+
+@dataclass(frozen=True, slots=True)
+class GatheredRequest:
+    """A deposit, withdrawal or transfer as somebody sent it."""
+
+    kind: str
+    token: str
+    idempotency_key: str | None
+    request_id: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class GatheredAnswer:
+    """What to answer to it."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
+
+
+class MoneyClient:
+    """The transaction service as it takes requests of many people at once."""
+
+    def __init__(self, peer: Peer, token: ServiceToken) -> None:
+        self._peer, self._token = peer, token
+
+    def carry_out(self, requests: list[GatheredRequest]) -> list[GatheredAnswer | None]:
+        """The answers in order; None for a request that was not taken up and may be sent alone.
+
+        Raises NoAnswer when nothing can have been done, else OutcomeUnknown.
+        """
+        try:
+            self._token.get()
+        except AppError:
+            return [None] * len(requests)
+        try:
+            answer = self._token.call(self._peer, "POST", "/internal/requests", body={"requests": requests})
+        except NoAnswer as silence:
+            if silence.may_have_arrived:
+                raise OutcomeUnknown from None
+            raise
+        except AppError as refusal:
+            if 400 <= refusal.status < 500:
+                return [None] * len(requests)
+            raise OutcomeUnknown from None
+        return [GatheredAnswer(**one) if one else None for one in answer["answers"]]

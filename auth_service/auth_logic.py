@@ -26,7 +26,7 @@ SCOPES = {
     "account-service": frozenset({"revocations:read", "users:read"}),
     "transaction-service": frozenset({"revocations:read", "postings:write"}),
     "reporting-service": frozenset({"revocations:read", "statistics:read"}),
-    "api-gateway": frozenset({"revocations:read"}),
+    "api-gateway": frozenset({"revocations:read", "transactions:submit"}),
 }
 _log = logging.getLogger(__name__)
 

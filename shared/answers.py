@@ -61,8 +61,15 @@ def install_error_handlers(app: Flask, render: Callable[[AppError], Any] = failu
 
     @app.errorhandler(Exception)
     def _unexpected(exception: Exception) -> Any:
-        _log.exception("unexpected error")
-        return render(AppError())
+        return render(as_told(exception))
+
+
+def as_told(error: Exception) -> AppError:
+    """An error as a caller may hear of it: an unexpected one is logged with its trace, and told as a plain 500."""
+    if isinstance(error, AppError):
+        return error
+    _log.error("unexpected error", exc_info=error)
+    return AppError()
 
 
 def not_found(*_args: Any, **_kwargs: Any) -> Any:

@@ -1,9 +1,9 @@
 """Work of many threads done in batches: whoever comes while one batch runs is in the next."""
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from typing import Generic, TypeVar
 
 from shared.errors import ServiceUnavailable
@@ -12,6 +12,19 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 MAX_WAITING_BATCHES = 16
 CROWD_REMEMBERED = 0.9
+
+
+class _Waiting(Generic[Item, Result]):
+    """An item, and the thread that waits for its result at a lock that opens once."""
+
+    __slots__ = ("begun", "item", "ready", "result")
+
+    def __init__(self, item: Item) -> None:
+        self.item = item
+        self.begun = False
+        self.result: Result | Exception | None = None
+        self.ready = threading.Lock()
+        self.ready.acquire()
 
 
 class Batcher(Generic[Item, Result]):
@@ -37,7 +50,7 @@ class Batcher(Generic[Item, Result]):
     ) -> None:
         self._process = process
         self._max_size, self._patience_seconds = max_size, patience_seconds
-        self._waiting: deque[tuple[Item, Future[Result]]] = deque()
+        self._waiting: deque[_Waiting[Item, Result]] = deque()
         self._changed = threading.Condition()
         self._gather = threading.Lock()
         self._at_work = 0
@@ -66,55 +79,69 @@ class Batcher(Generic[Item, Result]):
 
         Raises ServiceUnavailable when too much waits already, or when the work has not begun in time and so never will.
         """
-        future: Future[Result] = Future()
+        (result,) = self.submit_all([item], begin_within_seconds=begin_within_seconds)
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    def submit_all(self, items: Sequence[Item], *, begin_within_seconds: float) -> list[Result | Exception]:
+        """Wait for the results of several items; a result is an exception where `submit` would raise it."""
+        waiting: list[_Waiting[Item, Result]] = [_Waiting(item) for item in items]
+        deadline = time.monotonic() + begin_within_seconds
         with self._changed:
             if len(self._waiting) > self._max_size * MAX_WAITING_BATCHES:
-                raise ServiceUnavailable(retry_after_seconds=1)
-            self._waiting.append((item, future))
-            if len(self._waiting) == 1 or self._has_fair_share():
+                return [ServiceUnavailable(retry_after_seconds=1) for _ in items]
+            was_idle = not self._waiting
+            self._waiting.extend(waiting)
+            if was_idle or self._has_fair_share():
                 self._changed.notify()
-        try:
-            return future.result(begin_within_seconds)
-        except TimeoutError:
-            if future.cancel():
-                raise ServiceUnavailable(retry_after_seconds=1) from None
-        return future.result()
+        return [self._result(one, deadline) for one in waiting]
+
+    def _result(self, waiting: "_Waiting[Item, Result]", deadline: float) -> Result | Exception:
+        if not waiting.ready.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            with self._changed:
+                if not waiting.begun:
+                    self._waiting.remove(waiting)
+                    return ServiceUnavailable(retry_after_seconds=1)
+            waiting.ready.acquire()
+        return waiting.result  # type: ignore[return-value]  # it is set when it is ready
 
     def _has_fair_share(self) -> bool:
         return self._stopping or len(self._waiting) * 3 >= self._crowd
 
     def _run(self) -> None:
-        while batch := self._next_batch():
+        while True:
+            batch = self._next_batch()
+            if not batch and self._stopping:
+                return
             self._process_batch(batch)
             with self._changed:
                 self._at_work -= len(batch)
 
-    def _next_batch(self) -> list[tuple[Item, Future[Result]]]:
-        """What is to be done next; nothing when there is nothing left and no more will come."""
+    def _next_batch(self) -> list[_Waiting[Item, Result]]:
+        """What is to be done next; nothing when all have gone in the meantime, or no more will come."""
         with self._gather, self._changed:  # one worker gathers at a time, so that a batch is as full as it can be
             self._changed.wait_for(lambda: self._waiting or self._stopping)
             self._changed.wait_for(self._has_fair_share, self._patience_seconds)
             batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._max_size))]
+            for waiting in batch:
+                waiting.begun = True
             self._at_work += len(batch)
             self._crowd = max(self._crowd * CROWD_REMEMBERED, self._at_work + len(self._waiting))
             return batch
 
-    def _process_batch(self, gathered: list[tuple[Item, Future[Result]]]) -> None:
-        batch = [(item, future) for item, future in gathered if future.set_running_or_notify_cancel()]
-        if not batch:
-            return
+    def _process_batch(self, batch: list[_Waiting[Item, Result]]) -> None:
+        results: list[Result | Exception] = []
         try:
-            results = self._results([item for item, _ in batch])
+            results = self._results([waiting.item for waiting in batch])
         except Exception as error:
             results = [error] * len(batch)
-        for (_, future), result in zip(batch, results, strict=True):
-            if isinstance(result, Exception):
-                future.set_exception(result)
-            else:
-                future.set_result(result)
+        for waiting, result in zip(batch, results, strict=True):
+            waiting.result = result
+            waiting.ready.release()
 
     def _results(self, items: list[Item]) -> list[Result | Exception]:
-        results = list(self._process(items))
+        results = list(self._process(items)) if items else []
         if len(results) != len(items):
             raise RuntimeError(f"{len(items)} items came back as {len(results)} results")
         return results

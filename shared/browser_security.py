@@ -13,8 +13,10 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
 }
 ONE_YEAR_SECONDS = 365 * 24 * 3600
+_BY_HTTPS = HEADERS | {"Strict-Transport-Security": f"max-age={ONE_YEAR_SECONDS}; includeSubDomains"}
 
 
 def install(app: Flask) -> None:
@@ -25,10 +27,11 @@ def install(app: Flask) -> None:
 
     @app.after_request
     def _protect(response: Response) -> Response:
-        for name, value in HEADERS.items():
+        for name, value in headers(request.scheme).items():
             response.headers.setdefault(name, value)
-        if "Cache-Control" not in response.headers:
-            response.headers["Cache-Control"] = "no-store"
-        if request.is_secure:
-            response.headers["Strict-Transport-Security"] = f"max-age={ONE_YEAR_SECONDS}; includeSubDomains"
         return response
+
+
+def headers(scheme: str) -> dict[str, str]:
+    """The headers of an answer to a request that came by `scheme`, where it does not say otherwise itself."""
+    return _BY_HTTPS if scheme == "https" else HEADERS

@@ -22,7 +22,6 @@ from shared.lean_transport import LeanAdapter, NotConnected
 
 CONNECTIONS = 128
 _CHANGE_NOTHING = frozenset({"GET", "HEAD", "OPTIONS"})
-_OUTCOME_UNKNOWN = "The service fell silent, and whether this was done is not known. Please look before you ask again."
 
 
 class NoAnswer(ServiceUnavailable):
@@ -31,6 +30,15 @@ class NoAnswer(ServiceUnavailable):
     def __init__(self, *, may_have_arrived: bool) -> None:
         super().__init__(retry_after_seconds=1)
         self.may_have_arrived = may_have_arrived
+
+
+class OutcomeUnknown(ServiceUnavailable):
+    """The other service may have done what it was asked for."""
+
+    message = "The service fell silent, and whether this was done is not known. Please look before you ask again."
+
+    def __init__(self) -> None:
+        super().__init__(details={"outcome": "unknown"}, retry_after_seconds=1)
 
 
 def make_session() -> requests.Session:
@@ -113,7 +121,7 @@ class Peer:
         """Hand a request on as it is, path and query in `target`, and give back the response.
 
         Nothing is added or encoded again, which also spares most of what a call through `requests` costs. Raises
-        NoAnswer, which warns of asking again for what may have been done.
+        NoAnswer, or OutcomeUnknown when it is silent on what it may have done.
         """
         prepared = requests.PreparedRequest()
         prepared.method = method
@@ -127,7 +135,7 @@ class Peer:
             return self._guarded(adapter.send, prepared, timeout=self._timeout)
         except NoAnswer as silence:
             if silence.may_have_arrived and method not in _CHANGE_NOTHING:
-                silence.message, silence.details = _OUTCOME_UNKNOWN, {"outcome": "unknown"}
+                raise OutcomeUnknown from None
             raise
 
     def is_alive(self) -> bool:

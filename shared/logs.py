@@ -77,14 +77,20 @@ def install_access_log(app: Flask) -> None:
         seconds = time.perf_counter() - g.get("began_at", time.perf_counter())
         if request.path in ("/api/live", "/api/health", "/metrics") and response.status_code < 400:
             return response
-        _access.info(
-            "request",
-            extra={
-                "method": request.method,
-                "route": request.url_rule.rule if request.url_rule else "unknown",
-                "status": response.status_code,
-                "milliseconds": round(seconds * 1000, 1),
-                "user_id": str(g.user_id) if "user_id" in g else None,
-            },
-        )
+        route = request.url_rule.rule if request.url_rule else "unknown"
+        log_request(request.method, route, response.status_code, seconds, g.get("user_id"))
         return response
+
+
+def log_request(method: str, route: str, status: int, seconds: float, user_id: object) -> None:
+    """Write the line of one request."""
+    _access.info(
+        "request",
+        extra={
+            "method": method,
+            "route": route,
+            "status": status,
+            "milliseconds": round(seconds * 1000, 1),
+            "user_id": None if user_id is None else str(user_id),
+        },
+    )

@@ -13,18 +13,32 @@ from shared.access import admin_only, public
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
-def install(app: Flask) -> CollectorRegistry:
+class Metrics:
+    """What one process counts."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        self._requests = Counter(
+            "http_requests_total", "Requests answered.", ["route", "method", "status"], registry=self.registry
+        )
+        self._seconds = Histogram(
+            "http_request_seconds", "Time to answer.", ["route"], buckets=_BUCKETS, registry=self.registry
+        )
+
+    def count(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one request; `route` is the rule that it matched, never what was asked for."""
+        self._requests.labels(route, method, status).inc()
+        self._seconds.labels(route).observe(seconds)
+
+
+def install(app: Flask) -> Metrics:
     """Count every request by route and status, and show the counts at `/metrics`.
 
-    Machines on loopback may read them; from anywhere else only an admin may. Returns the registry, for more metrics.
+    Machines on loopback may read them; from anywhere else only an admin may.
     """
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    GCCollector(registry=registry)
-    requests_total = Counter(
-        "http_requests_total", "Requests answered.", ["route", "method", "status"], registry=registry
-    )
-    seconds = Histogram("http_request_seconds", "Time to answer.", ["route"], buckets=_BUCKETS, registry=registry)
+    counted = Metrics()
 
     @app.before_request
     def _begin() -> None:
@@ -33,8 +47,8 @@ def install(app: Flask) -> CollectorRegistry:
     @app.after_request
     def _count(response: Response) -> Response:
         route = request.url_rule.rule if request.url_rule else "unknown"
-        requests_total.labels(route, request.method, response.status_code).inc()
-        seconds.labels(route).observe(time.perf_counter() - g.get("metrics_began_at", time.perf_counter()))
+        seconds = time.perf_counter() - g.get("metrics_began_at", time.perf_counter())
+        counted.count(request.method, route, response.status_code, seconds)
         return response
 
     @public
@@ -47,8 +61,8 @@ def install(app: Flask) -> CollectorRegistry:
         return _exposition() if local and "X-Forwarded-For" not in request.headers else None
 
     def _exposition() -> Response:
-        return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(counted.registry), content_type=CONTENT_TYPE_LATEST)
 
     _for_admin = admin_only(lambda _caller: _exposition())
     app.add_url_rule("/metrics", "metrics", metrics)
-    return registry
+    return counted

@@ -2,6 +2,8 @@
 
 import re
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 from flask import Flask, Response, g, request
@@ -16,13 +18,27 @@ def current() -> str | None:
     return _current.get()
 
 
+def taken_or_made(given: str | None) -> str:
+    """The id that a caller gave, when it is well formed, or a new one."""
+    return given if given and _WELL_FORMED.fullmatch(given) else uuid.uuid4().hex
+
+
+@contextmanager
+def working_for(request_id: str) -> Iterator[None]:
+    """Let this be the current id within the block."""
+    outer = _current.set(request_id)
+    try:
+        yield
+    finally:
+        _current.reset(outer)
+
+
 def install(app: Flask) -> None:
     """Take the caller's id when it is well formed, else make one, and answer with it."""
 
     @app.before_request
     def _begin() -> None:
-        given = request.headers.get(HEADER, "")
-        g.outer_request_id = _current.set(given if _WELL_FORMED.fullmatch(given) else uuid.uuid4().hex)
+        g.outer_request_id = _current.set(taken_or_made(request.headers.get(HEADER)))
 
     @app.after_request
     def _end(response: Response) -> Response:

@@ -10,6 +10,8 @@ from flask import Flask, Response, request
 from werkzeug.datastructures import Headers
 from werkzeug.test import TestResponse
 
+from shared import answers
+from shared.errors import NotFound
 from tests.suite import ADDRESSES, InProcess, Person, Suite
 from tests.visitor import Visitor
 
@@ -27,6 +29,8 @@ class Echo:
         )
 
     def _receive(self, _path: str = "") -> Response:
+        if request.path.startswith("/internal/"):
+            return answers.failure(NotFound())  # it takes each request alone
         self.seen.append(
             {
                 "method": request.method,

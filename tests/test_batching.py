@@ -147,13 +147,39 @@ def test_what_has_begun_is_waited_for() -> None:
 def test_a_queue_that_has_grown_too_long_takes_no_more() -> None:
     kitchen = Kitchen()
     batcher: Batcher[int, int] = Batcher(kitchen.cook, name="test", max_size=1, workers=1)
-    for number in range(MAX_WAITING_BATCHES + 1):
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(batcher.submit_all, range(MAX_WAITING_BATCHES + 1), begin_within_seconds=5)
+        wait_until(lambda: len(batcher._waiting) == MAX_WAITING_BATCHES + 1)
+        began_at = time.monotonic()
         with pytest.raises(ServiceUnavailable):
-            batcher.submit(number, begin_within_seconds=0)
-    began_at = time.monotonic()
+            batcher.submit(99, begin_within_seconds=5)
+        assert time.monotonic() - began_at < 4
+        kitchen.door.set()
+        batcher.start()
+        assert waiting.result(5) == [number * 2 for number in range(MAX_WAITING_BATCHES + 1)]
+    batcher.stop()
+
+
+def test_several_are_submitted_at_once_and_each_gets_its_own_result() -> None:
+    def process(items: list[int]) -> list[int | Exception]:
+        return [ValueError("unlucky") if item == 13 else item * 2 for item in items]
+
+    batcher: Batcher[int, int] = Batcher(process, name="test")
+    batcher.start()
+    first, second, third = batcher.submit_all([12, 13, 14], begin_within_seconds=5)
+    assert (first, str(second), third) == (24, "unlucky", 28)
+    batcher.stop()
+
+
+def test_work_goes_on_after_all_that_waited_have_gone() -> None:
+    batcher: Batcher[int, int] = Batcher(lambda items: items, name="test", workers=1, patience_seconds=0.2)
+    batcher.start()
+    batcher._crowd = 1_000.0
     with pytest.raises(ServiceUnavailable):
-        batcher.submit(99, begin_within_seconds=5)
-    assert time.monotonic() - began_at < 4
+        batcher.submit(1, begin_within_seconds=0.01)
+    time.sleep(0.3)
+    assert batcher.submit(2, begin_within_seconds=5) == 2
+    batcher.stop()
 
 
 def test_stopping_finishes_what_was_submitted() -> None:

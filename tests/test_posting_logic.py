@@ -26,6 +26,7 @@ from tests.suite import Suite
 from transaction_service import posting_logic, transaction_logic
 from transaction_service.posting_logic import VOID_AFTER, IdempotencyKeyReused, Outcome, PostingPipeline
 from transaction_service.transaction_clients import Decision, LedgerClient, Order
+from transaction_service.transaction_logic import Origin
 from transaction_service.transaction_models import Transaction
 from transaction_service.transaction_schemas import OwnMovement
 from transaction_service.transaction_storage import TransactionStorage
@@ -89,18 +90,10 @@ class Desk:
 
     def deposit(self, account: Account, key: str | None = None, amount: str = "1.00") -> Outcome | Exception:
         """One deposit through the protocol, without the pipeline's threads."""
-        result: list[Outcome | Exception] = []
-        desk = self
-
-        class Direct(PostingPipeline):
-            def carry_out(self, transaction: Transaction) -> Outcome:
-                result.extend(posting_logic.process(desk.storage, desk.ledger, [transaction]))
-                return Outcome(transaction)
-
         new = OwnMovement(account_id=account.id, amount=Decimal(amount))
-        pipeline = Direct(self.storage, None)  # type: ignore[arg-type]  # no batches: it carries out one
-        transaction_logic.deposit(pipeline, USD, CALLER, new, idempotency_key=key)
-        return result[0]
+        transaction = transaction_logic.deposit(USD, CALLER, new, Origin(key))
+        (outcome,) = posting_logic.process(self.storage, self.ledger, [transaction])
+        return outcome
 
     def status(self, outcome: Outcome | Exception) -> str:
         assert isinstance(outcome, Outcome)
@@ -284,7 +277,7 @@ def test_the_same_key_at_once_has_one_effect_and_all_hear_of_it(desk: Desk) -> N
 
     def ask(_number: int) -> tuple[UUID, str]:
         with desk.app.app_context():
-            outcome = transaction_logic.deposit(pipeline, USD, CALLER, new, idempotency_key="at once")
+            outcome = pipeline.carry_out(transaction_logic.deposit(USD, CALLER, new, Origin("at once")))
             return outcome.transaction.id, outcome.transaction.status
 
     with ThreadPoolExecutor(12) as pool:

@@ -68,9 +68,17 @@ class PostingPipeline:
         Raises IdempotencyKeyReused, InProgress, or ServiceUnavailable when nothing was begun.
         """
         outcome = self._batches.submit(transaction, begin_within_seconds=BEGIN_WITHIN_SECONDS)
-        if outcome.replayed and outcome.transaction.status == "pending":
+        if _is_in_progress(outcome):
             return Outcome(self._wait_for_other(outcome.transaction), replayed=True)
         return outcome
+
+    def carry_out_all(self, transactions: list[Transaction]) -> list[Outcome | Exception]:
+        """What came of several new transactions: of each what `carry_out` returns or raises, but for one thing.
+
+        Where somebody else is at work on the same request it is InProgress at once: all the others would have to wait.
+        """
+        outcomes = self._batches.submit_all(transactions, begin_within_seconds=BEGIN_WITHIN_SECONDS)
+        return [InProgress(retry_after_seconds=1) if _is_in_progress(outcome) else outcome for outcome in outcomes]
 
     def _wait_for_other(self, transaction: Transaction) -> Transaction:
         """The same transaction once whoever is at work on it has finished or given up."""
@@ -82,6 +90,10 @@ class PostingPipeline:
             self._storage.refresh()
             transaction = self._storage.find_transaction(transaction.id) or transaction
         return transaction
+
+
+def _is_in_progress(outcome: Outcome | Exception) -> bool:
+    return isinstance(outcome, Outcome) and outcome.replayed and outcome.transaction.status == "pending"
 
 
 def process(

@@ -1,4 +1,8 @@
-"""The rules of transactions: what may be asked for, who may see what, and what it all adds up to."""
+"""The rules of transactions: what may be asked for, who may see what, and what it all adds up to.
+
+`deposit`, `withdraw`, `transfer` and `reverse` make the transaction that is asked for; a PostingPipeline carries it
+out.
+"""
 
 import hashlib
 import json
@@ -7,14 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from shared import check_digits, cursors, request_ids
+from shared import check_digits, cursors
 from shared.access import Caller
 from shared.cursors import Pagination
 from shared.errors import AppError, Conflict, InvalidRequest, NotFound, Refused
 from shared.ids import new_id
 from shared.money import Currency
 from shared.periods import now
-from transaction_service.posting_logic import LEASE, Outcome, PostingPipeline
+from transaction_service.posting_logic import LEASE
 from transaction_service.transaction_clients import AccountClient
 from transaction_service.transaction_models import Transaction
 from transaction_service.transaction_schemas import NewTransfer, OwnMovement, SummaryQuery, TransactionsQuery
@@ -93,6 +97,14 @@ _FAILURES: dict[str, type[AppError]] = {
 }
 
 
+@dataclass(frozen=True)
+class Origin:
+    """The request that asked for a transaction: its idempotency key, if it has one, and its id for the logs."""
+
+    idempotency_key: str | None = None
+    request_id: str | None = None
+
+
 def failure_of(transaction: Transaction) -> AppError | None:
     """Why a transaction failed, as its asker was told; None when it did not."""
     if transaction.status != "failed":
@@ -100,79 +112,64 @@ def failure_of(transaction: Transaction) -> AppError | None:
     return _FAILURES.get(transaction.reason or "", Refused)()
 
 
-def deposit(
-    pipeline: PostingPipeline, currency: Currency, caller: Caller, new: OwnMovement, *, idempotency_key: str | None
-) -> Outcome:
-    """Pay money into an account of the caller's."""
-    transaction = _pending(
+def deposit(currency: Currency, caller: Caller, new: OwnMovement, origin: Origin) -> Transaction:
+    """Money to be paid into an account of the caller's."""
+    return _pending(
         caller,
         "deposit",
         currency.to_minor(new.amount),
+        origin,
         to_account_id=new.account_id,
         to_user_id=caller.user_id,
         description=new.description or None,
-        idempotency_key=idempotency_key,
     )
-    return pipeline.carry_out(transaction)
 
 
-def withdraw(
-    pipeline: PostingPipeline, currency: Currency, caller: Caller, new: OwnMovement, *, idempotency_key: str | None
-) -> Outcome:
-    """Draw money from an account of the caller's."""
-    transaction = _pending(
+def withdraw(currency: Currency, caller: Caller, new: OwnMovement, origin: Origin) -> Transaction:
+    """Money to be drawn from an account of the caller's."""
+    return _pending(
         caller,
         "withdrawal",
         currency.to_minor(new.amount),
+        origin,
         from_account_id=new.account_id,
         from_user_id=caller.user_id,
         description=new.description or None,
-        idempotency_key=idempotency_key,
     )
-    return pipeline.carry_out(transaction)
 
 
-def transfer(
-    pipeline: PostingPipeline, currency: Currency, caller: Caller, new: NewTransfer, *, idempotency_key: str | None
-) -> Outcome:
-    """Move money from an account of the caller's to another of the bank's."""
+def transfer(currency: Currency, caller: Caller, new: NewTransfer, origin: Origin) -> Transaction:
+    """Money to be moved from an account of the caller's to another of the bank's."""
     _require_payee(new)
-    transaction = _pending(
+    return _pending(
         caller,
         "transfer",
         currency.to_minor(new.amount),
+        origin,
         from_account_id=new.from_account_id,
         from_user_id=caller.user_id,
         to_account_id=new.to_account_id,
         to_account_number=new.to_account_number,
         to_masked_number=f"••••{new.to_account_number[-4:]}" if new.to_account_number else None,
         description=new.description or None,
-        idempotency_key=idempotency_key,
     )
-    return pipeline.carry_out(transaction)
 
 
-def reverse(
-    storage: TransactionStorage,
-    pipeline: PostingPipeline,
-    caller: Caller,
-    transaction_id: UUID,
-    *,
-    idempotency_key: str | None,
-) -> Outcome:
-    """Undo a completed transaction by a new one the other way. The ledger sees to it that this happens once."""
+def reverse(storage: TransactionStorage, caller: Caller, transaction_id: UUID, origin: Origin) -> Transaction:
+    """A completed transaction to be undone by one the other way. The ledger sees to it that this happens once."""
     original = storage.find_transaction(transaction_id)
     if original is None:
         raise NotFound("There is no such transaction.")
     if original.status != "completed" or original.transaction_type == "reversal":
         raise NotReversible
     earlier = storage.find_reversal(original.id)
-    if earlier and not (idempotency_key and earlier.idempotency_key == idempotency_key):
+    if earlier and not (origin.idempotency_key and earlier.idempotency_key == origin.idempotency_key):
         raise AlreadyReversed
-    transaction = _pending(
+    return _pending(
         caller,
         "reversal",
         original.amount_minor,
+        origin,
         from_account_id=original.to_account_id,
         from_user_id=original.to_user_id,
         from_masked_number=original.to_masked_number,
@@ -181,9 +178,7 @@ def reverse(
         to_masked_number=original.from_masked_number,
         description=f"Reversal: {original.description or original.transaction_type}"[:200],
         reverses_id=original.id,
-        idempotency_key=idempotency_key,
     )
-    return pipeline.carry_out(transaction)
 
 
 def details(storage: TransactionStorage, caller: Caller, transaction_id: UUID) -> Transaction:
@@ -294,8 +289,8 @@ def _pending(
     caller: Caller,
     transaction_type: str,
     amount_minor: int,
+    origin: Origin,
     *,
-    idempotency_key: str | None,
     description: str | None = None,
     from_account_id: UUID | None = None,
     from_user_id: UUID | None = None,
@@ -324,8 +319,8 @@ def _pending(
         to_masked_number=to_masked_number,
         to_account_number=to_account_number,
         reverses_id=reverses_id,
-        idempotency_key=idempotency_key,
-        request_id=request_ids.current(),
+        idempotency_key=origin.idempotency_key,
+        request_id=origin.request_id,
         fingerprint=hashlib.sha256(json.dumps(wish, default=str).encode()).hexdigest(),
         created_at=at,
         timestamp=at,

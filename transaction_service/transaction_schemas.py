@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 TransactionType = Literal["deposit", "withdrawal", "transfer", "reversal"]
 TransactionStatus = Literal["pending", "completed", "failed"]
+MAX_GATHERED = 256
 Description = Annotated[Line, Field(max_length=200)]
 
 
@@ -200,3 +201,33 @@ class StatisticsAnswer(Answer):
     """The whole bank's completed transactions, counted."""
 
     statistics: Statistics
+
+
+class GatheredRequest(Body):
+    """A deposit, withdrawal or transfer as somebody sent it: their token, their Idempotency-Key, the body as text."""
+
+    kind: Literal["deposit", "withdraw", "transfer"]
+    token: str
+    idempotency_key: str | None = None
+    request_id: str | None = None
+    body: str
+
+
+class GatheredRequests(Body):
+    """Requests that came at the same time."""
+
+    requests: Annotated[list[GatheredRequest], Field(min_length=1, max_length=MAX_GATHERED)]
+
+
+class GatheredAnswer(BaseModel):
+    """What to answer to one of them."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
+
+
+class GatheredAnswers(Answer):
+    """The answers, in the order of the requests; `null` for a request that has to be sent alone. Nothing came of it."""
+
+    answers: list[GatheredAnswer | None]

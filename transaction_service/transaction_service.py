@@ -1,31 +1,36 @@
 """The transaction service: deposits, withdrawals, transfers and reversals, on port 8003."""
 
 from collections.abc import Callable, Iterable
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 from uuid import UUID
 
 import requests
 from flask import Blueprint, Flask, Response, current_app
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from shared import answers as answering
-from shared import serving
-from shared.access import Caller, admin_only, private, service_only, staff_only
+from shared import request_ids, serving, strict_json
+from shared.access import Caller, admin_only, caller_of, private, service_only, staff_only
 from shared.answers import success
 from shared.application import Peers, lifecycle_of, make_app, make_session
 from shared.background import Repeating
 from shared.batching import Batcher
-from shared.idempotency_keys import idempotency_key
+from shared.errors import AppError
+from shared.idempotency_keys import idempotency_key, well_formed
 from shared.money import Currency, CurrencyCode
 from shared.openapi import answers, make_api
 from shared.settings import Settings
 from transaction_service import posting_logic, transaction_logic
-from transaction_service.posting_logic import BATCH_SIZE, Outcome, PostingPipeline
+from transaction_service.posting_logic import BATCH_SIZE, InProgress, Outcome, PostingPipeline
 from transaction_service.transaction_clients import AccountClient, LedgerClient
-from transaction_service.transaction_logic import Totals, failure_of
+from transaction_service.transaction_logic import Origin, Totals, failure_of
 from transaction_service.transaction_models import Transaction, db
 from transaction_service.transaction_schemas import (
     DayTotal,
+    GatheredAnswer,
+    GatheredAnswers,
+    GatheredRequest,
+    GatheredRequests,
     NewTransfer,
     OwnMovement,
     Period,
@@ -45,6 +50,12 @@ from transaction_service.transaction_schemas import (
 from transaction_service.transaction_storage import TransactionStorage, Volume
 
 RECOVERY_SECONDS = 1.0
+MAX_BATCH_BYTES = 640 * 1024
+_GATHERED: dict[str, tuple[type[BaseModel], Callable[..., Transaction]]] = {
+    "deposit": (OwnMovement, transaction_logic.deposit),
+    "withdraw": (OwnMovement, transaction_logic.withdraw),
+    "transfer": (NewTransfer, transaction_logic.transfer),
+}
 
 api = make_api("Transactions")
 transactions = Blueprint("transactions", __name__, url_prefix="/api/transactions")
@@ -71,8 +82,7 @@ class TransactionSettings(Settings):
 @api.validate(resp=answers(201, TransactionAnswer))
 def deposit(caller: Caller, json: OwnMovement) -> Response:
     """Pay money into an account of the caller's."""
-    key = idempotency_key()
-    return _answer(transaction_logic.deposit(_pipeline(), _currency(), caller, json, idempotency_key=key), caller)
+    return _carry_out(transaction_logic.deposit(_currency(), caller, json, _origin()), caller)
 
 
 @transactions.post("/withdraw")
@@ -80,8 +90,7 @@ def deposit(caller: Caller, json: OwnMovement) -> Response:
 @api.validate(resp=answers(201, TransactionAnswer))
 def withdraw(caller: Caller, json: OwnMovement) -> Response:
     """Draw money from an account of the caller's."""
-    key = idempotency_key()
-    return _answer(transaction_logic.withdraw(_pipeline(), _currency(), caller, json, idempotency_key=key), caller)
+    return _carry_out(transaction_logic.withdraw(_currency(), caller, json, _origin()), caller)
 
 
 @transactions.post("/transfer")
@@ -89,8 +98,7 @@ def withdraw(caller: Caller, json: OwnMovement) -> Response:
 @api.validate(resp=answers(201, TransactionAnswer))
 def transfer(caller: Caller, json: NewTransfer) -> Response:
     """Move money from an account of the caller's to another of the bank's."""
-    key = idempotency_key()
-    return _answer(transaction_logic.transfer(_pipeline(), _currency(), caller, json, idempotency_key=key), caller)
+    return _carry_out(transaction_logic.transfer(_currency(), caller, json, _origin()), caller)
 
 
 @transactions.post("/reverse/<uuid:transaction_id>")
@@ -98,10 +106,7 @@ def transfer(caller: Caller, json: NewTransfer) -> Response:
 @api.validate(resp=answers(201, TransactionAnswer))
 def reverse(caller: Caller, transaction_id: UUID) -> Response:
     """Undo a completed transaction by a new, opposite one."""
-    key = idempotency_key()
-    return _answer(
-        transaction_logic.reverse(_storage(), _pipeline(), caller, transaction_id, idempotency_key=key), caller
-    )
+    return _carry_out(transaction_logic.reverse(_storage(), caller, transaction_id, _origin()), caller)
 
 
 @transactions.get("/list")
@@ -171,6 +176,16 @@ def statistics(query: Period) -> Response:
     )
 
 
+@internal.post("/requests")
+@service_only("transactions:submit")
+@api.validate(resp=answers(200, GatheredAnswers))
+def carry_out_gathered(json: GatheredRequests) -> Response:
+    """Requests of many people, gathered at the gateway, each answered as if it had come alone."""
+    asked = [_asked_for(request) for request in json.requests]
+    outcomes = iter(_pipeline().carry_out_all([one.transaction for one in asked if one]))
+    return success(answers=[_gathered_answer(next(outcomes), one.caller) if one else None for one in asked])
+
+
 def create_app(settings: TransactionSettings, session: requests.Session | None = None) -> Flask:
     """The transaction service. `session` carries its calls to other services."""
     peers = Peers(settings, session or make_session(), settings.client_secret)
@@ -182,6 +197,7 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
         database_url=settings.database_url(settings.given_database_url, "transaction.db"),
         depends_on=[peers["auth-service"], account_peer],
         api=api,
+        max_body_bytes=MAX_BATCH_BYTES,
     )
     storage, ledger = TransactionStorage(db), LedgerClient(account_peer, peers.token)
 
@@ -227,6 +243,43 @@ def _account_client() -> AccountClient:
 def _currency() -> Currency:
     currency: Currency = current_app.extensions["currency"]
     return currency
+
+
+def _origin() -> Origin:
+    return Origin(idempotency_key(), request_ids.current())
+
+
+def _carry_out(transaction: Transaction, caller: Caller) -> Response:
+    return _answer(_pipeline().carry_out(transaction), caller)
+
+
+class _Asked(NamedTuple):
+    transaction: Transaction
+    caller: Caller
+
+
+def _asked_for(request: GatheredRequest) -> _Asked | None:
+    """What a gathered request asks for. None if it can't be taken up: sent alone, it will hear why."""
+    schema, rule = _GATHERED[request.kind]
+    try:
+        caller = caller_of(request.token)
+        new = schema.model_validate(strict_json.loads(request.body.encode()))
+        origin = Origin(well_formed(request.idempotency_key), request.request_id)
+        return _Asked(rule(_currency(), caller, new, origin), caller)
+    except (AppError, ValueError):
+        return None
+
+
+def _gathered_answer(outcome: Outcome | Exception, caller: Caller) -> GatheredAnswer | None:
+    if isinstance(outcome, InProgress):
+        return None
+    if isinstance(outcome, Exception):
+        response = answering.failure(answering.as_told(outcome))
+    else:
+        response = _answer(outcome, caller)
+    return GatheredAnswer(
+        status=response.status_code, headers=dict(response.headers), body=response.get_data(as_text=True)
+    )
 
 
 def _answer(outcome: Outcome, caller: Caller) -> Response:
