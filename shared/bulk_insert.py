@@ -16,22 +16,22 @@ from sqlalchemy import Connection, Dialect, Table
 class Insert:
     """Adds rows of `columns` to `table`.
 
-    A row whose primary key is there already hands its values over in the columns `replace`, where the condition `only`
-    (on a column of the present row) holds; without `replace` it is an error, as usual.
+    A row whose primary key is there already hands its values over in the columns `replace`. With `skip_known`, a row
+    that any unique key has already is left out. Without either it is an error, as usual.
     """
 
     table: Table
     columns: tuple[str, ...]
     replace: tuple[str, ...] = ()
-    only: str = ""
+    skip_known: bool = False
 
-    def execute(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-        """Add `rows` by one command; each has all the columns."""
+    def execute(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> int:
+        """Add `rows` by one command; each has all the columns. How many were added or have handed their values over."""
         if not rows:
-            return
+            return 0
         columns = list(zip(self.columns, _processors(self, connection.dialect), strict=True))
         values = [process(row[name]) if process else row[name] for row in rows for name, process in columns]
-        connection.exec_driver_sql(_sql(self, connection.dialect, len(rows)), tuple(values))
+        return connection.exec_driver_sql(_sql(self, connection.dialect, len(rows)), tuple(values)).rowcount
 
 
 @lru_cache(maxsize=64)
@@ -49,9 +49,10 @@ def _sql(insert: Insert, dialect: Dialect, rows: int) -> str:
     row = f"({', '.join([mark] * len(insert.columns))})"
     columns = ", ".join(map(quote, insert.columns))
     text = f"INSERT INTO {table} ({columns}) VALUES {', '.join([row] * rows)}"  # noqa: S608 - of names of ours alone
+    if insert.skip_known:
+        return f"{text} ON CONFLICT DO NOTHING"
     if not insert.replace:
         return text
     key = ", ".join(quote(column.name) for column in insert.table.primary_key)
     changes = ", ".join(f"{quote(name)} = excluded.{quote(name)}" for name in insert.replace)
-    condition = f" WHERE {table}.{insert.only}" if insert.only else ""
-    return f"{text} ON CONFLICT ({key}) DO UPDATE SET {changes}{condition}"
+    return f"{text} ON CONFLICT ({key}) DO UPDATE SET {changes}"

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from flask import Flask
+from sqlalchemy import update
 
 from account_service import account_logic, ledger_logic
 from account_service.account_models import Account
@@ -27,7 +28,7 @@ from transaction_service import posting_logic, transaction_logic
 from transaction_service.posting_logic import VOID_AFTER, IdempotencyKeyReused, Outcome, PostingPipeline
 from transaction_service.transaction_clients import Decision, LedgerClient, Order
 from transaction_service.transaction_logic import Origin
-from transaction_service.transaction_models import Transaction
+from transaction_service.transaction_models import Transaction, TransactionRow, db
 from transaction_service.transaction_schemas import OwnMovement
 from transaction_service.transaction_storage import TransactionStorage
 
@@ -126,11 +127,10 @@ def desk(both: Suite) -> Iterator[Desk]:
 def make_old(desk: Desk, outcome: Outcome | Exception) -> None:
     """Let time pass over a pending transaction."""
     assert isinstance(outcome, Outcome)
+    long_ago = now() - VOID_AFTER - timedelta(seconds=1)
     with desk.storage.transaction():
-        found = desk.storage.find_transaction(outcome.transaction.id)
-        assert found is not None
-        found.created_at = now() - VOID_AFTER - timedelta(seconds=1)
-        found.lease_until = None
+        this_one = update(TransactionRow).where(TransactionRow.id == outcome.transaction.id)
+        db.session.execute(this_one.values(created_at=long_ago, lease_until=None))
 
 
 def test_a_deposit_is_completed_and_booked(desk: Desk) -> None:

@@ -115,23 +115,19 @@ def process(
 @rerun_when_aborted
 def claim(storage: TransactionStorage, transactions: list[Transaction]) -> list[Outcome | Exception]:
     """Step 1: keep new transactions as pending. One whose idempotency key is known gets the transaction of that key."""
-    outcomes: list[Outcome | Exception] = []
-    fresh: list[Transaction] = []
     with storage.transaction():
-        known = storage.find_by_keys((row.user_id, row.idempotency_key) for row in transactions if row.idempotency_key)
-        for transaction in transactions:
-            key = (transaction.user_id, transaction.idempotency_key or "")
-            earlier = known.get(key)
-            if earlier is None:
-                fresh.append(transaction)
-                outcomes.append(Outcome(transaction))
-            elif earlier.fingerprint == transaction.fingerprint:
-                outcomes.append(Outcome(earlier, replayed=True))
-            else:
-                outcomes.append(IdempotencyKeyReused())
-            if transaction.idempotency_key:
-                known.setdefault(key, transaction)
-        storage.add_transactions(fresh)
+        if storage.add_transactions(transactions) == len(transactions):
+            return [Outcome(transaction) for transaction in transactions]
+        kept = storage.find_by_keys((row.user_id, row.idempotency_key) for row in transactions if row.idempotency_key)
+    asked_for = {transaction.id: transaction for transaction in transactions}
+    outcomes: list[Outcome | Exception] = []
+    for transaction in transactions:
+        earlier = kept.get((transaction.user_id, transaction.idempotency_key or ""), transaction)
+        if earlier.fingerprint != transaction.fingerprint:
+            outcomes.append(IdempotencyKeyReused())
+        else:
+            # Of two in one batch the second gets the very object of the first, and with it what comes of it.
+            outcomes.append(Outcome(asked_for.get(earlier.id, earlier), replayed=earlier.id != transaction.id))
     return outcomes
 
 
@@ -145,13 +141,14 @@ def decide(storage: TransactionStorage, ledger: LedgerClient, transactions: list
 def settle(storage: TransactionStorage, transactions: list[Transaction], decisions: dict[UUID, Decision]) -> None:
     """Step 4: write what came of pending transactions; those without a decision are left for recovery."""
     decided = [transaction for transaction in transactions if transaction.id in decisions]
+    unknown = [transaction for transaction in transactions if transaction.id not in decisions]
     with storage.transaction():
-        pending = storage.lock_pending(transaction.id for transaction in decided)
+        pending = storage.lock_pending(transaction.id for transaction in transactions)
         for transaction in decided:
             _apply(decisions[transaction.id], transaction)
         storage.settle([transaction for transaction in decided if transaction.id in pending])
-        if len(decided) < len(transactions):
-            storage.release(row.id for row in transactions if row.id not in decisions)
+        if unknown:
+            storage.release([transaction for transaction in unknown if transaction.id in pending])
 
 
 def recover(storage: TransactionStorage, ledger: LedgerClient) -> int:

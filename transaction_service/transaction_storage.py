@@ -1,18 +1,21 @@
-"""Queries on transactions and their legs. The posting path writes plain rows: it is the busiest there is."""
+"""Queries on transactions and their legs.
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+The posting path is the busiest there is: its statements are built once, and it reads and writes plain rows.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, not_, or_, select, tuple_, update
 
 from shared.bulk_insert import Insert
 from shared.database import Storage
-from transaction_service.transaction_models import Transaction, TransactionLeg
+from transaction_service.transaction_models import Transaction, TransactionLeg, TransactionRow
 
-_transaction: Any = Transaction.__table__
+_transaction: Any = TransactionRow.__table__
 _leg: Any = TransactionLeg.__table__
 _SETTLED = (
     "status",
@@ -26,13 +29,27 @@ _SETTLED = (
     "from_balance_after_minor",
     "to_balance_after_minor",
 )
-_COLUMNS = tuple(column.name for column in _transaction.columns)
-_LEG_COLUMNS = tuple(column.name for column in _leg.columns)
-_LEG_CHANGES = ("user_id", "account_id", "status", "internal", "timestamp")
-_new_transactions = Insert(_transaction, _COLUMNS)
-_new_legs = Insert(_leg, _LEG_COLUMNS)
-_settled_transactions = Insert(_transaction, _COLUMNS, replace=_SETTLED, only="status = 'pending'")
-_settled_legs = Insert(_leg, _LEG_COLUMNS, replace=_LEG_CHANGES)
+_all = select(*_transaction.c)
+_by_keys = _all.where(
+    tuple_(_transaction.c.user_id, _transaction.c.idempotency_key).in_(bindparam("keys", expanding=True))
+)
+_pending_ids = (
+    select(_transaction.c.id)
+    .where(_transaction.c.id.in_(bindparam("ids", expanding=True)), _transaction.c.status == "pending")
+    .order_by(_transaction.c.id)
+    .with_for_update()
+)
+_add = Insert(_transaction, tuple(column.name for column in _transaction.columns), skip_known=True)
+_settle = (
+    update(_transaction)
+    .where(_transaction.c.id == bindparam("settled_id"), _transaction.c.status == "pending")
+    .values({name: bindparam(name) for name in _SETTLED})
+)
+_add_legs = Insert(
+    _leg,
+    tuple(column.name for column in _leg.columns),
+    replace=("user_id", "account_id", "status", "internal", "timestamp"),
+)
 
 
 @dataclass(frozen=True)
@@ -66,69 +83,56 @@ class TransactionStorage(Storage):
 
     def find_transaction(self, transaction_id: UUID) -> Transaction | None:
         """The transaction of that id."""
-        return self._session.get(Transaction, transaction_id)
+        return next(self._found(_all.where(_transaction.c.id == transaction_id)), None)
 
     def find_by_keys(self, keys: Iterable[tuple[UUID, str]]) -> dict[tuple[UUID, str], Transaction]:
         """The transactions of these (user id, idempotency key) pairs."""
         wanted = list(keys)
-        if not wanted:
-            return {}
-        pair = tuple_(Transaction.user_id, Transaction.idempotency_key)
-        found = self._session.scalars(select(Transaction).where(pair.in_(wanted)))
+        found = self._found(_by_keys, keys=wanted) if wanted else ()
         return {(row.user_id, str(row.idempotency_key)): row for row in found}
 
-    def add_transactions(self, transactions: list[Transaction]) -> None:
-        """Add transactions, each with the leg of whoever asked for it."""
-        connection = self._session.connection()
-        _new_transactions.execute(connection, [_row(transaction) for transaction in transactions])
-        _new_legs.execute(connection, [leg for transaction in transactions if (leg := _own_leg(transaction))])
+    def add_transactions(self, transactions: list[Transaction]) -> int:
+        """Add new transactions, but for those whose idempotency key is known; how many were added.
+
+        Lists show them once they are settled or released: before, nobody knows of them.
+        """
+        return _add.execute(self._session.connection(), [vars(transaction) for transaction in transactions])
 
     def lock_pending(self, ids: Iterable[UUID]) -> set[UUID]:
         """Which of these are still pending; they are kept from others until the transaction ends."""
-        query = (
-            select(_transaction.c.id)
-            .where(_transaction.c.id.in_(list(ids)), _transaction.c.status == "pending")
-            .order_by(_transaction.c.id)
-            .with_for_update()
-        )
-        return set(self._session.scalars(query))
+        return set(self._session.scalars(_pending_ids, {"ids": list(ids)}))
 
     def settle(self, transactions: list[Transaction]) -> None:
         """Write what came of pending transactions: their outcome, and the legs of everybody concerned."""
-        connection = self._session.connection()
-        _settled_transactions.execute(connection, [_row(transaction) for transaction in transactions])
-        _settled_legs.execute(connection, [leg for transaction in transactions for leg in _legs(transaction)])
+        if transactions:
+            self._session.execute(_settle, [vars(row) | {"settled_id": row.id} for row in transactions])
+            self._write_legs(transactions)
 
     def take_pending(self, *, now: datetime, lease_until: datetime, limit: int) -> list[Transaction]:
         """Lease up to `limit` pending transactions that nobody is at work on, oldest first.
 
         A lease from beyond `lease_until` was given before the clock was set back, and counts as over.
         """
-        lease = Transaction.lease_until
+        lease = _transaction.c.lease_until
         query = (
-            select(Transaction)
-            .where(Transaction.status == "pending", or_(lease.is_(None), lease < now, lease > lease_until))
-            .order_by(Transaction.created_at)
+            _all.where(_transaction.c.status == "pending", or_(lease.is_(None), lease < now, lease > lease_until))
+            .order_by(_transaction.c.created_at)
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
-        taken = list(self._session.scalars(query))
-        for row in taken:
-            row.lease_until = lease_until
-        return taken
+        taken = list(self._found(query))
+        self._lease((transaction.id for transaction in taken), lease_until)
+        return [replace(transaction, lease_until=lease_until) for transaction in taken]
 
-    def release(self, ids: Iterable[UUID]) -> None:
+    def release(self, transactions: list[Transaction]) -> None:
         """End the leases of transactions whose outcome is not known, so that recovery takes them next."""
-        self._session.execute(
-            update(_transaction)
-            .where(_transaction.c.id.in_(list(ids)), _transaction.c.status == "pending")
-            .values(lease_until=None)
-        )
+        self._lease((transaction.id for transaction in transactions), None)
+        self._write_legs(transactions)
 
     def find_reversal(self, transaction_id: UUID) -> Transaction | None:
         """The transaction that has reversed this one, or is about to."""
-        query = select(Transaction).where(Transaction.reverses_id == transaction_id, Transaction.status != "failed")
-        return self._session.scalar(query.limit(1))
+        query = _all.where(_transaction.c.reverses_id == transaction_id, _transaction.c.status != "failed")
+        return next(self._found(query.limit(1)), None)
 
     def list_of_user(
         self,
@@ -140,7 +144,7 @@ class TransactionStorage(Storage):
         before: tuple[datetime, UUID] | None = None,
     ) -> Sequence[Transaction]:
         """A user's transactions, or those on one account of theirs, newest first; `before` is (timestamp, id)."""
-        query = select(Transaction).join(TransactionLeg, TransactionLeg.transaction_id == Transaction.id)
+        query = _all.join(TransactionLeg, TransactionLeg.transaction_id == TransactionRow.id)
         query = query.where(TransactionLeg.user_id == user_id, *_leg_filters(filters), *_text_filter(filters))
         query = query.where(_of_account(account_id))
         return self._page(query, TransactionLeg.timestamp, TransactionLeg.transaction_id, limit, before)
@@ -155,9 +159,9 @@ class TransactionStorage(Storage):
     ) -> Sequence[Transaction]:
         """All transactions, or those that touch one account, newest first; `before` is (timestamp, id)."""
         if account_id is None:
-            query = select(Transaction).where(*_filters(Transaction, filters), *_text_filter(filters))
-            return self._page(query, Transaction.timestamp, Transaction.id, limit, before)
-        query = select(Transaction).join(TransactionLeg, TransactionLeg.transaction_id == Transaction.id)
+            query = _all.where(*_filters(TransactionRow, filters), *_text_filter(filters))
+            return self._page(query, TransactionRow.timestamp, TransactionRow.id, limit, before)
+        query = _all.join(TransactionLeg, TransactionLeg.transaction_id == TransactionRow.id)
         query = query.where(TransactionLeg.account_id == account_id, *_leg_filters(filters), *_text_filter(filters))
         return self._page(query, TransactionLeg.timestamp, TransactionLeg.transaction_id, limit, before)
 
@@ -179,21 +183,31 @@ class TransactionStorage(Storage):
 
     def volumes_of_all(self, *, since: datetime | None, until: datetime | None) -> list[Volume]:
         """The whole bank's completed transactions, by day and type; they have no direction."""
-        day = func.date(Transaction.timestamp)
+        day = func.date(TransactionRow.timestamp)
         completed = Filters(status="completed", since=since, until=until)
-        amount = Transaction.amount_minor
+        amount = TransactionRow.amount_minor
         query = (
-            select(day, Transaction.transaction_type, func.count(), func.sum(amount), func.max(amount))
-            .where(*_filters(Transaction, completed))
-            .group_by(day, Transaction.transaction_type)
+            select(day, TransactionRow.transaction_type, func.count(), func.sum(amount), func.max(amount))
+            .where(*_filters(TransactionRow, completed))
+            .group_by(day, TransactionRow.transaction_type)
             .order_by(day)
         )
         rows = self._session.execute(query)
         return [_volume((date, kind, "", False, *totals)) for date, kind, *totals in rows]
 
+    def _found(self, query: Select[Any], **parameters: Any) -> Iterator[Transaction]:
+        return (Transaction(*row) for row in self._session.execute(query, parameters))
+
+    def _lease(self, ids: Iterable[UUID], until: datetime | None) -> None:
+        query = update(_transaction).where(_transaction.c.id.in_(list(ids)), _transaction.c.status == "pending")
+        self._session.execute(query.values(lease_until=until))
+
+    def _write_legs(self, transactions: list[Transaction]) -> None:
+        _add_legs.execute(self._session.connection(), [leg for row in transactions for leg in _legs(row)])
+
     def _page(
         self,
-        query: Select[Transaction],
+        query: Select[Any],
         timestamp: Any,
         transaction_id: Any,
         limit: int,
@@ -201,7 +215,7 @@ class TransactionStorage(Storage):
     ) -> Sequence[Transaction]:
         if before:
             query = query.where(tuple_(timestamp, transaction_id) < tuple_(*before))
-        return self._session.scalars(query.order_by(timestamp.desc(), transaction_id.desc()).limit(limit)).all()
+        return list(self._found(query.order_by(timestamp.desc(), transaction_id.desc()).limit(limit)))
 
 
 def _of_account(account_id: UUID | None) -> ColumnElement[bool]:
@@ -215,7 +229,7 @@ def _leg_filters(filters: Filters) -> list[ColumnElement[bool]]:
     return _filters(TransactionLeg, filters)
 
 
-def _filters(table: type[Transaction] | type[TransactionLeg], filters: Filters) -> list[ColumnElement[bool]]:
+def _filters(table: type[TransactionRow] | type[TransactionLeg], filters: Filters) -> list[ColumnElement[bool]]:
     """The conditions that transactions and legs can both be asked for."""
     conditions: tuple[tuple[Any, Callable[[Any], ColumnElement[bool]]], ...] = (
         (filters.transaction_type, table.transaction_type.__eq__),
@@ -229,22 +243,12 @@ def _filters(table: type[Transaction] | type[TransactionLeg], filters: Filters) 
 
 
 def _text_filter(filters: Filters) -> list[ColumnElement[bool]]:
-    return [Transaction.description.icontains(filters.text, autoescape=True)] if filters.text else []
+    return [TransactionRow.description.icontains(filters.text, autoescape=True)] if filters.text else []
 
 
 def _volume(row: Any) -> Volume:
     day, kind, direction, internal, count, total, largest = row
     return Volume(str(day), kind, direction, bool(internal), count, int(total), int(largest))
-
-
-def _row(transaction: Transaction) -> dict[str, Any]:
-    return {name: getattr(transaction, name) for name in _COLUMNS}
-
-
-def _own_leg(row: Transaction) -> dict[str, Any] | None:
-    """The leg of the account that belongs to whoever asked; the other side is known once the ledger has answered."""
-    legs = _legs(row)
-    return legs[0] if legs else None
 
 
 def _legs(row: Transaction) -> list[dict[str, Any]]:
