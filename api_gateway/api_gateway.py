@@ -29,7 +29,7 @@ from api_gateway import (
 )
 from api_gateway.gateway_pages import here, install_form_token_errors, render_error
 from api_gateway.people_clients import PeopleClient
-from shared import browser_security, formats, rate_limits, serving, static_files
+from shared import admission, browser_security, formats, rate_limits, serving, static_files
 from shared.access import public
 from shared.application import AtEnd, Peers, lifecycle_of, make_app, make_session
 from shared.money import Currency, CurrencyCode
@@ -81,8 +81,14 @@ class GatewaySettings(Settings):
     session_requests_per_second: int = Field(400, ge=40, validation_alias="BANK_SESSION_REQUESTS_PER_SECOND")
     bank_name: str = Field("Northwater Bank", validation_alias="BANK_NAME")
     currency: CurrencyCode = Field("USD", validation_alias="BANK_CURRENCY")
+    waiting_requests: int = Field(96, ge=0, le=512, validation_alias="BANK_WAITING_REQUESTS")
     # Longer than the transaction service takes to say that it does not know yet: silence would be told as a failure.
     read_timeout_seconds: float = Field(12.0, gt=0, validation_alias="BANK_READ_TIMEOUT_SECONDS")
+
+    @property
+    def server_threads(self) -> int:
+        """For those at work, for those who wait, and for refusing the others."""
+        return self.threads + self.waiting_requests + admission.DOOR_THREADS
 
 
 @gateway.get("/health")
@@ -131,6 +137,7 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
         idle_seconds=settings.session_idle_seconds,
     )
     rate_limits.install(app, _limits(settings))
+    admission.install(app, at_work=settings.threads, waiting=settings.waiting_requests, exempt=UNLIMITED)
     browser_security.install(app)
     _install_pages(app, settings)
     app.register_blueprint(api_proxy.api)

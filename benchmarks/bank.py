@@ -80,7 +80,7 @@ def run_wrk(
 ) -> Measured:
     """Transfers along the routes, `reads_percent` of the requests being reads instead.
 
-    As fast as they are answered, or at `per_second` in all, whatever the answers take, as long as there are connections.
+    As fast as they are answered, or at `per_second` in all, however long an answer takes, while connections are free.
     """
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", str(SCRIPT), gateway]
     command += ["--", str(routes), secrets.token_hex(8), str(per_second), str(reads_percent)]

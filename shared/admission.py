@@ -1,0 +1,35 @@
+"""Admission: how many requests are worked on, and how many may wait for that. The rest is refused at once.
+
+Without it, what is too much waits unseen in the server, all of it is carried out in the end, and everybody waits for
+all of it. Waiting takes a thread, so the server needs more threads than may work and wait: the rest of them refuses.
+"""
+
+from collections.abc import Collection
+from contextlib import ExitStack
+
+from flask import Flask, g, request
+
+from shared.fair_lock import FairLock
+
+DOOR_THREADS = 16
+LONGEST_WAIT_SECONDS = 2.0
+
+
+def install(app: Flask, *, at_work: int, waiting: int, exempt: Collection[str] = ()) -> None:
+    """Let `at_work` requests in at a time, first come, first served.
+
+    Who comes when `waiting` wait already, or has waited for two seconds, is answered 503 with Retry-After. The paths in
+    `exempt` are let in always: who asks there wants to know how the process is, above all when it has much to do.
+    """
+    places = FairLock(at_work, waiting)
+
+    @app.before_request
+    def _enter() -> None:
+        if request.path not in exempt:
+            g.place = ExitStack()
+            g.place.enter_context(places.hold(LONGEST_WAIT_SECONDS))
+
+    @app.teardown_request
+    def _leave(_error: BaseException | None) -> None:
+        if "place" in g:
+            g.pop("place").close()
