@@ -4,7 +4,6 @@ Without it, what is too much waits unseen in the server, all of it is carried ou
 all of it. Waiting takes a thread, so the server needs more threads than may work and wait: the rest of them refuses.
 """
 
-from collections.abc import Collection
 from contextlib import ExitStack
 
 from flask import Flask, g, request
@@ -15,17 +14,18 @@ DOOR_THREADS = 16
 LONGEST_WAIT_SECONDS = 2.0
 
 
-def install(app: Flask, *, at_work: int, waiting: int, exempt: Collection[str] = ()) -> None:
+def install(app: Flask, *, at_work: int, waiting: int, exempt: tuple[str, ...] = ()) -> None:
     """Let `at_work` requests in at a time, first come, first served.
 
-    Who comes when `waiting` wait already, or has waited for two seconds, is answered 503 with Retry-After. The paths in
-    `exempt` are let in always: who asks there wants to know how the process is, above all when it has much to do.
+    Who comes when `waiting` wait already, or has waited for two seconds, is answered 503 with Retry-After. Paths that
+    begin like one of `exempt` are let in always: whoever has to know how the process is, above all when it has much to
+    do.
     """
     places = FairLock(at_work, waiting)
 
     @app.before_request
     def _enter() -> None:
-        if request.path not in exempt:
+        if not request.path.startswith(exempt):
             g.place = ExitStack()
             g.place.enter_context(places.hold(LONGEST_WAIT_SECONDS))
 

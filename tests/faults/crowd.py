@@ -9,6 +9,7 @@ import json
 import random
 import time
 from dataclasses import dataclass, replace
+from typing import Any
 from urllib.parse import urlsplit
 
 from tests.faults.bank import FaultyBank
@@ -71,12 +72,16 @@ class Crowd:
                 status, headers, body = await _answer(reader)
         except (OSError, EOFError, TimeoutError):
             status, headers, body = 0, {}, b""
-        ended_at = time.monotonic()
-        operation = replace(operation, began_at=began_at, ended_at=ended_at)
-        if status == 201:
-            told_ids = frozenset({json.loads(body)["transaction"]["id"]})
-            operation = replace(operation, answer="acknowledged", told_ids=told_ids)
-        return Told(status, headers.get("retry-after"), ended_at - began_at, operation)
+        operation = replace(operation, began_at=began_at, ended_at=time.monotonic(), **_outcome(status, body))
+        return Told(status, headers.get("retry-after"), operation.ended_at - began_at, operation)
+
+
+def _outcome(status: int, body: bytes) -> dict[str, Any]:
+    """What the answer says has become of an operation; refused is also what came when there was too much of it."""
+    if status == 201:
+        return {"answer": "acknowledged", "told_ids": frozenset({json.loads(body)["transaction"]["id"]})}
+    is_refused = status in (429, 503) and not json.loads(body)["details"]
+    return {"answer": "refused" if is_refused else "unknown"}
 
 
 def _request(token: str, operation: Operation) -> bytes:
