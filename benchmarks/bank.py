@@ -20,12 +20,16 @@ SCRIPT = Path(__file__).with_name("transfers.lua")
 
 @dataclass(frozen=True)
 class Measured:
-    """One run: answers of success a second, milliseconds, and how many requests were not answered with success."""
+    """One run: answers of success a second, milliseconds, and how many requests were not answered with success.
+
+    `failed_at`: when, by the monotonic clock, as far as there was an answer; known of paced runs only.
+    """
 
     per_second: float
     p50_ms: float
     p99_ms: float
     errors: int
+    failed_at: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,8 @@ def run_wrk(
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     result = json.loads(output.strip().splitlines()[-1])
     succeeded = result["requests"] - result["errors"]
-    return Measured(succeeded / result["seconds"], result["p50_ms"], result["p99_ms"], result["errors"])
+    per_second, failed_at = succeeded / result["seconds"], tuple(result["failed_at"])
+    return Measured(per_second, result["p50_ms"], result["p99_ms"], result["errors"], failed_at)
 
 
 def _customer(gateway: str, username: str) -> Customer:

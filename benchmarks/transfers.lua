@@ -10,6 +10,7 @@ local prefix = ""
 local count = 0
 local reads_percent = 0
 local next_slot = 0
+failed_at = "" -- for done(), which runs elsewhere
 local read_paths = { "/api/accounts/list", "/api/transactions/recent", "/api/transactions/list?limit=20" }
 
 local function milliseconds()
@@ -27,8 +28,16 @@ local function pace(per_second)
   end
 end
 
+-- When something other than success was answered: a soak wants to know what else went on just then.
+local function note_failure(status)
+  if status >= 400 and #failed_at < 1e5 then
+    failed_at = failed_at .. string.format("%.3f,", milliseconds() / 1e3)
+  end
+end
+
 function setup(thread)
   thread:set("seed", os.time())
+  the_thread = thread
 end
 
 function init(args)
@@ -41,7 +50,7 @@ function init(args)
   reads_percent = tonumber(args[4] or 0)
   local per_second = tonumber(args[3] or 0)
   if per_second > 0 then
-    delay = pace(per_second) -- wrk asks for a delay where there is a function of that name
+    delay, response = pace(per_second), note_failure -- wrk calls what has one of these names
   end
 end
 
@@ -61,7 +70,8 @@ end
 function done(summary, latency)
   local errors = summary.errors
   io.write(string.format(
-    '{"requests": %d, "seconds": %.3f, "p50_ms": %.2f, "p99_ms": %.2f, "errors": %d}\n',
+    '{"requests": %d, "seconds": %.3f, "p50_ms": %.2f, "p99_ms": %.2f, "errors": %d, "failed_at": [%s]}\n',
     summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
-    errors.connect + errors.read + errors.write + errors.status + errors.timeout))
+    errors.connect + errors.read + errors.write + errors.status + errors.timeout,
+    the_thread:get("failed_at"):sub(1, -2)))
 end

@@ -22,12 +22,16 @@ AMOUNT_MINOR = 1
 
 @dataclass(frozen=True)
 class Told:
-    """What a transfer was answered, after how many seconds; status 0 when there was no answer."""
+    """What a transfer was answered; status 0 when there was no answer."""
 
     status: int
     retry_after: str | None
-    seconds: float
     operation: Operation
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return self.operation.ended_at - self.operation.began_at
 
 
 class Crowd:
@@ -73,7 +77,7 @@ class Crowd:
         except (OSError, EOFError, TimeoutError):
             status, headers, body = 0, {}, b""
         operation = replace(operation, began_at=began_at, ended_at=time.monotonic(), **_outcome(status, body))
-        return Told(status, headers.get("retry-after"), operation.ended_at - began_at, operation)
+        return Told(status, headers.get("retry-after"), operation)
 
 
 def _outcome(status: int, body: bytes) -> dict[str, Any]:
