@@ -31,7 +31,7 @@ from shared.fair_lock import FairLock
 
 WRITE_WAIT_SECONDS = 3.0
 READERS = 32
-WRITER_CACHE_KIB = 16 * 1024
+WRITER_CACHE_KIB = 8 * 1024  # several large transactions; more made no transaction faster, and looks like a leak
 _OVERTAKEN = frozenset({"40001", "40P01", "23505"})  # serialization_failure, deadlock_detected, unique_violation
 _NO_ROOM_OR_NO_TURN = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY})
 _P = ParamSpec("_P")
