@@ -31,10 +31,11 @@ from api_gateway.gateway_clients import MoneyClient
 from api_gateway.gateway_pages import here, install_form_token_errors, render_error
 from api_gateway.money_lane import MoneyBatches, MoneyLane
 from api_gateway.people_clients import PeopleClient
-from shared import browser_security, formats, rate_limits, serving, static_files
+from shared import admission, browser_security, formats, rate_limits, serving, static_files
 from shared.access import public
 from shared.application import AtEnd, Peers, lifecycle_of, make_app, make_session
 from shared.batching import Batcher
+from shared.fair_lock import FairLock
 from shared.money import Currency, CurrencyCode
 from shared.rate_limits import Rule, TokenBuckets
 from shared.settings import Settings
@@ -85,8 +86,14 @@ class GatewaySettings(Settings):
     session_requests_per_second: int = Field(400, ge=40, validation_alias="BANK_SESSION_REQUESTS_PER_SECOND")
     bank_name: str = Field("Northwater Bank", validation_alias="BANK_NAME")
     currency: CurrencyCode = Field("USD", validation_alias="BANK_CURRENCY")
+    waiting_requests: int = Field(96, ge=0, le=512, validation_alias="BANK_WAITING_REQUESTS")
     # Longer than the transaction service takes to say that it does not know yet: silence would be told as a failure.
     read_timeout_seconds: float = Field(12.0, gt=0, validation_alias="BANK_READ_TIMEOUT_SECONDS")
+
+    @property
+    def server_threads(self) -> int:
+        """For those at work, for those who wait, and for refusing the others."""
+        return self.threads + self.waiting_requests + admission.DOOR_THREADS
 
 
 @gateway.get("/health")
@@ -124,7 +131,8 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
     lifecycle_of(app).add(peers.directory)
     lifecycle_of(app).add(AtEnd(side_by_side.close))
     by_session = _buckets(settings.session_requests_per_second)
-    _install_money_lane(app, peers, by_session)
+    places = FairLock(settings.threads, settings.waiting_requests)
+    _install_money_lane(app, peers, by_session, places)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask's way
@@ -137,6 +145,7 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
         idle_seconds=settings.session_idle_seconds,
     )
     rate_limits.install(app, _limits(settings, by_session))
+    admission.install(app, places, exempt=UNLIMITED)
     browser_security.install(app)
     _install_pages(app, settings)
     app.register_blueprint(api_proxy.api)
@@ -144,7 +153,7 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
     return app
 
 
-def _install_money_lane(app: Flask, peers: Peers, buckets: TokenBuckets) -> None:
+def _install_money_lane(app: Flask, peers: Peers, buckets: TokenBuckets, places: FairLock) -> None:
     client = MoneyClient(peers["transaction-service"], peers.token)
     batches: MoneyBatches = Batcher(client.carry_out, name="money-lane", workers=MONEY_WORKERS)
     app.wsgi_app = MoneyLane(  # type: ignore[method-assign]  # Flask's way
@@ -152,6 +161,7 @@ def _install_money_lane(app: Flask, peers: Peers, buckets: TokenBuckets) -> None
         batches,
         verifier=app.extensions["token_verifier"],
         buckets=buckets,
+        places=places,
         metrics=app.extensions["metrics"],
     )
     lifecycle_of(app).add(batches)

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from api_gateway.gateway_clients import GatheredAnswer, GatheredRequest
-from shared import answers, browser_security, logs, request_ids
+from shared import admission, answers, browser_security, logs, request_ids
 from shared.batching import Batcher
 from shared.errors import AppError
+from shared.fair_lock import FairLock
 from shared.metrics import Metrics
 from shared.rate_limits import TokenBuckets
 from shared.tokens import TokenVerifier, UserClaims
@@ -39,10 +40,11 @@ class MoneyLane:
         *,
         verifier: TokenVerifier,
         buckets: TokenBuckets,
+        places: FairLock,
         metrics: Metrics,
     ) -> None:
         self._app, self._batches = app, batches
-        self._verifier, self._buckets, self._metrics = verifier, buckets, metrics
+        self._verifier, self._buckets, self._places, self._metrics = verifier, buckets, places, metrics
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer here, or let the app answer."""
@@ -82,7 +84,8 @@ class MoneyLane:
 
     def _answer(self, request: GatheredRequest) -> GatheredAnswer | None:
         try:
-            return self._batches.submit(request, begin_within_seconds=BEGIN_WITHIN_SECONDS)
+            with self._places.hold(admission.LONGEST_WAIT_SECONDS):
+                return self._batches.submit(request, begin_within_seconds=BEGIN_WITHIN_SECONDS)
         except Exception as error:
             failure = answers.failure(answers.as_told(error))
             return GatheredAnswer(failure.status_code, dict(failure.headers), failure.get_data(as_text=True))

@@ -10,47 +10,17 @@ money is counted. Needs pgbench and wrk; only loopback is ever called.
 """
 
 import argparse
-import json
-import os
 import re
-import secrets
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-import requests
-
+from benchmarks.bank import Measured, new_customers, run_wrk, running_bank, total, write_routes
 from tests.postgres import cluster_folder, programs_folder
-from tests.processes import RunningProcess, free_ports
 
 CONNECTIONS = (1, 16, 64)
-CUSTOMERS, ACCOUNTS_EACH, OPENING = 20, 10, "10000.00"
-SERVICES = ("AUTH_SERVICE", "ACCOUNT_SERVICE", "TRANSACTION_SERVICE", "REPORTING_SERVICE", "API_GATEWAY")
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One run: transactions a second, milliseconds, and how many requests were not answered with success."""
-
-    per_second: float
-    p50_ms: float
-    p99_ms: float
-    errors: int
-
-
-@dataclass(frozen=True)
-class Customer:
-    """Somebody with money in several accounts."""
-
-    token: str
-    account_ids: list[str]
 
 
 def main() -> int:
@@ -59,21 +29,22 @@ def main() -> int:
     if not shutil.which("wrk") or programs_folder() is None:
         print("This needs wrk and PostgreSQL (Debian: apt-get install wrk postgresql).")
         return 1
-    with cluster_folder() as postgres, _bank() as gateway, tempfile.TemporaryDirectory() as folder:
+    with cluster_folder() as postgres, running_bank() as bank, tempfile.TemporaryDirectory() as folder:
         _prepare_pgbench(postgres)
-        customers = _customers(gateway)
+        gateway = bank.gateway
+        customers = new_customers(gateway)
         routes = Path(folder) / "routes"
-        _write_routes(routes, customers)
-        before = _total(gateway, customers)
+        write_routes(routes, customers)
+        before = total(gateway, customers)
         pgbench: list[float] = []
-        bank: dict[int, list[Measured]] = {connections: [] for connections in CONNECTIONS}
+        measured: dict[int, list[Measured]] = {connections: [] for connections in CONNECTIONS}
         for number in range(options.rounds):
             pgbench.append(_run_pgbench(postgres, options.seconds))
             for connections in CONNECTIONS:
-                bank[connections].append(_run_wrk(gateway, routes, connections, options.seconds))
+                measured[connections].append(run_wrk(gateway, routes, connections, options.seconds))
             print(f"round {number + 1} of {options.rounds} done", file=sys.stderr)
-        after = _total(gateway, customers)
-    _print_table(pgbench, bank)
+        after = total(gateway, customers)
+    _print_table(pgbench, measured)
     print(f"money before {before}, after {after}: {'conserved' if before == after else 'NOT CONSERVED'}")
     return 0 if before == after else 1
 
@@ -83,73 +54,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=int, default=10, help="length of each run")
     parser.add_argument("--rounds", type=int, default=2, help="how many turns each side gets")
     return parser.parse_args()
-
-
-@contextmanager
-def _bank() -> Iterator[str]:
-    """The whole suite on free ports and an empty data folder; the gateway's address."""
-    ports = free_ports(len(SERVICES))
-    with tempfile.TemporaryDirectory() as data_dir:
-        environment = {f"{name}_PORT": str(port) for name, port in zip(SERVICES, ports, strict=True)}
-        environment |= {"BANK_DATA_DIR": data_dir}
-        with RunningProcess("run_services.py", environment=environment) as suite:
-            suite.wait_for("Ctrl-C stops", within_seconds=60)
-            yield f"http://127.0.0.1:{ports[-1]}"
-            suite.send(signal.SIGTERM)
-            suite.wait()
-
-
-def _customers(gateway: str) -> list[Customer]:
-    return [_customer(gateway, f"customer-{number}") for number in range(CUSTOMERS)]
-
-
-def _customer(gateway: str, username: str) -> Customer:
-    password = secrets.token_urlsafe(16)
-    person = {"username": username, "password": password}
-    _call("POST", f"{gateway}/api/auth/register", json={**person, "email": f"{username}@example.com"})
-    token = _call("POST", f"{gateway}/api/auth/login", json=person)["token"]
-    headers = {"Authorization": f"Bearer {token}"}
-    account_ids = []
-    for _ in range(ACCOUNTS_EACH):
-        body = {"account_type": "checking"}
-        account_id = _call("POST", f"{gateway}/api/accounts/create", json=body, headers=headers)["account"]["id"]
-        deposit = {"account_id": account_id, "amount": OPENING}
-        _call("POST", f"{gateway}/api/transactions/deposit", json=deposit, headers=headers)
-        account_ids.append(account_id)
-    return Customer(token, account_ids)
-
-
-def _call(method: str, url: str, **options: object) -> dict:  # type: ignore[type-arg]  # JSON of any shape
-    """A call's JSON; a limit for new customers from one address is waited for."""
-    for _ in range(60):
-        answer = requests.request(method, url, timeout=10, **options)  # type: ignore[arg-type]  # passed on as given
-        if answer.status_code != 429:
-            break
-        time.sleep(float(answer.headers["Retry-After"]))
-    answer.raise_for_status()
-    result: dict = answer.json()  # type: ignore[type-arg]  # as above
-    return result
-
-
-def _write_routes(path: Path, customers: list[Customer]) -> None:
-    """Lines of "token from to": each account pays into another customer's."""
-    lines = []
-    for place, customer in enumerate(customers):
-        other = customers[(place + 1) % len(customers)]
-        pairs = zip(customer.account_ids, other.account_ids, strict=True)
-        lines += [f"{customer.token} {source} {target}\n" for source, target in pairs]
-    path.write_text("".join(lines))
-
-
-def _total(gateway: str, customers: list[Customer]) -> int:
-    """All the customers' money, in cents, when nothing is pending any more."""
-    time.sleep(2)
-    total = 0
-    for customer in customers:
-        headers = {"Authorization": f"Bearer {customer.token}"}
-        accounts = _call("GET", f"{gateway}/api/accounts/list", headers=headers)["accounts"]
-        total += sum(int(account["balance"].replace(".", "")) for account in accounts)
-    return total
 
 
 def _prepare_pgbench(socket_folder: Path) -> None:
@@ -168,16 +72,6 @@ def _pgbench(socket_folder: Path, *arguments: str) -> str:
     assert folder
     command = [str(folder / "pgbench"), "-h", str(socket_folder), "-U", "bank", *arguments, "postgres"]
     return subprocess.run(command, check=True, capture_output=True, text=True, cwd=socket_folder).stdout
-
-
-def _run_wrk(gateway: str, routes: Path, connections: int, seconds: int) -> Measured:
-    script = Path(__file__).with_name("transfers.lua")
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", str(script), gateway]
-    command += ["--", str(routes), secrets.token_hex(8)]
-    output = subprocess.run(command, check=True, capture_output=True, text=True, env=dict(os.environ)).stdout
-    result = json.loads(output.strip().splitlines()[-1])
-    succeeded = result["requests"] - result["errors"]
-    return Measured(succeeded / result["seconds"], result["p50_ms"], result["p99_ms"], result["errors"])
 
 
 def _print_table(pgbench: list[float], bank: dict[int, list[Measured]]) -> None:

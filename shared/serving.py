@@ -7,6 +7,7 @@ thread of its pool. SIGTERM and SIGINT drain: no new connection, running request
 
 import logging
 import os
+import resource
 import sys
 from collections.abc import Callable
 from typing import TypeVar
@@ -25,7 +26,7 @@ from shared.discovery import Registration
 from shared.settings import Settings
 
 WAITING_CONNECTIONS = 1024
-OPEN_CONNECTIONS = 1024
+OPEN_CONNECTIONS = 4096
 HEADER_TIMEOUT_MILLISECONDS = 10_000
 KEEP_ALIVE_BUFFER_BYTES = 64 * 1024
 S = TypeVar("S", bound=Settings)
@@ -70,9 +71,9 @@ def _listen(app: Flask, settings: Settings) -> None:
         interface=Interfaces.WSGI,
         http=HTTPModes.http1,
         websockets=False,
-        blocking_threads=settings.threads,
+        blocking_threads=settings.server_threads,
         backlog=WAITING_CONNECTIONS,
-        backpressure=OPEN_CONNECTIONS,  # granian counts idle connections too: those must not keep others from asking
+        backpressure=_room_for_connections(),
         http1_settings=HTTP1Settings(
             header_read_timeout=HEADER_TIMEOUT_MILLISECONDS, max_buffer_size=KEEP_ALIVE_BUFFER_BYTES
         ),
@@ -80,6 +81,16 @@ def _listen(app: Flask, settings: Settings) -> None:
     )
     logging.getLogger(__name__).info("listening on %s:%d", settings.host, settings.port)
     server.serve(target_loader=lambda: app.wsgi_app, wrap_loader=False)
+
+
+def _room_for_connections() -> int:
+    """How many connections may be open: at most half of all files, whose limit granian has raised as far as it may.
+
+    It is far more than there are threads, since idle connections count too and must not keep others from asking, and
+    what is too much can be refused only on a connection that was taken.
+    """
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return min(OPEN_CONNECTIONS, files // 2)
 
 
 def _registration(settings: Settings) -> Registration:

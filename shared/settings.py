@@ -65,6 +65,11 @@ class Settings(BaseSettings):
         return given or f"sqlite:///{(self.data_dir / file_name).resolve()}"
 
     @property
+    def server_threads(self) -> int:
+        """How many threads the server has for requests."""
+        return self.threads
+
+    @property
     def peer_urls(self) -> dict[str, str]:
         """Each service's address as the variables give it."""
         return {

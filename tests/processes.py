@@ -8,7 +8,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -56,6 +57,45 @@ def status_of(url: str) -> int | None:
             return answer.status_code
     except requests.RequestException:
         return None
+
+
+class StandStills:
+    """Notices when nothing runs at all for more than a second, as when a virtual machine is held by its host.
+
+    What takes long just then says nothing about the bank.
+    """
+
+    def __init__(self) -> None:
+        self._spans: list[tuple[float, float]] = []
+        self._stopping = threading.Event()
+
+    @contextmanager
+    def watched(self) -> Iterator[Self]:
+        """Look for them as long as the block lasts."""
+        thread = threading.Thread(target=self._watch)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._stopping.set()
+            thread.join()
+
+    @property
+    def seconds(self) -> list[float]:
+        """How long each of them was."""
+        return [ended_at - began_at for began_at, ended_at in self._spans]
+
+    def within(self, began_at: float, ended_at: float) -> float:
+        """How many seconds of that time, by the monotonic clock, were stood still."""
+        return sum(max(0.0, min(ended_at, end) - max(began_at, begin)) for begin, end in self._spans)
+
+    def _watch(self) -> None:
+        ticked_at = time.monotonic()
+        while not self._stopping.wait(0.1):
+            now = time.monotonic()
+            if now - ticked_at > 1:
+                self._spans.append((ticked_at, now))
+            ticked_at = now
 
 
 class RunningProcess:

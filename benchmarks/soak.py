@@ -1,0 +1,140 @@
+"""Half of what the bank can do, for ten minutes: no error, no cent lost, and no process that grows.
+
+    python -m benchmarks.soak [--minutes 10] [--peak-seconds 10]
+
+First the peak is measured, as fast as 64 connections are answered; then half of that is asked for, evenly paced: four
+transfers and a read, over and over, by wrk through the gateway of a bank of five processes. Meanwhile the memory of
+each is read every two seconds (VmRSS of /proc/PID/status: what it holds of the machine's memory, with what it shares).
+A fifth of the time is for caches to fill; what a process holds then and what it holds at the end are medians over a
+tenth of the time each. Fails when a request was not answered with success, money is missing, a process was replaced, or
+one grew by more than a tenth. When the machine itself stands still for seconds, as guests of a busy host do, what was
+refused then is told apart. Needs wrk; only loopback is ever called.
+"""
+
+import argparse
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+from benchmarks.bank import Measured, new_customers, run_wrk, running_bank, total, write_routes
+from tests.faults.bank import NAMES, FaultyBank
+from tests.processes import StandStills
+
+CONNECTIONS, READS_PERCENT = 64, 20
+SAMPLE_SECONDS = 2.0
+WARM_UP, WINDOW = 0.2, 0.1
+MOST_GROWTH = 1.10
+AFTERMATH_SECONDS = 6.0
+
+
+class Memory:
+    """What the five processes hold, in megabytes, from time to time."""
+
+    def __init__(self, bank: FaultyBank) -> None:
+        self._bank = bank
+        self._process_ids = self._running()
+        self._samples: dict[str, list[float]] = {name: [] for name in NAMES}
+        self._stopping = threading.Event()
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Look at it as long as the block lasts."""
+        thread = threading.Thread(target=self._watch)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._stopping.set()
+            thread.join()
+
+    def warm_and_last(self, name: str) -> tuple[float, float]:
+        """What a process held when the warm-up was over, and at the end."""
+        samples = self._samples[name]
+        window = max(1, round(len(samples) * WINDOW))
+        begin = round(len(samples) * WARM_UP)
+        return median(samples[begin : begin + window]), median(samples[-window:])
+
+    def has_same_processes(self) -> bool:
+        """Whether none of them has died and been replaced."""
+        return self._running() == self._process_ids
+
+    def _running(self) -> dict[str, int | None]:
+        return {name: self._bank.process_id(name) for name in NAMES}
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(SAMPLE_SECONDS):
+            for name, process_id in self._process_ids.items():
+                self._samples[name].append(_megabytes(process_id))
+
+
+def main() -> int:
+    """Measure, soak, print the table; 1 when something is missing, failed or has grown."""
+    options = _options()
+    if not shutil.which("wrk"):
+        print("This needs wrk (Debian: apt-get install wrk).")
+        return 1
+    with running_bank() as bank, tempfile.TemporaryDirectory() as folder:
+        customers = new_customers(bank.gateway)
+        routes = Path(folder) / "routes"
+        write_routes(routes, customers)
+        before = total(bank.gateway, customers)
+        peak = run_wrk(bank.gateway, routes, CONNECTIONS, options.peak_seconds, reads_percent=READS_PERCENT)
+        seconds, rate = round(options.minutes * 60), peak.per_second / 2
+        print(f"peak {peak.per_second:.0f} a second; {seconds} s at {rate:.0f} a second follow", file=sys.stderr)
+        memory = Memory(bank)
+        with StandStills().watched() as stood_still, memory.watched():
+            soak = run_wrk(bank.gateway, routes, CONNECTIONS, seconds, per_second=rate, reads_percent=READS_PERCENT)
+        is_whole = memory.has_same_processes()
+        after = total(bank.gateway, customers)
+    unexcused = _print_load(peak, soak, stood_still)
+    is_flat = _print_memory(memory)
+    print(f"money before {before}, after {after}: {'conserved' if before == after else 'NOT CONSERVED'}")
+    print("every process lived through it" if is_whole else "A PROCESS WAS REPLACED")
+    return 0 if is_flat and is_whole and before == after and not unexcused else 1
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Half the peak for minutes, and what becomes of the memory.")
+    parser.add_argument("--minutes", type=float, default=10, help="length of the soak")
+    parser.add_argument("--peak-seconds", type=int, default=10, help="length of the measurement of the peak")
+    return parser.parse_args()
+
+
+def _megabytes(process_id: int | None) -> float:
+    """VmRSS of a process (proc(5)); 0 when it is gone."""
+    try:
+        lines = Path(f"/proc/{process_id}/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS:")), 0.0)
+
+
+def _print_load(peak: Measured, soak: Measured, stood_still: StandStills) -> int:
+    """Print what was done; how many errors are the bank's."""
+    print(f"{'':24}{'per second':>12}{'p50 ms':>10}{'p99 ms':>10}{'errors':>8}")
+    for name, run in (("peak, 64 connections", peak), ("soak, half of it", soak)):
+        print(f"{name:24}{run.per_second:12.0f}{run.p50_ms:10.1f}{run.p99_ms:10.1f}{run.errors:8}")
+    excused = sum(stood_still.within(at - AFTERMATH_SECONDS, at) > 0 for at in soak.failed_at)
+    if pauses := stood_still.seconds:
+        print(f"the machine stood still {len(pauses)} times, {sum(pauses):.0f} s in all: {excused} errors are of then")
+    return soak.errors - excused
+
+
+def _print_memory(memory: Memory) -> bool:
+    """Print what each process held; whether none has grown too much."""
+    print(f"{'RSS':24}{'warm MB':>12}{'end MB':>10}{'ratio':>10}")
+    ratios = []
+    for name in NAMES:
+        warm, last = memory.warm_and_last(name)
+        ratios.append(last / warm)
+        print(f"{name:24}{warm:12.1f}{last:10.1f}{last / warm:10.2f}{'  GREW' if last / warm > MOST_GROWTH else ''}")
+    return max(ratios) <= MOST_GROWTH
+
+
+if __name__ == "__main__":
+    sys.exit(main())

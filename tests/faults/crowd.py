@@ -1,0 +1,115 @@
+"""A crowd at the gateway: far more customers at once than the bank can serve, each of whom asks again at once.
+
+They are sockets in one thread rather than threads of their own, so that they leave the machine to the bank.
+"""
+
+import asyncio
+import itertools
+import json
+import random
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from tests.faults.bank import FaultyBank
+from tests.faults.history import Operation
+from tests.faults.load import SEED, Customer
+
+PATIENCE_SECONDS = 15
+AMOUNT_MINOR = 1
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a transfer was answered; status 0 when there was no answer."""
+
+    status: int
+    retry_after: str | None
+    operation: Operation
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return self.operation.ended_at - self.operation.began_at
+
+
+class Crowd:
+    """`size` connections that transfer a cent each, over and over, whatever they are told."""
+
+    def __init__(self, bank: FaultyBank, customers: list[Customer], size: int) -> None:
+        where = urlsplit(bank.gateway)
+        self._host, self._port = str(where.hostname), int(where.port or 0)
+        self._customers, self._size = customers, size
+        self._accounts = [account for customer in customers for account in customer.account_ids]
+        self._chance = random.Random(SEED)
+        self._numbers = itertools.count()
+        self._told: list[Told] = []
+
+    def rush(self, seconds: float) -> list[Told]:
+        """Ask for so long; returns when the last one has been answered, with all that was told."""
+        asyncio.run(self._rush(time.monotonic() + seconds))
+        return self._told
+
+    async def _rush(self, until: float) -> None:
+        await asyncio.gather(*(self._come(self._customers[n % len(self._customers)], until) for n in range(self._size)))
+
+    async def _come(self, customer: Customer, until: float) -> None:
+        reader, writer = await asyncio.open_connection(self._host, self._port)
+        try:
+            while time.monotonic() < until:
+                told = await self._ask(reader, writer, customer)
+                self._told.append(told)
+                if not told.status:
+                    return
+        finally:
+            writer.close()
+
+    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, customer: Customer) -> Told:
+        source = self._chance.choice(customer.account_ids)
+        target = self._chance.choice([account for account in self._accounts if account != source])
+        operation = Operation(f"crowd-{next(self._numbers)}", AMOUNT_MINOR, source, target)
+        began_at = time.monotonic()
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                writer.write(_request(customer.token, operation))
+                status, headers, body = await _answer(reader)
+        except (OSError, EOFError, TimeoutError):
+            status, headers, body = 0, {}, b""
+        operation = replace(operation, began_at=began_at, ended_at=time.monotonic(), **_outcome(status, body))
+        return Told(status, headers.get("retry-after"), operation)
+
+
+def _outcome(status: int, body: bytes) -> dict[str, Any]:
+    """What the answer says has become of an operation; refused is also what came when there was too much of it."""
+    if status == 201:
+        return {"answer": "acknowledged", "told_ids": frozenset({json.loads(body)["transaction"]["id"]})}
+    is_refused = status in (429, 503) and not json.loads(body)["details"]
+    return {"answer": "refused" if is_refused else "unknown"}
+
+
+def _request(token: str, operation: Operation) -> bytes:
+    body = json.dumps(
+        {
+            "from_account_id": operation.source,
+            "to_account_id": operation.target,
+            "amount": f"{operation.amount_minor / 100:.2f}",
+            "description": operation.marker,
+        }
+    )
+    lines = (
+        "POST /api/transactions/transfer HTTP/1.1",
+        "Host: bank",
+        f"Authorization: Bearer {token}",
+        f"Idempotency-Key: {operation.marker}",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+    )
+    return "\r\n".join([*lines, "", body]).encode()
+
+
+async def _answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers by their small names, and body; all answers of the bank tell their length."""
+    first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").strip().split("\r\n")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    return int(first.split()[1]), headers, await reader.readexactly(int(headers["content-length"]))
