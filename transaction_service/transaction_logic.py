@@ -18,7 +18,8 @@ from transaction_service.posting_logic import LEASE, Outcome, PostingPipeline
 from transaction_service.transaction_clients import AccountClient
 from transaction_service.transaction_models import Transaction
 from transaction_service.transaction_schemas import NewTransfer, OwnMovement, SummaryQuery, TransactionsQuery
-from transaction_service.transaction_storage import Filters, TransactionStorage, Volume
+from transaction_service.transaction_storage import Filters, TransactionStorage
+from transaction_service.volume_storage import Volume, VolumeStorage
 
 
 class AccountNotFound(NotFound):
@@ -247,10 +248,10 @@ def recent(storage: TransactionStorage, caller: Caller, limit: int) -> list[Tran
     return list(storage.list_of_user(caller.user_id, Filters(), limit=limit))
 
 
-def volumes(storage: TransactionStorage, accounts: AccountClient, caller: Caller, query: SummaryQuery) -> list[Volume]:
+def volumes(storage: VolumeStorage, accounts: AccountClient, caller: Caller, query: SummaryQuery) -> list[Volume]:
     """What the caller's completed transactions add up to, or those of one account that the caller may see."""
     owner_id = accounts.owner_id(caller.token, query.account_id) if query.account_id else caller.user_id
-    return storage.volumes_of_user(owner_id, account_id=query.account_id, since=query.since, until=query.until)
+    return storage.of_user(owner_id, account_id=query.account_id, since=query.since, until=query.until)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Tables of the transaction service: what was asked for and what came of it."""
 
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
@@ -84,3 +84,28 @@ class TransactionLeg(Model):
     status: Mapped[str] = mapped_column(String(10))
     internal: Mapped[bool]
     timestamp: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class DailyVolume(Model):
+    """What the completed transactions of one day, type and direction add up to on one account, and in the whole bank.
+
+    They are kept as transactions are completed; see volume_storage, which also says whose the bank's are. The key is
+    what a summary asks for, in the order in which it is answered, and the rows lie in that order.
+    """
+
+    __tablename__ = "daily_volume"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    user_id: Mapped[UUID] = mapped_column(primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    transaction_type: Mapped[str] = mapped_column(String(12), primary_key=True)
+    direction: Mapped[str] = mapped_column(String(3), primary_key=True)
+    internal: Mapped[bool] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(primary_key=True)
+    count: Mapped[int] = mapped_column(BigInteger)
+    total_minor: Mapped[int] = mapped_column(BigInteger)
+    largest_minor: Mapped[int] = mapped_column(BigInteger)
+
+
+_volume: Any = DailyVolume.__table__
+_volume.add_is_dependent_on(TransactionLeg.__table__)  # made after the legs, from which an older database fills it

@@ -42,7 +42,8 @@ from transaction_service.transaction_schemas import (
     TransactionsQuery,
     TypeTotal,
 )
-from transaction_service.transaction_storage import TransactionStorage, Volume
+from transaction_service.transaction_storage import TransactionStorage
+from transaction_service.volume_storage import Volume, VolumeStorage
 
 RECOVERY_SECONDS = 1.0
 
@@ -145,7 +146,7 @@ def details(caller: Caller, transaction_id: UUID) -> Response:
 @api.validate(resp=answers(200, SummaryAnswer))
 def summary(caller: Caller, query: SummaryQuery) -> Response:
     """What the caller's completed transactions add up to."""
-    volumes = transaction_logic.volumes(_storage(), _account_client(), caller, query)
+    volumes = transaction_logic.volumes(_volumes(), _account_client(), caller, query)
     return success(summary=_summary(volumes, one_account=query.account_id is not None))
 
 
@@ -163,7 +164,7 @@ def list_all(caller: Caller, query: TransactionsQuery) -> Response:
 @api.validate(resp=answers(200, StatisticsAnswer))
 def statistics(query: Period) -> Response:
     """The whole bank's completed transactions, counted."""
-    volumes = _storage().volumes_of_all(since=query.since, until=query.until)
+    volumes = _volumes().of_all(since=query.since, until=query.until)
     return success(
         statistics=Statistics(
             count=sum(volume.count for volume in volumes), by_type=_by_type(volumes), by_day=_by_day(volumes)
@@ -196,6 +197,7 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
     batches = Batcher(process, name="posting", max_size=BATCH_SIZE)
     app.extensions.update(
         transaction_storage=storage,
+        volume_storage=VolumeStorage(db),
         posting_pipeline=PostingPipeline(storage, batches),
         account_client=AccountClient(account_peer),
         currency=Currency.of(settings.currency),
@@ -211,6 +213,11 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
 
 def _storage() -> TransactionStorage:
     storage: TransactionStorage = current_app.extensions["transaction_storage"]
+    return storage
+
+
+def _volumes() -> VolumeStorage:
+    storage: VolumeStorage = current_app.extensions["volume_storage"]
     return storage
 
 

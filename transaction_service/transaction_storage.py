@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, not_, or_, select, tuple_, update
 
 from shared.bulk_insert import Insert
-from shared.database import Storage
+from shared.database import Database, Storage
 from transaction_service.transaction_models import Transaction, TransactionLeg
+from transaction_service.volume_storage import VolumeStorage
 
 _transaction: Any = Transaction.__table__
 _leg: Any = TransactionLeg.__table__
@@ -48,21 +49,12 @@ class Filters:
     text: str | None = None
 
 
-@dataclass(frozen=True)
-class Volume:
-    """The completed transactions of one day, type and direction; amounts are minor units."""
-
-    day: str
-    transaction_type: str
-    direction: str
-    internal: bool
-    count: int
-    total_minor: int
-    largest_minor: int
-
-
 class TransactionStorage(Storage):
     """Transactions, and the legs by which people find them."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._volumes = VolumeStorage(database)
 
     def find_transaction(self, transaction_id: UUID) -> Transaction | None:
         """The transaction of that id."""
@@ -94,10 +86,11 @@ class TransactionStorage(Storage):
         return set(self._session.scalars(query))
 
     def settle(self, transactions: list[Transaction]) -> None:
-        """Write what came of pending transactions: their outcome, and the legs of everybody concerned."""
+        """Write what came of pending transactions: their outcome, everybody's legs, and what it adds to the sums."""
         connection = self._session.connection()
         _settled_transactions.execute(connection, [_row(transaction) for transaction in transactions])
         _settled_legs.execute(connection, [leg for transaction in transactions for leg in _legs(transaction)])
+        self._volumes.add(transactions)
 
     def take_pending(self, *, now: datetime, lease_until: datetime, limit: int) -> list[Transaction]:
         """Lease up to `limit` pending transactions that nobody is at work on, oldest first.
@@ -161,36 +154,6 @@ class TransactionStorage(Storage):
         query = query.where(TransactionLeg.account_id == account_id, *_leg_filters(filters), *_text_filter(filters))
         return self._page(query, TransactionLeg.timestamp, TransactionLeg.transaction_id, limit, before)
 
-    def volumes_of_user(
-        self, user_id: UUID, *, account_id: UUID | None, since: datetime | None, until: datetime | None
-    ) -> list[Volume]:
-        """A user's completed transactions, or those on one account of theirs, by day, type and direction."""
-        day = func.date(TransactionLeg.timestamp)
-        kinds = (day, TransactionLeg.transaction_type, TransactionLeg.direction, TransactionLeg.internal)
-        amount = TransactionLeg.amount_minor
-        completed = Filters(status="completed", since=since, until=until)
-        query = (
-            select(*kinds, func.count(), func.sum(amount), func.max(amount))
-            .where(TransactionLeg.user_id == user_id, *_leg_filters(completed), _of_account(account_id))
-            .group_by(*kinds)
-            .order_by(day)
-        )
-        return [_volume(row) for row in self._session.execute(query)]
-
-    def volumes_of_all(self, *, since: datetime | None, until: datetime | None) -> list[Volume]:
-        """The whole bank's completed transactions, by day and type; they have no direction."""
-        day = func.date(Transaction.timestamp)
-        completed = Filters(status="completed", since=since, until=until)
-        amount = Transaction.amount_minor
-        query = (
-            select(day, Transaction.transaction_type, func.count(), func.sum(amount), func.max(amount))
-            .where(*_filters(Transaction, completed))
-            .group_by(day, Transaction.transaction_type)
-            .order_by(day)
-        )
-        rows = self._session.execute(query)
-        return [_volume((date, kind, "", False, *totals)) for date, kind, *totals in rows]
-
     def _page(
         self,
         query: Select[Transaction],
@@ -230,11 +193,6 @@ def _filters(table: type[Transaction] | type[TransactionLeg], filters: Filters) 
 
 def _text_filter(filters: Filters) -> list[ColumnElement[bool]]:
     return [Transaction.description.icontains(filters.text, autoescape=True)] if filters.text else []
-
-
-def _volume(row: Any) -> Volume:
-    day, kind, direction, internal, count, total, largest = row
-    return Volume(str(day), kind, direction, bool(internal), count, int(total), int(largest))
 
 
 def _row(transaction: Transaction) -> dict[str, Any]:
