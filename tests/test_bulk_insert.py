@@ -77,3 +77,17 @@ def test_only_the_named_columns_are_replaced_and_only_where_the_condition_holds(
         (done, "done", 2),
         (new, "paid", 9),
     }
+
+
+def test_a_row_that_is_there_can_be_added_to_and_keep_the_greater_value(connection: Connection) -> None:
+    known, new = uuid4(), uuid4()
+    total, largest = (
+        Insert(order, COLUMNS, add=("amount",)),
+        Insert(order, COLUMNS, replace=("status",), greatest=("amount",)),
+    )
+    for amount in (3, 4):
+        total.execute(connection, [row(known, amount=amount)])
+    total.execute(connection, [row(known, amount=10), row(new, amount=5)])
+    assert [(found[0], found[2]) for found in rows_of(connection)] == [(new, 5), (known, 17)]
+    largest.execute(connection, [row(known, "less", amount=16), row(new, "more", amount=6)])
+    assert [(found[1], found[2]) for found in rows_of(connection)] == [("more", 6), ("less", 17)]
