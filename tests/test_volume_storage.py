@@ -1,10 +1,9 @@
 """The kept sums by day equal what the legs add up to, whatever was completed, refused, undone or told twice."""
 
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -20,10 +19,11 @@ from transaction_service import posting_logic
 from transaction_service.transaction_clients import Decision, Leg
 from transaction_service.transaction_models import Transaction, TransactionLeg, db
 from transaction_service.transaction_storage import TransactionStorage
-from transaction_service.volume_storage import Volume, VolumeStorage
+from transaction_service.volume_storage import Volume, Volumes, VolumeStorage
 
 FIRST = datetime(2026, 1, 30, tzinfo=UTC)
 Side = tuple[UUID, UUID] | None
+InTime = Callable[[datetime], bool]
 Move = tuple[int, int, int, int, bool]
 instants = st.one_of(
     st.none(),
@@ -95,41 +95,56 @@ class Books:
         self.claim(transaction)
         self.settle((transaction, posted(transaction, source, target, at)))
 
-    def summed(self, user_id: UUID, account_id: UUID | None, since: datetime | None, until: datetime | None) -> object:
+    def summed(self, account_id: UUID | None, user_id: UUID, in_time: InTime) -> Volumes:
         """What a user's legs add up to."""
-        sums: defaultdict[tuple[str, str, str, bool], list[int]] = defaultdict(list)
+        rows = []
         for leg in self._legs():
             wanted = leg.account_id == account_id if account_id else not (leg.internal and leg.direction == "in")
-            in_time = (since is None or leg.timestamp >= since) and (until is None or leg.timestamp < until)
-            if leg.user_id == user_id and wanted and in_time:
-                kind = (str(leg.timestamp.date()), leg.transaction_type, leg.direction, leg.internal)
-                sums[kind].append(leg.amount_minor)
-        return [Volume(*kind, len(some), sum(some), max(some)) for kind, some in sorted(sums.items())]
+            if leg.user_id == user_id and wanted and in_time(leg.timestamp):
+                is_expense = leg.direction == "out" and (account_id is not None or not leg.internal)
+                rows.append((leg, leg.direction == "in", is_expense))
+        return volumes_of(rows)
 
-    def summed_of_all(self, since: datetime | None, until: datetime | None) -> object:
+    def summed_of_all(self, in_time: InTime) -> Volumes:
         """What all transactions add up to; one with two sides counts once."""
-        amounts: dict[UUID, tuple[tuple[str, str], int]] = {}
-        for leg in self._legs():
-            if (since is None or leg.timestamp >= since) and (until is None or leg.timestamp < until):
-                kind = (str(leg.timestamp.date()), leg.transaction_type)
-                amounts[leg.transaction_id] = (kind, leg.amount_minor)
-        sums: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
-        for kind, amount in amounts.values():
-            sums[kind].append(amount)
-        return [Volume(*kind, "", False, len(some), sum(some), max(some)) for kind, some in sorted(sums.items())]
+        once = {leg.transaction_id: leg for leg in self._legs() if in_time(leg.timestamp)}
+        return volumes_of([(leg, False, False) for leg in once.values()])
 
     def check(self, since: datetime | None = None, until: datetime | None = None) -> None:
         """All the kept sums equal what the legs add up to."""
         self.storage.refresh()
+
+        def in_time(at: datetime) -> bool:
+            return (since is None or at >= since) and (until is None or at < until)
+
         for user_id in self.users:
-            accounts = [None, *(side[1] for side in self.sides if side)]
-            for account_id in accounts:
+            for account_id in (None, *(side[1] for side in self.sides if side)):
                 kept = self.volumes.of_user(user_id, account_id=account_id, since=since, until=until)
-                assert kept == self.summed(user_id, account_id, since, until)
-        assert self.volumes.of_all(since=since, until=until) == self.summed_of_all(since, until)
+                assert same(kept, self.summed(account_id, user_id, in_time))
+        assert same(self.volumes.of_all(since=since, until=until), self.summed_of_all(in_time))
 
     def _legs(self) -> list[TransactionLeg]:
         return list(db.session.scalars(select(TransactionLeg).where(TransactionLeg.status == "completed")))
+
+
+def volumes_of(rows: list[tuple[TransactionLeg, bool, bool]]) -> Volumes:
+    """Legs, each with whether it is income and whether it is expense, by day and by type as they first came."""
+    by_day: dict[str, Volume] = {}
+    by_type: dict[str, Volume] = {}
+    for leg, is_income, is_expense in rows:
+        day, amount = str(leg.timestamp.date()), leg.amount_minor
+        volume = Volume(day, 1, amount, amount * is_income, amount * is_expense, amount)
+        for groups, name in ((by_day, day), (by_type, leg.transaction_type)):
+            groups[name] = groups[name].with_more(volume) if name in groups else volume
+    return Volumes(
+        *(dict(sorted(group.items(), key=lambda one: (one[1].first_day, one[0]))) for group in (by_day, by_type))
+    )
+
+
+def same(one: Volumes, other: Volumes) -> bool:
+    """Whether both say the same in the same order."""
+    assert one == other
+    return (list(one.by_day), list(one.by_type)) == (list(other.by_day), list(other.by_type))
 
 
 def posted(transaction: Transaction, source: Side, target: Side, at: datetime = FIRST) -> Decision:
@@ -208,7 +223,7 @@ def test_a_decision_that_comes_again_after_a_restart_counts_once(books: Books, s
         again = books.storage.find_transaction(transaction.id)
         assert again
         books.settle((again, decision))
-    (volume,) = books.volumes.of_user(books.users[0], account_id=None, since=None, until=None)
+    (volume,) = books.volumes.of_user(books.users[0], account_id=None, since=None, until=None).by_day.values()
     assert (volume.count, volume.total_minor, volume.largest_minor) == (1, 100, 100)
 
 
@@ -220,7 +235,7 @@ def test_the_ends_of_a_range_may_lie_inside_of_days(books: Books) -> None:
 
     def total(since: datetime | None, until: datetime | None) -> int:
         volumes = books.volumes.of_user(user_id, account_id=None, since=since, until=until)
-        return sum(volume.total_minor for volume in volumes)
+        return sum(volume.total_minor for volume in volumes.by_day.values())
 
     second, last = FIRST + timedelta(days=1) + noon, FIRST + timedelta(days=3) + noon
     assert total(None, None) == 1111
@@ -252,7 +267,7 @@ def test_processes_that_count_the_same_kinds_at_once_lose_nothing(
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(8)))
     volumes = books.volumes.of_user(books.users[0], account_id=None, since=None, until=None)
-    assert [(volume.direction, volume.count) for volume in volumes] == [("in", 40), ("out", 40)]
+    assert volumes.by_type == {"transfer": Volume(str(FIRST.date()), 80, 8000, 4000, 4000, 100)}
     books.check()
 
 
@@ -270,8 +285,8 @@ def test_a_database_that_is_older_than_the_sums_gets_them_when_it_is_opened(book
         books.check()
         books.complete(books.sides[1], books.sides[4], 90, FIRST + timedelta(days=1, hours=3))
         books.check()
-        (first, *_) = books.volumes.of_user(books.users[0], account_id=None, since=None, until=None)
-        assert (first.day, first.total_minor) == (str(date(2026, 1, 30)), 500)
+        kept = books.volumes.of_user(books.users[0], account_id=None, since=None, until=None)
+        assert kept.by_day[str(FIRST.date())].total_minor == 500
     suite.restart("transaction")
     with suite.apps["transaction"].app_context():
         books.check()

@@ -3,11 +3,26 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import chain
 from os import getpid
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, event, func, insert, literal, not_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    case,
+    event,
+    false,
+    func,
+    insert,
+    literal,
+    not_,
+    select,
+    union_all,
+)
 
 from shared.bulk_insert import Insert
 from shared.database import Storage
@@ -30,15 +45,43 @@ _Sums = dict[tuple[int, int, tuple[date, str, str, bool]], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Volume:
-    """The completed transactions of one day, type and direction; amounts are minor units."""
+    """Some completed transactions, summed up; amounts are minor units, `first_day` is that of the first of them."""
 
-    day: str
-    transaction_type: str
-    direction: str
-    internal: bool
+    first_day: str
     count: int
     total_minor: int
+    income_minor: int
+    expense_minor: int
     largest_minor: int
+
+    def with_more(self, other: "Volume") -> "Volume":
+        """Both together."""
+        return Volume(
+            min(self.first_day, other.first_day),
+            self.count + other.count,
+            self.total_minor + other.total_minor,
+            self.income_minor + other.income_minor,
+            self.expense_minor + other.expense_minor,
+            max(self.largest_minor, other.largest_minor),
+        )
+
+
+@dataclass(frozen=True)
+class Volumes:
+    """The same transactions by day and by type, each in the order in which they first came."""
+
+    by_day: dict[str, Volume]
+    by_type: dict[str, Volume]
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """What a table has to say of its rows: their kinds (day, type, direction, internal), and how they are counted."""
+
+    kinds: tuple[Any, Any, Any, Any]
+    count: Any
+    amount_minor: Any
+    largest_minor: Any
 
 
 class VolumeStorage(Storage):
@@ -58,28 +101,31 @@ class VolumeStorage(Storage):
 
     def of_user(
         self, user_id: UUID, *, account_id: UUID | None, since: datetime | None, until: datetime | None
-    ) -> list[Volume]:
-        """A user's completed transactions, or those on one account of theirs, by day, type and direction.
+    ) -> Volumes:
+        """A user's completed transactions of `since <= timestamp < until`, or those on one account of theirs.
 
-        They are those of `since <= timestamp < until`. What moved between own accounts has two sides, and counts once,
-        as outgoing, unless it is asked for one account.
+        What moved between own accounts counts once, and is neither income nor expense; on one account it is either.
         """
-        of_whole_days = _kept(since, until).where(_volume.c.user_id == user_id, _side(_volume, account_id))
-        of_the_rest = _sums(_leg).where(_leg.c.user_id == user_id, _side(_leg, account_id))
-        return self._volumes(of_whole_days, *_within(of_the_rest, _leg, since, until))
+        kept = _groups(_KEPT, account_id, _volume.c.user_id == user_id, _side(_volume, account_id))
+        legs = _groups(_LEGS, account_id, _leg.c.user_id == user_id, _side(_leg, account_id), _completed(_leg))
+        return self._found(_in_whole_days(kept, since, until), _in_parts_of_days(legs, _leg, since, until))
 
-    def of_all(self, *, since: datetime | None, until: datetime | None) -> list[Volume]:
-        """The whole bank's completed transactions, by day and type; they have no direction."""
-        of_whole_days = _kept(since, until).where(_volume.c.user_id == WHOLE_BANK)
-        return self._volumes(of_whole_days, *_within(_sums(_transaction), _transaction, since, until))
+    def of_all(self, *, since: datetime | None, until: datetime | None) -> Volumes:
+        """The whole bank's completed transactions of `since <= timestamp < until`; none is income or expense."""
+        kept = _groups(_KEPT, None, _volume.c.user_id == WHOLE_BANK)
+        rest = _groups(_TRANSACTIONS, None, _completed(_transaction))
+        return self._found(_in_whole_days(kept, since, until), _in_parts_of_days(rest, _transaction, since, until))
 
-    def _volumes(self, *queries: Select[Any]) -> list[Volume]:
-        """What the queries find, by day. A day is either kept or summed, so that no kind is found by two of them."""
-        rows = sorted((str(day), *rest) for query in queries for day, *rest in self._session.execute(query))
-        return [
-            Volume(day, kind, direction, bool(internal), count, int(total), int(largest))
-            for day, kind, direction, internal, count, total, largest in rows
-        ]
+    def _found(self, *queries: Iterator[Select[Any]]) -> Volumes:
+        """What the queries find together. It is one statement, so that nothing is completed in the midst of it."""
+        rows = self._session.execute(union_all(*chain(*queries)))
+        by_day: dict[str, Volume] = {}
+        by_type: dict[str, Volume] = {}
+        for first, kind, count, *amounts in rows:
+            volume = Volume(str(first), count, *map(int, amounts))
+            groups, name = (by_type, kind) if kind else (by_day, volume.first_day)
+            groups[name] = groups[name].with_more(volume) if name in groups else volume
+        return Volumes(_in_order(by_day), _in_order(by_type))
 
 
 def _count(sums: _Sums, row: Transaction, part: UUID) -> None:
@@ -119,54 +165,79 @@ def _own_part() -> UUID:
     return UUID(int=getpid() % PARTS)
 
 
-def _sums(table: Any) -> Select[Any]:
-    """The kinds and totals of completed legs, or of completed transactions, which have no direction."""
-    kinds = [func.date(table.c.timestamp, type_=_volume.c.day.type), table.c.transaction_type]
-    sides = [_leg.c.direction, _leg.c.internal] if table is _leg else []
-    amount = table.c.amount_minor
-    return (
-        select(*kinds, *(sides or (literal(""), literal(False))), func.count(), func.sum(amount), func.max(amount))
-        .where(table.c.status == "completed")
-        .group_by(*kinds, *sides)
-    )
+def _columns(table: Any, direction: Any, internal: Any) -> _Columns:
+    """Those of a table that has a row for each transaction or side of one."""
+    day, amount = func.date(table.c.timestamp, type_=_volume.c.day.type), table.c.amount_minor
+    return _Columns((day, table.c.transaction_type, direction, internal), func.count(), amount, amount)
+
+
+_KEPT = _Columns(
+    (_volume.c.day, _volume.c.transaction_type, _volume.c.direction, _volume.c.internal),
+    func.sum(_volume.c["count"]),
+    _volume.c.total_minor,
+    _volume.c.largest_minor,
+)
+_LEGS = _columns(_leg, _leg.c.direction, _leg.c.internal)
+_TRANSACTIONS = _columns(_transaction, literal(""), false())
+
+
+def _groups(columns: _Columns, account_id: UUID | None, *conditions: ColumnElement[bool]) -> list[Select[Any]]:
+    """The queries that sum up by day and by type, with no type in what is by day."""
+    (day, kind, direction, internal), amount = columns.kinds, columns.amount_minor
+    is_expense = direction == "out" if account_id else and_(direction == "out", not_(internal))
+    sums = [func.sum(case((condition, amount), else_=0)) for condition in (direction == "in", is_expense)]
+    totals = (columns.count, func.sum(amount), *sums, func.max(columns.largest_minor))
+    by_day, by_type = select(day, literal(""), *totals).group_by(day), select(func.min(day), kind, *totals)
+    return [by_day.where(*conditions), by_type.group_by(kind).where(*conditions)]
+
+
+def _completed(table: Any) -> ColumnElement[bool]:
+    return table.c.status == "completed"  # type: ignore[no-any-return]  # columns of a table have no types
+
+
+def _side(table: Any, account_id: UUID | None) -> ColumnElement[bool]:
+    """What is on one account; or, to count what moved between own accounts once, all but its incoming side."""
+    if account_id is not None:
+        return table.c.account_id == account_id  # type: ignore[no-any-return]  # as above
+    return not_(and_(table.c.internal, table.c.direction == "in"))
+
+
+def _in_whole_days(queries: list[Select[Any]], since: datetime | None, until: datetime | None) -> Iterator[Select[Any]]:
+    """The queries on the kept sums, for those days of a range that are whole."""
+    day = _volume.c.day
+    conditions = [day >= since.date()] if since else []
+    conditions += [day < until.date()] if until else []
+    conditions += [day != part for part in _partial_days(since, until)]
+    return (query.where(*conditions) for query in queries)
+
+
+def _in_parts_of_days(
+    queries: list[Select[Any]], table: Any, since: datetime | None, until: datetime | None
+) -> Iterator[Select[Any]]:
+    """The queries on legs or transactions, for what a range has of each of its partial days."""
+    last = until - timedelta(microseconds=1) if until else None
+    for day in _partial_days(since, until):
+        midnight, end = datetime.combine(day, time(), UTC), datetime.combine(day, time.max, UTC)
+        part = table.c.timestamp.between(max(midnight, since or midnight), min(end, last or end))
+        yield from (query.where(part) for query in queries)
+
+
+def _partial_days(since: datetime | None, until: datetime | None) -> set[date]:
+    """The days in which a range begins or ends after midnight."""
+    return {instant.date() for instant in (since, until) if instant and instant.time() != time()}
+
+
+def _in_order(groups: dict[str, Volume]) -> dict[str, Volume]:
+    return dict(sorted(groups.items(), key=lambda group: (group[1].first_day, group[0])))
 
 
 @event.listens_for(_volume, "after_create")
 def _fill(_table: Any, connection: Connection, **_options: Any) -> None:
     """Give a database that is older than the sums its sums, in the transaction that makes their table."""
     owner = (_leg.c.user_id, _leg.c.account_id)
-    of_accounts = _sums(_leg).add_columns(*owner).group_by(*owner)
-    of_bank = _sums(_transaction).add_columns(literal(WHOLE_BANK), literal(_own_part()))
-    for query in (of_accounts, of_bank):
+    totals = (func.count(), func.sum(_leg.c.amount_minor), func.max(_leg.c.amount_minor))
+    of_accounts = select(*_LEGS.kinds, *totals, *owner).where(_completed(_leg)).group_by(*owner, *_LEGS.kinds)
+    totals = (func.count(), func.sum(_transaction.c.amount_minor), func.max(_transaction.c.amount_minor))
+    of_bank = select(*_TRANSACTIONS.kinds, *totals, literal(WHOLE_BANK), literal(_own_part()))
+    for query in (of_accounts, of_bank.where(_completed(_transaction)).group_by(*_TRANSACTIONS.kinds[:2])):
         connection.execute(insert(_volume).from_select(_COLUMNS, query))
-
-
-def _side(table: Any, account_id: UUID | None) -> ColumnElement[bool]:
-    if account_id is not None:
-        return table.c.account_id == account_id  # type: ignore[no-any-return]  # columns of a table have no types
-    return not_(and_(table.c.internal, table.c.direction == "in"))
-
-
-def _kept(since: datetime | None, until: datetime | None) -> Select[Any]:
-    """The sums of all days that are whole in a range."""
-    kinds, day = [_volume.c[name] for name in _KINDS], _volume.c.day
-    totals = (func.sum(_volume.c["count"]), func.sum(_volume.c.total_minor), func.max(_volume.c.largest_minor))
-    query = select(*kinds, *totals).group_by(*kinds)
-    if since:
-        query = query.where(day >= since.date())
-    if until:
-        query = query.where(day < until.date())
-    return query.where(*(day != part for part in _partial_days(since, until)))
-
-
-def _within(query: Select[Any], table: Any, since: datetime | None, until: datetime | None) -> Iterator[Select[Any]]:
-    """The query for what a range has of each of its partial days."""
-    last = until - timedelta(microseconds=1) if until else None
-    for day in _partial_days(since, until):
-        midnight, end = datetime.combine(day, time(), UTC), datetime.combine(day, time.max, UTC)
-        yield query.where(table.c.timestamp.between(max(midnight, since or midnight), min(end, last or end)))
-
-
-def _partial_days(since: datetime | None, until: datetime | None) -> set[date]:
-    """The days in which a range begins or ends after midnight."""
-    return {instant.date() for instant in (since, until) if instant and instant.time() != time()}
