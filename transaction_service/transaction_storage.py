@@ -1,12 +1,12 @@
 """Queries on transactions and their legs. The posting path writes plain rows: it is the busiest there is."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, not_, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, case, false, not_, or_, select, true, tuple_, update
 
 from shared.bulk_insert import Insert
 from shared.database import Database, Storage
@@ -133,9 +133,9 @@ class TransactionStorage(Storage):
         before: tuple[datetime, UUID] | None = None,
     ) -> Sequence[Transaction]:
         """A user's transactions, or those on one account of theirs, newest first; `before` is (timestamp, id)."""
+        filters = _without_end_after(before, filters)
         query = select(Transaction).join(TransactionLeg, TransactionLeg.transaction_id == Transaction.id)
-        query = query.where(TransactionLeg.user_id == user_id, *_leg_filters(filters), *_text_filter(filters))
-        query = query.where(_of_account(account_id))
+        query = query.where(_of_user(user_id, account_id), *_leg_filters(filters), *_text_filter(filters))
         return self._page(query, TransactionLeg.timestamp, TransactionLeg.transaction_id, limit, before)
 
     def list_all(
@@ -147,6 +147,7 @@ class TransactionStorage(Storage):
         before: tuple[datetime, UUID] | None = None,
     ) -> Sequence[Transaction]:
         """All transactions, or those that touch one account, newest first; `before` is (timestamp, id)."""
+        filters = _without_end_after(before, filters)
         if account_id is None:
             query = select(Transaction).where(*_filters(Transaction, filters), *_text_filter(filters))
             return self._page(query, Transaction.timestamp, Transaction.id, limit, before)
@@ -167,11 +168,18 @@ class TransactionStorage(Storage):
         return self._session.scalars(query.order_by(timestamp.desc(), transaction_id.desc()).limit(limit)).all()
 
 
-def _of_account(account_id: UUID | None) -> ColumnElement[bool]:
+def _of_user(user_id: UUID, account_id: UUID | None) -> ColumnElement[bool]:
     """The legs on one account; or, to list what moved between own accounts once, all but its incoming side."""
+    is_theirs = TransactionLeg.user_id == user_id
     if account_id is not None:
-        return TransactionLeg.account_id == account_id
-    return not_(and_(TransactionLeg.internal, TransactionLeg.direction == "in"))
+        # As a CASE, or SQLite may walk through all legs of the user instead of those of the account.
+        return and_(TransactionLeg.account_id == account_id, case((is_theirs, true()), else_=false()))
+    return and_(is_theirs, not_(and_(TransactionLeg.internal, TransactionLeg.direction == "in")))
+
+
+def _without_end_after(before: tuple[datetime, UUID] | None, filters: Filters) -> Filters:
+    """Without an end that the cursor has passed: of two ends SQLite may look for the later and walk to the other."""
+    return replace(filters, until=None) if before and filters.until and before[0] < filters.until else filters
 
 
 def _leg_filters(filters: Filters) -> list[ColumnElement[bool]]:
