@@ -15,8 +15,11 @@ from tests.suite import Person, Suite
 from transaction_service.transaction_models import db as transaction_db
 
 GROWING = {"transaction", "transaction_leg", "daily_volume", "posting", "ledger_entry", "report"}
-IN_ORDER = {  # all of a table, newest first, is a walk along its index that ends with the page
+IN_ORDER = {  # all of an index, newest first: a walk that ends with the page
     "SCAN transaction USING INDEX transaction_by_age",
+    "SCAN transaction USING INDEX transaction_pending",
+    "SCAN transaction USING INDEX transaction_failed",
+    "SCAN transaction USING INDEX reversal_by_age",
     "SCAN report USING INDEX report_by_age",
     "SCAN ledger_entry",  # the newest entry, by its number
 }
@@ -28,6 +31,9 @@ LISTS = {
     f"/api/transactions/list?cursor={{list}}&type=deposit&min=1&{PERIOD}": (
         "leg_by_user (user_id=? AND timestamp>? AND (timestamp,transaction_id)<(?,?))"
     ),
+    "/api/transactions/list?status=pending": "leg_pending (user_id=?)",
+    "/api/transactions/list?status=failed": "leg_failed (user_id=?)",
+    "/api/transactions/list?type=reversal": "leg_of_reversal (user_id=?)",
     "/api/transactions/list?account_id={account}": "leg_by_account (account_id=?)",
     "/api/transactions/recent": "leg_by_user (user_id=?)",
     f"/api/transactions/account/{{account}}?{PERIOD}": "leg_by_account (account_id=? AND timestamp>? AND timestamp<?)",
@@ -39,6 +45,9 @@ LISTS = {
     f"/api/transactions/all?cursor={{all}}&status=completed&{PERIOD}": (
         "transaction_by_age (timestamp>? AND (timestamp,id)<(?,?))"
     ),
+    "/api/transactions/all?status=pending": "transaction_pending",
+    "/api/transactions/all?status=failed": "transaction_failed",
+    "/api/transactions/all?type=reversal": "reversal_by_age",
     "/api/transactions/all?account_id={account}": "leg_by_account (account_id=?)",
     "/api/accounts/history/{account}": "ledger_entry_by_account (account_id=?)",
     f"/api/accounts/history/{{account}}?cursor={{history}}&{PERIOD}": (

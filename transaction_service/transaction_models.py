@@ -17,7 +17,10 @@ else:
     Model = db.Model
 
 _PENDING = text("status = 'pending'")
+_FAILED = text("status = 'failed'")
+_REVERSAL = text("transaction_type = 'reversal'")
 _REVERSES = text("reverses_id IS NOT NULL")
+_BY_USER = ("user_id", "timestamp", "transaction_id")
 
 
 class Transaction(Model):
@@ -33,7 +36,9 @@ class Transaction(Model):
         CheckConstraint("status IN ('pending', 'completed', 'failed')", name="known_status"),
         CheckConstraint("amount_minor > 0", name="amount_is_positive"),
         Index("transaction_by_age", "timestamp", "id"),
-        Index("transaction_pending", "created_at", sqlite_where=_PENDING, postgresql_where=_PENDING),
+        Index("transaction_pending", "timestamp", "id", sqlite_where=_PENDING, postgresql_where=_PENDING),
+        Index("transaction_failed", "timestamp", "id", sqlite_where=_FAILED, postgresql_where=_FAILED),
+        Index("reversal_by_age", "timestamp", "id", sqlite_where=_REVERSAL, postgresql_where=_REVERSAL),
         Index("transaction_reversal", "reverses_id", sqlite_where=_REVERSES, postgresql_where=_REVERSES),
     )
 
@@ -71,8 +76,11 @@ class TransactionLeg(Model):
     __tablename__ = "transaction_leg"
     __table_args__ = (
         CheckConstraint("direction IN ('in', 'out')", name="known_direction"),
-        Index("leg_by_user", "user_id", "timestamp", "transaction_id"),
+        Index("leg_by_user", *_BY_USER),
         Index("leg_by_account", "account_id", "timestamp", "transaction_id"),
+        Index("leg_pending", *_BY_USER, sqlite_where=_PENDING, postgresql_where=_PENDING),
+        Index("leg_failed", *_BY_USER, sqlite_where=_FAILED, postgresql_where=_FAILED),
+        Index("leg_of_reversal", *_BY_USER, sqlite_where=_REVERSAL, postgresql_where=_REVERSAL),
     )
 
     transaction_id: Mapped[UUID] = mapped_column(ForeignKey("transaction.id"), primary_key=True)

@@ -101,7 +101,7 @@ class TransactionStorage(Storage):
         query = (
             select(Transaction)
             .where(Transaction.status == "pending", or_(lease.is_(None), lease < now, lease > lease_until))
-            .order_by(Transaction.created_at)
+            .order_by(Transaction.timestamp)  # while it is pending, the time of asking
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
