@@ -106,19 +106,20 @@ class VolumeStorage(Storage):
 
         What moved between own accounts counts once, and is neither income nor expense; on one account it is either.
         """
-        kept = _groups(_KEPT, account_id, _volume.c.user_id == user_id, _side(_volume, account_id))
-        legs = _groups(_LEGS, account_id, _leg.c.user_id == user_id, _side(_leg, account_id), _completed(_leg))
-        return self._found(_in_whole_days(kept, since, until), _in_parts_of_days(legs, _leg, since, until))
+        kept = _volume.c.user_id == user_id, _side(_volume, account_id), *_whole_days(since, until)
+        rest = _leg.c.user_id == user_id, _side(_leg, account_id), _completed(_leg)
+        parts = (_groups(_LEGS, account_id, *rest, part) for part in _parts_of_days(_leg, since, until))
+        return self._found(*_groups(_KEPT, account_id, *kept), *chain(*parts))
 
     def of_all(self, *, since: datetime | None, until: datetime | None) -> Volumes:
         """The whole bank's completed transactions of `since <= timestamp < until`; none is income or expense."""
-        kept = _groups(_KEPT, None, _volume.c.user_id == WHOLE_BANK)
-        rest = _groups(_TRANSACTIONS, None, _completed(_transaction))
-        return self._found(_in_whole_days(kept, since, until), _in_parts_of_days(rest, _transaction, since, until))
+        kept, rest = _volume.c.user_id == WHOLE_BANK, _completed(_transaction)
+        parts = (_groups(_TRANSACTIONS, None, rest, part) for part in _parts_of_days(_transaction, since, until))
+        return self._found(*_groups(_KEPT, None, kept, *_whole_days(since, until)), *chain(*parts))
 
-    def _found(self, *queries: Iterator[Select[Any]]) -> Volumes:
+    def _found(self, *queries: Select[Any]) -> Volumes:
         """What the queries find together. It is one statement, so that nothing is completed in the midst of it."""
-        rows = self._session.execute(union_all(*chain(*queries)))
+        rows = self._session.execute(union_all(*queries))
         by_day: dict[str, Volume] = {}
         by_type: dict[str, Volume] = {}
         for first, kind, count, *amounts in rows:
@@ -202,24 +203,20 @@ def _side(table: Any, account_id: UUID | None) -> ColumnElement[bool]:
     return not_(and_(table.c.internal, table.c.direction == "in"))
 
 
-def _in_whole_days(queries: list[Select[Any]], since: datetime | None, until: datetime | None) -> Iterator[Select[Any]]:
-    """The queries on the kept sums, for those days of a range that are whole."""
+def _whole_days(since: datetime | None, until: datetime | None) -> list[ColumnElement[bool]]:
+    """What holds for the kept sums of those days of a range that are whole."""
     day = _volume.c.day
     conditions = [day >= since.date()] if since else []
     conditions += [day < until.date()] if until else []
-    conditions += [day != part for part in _partial_days(since, until)]
-    return (query.where(*conditions) for query in queries)
+    return conditions + [day != part for part in _partial_days(since, until)]
 
 
-def _in_parts_of_days(
-    queries: list[Select[Any]], table: Any, since: datetime | None, until: datetime | None
-) -> Iterator[Select[Any]]:
-    """The queries on legs or transactions, for what a range has of each of its partial days."""
+def _parts_of_days(table: Any, since: datetime | None, until: datetime | None) -> Iterator[ColumnElement[bool]]:
+    """What holds for that which a range has of each of its partial days."""
     last = until - timedelta(microseconds=1) if until else None
     for day in _partial_days(since, until):
         midnight, end = datetime.combine(day, time(), UTC), datetime.combine(day, time.max, UTC)
-        part = table.c.timestamp.between(max(midnight, since or midnight), min(end, last or end))
-        yield from (query.where(part) for query in queries)
+        yield table.c.timestamp.between(max(midnight, since or midnight), min(end, last or end))
 
 
 def _partial_days(since: datetime | None, until: datetime | None) -> set[date]:
