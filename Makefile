@@ -10,7 +10,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 	--no-header $(ARGS) pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test faults check bench soak screenshots requirements clean
+.PHONY: help setup run demo test faults check bench growth soak screenshots requirements clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ bench: $(VENV)/.dev ## durable transfers a second, beside PostgreSQL's own bench
 
 soak: $(VENV)/.dev ## half of what the bank can do for ten minutes, and what becomes of its memory (ARGS="--minutes 2")
 	$(BIN)/python -m benchmarks.soak $(ARGS)
+
+growth: $(VENV)/.dev ## what requests cost at a million transactions, beside a thousand (ARGS="--transactions 100000")
+	$(BIN)/python -m benchmarks.growth $(ARGS)
 
 screenshots: $(VENV)/.dev ## take the pictures of the documents anew
 	$(BIN)/python -m tools.screenshots

@@ -110,7 +110,7 @@ class LedgerStorage(Storage):
         query = select(LedgerEntry).where(LedgerEntry.account_id == account_id)
         if since:
             query = query.where(LedgerEntry.booked_at >= since)
-        if until:
+        if until and not (before and before[0] < until):  # or SQLite may walk from the end to the cursor on each page
             query = query.where(LedgerEntry.booked_at < until)
         if before:
             query = query.where(tuple_(LedgerEntry.booked_at, LedgerEntry.sequence) < tuple_(*before))

@@ -4,7 +4,7 @@ A driver's `executemany` runs a command for each row, and SQLite's gives Python'
 every thread that waits for it has its turn in between, so that a batch waits as often as it has rows.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -16,14 +16,17 @@ from sqlalchemy import Connection, Dialect, Table
 class Insert:
     """Adds rows of `columns` to `table`.
 
-    A row whose primary key is there already hands its values over in the columns `replace`. With `skip_known`, a row
-    that any unique key has already is left out. Without either it is an error, as usual.
+    A row whose primary key is there already hands its values over in the columns `replace`, adds them in the columns
+    `add` and leaves the greater one in the columns `greatest`. With `skip_known`, a row that any unique key has already
+    is left out. Without any of these it is an error, as usual.
     """
 
     table: Table
     columns: tuple[str, ...]
     replace: tuple[str, ...] = ()
     skip_known: bool = False
+    add: tuple[str, ...] = ()
+    greatest: tuple[str, ...] = ()
 
     def execute(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> int:
         """Add `rows` by one command; each has all the columns. How many were added or have handed their values over."""
@@ -51,8 +54,18 @@ def _sql(insert: Insert, dialect: Dialect, rows: int) -> str:
     text = f"INSERT INTO {table} ({columns}) VALUES {', '.join([row] * rows)}"  # noqa: S608 - of names of ours alone
     if insert.skip_known:
         return f"{text} ON CONFLICT DO NOTHING"
-    if not insert.replace:
+    if not (insert.replace or insert.add or insert.greatest):
         return text
     key = ", ".join(quote(column.name) for column in insert.table.primary_key)
-    changes = ", ".join(f"{quote(name)} = excluded.{quote(name)}" for name in insert.replace)
-    return f"{text} ON CONFLICT ({key}) DO UPDATE SET {changes}"
+    return f"{text} ON CONFLICT ({key}) DO UPDATE SET {', '.join(_changes(insert, quote))}"
+
+
+def _changes(insert: Insert, quote: Callable[[str], str]) -> Iterator[str]:
+    """What a row that is there already gets."""
+    table = quote(insert.table.name)
+    for name in map(quote, insert.replace):
+        yield f"{name} = excluded.{name}"
+    for name in map(quote, insert.add):
+        yield f"{name} = {table}.{name} + excluded.{name}"
+    for name in map(quote, insert.greatest):
+        yield f"{name} = CASE WHEN excluded.{name} > {table}.{name} THEN excluded.{name} ELSE {table}.{name} END"

@@ -81,3 +81,17 @@ def test_what_is_known_is_skipped_and_not_counted(connection: Connection) -> Non
     assert adding.execute(connection, [row(there, amount=1)]) == 1
     assert adding.execute(connection, [row(there, "paid", amount=9), row(new, amount=2), row(new, amount=3)]) == 1
     assert [found[:3] for found in rows_of(connection)] == [(there, "open", 1), (new, "open", 2)]
+
+
+def test_a_row_that_is_there_can_be_added_to_and_keep_the_greater_value(connection: Connection) -> None:
+    known, new = uuid4(), uuid4()
+    total, largest = (
+        Insert(order, COLUMNS, add=("amount",)),
+        Insert(order, COLUMNS, replace=("status",), greatest=("amount",)),
+    )
+    for amount in (3, 4):
+        total.execute(connection, [row(known, amount=amount)])
+    total.execute(connection, [row(known, amount=10), row(new, amount=5)])
+    assert [(found[0], found[2]) for found in rows_of(connection)] == [(new, 5), (known, 17)]
+    largest.execute(connection, [row(known, "less", amount=16), row(new, "more", amount=6)])
+    assert [(found[1], found[2]) for found in rows_of(connection)] == [("more", 6), ("less", 17)]

@@ -6,7 +6,6 @@ out.
 
 import hashlib
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -22,7 +21,8 @@ from transaction_service.posting_logic import LEASE
 from transaction_service.transaction_clients import AccountClient
 from transaction_service.transaction_models import Transaction
 from transaction_service.transaction_schemas import NewTransfer, OwnMovement, SummaryQuery, TransactionsQuery
-from transaction_service.transaction_storage import Filters, TransactionStorage, Volume
+from transaction_service.transaction_storage import Filters, TransactionStorage
+from transaction_service.volume_storage import Volumes, VolumeStorage
 
 
 class AccountNotFound(NotFound):
@@ -242,39 +242,15 @@ def recent(storage: TransactionStorage, caller: Caller, limit: int) -> list[Tran
     return list(storage.list_of_user(caller.user_id, Filters(), limit=limit))
 
 
-def volumes(storage: TransactionStorage, accounts: AccountClient, caller: Caller, query: SummaryQuery) -> list[Volume]:
+def volumes(storage: VolumeStorage, accounts: AccountClient, caller: Caller, query: SummaryQuery) -> Volumes:
     """What the caller's completed transactions add up to, or those of one account that the caller may see."""
     owner_id = accounts.owner_id(caller.token, query.account_id) if query.account_id else caller.user_id
-    return storage.volumes_of_user(owner_id, account_id=query.account_id, since=query.since, until=query.until)
+    return storage.of_user(owner_id, account_id=query.account_id, since=query.since, until=query.until)
 
 
-@dataclass(frozen=True)
-class Totals:
-    """Sums in minor units over some volumes. Money moved between own accounts is neither income nor expense."""
-
-    count: int = 0
-    total_minor: int = 0
-    income_minor: int = 0
-    expense_minor: int = 0
-    largest_minor: int = 0
-
-    @classmethod
-    def of(cls, some: Iterable[Volume], *, one_account: bool) -> "Totals":
-        """The sums over `some`; on `one_account`, money from another own account is income all the same."""
-        rows = list(some)
-        outside = [row for row in rows if one_account or not row.internal]
-        return cls(
-            count=sum(row.count for row in rows),
-            total_minor=sum(row.total_minor for row in rows),
-            income_minor=sum(row.total_minor for row in outside if row.direction == "in"),
-            expense_minor=sum(row.total_minor for row in outside if row.direction == "out"),
-            largest_minor=max((row.largest_minor for row in rows), default=0),
-        )
-
-    @property
-    def average_minor(self) -> int:
-        """The mean amount, to the nearest minor unit, halves up."""
-        return (2 * self.total_minor + self.count) // (2 * self.count) if self.count else 0
+def average_minor(total_minor: int, count: int) -> int:
+    """The mean amount, to the nearest minor unit, halves up; zero of nothing."""
+    return (2 * total_minor + count) // (2 * count) if count else 0
 
 
 def _require_payee(new: NewTransfer) -> None:

@@ -1,11 +1,11 @@
 """Tables of the transaction service: what was asked for and what came of it."""
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, TextClause, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database import Base, Database, UtcDateTime
@@ -17,8 +17,15 @@ if TYPE_CHECKING:
 else:
     Model = db.Model
 
-_PENDING = text("status = 'pending'")
+# Indexes of the few that are like that, whose lists would else walk through all the many that are not. They begin with
+# what is the same in all of them, or SQLite would be free to take the index of all.
+_NOT_COMPLETED = text("(status = 'pending' OR status = 'failed')")
+_REVERSAL = text("transaction_type = 'reversal'")
 _REVERSES = text("reverses_id IS NOT NULL")
+
+
+def _of_few(name: str, *columns: str, where: TextClause) -> Index:
+    return Index(name, *columns, sqlite_where=where, postgresql_where=where)
 
 
 @dataclass
@@ -66,8 +73,9 @@ class TransactionRow(Model):
         CheckConstraint("status IN ('pending', 'completed', 'failed')", name="known_status"),
         CheckConstraint("amount_minor > 0", name="amount_is_positive"),
         Index("transaction_by_age", "timestamp", "id"),
-        Index("transaction_pending", "created_at", sqlite_where=_PENDING, postgresql_where=_PENDING),
-        Index("transaction_reversal", "reverses_id", sqlite_where=_REVERSES, postgresql_where=_REVERSES),
+        _of_few("transaction_not_completed", "status", "timestamp", "id", where=_NOT_COMPLETED),
+        _of_few("reversal_by_age", "transaction_type", "timestamp", "id", where=_REVERSAL),
+        _of_few("transaction_reversal", "reverses_id", where=_REVERSES),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -106,6 +114,8 @@ class TransactionLeg(Model):
         CheckConstraint("direction IN ('in', 'out')", name="known_direction"),
         Index("leg_by_user", "user_id", "timestamp", "transaction_id"),
         Index("leg_by_account", "account_id", "timestamp", "transaction_id"),
+        _of_few("leg_not_completed", "user_id", "status", "timestamp", "transaction_id", where=_NOT_COMPLETED),
+        _of_few("leg_of_reversal", "user_id", "transaction_type", "timestamp", "transaction_id", where=_REVERSAL),
     )
 
     transaction_id: Mapped[UUID] = mapped_column(ForeignKey("transaction.id"), primary_key=True)
@@ -117,3 +127,28 @@ class TransactionLeg(Model):
     status: Mapped[str] = mapped_column(String(10))
     internal: Mapped[bool]
     timestamp: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class DailyVolume(Model):
+    """What the completed transactions of one day, type and direction add up to on one account, and in the whole bank.
+
+    They are kept as transactions are completed; see volume_storage, which also says whose the bank's are. The key is
+    what a summary asks for, in the order in which it is answered, and the rows lie in that order.
+    """
+
+    __tablename__ = "daily_volume"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    user_id: Mapped[UUID] = mapped_column(primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    transaction_type: Mapped[str] = mapped_column(String(12), primary_key=True)
+    direction: Mapped[str] = mapped_column(String(3), primary_key=True)
+    internal: Mapped[bool] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(primary_key=True)
+    count: Mapped[int] = mapped_column(BigInteger)
+    total_minor: Mapped[int] = mapped_column(BigInteger)
+    largest_minor: Mapped[int] = mapped_column(BigInteger)
+
+
+_volume: Any = DailyVolume.__table__
+_volume.add_is_dependent_on(TransactionLeg.__table__)  # made after the legs, from which an older database fills it

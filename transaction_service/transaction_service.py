@@ -23,7 +23,7 @@ from shared.settings import Settings
 from transaction_service import posting_logic, transaction_logic
 from transaction_service.posting_logic import BATCH_SIZE, InProgress, Outcome, PostingPipeline
 from transaction_service.transaction_clients import AccountClient, LedgerClient
-from transaction_service.transaction_logic import Origin, Totals, failure_of
+from transaction_service.transaction_logic import Origin, average_minor, failure_of
 from transaction_service.transaction_models import Transaction, db
 from transaction_service.transaction_schemas import (
     DayTotal,
@@ -47,7 +47,8 @@ from transaction_service.transaction_schemas import (
     TransactionsQuery,
     TypeTotal,
 )
-from transaction_service.transaction_storage import TransactionStorage, Volume
+from transaction_service.transaction_storage import TransactionStorage
+from transaction_service.volume_storage import Volume, Volumes, VolumeStorage
 
 RECOVERY_SECONDS = 1.0
 MAX_BATCH_BYTES = 640 * 1024
@@ -150,8 +151,7 @@ def details(caller: Caller, transaction_id: UUID) -> Response:
 @api.validate(resp=answers(200, SummaryAnswer))
 def summary(caller: Caller, query: SummaryQuery) -> Response:
     """What the caller's completed transactions add up to."""
-    volumes = transaction_logic.volumes(_storage(), _account_client(), caller, query)
-    return success(summary=_summary(volumes, one_account=query.account_id is not None))
+    return success(summary=_summary(transaction_logic.volumes(_volumes(), _account_client(), caller, query)))
 
 
 @transactions.get("/all")
@@ -168,10 +168,12 @@ def list_all(caller: Caller, query: TransactionsQuery) -> Response:
 @api.validate(resp=answers(200, StatisticsAnswer))
 def statistics(query: Period) -> Response:
     """The whole bank's completed transactions, counted."""
-    volumes = _storage().volumes_of_all(since=query.since, until=query.until)
+    volumes = _volumes().of_all(since=query.since, until=query.until)
     return success(
         statistics=Statistics(
-            count=sum(volume.count for volume in volumes), by_type=_by_type(volumes), by_day=_by_day(volumes)
+            count=sum(volume.count for volume in volumes.by_day.values()),
+            by_type=_by_type(volumes.by_type),
+            by_day=_by_day(volumes.by_day),
         )
     )
 
@@ -212,6 +214,7 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
     batches = Batcher(process, name="posting", max_size=BATCH_SIZE)
     app.extensions.update(
         transaction_storage=storage,
+        volume_storage=VolumeStorage(db),
         posting_pipeline=PostingPipeline(storage, batches),
         account_client=AccountClient(account_peer),
         currency=Currency.of(settings.currency),
@@ -227,6 +230,11 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
 
 def _storage() -> TransactionStorage:
     storage: TransactionStorage = current_app.extensions["transaction_storage"]
+    return storage
+
+
+def _volumes() -> VolumeStorage:
+    storage: VolumeStorage = current_app.extensions["volume_storage"]
     return storage
 
 
@@ -314,47 +322,39 @@ def _seen_by(caller: Caller, rows: Iterable[Transaction]) -> list[TransactionOut
     return [_out(row, caller) for row in rows]
 
 
-def _summary(volumes: list[Volume], *, one_account: bool) -> Summary:
-    text = _currency().to_text
-    totals = Totals.of(volumes, one_account=one_account)
+def _summary(volumes: Volumes) -> Summary:
+    text, days = _currency().to_text, volumes.by_day.values()
+    count, total_minor = sum(day.count for day in days), sum(day.total_minor for day in days)
+    income_minor, expense_minor = sum(day.income_minor for day in days), sum(day.expense_minor for day in days)
     return Summary(
-        count=totals.count,
-        by_type=_by_type(volumes),
-        by_day=_by_day(volumes, one_account=one_account),
-        income=text(totals.income_minor),
-        expense=text(totals.expense_minor),
-        net=text(totals.income_minor - totals.expense_minor),
-        average=text(totals.average_minor),
-        largest=text(totals.largest_minor),
+        count=count,
+        by_type=_by_type(volumes.by_type),
+        by_day=_by_day(volumes.by_day),
+        income=text(income_minor),
+        expense=text(expense_minor),
+        net=text(income_minor - expense_minor),
+        average=text(average_minor(total_minor, count)),
+        largest=text(max((day.largest_minor for day in days), default=0)),
     )
 
 
-def _by_type(volumes: list[Volume]) -> dict[str, TypeTotal]:
-    groups = _grouped(volumes, lambda volume: volume.transaction_type, one_account=False)
+def _by_type(volumes: dict[str, Volume]) -> dict[str, TypeTotal]:
     text = _currency().to_text
-    return {kind: TypeTotal(count=totals.count, total=text(totals.total_minor)) for kind, totals in groups.items()}
+    return {kind: TypeTotal(count=volume.count, total=text(volume.total_minor)) for kind, volume in volumes.items()}
 
 
-def _by_day(volumes: list[Volume], *, one_account: bool = False) -> list[DayTotal]:
+def _by_day(volumes: dict[str, Volume]) -> list[DayTotal]:
     text = _currency().to_text
     return [
         DayTotal(
             date=day,
-            count=totals.count,
-            total=text(totals.total_minor),
-            income=text(totals.income_minor),
-            expense=text(totals.expense_minor),
+            count=volume.count,
+            total=text(volume.total_minor),
+            income=text(volume.income_minor),
+            expense=text(volume.expense_minor),
         )
-        for day, totals in _grouped(volumes, lambda volume: volume.day, one_account=one_account).items()
+        for day, volume in volumes.items()
     ]
-
-
-def _grouped(volumes: list[Volume], key: Callable[[Volume], str], *, one_account: bool) -> dict[str, Totals]:
-    """The sums of each group, in the order in which the groups first appear."""
-    groups: dict[str, list[Volume]] = {}
-    for volume in volumes:
-        groups.setdefault(key(volume), []).append(volume)
-    return {name: Totals.of(group, one_account=one_account) for name, group in groups.items()}
 
 
 if __name__ == "__main__":

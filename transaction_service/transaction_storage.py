@@ -9,11 +9,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, func, not_, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, false, not_, or_, select, true, tuple_, update
 
 from shared.bulk_insert import Insert
-from shared.database import Storage
+from shared.database import Database, Storage
 from transaction_service.transaction_models import Transaction, TransactionLeg, TransactionRow
+from transaction_service.volume_storage import VolumeStorage
 
 _transaction: Any = TransactionRow.__table__
 _leg: Any = TransactionLeg.__table__
@@ -65,21 +66,12 @@ class Filters:
     text: str | None = None
 
 
-@dataclass(frozen=True)
-class Volume:
-    """The completed transactions of one day, type and direction; amounts are minor units."""
-
-    day: str
-    transaction_type: str
-    direction: str
-    internal: bool
-    count: int
-    total_minor: int
-    largest_minor: int
-
-
 class TransactionStorage(Storage):
     """Transactions, and the legs by which people find them."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._volumes = VolumeStorage(database)
 
     def find_transaction(self, transaction_id: UUID) -> Transaction | None:
         """The transaction of that id."""
@@ -103,10 +95,11 @@ class TransactionStorage(Storage):
         return set(self._session.scalars(_pending_ids, {"ids": list(ids)}))
 
     def settle(self, transactions: list[Transaction]) -> None:
-        """Write what came of pending transactions: their outcome, and the legs of everybody concerned."""
+        """Write what came of pending transactions: their outcome, everybody's legs, and what it adds to the sums."""
         if transactions:
             self._session.execute(_settle, [vars(row) | {"settled_id": row.id} for row in transactions])
             self._write_legs(transactions)
+            self._volumes.add(transactions)
 
     def take_pending(self, *, now: datetime, lease_until: datetime, limit: int) -> list[Transaction]:
         """Lease up to `limit` pending transactions that nobody is at work on, oldest first.
@@ -116,7 +109,7 @@ class TransactionStorage(Storage):
         lease = _transaction.c.lease_until
         query = (
             _all.where(_transaction.c.status == "pending", or_(lease.is_(None), lease < now, lease > lease_until))
-            .order_by(_transaction.c.created_at)
+            .order_by(_transaction.c.timestamp)  # while it is pending, the time of asking
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
@@ -144,9 +137,9 @@ class TransactionStorage(Storage):
         before: tuple[datetime, UUID] | None = None,
     ) -> Sequence[Transaction]:
         """A user's transactions, or those on one account of theirs, newest first; `before` is (timestamp, id)."""
+        filters = _without_end_after(before, filters)
         query = _all.join(TransactionLeg, TransactionLeg.transaction_id == TransactionRow.id)
-        query = query.where(TransactionLeg.user_id == user_id, *_leg_filters(filters), *_text_filter(filters))
-        query = query.where(_of_account(account_id))
+        query = query.where(_of_user(user_id, account_id), *_leg_filters(filters), *_text_filter(filters))
         return self._page(query, TransactionLeg.timestamp, TransactionLeg.transaction_id, limit, before)
 
     def list_all(
@@ -158,42 +151,13 @@ class TransactionStorage(Storage):
         before: tuple[datetime, UUID] | None = None,
     ) -> Sequence[Transaction]:
         """All transactions, or those that touch one account, newest first; `before` is (timestamp, id)."""
+        filters = _without_end_after(before, filters)
         if account_id is None:
             query = _all.where(*_filters(TransactionRow, filters), *_text_filter(filters))
             return self._page(query, TransactionRow.timestamp, TransactionRow.id, limit, before)
         query = _all.join(TransactionLeg, TransactionLeg.transaction_id == TransactionRow.id)
         query = query.where(TransactionLeg.account_id == account_id, *_leg_filters(filters), *_text_filter(filters))
         return self._page(query, TransactionLeg.timestamp, TransactionLeg.transaction_id, limit, before)
-
-    def volumes_of_user(
-        self, user_id: UUID, *, account_id: UUID | None, since: datetime | None, until: datetime | None
-    ) -> list[Volume]:
-        """A user's completed transactions, or those on one account of theirs, by day, type and direction."""
-        day = func.date(TransactionLeg.timestamp)
-        kinds = (day, TransactionLeg.transaction_type, TransactionLeg.direction, TransactionLeg.internal)
-        amount = TransactionLeg.amount_minor
-        completed = Filters(status="completed", since=since, until=until)
-        query = (
-            select(*kinds, func.count(), func.sum(amount), func.max(amount))
-            .where(TransactionLeg.user_id == user_id, *_leg_filters(completed), _of_account(account_id))
-            .group_by(*kinds)
-            .order_by(day)
-        )
-        return [_volume(row) for row in self._session.execute(query)]
-
-    def volumes_of_all(self, *, since: datetime | None, until: datetime | None) -> list[Volume]:
-        """The whole bank's completed transactions, by day and type; they have no direction."""
-        day = func.date(TransactionRow.timestamp)
-        completed = Filters(status="completed", since=since, until=until)
-        amount = TransactionRow.amount_minor
-        query = (
-            select(day, TransactionRow.transaction_type, func.count(), func.sum(amount), func.max(amount))
-            .where(*_filters(TransactionRow, completed))
-            .group_by(day, TransactionRow.transaction_type)
-            .order_by(day)
-        )
-        rows = self._session.execute(query)
-        return [_volume((date, kind, "", False, *totals)) for date, kind, *totals in rows]
 
     def _found(self, query: Select[Any], **parameters: Any) -> Iterator[Transaction]:
         return (Transaction(*row) for row in self._session.execute(query, parameters))
@@ -218,11 +182,18 @@ class TransactionStorage(Storage):
         return list(self._found(query.order_by(timestamp.desc(), transaction_id.desc()).limit(limit)))
 
 
-def _of_account(account_id: UUID | None) -> ColumnElement[bool]:
+def _of_user(user_id: UUID, account_id: UUID | None) -> ColumnElement[bool]:
     """The legs on one account; or, to list what moved between own accounts once, all but its incoming side."""
+    is_theirs = TransactionLeg.user_id == user_id
     if account_id is not None:
-        return TransactionLeg.account_id == account_id
-    return not_(and_(TransactionLeg.internal, TransactionLeg.direction == "in"))
+        # As a CASE, or SQLite may walk through all legs of the user instead of those of the account.
+        return and_(TransactionLeg.account_id == account_id, case((is_theirs, true()), else_=false()))
+    return and_(is_theirs, not_(and_(TransactionLeg.internal, TransactionLeg.direction == "in")))
+
+
+def _without_end_after(before: tuple[datetime, UUID] | None, filters: Filters) -> Filters:
+    """Without an end that the cursor has passed: of two ends SQLite may look for the later and walk to the other."""
+    return replace(filters, until=None) if before and filters.until and before[0] < filters.until else filters
 
 
 def _leg_filters(filters: Filters) -> list[ColumnElement[bool]]:
@@ -244,11 +215,6 @@ def _filters(table: type[TransactionRow] | type[TransactionLeg], filters: Filter
 
 def _text_filter(filters: Filters) -> list[ColumnElement[bool]]:
     return [TransactionRow.description.icontains(filters.text, autoescape=True)] if filters.text else []
-
-
-def _volume(row: Any) -> Volume:
-    day, kind, direction, internal, count, total, largest = row
-    return Volume(str(day), kind, direction, bool(internal), count, int(total), int(largest))
 
 
 def _legs(row: Transaction) -> list[dict[str, Any]]:

@@ -1,0 +1,292 @@
+"""The kept sums by day equal what the legs add up to, whatever was completed, refused, undone or told twice."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from flask import Flask
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select, text
+
+from shared.ids import new_id
+from tests.postgres import cluster
+from tests.suite import Suite
+from transaction_service import posting_logic
+from transaction_service.transaction_clients import Decision, Leg
+from transaction_service.transaction_models import Transaction, TransactionLeg, db
+from transaction_service.transaction_storage import TransactionStorage
+from transaction_service.volume_storage import Volume, Volumes, VolumeStorage
+
+FIRST = datetime(2026, 1, 30, tzinfo=UTC)
+Side = tuple[UUID, UUID] | None
+InTime = Callable[[datetime], bool]
+Move = tuple[int, int, int, int, bool]
+instants = st.one_of(
+    st.none(),
+    st.integers(-1, 5).map(lambda days: FIRST + timedelta(days=days)),
+    st.integers(0, 5 * 24 * 4).map(lambda quarters: FIRST + timedelta(minutes=15 * quarters)),
+)
+
+
+class Books:
+    """The transaction service's storage, and transactions that are settled as the ledger would decide."""
+
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+        self.storage: TransactionStorage = app.extensions["transaction_storage"]
+        self.volumes: VolumeStorage = app.extensions["volume_storage"]
+        users = [uuid4() for _ in range(3)]
+        self.users = users
+        self.sides: list[Side] = [None, *((user, uuid4()) for user in users), (users[0], uuid4())]
+
+    def pending(self, source: Side, target: Side, amount_minor: int = 100, kind: str = "") -> Transaction:
+        """A transaction that is kept and not decided."""
+        user_id, _ = source or target or (None, None)
+        assert user_id
+        kind = kind or ("transfer" if source and target else "withdrawal" if source else "deposit")
+        return Transaction(
+            id=new_id(),
+            user_id=user_id,
+            transaction_type=kind,
+            amount_minor=amount_minor,
+            status="pending",
+            from_user_id=source and source[0],
+            from_account_id=source and source[1],
+            to_user_id=target and target[0] if target and (not source or kind == "reversal") else None,
+            to_account_id=target and target[1],
+            fingerprint="",
+            created_at=FIRST,
+            timestamp=FIRST,
+        )
+
+    def claim(self, *transactions: Transaction) -> None:
+        posting_logic.claim(self.storage, list(transactions))
+
+    def settle(self, *decided: tuple[Transaction, Decision]) -> None:
+        decisions = {decision.transaction_id: decision for _, decision in decided}
+        posting_logic.settle(self.storage, [transaction for transaction, _ in decided], decisions)
+
+    def decided(
+        self, source: int, target: int, amount_minor: int, minutes: int, is_posted: bool
+    ) -> tuple[Transaction, Decision]:
+        """A transaction between two of the sides, and what the ledger says of it; none of it is kept."""
+        sides = self.sides[source], self.sides[target]
+        transaction, at = self.pending(*sides, amount_minor), FIRST + timedelta(minutes=minutes)
+        return transaction, posted(transaction, *sides, at) if is_posted else refused(transaction)
+
+    def undo(self, transaction: Transaction, at: datetime) -> None:
+        source, target = (
+            (user_id, account_id) if user_id and account_id else None
+            for user_id, account_id in (
+                (transaction.to_user_id, transaction.to_account_id),
+                (transaction.from_user_id, transaction.from_account_id),
+            )
+        )
+        reversal = self.pending(source, target, transaction.amount_minor, "reversal")
+        self.claim(reversal)
+        self.settle((reversal, posted(reversal, source, target, at)))
+
+    def complete(self, source: Side, target: Side, amount_minor: int = 100, at: datetime = FIRST) -> None:
+        transaction = self.pending(source, target, amount_minor)
+        self.claim(transaction)
+        self.settle((transaction, posted(transaction, source, target, at)))
+
+    def summed(self, account_id: UUID | None, user_id: UUID, in_time: InTime) -> Volumes:
+        """What a user's legs add up to."""
+        rows = []
+        for leg in self._legs():
+            wanted = leg.account_id == account_id if account_id else not (leg.internal and leg.direction == "in")
+            if leg.user_id == user_id and wanted and in_time(leg.timestamp):
+                is_expense = leg.direction == "out" and (account_id is not None or not leg.internal)
+                rows.append((leg, leg.direction == "in", is_expense))
+        return volumes_of(rows)
+
+    def summed_of_all(self, in_time: InTime) -> Volumes:
+        """What all transactions add up to; one with two sides counts once."""
+        once = {leg.transaction_id: leg for leg in self._legs() if in_time(leg.timestamp)}
+        return volumes_of([(leg, False, False) for leg in once.values()])
+
+    def check(self, since: datetime | None = None, until: datetime | None = None) -> None:
+        """All the kept sums equal what the legs add up to."""
+        self.storage.refresh()
+
+        def in_time(at: datetime) -> bool:
+            return (since is None or at >= since) and (until is None or at < until)
+
+        for user_id in self.users:
+            for account_id in (None, *(side[1] for side in self.sides if side)):
+                kept = self.volumes.of_user(user_id, account_id=account_id, since=since, until=until)
+                assert same(kept, self.summed(account_id, user_id, in_time))
+        assert same(self.volumes.of_all(since=since, until=until), self.summed_of_all(in_time))
+
+    def _legs(self) -> list[TransactionLeg]:
+        return list(db.session.scalars(select(TransactionLeg).where(TransactionLeg.status == "completed")))
+
+
+def volumes_of(rows: list[tuple[TransactionLeg, bool, bool]]) -> Volumes:
+    """Legs, each with whether it is income and whether it is expense, by day and by type as they first came."""
+    by_day: dict[str, Volume] = {}
+    by_type: dict[str, Volume] = {}
+    for leg, is_income, is_expense in rows:
+        day, amount = str(leg.timestamp.date()), leg.amount_minor
+        volume = Volume(day, 1, amount, amount * is_income, amount * is_expense, amount)
+        for groups, name in ((by_day, day), (by_type, leg.transaction_type)):
+            groups[name] = groups[name].with_more(volume) if name in groups else volume
+    return Volumes(
+        *(dict(sorted(group.items(), key=lambda one: (one[1].first_day, one[0]))) for group in (by_day, by_type))
+    )
+
+
+def same(one: Volumes, other: Volumes) -> bool:
+    """Whether both say the same in the same order."""
+    assert one == other
+    return (list(one.by_day), list(one.by_type)) == (list(other.by_day), list(other.by_type))
+
+
+def posted(transaction: Transaction, source: Side, target: Side, at: datetime = FIRST) -> Decision:
+    legs = [
+        Leg(
+            user_id=side[0],
+            account_id=side[1],
+            account_number="••••0000",
+            amount_minor=sign * transaction.amount_minor,
+            balance_after_minor=0,
+        )
+        for side, sign in ((source, -1), (target, 1))
+        if side
+    ]
+    return Decision(transaction_id=transaction.id, outcome="posted", booked_at=at, legs=legs)
+
+
+def refused(transaction: Transaction) -> Decision:
+    return Decision(transaction_id=transaction.id, outcome="rejected", reason="INSUFFICIENT_FUNDS", booked_at=FIRST)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def suite(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
+    with ExitStack() as stack:
+        urls = {"TRANSACTION_DATABASE_URL": stack.enter_context(cluster())} if request.param == "postgresql" else {}
+        suite = Suite(tmp_path_factory.mktemp("volumes"), names=("transaction",), **urls)
+        stack.callback(suite.stop)
+        yield suite
+
+
+@pytest.fixture
+def books(suite: Suite) -> Iterator[Books]:
+    with suite.apps["transaction"].app_context():
+        yield Books(suite.apps["transaction"])
+
+
+moves = st.tuples(
+    st.integers(0, 4),
+    st.integers(0, 4),
+    st.integers(1, 9),
+    st.integers(0, 5 * 24 * 60),
+    st.sampled_from([True, True, False]),
+).filter(lambda move: move[0] != move[1])
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    batches=st.lists(st.lists(moves, min_size=1, max_size=8), min_size=1, max_size=4),
+    undone=st.integers(0, 8),
+    since=instants,
+    until=instants,
+)
+def test_kept_sums_equal_what_the_legs_add_up_to(
+    books: Books, batches: list[list[Move]], undone: int, since: datetime | None, until: datetime | None
+) -> None:
+    done = []
+    for batch in batches:
+        decided = [books.decided(*move) for move in batch]
+        books.claim(*(transaction for transaction, _ in decided))
+        books.settle(*decided)
+        done += decided
+    books.settle(*done[:5])
+    for transaction, decision in done[:undone]:
+        if decision.outcome == "posted":
+            books.undo(transaction, decision.booked_at + timedelta(days=1))
+    books.check()
+    books.check(since, until)
+
+
+def test_a_decision_that_comes_again_after_a_restart_counts_once(books: Books, suite: Suite) -> None:
+    side = books.sides[1]
+    transaction = books.pending(None, side)
+    books.claim(transaction)
+    decision = posted(transaction, None, side)
+    for _ in range(3):
+        again = books.storage.find_transaction(transaction.id)
+        assert again
+        books.settle((again, decision))
+    (volume,) = books.volumes.of_user(books.users[0], account_id=None, since=None, until=None).by_day.values()
+    assert (volume.count, volume.total_minor, volume.largest_minor) == (1, 100, 100)
+
+
+def test_the_ends_of_a_range_may_lie_inside_of_days(books: Books) -> None:
+    noon = timedelta(hours=12)
+    for days in range(4):
+        books.complete(None, books.sides[1], 10**days, FIRST + timedelta(days=days) + noon)
+    later, user_id = timedelta(microseconds=1), books.users[0]
+
+    def total(since: datetime | None, until: datetime | None) -> int:
+        volumes = books.volumes.of_user(user_id, account_id=None, since=since, until=until)
+        return sum(volume.total_minor for volume in volumes.by_day.values())
+
+    second, last = FIRST + timedelta(days=1) + noon, FIRST + timedelta(days=3) + noon
+    assert total(None, None) == 1111
+    assert total(second, last) == 110
+    assert total(second + later, last + later) == 1100
+    assert total(second, second + later) == 10
+    assert total(second + later, second) == 0
+    assert total(second.replace(hour=0), None) == 1110
+    assert total(None, last.replace(hour=0)) == 111
+    assert total(datetime.max.replace(tzinfo=UTC), None) == 0
+    assert total(None, datetime.min.replace(tzinfo=UTC) + later) == 0
+
+
+def test_processes_that_count_the_same_kinds_at_once_lose_nothing(
+    books: Books, suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, back = (books.sides[1], books.sides[2]), (books.sides[2], books.sides[1])
+    processes = iter(range(1_000_000))
+    monkeypatch.setattr("transaction_service.volume_storage.getpid", lambda: next(processes))
+
+    def work(number: int) -> None:
+        with suite.apps["transaction"].app_context():
+            for _ in range(5):
+                ways = [there, back] if number % 2 else [back, there]
+                some = [(books.pending(*way), way) for way in ways]
+                books.claim(*(transaction for transaction, _ in some))
+                books.settle(*((transaction, posted(transaction, *way)) for transaction, way in some))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+    volumes = books.volumes.of_user(books.users[0], account_id=None, since=None, until=None)
+    assert volumes.by_type == {"transfer": Volume(str(FIRST.date()), 80, 8000, 4000, 4000, 100)}
+    books.check()
+
+
+def test_a_database_that_is_older_than_the_sums_gets_them_when_it_is_opened(books: Books, suite: Suite) -> None:
+    books.complete(None, books.sides[1], 500, FIRST)
+    books.complete(books.sides[1], books.sides[4], 70, FIRST + timedelta(days=1, hours=3))
+    books.complete(books.sides[4], books.sides[2], 30, FIRST + timedelta(days=1, hours=4))
+    books.claim(books.pending(books.sides[1], None))
+    with books.storage.transaction():
+        db.session.execute(text("DROP TABLE daily_volume"))
+    db.session.remove()
+    suite.restart("transaction")
+    with suite.apps["transaction"].app_context():
+        books.volumes = suite.apps["transaction"].extensions["volume_storage"]
+        books.check()
+        books.complete(books.sides[1], books.sides[4], 90, FIRST + timedelta(days=1, hours=3))
+        books.check()
+        kept = books.volumes.of_user(books.users[0], account_id=None, since=None, until=None)
+        assert kept.by_day[str(FIRST.date())].total_minor == 500
+    suite.restart("transaction")
+    with suite.apps["transaction"].app_context():
+        books.check()

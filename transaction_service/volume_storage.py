@@ -1,0 +1,240 @@
+"""Sums by day: kept when transactions are completed, so that no summary has to read what it sums up."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import chain
+from os import getpid
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    case,
+    event,
+    false,
+    func,
+    insert,
+    literal,
+    not_,
+    select,
+    union_all,
+)
+
+from shared.bulk_insert import Insert
+from shared.database import Storage
+from transaction_service.transaction_models import DailyVolume, Transaction, TransactionLeg, TransactionRow
+
+WHOLE_BANK = UUID(int=0)
+"""Whom the sums over all transactions belong to. Their account is only a part of the sum, one for each process, or on a
+database of several processes each would wait until the others have committed."""
+PARTS = 8
+
+_volume: Any = DailyVolume.__table__
+_leg: Any = TransactionLeg.__table__
+_transaction: Any = TransactionRow.__table__
+_KINDS = ("day", "transaction_type", "direction", "internal")
+_TOTALS = ("count", "total_minor", "largest_minor")
+_COLUMNS = (*_KINDS, *_TOTALS, "user_id", "account_id")
+_more = Insert(_volume, _COLUMNS, add=("count", "total_minor"), greatest=("largest_minor",))
+_Sums = dict[tuple[int, int, tuple[date, str, str, bool]], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Volume:
+    """Some completed transactions, summed up; amounts are minor units, `first_day` is that of the first of them."""
+
+    first_day: str
+    count: int
+    total_minor: int
+    income_minor: int
+    expense_minor: int
+    largest_minor: int
+
+    def with_more(self, other: "Volume") -> "Volume":
+        """Both together."""
+        return Volume(
+            min(self.first_day, other.first_day),
+            self.count + other.count,
+            self.total_minor + other.total_minor,
+            self.income_minor + other.income_minor,
+            self.expense_minor + other.expense_minor,
+            max(self.largest_minor, other.largest_minor),
+        )
+
+
+@dataclass(frozen=True)
+class Volumes:
+    """The same transactions by day and by type, each in the order in which they first came."""
+
+    by_day: dict[str, Volume]
+    by_type: dict[str, Volume]
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """What a table has to say of its rows: their kinds (day, type, direction, internal), and how they are counted."""
+
+    kinds: tuple[Any, Any, Any, Any]
+    count: Any
+    amount_minor: Any
+    largest_minor: Any
+
+
+class VolumeStorage(Storage):
+    """The sums by day, of each account and of the whole bank."""
+
+    def add(self, transactions: Iterable[Transaction]) -> None:
+        """Count those that are completed. Each may be given once, in the transaction that completes it.
+
+        The rows are written in the order of their keys: two processes can't wait for each other.
+        """
+        sums: _Sums = {}
+        part = _own_part()
+        for row in transactions:
+            if row.status == "completed":
+                _count(sums, row, part)
+        _more.execute(self._session.connection(), [sums[key] for key in sorted(sums)])
+
+    def of_user(
+        self, user_id: UUID, *, account_id: UUID | None, since: datetime | None, until: datetime | None
+    ) -> Volumes:
+        """A user's completed transactions of `since <= timestamp < until`, or those on one account of theirs.
+
+        What moved between own accounts counts once, and is neither income nor expense; on one account it is either.
+        """
+        kept = _volume.c.user_id == user_id, _side(_volume, account_id), *_whole_days(since, until)
+        rest = _leg.c.user_id == user_id, _side(_leg, account_id), _completed(_leg)
+        parts = (_groups(_LEGS, account_id, *rest, part) for part in _parts_of_days(_leg, since, until))
+        return self._found(*_groups(_KEPT, account_id, *kept), *chain(*parts))
+
+    def of_all(self, *, since: datetime | None, until: datetime | None) -> Volumes:
+        """The whole bank's completed transactions of `since <= timestamp < until`; none is income or expense."""
+        kept, rest = _volume.c.user_id == WHOLE_BANK, _completed(_transaction)
+        parts = (_groups(_TRANSACTIONS, None, rest, part) for part in _parts_of_days(_transaction, since, until))
+        return self._found(*_groups(_KEPT, None, kept, *_whole_days(since, until)), *chain(*parts))
+
+    def _found(self, *queries: Select[Any]) -> Volumes:
+        """What the queries find together. It is one statement, so that nothing is completed in the midst of it."""
+        rows = self._session.execute(union_all(*queries))
+        by_day: dict[str, Volume] = {}
+        by_type: dict[str, Volume] = {}
+        for first, kind, count, *amounts in rows:
+            volume = Volume(str(first), count, *map(int, amounts))
+            groups, name = (by_type, kind) if kind else (by_day, volume.first_day)
+            groups[name] = groups[name].with_more(volume) if name in groups else volume
+        return Volumes(_in_order(by_day), _in_order(by_type))
+
+
+def _count(sums: _Sums, row: Transaction, part: UUID) -> None:
+    """Count a completed transaction on the account of each side, and in a part of the whole bank's sums."""
+    day, kind, amount_minor = row.timestamp.astimezone(UTC).date(), row.transaction_type, row.amount_minor
+    source, target = row.from_user_id, row.to_user_id
+    if source and row.from_account_id:
+        _add(sums, (day, kind, "out", source == target), amount_minor, source, row.from_account_id)
+    if target and row.to_account_id:
+        _add(sums, (day, kind, "in", source == target), amount_minor, target, row.to_account_id)
+    _add(sums, (day, kind, "", False), amount_minor, WHOLE_BANK, part)
+
+
+def _add(sums: _Sums, kinds: tuple[date, str, str, bool], amount_minor: int, user_id: UUID, account_id: UUID) -> None:
+    key = (user_id.int, account_id.int, kinds)  # numbers, because ids take longer to compare
+    known = sums.get(key)
+    if known:
+        known["count"] += 1
+        known["total_minor"] += amount_minor
+        known["largest_minor"] = max(known["largest_minor"], amount_minor)
+        return
+    day, transaction_type, direction, internal = kinds
+    sums[key] = {
+        "user_id": user_id,
+        "account_id": account_id,
+        "day": day,
+        "transaction_type": transaction_type,
+        "direction": direction,
+        "internal": internal,
+        "count": 1,
+        "total_minor": amount_minor,
+        "largest_minor": amount_minor,
+    }
+
+
+def _own_part() -> UUID:
+    return UUID(int=getpid() % PARTS)
+
+
+def _columns(table: Any, direction: Any, internal: Any) -> _Columns:
+    """Those of a table that has a row for each transaction or side of one."""
+    day, amount = func.date(table.c.timestamp, type_=_volume.c.day.type), table.c.amount_minor
+    return _Columns((day, table.c.transaction_type, direction, internal), func.count(), amount, amount)
+
+
+_KEPT = _Columns(
+    (_volume.c.day, _volume.c.transaction_type, _volume.c.direction, _volume.c.internal),
+    func.sum(_volume.c["count"]),
+    _volume.c.total_minor,
+    _volume.c.largest_minor,
+)
+_LEGS = _columns(_leg, _leg.c.direction, _leg.c.internal)
+_TRANSACTIONS = _columns(_transaction, literal(""), false())
+
+
+def _groups(columns: _Columns, account_id: UUID | None, *conditions: ColumnElement[bool]) -> list[Select[Any]]:
+    """The queries that sum up by day and by type, with no type in what is by day."""
+    (day, kind, direction, internal), amount = columns.kinds, columns.amount_minor
+    is_expense = direction == "out" if account_id else and_(direction == "out", not_(internal))
+    sums = [func.sum(case((condition, amount), else_=0)) for condition in (direction == "in", is_expense)]
+    totals = (columns.count, func.sum(amount), *sums, func.max(columns.largest_minor))
+    by_day, by_type = select(day, literal(""), *totals).group_by(day), select(func.min(day), kind, *totals)
+    return [by_day.where(*conditions), by_type.group_by(kind).where(*conditions)]
+
+
+def _completed(table: Any) -> ColumnElement[bool]:
+    return table.c.status == "completed"  # type: ignore[no-any-return]  # columns of a table have no types
+
+
+def _side(table: Any, account_id: UUID | None) -> ColumnElement[bool]:
+    """What is on one account; or, to count what moved between own accounts once, all but its incoming side."""
+    if account_id is not None:
+        return table.c.account_id == account_id  # type: ignore[no-any-return]  # as above
+    return not_(and_(table.c.internal, table.c.direction == "in"))
+
+
+def _whole_days(since: datetime | None, until: datetime | None) -> list[ColumnElement[bool]]:
+    """What holds for the kept sums of those days of a range that are whole."""
+    day = _volume.c.day
+    conditions = [day >= since.date()] if since else []
+    conditions += [day < until.date()] if until else []
+    return conditions + [day != part for part in _partial_days(since, until)]
+
+
+def _parts_of_days(table: Any, since: datetime | None, until: datetime | None) -> Iterator[ColumnElement[bool]]:
+    """What holds for that which a range has of each of its partial days."""
+    last = until - timedelta(microseconds=1) if until else None
+    for day in _partial_days(since, until):
+        midnight, end = datetime.combine(day, time(), UTC), datetime.combine(day, time.max, UTC)
+        yield table.c.timestamp.between(max(midnight, since or midnight), min(end, last or end))
+
+
+def _partial_days(since: datetime | None, until: datetime | None) -> set[date]:
+    """The days in which a range begins or ends after midnight."""
+    return {instant.date() for instant in (since, until) if instant and instant.time() != time()}
+
+
+def _in_order(groups: dict[str, Volume]) -> dict[str, Volume]:
+    return dict(sorted(groups.items(), key=lambda group: (group[1].first_day, group[0])))
+
+
+@event.listens_for(_volume, "after_create")
+def _fill(_table: Any, connection: Connection, **_options: Any) -> None:
+    """Give a database that is older than the sums its sums, in the transaction that makes their table."""
+    owner = (_leg.c.user_id, _leg.c.account_id)
+    totals = (func.count(), func.sum(_leg.c.amount_minor), func.max(_leg.c.amount_minor))
+    of_accounts = select(*_LEGS.kinds, *totals, *owner).where(_completed(_leg)).group_by(*owner, *_LEGS.kinds)
+    totals = (func.count(), func.sum(_transaction.c.amount_minor), func.max(_transaction.c.amount_minor))
+    of_bank = select(*_TRANSACTIONS.kinds, *totals, literal(WHOLE_BANK), literal(_own_part()))
+    for query in (of_accounts, of_bank.where(_completed(_transaction)).group_by(*_TRANSACTIONS.kinds[:2])):
+        connection.execute(insert(_volume).from_select(_COLUMNS, query))
