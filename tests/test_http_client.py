@@ -17,7 +17,7 @@ from flask import Flask
 from shared import request_ids
 from shared.circuit_breaker import CircuitBreaker
 from shared.discovery import Directory
-from shared.errors import Forbidden, NotAuthenticated, NotFound, TooManyRequests
+from shared.errors import Forbidden, NotAuthenticated, NotFound, ServiceUnavailable, TooManyRequests
 from shared.http_client import NoAnswer, Peer, ServiceToken, make_session
 
 Reply = Callable[["Handler"], None]
@@ -179,7 +179,7 @@ def test_silence_on_a_forwarded_change_warns_that_it_may_have_been_done(
     server: Server, peer: Peer, method: str, details: dict[str, str]
 ) -> None:
     server.reply = Handler.hang_up
-    with pytest.raises(NoAnswer) as silence:
+    with pytest.raises(ServiceUnavailable) as silence:
         peer.forward(method, "/x", {}, b"")
     assert silence.value.details == details
     assert ("not known" in silence.value.message) == bool(details)
