@@ -5,6 +5,7 @@ child to orphan and no second start-up; one worker thread serves well under the 
 thread of its pool. SIGTERM and SIGINT drain: no new connection, running requests end, then this returns.
 """
 
+import gc
 import logging
 import os
 import resource
@@ -55,6 +56,7 @@ def serve(create_app: Callable[[S], Flask], settings_type: type[S]) -> None:
     lifecycle = lifecycle_of(app)
     lifecycle.add(_registration(settings))
     lifecycle.start()
+    gc.freeze()  # what is there now stays: going through it in every collection stops all threads for some 40 ms
     try:
         _listen(app, settings)
     finally:
