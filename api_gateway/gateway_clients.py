@@ -227,4 +227,7 @@ class MoneyClient:
             if 400 <= refusal.status < 500:
                 return [None] * len(requests)
             raise OutcomeUnknown from None
-        return [GatheredAnswer(**one) if one else None for one in answer["answers"]]
+        answered = answer.get("answers")
+        if not isinstance(answered, list) or len(answered) != len(requests):
+            raise OutcomeUnknown
+        return [GatheredAnswer(**one) if one else None for one in answered]

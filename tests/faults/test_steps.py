@@ -85,7 +85,7 @@ class Wires:
 
     def __init__(self, bank: FaultyBank) -> None:
         self._by_target = {
-            TRANSACTION: bank.wire_to(TRANSACTION, "/api/transactions/"),
+            TRANSACTION: bank.wire_to(TRANSACTION, "/internal/requests"),
             ACCOUNT: bank.wire_to(ACCOUNT, "/internal/postings"),
         }
 

@@ -26,7 +26,7 @@ FAULTS = [
     ("service", "path"),
     [
         ("account-service", "/internal/postings"),
-        ("transaction-service", "/api/transactions/"),
+        ("transaction-service", "/internal/requests"),
     ],
     ids=["to the ledger", "to the transaction service"],
 )
