@@ -64,7 +64,7 @@ class Transaction:
 class TransactionRow(Model):
     """A Transaction as it is kept: a column for each of its fields, in their order.
 
-    The two are apart because the posting path is the busiest there is, and a mapped object costs it ten plain ones.
+    The two are apart because the posting path is the busiest there is, and reading and setting mapped objects was a good part of it.
     """
 
     __tablename__ = "transaction"
