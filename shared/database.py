@@ -49,7 +49,7 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """SQLite has no type for instants: there it is the text that SQLAlchemy would write, only written by Python itself."""
+        """SQLite has no type for instants: there they are text, written by Python itself."""
         return dialect.type_descriptor(String(26) if dialect.name == "sqlite" else DateTime())
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | str | None:

@@ -64,7 +64,7 @@ class Transaction:
 class TransactionRow(Model):
     """A Transaction as it is kept: a column for each of its fields, in their order.
 
-    The two are apart because the posting path is the busiest there is, and reading and setting mapped objects was a good part of it.
+    The two are apart because the posting path is the busiest there is, and mapped objects were a good part of its cost.
     """
 
     __tablename__ = "transaction"
