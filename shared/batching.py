@@ -107,7 +107,7 @@ class Batcher(Generic[Item, Result]):
         return waiting.result  # type: ignore[return-value]  # it is set when it is ready
 
     def _has_fair_share(self) -> bool:
-        return self._stopping or len(self._waiting) * 3 >= self._crowd
+        return self._stopping or len(self._waiting) * 2 >= self._crowd
 
     def _run(self) -> None:
         while True:
