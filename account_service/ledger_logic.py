@@ -11,10 +11,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from account_service.account_models import SETTLEMENT_ACCOUNT_ID, LedgerEntry, Posting
+from account_service.account_models import SETTLEMENT_ACCOUNT_ID, LedgerEntry
 from account_service.account_schemas import masked
 from account_service.ledger_schemas import Decision, Leg, PostingOrder
-from account_service.ledger_storage import LedgerStorage, LockedAccount
+from account_service.ledger_storage import Decided, LedgerStorage, LockedAccount
 from shared.database import rerun_when_aborted
 from shared.periods import now
 
@@ -47,7 +47,7 @@ def post(storage: LedgerStorage, orders: list[PostingOrder]) -> list[Decision]:
     """
     with storage.transaction():
         ledger = _lock(storage, orders)
-        postings = storage.find_postings(order.transaction_id for order in orders)
+        postings = storage.find_postings({order.transaction_id for order in orders})
         decided = _remembered(storage, postings.values())
         digests = {posting.transaction_id: posting.digest for posting in postings.values()}
         decisions = [_decide_once(ledger, order, decided, digests) for order in orders]
@@ -62,7 +62,7 @@ def post(storage: LedgerStorage, orders: list[PostingOrder]) -> list[Decision]:
 def void(storage: LedgerStorage, transaction_ids: list[UUID]) -> list[Decision]:
     """Give transactions up, but for those that were decided before: their decisions stand and are answered."""
     with storage.transaction():
-        decided = _remembered(storage, storage.find_postings(transaction_ids).values())
+        decided = _remembered(storage, storage.find_postings(set(transaction_ids)).values())
         decided_at = _booking_time(storage)
         undecided = [
             transaction_id for transaction_id in dict.fromkeys(transaction_ids) if transaction_id not in decided
@@ -76,7 +76,7 @@ def void(storage: LedgerStorage, transaction_ids: list[UUID]) -> list[Decision]:
 def _lock(storage: LedgerStorage, orders: list[PostingOrder]) -> _Ledger:
     ids = {side for order in orders for side in (order.from_account_id, order.to_account_id) if side}
     numbers = {order.to_account_number for order in orders if order.to_account_number}
-    accounts = storage.lock_accounts(ids, numbers)
+    accounts = storage.lock_accounts(ids.union(storage.find_by_numbers(numbers)))
     return _Ledger(
         by_id={account.id: account for account in accounts},
         by_number={account.account_number: account for account in accounts},
@@ -208,11 +208,11 @@ def _posting(
     }
 
 
-def _remembered(storage: LedgerStorage, postings: Iterable[Posting]) -> dict[UUID, Decision]:
+def _remembered(storage: LedgerStorage, postings: Iterable[Decided]) -> dict[UUID, Decision]:
     """Decisions taken before, with the legs that their entries tell."""
     known = {posting.transaction_id: posting for posting in postings}
     entries = storage.find_entries(known)
-    accounts = storage.lock_accounts((entry.account_id for entry in entries), ()) if entries else []
+    accounts = storage.lock_accounts({entry.account_id for entry in entries})
     by_id = {account.id: account for account in accounts}
     legs: dict[UUID, list[Leg]] = {transaction_id: [] for transaction_id in known}
     for entry in entries:

@@ -3,39 +3,39 @@
 The posting path is the busiest there is: its statements are built once, and it reads and writes plain rows.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, or_, select, tuple_, update
+from sqlalchemy import func, select, tuple_
 
 from account_service.account_models import Account, LedgerEntry, Posting
-from shared.bulk_insert import Insert
+from shared.bulk import Insert, Lookup, Update
 from shared.database import Storage
 
 _account: Any = Account.__table__
 _posting: Any = Posting.__table__
 _entry: Any = LedgerEntry.__table__
-_lock_accounts = (
-    select(_account.c.id, _account.c.user_id, _account.c.account_number, _account.c.status, _account.c.balance_minor)
-    .where(
-        or_(
-            _account.c.id.in_(bindparam("ids", expanding=True)),
-            _account.c.account_number.in_(bindparam("numbers", expanding=True)),
-        )
-    )
-    .order_by(_account.c.id)
-    .with_for_update()
-)
-_find_postings = select(Posting).where(Posting.transaction_id.in_(bindparam("ids", expanding=True)))
+_lock_accounts = Lookup(_account, "id", ("id", "user_id", "account_number", "status", "balance_minor"), lock=True)
+_find_by_number = Lookup(_account, "account_number", ("id",))
+_find_postings = Lookup(_posting, "transaction_id", ("transaction_id", "outcome", "reason", "digest", "decided_at"))
 _last_booking = select(_entry.c.booked_at).order_by(_entry.c.sequence.desc()).limit(1)
 _add_postings = Insert(_posting, ("transaction_id", "outcome", "reason", "digest", "reverses_id", "decided_at"))
 _add_entries = Insert(_entry, ("transaction_id", "account_id", "amount_minor", "balance_after_minor", "booked_at"))
-_set_balance = (
-    update(_account).where(_account.c.id == bindparam("account_id")).values(balance_minor=bindparam("balance"))
-)
+_set_balances = Update(_account, "id", ("balance_minor",))
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What is remembered of a decision, but for its entries."""
+
+    transaction_id: UUID
+    outcome: str
+    reason: str | None
+    digest: str
+    decided_at: datetime
 
 
 @dataclass
@@ -52,15 +52,18 @@ class LockedAccount:
 class LedgerStorage(Storage):
     """Decisions, and the entries that they made."""
 
-    def lock_accounts(self, ids: Iterable[UUID], numbers: Iterable[str]) -> list[LockedAccount]:
-        """The accounts of those ids or numbers, locked in the order of their ids until the transaction ends."""
-        wanted = {"ids": list(set(ids)), "numbers": list(set(numbers))}
-        return [LockedAccount(*row) for row in self._session.execute(_lock_accounts, wanted)]
+    def lock_accounts(self, ids: Collection[UUID]) -> list[LockedAccount]:
+        """The accounts of those ids, locked in the order of their ids until the transaction ends."""
+        return [LockedAccount(*row) for row in _lock_accounts.execute(self._session.connection(), ids)]
 
-    def find_postings(self, transaction_ids: Iterable[UUID]) -> dict[UUID, Posting]:
+    def find_by_numbers(self, account_numbers: Collection[str]) -> list[UUID]:
+        """The ids of the accounts that have those numbers; neither ever changes."""
+        return [account_id for (account_id,) in _find_by_number.execute(self._session.connection(), account_numbers)]
+
+    def find_postings(self, transaction_ids: Collection[UUID]) -> dict[UUID, Decided]:
         """The decisions taken so far, by transaction id."""
-        found = self._session.scalars(_find_postings, {"ids": list(set(transaction_ids))})
-        return {posting.transaction_id: posting for posting in found}
+        found = _find_postings.execute(self._session.connection(), transaction_ids)
+        return {row[0]: Decided(*row) for row in found}
 
     def find_reversed(self, transaction_ids: Iterable[UUID]) -> set[UUID]:
         """Which of these transactions have been reversed."""
@@ -83,19 +86,15 @@ class LedgerStorage(Storage):
 
     def add_postings(self, rows: list[dict[str, Any]]) -> None:
         """Add decisions, given as rows of `posting`."""
-        if rows:
-            _add_postings.execute(self._session.connection(), rows)
+        _add_postings.execute(self._session.connection(), rows)
 
     def add_entries(self, rows: list[dict[str, Any]]) -> None:
         """Add entries, given as rows of `ledger_entry`, in this order."""
-        if rows:
-            _add_entries.execute(self._session.connection(), rows)
+        _add_entries.execute(self._session.connection(), rows)
 
     def set_balances(self, accounts: Iterable[LockedAccount]) -> None:
         """Write the balances of locked accounts back."""
-        rows = [{"account_id": account.id, "balance": account.balance_minor} for account in accounts]
-        if rows:
-            self._session.execute(_set_balance, rows)
+        _set_balances.execute(self._session.connection(), [vars(account) for account in accounts])
 
     def list_entries(
         self,

@@ -142,13 +142,11 @@ def settle(storage: TransactionStorage, transactions: list[Transaction], decisio
     """Step 4: write what came of pending transactions; those without a decision are left for recovery."""
     decided = [transaction for transaction in transactions if transaction.id in decisions]
     unknown = [transaction for transaction in transactions if transaction.id not in decisions]
+    for transaction in decided:
+        _apply(decisions[transaction.id], transaction)
     with storage.transaction():
-        pending = storage.lock_pending(transaction.id for transaction in transactions)
-        for transaction in decided:
-            _apply(decisions[transaction.id], transaction)
-        storage.settle([transaction for transaction in decided if transaction.id in pending])
-        if unknown:
-            storage.release([transaction for transaction in unknown if transaction.id in pending])
+        storage.settle(decided)
+        storage.release(unknown)
 
 
 def recover(storage: TransactionStorage, ledger: LedgerClient) -> int:

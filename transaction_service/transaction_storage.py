@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, case, false, not_, or_, select, true, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, false, not_, or_, select, true, tuple_
 
-from shared.bulk_insert import Insert
+from shared.bulk import Insert, Update
 from shared.database import Database, Storage
 from transaction_service.transaction_models import Transaction, TransactionLeg, TransactionRow
 from transaction_service.volume_storage import VolumeStorage
@@ -34,18 +34,9 @@ _all = select(*_transaction.c)
 _by_keys = _all.where(
     tuple_(_transaction.c.user_id, _transaction.c.idempotency_key).in_(bindparam("keys", expanding=True))
 )
-_pending_ids = (
-    select(_transaction.c.id)
-    .where(_transaction.c.id.in_(bindparam("ids", expanding=True)), _transaction.c.status == "pending")
-    .order_by(_transaction.c.id)
-    .with_for_update()
-)
 _add = Insert(_transaction, tuple(column.name for column in _transaction.columns), skip_known=True)
-_settle = (
-    update(_transaction)
-    .where(_transaction.c.id == bindparam("settled_id"), _transaction.c.status == "pending")
-    .values({name: bindparam(name) for name in _SETTLED})
-)
+_settle = Update(_transaction, "id", _SETTLED, only_if=("status", "pending"))
+_lease = Update(_transaction, "id", ("lease_until",), only_if=("status", "pending"))
 _add_legs = Insert(
     _leg,
     tuple(column.name for column in _leg.columns),
@@ -90,16 +81,11 @@ class TransactionStorage(Storage):
         """
         return _add.execute(self._session.connection(), [vars(transaction) for transaction in transactions])
 
-    def lock_pending(self, ids: Iterable[UUID]) -> set[UUID]:
-        """Which of these are still pending; they are kept from others until the transaction ends."""
-        return set(self._session.scalars(_pending_ids, {"ids": list(ids)}))
-
     def settle(self, transactions: list[Transaction]) -> None:
-        """Write what came of pending transactions: their outcome, everybody's legs, and what it adds to the sums."""
-        if transactions:
-            self._session.execute(_settle, [vars(row) | {"settled_id": row.id} for row in transactions])
-            self._write_legs(transactions)
-            self._volumes.add(transactions)
+        """Write what came of those still pending: their outcome, everybody's legs, and what it adds to the sums."""
+        settled = self._change_pending(_settle, transactions)
+        self._write_legs(settled)
+        self._volumes.add(settled)
 
     def take_pending(self, *, now: datetime, lease_until: datetime, limit: int) -> list[Transaction]:
         """Lease up to `limit` pending transactions that nobody is at work on, oldest first.
@@ -113,14 +99,13 @@ class TransactionStorage(Storage):
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
-        taken = list(self._found(query))
-        self._lease((transaction.id for transaction in taken), lease_until)
-        return [replace(transaction, lease_until=lease_until) for transaction in taken]
+        taken = [replace(transaction, lease_until=lease_until) for transaction in self._found(query)]
+        return self._change_pending(_lease, taken)
 
     def release(self, transactions: list[Transaction]) -> None:
-        """End the leases of transactions whose outcome is not known, so that recovery takes them next."""
-        self._lease((transaction.id for transaction in transactions), None)
-        self._write_legs(transactions)
+        """End the leases of those still pending, whose outcome is not known, so that recovery takes them next."""
+        released = [replace(transaction, lease_until=None) for transaction in transactions]
+        self._write_legs(self._change_pending(_lease, released))
 
     def find_reversal(self, transaction_id: UUID) -> Transaction | None:
         """The transaction that has reversed this one, or is about to."""
@@ -162,9 +147,10 @@ class TransactionStorage(Storage):
     def _found(self, query: Select[Any], **parameters: Any) -> Iterator[Transaction]:
         return (Transaction(*row) for row in self._session.execute(query, parameters))
 
-    def _lease(self, ids: Iterable[UUID], until: datetime | None) -> None:
-        query = update(_transaction).where(_transaction.c.id.in_(list(ids)), _transaction.c.status == "pending")
-        self._session.execute(query.values(lease_until=until))
+    def _change_pending(self, update: Update, transactions: list[Transaction]) -> list[Transaction]:
+        """Write what these say; those that were still pending."""
+        changed = update.execute(self._session.connection(), [vars(transaction) for transaction in transactions])
+        return [transaction for transaction in transactions if transaction.id in changed]
 
     def _write_legs(self, transactions: list[Transaction]) -> None:
         _add_legs.execute(self._session.connection(), [leg for row in transactions for leg in _legs(row)])

@@ -24,7 +24,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from shared.bulk_insert import Insert
+from shared.bulk import Insert
 from shared.database import Storage
 from transaction_service.transaction_models import DailyVolume, Transaction, TransactionLeg, TransactionRow
 

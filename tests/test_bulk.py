@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Boolean, Column, Connection, Integer, MetaData, String, Table, Uuid, create_engine, select
 from sqlalchemy.exc import IntegrityError
 
-from shared.bulk_insert import Insert
+from shared.bulk import Insert
 from shared.database import UtcDateTime
 from tests.postgres import cluster
 

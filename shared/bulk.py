@@ -1,0 +1,168 @@
+"""Many rows by one SQL command: added, changed, or looked up by their keys.
+
+A driver's `executemany` runs a command for each row, and SQLite's gives Python's interpreter lock away each time:
+every thread that waits for it has its turn in between, so that a batch waits as often as it has rows. The commands are
+plain text for the driver, since SQLAlchemy takes longer to put a long one together than the database to run it.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, Dialect, Table
+
+_Process = Callable[[Any], Any] | None
+
+
+@dataclass(frozen=True)
+class Insert:
+    """Adds rows of `columns` to `table`.
+
+    A row whose primary key is there already hands its values over in the columns `replace`, adds them in the columns
+    `add` and leaves the greater one in the columns `greatest`. With `skip_known`, a row that any unique key has already
+    is left out. Without any of these it is an error, as usual.
+    """
+
+    table: Table
+    columns: tuple[str, ...]
+    replace: tuple[str, ...] = ()
+    skip_known: bool = False
+    add: tuple[str, ...] = ()
+    greatest: tuple[str, ...] = ()
+
+    def execute(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> int:
+        """Add `rows` by one command; each has all the columns. How many were added or have handed their values over."""
+        if not rows:
+            return 0
+        text = _insert_text(self, connection.dialect, len(rows))
+        return connection.exec_driver_sql(text, _bound(self.table, self.columns, connection.dialect, rows)).rowcount
+
+
+@dataclass(frozen=True)
+class Update:
+    """Sets `columns` of the rows of `table` that have the same `key`, as far as they are what `only_if` says.
+
+    `only_if` is a column and the value that it must have.
+    """
+
+    table: Table
+    key: str
+    columns: tuple[str, ...]
+    only_if: tuple[str, Any] | None = None
+
+    def execute(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> set[Any]:
+        """Change what `rows` say by one command; each has the key and all the columns. The keys of what was changed."""
+        if not rows:
+            return set()
+        dialect = connection.dialect
+        bound = _bound(self.table, (self.key, *self.columns), dialect, rows)
+        if self.only_if:
+            name, value = self.only_if
+            bound += _bound(self.table, (name,), dialect, ({name: value},))
+        changed = {key for (key,) in connection.exec_driver_sql(_update_text(self, dialect, len(rows)), bound)}
+        keys = bound[:: 1 + len(self.columns)]
+        return {row[self.key] for row, key in zip(rows, keys, strict=False) if key in changed}
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """Reads `columns` of the rows of `table` whose `key` is one of many; with `lock` they are kept until the end."""
+
+    table: Table
+    key: str
+    columns: tuple[str, ...]
+    lock: bool = False
+
+    def execute(self, connection: Connection, keys: Collection[Any]) -> Iterator[tuple[Any, ...]]:
+        """The values of what was found, in the order of their keys."""
+        if not keys:
+            return iter(())
+        bound = _bound(self.table, (self.key,), connection.dialect, [{self.key: key} for key in keys])
+        found = connection.exec_driver_sql(_lookup_text(self, connection.dialect, len(keys)), bound)
+        processes = _result_processors(self.table, self.columns, connection.dialect)
+        return (_processed(row, processes) for row in found)
+
+
+def _bound(table: Table, columns: tuple[str, ...], dialect: Dialect, rows: Iterable[dict[str, Any]]) -> tuple[Any, ...]:
+    """All values of all rows, as the driver takes them."""
+    pairs = list(zip(columns, _bind_processors(table, columns, dialect), strict=True))
+    return tuple([process(row[name]) if process else row[name] for row in rows for name, process in pairs])
+
+
+def _processed(row: Iterable[Any], processes: Iterable[_Process]) -> tuple[Any, ...]:
+    return tuple([process(value) if process else value for value, process in zip(row, processes, strict=True)])
+
+
+@lru_cache(maxsize=256)
+def _bind_processors(table: Table, columns: tuple[str, ...], dialect: Dialect) -> tuple[_Process, ...]:
+    return tuple(table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in columns)
+
+
+@lru_cache(maxsize=256)
+def _result_processors(table: Table, columns: tuple[str, ...], dialect: Dialect) -> tuple[_Process, ...]:
+    return tuple(table.c[name].type.dialect_impl(dialect).result_processor(dialect, None) for name in columns)
+
+
+@lru_cache(maxsize=1024)
+def _insert_text(insert: Insert, dialect: Dialect, rows: int) -> str:
+    quote = dialect.identifier_preparer.quote
+    columns = ", ".join(map(quote, insert.columns))
+    row = _marks(dialect, len(insert.columns))
+    text = f"INSERT INTO {quote(insert.table.name)} ({columns}) VALUES {', '.join([row] * rows)}"  # noqa: S608 - of names of ours alone
+    if insert.skip_known:
+        return f"{text} ON CONFLICT DO NOTHING"
+    if not (insert.replace or insert.add or insert.greatest):
+        return text
+    key = ", ".join(quote(column.name) for column in insert.table.primary_key)
+    return f"{text} ON CONFLICT ({key}) DO UPDATE SET {', '.join(_changes(insert, quote))}"
+
+
+def _changes(insert: Insert, quote: Callable[[str], str]) -> Iterator[str]:
+    """What a row that is there already gets."""
+    table = quote(insert.table.name)
+    for name in map(quote, insert.replace):
+        yield f"{name} = excluded.{name}"
+    for name in map(quote, insert.add):
+        yield f"{name} = {table}.{name} + excluded.{name}"
+    for name in map(quote, insert.greatest):
+        yield f"{name} = CASE WHEN excluded.{name} > {table}.{name} THEN excluded.{name} ELSE {table}.{name} END"
+
+
+@lru_cache(maxsize=1024)
+def _update_text(update: Update, dialect: Dialect, rows: int) -> str:
+    """Both databases name the columns of VALUES `column1`, `column2` and so on."""
+    quote = dialect.identifier_preparer.quote
+    table, key = quote(update.table.name), quote(update.key)
+    changes = ", ".join(f"{quote(name)} = new.column{place}" for place, name in enumerate(update.columns, 2))
+    row = _marks(dialect, 1 + len(update.columns))
+    values = ", ".join([_typed_marks(update, dialect), *[row] * (rows - 1)])
+    condition = f"{table}.{key} = new.column1"
+    if update.only_if:
+        condition += f" AND {table}.{quote(update.only_if[0])} = {_mark(dialect)}"
+    return f"UPDATE {table} SET {changes} FROM (VALUES {values}) AS new WHERE {condition} RETURNING {table}.{key}"  # noqa: S608 - of names of ours alone
+
+
+@lru_cache(maxsize=1024)
+def _lookup_text(lookup: Lookup, dialect: Dialect, keys: int) -> str:
+    quote = dialect.identifier_preparer.quote
+    columns, key = ", ".join(map(quote, lookup.columns)), quote(lookup.key)
+    text = f"SELECT {columns} FROM {quote(lookup.table.name)} WHERE {key} IN {_marks(dialect, keys)} ORDER BY {key}"  # noqa: S608 - of names of ours alone
+    return f"{text} FOR UPDATE" if lookup.lock and dialect.name != "sqlite" else text
+
+
+def _mark(dialect: Dialect) -> str:
+    return "?" if dialect.paramstyle == "qmark" else "%s"
+
+
+def _marks(dialect: Dialect, count: int) -> str:
+    return f"({', '.join([_mark(dialect)] * count)})"
+
+
+def _typed_marks(update: Update, dialect: Dialect) -> str:
+    """The first row of VALUES: PostgreSQL takes the types of all rows from it, SQLite needs none."""
+    mark, names = _mark(dialect), (update.key, *update.columns)
+    if dialect.name == "sqlite":
+        return _marks(dialect, len(names))
+    types = (update.table.c[name].type.compile(dialect=dialect) for name in names)
+    return f"({', '.join(f'CAST({mark} AS {kind})' for kind in types)})"
