@@ -7,9 +7,10 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 import requests
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
@@ -87,7 +88,7 @@ class Peer:
         """
         response = self.send(method, path, token=token, body=body, query=query, headers=headers)
         try:
-            answer = response.json()
+            answer = from_json(response.content)
         except ValueError:
             raise NoAnswer(may_have_arrived=True) from None
         if response.ok and isinstance(answer, dict):
@@ -110,29 +111,20 @@ class Peer:
             all_headers["Authorization"] = f"Bearer {token}"
         if request_id := request_ids.current():
             all_headers[request_ids.HEADER] = request_id
-        data = None
+        data = b""
         if body is not None:
             data = body if isinstance(body, bytes) else to_json(body)
             all_headers.setdefault("Content-Type", "application/json")
-        params = {key: value for key, value in (query or {}).items() if value is not None}
-        return self._guarded(self._request, method, path, data, params, all_headers)
+        wanted = {key: value for key, value in (query or {}).items() if value is not None}
+        return self._exchange(method, f"{path}?{urlencode(wanted, doseq=True)}" if wanted else path, all_headers, data)
 
     def forward(self, method: str, target: str, headers: dict[str, str], body: bytes) -> requests.Response:
         """Hand a request on as it is, path and query in `target`, and give back the response.
 
-        Nothing is added or encoded again, which also spares most of what a call through `requests` costs. Raises
-        NoAnswer, or OutcomeUnknown when it is silent on what it may have done.
+        Raises NoAnswer, or OutcomeUnknown when it is silent on what it may have done.
         """
-        prepared = requests.PreparedRequest()
-        prepared.method = method
-        prepared.url = self._url(target)
-        prepared.headers = CaseInsensitiveDict(headers)
-        if body:
-            prepared.body = body
-            prepared.headers["Content-Length"] = str(len(body))
-        adapter = self._session.get_adapter(prepared.url)
         try:
-            return self._guarded(adapter.send, prepared, timeout=self._timeout)
+            return self._exchange(method, target, headers, body)
         except NoAnswer as silence:
             if silence.may_have_arrived and method not in _CHANGE_NOTHING:
                 raise OutcomeUnknown from None
@@ -163,18 +155,16 @@ class Peer:
         except requests.RequestException as error:
             raise NoAnswer(may_have_arrived=not _never_connected(error)) from None
 
-    def _request(
-        self, method: str, path: str, data: bytes | None, params: dict[str, Any], headers: dict[str, str]
-    ) -> requests.Response:
-        return self._session.request(
-            method,
-            self._url(path),
-            data=data,
-            params=params,
-            headers=headers,
-            timeout=self._timeout,
-            allow_redirects=False,
-        )
+    def _exchange(self, method: str, target: str, headers: dict[str, str], body: bytes) -> requests.Response:
+        """Send just this. Nothing is added or encoded again, which spares most of what a call of `requests` costs."""
+        prepared = requests.PreparedRequest()
+        prepared.method = method
+        prepared.url = self._url(target)
+        prepared.headers = CaseInsensitiveDict(headers)
+        if body:
+            prepared.body = body
+            prepared.headers["Content-Length"] = str(len(body))
+        return self._guarded(self._session.get_adapter(prepared.url).send, prepared, timeout=self._timeout)
 
     def _url(self, path: str) -> str:
         return self._directory.address(self.name) + path

@@ -2,6 +2,7 @@
 
 import ipaddress
 import time
+from functools import lru_cache
 
 from flask import Flask, Response, g, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
@@ -29,8 +30,13 @@ class Metrics:
 
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request; `route` is the rule that it matched, never what was asked for."""
-        self._requests.labels(route, method, status).inc()
-        self._seconds.labels(route).observe(seconds)
+        answered, took = self._of(method, route, status)
+        answered.inc()
+        took.observe(seconds)
+
+    @lru_cache(maxsize=1024)  # noqa: B019 - one for each process, which ends with it
+    def _of(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+        return self._requests.labels(route, method, status), self._seconds.labels(route)
 
 
 def install(app: Flask) -> Metrics:
