@@ -32,6 +32,7 @@ from shared.fair_lock import FairLock
 WRITE_WAIT_SECONDS = 3.0
 READERS = 32
 WRITER_CACHE_KIB = 8 * 1024  # several large transactions; more made no transaction faster, and looks like a leak
+CHECKPOINT_PAGES = 4000  # 16 MB: what a thousand pages hold is written again too soon, most of it the same pages
 _OVERTAKEN = frozenset({"40001", "40P01", "23505"})  # serialization_failure, deadlock_detected, unique_violation
 _NO_ROOM_OR_NO_TURN = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY})
 _P = ParamSpec("_P")
@@ -229,6 +230,7 @@ def _sqlite_writer(url: str) -> Engine:
             "synchronous=FULL",
             "foreign_keys=ON",
             "journal_size_limit=67108864",
+            f"wal_autocheckpoint={CHECKPOINT_PAGES}",
             f"cache_size=-{WRITER_CACHE_KIB}",
         )
 
