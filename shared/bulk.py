@@ -10,9 +10,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Table
+from sqlalchemy import BindParameter, CompoundSelect, Connection, Dialect, Select, Table, bindparam
 
 _Process = Callable[[Any], Any] | None
+_COMPILED_KEYS = "(__[POSTCOMPILE_keys])"
+
+
+KEYS: BindParameter[Any] = bindparam("keys", expanding=True)
+"""Stands for the keys of a batch in a query whose rows are copied: `column.in_(KEYS)`."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,13 @@ class Insert:
             return 0
         text = _insert_text(self, connection.dialect, len(rows))
         return connection.exec_driver_sql(text, _bound(self.table, self.columns, connection.dialect, rows)).rowcount
+
+    def copy(self, connection: Connection, query: Select[Any] | CompoundSelect[Any], keys: Collection[Any]) -> None:
+        """Add what `query` finds for `keys`, in the order of the columns; it has KEYS and no other parameters."""
+        if not keys:
+            return
+        text, times, process = _copy_text(self, query, connection.dialect, len(keys))
+        connection.exec_driver_sql(text, tuple([process(key) if process else key for key in keys] * times))
 
 
 @dataclass(frozen=True)
@@ -86,8 +98,14 @@ class Lookup:
 
 def _bound(table: Table, columns: tuple[str, ...], dialect: Dialect, rows: Iterable[dict[str, Any]]) -> tuple[Any, ...]:
     """All values of all rows, as the driver takes them."""
-    pairs = list(zip(columns, _bind_processors(table, columns, dialect), strict=True))
-    return tuple([process(row[name]) if process else row[name] for row in rows for name, process in pairs])
+    processed = [(place, process) for place, process in enumerate(_bind_processors(table, columns, dialect)) if process]
+    bound: list[Any] = []
+    for row in rows:
+        values = [row[name] for name in columns]
+        for place, process in processed:
+            values[place] = process(values[place])
+        bound += values
+    return tuple(bound)
 
 
 def _processed(row: Iterable[Any], processes: Iterable[_Process]) -> tuple[Any, ...]:
@@ -109,13 +127,33 @@ def _insert_text(insert: Insert, dialect: Dialect, rows: int) -> str:
     quote = dialect.identifier_preparer.quote
     columns = ", ".join(map(quote, insert.columns))
     row = _marks(dialect, len(insert.columns))
-    text = f"INSERT INTO {quote(insert.table.name)} ({columns}) VALUES {', '.join([row] * rows)}"  # noqa: S608 - of names of ours alone
+    into = f"INSERT INTO {quote(insert.table.name)} ({columns})"
+    return f"{into} VALUES {', '.join([row] * rows)}{_conflict(insert, dialect)}"
+
+
+@lru_cache(maxsize=1024)
+def _copy_text(
+    insert: Insert, query: Select[Any] | CompoundSelect[Any], dialect: Dialect, keys: int
+) -> tuple[str, int, _Process]:
+    """The command, how many times it names the keys, and how one becomes what the driver takes."""
+    compiled = query.compile(dialect=dialect)
+    (kind,) = {parameter.type for parameter in compiled.binds.values()}
+    text, times = str(compiled), str(compiled).count(_COMPILED_KEYS)
+    columns = ", ".join(map(dialect.identifier_preparer.quote, insert.columns))
+    into = f"INSERT INTO {dialect.identifier_preparer.quote(insert.table.name)} ({columns})"
+    text = f"{into} {text.replace(_COMPILED_KEYS, _marks(dialect, keys))}{_conflict(insert, dialect)}"
+    return text, times, kind.dialect_impl(dialect).bind_processor(dialect)
+
+
+def _conflict(insert: Insert, dialect: Dialect) -> str:
+    """What happens where a row of the same key is there already."""
+    quote = dialect.identifier_preparer.quote
     if insert.skip_known:
-        return f"{text} ON CONFLICT DO NOTHING"
+        return " ON CONFLICT DO NOTHING"
     if not (insert.replace or insert.add or insert.greatest):
-        return text
+        return ""
     key = ", ".join(quote(column.name) for column in insert.table.primary_key)
-    return f"{text} ON CONFLICT ({key}) DO UPDATE SET {', '.join(_changes(insert, quote))}"
+    return f" ON CONFLICT ({key}) DO UPDATE SET {', '.join(_changes(insert, quote))}"
 
 
 def _changes(insert: Insert, quote: Callable[[str], str]) -> Iterator[str]:

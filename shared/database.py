@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import wraps
+from functools import lru_cache, wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -57,13 +57,18 @@ class UtcDateTime(TypeDecorator[datetime]):
         """To the database."""
         if value is None:
             return None
-        in_utc = value.astimezone(UTC).replace(tzinfo=None)
-        return in_utc.isoformat(" ", "microseconds") if dialect.name == "sqlite" else in_utc
+        return _sqlite_text(value) if dialect.name == "sqlite" else value.astimezone(UTC).replace(tzinfo=None)
 
     def process_result_value(self, value: datetime | str | None, dialect: Dialect) -> datetime | None:
         """From the database."""
         known = datetime.fromisoformat(value) if isinstance(value, str) else value
         return None if known is None else known.replace(tzinfo=UTC)
+
+
+@lru_cache(maxsize=1024)
+def _sqlite_text(instant: datetime) -> str:
+    """As SQLite compares it; what is written in one batch is mostly of one moment."""
+    return instant.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
 class DatabaseInUse(RuntimeError):

@@ -9,9 +9,23 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, case, false, not_, or_, select, true, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    case,
+    false,
+    literal_column,
+    not_,
+    or_,
+    select,
+    true,
+    tuple_,
+    union_all,
+)
 
-from shared.bulk import Insert, Update
+from shared.bulk import KEYS, Insert, Update
 from shared.database import Database, Storage
 from transaction_service.transaction_models import Transaction, TransactionLeg, TransactionRow
 from transaction_service.volume_storage import VolumeStorage
@@ -37,7 +51,28 @@ _by_keys = _all.where(
 _add = Insert(_transaction, tuple(column.name for column in _transaction.columns), skip_known=True)
 _settle = Update(_transaction, "id", _SETTLED, only_if=("status", "pending"))
 _lease = Update(_transaction, "id", ("lease_until",), only_if=("status", "pending"))
-_add_legs = Insert(
+
+
+def _side(direction: str, user_id: Any, account_id: Any) -> Select[Any]:
+    """The legs of one side, in the order of their columns."""
+    return select(
+        _transaction.c.id,
+        literal_column(f"'{direction}'"),
+        user_id,
+        account_id,
+        _transaction.c.transaction_type,
+        _transaction.c.amount_minor,
+        _transaction.c.status,
+        _transaction.c.from_user_id.is_not_distinct_from(_transaction.c.to_user_id),
+        _transaction.c.timestamp,
+    ).where(_transaction.c.id.in_(KEYS), user_id.is_not(None), account_id.is_not(None))
+
+
+_legs = union_all(
+    _side("out", _transaction.c.from_user_id, _transaction.c.from_account_id),
+    _side("in", _transaction.c.to_user_id, _transaction.c.to_account_id),
+)
+_write_legs = Insert(
     _leg,
     tuple(column.name for column in _leg.columns),
     replace=("user_id", "account_id", "status", "internal", "timestamp"),
@@ -84,7 +119,7 @@ class TransactionStorage(Storage):
     def settle(self, transactions: list[Transaction]) -> None:
         """Write what came of those still pending: their outcome, everybody's legs, and what it adds to the sums."""
         settled = self._change_pending(_settle, transactions)
-        self._write_legs(settled)
+        _write_legs.copy(self._session.connection(), _legs, settled)
         self._volumes.add(settled)
 
     def take_pending(self, *, now: datetime, lease_until: datetime, limit: int) -> list[Transaction]:
@@ -100,12 +135,15 @@ class TransactionStorage(Storage):
             .with_for_update(skip_locked=True)
         )
         taken = [replace(transaction, lease_until=lease_until) for transaction in self._found(query)]
-        return self._change_pending(_lease, taken)
+        self._change_pending(_lease, taken)
+        return taken
 
     def release(self, transactions: list[Transaction]) -> None:
         """End the leases of those still pending, whose outcome is not known, so that recovery takes them next."""
-        released = [replace(transaction, lease_until=None) for transaction in transactions]
-        self._write_legs(self._change_pending(_lease, released))
+        released = self._change_pending(
+            _lease, [replace(transaction, lease_until=None) for transaction in transactions]
+        )
+        _write_legs.copy(self._session.connection(), _legs, released)
 
     def find_reversal(self, transaction_id: UUID) -> Transaction | None:
         """The transaction that has reversed this one, or is about to."""
@@ -147,13 +185,9 @@ class TransactionStorage(Storage):
     def _found(self, query: Select[Any], **parameters: Any) -> Iterator[Transaction]:
         return (Transaction(*row) for row in self._session.execute(query, parameters))
 
-    def _change_pending(self, update: Update, transactions: list[Transaction]) -> list[Transaction]:
-        """Write what these say; those that were still pending."""
-        changed = update.execute(self._session.connection(), [vars(transaction) for transaction in transactions])
-        return [transaction for transaction in transactions if transaction.id in changed]
-
-    def _write_legs(self, transactions: list[Transaction]) -> None:
-        _add_legs.execute(self._session.connection(), [leg for row in transactions for leg in _legs(row)])
+    def _change_pending(self, update: Update, transactions: list[Transaction]) -> set[UUID]:
+        """Write what these say; the ids of those that were still pending."""
+        return update.execute(self._session.connection(), [vars(transaction) for transaction in transactions])
 
     def _page(
         self,
@@ -201,22 +235,3 @@ def _filters(table: type[TransactionRow] | type[TransactionLeg], filters: Filter
 
 def _text_filter(filters: Filters) -> list[ColumnElement[bool]]:
     return [TransactionRow.description.icontains(filters.text, autoescape=True)] if filters.text else []
-
-
-def _legs(row: Transaction) -> list[dict[str, Any]]:
-    sides = (("out", row.from_user_id, row.from_account_id), ("in", row.to_user_id, row.to_account_id))
-    return [
-        {
-            "transaction_id": row.id,
-            "direction": direction,
-            "user_id": user_id,
-            "account_id": account_id,
-            "transaction_type": row.transaction_type,
-            "amount_minor": row.amount_minor,
-            "status": row.status,
-            "internal": row.from_user_id == row.to_user_id,
-            "timestamp": row.timestamp,
-        }
-        for direction, user_id, account_id in sides
-        if user_id is not None and account_id is not None
-    ]

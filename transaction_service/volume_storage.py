@@ -1,6 +1,6 @@
 """Sums by day: kept when transactions are completed, so that no summary has to read what it sums up."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import chain
@@ -10,23 +10,27 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     Connection,
     Select,
+    Uuid,
     and_,
     case,
+    cast,
     event,
     false,
     func,
     insert,
     literal,
+    literal_column,
     not_,
     select,
     union_all,
 )
 
-from shared.bulk import Insert
+from shared.bulk import KEYS, Insert
 from shared.database import Storage
-from transaction_service.transaction_models import DailyVolume, Transaction, TransactionLeg, TransactionRow
+from transaction_service.transaction_models import DailyVolume, TransactionLeg, TransactionRow
 
 WHOLE_BANK = UUID(int=0)
 """Whom the sums over all transactions belong to. Their account is only a part of the sum, one for each process, or on a
@@ -40,7 +44,6 @@ _KINDS = ("day", "transaction_type", "direction", "internal")
 _TOTALS = ("count", "total_minor", "largest_minor")
 _COLUMNS = (*_KINDS, *_TOTALS, "user_id", "account_id")
 _more = Insert(_volume, _COLUMNS, add=("count", "total_minor"), greatest=("largest_minor",))
-_Sums = dict[tuple[int, int, tuple[date, str, str, bool]], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -87,17 +90,12 @@ class _Columns:
 class VolumeStorage(Storage):
     """The sums by day, of each account and of the whole bank."""
 
-    def add(self, transactions: Iterable[Transaction]) -> None:
+    def add(self, transaction_ids: Collection[UUID]) -> None:
         """Count those that are completed. Each may be given once, in the transaction that completes it.
 
         The rows are written in the order of their keys: two processes can't wait for each other.
         """
-        sums: _Sums = {}
-        part = _own_part()
-        for row in transactions:
-            if row.status == "completed":
-                _count(sums, row, part)
-        _more.execute(self._session.connection(), [sums[key] for key in sorted(sums)])
+        _more.copy(self._session.connection(), _SUMS_OF_SOME, transaction_ids)
 
     def of_user(
         self, user_id: UUID, *, account_id: UUID | None, since: datetime | None, until: datetime | None
@@ -129,43 +127,6 @@ class VolumeStorage(Storage):
         return Volumes(_in_order(by_day), _in_order(by_type))
 
 
-def _count(sums: _Sums, row: Transaction, part: UUID) -> None:
-    """Count a completed transaction on the account of each side, and in a part of the whole bank's sums."""
-    day, kind, amount_minor = row.timestamp.astimezone(UTC).date(), row.transaction_type, row.amount_minor
-    source, target = row.from_user_id, row.to_user_id
-    if source and row.from_account_id:
-        _add(sums, (day, kind, "out", source == target), amount_minor, source, row.from_account_id)
-    if target and row.to_account_id:
-        _add(sums, (day, kind, "in", source == target), amount_minor, target, row.to_account_id)
-    _add(sums, (day, kind, "", False), amount_minor, WHOLE_BANK, part)
-
-
-def _add(sums: _Sums, kinds: tuple[date, str, str, bool], amount_minor: int, user_id: UUID, account_id: UUID) -> None:
-    key = (user_id.int, account_id.int, kinds)  # numbers, because ids take longer to compare
-    known = sums.get(key)
-    if known:
-        known["count"] += 1
-        known["total_minor"] += amount_minor
-        known["largest_minor"] = max(known["largest_minor"], amount_minor)
-        return
-    day, transaction_type, direction, internal = kinds
-    sums[key] = {
-        "user_id": user_id,
-        "account_id": account_id,
-        "day": day,
-        "transaction_type": transaction_type,
-        "direction": direction,
-        "internal": internal,
-        "count": 1,
-        "total_minor": amount_minor,
-        "largest_minor": amount_minor,
-    }
-
-
-def _own_part() -> UUID:
-    return UUID(int=getpid() % PARTS)
-
-
 def _columns(table: Any, direction: Any, internal: Any) -> _Columns:
     """Those of a table that has a row for each transaction or side of one."""
     day, amount = func.date(table.c.timestamp, type_=_volume.c.day.type), table.c.amount_minor
@@ -179,7 +140,7 @@ _KEPT = _Columns(
     _volume.c.largest_minor,
 )
 _LEGS = _columns(_leg, _leg.c.direction, _leg.c.internal)
-_TRANSACTIONS = _columns(_transaction, literal(""), false())
+_TRANSACTIONS = _columns(_transaction, literal_column("''"), false())
 
 
 def _groups(columns: _Columns, account_id: UUID | None, *conditions: ColumnElement[bool]) -> list[Select[Any]]:
@@ -193,7 +154,7 @@ def _groups(columns: _Columns, account_id: UUID | None, *conditions: ColumnEleme
 
 
 def _completed(table: Any) -> ColumnElement[bool]:
-    return table.c.status == "completed"  # type: ignore[no-any-return]  # columns of a table have no types
+    return table.c.status == literal_column("'completed'")  # type: ignore[no-any-return]  # columns of a table have no types
 
 
 def _side(table: Any, account_id: UUID | None) -> ColumnElement[bool]:
@@ -228,13 +189,34 @@ def _in_order(groups: dict[str, Volume]) -> dict[str, Volume]:
     return dict(sorted(groups.items(), key=lambda group: (group[1].first_day, group[0])))
 
 
+def _sums(*conditions_of_legs: Any, of_transactions: Any = ()) -> CompoundSelect[Any]:
+    """What completed legs add up to on their accounts, and completed transactions in a part of the bank's sums."""
+    owner = (_leg.c.user_id, _leg.c.account_id)
+    legs = select(*_LEGS.kinds, *_totals(_LEGS), *owner).group_by(*_LEGS.kinds, *owner)
+    day, kind, *_ = _TRANSACTIONS.kinds
+    bank = select(
+        *_TRANSACTIONS.kinds, *_totals(_TRANSACTIONS), _id(WHOLE_BANK), _id(UUID(int=getpid() % PARTS))
+    ).group_by(day, kind)
+    return union_all(
+        legs.where(_completed(_leg), *conditions_of_legs), bank.where(_completed(_transaction), *of_transactions)
+    )
+
+
+def _totals(columns: _Columns) -> tuple[Any, Any, Any]:
+    return columns.count, func.sum(columns.amount_minor), func.max(columns.largest_minor)
+
+
+def _id(value: UUID) -> ColumnElement[UUID]:
+    """A constant that is no parameter."""
+    return cast(literal_column(f"'{value.hex}'"), Uuid)
+
+
+_SUMS_OF_SOME = _sums(_leg.c.transaction_id.in_(KEYS), of_transactions=(_transaction.c.id.in_(KEYS),)).order_by(
+    *(literal_column(str(place)) for place in (8, 9, 1, 2, 3, 4))  # the key, by the places of its columns
+)
+
+
 @event.listens_for(_volume, "after_create")
 def _fill(_table: Any, connection: Connection, **_options: Any) -> None:
     """Give a database that is older than the sums its sums, in the transaction that makes their table."""
-    owner = (_leg.c.user_id, _leg.c.account_id)
-    totals = (func.count(), func.sum(_leg.c.amount_minor), func.max(_leg.c.amount_minor))
-    of_accounts = select(*_LEGS.kinds, *totals, *owner).where(_completed(_leg)).group_by(*owner, *_LEGS.kinds)
-    totals = (func.count(), func.sum(_transaction.c.amount_minor), func.max(_transaction.c.amount_minor))
-    of_bank = select(*_TRANSACTIONS.kinds, *totals, literal(WHOLE_BANK), literal(_own_part()))
-    for query in (of_accounts, of_bank.where(_completed(_transaction)).group_by(*_TRANSACTIONS.kinds[:2])):
-        connection.execute(insert(_volume).from_select(_COLUMNS, query))
+    connection.execute(insert(_volume).from_select(_COLUMNS, _sums()))
