@@ -34,6 +34,7 @@ from api_gateway.people_clients import PeopleClient
 from shared import admission, browser_security, formats, rate_limits, serving, static_files
 from shared.access import public
 from shared.application import AtEnd, Peers, lifecycle_of, make_app, make_session
+from shared.background import Repeating
 from shared.batching import Batcher
 from shared.fair_lock import FairLock
 from shared.money import Currency, CurrencyCode
@@ -63,6 +64,7 @@ SECTIONS = (
 UNLIMITED = ("/static/", "/health", "/metrics", "/api/health", "/api/live")
 SERVICES = ("auth-service", "account-service", "transaction-service", "reporting-service")
 MONEY_WORKERS = 2
+EXPIRY_SECONDS = 0.25
 ROOT = Path(__file__).resolve().parent.parent
 gateway = Blueprint("gateway", __name__)
 
@@ -132,7 +134,7 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
     lifecycle_of(app).add(AtEnd(side_by_side.close))
     by_session = _buckets(settings.session_requests_per_second)
     places = FairLock(settings.threads, settings.waiting_requests)
-    _install_money_lane(app, peers, by_session, places)
+    _install_money_lane(app, peers, by_session, settings)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask's way
@@ -153,18 +155,22 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
     return app
 
 
-def _install_money_lane(app: Flask, peers: Peers, buckets: TokenBuckets, places: FairLock) -> None:
+def _install_money_lane(app: Flask, peers: Peers, buckets: TokenBuckets, settings: GatewaySettings) -> None:
     client = MoneyClient(peers["transaction-service"], peers.token)
     batches: MoneyBatches = Batcher(client.carry_out, name="money-lane", workers=MONEY_WORKERS)
-    app.wsgi_app = MoneyLane(  # type: ignore[method-assign]  # Flask's way
+    lane = MoneyLane(
         app.wsgi_app,
         batches,
         verifier=app.extensions["token_verifier"],
         buckets=buckets,
-        places=places,
+        places=FairLock(settings.threads + settings.waiting_requests, most_waiting=0),
         metrics=app.extensions["metrics"],
     )
-    lifecycle_of(app).add(batches)
+    app.wsgi_app = lane  # type: ignore[method-assign]  # Flask's way
+    lifecycle = lifecycle_of(app)
+    lifecycle.add(AtEnd(lane.close))
+    lifecycle.add(batches)
+    lifecycle.add(Repeating(batches.expire, name="money-lane-expiry", interval_seconds=EXPIRY_SECONDS))
 
 
 def _buckets(per_second: int) -> TokenBuckets:

@@ -6,19 +6,27 @@ request goes and every refusal is written. What it answers itself looks as if it
 """
 
 import io
+import logging
 import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from http import HTTPStatus
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from werkzeug.test import run_wsgi_app
+
 from api_gateway.gateway_clients import GatheredAnswer, GatheredRequest
-from shared import admission, answers, browser_security, logs, request_ids
+from shared import answers, browser_security, logs, request_ids
 from shared.batching import Batcher
 from shared.errors import AppError
 from shared.fair_lock import FairLock
 from shared.metrics import Metrics
 from shared.rate_limits import TokenBuckets
+from shared.serving import LATER, Answer
 from shared.tokens import TokenVerifier, UserClaims
 
 if TYPE_CHECKING:
@@ -27,11 +35,25 @@ if TYPE_CHECKING:
 KINDS = {f"/api/transactions/{kind}": kind for kind in ("deposit", "withdraw", "transfer")}
 LONGEST_BODY = 2048
 BEGIN_WITHIN_SECONDS = 2.0
+ALONE_AT_A_TIME = 16
 MoneyBatches = Batcher[GatheredRequest, GatheredAnswer | None]
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Errand:
+    """One request on its way: whose it is, by what it is answered, and the place it takes up meanwhile."""
+
+    environ: "WSGIEnvironment"
+    request: GatheredRequest
+    user_id: UUID
+    answer: Answer
+    began_at: float
+    place: ExitStack = field(default_factory=ExitStack)
 
 
 class MoneyLane:
-    """WSGI: before `app`, which takes all that this does not."""
+    """WSGI: before `app`, which takes all that this does not. Where the server can answer later, no thread waits."""
 
     def __init__(
         self,
@@ -45,29 +67,28 @@ class MoneyLane:
     ) -> None:
         self._app, self._batches = app, batches
         self._verifier, self._buckets, self._places, self._metrics = verifier, buckets, places, metrics
+        self._alone = ThreadPoolExecutor(ALONE_AT_A_TIME, thread_name_prefix="money-alone")
+
+    def close(self) -> None:
+        """Let those that go alone arrive."""
+        self._alone.shutdown()
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer here, or let the app answer."""
         began_at = time.perf_counter()
         kind = KINDS.get(environ["PATH_INFO"]) if environ["REQUEST_METHOD"] == "POST" else None
-        user_id = self._may_take(environ) if kind else None
-        if kind is None or user_id is None or environ.get("QUERY_STRING"):
+        user_id = self._may_take(environ) if kind and not environ.get("QUERY_STRING") else None
+        request = _gathered(environ, kind) if kind and user_id else None
+        if user_id is None or request is None:
             return self._app(environ, start_response)
-        request_id = request_ids.taken_or_made(environ.get("HTTP_X_REQUEST_ID"))
-        environ["HTTP_X_REQUEST_ID"] = request_id
-        with request_ids.working_for(request_id):
-            request = _gathered(environ, kind, request_id)
-            answer = self._answer(request) if request else None
-            if answer is None:
-                return self._app(environ, start_response)
-            seconds = time.perf_counter() - began_at
-            logs.log_request("POST", environ["PATH_INFO"], answer.status, seconds, user_id)
-            self._metrics.count("POST", environ["PATH_INFO"], answer.status, seconds)
-        headers = (
-            browser_security.headers(environ["wsgi.url_scheme"]) | answer.headers | {request_ids.HEADER: request_id}
-        )
-        start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", list(headers.items()))
-        return [answer.body.encode()]
+        if later := environ.pop(LATER, None):
+            self._send(_Errand(environ, request, user_id, later.take_over(), began_at))
+            return []
+        answered: SimpleQueue[tuple[int, list[tuple[str, str]], bytes]] = SimpleQueue()
+        self._send(_Errand(environ, request, user_id, lambda *answer: answered.put(answer), began_at))
+        status, headers, body = answered.get()
+        start_response(f"{status} {HTTPStatus(status).phrase}", headers)
+        return [body]
 
     def _may_take(self, environ: "WSGIEnvironment") -> UUID | None:
         """Whose request this is, when it is in order and not one too many; None for the long way."""
@@ -82,13 +103,46 @@ class MoneyLane:
             return None
         return claims.user_id
 
-    def _answer(self, request: GatheredRequest) -> GatheredAnswer | None:
+    def _send(self, errand: _Errand) -> None:
+        """Let it go with others; it ends with an answer, whatever happens."""
+
+        def arrived(result: GatheredAnswer | Exception | None) -> None:
+            if result is None:
+                self._alone.submit(self._go_alone, errand)
+            else:
+                self._answer(errand, result)
+
         try:
-            with self._places.hold(admission.LONGEST_WAIT_SECONDS):
-                return self._batches.submit(request, begin_within_seconds=BEGIN_WITHIN_SECONDS)
+            errand.place.enter_context(self._places.hold(0))
+            self._batches.submit_later(errand.request, arrived, begin_within_seconds=BEGIN_WITHIN_SECONDS)
         except Exception as error:
-            failure = answers.failure(answers.as_told(error))
-            return GatheredAnswer(failure.status_code, dict(failure.headers), failure.get_data(as_text=True))
+            self._answer(errand, error)
+
+    def _answer(self, errand: _Errand, result: GatheredAnswer | Exception) -> None:
+        errand.place.close()
+        request_id, path = errand.request.request_id, errand.environ["PATH_INFO"]
+        answer = _told(result) if isinstance(result, Exception) else result
+        own = browser_security.headers(errand.environ["wsgi.url_scheme"])
+        headers = own | answer.headers | {request_ids.HEADER: request_id}
+        errand.answer(answer.status, list(headers.items()), answer.body.encode())
+        seconds = time.perf_counter() - errand.began_at
+        with request_ids.working_for(request_id):
+            logs.log_request("POST", path, answer.status, seconds, errand.user_id)
+        self._metrics.count("POST", path, answer.status, seconds)
+
+    def _go_alone(self, errand: _Errand) -> None:
+        """Take the long way, through the app."""
+        try:
+            with errand.place:
+                body, status, headers = run_wsgi_app(self._app, errand.environ, buffered=True)
+            errand.answer(int(status.partition(" ")[0]), list(headers), b"".join(body))
+        except Exception as error:
+            self._answer(errand, error)
+
+
+def _told(error: Exception) -> GatheredAnswer:
+    failure = answers.failure(answers.as_told(error))
+    return GatheredAnswer(failure.status_code, dict(failure.headers), failure.get_data(as_text=True))
 
 
 def _is_short_json(environ: "WSGIEnvironment") -> bool:
@@ -97,10 +151,11 @@ def _is_short_json(environ: "WSGIEnvironment") -> bool:
     return content_type == "application/json" and length.isdecimal() and int(length) <= LONGEST_BODY
 
 
-def _gathered(environ: "WSGIEnvironment", kind: str, request_id: str) -> GatheredRequest | None:
-    """The request as the transaction service takes it; its body stays there to be read again on the long way."""
+def _gathered(environ: "WSGIEnvironment", kind: str) -> GatheredRequest | None:
+    """The request as the transaction service takes it; its body and id stay there to be read on the long way."""
     body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
     environ["wsgi.input"] = io.BytesIO(body)
+    environ["HTTP_X_REQUEST_ID"] = request_id = request_ids.taken_or_made(environ.get("HTTP_X_REQUEST_ID"))
     token = environ["HTTP_AUTHORIZATION"].partition(" ")[2]
     try:
         return GatheredRequest(kind, token, environ.get("HTTP_IDEMPOTENCY_KEY"), request_id, body.decode())

@@ -1,5 +1,6 @@
 """Work of many threads done in batches: whoever comes while one batch runs is in the next."""
 
+import logging
 import threading
 import time
 from collections import deque
@@ -12,19 +13,32 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 MAX_WAITING_BATCHES = 16
 CROWD_REMEMBERED = 0.9
+_log = logging.getLogger(__name__)
 
 
 class _Waiting(Generic[Item, Result]):
-    """An item, and the thread that waits for its result at a lock that opens once."""
+    """An item, and what is to be done with its result; after `deadline` it is not begun any more."""
 
-    __slots__ = ("begun", "item", "ready", "result")
+    __slots__ = ("begun", "deadline", "item", "then")
 
-    def __init__(self, item: Item) -> None:
-        self.item = item
+    def __init__(self, item: Item, then: Callable[[Result | Exception], None], deadline: float) -> None:
+        self.item, self.then, self.deadline = item, then, deadline
         self.begun = False
+
+
+class _Slot(Generic[Result]):
+    """Where a thread waits for a result, at a lock that opens once."""
+
+    __slots__ = ("ready", "result")
+
+    def __init__(self) -> None:
         self.result: Result | Exception | None = None
         self.ready = threading.Lock()
         self.ready.acquire()
+
+    def fill(self, result: Result | Exception) -> None:
+        self.result = result
+        self.ready.release()
 
 
 class Batcher(Generic[Item, Result]):
@@ -35,7 +49,7 @@ class Batcher(Generic[Item, Result]):
     run batches side by side, so that one can wait for the network while another prepares.
 
     A batch costs about the same for one item as for many. So who comes alone is served at once, but in a crowd a batch
-    gathers until it has its fair share (a third) of as many as have lately been here together, or until
+    gathers until it has its fair share (half) of as many as have lately been here together, or until
     `patience_seconds` have passed.
     """
 
@@ -86,25 +100,53 @@ class Batcher(Generic[Item, Result]):
 
     def submit_all(self, items: Sequence[Item], *, begin_within_seconds: float) -> list[Result | Exception]:
         """Wait for the results of several items; a result is an exception where `submit` would raise it."""
-        waiting: list[_Waiting[Item, Result]] = [_Waiting(item) for item in items]
+        slots: list[_Slot[Result]] = [_Slot() for _ in items]
         deadline = time.monotonic() + begin_within_seconds
+        waiting: list[_Waiting[Item, Result]] = [
+            _Waiting(item, slot.fill, deadline) for item, slot in zip(items, slots, strict=True)
+        ]
+        if not self._add(waiting):
+            return [ServiceUnavailable(retry_after_seconds=1) for _ in items]
+        return [self._result(one, slot) for one, slot in zip(waiting, slots, strict=True)]
+
+    def submit_later(
+        self, item: Item, then: Callable[[Result | Exception], None], *, begin_within_seconds: float
+    ) -> None:
+        """Wait for nothing: `then` is called with the result or the exception, in a thread of the batcher's.
+
+        Raises ServiceUnavailable when too much waits already. See `expire` for work that is not begun in time.
+        """
+        if not self._add([_Waiting(item, then, time.monotonic() + begin_within_seconds)]):
+            raise ServiceUnavailable(retry_after_seconds=1)
+
+    def expire(self) -> None:
+        """Give up what should have been begun by now; to be called again and again where `submit_later` is used."""
+        now = time.monotonic()
+        with self._changed:
+            expired = [waiting for waiting in self._waiting if waiting.deadline <= now]
+            for waiting in expired:
+                self._waiting.remove(waiting)
+        for waiting in expired:
+            _hand_over(waiting, ServiceUnavailable(retry_after_seconds=1))
+
+    def _add(self, waiting: list[_Waiting[Item, Result]]) -> bool:
         with self._changed:
             if len(self._waiting) > self._max_size * MAX_WAITING_BATCHES:
-                return [ServiceUnavailable(retry_after_seconds=1) for _ in items]
+                return False
             was_idle = not self._waiting
             self._waiting.extend(waiting)
             if was_idle or self._has_fair_share():
                 self._changed.notify()
-        return [self._result(one, deadline) for one in waiting]
+        return True
 
-    def _result(self, waiting: "_Waiting[Item, Result]", deadline: float) -> Result | Exception:
-        if not waiting.ready.acquire(timeout=max(0.0, deadline - time.monotonic())):
+    def _result(self, waiting: _Waiting[Item, Result], slot: _Slot[Result]) -> Result | Exception:
+        if not slot.ready.acquire(timeout=max(0.0, waiting.deadline - time.monotonic())):
             with self._changed:
-                if not waiting.begun:
+                if not waiting.begun and waiting in self._waiting:
                     self._waiting.remove(waiting)
                     return ServiceUnavailable(retry_after_seconds=1)
-            waiting.ready.acquire()
-        return waiting.result  # type: ignore[return-value]  # it is set when it is ready
+            slot.ready.acquire()
+        return slot.result  # type: ignore[return-value]  # it is set when it is ready
 
     def _has_fair_share(self) -> bool:
         return self._stopping or len(self._waiting) * 2 >= self._crowd
@@ -137,11 +179,17 @@ class Batcher(Generic[Item, Result]):
         except Exception as error:
             results = [error] * len(batch)
         for waiting, result in zip(batch, results, strict=True):
-            waiting.result = result
-            waiting.ready.release()
+            _hand_over(waiting, result)
 
     def _results(self, items: list[Item]) -> list[Result | Exception]:
         results = list(self._process(items)) if items else []
         if len(results) != len(items):
             raise RuntimeError(f"{len(items)} items came back as {len(results)} results")
         return results
+
+
+def _hand_over(waiting: _Waiting[Item, Result], result: Result | Exception) -> None:
+    try:
+        waiting.then(result)
+    except Exception:
+        _log.exception("a result could not be handed over")

@@ -10,14 +10,16 @@ import logging
 import os
 import resource
 import sys
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 from flask import Flask
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import MTServer
+from granian.server import mt as granian_server
+from granian.wsgi import _callback_wrapper as granian_wsgi
 
 from shared import data_dir, logs
 from shared.addresses import listening_ip, why_not_free
@@ -30,7 +32,49 @@ WAITING_CONNECTIONS = 1024
 OPEN_CONNECTIONS = 4096
 HEADER_TIMEOUT_MILLISECONDS = 10_000
 KEEP_ALIVE_BUFFER_BYTES = 64 * 1024
+LATER = "server.later"
+Answer = Callable[[int, list[tuple[str, str]], bytes], None]
 S = TypeVar("S", bound=Settings)
+
+
+class Later:
+    """The server's end of one request, which an app may take over to answer later and from any thread.
+
+    So no thread has to wait for an answer that comes with many others. It stands between granian and its own WSGI,
+    and is found in the environment as `LATER`.
+    """
+
+    __slots__ = ("_is_taken", "_protocol")
+
+    def __init__(self, protocol: Any) -> None:
+        self._protocol, self._is_taken = protocol, False
+
+    def take_over(self) -> Answer:
+        """What to answer by, once; what the app returns now is not sent."""
+        self._is_taken = True
+        answer: Answer = self._protocol.response_bytes
+        return answer
+
+    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        """Answer now, by granian's WSGI."""
+        if not self._is_taken:
+            self._protocol.response_bytes(status, headers, body)
+
+    def response_iter(self, status: int, headers: list[tuple[str, str]], body: Iterable[bytes]) -> None:
+        """The same, piece by piece."""
+        if not self._is_taken:
+            self._protocol.response_iter(status, headers, body)
+
+
+def _with_later(app: Callable[..., Any], options: dict[str, Any], log_format: str | None = None) -> Callable[..., Any]:
+    """granian's way from its protocol to a WSGI app, with a Later in between."""
+    usual = granian_wsgi(app, options, log_format)
+
+    def run(protocol: Any, scope: dict[str, Any]) -> Any:
+        scope[LATER] = later = Later(protocol)
+        return usual(later, scope)
+
+    return run
 
 
 class _InProcessServer(MTServer):
@@ -66,6 +110,7 @@ def serve(create_app: Callable[[S], Flask], settings_type: type[S]) -> None:
 
 
 def _listen(app: Flask, settings: Settings) -> None:
+    granian_server._wsgi_call_wrap = _with_later  # type: ignore[attr-defined,assignment]  # it has no such hook
     server = _InProcessServer(
         settings.service_name,
         address=listening_ip(settings.host),
