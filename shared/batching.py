@@ -1,6 +1,7 @@
 """Work of many threads done in batches: whoever comes while one batch runs is in the next."""
 
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -49,8 +50,9 @@ class Batcher(Generic[Item, Result]):
     run batches side by side, so that one can wait for the network while another prepares.
 
     A batch costs about the same for one item as for many. So who comes alone is served at once, but in a crowd a batch
-    gathers until it has its fair share (half) of as many as have lately been here together, or until
-    `patience_seconds` have passed.
+    gathers until it has its fair share of as many as have lately been here together, or until `patience_seconds` have
+    passed, and it takes no more than that: each worker's batch is as large as the others'. Without patience a batch
+    is whatever waits.
     """
 
     def __init__(
@@ -148,8 +150,14 @@ class Batcher(Generic[Item, Result]):
             slot.ready.acquire()
         return slot.result  # type: ignore[return-value]  # it is set when it is ready
 
+    def _fair_share(self) -> int:
+        return math.ceil(self._crowd / len(self._threads))
+
+    def _most(self) -> int:
+        return min(self._max_size, self._fair_share()) if self._patience_seconds else self._max_size
+
     def _has_fair_share(self) -> bool:
-        return self._stopping or len(self._waiting) * 2 >= self._crowd
+        return self._stopping or len(self._waiting) >= self._fair_share()
 
     def _run(self) -> None:
         while True:
@@ -165,11 +173,11 @@ class Batcher(Generic[Item, Result]):
         with self._gather, self._changed:  # one worker gathers at a time, so that a batch is as full as it can be
             self._changed.wait_for(lambda: self._waiting or self._stopping)
             self._changed.wait_for(self._has_fair_share, self._patience_seconds)
-            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._max_size))]
+            self._crowd = max(self._crowd * CROWD_REMEMBERED, self._at_work + len(self._waiting))
+            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._most()))]
             for waiting in batch:
                 waiting.begun = True
             self._at_work += len(batch)
-            self._crowd = max(self._crowd * CROWD_REMEMBERED, self._at_work + len(self._waiting))
             return batch
 
     def _process_batch(self, batch: list[_Waiting[Item, Result]]) -> None:

@@ -229,3 +229,69 @@ def test_who_is_alone_after_a_crowd_waits_no_longer_than_the_patience() -> None:
         batcher.submit(1, begin_within_seconds=5)
     assert batcher._crowd <= 1
     batcher.stop()
+
+
+def test_a_crowd_is_shared_out_between_the_workers() -> None:
+    kitchen = Kitchen()
+    kitchen.door.set()
+    batcher: Batcher[int, int] = Batcher(kitchen.cook, name="test", workers=2)
+    with ThreadPoolExecutor(1) as pool:
+        results = pool.submit(batcher.submit_all, range(30), begin_within_seconds=5)
+        wait_until(lambda: len(batcher._waiting) == 30)
+        batcher.start()
+        assert results.result() == [number * 2 for number in range(30)]
+    batcher.stop()
+    assert max(len(batch) for batch in kitchen.batches) == 15
+
+
+def test_without_patience_a_batch_is_all_that_waits() -> None:
+    kitchen = Kitchen()
+    kitchen.door.set()
+    batcher: Batcher[int, int] = Batcher(kitchen.cook, name="test", workers=2, patience_seconds=0.0)
+    with ThreadPoolExecutor(1) as pool:
+        results = pool.submit(batcher.submit_all, range(30), begin_within_seconds=5)
+        wait_until(lambda: len(batcher._waiting) == 30)
+        batcher.start()
+        results.result()
+    batcher.stop()
+    assert [len(batch) for batch in kitchen.batches] == [30]
+
+
+def test_who_does_not_wait_is_called_with_the_result_or_the_error() -> None:
+    def process(items: list[int]) -> list[int | Exception]:
+        return [ValueError("unlucky") if item == 13 else item for item in items]
+
+    batcher: Batcher[int, int] = Batcher(process, name="test")
+    batcher.start()
+    told: list[str] = []
+    for item in (12, 13, 14):
+        batcher.submit_later(item, lambda result: told.append(str(result)), begin_within_seconds=5)
+    batcher.submit_later(15, lambda _result: 1 / 0, begin_within_seconds=5)  # type: ignore[arg-type]  # it fails
+    assert batcher.submit(16, begin_within_seconds=5) == 16
+    batcher.stop()
+    assert sorted(told) == ["12", "14", "unlucky"]
+
+
+def test_who_does_not_wait_hears_when_it_is_not_begun_in_time() -> None:
+    kitchen = Kitchen()
+    batcher: Batcher[int, int] = Batcher(kitchen.cook, name="test", workers=1)
+    batcher.start()
+    told: list[object] = []
+    batcher.submit_later(1, told.append, begin_within_seconds=0)
+    assert kitchen.entered.wait(5)
+    batcher.submit_later(2, told.append, begin_within_seconds=60)
+    batcher.submit_later(3, told.append, begin_within_seconds=0)
+    batcher.expire()
+    assert [type(result) for result in told] == [ServiceUnavailable]
+    kitchen.door.set()
+    batcher.stop()
+    assert told[1:] == [2, 4]
+    assert kitchen.batches == [[1], [2]]
+
+
+def test_who_does_not_wait_is_refused_when_too_much_waits_already() -> None:
+    batcher: Batcher[int, int] = Batcher(lambda items: items, name="test", max_size=1)
+    for number in range(MAX_WAITING_BATCHES + 1):
+        batcher.submit_later(number, lambda _result: None, begin_within_seconds=5)
+    with pytest.raises(ServiceUnavailable):
+        batcher.submit_later(0, lambda _result: None, begin_within_seconds=5)

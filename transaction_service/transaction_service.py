@@ -211,7 +211,8 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
         with app.app_context():
             posting_logic.recover(storage, ledger)
 
-    batches = Batcher(process, name="posting", max_size=BATCH_SIZE)
+    # What comes from the gateway has gathered there already.
+    batches = Batcher(process, name="posting", max_size=BATCH_SIZE, patience_seconds=0.0)
     app.extensions.update(
         transaction_storage=storage,
         volume_storage=VolumeStorage(db),
