@@ -1,6 +1,7 @@
 """What the transaction service asks of the ledger, and what it hears back. Amounts are minor units."""
 
 import hashlib
+from dataclasses import dataclass
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -64,7 +65,8 @@ class VoidBatch(Body):
     transaction_ids: Annotated[list[UUID], Field(min_length=1, max_length=MAX_POSTINGS)]
 
 
-class Leg(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Leg:
     """One customer account that a posted transaction has touched."""
 
     account_id: UUID

@@ -15,12 +15,17 @@ _log = logging.getLogger(__name__)
 
 
 def success(status: int = 200, /, *, message: str | None = None, **resources: Any) -> Response:
+    """An answer of a `success_body`."""
+    return Response(success_body(message=message, **resources), status, content_type=JSON)
+
+
+def success_body(*, message: str | None = None, **resources: Any) -> bytes:
     """`{"success": true, "message": …, "<resource>": …}`; resources may be pydantic models, or lists of them."""
     body: dict[str, Any] = {"success": True}
     if message is not None:
         body["message"] = message
     body.update(resources)
-    return Response(to_json(body), status, content_type=JSON)
+    return to_json(body)
 
 
 def failure(error: AppError) -> Response:

@@ -297,11 +297,17 @@ def _pending(
         reverses_id=reverses_id,
         idempotency_key=origin.idempotency_key,
         request_id=origin.request_id,
-        fingerprint=hashlib.sha256(json.dumps(wish, default=str).encode()).hexdigest(),
+        fingerprint=_fingerprint(wish),
         created_at=at,
         timestamp=at,
         lease_until=at + LEASE,
     )
+
+
+def _fingerprint(wish: tuple[UUID | str | int | None, ...]) -> str:
+    """By which the same wish is known again; it is kept for ever, so it must never come out otherwise."""
+    parts = [str(part) if isinstance(part, UUID) else part for part in wish]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def _people(transaction: Transaction) -> tuple[UUID | None, ...]:

@@ -1,5 +1,6 @@
 """Bodies, queries and answers of the transaction service."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 from uuid import UUID
 
@@ -219,7 +220,8 @@ class GatheredRequests(Body):
     requests: Annotated[list[GatheredRequest], Field(min_length=1, max_length=MAX_GATHERED)]
 
 
-class GatheredAnswer(BaseModel):
+@dataclass(frozen=True, slots=True)
+class GatheredAnswer:
     """What to answer to one of them."""
 
     status: int

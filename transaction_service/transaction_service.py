@@ -143,7 +143,7 @@ def list_of_account(caller: Caller, account_id: UUID, query: TransactionsQuery) 
 @api.validate(resp=answers(200, TransactionAnswer))
 def details(caller: Caller, transaction_id: UUID) -> Response:
     """One transaction."""
-    return success(transaction=_out(transaction_logic.details(_storage(), caller, transaction_id), caller))
+    return success(transaction=_out(transaction_logic.details(_storage(), caller, transaction_id), caller, _currency()))
 
 
 @transactions.get("/summary")
@@ -183,9 +183,10 @@ def statistics(query: Period) -> Response:
 @api.validate(resp=answers(200, GatheredAnswers))
 def carry_out_gathered(json: GatheredRequests) -> Response:
     """Requests of many people, gathered at the gateway, each answered as if it had come alone."""
-    asked = [_asked_for(request) for request in json.requests]
+    currency = _currency()
+    asked = [_asked_for(request, currency) for request in json.requests]
     outcomes = iter(_pipeline().carry_out_all([one.transaction for one in asked if one]))
-    return success(answers=[_gathered_answer(next(outcomes), one.caller) if one else None for one in asked])
+    return success(answers=[_gathered_answer(next(outcomes), one.caller, currency) if one else None for one in asked])
 
 
 def create_app(settings: TransactionSettings, session: requests.Session | None = None) -> Flask:
@@ -259,7 +260,8 @@ def _origin() -> Origin:
 
 
 def _carry_out(transaction: Transaction, caller: Caller) -> Response:
-    return _answer(_pipeline().carry_out(transaction), caller)
+    answer = _answer(_pipeline().carry_out(transaction), caller, _currency())
+    return Response(answer.body, answer.status, answer.headers)
 
 
 class _Asked(NamedTuple):
@@ -267,52 +269,57 @@ class _Asked(NamedTuple):
     caller: Caller
 
 
-def _asked_for(request: GatheredRequest) -> _Asked | None:
+def _asked_for(request: GatheredRequest, currency: Currency) -> _Asked | None:
     """What a gathered request asks for. None if it can't be taken up: sent alone, it will hear why."""
     schema, rule = _GATHERED[request.kind]
     try:
         caller = caller_of(request.token)
         new = schema.model_validate(strict_json.loads(request.body.encode()))
         origin = Origin(well_formed(request.idempotency_key), request.request_id)
-        return _Asked(rule(_currency(), caller, new, origin), caller)
+        return _Asked(rule(currency, caller, new, origin), caller)
     except (AppError, ValueError):
         return None
 
 
-def _gathered_answer(outcome: Outcome | Exception, caller: Caller) -> GatheredAnswer | None:
+def _gathered_answer(outcome: Outcome | Exception, caller: Caller, currency: Currency) -> GatheredAnswer | None:
     if isinstance(outcome, InProgress):
         return None
     if isinstance(outcome, Exception):
-        response = answering.failure(answering.as_told(outcome))
-    else:
-        response = _answer(outcome, caller)
-    return GatheredAnswer(
-        status=response.status_code, headers=dict(response.headers), body=response.get_data(as_text=True)
-    )
+        return _refusal(answering.as_told(outcome))
+    return _answer(outcome, caller, currency)
 
 
-def _answer(outcome: Outcome, caller: Caller) -> Response:
+def _answer(outcome: Outcome, caller: Caller, currency: Currency) -> GatheredAnswer:
     """201 for what is done, 202 for what is not known yet, or the refusal; the same again when it is asked again."""
     transaction = outcome.transaction
-    failure = failure_of(transaction)
-    if failure:
-        response = answering.failure(failure)
+    if failure := failure_of(transaction):
+        answer = _refusal(failure)
     elif transaction.status == "pending":
         message = "Not decided yet. Please look again in a moment; nothing is lost."
-        response = success(202, transaction=_out(transaction, caller), message=message)
+        answer = _success(202, _out(transaction, caller, currency), message)
     else:
         message = f"{transaction.transaction_type.capitalize()} completed"
-        response = success(201, transaction=_out(transaction, caller), message=message)
+        answer = _success(201, _out(transaction, caller, currency), message)
     if outcome.replayed:
-        response.headers["Idempotent-Replayed"] = "true"
-    return response
+        answer.headers["Idempotent-Replayed"] = "true"
+    return answer
 
 
-def _out(transaction: Transaction, caller: Caller) -> TransactionOut:
+def _success(status: int, transaction: TransactionOut, message: str) -> GatheredAnswer:
+    body = answering.success_body(transaction=transaction, message=message)
+    return GatheredAnswer(status, {"Content-Type": answering.JSON}, body.decode())
+
+
+def _refusal(error: AppError) -> GatheredAnswer:
+    response = answering.failure(error)
+    return GatheredAnswer(response.status_code, dict(response.headers), response.get_data(as_text=True))
+
+
+def _out(transaction: Transaction, caller: Caller, currency: Currency) -> TransactionOut:
     failure = failure_of(transaction)
     return TransactionOut.of(
         transaction,
-        _currency(),
+        currency,
         viewer_id=caller.user_id,
         sees_all=caller.is_staff,
         failure_code=failure.code if failure else None,
@@ -320,7 +327,8 @@ def _out(transaction: Transaction, caller: Caller) -> TransactionOut:
 
 
 def _seen_by(caller: Caller, rows: Iterable[Transaction]) -> list[TransactionOut]:
-    return [_out(row, caller) for row in rows]
+    currency = _currency()
+    return [_out(row, caller, currency) for row in rows]
 
 
 def _summary(volumes: Volumes) -> Summary:
