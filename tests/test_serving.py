@@ -3,6 +3,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,14 +13,14 @@ import requests
 from tests.processes import RunningProcess, eventually, free_ports, is_running, status_of
 
 SERVICE = """
-import sys, time
+import sys, threading, time
 from flask import Flask
 from pydantic import Field
 from shared.access import public
 from shared.answers import success
 from shared.application import make_app
 from shared.database import Database
-from shared.serving import serve
+from shared.serving import LATER, serve
 from shared.settings import Settings
 from shared.tokens import Revocations, TokenVerifier
 
@@ -39,6 +40,15 @@ def create_app(settings: SlowSettings) -> Flask:
         time.sleep(1)
         return success(message="done")
 
+    def answering_later(environ, start_response):
+        if environ["PATH_INFO"] != "/later":
+            return through_flask(environ, start_response)
+        answer = environ[LATER].take_over()
+        threading.Timer(1, answer, (201, [("Content-Type", "text/plain")], b"at last")).start()
+        print("taken over", flush=True)
+        return [b"not sent"]
+
+    through_flask, app.wsgi_app = app.wsgi_app, answering_later
     return app
 
 serve(create_app, SlowSettings)
@@ -134,3 +144,35 @@ def test_idle_connections_keep_nobody_from_asking(start: Start) -> None:
             connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
             connection.sendall(b"GET /api/live HTTP/1.1\r\nHost: test\r\n\r\n")
         assert requests.get(f"http://127.0.0.1:{port}/api/live", timeout=5).status_code == 200
+
+
+def test_an_answer_may_come_later_and_takes_no_thread_meanwhile(start: Start) -> None:
+    (port,) = free_ports(1)
+    crowd = 150  # more than there are threads
+    with start(port), ThreadPoolExecutor(crowd) as pool:
+        wait_until_alive(port)
+        began_at = time.monotonic()
+        answers = list(pool.map(lambda _: requests.get(f"http://127.0.0.1:{port}/later", timeout=9), range(crowd)))
+        assert time.monotonic() - began_at < 5
+    assert {(answer.status_code, answer.text) for answer in answers} == {(201, "at last")}
+
+
+def test_an_answer_that_comes_later_is_waited_for_at_the_end(start: Start) -> None:
+    (port,) = free_ports(1)
+    with start(port) as service, ThreadPoolExecutor(1) as pool:
+        wait_until_alive(port)
+        asked = pool.submit(requests.get, f"http://127.0.0.1:{port}/later", timeout=9)
+        service.wait_for("taken over")
+        service.send(signal.SIGTERM)
+        assert service.wait() == 0
+        assert asked.result().text == "at last"
+
+
+def test_who_has_gone_before_the_answer_comes_harms_nobody(start: Start) -> None:
+    (port,) = free_ports(1)
+    with start(port) as service:
+        wait_until_alive(port)
+        with pytest.raises(requests.Timeout):
+            requests.get(f"http://127.0.0.1:{port}/later", timeout=0.3)
+        assert requests.get(f"http://127.0.0.1:{port}/later", timeout=5).status_code == 201
+        assert "Traceback" not in service.output
