@@ -6,10 +6,24 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import Boolean, Column, Connection, Integer, MetaData, String, Table, Uuid, create_engine, select
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    Connection,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Uuid,
+    create_engine,
+    literal_column,
+    select,
+    union_all,
+)
 from sqlalchemy.exc import IntegrityError
 
-from shared.bulk import Insert
+from shared.bulk import KEYS, Insert, Lookup, Update
 from shared.database import UtcDateTime
 from tests.postgres import cluster
 
@@ -95,3 +109,50 @@ def test_a_row_that_is_there_can_be_added_to_and_keep_the_greater_value(connecti
     assert [(found[0], found[2]) for found in rows_of(connection)] == [(new, 5), (known, 17)]
     largest.execute(connection, [row(known, "less", amount=16), row(new, "more", amount=6)])
     assert [(found[1], found[2]) for found in rows_of(connection)] == [("more", 6), ("less", 17)]
+
+
+def test_rows_are_changed_by_their_keys_and_only_where_they_may_be(connection: Connection) -> None:
+    open_, paid, unknown = uuid4(), uuid4(), uuid4()
+    Insert(order, COLUMNS).execute(connection, [row(open_, amount=1), row(paid, "paid", amount=2)])
+    update = Update(order, "id", ("status", "amount", "paid", "at"), only_if=("status", "open"))
+    later = datetime(2026, 2, 1, tzinfo=UTC)
+    changes = [
+        {"id": identity, "status": "paid", "amount": amount, "paid": True, "at": later, "more": "is ignored"}
+        for amount, identity in enumerate((open_, paid, unknown), 10)
+    ]
+    assert update.execute(connection, changes) == {open_}
+    assert rows_of(connection) == [(paid, "paid", 2, False, AT), (open_, "paid", 10, True, later)]
+    assert update.execute(connection, []) == set()
+
+
+def test_a_change_may_take_a_value_away(connection: Connection) -> None:
+    first, second = uuid4(), uuid4()
+    Insert(order, COLUMNS).execute(connection, [row(first, amount=1), row(second, amount=2)])
+    changes: list[dict[str, object]] = [
+        {"id": first, "at": None, "status": None},
+        {"id": second, "at": AT, "status": "paid"},
+    ]
+    assert Update(order, "id", ("at", "status")).execute(connection, changes) == {first, second}
+    assert [found[1::3] for found in rows_of(connection)] == [(None, None), ("paid", AT)]
+
+
+@pytest.mark.parametrize("lock", [False, True])
+def test_rows_are_looked_up_in_the_order_of_their_keys(connection: Connection, lock: bool) -> None:
+    ids = sorted(uuid4() for _ in range(70))
+    Insert(order, COLUMNS).execute(connection, [row(identity) for identity in reversed(ids)])
+    lookup = Lookup(order, "id", ("id", "at", "status"), lock=lock)
+    found = list(lookup.execute(connection, {*ids[:60], uuid4()}))
+    assert found == [(identity, AT, "open") for identity in ids[:60]]
+    assert list(lookup.execute(connection, [])) == []
+
+
+def test_what_a_query_finds_for_keys_is_copied(connection: Connection) -> None:
+    first, second, third = (uuid4() for _ in range(3))
+    Insert(order, COLUMNS).execute(connection, [row(first, amount=1), row(second, amount=3), row(third, amount=4)])
+    of_some = select(*order.c).where(order.c.id.in_(KEYS))
+    limit: ColumnElement[int] = literal_column("4")
+    found = union_all(of_some.where(order.c.amount < limit), of_some.where(order.c.amount >= limit))
+    adding = Insert(order, tuple(column.name for column in order.c), add=("amount",))
+    adding.copy(connection, found, [first, third])
+    assert [(each[0], each[2]) for each in rows_of(connection)] == [(first, 2), (second, 3), (third, 8)]
+    adding.copy(connection, found, [])

@@ -151,3 +151,46 @@ def test_a_failure_of_the_service_is_an_outcome_that_is_not_known() -> None:
     client = MoneyClient(None, Refusing(ServiceUnavailable))  # type: ignore[arg-type]  # as above
     with pytest.raises(OutcomeUnknown):
         client.carry_out([])
+
+
+class Full:
+    """Batches, or places, that have no room."""
+
+    def hold(self, _timeout_seconds: float) -> Any:
+        raise ServiceUnavailable(retry_after_seconds=1)
+
+    def submit_later(self, *_args: Any, **_options: Any) -> None:
+        raise ServiceUnavailable(retry_after_seconds=1)
+
+
+@pytest.mark.parametrize("part", ["_places", "_batches"])
+def test_who_finds_no_room_is_told_at_once_to_come_again(
+    bank: Suite, ada: Person, account_id: str, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    lane: Any = bank.apps["gateway"].wsgi_app
+    monkeypatch.setattr(lane, part, Full())
+    answer = deposit(bank, ada, account_id)
+    assert (answer.status_code, answer.json["error_code"]) == (503, "SERVICE_UNAVAILABLE")  # type: ignore[index]  # a failure
+    assert answer.headers["Retry-After"] == "1"
+    monkeypatch.undo()
+    assert deposit(bank, ada, account_id).status_code == 201
+
+
+def test_every_way_gives_its_place_back(bank: Suite, ada: Person, account_id: str) -> None:
+    lane: Any = bank.apps["gateway"].wsgi_app
+    free = lane._places._free
+    for body in ({"account_id": account_id, "amount": "1.00"}, {"amount": "no"}, {"account_id": ada.user_id}):
+        deposit(bank, ada, account_id, json=body)
+    assert lane._places._free == free
+
+
+def test_a_way_that_breaks_down_ends_with_an_answer(
+    bank: Suite, ada: Person, account_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_args: Any) -> Any:
+        raise RuntimeError("private")
+
+    monkeypatch.setattr(bank.apps["gateway"].wsgi_app, "_app", broken)
+    answer = deposit(bank, ada, account_id, json={"amount": "no"})
+    assert (answer.status_code, answer.json["error_code"]) == (500, "INTERNAL_ERROR")  # type: ignore[index]  # a failure
+    assert b"private" not in answer.data
