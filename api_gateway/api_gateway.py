@@ -157,7 +157,9 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
 
 def _install_money_lane(app: Flask, peers: Peers, buckets: TokenBuckets, settings: GatewaySettings) -> None:
     client = MoneyClient(peers["transaction-service"], peers.token)
-    batches: MoneyBatches = Batcher(client.carry_out, name="money-lane", workers=MONEY_WORKERS)
+    batches: MoneyBatches = Batcher(
+        client.carry_out, name="money-lane", workers=MONEY_WORKERS, most_waiting=serving.OPEN_CONNECTIONS
+    )
     lane = MoneyLane(
         app.wsgi_app,
         batches,

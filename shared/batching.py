@@ -12,7 +12,7 @@ from shared.errors import ServiceUnavailable
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-MAX_WAITING_BATCHES = 16
+MOST_WAITING = 2048
 CROWD_REMEMBERED = 0.9
 _log = logging.getLogger(__name__)
 
@@ -63,8 +63,10 @@ class Batcher(Generic[Item, Result]):
         max_size: int = 128,
         workers: int = 2,
         patience_seconds: float = 0.02,
+        most_waiting: int = MOST_WAITING,
     ) -> None:
         self._process = process
+        self._most_waiting = most_waiting
         self._max_size, self._patience_seconds = max_size, patience_seconds
         self._waiting: deque[_Waiting[Item, Result]] = deque()
         self._changed = threading.Condition()
@@ -126,14 +128,13 @@ class Batcher(Generic[Item, Result]):
         now = time.monotonic()
         with self._changed:
             expired = [waiting for waiting in self._waiting if waiting.deadline <= now]
-            for waiting in expired:
-                self._waiting.remove(waiting)
+            self._waiting = deque(waiting for waiting in self._waiting if waiting.deadline > now)
         for waiting in expired:
             _hand_over(waiting, ServiceUnavailable(retry_after_seconds=1))
 
     def _add(self, waiting: list[_Waiting[Item, Result]]) -> bool:
         with self._changed:
-            if len(self._waiting) > self._max_size * MAX_WAITING_BATCHES:
+            if len(self._waiting) > self._most_waiting:
                 return False
             was_idle = not self._waiting
             self._waiting.extend(waiting)

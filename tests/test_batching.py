@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 
-from shared.batching import MAX_WAITING_BATCHES, Batcher
+from shared.batching import Batcher
 from shared.errors import ServiceUnavailable
 
 
@@ -146,17 +146,17 @@ def test_what_has_begun_is_waited_for() -> None:
 
 def test_a_queue_that_has_grown_too_long_takes_no_more() -> None:
     kitchen = Kitchen()
-    batcher: Batcher[int, int] = Batcher(kitchen.cook, name="test", max_size=1, workers=1)
+    batcher: Batcher[int, int] = Batcher(kitchen.cook, name="test", max_size=1, workers=1, most_waiting=16)
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(batcher.submit_all, range(MAX_WAITING_BATCHES + 1), begin_within_seconds=5)
-        wait_until(lambda: len(batcher._waiting) == MAX_WAITING_BATCHES + 1)
+        waiting = pool.submit(batcher.submit_all, range(17), begin_within_seconds=5)
+        wait_until(lambda: len(batcher._waiting) == 17)
         began_at = time.monotonic()
         with pytest.raises(ServiceUnavailable):
             batcher.submit(99, begin_within_seconds=5)
         assert time.monotonic() - began_at < 4
         kitchen.door.set()
         batcher.start()
-        assert waiting.result(5) == [number * 2 for number in range(MAX_WAITING_BATCHES + 1)]
+        assert waiting.result(5) == [number * 2 for number in range(17)]
     batcher.stop()
 
 
@@ -290,8 +290,8 @@ def test_who_does_not_wait_hears_when_it_is_not_begun_in_time() -> None:
 
 
 def test_who_does_not_wait_is_refused_when_too_much_waits_already() -> None:
-    batcher: Batcher[int, int] = Batcher(lambda items: items, name="test", max_size=1)
-    for number in range(MAX_WAITING_BATCHES + 1):
+    batcher: Batcher[int, int] = Batcher(lambda items: items, name="test", most_waiting=16)
+    for number in range(17):
         batcher.submit_later(number, lambda _result: None, begin_within_seconds=5)
     with pytest.raises(ServiceUnavailable):
         batcher.submit_later(0, lambda _result: None, begin_within_seconds=5)

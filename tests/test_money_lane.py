@@ -163,13 +163,13 @@ class Full:
         raise ServiceUnavailable(retry_after_seconds=1)
 
 
-@pytest.mark.parametrize("part", ["_places", "_batches"])
+@pytest.mark.parametrize(("part", "amount"), [("_batches", "1.00"), ("_places", "no")])
 def test_who_finds_no_room_is_told_at_once_to_come_again(
-    bank: Suite, ada: Person, account_id: str, monkeypatch: pytest.MonkeyPatch, part: str
+    bank: Suite, ada: Person, account_id: str, monkeypatch: pytest.MonkeyPatch, part: str, amount: str
 ) -> None:
     lane: Any = bank.apps["gateway"].wsgi_app
     monkeypatch.setattr(lane, part, Full())
-    answer = deposit(bank, ada, account_id)
+    answer = deposit(bank, ada, account_id, json={"account_id": account_id, "amount": amount})
     assert (answer.status_code, answer.json["error_code"]) == (503, "SERVICE_UNAVAILABLE")  # type: ignore[index]  # a failure
     assert answer.headers["Retry-After"] == "1"
     monkeypatch.undo()
