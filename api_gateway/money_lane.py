@@ -6,7 +6,6 @@ request goes and every refusal is written. What it answers itself looks as if it
 """
 
 import io
-import logging
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -37,7 +36,6 @@ LONGEST_BODY = 2048
 BEGIN_WITHIN_SECONDS = 1.0
 ALONE_AT_A_TIME = 16
 MoneyBatches = Batcher[GatheredRequest, GatheredAnswer | None]
-_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)

@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from werkzeug.test import TestResponse
 
 from tests.processes import eventually
 from tests.suite import Person, Suite
+from transaction_service import transaction_logic
 
 DEPOSIT, WITHDRAW, TRANSFER = (f"/api/transactions/{name}" for name in ("deposit", "withdraw", "transfer"))
 
@@ -376,3 +377,10 @@ def test_another_customers_transactions_answer_as_none(bank: Suite, ada: Person,
 def test_no_person_reaches_the_inside_endpoint(bank: Suite, admin: Person) -> None:
     assert bank.call("transaction", "GET", "/internal/statistics").status_code == 401
     assert bank.call("transaction", "GET", "/internal/statistics", admin).status_code == 403
+
+
+def test_a_wish_has_the_same_fingerprint_for_ever() -> None:
+    """Keys that were used before an upgrade must still be known after it."""
+    account_id = UUID("0190f7a0-0000-7000-8000-000000000001")
+    wish = ("transfer", 1250, 'für "A"', "1234567897", account_id, None, None)
+    assert transaction_logic._fingerprint(wish) == "8291c8ddb40cb3d9c79ca3e3cd58090634153b4261ba532de401402b3a5e9741"
