@@ -41,6 +41,14 @@ class TotalRead:
 
 
 @dataclass(frozen=True)
+class Silence:
+    """A time in which the bank could write nothing, so that it could not truly say that it had."""
+
+    began_at: float
+    ended_at: float
+
+
+@dataclass(frozen=True)
 class Booked:
     """A transaction as the bank tells it at the end."""
 
@@ -59,6 +67,7 @@ class History:
     opening: dict[str, int]
     operations: list[Operation] = field(default_factory=list)
     reads: list[TotalRead] = field(default_factory=list)
+    silences: list[Silence] = field(default_factory=list)
     booked: list[Booked] | None = None
     balances: dict[str, int] | None = None
     sums_of_entries: dict[str, int] | None = None
@@ -74,6 +83,7 @@ def judge(history: History) -> tuple[Verdict, list[str]]:
         *_strange_bookings(history.operations, history.booked),
         *_wrong_balances(history.opening, history.booked, history.balances, history.sums_of_entries),
         *_wrong_totals(history),
+        *_empty_promises(history),
     ]
     return ("INVALID", broken) if broken else ("VALID", [])
 
@@ -155,3 +165,15 @@ def _wrong_totals(history: History) -> Iterable[str]:
             most += sign * operation.amount_minor * high
         if not least <= read.total_minor <= most:
             yield f"a read saw {read.total_minor} in the bank, where {least} to {most} can have been"
+
+
+def _empty_promises(history: History) -> Iterable[str]:
+    """Nothing that was asked while the bank could not write is acknowledged before it can.
+
+    What was asked earlier may have been written already, and be told now.
+    """
+    for silence in history.silences:
+        for operation in history.operations:
+            is_within = silence.began_at < operation.began_at and operation.ended_at < silence.ended_at
+            if is_within and operation.answer == "acknowledged":
+                yield f"{operation.marker} was acknowledged by a bank that could write nothing"

@@ -12,7 +12,7 @@ from typing import Any, get_args
 import requests
 
 from tests.faults.bank import ADMIN_PASSWORD, ANSWER_SECONDS, PASSWORD, FaultyBank, minor
-from tests.faults.history import Answer, History, Operation, TotalRead, judge
+from tests.faults.history import Answer, History, Operation, Silence, TotalRead, judge
 from tests.processes import eventually
 
 SEED = int(os.environ.get("BANK_FAULT_SEED") or "20261125")
@@ -69,6 +69,13 @@ class Load:
             self._stopping.set()
             for thread in self._threads:
                 thread.join(60)
+
+    @contextmanager
+    def silence(self) -> Iterator[None]:
+        """Entered when the bank has become unable to write, and left before it is able again: it is judged by that."""
+        began_at = time.monotonic()
+        yield
+        self.history.silences.append(Silence(began_at, time.monotonic()))
 
     def require_valid(self) -> None:
         """Read the end of the bank and judge the history."""

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.faults.history import Booked, History, Operation, TotalRead, judge
+from tests.faults.history import Booked, History, Operation, Silence, TotalRead, judge
 
 TRANSFER = Operation("m1", 40, "a", "b", "acknowledged", 1.0, 2.0, frozenset({"t1"}), "acknowledged")
 DEPOSIT = Operation("m2", 7, None, "a", "acknowledged", 3.0, 4.0, frozenset({"t2"}))
@@ -39,6 +39,12 @@ def test_what_was_unknown_may_have_happened() -> None:
     assert judge(good)[0] == "VALID"
 
 
+def test_what_was_asked_before_a_silence_may_be_acknowledged_in_it_and_what_was_asked_in_it_afterwards() -> None:
+    good = history()
+    good.silences = [Silence(1.5, 2.5), Silence(2.5, 3.5)]
+    assert judge(good) == ("VALID", [])
+
+
 def test_a_bank_that_could_not_be_read_is_unknown() -> None:
     unread = history()
     unread.balances = None
@@ -62,6 +68,7 @@ def test_a_bank_that_could_not_be_read_is_unknown() -> None:
         ("negative", "is negative"),
         ("a read saw too much", "where 100 to 100"),
         ("a read saw too little", "where 102 to 107"),
+        ("an empty promise", "could write nothing"),
     ],
 )
 def test_each_broken_rule_is_found(rule: str, complaint: str) -> None:
@@ -95,6 +102,8 @@ def test_each_broken_rule_is_found(rule: str, complaint: str) -> None:
         bad.reads.append(TotalRead(101, 0.5, 0.6))
     elif rule == "a read saw too little":
         bad.reads.append(TotalRead(101, 8.0, 8.1))
+    elif rule == "an empty promise":
+        bad.silences.append(Silence(2.5, 4.5))
     verdict, complaints = judge(bad)
     assert verdict == "INVALID"
     assert any(complaint in line for line in complaints), complaints
