@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import func, select, tuple_
 
 from account_service.account_models import Account, LedgerEntry, Posting
-from shared.bulk import Insert, Lookup, Update
+from shared.bulk import Insert, Last, Lookup, Update
 from shared.database import Storage
 
 _account: Any = Account.__table__
@@ -21,7 +21,7 @@ _entry: Any = LedgerEntry.__table__
 _lock_accounts = Lookup(_account, "id", ("id", "user_id", "account_number", "status", "balance_minor"), lock=True)
 _find_by_number = Lookup(_account, "account_number", ("id",))
 _find_postings = Lookup(_posting, "transaction_id", ("transaction_id", "outcome", "reason", "digest", "decided_at"))
-_last_booking = select(_entry.c.booked_at).order_by(_entry.c.sequence.desc()).limit(1)
+_last_booking = Last(_entry, "sequence", ("booked_at",))
 _add_postings = Insert(_posting, ("transaction_id", "outcome", "reason", "digest", "reverses_id", "decided_at"))
 _add_entries = Insert(_entry, ("transaction_id", "account_id", "amount_minor", "balance_after_minor", "booked_at"))
 _set_balances = Update(_account, "id", ("balance_minor",))
@@ -54,15 +54,15 @@ class LedgerStorage(Storage):
 
     def lock_accounts(self, ids: Collection[UUID]) -> list[LockedAccount]:
         """The accounts of those ids, locked in the order of their ids until the transaction ends."""
-        return [LockedAccount(*row) for row in _lock_accounts.execute(self._session.connection(), ids)]
+        return [LockedAccount(*row) for row in _lock_accounts.execute(self._writer, ids)]
 
     def find_by_numbers(self, account_numbers: Collection[str]) -> list[UUID]:
         """The ids of the accounts that have those numbers; neither ever changes."""
-        return [account_id for (account_id,) in _find_by_number.execute(self._session.connection(), account_numbers)]
+        return [account_id for (account_id,) in _find_by_number.execute(self._writer, account_numbers)]
 
     def find_postings(self, transaction_ids: Collection[UUID]) -> dict[UUID, Decided]:
         """The decisions taken so far, by transaction id."""
-        found = _find_postings.execute(self._session.connection(), transaction_ids)
+        found = _find_postings.execute(self._writer, transaction_ids)
         return {row[0]: Decided(*row) for row in found}
 
     def find_reversed(self, transaction_ids: Iterable[UUID]) -> set[UUID]:
@@ -82,19 +82,20 @@ class LedgerStorage(Storage):
 
     def find_last_booking(self) -> datetime | None:
         """When the newest entry was booked."""
-        return self._session.scalar(_last_booking)
+        last = _last_booking.execute(self._writer)
+        return last[0] if last else None
 
     def add_postings(self, rows: list[dict[str, Any]]) -> None:
         """Add decisions, given as rows of `posting`."""
-        _add_postings.execute(self._session.connection(), rows)
+        _add_postings.execute(self._writer, rows)
 
     def add_entries(self, rows: list[dict[str, Any]]) -> None:
         """Add entries, given as rows of `ledger_entry`, in this order."""
-        _add_entries.execute(self._session.connection(), rows)
+        _add_entries.execute(self._writer, rows)
 
     def set_balances(self, accounts: Iterable[LockedAccount]) -> None:
         """Write the balances of locked accounts back."""
-        _set_balances.execute(self._session.connection(), [vars(account) for account in accounts])
+        _set_balances.execute(self._writer, [vars(account) for account in accounts])
 
     def list_entries(
         self,

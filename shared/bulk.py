@@ -8,11 +8,16 @@ plain text for the driver, since SQLAlchemy takes longer to put a long one toget
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import BindParameter, CompoundSelect, Connection, Dialect, Select, Table, bindparam
 
-_Process = Callable[[Any], Any] | None
+from shared import driver
+
+_Process = Callable[[Any], Any]
+REMEMBERED = 8192
 _COMPILED_KEYS = "(__[POSTCOMPILE_keys])"
 
 
@@ -41,14 +46,14 @@ class Insert:
         if not rows:
             return 0
         text = _insert_text(self, connection.dialect, len(rows))
-        return connection.exec_driver_sql(text, _bound(self.table, self.columns, connection.dialect, rows)).rowcount
+        return int(driver.run(connection, text, _bound(self.table, self.columns, connection.dialect, rows)).rowcount)
 
     def copy(self, connection: Connection, query: Select[Any] | CompoundSelect[Any], keys: Collection[Any]) -> None:
         """Add what `query` finds for `keys`, in the order of the columns; it has KEYS and no other parameters."""
         if not keys:
             return
         text, times, process = _copy_text(self, query, connection.dialect, len(keys))
-        connection.exec_driver_sql(text, tuple([process(key) if process else key for key in keys] * times))
+        driver.run(connection, text, [process(key) if process else key for key in keys] * times)
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ class Update:
         if self.only_if:
             name, value = self.only_if
             bound += _bound(self.table, (name,), dialect, ({name: value},))
-        changed = {key for (key,) in connection.exec_driver_sql(_update_text(self, dialect, len(rows)), bound)}
+        changed = {key for (key,) in driver.run(connection, _update_text(self, dialect, len(rows)), bound)}
         keys = bound[:: 1 + len(self.columns)]
         return {row[self.key] for row, key in zip(rows, keys, strict=False) if key in changed}
 
@@ -90,36 +95,58 @@ class Lookup:
         """The values of what was found, in the order of their keys."""
         if not keys:
             return iter(())
-        bound = _bound(self.table, (self.key,), connection.dialect, [{self.key: key} for key in keys])
-        found = connection.exec_driver_sql(_lookup_text(self, connection.dialect, len(keys)), bound)
-        processes = _result_processors(self.table, self.columns, connection.dialect)
-        return (_processed(row, processes) for row in found)
+        dialect = connection.dialect
+        bound = _bound(self.table, (self.key,), dialect, [{self.key: key} for key in keys])
+        found = driver.run(connection, _lookup_text(self, dialect, len(keys)), bound)
+        return _read(self.table, self.columns, dialect, found.fetchall())
 
 
-def _bound(table: Table, columns: tuple[str, ...], dialect: Dialect, rows: Iterable[dict[str, Any]]) -> tuple[Any, ...]:
-    """All values of all rows, as the driver takes them."""
-    processed = [(place, process) for place, process in enumerate(_bind_processors(table, columns, dialect)) if process]
-    bound: list[Any] = []
-    for row in rows:
-        values = [row[name] for name in columns]
-        for place, process in processed:
-            values[place] = process(values[place])
-        bound += values
-    return tuple(bound)
+@dataclass(frozen=True)
+class Last:
+    """Reads `columns` of the row of `table` that has the greatest value of `by`."""
+
+    table: Table
+    by: str
+    columns: tuple[str, ...]
+
+    def execute(self, connection: Connection) -> tuple[Any, ...] | None:
+        """The values, or None of an empty table."""
+        found = driver.run(connection, _last_text(self, connection.dialect))
+        return next(_read(self.table, self.columns, connection.dialect, found.fetchall()), None)
 
 
-def _processed(row: Iterable[Any], processes: Iterable[_Process]) -> tuple[Any, ...]:
-    return tuple([process(value) if process else value for value, process in zip(row, processes, strict=True)])
+def _bound(table: Table, columns: tuple[str, ...], dialect: Dialect, rows: Iterable[dict[str, Any]]) -> list[Any]:
+    """All values of all rows, one after the other, as the driver takes them."""
+    by_column: list[Iterable[Any]] = [map(itemgetter(name), rows) for name in columns]
+    for place, process in _bind_processors(table, columns, dialect):
+        by_column[place] = map(process, by_column[place])
+    return [*chain.from_iterable(zip(*by_column, strict=True))]
+
+
+def _read(
+    table: Table, columns: tuple[str, ...], dialect: Dialect, rows: Iterable[tuple[Any, ...]]
+) -> Iterator[tuple[Any, ...]]:
+    """Rows as the driver gave them, with what the columns' types make of their values."""
+    by_column: list[Iterable[Any]] = [*zip(*rows, strict=True)]
+    for place, process in _result_processors(table, columns, dialect) if by_column else ():
+        by_column[place] = map(process, by_column[place])
+    return zip(*by_column, strict=True)
 
 
 @lru_cache(maxsize=256)
-def _bind_processors(table: Table, columns: tuple[str, ...], dialect: Dialect) -> tuple[_Process, ...]:
-    return tuple(table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in columns)
+def _bind_processors(table: Table, columns: tuple[str, ...], dialect: Dialect) -> list[tuple[int, _Process]]:
+    """What makes of the values at some places what the driver takes."""
+    types = (table.c[name].type.dialect_impl(dialect) for name in columns)
+    processes = (kind.bind_processor(dialect) for kind in types)
+    return [(place, process) for place, process in enumerate(processes) if process]
 
 
 @lru_cache(maxsize=256)
-def _result_processors(table: Table, columns: tuple[str, ...], dialect: Dialect) -> tuple[_Process, ...]:
-    return tuple(table.c[name].type.dialect_impl(dialect).result_processor(dialect, None) for name in columns)
+def _result_processors(table: Table, columns: tuple[str, ...], dialect: Dialect) -> list[tuple[int, _Process]]:
+    """The other way round; what comes again and again, as the ids of those who pay do, is made only once."""
+    types = (table.c[name].type.dialect_impl(dialect) for name in columns)
+    processes = (kind.result_processor(dialect, None) for kind in types)
+    return [(place, lru_cache(REMEMBERED)(process)) for place, process in enumerate(processes) if process]
 
 
 @lru_cache(maxsize=1024)
@@ -134,7 +161,7 @@ def _insert_text(insert: Insert, dialect: Dialect, rows: int) -> str:
 @lru_cache(maxsize=1024)
 def _copy_text(
     insert: Insert, query: Select[Any] | CompoundSelect[Any], dialect: Dialect, keys: int
-) -> tuple[str, int, _Process]:
+) -> tuple[str, int, _Process | None]:
     """The command, how many times it names the keys, and how one becomes what the driver takes."""
     compiled = query.compile(dialect=dialect)
     (kind,) = {parameter.type for parameter in compiled.binds.values()}
@@ -187,6 +214,13 @@ def _lookup_text(lookup: Lookup, dialect: Dialect, keys: int) -> str:
     columns, key = ", ".join(map(quote, lookup.columns)), quote(lookup.key)
     text = f"SELECT {columns} FROM {quote(lookup.table.name)} WHERE {key} IN {_marks(dialect, keys)} ORDER BY {key}"  # noqa: S608 - of names of ours alone
     return f"{text} FOR UPDATE" if lookup.lock and dialect.name != "sqlite" else text
+
+
+@lru_cache(maxsize=256)
+def _last_text(last: Last, dialect: Dialect) -> str:
+    quote = dialect.identifier_preparer.quote
+    columns = ", ".join(map(quote, last.columns))
+    return f"SELECT {columns} FROM {quote(last.table.name)} ORDER BY {quote(last.by)} DESC LIMIT 1"  # noqa: S608 - of names of ours alone
 
 
 def _mark(dialect: Dialect) -> str:

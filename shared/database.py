@@ -20,12 +20,13 @@ from typing import Any, ParamSpec, TypeVar
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session
-from sqlalchemy import DateTime, Dialect, Engine, String, create_engine, event, make_url, text
+from sqlalchemy import Connection, DateTime, Dialect, Engine, String, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from shared import driver
 from shared.errors import ServiceUnavailable
 from shared.fair_lock import FairLock
 
@@ -53,11 +54,9 @@ class UtcDateTime(TypeDecorator[datetime]):
         """SQLite has no type for instants: there they are text, written by Python itself."""
         return dialect.type_descriptor(String(26) if dialect.name == "sqlite" else DateTime())
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | str | None:
-        """To the database."""
-        if value is None:
-            return None
-        return _sqlite_text(value) if dialect.name == "sqlite" else value.astimezone(UTC).replace(tzinfo=None)
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], datetime | str | None]:
+        """To the database, by one call for each value."""
+        return _sqlite_text if dialect.name == "sqlite" else _naive
 
     def process_result_value(self, value: datetime | str | None, dialect: Dialect) -> datetime | None:
         """From the database."""
@@ -65,10 +64,15 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if known is None else known.replace(tzinfo=UTC)
 
 
+def _naive(instant: datetime | None) -> datetime | None:
+    return None if instant is None else instant.astimezone(UTC).replace(tzinfo=None)
+
+
 @lru_cache(maxsize=1024)
-def _sqlite_text(instant: datetime) -> str:
+def _sqlite_text(instant: datetime | None) -> str | None:
     """As SQLite compares it; what is written in one batch is mostly of one moment."""
-    return instant.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+    naive = _naive(instant)
+    return None if naive is None else naive.isoformat(" ", "microseconds")
 
 
 class DatabaseInUse(RuntimeError):
@@ -78,9 +82,9 @@ class DatabaseInUse(RuntimeError):
 class _RoutedSession(Session):
     """Reads from the readers' engine, except inside `transaction()`."""
 
-    def get_bind(self, *_args: Any, **_kwargs: Any) -> Engine:
+    def get_bind(self, *_args: Any, **_kwargs: Any) -> Engine | Connection:
         database: Database = self.info["database"]
-        return database.writer if self.info.get("writing") else database.reader
+        return self.info.get("writer") or database.reader
 
 
 class Database(SQLAlchemy):
@@ -134,25 +138,35 @@ class Database(SQLAlchemy):
         Everything read before is forgotten first, so that what the block reads is the present state. Raises
         ServiceUnavailable when the disk is full or another process keeps the file locked.
         """
-        info = self.session().info
-        if info.get("writing"):
+        session = self.session()
+        if session.info.get("writer"):
             raise RuntimeError("a transaction is open already")
-        self.session.close()
-        with self._write_turn():
-            info["writing"] = True
+        session.close()
+        with self._write_turn(), self.writer.connect() as connection:
+            session.info["writer"] = connection
             try:
+                connection.begin()
                 yield
-                self.session.commit()
+                if session.in_transaction():
+                    session.commit()  # hands over what it still holds; the transaction is the connection's
+                connection.commit()
             except OperationalError as error:
-                self.session.rollback()
+                session.rollback()
                 if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _NO_ROOM_OR_NO_TURN:
                     raise ServiceUnavailable(retry_after_seconds=1) from error
                 raise
             except BaseException:
-                self.session.rollback()
+                session.rollback()
                 raise
             finally:
-                info["writing"] = False
+                session.info["writer"] = None
+
+    def written_by(self) -> Connection:
+        """The connection of the open transaction, for commands that need no session. Raises RuntimeError outside."""
+        connection: Connection | None = self.session().info.get("writer")
+        if connection is None:
+            raise RuntimeError("no transaction is open")
+        return connection
 
     def check(self) -> None:
         """Raise if the database does not answer a query."""
@@ -184,6 +198,11 @@ class Storage:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    @property
+    def _writer(self) -> Connection:
+        """The connection of the open transaction, for commands that need no session. Raises RuntimeError outside."""
+        return self._database.written_by()
 
     @property
     def _session(self) -> Session:
@@ -240,8 +259,8 @@ def _sqlite_writer(url: str) -> Engine:
         )
 
     @event.listens_for(engine, "begin")
-    def _begin(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    def _begin(connection: Connection) -> None:
+        driver.run(connection, "BEGIN IMMEDIATE")
 
     return engine
 
@@ -256,8 +275,8 @@ def _sqlite_reader(url: str) -> Engine:
         _pragmas(connection, "query_only=ON")
 
     @event.listens_for(engine, "begin")
-    def _begin(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN")
+    def _begin(connection: Connection) -> None:
+        driver.run(connection, "BEGIN")
 
     return engine
 

@@ -1,6 +1,7 @@
 """Times: UTC everywhere, ISO 8601 with Z at the edges; a filter takes a day or an instant."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -43,6 +44,7 @@ def set_clock_back_by(file: Path | None) -> None:
     _clock.set_back_file = file
 
 
+@lru_cache(maxsize=1024)  # what is answered in one batch is mostly of one moment
 def to_text(instant: datetime) -> str:
     """2026-01-31T12:00:00.000000Z; a naive time (SQLite keeps no zone) is UTC."""
     in_utc = instant if instant.tzinfo is None else instant.astimezone(UTC)

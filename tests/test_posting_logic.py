@@ -272,7 +272,7 @@ def test_the_same_key_at_once_has_one_effect_and_all_hear_of_it(desk: Desk) -> N
 
     batches = Batcher(process, name="posting", max_size=2)
     batches.start()
-    pipeline = PostingPipeline(desk.storage, batches)
+    pipeline = PostingPipeline(desk.storage, process, batches)
     new = OwnMovement(account_id=account.id, amount=Decimal("1.00"))
 
     def ask(_number: int) -> tuple[UUID, str]:

@@ -56,11 +56,14 @@ class Outcome:
     replayed: bool = False
 
 
+Process = Callable[[list[Transaction]], list[Outcome | Exception]]
+
+
 class PostingPipeline:
     """Carries transactions out, many at a time when many come."""
 
-    def __init__(self, storage: TransactionStorage, batches: Batcher[Transaction, Outcome]) -> None:
-        self._storage, self._batches = storage, batches
+    def __init__(self, storage: TransactionStorage, process: Process, batches: Batcher[Transaction, Outcome]) -> None:
+        self._storage, self._process, self._batches = storage, process, batches
 
     def carry_out(self, transaction: Transaction) -> Outcome:
         """What came of a new transaction; it is still pending when that can't be known yet.
@@ -77,7 +80,7 @@ class PostingPipeline:
 
         Where somebody else is at work on the same request it is InProgress at once: all the others would have to wait.
         """
-        outcomes = self._batches.submit_all(transactions, begin_within_seconds=BEGIN_WITHIN_SECONDS)
+        outcomes = self._process(transactions)
         return [InProgress(retry_after_seconds=1) if _is_in_progress(outcome) else outcome for outcome in outcomes]
 
     def _wait_for_other(self, transaction: Transaction) -> Transaction:

@@ -6,7 +6,7 @@ out.
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -99,10 +99,11 @@ _FAILURES: dict[str, type[AppError]] = {
 
 @dataclass(frozen=True)
 class Origin:
-    """The request that asked for a transaction: its idempotency key, if it has one, and its id for the logs."""
+    """The request that asked for a transaction: its idempotency key, if it has one, its id for the logs, its time."""
 
     idempotency_key: str | None = None
     request_id: str | None = None
+    at: datetime = field(default_factory=now)
 
 
 def failure_of(transaction: Transaction) -> AppError | None:
@@ -278,7 +279,6 @@ def _pending(
     reverses_id: UUID | None = None,
 ) -> Transaction:
     """A new transaction, leased to this process."""
-    at = now()
     wish = (transaction_type, amount_minor, description, to_account_number, from_account_id, to_account_id, reverses_id)
     return Transaction(
         id=new_id(),
@@ -298,9 +298,9 @@ def _pending(
         idempotency_key=origin.idempotency_key,
         request_id=origin.request_id,
         fingerprint=_fingerprint(wish),
-        created_at=at,
-        timestamp=at,
-        lease_until=at + LEASE,
+        created_at=origin.at,
+        timestamp=origin.at,
+        lease_until=origin.at + LEASE,
     )
 
 

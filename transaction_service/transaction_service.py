@@ -1,6 +1,7 @@
 """The transaction service: deposits, withdrawals, transfers and reversals, on port 8003."""
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import ClassVar, NamedTuple
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from shared.errors import AppError
 from shared.idempotency_keys import idempotency_key, well_formed
 from shared.money import Currency, CurrencyCode
 from shared.openapi import answers, make_api
+from shared.periods import now
 from shared.settings import Settings
 from transaction_service import posting_logic, transaction_logic
 from transaction_service.posting_logic import BATCH_SIZE, InProgress, Outcome, PostingPipeline
@@ -184,7 +186,8 @@ def statistics(query: Period) -> Response:
 def carry_out_gathered(json: GatheredRequests) -> Response:
     """Requests of many people, gathered at the gateway, each answered as if it had come alone."""
     currency = _currency()
-    asked = [_asked_for(request, currency) for request in json.requests]
+    at = now()
+    asked = [_asked_for(request, currency, at) for request in json.requests]
     outcomes = iter(_pipeline().carry_out_all([one.transaction for one in asked if one]))
     return success(answers=[_gathered_answer(next(outcomes), one.caller, currency) if one else None for one in asked])
 
@@ -217,7 +220,7 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
     app.extensions.update(
         transaction_storage=storage,
         volume_storage=VolumeStorage(db),
-        posting_pipeline=PostingPipeline(storage, batches),
+        posting_pipeline=PostingPipeline(storage, process, batches),
         account_client=AccountClient(account_peer),
         currency=Currency.of(settings.currency),
     )
@@ -269,13 +272,13 @@ class _Asked(NamedTuple):
     caller: Caller
 
 
-def _asked_for(request: GatheredRequest, currency: Currency) -> _Asked | None:
+def _asked_for(request: GatheredRequest, currency: Currency, at: datetime) -> _Asked | None:
     """What a gathered request asks for. None if it can't be taken up: sent alone, it will hear why."""
     schema, rule = _GATHERED[request.kind]
     try:
         caller = caller_of(request.token)
         new = schema.model_validate(strict_json.loads(request.body.encode()))
-        origin = Origin(well_formed(request.idempotency_key), request.request_id)
+        origin = Origin(well_formed(request.idempotency_key), request.request_id, at)
         return _Asked(rule(currency, caller, new, origin), caller)
     except (AppError, ValueError):
         return None

@@ -114,12 +114,12 @@ class TransactionStorage(Storage):
 
         Lists show them once they are settled or released: before, nobody knows of them.
         """
-        return _add.execute(self._session.connection(), [vars(transaction) for transaction in transactions])
+        return _add.execute(self._writer, [vars(transaction) for transaction in transactions])
 
     def settle(self, transactions: list[Transaction]) -> None:
         """Write what came of those still pending: their outcome, everybody's legs, and what it adds to the sums."""
         settled = self._change_pending(_settle, transactions)
-        _write_legs.copy(self._session.connection(), _legs, settled)
+        _write_legs.copy(self._writer, _legs, settled)
         self._volumes.add(settled)
 
     def take_pending(self, *, now: datetime, lease_until: datetime, limit: int) -> list[Transaction]:
@@ -143,7 +143,7 @@ class TransactionStorage(Storage):
         released = self._change_pending(
             _lease, [replace(transaction, lease_until=None) for transaction in transactions]
         )
-        _write_legs.copy(self._session.connection(), _legs, released)
+        _write_legs.copy(self._writer, _legs, released)
 
     def find_reversal(self, transaction_id: UUID) -> Transaction | None:
         """The transaction that has reversed this one, or is about to."""
@@ -187,7 +187,7 @@ class TransactionStorage(Storage):
 
     def _change_pending(self, update: Update, transactions: list[Transaction]) -> set[UUID]:
         """Write what these say; the ids of those that were still pending."""
-        return update.execute(self._session.connection(), [vars(transaction) for transaction in transactions])
+        return update.execute(self._writer, [vars(transaction) for transaction in transactions])
 
     def _page(
         self,

@@ -95,7 +95,7 @@ class VolumeStorage(Storage):
 
         The rows are written in the order of their keys: two processes can't wait for each other.
         """
-        _more.copy(self._session.connection(), _SUMS_OF_SOME, transaction_ids)
+        _more.copy(self._writer, _SUMS_OF_SOME, transaction_ids)
 
     def of_user(
         self, user_id: UUID, *, account_id: UUID | None, since: datetime | None, until: datetime | None
