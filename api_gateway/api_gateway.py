@@ -29,13 +29,12 @@ from api_gateway import (
 )
 from api_gateway.gateway_clients import MoneyClient
 from api_gateway.gateway_pages import here, install_form_token_errors, render_error
-from api_gateway.money_lane import MoneyBatches, MoneyLane
+from api_gateway.money_lane import MoneyLane
 from api_gateway.people_clients import PeopleClient
 from shared import admission, browser_security, formats, rate_limits, serving, static_files
 from shared.access import public
 from shared.application import AtEnd, Peers, lifecycle_of, make_app, make_session
 from shared.background import Repeating
-from shared.batching import Batcher
 from shared.fair_lock import FairLock
 from shared.money import Currency, CurrencyCode
 from shared.rate_limits import Rule, TokenBuckets
@@ -63,7 +62,6 @@ SECTIONS = (
 )
 UNLIMITED = ("/static/", "/health", "/metrics", "/api/health", "/api/live")
 SERVICES = ("auth-service", "account-service", "transaction-service", "reporting-service")
-MONEY_WORKERS = 2
 EXPIRY_SECONDS = 0.25
 ROOT = Path(__file__).resolve().parent.parent
 gateway = Blueprint("gateway", __name__)
@@ -156,23 +154,17 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
 
 
 def _install_money_lane(app: Flask, peers: Peers, buckets: TokenBuckets, settings: GatewaySettings) -> None:
-    client = MoneyClient(peers["transaction-service"], peers.token)
-    batches: MoneyBatches = Batcher(
-        client.carry_out, name="money-lane", workers=MONEY_WORKERS, most_waiting=serving.OPEN_CONNECTIONS
-    )
     lane = MoneyLane(
         app.wsgi_app,
-        batches,
+        MoneyClient(peers["transaction-service"], peers.token),
         verifier=app.extensions["token_verifier"],
         buckets=buckets,
         places=FairLock(settings.threads + settings.waiting_requests, most_waiting=0),
         metrics=app.extensions["metrics"],
     )
     app.wsgi_app = lane  # type: ignore[method-assign]  # Flask's way
-    lifecycle = lifecycle_of(app)
-    lifecycle.add(AtEnd(lane.close))
-    lifecycle.add(batches)
-    lifecycle.add(Repeating(batches.expire, name="money-lane-expiry", interval_seconds=EXPIRY_SECONDS))
+    lifecycle_of(app).add(lane)
+    lifecycle_of(app).add(Repeating(lane.expire, name="money-lane-expiry", interval_seconds=EXPIRY_SECONDS))
 
 
 def _buckets(per_second: int) -> TokenBuckets:

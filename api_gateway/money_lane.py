@@ -6,11 +6,13 @@ request goes and every refusal is written. What it answers itself looks as if it
 """
 
 import io
+import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
@@ -18,14 +20,15 @@ from uuid import UUID
 
 from werkzeug.test import run_wsgi_app
 
-from api_gateway.gateway_clients import GatheredAnswer, GatheredRequest
+from api_gateway.gateway_clients import GatheredAnswer, GatheredRequest, MoneyClient
 from shared import answers, browser_security, logs, request_ids
 from shared.batching import Batcher
 from shared.errors import AppError
 from shared.fair_lock import FairLock
+from shared.logs import Answered
 from shared.metrics import Metrics
 from shared.rate_limits import TokenBuckets
-from shared.serving import LATER, Answer
+from shared.serving import LATER, OPEN_CONNECTIONS, Answer
 from shared.tokens import TokenVerifier, UserClaims
 
 if TYPE_CHECKING:
@@ -35,19 +38,19 @@ KINDS = {f"/api/transactions/{kind}": kind for kind in ("deposit", "withdraw", "
 LONGEST_BODY = 2048
 BEGIN_WITHIN_SECONDS = 1.0
 ALONE_AT_A_TIME = 16
-MoneyBatches = Batcher[GatheredRequest, GatheredAnswer | None]
+WORKERS = 2
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class _Errand:
-    """One request on its way: whose it is, by what it is answered, and the place it takes up when it goes alone."""
+    """One request on its way: whose it is, and by what it is answered."""
 
     environ: "WSGIEnvironment"
     request: GatheredRequest
     user_id: UUID
     answer: Answer
     began_at: float
-    place: ExitStack = field(default_factory=ExitStack)
 
 
 class MoneyLane:
@@ -59,20 +62,32 @@ class MoneyLane:
     def __init__(
         self,
         app: "WSGIApplication",
-        batches: MoneyBatches,
+        client: MoneyClient,
         *,
         verifier: TokenVerifier,
         buckets: TokenBuckets,
         places: FairLock,
         metrics: Metrics,
     ) -> None:
-        self._app, self._batches = app, batches
+        self._app, self._client = app, client
         self._verifier, self._buckets, self._places, self._metrics = verifier, buckets, places, metrics
+        self._batches: Batcher[_Errand, None] = Batcher(
+            self._carry_out, name="money-lane", workers=WORKERS, most_waiting=OPEN_CONNECTIONS
+        )
         self._alone = ThreadPoolExecutor(ALONE_AT_A_TIME, thread_name_prefix="money-alone")
 
-    def close(self) -> None:
-        """Let those that go alone arrive."""
+    def start(self) -> None:
+        """Begin to send."""
+        self._batches.start()
+
+    def stop(self) -> None:
+        """Let all that are on their way arrive."""
+        self._batches.stop()
         self._alone.shutdown()
+
+    def expire(self) -> None:
+        """Refuse those who have waited for too long; to be called again and again."""
+        self._batches.expire()
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer here, or let the app answer."""
@@ -106,46 +121,75 @@ class MoneyLane:
 
     def _send(self, errand: _Errand) -> None:
         """Let it go with others; it ends with an answer, whatever happens."""
-
-        def arrived(result: GatheredAnswer | Exception | None) -> None:
-            if result is None:
-                self._send_alone(errand)
-            else:
-                self._answer(errand, result)
-
         try:
-            self._batches.submit_later(errand.request, arrived, begin_within_seconds=BEGIN_WITHIN_SECONDS)
+            self._batches.submit_later(errand, partial(self._end, errand), begin_within_seconds=BEGIN_WITHIN_SECONDS)
         except Exception as error:
-            self._answer(errand, error)
+            self._refuse(errand, error)
+
+    def _end(self, errand: _Errand, result: Exception | None) -> None:
+        """What was carried out has its answer; what was given up gets it here."""
+        if result is not None:
+            self._refuse(errand, result)
+
+    def _carry_out(self, errands: list[_Errand]) -> Sequence[None]:
+        """Send them together and answer each; what was not taken up goes alone.
+
+        They are answered by one thread in one go: with anything slow in between, it would have to wait for its turn
+        after each.
+        """
+        answered = []
+        for errand, answer in zip(errands, self._answers(errands), strict=True):
+            try:
+                if answer is None:
+                    self._send_alone(errand)
+                else:
+                    answered.append(self._answer(errand, answer))
+            except Exception:
+                _log.exception("an answer could not be handed over")
+        self._note(answered)
+        return [None] * len(errands)
+
+    def _answers(self, errands: list[_Errand]) -> Sequence[GatheredAnswer | None]:
+        try:
+            return self._client.carry_out([errand.request for errand in errands])
+        except Exception as error:
+            return [_told(error)] * len(errands)
 
     def _send_alone(self, errand: _Errand) -> None:
         """Let it take the long way, if there is a place."""
+        place = ExitStack()
         try:
-            errand.place.enter_context(self._places.hold(0))
-            self._alone.submit(self._go_alone, errand)
+            place.enter_context(self._places.hold(0))
+            self._alone.submit(self._go_alone, errand, place)
         except Exception as error:
-            self._answer(errand, error)
+            place.close()
+            self._refuse(errand, error)
 
-    def _answer(self, errand: _Errand, result: GatheredAnswer | Exception) -> None:
-        errand.place.close()
+    def _go_alone(self, errand: _Errand, place: ExitStack) -> None:
+        """Take the long way, through the app."""
+        try:
+            with place:
+                body, status, headers = run_wsgi_app(self._app, errand.environ, buffered=True)
+            errand.answer(int(status.partition(" ")[0]), list(headers), b"".join(body))
+        except Exception as error:
+            self._refuse(errand, error)
+
+    def _refuse(self, errand: _Errand, error: Exception) -> None:
+        self._note([self._answer(errand, _told(error))])
+
+    def _answer(self, errand: _Errand, answer: GatheredAnswer) -> Answered:
         request_id, path = errand.request.request_id, errand.environ["PATH_INFO"]
-        answer = _told(result) if isinstance(result, Exception) else result
         own = browser_security.headers(errand.environ["wsgi.url_scheme"])
         headers = own | answer.headers | {request_ids.HEADER: request_id}
         errand.answer(answer.status, list(headers.items()), answer.body.encode())
         seconds = time.perf_counter() - errand.began_at
-        with request_ids.working_for(request_id):
-            logs.log_request("POST", path, answer.status, seconds, errand.user_id)
-        self._metrics.count("POST", path, answer.status, seconds)
+        return Answered("POST", path, answer.status, seconds, errand.user_id, request_id)
 
-    def _go_alone(self, errand: _Errand) -> None:
-        """Take the long way, through the app."""
-        try:
-            with errand.place:
-                body, status, headers = run_wsgi_app(self._app, errand.environ, buffered=True)
-            errand.answer(int(status.partition(" ")[0]), list(headers), b"".join(body))
-        except Exception as error:
-            self._answer(errand, error)
+    def _note(self, answered: Sequence[Answered]) -> None:
+        if answered:
+            logs.log_requests(answered)
+        for one in answered:
+            self._metrics.count(one.method, one.route, one.status, one.seconds)
 
 
 def _told(error: Exception) -> GatheredAnswer:

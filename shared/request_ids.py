@@ -2,8 +2,6 @@
 
 import re
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 
 from flask import Flask, Response, g, request
@@ -21,16 +19,6 @@ def current() -> str | None:
 def taken_or_made(given: str | None) -> str:
     """The id that a caller gave, when it is well formed, or a new one."""
     return given if given and _WELL_FORMED.fullmatch(given) else uuid.uuid4().hex
-
-
-@contextmanager
-def working_for(request_id: str) -> Iterator[None]:
-    """Let this be the current id within the block."""
-    outer = _current.set(request_id)
-    try:
-        yield
-    finally:
-        _current.reset(outer)
 
 
 def install(app: Flask) -> None:

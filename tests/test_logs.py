@@ -5,11 +5,13 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from flask import Flask, g
 
 from shared import logs, request_ids
+from shared.logs import Answered
 
 
 @pytest.fixture
@@ -26,6 +28,22 @@ def log_file(tmp_path: Path) -> Iterator[Path]:
 
 def lines(log_file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in log_file.read_text().splitlines()]
+
+
+class Stream:
+    """Keeps what is written."""
+
+    def __init__(self, written: list[str]) -> None:
+        self.write = written.append
+
+    def tell(self) -> int:
+        return 0
+
+    def flush(self) -> None:
+        """There is nothing to write out."""
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 @pytest.fixture
@@ -59,6 +77,29 @@ def test_a_request_is_one_line_without_its_query(app: Flask, log_file: Path) -> 
     assert line["user_id"] == "user-7"
     assert line["milliseconds"] >= 0
     assert "s3cret" not in log_file.read_text()
+
+
+def test_many_requests_are_a_line_each_by_one_write(log_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    handler: Any = logging.getLogger().handlers[0]
+    written: list[str] = []
+    monkeypatch.setattr(handler, "stream", Stream(written))
+    ids = [UUID(int=number) for number in range(3)]
+    logs.log_requests([Answered("POST", "/things", 201, 0.01, user_id, user_id.hex) for user_id in ids])
+    (text,) = written
+    assert text.endswith("\n")
+    told = [json.loads(line) for line in text.splitlines()]
+    assert [(line["user_id"], line["request_id"]) for line in told] == [(str(one), one.hex) for one in ids]
+    first = {key: value for key, value in told[0].items() if key not in ("timestamp", "user_id", "request_id")}
+    assert first == {
+        "event": "request",
+        "level": "info",
+        "logger": "access",
+        "service": "some-service",
+        "method": "POST",
+        "route": "/things",
+        "status": 201,
+        "milliseconds": 10.0,
+    }
 
 
 def test_an_unknown_address_is_not_repeated(app: Flask, log_file: Path) -> None:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from werkzeug.test import TestResponse
 
-from api_gateway.gateway_clients import MoneyClient
+from api_gateway.gateway_clients import GatheredAnswer, MoneyClient
 from shared.errors import GENERIC_BY_STATUS, AppError, ServiceUnavailable
 from shared.http_client import OutcomeUnknown, Peer
 from tests.suite import ADDRESSES, Person, Suite
@@ -126,6 +127,26 @@ def test_a_service_that_has_died_means_nothing_was_done(bank: Suite, ada: Person
     finally:
         adapter.down = False
     assert (answer.status_code, answer.json["error_code"]) == (503, "SERVICE_UNAVAILABLE")  # type: ignore[index]  # a failure
+
+
+def test_one_answer_that_can_not_be_given_keeps_nobody_else_from_theirs(
+    bank: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lane: Any = bank.apps["gateway"].wsgi_app
+    given: list[tuple[Any, ...]] = []
+
+    def errand(answer: Any) -> Any:
+        request = SimpleNamespace(request_id="mine-8")
+        environ = {"PATH_INFO": "/api/transactions/deposit", "wsgi.url_scheme": "http"}
+        return SimpleNamespace(environ=environ, request=request, user_id=None, answer=answer, began_at=0.0)
+
+    def broken(*_answer: Any) -> None:
+        raise RuntimeError
+
+    told = GatheredAnswer(201, {}, "{}")
+    monkeypatch.setattr(lane, "_client", SimpleNamespace(carry_out=lambda requests: [told] * len(requests)))
+    lane._carry_out([errand(broken), errand(lambda *answer: given.append(answer))])
+    assert [(status, body) for status, _headers, body in given] == [(201, b"{}")]
 
 
 class Refusing:
