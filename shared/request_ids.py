@@ -1,7 +1,7 @@
 """Request ids: one for each request at the door, carried through every service and into every log line."""
 
 import re
-import uuid
+import secrets
 from contextvars import ContextVar
 
 from flask import Flask, Response, g, request
@@ -18,7 +18,11 @@ def current() -> str | None:
 
 def taken_or_made(given: str | None) -> str:
     """The id that a caller gave, when it is well formed, or a new one."""
-    return given if given and _WELL_FORMED.fullmatch(given) else uuid.uuid4().hex
+    return given if given and _WELL_FORMED.fullmatch(given) else _made()
+
+
+def _made() -> str:
+    return secrets.token_hex(16)
 
 
 def install(app: Flask) -> None:
@@ -30,7 +34,7 @@ def install(app: Flask) -> None:
 
     @app.after_request
     def _end(response: Response) -> Response:
-        response.headers[HEADER] = _current.get() or uuid.uuid4().hex
+        response.headers[HEADER] = _current.get() or _made()
         return response
 
     @app.teardown_request
