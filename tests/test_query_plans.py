@@ -5,12 +5,14 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 
 from account_service.account_models import db as account_db
 from reporting_service.reporting_models import db as reporting_db
+from shared import driver
 from tests.suite import Person, Suite
 from transaction_service.transaction_models import db as transaction_db
 
@@ -116,11 +118,17 @@ def plans() -> Iterator[list[str]]:
     def note(connection: Any, _cursor: Any, query: str, parameters: Any, _context: Any, many: bool) -> None:
         queries.append((connection.engine.url.database, query, parameters[0] if many else parameters))
 
+    def run(connection: Connection, query: str, parameters: Any = ()) -> Any:
+        queries.append((str(connection.engine.url.database), query, parameters))
+        return hand_over(connection, query, parameters)
+
     for engine in engines:
         event.listen(engine, "before_cursor_execute", note)
+    hand_over = driver.run
     steps: list[str] = []
     try:
-        yield steps
+        with patch.object(driver, "run", run):
+            yield steps
     finally:
         for engine in engines:
             event.remove(engine, "before_cursor_execute", note)
