@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from shared.bulk import KEYS, Insert, Lookup, Update
+from shared.bulk import KEYS, Insert, Last, Lookup, Update
 from shared.database import UtcDateTime
 from tests.postgres import cluster
 
@@ -156,3 +156,11 @@ def test_what_a_query_finds_for_keys_is_copied(connection: Connection) -> None:
     adding.copy(connection, found, [first, third])
     assert [(each[0], each[2]) for each in rows_of(connection)] == [(first, 2), (second, 3), (third, 8)]
     adding.copy(connection, found, [])
+
+
+def test_the_last_row_is_the_one_with_the_greatest_value(connection: Connection) -> None:
+    last = Last(order, "amount", ("id", "at"))
+    assert last.execute(connection) is None
+    newest = uuid4()
+    Insert(order, COLUMNS).execute(connection, [row(uuid4(), amount=1), row(newest, amount=3), row(uuid4(), amount=2)])
+    assert last.execute(connection) == (newest, AT)

@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared import database as database_module
+from shared import driver
 from shared.database import Base, Database, DatabaseInUse, Storage, UtcDateTime, rerun_when_aborted
 from shared.errors import ServiceUnavailable
 
@@ -141,6 +142,24 @@ def test_a_transaction_does_not_nest(app: Flask, shelves: Shelves) -> None:
             inner.__enter__()
     with app.app_context(), shelves.transaction():
         assert shelves.items(1) == 10
+
+
+def test_what_the_session_and_the_driver_write_is_one_transaction(app: Flask, shelves: Shelves) -> None:
+    with app.app_context():
+        with pytest.raises(ZeroDivisionError), shelves.transaction():
+            shelves.add(Shelf(id=8, items=1))
+            driver.run(db.written_by(), "UPDATE shelf SET items = 3 WHERE id = 1")
+            raise ZeroDivisionError
+        assert (shelves.find(8), shelves.items(1)) == (None, 10)
+        with shelves.transaction():
+            shelves.add(Shelf(id=8, items=1))
+            driver.run(db.written_by(), "UPDATE shelf SET items = 3 WHERE id = 1")
+        assert (shelves.items(8), shelves.items(1)) == (1, 3)
+
+
+def test_there_is_no_writer_outside_of_a_transaction(app: Flask) -> None:
+    with app.app_context(), pytest.raises(RuntimeError):
+        db.written_by()
 
 
 def test_what_was_read_before_is_read_anew_inside(app: Flask, shelves: Shelves) -> None:

@@ -1,0 +1,55 @@
+"""Commands that go straight to the driver: in the transaction of their connection, with SQLAlchemy's errors."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
+
+from shared import driver
+from tests.postgres import cluster
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def engine_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    with ExitStack() as stack:
+        yield stack.enter_context(cluster()) if request.param == "postgresql" else "sqlite://"
+
+
+@pytest.fixture
+def connection(engine_url: str) -> Iterator[Connection]:
+    engine = create_engine(engine_url)
+    with engine.connect() as connection:
+        driver.run(connection, "CREATE TABLE secret (word VARCHAR(9) PRIMARY KEY)")
+        yield connection
+    engine.dispose()
+
+
+def mark(connection: Connection) -> str:
+    return "?" if connection.dialect.paramstyle == "qmark" else "%s"
+
+
+def test_a_command_belongs_to_the_transaction_of_its_connection(connection: Connection) -> None:
+    connection.connection.commit()
+    with pytest.raises(ZeroDivisionError), connection.begin():
+        driver.run(connection, f"INSERT INTO secret VALUES ({mark(connection)})", ["sesame"])
+        assert driver.run(connection, "SELECT word FROM secret").fetchall() == [("sesame",)]
+        raise ZeroDivisionError
+    assert driver.run(connection, "SELECT word FROM secret").fetchall() == []
+    driver.run(connection, "DROP TABLE secret")
+    connection.connection.commit()
+
+
+def test_an_error_is_sqlalchemys_and_tells_no_values(connection: Connection) -> None:
+    command = f"INSERT INTO secret VALUES ({mark(connection)})"
+    driver.run(connection, command, ["sesame"])
+    with pytest.raises(IntegrityError) as raised:
+        driver.run(connection, command, ["sesame"])
+    assert raised.value.params is None
+    assert raised.value.orig is not None
+
+
+def test_a_command_that_is_none_is_told_as_such(connection: Connection) -> None:
+    with pytest.raises((OperationalError, ProgrammingError)):
+        driver.run(connection, "SELEC 1")
