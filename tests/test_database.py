@@ -144,16 +144,19 @@ def test_a_transaction_does_not_nest(app: Flask, shelves: Shelves) -> None:
         assert shelves.items(1) == 10
 
 
+def write_by_session_and_driver(shelves: Shelves, *, then_divide_by: int) -> None:
+    with shelves.transaction():
+        shelves.add(Shelf(id=8, items=1))
+        driver.run(db.written_by(), "UPDATE shelf SET items = 3 WHERE id = 1")
+        assert 1 / then_divide_by
+
+
 def test_what_the_session_and_the_driver_write_is_one_transaction(app: Flask, shelves: Shelves) -> None:
     with app.app_context():
-        with pytest.raises(ZeroDivisionError), shelves.transaction():
-            shelves.add(Shelf(id=8, items=1))
-            driver.run(db.written_by(), "UPDATE shelf SET items = 3 WHERE id = 1")
-            raise ZeroDivisionError
+        with pytest.raises(ZeroDivisionError):
+            write_by_session_and_driver(shelves, then_divide_by=0)
         assert (shelves.find(8), shelves.items(1)) == (None, 10)
-        with shelves.transaction():
-            shelves.add(Shelf(id=8, items=1))
-            driver.run(db.written_by(), "UPDATE shelf SET items = 3 WHERE id = 1")
+        write_by_session_and_driver(shelves, then_divide_by=1)
         assert (shelves.items(8), shelves.items(1)) == (1, 3)
 
 
