@@ -1,0 +1,119 @@
+"""Logging in and out, refreshing, new passwords, and the sessions that people see."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import jwt
+import pytest
+from werkzeug.test import TestResponse
+
+from tests.auth.asking import LOGIN_KEYS, call, refusal
+from tests.processes import eventually
+from tests.suite import PASSWORD, Person, Suite
+
+
+def test_a_wrong_login_is_401_and_tells_nothing(bank: Suite, ada: Person) -> None:
+    answers = [
+        call(bank, "POST", "login", json={"username": username, "password": "not the password"})
+        for username in (ada.username, "nobody-of-that-name")
+    ]
+    assert {refusal(answer) for answer in answers} == {(401, "INVALID_CREDENTIALS")}
+    assert answers[0].get_json() == answers[1].get_json()
+
+
+def test_a_locked_name_is_429_and_stays_so_after_a_restart(bank: Suite) -> None:
+    body = {"username": "somebody-guessed", "password": "wrong"}
+    assert [call(bank, "POST", "login", json=body).status_code for _ in range(6)] == [401] * 5 + [429]
+    bank.restart("auth")
+    answer = call(bank, "POST", "login", json=body)
+    assert refusal(answer) == (429, "TOO_MANY_ATTEMPTS")
+    assert 0 < int(answer.headers["Retry-After"]) <= 60
+
+
+def test_a_refresh_answers_as_a_login_does_and_works_once(bank: Suite) -> None:
+    person = bank.person()
+    answer = call(bank, "POST", "refresh", json={"refresh_token": person.refresh_token})
+    assert set(answer.get_json()) == LOGIN_KEYS - {"message"}
+    again = call(bank, "POST", "refresh", json={"refresh_token": person.refresh_token})
+    assert refusal(again) == (401, "INVALID_TOKEN")
+    renewed = Person(person.user_id, person.username, answer.get_json()["token"], "")
+    assert refusal(call(bank, "GET", "verify_token", renewed)) == (401, "INVALID_TOKEN")
+
+
+def test_logging_out_reaches_the_other_services_within_a_second(bank: Suite) -> None:
+    person = bank.person()
+
+    def status_elsewhere() -> int:
+        return bank.call("account", "GET", "/api/accounts/list", person).status_code
+
+    assert status_elsewhere() == 200
+    assert call(bank, "POST", "logout", person).status_code == 200
+    assert refusal(call(bank, "GET", "verify_token", person)) == (401, "INVALID_TOKEN")
+    eventually(lambda: status_elsewhere() == 401, within_seconds=1.0)
+    assert refusal(call(bank, "POST", "logout", person)) == (401, "INVALID_TOKEN")
+
+
+def test_a_new_password_ends_the_other_sessions(bank: Suite) -> None:
+    here = bank.person()
+    there = bank.log_in(here.username, PASSWORD)
+
+    def change(current: str, new: str) -> TestResponse:
+        return call(bank, "POST", "change_password", here, json={"current_password": current, "new_password": new})
+
+    for current, new, code, field in (
+        ("wrong", "another long passphrase", "INVALID_CREDENTIALS", "current_password"),
+        (PASSWORD, "too short", "INVALID_REQUEST", "new_password"),
+        (PASSWORD, "123456789012", "INVALID_REQUEST", "new_password"),
+    ):
+        answer = change(current, new)
+        assert refusal(answer) == (400, code)
+        assert list(answer.get_json()["details"]) == [field]
+    assert change(PASSWORD, "another long passphrase").status_code == 200
+    assert call(bank, "GET", "verify_token", here).status_code == 200
+    assert call(bank, "GET", "verify_token", there).status_code == 401
+    bank.log_in(here.username, "another long passphrase")
+
+
+def test_people_see_where_they_are_logged_in_and_log_out_there(bank: Suite) -> None:
+    here = bank.person()
+    headers = {"X-Forwarded-For": "10.0.0.1, 192.0.2.44", "User-Agent": "Browser/" + "9" * 300}
+    login = call(bank, "POST", "login", json={"username": here.username, "password": PASSWORD}, headers=headers)
+    there = Person(here.user_id, here.username, login.get_json()["token"], "")
+    sessions = call(bank, "GET", "sessions", here).get_json()["sessions"]
+    assert [session["current"] for session in sessions] == [False, True]
+    assert set(sessions[0]) == {"id", "ip", "user_agent", "created_at", "last_used_at", "current"}
+    assert (sessions[0]["ip"], sessions[1]["ip"]) == ("192.0.2.44", "127.0.0.1")
+    assert sessions[0]["user_agent"] == "Browser/" + "9" * 192
+    claims = jwt.decode(there.token, options={"verify_signature": False})
+    assert sessions[0]["id"] == claims["sid"]
+    path = f"sessions/{sessions[0]['id']}"
+    assert refusal(call(bank, "DELETE", path, bank.admin())) == (404, "NOT_FOUND")
+    assert call(bank, "DELETE", path, here).status_code == 200
+    assert refusal(call(bank, "DELETE", path, here)) == (404, "NOT_FOUND")
+    assert call(bank, "GET", "verify_token", there).status_code == 401
+    page = call(bank, "GET", "sessions?limit=1", here).get_json()
+    assert ([session["current"] for session in page["sessions"]], page["pagination"]["next_cursor"]) == ([True], None)
+
+
+def test_a_flood_of_logins_keeps_nobody_else_waiting(bank: Suite, ada: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, finish = threading.Semaphore(0), threading.Event()
+
+    def stuck(_password: str) -> str:
+        begun.release()
+        finish.wait(20)
+        return "hash"
+
+    monkeypatch.setattr("shared.passwords.generate_password_hash", stuck)
+    monkeypatch.setattr("shared.passwords.WAIT_SECONDS", 0.2)
+    logins = [{"username": f"nobody-{number}", "password": "wrong"} for number in range(70)]
+    with ThreadPoolExecutor(70) as pool:
+        answers = [pool.submit(call, bank, "POST", "login", json=body) for body in logins]
+        assert begun.acquire(timeout=10)
+        assert call(bank, "GET", "verify_token", ada).status_code == 200
+        eventually(lambda: sum(answer.done() for answer in answers) >= 60)
+        finish.set()
+        statuses = [answer.result().status_code for answer in answers]
+    assert set(statuses) == {401, 503}
+    refused = next(answer.result() for answer in answers if answer.result().status_code == 503)
+    assert refusal(refused) == (503, "SERVICE_UNAVAILABLE")
+    assert int(refused.headers["Retry-After"]) >= 1
