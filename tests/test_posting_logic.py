@@ -20,6 +20,7 @@ from account_service.ledger_schemas import PostingOrder
 from account_service.ledger_storage import LedgerStorage
 from shared.access import Caller
 from shared.batching import Batcher
+from shared.errors import ServiceUnavailable
 from shared.http_client import NoAnswer
 from shared.money import Currency
 from shared.periods import now
@@ -286,6 +287,24 @@ def test_the_same_key_at_once_has_one_effect_and_all_hear_of_it(desk: Desk) -> N
     assert len(answers) == 1
     assert {status for _, status in answers} == {"completed"}
     assert desk.balance(account) == 100
+
+
+def test_when_gathered_requests_can_not_be_begun_each_hears_why() -> None:
+    def process(_batch: list[Transaction]) -> list[Outcome | Exception]:
+        raise ServiceUnavailable
+
+    pipeline = PostingPipeline(TransactionStorage(db), process, Batcher(process, name="posting"))
+    new = OwnMovement(account_id=uuid4(), amount=Decimal("1.00"))
+    asked = [transaction_logic.deposit(USD, CALLER, new, Origin()) for _ in range(2)]
+    assert [type(outcome) for outcome in pipeline.carry_out_all(asked)] == [ServiceUnavailable] * 2
+
+
+def test_nothing_gathered_is_nothing_to_carry_out() -> None:
+    def process(_batch: list[Transaction]) -> list[Outcome | Exception]:
+        raise AssertionError
+
+    pipeline = PostingPipeline(TransactionStorage(db), process, Batcher(process, name="posting"))
+    assert pipeline.carry_out_all([]) == []
 
 
 def test_a_result_that_can_not_be_written_is_pending_not_a_failure(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,7 +60,10 @@ Process = Callable[[list[Transaction]], list[Outcome | Exception]]
 
 
 class PostingPipeline:
-    """Carries transactions out, many at a time when many come."""
+    """Carries transactions out, many at a time when many come.
+
+    `process` is told in the module's function of that name; `batches` hands it what comes one by one.
+    """
 
     def __init__(self, storage: TransactionStorage, process: Process, batches: Batcher[Transaction, Outcome]) -> None:
         self._storage, self._process, self._batches = storage, process, batches
@@ -79,8 +82,14 @@ class PostingPipeline:
         """What came of several new transactions: of each what `carry_out` returns or raises, but for one thing.
 
         Where somebody else is at work on the same request it is InProgress at once: all the others would have to wait.
+        They are enough to be a batch of their own. When it can't be begun, each hears why: nothing was done.
         """
-        outcomes = self._process(transactions)
+        if not transactions:
+            return []
+        try:
+            outcomes = self._process(transactions)
+        except Exception as error:
+            return [error] * len(transactions)
         return [InProgress(retry_after_seconds=1) if _is_in_progress(outcome) else outcome for outcome in outcomes]
 
     def _wait_for_other(self, transaction: Transaction) -> Transaction:
