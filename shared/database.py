@@ -161,7 +161,7 @@ class Database(SQLAlchemy):
             finally:
                 session.info["writer"] = None
 
-    def written_by(self) -> Connection:
+    def writing_connection(self) -> Connection:
         """The connection of the open transaction, for commands that need no session. Raises RuntimeError outside."""
         connection: Connection | None = self.session().info.get("writer")
         if connection is None:
@@ -202,7 +202,7 @@ class Storage:
     @property
     def _writer(self) -> Connection:
         """The connection of the open transaction, for commands that need no session. Raises RuntimeError outside."""
-        return self._database.written_by()
+        return self._database.writing_connection()
 
     @property
     def _session(self) -> Session:

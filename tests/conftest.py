@@ -1,10 +1,12 @@
 """Fixtures for all tests."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from tests.postgres import cluster
 from tests.suite import Suite
 
 
@@ -15,3 +17,10 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
     suite = Suite(data_dir).start()
     yield suite
     suite.stop()
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def engine_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """An empty database of each kind; the tests that need PostgreSQL are skipped where there is none."""
+    with ExitStack() as stack:
+        yield stack.enter_context(cluster()) if request.param == "postgresql" else "sqlite://"

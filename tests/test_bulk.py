@@ -1,7 +1,6 @@
 """Many rows in one statement: the same rows as by one statement each, on both databases."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -25,7 +24,6 @@ from sqlalchemy.exc import IntegrityError
 
 from shared.bulk import KEYS, Insert, Last, Lookup, Update
 from shared.database import UtcDateTime
-from tests.postgres import cluster
 
 metadata = MetaData()
 order = Table(
@@ -43,12 +41,6 @@ AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 def row(identity: UUID, status: str = "open", amount: int = 1) -> dict[str, object]:
     return {"id": identity, "status": status, "amount": amount, "paid": False, "at": AT}
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def engine_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    with ExitStack() as stack:
-        yield stack.enter_context(cluster()) if request.param == "postgresql" else "sqlite://"
 
 
 @pytest.fixture

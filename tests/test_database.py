@@ -147,7 +147,7 @@ def test_a_transaction_does_not_nest(app: Flask, shelves: Shelves) -> None:
 def write_by_session_and_driver(shelves: Shelves, *, then_divide_by: int) -> None:
     with shelves.transaction():
         shelves.add(Shelf(id=8, items=1))
-        driver.run(db.written_by(), "UPDATE shelf SET items = 3 WHERE id = 1")
+        driver.run(db.writing_connection(), "UPDATE shelf SET items = 3 WHERE id = 1")
         assert 1 / then_divide_by
 
 
@@ -162,7 +162,7 @@ def test_what_the_session_and_the_driver_write_is_one_transaction(app: Flask, sh
 
 def test_there_is_no_writer_outside_of_a_transaction(app: Flask) -> None:
     with app.app_context(), pytest.raises(RuntimeError):
-        db.written_by()
+        db.writing_connection()
 
 
 def test_what_was_read_before_is_read_anew_inside(app: Flask, shelves: Shelves) -> None:

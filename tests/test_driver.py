@@ -1,20 +1,12 @@
 """Commands that go straight to the driver: in the transaction of their connection, with SQLAlchemy's errors."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 
 import pytest
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 from shared import driver
-from tests.postgres import cluster
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def engine_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    with ExitStack() as stack:
-        yield stack.enter_context(cluster()) if request.param == "postgresql" else "sqlite://"
 
 
 @pytest.fixture
@@ -53,3 +45,11 @@ def test_an_error_is_sqlalchemys_and_tells_no_values(connection: Connection) -> 
 def test_a_command_that_is_none_is_told_as_such(connection: Connection) -> None:
     with pytest.raises((OperationalError, ProgrammingError)):
         driver.run(connection, "SELEC 1")
+
+
+def test_a_connection_that_was_cut_is_not_used_again(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        pytest.skip("a file has no line that can be cut")
+    with pytest.raises(OperationalError):
+        driver.run(connection, "SELECT pg_terminate_backend(pg_backend_pid())")
+    assert connection.invalidated
