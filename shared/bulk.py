@@ -60,7 +60,8 @@ class Insert:
 class Update:
     """Sets `columns` of the rows of `table` that have the same `key`, as far as they are what `only_if` says.
 
-    `only_if` is a column and the value that it must have.
+    `only_if` is a column and the value that it must have. It stands in the text: where a partial index may depend on a
+    parameter, SQLite plans the command anew each time, which takes longer than the change itself.
     """
 
     table: Table
@@ -74,12 +75,9 @@ class Update:
             return set()
         dialect = connection.dialect
         bound = _bound(self.table, (self.key, *self.columns), dialect, rows)
-        if self.only_if:
-            name, value = self.only_if
-            bound += _bound(self.table, (name,), dialect, ({name: value},))
         changed = {key for (key,) in driver.run(connection, _update_text(self, dialect, len(rows)), bound)}
         keys = bound[:: 1 + len(self.columns)]
-        return {row[self.key] for row, key in zip(rows, keys, strict=False) if key in changed}
+        return {row[self.key] for row, key in zip(rows, keys, strict=True) if key in changed}
 
 
 @dataclass(frozen=True)
@@ -204,7 +202,8 @@ def _update_text(update: Update, dialect: Dialect, rows: int) -> str:
     values = ", ".join([_typed_marks(update, dialect), *[row] * (rows - 1)])
     condition = f"{table}.{key} = new.column1"
     if update.only_if:
-        condition += f" AND {table}.{quote(update.only_if[0])} = {_mark(dialect)}"
+        name, value = update.only_if
+        condition += f" AND {table}.{quote(name)} = {_literal(update.table, name, value, dialect)}"
     return f"UPDATE {table} SET {changes} FROM (VALUES {values}) AS new WHERE {condition} RETURNING {table}.{key}"  # noqa: S608 - of names of ours alone
 
 
@@ -221,6 +220,11 @@ def _last_text(last: Last, dialect: Dialect) -> str:
     quote = dialect.identifier_preparer.quote
     columns = ", ".join(map(quote, last.columns))
     return f"SELECT {columns} FROM {quote(last.table.name)} ORDER BY {quote(last.by)} DESC LIMIT 1"  # noqa: S608 - of names of ours alone
+
+
+def _literal(table: Table, name: str, value: Any, dialect: Dialect) -> str:
+    """A value as it stands in a command, quoted."""
+    return bindparam(None, value, table.c[name].type).compile(dialect=dialect, compile_kwargs={"literal_binds": True}).string
 
 
 def _mark(dialect: Dialect) -> str:
