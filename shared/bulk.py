@@ -224,7 +224,11 @@ def _last_text(last: Last, dialect: Dialect) -> str:
 
 def _literal(table: Table, name: str, value: Any, dialect: Dialect) -> str:
     """A value as it stands in a command, quoted."""
-    return bindparam(None, value, table.c[name].type).compile(dialect=dialect, compile_kwargs={"literal_binds": True}).string
+    return (
+        bindparam(None, value, table.c[name].type)
+        .compile(dialect=dialect, compile_kwargs={"literal_binds": True})
+        .string
+    )
 
 
 def _mark(dialect: Dialect) -> str:

@@ -1,23 +1,24 @@
-"""A transport for `requests` on kept connections of the standard library, for plain http between the services.
+"""A transport for `requests` on kept connections of our own, for plain http between the services.
 
-It carries a request for half of what `requests` and urllib3 spend on theirs, which is felt where every request passes.
-It knows no proxies, no redirects and no content coding: the services use none of them.
+It carries a request for a quarter of what `requests` and urllib3 spend on theirs, which is felt where every request
+passes. It knows no proxies, no redirects and no content coding: the services use none of them.
 """
 
-import http.client
 from collections import defaultdict, deque
-from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 import requests
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
-from urllib3.util import parse_url
-from urllib3.util.wait import wait_for_read
 
+from shared.http_connection import Answer, HttpConnection, Malformed
+
+HTTP_PORT = 80
 MOST_IDLE = 128
 TRIED_TWICE = frozenset({"GET", "HEAD", "OPTIONS"})
+_NOT_SENT_ON = frozenset({"accept-encoding", "host"})
 
 
 class NotConnected(requests.ConnectionError):
@@ -32,7 +33,7 @@ class LeanAdapter(BaseAdapter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._idle: defaultdict[tuple[str, int], deque[http.client.HTTPConnection]] = defaultdict(deque)
+        self._idle: defaultdict[tuple[str, int], deque[HttpConnection]] = defaultdict(deque)
 
     def send(
         self,
@@ -47,20 +48,24 @@ class LeanAdapter(BaseAdapter):
         `timeout` is (seconds to connect, seconds of silence), or one number for both.
         """
         connect_seconds, silence_seconds = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+        url = urlsplit(str(request.url))
+        where = (url.hostname or "", url.port or HTTP_PORT)
         tries = 2 if request.method in TRIED_TWICE else 1
         while True:
             tries -= 1
-            connection = self._connection(str(request.url), connect_seconds)
-            connection.sock.settimeout(silence_seconds)
+            connection = self._connection(where, connect_seconds)
             try:
-                return self._exchange(connection, request)
+                answer = _exchange(connection, request, url, silence_seconds)
             except TimeoutError as error:
                 connection.close()
                 raise requests.ReadTimeout(error, request=request) from None
-            except (OSError, http.client.HTTPException) as error:
+            except (OSError, Malformed) as error:
                 connection.close()
                 if not tries:
                     raise requests.ConnectionError(error, request=request) from None
+            else:
+                self._keep(connection, where, answer)
+                return _response(request, answer)
 
     def close(self) -> None:
         """Close what is kept."""
@@ -68,43 +73,40 @@ class LeanAdapter(BaseAdapter):
             while connections:
                 connections.pop().close()
 
-    def _connection(self, url: str, connect_seconds: float) -> http.client.HTTPConnection:
+    def _connection(self, where: tuple[str, int], connect_seconds: float | None) -> HttpConnection:
         """A kept connection that the other side has not closed, or a new one."""
-        where = parse_url(url)
-        host, port = (where.host or "").strip("[]"), where.port or http.client.HTTP_PORT
-        idle = self._idle[host, port]
+        idle = self._idle[where]
         while idle:
             connection = idle.pop()
-            if connection.sock and not wait_for_read(connection.sock, timeout=0):
+            if not connection.was_closed():
                 return connection
-            connection.close()  # what can be read of an idle connection is its end
-        connection = http.client.HTTPConnection(host, port, timeout=connect_seconds)
+            connection.close()
         try:
-            connection.connect()
+            return HttpConnection(*where, timeout_seconds=connect_seconds)
         except OSError as error:
             raise NotConnected(error) from None
-        return connection
 
-    def _exchange(self, connection: http.client.HTTPConnection, request: requests.PreparedRequest) -> requests.Response:
-        connection.request(str(request.method), request.path_url, request.body, _plain(request.headers))
-        raw = connection.getresponse()
-        body = raw.read()
-        idle = self._idle[connection.host, connection.port]
-        if raw.will_close or len(idle) >= MOST_IDLE:
-            connection.close()
-        else:
+    def _keep(self, connection: HttpConnection, where: tuple[str, int], answer: Answer) -> None:
+        idle = self._idle[where]
+        if answer.may_go_on and len(idle) < MOST_IDLE:
             idle.append(connection)
-        return _response(request, raw, body)
+        else:
+            connection.close()
 
 
-def _plain(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in headers.items() if name != "Accept-Encoding"}
+def _exchange(
+    connection: HttpConnection, request: requests.PreparedRequest, url: SplitResult, silence_seconds: float | None
+) -> Answer:
+    target = f"{url.path or '/'}?{url.query}" if url.query else url.path or "/"
+    headers = {name: value for name, value in request.headers.items() if name.lower() not in _NOT_SENT_ON}
+    body = request.body.encode() if isinstance(request.body, str) else request.body or b""
+    return connection.exchange(str(request.method), target, headers, body, silence_seconds=silence_seconds)
 
 
-def _response(request: requests.PreparedRequest, raw: http.client.HTTPResponse, body: bytes) -> requests.Response:
+def _response(request: requests.PreparedRequest, answer: Answer) -> requests.Response:
     response = requests.Response()
-    response.status_code, response.reason = raw.status, raw.reason
-    response.headers = CaseInsensitiveDict(raw.getheaders())
-    response.raw = BytesIO(body)
+    response.status_code, response.reason = answer.status, answer.reason
+    response.headers = CaseInsensitiveDict(answer.headers)
+    response.raw = BytesIO(answer.body)
     response.url, response.request = str(request.url), request
     return response

@@ -208,15 +208,18 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
     storage, ledger = TransactionStorage(db), LedgerClient(account_peer, peers.token)
 
     def process(batch: list[Transaction]) -> list[Outcome | Exception]:
+        return posting_logic.process(storage, ledger, batch)
+
+    def process_gathered(batch: list[Transaction]) -> list[Outcome | Exception]:
         with app.app_context():
-            return posting_logic.process(storage, ledger, batch)
+            return process(batch)
 
     def recover() -> None:
         with app.app_context():
             posting_logic.recover(storage, ledger)
 
     # What comes from the gateway has gathered there already.
-    batches = Batcher(process, name="posting", max_size=BATCH_SIZE, patience_seconds=0.0)
+    batches = Batcher(process_gathered, name="posting", max_size=BATCH_SIZE, patience_seconds=0.0)
     app.extensions.update(
         transaction_storage=storage,
         volume_storage=VolumeStorage(db),

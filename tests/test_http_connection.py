@@ -1,0 +1,147 @@
+"""HTTP/1.1 as one connection speaks it: where an answer ends, and what is none."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import pytest
+
+from shared.http_connection import LONGEST_LINE, MOST_HEADERS, Answer, HttpConnection, Malformed
+
+PLAIN = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+@contextmanager
+def server_of(*answers: bytes) -> Iterator[tuple[HttpConnection, list[bytes]]]:
+    """A connection to somebody who reads a request before each of the answers, and hangs up after the last."""
+    asked: list[bytes] = []
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with closing(connection):
+            for answer in answers:
+                asked.append(connection.recv(65536))
+                connection.sendall(answer)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    with closing(listener), closing(HttpConnection(*listener.getsockname(), timeout_seconds=5)) as connection:
+        yield connection, asked
+    thread.join(5)
+
+
+def ask(connection: HttpConnection, method: str = "GET", body: bytes = b"", **headers: str) -> Answer:
+    return connection.exchange(method, "/x?y=1", headers, body, silence_seconds=5)
+
+
+def answer_to(answer: bytes, method: str = "GET") -> Answer:
+    with server_of(answer) as (connection, _asked):
+        return ask(connection, method)
+
+
+def test_a_request_has_its_host_its_headers_and_its_length() -> None:
+    with server_of(PLAIN) as (connection, asked):
+        ask(connection, "POST", b"{}", Authorization="Bearer x")
+    first, *rest = asked[0].split(b"\r\n")
+    assert first == b"POST /x?y=1 HTTP/1.1"
+    assert rest[0].startswith(b"Host: 127.0.0.1:")
+    assert rest[1:] == [b"Authorization: Bearer x", b"Content-Length: 2", b"", b"{}"]
+
+
+@pytest.mark.parametrize(("method", "says"), [("POST", True), ("PUT", True), ("GET", False), ("DELETE", False)])
+def test_a_change_says_that_it_has_no_body(method: str, says: bool) -> None:
+    with server_of(PLAIN) as (connection, asked):
+        ask(connection, method)
+    assert (b"Content-Length: 0" in asked[0]) is says
+
+
+@pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "a\nb", "a\rb"])
+def test_no_header_can_be_smuggled_into_a_request(value: str) -> None:
+    with server_of(PLAIN) as (connection, asked):
+        with pytest.raises(ValueError, match="separates"):
+            connection.exchange("GET", "/x", {"X-Given": value}, b"", silence_seconds=5)
+        with pytest.raises(ValueError, match="separates"):
+            connection.exchange("GET", f"/x {value}", {}, b"", silence_seconds=5)
+        ask(connection)
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "body"),
+    [
+        (PLAIN, b"ok"),
+        (b"HTTP/1.1 200 OK\nContent-Length:2\n\nok", b"ok"),
+        (b"HTTP/1.1 200\r\ncontent-length: 2\r\n\r\nok", b"ok"),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n3;x\r\nabc\r\nA\r\n0123456789\r\n0\r\nT: 1\r\n\r\n",
+            b"abc0123456789",
+        ),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: x\r\n\r\n" + PLAIN, b"ok"),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", b""),
+        (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 10\r\n\r\n", b""),
+    ],
+)
+def test_an_answer_ends_where_it_says_and_another_may_follow(answer: bytes, body: bytes) -> None:
+    with server_of(answer, PLAIN) as (connection, _asked):
+        first = ask(connection)
+        assert (first.body, first.may_go_on) == (body, True)
+        assert ask(connection).body == b"ok"
+
+
+def test_the_answer_to_a_head_has_no_body_whatever_it_says() -> None:
+    with server_of(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n", PLAIN) as (connection, _asked):
+        assert ask(connection, "HEAD").body == b""
+        assert ask(connection).body == b"ok"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\n\r\nok",
+        b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nConnection: Close\r\nContent-Length: 2\r\n\r\nok",
+    ],
+)
+def test_after_some_answers_no_other_may_follow(answer: bytes) -> None:
+    told = answer_to(answer)
+    assert (told.body, told.may_go_on) == (b"ok", False)
+
+
+def test_headers_are_told_as_they_came() -> None:
+    told = answer_to(b"HTTP/1.1 404 Not Found\r\nX-Two:  a, b\t\r\nX-Empty:\r\nContent-Length: 0\r\n\r\n")
+    assert (told.status, told.reason) == (404, "Not Found")
+    assert told.headers == [("X-Two", "a, b"), ("X-Empty", ""), ("Content-Length", "0")]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Le",
+        PLAIN[:-1],
+        b"SSH-2.0-OpenSSH\r\n\r\n",
+        b"HTTP/1.1 2x0 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2_0\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nabcd\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"x" * LONGEST_LINE + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"X: 1\r\n" * (MOST_HEADERS + 1) + b"\r\n",
+    ],
+)
+def test_half_an_answer_or_nonsense_is_none(answer: bytes) -> None:
+    with pytest.raises(Malformed):
+        answer_to(answer)
+
+
+def test_silence_is_not_waited_for_longer_than_told() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        connection = HttpConnection(*silent.getsockname(), timeout_seconds=5)
+        with closing(connection), pytest.raises(TimeoutError):
+            connection.exchange("GET", "/x", {}, b"", silence_seconds=0.05)
