@@ -31,7 +31,7 @@ from account_service.account_schemas import (
 from account_service.account_storage import AccountStorage
 from account_service.ledger_schemas import DecisionsAnswer, PostingBatch, VoidBatch
 from account_service.ledger_storage import LedgerStorage
-from shared import serving
+from shared import serving, short_way
 from shared.access import Caller, private, service_only, staff_only
 from shared.answers import success
 from shared.application import Peers, lifecycle_of, make_app, make_session
@@ -206,6 +206,7 @@ def create_app(settings: AccountSettings, session: requests.Session | None = Non
     )
     app.register_blueprint(accounts)
     app.register_blueprint(internal)
+    short_way.install(app, "internal.post")
     lifecycle_of(app).add(peers.directory)
     return app
 

@@ -67,15 +67,21 @@ class _StrictPlugin(FlaskPlugin):
     FORM_MIMETYPE = ()  # type: ignore[assignment]  # no type is a form to us
 
     def request_validation(self, request: Any, query: Any, json: Any, *_others: Any) -> None:
-        """Read what our endpoints declare, a query and a JSON body, and nothing else."""
+        """Read what our endpoints declare, a query and a JSON body, and nothing else.
+
+        Raises InvalidRequest here: the plugin would put what was sent into an answer, which not all of it can be.
+        """
         has_body = request.method not in ("GET", "DELETE")
-        request.context = Context(
-            query=query.model_validate(get_multidict_items(request.args, query)) if query else None,
-            json=_body(json, request) if json and has_body else None,
-            form=None,
-            headers=None,
-            cookies=None,
-        )
+        try:
+            request.context = Context(
+                query=query.model_validate(get_multidict_items(request.args, query)) if query else None,
+                json=_body(json, request) if json and has_body else None,
+                form=None,
+                headers=None,
+                cookies=None,
+            )
+        except ValidationError as error:
+            raise _refusal_of(error) from None
 
     def validate_response(self, resp: Any, *_args: Any, **_kwargs: Any) -> tuple[Any, None]:
         """Answers are built from the schemas already; reading them back would cost as much as the request."""
@@ -102,7 +108,6 @@ def make_api(title: str) -> SpecTree:
         nested_naming_strategy=lambda _parent, child: child,
         validation_error_status=400,
         validation_error_model=Failure,
-        before=_refuse_invalid,
         security_schemes=[
             SecurityScheme(
                 name="bearer",
@@ -236,13 +241,6 @@ def validated(model: type[_M], values: dict[str, Any]) -> _M:
         return model.model_validate(values)
     except ValidationError as error:
         raise _refusal_of(error) from None
-
-
-def _refuse_invalid(
-    _request: Any, _response: Any, error: Exception | None, _instance: Any, _adapter: Any = None
-) -> None:
-    if isinstance(error, ValidationError):
-        raise _refusal_of(error)
 
 
 def _refusal_of(error: ValidationError) -> InvalidRequest:

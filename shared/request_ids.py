@@ -2,6 +2,8 @@
 
 import re
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 from flask import Flask, Response, g, request
@@ -23,6 +25,16 @@ def taken_or_made(given: str | None) -> str:
 
 def _made() -> str:
     return secrets.token_hex(16)
+
+
+@contextmanager
+def held(request_id: str) -> Iterator[None]:
+    """Let `request_id` be the current one for the block."""
+    outer = _current.set(request_id)
+    try:
+        yield
+    finally:
+        _current.reset(outer)
 
 
 def install(app: Flask) -> None:

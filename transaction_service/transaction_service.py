@@ -10,7 +10,7 @@ from flask import Blueprint, Flask, Response, current_app
 from pydantic import BaseModel, Field
 
 from shared import answers as answering
-from shared import request_ids, serving, strict_json
+from shared import request_ids, serving, short_way, strict_json
 from shared.access import Caller, admin_only, caller_of, private, service_only, staff_only
 from shared.answers import success
 from shared.application import Peers, lifecycle_of, make_app, make_session
@@ -229,6 +229,7 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
     )
     app.register_blueprint(transactions)
     app.register_blueprint(internal)
+    short_way.install(app, "internal.carry_out_gathered")
     lifecycle = lifecycle_of(app)
     lifecycle.add(peers.directory)
     lifecycle.add(Repeating(recover, name="recovery", interval_seconds=RECOVERY_SECONDS))

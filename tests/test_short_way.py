@@ -1,0 +1,141 @@
+"""The short way answers as the long way does, and leaves to it all that is not in order."""
+
+import logging
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from flask import Blueprint, Flask, Response, current_app
+from flask.testing import FlaskClient
+from pydantic import BaseModel
+
+from shared import logs, metrics, request_ids, short_way
+from shared.access import private, service_only
+from shared.answers import install_error_handlers, success
+from shared.errors import Conflict, InvalidToken
+from shared.openapi import Answer, Body, answers, make_api
+from shared.strict_json import StrictRequest
+from shared.tokens import Claims, ServiceClaims, UserClaims
+
+PATH = "/internal/things"
+LONGEST_BODY = 200
+KNOWN: dict[str, Claims] = {
+    "writer": ServiceClaims("some-service", frozenset({"things:write"}), expires_at=0.0),
+    "reader": ServiceClaims("some-service", frozenset({"things:read"}), expires_at=0.0),
+    "person": UserClaims(uuid4(), "ada", "admin", uuid4(), expires_at=0.0),
+}
+
+
+class NewThing(Body):
+    name: str
+
+
+class ThingAnswer(Answer):
+    thing: dict[str, str]
+
+
+class Verifier:
+    def verify(self, token: str) -> Claims:
+        if token not in KNOWN:
+            raise InvalidToken
+        return KNOWN[token]
+
+
+class Recorder:
+    """WSGI: notes which requests have come as far as Flask."""
+
+    def __init__(self, app: Flask) -> None:
+        self._flask, self.seen = app.wsgi_app, 0
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        self.seen += 1
+        return self._flask(environ, start_response)
+
+
+def make(*, has_short_way: bool) -> tuple[FlaskClient, Recorder]:
+    app = Flask("things")
+    app.request_class = StrictRequest
+    app.config["MAX_CONTENT_LENGTH"] = LONGEST_BODY
+    app.extensions["token_verifier"] = Verifier()
+    request_ids.install(app)
+    logs.install_access_log(app)
+    app.extensions["metrics"] = metrics.install(app)
+    install_error_handlers(app)
+    api, internal = make_api("Things"), Blueprint("internal", __name__, url_prefix="/internal")
+
+    @internal.post("/things")
+    @service_only("things:write")
+    @api.validate(resp=answers(200, ThingAnswer))
+    def make_thing(json: NewThing) -> Response:
+        match json.name:
+            case "taken":
+                raise Conflict(retry_after_seconds=3)
+            case "broken":
+                raise RuntimeError("a secret")
+        return success(thing={"name": json.name, "by": current_app.name, "for": request_ids.current()})
+
+    app.register_blueprint(internal)
+    recorder = Recorder(app)
+    app.wsgi_app = recorder  # type: ignore[method-assign]  # Flask's own way of adding a middleware
+    if has_short_way:
+        short_way.install(app, "internal.make_thing")
+    return app.test_client(), recorder
+
+
+def ask(client: FlaskClient, body: str = '{"name": "lamp"}', *, token: str = "writer", **more: Any) -> Any:
+    headers = {"Authorization": f"Bearer {token}", "X-Request-ID": "a-b.c", "Content-Type": "application/json"}
+    return client.open(PATH, data=body, **{"method": "POST", "headers": headers | more.pop("headers", {}), **more})
+
+
+@pytest.mark.parametrize("name", ["lamp", "taken", "broken", "ä"])
+def test_both_ways_give_the_same_answer(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    (short, seen), (long, _) = make(has_short_way=True), make(has_short_way=False)
+    caplog.set_level(logging.INFO)
+    told, usual = (ask(client, f'{{"name": "{name}"}}') for client in (short, long))
+    assert (told.status, told.data) == (usual.status, usual.data)
+    assert dict(told.headers) == dict(usual.headers)
+    assert "secret" not in told.text
+    assert seen.seen == 0
+    first, second = (vars(record)["lines"][0] for record in caplog.records if record.name == "access")
+    assert first | {"milliseconds": 0} == second | {"milliseconds": 0}
+
+
+def test_it_is_counted_as_any_other_request() -> None:
+    client, _ = make(has_short_way=True)
+    ask(client)
+    counts = client.get("/metrics").text
+    assert f'http_requests_total{{method="POST",route="{PATH}",status="200"}} 1.0' in counts
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        ({"token": "nobody"}, 401),
+        ({"headers": {"Authorization": "Basic writer"}}, 401),
+        ({"token": "reader"}, 403),
+        ({"token": "person"}, 403),
+        ({"body": '{"name": 1}'}, 400),
+        ({"body": '{"name": "lamp", "more": 1}'}, 400),
+        ({"body": "no json"}, 400),
+        ({"body": '{"name": "' + "x" * LONGEST_BODY + '"}'}, 413),
+        ({"headers": {"Content-Type": "text/plain"}}, 415),
+        ({"method": "GET"}, 405),
+    ],
+)
+def test_what_is_not_in_order_goes_the_long_way_and_is_refused_there(asked: dict[str, Any], status: int) -> None:
+    client, seen = make(has_short_way=True)
+    assert ask(client, **asked).status_code == status
+    assert seen.seen == 1
+
+
+def test_no_request_id_outlives_its_request() -> None:
+    client, _ = make(has_short_way=True)
+    assert ask(client).json["thing"]["for"] == "a-b.c"
+    assert request_ids.current() is None
+
+
+def test_it_is_for_services_alone() -> None:
+    app = Flask("things")
+    app.add_url_rule("/things", "things", private(lambda _caller, json: BaseModel()), methods=["POST"])
+    with pytest.raises(ValueError, match="not for services"):
+        short_way.install(app, "things")
