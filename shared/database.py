@@ -9,6 +9,7 @@ import fcntl
 import os
 import random
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -84,7 +85,7 @@ class _RoutedSession(Session):
 
     def get_bind(self, *_args: Any, **_kwargs: Any) -> Engine | Connection:
         database: Database = self.info["database"]
-        return self.info.get("writer") or database.reader
+        return database.open_transaction or database.reader
 
 
 class Database(SQLAlchemy):
@@ -104,6 +105,7 @@ class Database(SQLAlchemy):
                 "info": {"database": self},
             },
         )
+        self._of_thread = threading.local()
         self._lock = FairLock()
         self._lock_files: list[int] = []
 
@@ -138,12 +140,12 @@ class Database(SQLAlchemy):
         Everything read before is forgotten first, so that what the block reads is the present state. Raises
         ServiceUnavailable when the disk is full or another process keeps the file locked.
         """
-        session = self.session()
-        if session.info.get("writer"):
+        if self.open_transaction:
             raise RuntimeError("a transaction is open already")
+        session = self.session()
         session.close()
         with self._write_turn(), self.writer.connect() as connection:
-            session.info["writer"] = connection
+            self._of_thread.connection = connection
             try:
                 connection.begin()
                 yield
@@ -159,14 +161,18 @@ class Database(SQLAlchemy):
                 session.rollback()
                 raise
             finally:
-                session.info["writer"] = None
+                self._of_thread.connection = None
+
+    @property
+    def open_transaction(self) -> Connection | None:
+        """The connection of the transaction that this thread has open."""
+        return getattr(self._of_thread, "connection", None)
 
     def writing_connection(self) -> Connection:
-        """The connection of the open transaction, for commands that need no session. Raises RuntimeError outside."""
-        connection: Connection | None = self.session().info.get("writer")
-        if connection is None:
-            raise RuntimeError("no transaction is open")
-        return connection
+        """The same, for commands that need no session. Raises RuntimeError when there is none."""
+        if connection := self.open_transaction:
+            return connection
+        raise RuntimeError("no transaction is open")
 
     def check(self) -> None:
         """Raise if the database does not answer a query."""
