@@ -71,9 +71,10 @@ From = Annotated[datetime | None, BeforeValidator(lambda value: _instant(value, 
 """The first instant of a range: a day stands for its start."""
 Until = Annotated[datetime | None, BeforeValidator(lambda value: _instant(value, end_of_day=True)), _SCHEMA]
 """The instant just after a range: a day stands for the start of the next one, an instant includes itself."""
+_INSTANT = {"type": "string", "format": "date-time"}
 Timestamp = Annotated[
-    datetime,
-    PlainSerializer(to_text, return_type=str),
-    WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
+    datetime, PlainSerializer(to_text, return_type=str), WithJsonSchema(_INSTANT, mode="serialization")
 ]
 """An instant in an answer."""
+TimestampText = Annotated[str, WithJsonSchema(_INSTANT)]
+"""The same, written by `to_text` already."""

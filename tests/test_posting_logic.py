@@ -51,7 +51,7 @@ class Ledger(LedgerClient):
         self.hears = self.is_heard = True
 
     def post(self, orders: list[Order]) -> list[Decision]:
-        asked = [PostingOrder.model_validate(vars(order)) for order in orders]
+        asked = [PostingOrder.model_validate(order) for order in orders]
         return [self._answer(decision) for decision in self._call(lambda: ledger_logic.post(self.storage, asked))]
 
     def void(self, transaction_ids: list[UUID]) -> list[Decision]:

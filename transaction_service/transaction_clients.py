@@ -1,7 +1,6 @@
 """The services that the transaction service calls."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 from uuid import UUID
 
 from pydantic import BaseModel, TypeAdapter
@@ -30,8 +29,7 @@ class Decision(BaseModel):
     legs: list[Leg] = []
 
 
-@dataclass(frozen=True)
-class Order:
+class Order(TypedDict):
     """What the ledger is asked to do; a side that is None is the bank's."""
 
     transaction_id: UUID

@@ -48,6 +48,7 @@ from transaction_service.transaction_schemas import (
     TransactionsAnswer,
     TransactionsQuery,
     TypeTotal,
+    transaction_out,
 )
 from transaction_service.transaction_storage import TransactionStorage
 from transaction_service.volume_storage import Volume, Volumes, VolumeStorage
@@ -324,7 +325,7 @@ def _refusal(error: AppError) -> GatheredAnswer:
 
 def _out(transaction: Transaction, caller: Caller, currency: Currency) -> TransactionOut:
     failure = failure_of(transaction)
-    return TransactionOut.of(
+    return transaction_out(
         transaction,
         currency,
         viewer_id=caller.user_id,
