@@ -175,7 +175,7 @@ def test_an_old_one_that_never_arrived_is_given_up_for_good(desk: Desk) -> None:
     desk.recover()
     assert desk.status(outcome) == "failed"
     assert isinstance(outcome, Outcome)
-    late = [PostingOrder.model_validate(vars(posting_logic._order(outcome.transaction)))]
+    late = [PostingOrder.model_validate(posting_logic._order(outcome.transaction))]
     with desk.account_app.app_context():
         assert ledger_logic.post(desk.ledger.storage, late)[0].outcome == "void"
     assert desk.balance(account) == 0
@@ -340,7 +340,7 @@ def test_a_decision_on_other_content_is_left_for_a_person(desk: Desk, caplog: py
     desk.ledger.hears = False
     outcome = desk.deposit(account)
     assert isinstance(outcome, Outcome)
-    other = PostingOrder.model_validate({**vars(posting_logic._order(outcome.transaction)), "amount_minor": 999})
+    other = PostingOrder.model_validate({**posting_logic._order(outcome.transaction), "amount_minor": 999})
     with desk.account_app.app_context():
         ledger_logic.post(desk.ledger.storage, [other])
     desk.ledger.hears = True
