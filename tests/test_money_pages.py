@@ -130,6 +130,7 @@ def test_thousands_may_be_typed_with_commas(typed: str | None, read: str) -> Non
     assert plain_amount(typed) == read
 
 
+@pytest.mark.usefixtures("account")
 @pytest.mark.parametrize("kind", ["deposit", "withdraw"])
 def test_somebody_elses_account_can_not_be_chosen(ada: Customer, payee: dict[str, Any], kind: str) -> None:
     page = ada.visitor.submit(f"/transactions/{kind}", account_id=payee["id"], amount="1.00")
