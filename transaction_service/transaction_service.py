@@ -211,7 +211,7 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
     def process(batch: list[Transaction]) -> list[Outcome | Exception]:
         return posting_logic.process(storage, ledger, batch)
 
-    def process_gathered(batch: list[Transaction]) -> list[Outcome | Exception]:
+    def process_in_worker(batch: list[Transaction]) -> list[Outcome | Exception]:
         with app.app_context():
             return process(batch)
 
@@ -220,7 +220,7 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
             posting_logic.recover(storage, ledger)
 
     # What comes from the gateway has gathered there already.
-    batches = Batcher(process_gathered, name="posting", max_size=BATCH_SIZE, patience_seconds=0.0)
+    batches = Batcher(process_in_worker, name="posting", max_size=BATCH_SIZE, patience_seconds=0.0)
     app.extensions.update(
         transaction_storage=storage,
         volume_storage=VolumeStorage(db),
