@@ -8,7 +8,6 @@ the queries that need it. This is the only module that commits.
 import fcntl
 import os
 import random
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +29,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from shared import driver
 from shared.errors import ServiceUnavailable
 from shared.fair_lock import FairLock
+from shared.sqlite import sqlite3
 
 WRITE_WAIT_SECONDS = 3.0
 READERS = 32
@@ -115,9 +115,9 @@ class Database(SQLAlchemy):
         Raises DatabaseInUse when another process has the same SQLite file open.
         """
         app.config["SQLALCHEMY_DATABASE_URI"] = url
-        app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"poolclass": QueuePool}
-        self.init_app(app)
         is_sqlite = make_url(url).get_backend_name() == "sqlite"
+        app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"poolclass": QueuePool, **({"module": sqlite3} if is_sqlite else {})}
+        self.init_app(app)
         if is_sqlite:
             self._claim_file(Path(str(make_url(url).database)))
             self.writer, self.reader = _sqlite_writer(url), _sqlite_reader(url)
@@ -248,9 +248,7 @@ def rerun_when_aborted(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
 
 def _sqlite_writer(url: str) -> Engine:
-    engine = create_engine(
-        url, poolclass=QueuePool, pool_size=1, max_overflow=0, connect_args={"check_same_thread": False}
-    )
+    engine = _sqlite_engine(url, connections=1)
 
     @event.listens_for(engine, "connect")
     def _connect(connection: sqlite3.Connection, _record: Any) -> None:
@@ -272,9 +270,7 @@ def _sqlite_writer(url: str) -> Engine:
 
 
 def _sqlite_reader(url: str) -> Engine:
-    engine = create_engine(
-        url, poolclass=QueuePool, pool_size=READERS, max_overflow=0, connect_args={"check_same_thread": False}
-    )
+    engine = _sqlite_engine(url, connections=READERS)
 
     @event.listens_for(engine, "connect")
     def _connect(connection: sqlite3.Connection, _record: Any) -> None:
@@ -285,6 +281,17 @@ def _sqlite_reader(url: str) -> Engine:
         driver.run(connection, "BEGIN")
 
     return engine
+
+
+def _sqlite_engine(url: str, *, connections: int) -> Engine:
+    return create_engine(
+        url,
+        module=sqlite3,
+        poolclass=QueuePool,
+        pool_size=connections,
+        max_overflow=0,
+        connect_args={"check_same_thread": False},
+    )
 
 
 def _pragmas(connection: sqlite3.Connection, *pragmas: str) -> None:

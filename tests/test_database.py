@@ -1,6 +1,5 @@
 """A committed transaction stays, an aborted one leaves nothing, and no two writers ever lose an update."""
 
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -22,6 +21,7 @@ from shared import database as database_module
 from shared import driver
 from shared.database import Base, Database, DatabaseInUse, Storage, UtcDateTime, rerun_when_aborted
 from shared.errors import ServiceUnavailable
+from shared.sqlite import sqlite3
 
 db = Database()
 if TYPE_CHECKING:

@@ -111,6 +111,12 @@ def test_only_the_database_module_commits() -> None:
     assert {place.partition(":")[0] for place in commits} == {"shared/database.py"}
 
 
+def test_one_sqlite_library_opens_all_files() -> None:
+    importing = re.compile(r"^\s*(?:import|from) (?:sqlite3|pysqlite3)\b", re.M)
+    files = [path for path in house.python_files() if importing.search(path.read_text(encoding="utf-8"))]
+    assert [str(path.relative_to(ROOT)) for path in files] == ["shared/sqlite.py"]
+
+
 def test_every_lint_exception_says_why() -> None:
     exception = re.compile(r"# (?:noqa|type: ?ignore)")
     with_reason = re.compile(r"# (?:noqa: [A-Z0-9, ]+ - |type: ignore\[[a-z, -]+\]  # )\w")

@@ -1,7 +1,6 @@
 """No list and no sum walks through a table that grows: what SQLite says of the queries that requests make."""
 
 import re
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +12,7 @@ from sqlalchemy import Connection, event
 from account_service.account_models import db as account_db
 from reporting_service.reporting_models import db as reporting_db
 from shared import driver
+from shared.sqlite import sqlite3
 from tests.suite import Person, Suite
 from transaction_service.transaction_models import db as transaction_db
 

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +11,7 @@ from uuid import UUID
 
 import requests
 
+from shared.sqlite import sqlite3
 from tests.faults.history import Booked, History
 from tests.faults.wire import Wire
 from tests.processes import RunningProcess, eventually, free_ports

@@ -1,12 +1,12 @@
 """A machine that fails under load: a full disk, a disk that does not sync, a locked database, a clock that is set."""
 
 import signal
-import sqlite3
 import time
 from contextlib import closing
 
 import pytest
 
+from shared.sqlite import sqlite3
 from tests.faults.bank import FaultyBank
 from tests.faults.failing import FailingMachine
 from tests.faults.load import ROUNDS, Load
