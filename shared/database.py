@@ -11,7 +11,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache, wraps
 from pathlib import Path
@@ -107,6 +107,7 @@ class Database(SQLAlchemy):
         )
         self._of_thread = threading.local()
         self._lock = FairLock()
+        self._kept: Connection | None = None
         self._lock_files: list[int] = []
 
     def connect(self, app: Flask, url: str) -> None:
@@ -128,6 +129,7 @@ class Database(SQLAlchemy):
 
     def close(self) -> None:
         """Close all connections and let another process have the file."""
+        self._give_up_kept()
         self.writer.dispose()
         self.reader.dispose()
         while self._lock_files:
@@ -142,23 +144,21 @@ class Database(SQLAlchemy):
         """
         if self.open_transaction:
             raise RuntimeError("a transaction is open already")
-        session = self.session()
-        session.close()
-        with self._write_turn(), self.writer.connect() as connection:
+        if session := self._session_of_now():
+            session.close()
+        with self._writing() as connection:
             self._of_thread.connection = connection
             try:
                 connection.begin()
                 yield
-                if session.in_transaction():
+                if (session := self._session_of_now()) and session.in_transaction():
                     session.commit()  # hands over what it still holds; the transaction is the connection's
                 connection.commit()
-            except OperationalError as error:
-                session.rollback()
-                if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _NO_ROOM_OR_NO_TURN:
+            except BaseException as error:
+                if session := self._session_of_now():
+                    session.rollback()
+                if _has_no_room_or_no_turn(error):
                     raise ServiceUnavailable(retry_after_seconds=1) from error
-                raise
-            except BaseException:
-                session.rollback()
                 raise
             finally:
                 self._of_thread.connection = None
@@ -179,13 +179,31 @@ class Database(SQLAlchemy):
         with self.reader.connect() as connection:
             connection.execute(text("SELECT 1"))
 
+    def _session_of_now(self) -> Session | None:
+        """The session of this request, if it has one by now."""
+        return self.session() if self.session.registry.has() else None
+
     @contextmanager
-    def _write_turn(self) -> Iterator[None]:
+    def _writing(self) -> Iterator[Connection]:
+        """The connection to write by. SQLite's only one is kept, since taking it from its pool and giving it back costs
+        as much as a short transaction. After an error it goes back, which undoes what it was in the midst of."""
         if self.writer is self.reader:  # a server database queues its writers itself
-            yield
+            with self.writer.connect() as connection:
+                yield connection
             return
         with self._lock.hold(WRITE_WAIT_SECONDS):
-            yield
+            self._kept = self._kept or self.writer.connect()
+            try:
+                yield self._kept
+            except BaseException:
+                self._give_up_kept()
+                raise
+
+    def _give_up_kept(self) -> None:
+        if self._kept:
+            self._kept.connection.rollback()  # SQLAlchemy takes it for done when a commit has failed; SQLite may not
+            self._kept.close()
+        self._kept = None
 
     def _claim_file(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -219,11 +237,9 @@ class Storage:
         """Forget what was read, so that the next query sees the present state."""
         self._session.close()
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> AbstractContextManager[None]:
         """See Database.transaction."""
-        with self._database.transaction():
-            yield
+        return self._database.transaction()
 
 
 def rerun_when_aborted(function: Callable[_P, _R]) -> Callable[_P, _R]:
@@ -245,6 +261,11 @@ def rerun_when_aborted(function: Callable[_P, _R]) -> Callable[_P, _R]:
         raise ServiceUnavailable(retry_after_seconds=1)
 
     return wrapper
+
+
+def _has_no_room_or_no_turn(error: BaseException) -> bool:
+    code = getattr(error.orig, "sqlite_errorcode", 0) if isinstance(error, OperationalError) else 0
+    return code & 0xFF in _NO_ROOM_OR_NO_TURN
 
 
 def _sqlite_writer(url: str) -> Engine:

@@ -135,6 +135,30 @@ def test_foreign_keys_hold(app: Flask, shelves: Shelves) -> None:
         db.session.add(Label(id=1, shelf_id=99))
 
 
+def label_nothing(app: Flask, shelves: Shelves) -> None:
+    """Breaks a rule that SQLite looks at last of all, when it commits."""
+    with app.app_context(), shelves.transaction():
+        driver.run(db.writing_connection(), "PRAGMA defer_foreign_keys = ON")
+        driver.run(db.writing_connection(), "INSERT INTO label (id, shelf_id) VALUES (1, 99)")
+
+
+def test_a_commit_that_fails_leaves_nothing_and_keeps_nobody_from_writing(app: Flask, shelves: Shelves) -> None:
+    with pytest.raises(IntegrityError):
+        label_nothing(app, shelves)
+    assert take_one(app, shelves)
+    with app.app_context():
+        assert shelves.items(1) == 9
+        assert db.session.get(Label, 1) is None
+
+
+def test_the_writers_connection_is_kept(app: Flask, shelves: Shelves) -> None:
+    with app.app_context():
+        with shelves.transaction():
+            first = db.writing_connection()
+        with shelves.transaction():
+            assert db.writing_connection() is first
+
+
 def test_a_transaction_does_not_nest(app: Flask, shelves: Shelves) -> None:
     with app.app_context(), shelves.transaction():
         inner = shelves.transaction()
@@ -340,13 +364,17 @@ def fill_up(app: Flask, shelves: Shelves) -> None:
             shelves.add(Shelf(id=number, items=1))
 
 
+def let_grow_to(app: Flask, shelves: Shelves, pages: int) -> None:
+    """SQLite's own way to say how much room there is."""
+    with app.app_context(), shelves.transaction():
+        driver.run(db.writing_connection(), f"PRAGMA max_page_count = {pages}")
+
+
 def test_a_full_disk_is_told_as_such_and_leaves_nothing(app: Flask, shelves: Shelves) -> None:
-    with db.writer.connect() as connection:
-        connection.exec_driver_sql("PRAGMA max_page_count = 5")  # SQLite's own way to say that there is no more room
+    let_grow_to(app, shelves, 5)
     with pytest.raises(ServiceUnavailable):
         fill_up(app, shelves)
     with app.app_context():
         assert shelves.find(2) is None
-    with db.writer.connect() as connection:
-        connection.exec_driver_sql("PRAGMA max_page_count = 4294967294")
+    let_grow_to(app, shelves, 4294967294)
     assert take_one(app, shelves)

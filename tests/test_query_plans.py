@@ -17,18 +17,19 @@ from tests.suite import Person, Suite
 from transaction_service.transaction_models import db as transaction_db
 
 GROWING = {"transaction", "transaction_leg", "daily_volume", "posting", "ledger_entry", "report"}
-IN_ORDER = {  # all of an index, newest first: a walk that ends with the page
+IN_ORDER = {  # a walk that ends with the page, and the sorting of what is of the same instant
     "SCAN transaction USING INDEX transaction_by_age",
     "SCAN report USING INDEX report_by_age",
     "SCAN ledger_entry",  # the newest entry, by its number
+    "USE TEMP B-TREE FOR LAST TERM OF ORDER BY",
 }
 PERIOD = "from=2026-01-01&to=2100-01-01"
 LISTS = {
     "/api/transactions/list": "leg_by_user (user_id=?)",
-    "/api/transactions/list?cursor={list}": "leg_by_user (user_id=? AND (timestamp,transaction_id)<(?,?))",
+    "/api/transactions/list?cursor={list}": "leg_by_user (user_id=? AND timestamp<?)",
     f"/api/transactions/list?{PERIOD}": "leg_by_user (user_id=? AND timestamp>? AND timestamp<?)",
     f"/api/transactions/list?cursor={{list}}&type=deposit&min=1&{PERIOD}": (
-        "leg_by_user (user_id=? AND timestamp>? AND (timestamp,transaction_id)<(?,?))"
+        "leg_by_user (user_id=? AND timestamp>? AND timestamp<?)"
     ),
     "/api/transactions/list?status=pending": "leg_not_completed (user_id=? AND status=?)",
     "/api/transactions/list?status=failed": "leg_not_completed (user_id=? AND status=?)",
@@ -37,7 +38,7 @@ LISTS = {
     "/api/transactions/recent": "leg_by_user (user_id=?)",
     f"/api/transactions/account/{{account}}?{PERIOD}": "leg_by_account (account_id=? AND timestamp>? AND timestamp<?)",
     f"/api/transactions/account/{{account}}?cursor={{list}}&{PERIOD}": (
-        "leg_by_account (account_id=? AND timestamp>? AND (timestamp,transaction_id)<(?,?))"
+        "leg_by_account (account_id=? AND timestamp>? AND timestamp<?)"
     ),
     "/api/transactions/all": "transaction_by_age",
     "/api/transactions/all?cursor={all}": "transaction_by_age ((timestamp,id)<(?,?))",

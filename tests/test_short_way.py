@@ -8,12 +8,15 @@ import pytest
 from flask import Blueprint, Flask, Response, current_app
 from flask.testing import FlaskClient
 from pydantic import BaseModel
+from werkzeug.datastructures import Headers
+from werkzeug.test import EnvironBuilder
 
 from shared import logs, metrics, request_ids, short_way
 from shared.access import private, service_only
 from shared.answers import install_error_handlers, success
 from shared.errors import Conflict, InvalidToken
 from shared.openapi import Answer, Body, answers, make_api
+from shared.serving import LATER
 from shared.strict_json import StrictRequest
 from shared.tokens import Claims, ServiceClaims, UserClaims
 
@@ -98,6 +101,35 @@ def test_both_ways_give_the_same_answer(name: str, caplog: pytest.LogCaptureFixt
     assert seen.seen == 0
     first, second = (vars(record)["lines"][0] for record in caplog.records if record.name == "access")
     assert first | {"milliseconds": 0} == second | {"milliseconds": 0}
+
+
+class Server:
+    """A server's end that takes an answer at once, and notes when."""
+
+    def __init__(self, happened: list[str]) -> None:
+        self._happened = happened
+
+    def take_over(self) -> Any:
+        return self._answer
+
+    def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        self._happened.append(f"answered {status} with {len(headers)} headers and {len(body)} bytes")
+
+
+def test_nobody_waits_for_the_line_in_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    client, _ = make(has_short_way=True)
+    usual = ask(client)
+    happened: list[str] = []
+    monkeypatch.setattr(logs, "log_requests", lambda _lines: happened.append("noted"))
+    headers = Headers({"Authorization": "Bearer writer", "Content-Type": "application/json", "X-Request-ID": "a-b.c"})
+    environ = EnvironBuilder(PATH, method="POST", headers=headers, data='{"name": "lamp"}').get_environ()
+    environ[LATER] = Server(happened)
+    assert client.application.wsgi_app(environ, unexpected) == []
+    assert happened == [f"answered 200 with {len(usual.headers)} headers and {len(usual.data)} bytes", "noted"]
+
+
+def unexpected(*_: Any) -> Any:
+    raise AssertionError("the answer was given already")
 
 
 def test_it_is_counted_as_any_other_request() -> None:
