@@ -9,6 +9,8 @@ from uuid import UUID, uuid4
 import pytest
 from werkzeug.test import TestResponse
 
+from account_service import ledger_logic
+from shared.periods import now
 from tests.processes import eventually
 from tests.suite import Person, Suite
 from transaction_service import transaction_logic
@@ -288,6 +290,28 @@ def test_lists_filter_and_page(bank: Suite) -> None:
     rest = get(bank, f"list?limit=3&cursor={page['pagination']['next_cursor']}", person)
     assert [row["amount"] for row in rest["transactions"]] == ["100.00"]
     assert [row["amount"] for row in get(bank, "recent?limit=2", person)["transactions"]] == ["20.00", "30.00"]
+
+
+def pages(bank: Suite, person: Person, query: str) -> Iterator[list[str]]:
+    """The ids of a list, a page at a time."""
+    cursor = ""
+    while cursor is not None:
+        page = get(bank, f"list?{query}{cursor and f'&cursor={cursor}'}", person)
+        yield [row["id"] for row in page["transactions"]]
+        cursor = page["pagination"]["next_cursor"]
+
+
+def test_what_was_booked_at_the_same_instant_is_listed_once(bank: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    person = bank.person()
+    account = open_account(bank, person)
+    instant = now()
+    monkeypatch.setattr(ledger_logic, "now", lambda: instant)
+    made = [post(bank, DEPOSIT, person, account_id=account["id"], amount="1.00").get_json() for _ in range(5)]
+    assert len({answer["transaction"]["timestamp"] for answer in made}) == 1
+    newest_first = sorted((answer["transaction"]["id"] for answer in made), reverse=True)
+    in_pages = [newest_first[:2], newest_first[2:4], newest_first[4:]]
+    assert list(pages(bank, person, "limit=2")) == in_pages
+    assert list(pages(bank, person, f"limit=2&account_id={account['id']}")) == in_pages
 
 
 @pytest.mark.parametrize(
