@@ -94,9 +94,7 @@ class Lookup:
         if not keys:
             return iter(())
         dialect = connection.dialect
-        bound = [*keys]
-        for _, process in _bind_processors(self.table, (self.key,), dialect):
-            bound = [*map(process, keys)]
+        bound = _bound(self.table, (self.key,), dialect, [{self.key: key} for key in keys])
         found = driver.run(connection, _lookup_text(self, dialect, len(keys)), bound)
         return _read(self.table, self.columns, dialect, found.fetchall())
 
