@@ -119,6 +119,7 @@ class Database(SQLAlchemy):
         is_sqlite = make_url(url).get_backend_name() == "sqlite"
         app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"poolclass": QueuePool, **({"module": sqlite3} if is_sqlite else {})}
         self.init_app(app)
+        self._give_up_kept()
         if is_sqlite:
             self._claim_file(Path(str(make_url(url).database)))
             self.writer, self.reader = _sqlite_writer(url), _sqlite_reader(url)

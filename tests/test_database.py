@@ -283,6 +283,18 @@ def test_a_closed_database_can_be_opened_again(app: Flask, shelves: Shelves, tmp
         assert shelves.items(1) == 10
 
 
+def test_a_database_that_is_connected_to_another_file_writes_there(
+    app: Flask, shelves: Shelves, tmp_path: Path
+) -> None:
+    assert take_one(app, shelves)
+    other = Flask("other warehouse")
+    db.connect(other, f"sqlite:///{tmp_path / 'other.db'}")
+    with other.app_context():
+        with shelves.transaction():
+            shelves.add(Shelf(id=1, items=5))
+        assert shelves.items(1) == 5
+
+
 def test_files_are_their_owners_alone(app: Flask, tmp_path: Path) -> None:
     assert (tmp_path / "warehouse.db").stat().st_mode & 0o077 == 0
     assert (tmp_path / "warehouse.db.lock").stat().st_mode & 0o077 == 0
