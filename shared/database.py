@@ -11,7 +11,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import lru_cache, wraps
 from pathlib import Path
@@ -119,7 +119,7 @@ class Database(SQLAlchemy):
         is_sqlite = make_url(url).get_backend_name() == "sqlite"
         app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"poolclass": QueuePool, **({"module": sqlite3} if is_sqlite else {})}
         self.init_app(app)
-        self._give_up_kept()
+        self._end_writing()
         if is_sqlite:
             self._claim_file(Path(str(make_url(url).database)))
             self.writer, self.reader = _sqlite_writer(url), _sqlite_reader(url)
@@ -130,7 +130,7 @@ class Database(SQLAlchemy):
 
     def close(self) -> None:
         """Close all connections and let another process have the file."""
-        self._give_up_kept()
+        self._end_writing()
         self.writer.dispose()
         self.reader.dispose()
         while self._lock_files:
@@ -199,6 +199,11 @@ class Database(SQLAlchemy):
             except BaseException:
                 self._give_up_kept()
                 raise
+
+    def _end_writing(self) -> None:
+        """Give the kept connection up as soon as nobody writes; who takes too long keeps it."""
+        with suppress(ServiceUnavailable), self._lock.hold(WRITE_WAIT_SECONDS):
+            self._give_up_kept()
 
     def _give_up_kept(self) -> None:
         if self._kept:

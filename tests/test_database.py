@@ -283,6 +283,29 @@ def test_a_closed_database_can_be_opened_again(app: Flask, shelves: Shelves, tmp
         assert shelves.items(1) == 10
 
 
+def test_who_is_writing_when_it_is_closed_comes_to_the_end(app: Flask, shelves: Shelves, tmp_path: Path) -> None:
+    is_closing, has_written = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with app.app_context(), shelves.transaction():
+            shelves.add(Shelf(id=2, items=7))
+            db.session.flush()
+            has_written.set()
+            assert is_closing.wait(5)
+            time.sleep(0.1)
+
+    def close() -> None:
+        assert has_written.wait(5)
+        is_closing.set()
+        db.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        for ended in [pool.submit(write), pool.submit(close)]:
+            ended.result(10)
+    with closing(sqlite3.connect(tmp_path / "warehouse.db")) as other:
+        assert other.execute("SELECT items FROM shelf WHERE id = 2").fetchall() == [(7,)]
+
+
 def test_a_database_that_is_connected_to_another_file_writes_there(
     app: Flask, shelves: Shelves, tmp_path: Path
 ) -> None:
