@@ -206,10 +206,14 @@ class Database(SQLAlchemy):
             self._give_up_kept()
 
     def _give_up_kept(self) -> None:
-        if self._kept:
-            self._kept.connection.rollback()  # SQLAlchemy takes it for done when a commit has failed; SQLite may not
-            self._kept.close()
-        self._kept = None
+        kept, self._kept = self._kept, None
+        if kept:
+            try:
+                if not kept.invalidated:
+                    kept.connection.rollback()  # SQLAlchemy takes it for done when a commit has failed; SQLite may not
+            except sqlite3.Error:
+                kept.invalidate()  # closed, which undoes it too
+            kept.close()
 
     def _claim_file(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from flask import Flask
@@ -149,6 +149,24 @@ def test_a_commit_that_fails_leaves_nothing_and_keeps_nobody_from_writing(app: F
     with app.app_context():
         assert shelves.items(1) == 9
         assert db.session.get(Label, 1) is None
+
+
+def break_connection(app: Flask, shelves: Shelves) -> None:
+    with app.app_context(), shelves.transaction():
+        shelf = shelves.find(1)
+        assert shelf
+        shelf.items = 1
+        db.session.flush()
+        raw: Any = db.writing_connection().connection.dbapi_connection
+        raw.close()
+
+
+def test_a_connection_that_is_broken_is_replaced(app: Flask, shelves: Shelves) -> None:
+    with pytest.raises(Exception, match="closed database"):
+        break_connection(app, shelves)
+    assert take_one(app, shelves)
+    with app.app_context():
+        assert shelves.items(1) == 9
 
 
 def test_the_writers_connection_is_kept(app: Flask, shelves: Shelves) -> None:
