@@ -55,6 +55,10 @@ def open_account(bank: Suite, person: Person, balance: str | None = None) -> dic
     return account
 
 
+def reverse(bank: Suite, admin: Person, transaction: dict[str, Any]) -> TestResponse:
+    return bank.call("transaction", "POST", f"/api/transactions/reverse/{transaction['id']}", admin)
+
+
 def post(bank: Suite, path: str, person: Person, key: str | None = None, **body: Any) -> TestResponse:
     headers = {"Idempotency-Key": key} if key is not None else {}
     return bank.call("transaction", "POST", path, person, json=body, headers=headers)
@@ -373,6 +377,83 @@ def test_an_admin_reverses_a_transaction_once(bank: Suite, ada: Person, bob: Per
     assert (of_reversal.status_code, of_reversal.get_json()["error_code"]) == (400, "NOT_REVERSIBLE")
     assert [row["transaction_type"] for row in get(bank, "recent?limit=1", bob)["transactions"]] == ["reversal"]
     assert bank.call("transaction", "POST", f"/api/transactions/reverse/{uuid4()}", admin).status_code == 404
+
+
+def test_a_reversal_nets_against_what_it_reverses(bank: Suite, admin: Person) -> None:
+    eve, fay = bank.person(), bank.person()
+    first, second, hers = open_account(bank, eve, "100"), open_account(bank, eve), open_account(bank, fay)
+    post(bank, WITHDRAW, eve, account_id=first["id"], amount="10")
+    post(bank, TRANSFER, eve, from_account_id=first["id"], to_account_id=second["id"], amount="20")
+    post(bank, TRANSFER, eve, from_account_id=first["id"], to_account_id=hers["id"], amount="30")
+    for made in get(bank, "list", eve)["transactions"]:
+        if made["transaction_type"] != "deposit":
+            assert reverse(bank, admin, made).status_code == 201
+    (deposit,) = get(bank, "list?type=deposit", eve)["transactions"]
+    assert reverse(bank, admin, deposit).status_code == 201
+    for person in (eve, fay):
+        summary = get(bank, "summary", person)["summary"]
+        assert (summary["income"], summary["expense"], summary["net"]) == ("0.00", "0.00", "0.00")
+    assert get(bank, "summary", eve)["summary"]["by_type"] == {
+        "deposit": {"count": 1, "total": "100.00"},
+        "transfer": {"count": 2, "total": "50.00"},
+        "withdrawal": {"count": 1, "total": "10.00"},
+        "reversal": {"count": 4, "total": "160.00"},
+    }
+    for account, turnover in ((first, "0.00"), (second, "0.00")):
+        of_one = get(bank, f"summary?account_id={account['id']}", eve)["summary"]
+        assert (of_one["income"], of_one["expense"]) == (turnover, turnover)
+
+
+def test_a_reversal_and_what_it_reverses_name_each_other(bank: Suite, ada: Person, bob: Person, admin: Person) -> None:
+    source, target = open_account(bank, ada, "10.00"), open_account(bank, bob)
+    body = {"from_account_id": source["id"], "to_account_id": target["id"], "amount": "6"}
+    made = post(bank, TRANSFER, ada, key="reversed-later", **body).get_json()["transaction"]
+    assert made["reversed_by"] is None
+    reversal = reverse(bank, admin, made).get_json()["transaction"]
+    assert (reversal["reverses"], reversal["reversed_by"]) == (made["id"], None)
+    for person in (ada, bob, admin):
+        assert get(bank, f"details/{made['id']}", person)["transaction"]["reversed_by"] == reversal["id"]
+        assert get(bank, f"details/{reversal['id']}", person)["transaction"]["reverses"] == made["id"]
+    for person, path in ((ada, "list"), (ada, f"account/{source['id']}"), (bob, "recent"), (admin, "all")):
+        rows = {row["id"]: row for row in get(bank, path, person)["transactions"]}
+        assert rows[made["id"]]["reversed_by"] == reversal["id"]
+        assert rows[reversal["id"]]["reversed_by"] is None
+    replayed = post(bank, TRANSFER, ada, key="reversed-later", **body)
+    assert replayed.get_json()["transaction"] == made
+
+
+def test_a_reversal_that_failed_is_the_staffs_alone(bank: Suite, ada: Person, bob: Person, admin: Person) -> None:
+    source, target = open_account(bank, ada, "10.00"), open_account(bank, bob)
+    made = post(bank, TRANSFER, ada, from_account_id=source["id"], to_account_id=target["id"], amount="6")
+    post(bank, WITHDRAW, bob, account_id=target["id"], amount="6")
+    transaction = made.get_json()["transaction"]
+    assert reverse(bank, admin, transaction).get_json()["error_code"] == "INSUFFICIENT_FUNDS"
+    failed = get(bank, "all?type=reversal&status=failed&limit=1", admin)["transactions"][0]
+    assert failed["reverses"] == transaction["id"]
+    for person, account in ((ada, source), (bob, target)):
+        of_account = f"account/{account['id']}"
+        for path in ("list", "list?status=failed", "list?type=reversal", "recent?limit=50", of_account):
+            assert failed["id"] not in [row["id"] for row in get(bank, path, person)["transactions"]]
+        assert failed["id"] in [row["id"] for row in get(bank, of_account, admin)["transactions"]]
+        assert bank.call("transaction", "GET", f"/api/transactions/details/{failed['id']}", person).status_code == 404
+        assert get(bank, f"details/{transaction['id']}", person)["transaction"]["reversed_by"] is None
+    assert get(bank, f"details/{failed['id']}", admin)["transaction"]["status"] == "failed"
+
+
+def test_the_list_of_an_account_says_its_balance_after_each_transaction(
+    bank: Suite, ada: Person, bob: Person, admin: Person
+) -> None:
+    first, second = open_account(bank, ada, "100"), open_account(bank, ada)
+    theirs = open_account(bank, bob)
+    post(bank, TRANSFER, ada, from_account_id=first["id"], to_account_id=second["id"], amount="30")
+    post(bank, TRANSFER, ada, from_account_id=first["id"], to_account_id=theirs["id"], amount="5")
+    for person in (ada, admin):
+        rows = get(bank, f"account/{first['id']}", person)["transactions"]
+        assert [row["balance_after"] for row in rows] == ["65.00", "70.00", "100.00"]
+        (row,) = get(bank, f"account/{second['id']}?type=transfer", person)["transactions"]
+        assert row["balance_after"] == "30.00"
+        (row,) = get(bank, f"account/{theirs['id']}", bob)["transactions"]
+        assert row["balance_after"] == "5.00"
 
 
 def test_two_reversals_at_once_move_the_money_back_once(bank: Suite, ada: Person, admin: Person) -> None:

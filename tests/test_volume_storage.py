@@ -101,14 +101,23 @@ class Books:
         for leg in self._legs():
             wanted = leg.account_id == account_id if account_id else not (leg.internal and leg.direction == "in")
             if leg.user_id == user_id and wanted and in_time(leg.timestamp):
-                is_expense = leg.direction == "out" and (account_id is not None or not leg.internal)
-                rows.append((leg, leg.direction == "in", is_expense))
+                goes_out = leg.direction == "out" and (account_id is not None or not leg.internal)
+                way = (leg.direction == "in", goes_out)
+                rows.append((leg, *(map(int, way) if leg.transaction_type != "reversal" else (-way[1], -way[0]))))
         return volumes_of(rows)
+
+    def balance_change(self, account_id: UUID | None, user_id: UUID, in_time: InTime) -> int:
+        """By how much the balance of a user's accounts, or of one of them, changed."""
+        return sum(
+            leg.amount_minor if leg.direction == "in" else -leg.amount_minor
+            for leg in self._legs()
+            if leg.user_id == user_id and account_id in (None, leg.account_id) and in_time(leg.timestamp)
+        )
 
     def summed_of_all(self, in_time: InTime) -> Volumes:
         """What all transactions add up to; one with two sides counts once."""
         once = {leg.transaction_id: leg for leg in self._legs() if in_time(leg.timestamp)}
-        return volumes_of([(leg, False, False) for leg in once.values()])
+        return volumes_of([(leg, 0, 0) for leg in once.values()])
 
     def check(self, since: datetime | None = None, until: datetime | None = None) -> None:
         """All the kept sums equal what the legs add up to."""
@@ -121,19 +130,21 @@ class Books:
             for account_id in (None, *(side[1] for side in self.sides if side)):
                 kept = self.volumes.of_user(user_id, account_id=account_id, since=since, until=until)
                 assert same(kept, self.summed(account_id, user_id, in_time))
+                net = sum(day.income_minor - day.expense_minor for day in kept.by_day.values())
+                assert net == self.balance_change(account_id, user_id, in_time)
         assert same(self.volumes.of_all(since=since, until=until), self.summed_of_all(in_time))
 
     def _legs(self) -> list[TransactionLeg]:
         return list(db.session.scalars(select(TransactionLeg).where(TransactionLeg.status == "completed")))
 
 
-def volumes_of(rows: list[tuple[TransactionLeg, bool, bool]]) -> Volumes:
-    """Legs, each with whether it is income and whether it is expense, by day and by type as they first came."""
+def volumes_of(rows: list[tuple[TransactionLeg, int, int]]) -> Volumes:
+    """Legs, each with the factor (1, 0 or -1) by which it is income and expense, by day and type as they first came."""
     by_day: dict[str, Volume] = {}
     by_type: dict[str, Volume] = {}
-    for leg, is_income, is_expense in rows:
+    for leg, income, expense in rows:
         day, amount = str(leg.timestamp.date()), leg.amount_minor
-        volume = Volume(day, 1, amount, amount * is_income, amount * is_expense, amount)
+        volume = Volume(day, 1, amount, amount * income, amount * expense, amount)
         for groups, name in ((by_day, day), (by_type, leg.transaction_type)):
             groups[name] = groups[name].with_more(volume) if name in groups else volume
     return Volumes(

@@ -6,6 +6,7 @@ out.
 
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -183,11 +184,19 @@ def reverse(storage: TransactionStorage, caller: Caller, transaction_id: UUID, o
 
 
 def details(storage: TransactionStorage, caller: Caller, transaction_id: UUID) -> Transaction:
-    """A transaction that the caller asked for or has a side of; for staff any. Raises NotFound."""
+    """A transaction that the caller asked for or has a side of; for staff any. Raises NotFound.
+
+    A customer sees a reversal once it is completed, and also where only what it reverses was theirs.
+    """
     transaction = storage.find_transaction(transaction_id)
-    if transaction is None or not (caller.is_staff or caller.user_id in _people(transaction)):
+    if transaction is None or not (caller.is_staff or _concerns(storage, caller, transaction)):
         raise NotFound("There is no such transaction.")
     return transaction
+
+
+def reversals(storage: TransactionStorage, transactions: Collection[Transaction]) -> dict[UUID, UUID]:
+    """Return by which transactions those of `transactions` that are reversed have been reversed."""
+    return storage.find_reversals([row.id for row in transactions if row.status == "completed" and not row.reverses_id])
 
 
 def list_own(
@@ -219,6 +228,7 @@ def list_of_account(
         owner_id,
         _filters(query, currency),
         account_id=account_id,
+        unsettled_reversals=caller.is_staff and caller.user_id != owner_id,
         limit=query.limit + 1,
         before=cursors.decode(query.cursor, datetime, UUID),
     )
@@ -310,8 +320,13 @@ def _fingerprint(wish: tuple[UUID | str | int | None, ...]) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _people(transaction: Transaction) -> tuple[UUID | None, ...]:
-    return transaction.user_id, transaction.from_user_id, transaction.to_user_id
+def _concerns(storage: TransactionStorage, customer: Caller, transaction: Transaction) -> bool:
+    if customer.user_id in (transaction.from_user_id, transaction.to_user_id):
+        return transaction.status == "completed" or not transaction.reverses_id
+    if transaction.reverses_id is None:
+        return customer.user_id == transaction.user_id
+    original = storage.find_transaction(transaction.reverses_id) if transaction.status == "completed" else None
+    return original is not None and customer.user_id in (original.from_user_id, original.to_user_id)
 
 
 def _filters(query: TransactionsQuery, currency: Currency) -> Filters:

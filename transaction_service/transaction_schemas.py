@@ -91,6 +91,7 @@ class TransactionOut(TypedDict):
     to_account_id: UUID | None
     to_account_number: str | None
     reverses: UUID | None
+    reversed_by: UUID | None
     description: str | None
     timestamp: TimestampText
     balance_after: str | None
@@ -103,17 +104,23 @@ def transaction_out(
     viewer_id: UUID,
     sees_all: bool = False,
     failure_code: str | None = None,
+    reversed_by: UUID | None = None,
+    account_id: UUID | None = None,
 ) -> TransactionOut:
-    """The answer for a row, as `viewer_id` may see it; `sees_all` shows the ids of all accounts."""
+    """The answer for a row, as `viewer_id` may see it; `sees_all` shows the ids of all accounts.
+
+    The balance afterwards is that of `account_id` in a list of one account, else that of the viewer's only side.
+    """
     owns_source = transaction.from_user_id == viewer_id
     owns_target = transaction.to_user_id == viewer_id
     source = transaction.from_account_id if owns_source or sees_all else None
     target = transaction.to_account_id if owns_target or sees_all else None
     source_number, target_number = transaction.from_masked_number, transaction.to_masked_number
     has_one_side = transaction.transaction_type in ("deposit", "withdrawal")
-    balance_minor = None
-    if owns_source != owns_target:
-        balance_minor = transaction.from_balance_after_minor if owns_source else transaction.to_balance_after_minor
+    if account_id:
+        balance_minor = _balance_after(transaction, account_id, transaction.from_account_id, transaction.to_account_id)
+    else:
+        balance_minor = _balance_after(transaction, viewer_id, transaction.from_user_id, transaction.to_user_id)
     return TransactionOut(
         id=transaction.id,
         transaction_type=cast(TransactionType, transaction.transaction_type),
@@ -128,10 +135,18 @@ def transaction_out(
         to_account_id=None if has_one_side else target,
         to_account_number=None if has_one_side else target_number,
         reverses=transaction.reverses_id,
+        reversed_by=reversed_by,
         description=transaction.description,
         timestamp=to_text(transaction.timestamp),
         balance_after=None if balance_minor is None else currency.to_text(balance_minor),
     )
+
+
+def _balance_after(transaction: "Transaction", wanted: UUID, source: UUID | None, target: UUID | None) -> int | None:
+    """The balance after it on the side that is `wanted`, in minor units; None when both sides are or neither is."""
+    if (source == wanted) == (target == wanted):
+        return None
+    return transaction.from_balance_after_minor if source == wanted else transaction.to_balance_after_minor
 
 
 class TransactionAnswer(Answer):

@@ -1,6 +1,6 @@
 """The transaction service: deposits, withdrawals, transfers and reversals, on port 8003."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import ClassVar, NamedTuple
 from uuid import UUID
@@ -138,7 +138,7 @@ def list_of_account(caller: Caller, account_id: UUID, query: TransactionsQuery) 
     rows, pagination = transaction_logic.list_of_account(
         _storage(), _account_client(), _currency(), caller, account_id, query=query
     )
-    return success(transactions=_seen_by(caller, rows), pagination=pagination)
+    return success(transactions=_seen_by(caller, rows, account_id), pagination=pagination)
 
 
 @transactions.get("/details/<uuid:transaction_id>")
@@ -146,7 +146,8 @@ def list_of_account(caller: Caller, account_id: UUID, query: TransactionsQuery) 
 @api.validate(resp=answers(200, TransactionAnswer))
 def details(caller: Caller, transaction_id: UUID) -> Response:
     """One transaction."""
-    return success(transaction=_out(transaction_logic.details(_storage(), caller, transaction_id), caller, _currency()))
+    (transaction,) = _seen_by(caller, [transaction_logic.details(_storage(), caller, transaction_id)])
+    return success(transaction=transaction)
 
 
 @transactions.get("/summary")
@@ -323,7 +324,14 @@ def _refusal(error: AppError) -> GatheredAnswer:
     return GatheredAnswer(response.status_code, dict(response.headers), response.get_data(as_text=True))
 
 
-def _out(transaction: Transaction, caller: Caller, currency: Currency) -> TransactionOut:
+def _out(
+    transaction: Transaction,
+    caller: Caller,
+    currency: Currency,
+    *,
+    reversed_by: UUID | None = None,
+    account_id: UUID | None = None,
+) -> TransactionOut:
     failure = failure_of(transaction)
     return transaction_out(
         transaction,
@@ -331,12 +339,15 @@ def _out(transaction: Transaction, caller: Caller, currency: Currency) -> Transa
         viewer_id=caller.user_id,
         sees_all=caller.is_staff,
         failure_code=failure.code if failure else None,
+        reversed_by=reversed_by,
+        account_id=account_id,
     )
 
 
-def _seen_by(caller: Caller, rows: Iterable[Transaction]) -> list[TransactionOut]:
-    currency = _currency()
-    return [_out(row, caller, currency) for row in rows]
+def _seen_by(caller: Caller, rows: Sequence[Transaction], account_id: UUID | None = None) -> list[TransactionOut]:
+    """The answers for rows, each with what has reversed it; `account_id` is given in a list of one account."""
+    currency, reversals = _currency(), transaction_logic.reversals(_storage(), rows)
+    return [_out(row, caller, currency, reversed_by=reversals.get(row.id), account_id=account_id) for row in rows]
 
 
 def _summary(volumes: Volumes) -> Summary:

@@ -3,7 +3,7 @@
 The posting path is the busiest there is: its statements are built once, and it reads and writes plain rows.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -45,6 +45,9 @@ _SETTLED = (
     "to_balance_after_minor",
 )
 _all = select(*_transaction.c)
+_reversals = select(_transaction.c.reverses_id, _transaction.c.id).where(
+    _transaction.c.status == literal_column("'completed'")
+)
 _by_keys = _all.where(
     tuple_(_transaction.c.user_id, _transaction.c.idempotency_key).in_(bindparam("keys", expanding=True))
 )
@@ -150,19 +153,32 @@ class TransactionStorage(Storage):
         query = _all.where(_transaction.c.reverses_id == transaction_id, _transaction.c.status != "failed")
         return next(self._found(query.limit(1)), None)
 
+    def find_reversals(self, transaction_ids: Collection[UUID]) -> dict[UUID, UUID]:
+        """Return the ids of completed reversals by the id of the transaction that each has reversed."""
+        if not transaction_ids:
+            return {}
+        query = _reversals.where(_transaction.c.reverses_id.in_(transaction_ids))
+        return {row[0]: row[1] for row in self._session.execute(query)}
+
     def list_of_user(
         self,
         user_id: UUID,
         filters: Filters,
         *,
         account_id: UUID | None = None,
+        unsettled_reversals: bool = False,
         limit: int,
         before: tuple[datetime, UUID] | None = None,
     ) -> Sequence[Transaction]:
-        """A user's transactions, or those on one account of theirs, newest first; `before` is (timestamp, id)."""
+        """Return a user's transactions, or those on one account of theirs, newest first; `before` is (timestamp, id).
+
+        Pending and failed reversals are included on request only: they are the staff's affair until money has moved.
+        """
         filters = _without_end_after(before, filters)
         query = _all.join(TransactionLeg, TransactionLeg.transaction_id == TransactionRow.id)
         query = query.where(_of_user(user_id, account_id), *_leg_filters(filters), *_text_filter(filters))
+        if not unsettled_reversals:
+            query = query.where(_is_settled_or_no_reversal)
         return self._page(query, TransactionLeg.timestamp, TransactionLeg.transaction_id, limit, before)
 
     def list_all(
@@ -200,6 +216,11 @@ class TransactionStorage(Storage):
         if before:
             query = query.where(tuple_(timestamp, transaction_id) < tuple_(*before))
         return list(self._found(query.order_by(timestamp.desc(), transaction_id.desc()).limit(limit)))
+
+
+_is_settled_or_no_reversal = or_(
+    _leg.c.transaction_type != literal_column("'reversal'"), _leg.c.status == literal_column("'completed'")
+)
 
 
 def _of_user(user_id: UUID, account_id: UUID | None) -> ColumnElement[bool]:

@@ -103,6 +103,8 @@ class VolumeStorage(Storage):
         """A user's completed transactions of `since <= timestamp < until`, or those on one account of theirs.
 
         What moved between own accounts counts once, and is neither income nor expense; on one account it is either.
+        A reversal nets against what it reverses, on its own day: money taken back lowers the income and money given
+        back lowers the expense, so that either may be below zero in a period without the original.
         """
         kept = _volume.c.user_id == user_id, _side(_volume, account_id), *_whole_days(since, until)
         rest = _leg.c.user_id == user_id, _side(_leg, account_id), _completed(_leg)
@@ -146,9 +148,12 @@ _TRANSACTIONS = _columns(_transaction, literal_column("''"), false())
 def _groups(columns: _Columns, account_id: UUID | None, *conditions: ColumnElement[bool]) -> list[Select[Any]]:
     """The queries that sum up by day and by type, with no type in what is by day."""
     (day, kind, direction, internal), amount = columns.kinds, columns.amount_minor
-    is_expense = direction == "out" if account_id else and_(direction == "out", not_(internal))
-    sums = [func.sum(case((condition, amount), else_=0)) for condition in (direction == "in", is_expense)]
-    totals = (columns.count, func.sum(amount), *sums, func.max(columns.largest_minor))
+    comes_in = direction == "in"
+    goes_out = direction == "out" if account_id else and_(direction == "out", not_(internal))
+    is_reversal = kind == literal_column("'reversal'")
+    income = case((and_(is_reversal, goes_out), -amount), (and_(not_(is_reversal), comes_in), amount), else_=0)
+    expense = case((and_(is_reversal, comes_in), -amount), (and_(not_(is_reversal), goes_out), amount), else_=0)
+    totals = (columns.count, func.sum(amount), func.sum(income), func.sum(expense), func.max(columns.largest_minor))
     by_day, by_type = select(day, literal(""), *totals).group_by(day), select(func.min(day), kind, *totals)
     return [by_day.where(*conditions), by_type.group_by(kind).where(*conditions)]
 
