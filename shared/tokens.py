@@ -22,6 +22,8 @@ ALGORITHM = "EdDSA"
 USER_CLAIMS = ("iss", "aud", "sub", "sid", "jti", "username", "role", "iat", "exp")
 SERVICE_CLAIMS = ("iss", "aud", "sub", "scope", "jti", "iat", "exp")
 KEY_REFRESH_SECONDS = 5.0
+LEEWAY_SECONDS = 5.0
+"""How far the clocks of two machines may differ: `iat`, `nbf` and `exp` are all judged with it (RFC 7519, 4.1.4)."""
 _REMEMBERED_TOKENS = 20_000
 
 
@@ -70,6 +72,10 @@ class Revocations:
             self._cursor = cursor
             self._forget_old(now)
 
+    def add(self, session_id: UUID) -> None:
+        """Refuse a session that this process itself has ended, without waiting for the next poll."""
+        self._ended[session_id] = time.monotonic()
+
     def __contains__(self, session_id: UUID) -> bool:
         return session_id in self._ended
 
@@ -96,7 +102,7 @@ class TokenVerifier:
             if len(self._remembered) >= _REMEMBERED_TOKENS:
                 self._remembered.clear()
             self._remembered[token] = claims
-        if claims.expires_at <= time.time():
+        if claims.expires_at + LEEWAY_SECONDS <= time.time():
             raise TokenExpired
         if isinstance(claims, UserClaims) and claims.session_id in self.revocations:
             raise InvalidToken("The session has ended. Please log in again.")
@@ -142,6 +148,7 @@ def _decode(token: str, key: jwt.PyJWK, audience: str, required: tuple[str, ...]
         algorithms=[ALGORITHM],
         audience=audience,
         issuer=ISSUER,
+        leeway=LEEWAY_SECONDS,
         options={"require": list(required), "strict_aud": True},
     )
     return claims

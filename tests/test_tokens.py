@@ -181,10 +181,36 @@ def test_an_expired_token_is_told_apart(verifier: TokenVerifier) -> None:
 def test_a_remembered_token_expires_too(verifier: TokenVerifier, monkeypatch: pytest.MonkeyPatch) -> None:
     token = signed()
     verifier.verify(token)
-    later = time.time() + 3601
+    later = time.time() + 3606
     monkeypatch.setattr(time, "time", lambda: later)
     with pytest.raises(TokenExpired):
         verifier.verify(token)
+
+
+@pytest.mark.parametrize("make", [signed, service_token])
+@pytest.mark.parametrize("claim", ["iat", "nbf"])
+def test_a_clock_may_be_five_seconds_ahead(verifier: TokenVerifier, make: Callable[..., str], claim: str) -> None:
+    now = time.time()
+    verifier.verify(make(**{claim: now + 4.5}))
+    with pytest.raises(InvalidToken):
+        verifier.verify(make(**{claim: now + 7}))
+
+
+@pytest.mark.parametrize("make", [signed, service_token])
+def test_a_clock_may_be_five_seconds_behind(
+    verifier: TokenVerifier, monkeypatch: pytest.MonkeyPatch, make: Callable[..., str]
+) -> None:
+    now = int(time.time())
+    fresh, past, remembered = make(exp=now - 3), make(exp=now - 6), make(exp=now + 10)
+    verifier.verify(fresh)
+    verifier.verify(remembered)
+    with pytest.raises(TokenExpired):
+        verifier.verify(past)
+    monkeypatch.setattr(time, "time", lambda: now + 14)
+    verifier.verify(remembered)
+    monkeypatch.setattr(time, "time", lambda: now + 15)
+    with pytest.raises(TokenExpired):
+        verifier.verify(remembered)
 
 
 def test_an_ended_session_is_out_after_the_next_poll(verifier: TokenVerifier, ended: list[str]) -> None:
@@ -195,6 +221,16 @@ def test_an_ended_session_is_out_after_the_next_poll(verifier: TokenVerifier, en
     with pytest.raises(InvalidToken, match="has ended"):
         verifier.verify(token)
     verifier.verify(other)
+
+
+def test_a_session_that_this_process_has_ended_is_out_at_once(verifier: TokenVerifier) -> None:
+    token = signed()
+    verifier.verify(token)
+    verifier.revocations.add(SESSION)
+    with pytest.raises(InvalidToken, match="has ended"):
+        verifier.verify(token)
+    verifier.revocations.poll()
+    assert SESSION in verifier.revocations
 
 
 def test_polls_go_on_from_the_last_cursor() -> None:
