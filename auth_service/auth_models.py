@@ -63,7 +63,7 @@ class LoginSession(Model):
 
 
 class RefreshToken(Model):
-    """A refresh token, known by its SHA-256 alone. Used ones stay, so that a second use is noticed."""
+    """A refresh token, known by its SHA-256 alone. Used ones stay, so that a later use is noticed."""
 
     __tablename__ = "refresh_token"
 

@@ -134,7 +134,8 @@ def login(json: Login) -> Response:
 @public
 @api.validate(resp=answers(200, TokensAnswer))
 def refresh(json: Refresh) -> Response:
-    """Go on with a session; each refresh token works once, and a second use ends the session."""
+    """Renew the tokens of a session. The same refresh token gives the same next one for ten seconds; a later use of it
+    ends the session."""
     return success(**session_logic.refresh(_tools(), json.refresh_token).model_dump())
 
 

@@ -17,6 +17,7 @@ from shared.errors import InvalidCredentials, InvalidRequest, InvalidToken, NotF
 from shared.token_signer import LIFETIME_SECONDS
 
 UNUSED_LIFETIME = timedelta(days=30)
+REFRESH_GRACE = timedelta(seconds=10)
 FEED_REACHES_BACK = timedelta(hours=2)
 FEED_REPEATS = timedelta(seconds=10)
 RECORDS_KEPT = timedelta(days=1)
@@ -41,9 +42,11 @@ def log_in(tools: Tools, origin: Origin, given: Login) -> Tokens:
 
 
 def refresh(tools: Tools, refresh_token: str) -> Tokens:
-    """The next tokens of a session. Raises InvalidToken, TokenExpired.
+    """Return the next tokens of a session. Raises InvalidToken, TokenExpired.
 
-    A refresh token works once. Its second use means that two hold it, one of whom has stolen it: the session ends.
+    A refresh token has one successor. Within REFRESH_GRACE of the first use the same token is answered with it again:
+    several tabs refresh at once, and a client whose answer was lost asks again. A later use means that two hold the
+    token, one of whom has stolen it: the session ends.
     """
     now = periods.real_now()
     tokens = None
@@ -53,14 +56,19 @@ def refresh(tools: Tools, refresh_token: str) -> Tokens:
         user = tools.users.find_user_to_change(session.user_id) if session else None
         if token is None or session is None or user is None:
             raise InvalidToken
-        if token.used_at:
-            tools.sessions.end_sessions(user.id, now, only=session.id)
-        else:
+        successor = tools.signer.successor_of(refresh_token)
+        if token.used_at is None:
             _require_alive(tools, session, now)
             token.used_at = session.last_used_at = now
-            tokens = _next_tokens(tools, session, user)
+            _keep_refresh_token(tools, session, successor)
+            tokens = _tokens(tools, session, user, successor)
+        elif _is_repeated(tools, token, successor, now):
+            _require_alive(tools, session, now)
+            tokens = _tokens(tools, session, user, successor)
+        else:
+            tools.sessions.end_sessions(user.id, now, only=session.id)
     if tokens is None:
-        _log.warning("refresh token used twice: the session has ended", extra={"user_id": str(user.id)})
+        _log.warning("refresh token used again too late: the session has ended", extra={"user_id": str(user.id)})
         raise InvalidToken(ENDED)
     return tokens
 
@@ -147,13 +155,27 @@ def _begin(tools: Tools, origin: Origin, user: User) -> Tokens:
         expires_at=now + UNUSED_LIFETIME,
     )
     tools.sessions.add_session(session)
-    return _next_tokens(tools, session, user)
-
-
-def _next_tokens(tools: Tools, session: LoginSession, user: User) -> Tokens:
     refresh_token = secrets.token_urlsafe(32)
+    _keep_refresh_token(tools, session, refresh_token)
+    return _tokens(tools, session, user, refresh_token)
+
+
+def _keep_refresh_token(tools: Tools, session: LoginSession, refresh_token: str) -> None:
     session.expires_at = session.last_used_at + UNUSED_LIFETIME
     tools.sessions.add_refresh_token(RefreshToken(digest=_digest(refresh_token), session_id=session.id))
+
+
+def _is_repeated(tools: Tools, token: RefreshToken, successor: str, now: datetime) -> bool:
+    """Whether a used token comes again within the grace, and what was given for it then is what would be given now.
+
+    It is not when the signing key was replaced in between. A clock that is set back must not prolong the grace.
+    """
+    if token.used_at is None or abs(now - token.used_at) > REFRESH_GRACE:
+        return False
+    return tools.sessions.has_refresh_token(_digest(successor))
+
+
+def _tokens(tools: Tools, session: LoginSession, user: User, refresh_token: str) -> Tokens:
     return Tokens(
         token=tools.signer.sign_user(user_id=user.id, session_id=session.id, username=user.username, role=user.role),
         refresh_token=refresh_token,

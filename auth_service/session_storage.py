@@ -28,6 +28,10 @@ class SessionStorage(Storage):
         """The refresh token of that digest, kept from others until the transaction ends."""
         return self._session.scalar(select(RefreshToken).where(RefreshToken.digest == digest).with_for_update())
 
+    def has_refresh_token(self, digest: str) -> bool:
+        """Whether there is a refresh token of that digest, used or not."""
+        return self._session.scalar(select(RefreshToken.digest).where(RefreshToken.digest == digest)) is not None
+
     def find_session(self, session_id: UUID) -> LoginSession | None:
         """The session of that id, be it alive or not."""
         return self._session.get(LoginSession, session_id)

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import hmac
 import json
 import time
 from collections.abc import Iterable
@@ -11,6 +12,8 @@ from uuid import UUID, uuid4
 import jwt
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_private_key
 
 from shared.tokens import ALGORITHM, ISSUER, SERVICE_AUDIENCE, USER_AUDIENCE
@@ -24,6 +27,8 @@ class TokenSigner:
     def __init__(self, key: Ed25519PrivateKey) -> None:
         self._key = key
         self._public = _public_jwk(key)
+        # A key of its own (HKDF, RFC 5869), so that nothing can be learned about signatures from it, or from them.
+        self._refresh_key = HKDF(SHA256(), length=32, salt=None, info=b"refresh tokens").derive(key.private_bytes_raw())
 
     @classmethod
     def from_text(cls, text: str) -> Self:
@@ -39,6 +44,14 @@ class TokenSigner:
     def public_keys(self) -> list[dict[str, str]]:
         """The keys of a JWK set (RFC 7517, RFC 8037)."""
         return [self._public]
+
+    def successor_of(self, refresh_token: str) -> str:
+        """Return the refresh token that follows `refresh_token`: 256 bits in base64url, as unpredictable as the key.
+
+        The same token always has the same successor, so a repeated refresh can be answered again by any process with
+        this key, without a usable token being stored (HMAC-SHA-256, RFC 2104).
+        """
+        return _base64url(hmac.digest(self._refresh_key, refresh_token.encode(), "sha256"))
 
     def sign_user(self, *, user_id: UUID, session_id: UUID, username: str, role: str) -> str:
         """A token for a person."""

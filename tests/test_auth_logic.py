@@ -180,19 +180,30 @@ def test_failures_of_long_ago_are_forgotten(rules: Rules, monkeypatch: pytest.Mo
     assert fail(rules, username, 1) == ["TOO_MANY_ATTEMPTS"]
 
 
-def test_no_log_line_holds_a_secret(rules: Rules, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_log_line_holds_a_secret(
+    rules: Rules, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     caplog.set_level("DEBUG")
     user: User = rules.person()
     tokens = rules.log_in(user)
     fail(rules, user.username, 6)
     fail(rules, "a password in the wrong field", 1)
+    renewed = session_logic.refresh(rules.tools, tokens.refresh_token)
     session_logic.refresh(rules.tools, tokens.refresh_token)
+    advance_clock(monkeypatch, timedelta(minutes=1))
     code_of(lambda: session_logic.refresh(rules.tools, tokens.refresh_token))
     written = "\n".join(str(record.__dict__) for record in caplog.records)
     assert "logged in" in written
     assert "password refused" in written
     assert str(user.id) in written
-    for secret in (PASSWORD, tokens.token, tokens.refresh_token, "a password in the wrong field", "quick:"):
+    for secret in (
+        PASSWORD,
+        tokens.token,
+        tokens.refresh_token,
+        renewed.refresh_token,
+        "a password in the wrong field",
+        "quick:",
+    ):
         assert secret not in written
 
 

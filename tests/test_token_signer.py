@@ -57,6 +57,17 @@ def test_no_two_tokens_are_the_same(signer: TokenSigner) -> None:
     assert signer.sign_service("some-service", []) != signer.sign_service("some-service", [])
 
 
+def test_a_refresh_token_has_one_successor_for_each_key(signer: TokenSigner) -> None:
+    successor = signer.successor_of("first")
+    assert TokenSigner.from_text(KEY).successor_of("first") == successor
+    other = TokenSigner.from_text(as_text(Ed25519PrivateKey.generate()))
+    assert (
+        len({successor, signer.successor_of("second"), signer.successor_of(successor), other.successor_of("first")})
+        == 4
+    )
+    assert len(successor) == 43  # 256 bits in base64url
+
+
 def test_the_key_is_named_by_its_thumbprint() -> None:
     """The key and the name of RFC 8037, appendices A.1 to A.3."""
     secret = base64.urlsafe_b64decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=")

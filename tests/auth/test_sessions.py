@@ -2,12 +2,14 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import jwt
 import pytest
 from werkzeug.test import TestResponse
 
 from tests.auth.asking import LOGIN_KEYS, call, refusal
+from tests.auth_rules import advance_clock
 from tests.processes import eventually
 from tests.suite import PASSWORD, Person, Suite
 
@@ -30,13 +32,21 @@ def test_a_locked_name_is_429_and_stays_so_after_a_restart(bank: Suite) -> None:
     assert 0 < int(answer.headers["Retry-After"]) <= 60
 
 
-def test_a_refresh_answers_as_a_login_does_and_works_once(bank: Suite) -> None:
+def test_a_refresh_answers_as_a_login_does_and_has_one_outcome(bank: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     person = bank.person()
-    answer = call(bank, "POST", "refresh", json={"refresh_token": person.refresh_token})
+
+    def refresh() -> TestResponse:
+        return call(bank, "POST", "refresh", json={"refresh_token": person.refresh_token})
+
+    answer = refresh()
     assert set(answer.get_json()) == LOGIN_KEYS - {"message"}
-    again = call(bank, "POST", "refresh", json={"refresh_token": person.refresh_token})
-    assert refusal(again) == (401, "INVALID_TOKEN")
+    bank.restart("auth")
+    again = refresh()
+    assert again.get_json()["refresh_token"] == answer.get_json()["refresh_token"]
     renewed = Person(person.user_id, person.username, answer.get_json()["token"], "")
+    assert call(bank, "GET", "verify_token", renewed).status_code == 200
+    advance_clock(monkeypatch, timedelta(seconds=11))
+    assert refusal(refresh()) == (401, "INVALID_TOKEN")
     assert refusal(call(bank, "GET", "verify_token", renewed)) == (401, "INVALID_TOKEN")
 
 
