@@ -11,6 +11,7 @@ from api_gateway.gateway_pages import done, peer
 from api_gateway.gateway_schemas import User
 from api_gateway.report_pages import pictures_of
 from api_gateway.section_pages import auth_service, begin, list_page, reporting_service, unless_away
+from api_gateway.web_session import refuse_ended_sessions
 from shared.access import Caller, admin_only, staff_only
 
 SERVICES = {
@@ -52,6 +53,7 @@ def change(caller: Caller, user_id: UUID) -> Any:
     user = form.submitted(lambda: auth_service().change_user(caller.token, user_id, **form.changes))
     if user is None:
         return _people_page(caller, form)
+    refuse_ended_sessions()
     query = request.query_string.decode()
     return done(_told(user, form), f"{url_for('admin.users')}?{query}" if query else url_for("admin.users"))
 

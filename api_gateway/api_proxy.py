@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from flask import Blueprint, Response, current_app, request
 
+from api_gateway.web_session import refuse_ended_sessions
 from shared import request_ids
 from shared.access import public
 from shared.application import Peers
@@ -21,6 +22,7 @@ OWNERS = {
     "reports": "reporting-service",
 }
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
 PATH = re.compile(r"(auth|accounts|transactions|reports)(?:/[A-Za-z0-9_-]+)+/?")
 OPEN_TO_ALL = frozenset({"auth/register", "auth/login", "auth/refresh", "auth/token", "auth/jwks"})
 TAKEN_ON = ("Authorization", "Content-Type", "Idempotency-Key", "User-Agent")
@@ -49,6 +51,8 @@ def forward(path: str) -> Response:
     if request.query_string:
         target += "?" + request.query_string.decode("latin-1")
     answer = peers[OWNERS[owner[1]]].forward(request.method, target, _headers(), request.get_data(cache=False))
+    if answer.ok and _may_end_sessions(path):
+        refuse_ended_sessions()
     response = Response(answer.content, answer.status_code)
     _take(response, answer.headers)
     return response
@@ -59,6 +63,11 @@ def _refuse_bad_token(path: str) -> None:
     if kind.lower() == "bearer" and path.rstrip("/") not in OPEN_TO_ALL:
         verifier: TokenVerifier = current_app.extensions["token_verifier"]
         verifier.verify(token.strip())
+
+
+def _may_end_sessions(path: str) -> bool:
+    """Whether a request that succeeded may have ended a session: a logout, a new password, a change of a person."""
+    return request.method not in READING and path.startswith("auth/") and path.rstrip("/") not in OPEN_TO_ALL
 
 
 def _headers() -> dict[str, str]:

@@ -25,7 +25,7 @@ SYSTEMS = (
 
 
 class Tokens(Seen):
-    """What a login answers: the token for an hour, and what renews it once."""
+    """What a login answers: the token for an hour, and what renews it."""
 
     token: str
     refresh_token: str
@@ -100,7 +100,7 @@ class PeopleClient:
         return Tokens.model_validate(self._auth.call("POST", "/api/auth/login", body=body, headers=origin.headers))
 
     def renew(self, refresh_token: str) -> RenewedTokens:
-        """New tokens for the same session; `refresh_token` works once."""
+        """Return the next tokens of a session: the same refresh token for ten seconds. Raises InvalidToken later."""
         answer = self._auth.call("POST", "/api/auth/refresh", body={"refresh_token": refresh_token})
         return RenewedTokens.model_validate(answer)
 

@@ -10,7 +10,7 @@ from wtforms.validators import EqualTo, InputRequired, Length
 from api_gateway.gateway_forms import BankForm
 from api_gateway.gateway_pages import done, form_page, peer
 from api_gateway.people_clients import Origin, PeopleClient, Tokens
-from api_gateway.web_session import HOME, local_path, sign_in, sign_out, visitor
+from api_gateway.web_session import HOME, local_path, refuse_session, sign_in, sign_out, visitor
 from shared.access import Caller, private, public
 from shared.errors import AppError, InvalidCredentials, ServiceUnavailable
 
@@ -100,7 +100,8 @@ def _log_in(form: LoginForm | RegisterForm) -> Tokens:
 
 
 def _log_out(caller: Caller) -> str:
-    """What to tell them: the browser forgets its session whatever the auth service says."""
+    """End the session, at this gateway whatever the auth service says, and return what to tell the person."""
+    refuse_session(caller.session_id)
     try:
         _people().log_out(caller.token)
     except ServiceUnavailable:

@@ -11,6 +11,7 @@ from wtforms.validators import EqualTo, InputRequired, Length
 from api_gateway.gateway_forms import BankForm
 from api_gateway.gateway_pages import done, form_page, peer
 from api_gateway.people_clients import PeopleClient, Profile
+from api_gateway.web_session import refuse_ended_sessions, refuse_session
 from shared.access import Caller, private
 
 profile = Blueprint("profile", __name__)
@@ -73,6 +74,7 @@ def settings(caller: Caller) -> Any:
 def end_session(caller: Caller, session_id: UUID) -> Response:
     """Log one of one's own sessions out."""
     _people().end_session(caller.token, session_id)
+    refuse_session(session_id)
     return done("That session is logged out.", url_for("profile.settings"))
 
 
@@ -91,4 +93,5 @@ def _change_password(caller: Caller, form: PasswordForm) -> bool:
         current_password=form.current_password.data or "",
         new_password=form.new_password.data or "",
     )
+    refuse_ended_sessions()
     return True

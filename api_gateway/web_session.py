@@ -8,8 +8,10 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from flask import Flask, current_app, flash, g, redirect, request, session, url_for
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
@@ -48,8 +50,8 @@ class _Renewal:
 class Renewals:
     """Renews each refresh token once, however many requests of one browser come with it at the same time.
 
-    A refresh token works once, and a second use ends the session; so those who come later, or still hold the old
-    cookie, get the same new pair for a while.
+    The auth service gives the same refresh token the same successor for ten seconds, and takes a later use for theft.
+    A browser may send its old cookie for longer than that, so the new pair is remembered here for REMEMBERED_SECONDS.
     """
 
     def __init__(self, renew: Callable[[str], RenewedTokens]) -> None:
@@ -107,6 +109,20 @@ def sign_out() -> None:
     logout_user()
     session.clear()
     g.pop("caller", None)
+
+
+def refuse_session(session_id: UUID) -> None:
+    """Refuse a session that has been logged out, in every tab and at `/api`, without waiting for the feed."""
+    _verifier().revocations.add(session_id)
+
+
+def refuse_ended_sessions() -> None:
+    """Ask the feed of ended sessions now, after a request through this gateway that may have ended some.
+
+    When the auth service is silent the regular poll will learn of them.
+    """
+    with suppress(AppError):
+        _verifier().revocations.poll()
 
 
 def caller_at_browser() -> Caller:
@@ -178,9 +194,8 @@ def _load(_session_id: str) -> SignedIn | None:
 
 def _caller_of_cookie() -> Caller:
     token = str(session.get("token"))
-    verifier: TokenVerifier = current_app.extensions["token_verifier"]
     try:
-        lasts_seconds = verifier.verify(token).expires_at - time.time()
+        lasts_seconds = _verifier().verify(token).expires_at - time.time()
     except TokenExpired:
         return _renewed()
     if lasts_seconds > RENEW_BEFORE_SECONDS:
@@ -191,6 +206,11 @@ def _caller_of_cookie() -> Caller:
         raise
     except AppError:
         return caller_of(token)  # the auth service is away, but the token is good still
+
+
+def _verifier() -> TokenVerifier:
+    verifier: TokenVerifier = current_app.extensions["token_verifier"]
+    return verifier
 
 
 def _renewed() -> Caller:

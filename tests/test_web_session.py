@@ -230,3 +230,20 @@ def test_renewals_are_forgotten_after_a_while(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(web_session, "REMEMBERED_SECONDS", -1)
     renewals.tokens_for("other")
     assert len(renewals._by_digest) == 1
+
+
+def test_a_late_request_with_the_old_cookie_is_let_in_after_a_restart_of_the_gateway(
+    bank: Suite, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The auth service gives the same refresh token the same next one, for ten seconds, to whichever gateway asks."""
+    old_cookie = visitor.cookie
+    renew_at_once(monkeypatch)
+    assert visitor.get("/profile").status_code == 200
+    bank.restart("gateway")
+    late = Visitor(bank.apps["gateway"])
+    late.client.set_cookie("session", old_cookie)
+    assert late.get("/profile").status_code == 200
+    assert session_of(late)["refresh_token"] == session_of(visitor)["refresh_token"]
+    monkeypatch.undo()
+    hear_of_ended_sessions(bank)
+    assert late.get("/profile").status_code == 200
