@@ -15,7 +15,7 @@ from shared import check_digits, cursors
 from shared.access import Caller
 from shared.cursors import Page, Pagination
 from shared.database import rerun_when_aborted
-from shared.errors import InvalidRequest, NotFound, Refused, Unprocessable
+from shared.errors import Forbidden, InvalidRequest, NotFound, Refused, Unprocessable
 
 _log = logging.getLogger(__name__)
 
@@ -25,6 +25,12 @@ class AccountNotActive(Refused):
 
     code = "ACCOUNT_NOT_ACTIVE"
     message = "This account is not active."
+
+
+class OwnAccount(Forbidden):
+    """Staff leave their own accounts to a colleague."""
+
+    message = "This is your own account. A colleague has to freeze or unfreeze it."
 
 
 class NonZeroBalance(Refused):
@@ -132,11 +138,16 @@ def close(storage: AccountStorage, caller: Caller, account_id: UUID) -> Account:
 
 
 def change_status(storage: AccountStorage, caller: Caller, account_id: UUID, change: StatusChange) -> Account:
-    """Freeze an account, or let it go on. A closed one stays closed."""
+    """Freeze an account of somebody else's, or unfreeze it. A closed one stays closed.
+
+    Raises NotFound, OwnAccount, AccountNotActive.
+    """
     with storage.transaction():
         account = storage.find_account_to_change(account_id)
         if account is None:
             raise NotFound("There is no such account.")
+        if account.user_id == caller.user_id:
+            raise OwnAccount
         if account.status == "closed":
             raise AccountNotActive("This account is closed.")
         account.status, account.status_reason = change.status, change.reason

@@ -46,9 +46,9 @@ class Customer:
         return body
 
 
-def customer(suite: Suite, username: str | None = None) -> Customer:
-    """Somebody new, registered and logged in."""
-    person = suite.person(username)
+def customer(suite: Suite, username: str | None = None, person: Person | None = None) -> Customer:
+    """Somebody new, registered and logged in; or somebody known, if given."""
+    person = person or suite.person(username)
     visitor = Visitor(suite.apps["gateway"])
     assert visitor.log_in(person.username, PASSWORD).status_code == 303
     return Customer(suite, person, visitor)

@@ -8,7 +8,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from shared.check_digits import is_valid
-from tests.suite import Person, Suite
+from tests.suite import PASSWORD, Person, Suite
 
 MISSING = "/api/accounts/details/00000000-0000-4000-8000-000000000000"
 
@@ -171,6 +171,29 @@ def test_a_customer_is_forbidden_what_is_for_staff(bank: Suite, ada: Person) -> 
     ):
         answer = bank.call("account", method, path, ada, json=body)
         assert (answer.status_code, answer.get_json()["error_code"]) == (403, "FORBIDDEN")
+
+
+@pytest.mark.parametrize("role", ["employee", "admin"])
+def test_staff_change_the_state_of_no_account_of_their_own(bank: Suite, admin: Person, role: str) -> None:
+    person = bank.person()
+    bank.call("auth", "PUT", f"/api/auth/users/{person.user_id}", admin, json={"role": role})
+    clerk = bank.log_in(person.username, PASSWORD)
+    own = open_account(bank, clerk)
+    path = f"/api/accounts/update/{own['id']}"
+
+    def refused(status: str) -> bool:
+        answer = bank.call("account", "PUT", path, clerk, json={"status": status, "reason": "mine"})
+        body = answer.get_json()
+        assert "your own account" in body["message"]
+        return (answer.status_code, body["error_code"]) == (403, "FORBIDDEN")
+
+    assert refused("frozen")
+    assert bank.call("account", "PUT", path, admin, json={"status": "frozen", "reason": "x"}).status_code == 200
+    assert refused("active")
+    assert refused("frozen")
+    assert bank.call("account", "GET", f"/api/accounts/details/{own['id']}", clerk).get_json()["account"]["status"] == (
+        "frozen"
+    )
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from shared.formats import MINUS
 from tests.customers import Customer, customer, form_with
-from tests.suite import ADMIN_PASSWORD, Suite
+from tests.suite import ADMIN_PASSWORD, PASSWORD, Suite
 from tests.visitor import Visitor, forms_of
 
 
@@ -86,6 +86,21 @@ def test_an_account_is_frozen_for_a_reason_and_let_go_on(
     assert "This account is frozen" in ada.visitor.get(f"/accounts/{account['id']}").text
     assert employee.submit(path, reason="Card was found").status_code == 303
     ada.pay("withdraw", account_id=account["id"], amount="1.00")
+
+
+def test_staff_find_no_button_to_freeze_or_reverse_what_is_their_own(suite: Suite) -> None:
+    person = suite.person("boss")
+    suite.call("auth", "PUT", f"/api/auth/users/{person.user_id}", suite.admin(), json={"role": "admin"})
+    boss = customer(suite, "boss", suite.log_in("boss", PASSWORD))
+    own = boss.open("5.00")
+    made = boss.pay("withdraw", account_id=own["id"], amount="1.00")["transaction"]
+    page = boss.visitor.get(f"/admin/accounts/{own['id']}")
+    assert "A colleague has to freeze or unfreeze it." in page.text
+    assert not [form for form in forms_of(page) if "reason" in form.fields]
+    assert "/reverse" not in boss.visitor.get(f"/transactions/{made['id']}").text
+    refused = boss.visitor.submit(f"/admin/transactions/{made['id']}/reverse")
+    assert refused.status_code == 403
+    assert "A colleague has to reverse it." in refused.text
 
 
 def test_a_customer_is_looked_for_and_given_an_account(admin: Visitor, ada: Customer) -> None:

@@ -456,6 +456,19 @@ def test_the_list_of_an_account_says_its_balance_after_each_transaction(
         assert row["balance_after"] == "5.00"
 
 
+def test_an_admin_reverses_nothing_that_concerns_an_own_account(bank: Suite, ada: Person, admin: Person) -> None:
+    own, theirs = open_account(bank, admin, "10.00"), open_account(bank, ada, "10.00")
+    sent = post(bank, TRANSFER, admin, from_account_id=own["id"], to_account_id=theirs["id"], amount="6")
+    received = post(bank, TRANSFER, ada, from_account_id=theirs["id"], to_account_id=own["id"], amount="1")
+    drawn = post(bank, WITHDRAW, admin, account_id=own["id"], amount="2")
+    for made in (sent, received, drawn):
+        path = f"/api/transactions/reverse/{made.get_json()['transaction']['id']}"
+        answer = bank.call("transaction", "POST", path, admin)
+        assert (answer.status_code, answer.get_json()["error_code"]) == (403, "FORBIDDEN")
+        assert "of your own" in answer.get_json()["message"]
+    assert [balance(bank, admin, own), balance(bank, ada, theirs)] == ["3.00", "15.00"]
+
+
 def test_two_reversals_at_once_move_the_money_back_once(bank: Suite, ada: Person, admin: Person) -> None:
     account = open_account(bank, ada, "10.00")
     sent = post(bank, WITHDRAW, ada, account_id=account["id"], amount="4").get_json()["transaction"]

@@ -14,7 +14,7 @@ from uuid import UUID
 from shared import check_digits, cursors
 from shared.access import Caller
 from shared.cursors import Pagination
-from shared.errors import AppError, Conflict, InvalidRequest, NotFound, Refused
+from shared.errors import AppError, Conflict, Forbidden, InvalidRequest, NotFound, Refused
 from shared.ids import new_id
 from shared.money import Currency
 from shared.periods import now
@@ -77,6 +77,12 @@ class NotReversible(Refused):
 
     code = "NOT_REVERSIBLE"
     message = "Only a completed transaction can be reversed, and a reversal can not."
+
+
+class OwnTransaction(Forbidden):
+    """Admins leave what concerns their own accounts to a colleague."""
+
+    message = "This transaction concerns an account of your own. A colleague has to reverse it."
 
 
 class Expired(Refused):
@@ -158,10 +164,15 @@ def transfer(currency: Currency, caller: Caller, new: NewTransfer, origin: Origi
 
 
 def reverse(storage: TransactionStorage, caller: Caller, transaction_id: UUID, origin: Origin) -> Transaction:
-    """A completed transaction to be undone by one the other way. The ledger sees to it that this happens once."""
+    """A completed transaction of other people to be undone by one the other way. The ledger lets that happen once.
+
+    Raises NotFound, OwnTransaction, NotReversible, AlreadyReversed.
+    """
     original = storage.find_transaction(transaction_id)
     if original is None:
         raise NotFound("There is no such transaction.")
+    if caller.user_id in (original.from_user_id, original.to_user_id):
+        raise OwnTransaction
     if original.status != "completed" or original.transaction_type == "reversal":
         raise NotReversible
     earlier = storage.find_reversal(original.id)
