@@ -10,7 +10,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 	--no-header $(ARGS) pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test faults check bench growth soak screenshots requirements clean
+.PHONY: help setup run demo migrate revision test faults check bench growth soak screenshots requirements clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,12 @@ run: $(VENV)/.run ## start the bank and keep it running until Ctrl-C (ARGS="--no
 
 demo: $(VENV)/.run ## the same, an empty bank being filled with demo customers first
 	@exec $(BIN)/python run_services.py --demo $(ARGS)
+
+migrate: $(VENV)/.run ## bring the databases to the newest schema, while no service runs
+	@$(BIN)/python migrate.py
+
+revision: $(VENV)/.dev ## write the next revision from the models (SERVICE=auth WHAT="Add a birthday")
+	@$(BIN)/python migrate.py --new "$(SERVICE)" "$(WHAT)"
 
 test: $(VENV)/.dev ## run the tests (ARGS="-k transfer" and the like)
 	$(BIN)/pytest -m "not long" $(SIDE_BY_SIDE) $(ARGS)

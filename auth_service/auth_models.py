@@ -1,6 +1,7 @@
 """Tables of the auth service: people, where they are logged in, and who failed to prove a name."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from shared.database import Base, Database, UtcDateTime
 from shared.periods import now
 
-db = Database()
+db = Database(Path(__file__).with_name("migrations"))
 
 if TYPE_CHECKING:
     Model = Base

@@ -1,6 +1,7 @@
 """The table of the reporting service: reports, stored as they were answered."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database import Base, Database, UtcDateTime
 
-db = Database()
+db = Database(Path(__file__).with_name("migrations"))
 
 if TYPE_CHECKING:
     Model = Base

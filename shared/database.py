@@ -29,6 +29,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from shared import driver
 from shared.errors import ServiceUnavailable
 from shared.fair_lock import FairLock
+from shared.migrations import DatabaseUnusable, Migrations, database_name
 from shared.sqlite import sqlite3
 
 WRITE_WAIT_SECONDS = 3.0
@@ -76,7 +77,7 @@ def _sqlite_text(instant: datetime | None) -> str | None:
     return None if naive is None else naive.isoformat(" ", "microseconds")
 
 
-class DatabaseInUse(RuntimeError):
+class DatabaseInUse(DatabaseUnusable):
     """Another process has this database file open."""
 
 
@@ -94,7 +95,8 @@ class Database(SQLAlchemy):
     writer: Engine
     reader: Engine
 
-    def __init__(self) -> None:
+    def __init__(self, migrations: Path | None = None) -> None:
+        """`migrations` is the folder of the revisions that make and change the tables; without, all are just made."""
         super().__init__(
             model_class=type("Base", (DeclarativeBase,), {}),  # one each, or all databases would have all tables
             disable_autonaming=True,
@@ -105,15 +107,17 @@ class Database(SQLAlchemy):
                 "info": {"database": self},
             },
         )
+        self.migrations = Migrations(migrations, self.metadata) if migrations else None
         self._of_thread = threading.local()
         self._lock = FairLock()
         self._kept: Connection | None = None
         self._lock_files: list[int] = []
 
-    def connect(self, app: Flask, url: str) -> None:
-        """Open the database at `url` for `app` and create what tables are missing.
+    def connect(self, app: Flask, url: str, *, may_upgrade: bool = False) -> None:
+        """Open the database at `url` for `app`. An empty one gets its tables.
 
-        Raises DatabaseInUse when another process has the same SQLite file open.
+        One of an older schema is upgraded when it is SQLite's, or if `may_upgrade`. Raises SchemaRefused when it may
+        not or can't be, DatabaseInUse when another process has the same SQLite file open, and else DatabaseUnusable.
         """
         app.config["SQLALCHEMY_DATABASE_URI"] = url
         is_sqlite = make_url(url).get_backend_name() == "sqlite"
@@ -125,8 +129,15 @@ class Database(SQLAlchemy):
             self.writer, self.reader = _sqlite_writer(url), _sqlite_reader(url)
         else:
             self.writer = self.reader = create_engine(url, pool_size=READERS, max_overflow=0, pool_pre_ping=True)
-        with self.writer.begin() as connection:
-            self.metadata.create_all(connection)
+        try:
+            self._make_tables(may_upgrade=may_upgrade or is_sqlite)
+        except DBAPIError as error:
+            self.close()
+            name, reason = database_name(self.writer), str(error.orig).strip()
+            raise DatabaseUnusable(f"{name} can't be opened: {reason}") from error
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close all connections and let another process have the file."""
@@ -179,6 +190,13 @@ class Database(SQLAlchemy):
         """Raise if the database does not answer a query."""
         with self.reader.connect() as connection:
             connection.execute(text("SELECT 1"))
+
+    def _make_tables(self, *, may_upgrade: bool) -> None:
+        if self.migrations:
+            self.migrations.apply(self.writer, may_upgrade=may_upgrade)
+            return
+        with self.writer.begin() as connection:
+            self.metadata.create_all(connection)
 
     def _session_of_now(self) -> Session | None:
         """The session of this request, if it has one by now."""

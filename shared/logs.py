@@ -80,7 +80,7 @@ def configure(service: str, data_dir: Path, level: str = "INFO") -> None:
     person.setLevel(logging.WARNING)
     person.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[file, person], force=True)
-    for noisy in ("urllib3", "_granian", "werkzeug"):
+    for noisy in ("urllib3", "_granian", "werkzeug", "alembic"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
 
 

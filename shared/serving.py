@@ -24,8 +24,8 @@ from granian.wsgi import _callback_wrapper as granian_wsgi
 from shared import data_dir, logs
 from shared.addresses import listening_ip, why_not_free
 from shared.application import lifecycle_of
-from shared.database import DatabaseInUse
 from shared.discovery import Registration
+from shared.migrations import DatabaseUnusable
 from shared.settings import Settings
 
 WAITING_CONNECTIONS = 1024
@@ -95,7 +95,7 @@ def serve(create_app: Callable[[S], Flask], settings_type: type[S]) -> None:
         logs.configure(settings.service_name, settings.data_dir, settings.log_level)
         _refuse_taken_port(settings)
         app = create_app(settings)
-    except (data_dir.Unusable, DatabaseInUse) as error:
+    except (data_dir.Unusable, DatabaseUnusable) as error:
         sys.exit(f"{settings.service_name} can't start: {error}")
     lifecycle = lifecycle_of(app)
     lifecycle.add(_registration(settings))

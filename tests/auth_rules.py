@@ -24,7 +24,7 @@ from shared.application import lifecycle_of
 from shared.errors import AppError
 from shared.passwords import Passwords
 from shared.tokens import TokenVerifier, UserClaims
-from tests.postgres import cluster
+from tests import postgres
 from tests.suite import Suite
 
 PASSWORD = "correct horse battery staple"
@@ -132,7 +132,7 @@ def auth_app(database: str, data_dir: Path) -> Iterator[Flask]:
         variables = Suite(data_dir, names=()).variables
         del variables["ADMIN_PASSWORD"]
         if database == "postgresql":
-            variables["AUTH_DATABASE_URL"] = stack.enter_context(cluster())
+            variables["AUTH_DATABASE_URL"] = stack.enter_context(postgres.database())
         app = create_app(AuthSettings.load(**variables))
         stack.callback(lifecycle_of(app).stop)
         yield app

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.postgres import cluster
+from tests.postgres import database
 from tests.suite import Suite
 
 
@@ -23,4 +23,4 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
 def engine_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """An empty database of each kind; the tests that need PostgreSQL are skipped where there is none."""
     with ExitStack() as stack:
-        yield stack.enter_context(cluster()) if request.param == "postgresql" else "sqlite://"
+        yield stack.enter_context(database()) if request.param == "postgresql" else "sqlite://"

@@ -1,17 +1,26 @@
-"""A throwaway PostgreSQL cluster on a Unix socket, for tests that run on both databases."""
+"""Throwaway PostgreSQL on a Unix socket, for tests that run on both databases.
 
+A test process starts one cluster when it first needs one, without the waits that make a commit durable, and makes a
+database in it for each `database()`.
+"""
+
+import atexit
 import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
+from contextlib import ExitStack, contextmanager
+from functools import cache, partial
+from itertools import count
 from pathlib import Path
 
+import psycopg
 import pytest
 
 START_SECONDS = 30
+_NOT_DURABLE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=400")
+_numbers = count(1)
 
 
 def programs_folder() -> Path | None:
@@ -22,7 +31,7 @@ def programs_folder() -> Path | None:
 
 
 @contextmanager
-def cluster_folder() -> Iterator[Path]:
+def cluster_folder(*settings: str) -> Iterator[Path]:
     """The folder of the socket of a running, empty cluster with the user `bank`. PostgreSQL must be installed."""
     programs = programs_folder()
     assert programs
@@ -33,12 +42,14 @@ def cluster_folder() -> Iterator[Path]:
         shutil.chown(folder, "postgres", "postgres")
     data = folder / "data"
     control = [programs / "pg_ctl", "-D", data, "-l", folder / "log", "-w", "-t", str(START_SECONDS)]
-    options = f"-c listen_addresses='' -c unix_socket_directories={folder}"
+    options = " ".join(
+        f"-c {setting}" for setting in ("listen_addresses=''", f"unix_socket_directories={folder}", *settings)
+    )
     run = partial(
         subprocess.run, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder, check=True, **as_user
     )
     try:
-        run([programs / "initdb", "-D", data, "-U", "bank", "-A", "trust"])
+        run([programs / "initdb", "-D", data, "-U", "bank", "-A", "trust", "--no-sync"])
         run([*control, "-o", options, "start"])
         yield folder
     finally:
@@ -47,9 +58,20 @@ def cluster_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def cluster() -> Iterator[str]:
+def database() -> Iterator[str]:
     """The SQLAlchemy URL of an empty database; skips the test where PostgreSQL is not installed."""
     if programs_folder() is None:
         pytest.skip("PostgreSQL is not installed")
-    with cluster_folder() as folder:
-        yield f"postgresql+psycopg://bank@/postgres?host={folder}"
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(host=str(_cluster()), user="bank", dbname="postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0".encode())
+        yield f"postgresql+psycopg://bank@/{name}?host={_cluster()}"
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@cache
+def _cluster() -> Path:
+    """The folder of this process's cluster, which ends with the process."""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(cluster_folder(*_NOT_DURABLE))

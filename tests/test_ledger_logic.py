@@ -23,7 +23,7 @@ from account_service.ledger_storage import LedgerStorage
 from shared import periods
 from shared.access import Caller
 from shared.errors import AppError
-from tests.postgres import cluster
+from tests.postgres import database
 from tests.suite import Suite
 
 OWNER, STRANGER = uuid4(), uuid4()
@@ -83,7 +83,7 @@ def caller(user_id: UUID = OWNER) -> Caller:
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     with ExitStack() as stack:
-        urls = {"ACCOUNT_DATABASE_URL": stack.enter_context(cluster())} if request.param == "postgresql" else {}
+        urls = {"ACCOUNT_DATABASE_URL": stack.enter_context(database())} if request.param == "postgresql" else {}
         suite = Suite(tmp_path_factory.mktemp("ledger"), names=("account",), **urls)
         stack.callback(suite.stop)
         yield suite.apps["account"]

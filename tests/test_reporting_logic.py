@@ -36,7 +36,7 @@ from shared.cursors import Page
 from shared.errors import InvalidRequest, NotFound, ServiceUnavailable
 from shared.money import Currency
 from shared.side_by_side import SideBySide
-from tests.postgres import cluster
+from tests.postgres import database
 
 USD = Currency.of("USD")
 TODAY = date(2026, 3, 31)
@@ -171,7 +171,7 @@ def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     variables = {"BANK_DATA_DIR": str(tmp_path_factory.mktemp("reporting")), "REPORTING_SERVICE_SECRET": "s" * 32}
     with ExitStack() as stack:
         if request.param == "postgresql":
-            variables["REPORTING_DATABASE_URL"] = stack.enter_context(cluster())
+            variables["REPORTING_DATABASE_URL"] = stack.enter_context(database())
         app = create_app(ReportingSettings.load(**variables), requests.Session())
         stack.callback(lifecycle_of(app).stop)
         yield app

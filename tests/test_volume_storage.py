@@ -10,10 +10,10 @@ import pytest
 from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from shared.ids import new_id
-from tests.postgres import cluster
+from tests.postgres import database
 from tests.suite import Suite
 from transaction_service import posting_logic
 from transaction_service.transaction_clients import Decision, Leg
@@ -180,7 +180,7 @@ def refused(transaction: Transaction) -> Decision:
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def suite(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
     with ExitStack() as stack:
-        urls = {"TRANSACTION_DATABASE_URL": stack.enter_context(cluster())} if request.param == "postgresql" else {}
+        urls = {"TRANSACTION_DATABASE_URL": stack.enter_context(database())} if request.param == "postgresql" else {}
         suite = Suite(tmp_path_factory.mktemp("volumes"), names=("transaction",), **urls)
         stack.callback(suite.stop)
         yield suite
@@ -280,24 +280,3 @@ def test_processes_that_count_the_same_kinds_at_once_lose_nothing(
     volumes = books.volumes.of_user(books.users[0], account_id=None, since=None, until=None)
     assert volumes.by_type == {"transfer": Volume(str(FIRST.date()), 80, 8000, 4000, 4000, 100)}
     books.check()
-
-
-def test_a_database_that_is_older_than_the_sums_gets_them_when_it_is_opened(books: Books, suite: Suite) -> None:
-    books.complete(None, books.sides[1], 500, FIRST)
-    books.complete(books.sides[1], books.sides[4], 70, FIRST + timedelta(days=1, hours=3))
-    books.complete(books.sides[4], books.sides[2], 30, FIRST + timedelta(days=1, hours=4))
-    books.claim(books.pending(books.sides[1], None))
-    with books.storage.transaction():
-        db.session.execute(text("DROP TABLE daily_volume"))
-    db.session.remove()
-    suite.restart("transaction")
-    with suite.apps["transaction"].app_context():
-        books.volumes = suite.apps["transaction"].extensions["volume_storage"]
-        books.check()
-        books.complete(books.sides[1], books.sides[4], 90, FIRST + timedelta(days=1, hours=3))
-        books.check()
-        kept = books.volumes.of_user(books.users[0], account_id=None, since=None, until=None)
-        assert kept.by_day[str(FIRST.date())].total_minor == 500
-    suite.restart("transaction")
-    with suite.apps["transaction"].app_context():
-        books.check()

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, TextClause, UniqueConstraint, text
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database import Base, Database, UtcDateTime
 
-db = Database()
+db = Database(Path(__file__).with_name("migrations"))
 
 if TYPE_CHECKING:
     Model = Base
@@ -149,7 +150,3 @@ class DailyVolume(Model):
     count: Mapped[int] = mapped_column(BigInteger)
     total_minor: Mapped[int] = mapped_column(BigInteger)
     largest_minor: Mapped[int] = mapped_column(BigInteger)
-
-
-_volume: Any = DailyVolume.__table__
-_volume.add_is_dependent_on(TransactionLeg.__table__)  # made after the legs, from which an older database fills it

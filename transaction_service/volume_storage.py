@@ -11,16 +11,13 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
-    Connection,
     Select,
     Uuid,
     and_,
     case,
     cast,
-    event,
     false,
     func,
-    insert,
     literal,
     literal_column,
     not_,
@@ -219,9 +216,3 @@ def _id(value: UUID) -> ColumnElement[UUID]:
 _SUMS_OF_SOME = _sums(_leg.c.transaction_id.in_(KEYS), of_transactions=(_transaction.c.id.in_(KEYS),)).order_by(
     *(literal_column(str(place)) for place in (8, 9, 1, 2, 3, 4))  # the key, by the places of its columns
 )
-
-
-@event.listens_for(_volume, "after_create")
-def _fill(_table: Any, connection: Connection, **_options: Any) -> None:
-    """Give a database that is older than the sums its sums, in the transaction that makes their table."""
-    connection.execute(insert(_volume).from_select(_COLUMNS, _sums()))

@@ -1,0 +1,78 @@
+"""Bring the databases of the four services to the newest schema, while no service runs.
+
+    python migrate.py                               all four: as *_DATABASE_URL names them, or in BANK_DATA_DIR
+    python migrate.py --new auth "Add a birthday"   write the next revision of a service, from its models
+
+The services do the first by themselves on SQLite; see docs/OPERATIONS.md.
+"""
+
+import argparse
+import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from flask import Flask
+from sqlalchemy import make_url
+
+from shared.database import Database
+from shared.migrations import DatabaseUnusable
+from shared.settings import Settings
+
+SERVICES = ("auth", "account", "transaction", "reporting")
+
+
+def main() -> int:
+    """Migrate all, or write a revision; 1 when something could not be done."""
+    parser = argparse.ArgumentParser(description="Bring the databases of the four services to the newest schema.")
+    parser.add_argument("--new", nargs=2, metavar=("SERVICE", "WHAT"), help="write the next revision of a service")
+    options = parser.parse_args()
+    if not options.new:
+        return max(_migrate(service) for service in SERVICES)
+    service, what = options.new
+    if service not in SERVICES:
+        parser.error(f"there is no service {service!r}: one of {', '.join(SERVICES)}")
+    print(_write_revision(service, what))
+    return 0
+
+
+def _migrate(service: str) -> int:
+    url = Settings().database_url(os.environ.get(f"{service.upper()}_DATABASE_URL"), f"{service}.db")
+    file = make_url(url).database
+    if url.startswith("sqlite") and not Path(str(file)).exists():
+        print(f"{service}-service: no database yet, its first start makes it")
+        return 0
+    database = _database(service)
+    try:
+        database.connect(Flask(service), url, may_upgrade=True)
+    except DatabaseUnusable as error:
+        print(f"{service}-service: {error}", file=sys.stderr)
+        return 1
+    database.close()
+    print(f"{service}-service: at revision {database.migrations.head if database.migrations else 'none'}")
+    return 0
+
+
+def _write_revision(service: str, what: str) -> Path:
+    """The new file: what the models of `service` have, and a database made by its revisions has not."""
+    database = _database(service)
+    assert database.migrations
+    with TemporaryDirectory() as folder:
+        database.connect(Flask(service), f"sqlite:///{folder}/{service}.db")
+        with database.reader.connect() as connection:
+            file = database.migrations.write_revision(connection, what)
+        database.close()
+    for command in (["check", "--fix-only", "--quiet"], ["format", "--quiet"]):
+        subprocess.run([Path(sys.executable).with_name("ruff"), *command, file])
+    return file
+
+
+def _database(service: str) -> Database:
+    database: Database = importlib.import_module(f"{service}_service.{service}_models").db
+    return database
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+"""Make the tables: reports.
+
+Each is made where it is missing, so that a database from before the revisions is taken over as it is.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+from shared.database import UtcDateTime
+
+revision = "reporting_0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Make the tables."""
+    _report()
+
+
+def _report() -> None:
+    op.create_table(
+        "report",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("report_type", sa.String(length=11), nullable=False),
+        sa.Column("title", sa.String(length=100), nullable=False),
+        sa.Column("parameters", sa.JSON(), nullable=False),
+        sa.Column("report_data", sa.JSON(), nullable=False),
+        sa.Column("size_bytes", sa.Integer(), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("edition", sa.Integer(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.CheckConstraint("report_type IN ('account', 'transaction', 'system')", name="known_type"),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("digest", "edition", name="one_report_per_edition"),
+        if_not_exists=True,
+    )
+    op.create_index("report_by_age", "report", ["created_at", "id"], if_not_exists=True)
+    op.create_index("report_by_user", "report", ["user_id", "created_at", "id"], if_not_exists=True)

@@ -1,0 +1,54 @@
+CREATE TABLE "user" (
+    id UUID NOT NULL,
+    username VARCHAR(50) NOT NULL,
+    email VARCHAR(100) NOT NULL,
+    password_hash VARCHAR(255) NOT NULL,
+    full_name VARCHAR(100),
+    phone VARCHAR(30),
+    role VARCHAR(20) NOT NULL,
+    status VARCHAR(20) NOT NULL,
+    created_at TIMESTAMP WITHOUT TIME ZONE NOT NULL,
+    PRIMARY KEY (id),
+    CONSTRAINT known_role CHECK (role IN ('customer', 'employee', 'admin')),
+    CONSTRAINT known_status CHECK (status IN ('active', 'disabled'))
+);
+CREATE UNIQUE INDEX user_by_username ON "user" (lower(username));
+CREATE INDEX user_by_age ON "user" (created_at, id);
+CREATE UNIQUE INDEX user_by_email ON "user" (lower(email));
+CREATE TABLE ended_session (
+    sequence BIGSERIAL NOT NULL,
+    session_id UUID NOT NULL,
+    ended_at TIMESTAMP WITHOUT TIME ZONE NOT NULL,
+    PRIMARY KEY (sequence)
+);
+CREATE INDEX ix_ended_session_ended_at ON ended_session (ended_at);
+CREATE TABLE lockout (
+    name_digest VARCHAR(64) NOT NULL,
+    failures INTEGER NOT NULL,
+    failed_at TIMESTAMP WITHOUT TIME ZONE NOT NULL,
+    locked_until TIMESTAMP WITHOUT TIME ZONE,
+    PRIMARY KEY (name_digest)
+);
+CREATE INDEX ix_lockout_failed_at ON lockout (failed_at);
+CREATE TABLE login_session (
+    id UUID NOT NULL,
+    user_id UUID NOT NULL,
+    ip VARCHAR(45) NOT NULL,
+    user_agent VARCHAR(200) NOT NULL,
+    created_at TIMESTAMP WITHOUT TIME ZONE NOT NULL,
+    last_used_at TIMESTAMP WITHOUT TIME ZONE NOT NULL,
+    expires_at TIMESTAMP WITHOUT TIME ZONE NOT NULL,
+    ended_at TIMESTAMP WITHOUT TIME ZONE,
+    PRIMARY KEY (id),
+    FOREIGN KEY(user_id) REFERENCES "user" (id)
+);
+CREATE INDEX ix_login_session_expires_at ON login_session (expires_at);
+CREATE INDEX login_session_by_user ON login_session (user_id, created_at, id);
+CREATE TABLE refresh_token (
+    digest VARCHAR(64) NOT NULL,
+    session_id UUID NOT NULL,
+    used_at TIMESTAMP WITHOUT TIME ZONE,
+    PRIMARY KEY (digest),
+    FOREIGN KEY(session_id) REFERENCES login_session (id) ON DELETE CASCADE
+);
+CREATE INDEX ix_refresh_token_session_id ON refresh_token (session_id);
