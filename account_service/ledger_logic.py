@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from account_service.account_models import SETTLEMENT_ACCOUNT_ID, LedgerEntry
+from account_service.account_models import SETTLEMENT_ACCOUNT_ID, SUSPENSE_ACCOUNT_ID, LedgerEntry
 from account_service.account_schemas import masked
 from account_service.ledger_schemas import Decision, Leg, PostingOrder
 from account_service.ledger_storage import Decided, LedgerStorage, LockedAccount
@@ -131,17 +131,22 @@ def _rejection(order: PostingOrder, reason: str, decided_at: datetime) -> Decisi
 
 
 def _sides(ledger: _Ledger, order: PostingOrder) -> tuple[LockedAccount | None, LockedAccount | None]:
-    """The accounts that the money leaves and reaches; None stands for the settlement account."""
+    """The customers' accounts that the money leaves and reaches; None stands for an account of the bank."""
     source = ledger.by_id.get(order.from_account_id) if order.from_account_id else None
-    if order.from_account_id and source is None:
+    if source is None and _is_customers(order, order.from_account_id):
         raise _Rejected("ACCOUNT_NOT_FOUND")
     if order.to_account_number:
         target = ledger.by_number.get(order.to_account_number)
     else:
         target = ledger.by_id.get(order.to_account_id) if order.to_account_id else None
-    if target is None and (order.to_account_id or order.to_account_number):
+    if target is None and (order.to_account_number or _is_customers(order, order.to_account_id)):
         raise _Rejected("PAYEE_NOT_FOUND" if source else "ACCOUNT_NOT_FOUND")
     return source, target
+
+
+def _is_customers(order: PostingOrder, account_id: UUID | None) -> bool:
+    """Whether a side of an order has to be a customer's account: every id is one, but that of suspense in a reversal."""
+    return account_id is not None and not (order.reverses_id and account_id == SUSPENSE_ACCOUNT_ID)
 
 
 def _require_allowed(
@@ -163,14 +168,15 @@ def _require_allowed(
 
 
 def _book(ledger: _Ledger, order: PostingOrder, account: LockedAccount | None, amount_minor: int) -> Leg | None:
-    """Enter one side of a posted order; the settlement account gets its entry, but has no balance to keep."""
+    """Enter one side of a posted order; an account of the bank gets its entry, but has no balance to keep."""
     if account:
         account.balance_minor += amount_minor
         ledger.touched[account.id] = account
+    of_bank = (order.from_account_id if amount_minor < 0 else order.to_account_id) or SETTLEMENT_ACCOUNT_ID
     ledger.entries.append(
         {
             "transaction_id": order.transaction_id,
-            "account_id": account.id if account else SETTLEMENT_ACCOUNT_ID,
+            "account_id": account.id if account else of_bank,
             "amount_minor": amount_minor,
             "balance_after_minor": account.balance_minor if account else None,
             "booked_at": ledger.booked_at,

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from account_service import account_logic, ledger_logic
-from account_service.account_models import Account
+from account_service.account_models import SUSPENSE_ACCOUNT_ID, Account
 from account_service.account_schemas import NewAccount, StatusChange
 from account_service.account_storage import AccountStorage
 from account_service.ledger_schemas import Decision, PostingOrder
@@ -209,6 +209,48 @@ def test_a_transaction_is_reversed_once(bank: Bank) -> None:
     outcomes = [decision.reason for decision in bank.post_all(*back[:2])] + [bank.post(back[2]).reason]
     assert outcomes == [None, "ALREADY_REVERSED", "ALREADY_REVERSED"]
     assert (bank.balance(source), bank.balance(target)) == (100, 0)
+
+
+def suspense(*, source: Account | None = None, to: Account | None = None, reverses: UUID | None = None) -> PostingOrder:
+    """An order with the suspense account on the side that has no account."""
+    return PostingOrder(
+        transaction_id=uuid4(),
+        user_id=OWNER,
+        amount_minor=100,
+        from_account_id=source.id if source else SUSPENSE_ACCOUNT_ID if to else None,
+        to_account_id=to.id if to else SUSPENSE_ACCOUNT_ID,
+        reverses_id=reverses,
+    )
+
+
+@pytest.mark.parametrize("kind", ["transfer", "withdrawal"])
+def test_a_reversal_can_leave_its_money_in_suspense_and_be_paid_out_once(bank: Bank, kind: str) -> None:
+    source, target, other = bank.open(balance_minor=100), bank.open(STRANGER), bank.open()
+    before = bank.ledger.sum_of_entries(SUSPENSE_ACCOUNT_ID)
+    original = order(source=source, to=target if kind == "transfer" else None)
+    bank.post(original)
+    account_logic.close(bank.accounts, caller(), source.id)
+    giver = target if kind == "transfer" else None
+    assert bank.post(order(source=giver, to=source, reverses=original.transaction_id)).outcome == "rejected"
+    held = suspense(source=giver, reverses=original.transaction_id)
+    decision = bank.post(held)
+    assert (decision.outcome, len(decision.legs)) == ("posted", 1 if giver else 0)
+    assert bank.post(held) == decision
+    assert bank.post(suspense(source=giver, reverses=original.transaction_id)).reason == "ALREADY_REVERSED"
+    assert bank.ledger.sum_of_entries(SUSPENSE_ACCOUNT_ID) == before + 100
+    paid_out = bank.post(*(suspense(to=other, reverses=held.transaction_id) for _ in range(2)))
+    assert paid_out.outcome == "posted"
+    assert [(leg.account_id, leg.amount_minor) for leg in paid_out.legs] == [(other.id, 100)]
+    assert (bank.balance(other), bank.balance(target)) == (100, 0)
+    assert bank.ledger.sum_of_entries(SUSPENSE_ACCOUNT_ID) == before
+
+
+def test_only_a_reversal_reaches_the_suspense_account(bank: Bank) -> None:
+    account = bank.open(balance_minor=500)
+    assert bank.post(suspense(source=account)).reason == "PAYEE_NOT_FOUND"
+    assert bank.post(suspense(to=account)).reason == "ACCOUNT_NOT_FOUND"
+    assert bank.post(suspense()).reason == "ACCOUNT_NOT_FOUND"
+    assert bank.balance(account) == 500
 
 
 def test_a_reversal_that_fails_can_be_tried_again(bank: Bank) -> None:
