@@ -66,7 +66,8 @@ def report_account(
     period = _period(query)
     data = _account_data(sources, caller, account_id, period)
     subject = f"Account report {data.account.account_number}"
-    return _store(storage, caller, "account", data, subject=subject, account_id=str(account_id))
+    report = _report(caller, "account", data, subject=subject, account_id=str(account_id))
+    return _store(storage, report) if query.save else report
 
 
 def report_transactions(storage: ReportStorage, sources: Sources, caller: Caller, query: ReportQuery) -> Report:
@@ -74,7 +75,8 @@ def report_transactions(storage: ReportStorage, sources: Sources, caller: Caller
     period = _period(query)
     summary = sources.transactions.summary(caller.token, period)
     data = TransactionReportData(period=period, **dict(summary))
-    return _store(storage, caller, "transaction", data, subject="Transaction report")
+    report = _report(caller, "transaction", data, subject="Transaction report")
+    return _store(storage, report) if query.save else report
 
 
 def report_system(storage: ReportStorage, sources: Sources, caller: Caller, query: ReportQuery) -> Report:
@@ -91,7 +93,8 @@ def report_system(storage: ReportStorage, sources: Sources, caller: Caller, quer
         total_balance=counts.total_balance,
         transactions=transactions,
     )
-    return _store(storage, caller, "system", data, subject="System report")
+    report = _report(caller, "system", data, subject="System report")
+    return _store(storage, report) if query.save else report
 
 
 def details(storage: ReportStorage, caller: Caller, report_id: UUID) -> Report:
@@ -188,38 +191,33 @@ def _balance_trend(currency: Currency, opening_minor: int, period: Period, summa
     return trend
 
 
-@rerun_when_aborted
-def _store(
-    storage: ReportStorage,
-    caller: Caller,
-    report_type: ReportType,
-    data: AnyReportData,
-    *,
-    subject: str,
-    **parameters: str,
-) -> Report:
-    """Store a report, or give back the one that the same person made from the same data within the last minute."""
+def _report(caller: Caller, report_type: ReportType, data: AnyReportData, *, subject: str, **parameters: str) -> Report:
+    """A report that is not stored: without an id, and the first edition of its content."""
     start, end = str(data.period.start_date), str(data.period.end_date)
     parameters |= {"start_date": start, "end_date": end}
     report_data = data.model_dump(mode="json")
     content = json.dumps(report_data, sort_keys=True)
     identity = json.dumps([str(caller.user_id), report_type, parameters, content])
-    digest = hashlib.sha256(identity.encode()).hexdigest()
-    created_at = now()
+    return Report(
+        user_id=caller.user_id,
+        report_type=report_type,
+        title=f"{subject}, {start} to {end}",
+        parameters=parameters,
+        report_data=report_data,
+        size_bytes=len(content),
+        digest=hashlib.sha256(identity.encode()).hexdigest(),
+        edition=1,
+        created_at=now(),
+    )
+
+
+@rerun_when_aborted
+def _store(storage: ReportStorage, report: Report) -> Report:
+    """Store a report, or return the one that the same person stored from the same data within the last minute."""
     with storage.transaction():
-        last = storage.find_last_edition(digest)
-        if last and (created_at - last.created_at).total_seconds() < SAME_REPORT_SECONDS:
+        last = storage.find_last_edition(report.digest)
+        if last and (report.created_at - last.created_at).total_seconds() < SAME_REPORT_SECONDS:
             return last
-        report = Report(
-            user_id=caller.user_id,
-            report_type=report_type,
-            title=f"{subject}, {start} to {end}",
-            parameters=parameters,
-            report_data=report_data,
-            size_bytes=len(content),
-            digest=digest,
-            edition=last.edition + 1 if last else 1,
-            created_at=created_at,
-        )
+        report.edition = last.edition + 1 if last else 1
         storage.add_report(report)
         return report

@@ -36,10 +36,14 @@ Day = Annotated[date, BeforeValidator(_read_day), Field(examples=["2026-01-31"])
 
 
 class ReportQuery(BaseModel):
-    """The period of a report, both days included: by default the thirty days up to `end_date`, which is today's."""
+    """The period of a report, both days included: by default the thirty days up to `end_date`, which is today's.
+
+    With `save=false` the report is only answered; it is not stored and has no id.
+    """
 
     start_date: Day | None = None
     end_date: Day | None = None
+    save: bool = True
 
 
 class Period(BaseModel):
@@ -209,9 +213,9 @@ class _DescribedAs:
 
 
 class ReportOut(BaseModel):
-    """A stored report."""
+    """A report; its `id` is null when it was asked for with `save=false`."""
 
-    id: UUID
+    id: UUID | None
     user_id: UUID
     report_type: ReportType
     title: str

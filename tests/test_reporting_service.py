@@ -236,6 +236,20 @@ def test_the_same_report_asked_for_at_once_and_again_is_stored_once(world: World
     assert len(listed) == 1
 
 
+@pytest.mark.parametrize("path", ["account/{checking}", "transactions", "system"])
+def test_a_report_that_is_not_to_be_saved_is_only_answered(world: World, path: str) -> None:
+    person, path = world.admin if path == "system" else world.ada, path.format(checking=world.checking)
+    before = world.get("list", person)["reports"]
+    report = world.report(path, person, end_date=world.day(2), save="false")
+    assert report["id"] is None
+    assert world.get("list", person)["reports"] == before
+    saved = world.report(path, person, end_date=world.day(2), save="true")
+    assert {**saved, "id": None, "created_at": ""} == {**report, "created_at": ""}
+    assert saved["id"] == world.get("list", person)["reports"][0]["id"]
+    answer = world.suite.call("reporting", "GET", f"/api/reports/{path}?save=perhaps", person)
+    assert (answer.status_code, list(answer.get_json()["details"])) == (400, ["save"])
+
+
 def test_a_report_from_changed_data_is_another_report(world: World) -> None:
     carl = world.suite.person()
     account_id, _ = _open(world.suite, carl, "checking")
