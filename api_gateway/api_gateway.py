@@ -38,6 +38,7 @@ from shared.background import Repeating
 from shared.fair_lock import FairLock
 from shared.money import Currency, CurrencyCode
 from shared.rate_limits import Rule, TokenBuckets
+from shared.sealed_values import SealedValues
 from shared.settings import Settings
 from shared.side_by_side import SideBySide
 
@@ -126,6 +127,7 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
         peers=peers,
         side_by_side=side_by_side,
         currency=Currency.of(settings.currency),
+        drafts=SealedValues(settings.session_secret, "drafts"),
         documents=docs_pages.Documents([peers[name] for name in SERVICES], side_by_side),
     )
     lifecycle_of(app).add(peers.directory)

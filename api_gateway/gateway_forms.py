@@ -20,9 +20,18 @@ def options(choices: Mapping[str, str], first: str | None = None) -> list[Any]:
 
 
 class BankForm(FlaskForm):
-    """A form of the bank. `status_code` is its page's: 400 when it comes back, or 503 when a service is away."""
+    """A form of the bank. `status_code` is its page's: 400 when it comes back, or 503 when a service is away.
+
+    `outcome_is_open` when what was sent may have had its effect, and only the same again can tell.
+    """
 
     status_code = 200
+    outcome_is_open = False
+
+    @property
+    def may_be_fetched_anew(self) -> bool:
+        """Whether the page with this form's errors can be replaced by the empty form when it is reloaded."""
+        return self.status_code == 400 and not self.outcome_is_open
 
     def submitted(self, action: Callable[[], T]) -> T | None:
         """What `action` gives when the form was sent and is good, else None: then show the page (again).
@@ -32,8 +41,10 @@ class BankForm(FlaskForm):
         if not self.is_submitted():
             return None
         self.status_code = 400
-        if not self.validate():
-            return None
+        return self.attempted(action) if self.validate() else None
+
+    def attempted(self, action: Callable[[], T]) -> T | None:
+        """What `action` gives; None when it is refused, and then the form says why. Other errors are raised on."""
         try:
             return action()
         except AppError as error:

@@ -9,6 +9,7 @@ from typing import Any
 from flask import current_app, request
 from pydantic import TypeAdapter
 from pydantic import ValidationError as Unreadable
+from werkzeug.datastructures import MultiDict
 from wtforms import HiddenField, SelectField, StringField
 from wtforms.validators import InputRequired, Length, ValidationError
 
@@ -20,6 +21,7 @@ from shared.formats import money
 from shared.http_client import NoAnswer
 from shared.money import Amount, Currency
 
+Draft = dict[str, str]
 _AMOUNT: TypeAdapter[Decimal] = TypeAdapter(Amount)
 _WELL_FORMED_KEY = re.compile(r"[!-~]{1,255}")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?:\D|$))")
@@ -77,9 +79,10 @@ class MoneyForm(BankForm):
     def refuse(self, error: AppError) -> None:
         """A refusal is final, so the corrected form gets a new key; while the outcome is open the key is kept."""
         in_progress = error.code == "IDEMPOTENT_REQUEST_IN_PROGRESS"
+        self.outcome_is_open = in_progress or (isinstance(error, NoAnswer) and error.may_have_arrived)
         if error.code == "IDEMPOTENCY_KEY_REUSED":
             error.message = _KEY_REUSED
-        if in_progress or (isinstance(error, NoAnswer) and error.may_have_arrived):
+        if self.outcome_is_open:
             error.message = _OPEN
         if not in_progress and error.status != 503:
             self.idempotency_key.data = new_key()
@@ -117,17 +120,25 @@ class OwnAccountForm(PaymentForm):
 
 
 class TransferForm(PaymentForm):
-    """Money for another account: one of one's own, or one known by its number."""
+    """Money for another account: one of one's own, or one known by its number.
+
+    A `draft` is what was entered before: it fills the form in.
+    """
 
     from_account_id = SelectField("From", [InputRequired("Choose an account.")])
     to_account_id = SelectField("To one of your accounts")
     to_account_number = StringField("Or to an account number", filters=[lambda text: re.sub(r"[\s-]", "", text or "")])
 
-    def __init__(self, own: Iterable[Account]) -> None:
+    def __init__(self, own: Iterable[Account], draft: Draft | None = None, **how: Any) -> None:
         asked = {name: request.args.get(name, "") for name in ("from_account_id", "to_account_id")}
-        super().__init__(data=asked)
+        super().__init__(data=draft or asked, **how)
         self.from_account_id.choices = options(active(own))
         self.to_account_id.choices = options(active(own), "Choose an account")
+
+    @property
+    def draft(self) -> Draft:
+        """What was entered, and the idempotency key, as text by field."""
+        return {field.name: field.data or "" for field in self if field.name != "csrf_token"}
 
     def validate_to_account_id(self, field: SelectField) -> None:
         """There is one payee, and it is not the payer."""
@@ -142,3 +153,21 @@ class TransferForm(PaymentForm):
         """A mistyped number is noticed by its check digit."""
         if field.data and not (len(field.data) == 10 and check_digits.is_valid(field.data)):
             raise ValidationError("This is not an account number. Please check the digits.")
+
+
+class ReviewedTransferForm(TransferForm):
+    """A draft under review. It is checked like a form that was sent, but it only shows, and needs no token."""
+
+    class Meta:
+        """As WTForms wants to be told."""
+
+        csrf = False
+
+    def __init__(self, own: Iterable[Account], draft: Draft) -> None:
+        super().__init__(own, formdata=MultiDict(draft))
+
+    def validate(self, *args: Any, **kwargs: Any) -> bool:
+        """Check the draft, and set the page's status."""
+        is_good: bool = super().validate(*args, **kwargs)
+        self.status_code = 200 if is_good else 400
+        return is_good

@@ -4,17 +4,18 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, flash, redirect, request, url_for
 from pydantic_core import to_json
 from werkzeug.wrappers import Response
 
 from api_gateway.gateway_pages import form_page
 from api_gateway.gateway_schemas import Account, Transaction
-from api_gateway.money_forms import OwnAccountForm, PaymentForm, TransferForm
+from api_gateway.money_forms import Draft, OwnAccountForm, PaymentForm, ReviewedTransferForm, TransferForm
 from api_gateway.section_pages import account_service, transaction_service
 from shared.access import Caller, private
 from shared.errors import Refused
 from shared.formats import money as formatted
+from shared.sealed_values import SealedValues
 
 money = Blueprint("money", __name__)
 
@@ -53,17 +54,40 @@ def withdraw(caller: Caller) -> Any:
 @money.route("/transactions/transfer", methods=["GET", "POST"])
 @private
 def transfer(caller: Caller) -> Any:
-    """Send money to another account: the form, then who gets what, then the payment once it is confirmed."""
+    """Send money to another account: the form, which leads to the review of what was entered."""
     own = account_service().list_own(caller.token)
-    form = TransferForm(own)
-    if request.form.get("step") == "change":
+    form = TransferForm(own, _asked_draft(caller))
+    reviewed = form.submitted(lambda: _reviewed(caller, form, own, needs_funds=True))
+    if reviewed is None:
         return form_page("transfer.html", form, accounts=own)
-    result = form.submitted(lambda: _next_step(caller, form, own))
-    if isinstance(result, Transaction):
-        return paid(result, f"Transferred {formatted(result.amount, result.currency)}.")
-    if isinstance(result, Review):
-        return render_template("transfer_review.html", form=form, review=result)
-    return form_page("transfer.html", form, accounts=own)
+    return redirect(url_for("money.review", draft=_sealed(caller, form.draft)), 303)
+
+
+@money.route("/transactions/transfer/review", methods=["GET", "POST"])
+@private
+def review(caller: Caller) -> Any:
+    """Show who gets what, and pay once it is confirmed.
+
+    The address names the draft with its idempotency key. So the page can be reloaded and returned to, and however
+    often it is confirmed, it pays once.
+    """
+    draft = _asked_draft(caller)
+    own = account_service().list_own(caller.token)
+    if request.method == "POST":
+        form = TransferForm(own)
+        transaction = form.submitted(lambda: _pay(caller, "transfer", form))
+        if transaction:
+            return paid(transaction, f"Transferred {formatted(transaction.amount, transaction.currency)}.")
+        is_shown = form.outcome_is_open
+    elif draft is None:
+        return redirect(url_for("money.transfer"), 303)
+    else:
+        form = ReviewedTransferForm(own, draft)
+        is_shown = form.validate()
+    shown = form.attempted(lambda: _reviewed(caller, form, own)) if is_shown else None
+    if shown is None:
+        return form_page("transfer.html", form, accounts=own)
+    return form_page("transfer_review.html", form, review=shown, change=_sealed(caller, form.draft))
 
 
 @money.get("/transactions/payee")
@@ -92,20 +116,34 @@ def _one_account(caller: Caller, kind: str, word: str) -> Any:
     return paid(transaction, f"{word} {formatted(transaction.amount, transaction.currency)}.")
 
 
-def _next_step(caller: Caller, form: TransferForm, own: list[Account]) -> Transaction | Review:
-    """The payment, when it was confirmed, else what there is to confirm."""
-    if request.form.get("step") == "confirm":
-        return _pay(caller, "transfer", form)
+def _reviewed(caller: Caller, form: TransferForm, own: list[Account], *, needs_funds: bool = False) -> Review:
+    """What the form's transfer will do. Raises NotFound for an unknown payee, and NotEnough if it `needs_funds`."""
     by_id = {str(account.id): account for account in own}
     source = by_id[form.from_account_id.data]
     left = source.balance - Decimal(form.amount.data or 0)
-    if left < 0:
+    if needs_funds and left < 0:
         raise NotEnough
     if form.to_account_id.data:
         target = by_id[form.to_account_id.data]
         return Review(source, target.name, target.masked_number, left)
     number = form.to_account_number.data or ""
     return Review(source, account_service().look_up(caller.token, number).owner_name, number, left)
+
+
+def _sealed(caller: Caller, draft: Draft) -> str:
+    """A draft for the address of its page. Only the same person can open it."""
+    return _drafts().seal({"user_id": caller.user_id, "draft": draft})
+
+
+def _asked_draft(caller: Caller) -> Draft | None:
+    """The draft that the address names, if it is one of the caller's."""
+    opened = _drafts().open(request.args.get("draft", ""))
+    return opened["draft"] if opened and opened["user_id"] == str(caller.user_id) else None
+
+
+def _drafts() -> SealedValues:
+    drafts: SealedValues = current_app.extensions["drafts"]
+    return drafts
 
 
 def _pay(caller: Caller, kind: str, form: PaymentForm) -> Transaction:

@@ -1,5 +1,6 @@
 """Money moves once for each form, whatever is clicked, reloaded or gone back to."""
 
+import re
 import threading
 from typing import Any
 
@@ -158,7 +159,23 @@ def test_a_link_from_an_account_has_it_chosen(ada: Customer, account: dict[str, 
 
 
 def review_of(customer: Customer, **fields: str) -> TestResponse:
-    return customer.visitor.post(TRANSFER, fill_in(customer.visitor, TRANSFER, **fields))
+    """The review of a transfer, or the form with what is wrong."""
+    answer = customer.visitor.post(TRANSFER, fill_in(customer.visitor, TRANSFER, **fields))
+    return customer.visitor.get(answer.headers["Location"]) if answer.status_code == 303 else answer
+
+
+def confirm(customer: Customer, review: TestResponse, **fields: str) -> TestResponse:
+    return customer.visitor.post(review.request.full_path, {**confirmation_in(review), **fields})
+
+
+def confirmation_in(review: TestResponse) -> dict[str, str]:
+    return next(form.fields for form in forms_of(review) if "idempotency_key" in form.fields)
+
+
+def change_link(review: TestResponse) -> str:
+    found = re.search(rf'href="({TRANSFER}\?draft=[^"]+)"', review.text)
+    assert found
+    return found[1]
 
 
 def test_a_transfer_is_confirmed_by_who_gets_what(
@@ -177,8 +194,7 @@ def test_a_transfer_is_confirmed_by_who_gets_what(
     assert "Lunch &amp; &lt;b&gt;tea" in review.text
     assert ">Confirm transfer</button>" in review.text
     assert bob.balance(payee) == "0.00"
-    confirmation = form_with(review, step="confirm").fields
-    first, second = (ada.visitor.post(TRANSFER, confirmation) for _ in range(2))
+    first, second = (confirm(ada, review) for _ in range(2))
     assert first.status_code == second.status_code == 303
     assert first.headers["Location"] == second.headers["Location"]
     assert "Transferred $30.00." in ada.visitor.get(first.headers["Location"]).text
@@ -189,12 +205,12 @@ def test_a_transfer_can_be_changed_before_it_is_confirmed(
     ada: Customer, account: dict[str, Any], payee: dict[str, Any]
 ) -> None:
     review = review_of(ada, from_account_id=account["id"], to_account_number=payee["account_number"], amount="30")
-    page = ada.visitor.post(TRANSFER, form_with(review, step="change").fields)
+    page = ada.visitor.get(change_link(review))
     assert page.status_code == 200
     fields = form_with(page, amount="30", to_account_number=payee["account_number"]).fields
     assert fields["idempotency_key"] == key_of(review)
-    review = ada.visitor.post(TRANSFER, {**fields, "amount": "31"})
-    assert "$31.00" in review.text
+    answer = ada.visitor.post(TRANSFER, {**fields, "amount": "31"})
+    assert "$31.00" in ada.visitor.get(answer.headers["Location"]).text
     assert ada.balance(account) == "100.00"
 
 
@@ -202,7 +218,7 @@ def test_money_moves_between_ones_own_accounts(ada: Customer, account: dict[str,
     target = ada.open(nickname="Holidays")
     review = review_of(ada, from_account_id=account["id"], to_account_id=target["id"], amount="100.00")
     assert "Holidays" in review.text
-    assert ada.visitor.post(TRANSFER, form_with(review, step="confirm").fields).status_code == 303
+    assert confirm(ada, review).status_code == 303
     assert (ada.balance(account), ada.balance(target)) == ("0.00", "100.00")
 
 
@@ -230,11 +246,66 @@ def test_what_is_wrong_with_a_transfer_stands_beside_its_field(
     assert "Confirm transfer" not in page.text
 
 
-def test_a_confirmation_is_checked_as_the_form_was(ada: Customer, account: dict[str, Any]) -> None:
-    fields = fill_in(ada.visitor, TRANSFER, from_account_id=account["id"], to_account_number="123", amount="1")
-    page = ada.visitor.post(TRANSFER, {**fields, "step": "confirm"})
+def test_a_confirmation_is_checked_as_the_form_was(
+    ada: Customer, account: dict[str, Any], payee: dict[str, Any]
+) -> None:
+    review = review_of(ada, from_account_id=account["id"], to_account_number=payee["account_number"], amount="1")
+    page = confirm(ada, review, to_account_number="123")
     assert page.status_code == 400
     assert 'id="to_account_number-error"' in page.text
+    assert ada.balance(account) == "100.00"
+
+
+def test_every_step_of_a_transfer_can_be_fetched_again(
+    ada: Customer, account: dict[str, Any], payee: dict[str, Any]
+) -> None:
+    review = review_of(ada, from_account_id=account["id"], to_account_number=payee["account_number"], amount="60")
+    again = ada.visitor.get(review.request.full_path)
+    assert confirmation_in(again)["idempotency_key"] == confirmation_in(review)["idempotency_key"]
+    first = confirm(ada, review)
+    later = ada.visitor.get(review.request.full_path)
+    assert later.status_code == 200
+    assert "it has been made and is not made again" in later.text
+    assert confirm(ada, later).headers["Location"] == first.headers["Location"]
+    assert ada.balance(account) == "40.00"
+
+
+def test_a_draft_is_of_one_person_and_can_not_be_read(
+    ada: Customer, bob: Customer, account: dict[str, Any], payee: dict[str, Any]
+) -> None:
+    review = review_of(ada, from_account_id=account["id"], to_account_number=payee["account_number"], amount="1")
+    path = review.request.full_path
+    assert payee["account_number"] not in path
+    for visitor, address in ((bob.visitor, path), (ada.visitor, f"{TRANSFER}/review"), (ada.visitor, path[:-4])):
+        answer = visitor.get(address)
+        assert (answer.status_code, answer.headers["Location"]) == (303, TRANSFER)
+
+
+def test_a_draft_that_no_longer_holds_comes_back_as_the_form(ada: Customer, payee: dict[str, Any]) -> None:
+    source = ada.open("5.00")
+    review = review_of(ada, from_account_id=source["id"], to_account_number=payee["account_number"], amount="5")
+    confirm(ada, review)
+    ada.suite.call("account", "DELETE", f"/api/accounts/close/{source['id']}", ada.person)
+    page = ada.visitor.get(review.request.full_path)
+    assert page.status_code == 400
+    assert 'id="from_account_id-error"' in page.text
+
+
+def test_while_the_outcome_of_a_transfer_is_open_it_can_be_confirmed_again(
+    ada: Customer, account: dict[str, Any], payee: dict[str, Any]
+) -> None:
+    review = review_of(ada, from_account_id=account["id"], to_account_number=payee["account_number"], amount="60")
+    adapter = ada.suite.adapters["transaction"]
+    adapter.down = True
+    try:
+        page = confirm(ada, review)
+    finally:
+        adapter.down = False
+    assert page.status_code == 503
+    assert "it will count only once" in page.text
+    assert key_of(page) == key_of(review)
+    assert confirm(ada, page).status_code == 303
+    assert ada.balance(account) == "40.00"
 
 
 def test_a_transfer_that_is_refused_after_all_comes_back_as_the_form(
@@ -242,11 +313,10 @@ def test_a_transfer_that_is_refused_after_all_comes_back_as_the_form(
 ) -> None:
     review = review_of(ada, from_account_id=account["id"], to_account_number=payee["account_number"], amount="90")
     ada.pay("withdraw", account_id=account["id"], amount="50.00")
-    page = ada.visitor.post(TRANSFER, form_with(review, step="confirm").fields)
+    page = confirm(ada, review)
     assert page.status_code == 400
     assert "There is not enough money in the account." in page.text
     fields = form_with(page, amount="90").fields
-    assert "step" not in fields
     assert fields["idempotency_key"] != key_of(review)
 
 

@@ -171,6 +171,8 @@ addEventListener("beforeprint", () => (root.dataset.bsTheme = "light")); // pape
 addEventListener("afterprint", applyChoices);
 addEventListener("DOMContentLoaded", () => {
   applyChoices();
+  // A form with errors: reloading or coming back fetches the form anew instead of sending what was refused again.
+  if ("posted" in document.body.dataset) history.replaceState(history.state, "", location.href);
   document.querySelectorAll("[data-theme-switch]").forEach(setUpThemeSwitch);
   document.querySelectorAll("input[data-reveal]").forEach(addRevealButton);
   document.querySelectorAll("[data-copy]").forEach((button) => button.addEventListener("click", () => copy(button)));

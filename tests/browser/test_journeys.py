@@ -9,6 +9,8 @@ from tests.browser.conftest import log_in
 from tests.customers import Customer, customer
 from tests.suite import ADMIN_PASSWORD, PASSWORD, Suite
 
+TRANSACTION = re.compile("/transactions/[0-9a-f-]{36}")
+
 
 @pytest.fixture
 def ada(bank: Suite) -> Customer:
@@ -66,16 +68,65 @@ def test_clicking_twice_reloading_and_going_back_pay_once(page: Page, ada: Custo
     page.get_by_label("Or to an account number").fill(his["account_number"])
     page.get_by_label("Amount").fill("10")
     main_button(page, "Continue")
+    review = page.url
     confirmation = page.locator("form", has=page.get_by_role("button", name="Confirm transfer"))
     sent = confirmation.evaluate("form => Object.fromEntries(new FormData(form))")
     page.get_by_role("button", name="Confirm transfer").dblclick()
-    page.wait_for_url(re.compile("/transactions/[0-9a-f-]{36}"))
+    page.wait_for_url(TRANSACTION)
     page.reload()
-    again = page.request.post("/transactions/transfer", form=sent)
+    again = page.request.post(review, form=sent)
     assert again.url == page.url
     page.evaluate("history.go(-2)")
     expect(page.get_by_label("Amount")).to_have_value("")
     assert (ada.balance(mine), bob.balance(his)) == ("90.00", "10.00")
+
+
+def test_back_and_reload_work_at_every_step_of_a_transfer(page: Page, ada: Customer, bob: Customer) -> None:
+    mine, his = ada.open("100.00"), bob.open()
+    log_in(page, ada.person.username)
+    page.goto("/transactions/transfer")
+    page.get_by_label("Or to an account number").fill(his["account_number"])
+    page.get_by_label("Amount").fill("10")
+    main_button(page, "Continue")
+    confirm = page.get_by_role("button", name="Confirm transfer")
+    expect(confirm).to_be_visible()
+    page.reload()
+    confirm.click()
+    page.wait_for_url(TRANSACTION)
+    made = page.url
+    page.reload()
+    page.go_back()
+    expect(confirm).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("heading", name="Transfer money")).to_be_visible()
+    page.go_forward()
+    confirm.click()
+    page.wait_for_url(TRANSACTION)
+    assert page.url == made
+    assert (ada.balance(mine), bob.balance(his)) == ("90.00", "10.00")
+
+
+@pytest.mark.parametrize(("path", "button"), [("withdraw", "Withdraw"), ("transfer", "Continue")])
+def test_back_and_reload_work_after_a_form_had_errors(page: Page, ada: Customer, path: str, button: str) -> None:
+    account, other = ada.open("5.00"), ada.open()
+    log_in(page, ada.person.username)
+    page.goto(f"/transactions/{path}?from_account_id={account['id']}&account_id={account['id']}")
+    if path == "transfer":
+        page.get_by_label("To one of your accounts").select_option(other["id"])
+    page.get_by_label("Amount").fill("6")
+    main_button(page, button)
+    expect(page.get_by_label("Amount")).to_have_accessible_description(re.compile("not enough money"))
+    page.get_by_label("Amount").fill("2")
+    main_button(page, button)
+    if path == "transfer":
+        main_button(page, "Confirm transfer")
+    page.wait_for_url(TRANSACTION)
+    for _ in range(2 if path == "transfer" else 1):
+        page.go_back()
+    expect(page.get_by_label("Amount")).to_be_visible()
+    page.reload()
+    expect(page.get_by_label("Amount")).to_have_value("")
+    assert ada.balance(account) == "3.00"
 
 
 def test_what_is_wrong_gets_the_focus(page: Page, ada: Customer) -> None:
@@ -119,7 +170,7 @@ def test_it_all_works_without_javascript(browser: Browser, base_url: str, ada: C
         page.get_by_label("Or to an account number").fill(his["account_number"])
         page.get_by_label("Amount").fill("1.50")
         main_button(page, "Continue")
-        main_button(page, "Change something")
+        page.get_by_role("link", name="Change something").click()
         page.get_by_label("Amount").fill("2.50")
         main_button(page, "Continue")
         main_button(page, "Confirm transfer")
