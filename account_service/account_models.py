@@ -22,8 +22,8 @@ _REVERSES = text("reverses_id IS NOT NULL")
 SETTLEMENT_ACCOUNT_ID = UUID(int=0)
 """The bank's own side of deposits and withdrawals. It has no row and no running balance, so that it is no hot spot."""
 SUSPENSE_ACCOUNT_ID = UUID(int=1)
-"""Where a reversal keeps money that its customer has no open account for. Like the settlement account it has no row. Only
-reversals reach it; the transaction service keeps the record of whose money it is."""
+"""Where a reversal keeps money that its customer has no open account for. Like the settlement account it has no row.
+Only reversals reach it; the transaction service keeps the record of whose money it is."""
 
 
 class Account(Model):

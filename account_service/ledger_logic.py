@@ -145,7 +145,7 @@ def _sides(ledger: _Ledger, order: PostingOrder) -> tuple[LockedAccount | None, 
 
 
 def _is_customers(order: PostingOrder, account_id: UUID | None) -> bool:
-    """Whether a side of an order has to be a customer's account: every id is one, but that of suspense in a reversal."""
+    """Whether a side of an order must be a customer's account. A reversal may name the suspense account instead."""
     return account_id is not None and not (order.reverses_id and account_id == SUSPENSE_ACCOUNT_ID)
 
 

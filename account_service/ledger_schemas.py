@@ -18,8 +18,8 @@ class PostingOrder(Body):
     """Move `amount_minor` from one account to another; a side that is not given is the bank's settlement account.
 
     `user_id` acts and must own the account that the money comes from (for a deposit: goes to), except for a reversal,
-    which names the transaction that it `reverses`. A reversal may also have the suspense account on one side. The same `transaction_id` must always come with the same content;
-    the `request_id` is for the log alone.
+    which names the transaction that it `reverses`. A reversal may also have the suspense account on one side.
+    The same `transaction_id` must always come with the same content; the `request_id` is for the log alone.
     """
 
     transaction_id: UUID
