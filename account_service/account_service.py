@@ -165,7 +165,7 @@ def post(json: PostingBatch) -> Response:
 @api.validate(resp=answers(200, DecisionsAnswer))
 def void(json: VoidBatch) -> Response:
     """Give transactions up unless they were decided."""
-    return success(decisions=ledger_logic.void(_ledger(), json.transaction_ids))
+    return success(decisions=ledger_logic.void(_ledger(), json.transaction_ids, json.request_ids))
 
 
 @internal.get("/statistics")

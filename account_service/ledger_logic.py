@@ -5,7 +5,7 @@ moves nothing.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -59,8 +59,11 @@ def post(storage: LedgerStorage, orders: list[PostingOrder]) -> list[Decision]:
 
 
 @rerun_when_aborted
-def void(storage: LedgerStorage, transaction_ids: list[UUID]) -> list[Decision]:
-    """Give transactions up, but for those that were decided before: their decisions stand and are answered."""
+def void(storage: LedgerStorage, transaction_ids: list[UUID], request_ids: Sequence[str] = ()) -> list[Decision]:
+    """Give transactions up, but for those that were decided before: their decisions stand and are answered.
+
+    `request_ids` are written to the log.
+    """
     with storage.transaction():
         decided = _remembered(storage, storage.find_postings(set(transaction_ids)).values())
         decided_at = _booking_time(storage)
@@ -70,6 +73,7 @@ def void(storage: LedgerStorage, transaction_ids: list[UUID]) -> list[Decision]:
         storage.add_postings([_posting(transaction_id, "void", decided_at, digest="") for transaction_id in undecided])
         for transaction_id in undecided:
             decided[transaction_id] = Decision(transaction_id=transaction_id, outcome="void", booked_at=decided_at)
+    _log.info("given up", extra={"request_ids": request_ids})
     return [decided[transaction_id] for transaction_id in transaction_ids]
 
 

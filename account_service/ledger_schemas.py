@@ -60,9 +60,10 @@ class PostingBatch(Body):
 
 
 class VoidBatch(Body):
-    """Transactions to be given up."""
+    """Transactions to be given up. The `request_ids` are for the log alone."""
 
     transaction_ids: Annotated[list[UUID], Field(min_length=1, max_length=MAX_POSTINGS)]
+    request_ids: tuple[Annotated[str, Field(max_length=64)], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 PATH = re.compile(r"(auth|accounts|transactions|reports)(?:/[A-Za-z0-9_-]+)+/?")
 OPEN_TO_ALL = frozenset({"auth/register", "auth/login", "auth/refresh", "auth/token", "auth/jwks"})
-TAKEN_ON = ("Authorization", "Content-Type", "Idempotency-Key", "User-Agent")
+TAKEN_ON = ("Authorization", "Content-Type", "Content-Encoding", "Idempotency-Key", "User-Agent")
 BROUGHT_BACK = (
     "Content-Type",
     "Content-Disposition",
@@ -34,6 +34,7 @@ BROUGHT_BACK = (
     "Idempotent-Replayed",
     "WWW-Authenticate",
     "Allow",
+    "Accept-Encoding",
 )
 api = Blueprint("api", __name__)
 
@@ -50,7 +51,10 @@ def forward(path: str) -> Response:
     target = f"/api/{path}"
     if request.query_string:
         target += "?" + request.query_string.decode("latin-1")
-    answer = peers[OWNERS[owner[1]]].forward(request.method, target, _headers(), request.get_data(cache=False))
+    # HEAD is answered with the headers of GET, the length among them (RFC 9110, section 9.3.2): the service is asked by
+    # GET, and Flask leaves the body out.
+    method = "GET" if request.method == "HEAD" else request.method
+    answer = peers[OWNERS[owner[1]]].forward(method, target, _headers(), request.get_data(cache=False))
     if answer.ok and _may_end_sessions(path):
         refuse_ended_sessions()
     response = Response(answer.content, answer.status_code)

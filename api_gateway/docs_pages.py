@@ -4,7 +4,7 @@ import threading
 import time
 from typing import Any
 
-from flask import Blueprint, Response, current_app, render_template, request
+from flask import Blueprint, Response, current_app, render_template
 from pydantic_core import to_json
 
 from shared import openapi
@@ -43,7 +43,7 @@ class Documents:
 def document() -> Response:
     """The OpenAPI of everything under /api."""
     documents: Documents = current_app.extensions["documents"]
-    merged = openapi.merge(documents.get(), title="Banking API", server=request.url_root.rstrip("/"), under="/api/")
+    merged = openapi.merge(documents.get(), title="Banking API", server="/", under="/api/")
     return Response(to_json(merged), content_type="application/json")
 
 

@@ -74,7 +74,7 @@ def render_error(error: AppError) -> Any:
         return answers.failure(error)
     if error.status == 401:
         return to_login()
-    response = current_app.make_response((_error_page(error), error.status))
+    response = current_app.make_response((_error_page(error), error.status, dict(error.headers)))
     if error.retry_after_seconds is not None:
         response.headers["Retry-After"] = str(error.retry_after_seconds)
     return response

@@ -21,7 +21,7 @@ from uuid import UUID
 from werkzeug.test import run_wsgi_app
 
 from api_gateway.gateway_clients import GatheredAnswer, GatheredRequest, MoneyClient
-from shared import answers, browser_security, logs, request_ids
+from shared import answers, browser_security, host_header, logs, request_ids
 from shared.batching import Batcher
 from shared.errors import AppError
 from shared.fair_lock import FairLock
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 KINDS = {f"/api/transactions/{kind}": kind for kind in ("deposit", "withdraw", "transfer")}
+JSON_TYPES = frozenset({"application/json", "application/json;charset=utf-8"})
 LONGEST_BODY = 2048
 BEGIN_WITHIN_SECONDS = 1.0
 ALONE_AT_A_TIME = 16
@@ -109,7 +110,7 @@ class MoneyLane:
     def _may_take(self, environ: "WSGIEnvironment") -> UUID | None:
         """Whose request this is, when it is in order and not one too many; None for the long way."""
         kind, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
-        if kind.lower() != "bearer" or not _is_short_json(environ):
+        if kind.lower() != "bearer" or not _is_short_json(environ) or not host_header.is_valid(environ):
             return None
         try:
             claims = self._verifier.verify(token)
@@ -198,9 +199,10 @@ def _told(error: Exception) -> GatheredAnswer:
 
 
 def _is_short_json(environ: "WSGIEnvironment") -> bool:
-    content_type = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
+    if environ.get("CONTENT_TYPE", "").replace(" ", "").lower() not in JSON_TYPES or "HTTP_CONTENT_ENCODING" in environ:
+        return False
     length = environ.get("CONTENT_LENGTH") or ""
-    return content_type == "application/json" and length.isdecimal() and int(length) <= LONGEST_BODY
+    return length.isdecimal() and int(length) <= LONGEST_BODY
 
 
 def _gathered(environ: "WSGIEnvironment", kind: str) -> GatheredRequest | None:

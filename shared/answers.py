@@ -32,6 +32,7 @@ def failure(error: AppError) -> Response:
     """`{"success": false, "message": …, "error_code": …, "details": {}}` with the error's status."""
     body = {"success": False, "message": error.message, "error_code": error.code, "details": error.details}
     response = Response(to_json(body), error.status, content_type=JSON)
+    response.headers.update(error.headers)
     if error.retry_after_seconds is not None:
         response.headers["Retry-After"] = str(error.retry_after_seconds)
     if error.status == 401:

@@ -4,13 +4,19 @@ Rules raise these (or subclasses of their own), clients of other services turn r
 `shared.answers` writes them down in the one form. The message is shown to people, so it never holds a secret.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 
 class AppError(Exception):
-    """Any failure that is answered on purpose: `status`, `code`, `message`, `details`, and `retry_after_seconds`."""
+    """Any failure that is answered on purpose: `status`, `code`, `message`, `details`, and `retry_after_seconds`.
+
+    `headers` are those that each answer of the class carries.
+    """
 
     status: ClassVar[int] = 500
+    headers: ClassVar[Mapping[str, str]] = MappingProxyType({})
     code: str = "INTERNAL_ERROR"
     message: str = "Something went wrong on our side."
 
@@ -118,6 +124,19 @@ class UnsupportedMediaType(AppError):
     status = 415
     code = "UNSUPPORTED_MEDIA_TYPE"
     message = "Send the body as application/json."
+
+
+class ContentCodingNotSupported(UnsupportedMediaType):
+    """415: the body is compressed; the header says that it may not be (RFC 9110, section 12.5.3)."""
+
+    headers = MappingProxyType({"Accept-Encoding": "identity"})
+    message = "Send the body without a content coding: compressed bodies are not accepted."
+
+
+class CharsetNotSupported(UnsupportedMediaType):
+    """415: the body is text of another encoding than UTF-8."""
+
+    message = "Send the body as UTF-8; other character encodings are not accepted."
 
 
 class Unprocessable(AppError):

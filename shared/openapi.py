@@ -72,6 +72,8 @@ class _StrictPlugin(FlaskPlugin):
         Raises InvalidRequest here: the plugin would put what was sent into an answer, which not all of it can be.
         """
         has_body = request.method not in ("GET", "DELETE")
+        if has_body or request.content_length:
+            request.refuse_unreadable_body()
         try:
             request.context = Context(
                 query=query.model_validate(get_multidict_items(request.args, query)) if query else None,

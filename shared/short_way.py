@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, get_type_hints
 from flask import Flask, Response
 from pydantic import BaseModel, ValidationError
 
-from shared import answers, logs, request_ids
+from shared import answers, host_header, logs, request_ids
 from shared.access import access_of
 from shared.errors import AppError
 from shared.logs import Answered
@@ -70,6 +70,8 @@ class ShortWay:
     def _may_take(self, environ: "WSGIEnvironment", scope: str) -> bool:
         length = environ.get("CONTENT_LENGTH") or ""
         if environ.get("CONTENT_TYPE") != answers.JSON or not length.isdecimal():
+            return False
+        if environ.get("HTTP_CONTENT_ENCODING") or not host_header.is_valid(environ):
             return False
         return int(length) <= self._flask.config["MAX_CONTENT_LENGTH"] and self._is_allowed(environ, scope)
 

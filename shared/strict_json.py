@@ -8,9 +8,17 @@ from typing import Any
 
 from flask import Request
 
-from shared.errors import InvalidRequest, PayloadTooLarge, UnsupportedMediaType
+from shared.errors import (
+    CharsetNotSupported,
+    ContentCodingNotSupported,
+    InvalidRequest,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+)
 
 MAX_DIGITS = 40
+_NO_CODING = frozenset({"", "identity"})
+_UTF_8 = frozenset({"utf-8", "utf8"})
 
 
 class Unacceptable(ValueError):
@@ -77,7 +85,10 @@ _decoder = json.JSONDecoder(
 
 
 def loads(data: bytes) -> Any:
-    """Decode UTF-8 JSON; numbers with a point become Decimal. Raises Unacceptable saying what is wrong."""
+    """Decode UTF-8 JSON; numbers with a point become Decimal.
+
+    Raises Unacceptable saying what is wrong, or CharsetNotSupported.
+    """
     try:
         text = data.decode("utf-8")
         value = _decoder.decode(text)
@@ -85,16 +96,44 @@ def loads(data: bytes) -> Any:
         if "\\u" in text:  # an escape can spell half a character, which no database and no answer can hold
             json.dumps(value, ensure_ascii=False, default=str).encode("utf-8")
     except UnicodeError:
+        _refuse_other_encoding(data)
         raise Unacceptable("is not UTF-8") from None
     except RecursionError:
         raise Unacceptable("is nested too deeply") from None
     except json.JSONDecodeError as error:
+        _refuse_other_encoding(data)
         raise Unacceptable(f"can't be read as JSON: {error.msg}") from None
     return value
 
 
+def _refuse_other_encoding(data: bytes) -> None:
+    """Tell the encoding of a body that could not be read by its first bytes, as RFC 4627, section 3, describes."""
+    match json.detect_encoding(data):
+        case "utf-8":
+            return
+        case "utf-8-sig":
+            raise Unacceptable("begins with a byte order mark; send JSON as UTF-8 without it") from None
+        case _:
+            raise CharsetNotSupported from None
+
+
 class StrictRequest(Request):
-    """Flask's request, with bodies of JSON objects only: 415 for another type, 400 for another shape."""
+    """Flask's request, with bodies of JSON objects only: 415 for another type, 400 for another shape.
+
+    A body that is compressed or not in UTF-8 is refused with 415, whatever reads it.
+    """
+
+    def refuse_unreadable_body(self) -> None:
+        """Raise ContentCodingNotSupported or CharsetNotSupported for a body that nothing here reads."""
+        codings = self.headers.get("Content-Encoding", "").lower().split(",")
+        if any(coding.strip() not in _NO_CODING for coding in codings):
+            raise ContentCodingNotSupported
+        if self.mimetype_params.get("charset", "utf-8").lower() not in _UTF_8:
+            raise CharsetNotSupported
+
+    def _load_form_data(self) -> None:
+        self.refuse_unreadable_body()
+        super()._load_form_data()
 
     def get_data(self, *args: Any, **kwargs: Any) -> Any:
         """The body. One that is sent in chunks says no length; Werkzeug would cut it at the limit and not say so."""
@@ -107,6 +146,7 @@ class StrictRequest(Request):
         """The body as a dict. The arguments are Flask's; none of them makes it less strict."""
         if self.mimetype != "application/json":
             raise UnsupportedMediaType
+        self.refuse_unreadable_body()
         try:
             return _object(loads(self.get_data(cache=cache)))
         except Unacceptable as error:

@@ -70,6 +70,23 @@ def test_pages_are_not_kept(visitor: Visitor) -> None:
     assert visitor.get("/login").headers["Cache-Control"] == "no-store"
 
 
+@pytest.mark.parametrize(
+    "path", ["/", "/login", "/nowhere", "/docs", "/health", "/api/live", "/static/css/custom.css", "/logout"]
+)
+def test_head_says_what_get_would(visitor: Visitor, path: str) -> None:
+    with visitor.client.head(path) as head, visitor.get(path) as get:
+        assert head.status_code == get.status_code
+        assert head.data == b""
+        assert int(head.headers["Content-Length"]) == len(get.data)
+        assert head.headers["Content-Type"] == get.headers["Content-Type"]
+
+
+def test_a_compressed_form_is_refused_with_a_page(visitor: Visitor) -> None:
+    answer = visitor.post("/login", {"username": "x"}, **{"Content-Encoding": "gzip"})
+    assert (answer.status_code, answer.mimetype) == (415, "text/html")
+    assert answer.headers["Accept-Encoding"] == "identity"
+
+
 def test_pages_load_nothing_from_elsewhere_and_hold_no_script(visitor: Visitor) -> None:
     visitor.register("styled")
     for path in ("/profile", "/settings", "/docs", "/nowhere"):
@@ -175,7 +192,7 @@ def test_the_documentation_is_valid_and_names_every_service(suite: Suite) -> Non
     document = suite.call("gateway", "GET", "/openapi.json").json
     assert document is not None
     validate(document)
-    assert document["servers"] == [{"url": "http://localhost"}]
+    assert document["servers"] == [{"url": "/"}]
     for path in ("/api/auth/login", "/api/accounts/create", "/api/transactions/transfer", "/api/reports/list"):
         assert path in document["paths"]
     assert [path for path in document["paths"] if path.startswith("/internal")] == []

@@ -237,3 +237,27 @@ def test_a_large_body_in_chunks_is_refused_and_not_cut(
 def test_an_unknown_method_is_refused(bank: Suite, ada: Person, echo: Echo) -> None:
     check_failure(bank.call("gateway", "TRACE", "/api/transactions/list", ada), 405, "METHOD_NOT_ALLOWED")
     assert echo.seen == []
+
+
+@pytest.mark.parametrize("path", ["/api/auth/jwks", "/api/auth/verify_token", "/api/auth/login", "/api/auth/nowhere"])
+@pytest.mark.parametrize("is_known", [True, False])
+def test_head_says_what_get_would(bank: Suite, ada: Person, path: str, is_known: bool) -> None:
+    person = ada if is_known else None
+    head, get = (bank.call("gateway", method, path, person) for method in ("HEAD", "GET"))
+    assert head.status_code == get.status_code
+    assert head.data == b""
+    assert int(head.headers["Content-Length"]) == len(get.data) > 0
+    assert without_id(head) == without_id(get)
+
+
+def without_id(answer: TestResponse) -> dict[str, str]:
+    return {name: value for name, value in answer.headers.items() if name != "X-Request-ID"}
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "deflate", "zstd"])
+def test_a_compressed_body_is_refused_with_what_is_accepted(bank: Suite, ada: Person, coding: str) -> None:
+    headers = {"Content-Encoding": coding}
+    for path in ("/api/auth/login", "/api/auth/logout", "/api/auth/token", "/api/auth/update_profile"):
+        answer = bank.call("gateway", "POST", path, ada, headers=headers, json={"username": "ada"})
+        check_failure(answer, 415, "UNSUPPORTED_MEDIA_TYPE")
+        assert answer.headers["Accept-Encoding"] == "identity"

@@ -54,8 +54,11 @@ class Ledger(LedgerClient):
         asked = [PostingOrder.model_validate(order) for order in orders]
         return [self._answer(decision) for decision in self._call(lambda: ledger_logic.post(self.storage, asked))]
 
-    def void(self, transaction_ids: list[UUID]) -> list[Decision]:
-        return [self._answer(row) for row in self._call(lambda: ledger_logic.void(self.storage, transaction_ids))]
+    def void(self, transaction_ids: list[UUID], request_ids: list[str]) -> list[Decision]:
+        return [
+            self._answer(row)
+            for row in self._call(lambda: ledger_logic.void(self.storage, transaction_ids, request_ids))
+        ]
 
     def _call(self, function: Callable[[], list[LedgerDecision]]) -> list[LedgerDecision]:
         if not self.hears:

@@ -1,12 +1,19 @@
 """Each request has an id: the caller's when it is well formed, in the answer and in every log line."""
 
+import logging
 import re
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
-from flask import Flask
+from flask import Flask, current_app, has_app_context
 from flask.testing import FlaskClient
 
-from shared import request_ids
+from shared import logs, request_ids
+from tests.processes import eventually
+from tests.suite import Person, Suite
+from transaction_service import posting_logic
 
 seen: list[object] = []
 
@@ -61,3 +68,80 @@ def test_a_request_within_a_request_leaves_the_outer_one_its_id(client: FlaskCli
 
     inner_id, outer_id = outer.test_client().get("/", headers={"X-Request-ID": "abc"}).get_json()
     assert outer_id == "abc" != inner_id
+
+
+class LogFiles(logging.Handler):
+    """What each service of a suite would write to its log file; the gateway's fast path runs outside of its app."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.by_service: defaultdict[str, str] = defaultdict(str)
+        self.setFormatter(logs._JsonLine(""))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        name = current_app.name if has_app_context() else "api-gateway"
+        self.by_service[name] += self.format(record) + "\n"
+
+    def services_that_name(self, request_id: str) -> set[str]:
+        return {name for name, text in self.by_service.items() if f'"{request_id}"' in text}
+
+
+@pytest.fixture
+def log_files() -> Iterator[LogFiles]:
+    files, root = LogFiles(), logging.getLogger()
+    level = root.level
+    root.addHandler(files)
+    root.setLevel(logging.INFO)
+    yield files
+    root.removeHandler(files)
+    root.setLevel(level)
+
+
+@pytest.fixture(scope="module")
+def ada(suite: Suite) -> Person:
+    return suite.person("ada")
+
+
+@pytest.fixture(scope="module")
+def account_id(suite: Suite, ada: Person) -> str:
+    answer = suite.call("account", "POST", "/api/accounts/create", ada, json={"account_type": "checking"})
+    return str(answer.json["account"]["id"])  # type: ignore[index]  # an account that was opened
+
+
+def deposit(suite: Suite, person: Person, account_id: str, name: str, request_id: str) -> int:
+    body, headers = {"account_id": account_id, "amount": "1.00"}, {"X-Request-ID": request_id}
+    return suite.call(name, "POST", "/api/transactions/deposit", person, json=body, headers=headers).status_code
+
+
+def test_each_service_logs_the_id_of_a_payment_that_came_in_a_batch(
+    suite: Suite, ada: Person, account_id: str, log_files: LogFiles
+) -> None:
+    assert deposit(suite, ada, account_id, "gateway", "batched-1") == 201
+    expected = {"api-gateway", "transaction-service", "account-service"}
+    eventually(lambda: log_files.services_that_name("batched-1") == expected)  # lines are written after the answer
+
+
+def test_each_service_logs_the_id_of_a_payment_that_came_alone(
+    suite: Suite, ada: Person, account_id: str, log_files: LogFiles
+) -> None:
+    assert deposit(suite, ada, account_id, "transaction", "alone-1") == 201
+    assert log_files.services_that_name("alone-1") == {"transaction-service", "account-service"}
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+def test_recovery_and_the_ledger_log_the_ids_of_what_they_take_up(
+    suite: Suite,
+    ada: Person,
+    account_id: str,
+    log_files: LogFiles,
+    monkeypatch: pytest.MonkeyPatch,
+    is_old: bool,
+) -> None:
+    monkeypatch.setattr(posting_logic, "LEASE", timedelta(0))
+    suite.adapters["account"].down = True
+    assert deposit(suite, ada, account_id, "transaction", f"lost-{is_old}") == 202
+    if is_old:
+        monkeypatch.setattr(posting_logic, "VOID_AFTER", timedelta(0))
+    log_files.by_service.clear()
+    suite.adapters["account"].down = False
+    eventually(lambda: len(log_files.services_that_name(f"lost-{is_old}")) == 2)

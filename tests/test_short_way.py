@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from werkzeug.datastructures import Headers
 from werkzeug.test import EnvironBuilder
 
-from shared import logs, metrics, request_ids, short_way
+from shared import host_header, logs, metrics, request_ids, short_way
 from shared.access import private, service_only
 from shared.answers import install_error_handlers, success
 from shared.errors import Conflict, InvalidToken
@@ -63,6 +63,7 @@ def make(*, has_short_way: bool) -> tuple[FlaskClient, Recorder]:
     request_ids.install(app)
     logs.install_access_log(app)
     app.extensions["metrics"] = metrics.install(app)
+    host_header.install(app)
     install_error_handlers(app)
     api, internal = make_api("Things"), Blueprint("internal", __name__, url_prefix="/internal")
 
@@ -151,6 +152,9 @@ def test_it_is_counted_as_any_other_request() -> None:
         ({"body": "no json"}, 400),
         ({"body": '{"name": "' + "x" * LONGEST_BODY + '"}'}, 413),
         ({"headers": {"Content-Type": "text/plain"}}, 415),
+        ({"headers": {"Content-Type": "application/json; charset=utf-16"}}, 415),
+        ({"headers": {"Content-Encoding": "gzip"}}, 415),
+        ({"environ_overrides": {"HTTP_HOST": "a,b"}}, 400),
         ({"method": "GET"}, 405),
     ],
 )

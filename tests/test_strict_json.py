@@ -1,11 +1,13 @@
 """Bodies are read strictly, and refusals never name a library."""
 
+import gzip
 from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
 from flask import Flask, request
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from shared import strict_json
 from shared.answers import install_error_handlers, success
@@ -18,7 +20,8 @@ def client() -> Iterator[FlaskClient]:
     app.request_class = StrictRequest
     app.config["MAX_CONTENT_LENGTH"] = 100_000
     install_error_handlers(app)
-    app.add_url_rule("/", view_func=lambda: success(keys=sorted(request.get_json())), methods=["POST"])
+    app.add_url_rule("/", "json", lambda: success(keys=sorted(request.get_json())), methods=["POST"])
+    app.add_url_rule("/form", "form", lambda: success(keys=sorted(request.form)), methods=["POST"])
     with app.test_client() as test_client:
         yield test_client
 
@@ -106,9 +109,63 @@ def test_another_content_type_is_415(client: FlaskClient, kind: str | None) -> N
     assert answer.json["error_code"] == "UNSUPPORTED_MEDIA_TYPE"
 
 
-def test_a_charset_beside_the_content_type_is_no_matter(client: FlaskClient) -> None:
-    answer = client.post("/", data='{"é": 1}'.encode(), content_type="application/json; charset=utf-8")
+@pytest.mark.parametrize("charset", ["utf-8", "UTF-8", '"utf-8"', "utf8"])
+def test_utf_8_may_be_named_beside_the_content_type(client: FlaskClient, charset: str) -> None:
+    answer = client.post("/", data='{"é": 1}'.encode(), content_type=f"application/json; charset={charset}")
     assert answer.json == {"success": True, "keys": ["é"]}
+
+
+@pytest.mark.parametrize("charset", ["utf-16", "UTF-16LE", "utf-32", "iso-8859-1", "us-ascii", "utf-8-sig", "nonsense"])
+def test_another_charset_is_415(client: FlaskClient, charset: str) -> None:
+    answer = client.post("/", data=b'{"a": 1}', content_type=f"application/json; charset={charset}")
+    assert_is_415(answer, "Send the body as UTF-8; other character encodings are not accepted.")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
+def test_a_body_of_another_encoding_is_415(client: FlaskClient, encoding: str) -> None:
+    answer = client.post("/", data='{"é": 1}'.encode(encoding), content_type="application/json")
+    assert_is_415(answer, "Send the body as UTF-8; other character encodings are not accepted.")
+
+
+def test_a_byte_order_mark_is_named(client: FlaskClient) -> None:
+    answer = client.post("/", data=b'\xef\xbb\xbf{"a": 1}', content_type="application/json")
+    assert answer.status_code == 400
+    assert answer.json is not None
+    assert answer.json["details"] == {
+        "body": "begins with a byte order mark; send JSON as UTF-8 without it",
+    }
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "deflate", "zstd", "x-gzip", "GZIP", "identity, gzip", "nonsense"])
+@pytest.mark.parametrize("path", ["/", "/form"])
+def test_a_compressed_body_is_415(client: FlaskClient, coding: str, path: str) -> None:
+    kind = "application/json" if path == "/" else "application/x-www-form-urlencoded"
+    body = gzip.compress(b'{"a": 1}')
+    answer = client.post(path, data=body, content_type=kind, headers={"Content-Encoding": coding})
+    assert_is_415(answer, "Send the body without a content coding: compressed bodies are not accepted.")
+    assert answer.headers["Accept-Encoding"] == "identity"
+
+
+@pytest.mark.parametrize("coding", ["", "identity", "Identity"])
+def test_no_coding_may_be_named(client: FlaskClient, coding: str) -> None:
+    answer = client.post("/", json={"a": 1}, headers={"Content-Encoding": coding})
+    assert answer.status_code == 200
+
+
+def test_a_form_of_another_charset_is_415(client: FlaskClient) -> None:
+    kind = "application/x-www-form-urlencoded; charset=utf-16"
+    answer = client.post("/form", data="a=1".encode("utf-16"), content_type=kind)
+    assert_is_415(answer, "Send the body as UTF-8; other character encodings are not accepted.")
+
+
+def assert_is_415(answer: TestResponse, message: str) -> None:
+    assert answer.status_code == 415
+    assert answer.json == {
+        "success": False,
+        "message": message,
+        "error_code": "UNSUPPORTED_MEDIA_TYPE",
+        "details": {},
+    }
 
 
 def test_a_large_body_is_413(client: FlaskClient) -> None:

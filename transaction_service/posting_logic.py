@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
@@ -178,12 +179,18 @@ def _recover_batch(storage: TransactionStorage, ledger: LedgerClient) -> tuple[i
         taken = storage.take_pending(now=at, lease_until=at + LEASE, limit=BATCH_SIZE)
     young = [transaction for transaction in taken if at - transaction.created_at < VOID_AFTER]
     old = [transaction for transaction in taken if at - transaction.created_at >= VOID_AFTER]
+    if taken:
+        found = {"request_ids": _request_ids(taken)}
+        _log.info("recovery took up %d transactions, %d of them to give up", len(taken), len(old), extra=found)
     decide(storage, ledger, young)
     if old:
-        settle(storage, old, _decisions(ledger.void, [transaction.id for transaction in old]))
-    if taken:
-        _log.info("recovery took up %d transactions, %d of them to give up", len(taken), len(old))
+        void = partial(ledger.void, request_ids=_request_ids(old))
+        settle(storage, old, _decisions(void, [transaction.id for transaction in old]))
     return len(taken), sum(transaction.status == "pending" for transaction in taken)
+
+
+def _request_ids(transactions: list[Transaction]) -> list[str]:
+    return [transaction.request_id for transaction in transactions if transaction.request_id]
 
 
 def _decisions(call: Callable[[list[Item]], list[Decision]], items: list[Item]) -> dict[UUID, Decision]:

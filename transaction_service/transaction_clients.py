@@ -55,9 +55,13 @@ class LedgerClient:
         """The decisions on all orders. Raises NoAnswer when they are not known."""
         return self._decisions("/internal/postings", {"postings": orders})
 
-    def void(self, transaction_ids: list[UUID]) -> list[Decision]:
-        """Give transactions up; those decided before are answered with their decision. Raises NoAnswer."""
-        return self._decisions("/internal/postings/void", {"transaction_ids": transaction_ids})
+    def void(self, transaction_ids: list[UUID], request_ids: list[str]) -> list[Decision]:
+        """Give transactions up; those decided before are answered with their decision. Raises NoAnswer.
+
+        `request_ids` are those of the requests that they came from, for the ledger's log.
+        """
+        body = {"transaction_ids": transaction_ids, "request_ids": request_ids}
+        return self._decisions("/internal/postings/void", body)
 
     def _decisions(self, path: str, body: dict[str, Any]) -> list[Decision]:
         answer = self._token.call(self._peer, "POST", path, body=body)

@@ -1,5 +1,6 @@
 """The transaction service: deposits, withdrawals, transfers and reversals, on port 8003."""
 
+import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import ClassVar, NamedTuple
@@ -55,6 +56,7 @@ from transaction_service.volume_storage import Volume, Volumes, VolumeStorage
 
 RECOVERY_SECONDS = 1.0
 MAX_BATCH_BYTES = 640 * 1024
+_log = logging.getLogger(__name__)
 _GATHERED: dict[str, tuple[type[BaseModel], Callable[..., Transaction]]] = {
     "deposit": (OwnMovement, transaction_logic.deposit),
     "withdraw": (OwnMovement, transaction_logic.withdraw),
@@ -189,6 +191,7 @@ def carry_out_gathered(json: GatheredRequests) -> Response:
     """Requests of many people, gathered at the gateway, each answered as if it had come alone."""
     currency = _currency()
     at = now()
+    _log.info("requests", extra={"request_ids": [request.request_id for request in json.requests]})
     asked = [_asked_for(request, currency, at) for request in json.requests]
     outcomes = iter(_pipeline().carry_out_all([one.transaction for one in asked if one]))
     return success(answers=[_gathered_answer(next(outcomes), one.caller, currency) if one else None for one in asked])
