@@ -5,7 +5,7 @@ from wtforms.validators import InputRequired, Length, Optional
 
 from api_gateway.gateway_forms import BankForm, options
 from api_gateway.gateway_schemas import ACCOUNT_TYPES
-from api_gateway.money_forms import MoneyForm, is_amount, plain_amount
+from api_gateway.money_forms import AmountField, MoneyForm
 
 NICKNAME = "Use at most 50 characters."
 
@@ -20,7 +20,7 @@ class OpenAccountForm(MoneyForm):
         default="checking",
     )
     nickname = StringField("Nickname", [Length(max=50, message=NICKNAME)])
-    initial_deposit = StringField("Opening deposit", [Optional(), is_amount], filters=[plain_amount])
+    initial_deposit = AmountField("Opening deposit", [Optional()])
 
 
 class CloseAccountForm(BankForm):

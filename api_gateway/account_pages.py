@@ -119,7 +119,7 @@ def _opened(caller: Caller, account: Account, form: OpenAccountForm) -> Response
 def _deposit(caller: Caller, account: Account, form: OpenAccountForm) -> tuple[str, str]:
     body: dict[str, object] = {
         "account_id": account.id,
-        "amount": form.initial_deposit.data,
+        "amount": str(form.initial_deposit.data),
         "description": "Opening deposit",
     }
     key = form.idempotency_key.data or ""

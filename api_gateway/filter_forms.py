@@ -4,12 +4,14 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from flask import request
-from wtforms import DateField, DecimalField, SelectField, StringField
+from wtforms import DateField, Field, SelectField, StringField
 from wtforms.validators import Length, Optional, ValidationError
 
 from api_gateway.gateway_forms import BankForm, options
 from api_gateway.gateway_schemas import ACCOUNT_TYPES, Account
+from api_gateway.money_forms import AmountField
 from shared.errors import InvalidRequest
+from shared.periods import now
 
 T = TypeVar("T")
 ROWS = 25
@@ -19,6 +21,11 @@ TRANSACTION_TYPES = {
     "transfer": "Transfers",
     "reversal": "Reversals",
 }
+
+
+def _day(label: str, **options: Any) -> DateField:
+    message = "Enter a day that exists, as in 2026-01-31."
+    return DateField(label, [Optional()], invalid_value_message=message, **options)  # type: ignore[call-arg]  # the types are of an older version
 
 
 class FilterForm(BankForm):
@@ -37,7 +44,7 @@ class FilterForm(BankForm):
 
     def query(self, limit: int = ROWS) -> dict[str, object]:
         """What to ask the service for; what is not filtered by is None."""
-        chosen = {field.name: _as_text(field.data) for field in self}
+        chosen = {field.name: str(field.data) if _is_given(field) else None for field in self}
         return {**chosen, "limit": limit, "cursor": request.args.get("cursor")}
 
     def found(self, ask: Callable[[], T]) -> T | None:
@@ -53,7 +60,7 @@ class FilterForm(BankForm):
     @property
     def is_used(self) -> bool:
         """Whether anything is filtered by."""
-        return any(field.data for field in self)
+        return any(map(_is_given, self))
 
 
 class TransactionFilters(FilterForm):
@@ -66,15 +73,25 @@ class TransactionFilters(FilterForm):
         choices=options({"completed": "Completed", "pending": "Pending", "failed": "Failed"}, "Any"),
         default="",
     )
-    since = DateField("From", [Optional()], name="from")
-    until = DateField("To", [Optional()], name="to")
-    at_least = DecimalField("At least", [Optional()], name="min")
-    at_most = DecimalField("At most", [Optional()], name="max")
+    since = _day("From", name="from")
+    until = _day("To", name="to")
+    at_least = AmountField("At least", [Optional()], name="min", is_bound=True)
+    at_most = AmountField("At most", [Optional()], name="max", is_bound=True)
+
+    @property
+    def uses_seldom_ones(self) -> bool:
+        """Whether there is filtering by one of the fields that are folded away."""
+        return any(map(_is_given, (self.status, self.since, self.until, self.at_least, self.at_most)))
 
     def validate_until(self, field: DateField) -> None:
         """The period must not end before it begins."""
         if field.data and self.since.data and field.data < self.since.data:
             raise ValidationError("To must not be before From.")
+
+    def validate_at_most(self, field: AmountField) -> None:
+        """The largest amount must not be below the smallest."""
+        if None not in (field.data, self.at_least.data) and field.data < self.at_least.data:
+            raise ValidationError("At most must not be less than At least.")
 
 
 class OwnTransactionFilters(TransactionFilters):
@@ -117,8 +134,13 @@ class PeopleFilters(FilterForm):
 class PeriodFilters(FilterForm):
     """The days of a report."""
 
-    start_date = DateField("From", [Optional()])
-    end_date = DateField("To", [Optional()])
+    start_date = _day("From")
+    end_date = _day("To")
+
+    def validate_start_date(self, field: DateField) -> None:
+        """Without a last day, the period ends today."""
+        if field.data and not _is_given(self.end_date) and field.data > now().date():
+            raise ValidationError("From must not be after today.")
 
     def validate_end_date(self, field: DateField) -> None:
         """The period must not end before it begins."""
@@ -126,5 +148,6 @@ class PeriodFilters(FilterForm):
             raise ValidationError("To must not be before From.")
 
 
-def _as_text(value: Any) -> str | None:
-    return str(value) if value else None
+def _is_given(field: Field) -> bool:
+    """Whether the address has a value for this field, be it readable or not; zero is a value too."""
+    return bool(field.raw_data and field.raw_data[0])

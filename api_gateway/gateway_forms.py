@@ -1,5 +1,6 @@
 """What all forms have in common: their CSRF token, and refusals of a service shown where they belong."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -10,6 +11,7 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from shared.errors import AppError, InvalidCredentials, ServiceUnavailable
 
 T = TypeVar("T")
+_NAME_IN_API = re.compile(r"\b[a-z]+(_[a-z]+)+\b")  # such as end_date; people know the field by its label
 REFUSALS = frozenset({400, 404, 409, 422})
 
 
@@ -64,7 +66,8 @@ class BankForm(FlaskForm):
         field = next((field for field in self if field.name == name), None)
         if field is None or isinstance(field, HiddenField | SubmitField):
             return False
-        text = str(reason)
+        labels = {field.name: field.label.text for field in self}
+        text = _NAME_IN_API.sub(lambda name: labels.get(name[0], name[0]), str(reason))
         field.errors = [*field.errors, f"{field.label.text} {text}" if text[:1].islower() else text]
         return True
 

@@ -7,29 +7,27 @@ from decimal import Decimal
 from typing import Any
 
 from flask import current_app, request
-from pydantic import TypeAdapter
-from pydantic import ValidationError as Unreadable
 from werkzeug.datastructures import MultiDict
-from wtforms import HiddenField, SelectField, StringField
+from wtforms import Field, HiddenField, SelectField, StringField
 from wtforms.validators import InputRequired, Length, ValidationError
+from wtforms.widgets import TextInput
 
 from api_gateway.gateway_forms import BankForm, options
 from api_gateway.gateway_schemas import Account
 from shared import check_digits
-from shared.errors import AppError, InvalidRequest
+from shared.errors import AppError
 from shared.formats import money
 from shared.http_client import NoAnswer
-from shared.money import Amount, Currency
+from shared.money import Currency, Mistakes
 
 Draft = dict[str, str]
-_AMOUNT: TypeAdapter[Decimal] = TypeAdapter(Amount)
 _WELL_FORMED_KEY = re.compile(r"[!-~]{1,255}")
-_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?:\D|$))")
 _FIELD_OF = {
     "INSUFFICIENT_FUNDS": "amount",
     "SAME_ACCOUNT": "to_account_id",
     "NOT_FOUND": "to_account_number",
 }
+NO_AMOUNT = "Enter an amount."
 _KEY_REUSED = "This page has been sent already, with other entries. Look at what came of it before you send it again."
 _OPEN = "We can't tell yet what came of this. Send it again as it is to find out: it will count only once."
 
@@ -45,21 +43,60 @@ def bank_currency() -> Currency:
     return currency
 
 
-def plain_amount(text: str | None) -> str:
-    """An amount as people type it, as the services read it: " 1,250.00 " → "1250.00"."""
-    return _THOUSANDS.sub("", (text or "").strip())
+class AmountField(Field):
+    """An amount of the bank's currency, as a person types it.
+
+    `data` is the Decimal, or None without a readable amount. The field keeps what was typed. With `is_bound` the amount
+    is one that others are compared with, and may be zero.
+    """
+
+    widget = TextInput()
+
+    def __init__(self, label: str, validators: list[Any], *, is_bound: bool = False, **options: Any) -> None:
+        super().__init__(label, validators, **options)
+        self._is_bound = is_bound
+
+    @property
+    def mistakes(self) -> Mistakes:
+        """What a page can check by itself, after removing space at both ends; each reason is a sentence."""
+        known = bank_currency().mistakes(is_bound=self._is_bound)
+        return (("^$", NO_AMOUNT), *((pattern, _sentence(reason)) for pattern, reason in known))
+
+    @property
+    def hint(self) -> str:
+        """How an amount can be written."""
+        currency = bank_currency()
+        plain, grouped = currency.write(1250), currency.write(1250, grouped=True)
+        if currency.takes_commas:
+            return f"You can write “{grouped}” or “{plain}”."
+        return f"Write thousands without a comma, as in “{plain}”."
+
+    @property
+    def placeholder(self) -> str:
+        """Nothing, as an amount."""
+        return bank_currency().write(0)
+
+    def process_data(self, value: str | None) -> None:
+        """Take over an amount that was read before, as plain text."""
+        self.data = Decimal(value) if value else None
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Read what was typed. Raises ValueError, which becomes the message beside the field."""
+        if not valuelist:
+            return
+        if not valuelist[0].strip():
+            raise ValueError(NO_AMOUNT)  # an optional field may be left blank: its validator drops this
+        try:
+            self.data = bank_currency().parse(valuelist[0], is_bound=self._is_bound)
+        except ValueError as error:
+            raise ValueError(_sentence(str(error))) from None
+
+    def _value(self) -> str:
+        return self.raw_data[0] if self.raw_data else str(self.data or "")
 
 
-def is_amount(_form: Any, field: StringField) -> None:
-    """A validator: an amount of the bank's currency. Raises ValidationError with what is wrong."""
-    currency = bank_currency()
-    try:
-        currency.to_minor(_AMOUNT.validate_python(field.data))
-    except Unreadable as error:
-        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise ValidationError(f"The amount {reason}.") from None
-    except InvalidRequest:
-        raise ValidationError(f"Amounts in {currency.code} have {currency.decimals or 'no'} decimals.") from None
+def _sentence(reason: str) -> str:
+    return f"The amount {reason}."
 
 
 def active(accounts: Iterable[Account]) -> dict[str, str]:
@@ -92,14 +129,14 @@ class MoneyForm(BankForm):
 class PaymentForm(MoneyForm):
     """An amount for somebody, and what it is for."""
 
-    amount = StringField("Amount", [InputRequired("Enter an amount."), is_amount], filters=[plain_amount])
+    amount = AmountField("Amount", [InputRequired(NO_AMOUNT)])
     description = StringField("Description", [Length(max=200, message="Use at most 200 characters.")])
 
     @property
     def body(self) -> dict[str, object]:
         """What to send to the service; fields left empty are left out."""
         ours = {"idempotency_key", "csrf_token"}
-        return {field.name: field.data for field in self if field.data and field.name not in ours}
+        return {field.name: str(field.data) for field in self if field.data and field.name not in ours}
 
     def refuse(self, error: AppError) -> None:
         """Show a refusal beside the field that it is about."""
@@ -138,7 +175,7 @@ class TransferForm(PaymentForm):
     @property
     def draft(self) -> Draft:
         """What was entered, and the idempotency key, as text by field."""
-        return {field.name: field.data or "" for field in self if field.name != "csrf_token"}
+        return {field.name: str(field.data or "") for field in self if field.name != "csrf_token"}
 
     def validate_to_account_id(self, field: SelectField) -> None:
         """There is one payee, and it is not the payer."""

@@ -120,7 +120,7 @@ def _reviewed(caller: Caller, form: TransferForm, own: list[Account], *, needs_f
     """What the form's transfer will do. Raises NotFound for an unknown payee, and NotEnough if it `needs_funds`."""
     by_id = {str(account.id): account for account in own}
     source = by_id[form.from_account_id.data]
-    left = source.balance - Decimal(form.amount.data or 0)
+    left = source.balance - form.amount.data
     if needs_funds and left < 0:
         raise NotEnough
     if form.to_account_id.data:

@@ -2,20 +2,31 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 
-from babel.numbers import format_currency
+from babel.numbers import NumberPattern, format_currency, parse_pattern
 from flask import Flask
+
+from shared.money import Currency
 
 LOCALE = "en_US"
 MINUS = "\N{MINUS SIGN}"
 
 
 def money(amount: Decimal | str, currency: str, signed: bool = False) -> str:
-    """1250.5 USD → $1,250.50; signed: +$1,250.50, and always a real minus sign below zero."""
+    """1250.5 USD → $1,250.50; signed: +$1,250.50, and always a real minus sign below zero.
+
+    The number of decimals is that of ISO 4217. CLDR's, which Babel would take, leaves out those that are seldom used.
+    """
     exact = Decimal(amount)
-    text = format_currency(abs(exact), currency, locale=LOCALE)
+    text = format_currency(abs(exact), currency, _pattern(currency), locale=LOCALE, currency_digits=False)
     sign = MINUS if exact < 0 else "+" if signed and exact > 0 else ""
     return sign + text
+
+
+@lru_cache
+def _pattern(currency: str) -> NumberPattern:
+    return parse_pattern("¤#,##" + Currency.of(currency).write(0))
 
 
 def day(when: date) -> str:

@@ -85,8 +85,8 @@ def test_an_opening_deposit_that_is_still_open_is_told(ada: Customer, monkeypatc
     ("fields", "words"),
     [
         ({"account_type": "gold"}, "Not a valid choice"),
-        ({"initial_deposit": "-1"}, "The amount must be a positive amount"),
-        ({"initial_deposit": "1.001"}, "Amounts in USD have 2 decimals."),
+        ({"initial_deposit": "-1"}, "The amount must be more than zero."),
+        ({"initial_deposit": "1.001"}, "The amount must have at most 2 decimals in USD."),
         ({"nickname": "x" * 51}, "Use at most 50 characters."),
         ({"nickname": "a\tb"}, "Nickname must be one line"),
     ],

@@ -17,6 +17,8 @@ from shared.formats import day, minute, money
         ("-0.05", "USD", True, "\N{MINUS SIGN}$0.05"),
         ("0.00", "USD", True, "$0.00"),
         ("1250", "JPY", False, "¥1,250"),
+        ("14254.75", "RSD", False, "RSD14,254.75"),
+        ("5.00", "LBP", False, "LBP5.00"),
         ("1.234", "KWD", True, "+KWD1.234"),
         ("10000000000.00", "EUR", False, "€10,000,000,000.00"),
     ],

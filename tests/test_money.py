@@ -1,5 +1,7 @@
 """Amounts are read exactly or refused; minor units and text are each other's inverse."""
 
+import re
+import time
 from decimal import Decimal
 
 import pytest
@@ -9,10 +11,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from shared import strict_json
 from shared.errors import InvalidRequest
-from shared.money import Amount, Currency, CurrencyCode
+from shared.money import MAX_AMOUNT, Amount, AmountBound, Currency, CurrencyCode
 
 USD = Currency.of("USD")
 AMOUNT = TypeAdapter(Amount)
+BOUND = TypeAdapter(AmountBound)
 
 
 def read(json_text: str) -> Decimal:
@@ -128,7 +131,92 @@ def test_only_what_was_written_is_read_back(text: str) -> None:
         USD.from_text(text)
 
 
-@pytest.mark.parametrize("code", ["usd", "US", "ZZZ", ""])
+@given(st.text("0123456789,.-+ e\n", max_size=24))
+def test_a_request_takes_what_its_schema_says_and_nothing_else(text: str) -> None:
+    plain = re.fullmatch(r"[0-9]{1,14}(\.[0-9]{1,6})?", text)
+    if plain and 0 < Decimal(text) <= MAX_AMOUNT:
+        assert AMOUNT.validate_python(text) == Decimal(text)
+    else:
+        with pytest.raises(ValidationError):
+            AMOUNT.validate_python(text)
+    if plain:
+        assert BOUND.validate_python(text) == Decimal(text)
+    else:
+        with pytest.raises(ValidationError):
+            BOUND.validate_python(text)
+
+
+@given(st.text("0123456789,.", max_size=20), st.sampled_from(["USD", "JPY", "KWD"]))
+def test_a_person_may_type_what_a_request_takes_and_commas_between_thousands(text: str, code: str) -> None:
+    currency = Currency.of(code)
+    whole, point, part = text.partition(".")
+    grouped = re.fullmatch(r"[1-9][0-9]{0,2}(,[0-9]{3})+", whole) and currency.decimals < 3
+    plain = (whole.replace(",", "") if grouped else whole) + point + part
+    try:
+        expected = read(f'"{plain}"')
+        currency.to_minor(expected)
+    except (ValidationError, InvalidRequest):
+        with pytest.raises(ValueError, match=r"."):
+            currency.parse(text)
+    else:
+        assert currency.parse(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("typed", "reason"),
+    [
+        ("-5", "must be more than zero"),
+        ("\u22125", "must be more than zero"),
+        ("0.00", "must be more than zero"),
+        ("1234,567", "can have commas only between thousands and a point before decimals, as in “1,250.00”"),
+        ("12,50", "can have commas only between thousands and a point before decimals, as in “1,250.00”"),
+        ("1 250", "must be written with the digits 0 to 9, without spaces or other signs, as in “1250.00”"),
+        ("1\u202f250", "must be written with the digits 0 to 9, without spaces or other signs, as in “1250.00”"),
+        ("$5", "must be written with the digits 0 to 9, without spaces or other signs, as in “1250.00”"),
+        ("\uff11\uff12", "must be written with the digits 0 to 9, without spaces or other signs, as in “1250.00”"),
+        ("5\0", "must be written with the digits 0 to 9, without spaces or other signs, as in “1250.00”"),
+        (".5", "must have a digit before and after the point, as in “0.5”"),
+        ("5.", "must have a digit before and after the point, as in “0.5”"),
+        ("1.2.3", "must have only one point"),
+        ("1.234", "must have at most 2 decimals in USD"),
+        ("10,000,000,000.01", "must be at most 10,000,000,000.00"),
+        ("9" * 100_000, "must be at most 10,000,000,000.00"),
+        ("0" * 100_000 + "1", "has too many digits"),
+    ],
+)
+def test_each_mistake_has_a_reason_of_its_own(typed: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(reason)}$"):
+        USD.parse(typed)
+
+
+@pytest.mark.parametrize(
+    "text", ["1," * 50_000, "9" * 100_000 + "x", "0" * 100_000 + "x", "-" + "1" * 100_000, "." * 100_000]
+)
+def test_no_text_takes_long_to_refuse(text: str) -> None:
+    began_at = time.monotonic()
+    with pytest.raises(ValueError, match=r"."):
+        USD.parse(text)
+    assert time.monotonic() - began_at < 1
+
+
+@pytest.mark.parametrize(
+    ("codes", "decimals"),
+    [
+        ("USD EUR RSD LBP MGA MRU HUF XCG ZWG AFN ALL IRR SOS YER", 2),
+        ("IQD TND BHD KWD JOD LYD OMR", 3),
+        ("JPY ISK UGX CLP XAF XOF XPF KRW VND", 0),
+    ],
+)
+def test_the_decimals_are_those_of_iso_4217(codes: str, decimals: int) -> None:
+    assert {Currency.of(code).decimals for code in codes.split()} == {decimals}
+
+
+WITHDRAWN = ["DEM", "HRK", "BGN", "ANG", "SLL", "ZWL", "CUC", "VEF", "VEB", "MRO", "STD", "EEK", "LTL"]
+NO_MONEY = ["XXX", "XTS", "XAU", "XAG", "XPT", "XPD", "XDR", "XBA", "XBB", "XBC", "XBD", "XSU", "XUA"]
+FUNDS = ["CHE", "CHW", "CLF", "COU", "MXV", "USN", "UYI", "UYW", "BOV"]
+
+
+@pytest.mark.parametrize("code", ["usd", "US", "ZZZ", "", "USD ", *WITHDRAWN, *NO_MONEY, *FUNDS])
 def test_an_unknown_currency_is_refused(code: str) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(CurrencyCode).validate_python(code)

@@ -8,7 +8,6 @@ import pytest
 from werkzeug.test import TestResponse
 
 from api_gateway.gateway_clients import TransactionClient
-from api_gateway.money_forms import plain_amount
 from shared.http_client import NoAnswer
 from tests.customers import Customer, customer, form_with
 from tests.suite import Suite
@@ -124,11 +123,34 @@ def test_what_is_no_amount_is_told_beside_the_field(ada: Customer, account: dict
 
 
 @pytest.mark.parametrize(
-    ("typed", "read"),
-    [("1,250.00", "1250.00"), (" 5 ", "5"), ("1,250,000", "1250000"), ("1,25", "1,25"), (None, "")],
+    ("typed", "balance"),
+    [("1,250.00", "1350.00"), (" 5 ", "105.00"), ("1,250,000", "1250100.00"), ("1,234.5", "1334.50")],
 )
-def test_thousands_may_be_typed_with_commas(typed: str | None, read: str) -> None:
-    assert plain_amount(typed) == read
+def test_commas_may_stand_between_thousands(ada: Customer, account: dict[str, Any], typed: str, balance: str) -> None:
+    assert ada.visitor.submit("/transactions/deposit", account_id=account["id"], amount=typed).status_code == 303
+    assert ada.balance(account) == balance
+
+
+@pytest.mark.parametrize("typed", ["1234,567", "1,25", "1,2345", "01,234", "1,234,5", ",5", "1,,000", "0,000"])
+@pytest.mark.parametrize("path", ["/transactions/deposit", "/transactions/withdraw", TRANSFER, "/accounts/create"])
+def test_a_comma_in_another_place_is_refused_and_kept(
+    ada: Customer, account: dict[str, Any], payee: dict[str, Any], path: str, typed: str
+) -> None:
+    fields = {
+        TRANSFER: {"from_account_id": account["id"], "to_account_number": payee["account_number"]},
+        "/accounts/create": {"initial_deposit": typed},
+    }.get(path, {"account_id": account["id"]})
+    page = ada.visitor.submit(path, amount=typed, **fields)
+    assert page.status_code == 400
+    assert "The amount can have commas only between thousands" in page.text
+    assert f'value="{typed}"' in page.text
+    assert ada.balance(account) == "100.00"
+
+
+def test_the_page_says_how_amounts_are_written(ada: Customer, account: dict[str, Any]) -> None:
+    page = ada.visitor.get(f"/transactions/deposit?account_id={account['id']}").text
+    assert "You can write “1,250.00” or “1250.00”." in page
+    assert 'placeholder="0.00"' in page
 
 
 @pytest.mark.usefixtures("account")

@@ -1,5 +1,6 @@
 """Reports on pages."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -50,13 +51,25 @@ def test_the_period_can_be_chosen(ada: Customer, account_id: str) -> None:
 
 @pytest.mark.parametrize("path", ["transactions", "account"])
 @pytest.mark.parametrize(
-    "query", ["start_date=x", "start_date=2026-02-01&end_date=2026-01-01", "start_date=0001-01-01"]
+    ("query", "words"),
+    [
+        ("start_date=x", "Enter a day that exists"),
+        ("start_date=2026-02-01&end_date=2026-01-01", "To must not be before From."),
+        ("start_date=2099-01-01", "From must not be after today."),
+        ("start_date=2001-01-01&end_date=2026-01-01", "From must be at most ten years before To"),
+        ("start_date=0001-01-01", "From must be a day from 1900-01-01"),
+    ],
 )
-def test_a_period_that_can_not_be_is_told(ada: Customer, account_id: str, path: str, query: str) -> None:
+def test_a_period_that_can_not_be_is_told_beside_its_field_and_kept(
+    ada: Customer, account_id: str, path: str, query: str, words: str
+) -> None:
     address = f"/reports/account/{account_id}" if path == "account" else "/reports/transactions"
     page = ada.visitor.get(f"{address}?{query}")
     assert page.status_code == 400
-    assert 'class="invalid-feedback"' in page.text or "alert-danger" in page.text
+    assert f'-error">{words}' in page.text
+    for given in query.split("&"):
+        field, _, value = given.partition("=")
+        assert re.search(rf'name="{field}"[^>]* value="{value}"', page.text), given
 
 
 def test_reports_are_kept_and_shown_as_they_were(ada: Customer, account_id: str) -> None:

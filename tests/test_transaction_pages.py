@@ -7,7 +7,8 @@ import pytest
 
 from shared.formats import MINUS
 from tests.customers import Customer, customer
-from tests.suite import Suite
+from tests.suite import ADMIN_PASSWORD, Suite
+from tests.visitor import Visitor
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +69,43 @@ def test_filters_narrow_the_list_and_stay_in_the_form(busy: Customer) -> None:
     assert numbers_in(page) == ["12", "11"]
     assert 'value="Number 1"' in page
     assert "Nothing fits" in busy.visitor.get("/transactions?to=2001-01-01").text
+
+
+@pytest.mark.parametrize("path", ["/transactions", "/accounts/ID", "/admin/transactions"])
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("from=2026-02-01&to=2026-01-31", "To must not be before From."),
+        ("from=2026-02-30", "Enter a day that exists"),
+        ("min=10&max=9.99", "At most must not be less than At least."),
+        ("min=-1", "The amount must not be negative."),
+        ("max=1234,567", "The amount can have commas only between thousands"),
+    ],
+)
+def test_what_is_wrong_with_a_filter_stands_beside_it_and_all_filters_are_kept(
+    busy: Customer, path: str, query: str, words: str
+) -> None:
+    visitor = busy.visitor
+    if path.startswith("/admin"):
+        visitor = Visitor(busy.suite.apps["gateway"])
+        visitor.log_in("admin", ADMIN_PASSWORD)
+    path = path.replace("ID", busy.transactions()[0]["account_id"])
+    page = visitor.get(f"{path}?q=rent&status=completed&{query}")
+    assert page.status_code == 400
+    assert re.search(rf'id="\w+-error">{re.escape(words)}', page.text)
+    for given in ("q=rent", *query.split("&")):
+        field, _, value = given.partition("=")
+        assert re.search(rf'name="{field}"[^>]* value="{value}"', page.text), given
+    assert '<option selected value="completed">' in page.text
+    assert numbers_in(page.text) == []
+
+
+@pytest.mark.parametrize(("query", "count"), [("max=0", 0), ("max=0.00", 0), ("min=0", 25), ("min=0&max=1", 1)])
+def test_zero_is_an_amount_to_filter_by(busy: Customer, query: str, count: int) -> None:
+    page = busy.visitor.get(f"/transactions?{query}").text
+    assert len(numbers_in(page)) == count
+    assert ">Clear</a>" in page
+    assert 'class="more-filters" open' in page
 
 
 @pytest.mark.parametrize(

@@ -95,11 +95,18 @@ function closeMenuOutside(event) {
 // Forms: what is missing or malformed is said beside its field, as the server would say it. A form that is on its way is
 // not sent again; the server counts it once anyway.
 
+function mistakeIn(input) {
+  const mistakes = JSON.parse(input.dataset.mistakes || "[]"); // regular expressions and what to say, the server's own
+  const mistake = mistakes.find(([pattern]) => new RegExp(pattern, "u").test(input.value.trim()));
+  return mistake ? mistake[1] : "";
+}
+
 function complaintAbout(input) {
   const twin = input.dataset.same && document.getElementById(input.dataset.same);
   if (input.validity.valueMissing) return input.dataset.missing || input.validationMessage;
   if (!input.validity.valid) return input.dataset.malformed || input.validationMessage;
-  return twin && twin.value !== input.value ? input.dataset.malformed : "";
+  if (twin && twin.value !== input.value) return input.dataset.malformed;
+  return input.value.trim() || input.required ? mistakeIn(input) : "";
 }
 
 function complain(input, complaint) {

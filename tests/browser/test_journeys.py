@@ -1,5 +1,6 @@
 """What people do at a bank, from the first visit to logging out."""
 
+import html
 import re
 
 import pytest
@@ -265,10 +266,10 @@ def test_what_is_missing_is_said_beside_its_field_before_anything_is_sent(page: 
     amount = page.get_by_label("Amount")
     main_button(page, "Withdraw")
     expect(amount).to_be_focused()
-    expect(amount).to_have_accessible_description("Enter an amount.")
+    expect(amount).to_have_accessible_description(re.compile("Enter an amount.$"))
     amount.fill("-5")
     main_button(page, "Withdraw")
-    expect(amount).to_have_accessible_description(re.compile("in digits"))
+    expect(amount).to_have_accessible_description(re.compile("The amount must be more than zero.$"))
     assert "POST" not in sent
     amount.fill("5.5")
     main_button(page, "Withdraw")
@@ -352,3 +353,20 @@ def test_an_admin_disables_somebody(page: Page, bank: Suite, ada: Customer) -> N
     expect(page.get_by_text(f"{ada.person.username} is disabled.")).to_be_visible()
     expect(row.get_by_role("button", name="Enable")).to_be_visible()
     assert bank.call("account", "GET", "/api/accounts/list", ada.person).status_code in (200, 401)
+
+
+TYPED = ["", " ", "-5", "0", "0.00", "1234,567", "1,250", " 1,250.50 ", "12,50", "1.234", ".5", "5.", "1 250", "1e3"]
+MORE = ["$5", "\uff11", "\u0663", "10,000,000,000.00", "10000000000.01", "01,234", "0012.5", "1.2.3", "9" * 300]
+
+
+def test_the_page_says_what_the_server_says_of_an_amount(page: Page, ada: Customer) -> None:
+    account = ada.open()
+    log_in(page, ada.person.username)
+    page.goto(f"/transactions/withdraw?account_id={account['id']}")
+    amount = page.get_by_label("Amount")
+    for typed in [*TYPED, *MORE]:
+        amount.fill(typed)
+        said = amount.evaluate("complaintAbout")
+        answer = ada.visitor.submit("/transactions/withdraw", account_id=account["id"], amount=typed)
+        found = re.search(r'id="amount-error">([^<]+)', answer.text)
+        assert said == (html.unescape(found[1]) if found and "not enough money" not in found[1] else ""), typed
