@@ -84,6 +84,7 @@ class AmountField(Field):
         """Read what was typed. Raises ValueError, which becomes the message beside the field."""
         if not valuelist:
             return
+        self.data = None
         if not valuelist[0].strip():
             raise ValueError(NO_AMOUNT)  # an optional field may be left blank: its validator drops this
         try:
