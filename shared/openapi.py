@@ -10,7 +10,7 @@ A view names its body `json` and its query `query`, typed as pydantic models:
 
 import re
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from flask import Flask, Response
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -39,9 +39,13 @@ _IN_OUR_WORDS = {
 
 
 class Body(BaseModel):
-    """A request body: unknown keys are refused, text is not stripped or guessed at."""
+    """A request body: unknown keys are refused, text is not stripped or guessed at.
+
+    Where a subclass says `may_be_left_out`, a request without a body is one with an empty object.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    may_be_left_out: ClassVar[bool] = False
 
 
 class Answer(BaseModel):
@@ -94,6 +98,8 @@ def _body(model: type[_M], request: Any) -> _M:
     """The body as a `model`. Services write theirs by the same library, so theirs are read the short way."""
     if request.path.startswith("/internal/") and request.mimetype == "application/json":
         return model.model_validate_json(request.get_data())
+    if getattr(model, "may_be_left_out", False) and not request.get_data():
+        return model()
     return model.model_validate(request.get_json())
 
 
@@ -149,6 +155,9 @@ def specification(app: Flask, api: SpecTree) -> dict[str, Any]:
                 continue
             operation["security"] = [] if access == "public" else [{"bearer": []}]
             operation["tags"] = [document["info"]["title"]]
+            body = app.view_functions[rule.endpoint].__annotations__.get("json")
+            if getattr(body, "may_be_left_out", False):
+                operation["requestBody"]["required"] = False
             for parameter in operation.get("parameters", ()):
                 if parameter["schema"].get("default", ...) is None:
                     del parameter["schema"]["default"]  # left out, it is not null but not there

@@ -404,6 +404,20 @@ def test_a_reversal_nets_against_what_it_reverses(bank: Suite, admin: Person) ->
         assert (of_one["income"], of_one["expense"]) == (turnover, turnover)
 
 
+def test_money_out_of_suspense_nets_against_what_was_reversed(bank: Suite, admin: Person) -> None:
+    eve = bank.person()
+    closed, other = open_account(bank, eve, "10"), open_account(bank, eve)
+    drawn = post(bank, WITHDRAW, eve, account_id=closed["id"], amount="10").get_json()["transaction"]
+    bank.call("account", "DELETE", f"/api/accounts/close/{closed['id']}", eve)
+    held = post(bank, f"/api/transactions/reverse/{drawn['id']}", admin, to_suspense=True).get_json()["transaction"]
+    summary = get(bank, "summary", eve)["summary"]
+    assert (summary["income"], summary["expense"]) == ("10.00", "10.00")
+    paid_out = post(bank, f"/api/transactions/pay_out/{held['id']}", admin, to_account_id=other["id"])
+    assert paid_out.status_code == 201
+    summary = get(bank, "summary", eve)["summary"]
+    assert (summary["income"], summary["expense"]) == ("10.00", "0.00")
+
+
 def test_a_reversal_and_what_it_reverses_name_each_other(bank: Suite, ada: Person, bob: Person, admin: Person) -> None:
     source, target = open_account(bank, ada, "10.00"), open_account(bank, bob)
     body = {"from_account_id": source["id"], "to_account_id": target["id"], "amount": "6"}

@@ -1,7 +1,7 @@
 """The rules of transactions: what may be asked for, who may see what, and what it all adds up to.
 
-`deposit`, `withdraw`, `transfer` and `reverse` make the transaction that is asked for; a PostingPipeline carries it
-out.
+`deposit`, `withdraw` and `transfer` make the transaction that is asked for, as those of reversal_logic do; a
+PostingPipeline carries it out.
 """
 
 import hashlib
@@ -14,13 +14,13 @@ from uuid import UUID
 from shared import check_digits, cursors
 from shared.access import Caller
 from shared.cursors import Pagination
-from shared.errors import AppError, Conflict, Forbidden, InvalidRequest, NotFound, Refused
+from shared.errors import AppError, Conflict, InvalidRequest, NotFound, Refused
 from shared.ids import new_id
 from shared.money import Currency
 from shared.periods import now
 from transaction_service.posting_logic import LEASE
 from transaction_service.transaction_clients import AccountClient
-from transaction_service.transaction_models import Transaction
+from transaction_service.transaction_models import SUSPENSE_ACCOUNT_ID, Transaction
 from transaction_service.transaction_schemas import NewTransfer, OwnMovement, SummaryQuery, TransactionsQuery
 from transaction_service.transaction_storage import Filters, TransactionStorage
 from transaction_service.volume_storage import Volumes, VolumeStorage
@@ -72,17 +72,21 @@ class AlreadyReversed(Conflict):
     message = "This transaction has been reversed already."
 
 
-class NotReversible(Refused):
-    """Only a completed transaction that is no reversal itself can be reversed."""
+class AlreadyPaidOut(Conflict):
+    """What is kept in suspense is paid out once."""
 
-    code = "NOT_REVERSIBLE"
-    message = "Only a completed transaction can be reversed, and a reversal can not."
+    code = "ALREADY_PAID_OUT"
+    message = "This money has been paid out already."
 
 
-class OwnTransaction(Forbidden):
-    """Admins leave what concerns their own accounts to a colleague."""
+class NoWayBack(AccountNotActive):
+    """The account that a reversal would give the money back to is frozen or closed."""
 
-    message = "This transaction concerns an account of your own. A colleague has to reverse it."
+    message = (
+        "The money can't go back to that account, because it is not active. Unfreeze it if it is frozen, choose another"
+        " active account of the same customer (to_account_id), or keep the money for the customer in the bank's"
+        " suspense account (to_suspense)."
+    )
 
 
 class Expired(Refused):
@@ -117,12 +121,14 @@ def failure_of(transaction: Transaction) -> AppError | None:
     """Why a transaction failed, as its asker was told; None when it did not."""
     if transaction.status != "failed":
         return None
+    if transaction.transaction_type == "reversal" and (failure := _failure_of_reversal(transaction)):
+        return failure
     return _FAILURES.get(transaction.reason or "", Refused)()
 
 
 def deposit(currency: Currency, caller: Caller, new: OwnMovement, origin: Origin) -> Transaction:
     """Money to be paid into an account of the caller's."""
-    return _pending(
+    return pending(
         caller,
         "deposit",
         currency.to_minor(new.amount),
@@ -135,7 +141,7 @@ def deposit(currency: Currency, caller: Caller, new: OwnMovement, origin: Origin
 
 def withdraw(currency: Currency, caller: Caller, new: OwnMovement, origin: Origin) -> Transaction:
     """Money to be drawn from an account of the caller's."""
-    return _pending(
+    return pending(
         caller,
         "withdrawal",
         currency.to_minor(new.amount),
@@ -149,7 +155,7 @@ def withdraw(currency: Currency, caller: Caller, new: OwnMovement, origin: Origi
 def transfer(currency: Currency, caller: Caller, new: NewTransfer, origin: Origin) -> Transaction:
     """Money to be moved from an account of the caller's to another of the bank's."""
     _require_payee(new)
-    return _pending(
+    return pending(
         caller,
         "transfer",
         currency.to_minor(new.amount),
@@ -160,37 +166,6 @@ def transfer(currency: Currency, caller: Caller, new: NewTransfer, origin: Origi
         to_account_number=new.to_account_number,
         to_masked_number=f"••••{new.to_account_number[-4:]}" if new.to_account_number else None,
         description=new.description or None,
-    )
-
-
-def reverse(storage: TransactionStorage, caller: Caller, transaction_id: UUID, origin: Origin) -> Transaction:
-    """A completed transaction of other people to be undone by one the other way. The ledger lets that happen once.
-
-    Raises NotFound, OwnTransaction, NotReversible, AlreadyReversed.
-    """
-    original = storage.find_transaction(transaction_id)
-    if original is None:
-        raise NotFound("There is no such transaction.")
-    if caller.user_id in (original.from_user_id, original.to_user_id):
-        raise OwnTransaction
-    if original.status != "completed" or original.transaction_type == "reversal":
-        raise NotReversible
-    earlier = storage.find_reversal(original.id)
-    if earlier and not (origin.idempotency_key and earlier.idempotency_key == origin.idempotency_key):
-        raise AlreadyReversed
-    return _pending(
-        caller,
-        "reversal",
-        original.amount_minor,
-        origin,
-        from_account_id=original.to_account_id,
-        from_user_id=original.to_user_id,
-        from_masked_number=original.to_masked_number,
-        to_account_id=original.from_account_id,
-        to_user_id=original.from_user_id,
-        to_masked_number=original.from_masked_number,
-        description=f"Reversal: {original.description or original.transaction_type}"[:200],
-        reverses_id=original.id,
     )
 
 
@@ -275,6 +250,15 @@ def average_minor(total_minor: int, count: int) -> int:
     return (2 * total_minor + count) // (2 * count) if count else 0
 
 
+def _failure_of_reversal(transaction: Transaction) -> AppError | None:
+    """Say of a failed reversal what its reason means there; None where it means the same as in any transaction."""
+    if transaction.from_account_id == SUSPENSE_ACCOUNT_ID:
+        return AlreadyPaidOut() if transaction.reason == "ALREADY_REVERSED" else None
+    # From the bank to an account the ledger knows one account only, and does not call it the payee's.
+    of_target = "PAYEE_NOT_ACTIVE" if transaction.from_account_id else "ACCOUNT_NOT_ACTIVE"
+    return NoWayBack() if transaction.reason == of_target else None
+
+
 def _require_payee(new: NewTransfer) -> None:
     if (new.to_account_id is None) == (new.to_account_number is None):
         raise InvalidRequest(details={"to_account_id": "give either this or to_account_number"})
@@ -283,7 +267,7 @@ def _require_payee(new: NewTransfer) -> None:
         raise InvalidRequest(details={"to_account_number": "is not an account number: please check the digits"})
 
 
-def _pending(
+def pending(
     caller: Caller,
     transaction_type: str,
     amount_minor: int,
@@ -336,7 +320,9 @@ def _concerns(storage: TransactionStorage, customer: Caller, transaction: Transa
         return transaction.status == "completed" or not transaction.reverses_id
     if transaction.reverses_id is None:
         return customer.user_id == transaction.user_id
-    original = storage.find_transaction(transaction.reverses_id) if transaction.status == "completed" else None
+    if transaction.status != "completed" or transaction.from_account_id == SUSPENSE_ACCOUNT_ID:
+        return False
+    original = storage.find_transaction(transaction.reverses_id)
     return original is not None and customer.user_id in (original.from_user_id, original.to_user_id)
 
 

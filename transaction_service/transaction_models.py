@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 else:
     Model = db.Model
 
+SUSPENSE_ACCOUNT_ID = UUID(int=1)
+"""The ledger's account for money that a reversal could give back to no account of its customer."""
+
 # Indexes of the few that are like that, whose lists would else walk through all the many that are not. They begin with
 # what is the same in all of them, or SQLite would be free to take the index of all.
 _NOT_COMPLETED = text("(status = 'pending' OR status = 'failed')")
@@ -60,6 +63,24 @@ class Transaction:
     to_balance_after_minor: int | None = None
     idempotency_key: str | None = None
     request_id: str | None = None
+
+
+@dataclass(frozen=True)
+class SuspenseItem:
+    """Money in suspense: the reversal that put it there, what that reverses, whose it is, and what has paid it out.
+
+    `account_id` and `account_number` (masked) are those of the account that could not take it back.
+    """
+
+    transaction_id: UUID
+    amount_minor: int
+    timestamp: datetime
+    description: str | None
+    reverses: UUID
+    user_id: UUID
+    account_id: UUID
+    account_number: str | None
+    paid_out_by: UUID | None
 
 
 class TransactionRow(Model):

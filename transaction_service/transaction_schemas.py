@@ -4,17 +4,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from typing_extensions import TypedDict
 
 from shared.cursors import Limit, Page, Pagination
 from shared.money import Amount, AmountBound, Currency
 from shared.openapi import Answer, Body
-from shared.periods import From, TimestampText, Until, to_text
+from shared.periods import From, Timestamp, TimestampText, Until, to_text
 from shared.texts import Line
 
 if TYPE_CHECKING:
-    from transaction_service.transaction_models import Transaction
+    from transaction_service.transaction_models import SuspenseItem, Transaction
 
 TransactionType = Literal["deposit", "withdrawal", "transfer", "reversal"]
 TransactionStatus = Literal["pending", "completed", "failed"]
@@ -38,6 +38,28 @@ class NewTransfer(Body):
     to_account_number: Annotated[str, Field(max_length=20)] | None = None
     amount: Amount
     description: Description | None = None
+
+
+class Reversal(Body):
+    """Where the money of a reversal goes; without a body, to the account that it came from."""
+
+    may_be_left_out = True
+
+    to_account_id: UUID | None = None
+    to_suspense: StrictBool = False
+
+
+class PayOut(Body):
+    """The account that gets money out of suspense: an active one of the customer whose money it is."""
+
+    to_account_id: UUID
+
+
+class SuspenseQuery(Page):
+    """Whose money in suspense, and whether it was paid out; all of it when neither is said."""
+
+    user_id: UUID | None = None
+    paid_out: bool | None = None
 
 
 class Period(BaseModel):
@@ -159,6 +181,44 @@ class TransactionsAnswer(Answer):
     """A page of transactions, newest first."""
 
     transactions: list[TransactionOut]
+    pagination: Pagination
+
+
+class SuspenseItemOut(BaseModel):
+    """Money that is kept for a customer in the bank's suspense account."""
+
+    transaction_id: Annotated[UUID, Field(description="The reversal that put it there.")]
+    reverses: Annotated[UUID, Field(description="The transaction that was reversed.")]
+    user_id: Annotated[UUID, Field(description="The customer whose money it is.")]
+    account_id: Annotated[UUID, Field(description="The account that could not take it back.")]
+    account_number: Annotated[str | None, Field(description="The masked number of that account.")]
+    amount: str
+    currency: str
+    description: str | None
+    timestamp: Timestamp
+    paid_out_by: Annotated[UUID | None, Field(description="The transaction that paid it out, once one has.")]
+
+    @classmethod
+    def of(cls, item: "SuspenseItem", currency: Currency) -> "SuspenseItemOut":
+        """The answer for a row."""
+        return cls(
+            transaction_id=item.transaction_id,
+            reverses=item.reverses,
+            user_id=item.user_id,
+            account_id=item.account_id,
+            account_number=item.account_number,
+            amount=currency.to_text(item.amount_minor),
+            currency=currency.code,
+            description=item.description,
+            timestamp=item.timestamp,
+            paid_out_by=item.paid_out_by,
+        )
+
+
+class SuspenseAnswer(Answer):
+    """A page of money in suspense, newest first."""
+
+    suspense: list[SuspenseItemOut]
     pagination: Pagination
 
 

@@ -23,8 +23,9 @@ from shared.money import Currency, CurrencyCode
 from shared.openapi import answers, make_api
 from shared.periods import now
 from shared.settings import Settings
-from transaction_service import posting_logic, transaction_logic
+from transaction_service import posting_logic, reversal_logic, transaction_logic
 from transaction_service.posting_logic import BATCH_SIZE, InProgress, Outcome, PostingPipeline
+from transaction_service.reversal_storage import ReversalStorage
 from transaction_service.transaction_clients import AccountClient, LedgerClient
 from transaction_service.transaction_logic import Origin, average_minor, failure_of
 from transaction_service.transaction_models import Transaction, db
@@ -36,14 +37,19 @@ from transaction_service.transaction_schemas import (
     GatheredRequests,
     NewTransfer,
     OwnMovement,
+    PayOut,
     Period,
     RecentAnswer,
     RecentQuery,
+    Reversal,
     Statistics,
     StatisticsAnswer,
     Summary,
     SummaryAnswer,
     SummaryQuery,
+    SuspenseAnswer,
+    SuspenseItemOut,
+    SuspenseQuery,
     TransactionAnswer,
     TransactionOut,
     TransactionsAnswer,
@@ -110,9 +116,28 @@ def transfer(caller: Caller, json: NewTransfer) -> Response:
 @transactions.post("/reverse/<uuid:transaction_id>")
 @admin_only
 @api.validate(resp=answers(201, TransactionAnswer))
-def reverse(caller: Caller, transaction_id: UUID) -> Response:
+def reverse(caller: Caller, transaction_id: UUID, json: Reversal) -> Response:
     """Undo a completed transaction by a new, opposite one."""
-    return _carry_out(transaction_logic.reverse(_storage(), caller, transaction_id, _origin()), caller)
+    reversal = reversal_logic.reverse(_reversals(), _account_client(), caller, transaction_id, json, origin=_origin())
+    return _carry_out(reversal, caller)
+
+
+@transactions.get("/suspense")
+@staff_only
+@api.validate(resp=answers(200, SuspenseAnswer))
+def list_suspense(_caller: Caller, query: SuspenseQuery) -> Response:
+    """Money that reversals could give back to no account, newest first."""
+    items, pagination = reversal_logic.list_suspense(_reversals(), query)
+    return success(suspense=[SuspenseItemOut.of(item, _currency()) for item in items], pagination=pagination)
+
+
+@transactions.post("/pay_out/<uuid:transaction_id>")
+@admin_only
+@api.validate(resp=answers(201, TransactionAnswer))
+def pay_out(caller: Caller, transaction_id: UUID, json: PayOut) -> Response:
+    """Give money in suspense to an account of its customer."""
+    payout = reversal_logic.pay_out(_reversals(), _account_client(), caller, transaction_id, json, origin=_origin())
+    return _carry_out(payout, caller)
 
 
 @transactions.get("/list")
@@ -227,6 +252,7 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
     batches = Batcher(process_in_worker, name="posting", max_size=BATCH_SIZE, patience_seconds=0.0)
     app.extensions.update(
         transaction_storage=storage,
+        reversal_storage=ReversalStorage(db),
         volume_storage=VolumeStorage(db),
         posting_pipeline=PostingPipeline(storage, process, batches),
         account_client=AccountClient(account_peer),
@@ -244,6 +270,11 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
 
 def _storage() -> TransactionStorage:
     storage: TransactionStorage = current_app.extensions["transaction_storage"]
+    return storage
+
+
+def _reversals() -> ReversalStorage:
+    storage: ReversalStorage = current_app.extensions["reversal_storage"]
     return storage
 
 

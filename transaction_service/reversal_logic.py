@@ -1,0 +1,150 @@
+"""The rules of reversals: what may be undone, where the money goes back to, and how it leaves suspense again."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from shared import cursors
+from shared.access import Caller
+from shared.cursors import Pagination
+from shared.errors import Forbidden, InvalidRequest, NotFound, Refused
+from transaction_service.reversal_storage import ReversalStorage
+from transaction_service.transaction_clients import AccountClient
+from transaction_service.transaction_logic import AlreadyPaidOut, AlreadyReversed, Origin, pending
+from transaction_service.transaction_models import SUSPENSE_ACCOUNT_ID, SuspenseItem, Transaction
+from transaction_service.transaction_schemas import PayOut, Reversal, SuspenseQuery
+
+
+class NotReversible(Refused):
+    """Only a completed transaction that is no reversal itself can be reversed."""
+
+    code = "NOT_REVERSIBLE"
+    message = "Only a completed transaction can be reversed, and a reversal can not."
+
+
+class OwnTransaction(Forbidden):
+    """Admins leave what concerns their own accounts to a colleague."""
+
+    message = "This transaction concerns an account of your own. A colleague has to do this."
+
+
+@dataclass(frozen=True)
+class _WayBack:
+    """The side of a reversal that gets the money."""
+
+    account_id: UUID | None
+    user_id: UUID | None = None
+    masked_number: str | None = None
+
+
+def reverse(
+    storage: ReversalStorage,
+    accounts: AccountClient,
+    caller: Caller,
+    transaction_id: UUID,
+    wanted: Reversal,
+    *,
+    origin: Origin,
+) -> Transaction:
+    """Make the transaction that undoes a completed one of other people. The ledger lets that happen once.
+
+    Raises NotFound, OwnTransaction, NotReversible, AlreadyReversed, or InvalidRequest for a wrong way back.
+    """
+    original = storage.find_transaction(transaction_id)
+    if original is None:
+        raise NotFound("There is no such transaction.")
+    if caller.user_id in (original.from_user_id, original.to_user_id):
+        raise OwnTransaction
+    if original.status != "completed" or original.transaction_type == "reversal":
+        raise NotReversible
+    if _is_done_by_another(storage, original, origin):
+        raise AlreadyReversed
+    way_back = _way_back(accounts, caller, original, wanted)
+    return pending(
+        caller,
+        "reversal",
+        original.amount_minor,
+        origin,
+        from_account_id=original.to_account_id,
+        from_user_id=original.to_user_id,
+        from_masked_number=original.to_masked_number,
+        to_account_id=way_back.account_id,
+        to_user_id=way_back.user_id,
+        to_masked_number=way_back.masked_number,
+        description=f"Reversal: {original.description or original.transaction_type}"[:200],
+        reverses_id=original.id,
+    )
+
+
+def list_suspense(storage: ReversalStorage, query: SuspenseQuery) -> tuple[list[SuspenseItem], Pagination]:
+    """Return a page of what was put into suspense, newest first."""
+    rows = storage.list_suspense(
+        user_id=query.user_id,
+        paid_out=query.paid_out,
+        limit=query.limit + 1,
+        before=cursors.decode(query.cursor, datetime, UUID),
+    )
+    return cursors.paginate(list(rows), query.limit, "timestamp", "transaction_id")
+
+
+def pay_out(
+    storage: ReversalStorage,
+    accounts: AccountClient,
+    caller: Caller,
+    transaction_id: UUID,
+    wanted: PayOut,
+    *,
+    origin: Origin,
+) -> Transaction:
+    """Make the transaction that gives the money of a suspense item to its customer. The ledger lets that happen once.
+
+    Raises NotFound, OwnTransaction, AlreadyPaidOut, or InvalidRequest for somebody else's account.
+    """
+    held = storage.find_transaction(transaction_id)
+    if held is None or held.status != "completed" or held.to_account_id != SUSPENSE_ACCOUNT_ID:
+        raise NotFound("There is no such money in suspense.")
+    original = storage.find_transaction(held.reverses_id) if held.reverses_id else None
+    customer_id = original.from_user_id if original else None
+    if caller.user_id == customer_id:
+        raise OwnTransaction
+    if _is_done_by_another(storage, held, origin):
+        raise AlreadyPaidOut
+    _require_customers(accounts, caller, wanted.to_account_id, customer_id)
+    return pending(
+        caller,
+        "reversal",
+        held.amount_minor,
+        origin,
+        from_account_id=SUSPENSE_ACCOUNT_ID,
+        to_account_id=wanted.to_account_id,
+        to_user_id=customer_id,
+        description=held.description,
+        reverses_id=held.id,
+    )
+
+
+def _is_done_by_another(storage: ReversalStorage, undone: Transaction, origin: Origin) -> bool:
+    """Whether it was undone, or is about to be, and not by this very request, which may come again."""
+    earlier = storage.find_reversal(undone.id)
+    return earlier is not None and not (origin.idempotency_key and earlier.idempotency_key == origin.idempotency_key)
+
+
+def _way_back(accounts: AccountClient, caller: Caller, original: Transaction, wanted: Reversal) -> _WayBack:
+    """Where the money goes: to the account that it came from, unless another way is wanted."""
+    if wanted.to_account_id is None and not wanted.to_suspense:
+        return _WayBack(original.from_account_id, original.from_user_id, original.from_masked_number)
+    if wanted.to_account_id and wanted.to_suspense:
+        raise InvalidRequest(details={"to_suspense": "give either this or to_account_id"})
+    if original.from_account_id is None:
+        field = "to_suspense" if wanted.to_suspense else "to_account_id"
+        raise InvalidRequest(details={field: "must be left out: what was deposited goes back to the bank"})
+    if wanted.to_account_id is None:
+        return _WayBack(SUSPENSE_ACCOUNT_ID)
+    _require_customers(accounts, caller, wanted.to_account_id, original.from_user_id)
+    return _WayBack(wanted.to_account_id, original.from_user_id)
+
+
+def _require_customers(accounts: AccountClient, caller: Caller, account_id: UUID, customer_id: UUID | None) -> None:
+    """Raise NotFound or InvalidRequest unless the account is the customer's; the owner of an account never changes."""
+    if accounts.owner_id(caller.token, account_id) != customer_id:
+        raise InvalidRequest(details={"to_account_id": "must be an account of the customer whose money it is"})
