@@ -15,10 +15,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from flask import Flask
-from sqlalchemy import make_url
 
 from shared.database import Database
-from shared.migrations import DatabaseUnusable
+from shared.errors import CannotStart
 from shared.settings import Settings
 
 SERVICES = ("auth", "account", "transaction", "reporting")
@@ -39,15 +38,14 @@ def main() -> int:
 
 
 def _migrate(service: str) -> int:
-    url = Settings().database_url(os.environ.get(f"{service.upper()}_DATABASE_URL"), f"{service}.db")
-    file = make_url(url).database
-    if url.startswith("sqlite") and not Path(str(file)).exists():
-        print(f"{service}-service: no database yet, its first start makes it")
-        return 0
     database = _database(service)
     try:
+        url = Settings.load().database_url(os.environ.get(f"{service.upper()}_DATABASE_URL"), f"{service}.db")
+        if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
+            print(f"{service}-service: no database yet, its first start makes it")
+            return 0
         database.connect(Flask(service), url, may_upgrade=True)
-    except DatabaseUnusable as error:
+    except CannotStart as error:
         print(f"{service}-service: {error}", file=sys.stderr)
         return 1
     database.close()

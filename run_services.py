@@ -4,7 +4,8 @@
     python run_services.py --demo     and fill an empty bank with customers and months of history
     python run_services.py --no-auth  all but one, for instance because that one runs under a debugger
 
-Settings come from the environment, and all of it reaches every service: see docs/OPERATIONS.md.
+Settings come from the environment. All of it reaches every service, but for secrets, which reach their owner only: see
+docs/OPERATIONS.md.
 """
 
 import argparse
@@ -23,7 +24,8 @@ from shared import data_dir, secret_files
 from shared.addresses import base_url
 from shared.child_process import Program
 from shared.console import Console
-from shared.supervisor import OWN_NAME, CannotStart, Status, Supervisor, only_supervisor, require_free_ports
+from shared.errors import CannotStart
+from shared.supervisor import OWN_NAME, Status, Supervisor, only_supervisor, require_free_ports
 
 ROOT = Path(__file__).resolve().parent
 PORTS = {  # in the order in which they start; they end in the opposite one
@@ -32,6 +34,14 @@ PORTS = {  # in the order in which they start; they end in the opposite one
     "transaction-service": 8003,
     "reporting-service": 8004,
     "api-gateway": 5000,
+}
+SECRETS = {  # variables that must reach nobody else
+    "auth-service": ("AUTH_SIGNING_KEY", "AUTH_DATABASE_URL", "ADMIN_PASSWORD"),
+    "account-service": ("ACCOUNT_SERVICE_SECRET", "ACCOUNT_DATABASE_URL"),
+    "transaction-service": ("TRANSACTION_SERVICE_SECRET", "TRANSACTION_DATABASE_URL"),
+    "reporting-service": ("REPORTING_SERVICE_SECRET", "REPORTING_DATABASE_URL"),
+    "api-gateway": ("API_GATEWAY_SECRET", "SESSION_SECRET"),
+    OWN_NAME: ("AUTH_SERVICE_SECRET", "BANK_DEMO_PASSWORD"),
 }
 
 
@@ -46,7 +56,7 @@ def main() -> int:
         data_dir.prepare(folder)
         with only_supervisor(folder / "supervisor.lock"):
             _run(options, environment, folder, console)
-    except (CannotStart, data_dir.Unusable, PermissionError) as error:
+    except CannotStart as error:
         console.say(OWN_NAME, f"can't start: {error}")
         return 1
     finally:
@@ -113,7 +123,7 @@ def _variable(name: str, what: str) -> str:
 
 
 def complete_environment(given: Mapping[str, str], *, demo: bool = False) -> dict[str, str]:
-    """What every service is given: all of `given`, and what it leaves out of ports, addresses and folders.
+    """Return `given`, completed by what it leaves out of ports, addresses and folders.
 
     Raises CannotStart for a port that is none.
     """
@@ -125,13 +135,22 @@ def complete_environment(given: Mapping[str, str], *, demo: bool = False) -> dic
         variable = _variable(name, "PORT")
         port = said.get(variable, str(default_port))
         if not (port.isdecimal() and 0 < int(port) < 65536):
-            raise CannotStart(f"{variable} is {port!r}, which is no port")
+            raise CannotStart(f"{variable} is {port!r}, which is no port: set it to a number from 1 to 65535")
         added[variable] = port
         if name != "api-gateway":
             added[_variable(name, "URL")] = base_url(host, int(port))
     if demo:
         added["BANK_CLOCK_OFFSET_FILE"] = str(folder / "demo_clock")
     return {**given, **added, **said, "BANK_DATA_DIR": str(folder)}
+
+
+def environment_of(name: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what one service is given of the whole environment: all but the secrets of others."""
+    foreign = {variable for owner, variables in SECRETS.items() if owner != name for variable in variables}
+    database_url = environment.get(f"{name.removesuffix('-service').upper()}_DATABASE_URL", "")
+    if not database_url.startswith("postgresql"):
+        foreign.add("PGPASSWORD")  # libpq's own variable
+    return {variable: value for variable, value in environment.items() if variable not in foreign}
 
 
 def _program(name: str, environment: dict[str, str], options: argparse.Namespace) -> Program:
@@ -142,7 +161,7 @@ def _program(name: str, environment: dict[str, str], options: argparse.Namespace
         host=environment["BANK_HOST"],
         port=int(environment[_variable(name, "PORT")]),
         port_variable=_variable(name, "PORT"),
-        environment=environment,
+        environment=environment_of(name, environment),
         folder=ROOT,
         after=() if name == "auth-service" else ("auth-service",),  # whose keys all others ask for at once
         ready_when_live=bool(options.left_out),

@@ -57,8 +57,8 @@ class AccountSettings(Settings):
     }
 
     port: int = Field(8002, ge=1, le=65535, validation_alias="ACCOUNT_SERVICE_PORT")
-    given_database_url: str | None = Field(None, validation_alias="ACCOUNT_DATABASE_URL")
-    client_secret: str = Field(min_length=32, validation_alias="ACCOUNT_SERVICE_SECRET")
+    given_database_url: str | None = Field(None, repr=False, validation_alias="ACCOUNT_DATABASE_URL")
+    client_secret: str = Field(min_length=32, repr=False, validation_alias="ACCOUNT_SERVICE_SECRET")
     currency: CurrencyCode = Field("USD", validation_alias="BANK_CURRENCY")
 
 

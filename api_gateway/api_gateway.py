@@ -39,7 +39,7 @@ from shared.fair_lock import FairLock
 from shared.money import Currency, CurrencyCode
 from shared.rate_limits import Rule, TokenBuckets
 from shared.sealed_values import SealedValues
-from shared.settings import Settings
+from shared.settings import Seconds, Settings
 from shared.side_by_side import SideBySide
 
 PAGES: tuple[Blueprint, ...] = (
@@ -78,8 +78,8 @@ class GatewaySettings(Settings):
     }
 
     port: int = Field(5000, ge=0, le=65535, validation_alias="API_GATEWAY_PORT")
-    session_secret: str = Field(min_length=32, validation_alias="SESSION_SECRET")
-    client_secret: str = Field(min_length=32, validation_alias="API_GATEWAY_SECRET")
+    session_secret: str = Field(min_length=32, repr=False, validation_alias="SESSION_SECRET")
+    client_secret: str = Field(min_length=32, repr=False, validation_alias="API_GATEWAY_SECRET")
     session_idle_seconds: int = Field(1800, ge=60, validation_alias="SESSION_IDLE_SECONDS")
     session_cookie_secure: bool = Field(False, validation_alias="SESSION_COOKIE_SECURE")
     trusted_proxies: int = Field(0, ge=0, validation_alias="BANK_TRUSTED_PROXIES")
@@ -89,7 +89,7 @@ class GatewaySettings(Settings):
     currency: CurrencyCode = Field("USD", validation_alias="BANK_CURRENCY")
     waiting_requests: int = Field(96, ge=0, le=512, validation_alias="BANK_WAITING_REQUESTS")
     # Longer than the transaction service takes to say that it does not know yet: silence would be told as a failure.
-    read_timeout_seconds: float = Field(12.0, gt=0, validation_alias="BANK_READ_TIMEOUT_SECONDS")
+    read_timeout_seconds: Seconds = Field(12.0, validation_alias="BANK_READ_TIMEOUT_SECONDS")
 
     @property
     def server_threads(self) -> int:

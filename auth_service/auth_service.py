@@ -2,8 +2,7 @@
 
 import hashlib
 import json
-import sys
-from typing import ClassVar
+from typing import Annotated, ClassVar
 from urllib.parse import unquote
 from uuid import UUID
 
@@ -52,6 +51,7 @@ from shared.answers import success
 from shared.application import lifecycle_of, make_app
 from shared.background import Repeating
 from shared.cursors import Page
+from shared.errors import CannotStart
 from shared.openapi import Answer, answers, make_api, validated
 from shared.passwords import LONGEST, Passwords, why_too_common
 from shared.settings import Settings
@@ -61,6 +61,7 @@ from shared.tokens import TokenVerifier
 FORM = "application/x-www-form-urlencoded"
 CLEAN_UP_SECONDS = 600.0
 LONGEST_USER_AGENT = 200
+_ClientSecret = Annotated[str, Field(min_length=32)] | None
 
 api = make_api("Auth")
 auth = Blueprint("auth", __name__, url_prefix="/api/auth")
@@ -77,14 +78,16 @@ class AuthSettings(Settings):
     secrets: ClassVar[dict[str, tuple[str, str]]] = {"signing_key": ("AUTH_SIGNING_KEY", "signing_key")}
 
     port: int = Field(8001, ge=1, le=65535, validation_alias="AUTH_SERVICE_PORT")
-    given_database_url: str | None = Field(None, validation_alias="AUTH_DATABASE_URL")
-    signing_key: str = Field(validation_alias="AUTH_SIGNING_KEY")
+    given_database_url: str | None = Field(None, repr=False, validation_alias="AUTH_DATABASE_URL")
+    signing_key: str = Field(repr=False, validation_alias="AUTH_SIGNING_KEY")
     admin_username: Username = Field("admin", validation_alias="ADMIN_USERNAME")
-    admin_password: str | None = Field(None, min_length=12, max_length=LONGEST, validation_alias="ADMIN_PASSWORD")
-    account_secret: str | None = Field(None, min_length=32, validation_alias="ACCOUNT_SERVICE_SECRET")
-    transaction_secret: str | None = Field(None, min_length=32, validation_alias="TRANSACTION_SERVICE_SECRET")
-    reporting_secret: str | None = Field(None, min_length=32, validation_alias="REPORTING_SERVICE_SECRET")
-    gateway_secret: str | None = Field(None, min_length=32, validation_alias="API_GATEWAY_SECRET")
+    admin_password: str | None = Field(
+        None, min_length=12, max_length=LONGEST, repr=False, validation_alias="ADMIN_PASSWORD"
+    )
+    account_secret: _ClientSecret = Field(None, repr=False, validation_alias="ACCOUNT_SERVICE_SECRET")
+    transaction_secret: _ClientSecret = Field(None, repr=False, validation_alias="TRANSACTION_SERVICE_SECRET")
+    reporting_secret: _ClientSecret = Field(None, repr=False, validation_alias="REPORTING_SERVICE_SECRET")
+    gateway_secret: _ClientSecret = Field(None, repr=False, validation_alias="API_GATEWAY_SECRET")
 
     @field_validator("signing_key")
     @classmethod
@@ -316,14 +319,16 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
 
 
 def _ensure_admin(app: Flask, settings: AuthSettings) -> None:
-    """Make the first admin, or end the process saying why not."""
+    """Make the first admin. Raises CannotStart where a customer has that name."""
     if settings.admin_password is None:
         return
     try:
         with app.app_context():
             user_logic.ensure_admin(app.extensions["tools"], settings.admin_username, settings.admin_password)
     except user_logic.UsernameTaken:
-        sys.exit(f"auth-service can't start: ADMIN_USERNAME={settings.admin_username} is the name of a customer")
+        raise CannotStart(
+            f"ADMIN_USERNAME is {settings.admin_username!r}, which is the name of a customer: set it to another name"
+        ) from None
 
 
 def _tools() -> Tools:

@@ -36,8 +36,8 @@ class ReportingSettings(Settings):
     }
 
     port: int = Field(8004, ge=1, le=65535, validation_alias="REPORTING_SERVICE_PORT")
-    given_database_url: str | None = Field(None, validation_alias="REPORTING_DATABASE_URL")
-    client_secret: str = Field(min_length=32, validation_alias="REPORTING_SERVICE_SECRET")
+    given_database_url: str | None = Field(None, repr=False, validation_alias="REPORTING_DATABASE_URL")
+    client_secret: str = Field(min_length=32, repr=False, validation_alias="REPORTING_SERVICE_SECRET")
     currency: CurrencyCode = Field("USD", validation_alias="BANK_CURRENCY")
 
 

@@ -1,8 +1,11 @@
 """Where a process listens, and how others on this machine reach it there."""
 
+import errno
 import ipaddress
 import socket
 from urllib.parse import urlsplit
+
+from shared.errors import CannotStart
 
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 
@@ -28,8 +31,12 @@ def listening_ip(host: str) -> str:
 
 def service_url(text: str) -> str:
     """The URL under which a service is reached, without a slash at its end. Raises ValueError for what is none."""
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+    try:
+        parts = urlsplit(text)
+        is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port or an IPv6 address that is none
+        is_url = False
+    if not is_url:
         raise ValueError("must be a URL such as http://127.0.0.1:8001")
     return text.rstrip("/")
 
@@ -46,8 +53,8 @@ def client_address(peer: str, forwarded_for: str) -> str:
         return peer
 
 
-def why_not_free(host: str, port: int) -> str | None:
-    """Why nobody could listen on this port now, in the system's words; None when it is free.
+def why_not_free(host: str, port: int) -> OSError | None:
+    """Return what would keep anybody from listening on this port now; None when it is free.
 
     The port is asked for alone: servers that set SO_REUSEPORT would quietly share it with whoever has it already.
     """
@@ -57,5 +64,32 @@ def why_not_free(host: str, port: int) -> str | None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            return error.strerror or str(error)
+            return error
+        except UnicodeError:  # a name that no name server could be asked for
+            return socket.gaierror(socket.EAI_NONAME, "not a host name")
     return None
+
+
+def cannot_listen(error: OSError, host: str, port: int, *, name: str, port_variable: str) -> CannotStart:
+    """Explain to a person what `why_not_free` returned: which setting of `name` is wrong, and what to do."""
+    if isinstance(error, socket.gaierror):
+        return CannotStart(
+            f"BANK_HOST is {host!r}, and no address is known by that name: "
+            "set it to an address of this machine, such as 127.0.0.1"
+        )
+    if error.errno == errno.EADDRNOTAVAIL:
+        return CannotStart(
+            f"BANK_HOST is {host!r}, which is no address of this machine: set it to one, such as 127.0.0.1"
+        )
+    if error.errno == errno.EACCES:
+        return CannotStart(
+            f"{port_variable} is {port}, a port that this user may not listen on: set it to one from 1024 to 65535"
+        )
+    if error.errno == errno.EADDRINUSE:
+        return CannotStart(
+            f"port {port} on {host} is not free for {name}: "
+            f"stop what listens there, or set {port_variable} to another port"
+        )
+    return CannotStart(
+        f"{name} can't listen on port {port} of {host} ({error.strerror}): set BANK_HOST or {port_variable}"
+    )

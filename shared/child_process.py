@@ -13,6 +13,7 @@ from pathlib import Path
 
 from shared import die_with_parent
 from shared.addresses import base_url, reachable_host
+from shared.errors import CannotStart
 
 LONGEST_LINE_BYTES = 16 * 1024
 REMEMBERED_LINES = 15
@@ -121,6 +122,12 @@ class Child:
         if code is not None and code < 0:
             return f"was killed by {signal.Signals(-code).name}"
         return f"ended with status {code}"
+
+    def refusal(self) -> str | None:
+        """Return why the process refused to start, which it said by its exit status and its last line; else None."""
+        if self._process is None or self._process.returncode != CannotStart.exit_status or not self.last_lines:
+            return None
+        return self.last_lines[-1].removeprefix(f"{self.program.name} can't start: ")
 
     def terminate(self) -> None:
         """Ask the process to finish what it has begun and end."""

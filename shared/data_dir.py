@@ -3,16 +3,20 @@
 import os
 from pathlib import Path
 
-
-class Unusable(Exception):
-    """The folder can't be made or kept to its owner: which and why, for the person who chose it."""
+from shared.errors import CannotStart
 
 
 def prepare(folder: Path) -> None:
-    """Make the folder, mode 0700; everything made later by this process is for its owner only, too. Raises Unusable."""
+    """Make the folder, mode 0700, and have this process make all its files for their owner only.
+
+    Raises CannotStart where the folder can't be made, or belongs to somebody else.
+    """
     os.umask(0o077)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)
     except OSError as error:
-        raise Unusable(f"the data directory {folder} can't be used: {error.strerror}") from None
+        raise CannotStart(
+            f"the data directory {folder} can't be used ({error.strerror}): "
+            "set BANK_DATA_DIR to a folder of yours, or give this one to the user who runs the services"
+        ) from None

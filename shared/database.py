@@ -21,7 +21,7 @@ from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session
 from sqlalchemy import Connection, DateTime, Dialect, Engine, String, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -38,6 +38,7 @@ WRITER_CACHE_KIB = 8 * 1024  # several large transactions; more made no transact
 CHECKPOINT_PAGES = 4000  # 16 MB: what a thousand pages hold is written again too soon, most of it the same pages
 _OVERTAKEN = frozenset({"40001", "40P01", "23505"})  # serialization_failure, deadlock_detected, unique_violation
 _NO_ROOM_OR_NO_TURN = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY})
+_DRIVERS = frozenset({"sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg"})
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
@@ -120,7 +121,7 @@ class Database(SQLAlchemy):
         not or can't be, DatabaseInUse when another process has the same SQLite file open, and else DatabaseUnusable.
         """
         app.config["SQLALCHEMY_DATABASE_URI"] = url
-        is_sqlite = make_url(url).get_backend_name() == "sqlite"
+        is_sqlite = _backend(url) == "sqlite"
         app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"poolclass": QueuePool, **({"module": sqlite3} if is_sqlite else {})}
         self.init_app(app)
         self._end_writing()
@@ -133,8 +134,7 @@ class Database(SQLAlchemy):
             self._make_tables(may_upgrade=may_upgrade or is_sqlite)
         except DBAPIError as error:
             self.close()
-            name, reason = database_name(self.writer), str(error.orig).strip()
-            raise DatabaseUnusable(f"{name} can't be opened: {reason}") from error
+            raise DatabaseUnusable(_why_not_open(database_name(self.writer), error, is_sqlite=is_sqlite)) from error
         except BaseException:
             self.close()
             raise
@@ -144,8 +144,7 @@ class Database(SQLAlchemy):
         self._end_writing()
         self.writer.dispose()
         self.reader.dispose()
-        while self._lock_files:
-            os.close(self._lock_files.pop())
+        self._let_go_of_files()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -234,15 +233,25 @@ class Database(SQLAlchemy):
             kept.close()
 
     def _claim_file(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock_file = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            lock_file = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+            self._lock_files.append(lock_file)
             fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(lock_file)
-            raise DatabaseInUse(f"{path} is in use by another process") from None
-        self._lock_files.append(lock_file)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        except BlockingIOError:
+            self._let_go_of_files()
+            raise DatabaseInUse(f"{path} is in use by another process: stop that one first") from None
+        except OSError as error:
+            self._let_go_of_files()
+            raise DatabaseUnusable(
+                f"{error.filename or path} can't be opened ({error.strerror}): "
+                "give it and its folder to the user who runs the services"
+            ) from None
+
+    def _let_go_of_files(self) -> None:
+        while self._lock_files:
+            os.close(self._lock_files.pop())
 
 
 class Storage:
@@ -289,6 +298,33 @@ def rerun_when_aborted(function: Callable[_P, _R]) -> Callable[_P, _R]:
         raise ServiceUnavailable(retry_after_seconds=1)
 
     return wrapper
+
+
+def _backend(url: str) -> str:
+    """Return which of the two kinds of database a URL names. Raises DatabaseUnusable for any other text."""
+    try:
+        parts = make_url(url)
+    except (ArgumentError, ValueError):
+        parts = make_url("unreadable://")
+    backend = parts.get_backend_name()
+    has_file = parts.database not in (None, "", ":memory:")
+    if parts.drivername not in _DRIVERS or (backend == "sqlite" and not has_file):
+        raise DatabaseUnusable(
+            "its database's URL is neither sqlite:///<path> nor postgresql://<user>:<password>@<host>/<database>: "
+            "correct the variable that ends in _DATABASE_URL"
+        )
+    return backend
+
+
+def _why_not_open(name: str, error: DBAPIError, *, is_sqlite: bool) -> str:
+    """Say in one line why a database can't be opened, and what to do."""
+    reason = " ".join(str(error.orig).split())
+    advice = (
+        "restore the file from a backup, or give it to the user who runs the services"
+        if is_sqlite
+        else "see that the server runs, and that the variable that ends in _DATABASE_URL is right"
+    )
+    return f"{name} can't be opened ({reason}): {advice}"
 
 
 def _has_no_room_or_no_turn(error: BaseException) -> bool:

@@ -3,8 +3,8 @@
 import itertools
 import logging
 import os
+import socket
 import threading
-import uuid
 from typing import Any
 
 import consul
@@ -18,6 +18,7 @@ from shared.background import Repeating
 REFRESH_SECONDS = 1.0
 REGISTER_AGAIN_SECONDS = 5.0
 TIMEOUT_SECONDS = 2.0
+DROP_AFTER = "1m"  # of failing checks; Consul allows no less
 _log = logging.getLogger(__name__)
 
 
@@ -99,15 +100,18 @@ class Directory:
 class Registration:
     """This process in Consul: registered at start (again if Consul forgets it), deregistered at stop.
 
-    One that listens on every interface is registered without an address, for which Consul puts that of its agent.
+    Its id is made of service, host and port, so that the process after one that was killed takes its entry over and is
+    not listed beside it. A process that listens on every interface is registered without an address, for which Consul
+    puts that of its agent.
     """
 
     def __init__(self, service: str, host: str, port: int, *, consul_host: str | None, consul_port: int) -> None:
         self._service, self._host, self._port = service, host, port
-        self._id = f"{service}-{uuid.uuid4().hex[:12]}"
+        self._address = host if reachable_host(host) == host else None
+        self._id = f"{service}-{self._address or socket.gethostname()}-{port}"
         self._consul = _Consul(consul_host, consul_port) if consul_host else None
         self._lock = threading.Lock()
-        self._ended = False
+        self._ended = self._is_registered = False
         self._keeper = Repeating(self._register, name="consul-registration", interval_seconds=REGISTER_AGAIN_SECONDS)
 
     def start(self) -> None:
@@ -132,19 +136,28 @@ class Registration:
             if self._ended or self._consul is None:
                 return
             try:
-                if self._id in self._consul.agent.services():
+                known = self._consul.agent.services()
+                if self._is_registered and self._id in known:
                     return
                 self._consul.agent.service.register(
                     self._service,
                     service_id=self._id,
-                    address=self._host if reachable_host(self._host) == self._host else None,
+                    address=self._address,
                     port=self._port,
                     check=consul.Check.http(
                         f"{base_url(self._host, self._port)}/api/health",
                         interval="1s",
                         timeout="2s",
-                        deregister="10m",
+                        deregister=DROP_AFTER,
                     ),
                 )
+                self._is_registered = True
+                for other in filter(self._is_stale, known.values()):
+                    self._consul.agent.service.deregister(other["ID"])
             except (requests.RequestException, consul.base.ConsulException) as error:
                 _log.info("consul registration failed: %s", type(error).__name__)
+
+    def _is_stale(self, entry: dict[str, Any]) -> bool:
+        """Whether the agent lists another entry for this very address: whoever made it listens there no more."""
+        place = (entry["Service"], entry["Address"], entry["Port"])
+        return entry["ID"] != self._id and place == (self._service, self._address or "", self._port)

@@ -4,9 +4,19 @@ Rules raise these (or subclasses of their own), clients of other services turn r
 `shared.answers` writes them down in the one form. The message is shown to people, so it never holds a secret.
 """
 
+import os
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
+
+
+class CannotStart(Exception):
+    """The process can't start. The message is for the person who starts it: what is wrong, and what to do.
+
+    A process that ends for this reason ends with `exit_status` (EX_CONFIG of sysexits.h): starting it again won't help.
+    """
+
+    exit_status: ClassVar[int] = os.EX_CONFIG
 
 
 class AppError(Exception):

@@ -13,6 +13,7 @@ from flask import Flask, Response, g, request
 from pydantic_core import to_json
 
 from shared import request_ids
+from shared.errors import CannotStart
 from shared.periods import to_text
 
 _access = logging.getLogger("access")
@@ -70,10 +71,19 @@ class _JsonLine(logging.Formatter):
 
 
 def configure(service: str, data_dir: Path, level: str = "INFO") -> None:
-    """Send every library's and our own log lines to `<data_dir>/logs/<service>.log` and to stderr."""
-    folder = data_dir / "logs"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    file = _RotatingFile(folder / f"{service}.log", maxBytes=20_000_000, backupCount=3, encoding="utf-8")
+    """Send every library's and our own log lines to `<data_dir>/logs/<service>.log` and to stderr.
+
+    Raises CannotStart where that file can't be written.
+    """
+    path = data_dir / "logs" / f"{service}.log"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = _RotatingFile(path, maxBytes=20_000_000, backupCount=3, encoding="utf-8")
+    except OSError as error:
+        raise CannotStart(
+            f"the log file {path} can't be written ({error.strerror}): give it to the user who runs the services, "
+            "or set BANK_DATA_DIR to another folder"
+        ) from None
     file.setFormatter(_JsonLine(service))
     _note_only_what_is_written()
     person = logging.StreamHandler(sys.stderr)

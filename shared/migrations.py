@@ -19,6 +19,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, MetaData, inspect, text
 from sqlalchemy.exc import DBAPIError
 
+from shared.errors import CannotStart
 from shared.sqlite import sqlite3
 
 LOCK_WAIT_SECONDS = 60
@@ -26,7 +27,7 @@ _LOCK = 0x0A1E_B1C5_C4E3_A001  # PostgreSQL's advisory locks are numbers; every 
 _log = logging.getLogger(__name__)
 
 
-class DatabaseUnusable(RuntimeError):
+class DatabaseUnusable(CannotStart):
     """A process can't start with a database: which one, why, and what to do, for the person who starts it."""
 
 

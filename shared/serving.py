@@ -22,10 +22,10 @@ from granian.server import mt as granian_server
 from granian.wsgi import _callback_wrapper as granian_wsgi
 
 from shared import data_dir, logs
-from shared.addresses import listening_ip, why_not_free
+from shared.addresses import cannot_listen, listening_ip, why_not_free
 from shared.application import lifecycle_of
 from shared.discovery import Registration
-from shared.migrations import DatabaseUnusable
+from shared.errors import CannotStart
 from shared.settings import Settings
 
 WAITING_CONNECTIONS = 1024
@@ -87,16 +87,18 @@ class _InProcessServer(MTServer):
 def serve(create_app: Callable[[S], Flask], settings_type: type[S]) -> None:
     """Run one process: read settings, make the app, listen until SIGTERM or SIGINT, end in order.
 
-    Ends the process with a message for what a person can mend: settings, a taken port, a database in use.
+    Where it can't start for something that a person can mend (a setting, a taken port, a database in use), it ends with
+    one line on stderr that says so, and with the status of CannotStart.
     """
-    settings = settings_type.load()
     try:
+        settings = settings_type.load()
         data_dir.prepare(settings.data_dir)
         logs.configure(settings.service_name, settings.data_dir, settings.log_level)
-        _refuse_taken_port(settings)
+        _require_free_port(settings)
         app = create_app(settings)
-    except (data_dir.Unusable, DatabaseUnusable) as error:
-        sys.exit(f"{settings.service_name} can't start: {error}")
+    except CannotStart as error:
+        print(f"{settings_type.service_name} can't start: {error}", file=sys.stderr)  # noqa: T201 - for a person
+        sys.exit(CannotStart.exit_status)
     lifecycle = lifecycle_of(app)
     lifecycle.add(_registration(settings))
     lifecycle.start()
@@ -150,6 +152,8 @@ def _registration(settings: Settings) -> Registration:
     )
 
 
-def _refuse_taken_port(settings: Settings) -> None:
-    if reason := why_not_free(settings.host, settings.port):
-        sys.exit(f"{settings.service_name} can't start: port {settings.port} on {settings.host}: {reason}")
+def _require_free_port(settings: Settings) -> None:
+    if error := why_not_free(settings.host, settings.port):
+        variable = str(type(settings).model_fields["port"].validation_alias)
+        name = settings.service_name
+        raise cannot_listen(error, settings.host, settings.port, name=name, port_variable=variable)

@@ -5,6 +5,7 @@ that they run, the other that they can do their work.
 """
 
 import asyncio
+import errno
 import fcntl
 import json
 import os
@@ -15,15 +16,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.addresses import why_not_free
+from shared.addresses import cannot_listen, why_not_free
 from shared.child_process import Answer, Child, Program
 from shared.console import Console
+from shared.errors import CannotStart
 
 OWN_NAME = "supervisor"
-
-
-class CannotStart(Exception):
-    """What keeps the programs from being started, in words for the person who started them."""
 
 
 class _Stop(Exception):
@@ -77,7 +75,12 @@ class Backoff:
 @contextmanager
 def only_supervisor(lock_file: Path) -> Iterator[None]:
     """Be the only one to hold this lock file. Raises CannotStart with the process id of whoever holds it already."""
-    handle = os.open(lock_file, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        handle = os.open(lock_file, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise CannotStart(
+            f"{lock_file} can't be opened ({error.strerror}): give it to the user who runs this"
+        ) from None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -93,7 +96,7 @@ def only_supervisor(lock_file: Path) -> Iterator[None]:
 
 
 def require_free_ports(programs: Sequence[Program], *, patience_seconds: float = 2.0) -> None:
-    """Raise CannotStart when a port is taken, after giving a process that is just ending the time to let go of it."""
+    """Raise CannotStart when nobody can listen on a port, after some patience with a process that is just ending."""
     by_port: dict[int, Program] = {}
     give_up_at = time.monotonic() + patience_seconds
     for program in programs:
@@ -103,11 +106,10 @@ def require_free_ports(programs: Sequence[Program], *, patience_seconds: float =
                 f"{other.name} and {program.name} both want port {program.port}: "
                 f"set {other.port_variable} or {program.port_variable}"
             )
-        while reason := why_not_free(program.host, program.port):
-            if time.monotonic() >= give_up_at:
-                raise CannotStart(
-                    f"port {program.port} on {program.host} is not free for {program.name} ({reason}): "
-                    f"stop what listens there, or set {program.port_variable} to another port"
+        while error := why_not_free(program.host, program.port):
+            if error.errno != errno.EADDRINUSE or time.monotonic() >= give_up_at:
+                raise cannot_listen(
+                    error, program.host, program.port, name=program.name, port_variable=program.port_variable
                 )
             time.sleep(0.1)
 
@@ -160,6 +162,8 @@ class Supervisor:
             began_at = time.monotonic()
             what_happened = await self._run_once(child)
             was_ready = was_ready or child.ready.is_set()
+            if not was_ready and (reason := child.refusal()):
+                raise CannotStart(f"{child.program.name}: {reason}")
             if not was_ready and child.starts >= self._timing.start_tries:
                 raise _not_started(child, f"{what_happened}, {child.starts} times")
             delay = backoff.delay_after(time.monotonic() - began_at)

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
+import pytest
 import requests
 
 from shared.addresses import why_not_free
@@ -40,6 +41,18 @@ def eventually(condition: Callable[[], object], *, within_seconds: float = 10.0,
     while not condition():
         assert time.monotonic() < give_up_at, f"not within {within_seconds} s: {what or condition}"
         time.sleep(0.02)
+
+
+@contextmanager
+def as_another_user() -> Iterator[None]:
+    """Do what the block does as a user who owns nothing; skip the test where this process may not become another."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
 
 
 def is_running(process_id: int) -> bool:

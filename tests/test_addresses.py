@@ -1,8 +1,18 @@
 import socket
+from pathlib import Path
 
 import pytest
 
-from shared.addresses import base_url, client_address, listening_ip, reachable_host, service_url, why_not_free
+from shared.addresses import (
+    base_url,
+    cannot_listen,
+    client_address,
+    listening_ip,
+    reachable_host,
+    service_url,
+    why_not_free,
+)
+from tests.processes import as_another_user
 
 
 @pytest.mark.parametrize(
@@ -71,7 +81,9 @@ def test_what_is_no_url_is_refused(given: str) -> None:
 def test_a_port_is_free_until_somebody_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        assert why_not_free("127.0.0.1", port) == "Address already in use"
+        assert reason("127.0.0.1", port) == (
+            f"port {port} on 127.0.0.1 is not free for shop: stop what listens there, or set SHOP_PORT to another port"
+        )
     assert why_not_free("127.0.0.1", port) is None
 
 
@@ -80,9 +92,30 @@ def test_a_port_that_others_would_share_is_not_free() -> None:
         sharing.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sharing.bind(("127.0.0.1", 0))
         sharing.listen()
-        assert why_not_free("127.0.0.1", sharing.getsockname()[1]) == "Address already in use"
+        assert "is not free for shop" in reason("127.0.0.1", sharing.getsockname()[1])
+
+
+def reason(host: str, port: int) -> str:
+    error = why_not_free(host, port)
+    assert error
+    return str(cannot_listen(error, host, port, name="shop", port_variable="SHOP_PORT"))
 
 
 def test_an_address_of_another_machine_is_no_place_to_listen() -> None:
-    assert why_not_free("192.0.2.1", 80) == "Cannot assign requested address"
-    assert why_not_free("no such host", 80)
+    assert reason("192.0.2.1", 80) == (
+        "BANK_HOST is '192.0.2.1', which is no address of this machine: set it to one, such as 127.0.0.1"
+    )
+
+
+@pytest.mark.parametrize("host", ["no such host", "nosuch.invalid", "a..b", "127.0.0.1:80", "x" * 64])
+def test_a_name_that_nobody_knows_is_told_as_that(host: str) -> None:
+    assert reason(host, 8001).startswith(f"BANK_HOST is {host!r}, and no address is known by that name: set it to")
+
+
+def test_a_port_for_root_only_is_told_as_that() -> None:
+    if int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()) <= 81:
+        pytest.skip("on this machine everybody may listen on port 81")
+    with as_another_user():
+        assert reason("127.0.0.1", 81) == (
+            "SHOP_PORT is 81, a port that this user may not listen on: set it to one from 1024 to 65535"
+        )

@@ -7,6 +7,7 @@ from openapi_spec_validator import validate
 
 from api_gateway.api_gateway import GatewaySettings
 from shared.browser_security import CONTENT_SECURITY_POLICY
+from shared.errors import CannotStart
 from tests.suite import Suite
 from tests.visitor import Visitor
 
@@ -231,5 +232,5 @@ def test_without_good_secrets_it_does_not_start(
     for name in ("SESSION_SECRET", "API_GATEWAY_SECRET"):
         monkeypatch.setenv(name, "g" * 40)
     monkeypatch.setenv(variable, value)
-    with pytest.raises(SystemExit, match=variable):
+    with pytest.raises(CannotStart, match=variable):
         GatewaySettings.load()

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,7 +22,9 @@ from shared import database as database_module
 from shared import driver
 from shared.database import Base, Database, DatabaseInUse, Storage, UtcDateTime, rerun_when_aborted
 from shared.errors import ServiceUnavailable
+from shared.migrations import DatabaseUnusable
 from shared.sqlite import sqlite3
+from tests.processes import as_another_user
 
 db = Database()
 if TYPE_CHECKING:
@@ -289,6 +292,37 @@ def test_a_second_process_is_refused(app: Flask, tmp_path: Path) -> None:
     )
     assert second.returncode == 1
     assert "in use by another process" in second.stderr
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "bank.db", "sqlite://", "sqlite:///:memory:", "mysql://bank@db/bank", "postgresql+psycopg2://bank@db/bank",
+     "postgresql://bank@db:port/bank"],
+)  # fmt: skip
+def test_a_url_of_no_database_that_it_can_open_is_refused(url: str) -> None:
+    with pytest.raises(DatabaseUnusable, match=r"^its database's URL is neither sqlite:///<path> nor postgresql://"):
+        Database().connect(Flask("shop"), url)
+
+
+def test_a_file_that_is_no_database_is_refused_and_kept(tmp_path: Path) -> None:
+    path = tmp_path / "letter.db"
+    path.write_text("Dear customer, " * 1000)
+    with pytest.raises(
+        DatabaseUnusable, match=rf"^{path} can't be opened \(file is not a database\): restore the file"
+    ):
+        Database().connect(Flask("shop"), f"sqlite:///{path}")
+    assert path.read_text().startswith("Dear customer")
+
+
+@pytest.mark.parametrize("name", ["shop.db", "shop.db.lock"])
+def test_a_file_of_another_user_is_refused_by_its_name(name: str) -> None:
+    with TemporaryDirectory() as folder:  # not tmp_path, which lies in a folder that is closed to others
+        Path(folder).chmod(0o777)
+        file = Path(folder) / name
+        file.touch(mode=0o600)
+        expected = rf"^{file} can't be opened \(Permission denied\): give it and its folder to the user"
+        with as_another_user(), pytest.raises(DatabaseUnusable, match=expected):
+            Database().connect(Flask("shop"), f"sqlite:///{folder}/shop.db")
 
 
 def test_a_closed_database_can_be_opened_again(app: Flask, shelves: Shelves, tmp_path: Path) -> None:

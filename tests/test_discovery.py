@@ -115,6 +115,20 @@ def test_a_registered_instance_is_found_once_its_check_passes_and_gone_after_its
 
 
 @needs_consul
+def test_the_process_after_one_that_was_killed_takes_its_entry_over(agent: ConsulAgent) -> None:
+    with serving() as port:
+        agent.api.agent.service.register("price-service", "of-an-older-version", address="127.0.0.1", port=port)
+        for _ in range(2):
+            registration = Registration(
+                "price-service", "127.0.0.1", port, consul_host="127.0.0.1", consul_port=agent.port
+            )
+            registration._register()  # and no stop, as after kill -9
+            known = [entry for entry in agent.api.agent.services().values() if entry["Service"] == "price-service"]
+            assert [(entry["ID"], entry["Port"]) for entry in known] == [(f"price-service-127.0.0.1-{port}", port)]
+        registration.stop()
+
+
+@needs_consul
 def test_an_instance_whose_check_fails_is_not_used(agent: ConsulAgent, directory: Directory) -> None:
     with serving(_IllInstance) as port, registered(agent, "price-service", port):
         eventually(lambda: agent.registered_ports("price-service") == {port})

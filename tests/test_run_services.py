@@ -14,12 +14,24 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 
 import run_services
+from account_service.account_service import AccountSettings
+from api_gateway.api_gateway import GatewaySettings
+from auth_service.auth_service import AuthSettings
+from reporting_service.reporting_service import ReportingSettings
 from run_services import PORTS, FirstAdmin, complete_environment, make_secrets, table
-from shared.supervisor import CannotStart, Status
+from shared.errors import CannotStart
+from shared.settings import Settings
+from shared.supervisor import Status
 from tests.consul_agent import NO_CONSUL, ConsulAgent, find_program
 from tests.processes import RunningProcess, eventually, free_ports, is_running, status_of
+from transaction_service.transaction_service import TransactionSettings
 
 CONSUL = find_program()
+GIVEN_SECRETS = {
+    variable: f"given as {variable}, and long enough"
+    for variable in ("SESSION_SECRET", *(f"{name.upper().replace('-', '_')}_SECRET" for name in PORTS))
+    if variable != "AUTH_SERVICE_SECRET"
+}
 
 
 def test_what_is_given_reaches_the_services_and_the_addresses_follow_the_ports(tmp_path: Path) -> None:
@@ -149,7 +161,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def bank(folder: Path) -> Iterator[Bank]:
-    with Bank(folder) as bank:
+    with Bank(folder, **GIVEN_SECRETS) as bank:
         bank.wait_for("Ctrl-C stops", within_seconds=60)
         yield bank
 
@@ -164,6 +176,22 @@ def test_five_services_are_healthy_and_the_first_admin_can_log_in(bank: Bank, fo
     written = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
     assert password.encode() not in written
     assert {path.stat().st_mode & 0o077 for path in (folder, *folder.rglob("*"))} == {0}
+
+
+def test_a_secret_that_is_given_is_in_no_other_process(bank: Bank) -> None:
+    held = {service: secrets_held_by(bank.process_of(service)) for service in PORTS}
+    assert held == {
+        "auth-service": set(),  # which knows the others by their digests
+        "account-service": {"ACCOUNT_SERVICE_SECRET"},
+        "transaction-service": {"TRANSACTION_SERVICE_SECRET"},
+        "reporting-service": {"REPORTING_SERVICE_SECRET"},
+        "api-gateway": {"API_GATEWAY_SECRET", "SESSION_SECRET"},
+    }
+
+
+def secrets_held_by(process_id: int) -> set[str]:
+    environment = Path(f"/proc/{process_id}/environ").read_text()
+    return {variable for variable, value in GIVEN_SECRETS.items() if value in environment}
 
 
 def test_a_second_supervisor_on_the_same_folder_is_refused(bank: Bank, folder: Path) -> None:
@@ -189,6 +217,57 @@ def test_a_data_directory_that_is_none_is_refused(tmp_path: Path) -> None:
         assert bank.wait() == 1
         assert f"can't start: the data directory {tmp_path / 'data'} can't be used" in bank.output
         assert "Traceback" not in bank.output
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "reason"),
+    [
+        ("BANK_LOG_LEVEL", "verbose", "auth-service: BANK_LOG_LEVEL is 'verbose', but must be one of DEBUG, INFO"),
+        ("BANK_HOST", "nosuch.invalid", "BANK_HOST is 'nosuch.invalid', and no address is known by that name: set"),
+        ("AUTH_SERVICE_PORT", "eighty", "AUTH_SERVICE_PORT is 'eighty', which is no port: set it to a number"),
+        ("ADMIN_PASSWORD", "short", "auth-service: ADMIN_PASSWORD must have at least 12 characters"),
+        ("SESSION_IDLE_SECONDS", "-1", "api-gateway: SESSION_IDLE_SECONDS is '-1', but must be at least 60"),
+    ],
+)
+def test_a_bad_setting_is_refused_in_one_sentence(tmp_path: Path, variable: str, value: str, reason: str) -> None:
+    with Bank(tmp_path, **{variable: value}) as bank:
+        assert bank.wait(within_seconds=60) == 1
+        last_line = bank.output.splitlines()[-1]
+        assert last_line.startswith(f"{'supervisor':<19} | can't start: {reason}")
+        assert "Traceback" not in bank.output
+
+
+def test_an_unreadable_secret_is_refused_and_kept(tmp_path: Path) -> None:
+    make_secrets({}, tmp_path / "secrets")
+    signing_key = tmp_path / "secrets" / "signing_key"
+    signing_key.unlink()
+    signing_key.mkdir()
+    with Bank(tmp_path) as bank:
+        assert bank.wait() == 1
+        assert f"can't start: the secret file {signing_key} can't be read (Is a directory)" in bank.output
+    assert signing_key.is_dir()
+
+
+def test_each_process_is_given_its_own_secrets_only() -> None:
+    settings: list[type[Settings]] = [
+        AuthSettings,
+        AccountSettings,
+        TransactionSettings,
+        ReportingSettings,
+        GatewaySettings,
+    ]
+    own = {one.service_name: secret_variables(one) for one in settings}
+    own["auth-service"] -= {f"{name.upper().replace('-', '_')}_SECRET" for name in PORTS}  # it has their digests
+    everything = {variable: f"value of {variable}" for variables in own.values() for variable in variables}
+    everything |= {"AUTH_SERVICE_SECRET": "s", "BANK_DEMO_PASSWORD": "d", "PGPASSWORD": "p", "BANK_NAME": "Northwater"}
+    everything["ACCOUNT_DATABASE_URL"] = "postgresql://bank@db/account"
+    for name, variables in own.items():
+        shared = {"BANK_NAME"} | ({"PGPASSWORD"} if name == "account-service" else set())
+        assert set(run_services.environment_of(name, everything)) == variables | shared, name
+
+
+def secret_variables(settings: type[Settings]) -> set[str]:
+    return {str(field.validation_alias) for field in settings.model_fields.values() if not field.repr}
 
 
 def test_a_killed_service_comes_back_and_the_others_go_on_meanwhile(bank: Bank) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.supervisor import Backoff, CannotStart, Timing, only_supervisor
+from shared.errors import CannotStart
+from shared.supervisor import Backoff, Timing, only_supervisor
 from tests.processes import RunningProcess, eventually, free_ports, is_running, status_of
 
 SUPERVISOR = """
@@ -16,7 +17,8 @@ import json, os, sys
 from pathlib import Path
 from shared.child_process import Program
 from shared.console import Console
-from shared.supervisor import CannotStart, Supervisor, Timing, only_supervisor, require_free_ports
+from shared.errors import CannotStart
+from shared.supervisor import Supervisor, Timing, only_supervisor, require_free_ports
 
 folder, wishes = Path(sys.argv[1]), json.loads(sys.argv[2])
 names = list(wishes["programs"])
@@ -65,6 +67,9 @@ def end(*_):
 signal.signal(signal.SIGTERM, end)
 if "broken" in how:
     sys.exit("the setting X is missing")
+if "refusing" in how:
+    print(name, "can't start: X is not set", file=sys.stderr)
+    sys.exit(78)
 if "mute" in how:
     time.sleep(60)
 ThreadingHTTPServer.allow_reuse_address = True
@@ -160,6 +165,13 @@ def test_a_program_that_can_not_start_ends_everything_and_its_last_words_are_tol
         assert "REFUSED second ended with status 1, 3 times. Its last lines:" in supervisor.output
         assert supervisor.output.count("\n    the setting X is missing") == 1
         assert (tmp_path / "ends").read_text() == "first\n"
+
+
+def test_a_program_that_refuses_to_start_is_not_tried_again_and_its_reason_is_told(start: Start) -> None:
+    with start({"first": {}, "second": {"how": ["refusing"], "after": ["first"]}}) as supervisor:
+        assert supervisor.wait() == 1
+        assert supervisor.output.endswith("REFUSED second: X is not set\n")
+        assert "starting it again" not in supervisor.output
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])

@@ -22,7 +22,7 @@ from shared.idempotency_keys import idempotency_key, well_formed
 from shared.money import Currency, CurrencyCode
 from shared.openapi import answers, make_api
 from shared.periods import now
-from shared.settings import Settings
+from shared.settings import Seconds, Settings
 from transaction_service import posting_logic, reversal_logic, transaction_logic
 from transaction_service.posting_logic import BATCH_SIZE, InProgress, Outcome, PostingPipeline
 from transaction_service.reversal_storage import ReversalStorage
@@ -83,10 +83,10 @@ class TransactionSettings(Settings):
     }
 
     port: int = Field(8003, ge=1, le=65535, validation_alias="TRANSACTION_SERVICE_PORT")
-    given_database_url: str | None = Field(None, validation_alias="TRANSACTION_DATABASE_URL")
-    client_secret: str = Field(min_length=32, validation_alias="TRANSACTION_SERVICE_SECRET")
+    given_database_url: str | None = Field(None, repr=False, validation_alias="TRANSACTION_DATABASE_URL")
+    client_secret: str = Field(min_length=32, repr=False, validation_alias="TRANSACTION_SERVICE_SECRET")
     currency: CurrencyCode = Field("USD", validation_alias="BANK_CURRENCY")
-    read_timeout_seconds: float = Field(3.0, gt=0, validation_alias="BANK_READ_TIMEOUT_SECONDS")
+    read_timeout_seconds: Seconds = Field(3.0, validation_alias="BANK_READ_TIMEOUT_SECONDS")
 
 
 @transactions.post("/deposit")
