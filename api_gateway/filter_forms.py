@@ -11,7 +11,7 @@ from api_gateway.gateway_forms import BankForm, options
 from api_gateway.gateway_schemas import ACCOUNT_TYPES, Account
 from api_gateway.money_forms import AmountField
 from shared.errors import InvalidRequest
-from shared.periods import now
+from shared.periods import now, read_day
 
 T = TypeVar("T")
 ROWS = 25
@@ -23,9 +23,20 @@ TRANSACTION_TYPES = {
 }
 
 
-def _day(label: str, **options: Any) -> DateField:
-    message = "Enter a day that exists, as in 2026-01-31."
-    return DateField(label, [Optional()], invalid_value_message=message, **options)  # type: ignore[call-arg]  # the types are of an older version
+class DayField(DateField):
+    """A day as date inputs send it, YYYY-MM-DD. WTForms would take other spellings, which the services refuse."""
+
+    def __init__(self, label: str, **options: Any) -> None:
+        super().__init__(label, [Optional()], **options)
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Read the day of the address, if there is one. Raises ValueError with what to enter."""
+        self.data = None
+        if valuelist and valuelist[0]:
+            try:
+                self.data = read_day(valuelist[0])
+            except ValueError:
+                raise ValueError("Enter a day that exists, as in 2026-01-31.") from None
 
 
 class FilterForm(BankForm):
@@ -73,8 +84,8 @@ class TransactionFilters(FilterForm):
         choices=options({"completed": "Completed", "pending": "Pending", "failed": "Failed"}, "Any"),
         default="",
     )
-    since = _day("From", name="from")
-    until = _day("To", name="to")
+    since = DayField("From", name="from")
+    until = DayField("To", name="to")
     at_least = AmountField("At least", [Optional()], name="min", is_bound=True)
     at_most = AmountField("At most", [Optional()], name="max", is_bound=True)
 
@@ -134,8 +145,8 @@ class PeopleFilters(FilterForm):
 class PeriodFilters(FilterForm):
     """The days of a report."""
 
-    start_date = _day("From")
-    end_date = _day("To")
+    start_date = DayField("From")
+    end_date = DayField("To")
 
     def validate_start_date(self, field: DateField) -> None:
         """Without a last day, the period ends today."""

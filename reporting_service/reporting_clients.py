@@ -4,7 +4,7 @@ What is somebody's own is asked for with their own token, so that the asked serv
 of the whole bank are asked for with this service's token.
 """
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -45,9 +45,11 @@ class AccountClient:
         answer = self._peer.call("GET", f"/api/accounts/details/{account_id}", token=token)
         return AccountFacts.model_validate(answer["account"])
 
-    def balance_after(self, token: str, account_id: UUID, day: date) -> str | None:
-        """The balance at the end of a day, or None when nothing was ever booked until then."""
-        answer = self._history(token, account_id, to=day, limit=1)
+    def balance_before(self, token: str, account_id: UUID, day: date) -> str | None:
+        """The balance when a day begins, or None when nothing was ever booked before it."""
+        if day == date.min:
+            return None
+        answer = self._history(token, account_id, to=day - timedelta(days=1), limit=1)
         rows = answer["history"]
         return str(rows[0]["balance_after"]) if rows else None
 

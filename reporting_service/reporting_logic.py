@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from reporting_service.reporting_clients import AccountClient, AuthClient, TransactionClient
@@ -115,12 +115,12 @@ def list_reports(storage: ReportStorage, page: Page, user_id: UUID | None = None
 
 def _period(query: ReportQuery) -> Period:
     end = query.end_date or now().date()
-    start = query.start_date or end - timedelta(days=DEFAULT_DAYS - 1)
+    start = query.start_date or end - min(timedelta(days=DEFAULT_DAYS - 1), end - date.min)
     period = Period(start_date=start, end_date=end)
     if start > end:
         raise InvalidRequest(details={"start_date": "must not be after end_date"})
     if period.length_days > MAX_DAYS:
-        raise InvalidRequest(details={"start_date": "must be at most ten years before end_date"})
+        raise InvalidRequest(details={"start_date": "must be at most ten years before the end of the period"})
     return period
 
 
@@ -136,7 +136,7 @@ def _account_data(sources: Sources, caller: Caller, account_id: UUID, period: Pe
 def _read_account(sources: Sources, token: str, account_id: UUID, period: Period) -> AccountReportData | None:
     """An account's report, or None when the ledger and the transactions do not agree at this moment."""
     begin, accounts, currency = sources.side_by_side.begin, sources.accounts, sources.currency
-    before = begin(accounts.balance_after, token, account_id, period.start_date - timedelta(days=1))
+    before = begin(accounts.balance_before, token, account_id, period.start_date)
     summed = begin(sources.transactions.summary, token, period, account_id)
     account = accounts.account(token, account_id)
     summary = summed.result()

@@ -1,38 +1,21 @@
 """Queries and answers of the reporting service, and what it reads from the others. Money is decimal text."""
 
-import re
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, GetJsonSchemaHandler, TypeAdapter
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from shared.cursors import Pagination
 from shared.openapi import Answer
-from shared.periods import Timestamp
+from shared.periods import Day, Timestamp
 
 if TYPE_CHECKING:
     from reporting_service.reporting_models import Report
 
 ReportType = Literal["account", "transaction", "system"]
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_FIRST_DAY, _LAST_DAY = date(1900, 1, 1), date(2999, 12, 31)
-
-
-def _read_day(value: Any) -> date:
-    try:
-        day = date.fromisoformat(value if _DAY.fullmatch(value) else "")
-    except (ValueError, TypeError):
-        raise ValueError("must be a day such as 2026-01-31") from None
-    if not _FIRST_DAY <= day <= _LAST_DAY:
-        raise ValueError(f"must be a day from {_FIRST_DAY} to {_LAST_DAY}")
-    return day
-
-
-Day = Annotated[date, BeforeValidator(_read_day), Field(examples=["2026-01-31"])]
-"""A day in a query, as text."""
 
 
 class ReportQuery(BaseModel):

@@ -94,8 +94,8 @@ class Accounts(AccountClient):
             created_at=NOON,
         )
 
-    def balance_after(self, token: str, account_id: UUID, day: date) -> str | None:
-        return next((row.balance_after for row in self._books.rows() if row.timestamp.date() <= day), None)
+    def balance_before(self, token: str, account_id: UUID, day: date) -> str | None:
+        return next((row.balance_after for row in self._books.rows() if row.timestamp.date() < day), None)
 
     def entries(self, token: str, account_id: UUID, period: Period, *, at_most: int) -> list[HistoryRow]:
         if "history" in self._books.away:

@@ -329,7 +329,7 @@ def test_nobody_gets_a_report_without_logging_in(world: World, path: str) -> Non
         ({"start_date": "2026-01-31T12:00:00Z"}, "start_date"),
         ({"start_date": "1767225600"}, "start_date"),
         ({"start_date": ""}, "start_date"),
-        ({"end_date": "9999-12-31"}, "end_date"),
+        ({"start_date": "20260131"}, "start_date"),
         ({"start_date": "0001-01-01"}, "start_date"),
         ({"start_date": "2026-01-02", "end_date": "2026-01-01"}, "start_date"),
         ({"start_date": "1990-01-01", "end_date": "2026-01-01"}, "start_date"),

@@ -119,8 +119,8 @@ class VolumeStorage(Storage):
         rows = self._session.execute(union_all(*queries))
         by_day: dict[str, Volume] = {}
         by_type: dict[str, Volume] = {}
-        for first, kind, count, *amounts in rows:
-            volume = Volume(str(first), count, *map(int, amounts))
+        for first, kind, *sums in rows:
+            volume = Volume(str(first), *map(int, sums))  # PostgreSQL sums up to a Decimal
             groups, name = (by_type, kind) if kind else (by_day, volume.first_day)
             groups[name] = groups[name].with_more(volume) if name in groups else volume
         return Volumes(_in_order(by_day), _in_order(by_type))
