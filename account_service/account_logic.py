@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID, uuid4, uuid5
 
 from account_service.account_clients import AuthClient
-from account_service.account_models import Account, LedgerEntry
+from account_service.account_models import Account, AccountStatusChange, LedgerEntry
 from account_service.account_schemas import AccountsQuery, HistoryQuery, NewAccount, StatusChange
 from account_service.account_storage import AccountStorage
 from account_service.ledger_storage import LedgerStorage
@@ -16,6 +16,7 @@ from shared.access import Caller
 from shared.cursors import Page, Pagination
 from shared.database import rerun_when_aborted
 from shared.errors import Forbidden, InvalidRequest, NotFound, Refused, Unprocessable
+from shared.periods import now
 
 _log = logging.getLogger(__name__)
 
@@ -133,7 +134,7 @@ def close(storage: AccountStorage, caller: Caller, account_id: UUID) -> Account:
             raise AccountNotActive
         if account.balance_minor:
             raise NonZeroBalance
-        account.status = "closed"
+        _set_status(storage, caller, account, "closed")
     return account
 
 
@@ -150,9 +151,20 @@ def change_status(storage: AccountStorage, caller: Caller, account_id: UUID, cha
             raise OwnAccount
         if account.status == "closed":
             raise AccountNotActive("This account is closed.")
-        account.status, account.status_reason = change.status, change.reason
+        _set_status(storage, caller, account, change.status, change.reason)
     _log.info("account %s is now %s, by %s", account_id, change.status, caller.user_id)
     return account
+
+
+def status_history(
+    storage: AccountStorage, caller: Caller, account_id: UUID, page: Page
+) -> tuple[list[AccountStatusChange], Pagination]:
+    """A page of the changes of an account's state, newest first, for staff. Raises NotFound, OwnAccount."""
+    if details(storage, caller, account_id).user_id == caller.user_id:
+        raise OwnAccount("This is your own account. Only colleagues see who froze it and why.")
+    after = cursors.decode(page.cursor, int)
+    rows = storage.list_status_changes(account_id, limit=page.limit + 1, before=after[0] if after else None)
+    return cursors.paginate(list(rows), page.limit, "sequence")
 
 
 def look_up(storage: AccountStorage, auth: AuthClient, account_number: str) -> tuple[Account, str]:
@@ -169,6 +181,22 @@ def look_up(storage: AccountStorage, auth: AuthClient, account_number: str) -> t
 def masked_name(name: str) -> str:
     """Enough of a name to recognise it: "Ada Lovelace" → "A•• L•••••••"."""
     return " ".join(word[0] + "•" * (len(word) - 1) for word in name.split())
+
+
+def _set_status(
+    storage: AccountStorage, caller: Caller, account: Account, status: str, reason: str | None = None
+) -> None:
+    """In a transaction: change the state of an account, and keep who did so and why."""
+    change = AccountStatusChange(
+        account_id=account.id,
+        from_status=account.status,
+        to_status=status,
+        reason=reason,
+        changed_by=caller.user_id,
+        changed_at=now(),
+    )
+    storage.add_status_change(change)
+    account.status = status
 
 
 def _own_account(storage: AccountStorage, caller: Caller, account_id: UUID) -> Account:

@@ -44,13 +44,33 @@ class Account(Model):
     nickname: Mapped[str | None] = mapped_column(String(50))
     balance_minor: Mapped[int] = mapped_column(BigInteger, default=0)
     status: Mapped[str] = mapped_column(String(10), default="active")
-    status_reason: Mapped[str | None] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
 
     @property
     def is_closed(self) -> int:
         """1 for a closed account, else 0: lists put closed ones last."""
         return int(self.status == "closed")
+
+
+class AccountStatusChange(Model):
+    """Who has frozen, unfrozen or closed an account, when and why. Rows are only ever added.
+
+    `reason` is for the staff alone; an owner who closes an account gives none. `changed_by` and `changed_at` are not
+    known of changes from before this table.
+    """
+
+    __tablename__ = "account_status_change"
+    __table_args__ = (Index("account_status_change_by_account", "account_id", "sequence"),)
+
+    sequence: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    )
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("account.id"))
+    from_status: Mapped[str] = mapped_column(String(10))
+    to_status: Mapped[str] = mapped_column(String(10))
+    reason: Mapped[str | None] = mapped_column(String(200))
+    changed_by: Mapped[UUID | None]
+    changed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class Posting(Model):

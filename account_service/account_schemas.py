@@ -109,6 +109,25 @@ class HistoryRow(BaseModel):
         )
 
 
+class StatusChangeOut(BaseModel):
+    """A change of an account's state, as staff see it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    from_status: AccountStatus
+    to_status: AccountStatus
+    reason: Annotated[str | None, Field(description="Why, for staff only; null when its owner closed it.")]
+    changed_by: Annotated[UUID | None, Field(description="The id of who changed it; null when that was not kept.")]
+    changed_at: Annotated[Timestamp | None, Field(description="When; null when that was not kept.")]
+
+
+class StatusHistoryAnswer(Answer):
+    """A page of the changes of an account's state, newest first."""
+
+    status_history: list[StatusChangeOut]
+    pagination: Pagination
+
+
 class Payee(BaseModel):
     """Who would be paid, with just enough shown to notice a mistake."""
 

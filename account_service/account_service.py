@@ -25,6 +25,8 @@ from account_service.account_schemas import (
     Statistics,
     StatisticsAnswer,
     StatusChange,
+    StatusChangeOut,
+    StatusHistoryAnswer,
     TypeTotals,
     masked,
 )
@@ -150,6 +152,15 @@ def update(caller: Caller, account_id: UUID, json: StatusChange) -> Response:
     """Freeze an account, or let it go on."""
     account = account_logic.change_status(_accounts(), caller, account_id, json)
     return success(account=AccountOut.of(account, _currency()), message=f"Account is now {account.status}")
+
+
+@accounts.get("/status_history/<uuid:account_id>")
+@staff_only
+@api.validate(resp=answers(200, StatusHistoryAnswer))
+def status_history(caller: Caller, account_id: UUID, query: Page) -> Response:
+    """Who froze, unfroze or closed a customer's account, when and why, newest first."""
+    rows, pagination = account_logic.status_history(_accounts(), caller, account_id, query)
+    return success(status_history=[StatusChangeOut.model_validate(row) for row in rows], pagination=pagination)
 
 
 @internal.post("/postings")

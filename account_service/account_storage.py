@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, case, func, or_, select, tuple_
 
-from account_service.account_models import Account
+from account_service.account_models import Account, AccountStatusChange
 from shared.database import Storage
 
 
@@ -17,6 +17,17 @@ class AccountStorage(Storage):
         """Add a new account."""
         self._session.add(account)
         self._session.flush()
+
+    def add_status_change(self, change: AccountStatusChange) -> None:
+        """Add a change of an account's state to its history."""
+        self._session.add(change)
+
+    def list_status_changes(self, account_id: UUID, *, limit: int, before: int | None) -> Sequence[AccountStatusChange]:
+        """The changes of an account's state, newest first; `before` is a sequence."""
+        query = select(AccountStatusChange).where(AccountStatusChange.account_id == account_id)
+        if before is not None:
+            query = query.where(AccountStatusChange.sequence < before)
+        return self._session.scalars(query.order_by(AccountStatusChange.sequence.desc()).limit(limit)).all()
 
     def find_account(self, account_id: UUID) -> Account | None:
         """The account of that id."""

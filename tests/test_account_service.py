@@ -173,6 +173,41 @@ def test_a_customer_is_forbidden_what_is_for_staff(bank: Suite, ada: Person) -> 
         assert (answer.status_code, answer.get_json()["error_code"]) == (403, "FORBIDDEN")
 
 
+def test_the_history_of_an_accounts_state_says_who_when_and_why(bank: Suite, ada: Person, admin: Person) -> None:
+    account = open_account(bank, ada)
+    path = f"/api/accounts/status_history/{account['id']}"
+    assert bank.call("account", "GET", path, admin).get_json()["status_history"] == []
+    for status, reason in (("frozen", "a lost card"), ("frozen", "police asked"), ("active", "card was found")):
+        body = {"status": status, "reason": reason}
+        answer = bank.call("account", "PUT", f"/api/accounts/update/{account['id']}", admin, json=body)
+        assert answer.status_code == 200
+    bank.call("account", "DELETE", f"/api/accounts/close/{account['id']}", ada)
+    first = bank.call("account", "GET", f"{path}?limit=3", admin).get_json()
+    rest = bank.call("account", "GET", f"{path}?cursor={first['pagination']['next_cursor']}", admin).get_json()
+    rows = first["status_history"] + rest["status_history"]
+    assert [(row["from_status"], row["to_status"], row["reason"], row["changed_by"]) for row in rows] == [
+        ("active", "closed", None, ada.user_id),
+        ("frozen", "active", "card was found", admin.user_id),
+        ("frozen", "frozen", "police asked", admin.user_id),
+        ("active", "frozen", "a lost card", admin.user_id),
+    ]
+    assert sorted((row["changed_at"] for row in rows), reverse=True) == [row["changed_at"] for row in rows]
+    assert rest["pagination"]["next_cursor"] is None
+
+
+def test_customers_never_see_why_an_account_was_frozen(bank: Suite, ada: Person, admin: Person) -> None:
+    account = open_account(bank, ada)
+    body = {"status": "frozen", "reason": "suspicion of fraud"}
+    assert bank.call("account", "PUT", f"/api/accounts/update/{account['id']}", admin, json=body).status_code == 200
+    path = f"/api/accounts/status_history/{account['id']}"
+    assert bank.call("account", "GET", path, ada).status_code == 403
+    for other in (f"details/{account['id']}", "list"):
+        assert "fraud" not in bank.call("account", "GET", f"/api/accounts/{other}", ada).text
+    own = open_account(bank, admin)
+    assert bank.call("account", "GET", f"/api/accounts/status_history/{own['id']}", admin).status_code == 403
+    assert bank.call("account", "GET", f"/api/accounts/status_history/{uuid4()}", admin).status_code == 404
+
+
 @pytest.mark.parametrize("role", ["employee", "admin"])
 def test_staff_change_the_state_of_no_account_of_their_own(bank: Suite, admin: Person, role: str) -> None:
     person = bank.person()

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from flask import Flask
@@ -25,6 +26,8 @@ from tests.house import ROOT
 pytestmark = pytest.mark.filterwarnings("ignore:Skipped unsupported reflection:sqlalchemy.exc.SAWarning")
 
 SERVICES = ("auth", "account", "transaction", "reporting")
+MOVED = {"account": {"status_reason"}}
+"""Columns whose values are kept elsewhere by now; a test for each says where."""
 OLD = Path(__file__).with_name("old_schema")
 FIRST = """
 import sqlalchemy as sa
@@ -191,7 +194,33 @@ def test_a_database_from_before_the_revisions_is_upgraded_with_all_that_is_in_it
         after = rows(connection)
         assert after.pop("alembic_version") == [{"version_num": migrations_of(service).head}]
         for table, kept in before.items():
-            assert [{name: row[name] for name in old} for old, row in zip(kept, after[table], strict=True)] == kept
+            moved = MOVED.get(table, set())
+            wanted = [{name: value for name, value in row.items() if name not in moved} for row in kept]
+            assert [{name: row[name] for name in old} for old, row in zip(wanted, after[table], strict=True)] == wanted
+
+
+def test_why_an_account_was_frozen_becomes_its_history(url: str, engine: Engine) -> None:
+    run(engine, OLD / f"account_{engine.dialect.name}.sql")
+    run(engine, OLD / "account_rows.sql")
+    frozen, closed = uuid4(), uuid4()
+    with engine.begin() as connection:
+        for account_id, number, status in ((frozen, "2000000006", "frozen"), (closed, "3000000004", "closed")):
+            connection.execute(
+                text(
+                    f"INSERT INTO account VALUES ('{account_id.hex}', '{uuid4().hex}', '{number}', 'checking', NULL, 0,"
+                    f" '{status}', 'why it is {status}', '2026-11-0{number[0]} 08:00:00')"
+                )
+            )
+    database_of("account").connect(Flask("account"), url, may_upgrade=True)
+    database_of("account").close()
+    with engine.connect() as connection:
+        found = rows(connection)["account_status_change"]
+    names = ("sequence", "from_status", "to_status", "reason", "changed_by", "changed_at")
+    assert [tuple(row[name] for name in names) for row in found] == [
+        (1, "active", "frozen", "why it is frozen", None, None),
+        (2, "frozen", "active", "why it is closed", None, None),
+    ]
+    assert [UUID(str(row["account_id"])) for row in found] == [frozen, closed]
 
 
 def test_a_database_that_is_older_than_the_sums_gets_them(url: str, engine: Engine) -> None:
