@@ -120,7 +120,7 @@ def _period(query: ReportQuery) -> Period:
     if start > end:
         raise InvalidRequest(details={"start_date": "must not be after end_date"})
     if period.length_days > MAX_DAYS:
-        raise InvalidRequest(details={"start_date": "must be at most ten years before the end of the period"})
+        raise InvalidRequest(details={"start_date": "must be at most ten years before end_date"})
     return period
 
 
