@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, flash, redirect, render_template, url_for
+from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from api_gateway import chart_pages
@@ -18,7 +19,7 @@ from api_gateway.section_pages import account_service, begin, list_page, transac
 from api_gateway.transaction_pages import by_id
 from shared.access import Caller, private
 from shared.errors import AppError
-from shared.formats import money
+from shared.formats import private_money
 from shared.http_client import NoAnswer
 from shared.periods import now
 
@@ -112,7 +113,7 @@ def _opened(caller: Caller, account: Account, form: OpenAccountForm) -> Response
     if not form.initial_deposit.data:
         return done(f"{account.name} is open.", location)
     category, message = _deposit(caller, account, form)
-    flash(f"{account.name} is open. {message}", category)
+    flash(Markup("{} is open. {}").format(account.name, message), category)
     return redirect(location, 303)
 
 
@@ -133,4 +134,4 @@ def _deposit(caller: Caller, account: Account, form: OpenAccountForm) -> tuple[s
         return "warning", f"The opening deposit was not made: {error.message}"
     if transaction.status == "pending":
         return "info", "The opening deposit is on its way and will settle within moments."
-    return "success", f"{money(transaction.amount, transaction.currency)} is in it."
+    return "success", Markup("{} is in it.").format(private_money(transaction.amount, transaction.currency))

@@ -17,6 +17,7 @@ from api_gateway import (
     admin_pages,
     api_proxy,
     dashboard_pages,
+    display_pages,
     docs_pages,
     money_pages,
     people_pages,
@@ -204,6 +205,7 @@ def _install_pages(app: Flask, settings: GatewaySettings) -> None:
     app.jinja_env.globals.update(
         bank_name=settings.bank_name, bank_currency=settings.currency, SECTIONS=SECTIONS, here=here
     )
+    display_pages.install(app)
     for pages in PAGES:
         app.register_blueprint(pages)
 

@@ -9,9 +9,11 @@ from typing import Any
 from flask import current_app, request
 from werkzeug.datastructures import MultiDict
 from wtforms import Field, HiddenField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the types are of an older version
 from wtforms.validators import InputRequired, Length, ValidationError
 from wtforms.widgets import TextInput
 
+from api_gateway.display_pages import balances_are_hidden
 from api_gateway.gateway_forms import BankForm, options
 from api_gateway.gateway_schemas import Account
 from shared import check_digits
@@ -29,6 +31,10 @@ _FIELD_OF = {
 }
 NO_AMOUNT = "Enter an amount."
 _KEY_REUSED = "This page has been sent already, with other entries. Look at what came of it before you send it again."
+_NO_PAYEE = "Choose one of your accounts, or enter an account number."
+_TWO_PAYEES = "Choose one of your accounts or enter an account number, but not both."
+_SAME_ACCOUNT = "Choose an account other than the one the money comes from."
+_WRONG_NUMBER = "This is not an account number. Check its ten digits."
 _OPEN = "We can't tell yet what came of this. Send it again as it is to find out: it will count only once."
 
 
@@ -100,13 +106,19 @@ def _sentence(reason: str) -> str:
     return f"The amount {reason}."
 
 
-def active(accounts: Iterable[Account]) -> dict[str, str]:
-    """The accounts that money can move on, by id, with what they hold: to choose from."""
-    return {
-        str(account.id): f"{account.label} ({money(account.balance, account.currency)})"
-        for account in accounts
-        if account.is_active
-    }
+def account_options(accounts: Iterable[Account], first: str | None = None) -> list[SelectChoice]:
+    """The accounts that money can move on as choices of a select, with what they hold unless amounts are hidden.
+
+    `first` stands at the top for none of them. Each choice carries both texts, for the script that hides amounts.
+    """
+    choices = options({}, first)
+    for account in accounts:
+        if account.is_active:
+            shown = f"{account.label} ({money(account.balance, account.currency)})"
+            text = account.label if balances_are_hidden() else shown
+            both = {"data-shown-text": shown, "data-hidden-text": account.label}
+            choices.append(SelectChoice(str(account.id), text, render_kw=both))
+    return choices
 
 
 class MoneyForm(BankForm):
@@ -154,7 +166,7 @@ class OwnAccountForm(PaymentForm):
 
     def __init__(self, own: Iterable[Account]) -> None:
         super().__init__(data={"account_id": request.args.get("account_id")})
-        self.account_id.choices = options(active(own))
+        self.account_id.choices = account_options(own)
 
 
 class TransferForm(PaymentForm):
@@ -164,14 +176,27 @@ class TransferForm(PaymentForm):
     """
 
     from_account_id = SelectField("From", [InputRequired("Choose an account.")])
-    to_account_id = SelectField("To one of your accounts")
-    to_account_number = StringField("Or to an account number", filters=[lambda text: re.sub(r"[\s-]", "", text or "")])
+    to_account_id = SelectField(
+        "To one of your accounts",
+        render_kw={
+            "data-either": "to_account_number",
+            "data-missing": _NO_PAYEE,
+            "data-malformed": _TWO_PAYEES,
+            "data-unlike": "from_account_id",
+            "data-clash": _SAME_ACCOUNT,
+        },
+    )
+    to_account_number = StringField(
+        "Or to an account number",
+        filters=[lambda text: re.sub(r"[\s-]", "", text or "")],
+        render_kw={"pattern": r"\s*([0-9][\s\-]*){10}", "title": _WRONG_NUMBER, "data-malformed": _WRONG_NUMBER},
+    )
 
     def __init__(self, own: Iterable[Account], draft: Draft | None = None, **how: Any) -> None:
         asked = {name: request.args.get(name, "") for name in ("from_account_id", "to_account_id")}
         super().__init__(data=draft or asked, **how)
-        self.from_account_id.choices = options(active(own))
-        self.to_account_id.choices = options(active(own), "Choose an account")
+        self.from_account_id.choices = account_options(own)
+        self.to_account_id.choices = account_options(own, "Choose an account")
 
     @property
     def draft(self) -> Draft:
@@ -181,16 +206,16 @@ class TransferForm(PaymentForm):
     def validate_to_account_id(self, field: SelectField) -> None:
         """There is one payee, and it is not the payer."""
         if not (field.data or self.to_account_number.data):
-            raise ValidationError("Choose one of your accounts, or enter an account number.")
+            raise ValidationError(_NO_PAYEE)
         if field.data and self.to_account_number.data:
-            raise ValidationError("Choose one of your accounts or enter a number, but not both.")
+            raise ValidationError(_TWO_PAYEES)
         if field.data == self.from_account_id.data:
-            raise ValidationError("Choose an account other than the one the money comes from.")
+            raise ValidationError(_SAME_ACCOUNT)
 
     def validate_to_account_number(self, field: StringField) -> None:
         """A mistyped number is noticed by its check digit."""
         if field.data and not (len(field.data) == 10 and check_digits.is_valid(field.data)):
-            raise ValidationError("This is not an account number. Please check the digits.")
+            raise ValidationError(_WRONG_NUMBER)
 
 
 class ReviewedTransferForm(TransferForm):

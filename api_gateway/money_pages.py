@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from flask import Blueprint, current_app, flash, redirect, request, url_for
+from markupsafe import Markup
 from pydantic_core import to_json
 from werkzeug.wrappers import Response
 
@@ -14,7 +15,7 @@ from api_gateway.money_forms import Draft, OwnAccountForm, PaymentForm, Reviewed
 from api_gateway.section_pages import account_service, transaction_service
 from shared.access import Caller, private
 from shared.errors import Refused
-from shared.formats import money as formatted
+from shared.formats import private_money
 from shared.sealed_values import SealedValues
 
 money = Blueprint("money", __name__)
@@ -77,7 +78,8 @@ def review(caller: Caller) -> Any:
         form = TransferForm(own)
         transaction = form.submitted(lambda: _pay(caller, "transfer", form))
         if transaction:
-            return paid(transaction, f"Transferred {formatted(transaction.amount, transaction.currency)}.")
+            amount = private_money(transaction.amount, transaction.currency)
+            return paid(transaction, Markup("Transferred {}.").format(amount))
         is_shown = form.outcome_is_open
     elif draft is None:
         return redirect(url_for("money.transfer"), 303)
@@ -113,7 +115,7 @@ def _one_account(caller: Caller, kind: str, word: str) -> Any:
     transaction = form.submitted(lambda: _pay(caller, kind, form))
     if transaction is None:
         return form_page(f"{kind}.html", form, accounts=own)
-    return paid(transaction, f"{word} {formatted(transaction.amount, transaction.currency)}.")
+    return paid(transaction, Markup("{} {}.").format(word, private_money(transaction.amount, transaction.currency)))
 
 
 def _reviewed(caller: Caller, form: TransferForm, own: list[Account], *, needs_funds: bool = False) -> Review:

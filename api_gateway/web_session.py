@@ -165,8 +165,9 @@ def way_back() -> str | None:
     if request.method == "GET":
         return request.full_path.removesuffix("?")
     referrer = urlsplit(request.referrer or "")
-    is_ours = referrer.netloc == request.host and local_path(referrer.path) == referrer.path
-    return referrer.path if is_ours else None
+    path = f"{referrer.path}?{referrer.query}" if referrer.query else referrer.path
+    is_ours = referrer.netloc == request.host and local_path(path) == path
+    return path if is_ours else None
 
 
 def local_path(path: str | None) -> str:

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from babel.numbers import NumberPattern, format_currency, parse_pattern
 from flask import Flask
+from markupsafe import Markup
 
 from shared.money import Currency
 
@@ -22,6 +23,11 @@ def money(amount: Decimal | str, currency: str, signed: bool = False) -> str:
     text = format_currency(abs(exact), currency, _pattern(currency), locale=LOCALE, currency_digits=False)
     sign = MINUS if exact < 0 else "+" if signed and exact > 0 else ""
     return sign + text
+
+
+def private_money(amount: Decimal | str, currency: str) -> Markup:
+    """The same for a sentence in a page, marked as what the browser can hide; see the macro `money`."""
+    return Markup('<span class="money private">{}</span>').format(money(amount, currency))
 
 
 @lru_cache

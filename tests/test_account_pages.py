@@ -55,7 +55,7 @@ def test_sending_the_page_twice_opens_one_account(suite: Suite) -> None:
 
 def test_an_opening_deposit_is_paid_in(ada: Customer) -> None:
     _, page = open_by_form(ada, account_type="checking", initial_deposit="1,250.50")
-    assert "Checking account is open. $1,250.50 is in it." in page
+    assert 'Checking account is open. <span class="money private">$1,250.50</span> is in it.' in page
     assert "Opening deposit" in page
 
 

@@ -60,7 +60,7 @@ def test_a_payment_ends_at_its_transaction(
     assert answer.status_code == 303
     page = ada.visitor.get(answer.headers["Location"])
     assert page.status_code == 200
-    assert f"{words} $12.50." in page.text
+    assert f'{words} <span class="money private">$12.50</span>.' in page.text
     assert "Books" in page.text
     assert ada.balance(account) == balance
 
@@ -219,7 +219,7 @@ def test_a_transfer_is_confirmed_by_who_gets_what(
     first, second = (confirm(ada, review) for _ in range(2))
     assert first.status_code == second.status_code == 303
     assert first.headers["Location"] == second.headers["Location"]
-    assert "Transferred $30.00." in ada.visitor.get(first.headers["Location"]).text
+    assert 'Transferred <span class="money private">$30.00</span>.' in ada.visitor.get(first.headers["Location"]).text
     assert (ada.balance(account), bob.balance(payee)) == ("70.00", "30.00")
 
 

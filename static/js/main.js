@@ -1,8 +1,12 @@
 "use strict";
-// Makes pages nicer; all of them work without it. It loads before the page is drawn, so that nothing flashes.
+// Makes pages nicer; all of them work without it.
 
 const held = {}; // what storage would not take holds for this page
+const root = document.documentElement;
 const SESSION_WARNING_MILLISECONDS = 120_000;
+const ONE_YEAR_SECONDS = 31_536_000;
+const LONGEST_WAIT_MILLISECONDS = 15_000; // longer than any page takes
+const SAY_LOADING_AFTER_MILLISECONDS = 1000;
 
 function remembered(name) {
   try {
@@ -20,37 +24,55 @@ function remember(name, value) {
   }
 }
 
-// The theme, and balances that are hidden from people looking over one's shoulder.
+// The theme, and amounts that are hidden from people looking over one's shoulder. Both are cookies, by which the server
+// renders each page; here a choice is kept and shown without a reload, in all tabs.
 
-const darkSystem = matchMedia("(prefers-color-scheme: dark)");
-const root = document.documentElement;
+const otherTabs = new BroadcastChannel("display");
 
-function chosenTheme() {
-  return remembered("theme") || "system";
+function display({ theme, balances }) {
+  if (theme === "system") delete root.dataset.bsTheme;
+  else if (theme) root.dataset.bsTheme = theme;
+  for (const input of document.querySelectorAll("[data-theme-switch] input[type=radio]")) {
+    if (theme) input.checked = input.value === theme;
+  }
+  if (balances) displayBalances(balances === "hidden");
 }
 
-function balancesAreHidden() {
-  return remembered("balances") === "hidden";
-}
-
-function applyChoices() {
-  root.dataset.bsTheme = chosenTheme() === "system" ? (darkSystem.matches ? "dark" : "light") : chosenTheme();
-  root.classList.toggle("balances-hidden", balancesAreHidden());
-  for (const option of document.querySelectorAll("option")) {
-    option.dataset.text ??= option.text;
-    option.text = balancesAreHidden() ? option.dataset.text.replace(/ \(.*\d.*\)$/, "") : option.dataset.text;
+function displayBalances(areHidden) {
+  root.classList.toggle("balances-hidden", areHidden);
+  for (const form of document.querySelectorAll("form[data-hide-balances]")) {
+    form.elements.balances.value = areHidden ? "shown" : "hidden";
+    form.querySelector("[data-label]").textContent = areHidden ? "Show" : "Hide";
+  }
+  for (const option of document.querySelectorAll("option[data-hidden-text]")) {
+    option.text = areHidden ? option.dataset.hiddenText : option.dataset.shownText;
   }
 }
 
-function setUpThemeSwitch(fieldset) {
-  for (const choice of fieldset.querySelectorAll("input")) {
-    choice.checked = choice.value === chosenTheme();
-    choice.addEventListener("change", () => {
-      remember("theme", choice.value);
-      applyChoices();
-    });
-  }
-  fieldset.hidden = false;
+function keep(name, value, isDefault) {
+  const secure = location.protocol === "https:" ? "; Secure" : "";
+  document.cookie = `${name}=${value}; Path=/; Max-Age=${isDefault ? 0 : ONE_YEAR_SECONDS}; SameSite=Lax${secure}`;
+}
+
+function choose(form) {
+  const fields = new FormData(form);
+  const choice = { theme: fields.get("theme"), balances: fields.get("balances") };
+  if (choice.theme) keep("theme", choice.theme, choice.theme === "system");
+  if (choice.balances) keep("balances", choice.balances, choice.balances === "shown");
+  otherTabs.postMessage(choice);
+  display(choice);
+}
+
+function setUpChoice(form) {
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    choose(form);
+  });
+}
+
+function setUpThemeSwitch(form) {
+  form.addEventListener("change", () => choose(form));
+  form.querySelector("button").hidden = true;
 }
 
 // Small helps.
@@ -62,6 +84,7 @@ function announce(text) {
 function addRevealButton(input) {
   const group = document.createElement("div");
   group.className = "input-group";
+  const hasFocus = document.activeElement === input; // it is lost on the way into the group
   input.replaceWith(group);
   const button = document.createElement("button");
   button.type = "button";
@@ -75,25 +98,40 @@ function addRevealButton(input) {
   button.addEventListener("click", () => show(input.type === "password"));
   group.append(input, button);
   show(false);
+  if (hasFocus) input.focus();
 }
 
 async function copy(button) {
-  await navigator.clipboard.writeText(button.dataset.copy);
   const label = [...button.childNodes];
-  button.replaceChildren("Copied");
-  announce("The number is in the clipboard.");
+  const copied = await navigator.clipboard.writeText(button.dataset.copy).then(() => true, () => false);
+  button.replaceChildren(copied ? "Copied" : "Not copied");
+  announce(copied ? "The number is in the clipboard." : "The browser does not allow copying. Select the number and copy it.");
   setTimeout(() => button.replaceChildren(...label), 2000);
 }
 
-function closeMenuOutside(event) {
-  for (const menu of document.querySelectorAll("details.menu[open]")) {
-    if (event.key === "Escape") menu.querySelector("summary").focus();
-    if (event.key === "Escape" || (event.type === "click" && !menu.contains(event.target))) menu.open = false;
-  }
+function setUpCopyButton(button) {
+  if (!navigator.clipboard) return; // browsers give it to secure pages only
+  button.hidden = false;
+  button.addEventListener("click", () => copy(button));
 }
 
-// Forms: what is missing or malformed is said beside its field, as the server would say it. A form that is on its way is
-// not sent again; the server counts it once anyway.
+function closeMenus(isLeft) {
+  for (const menu of document.querySelectorAll("details.menu[open]")) if (isLeft(menu)) menu.open = false;
+}
+
+function closeMenuByKey(event) {
+  if (event.key !== "Escape") return;
+  closeMenus((menu) => {
+    menu.querySelector("summary").focus();
+    return true;
+  });
+}
+
+// Forms: what is missing or malformed is said beside its field, as the server would say it, until the field is changed.
+// A form that is on its way is not sent again; the server counts it once anyway.
+//
+// data-missing, data-malformed: what to say. data-same: the id of a field that must be equal. data-either: the id of a
+// field of which just one must be filled in. data-unlike: the id of a field that must differ, data-clash: what to say.
 
 function mistakeIn(input) {
   const mistakes = JSON.parse(input.dataset.mistakes || "[]"); // regular expressions and what to say, the server's own
@@ -102,10 +140,14 @@ function mistakeIn(input) {
 }
 
 function complaintAbout(input) {
-  const twin = input.dataset.same && document.getElementById(input.dataset.same);
-  if (input.validity.valueMissing) return input.dataset.missing || input.validationMessage;
-  if (!input.validity.valid) return input.dataset.malformed || input.validationMessage;
-  if (twin && twin.value !== input.value) return input.dataset.malformed;
+  const { missing, malformed, same, either, unlike, clash } = input.dataset;
+  const value = (id) => document.getElementById(id).value;
+  if (input.validity.valueMissing) return missing || input.validationMessage;
+  if (input.validity.customError) return input.validationMessage;
+  if (!input.validity.valid) return malformed || input.validationMessage;
+  if (same && value(same) !== input.value) return malformed;
+  if (either && !value(either) === !input.value) return input.value ? malformed : missing;
+  if (unlike && input.value && value(unlike) === input.value) return clash;
   return input.value.trim() || input.required ? mistakeIn(input) : "";
 }
 
@@ -120,6 +162,22 @@ function complain(input, complaint) {
   if (note) note.textContent = complaint;
   input.classList.toggle("is-invalid", complaint !== "");
   input.setAttribute("aria-invalid", String(complaint !== ""));
+}
+
+function forgive(field) {
+  for (const note of field.querySelectorAll(".invalid-feedback")) note.textContent = "";
+  for (const input of field.querySelectorAll(".is-invalid")) {
+    input.classList.remove("is-invalid");
+    input.removeAttribute("aria-invalid");
+  }
+}
+
+function forgiveChanged({ target }) {
+  if (!target.closest(".form-field")) return;
+  forgive(target.closest(".form-field"));
+  for (const kind of ["same", "either", "unlike"]) {
+    for (const input of document.querySelectorAll(`[data-${kind}="${target.id}"]`)) forgive(input.closest(".form-field"));
+  }
 }
 
 function check(form) {
@@ -140,7 +198,17 @@ function sendOnce(event) {
   event.submitter?.classList.add("busy");
 }
 
-function allowSendingAgain() {
+// While the next page is on its way a bar at the top says so. A download or a stopped page lets this one stay.
+
+function showProgress() {
+  root.classList.add("leaving");
+  const speaking = setTimeout(() => announce("Loading the next page."), SAY_LOADING_AFTER_MILLISECONDS);
+  setTimeout(hideProgress, LONGEST_WAIT_MILLISECONDS);
+  addEventListener("pageshow", () => clearTimeout(speaking), { once: true });
+}
+
+function hideProgress() {
+  root.classList.remove("leaving");
   for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
   for (const button of document.querySelectorAll(".busy")) button.classList.remove("busy");
 }
@@ -171,23 +239,21 @@ function watchSession(notice) {
   setInterval(look, 1000);
 }
 
-applyChoices();
-darkSystem.addEventListener("change", applyChoices);
-addEventListener("storage", applyChoices); // something was chosen in another tab
-addEventListener("beforeprint", () => (root.dataset.bsTheme = "light")); // paper is white
-addEventListener("afterprint", applyChoices);
-addEventListener("DOMContentLoaded", () => {
-  applyChoices();
-  // A form with errors: reloading or coming back fetches the form anew instead of sending what was refused again.
-  if ("posted" in document.body.dataset) history.replaceState(history.state, "", location.href);
-  document.querySelectorAll("[data-theme-switch]").forEach(setUpThemeSwitch);
-  document.querySelectorAll("input[data-reveal]").forEach(addRevealButton);
-  document.querySelectorAll("[data-copy]").forEach((button) => button.addEventListener("click", () => copy(button)));
-  document.querySelectorAll("form[method=post]").forEach((form) => (form.noValidate = true));
-  document.querySelectorAll("[data-session-lasts]").forEach(watchSession);
-  document.querySelector(".is-invalid")?.focus();
-});
+// A form with errors: reloading or coming back fetches the form anew instead of sending what was refused again.
+if ("posted" in document.body.dataset) history.replaceState(history.state, "", location.href);
+document.querySelectorAll("form[data-hide-balances], form[data-theme-switch]").forEach(setUpChoice);
+document.querySelectorAll("[data-theme-switch]").forEach(setUpThemeSwitch);
+document.querySelectorAll("input[data-reveal]").forEach(addRevealButton);
+document.querySelectorAll("[data-copy]").forEach(setUpCopyButton);
+document.querySelectorAll("form[method=post]").forEach((form) => (form.noValidate = true));
+document.querySelectorAll("[data-session-lasts]").forEach(watchSession);
+document.querySelector(".is-invalid")?.focus();
+otherTabs.addEventListener("message", ({ data }) => display(data));
+addEventListener("input", forgiveChanged);
+addEventListener("change", forgiveChanged);
 addEventListener("submit", sendOnce);
-addEventListener("pageshow", allowSendingAgain); // back from the next page, as it was left
-addEventListener("click", closeMenuOutside);
-addEventListener("keydown", closeMenuOutside);
+addEventListener("beforeunload", showProgress);
+addEventListener("pageshow", hideProgress); // back from the next page, as it was left
+addEventListener("click", ({ target }) => closeMenus((menu) => !menu.contains(target)));
+addEventListener("focusout", ({ relatedTarget }) => closeMenus((menu) => relatedTarget && !menu.contains(relatedTarget)));
+addEventListener("keydown", closeMenuByKey);

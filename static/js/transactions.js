@@ -7,19 +7,21 @@ function setUpFilters(form) {
   let newest = 0;
   const show = async (address) => {
     const mine = ++newest;
-    const answer = await fetch(address);
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const results = page.querySelector("#results");
+    const answer = await fetch(address).catch(() => null);
+    const page = answer?.ok && new DOMParser().parseFromString(await answer.text(), "text/html");
+    const results = page && page.querySelector("#results");
     if (mine !== newest) return;
-    if (!answer.ok || !results) return location.assign(address);
+    if (!results) return location.assign(address);
     document.querySelector("#results").replaceWith(document.adoptNode(results));
     const count = document.querySelectorAll("#results tbody tr").length;
-    announce(count ? `${count} transactions${document.querySelector("#results [rel=next]") ? ", and older ones" : ""}` : "Nothing fits");
+    const more = document.querySelector("#results [rel=next]");
+    announce(count ? `${count} transactions are shown${more ? "; there are older ones" : ""}.` : "No transaction fits these filters.");
     history.replaceState(null, "", address);
   };
   const apply = () => {
     const given = [...new FormData(form)].filter(([, value]) => value !== "");
     const query = new URLSearchParams(given).toString();
+    form.querySelector("[data-clear]").hidden = !query;
     show(query ? `${location.pathname}?${query}` : location.pathname);
   };
   form.addEventListener("change", apply);
@@ -31,19 +33,26 @@ function setUpFilters(form) {
 
 function setUpPayee(input) {
   const found = input.form.querySelector(".payee-found");
+  const UNKNOWN = "There is no account with this number. Please check the digits.";
   let asked = "";
   const look = async () => {
     const number = input.value.replace(/[\s-]/g, "");
     if (number === asked) return;
     asked = number;
     found.hidden = true;
+    input.setCustomValidity("");
     if (!/^\d{10}$/.test(number)) return;
-    const answer = await fetch(`${input.dataset.payee}?account_number=${number}`);
+    const answer = await fetch(`${input.dataset.payee}?account_number=${number}`).catch(() => null);
+    const payee = answer?.ok && (await answer.json().catch(() => null));
     if (asked !== number) return;
-    found.textContent = answer.ok
-      ? `This account belongs to ${(await answer.json()).owner_name}.`
-      : answer.status < 500 ? "There is no account with this number. Please check the digits." : "";
-    found.hidden = !found.textContent;
+    if (payee) {
+      found.querySelector("span").textContent = `This account belongs to ${payee.owner_name}.`;
+      found.hidden = false;
+    } else if (answer && [400, 404].includes(answer.status)) {
+      input.setCustomValidity(UNKNOWN);
+      complain(input, UNKNOWN);
+      announce(UNKNOWN);
+    }
   };
   input.addEventListener("input", look);
   if (!input.classList.contains("is-invalid")) look();

@@ -14,9 +14,9 @@ from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from tests.browser.conftest import log_in
 from tests.customers import customer
-from tests.suite import ADMIN_PASSWORD, Suite
+from tests.suite import ADMIN_PASSWORD, PASSWORD, Suite
 
-WIDTHS = (390, 768, 1280, 1600)
+WIDTHS = (320, 390, 768, 1280, 1600)
 PICTURED = (390, 1280)
 PICTURES = Path(__file__).resolve().parents[2] / "artifacts"
 OWN = (
@@ -41,12 +41,19 @@ OWN = (
     "/accounts/nowhere",
     "/admin",
 )
+CUT_OFF = """() => [...document.querySelectorAll("main *, .top *")].filter((element) => {
+  const box = element.getBoundingClientRect();
+  const scrolls = element.closest("[role=region], .tabs, .visually-hidden");
+  return box.width > 1 && box.right > document.documentElement.clientWidth + 1 && !scrolls;
+}).map((element) => `${element.tagName}.${element.className}`)"""
+"""What reaches beyond the right edge, though it does not make the page wider. Tables scroll within their regions."""
 STAFF = (
     "/admin",
     "/admin/users",
     "/admin/accounts",
     "/admin/accounts/{account}",
     "/admin/accounts/create?q=e",
+    "/admin/accounts/create?user_id={user}",
     "/admin/transactions",
     "/admin/transactions/{payment}/reverse",
 )
@@ -56,11 +63,18 @@ STAFF = (
 def ids(bank: Suite) -> dict[str, str]:
     """Somebody with a long name and large amounts, for layouts to prove themselves on."""
     rich = customer(bank, "maximiliane-von-hohenstein-1")
-    account = rich.open("9999999999.99", nickname="Everything that I have put aside for later in life")
+    account = rich.open("9999999999.99", nickname="W" * 50)
     small = rich.open("5.00", "fixed_deposit")
     made = rich.pay("withdraw", account_id=account["id"], amount="1234567.89", description="W" * 200)
     rich.pay("withdraw", 400, account_id=small["id"], amount="6.00")
-    return {"account": account["id"], "payment": made["transaction"]["id"], "username": rich.person.username}
+    profile = {"full_name": "F" * 100, "phone": "9" * 30, "email": f"{'e' * 88}@example.com"}
+    bank.call("auth", "PUT", "/api/auth/users/profile", rich.person, json={**profile, "current_password": PASSWORD})
+    return {
+        "account": account["id"],
+        "payment": made["transaction"]["id"],
+        "user": rich.person.user_id,
+        "username": rich.person.username,
+    }
 
 
 @pytest.fixture(params=["light", pytest.param("dark", marks=pytest.mark.long)])
@@ -94,6 +108,7 @@ def problems(page: Page, paths: tuple[str, ...], ids: dict[str, str]) -> list[st
             wide = page.evaluate("document.documentElement.scrollWidth")
             if wide > width:
                 found.append(f"{path}: {wide} pixels wide at {width}")
+            found += [f"{path}: {cut} is cut off at {width}" for cut in page.evaluate(CUT_OFF)]
             if width in PICTURED:
                 _keep_picture(page, path, width)
     return found
@@ -104,7 +119,7 @@ def _is_complaint(message: ConsoleMessage) -> bool:
 
 
 def _keep_picture(page: Page, path: str, width: int) -> None:
-    theme = page.evaluate("document.documentElement.dataset.bsTheme")
+    theme = "dark" if page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") else "light"
     name = re.sub(r"[^a-z]+", "-", path.lower()).strip("-") or "welcome"
     page.screenshot(path=PICTURES / f"{name}-{width}-{theme}.png", full_page=True)
 
@@ -121,3 +136,30 @@ def test_the_staffs_pages(visit: Page, ids: dict[str, str]) -> None:
 
 def test_a_stranger_s_pages(visit: Page) -> None:
     assert "\n".join(problems(visit, ("/", "/login", "/register", "/nowhere"), {})) == ""
+
+
+COLOURS = """() => [...document.querySelectorAll("*")].map((element) => {
+  const { color, backgroundColor, borderTopColor, backgroundImage } = getComputedStyle(element);
+  return [element.tagName, element.className, color, backgroundColor, borderTopColor, backgroundImage].join(" ");
+})"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_system_s_theme_looks_like_the_chosen_one_without_scripts(
+    browser: Browser, base_url: str, ids: dict[str, str], theme: Any
+) -> None:
+    other: Any = {"light": "dark", "dark": "light"}[theme]
+    options: Any = {"color_scheme": theme, "java_script_enabled": False, "reduced_motion": "reduce"}
+    differing: list[str] = []
+    with browser.new_context(base_url=base_url, **options) as context:
+        page = context.new_page()
+        log_in(page, ids["username"])
+        for path in OWN:
+            page.goto(path.format_map(ids))
+            followed = page.evaluate(COLOURS)
+            page.emulate_media(color_scheme=other)
+            page.evaluate("theme => document.documentElement.dataset.bsTheme = theme", theme)
+            chosen = page.evaluate(COLOURS)
+            page.emulate_media(color_scheme=theme)
+            differing += [f"{path}: {a} / {b}" for a, b in zip(followed, chosen, strict=True) if a != b]
+    assert differing == []
