@@ -35,6 +35,7 @@ from auth_service.user_schemas import (
     NewUserAnswer,
     PersonAnswer,
     PersonOut,
+    PersonQuery,
     ProfileChanges,
     StatisticsAnswer,
     UserAnswer,
@@ -45,7 +46,7 @@ from auth_service.user_schemas import (
     UsersQuery,
 )
 from shared import secret_files, serving
-from shared.access import Caller, admin_only, private, public, service_only
+from shared.access import Caller, admin_only, private, public, service_only, staff_only
 from shared.addresses import client_address
 from shared.answers import success
 from shared.application import lifecycle_of, make_app
@@ -220,6 +221,14 @@ def list_users(_caller: Caller, query: UsersQuery) -> Response:
     """All people, newest first."""
     users, pagination = user_logic.list_users(_tools(), query)
     return success(users=users, pagination=pagination)
+
+
+@auth.get("/users/lookup")
+@staff_only
+@api.validate(resp=answers(200, PersonAnswer))
+def look_up_user(caller: Caller, query: PersonQuery) -> Response:
+    """One person, by their exact username, e-mail address or id, as much as an employee needs to know."""
+    return success(user=PersonOut.model_validate(user_logic.look_up(_tools(), caller, query)))
 
 
 @auth.get("/users/<uuid:user_id>")

@@ -7,7 +7,15 @@ from uuid import UUID
 from auth_service import auth_logic
 from auth_service.auth_logic import Origin, Tools
 from auth_service.auth_models import User
-from auth_service.user_schemas import ListedUser, NewUser, ProfileChanges, Statistics, UserChanges, UsersQuery
+from auth_service.user_schemas import (
+    ListedUser,
+    NewUser,
+    PersonQuery,
+    ProfileChanges,
+    Statistics,
+    UserChanges,
+    UsersQuery,
+)
 from shared import cursors, periods
 from shared.access import Caller
 from shared.cursors import Pagination
@@ -61,6 +69,21 @@ def ensure_admin(tools: Tools, username: str, password: str) -> None:
 def details(tools: Tools, user_id: UUID) -> User:
     """The person of that id. Raises NotFound."""
     return _found(tools.users.find_user(user_id))
+
+
+def look_up(tools: Tools, caller: Caller, query: PersonQuery) -> User:
+    """The one person whom staff name exactly. Raises InvalidRequest, NotFound."""
+    if len([given for given in (query.username, query.email, query.user_id) if given is not None]) != 1:
+        raise InvalidRequest(details={"username": "give exactly one of username, email and user_id"})
+    if query.username is not None:
+        user = tools.users.find_by_username(query.username)
+    elif query.email is not None:
+        user = tools.users.find_by_email(query.email)
+    else:
+        user = tools.users.find_user(query.user_id) if query.user_id else None
+    found = _found(user)
+    _log.info("person looked up by staff", extra={"user_id": str(found.id), "by": str(caller.user_id)})
+    return found
 
 
 def list_users(tools: Tools, query: UsersQuery) -> tuple[list[ListedUser], Pagination]:

@@ -86,6 +86,14 @@ class UsersQuery(Page):
     status: Status | None = None
 
 
+class PersonQuery(BaseModel):
+    """Whom staff look for: exactly one of these, whole. Names and addresses are found whatever their case."""
+
+    username: Annotated[Line, Field(min_length=1, max_length=50)] | None = None
+    email: Annotated[Line, Field(min_length=1, max_length=100)] | None = None
+    user_id: UUID | None = None
+
+
 class UserOut(BaseModel):
     """A person, as they and the admins see them."""
 
@@ -108,7 +116,7 @@ class ListedUser(UserOut):
 
 
 class PersonOut(BaseModel):
-    """A person, as much as other services need to know."""
+    """A person, as much as other services and employees need to know."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -139,7 +147,7 @@ class UsersAnswer(Answer):
 
 
 class PersonAnswer(Answer):
-    """One person, for another service."""
+    """One person, for another service or an employee."""
 
     user: PersonOut
 

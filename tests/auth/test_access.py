@@ -17,7 +17,8 @@ PRIVATE = [
     ("GET", "/api/auth/sessions"),
     ("DELETE", f"/api/auth/sessions/{NOBODY}"),
 ]
-FOR_ADMINS = [
+FOR_STAFF = [
+    ("GET", "/api/auth/users/lookup"),
     ("GET", "/api/auth/users"),
     ("GET", f"/api/auth/users/{NOBODY}"),
     ("PUT", f"/api/auth/users/{NOBODY}"),
@@ -30,14 +31,14 @@ INSIDE = [
 ]
 
 
-@pytest.mark.parametrize(("method", "path"), PRIVATE + FOR_ADMINS + INSIDE)
+@pytest.mark.parametrize(("method", "path"), PRIVATE + FOR_STAFF + INSIDE)
 def test_without_a_token_the_answer_is_401_whatever_the_body(bank: Suite, method: str, path: str) -> None:
     answer = bank.call("auth", method, path, data=b"{", content_type="application/json")
     assert refusal(answer) == (401, "AUTHENTICATION_REQUIRED")
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
-@pytest.mark.parametrize(("method", "path"), FOR_ADMINS + INSIDE)
+@pytest.mark.parametrize(("method", "path"), FOR_STAFF + INSIDE)
 def test_a_customer_is_forbidden_what_is_not_for_customers(bank: Suite, ada: Person, method: str, path: str) -> None:
     assert refusal(bank.call("auth", method, path, ada, json={})) == (403, "FORBIDDEN")
 
@@ -47,7 +48,7 @@ def test_not_even_an_admin_goes_inside(bank: Suite, admin: Person, method: str, 
     assert refusal(bank.call("auth", method, path, admin)) == (403, "FORBIDDEN")
 
 
-@pytest.mark.parametrize(("method", "path"), PRIVATE + FOR_ADMINS)
+@pytest.mark.parametrize(("method", "path"), PRIVATE + FOR_STAFF)
 def test_a_service_is_no_person(bank: Suite, method: str, path: str) -> None:
     assert refusal(bank.call("auth", method, path, service(bank, "account-service"), json={})) == (403, "FORBIDDEN")
 

@@ -126,3 +126,25 @@ def test_the_last_admin_stays(bank: Suite, admin: Person) -> None:
 def test_nobody_is_404(bank: Suite, admin: Person, method: str) -> None:
     answer = call(bank, method, f"users/{NOBODY}", admin, json={"role": "customer"})
     assert refusal(answer) == (404, "NOT_FOUND")
+
+
+def test_staff_find_one_person_by_exactly_what_they_are_called(bank: Suite, admin: Person) -> None:
+    person, clerk = bank.person("Kay.McNulty"), bank.person()
+    call(bank, "PUT", f"users/{clerk.user_id}", admin, json={"role": "employee"})
+    clerk = bank.log_in(clerk.username, PASSWORD)
+    expected = {
+        "id": person.user_id,
+        "username": "Kay.McNulty",
+        "full_name": None,
+        "role": "customer",
+        "status": "active",
+    }
+    for staff in (clerk, admin):
+        for query in ("username=kay.mcnulty", "email=KAY.mcnulty@example.com", f"user_id={person.user_id}"):
+            assert call(bank, "GET", f"users/lookup?{query}", staff).get_json()["user"] == expected
+    for query in ("username=kay", "email=kay", f"user_id={NOBODY}", "username=%25"):
+        assert refusal(call(bank, "GET", f"users/lookup?{query}", clerk)) == (404, "NOT_FOUND")
+    for query in ("", f"username=kay&user_id={person.user_id}", "user_id=x", "username="):
+        assert refusal(call(bank, "GET", f"users/lookup?{query}", clerk)) == (400, "INVALID_REQUEST")
+    assert refusal(call(bank, "GET", "users/lookup?username=kay.mcnulty", person)) == (403, "FORBIDDEN")
+    assert refusal(call(bank, "GET", "users?q=kay", clerk)) == (403, "FORBIDDEN")
