@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import requests
 from flask import Blueprint, Flask, Response, current_app, request
@@ -42,6 +42,7 @@ from shared.rate_limits import Rule, TokenBuckets
 from shared.sealed_values import SealedValues
 from shared.settings import Seconds, Settings
 from shared.side_by_side import SideBySide
+from shared.texts import Line
 
 PAGES: tuple[Blueprint, ...] = (
     welcome_pages.welcome,
@@ -87,6 +88,9 @@ class GatewaySettings(Settings):
     address_requests_per_second: int = Field(100, ge=40, validation_alias="BANK_ADDRESS_REQUESTS_PER_SECOND")
     session_requests_per_second: int = Field(400, ge=40, validation_alias="BANK_SESSION_REQUESTS_PER_SECOND")
     bank_name: str = Field("Northwater Bank", validation_alias="BANK_NAME")
+    bank_contact: Annotated[Line, Field(min_length=1, max_length=200)] = Field(
+        "Please call or visit your branch.", validation_alias="BANK_CONTACT"
+    )
     currency: CurrencyCode = Field("USD", validation_alias="BANK_CURRENCY")
     waiting_requests: int = Field(96, ge=0, le=512, validation_alias="BANK_WAITING_REQUESTS")
     # Longer than the transaction service takes to say that it does not know yet: silence would be told as a failure.
@@ -203,7 +207,11 @@ def _install_pages(app: Flask, settings: GatewaySettings) -> None:
     formats.install(app)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(
-        bank_name=settings.bank_name, bank_currency=settings.currency, SECTIONS=SECTIONS, here=here
+        bank_name=settings.bank_name,
+        bank_contact=settings.bank_contact,
+        bank_currency=settings.currency,
+        SECTIONS=SECTIONS,
+        here=here,
     )
     display_pages.install(app)
     for pages in PAGES:

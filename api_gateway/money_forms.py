@@ -107,18 +107,28 @@ def _sentence(reason: str) -> str:
 
 
 def account_options(accounts: Iterable[Account], first: str | None = None) -> list[SelectChoice]:
-    """The accounts that money can move on as choices of a select, with what they hold unless amounts are hidden.
+    """Return the open accounts as choices of a select, with what they hold unless amounts are hidden.
 
-    `first` stands at the top for none of them. Each choice carries both texts, for the script that hides amounts.
+    A frozen account is shown as such, and can't be chosen. `first` stands at the top for none of them. Each choice
+    carries both texts, for the script that hides amounts.
     """
     choices = options({}, first)
     for account in accounts:
-        if account.is_active:
-            shown = f"{account.label} ({money(account.balance, account.currency)})"
-            text = account.label if balances_are_hidden() else shown
-            both = {"data-shown-text": shown, "data-hidden-text": account.label}
-            choices.append(SelectChoice(str(account.id), text, render_kw=both))
+        if account.status == "closed":
+            continue
+        state = {} if account.is_active else {"disabled": True}
+        hidden = account.label if account.is_active else f"{account.label}, {account.status}"
+        shown = f"{hidden} ({money(account.balance, account.currency)})"
+        texts = {"data-shown-text": shown, "data-hidden-text": hidden}
+        text = hidden if balances_are_hidden() else shown
+        choices.append(SelectChoice(str(account.id), text, render_kw=texts | state))
     return choices
+
+
+def can_move_money(_form: Any, field: SelectField) -> None:
+    """Refuse a frozen account, which a page shows but does not offer. A validator: raises ValidationError."""
+    if any(choice.value == field.data and "disabled" in choice.render_kw for choice in field.choices):
+        raise ValidationError("This account is frozen: no money can move in or out of it.")
 
 
 class MoneyForm(BankForm):
@@ -162,7 +172,7 @@ class PaymentForm(MoneyForm):
 class OwnAccountForm(PaymentForm):
     """A deposit or a withdrawal."""
 
-    account_id = SelectField("Account", [InputRequired("Choose an account.")])
+    account_id = SelectField("Account", [InputRequired("Choose an account."), can_move_money])
 
     def __init__(self, own: Iterable[Account]) -> None:
         super().__init__(data={"account_id": request.args.get("account_id")})
@@ -175,9 +185,10 @@ class TransferForm(PaymentForm):
     A `draft` is what was entered before: it fills the form in.
     """
 
-    from_account_id = SelectField("From", [InputRequired("Choose an account.")])
+    from_account_id = SelectField("From", [InputRequired("Choose an account."), can_move_money])
     to_account_id = SelectField(
         "To one of your accounts",
+        [can_move_money],
         render_kw={
             "data-either": "to_account_number",
             "data-missing": _NO_PAYEE,

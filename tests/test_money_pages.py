@@ -174,6 +174,44 @@ def test_without_an_account_the_page_says_how_to_get_one(suite: Suite, kind: str
     assert 'href="/accounts/create"' in page.text
 
 
+def freeze(suite: Suite, account: dict[str, Any]) -> None:
+    body = {"status": "frozen", "reason": "suspicion of fraud"}
+    path = f"/api/accounts/update/{account['id']}"
+    assert suite.call("account", "PUT", path, suite.admin(), json=body).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["deposit", "withdraw", "transfer"])
+def test_a_frozen_account_is_listed_but_can_not_be_chosen(suite: Suite, kind: str) -> None:
+    person = customer(suite)
+    frozen, active = person.open("5.00", nickname="Stuck"), person.open("5.00")
+    freeze(suite, frozen)
+    path = f"/transactions/{kind}"
+    page = person.visitor.get(path).text
+    options = re.findall(rf'<option[^>]*value="{frozen["id"]}"[^>]*>[^<]*frozen[^<]*</option>', page)
+    assert len(options) == (2 if kind == "transfer" else 1)
+    assert all(re.search(r"\bdisabled\b", option) for option in options)
+    assert "Please call or visit your branch." in page
+    assert "fraud" not in page
+    chosen = {"from_account_id": frozen["id"], "to_account_id": active["id"]}
+    if kind != "transfer":
+        chosen = {"account_id": frozen["id"]}
+    refused = person.visitor.submit(path, amount="1.00", **chosen)
+    assert refused.status_code == 400
+    assert "This account is frozen: no money can move in or out of it." in refused.text
+    assert person.balance(frozen) == "5.00"
+
+
+def test_who_has_frozen_accounts_alone_is_told_whom_to_ask(suite: Suite) -> None:
+    person = customer(suite)
+    account = person.open("5.00")
+    freeze(suite, account)
+    for path in ("/transactions/deposit", TRANSFER, f"/accounts/{account['id']}", f"/accounts/{account['id']}/close"):
+        page = person.visitor.get(path).text
+        assert "Please call or visit your branch." in page
+        assert "fraud" not in page
+    assert not [form for form in forms_of(person.visitor.get(TRANSFER)) if "amount" in form.fields]
+
+
 def test_a_link_from_an_account_has_it_chosen(ada: Customer, account: dict[str, Any]) -> None:
     assert fill_in(ada.visitor, f"/transactions/deposit?account_id={account['id']}")["account_id"] == account["id"]
     fields = fill_in(ada.visitor, f"{TRANSFER}?from_account_id={account['id']}")

@@ -32,7 +32,12 @@ class _Reader(HTMLParser):
             self._open = True
         elif self._open and tag == "select":
             self._select = found["name"]
-        elif self._open and tag == "option" and ("selected" in found or self._select not in self.forms[-1].fields):
+        elif (
+            self._open
+            and tag == "option"
+            and "disabled" not in found
+            and ("selected" in found or self._select not in self.forms[-1].fields)
+        ):
             self.forms[-1].fields[self._select] = found.get("value", "")
         elif self._open and tag == "input" and "name" in found and _is_sent(found):
             self.forms[-1].fields[found["name"]] = found.get("value", "")
