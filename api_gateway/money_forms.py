@@ -127,7 +127,8 @@ def account_options(accounts: Iterable[Account], first: str | None = None) -> li
 
 def can_move_money(_form: Any, field: SelectField) -> None:
     """Refuse a frozen account, which a page shows but does not offer. A validator: raises ValidationError."""
-    if any(choice.value == field.data and "disabled" in choice.render_kw for choice in field.choices):
+    choices: list[Any] = list(field.iter_choices())  # the types are of an older version
+    if any(choice.value == field.data and "disabled" in choice.render_kw for choice in choices):
         raise ValidationError("This account is frozen: no money can move in or out of it.")
 
 
