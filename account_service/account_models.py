@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, 
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database import Base, Database, UtcDateTime
+from shared.kept_currency import KeptCurrency
 from shared.periods import now
 
 db = Database(Path(__file__).with_name("migrations"))
@@ -111,3 +112,7 @@ class LedgerEntry(Model):
     amount_minor: Mapped[int] = mapped_column(BigInteger)
     balance_after_minor: Mapped[int | None] = mapped_column(BigInteger)
     booked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class CurrencyRow(KeptCurrency, Model):
+    """What the amounts in this database are of."""

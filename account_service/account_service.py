@@ -39,6 +39,7 @@ from shared.answers import success
 from shared.application import Peers, lifecycle_of, make_app, make_session
 from shared.cursors import Page
 from shared.idempotency_keys import idempotency_key
+from shared.kept_currency import require_currency
 from shared.money import Currency, CurrencyCode
 from shared.openapi import answers, make_api
 from shared.settings import Settings
@@ -209,11 +210,13 @@ def create_app(settings: AccountSettings, session: requests.Session | None = Non
         api=api,
         max_body_bytes=MAX_BATCH_BYTES,
     )
+    currency = Currency.of(settings.currency)
+    require_currency(app, db, currency)
     app.extensions.update(
         account_storage=AccountStorage(db),
         ledger_storage=LedgerStorage(db),
         auth_client=AuthClient(peers["auth-service"], peers.token),
-        currency=Currency.of(settings.currency),
+        currency=currency,
     )
     app.register_blueprint(accounts)
     app.register_blueprint(internal)

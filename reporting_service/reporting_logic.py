@@ -55,7 +55,6 @@ class Sources:
     auth: AuthClient
     accounts: AccountClient
     transactions: TransactionClient
-    currency: Currency
     side_by_side: SideBySide
 
 
@@ -135,11 +134,11 @@ def _account_data(sources: Sources, caller: Caller, account_id: UUID, period: Pe
 
 def _read_account(sources: Sources, token: str, account_id: UUID, period: Period) -> AccountReportData | None:
     """An account's report, or None when the ledger and the transactions do not agree at this moment."""
-    begin, accounts, currency = sources.side_by_side.begin, sources.accounts, sources.currency
+    begin, accounts = sources.side_by_side.begin, sources.accounts
     before = begin(accounts.balance_before, token, account_id, period.start_date)
     summed = begin(sources.transactions.summary, token, period, account_id)
     account = accounts.account(token, account_id)
-    summary = summed.result()
+    currency, summary = Currency.of(account.currency), summed.result()
     # Only now, so that the ledger has at least what the summary counts.
     entries = accounts.entries(token, account_id, period, at_most=HISTORY_ROWS + ENTRIES_AHEAD)
     opening_minor = currency.from_text(before.result() or currency.to_text(0))

@@ -18,7 +18,6 @@ from shared.access import Caller, admin_only, private
 from shared.answers import success
 from shared.application import AtEnd, Peers, lifecycle_of, make_app, make_session
 from shared.cursors import Page
-from shared.money import Currency, CurrencyCode
 from shared.openapi import answers, make_api
 from shared.settings import Settings
 from shared.side_by_side import SideBySide
@@ -38,7 +37,6 @@ class ReportingSettings(Settings):
     port: int = Field(8004, ge=1, le=65535, validation_alias="REPORTING_SERVICE_PORT")
     given_database_url: str | None = Field(None, repr=False, validation_alias="REPORTING_DATABASE_URL")
     client_secret: str = Field(min_length=32, repr=False, validation_alias="REPORTING_SERVICE_SECRET")
-    currency: CurrencyCode = Field("USD", validation_alias="BANK_CURRENCY")
 
 
 @reports.get("/account/<uuid:account_id>")
@@ -113,7 +111,6 @@ def create_app(settings: ReportingSettings, session: requests.Session | None = N
             auth=AuthClient(auth, peers.token),
             accounts=AccountClient(accounts, peers.token),
             transactions=TransactionClient(transactions, peers.token),
-            currency=Currency.of(settings.currency),
             side_by_side=side_by_side,
         ),
     )

@@ -193,7 +193,7 @@ def books(monkeypatch: pytest.MonkeyPatch) -> Books:
 @pytest.fixture
 def sources(books: Books) -> Iterator[Sources]:
     side_by_side = SideBySide("test", workers=4)
-    yield Sources(People(books), Accounts(books), Transactions(books), USD, side_by_side)
+    yield Sources(People(books), Accounts(books), Transactions(books), side_by_side)
     side_by_side.close()
 
 

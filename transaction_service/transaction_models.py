@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, T
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database import Base, Database, UtcDateTime
+from shared.kept_currency import KeptCurrency
 
 db = Database(Path(__file__).with_name("migrations"))
 
@@ -171,3 +172,7 @@ class DailyVolume(Model):
     count: Mapped[int] = mapped_column(BigInteger)
     total_minor: Mapped[int] = mapped_column(BigInteger)
     largest_minor: Mapped[int] = mapped_column(BigInteger)
+
+
+class CurrencyRow(KeptCurrency, Model):
+    """What the amounts in this database are of."""

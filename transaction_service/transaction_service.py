@@ -19,6 +19,7 @@ from shared.background import Repeating
 from shared.batching import Batcher
 from shared.errors import AppError
 from shared.idempotency_keys import idempotency_key, well_formed
+from shared.kept_currency import require_currency
 from shared.money import Currency, CurrencyCode
 from shared.openapi import answers, make_api
 from shared.periods import now
@@ -235,6 +236,8 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
         api=api,
         max_body_bytes=MAX_BATCH_BYTES,
     )
+    currency = Currency.of(settings.currency)
+    require_currency(app, db, currency)
     storage, ledger = TransactionStorage(db), LedgerClient(account_peer, peers.token)
 
     def process(batch: list[Transaction]) -> list[Outcome | Exception]:
@@ -256,7 +259,7 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
         volume_storage=VolumeStorage(db),
         posting_pipeline=PostingPipeline(storage, process, batches),
         account_client=AccountClient(account_peer),
-        currency=Currency.of(settings.currency),
+        currency=currency,
     )
     app.register_blueprint(transactions)
     app.register_blueprint(internal)

@@ -1,0 +1,19 @@
+"""Make the table of the currency, whose row is written at the next start."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "account_0003"
+down_revision = "account_0002"
+
+
+def upgrade() -> None:
+    """Make the table."""
+    op.create_table(
+        "currency",
+        sa.Column("id", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("code", sa.String(length=3), nullable=False),
+        sa.Column("decimals", sa.SmallInteger(), nullable=False),
+        sa.CheckConstraint("id = 1", name="only_one_currency"),
+        sa.PrimaryKeyConstraint("id"),
+    )

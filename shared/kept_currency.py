@@ -1,0 +1,60 @@
+"""The currency of a database's amounts: kept at the first start, and required to be the same at every later one.
+
+Amounts are kept as minor units, so that another number of decimals would rescale all of them.
+"""
+
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import CheckConstraint, SmallInteger, String, select, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.database import Database
+from shared.migrations import DatabaseUnusable, database_name
+from shared.money import Currency
+
+_KEEP = text("INSERT INTO currency (id, code, decimals) VALUES (1, :code, :decimals) ON CONFLICT DO NOTHING")
+
+
+class OtherCurrency(DatabaseUnusable):
+    """The amounts in a database are of another currency than the one that is set."""
+
+
+class KeptCurrency:
+    """The columns of the table `currency`, whose one row says what the amounts in this database are of.
+
+    Each service that keeps amounts makes a model of it: `class CurrencyRow(KeptCurrency, Model)`.
+    """
+
+    __tablename__ = "currency"
+    __table_args__ = (CheckConstraint("id = 1", name="only_one_currency"),)
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    code: Mapped[str] = mapped_column(String(3))
+    decimals: Mapped[int] = mapped_column(SmallInteger)
+
+
+def require_currency(app: Flask, database: Database, currency: Currency) -> None:
+    """Keep `currency` in a database that has none yet, and refuse another one than it has.
+
+    Of several processes that start at once, one is first and the others compare theirs with what it kept. Raises
+    OtherCurrency, and closes the database then.
+    """
+    rows: Any = database.metadata.tables[KeptCurrency.__tablename__]
+    with app.app_context(), database.transaction():
+        connection = database.writing_connection()
+        connection.execute(_KEEP, {"code": currency.code, "decimals": currency.decimals})
+        kept = Currency(*connection.execute(select(rows.c.code, rows.c.decimals)).one())
+    if kept != currency:
+        database.close()
+        advice = f"set BANK_CURRENCY to {kept.code}, or start with another database"
+        if kept.code == currency.code:  # ISO 4217 has changed its decimals
+            advice = "start the version of the program that made it"
+        raise OtherCurrency(
+            f"{database_name(database.writer)} holds amounts in {_described(kept)}, but BANK_CURRENCY is "
+            f"{_described(currency)}: {advice}"
+        )
+
+
+def _described(currency: Currency) -> str:
+    return f"{currency.code} ({currency.decimals} decimals)"
