@@ -65,7 +65,6 @@ def details(caller: Caller, account_id: UUID) -> Any:
         found=found,
         mine={account.id: account},
         own=by_id(own_call.result()),
-        balances={entry.transaction_id: entry.balance_after for entry in history.history},
         picture=chart_pages.curve(balances(account, history, since)),
     )
 

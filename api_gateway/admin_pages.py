@@ -7,14 +7,15 @@ from flask import Blueprint, render_template, request, url_for
 
 from api_gateway.admin_forms import ROLES, PersonForm
 from api_gateway.filter_forms import PeopleFilters
-from api_gateway.gateway_pages import done, peer
+from api_gateway.gateway_pages import done
 from api_gateway.gateway_schemas import User
 from api_gateway.report_pages import pictures_of
-from api_gateway.section_pages import auth_service, begin, list_page, reporting_service, unless_away
+from api_gateway.section_pages import auth_service, begin, list_page, probe_services, reporting_service, unless_away
 from api_gateway.web_session import refuse_ended_sessions
 from shared.access import Caller, admin_only, staff_only
 
-SERVICES = {
+TASKS = {
+    "api-gateway": "Pages and the door to the API",
     "auth-service": "People and logins",
     "account-service": "Accounts and the ledger",
     "transaction-service": "Payments",
@@ -27,12 +28,12 @@ admin = Blueprint("admin", __name__)
 @staff_only
 def index(caller: Caller) -> str:
     """How the services are, and for admins what the bank holds and moves."""
-    health_calls = {name: begin(peer(name).is_healthy) for name in SERVICES}
     report_call = begin(reporting_service().system_report, caller.token) if caller.role == "admin" else None
+    results = probe_services()
     report = unless_away(report_call) if report_call else None
     return render_template(
         "admin.html",
-        services=[(SERVICES[name], name, call.result()) for name, call in health_calls.items()],
+        services=[(TASKS[name], name, result) for name, result in results.items()],
         report=report,
         pictures=report and pictures_of(report),
     )

@@ -86,12 +86,15 @@ def curve(days: Sequence[tuple[date, Decimal]]) -> Picture:
 
 
 def _columns(rows: Sequence[tuple[str, str, *tuple[Decimal, ...]]], kinds: Sequence[str]) -> Picture:
-    """Standing bars: rows of a mark below, its long name and an amount of each kind."""
+    """Standing bars: rows of a mark below, its long name and an amount of each kind.
+
+    An amount below zero, where more was reversed than moved, has no bar; the numbers behind the picture show it.
+    """
     top, lines = _scale(max(max(amounts) for _, _, *amounts in rows))
     slot = WIDTH / len(rows)
     width = slot * 0.7 / len(kinds)
     columns = [
-        {"kind": kind, "x": LEFT + slot * (place + 0.15) + width * number, "height": float(amount / top) * HEIGHT}
+        {"kind": kind, "x": LEFT + slot * (place + 0.15) + width * number, "height": _height(amount / top)}
         for place, (_, _, *amounts) in enumerate(rows)
         for number, (kind, amount) in enumerate(zip(kinds, amounts, strict=True))
     ]
@@ -99,6 +102,10 @@ def _columns(rows: Sequence[tuple[str, str, *tuple[Decimal, ...]]], kinds: Seque
     marks = [Mark(LEFT + slot * (place + 0.5), rows[place][0]) for place in range(0, len(rows), every)]
     src = _picture("bars.svg", columns=columns, lines=lines, marks=marks, bar_width=width)
     return Picture(src, [(name, *amounts) for _, name, *amounts in rows])
+
+
+def _height(part: Decimal) -> float:
+    return max(0.0, float(part)) * HEIGHT
 
 
 def _by_day(amounts: Mapping[date, Decimal], start: date, end: date) -> list[tuple[date, Decimal]]:

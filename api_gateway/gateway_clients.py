@@ -26,6 +26,7 @@ from shared.errors import AppError
 from shared.http_client import NoAnswer, OutcomeUnknown, Peer, ServiceToken
 
 Query = Mapping[str, object]
+Days = tuple[date | None, date | None]
 MOST = 200
 _T = TypeVar("_T", bound=Seen)
 
@@ -70,6 +71,10 @@ class AccountClient(_Client):
             cursor = page.pagination.next_cursor
             if cursor is None:
                 return own
+
+    def has_any(self, token: str) -> bool:
+        """Whether the caller has an account, be it a closed one."""
+        return bool(self._get(Accounts, token, "/api/accounts/list", {"limit": 1}).accounts)
 
     def list_all(self, token: str, query: Query, user_id: UUID | None = None) -> Accounts:
         """A page of all accounts or one person's, for staff; `q`, `status`, `account_type`, `limit`, `cursor`."""
@@ -156,19 +161,19 @@ class TransactionClient(_Client):
 
 
 class ReportingClient(_Client):
-    """Reports: made when asked for, and kept."""
+    """Reports: made when asked for, and stored with `save`."""
 
-    def account_report(self, token: str, account_id: UUID, start: date | None, end: date | None) -> Report:
+    def account_report(self, token: str, account_id: UUID, days: Days, *, save: bool = False) -> Report:
         """One account over a period of days, both counted; 30 days when none is given."""
-        return self._report(token, f"/api/reports/account/{account_id}", start, end)
+        return self._report(token, f"/api/reports/account/{account_id}", days, save=save)
 
-    def transaction_report(self, token: str, start: date | None, end: date | None) -> Report:
+    def transaction_report(self, token: str, days: Days, *, save: bool = False) -> Report:
         """All of the caller's accounts over a period."""
-        return self._report(token, "/api/reports/transactions", start, end)
+        return self._report(token, "/api/reports/transactions", days, save=save)
 
-    def system_report(self, token: str, start: date | None = None, end: date | None = None) -> Report:
+    def system_report(self, token: str, days: Days = (None, None), *, save: bool = False) -> Report:
         """The whole bank over a period, for admins."""
-        return self._report(token, "/api/reports/system", start, end)
+        return self._report(token, "/api/reports/system", days, save=save)
 
     def details(self, token: str, report_id: UUID) -> Report:
         """A stored report."""
@@ -178,8 +183,9 @@ class ReportingClient(_Client):
         """A page of the caller's stored reports."""
         return self._get(Reports, token, "/api/reports/list", query)
 
-    def _report(self, token: str, path: str, start: date | None, end: date | None) -> Report:
-        return self._get(Report, token, path, {"start_date": start, "end_date": end}, key="report")
+    def _report(self, token: str, path: str, days: Days, *, save: bool) -> Report:
+        query = {"start_date": days[0], "end_date": days[1], "save": "true" if save else "false"}
+        return self._get(Report, token, path, query, key="report")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What the services answer, as the pages read it. Money is Decimal, times are aware datetimes in UTC."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
@@ -133,6 +133,7 @@ class Transaction(Seen):
     to_account_id: UUID | None = None
     to_account_number: str | None = None
     reverses: UUID | None = None
+    reversed_by: UUID | None = None
     description: str | None = None
     timestamp: datetime
     balance_after: Decimal | None = None
@@ -166,9 +167,25 @@ class Transaction(Seen):
             return "out"
         return "in" if comes_in else "past"
 
+    def headline(self, own: Mapping[UUID, Account]) -> str:
+        """What it is, as one line: "Transfer to ••••1234". Accounts in `own` are called by their names."""
+        kind = self.transaction_type.capitalize()
+        source = _label(self.source_id, self.source_number, own)
+        target = _label(self.target_id, self.target_number, own)
+        if self.transaction_type == "deposit" or self.direction(own) == "out":
+            return f"{kind} to {target}"
+        if self.transaction_type == "withdrawal" or self.direction(own) == "in":
+            return f"{kind} from {source}"
+        return f"{kind} from {source} to {target}"
+
     def signed_amount(self, mine: Collection[UUID]) -> Decimal:
         """The amount as the accounts `mine` feel it: below zero when it goes out."""
         return -self.amount if self.direction(mine) == "out" else self.amount
+
+
+def _label(account_id: UUID | None, number: str | None, own: Mapping[UUID, Account]) -> str:
+    account = own.get(account_id) if account_id else None
+    return account.label if account else number or "the bank"
 
 
 class Transactions(Seen):
@@ -206,10 +223,15 @@ class Flow(Seen):
 
     @property
     def expense_by_type(self) -> dict[str, Decimal]:
-        """How the money went out. Only withdrawals have one direction, so the rest is told from the sum."""
+        """How the money went out. Only withdrawals have one direction, so the rest is told from the sum.
+
+        What reversals have given back is subtracted from the rest, or from all when it is more than that.
+        """
         withdrawn = self.by_type["withdrawal"].total if "withdrawal" in self.by_type else Decimal()
-        rest = "Transfers and reversals" if "reversal" in self.by_type else "Transfers"
-        amounts = {"Withdrawals": withdrawn, rest: self.expense - withdrawn}
+        less = ", less reversals" if "reversal" in self.by_type else ""
+        if self.expense < withdrawn:
+            return {f"Withdrawals{less}": self.expense} if self.expense > 0 else {}
+        amounts = {"Withdrawals": withdrawn, f"Transfers{less}": self.expense - withdrawn}
         return {name: amount for name, amount in amounts.items() if amount}
 
 

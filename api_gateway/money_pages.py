@@ -100,13 +100,13 @@ def payee(caller: Caller) -> Response:
     return Response(to_json(found), content_type="application/json")
 
 
-def paid(transaction: Transaction, message: str) -> Response:
-    """The end of a payment: 303 to the transaction, with a word on what came of it."""
+def paid(transaction: Transaction, message: str, page: str = "transactions.details") -> Response:
+    """The end of a payment: 303 to the transaction's page, with a word on what came of it."""
     if transaction.status == "pending":
         flash("Your payment is on its way. It will settle within moments; there is no need to send it again.", "info")
     else:
         flash(message, "success")
-    return redirect(url_for("transactions.details", transaction_id=transaction.id), 303)
+    return redirect(url_for(page, transaction_id=transaction.id), 303)
 
 
 def _one_account(caller: Caller, kind: str, word: str) -> Any:

@@ -10,7 +10,7 @@ from wtforms.validators import EqualTo, InputRequired, Length
 from api_gateway.gateway_forms import BankForm
 from api_gateway.gateway_pages import done, form_page, peer
 from api_gateway.people_clients import Origin, PeopleClient, Tokens
-from api_gateway.web_session import HOME, local_path, refuse_session, sign_in, sign_out, visitor
+from api_gateway.web_session import HOME, home_of, local_path, refuse_session, sign_in, sign_out, visitor
 from shared.access import Caller, private, public
 from shared.errors import AppError, InvalidCredentials, ServiceUnavailable
 
@@ -46,22 +46,22 @@ class RegisterForm(BankForm):
 @public
 def login() -> Any:
     """Log in, and go on to where the visitor wanted to be."""
-    if visitor():
-        return redirect(local_path(request.args.get("next")), 303)
+    if somebody := visitor():
+        return redirect(local_path(request.args.get("next"), home_of(somebody)), 303)
     form = LoginForm()
     tokens = form.submitted(lambda: _log_in(form))
     if tokens is None:
         return form_page("login.html", form)
-    sign_in(tokens)
-    return redirect(local_path(request.args.get("next")), 303)
+    caller = sign_in(tokens)
+    return redirect(local_path(request.args.get("next"), home_of(caller)), 303)
 
 
 @people.route("/register", methods=["GET", "POST"])
 @public
 def register() -> Any:
     """Become a customer, and be logged in at once."""
-    if visitor():
-        return redirect(HOME, 303)
+    if somebody := visitor():
+        return redirect(home_of(somebody), 303)
     form = RegisterForm()
     tokens = form.submitted(lambda: _register(form))
     if tokens is None:

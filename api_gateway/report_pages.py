@@ -1,4 +1,4 @@
-"""Reports: made for a period when they are opened, and kept."""
+"""Reports: made for a period when they are opened, and stored on request."""
 
 from collections.abc import Callable
 from datetime import date
@@ -6,11 +6,13 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, redirect, render_template, request, url_for
 
 from api_gateway import chart_pages
 from api_gateway.chart_pages import Picture
 from api_gateway.filter_forms import PeriodFilters
+from api_gateway.gateway_clients import Days
+from api_gateway.gateway_pages import done
 from api_gateway.money_forms import bank_currency
 from api_gateway.report_schemas import AccountReport, Report, SystemReport, TransactionReport
 from api_gateway.section_pages import account_service, begin, list_page, reporting_service
@@ -23,7 +25,7 @@ reports = Blueprint("reports", __name__)
 @reports.get("/reports")
 @private
 def index(caller: Caller) -> str:
-    """What can be reported on, and the reports that were made before."""
+    """What can be reported on, and the reports that were stored before."""
     own_call = begin(account_service().list_own, caller.token)
     found = reporting_service().list_own(caller.token, {"limit": ROWS, "cursor": request.args.get("cursor")})
     return render_template("reports.html", accounts=own_call.result(), found=found)
@@ -31,26 +33,47 @@ def index(caller: Caller) -> str:
 
 @reports.get("/reports/<uuid:report_id>")
 @private
-def details(caller: Caller, report_id: UUID) -> str:
-    """A report as it was made."""
+def details(caller: Caller, report_id: UUID) -> Any:
+    """A report as it was stored; staff see those that are not about themselves in their own section."""
     report = reporting_service().details(caller.token, report_id)
-    return render_template("report_details.html", report=report, pictures=pictures_of(report))
+    if caller.is_staff and not report.is_about(caller.user_id):
+        return redirect(url_for("staff_reports.details", report_id=report_id), 303)
+    return render_template("report_details.html", report=report, pictures=pictures_of(report), section="/reports")
 
 
-@reports.get("/reports/account/<uuid:account_id>")
+@reports.route("/reports/account/<uuid:account_id>", methods=["GET", "POST"])
 @private
 def account(caller: Caller, account_id: UUID) -> Any:
-    """One account over a period."""
-    return _made(
-        "account_report.html", lambda *days: reporting_service().account_report(caller.token, account_id, *days)
+    """One account over a period. A POST stores the report."""
+    if caller.is_staff and account_service().details(caller.token, account_id).user_id != caller.user_id:
+        period: dict[str, Any] = request.args.to_dict()
+        return redirect(url_for("staff_reports.account", account_id=account_id, **period), 303)
+    return report_page(
+        "account_report.html",
+        lambda days, save: reporting_service().account_report(caller.token, account_id, days, save=save),
+        section="/reports",
     )
 
 
-@reports.get("/reports/transactions")
+@reports.route("/reports/transactions", methods=["GET", "POST"])
 @private
 def transactions(caller: Caller) -> Any:
-    """All one's accounts over a period."""
-    return _made("transaction_report.html", lambda *days: reporting_service().transaction_report(caller.token, *days))
+    """All one's accounts over a period. A POST stores the report."""
+    return report_page(
+        "transaction_report.html",
+        lambda days, save: reporting_service().transaction_report(caller.token, days, save=save),
+        section="/reports",
+    )
+
+
+def report_page(template: str, make: Callable[[Days, bool], Report], *, section: str) -> Any:
+    """The page of a report for the period in the address; asked for by POST, the report is stored and shown as such."""
+    filters = PeriodFilters()
+    days, save = (filters.start_date.data, filters.end_date.data), request.method == "POST"
+    report = filters.found(lambda: make(days, save))
+    if report and report.id:
+        return done("The report is saved.", f"{section}/{report.id}")
+    return list_page(template, filters, report=report, pictures=report and pictures_of(report), section=section)
 
 
 def pictures_of(report: Report) -> dict[str, Picture]:
@@ -73,10 +96,3 @@ def pictures_of(report: Report) -> dict[str, Picture]:
 
 def _bars(data: SystemReport | TransactionReport, amounts: dict[date, Decimal]) -> Picture:
     return chart_pages.bars(amounts, data.period.start_date, data.period.end_date)
-
-
-def _made(template: str, make: Callable[[date | None, date | None], Report]) -> Any:
-    """The page of a report for the period in the address."""
-    filters = PeriodFilters()
-    report = filters.found(lambda: make(filters.start_date.data, filters.end_date.data))
-    return list_page(template, filters, report=report, pictures=report and pictures_of(report))

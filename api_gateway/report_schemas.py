@@ -94,14 +94,20 @@ ReportData = Annotated[AccountReport | SystemReport | TransactionReport, Field(u
 
 
 class Report(Seen):
-    """A stored report; its data has the shape of its type."""
+    """A report; its data has the shape of its type, and one that is not stored has no id."""
 
-    id: UUID
+    id: UUID | None
     user_id: UUID
     report_type: Literal["account", "transaction", "system"]
     title: str
     report_data: ReportData
     created_at: datetime
+
+    def is_about(self, user_id: UUID) -> bool:
+        """Whether it reports on what belongs to that person."""
+        if isinstance(self.report_data, AccountReport):
+            return self.report_data.account.user_id == user_id
+        return isinstance(self.report_data, TransactionReport) and self.user_id == user_id
 
 
 class Reports(Seen):

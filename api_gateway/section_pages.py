@@ -1,19 +1,23 @@
 """What the pages of the sections have in common: the services they ask, several at a time, and their lists."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
-from flask import current_app, render_template
+from flask import current_app, g, render_template
 
 from api_gateway.filter_forms import FilterForm
 from api_gateway.gateway_clients import AccountClient, AuthClient, ReportingClient, TransactionClient
 from api_gateway.gateway_pages import peer
 from shared.errors import ServiceUnavailable
+from shared.http_client import Peer
 from shared.side_by_side import SideBySide
 
 P = ParamSpec("P")
 T = TypeVar("T")
+SERVICES = ("auth-service", "account-service", "transaction-service", "reporting-service")
 
 
 def auth_service() -> AuthClient:
@@ -40,6 +44,38 @@ def begin(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future
     """Ask a service while others are asked; `result()` gives the answer or raises the refusal."""
     pool: SideBySide = current_app.extensions["side_by_side"]
     return pool.begin(function, *args, **kwargs)
+
+
+@dataclass(frozen=True)
+class ProbeResult:
+    """What a health check has found, and how long the process took to answer."""
+
+    is_healthy: bool
+    milliseconds: float
+
+    @property
+    def word(self) -> str:
+        """The health as one word."""
+        return "healthy" if self.is_healthy else "unhealthy"
+
+
+def probe_services() -> dict[str, ProbeResult]:
+    """Check the health of all five processes at once, by name.
+
+    This one, the gateway, answers; its time is what passed from the arrival of the request until it asks the others.
+    """
+    own = ProbeResult(True, _milliseconds_since(g.began_at))
+    calls = {name: begin(_probe, peer(name)) for name in SERVICES}
+    return {"api-gateway": own, **{name: call.result() for name, call in calls.items()}}
+
+
+def _probe(service: Peer) -> ProbeResult:
+    began_at = time.perf_counter()
+    return ProbeResult(service.is_healthy(), _milliseconds_since(began_at))
+
+
+def _milliseconds_since(began_at: float) -> float:
+    return (time.perf_counter() - began_at) * 1000
 
 
 def unless_away(call: Future[T]) -> T | None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, request, url_for
+from flask import Blueprint, render_template, request, url_for
 
 from api_gateway import chart_pages
 from api_gateway.account_pages import CURVE_DAYS, balances
@@ -15,11 +15,13 @@ from api_gateway.gateway_pages import done, form_page
 from api_gateway.gateway_schemas import User
 from api_gateway.money_pages import paid
 from api_gateway.section_pages import account_service, auth_service, begin, list_page, transaction_service, unless_away
+from api_gateway.transaction_pages import by_id
 from shared.access import Caller, admin_only, staff_only
 from shared.errors import InvalidRequest
 from shared.periods import now
 
 ROWS = 10
+SECTION = "/admin/transactions"
 staff = Blueprint("staff", __name__)
 
 
@@ -92,6 +94,24 @@ def payments(caller: Caller) -> Any:
     return list_page("admin_transactions.html", filters, found=found, mine={})
 
 
+@staff.get("/admin/transactions/<uuid:transaction_id>")
+@staff_only
+def payment(caller: Caller, transaction_id: UUID) -> str:
+    """Any transaction, as staff see it."""
+    own_call = begin(account_service().list_own, caller.token)
+    transaction = transaction_service().details(caller.token, transaction_id)
+    is_own = transaction.direction(by_id(own_call.result())) != "past"
+    return render_template("transaction_details.html", transaction=transaction, mine={}, section=SECTION, is_own=is_own)
+
+
+@staff.get("/admin/transactions/<uuid:transaction_id>/receipt")
+@staff_only
+def receipt(caller: Caller, transaction_id: UUID) -> str:
+    """Any transaction, to be printed."""
+    transaction = transaction_service().details(caller.token, transaction_id)
+    return render_template("transaction_detail.html", transaction=transaction, mine={}, section=SECTION)
+
+
 @staff.route("/admin/transactions/<uuid:transaction_id>/reverse", methods=["GET", "POST"])
 @admin_only
 def reverse(caller: Caller, transaction_id: UUID) -> Any:
@@ -104,7 +124,7 @@ def reverse(caller: Caller, transaction_id: UUID) -> Any:
     )
     if reversal is None:
         return form_page("admin_reverse.html", form, transaction=transaction, mine={})
-    return paid(reversal, "The transaction is reversed.")
+    return paid(reversal, "The transaction is reversed.", "staff.payment")
 
 
 def _account_page(caller: Caller, account_id: UUID, form: AccountStatusForm) -> tuple[str, int]:
@@ -121,7 +141,6 @@ def _account_page(caller: Caller, account_id: UUID, form: AccountStatusForm) -> 
         owner=_owner(caller, shown.user_id),
         picture=chart_pages.curve(balances(shown, history, since)),
         recent=recent and recent.transactions,
-        balances={entry.transaction_id: entry.balance_after for entry in history.history},
         mine={shown.id: shown},
     )
 

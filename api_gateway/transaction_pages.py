@@ -3,10 +3,10 @@
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, render_template
+from flask import Blueprint, redirect, render_template, url_for
 
 from api_gateway.filter_forms import OwnTransactionFilters
-from api_gateway.gateway_schemas import Account, Transaction
+from api_gateway.gateway_schemas import Account
 from api_gateway.section_pages import account_service, begin, list_page, transaction_service
 from shared.access import Caller, private
 
@@ -27,18 +27,16 @@ def index(caller: Caller) -> Any:
 
 @transactions.get("/transactions/<uuid:transaction_id>")
 @private
-def details(caller: Caller, transaction_id: UUID) -> str:
+def details(caller: Caller, transaction_id: UUID) -> Any:
     """One transaction."""
-    transaction, own = _with_accounts(caller, transaction_id)
-    return render_template("transaction_details.html", transaction=transaction, mine=by_id(own))
+    return _own_page("transaction_details.html", "staff.payment", caller, transaction_id)
 
 
 @transactions.get("/transactions/<uuid:transaction_id>/receipt")
 @private
-def receipt(caller: Caller, transaction_id: UUID) -> str:
+def receipt(caller: Caller, transaction_id: UUID) -> Any:
     """One transaction, to be printed."""
-    transaction, own = _with_accounts(caller, transaction_id)
-    return render_template("transaction_detail.html", transaction=transaction, mine=by_id(own))
+    return _own_page("transaction_detail.html", "staff.receipt", caller, transaction_id)
 
 
 def by_id(own: list[Account]) -> dict[UUID, Account]:
@@ -46,7 +44,11 @@ def by_id(own: list[Account]) -> dict[UUID, Account]:
     return {account.id: account for account in own}
 
 
-def _with_accounts(caller: Caller, transaction_id: UUID) -> tuple[Transaction, list[Account]]:
+def _own_page(template: str, staff_view: str, caller: Caller, transaction_id: UUID) -> Any:
+    """The page of one of the caller's transactions; staff see those of others in their own section."""
     own_call = begin(account_service().list_own, caller.token)
     transaction = transaction_service().details(caller.token, transaction_id)
-    return transaction, own_call.result()
+    mine = by_id(own_call.result())
+    if caller.is_staff and transaction.direction(mine) == "past":
+        return redirect(url_for(staff_view, transaction_id=transaction_id), 303)
+    return render_template(template, transaction=transaction, mine=mine, section="/transactions")

@@ -24,6 +24,7 @@ from shared.errors import AppError, NotAuthenticated, TokenExpired
 from shared.tokens import TokenVerifier
 
 HOME = "/dashboard"
+STAFF_HOME = "/admin"
 MACHINE_PATHS = ("/api/", "/health/", "/metrics/", "/openapi.json/", "/internal/")
 RENEW_BEFORE_SECONDS = 60
 REMEMBERED_SECONDS = 600
@@ -97,11 +98,13 @@ def is_machine_path() -> bool:
     return f"{request.path}/".startswith(MACHINE_PATHS)
 
 
-def sign_in(tokens: Tokens) -> None:
+def sign_in(tokens: Tokens) -> Caller:
     """Begin a new session in the browser; nothing of the one before stays, so that none can be planted."""
     session.clear()
     _keep(tokens)
-    login_user(SignedIn(caller_of(tokens.token)))
+    caller = caller_of(tokens.token)
+    login_user(SignedIn(caller))
+    return caller
 
 
 def sign_out() -> None:
@@ -170,12 +173,17 @@ def way_back() -> str | None:
     return path if is_ours else None
 
 
-def local_path(path: str | None) -> str:
-    """`path` if it is an address of ours, else HOME: a link from elsewhere must not lead people elsewhere."""
+def home_of(caller: Caller) -> str:
+    """Where somebody lands after logging in."""
+    return STAFF_HOME if caller.is_staff else HOME
+
+
+def local_path(path: str | None, home: str = HOME) -> str:
+    """`path` if it is an address of ours, else `home`: a link from elsewhere must not lead people elsewhere."""
     if not path or not path.startswith("/") or path.startswith("//"):
-        return HOME
+        return home
     if "\\" in path or any(ord(character) <= 0x20 or ord(character) == 0x7F for character in path):
-        return HOME
+        return home
     return path
 
 

@@ -37,6 +37,13 @@ def test_health_says_which_service_is_away(suite: Suite, name: str, monkeypatch:
     assert answer.json["services"]["api-gateway"] == "healthy"
 
 
+def test_health_says_how_long_each_took(suite: Suite) -> None:
+    timing = suite.call("gateway", "GET", "/health").headers["Server-Timing"]
+    times = dict(entry.split(";dur=") for entry in timing.split(", "))
+    assert set(times) == set(SERVICES)
+    assert all(0 <= float(milliseconds) < 60_000 for milliseconds in times.values())
+
+
 def test_the_gateways_own_health_names_what_it_misses(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     assert suite.call("gateway", "GET", "/api/health").json == {"status": "healthy", "service": "api-gateway"}
     monkeypatch.setattr(suite.adapters["reporting"], "down", True)

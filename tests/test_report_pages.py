@@ -9,6 +9,7 @@ import pytest
 from shared.formats import MINUS
 from tests.customers import Customer, customer
 from tests.suite import Suite
+from tests.visitor import forms_of
 
 TODAY = datetime.now(UTC).date()
 
@@ -72,15 +73,31 @@ def test_a_period_that_can_not_be_is_told_beside_its_field_and_kept(
         assert re.search(rf'name="{field}"[^>]* value="{value}"', page.text), given
 
 
-def test_reports_are_kept_and_shown_as_they_were(ada: Customer, account_id: str) -> None:
-    ada.visitor.get(f"/reports/account/{account_id}")
-    index = ada.visitor.get("/reports").text
-    assert "Account report" in index
-    stored = index.split('href="/reports/')
-    report_id = next(part[:36] for part in stored if part[8:9] == "-")
-    page = ada.visitor.get(f"/reports/{report_id}")
-    assert page.status_code == 200
-    assert "as it was on" in page.text
+@pytest.mark.parametrize("path", ["account/{account_id}", "transactions"])
+def test_a_report_is_stored_when_it_is_saved_and_not_before(ada: Customer, account_id: str, path: str) -> None:
+    def index() -> str:
+        return ada.visitor.get("/reports").text.partition("Make a report")[0]
+
+    path, before = f"/reports/{path.format(account_id=account_id)}", index()
+    page = ada.visitor.get(f"{path}?end_date={TODAY - timedelta(days=3)}")
+    assert index() == before
+    form = next(form for form in forms_of(page) if form.action.startswith(path))
+    answer = ada.visitor.post(form.action.replace("&amp;", "&"), form.fields)
+    assert answer.status_code == 303
+    saved = ada.visitor.get(answer.headers["Location"]).text
+    assert f'href="{answer.headers["Location"]}"' in index()
+    assert "The report is saved." in saved
+    assert "as it was on" in saved
+    assert f"to {TODAY - timedelta(days=3)}" in saved
+
+
+def test_a_period_that_can_not_be_is_not_saved(ada: Customer, account_id: str) -> None:
+    path = f"/reports/account/{account_id}"
+    form = next(form for form in forms_of(ada.visitor.get(path)) if form.action.startswith(path))
+    page = ada.visitor.post(f"{path}?start_date=2026-02-01&end_date=2026-01-01", form.fields)
+    assert page.status_code == 400
+    assert "To must not be before From." in page.text
+    assert ada.visitor.post(path, {}).status_code == 400
 
 
 def test_what_is_somebody_elses_does_not_exist(ada: Customer, suite: Suite, account_id: str) -> None:

@@ -1,14 +1,18 @@
 """Customers' accounts and transactions, as the staff see and change them."""
 
+import re
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from werkzeug.test import TestResponse
 
 from shared.formats import MINUS
 from tests.customers import Customer, customer, form_with
 from tests.suite import ADMIN_PASSWORD, PASSWORD, Suite
 from tests.visitor import Visitor, forms_of
+
+DASH = "\N{EN DASH}"
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +104,7 @@ def test_staff_find_no_button_to_freeze_or_reverse_what_is_their_own(suite: Suit
     assert "/reverse" not in boss.visitor.get(f"/transactions/{made['id']}").text
     refused = boss.visitor.submit(f"/admin/transactions/{made['id']}/reverse")
     assert refused.status_code == 403
-    assert "A colleague has to reverse it." in refused.text
+    assert "A colleague has to" in refused.text
 
 
 def test_a_customer_is_looked_for_and_given_an_account(admin: Visitor, ada: Customer) -> None:
@@ -145,7 +149,7 @@ def test_a_transaction_is_reversed_once_after_a_confirmation(
 ) -> None:
     made = ada.pay("withdraw", account_id=account["id"], amount="40.00", description="Mistake")["transaction"]
     path = f"/admin/transactions/{made['id']}/reverse"
-    assert path in admin.get(f"/transactions/{made['id']}").text
+    assert path in admin.get(f"/admin/transactions/{made['id']}").text
     page = admin.get(path)
     assert "Confirm reversal</button>" in page.text
     fields = next(form.fields for form in forms_of(page) if "idempotency_key" in form.fields)
@@ -154,13 +158,157 @@ def test_a_transaction_is_reversed_once_after_a_confirmation(
     assert first.headers["Location"] == second.headers["Location"]
     assert "The transaction is reversed." in admin.get(first.headers["Location"]).text
     assert ada.balance(account) == "100.00"
-    page = admin.submit(path)
-    assert page.status_code == 400
-    assert "has been reversed already" in page.text
+    again = {**fields, "idempotency_key": "another"}
+    for page, status in ((admin.get(path), 200), (admin.post(path, again), 400)):
+        assert page.status_code == status
+        assert "has been reversed already" in page.text
+        assert "Confirm reversal</button>" not in page.text
     assert "+$40.00" in ada.visitor.get(f"/accounts/{account['id']}?type=reversal").text
 
 
 def test_employees_can_not_reverse(employee: Visitor, ada: Customer, account: dict[str, Any]) -> None:
     made = ada.pay("withdraw", account_id=account["id"], amount="1.00")["transaction"]
-    assert "reverse" not in employee.get(f"/transactions/{made['id']}").text
+    assert "/reverse" not in employee.get(f"/admin/transactions/{made['id']}").text
     assert employee.get(f"/admin/transactions/{made['id']}/reverse").status_code == 403
+
+
+def test_a_reversed_transaction_and_its_reversal_lead_to_each_other(
+    admin: Visitor, ada: Customer, account: dict[str, Any], suite: Suite
+) -> None:
+    made = ada.pay("withdraw", account_id=account["id"], amount="7.00", description="Twice")["transaction"]
+    page = admin.submit(f"/admin/transactions/{made['id']}/reverse")
+    reversal = page.headers["Location"].rpartition("/")[2]
+    for visitor, section in ((ada.visitor, "/transactions"), (admin, "/admin/transactions")):
+        original = visitor.get(f"{section}/{made['id']}").text
+        assert "Reversed</span>" in original
+        assert f'href="{section}/{reversal}"' in original
+        assert "/reverse" not in original
+        assert f'href="{section}/{made["id"]}"' in visitor.get(f"{section}/{reversal}").text
+        assert f'href="{section}/{reversal}"' in visitor.get(f"{section}/{made['id']}/receipt").text
+        assert "This is no proof of payment." in visitor.get(f"{section}/{made['id']}/receipt").text
+    for visitor, path in (
+        (ada.visitor, "/transactions"),
+        (ada.visitor, "/dashboard"),
+        (ada.visitor, f"/accounts/{account['id']}"),
+        (admin, "/admin/transactions"),
+        (admin, f"/admin/accounts/{account['id']}"),
+    ):
+        assert "Reversed</span>" in visitor.get(path).text
+
+
+def test_a_reversal_that_failed_is_shown_to_staff_only(admin: Visitor, ada: Customer, suite: Suite) -> None:
+    account = ada.open("5.00")
+    made = ada.transactions()[0]
+    ada.pay("withdraw", account_id=account["id"], amount="5.00")
+    assert admin.submit(f"/admin/transactions/{made['id']}/reverse").status_code == 400
+    path = f"/accounts/{account['id']}"
+    assert "Reversal" not in ada.visitor.get(path).text.split('id="results"')[1]
+    assert "Failed" in admin.get(f"/admin{path}").text
+
+
+def test_staff_stay_in_their_section(admin: Visitor, ada: Customer, account: dict[str, Any]) -> None:
+    made = ada.pay("withdraw", account_id=account["id"], amount="1.00", description="Stay here")["transaction"]
+    listed = "/admin/transactions?q=Stay+here"
+    link = re.search(r'href="(/admin/transactions/[0-9a-f-]{36}\?back=[^"]+)"', admin.get(listed).text)
+    assert link
+    page = admin.get(link[1]).text
+    assert made["id"] in page
+    assert f'class="back" href="{listed}"' in page
+    assert '<a href="/admin/transactions" aria-current="page">Transactions</a>' in page
+    reverse = re.search(r'href="(/admin/transactions/[^"]+/reverse\?[^"]+)"', page)
+    assert reverse
+    assert link[1] in admin.get(reverse[1]).text
+    report = admin.get(f"/admin/reports/account/{account['id']}")
+    assert report.status_code == 200
+    assert 'href="/admin/transactions/' in report.text
+    assert 'href="/transactions/' not in report.text + page
+
+
+@pytest.mark.parametrize("path", ["/transactions/{transaction}", "/reports/account/{account}"])
+def test_staff_who_follow_a_customers_link_stay_in_their_section(
+    employee: Visitor, ada: Customer, account: dict[str, Any], path: str
+) -> None:
+    made = ada.pay("withdraw", account_id=account["id"], amount="1.00")["transaction"]
+    path = path.format(transaction=made["id"], account=account["id"])
+    answer = employee.get(f"{path}?start_date=2026-01-01" if "reports" in path else path)
+    assert (answer.status_code, answer.headers["Location"].partition("?")[0]) == (303, f"/admin{path}")
+
+
+@pytest.mark.parametrize(
+    "back", ["https://evil.example/", "//evil.example", "/logout", "/transactions", "/adminx", "x"]
+)
+def test_the_way_back_leads_to_a_list_of_the_section(admin: Visitor, ada: Customer, back: str) -> None:
+    ada.open("1.00")
+    page = admin.get(f"/admin/transactions/{ada.transactions()[0]['id']}?back={back}").text
+    assert 'class="back" href="/admin/transactions"' in page
+
+
+def test_the_balance_stands_beside_each_transaction_of_an_account(admin: Visitor, suite: Suite) -> None:
+    eve = customer(suite)
+    first, second = eve.open(), eve.open()
+    for _ in range(30):
+        eve.pay("deposit", account_id=first["id"], amount="1.00")
+    eve.pay("transfer", from_account_id=first["id"], to_account_id=second["id"], amount="10.00")
+    newest = eve.visitor.get(f"/accounts/{first['id']}").text
+    older = eve.visitor.get(re.findall(r'rel="next" href="([^"]+)"', newest)[0]).text
+    filtered = eve.visitor.get(f"/accounts/{first['id']}?type=transfer").text
+    for page, balance in ((newest, "$20.00"), (older, "$1.00"), (filtered, "$20.00")):
+        assert balance in page
+        assert f"{DASH}</td>" not in page
+    assert f"{DASH}</td>" not in admin.get(f"/admin/accounts/{first['id']}").text
+
+
+def test_staff_have_a_customers_sections_only_with_an_account(suite: Suite) -> None:
+    person = suite.person("teller")
+    suite.call("auth", "PUT", f"/api/auth/users/{person.user_id}", suite.admin(), json={"role": "employee"})
+    visitor = Visitor(suite.apps["gateway"])
+    assert visitor.log_in("teller").headers["Location"] == "/admin"
+    assert visitor.get("/login").headers["Location"] == "/admin"
+    page = visitor.get("/admin").text
+    assert 'href="/dashboard"' not in page
+    assert 'href="/reports"' not in page
+    assert 'href="/accounts/create"' in page
+    visitor.submit("/accounts/create", account_type="checking")
+    page = visitor.get("/admin").text
+    assert 'href="/dashboard"' in page
+    assert 'href="/reports"' in page
+
+
+def test_while_accounts_are_away_staff_still_have_their_section(suite: Suite, admin: Visitor) -> None:
+    adapter = suite.adapters["account"]
+    adapter.down = True
+    try:
+        page = admin.get("/admin/reports")
+    finally:
+        adapter.down = False
+    assert page.status_code == 200
+    assert 'href="/dashboard"' not in page.text
+
+
+def test_opening_a_report_stores_nothing_until_it_is_saved(
+    admin: Visitor, employee: Visitor, account: dict[str, Any], suite: Suite
+) -> None:
+    def stored() -> list[dict[str, Any]]:
+        answer = suite.call("reporting", "GET", "/api/reports/all", suite.admin()).json
+        assert answer is not None
+        return list(answer["reports"])
+
+    before = stored()
+    path = f"/admin/reports/account/{account['id']}"
+    for visitor, page in ((admin, "/admin"), (admin, "/admin/reports/system"), (employee, path), (admin, path)):
+        assert visitor.get(page).status_code == 200
+    assert stored() == before
+    for visitor, page in ((admin, "/admin/reports/system"), (employee, path)):
+        answer = save(visitor, page)
+        assert answer.status_code == 303
+        saved = visitor.get(answer.headers["Location"]).text
+        assert "The report is saved." in saved
+        assert "as it was on" in saved
+        assert answer.headers["Location"] in visitor.get("/admin/reports").text
+    assert len(stored()) == len(before) + 2
+    assert employee.get("/admin/reports/system").status_code == 403
+
+
+def save(visitor: Visitor, page: str) -> TestResponse:
+    form = next(form for form in forms_of(visitor.get(page)) if form.action.startswith(f"{page}?start_date="))
+    return visitor.post(form.action.replace("&amp;", "&"), form.fields)

@@ -4,7 +4,15 @@
 const LOOK_AGAIN_MILLISECONDS = 5000;
 const rows = document.querySelectorAll("[data-service]");
 
-function show(row, health) {
+function millisecondsByService(answer) {
+  const timing = answer?.headers.get("Server-Timing") ?? "";
+  return Object.fromEntries(timing.split(", ").map((entry) => entry.split(";dur=")));
+}
+
+function show(row, health, milliseconds) {
+  if (milliseconds) {
+    row.querySelector("[data-milliseconds]").textContent = `${milliseconds < 1 ? "< 1" : Math.round(milliseconds)} ms`;
+  }
   const badge = row.querySelector(".status");
   if (badge.textContent.toLowerCase() === health) return;
   badge.className = `status status-${health === "healthy" ? "good" : "bad"}`;
@@ -15,7 +23,11 @@ function show(row, health) {
 async function look() {
   const answer = document.hidden ? null : await fetch("/health").catch(() => null);
   const services = (await answer?.json().catch(() => null))?.services ?? {};
-  for (const row of rows) if (row.dataset.service in services) show(row, services[row.dataset.service]);
+  const times = millisecondsByService(answer);
+  for (const row of rows) {
+    const name = row.dataset.service;
+    if (name in services) show(row, services[name], times[name]);
+  }
   setTimeout(look, LOOK_AGAIN_MILLISECONDS);
 }
 
