@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.postgres import database
+from tests import postgres
 from tests.suite import Suite
 
 
@@ -20,7 +20,13 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def engine_url(request: pytest.FixtureRequest) -> Iterator[str]:
+def database(request: pytest.FixtureRequest) -> str:
+    """The kind of database to run on, for `Suite`: what uses this runs on both."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def engine_url(database: str) -> Iterator[str]:
     """An empty database of each kind; the tests that need PostgreSQL are skipped where there is none."""
     with ExitStack() as stack:
-        yield stack.enter_context(database()) if request.param == "postgresql" else "sqlite://"
+        yield stack.enter_context(postgres.database()) if database == "postgresql" else "sqlite://"

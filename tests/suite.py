@@ -1,12 +1,14 @@
-"""The bank in one process: the real five Flask apps on real SQLite files, wired together without a network.
+"""The bank in one process: the real five Flask apps on real databases, wired together without a network.
 
-Calls between the services go through `requests` as in production; only the transport is replaced.
+The databases are SQLite files, or PostgreSQL's for tests that run on both. Calls between the services go through
+`requests` as in production; only the transport is replaced.
 """
 
 import base64
 import importlib
 import io
 import secrets
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from requests.adapters import BaseAdapter
 from werkzeug.test import TestResponse
 
 from shared.application import lifecycle_of
+from tests import postgres
 
 ADDRESSES = {
     "auth": "http://127.0.0.1:8001",
@@ -91,9 +94,15 @@ class Person:
 
 
 class Suite:
-    """The services named, all of them by default, on databases under `data_dir`."""
+    """The services named, all of them by default, on SQLite files in `data_dir`, or on databases of "postgresql"."""
 
-    def __init__(self, data_dir: Path, names: tuple[str, ...] = tuple(MODULES), **variables: str) -> None:
+    def __init__(
+        self, data_dir: Path, names: tuple[str, ...] = tuple(MODULES), *, database: str = "sqlite", **variables: str
+    ) -> None:
+        self._databases = ExitStack()
+        if database == "postgresql":
+            for name in set(names) & set(ADDRESSES):
+                variables[f"{name.upper()}_DATABASE_URL"] = self._databases.enter_context(postgres.database())
         self.variables = {
             "BANK_DATA_DIR": str(data_dir),
             "SESSION_SECRET": secrets.token_urlsafe(48),
@@ -131,6 +140,7 @@ class Suite:
         """Stop them, and close the databases."""
         for app in reversed(self.apps.values()):
             lifecycle_of(app).stop()
+        self._databases.close()
 
     def restart(self, name: str) -> None:
         """End one service and start it again on the same data."""

@@ -14,8 +14,9 @@ MISSING = "/api/accounts/details/00000000-0000-4000-8000-000000000000"
 
 
 @pytest.fixture(scope="module")
-def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
-    suite = Suite(tmp_path_factory.mktemp("bank"), names=("auth", "account", "transaction")).start()
+def bank(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[Suite]:
+    names = ("auth", "account", "transaction")
+    suite = Suite(tmp_path_factory.mktemp("bank"), names, database=database).start()
     yield suite
     suite.stop()
 

@@ -4,7 +4,6 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -23,7 +22,6 @@ from account_service.ledger_storage import LedgerStorage
 from shared import periods
 from shared.access import Caller
 from shared.errors import AppError
-from tests.postgres import database
 from tests.suite import Suite
 
 OWNER, STRANGER = uuid4(), uuid4()
@@ -80,13 +78,11 @@ def caller(user_id: UUID = OWNER) -> Caller:
     return Caller(user_id, "somebody", "customer", uuid4(), "")
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    with ExitStack() as stack:
-        urls = {"ACCOUNT_DATABASE_URL": stack.enter_context(database())} if request.param == "postgresql" else {}
-        suite = Suite(tmp_path_factory.mktemp("ledger"), names=("account",), **urls)
-        stack.callback(suite.stop)
-        yield suite.apps["account"]
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[Flask]:
+    suite = Suite(tmp_path_factory.mktemp("ledger"), names=("account",), database=database)
+    yield suite.apps["account"]
+    suite.stop()
 
 
 @pytest.fixture

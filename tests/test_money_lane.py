@@ -15,8 +15,8 @@ from tests.suite import ADDRESSES, Person, Suite
 
 
 @pytest.fixture(scope="module")
-def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
-    suite = Suite(tmp_path_factory.mktemp("bank")).start()
+def bank(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[Suite]:
+    suite = Suite(tmp_path_factory.mktemp("bank"), database=database).start()
     yield suite
     suite.stop()
 

@@ -112,9 +112,9 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
+def both(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[Suite]:
     data_dir: Path = tmp_path_factory.mktemp("posting")
-    suite = Suite(data_dir, names=("account", "transaction"))
+    suite = Suite(data_dir, names=("account", "transaction"), database=database)
     yield suite
     suite.stop()
 

@@ -68,14 +68,14 @@ def _open(suite: Suite, person: Person, account_type: str) -> tuple[str, str]:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[World]:
     """Ada's checking account over forty days: 500 before the default period, then all kinds of movements."""
     data_dir = tmp_path_factory.mktemp("bank")
     clock_file = data_dir / "clock"
     noon = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
     _set_clock(clock_file, noon - timedelta(days=40))
     names = ("auth", "account", "transaction", "reporting")
-    suite = Suite(data_dir, names, BANK_CLOCK_OFFSET_FILE=str(clock_file)).start()
+    suite = Suite(data_dir, names, database=database, BANK_CLOCK_OFFSET_FILE=str(clock_file)).start()
     admin, ada, bob = suite.admin(), suite.person("ada"), suite.person("bob")
     checking, number = _open(suite, ada, "checking")
     savings, _ = _open(suite, ada, "savings")

@@ -19,8 +19,9 @@ DEPOSIT, WITHDRAW, TRANSFER = (f"/api/transactions/{name}" for name in ("deposit
 
 
 @pytest.fixture(scope="module")
-def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
-    suite = Suite(tmp_path_factory.mktemp("bank"), names=("auth", "account", "transaction")).start()
+def bank(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[Suite]:
+    names = ("auth", "account", "transaction")
+    suite = Suite(tmp_path_factory.mktemp("bank"), names, database=database).start()
     yield suite
     suite.stop()
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -13,7 +12,6 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from shared.ids import new_id
-from tests.postgres import database
 from tests.suite import Suite
 from transaction_service import posting_logic
 from transaction_service.transaction_clients import Decision, Leg
@@ -177,13 +175,11 @@ def refused(transaction: Transaction) -> Decision:
     return Decision(transaction_id=transaction.id, outcome="rejected", reason="INSUFFICIENT_FUNDS", booked_at=FIRST)
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def suite(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
-    with ExitStack() as stack:
-        urls = {"TRANSACTION_DATABASE_URL": stack.enter_context(database())} if request.param == "postgresql" else {}
-        suite = Suite(tmp_path_factory.mktemp("volumes"), names=("transaction",), **urls)
-        stack.callback(suite.stop)
-        yield suite
+@pytest.fixture(scope="module")
+def suite(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[Suite]:
+    suite = Suite(tmp_path_factory.mktemp("volumes"), names=("transaction",), database=database)
+    yield suite
+    suite.stop()
 
 
 @pytest.fixture

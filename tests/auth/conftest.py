@@ -8,8 +8,8 @@ from tests.suite import Person, Suite
 
 
 @pytest.fixture(scope="module")
-def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
-    suite = Suite(tmp_path_factory.mktemp("bank"), names=("auth", "account")).start()
+def bank(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[Suite]:
+    suite = Suite(tmp_path_factory.mktemp("bank"), names=("auth", "account"), database=database).start()
     yield suite
     suite.stop()
 
