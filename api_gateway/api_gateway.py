@@ -90,6 +90,8 @@ class GatewaySettings(Settings):
     )
     currency: CurrencyCode = Field("USD", validation_alias="BANK_CURRENCY")
     waiting_requests: int = Field(96, ge=0, le=512, validation_alias="BANK_WAITING_REQUESTS")
+    # How long a page waits for what it shows; payments wait as long as the next setting says.
+    page_timeout_seconds: Seconds = Field(3.0, validation_alias="BANK_PAGE_TIMEOUT_SECONDS")
     # Longer than the transaction service takes to say that it does not know yet: silence would be told as a failure.
     read_timeout_seconds: Seconds = Field(12.0, validation_alias="BANK_READ_TIMEOUT_SECONDS")
 
@@ -129,6 +131,7 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
     app.extensions.update(
         peers=peers,
         side_by_side=side_by_side,
+        page_timeout_seconds=settings.page_timeout_seconds,
         currency=Currency.of(settings.currency),
         drafts=SealedValues(settings.session_secret, "drafts"),
         documents=docs_pages.Documents([peers[name] for name in SERVICES], side_by_side),
@@ -142,13 +145,7 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask's way
     app.url_map.merge_slashes = False  # an address has one spelling; a redirect would only hide a mistake
-    app.config["SESSION_COOKIE_SECURE"] = settings.session_cookie_secure
-    web_session.install(
-        app,
-        PeopleClient(peers["auth-service"]),
-        secret=settings.session_secret,
-        idle_seconds=settings.session_idle_seconds,
-    )
+    _install_sessions(app, PeopleClient(peers["auth-service"]), settings)
     rate_limits.install(app, _limits(settings, by_session))
     admission.install(app, places, exempt=UNLIMITED)
     browser_security.install(app)
@@ -156,6 +153,17 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
     app.register_blueprint(api_proxy.api)
     app.register_blueprint(gateway)
     return app
+
+
+def _install_sessions(app: Flask, people: PeopleClient, settings: GatewaySettings) -> None:
+    app.config["SESSION_COOKIE_SECURE"] = settings.session_cookie_secure
+    web_session.install(
+        app,
+        people,
+        secret=settings.session_secret,
+        idle_seconds=settings.session_idle_seconds,
+        patience_seconds=settings.page_timeout_seconds,
+    )
 
 
 def _install_money_lane(app: Flask, peers: Peers, buckets: TokenBuckets, settings: GatewaySettings) -> None:

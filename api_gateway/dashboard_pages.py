@@ -14,6 +14,7 @@ from api_gateway.money_forms import bank_currency
 from api_gateway.section_pages import account_service, begin, transaction_service, unless_away
 from api_gateway.transaction_pages import by_id
 from shared.access import Caller, private
+from shared.errors import ServiceUnavailable
 from shared.periods import now
 
 MONTHS = 6
@@ -51,14 +52,16 @@ def index(caller: Caller) -> str:
     today = now().date()
     recent_call = begin(transaction_service().recent, caller.token)
     summary_call = begin(transaction_service().summary, caller.token, {"from": _month(today, 1 - MONTHS)})
-    own = account_service().list_own(caller.token)
+    own = unless_away(begin(account_service().list_own, caller.token))
     recent, summary = unless_away(recent_call), unless_away(summary_call)
+    if own is None and summary is None:
+        raise ServiceUnavailable
     return render_template(
         "dashboard.html",
-        accounts=[account for account in own if account.status != "closed"],
-        total=sum((account.balance for account in own), Decimal()),
-        mine=by_id(own),
-        recent=recent,
+        accounts=own and [account for account in own if account.status != "closed"],
+        total=sum((account.balance for account in own or ()), Decimal()),
+        mine=by_id(own or []),
+        recent=recent if own is not None else None,
         spending=Spending.of(summary, today, bank_currency().code) if summary else None,
         today=today,
     )

@@ -10,7 +10,7 @@ from wtforms.validators import Length, Optional, ValidationError
 from api_gateway.gateway_forms import BankForm, options
 from api_gateway.gateway_schemas import ACCOUNT_TYPES, Account
 from api_gateway.money_forms import AmountField
-from shared.errors import InvalidRequest
+from shared.errors import InvalidRequest, ServiceUnavailable
 from shared.periods import now, read_day
 
 T = TypeVar("T")
@@ -50,6 +50,9 @@ class FilterForm(BankForm):
 
         csrf = False
 
+    is_away = False
+    """Whether the service that has the list did not answer."""
+
     def __init__(self) -> None:
         super().__init__(formdata=request.args)
 
@@ -59,13 +62,16 @@ class FilterForm(BankForm):
         return {**chosen, "limit": limit, "cursor": request.args.get("cursor")}
 
     def found(self, ask: Callable[[], T]) -> T | None:
-        """What `ask` finds; None when a filter can't be read or is refused, and then the form says so."""
+        """What `ask` finds; None when a filter can't be read or is refused, and then the form says so, or `is_away`."""
         if not self.validate():
             return None
         try:
             return ask()
         except InvalidRequest as error:
             self.refuse(error)
+            return None
+        except ServiceUnavailable:
+            self.is_away = True
             return None
 
     @property

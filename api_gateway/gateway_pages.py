@@ -1,19 +1,28 @@
 """What all pages have in common: the services they ask, how they end well, and the page for what went wrong."""
 
+import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Flask, current_app, flash, redirect, render_template, request
+from flask import Flask, current_app, flash, g, redirect, render_template, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response
 
 from api_gateway.gateway_forms import BankForm
-from api_gateway.web_session import caller_at_browser, is_machine_path, to_login, visitor, way_back
-from shared import answers, request_ids
-from shared.access import access_of
+from api_gateway.web_session import (
+    caller_at_browser,
+    home_of,
+    is_machine_path,
+    referring_page,
+    to_login,
+    visitor,
+    way_back,
+)
+from shared import answers, periods, request_ids
+from shared.access import Caller, access_of
 from shared.application import Peers
-from shared.errors import AppError, InvalidRequest
+from shared.errors import GENERIC_BY_STATUS, AppError, InvalidRequest
 from shared.http_client import Peer
 
 WORDS: Mapping[int, tuple[str, str]] = {
@@ -45,9 +54,14 @@ class PageExpired(InvalidRequest):
 
 
 def peer(name: str) -> Peer:
-    """A service by its name, such as "account-service"."""
+    """A service by its name, such as "account-service", for the present page.
+
+    All that a page reads must come within its timeout, so that a hung service makes no page hang. What a form changes
+    has a timeout of its own, and what is read around that has the page's time anew.
+    """
     peers: Peers = current_app.extensions["peers"]
-    return peers[name]
+    deadline = time.monotonic() + current_app.extensions["page_timeout_seconds"]
+    return peers[name].until(deadline if request.method == "POST" else g.setdefault("page_deadline", deadline))
 
 
 def here(**changes: Any) -> str:
@@ -83,14 +97,32 @@ def render_error(error: AppError) -> Any:
 def _error_page(error: AppError) -> str:
     visitor()
     title, text = WORDS.get(error.status, WORDS[500])
-    is_expired = isinstance(error, PageExpired)
-    if is_expired or error.message != type(error).message:
+    if error.message != GENERIC_BY_STATUS.get(error.status, AppError).message:
         text = error.message
-    may_be_over = error.status == 429 or (request.method == "GET" and error.status in AGAIN)
-    again = way_back() if is_expired or may_be_over else None
+    elif error.status == 429 and error.retry_after_seconds:
+        text = f"There were too many tries. Try again in {periods.in_words(error.retry_after_seconds)}."
     return render_template(
-        "error.html", error=error, title=title, text=text, again=again, request_id=request_ids.current()
+        "error.html", error=error, title=title, text=text, ways=_ways_on(error), request_id=request_ids.current()
     )
+
+
+def _ways_on(error: AppError) -> list[tuple[str, str]]:
+    """Where to go from the page of an error, as addresses with their words, the best first.
+
+    The page that has failed is offered only where it may work now, and then as what it is: another try.
+    """
+    may_be_over = error.status == 429 or (request.method == "GET" and error.status in AGAIN)
+    ways = {}
+    if may_be_over and (again := way_back()):
+        ways[again] = "Try again"
+    elif back := referring_page():
+        ways[back] = "Open the page again" if isinstance(error, PageExpired) else "Go back"
+    person: Caller | None = g.get("caller")
+    home = home_of(person) if person else "/"
+    if request.path != home and home not in ways:
+        name = "your overview" if person and person.is_staff else "your dashboard" if person else "the start page"
+        ways[home] = f"Go to {name}"
+    return list(ways.items())
 
 
 def install_form_token_errors(app: Flask) -> None:

@@ -11,6 +11,7 @@ from wtforms.validators import EqualTo, InputRequired, Length
 from api_gateway.gateway_forms import BankForm
 from api_gateway.gateway_pages import done, form_page, peer
 from api_gateway.people_clients import PeopleClient, Profile
+from api_gateway.section_pages import begin, unless_away
 from api_gateway.web_session import refuse_ended_sessions, refuse_session
 from shared.access import Caller, private
 
@@ -66,7 +67,8 @@ def settings(caller: Caller) -> Any:
             "Your password is changed. Every other place where you were logged in is logged out.",
             url_for("profile.settings"),
         )
-    return form_page("settings.html", form, sessions=_people().sessions(caller.token))
+    sessions = unless_away(begin(_people().sessions, caller.token))
+    return form_page("settings.html", form, sessions=sessions)
 
 
 @profile.post("/settings/sessions/<uuid:session_id>/end")

@@ -15,7 +15,7 @@ from api_gateway.gateway_clients import Days
 from api_gateway.gateway_pages import done
 from api_gateway.money_forms import bank_currency
 from api_gateway.report_schemas import AccountReport, Report, SystemReport, TransactionReport
-from api_gateway.section_pages import account_service, begin, list_page, reporting_service
+from api_gateway.section_pages import account_service, begin, list_page, reporting_service, unless_away
 from shared.access import Caller, private
 
 ROWS = 15
@@ -24,11 +24,13 @@ reports = Blueprint("reports", __name__)
 
 @reports.get("/reports")
 @private
-def index(caller: Caller) -> str:
+def index(caller: Caller) -> tuple[str, int]:
     """What can be reported on, and the reports that were stored before."""
     own_call = begin(account_service().list_own, caller.token)
-    found = reporting_service().list_own(caller.token, {"limit": ROWS, "cursor": request.args.get("cursor")})
-    return render_template("reports.html", accounts=own_call.result(), found=found)
+    query = {"limit": ROWS, "cursor": request.args.get("cursor")}
+    found_call = begin(reporting_service().list_own, caller.token, query)
+    found = unless_away(found_call)
+    return render_template("reports.html", accounts=own_call.result(), found=found), 200 if found else 503
 
 
 @reports.get("/reports/<uuid:report_id>")

@@ -87,5 +87,6 @@ def unless_away(call: Future[T]) -> T | None:
 
 
 def list_page(template: str, filters: FilterForm, **context: Any) -> tuple[str, int]:
-    """A page with a filtered list: 400 when a filter can't be read."""
-    return render_template(template, form=filters, **context), 400 if filters.errors else 200
+    """A page with a filtered list: 400 when a filter can't be read, 503 when the list can't be had now."""
+    status = 503 if filters.is_away else 400 if filters.errors else 200
+    return render_template(template, form=filters, **context), status

@@ -8,6 +8,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -19,8 +20,10 @@ from werkzeug.wrappers import Response
 
 from api_gateway.people_clients import PeopleClient, RenewedTokens, Tokens
 from shared.access import Caller, bearer_token, caller_of
+from shared.application import AtEnd, lifecycle_of
 from shared.encrypted_cookies import EncryptedCookies, derive_key
-from shared.errors import AppError, NotAuthenticated, TokenExpired
+from shared.errors import AppError, NotAuthenticated, ServiceUnavailable, TokenExpired
+from shared.side_by_side import SideBySide
 from shared.tokens import TokenVerifier
 
 HOME = "/dashboard"
@@ -44,7 +47,7 @@ class SignedIn(UserMixin):
 @dataclass
 class _Renewal:
     lock: threading.Lock = field(default_factory=threading.Lock)
-    tokens: RenewedTokens | None = None
+    call: Future[RenewedTokens] | None = None
     begun_at: float = field(default_factory=time.monotonic)
 
 
@@ -53,20 +56,31 @@ class Renewals:
 
     The auth service gives the same refresh token the same successor for ten seconds, and takes a later use for theft.
     A browser may send its old cookie for longer than that, so the new pair is remembered here for REMEMBERED_SECONDS.
+    A page waits no longer than `patience_seconds`; the renewal then goes on, and the next page gets what came of it.
     """
 
-    def __init__(self, renew: Callable[[str], RenewedTokens]) -> None:
+    def __init__(self, renew: Callable[[str], RenewedTokens], patience_seconds: float = 3.0) -> None:
         self._renew = renew
+        self._patience_seconds = patience_seconds
+        self._pool = SideBySide("renewals")
         self._lock = threading.Lock()
         self._by_digest: dict[bytes, _Renewal] = {}
 
     def tokens_for(self, refresh_token: str) -> RenewedTokens:
-        """The new pair. Raises what the auth service answers, and asks again the next time."""
+        """The new pair. Raises what the auth service answers, or ServiceUnavailable; asks again the next time."""
         renewal = self._renewal(hashlib.sha256(refresh_token.encode()).digest())
         with renewal.lock:
-            if renewal.tokens is None:
-                renewal.tokens = self._renew(refresh_token)
-            return renewal.tokens
+            if renewal.call is None or (renewal.call.done() and renewal.call.exception()):
+                renewal.call = self._pool.begin(self._renew, refresh_token)
+            call = renewal.call
+        try:
+            return call.result(self._patience_seconds)
+        except TimeoutError:
+            raise ServiceUnavailable from None
+
+    def close(self) -> None:
+        """End the threads when their renewals are done."""
+        self._pool.close()
 
     def _renewal(self, digest: bytes) -> _Renewal:
         with self._lock:
@@ -76,7 +90,7 @@ class Renewals:
             return self._by_digest.setdefault(digest, _Renewal())
 
 
-def install(app: Flask, people: PeopleClient, *, secret: str, idle_seconds: int) -> None:
+def install(app: Flask, people: PeopleClient, *, secret: str, idle_seconds: int, patience_seconds: float) -> None:
     """Give `app` its sessions: the cookie, Flask-Login, and the Caller of each page."""
     app.secret_key = derive_key(secret, "form tokens")
     app.config.update(
@@ -84,7 +98,9 @@ def install(app: Flask, people: PeopleClient, *, secret: str, idle_seconds: int)
     )
     cookies = EncryptedCookies(secret, without_session=(*MACHINE_PATHS, "/static/"))
     app.session_interface = cookies
-    app.extensions["renewals"] = Renewals(people.renew)
+    renewals = Renewals(people.renew, patience_seconds)
+    lifecycle_of(app).add(AtEnd(renewals.close))
+    app.extensions["renewals"] = renewals
     app.extensions["identify_caller"] = _identify
     manager = LoginManager(app, add_context_processor=False)
     manager.session_protection = None  # the cookie can't be read or made by others; addresses of phones change
@@ -167,10 +183,16 @@ def way_back() -> str | None:
     """The page to come back to: the present one, or the one whose form was sent."""
     if request.method == "GET":
         return request.full_path.removesuffix("?")
+    return referring_page()
+
+
+def referring_page() -> str | None:
+    """The page of ours from which the present request came, other than itself, if the browser says so."""
     referrer = urlsplit(request.referrer or "")
     path = f"{referrer.path}?{referrer.query}" if referrer.query else referrer.path
     is_ours = referrer.netloc == request.host and local_path(path) == path
-    return path if is_ours else None
+    is_itself = request.method == "GET" and referrer.path == request.path
+    return path if is_ours and not is_itself else None
 
 
 def home_of(caller: Caller) -> str:

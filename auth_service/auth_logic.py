@@ -42,7 +42,7 @@ class LockedOut(TooManyRequests):
     """429: the name was not proven too often in a row; whether there is such a person is not told."""
 
     code = "TOO_MANY_ATTEMPTS"
-    message = "Too many failed attempts. Please wait before you try again."
+    message = "The password was wrong too often. Wait, then try again."
 
 
 class InvalidClient(InvalidCredentials):
@@ -183,7 +183,10 @@ def _require_not_locked(lockout: Lockout | None) -> None:
     left_seconds = (lockout.locked_until - periods.real_now()).total_seconds()
     if left_seconds > 0:
         _log.info("attempt refused: the name is locked")
-        raise LockedOut(retry_after_seconds=math.ceil(left_seconds))
+        raise LockedOut(
+            f"The password was wrong too often. Try again in {periods.in_words(left_seconds)}.",
+            retry_after_seconds=math.ceil(left_seconds),
+        )
 
 
 def _digest(username: str) -> str:

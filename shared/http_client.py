@@ -6,6 +6,7 @@ A refusal of the other service comes out as the same error that it raised; silen
 import threading
 import time
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 from urllib.parse import urlencode
 
@@ -70,7 +71,18 @@ class Peer:
         self._directory = directory
         self._session = session
         self._timeout = (connect_timeout_seconds, read_timeout_seconds)
+        self._deadline = float("inf")
         self._breaker = CircuitBreaker()
+
+    def until(self, deadline: float) -> "Peer":
+        """Return this peer for somebody who waits until `deadline`, in seconds of `time.monotonic()`.
+
+        Calls that change nothing end by then; the others keep their own timeout, since giving up leaves their outcome
+        open. Connections and the circuit breaker are shared.
+        """
+        limited = copy(self)
+        limited._deadline = deadline
+        return limited
 
     def call(
         self,
@@ -157,6 +169,7 @@ class Peer:
 
     def _exchange(self, method: str, target: str, headers: dict[str, str], body: bytes) -> requests.Response:
         """Send just this. Nothing is added or encoded again, which spares most of what a call of `requests` costs."""
+        timeout = self._timeout_of(method)
         prepared = requests.PreparedRequest()
         prepared.method = method
         prepared.url = self._url(target)
@@ -164,7 +177,16 @@ class Peer:
         if body:
             prepared.body = body
             prepared.headers["Content-Length"] = str(len(body))
-        return self._guarded(self._session.get_adapter(prepared.url).send, prepared, timeout=self._timeout)
+        return self._guarded(self._session.get_adapter(prepared.url).send, prepared, timeout=timeout)
+
+    def _timeout_of(self, method: str) -> tuple[float, float]:
+        if method not in _CHANGE_NOTHING:
+            return self._timeout
+        connect_seconds, read_seconds = self._timeout
+        left_seconds = self._deadline - time.monotonic()
+        if left_seconds <= 0:
+            raise NoAnswer(may_have_arrived=False)
+        return min(connect_seconds, left_seconds), min(read_seconds, left_seconds)
 
     def _url(self, path: str) -> str:
         return self._directory.address(self.name) + path

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from math import ceil
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -53,6 +54,12 @@ def set_clock_back_by(file: Path | None) -> None:
     For making a history to show. It can't be set forward, and the expiry of tokens follows the real clock.
     """
     _clock.set_back_file = file
+
+
+def in_words(seconds: float) -> str:
+    """How long to wait, for a person: 1 second, 40 seconds; from a minute on in whole minutes, rounded up."""
+    count, unit = (ceil(seconds), "second") if seconds < 60 else (ceil(seconds / 60), "minute")
+    return f"{max(count, 1)} {unit}{'' if count <= 1 else 's'}"
 
 
 @lru_cache(maxsize=1024)  # what is answered in one batch is mostly of one moment

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from flask import Flask
 
+from shared import periods
 from shared.errors import TooManyRequests
 
 MOST_KEYS = 50_000
@@ -66,4 +67,7 @@ def install(app: Flask, rules: Sequence[Rule]) -> None:
             key = rule.who()
             wait_seconds = rule.buckets.take(key) if key is not None else 0.0
             if wait_seconds:
-                raise TooManyRequests(retry_after_seconds=math.ceil(wait_seconds))
+                wait = periods.in_words(wait_seconds)
+                raise TooManyRequests(
+                    f"There were too many requests. Try again in {wait}.", retry_after_seconds=math.ceil(wait_seconds)
+                )

@@ -8,6 +8,7 @@ import base64
 import importlib
 import io
 import secrets
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,17 +44,26 @@ ADMIN_PASSWORD = "an admin's long passphrase"
 
 
 class InProcess(BaseAdapter):
-    """A requests adapter that calls a Flask app instead of a socket. `down` makes it silent, as a dead process is."""
+    """A requests adapter that calls a Flask app instead of a socket.
+
+    `down` makes it refuse connections, as a dead process does; `hung` makes it silent until the caller gives up.
+    """
 
     def __init__(self, app: Flask) -> None:
         super().__init__()
         self._app = app
         self.down = False
+        self.hung = False
 
-    def send(self, request: requests.PreparedRequest, *_args: Any, **_kwargs: Any) -> requests.Response:
+    def send(
+        self, request: requests.PreparedRequest, *_args: Any, timeout: Any = None, **_kwargs: Any
+    ) -> requests.Response:
         """Answer a prepared request."""
         if self.down:
             raise requests.ConnectionError("the process is down")
+        if self.hung:
+            time.sleep(timeout[1])
+            raise requests.ReadTimeout("the process is hung")
         url = urlsplit(str(request.url))
         answer = self._app.test_client(use_cookies=False).open(
             path=url.path,

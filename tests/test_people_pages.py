@@ -163,7 +163,7 @@ def test_too_many_logins_are_refused_with_a_page(bank: Suite, tmp_path_factory: 
     assert statuses[-1] == 429
     refused = crowded.post("/login", fields)
     assert int(refused.headers["Retry-After"]) >= 1
-    assert "Please wait a moment" in refused.text
+    assert "There were too many requests. Try again in 1 second." in refused.text
     assert "alert" in refused.text
 
 
@@ -174,6 +174,7 @@ def test_too_many_tries_leave_a_way_back_to_the_login(visitor: Visitor, suite: S
     page = visitor.log_in("impatient")
     assert page.status_code == 429
     assert page.headers["Retry-After"]
+    assert "The password was wrong too often. Try again in " in page.text
     assert 'href="/login">Try again' in page.text
 
 

@@ -114,3 +114,4 @@ def test_while_reports_are_away_the_page_says_so(ada: Customer) -> None:
     finally:
         adapter.down = False
     assert page.status_code == 503
+    assert "Your reports are not available right now." in page.text

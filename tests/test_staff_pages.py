@@ -104,7 +104,7 @@ def test_staff_find_no_button_to_freeze_or_reverse_what_is_their_own(suite: Suit
     assert "/reverse" not in boss.visitor.get(f"/transactions/{made['id']}").text
     refused = boss.visitor.submit(f"/admin/transactions/{made['id']}/reverse")
     assert refused.status_code == 403
-    assert "A colleague has to" in refused.text
+    assert "A colleague has to do this." in refused.text
 
 
 def test_a_customer_is_looked_for_and_given_an_account(admin: Visitor, ada: Customer) -> None:
