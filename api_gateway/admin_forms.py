@@ -1,11 +1,14 @@
 """Forms of the staff: about people, about customers' accounts, about reversals."""
 
+from collections.abc import Iterable
+
 from wtforms import SelectField, StringField
 from wtforms.validators import UUID, InputRequired, Length, Optional
 
 from api_gateway.gateway_forms import BankForm, options
-from api_gateway.gateway_schemas import ACCOUNT_TYPES
+from api_gateway.gateway_schemas import ACCOUNT_TYPES, Account
 from api_gateway.money_forms import MoneyForm
+from shared.errors import AppError
 
 ROLES = {"customer": "Customer", "employee": "Employee", "admin": "Admin"}
 LONG = "Use at most %(max)d characters."
@@ -40,5 +43,45 @@ class AccountStatusForm(BankForm):
     reason = StringField("Reason", [InputRequired("Say why."), Length(max=200, message=LONG)])
 
 
+SUSPENSE = "suspense"
+
+
 class ReversalForm(MoneyForm):
-    """Nothing to fill in: its button confirms."""
+    """Its button confirms. Where the way back is closed, one of `others`, the customer's active accounts, is chosen."""
+
+    way_back = SelectField("Give the money to", [InputRequired("Choose where the money goes.")])
+
+    def __init__(self, others: Iterable[Account] | None) -> None:
+        super().__init__()
+        if others is None:
+            del self.way_back
+            return
+        choices = {**_labels(others), SUSPENSE: "The bank's suspense account, for this customer"}
+        self.way_back.choices = options(choices, "Choose")
+
+    @property
+    def body(self) -> dict[str, object]:
+        """What to send to the service; nothing when the money goes back to where it came from."""
+        chosen = self.way_back.data if self.way_back else None
+        if chosen == SUSPENSE:
+            return {"to_suspense": True}
+        return {"to_account_id": chosen} if chosen else {}
+
+    def refuse(self, error: AppError) -> None:
+        """The details name the fields of the API; here there is one."""
+        error.details = {}
+        super().refuse(error)
+
+
+class PayOutForm(MoneyForm):
+    """The active account of the customer that gets money out of suspense."""
+
+    to_account_id = SelectField("Pay to", [InputRequired("Choose an account.")])
+
+    def __init__(self, accounts: Iterable[Account]) -> None:
+        super().__init__()
+        self.to_account_id.choices = options(_labels(accounts), "Choose")
+
+
+def _labels(accounts: Iterable[Account]) -> dict[str, str]:
+    return {str(account.id): account.label for account in accounts}

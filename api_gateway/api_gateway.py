@@ -24,6 +24,7 @@ from api_gateway import (
     people_pages,
     profile_pages,
     report_pages,
+    reversal_pages,
     staff_pages,
     staff_report_pages,
     transaction_pages,
@@ -32,6 +33,7 @@ from api_gateway import (
 )
 from api_gateway.gateway_clients import MoneyClient
 from api_gateway.gateway_pages import here, install_form_token_errors, render_error
+from api_gateway.gateway_schemas import SUSPENSE_ACCOUNT_ID
 from api_gateway.money_lane import MoneyLane
 from api_gateway.people_clients import PeopleClient
 from api_gateway.section_pages import SERVICES, probe_services
@@ -59,6 +61,7 @@ PAGES: tuple[Blueprint, ...] = (
     report_pages.reports,
     admin_pages.admin,
     staff_pages.staff,
+    reversal_pages.reversals,
     staff_report_pages.staff_reports,
 )
 UNLIMITED = ("/static/", "/health", "/metrics", "/api/health", "/api/live")
@@ -217,6 +220,7 @@ def _install_pages(app: Flask, settings: GatewaySettings) -> None:
         bank_contact=settings.bank_contact,
         bank_currency=settings.currency,
         here=here,
+        SUSPENSE_ACCOUNT_ID=SUSPENSE_ACCOUNT_ID,
     )
     display_pages.install(app)
     navigation_pages.install(app)

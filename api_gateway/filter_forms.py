@@ -148,6 +148,24 @@ class PeopleFilters(FilterForm):
     status = SelectField("Status", choices=options({"active": "Active", "disabled": "Disabled"}, "Any"), default="")
 
 
+class PersonSearch(FilterForm):
+    """Whom an employee looks for: one person, by exactly what they are called."""
+
+    who = StringField("Username or e-mail address", [Length(max=100)])
+
+    @property
+    def named(self) -> dict[str, str]:
+        """What to look for; a username has no @."""
+        text = (self.who.data or "").strip()
+        return {"email" if "@" in text else "username": text}
+
+
+class SuspenseFilters(FilterForm):
+    """Which money in suspense to show to staff."""
+
+    paid_out = SelectField("State", choices=options({"false": "Not paid out", "true": "Paid out"}, "Any"), default="")
+
+
 class PeriodFilters(FilterForm):
     """The days of a report."""
 

@@ -14,8 +14,11 @@ from api_gateway.gateway_schemas import (
     Accounts,
     Entries,
     Payee,
+    Person,
     Seen,
+    StatusHistory,
     Summary,
+    Suspense,
     Transaction,
     Transactions,
     User,
@@ -51,6 +54,10 @@ class AuthClient(_Client):
     def user(self, token: str, user_id: UUID) -> User:
         """One person."""
         return self._get(User, token, f"/api/auth/users/{user_id}", key="user")
+
+    def look_up(self, token: str, **named: object) -> Person:
+        """The one person of exactly this `username`, `email` or `user_id`, for staff. Raises NotFound."""
+        return self._get(Person, token, "/api/auth/users/lookup", named, key="user")
 
     def change_user(self, token: str, user_id: UUID, **changes: str) -> User:
         """Set somebody's `role` or `status`, which ends their sessions."""
@@ -114,6 +121,10 @@ class AccountClient(_Client):
         answer = self._peer.call("PUT", f"/api/accounts/update/{account_id}", token=token, body=body)
         return Account.model_validate(answer["account"])
 
+    def status_history(self, token: str, account_id: UUID, query: Query) -> StatusHistory:
+        """A page of the changes of a customer's account's state, for staff; `limit`, `cursor`."""
+        return self._get(StatusHistory, token, f"/api/accounts/status_history/{account_id}", query)
+
     def _open(self, path: str, token: str, account_type: str, nickname: str | None, key: str) -> Account:
         body, headers = {"account_type": account_type, "nickname": nickname}, {"Idempotency-Key": key}
         return Account.model_validate(self._peer.call("POST", path, token=token, body=body, headers=headers)["account"])
@@ -153,10 +164,24 @@ class TransactionClient(_Client):
         """Completed transactions summed up; `account_id`, `from`, `to`."""
         return self._get(Summary, token, "/api/transactions/summary", query, key="summary")
 
-    def reverse(self, token: str, transaction_id: UUID, *, idempotency_key: str) -> Transaction:
-        """The opposite of a transaction, as an admin, once."""
+    def reverse(
+        self, token: str, transaction_id: UUID, body: dict[str, object], *, idempotency_key: str
+    ) -> Transaction:
+        """The opposite of a transaction, as an admin, once; `to_account_id` or `to_suspense` is another way back."""
+        return self._undo(f"/api/transactions/reverse/{transaction_id}", token, body, idempotency_key)
+
+    def list_suspense(self, token: str, query: Query) -> Suspense:
+        """A page of money in suspense, for staff; `user_id`, `paid_out`, `limit`, `cursor`."""
+        return self._get(Suspense, token, "/api/transactions/suspense", query)
+
+    def pay_out(self, token: str, transaction_id: UUID, to_account_id: str, *, idempotency_key: str) -> Transaction:
+        """Money in suspense, given to an account of its customer as an admin, once."""
+        body = {"to_account_id": to_account_id}
+        return self._undo(f"/api/transactions/pay_out/{transaction_id}", token, body, idempotency_key)
+
+    def _undo(self, path: str, token: str, body: Query, idempotency_key: str) -> Transaction:
         headers = {"Idempotency-Key": idempotency_key}
-        answer = self._peer.call("POST", f"/api/transactions/reverse/{transaction_id}", token=token, headers=headers)
+        answer = self._peer.call("POST", path, token=token, body=body, headers=headers)
         return Transaction.model_validate(answer["transaction"])
 
 

@@ -16,6 +16,10 @@ ACCOUNT_TYPES = {
 }
 
 
+SUSPENSE_ACCOUNT_ID = UUID(int=1)
+"""The bank's account for money that a reversal could give back to no account of its customer. It has no page."""
+
+
 class Seen(BaseModel):
     """Part of an answer: what a page does not need is passed over."""
 
@@ -70,6 +74,23 @@ class Accounts(Seen):
     pagination: Page
 
 
+class StatusChange(Seen):
+    """A change of an account's state: who, when and why, as far as that was kept."""
+
+    from_status: str
+    to_status: str
+    reason: str | None = None
+    changed_by: UUID | None = None
+    changed_at: datetime | None = None
+
+
+class StatusHistory(Seen):
+    """A page of the changes of an account's state, newest first."""
+
+    status_history: list[StatusChange]
+    pagination: Page
+
+
 class Entry(Seen):
     """A row of an account's history: the signed amount, and the balance after it."""
 
@@ -105,6 +126,26 @@ class User(Seen):
     status: str
     created_at: datetime
     locked_until: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        """What they are called."""
+        return self.full_name or self.username
+
+
+class Person(Seen):
+    """A person as an employee sees them."""
+
+    id: UUID
+    username: str
+    full_name: str | None = None
+    role: str
+    status: str
+
+    @property
+    def name(self) -> str:
+        """What they are called."""
+        return self.full_name or self.username
 
 
 class Users(Seen):
@@ -192,6 +233,28 @@ class Transactions(Seen):
     """A page of transactions, newest first."""
 
     transactions: list[Transaction]
+    pagination: Page
+
+
+class SuspenseItem(Seen):
+    """Money kept for a customer in the bank's suspense account, by the reversal `transaction_id` of `reverses`."""
+
+    transaction_id: UUID
+    reverses: UUID
+    user_id: UUID
+    account_id: UUID
+    account_number: str | None = None
+    amount: Decimal
+    currency: str
+    description: str | None = None
+    timestamp: datetime
+    paid_out_by: UUID | None = None
+
+
+class Suspense(Seen):
+    """A page of money in suspense, newest first."""
+
+    suspense: list[SuspenseItem]
     pagination: Page
 
 

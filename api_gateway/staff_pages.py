@@ -8,16 +8,15 @@ from flask import Blueprint, render_template, request, url_for
 
 from api_gateway import chart_pages
 from api_gateway.account_pages import CURVE_DAYS, balances
-from api_gateway.admin_forms import AccountStatusForm, CustomerAccountForm, ReversalForm
-from api_gateway.filter_forms import AccountFilters, PeopleFilters, TransactionFilters
+from api_gateway.admin_forms import AccountStatusForm, CustomerAccountForm
+from api_gateway.filter_forms import AccountFilters, PeopleFilters, PersonSearch, TransactionFilters
 from api_gateway.gateway_clients import MOST
 from api_gateway.gateway_pages import done, form_page
-from api_gateway.gateway_schemas import User
-from api_gateway.money_pages import paid
+from api_gateway.gateway_schemas import Account, Person, StatusChange, User
 from api_gateway.section_pages import account_service, auth_service, begin, list_page, transaction_service, unless_away
 from api_gateway.transaction_pages import by_id
-from shared.access import Caller, admin_only, staff_only
-from shared.errors import InvalidRequest
+from shared.access import Caller, staff_only
+from shared.errors import InvalidRequest, NotFound
 from shared.periods import now
 
 ROWS = 10
@@ -72,15 +71,15 @@ def create(caller: Caller) -> Any:
     )
     if opened:
         return done(f"{opened.name} is open.", url_for("staff.account", account_id=opened.id))
-    user_id, filters = _asked_user(), PeopleFilters()
-    searches = user_id is None and caller.role == "admin"
+    user_id = _asked_user()
+    search = PeopleFilters() if caller.role == "admin" else PersonSearch()
     return form_page(
         "account_create.html",
         form,
-        search=filters,
+        search=search,
         owner=_owner(caller, user_id),
         existing=account_service().list_all(caller.token, {"limit": MOST}, user_id).accounts if user_id else [],
-        found=auth_service().users(caller.token, filters.query(ROWS)) if searches and filters.q.data else None,
+        found=search.found(lambda: _people(caller, search)) if search.is_used and not user_id else None,
         user_id=user_id,
     )
 
@@ -112,21 +111,6 @@ def receipt(caller: Caller, transaction_id: UUID) -> str:
     return render_template("transaction_detail.html", transaction=transaction, mine={}, section=SECTION)
 
 
-@staff.route("/admin/transactions/<uuid:transaction_id>/reverse", methods=["GET", "POST"])
-@admin_only
-def reverse(caller: Caller, transaction_id: UUID) -> Any:
-    """Undo a transaction by its opposite, after saying what that means."""
-    transaction = transaction_service().details(caller.token, transaction_id)
-    form = ReversalForm()
-    key = form.idempotency_key
-    reversal = form.submitted(
-        lambda: transaction_service().reverse(caller.token, transaction_id, idempotency_key=key.data or "")
-    )
-    if reversal is None:
-        return form_page("admin_reverse.html", form, transaction=transaction, mine={})
-    return paid(reversal, "The transaction is reversed.", "staff.payment")
-
-
 def _account_page(caller: Caller, account_id: UUID, form: AccountStatusForm) -> tuple[str, int]:
     since = now().date() - timedelta(days=CURVE_DAYS)
     history_call = begin(account_service().history, caller.token, account_id, {"from": since, "limit": MOST})
@@ -139,17 +123,42 @@ def _account_page(caller: Caller, account_id: UUID, form: AccountStatusForm) -> 
         form,
         account=shown,
         owner=_owner(caller, shown.user_id),
+        status_history=_status_history(caller, shown),
         picture=chart_pages.curve(balances(shown, history, since)),
         recent=recent and recent.transactions,
         mine={shown.id: shown},
     )
 
 
-def _owner(caller: Caller, user_id: UUID | None) -> User | None:
-    """Whose account it is, for those who may manage people."""
-    if user_id is None or caller.role != "admin":
+def _status_history(caller: Caller, account: Account) -> list[tuple[StatusChange, str]] | None:
+    """The changes of an account's state, each with the name of who made it; None of an own account."""
+    if account.user_id == caller.user_id:
         return None
-    return unless_away(begin(auth_service().user, caller.token, user_id))
+    changes = account_service().status_history(caller.token, account.id, {"limit": ROWS}).status_history
+    authors = {change.changed_by for change in changes if change.changed_by}
+    calls = {author: begin(auth_service().look_up, caller.token, user_id=author) for author in authors}
+    found = {author: unless_away(call) for author, call in calls.items()}
+    names = {author: person.name if person else str(author) for author, person in found.items()}
+    return [(change, names[change.changed_by] if change.changed_by else "") for change in changes]
+
+
+def _people(caller: Caller, search: PeopleFilters | PersonSearch) -> list[User] | list[Person]:
+    """Whom staff may find: an admin by a part of what they are called, an employee by all of it."""
+    if isinstance(search, PeopleFilters):
+        return auth_service().users(caller.token, search.query(ROWS)).users
+    try:
+        return [auth_service().look_up(caller.token, **search.named)]
+    except NotFound:
+        return []
+
+
+def _owner(caller: Caller, user_id: UUID | None) -> User | Person | None:
+    """Whose account it is, with what an admin or an employee may know of them."""
+    if user_id is None:
+        return None
+    if caller.role == "admin":
+        return unless_away(begin(auth_service().user, caller.token, user_id))
+    return unless_away(begin(auth_service().look_up, caller.token, user_id=user_id))
 
 
 def _asked_user() -> UUID | None:

@@ -1,0 +1,79 @@
+"""Undoing transactions, and paying out the money that could go back to no account, for admins."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint
+
+from api_gateway.admin_forms import PayOutForm, ReversalForm
+from api_gateway.filter_forms import SuspenseFilters
+from api_gateway.gateway_clients import MOST
+from api_gateway.gateway_pages import form_page
+from api_gateway.gateway_schemas import Account
+from api_gateway.money_pages import paid
+from api_gateway.section_pages import account_service, begin, list_page, transaction_service
+from api_gateway.transaction_pages import by_id
+from shared.access import Caller, admin_only, staff_only
+from shared.errors import NotFound
+
+reversals = Blueprint("reversals", __name__)
+
+
+@reversals.route("/admin/transactions/<uuid:transaction_id>/reverse", methods=["GET", "POST"])
+@admin_only
+def reverse(caller: Caller, transaction_id: UUID) -> Any:
+    """Undo a transaction by its opposite, after saying what that means, and where the money goes."""
+    own_call = begin(account_service().list_own, caller.token)
+    transaction = transaction_service().details(caller.token, transaction_id)
+    source = _account(caller, transaction.source_id)
+    closed = source if source and not source.is_active else None
+    form = ReversalForm(_active(caller, closed.user_id) if closed else None)
+    key = form.idempotency_key
+    reversal = form.submitted(
+        lambda: transaction_service().reverse(caller.token, transaction_id, form.body, idempotency_key=key.data or "")
+    )
+    if reversal:
+        return paid(reversal, "The transaction is reversed.", "staff.payment")
+    is_own = transaction.direction(by_id(own_call.result())) != "past"
+    return form_page("admin_reverse.html", form, transaction=transaction, mine={}, is_own=is_own, closed=closed)
+
+
+@reversals.get("/admin/suspense")
+@staff_only
+def suspense(caller: Caller) -> Any:
+    """Money in suspense: whose it is, and what became of it."""
+    filters = SuspenseFilters()
+    found = filters.found(lambda: transaction_service().list_suspense(caller.token, filters.query()))
+    return list_page("admin_suspense.html", filters, found=found)
+
+
+@reversals.route("/admin/suspense/<uuid:transaction_id>", methods=["GET", "POST"])
+@admin_only
+def pay_out(caller: Caller, transaction_id: UUID) -> Any:
+    """Give money in suspense to an account of its customer."""
+    held = transaction_service().details(caller.token, transaction_id)
+    if held.reverses is None:
+        raise NotFound
+    original = transaction_service().details(caller.token, held.reverses)
+    closed = _account(caller, original.source_id)
+    if closed is None:
+        raise NotFound
+    form = PayOutForm(_active(caller, closed.user_id))
+    key, account_id = form.idempotency_key, form.to_account_id
+    payout = form.submitted(
+        lambda: transaction_service().pay_out(
+            caller.token, transaction_id, account_id.data or "", idempotency_key=key.data or ""
+        )
+    )
+    if payout:
+        return paid(payout, "The money is paid out.", "staff.payment")
+    return form_page("admin_pay_out.html", form, held=held, closed=closed, is_own=closed.user_id == caller.user_id)
+
+
+def _account(caller: Caller, account_id: UUID | None) -> Account | None:
+    return account_service().details(caller.token, account_id) if account_id else None
+
+
+def _active(caller: Caller, user_id: UUID) -> list[Account]:
+    """The accounts of a customer that money can go to."""
+    return account_service().list_all(caller.token, {"status": "active", "limit": MOST}, user_id).accounts
