@@ -3,11 +3,11 @@
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from shared.cursors import Page, Pagination
-from shared.money import Currency
-from shared.openapi import Answer, Body
+from shared.money import AmountText, Currency
+from shared.openapi import Answer, Body, Described
 from shared.periods import From, Timestamp, Until
 from shared.texts import Line
 
@@ -23,28 +23,36 @@ class NewAccount(Body):
     """The account that somebody wants."""
 
     account_type: AccountType
+    """The kind of account to open."""
     nickname: Annotated[Line, Field(min_length=1, max_length=50)] | None = None
+    """What to call the account."""
 
 
 class StatusChange(Body):
     """Staff freeze an account, or let it go on, and say why."""
 
     status: Literal["active", "frozen"]
-    reason: Annotated[Line, Field(min_length=1, max_length=200)]
+    """The state that the account shall have."""
+    reason: Annotated[Line, Field(min_length=1, max_length=200, examples=["The card was reported stolen"])]
+    """Why the state changes."""
 
 
-class LookupQuery(BaseModel):
+class LookupQuery(Described):
     """The number on a payment form."""
 
     account_number: AccountNumber
+    """The whole account number, ten digits."""
 
 
 class AccountsQuery(Page):
     """Filters of the staff's list. `q` is the end of an account number."""
 
     status: AccountStatus | None = None
+    """Only accounts in this state."""
     account_type: AccountType | None = None
+    """Only accounts of this kind."""
     q: Annotated[str, Field(pattern=r"^[0-9]{1,10}$")] | None = None
+    """Only accounts whose number ends with these digits."""
 
 
 class HistoryQuery(Page):
@@ -53,7 +61,9 @@ class HistoryQuery(Page):
     model_config = ConfigDict(populate_by_name=True)
 
     since: Annotated[From, Field(alias="from")] = None
+    """The first day or instant to show."""
     until: Annotated[Until, Field(alias="to")] = None
+    """The last day or instant to show."""
 
 
 def masked(account_number: str) -> str:
@@ -61,18 +71,27 @@ def masked(account_number: str) -> str:
     return f"••••{account_number[-4:]}"
 
 
-class AccountOut(BaseModel):
+class AccountOut(Described):
     """An account as its owner sees it. The whole number is shown only where `whole_number` is asked for."""
 
     id: UUID
+    """The id of the account."""
     user_id: UUID
-    account_number: str
+    """The id of the owner."""
+    account_number: Annotated[str, Field(examples=["••••7897"])]
+    """The account number, masked for everybody but the owner."""
     account_type: AccountType
-    nickname: str | None
-    balance: str
-    currency: str
+    """The kind of account."""
+    nickname: Annotated[str, Field(examples=["Holidays"])] | None
+    """What the owner calls the account."""
+    balance: AmountText
+    """The balance."""
+    currency: Annotated[str, Field(examples=["USD"])]
+    """The currency, by its ISO 4217 code."""
     status: AccountStatus
+    """Whether the account can be used."""
     created_at: Timestamp
+    """When the account was opened."""
 
     @classmethod
     def of(cls, account: "Account", currency: Currency, *, whole_number: bool = False) -> "AccountOut":
@@ -90,13 +109,17 @@ class AccountOut(BaseModel):
         )
 
 
-class HistoryRow(BaseModel):
+class HistoryRow(Described):
     """One entry of an account: signed amount, and the balance after it."""
 
-    amount: str
-    balance_after: str
+    amount: AmountText
+    """The amount of the entry: negative when money left the account."""
+    balance_after: AmountText
+    """The balance of the account after the entry."""
     transaction_id: UUID
+    """The id of the transaction."""
     timestamp: Timestamp
+    """When it was booked."""
 
     @classmethod
     def of(cls, entry: "LedgerEntry", currency: Currency) -> "HistoryRow":
@@ -109,13 +132,15 @@ class HistoryRow(BaseModel):
         )
 
 
-class StatusChangeOut(BaseModel):
+class StatusChangeOut(Described):
     """A change of an account's state, as staff see it."""
 
     model_config = ConfigDict(from_attributes=True)
 
     from_status: AccountStatus
+    """The state before."""
     to_status: AccountStatus
+    """The state after."""
     reason: Annotated[str | None, Field(description="Why, for staff only; null when its owner closed it.")]
     changed_by: Annotated[UUID | None, Field(description="The id of who changed it; null when that was not kept.")]
     changed_at: Annotated[Timestamp | None, Field(description="When; null when that was not kept.")]
@@ -125,59 +150,76 @@ class StatusHistoryAnswer(Answer):
     """A page of the changes of an account's state, newest first."""
 
     status_history: list[StatusChangeOut]
+    """The changes, newest first."""
     pagination: Pagination
+    """Where the next page begins."""
 
 
-class Payee(BaseModel):
+class Payee(Described):
     """Who would be paid, with just enough shown to notice a mistake."""
 
-    account_number: str
-    owner_name: str
+    account_number: Annotated[str, Field(examples=["••••7897"])]
+    """The account number, masked."""
+    owner_name: Annotated[str, Field(examples=["A•• L•••••••"])]
+    """The owner's name, masked."""
 
 
 class AccountAnswer(Answer):
     """One account."""
 
     account: AccountOut
+    """The account."""
 
 
 class AccountsAnswer(Answer):
     """A page of accounts."""
 
     accounts: list[AccountOut]
+    """The accounts of this page."""
     pagination: Pagination
+    """Where the next page begins."""
 
 
 class HistoryAnswer(Answer):
     """A page of an account's entries, newest first."""
 
     history: list[HistoryRow]
+    """The entries, newest first."""
     pagination: Pagination
+    """Where the next page begins."""
 
 
 class PayeeAnswer(Answer):
     """A payee."""
 
     account: Payee
+    """Who would be paid."""
 
 
-class TypeTotals(BaseModel):
+class TypeTotals(Described):
     """How many accounts of a type, and what they hold together."""
 
     count: int
-    balance: str
+    """How many accounts there are."""
+    balance: AmountText
+    """What they hold together."""
 
 
-class Statistics(BaseModel):
+class Statistics(Described):
     """All accounts, counted."""
 
     total: int
-    by_type: dict[str, TypeTotals]
-    by_status: dict[str, int]
-    total_balance: str
+    """How many there are in all."""
+    by_type: Annotated[dict[str, TypeTotals], Field(examples=[{"checking": {"count": 3, "balance": "1250.00"}}])]
+    """The same for each type."""
+    by_status: Annotated[dict[str, int], Field(examples=[{"active": 3}])]
+    """How many there are in each state."""
+    total_balance: AmountText
+    """What all accounts hold together."""
 
 
 class StatisticsAnswer(Answer):
     """All accounts, counted."""
 
     statistics: Statistics
+    """The counts."""

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from account_service import account_logic, ledger_logic
 from account_service.account_clients import AuthClient
+from account_service.account_logic import AccountNotActive, IdempotencyKeyReused, NonZeroBalance, OwnAccount
 from account_service.account_models import Account, db
 from account_service.account_schemas import (
     AccountAnswer,
@@ -38,6 +39,7 @@ from shared.access import Caller, private, service_only, staff_only
 from shared.answers import success
 from shared.application import Peers, lifecycle_of, make_app, make_session
 from shared.cursors import Page
+from shared.errors import NotFound
 from shared.idempotency_keys import idempotency_key
 from shared.kept_currency import require_currency
 from shared.money import Currency, CurrencyCode
@@ -67,7 +69,7 @@ class AccountSettings(Settings):
 
 @accounts.post("/create")
 @private
-@api.validate(resp=answers(201, AccountAnswer))
+@api.validate(resp=answers(201, AccountAnswer, IdempotencyKeyReused, takes_key=True))
 def create(caller: Caller, json: NewAccount) -> Response:
     """Open an account; the same Idempotency-Key opens only one."""
     account = account_logic.open_account(_accounts(), caller.user_id, json, idempotency_key())
@@ -103,7 +105,7 @@ def history(caller: Caller, account_id: UUID, query: HistoryQuery) -> Response:
 
 @accounts.delete("/close/<uuid:account_id>")
 @private
-@api.validate(resp=answers(200, AccountAnswer))
+@api.validate(resp=answers(200, AccountAnswer, AccountNotActive, NonZeroBalance))
 def close(caller: Caller, account_id: UUID) -> Response:
     """Close an empty account of the caller's."""
     account = account_logic.close(_accounts(), caller, account_id)
@@ -112,7 +114,7 @@ def close(caller: Caller, account_id: UUID) -> Response:
 
 @accounts.get("/lookup")
 @private
-@api.validate(resp=answers(200, PayeeAnswer))
+@api.validate(resp=answers(200, PayeeAnswer, NotFound))
 def lookup(_caller: Caller, query: LookupQuery) -> Response:
     """Whom an account number belongs to, masked: to check a payee before paying."""
     account, owner_name = account_logic.look_up(_accounts(), _auth(), query.account_number)
@@ -139,7 +141,7 @@ def list_of_user(_caller: Caller, user_id: UUID, query: AccountsQuery) -> Respon
 
 @accounts.post("/user/<uuid:user_id>")
 @staff_only
-@api.validate(resp=answers(201, AccountAnswer))
+@api.validate(resp=answers(201, AccountAnswer, IdempotencyKeyReused, takes_key=True))
 def create_for_user(_caller: Caller, user_id: UUID, json: NewAccount) -> Response:
     """Open an account for a customer; the same Idempotency-Key opens only one."""
     account = account_logic.open_for_customer(_accounts(), _auth(), user_id, json, idempotency_key())
@@ -148,7 +150,7 @@ def create_for_user(_caller: Caller, user_id: UUID, json: NewAccount) -> Respons
 
 @accounts.put("/update/<uuid:account_id>")
 @staff_only
-@api.validate(resp=answers(200, AccountAnswer))
+@api.validate(resp=answers(200, AccountAnswer, AccountNotActive, OwnAccount))
 def update(caller: Caller, account_id: UUID, json: StatusChange) -> Response:
     """Freeze an account, or let it go on."""
     account = account_logic.change_status(_accounts(), caller, account_id, json)

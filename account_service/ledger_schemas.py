@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
-from shared.openapi import Answer, Body
+from shared.openapi import Answer, Body, Described
 from shared.periods import Timestamp
 
 Outcome = Literal["posted", "rejected", "void"]
@@ -23,13 +23,21 @@ class PostingOrder(Body):
     """
 
     transaction_id: UUID
+    """The id of the transaction, which makes a repeated order the same order."""
     user_id: UUID
+    """Who acts."""
     amount_minor: Annotated[int, Field(gt=0, le=10**18)]
+    """The amount in minor units."""
     from_account_id: UUID | None = None
+    """Where the money comes from."""
     to_account_id: UUID | None = None
-    to_account_number: str | None = None
+    """Where the money goes, by id."""
+    to_account_number: Annotated[str, Field(examples=["••••7897"])] | None = None
+    """Where the money goes, by account number."""
     reverses_id: UUID | None = None
+    """The transaction that this one reverses."""
     request_id: Annotated[str, Field(max_length=64)] | None = None
+    """The id of the request, for the log."""
 
     @model_validator(mode="after")
     def _needs_an_account(self) -> "PostingOrder":
@@ -57,13 +65,16 @@ class PostingBatch(Body):
     """Orders that are decided in one database transaction, each alone."""
 
     postings: Annotated[list[PostingOrder], Field(min_length=1, max_length=MAX_POSTINGS)]
+    """The orders."""
 
 
 class VoidBatch(Body):
     """Transactions to be given up. The `request_ids` are for the log alone."""
 
     transaction_ids: Annotated[list[UUID], Field(min_length=1, max_length=MAX_POSTINGS)]
+    """The transactions to give up."""
     request_ids: tuple[Annotated[str, Field(max_length=64)], ...] = ()
+    """The ids of their requests, for the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +88,23 @@ class Leg:
     balance_after_minor: int
 
 
-class Decision(BaseModel):
+class Decision(Described):
     """What came of an order: posted with its legs, rejected for a reason, or void. `account_number` is masked."""
 
     transaction_id: UUID
+    """The id of the transaction."""
     outcome: Outcome
+    """What was decided."""
     reason: str | None = None
+    """Why."""
     booked_at: Timestamp
-    legs: list[Leg] = []
+    """When it was decided."""
+    legs: list[Leg] = Field(default_factory=list)
+    """The accounts that were touched."""
 
 
 class DecisionsAnswer(Answer):
     """The decisions, in the order of the request."""
 
     decisions: list[Decision]
+    """The decisions, in the order of the request."""

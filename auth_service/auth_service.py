@@ -11,7 +11,7 @@ from flask import Blueprint, Flask, Response, current_app, request
 from pydantic import Field, ValidationInfo, field_validator
 
 from auth_service import auth_logic, session_logic, user_logic
-from auth_service.auth_logic import Origin, Tools
+from auth_service.auth_logic import InvalidClient, InvalidScope, LockedOut, Origin, Tools, WrongPassword
 from auth_service.auth_models import db
 from auth_service.auth_schemas import (
     AdminAnswer,
@@ -30,6 +30,7 @@ from auth_service.auth_schemas import (
 )
 from auth_service.auth_storage import LockoutStorage, UserStorage
 from auth_service.session_storage import RecordedSessions, SessionStorage
+from auth_service.user_logic import EmailTaken, LastAdmin, UsernameTaken
 from auth_service.user_schemas import (
     NewUser,
     NewUserAnswer,
@@ -52,7 +53,7 @@ from shared.answers import success
 from shared.application import lifecycle_of, make_app
 from shared.background import Repeating
 from shared.cursors import Page
-from shared.errors import CannotStart
+from shared.errors import CannotStart, InvalidCredentials, InvalidToken, NotFound, TokenExpired
 from shared.openapi import Answer, answers, make_api, validated
 from shared.passwords import LONGEST, Passwords, why_too_common
 from shared.settings import Settings
@@ -118,7 +119,7 @@ class AuthSettings(Settings):
 
 @auth.post("/register")
 @public
-@api.validate(resp=answers(201, NewUserAnswer))
+@api.validate(resp=answers(201, NewUserAnswer, UsernameTaken, EmailTaken))
 def register(json: NewUser) -> Response:
     """Become a customer."""
     user = user_logic.register(_tools(), json)
@@ -127,7 +128,7 @@ def register(json: NewUser) -> Response:
 
 @auth.post("/login")
 @public
-@api.validate(resp=answers(200, TokensAnswer))
+@api.validate(resp=answers(200, TokensAnswer, InvalidCredentials, LockedOut))
 def login(json: Login) -> Response:
     """Begin a session."""
     tokens = session_logic.log_in(_tools(), _origin(), json)
@@ -136,7 +137,7 @@ def login(json: Login) -> Response:
 
 @auth.post("/refresh")
 @public
-@api.validate(resp=answers(200, TokensAnswer))
+@api.validate(resp=answers(200, TokensAnswer, InvalidToken, TokenExpired))
 def refresh(json: Refresh) -> Response:
     """Renew the tokens of a session. The same refresh token gives the same next one for ten seconds; a later use of it
     ends the session."""
@@ -180,7 +181,7 @@ def profile(caller: Caller) -> Response:
 @auth.put("/users/profile")
 @auth.route("/update_profile", methods=["PUT", "POST"])
 @private
-@api.validate(resp=answers(200, UserAnswer))
+@api.validate(resp=answers(200, UserAnswer, WrongPassword, EmailTaken))
 def update_profile(caller: Caller, json: ProfileChanges) -> Response:
     """Change what the caller says of themselves; another e-mail address needs the password."""
     user = user_logic.update_profile(_tools(), _origin(), caller, json)
@@ -189,7 +190,7 @@ def update_profile(caller: Caller, json: ProfileChanges) -> Response:
 
 @auth.post("/change_password")
 @private
-@api.validate(resp=answers(200, Answer))
+@api.validate(resp=answers(200, Answer, WrongPassword))
 def change_password(caller: Caller, json: PasswordChange) -> Response:
     """Change the caller's password, and end their other sessions."""
     session_logic.change_password(_tools(), _origin(), caller, json)
@@ -225,7 +226,7 @@ def list_users(_caller: Caller, query: UsersQuery) -> Response:
 
 @auth.get("/users/lookup")
 @staff_only
-@api.validate(resp=answers(200, PersonAnswer))
+@api.validate(resp=answers(200, PersonAnswer, NotFound))
 def look_up_user(caller: Caller, query: PersonQuery) -> Response:
     """One person, by their exact username, e-mail address or id, as much as an employee needs to know."""
     return success(user=PersonOut.model_validate(user_logic.look_up(_tools(), caller, query)))
@@ -241,7 +242,7 @@ def user_details(_caller: Caller, user_id: UUID) -> Response:
 
 @auth.put("/users/<uuid:user_id>")
 @admin_only
-@api.validate(resp=answers(200, UserAnswer))
+@api.validate(resp=answers(200, UserAnswer, LastAdmin))
 def change_user(caller: Caller, user_id: UUID, json: UserChanges) -> Response:
     """Change somebody's role or status, which ends their sessions."""
     user = user_logic.change_user(_tools(), caller, user_id, json)
@@ -250,7 +251,7 @@ def change_user(caller: Caller, user_id: UUID, json: UserChanges) -> Response:
 
 @auth.delete("/users/<uuid:user_id>")
 @admin_only
-@api.validate(resp=answers(200, UserAnswer))
+@api.validate(resp=answers(200, UserAnswer, LastAdmin))
 def disable_user(caller: Caller, user_id: UUID) -> Response:
     """Disable somebody; their history stays."""
     user = user_logic.change_user(_tools(), caller, user_id, UserChanges(status="disabled"))
@@ -267,7 +268,11 @@ def jwks() -> Response:
 
 @auth.post("/token")
 @public
-@api.validate(json=ClientCredentials, resp=answers(200, ServiceTokenAnswer), skip_validation=True)
+@api.validate(
+    json=ClientCredentials,
+    resp=answers(200, ServiceTokenAnswer, InvalidClient, InvalidScope),
+    skip_validation=True,
+)
 def token() -> Response:
     """A service's token, for its name and secret: as JSON, as a form, or by HTTP Basic (RFC 6749, section 2.3.1)."""
     given = validated(ClientCredentials, _client_credentials())

@@ -3,11 +3,12 @@
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from auth_service.auth_schemas import GivenPassword, NewPassword
 from shared.cursors import Page, Pagination
-from shared.openapi import Answer, Body
+from shared.openapi import Answer, Body, Described
 from shared.periods import Timestamp
 from shared.texts import Line, Matching
 
@@ -41,12 +42,17 @@ class NewUser(Body):
     """Somebody who wants to be a customer."""
 
     username: Username
+    """The name to log in with: 3 to 50 letters, digits, dots, hyphens or underscores."""
     email: Email
+    """The e-mail address, which nobody else has."""
     password: NewPassword
+    """The password: 12 to 128 characters, and none of those that are guessed first."""
 
 
 class _Changes(Body):
     """Fields to change; those that are not given stay."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
     @field_validator("email", "role", "status", mode="before", check_fields=False)
     @classmethod
@@ -65,102 +71,139 @@ class _Changes(Body):
 class ProfileChanges(_Changes):
     """What people change about themselves: null takes a name or a number away; another address needs the password."""
 
-    email: Email | None = None
-    current_password: GivenPassword | None = None
+    email: Email | SkipJsonSchema[None] = None
+    """The next e-mail address; needs `current_password`."""
+    current_password: GivenPassword | SkipJsonSchema[None] = None
+    """The present password, to change the e-mail address."""
     full_name: FullName | None = None
+    """The next name; null takes it away."""
     phone: Phone | None = None
+    """The next phone number; null takes it away."""
 
 
 class UserChanges(_Changes):
     """What an admin changes about somebody."""
 
-    role: Role | None = None
-    status: Status | None = None
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "examples": [{"status": "disabled"}]})
+
+    role: Role | SkipJsonSchema[None] = None
+    """The next role."""
+    status: Status | SkipJsonSchema[None] = None
+    """The next state."""
 
 
 class UsersQuery(Page):
     """Filters of the list of people. `q` is a part of the username, the e-mail address or the full name."""
 
     q: Annotated[Line, Field(min_length=1, max_length=100)] | None = None
+    """Only people with this in the username, the e-mail address or the full name."""
     role: Role | None = None
+    """Only people with this role."""
     status: Status | None = None
+    """Only people in this state."""
 
 
-class PersonQuery(BaseModel):
+class PersonQuery(Described):
     """Whom staff look for: exactly one of these, whole. Names and addresses are found whatever their case."""
 
     username: Annotated[Line, Field(min_length=1, max_length=50)] | None = None
+    """The whole username."""
     email: Annotated[Line, Field(min_length=1, max_length=100)] | None = None
+    """The whole e-mail address."""
     user_id: UUID | None = None
+    """The id of the person."""
 
 
-class UserOut(BaseModel):
+class UserOut(Described):
     """A person, as they and the admins see them."""
 
     model_config = ConfigDict(from_attributes=True)
 
     id: UUID
-    username: str
-    email: str
-    full_name: str | None
-    phone: str | None
+    """The id of the person."""
+    username: Annotated[str, Field(examples=["ada.lovelace"])]
+    """The name to log in with."""
+    email: Annotated[str, Field(examples=["ada@example.com"])]
+    """The e-mail address."""
+    full_name: Annotated[str, Field(examples=["Ada Lovelace"])] | None
+    """The name as it is written."""
+    phone: Annotated[str, Field(examples=["+44 20 7946 0958"])] | None
+    """The phone number."""
     role: Role
+    """What the person may do."""
     status: Status
+    """Whether the person can log in."""
     created_at: Timestamp
+    """When the person registered."""
 
 
 class ListedUser(UserOut):
     """A person in an admin's list; `locked_until` after too many wrong passwords."""
 
     locked_until: Timestamp | None = None
+    """Until when the person can't log in after too many wrong passwords."""
 
 
-class PersonOut(BaseModel):
+class PersonOut(Described):
     """A person, as much as other services and employees need to know."""
 
     model_config = ConfigDict(from_attributes=True)
 
     id: UUID
-    username: str
-    full_name: str | None
+    """The id of the person."""
+    username: Annotated[str, Field(examples=["ada.lovelace"])]
+    """The name to log in with."""
+    full_name: Annotated[str, Field(examples=["Ada Lovelace"])] | None
+    """The name as it is written."""
     role: Role
+    """What the person may do."""
     status: Status
+    """The state it is in."""
 
 
 class UserAnswer(Answer):
     """One person."""
 
     user: UserOut
+    """The person."""
 
 
 class NewUserAnswer(UserAnswer):
     """A new customer."""
 
     user_id: UUID
+    """The id of the new customer."""
 
 
 class UsersAnswer(Answer):
     """A page of people, newest first."""
 
     users: list[ListedUser]
+    """The people of this page."""
     pagination: Pagination
+    """Where the next page begins."""
 
 
 class PersonAnswer(Answer):
     """One person, for another service or an employee."""
 
     user: PersonOut
+    """The person."""
 
 
-class Statistics(BaseModel):
+class Statistics(Described):
     """All people, counted."""
 
     total: int
-    by_role: dict[str, int]
-    by_status: dict[str, int]
+    """How many there are in all."""
+    by_role: Annotated[dict[str, int], Field(examples=[{"customer": 3}])]
+    """How many there are with each role."""
+    by_status: Annotated[dict[str, int], Field(examples=[{"active": 3}])]
+    """How many there are in each state."""
 
 
 class StatisticsAnswer(Answer):
     """All people, counted."""
 
     statistics: Statistics
+    """The counts."""

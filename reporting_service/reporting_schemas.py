@@ -4,12 +4,13 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, GetJsonSchemaHandler, TypeAdapter
+from pydantic import AfterValidator, ConfigDict, Field, GetJsonSchemaHandler, TypeAdapter
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from shared.cursors import Pagination
-from shared.openapi import Answer
+from shared.money import AmountText
+from shared.openapi import Answer, Described
 from shared.periods import Day, Timestamp
 
 if TYPE_CHECKING:
@@ -18,24 +19,29 @@ if TYPE_CHECKING:
 ReportType = Literal["account", "transaction", "system"]
 
 
-class ReportQuery(BaseModel):
+class ReportQuery(Described):
     """The period of a report, both days included: by default the thirty days up to `end_date`, which is today's.
 
     With `save=false` the report is only answered; it is not stored and has no id.
     """
 
     start_date: Day | None = None
+    """The first day: by default the thirtieth up to `end_date`."""
     end_date: Day | None = None
+    """The last day: by default today."""
     save: bool = True
+    """Whether to store the report; one that is not stored has no id."""
 
 
-class Period(BaseModel):
+class Period(Described):
     """The days of a report, both ends included."""
 
     model_config = ConfigDict(frozen=True)
 
     start_date: date
+    """The first day."""
     end_date: date
+    """The last day."""
 
     @property
     def length_days(self) -> int:
@@ -48,138 +54,197 @@ class Period(BaseModel):
         return [self.start_date + timedelta(days=number) for number in range(self.length_days)]
 
 
-class TypeTotal(BaseModel):
+class TypeTotal(Described):
     """How many transactions of a type, and the sum of their amounts, in and out alike."""
 
     count: int
-    total: str
+    """How many there are."""
+    total: AmountText
+    """The sum of their amounts, in and out alike."""
 
 
-class DayVolume(BaseModel):
+class DayVolume(Described):
     """How many transactions on a day, and the sum of their amounts, in and out alike."""
 
     date: date
+    """The day."""
     count: int
-    total: str
+    """How many there are."""
+    total: AmountText
+    """The sum of their amounts, in and out alike."""
 
 
 class DayTotal(DayVolume):
     """The same, with what came in and what went out."""
 
-    income: str
-    expense: str
+    income: AmountText
+    """What came in."""
+    expense: AmountText
+    """What went out."""
 
 
-class Summary(BaseModel):
+class Summary(Described):
     """Completed transactions, summed up; `by_day` leaves out days without any."""
 
     count: int
-    by_type: dict[str, TypeTotal]
-    income: str
-    expense: str
-    net: str
-    average: str
-    largest: str
+    """How many transactions there are."""
+    by_type: Annotated[dict[str, TypeTotal], Field(examples=[{"deposit": {"count": 3, "total": "1250.00"}}])]
+    """The same for each type."""
+    income: AmountText
+    """What came in."""
+    expense: AmountText
+    """What went out."""
+    net: AmountText
+    """What came in, less what went out."""
+    average: AmountText
+    """The mean amount."""
+    largest: AmountText
+    """The largest amount."""
     by_day: list[DayTotal]
+    """The same for each day."""
 
 
-class AccountFacts(BaseModel):
+class AccountFacts(Described):
     """An account; of its number only the last digits, because reports are kept and shown to admins."""
 
     id: UUID
+    """The id of the account."""
     user_id: UUID
-    account_number: Annotated[str, AfterValidator(lambda number: f"••••{number[-4:]}")]
-    account_type: str
-    nickname: str | None
-    balance: str
-    currency: str
-    status: str
+    """The id of the owner."""
+    account_number: Annotated[str, AfterValidator(lambda number: f"••••{number[-4:]}"), Field(examples=["••••7897"])]
+    """The account number, masked."""
+    account_type: Annotated[str, Field(examples=["checking"])]
+    """The kind of account."""
+    nickname: Annotated[str, Field(examples=["Holidays"])] | None
+    """What the owner calls the account."""
+    balance: AmountText
+    """The balance."""
+    currency: Annotated[str, Field(examples=["USD"])]
+    """The currency, by its ISO 4217 code."""
+    status: Annotated[str, Field(examples=["active"])]
+    """The state it is in."""
     created_at: Timestamp
+    """When the account was opened."""
 
 
-class HistoryRow(BaseModel):
+class HistoryRow(Described):
     """One entry of an account: signed amount, and the balance after it."""
 
-    amount: str
-    balance_after: str
+    amount: AmountText
+    """The amount of the entry: negative when money left the account."""
+    balance_after: AmountText
+    """The balance of the account after the entry."""
     transaction_id: UUID
+    """The id of the transaction."""
     timestamp: Timestamp
+    """When it was booked."""
 
 
-class BalancePoint(BaseModel):
+class BalancePoint(Described):
     """The balance at the end of a day."""
 
     date: date
-    balance: str
+    """The day."""
+    balance: AmountText
+    """The balance at the end of the day."""
 
 
-class AccountReportData(BaseModel):
+class AccountReportData(Described):
     """One account over a period. `history` shows the newest 1,000 of `count` entries."""
 
     account: AccountFacts
+    """The account as it was when the report was made."""
     period: Period
-    opening_balance: str
-    closing_balance: str
-    income: str
-    expense: str
-    net: str
+    """The days that it covers."""
+    opening_balance: AmountText
+    """The balance before the first day."""
+    closing_balance: AmountText
+    """The balance after the last day."""
+    income: AmountText
+    """What came in."""
+    expense: AmountText
+    """What went out."""
+    net: AmountText
+    """What came in, less what went out."""
     count: int
-    by_type: dict[str, TypeTotal]
+    """How many entries there are."""
+    by_type: Annotated[dict[str, TypeTotal], Field(examples=[{"deposit": {"count": 3, "total": "1250.00"}}])]
+    """The same for each type."""
     history: list[HistoryRow]
+    """The newest 1,000 entries, newest first."""
     balance_trend: list[BalancePoint]
+    """The balance at the end of each day."""
 
 
 class TransactionReportData(Summary):
     """All accounts of a person over a period; what they moved between their own accounts is neither in nor out."""
 
     period: Period
+    """The days that it covers."""
 
 
-class UserStatistics(BaseModel):
+class UserStatistics(Described):
     """All people, counted."""
 
     total: int
-    by_role: dict[str, int]
-    by_status: dict[str, int]
+    """How many there are in all."""
+    by_role: Annotated[dict[str, int], Field(examples=[{"customer": 3}])]
+    """How many there are with each role."""
+    by_status: Annotated[dict[str, int], Field(examples=[{"active": 3}])]
+    """How many there are in each state."""
 
 
-class TypeHolding(BaseModel):
+class TypeHolding(Described):
     """How many accounts of a type, and what they hold together."""
 
     count: int
-    balance: str
+    """How many there are."""
+    balance: AmountText
+    """What they hold together."""
 
 
-class AccountCounts(BaseModel):
+class AccountCounts(Described):
     """All accounts, counted."""
 
     total: int
-    by_type: dict[str, TypeHolding]
-    by_status: dict[str, int]
+    """How many there are in all."""
+    by_type: Annotated[dict[str, TypeHolding], Field(examples=[{"checking": {"count": 3, "balance": "1250.00"}}])]
+    """The same for each type."""
+    by_status: Annotated[dict[str, int], Field(examples=[{"active": 3}])]
+    """How many there are in each state."""
 
 
 class AccountStatistics(AccountCounts):
     """The same, with what all accounts hold together."""
 
-    total_balance: str
+    total_balance: AmountText
+    """What all accounts hold together."""
 
 
-class Volumes(BaseModel):
+class Volumes(Described):
     """The completed transactions of the whole bank."""
 
     count: int
-    by_type: dict[str, TypeTotal]
+    """How many there are."""
+    by_type: Annotated[dict[str, TypeTotal], Field(examples=[{"deposit": {"count": 3, "total": "1250.00"}}])]
+    """The same for each type."""
     by_day: list[DayVolume]
+    """The same for each day."""
 
 
-class SystemReportData(BaseModel):
+class SystemReportData(Described):
     """The whole bank: people and accounts as they are now, transactions over a period."""
 
     period: Period
+    """The days that it covers."""
     users: UserStatistics
+    """The people, counted."""
     accounts: AccountCounts
-    total_balance: str
+    """The accounts, counted."""
+    total_balance: AmountText
+    """What all accounts hold together."""
     transactions: Volumes
+    """The completed transactions, counted."""
 
 
 AnyReportData = AccountReportData | TransactionReportData | SystemReportData
@@ -195,16 +260,23 @@ class _DescribedAs:
         return handler(TypeAdapter(self._described).core_schema)
 
 
-class ReportOut(BaseModel):
+class ReportOut(Described):
     """A report; its `id` is null when it was asked for with `save=false`."""
 
     id: UUID | None
+    """The id of the report, null when it is not stored."""
     user_id: UUID
+    """Who asked for it."""
     report_type: ReportType
-    title: str
-    parameters: dict[str, str]
+    """What it is about."""
+    title: Annotated[str, Field(examples=["Transactions in January 2026"])]
+    """Its title."""
+    parameters: Annotated[dict[str, str], Field(examples=[{"start_date": "2026-01-01", "end_date": "2026-01-31"}])]
+    """What was asked for."""
     report_data: Annotated[dict[str, Any], _DescribedAs(AnyReportData)]
+    """Its figures."""
     created_at: Timestamp
+    """When it was made."""
 
     @classmethod
     def of(cls, report: "Report") -> "ReportOut":
@@ -216,10 +288,13 @@ class ReportAnswer(Answer):
     """One report."""
 
     report: ReportOut
+    """The report."""
 
 
 class ReportsAnswer(Answer):
     """A page of reports, newest first; a page of long reports holds fewer than `limit`."""
 
     reports: list[ReportOut]
+    """The reports of this page."""
     pagination: Pagination
+    """Where the next page begins."""

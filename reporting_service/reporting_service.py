@@ -9,7 +9,7 @@ from pydantic import Field
 
 from reporting_service import reporting_logic
 from reporting_service.reporting_clients import AccountClient, AuthClient, TransactionClient
-from reporting_service.reporting_logic import Sources
+from reporting_service.reporting_logic import Sources, StillSettling
 from reporting_service.reporting_models import db
 from reporting_service.reporting_schemas import ReportAnswer, ReportOut, ReportQuery, ReportsAnswer
 from reporting_service.reporting_storage import ReportStorage
@@ -41,7 +41,7 @@ class ReportingSettings(Settings):
 
 @reports.get("/account/<uuid:account_id>")
 @private
-@api.validate(resp=answers(200, ReportAnswer))
+@api.validate(resp=answers(200, ReportAnswer, StillSettling))
 def report_account(caller: Caller, account_id: UUID, query: ReportQuery) -> Response:
     """One account: its history, balance, income and expense."""
     report = reporting_logic.report_account(_storage(), _sources(), caller, account_id, query)

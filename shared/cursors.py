@@ -7,14 +7,15 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from shared.errors import InvalidRequest
+from shared.openapi import Described
 
 Limit = Annotated[int, Field(ge=1, le=200, description="How many rows at most.")]
 
 
-class Page(BaseModel):
+class Page(Described):
     """The query of every list: how many rows, and where to go on."""
 
     model_config = ConfigDict(extra="ignore")
@@ -23,11 +24,13 @@ class Page(BaseModel):
     cursor: Annotated[str | None, Field(max_length=500, description="`next_cursor` of the page before.")] = None
 
 
-class Pagination(BaseModel):
+class Pagination(Described):
     """What every list says about itself."""
 
     limit: int
-    next_cursor: str | None
+    """How many rows a page has at most."""
+    next_cursor: Annotated[str, Field(examples=["WyIyMDI2LTAxLTMxIl0"])] | None
+    """The `cursor` of the next page; null on the last one."""
 
 
 def _read_int(value: Any) -> int:

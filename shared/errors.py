@@ -51,6 +51,13 @@ class InvalidRequest(AppError):
     message = "The request is not valid."
 
 
+class InvalidHost(InvalidRequest):
+    """400: the request names no host, more than one, or one that can't be one."""
+
+    code = "INVALID_HOST"
+    message = "The request needs exactly one Host header with a valid host name and port."
+
+
 class Refused(AppError):
     """400: a well-formed request that the rules of the service refuse. Subclasses carry their own code."""
 

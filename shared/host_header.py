@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, request
 
-from shared.errors import InvalidRequest
+from shared.errors import InvalidHost
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -19,13 +19,6 @@ if TYPE_CHECKING:
 _LONGEST = 255 + len(":65535")  # a host name, RFC 1035 section 2.3.4, and a port
 _HOST = re.compile(r"(?:[A-Za-z0-9._~-]{1,255}|\[([0-9A-Fa-f:.]+)\])(?::([0-9]{0,5}))?")
 _WITHOUT_HOST = ("HTTP/1", "HTTP/1.0", "HTTP/0.9")
-
-
-class InvalidHost(InvalidRequest):
-    """The request names no host, more than one, or one that can't be one."""
-
-    code = "INVALID_HOST"
-    message = "The request needs exactly one Host header with a valid host name and port."
 
 
 def is_valid(environ: "WSGIEnvironment") -> bool:

@@ -135,6 +135,10 @@ AmountBound = Annotated[Decimal, BeforeValidator(_parse_bound), WithJsonSchema({
 """An amount in a query, to compare others with: it may also be zero."""
 
 
+AmountText = Annotated[str, Field(examples=["1250.00"])]
+"""An amount in an answer: decimal text with exactly the currency's decimals."""
+
+
 @dataclass(frozen=True)
 class Currency:
     """A currency: its ISO 4217 code and how many decimals it has."""

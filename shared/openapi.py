@@ -8,27 +8,26 @@ A view names its body `json` and its query `query`, typed as pydantic models:
     def create(caller: Caller, json: NewThing): ...
 """
 
-import re
-from collections.abc import Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from flask import Flask, Response
-from pydantic import BaseModel, ConfigDict, ValidationError
+from flask import Flask
+from flask import Response as FlaskResponse
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import ErrorDetails, to_json
-from spectree import Response as AnswerTypes
-from spectree import SecurityScheme, SpecTree
+from spectree import Response, SecurityScheme, SpecTree
 from spectree.models import SecureType, SecuritySchemeData
 from spectree.plugins.base import Context
 from spectree.plugins.flask_plugin import FlaskPlugin
 from spectree.utils import get_multidict_items
 
-from shared.access import access_of, public
-from shared.errors import InvalidRequest
+from shared.access import public
+from shared.errors import AppError, InvalidRequest
+from shared.openapi_document import Declared, merge, specification
 
 _M = TypeVar("_M", bound=BaseModel)
 
 
-_SCHEMAS = "#/components/schemas/"
 _IN_OUR_WORDS = {
     "missing": "is required",
     "extra_forbidden": "is not a known field",
@@ -38,7 +37,13 @@ _IN_OUR_WORDS = {
 }
 
 
-class Body(BaseModel):
+class Described(BaseModel):
+    """A part of a body or an answer, whose fields are described in the OpenAPI by the docstrings below them."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+class Body(Described):
     """A request body: unknown keys are refused, text is not stripped or guessed at.
 
     Where a subclass says `may_be_left_out`, a request without a body is one with an empty object.
@@ -48,20 +53,26 @@ class Body(BaseModel):
     may_be_left_out: ClassVar[bool] = False
 
 
-class Answer(BaseModel):
+class Answer(Described):
     """A success; subclasses add the resource under its noun."""
 
-    success: bool = True
-    message: str | None = None
+    success: Literal[True]
+    """Always true in a success."""
+    message: Annotated[str, Field(examples=["Done"])] | SkipJsonSchema[None] = None
+    """A sentence for people, where one would read it."""
 
 
-class Failure(BaseModel):
+class Failure(Described):
     """Every failure."""
 
-    success: bool = False
-    message: str
-    error_code: str
-    details: dict[str, Any]
+    success: Literal[False]
+    """Always false in a failure."""
+    message: Annotated[str, Field(examples=["The request is not valid."])]
+    """What happened and what to do about it, for people."""
+    error_code: Annotated[str, Field(examples=["INVALID_REQUEST"])]
+    """What happened, for programs: the codes are stable."""
+    details: Annotated[dict[str, Any], Field(examples=[{"limit": "must be a whole number"}])]
+    """What is wrong with each field of the request, by the field's name; empty when no field is at fault."""
 
 
 class _StrictPlugin(FlaskPlugin):
@@ -125,9 +136,28 @@ def make_api(title: str) -> SpecTree:
     )
 
 
-def answers(status: int, model: type[BaseModel]) -> AnswerTypes:
-    """The success of an endpoint, for its OpenAPI; failures all have the one form."""
-    return AnswerTypes(**{f"HTTP_{status}": model})
+class AnswerTypes(Response):
+    """The answers of an endpoint, for its OpenAPI: its successes, and what it declares beyond them."""
+
+    declared: Declared = Declared()
+
+
+def answers(
+    status: int,
+    model: type[BaseModel],
+    *refusals: type[AppError],
+    may_be_pending: bool = False,
+    takes_key: bool = False,
+    replays: bool = False,
+) -> AnswerTypes:
+    """The success of an endpoint, and the refusals that are its own; those that all have need not be named.
+
+    `may_be_pending` adds 202, `takes_key` the header Idempotency-Key, `replays` the header Idempotent-Replayed.
+    """
+    statuses = (status, 202) if may_be_pending else (status,)
+    types = AnswerTypes(**{f"HTTP_{one}": model for one in statuses})
+    types.declared = Declared(refusals, takes_key=takes_key, replays=replays)
+    return types
 
 
 def install(app: Flask, api: SpecTree) -> None:
@@ -135,115 +165,11 @@ def install(app: Flask, api: SpecTree) -> None:
     api.app = app
 
     @public
-    def openapi() -> Response:
+    def openapi() -> FlaskResponse:
         """The OpenAPI of this service."""
-        return Response(to_json(specification(app, api)), content_type="application/json")
+        return FlaskResponse(to_json(specification(app, api)), content_type="application/json")
 
     app.add_url_rule("/openapi.json", "openapi", openapi)
-
-
-def specification(app: Flask, api: SpecTree) -> dict[str, Any]:
-    """The OpenAPI document, with each operation's access and its possible failures filled in."""
-    with app.app_context():
-        document: dict[str, Any] = api.spec
-    for rule in app.url_map.iter_rules():
-        access = access_of(app.view_functions[rule.endpoint]) or "public"
-        path = _openapi_path(rule.rule)
-        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
-            operation = document["paths"].get(path, {}).get(method.lower())
-            if operation is None:
-                continue
-            operation["security"] = [] if access == "public" else [{"bearer": []}]
-            operation["tags"] = [document["info"]["title"]]
-            body = app.view_functions[rule.endpoint].__annotations__.get("json")
-            if getattr(body, "may_be_left_out", False):
-                operation["requestBody"]["required"] = False
-            for parameter in operation.get("parameters", ()):
-                if parameter["schema"].get("default", ...) is None:
-                    del parameter["schema"]["default"]  # left out, it is not null but not there
-            for status in ("401", "403") if access != "public" else ():
-                operation["responses"].setdefault(status, _failure(status))
-            for status in ("404", "429", "503"):
-                operation["responses"].setdefault(status, _failure(status))
-    _drop_unused_schemas(document)
-    return document
-
-
-def merge(documents: Sequence[dict[str, Any]], *, title: str, server: str, under: str = "/") -> dict[str, Any]:
-    """One document out of several services', at the address `server`, of the paths that begin with `under`.
-
-    A schema that two of them name alike but write differently gets the later service's title before its name.
-    """
-    schemas: dict[str, Any] = {}
-    merged: dict[str, Any] = {
-        "openapi": "3.1.0",
-        "info": {"title": title, "version": "1.0"},
-        "servers": [{"url": server}],
-        "tags": [{"name": document["info"]["title"]} for document in documents],
-        "paths": {},
-        "components": {"schemas": schemas, "securitySchemes": {}},
-    }
-    for document in documents:
-        merged["openapi"] = document["openapi"]
-        components = document.get("components", {})
-        own = components.get("schemas", {})
-        names = _new_names(schemas, own, document["info"]["title"])
-        schemas.update((names.get(name, name), _with_refs(schema, names)) for name, schema in own.items())
-        paths = {path: item for path, item in document["paths"].items() if path.startswith(under)}
-        merged["paths"].update(_with_refs(paths, names))
-        merged["components"]["securitySchemes"].update(components.get("securitySchemes", {}))
-    _drop_unused_schemas(merged)
-    return merged
-
-
-def _drop_unused_schemas(document: dict[str, Any]) -> None:
-    """Leave out what no path needs: queries stand in the paths themselves."""
-    schemas = document["components"]["schemas"]
-    needed: set[str] = set()
-    found = _schemas_in(document["paths"])
-    while found - needed:
-        needed |= found
-        found = _schemas_in([schemas[name] for name in needed])
-    document["components"]["schemas"] = {name: schema for name, schema in schemas.items() if name in needed}
-
-
-def _schemas_in(part: Any) -> set[str]:
-    return set(re.findall(rf'"{_SCHEMAS}([^"]+)"', to_json(part).decode()))
-
-
-def _new_names(known: dict[str, Any], own: dict[str, Any], title: str) -> dict[str, str]:
-    """New names for those of `own` that differ from the known ones so named, or hold one that does."""
-    prefix = "".join(word.capitalize() for word in title.replace("-", " ").split())
-    names: dict[str, str] = {}
-    while True:
-        differing = [name for name, schema in own.items() if known.get(name, schema) != _with_refs(schema, names)]
-        found = {name: prefix + name for name in differing if name in known}
-        if found.keys() <= names.keys():
-            return names
-        names |= found
-
-
-def _with_refs(part: Any, names: dict[str, str]) -> Any:
-    """A copy of `part` that refers to schemas by their new names."""
-    if isinstance(part, list):
-        return [_with_refs(value, names) for value in part]
-    if not isinstance(part, dict):
-        return part
-    name = str(part.get("$ref", "")).removeprefix(_SCHEMAS)
-    renamed = {"$ref": _SCHEMAS + names[name]} if name in names else {}
-    return {key: _with_refs(value, names) for key, value in part.items()} | renamed
-
-
-def _failure(status: str) -> dict[str, Any]:
-    schema = {"$ref": f"{_SCHEMAS}Failure"}
-    return {"description": f"Failure {status}", "content": {"application/json": {"schema": schema}}}
-
-
-def _openapi_path(rule: str) -> str:
-    parts = (part.split(":")[-1].strip("<>") if part.startswith("<") else part for part in rule.split("/"))
-    return "/".join(
-        f"{{{part}}}" if raw.startswith("<") else part for part, raw in zip(parts, rule.split("/"), strict=True)
-    )
 
 
 def validated(model: type[_M], values: dict[str, Any]) -> _M:
@@ -278,3 +204,17 @@ def _plain(problem: ErrorDetails) -> str:
 
 def _characters(count: int) -> str:
     return "1 character" if count == 1 else f"{count} characters"
+
+
+__all__ = [
+    "Answer",
+    "Body",
+    "Described",
+    "Failure",
+    "answers",
+    "install",
+    "make_api",
+    "merge",
+    "specification",
+    "validated",
+]

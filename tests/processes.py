@@ -111,6 +111,17 @@ class StandStills:
             ticked_at = now
 
 
+@contextmanager
+def running_bank(data_dir: Path, **environment: str) -> Iterator[str]:
+    """The address of the gateway of a bank of real processes, for the length of the block."""
+    names = ("API_GATEWAY", "AUTH_SERVICE", "ACCOUNT_SERVICE", "TRANSACTION_SERVICE", "REPORTING_SERVICE")
+    ports = {f"{name}_PORT": str(port) for name, port in zip(names, free_ports(len(names)), strict=True)}
+    with RunningProcess(
+        "run_services.py", environment={**ports, "BANK_DATA_DIR": str(data_dir), **environment}
+    ) as bank:
+        yield bank.wait_for(r"Open (http://\S+)", within_seconds=60)[1]
+
+
 class RunningProcess:
     """A Python process whose output is read as it comes. A context manager, which kills it in the end."""
 

@@ -10,20 +10,16 @@ from typing import Any
 import pytest
 
 from tests.house import ROOT
-from tests.processes import RunningProcess, free_ports
+from tests.processes import running_bank
 
-PORTS = ("API_GATEWAY", "AUTH_SERVICE", "ACCOUNT_SERVICE", "TRANSACTION_SERVICE", "REPORTING_SERVICE")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a bank of real processes."""
-    ports = free_ports(len(PORTS))
-    environment = {f"{name}_PORT": str(port) for name, port in zip(PORTS, ports, strict=True)}
-    environment["BANK_DATA_DIR"] = str(tmp_path_factory.mktemp("bank") / "data")
-    with RunningProcess("run_services.py", environment=environment) as bank:
-        yield bank.wait_for(r"Open (http://\S+)", within_seconds=60)[1]
+    with running_bank(tmp_path_factory.mktemp("bank") / "data") as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

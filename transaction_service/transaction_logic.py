@@ -21,7 +21,13 @@ from shared.periods import now
 from transaction_service.posting_logic import LEASE
 from transaction_service.transaction_clients import AccountClient
 from transaction_service.transaction_models import SUSPENSE_ACCOUNT_ID, Transaction
-from transaction_service.transaction_schemas import NewTransfer, OwnMovement, SummaryQuery, TransactionsQuery
+from transaction_service.transaction_schemas import (
+    NewTransfer,
+    OwnMovement,
+    SummaryQuery,
+    TransactionFilters,
+    TransactionsQuery,
+)
 from transaction_service.transaction_storage import Filters, TransactionStorage
 from transaction_service.volume_storage import Volumes, VolumeStorage
 
@@ -206,7 +212,7 @@ def list_of_account(
     caller: Caller,
     account_id: UUID,
     *,
-    query: TransactionsQuery,
+    query: TransactionFilters,
 ) -> tuple[list[Transaction], Pagination]:
     """A page of what happened on one account that the caller may see. Raises NotFound."""
     owner_id = accounts.owner_id(caller.token, account_id)
@@ -326,7 +332,7 @@ def _concerns(storage: TransactionStorage, customer: Caller, transaction: Transa
     return original is not None and customer.user_id in (original.from_user_id, original.to_user_id)
 
 
-def _filters(query: TransactionsQuery, currency: Currency) -> Filters:
+def _filters(query: TransactionFilters, currency: Currency) -> Filters:
     return Filters(
         transaction_type=query.transaction_type,
         status=query.status,

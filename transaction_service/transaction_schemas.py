@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool
+from pydantic import ConfigDict, Field, StrictBool, with_config
 from typing_extensions import TypedDict
 
 from shared.cursors import Limit, Page, Pagination
-from shared.money import Amount, AmountBound, Currency
-from shared.openapi import Answer, Body
+from shared.money import Amount, AmountBound, AmountText, Currency
+from shared.openapi import Answer, Body, Described
 from shared.periods import From, Timestamp, TimestampText, Until, to_text
 from shared.texts import Line
 
@@ -26,18 +26,26 @@ class OwnMovement(Body):
     """Money paid into or drawn from an account of the caller's."""
 
     account_id: UUID
+    """The caller's account."""
     amount: Amount
+    """The amount, in the bank's currency."""
     description: Description | None = None
+    """What the payer wrote about it, for both sides to read."""
 
 
 class NewTransfer(Body):
     """Money for another account: one of the bank's, named by its id or by its number."""
 
     from_account_id: UUID
+    """The caller's account that the money leaves."""
     to_account_id: UUID | None = None
-    to_account_number: Annotated[str, Field(max_length=20)] | None = None
+    """The account that it goes to, by its id; or give its number."""
+    to_account_number: Annotated[str, Field(max_length=20, examples=["1234567897"])] | None = None
+    """The account that it goes to, by its number; or give its id."""
     amount: Amount
+    """The amount, in the bank's currency."""
     description: Description | None = None
+    """What the payer wrote about it, for both sides to read."""
 
 
 class Reversal(Body):
@@ -46,54 +54,75 @@ class Reversal(Body):
     may_be_left_out = True
 
     to_account_id: UUID | None = None
+    """The account of the same customer that gets the money; by default the one that it came from."""
     to_suspense: StrictBool = False
+    """Whether the bank keeps the money for the customer, in its suspense account."""
 
 
 class PayOut(Body):
     """The account that gets money out of suspense: an active one of the customer whose money it is."""
 
     to_account_id: UUID
+    """The account that gets the money."""
 
 
 class SuspenseQuery(Page):
     """Whose money in suspense, and whether it was paid out; all of it when neither is said."""
 
     user_id: UUID | None = None
+    """Only money of this customer."""
     paid_out: bool | None = None
+    """Only money that was paid out, or that was not."""
 
 
-class Period(BaseModel):
+class Period(Described):
     """Days or instants, both ends included."""
 
     model_config = ConfigDict(populate_by_name=True)
 
     since: Annotated[From, Field(alias="from")] = None
+    """The first day or instant."""
     until: Annotated[Until, Field(alias="to")] = None
+    """The last day or instant."""
 
 
-class TransactionsQuery(Page, Period):
+class TransactionFilters(Page, Period):
     """Filters of a list. `q` is looked for in the descriptions."""
 
     transaction_type: Annotated[TransactionType | None, Field(alias="type")] = None
+    """Only transactions of this type."""
     status: TransactionStatus | None = None
-    account_id: UUID | None = None
+    """Only transactions in this state."""
     at_least: Annotated[AmountBound | None, Field(alias="min")] = None
+    """Only amounts of at least this."""
     at_most: Annotated[AmountBound | None, Field(alias="max")] = None
+    """Only amounts of at most this."""
     q: Annotated[str, Field(max_length=100)] | None = None
+    """Only transactions with this in the description."""
 
 
-class RecentQuery(BaseModel):
+class TransactionsQuery(TransactionFilters):
+    """The same, of several accounts."""
+
+    account_id: UUID | None = None
+    """Only transactions on this account."""
+
+
+class RecentQuery(Described):
     """How many of the newest transactions."""
 
     limit: Limit = 5
+    """How many transactions at most."""
 
 
 class SummaryQuery(Period):
     """What to sum up: all of the caller's transactions, or one account's."""
 
     account_id: UUID | None = None
+    """Only transactions on this account."""
 
 
+@with_config(ConfigDict(use_attribute_docstrings=True))
 class TransactionOut(TypedDict):
     """A transaction as one person sees it: somebody else's account is shown by its masked number only.
 
@@ -101,22 +130,39 @@ class TransactionOut(TypedDict):
     """
 
     id: UUID
+    """The id of the transaction."""
     transaction_type: TransactionType
-    amount: str
-    currency: str
+    """What it does."""
+    amount: AmountText
+    """The amount, in the bank's currency."""
+    currency: Annotated[str, Field(examples=["USD"])]
+    """The currency, by its ISO 4217 code."""
     status: TransactionStatus
-    failure_code: str | None
+    """Whether the money has moved."""
+    failure_code: Annotated[str, Field(examples=["INSUFFICIENT_FUNDS"])] | None
+    """Why it failed, as an `error_code`."""
     account_id: UUID | None
-    account_number: str | None
+    """The account of a deposit or a withdrawal."""
+    account_number: Annotated[str, Field(examples=["••••7897"])] | None
+    """The masked number of that account."""
     from_account_id: UUID | None
-    from_account_number: str | None
+    """The account that a transfer leaves, when it is the caller's."""
+    from_account_number: Annotated[str, Field(examples=["••••7897"])] | None
+    """The masked number of that account."""
     to_account_id: UUID | None
-    to_account_number: str | None
+    """The account that a transfer reaches, when it is the caller's."""
+    to_account_number: Annotated[str, Field(examples=["••••7897"])] | None
+    """The masked number of that account."""
     reverses: UUID | None
+    """The transaction that this one reverses."""
     reversed_by: UUID | None
-    description: str | None
+    """The transaction that has reversed this one."""
+    description: Annotated[str, Field(examples=["Rent for January"])] | None
+    """What the payer wrote about it, for both sides to read."""
     timestamp: TimestampText
-    balance_after: str | None
+    """When it was asked for, or when it was booked."""
+    balance_after: AmountText | None
+    """The balance afterwards of the caller's own account, where there is exactly one."""
 
 
 def transaction_out(
@@ -175,16 +221,19 @@ class TransactionAnswer(Answer):
     """One transaction."""
 
     transaction: TransactionOut
+    """The transaction."""
 
 
 class TransactionsAnswer(Answer):
     """A page of transactions, newest first."""
 
     transactions: list[TransactionOut]
+    """The transactions, newest first."""
     pagination: Pagination
+    """Where the next page begins."""
 
 
-class SuspenseItemOut(BaseModel):
+class SuspenseItemOut(Described):
     """Money that is kept for a customer in the bank's suspense account."""
 
     transaction_id: Annotated[UUID, Field(description="The reversal that put it there.")]
@@ -192,10 +241,14 @@ class SuspenseItemOut(BaseModel):
     user_id: Annotated[UUID, Field(description="The customer whose money it is.")]
     account_id: Annotated[UUID, Field(description="The account that could not take it back.")]
     account_number: Annotated[str | None, Field(description="The masked number of that account.")]
-    amount: str
-    currency: str
-    description: str | None
+    amount: AmountText
+    """The amount, in the bank's currency."""
+    currency: Annotated[str, Field(examples=["USD"])]
+    """The currency, by its ISO 4217 code."""
+    description: Annotated[str, Field(examples=["Rent for January"])] | None
+    """What the payer wrote about it."""
     timestamp: Timestamp
+    """When it was put there."""
     paid_out_by: Annotated[UUID | None, Field(description="The transaction that paid it out, once one has.")]
 
     @classmethod
@@ -219,79 +272,108 @@ class SuspenseAnswer(Answer):
     """A page of money in suspense, newest first."""
 
     suspense: list[SuspenseItemOut]
+    """The money in suspense, newest first."""
     pagination: Pagination
+    """Where the next page begins."""
 
 
 class RecentAnswer(Answer):
     """The newest transactions."""
 
     transactions: list[TransactionOut]
+    """The transactions, newest first."""
 
 
-class TypeTotal(BaseModel):
+class TypeTotal(Described):
     """How many transactions of a type, and the sum of their amounts, in and out alike."""
 
     count: int
-    total: str
+    """How many there are."""
+    total: AmountText
+    """The sum of their amounts, in and out alike."""
 
 
-class DayTotal(BaseModel):
+class DayTotal(Described):
     """One day's transactions."""
 
-    date: str
+    date: Annotated[str, Field(examples=["2026-01-31"])]
+    """The day."""
     count: int
-    total: str
-    income: str
-    expense: str
+    """How many there are."""
+    total: AmountText
+    """The sum of their amounts, in and out alike."""
+    income: AmountText
+    """What came in."""
+    expense: AmountText
+    """What went out."""
 
 
-class Summary(BaseModel):
+class Summary(Described):
     """Completed transactions, summed up."""
 
     count: int
-    by_type: dict[str, TypeTotal]
+    """How many transactions there are."""
+    by_type: Annotated[dict[str, TypeTotal], Field(examples=[{"deposit": {"count": 3, "total": "1250.00"}}])]
+    """The same for each type."""
     by_day: list[DayTotal]
-    income: str
-    expense: str
-    net: str
-    average: str
-    largest: str
+    """The same for each day."""
+    income: AmountText
+    """What came in."""
+    expense: AmountText
+    """What went out."""
+    net: AmountText
+    """What came in, less what went out."""
+    average: AmountText
+    """The mean amount."""
+    largest: AmountText
+    """The largest amount."""
 
 
 class SummaryAnswer(Answer):
     """Completed transactions, summed up."""
 
     summary: Summary
+    """The sums."""
 
 
-class Statistics(BaseModel):
+class Statistics(Described):
     """The whole bank's completed transactions, counted."""
 
     count: int
-    by_type: dict[str, TypeTotal]
+    """How many there are."""
+    by_type: Annotated[dict[str, TypeTotal], Field(examples=[{"deposit": {"count": 3, "total": "1250.00"}}])]
+    """The same for each type."""
     by_day: list[DayTotal]
+    """The same for each day."""
 
 
 class StatisticsAnswer(Answer):
     """The whole bank's completed transactions, counted."""
 
     statistics: Statistics
+    """The counts."""
 
 
 class GatheredRequest(Body):
     """A deposit, withdrawal or transfer as somebody sent it: their token, their Idempotency-Key, the body as text."""
 
     kind: Literal["deposit", "withdraw", "transfer"]
-    token: str
+    """What is asked for."""
+    token: Annotated[str, Field(examples=["eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiI2ZjFjIn0.c2lnbmF0dXJl"])]
+    """The token of who asks."""
     idempotency_key: str | None = None
+    """The Idempotency-Key that came with it."""
     request_id: str | None = None
+    """The id of the request, for the log."""
     body: str
+    """The body, as it came."""
 
 
 class GatheredRequests(Body):
     """Requests that came at the same time."""
 
     requests: Annotated[list[GatheredRequest], Field(min_length=1, max_length=MAX_GATHERED)]
+    """The requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,3 +389,4 @@ class GatheredAnswers(Answer):
     """The answers, in the order of the requests; `null` for a request that has to be sent alone. Nothing came of it."""
 
     answers: list[GatheredAnswer | None]
+    """The answers, in the order of the requests."""

@@ -17,18 +17,32 @@ from shared.answers import success
 from shared.application import Peers, lifecycle_of, make_app, make_session
 from shared.background import Repeating
 from shared.batching import Batcher
-from shared.errors import AppError
+from shared.errors import AppError, NotFound
 from shared.idempotency_keys import idempotency_key, well_formed
 from shared.kept_currency import require_currency
 from shared.money import Currency, CurrencyCode
-from shared.openapi import answers, make_api
+from shared.openapi import AnswerTypes, answers, make_api
 from shared.periods import now
 from shared.settings import Seconds, Settings
 from transaction_service import posting_logic, reversal_logic, transaction_logic
-from transaction_service.posting_logic import BATCH_SIZE, InProgress, Outcome, PostingPipeline
+from transaction_service.posting_logic import BATCH_SIZE, IdempotencyKeyReused, InProgress, Outcome, PostingPipeline
+from transaction_service.reversal_logic import NotReversible, OwnTransaction
 from transaction_service.reversal_storage import ReversalStorage
 from transaction_service.transaction_clients import AccountClient, LedgerClient
-from transaction_service.transaction_logic import Origin, average_minor, failure_of
+from transaction_service.transaction_logic import (
+    AccountNotActive,
+    AccountNotFound,
+    AlreadyPaidOut,
+    AlreadyReversed,
+    Expired,
+    InsufficientFunds,
+    Origin,
+    PayeeNotActive,
+    PayeeNotFound,
+    SameAccount,
+    average_minor,
+    failure_of,
+)
 from transaction_service.transaction_models import Transaction, db
 from transaction_service.transaction_schemas import (
     DayTotal,
@@ -52,6 +66,7 @@ from transaction_service.transaction_schemas import (
     SuspenseItemOut,
     SuspenseQuery,
     TransactionAnswer,
+    TransactionFilters,
     TransactionOut,
     TransactionsAnswer,
     TransactionsQuery,
@@ -90,9 +105,15 @@ class TransactionSettings(Settings):
     read_timeout_seconds: Seconds = Field(3.0, validation_alias="BANK_READ_TIMEOUT_SECONDS")
 
 
+def _payment(*refusals: type[AppError]) -> AnswerTypes:
+    """The answers of an endpoint that moves money, and the refusals that it has beside those that all of them have."""
+    usual = (AccountNotFound, AccountNotActive, Expired, IdempotencyKeyReused, InProgress)
+    return answers(201, TransactionAnswer, *usual, *refusals, may_be_pending=True, takes_key=True, replays=True)
+
+
 @transactions.post("/deposit")
 @private
-@api.validate(resp=answers(201, TransactionAnswer))
+@api.validate(resp=_payment())
 def deposit(caller: Caller, json: OwnMovement) -> Response:
     """Pay money into an account of the caller's."""
     return _carry_out(transaction_logic.deposit(_currency(), caller, json, _origin()), caller)
@@ -100,7 +121,7 @@ def deposit(caller: Caller, json: OwnMovement) -> Response:
 
 @transactions.post("/withdraw")
 @private
-@api.validate(resp=answers(201, TransactionAnswer))
+@api.validate(resp=_payment(InsufficientFunds))
 def withdraw(caller: Caller, json: OwnMovement) -> Response:
     """Draw money from an account of the caller's."""
     return _carry_out(transaction_logic.withdraw(_currency(), caller, json, _origin()), caller)
@@ -108,7 +129,7 @@ def withdraw(caller: Caller, json: OwnMovement) -> Response:
 
 @transactions.post("/transfer")
 @private
-@api.validate(resp=answers(201, TransactionAnswer))
+@api.validate(resp=_payment(InsufficientFunds, PayeeNotFound, PayeeNotActive, SameAccount))
 def transfer(caller: Caller, json: NewTransfer) -> Response:
     """Move money from an account of the caller's to another of the bank's."""
     return _carry_out(transaction_logic.transfer(_currency(), caller, json, _origin()), caller)
@@ -116,7 +137,7 @@ def transfer(caller: Caller, json: NewTransfer) -> Response:
 
 @transactions.post("/reverse/<uuid:transaction_id>")
 @admin_only
-@api.validate(resp=answers(201, TransactionAnswer))
+@api.validate(resp=_payment(InsufficientFunds, NotReversible, AlreadyReversed, OwnTransaction))
 def reverse(caller: Caller, transaction_id: UUID, json: Reversal) -> Response:
     """Undo a completed transaction by a new, opposite one."""
     reversal = reversal_logic.reverse(_reversals(), _account_client(), caller, transaction_id, json, origin=_origin())
@@ -134,7 +155,7 @@ def list_suspense(_caller: Caller, query: SuspenseQuery) -> Response:
 
 @transactions.post("/pay_out/<uuid:transaction_id>")
 @admin_only
-@api.validate(resp=answers(201, TransactionAnswer))
+@api.validate(resp=_payment(NotFound, OwnTransaction, AlreadyPaidOut))
 def pay_out(caller: Caller, transaction_id: UUID, json: PayOut) -> Response:
     """Give money in suspense to an account of its customer."""
     payout = reversal_logic.pay_out(_reversals(), _account_client(), caller, transaction_id, json, origin=_origin())
@@ -161,7 +182,7 @@ def recent(caller: Caller, query: RecentQuery) -> Response:
 @transactions.get("/account/<uuid:account_id>")
 @private
 @api.validate(resp=answers(200, TransactionsAnswer))
-def list_of_account(caller: Caller, account_id: UUID, query: TransactionsQuery) -> Response:
+def list_of_account(caller: Caller, account_id: UUID, query: TransactionFilters) -> Response:
     """What happened on one account, newest first."""
     rows, pagination = transaction_logic.list_of_account(
         _storage(), _account_client(), _currency(), caller, account_id, query=query
@@ -180,7 +201,7 @@ def details(caller: Caller, transaction_id: UUID) -> Response:
 
 @transactions.get("/summary")
 @private
-@api.validate(resp=answers(200, SummaryAnswer))
+@api.validate(resp=answers(200, SummaryAnswer, NotFound))
 def summary(caller: Caller, query: SummaryQuery) -> Response:
     """What the caller's completed transactions add up to."""
     return success(summary=_summary(transaction_logic.volumes(_volumes(), _account_client(), caller, query)))
