@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 
 from api_gateway.admin_forms import ROLES, PersonForm
 from api_gateway.filter_forms import PeopleFilters
@@ -15,7 +15,7 @@ from api_gateway.web_session import refuse_ended_sessions
 from shared.access import Caller, admin_only, staff_only
 
 TASKS = {
-    "api-gateway": "Pages and the door to the API",
+    "api-gateway": "Pages and API",
     "auth-service": "People and logins",
     "account-service": "Accounts and the ledger",
     "transaction-service": "Payments",
@@ -46,17 +46,23 @@ def users(caller: Caller) -> Any:
     return _people_page(caller, PersonForm())
 
 
-@admin.post("/admin/users/<uuid:user_id>")
+@admin.route("/admin/users/<uuid:user_id>", methods=["GET", "POST"])
 @admin_only
 def change(caller: Caller, user_id: UUID) -> Any:
-    """Give somebody another role, or disable or enable them; then back to the list as it was filtered."""
+    """Give somebody another role, or disable or enable them; then back to the list as it was filtered.
+
+    A GET leads to the list too: a browser may reload the page on which a change was refused.
+    """
+    query = request.query_string.decode()
+    listed = f"{url_for('admin.users')}?{query}" if query else url_for("admin.users")
+    if request.method == "GET":
+        return redirect(listed, 303)
     form = PersonForm()
     user = form.submitted(lambda: auth_service().change_user(caller.token, user_id, **form.changes))
     if user is None:
         return _people_page(caller, form)
     refuse_ended_sessions()
-    query = request.query_string.decode()
-    return done(_told(user, form), f"{url_for('admin.users')}?{query}" if query else url_for("admin.users"))
+    return done(_told(user, form), listed)
 
 
 def _people_page(caller: Caller, change_form: PersonForm) -> tuple[str, int]:

@@ -61,6 +61,11 @@ def test_employees_see_it_without_its_people(employee: Visitor, path: str) -> No
     assert employee.get("/admin/users").status_code == 403
 
 
+def test_the_address_of_a_refused_change_can_be_fetched(admin: Visitor, ada: Customer) -> None:
+    answer = admin.get(f"/admin/users/{ada.person.user_id}?q=ada")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/admin/users?q=ada")
+
+
 def test_admins_see_the_bank_at_a_glance(admin: Visitor, ada: Customer) -> None:
     page = admin.get("/admin").text
     assert page.count(">Healthy<") == 5

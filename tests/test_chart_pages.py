@@ -49,6 +49,13 @@ def test_bars_are_as_high_as_their_amounts() -> None:
     assert labels(picture)[:4] == ["0", "10", "20", "30"]
 
 
+def test_an_amount_below_zero_has_no_bar_but_is_among_the_numbers() -> None:
+    picture = chart_pages.bars({FIRST: Decimal(30), date(2026, 1, 2): Decimal(-15)}, FIRST, date(2026, 1, 2))
+    assert bar_heights(picture) == [HEIGHT]
+    assert [amounts for _, *amounts in picture.rows] == [[30], [-15]]
+    assert bar_heights(chart_pages.bars({FIRST: Decimal(-15)}, FIRST, FIRST)) == []
+
+
 def test_a_long_period_is_shown_by_months() -> None:
     picture = chart_pages.bars({FIRST: Decimal(1), date(2026, 1, 31): Decimal(2)}, FIRST, date(2026, 3, 31))
     assert picture.rows == [("Jan 2026", Decimal(3)), ("Feb 2026", Decimal(0)), ("Mar 2026", Decimal(0))]

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from api_gateway.dashboard_pages import Spending
-from api_gateway.gateway_schemas import Day, Summary, TypeTotal
+from api_gateway.gateway_schemas import Day, Flow, Summary, TypeTotal
 from shared.formats import MINUS
 from tests.customers import Customer, customer
 from tests.suite import InProcess, Suite
@@ -102,6 +102,33 @@ def test_income_and_expense_of_six_months_stand_side_by_side(spending: Spending)
     assert months[0] == ["Sep 2027", "$9.00", "$0.00"]
     assert months[-2:] == [["Jan 2028", "$8.00", "$7.00"], ["Feb 2028", "$4.00", "$5.00"]]
     assert len(months) == 6
+
+
+@pytest.mark.parametrize(
+    ("expense", "rows"),
+    [
+        (9, {"Withdrawals": Decimal(5), "Transfers, less reversals": Decimal(4)}),
+        (5, {"Withdrawals": Decimal(5)}),
+        (3, {"Withdrawals, less reversals": Decimal(3)}),
+        (0, {}),
+        (-4, {}),
+    ],
+)
+def test_what_was_given_back_was_not_spent(expense: int, rows: dict[str, Decimal]) -> None:
+    by_type = {"withdrawal": TypeTotal(count=1, total=Decimal(5)), "reversal": TypeTotal(count=1, total=Decimal(2))}
+    flow = Flow(count=2, by_type=by_type, income=Decimal(), expense=Decimal(expense), net=Decimal(-expense))
+    assert flow.expense_by_type == rows
+
+
+def test_a_month_in_which_more_was_given_back_than_spent_is_shown(suite: Suite) -> None:
+    ada, admin = customer(suite), suite.admin()
+    account = ada.open("100.00")
+    made = ada.pay("withdraw", account_id=account["id"], amount="40.00")["transaction"]
+    suite.call("transaction", "POST", f"/api/transactions/reverse/{made['id']}", admin)
+    page = ada.visitor.get("/dashboard").text
+    assert "You have not spent anything this month." in page
+    assert "+$100.00" in page
+    assert "+$140.00" not in page
 
 
 def test_what_was_not_withdrawn_was_sent(spending: Spending) -> None:

@@ -201,6 +201,43 @@ def test_filters_need_no_reload_and_stay_in_the_address(page: Page, ada: Custome
     expect(page.locator("#results tbody tr")).to_have_count(1)
 
 
+def test_the_whole_row_of_a_transaction_is_its_one_link(page: Page, bank: Suite, ada: Customer) -> None:
+    account = ada.open("10.00")
+    made = ada.transactions()[0]["id"]
+    suffix = {
+        "/transactions": f"/transactions/{made}",
+        "/dashboard": f"/transactions/{made}",
+        f"/accounts/{account['id']}": f"/transactions/{made}",
+        f"/reports/account/{account['id']}": f"/transactions/{made}",
+    }
+    log_in(page, ada.person.username)
+    for path, address in suffix.items():
+        page.goto(path)
+        row = page.locator("tr.row-link")
+        expect(row).to_have_count(1)
+        expect(row.get_by_role("link")).to_have_count(1)
+        row.locator("td").last.click(force=True)  # the link lies over it
+        page.wait_for_url(re.compile(address))
+    page.get_by_role("main").get_by_role("link", name="Report").click()
+    page.wait_for_url(f"**/reports/account/{account['id']}")
+
+
+def test_staff_keep_their_filters_on_the_way_back(page: Page, ada: Customer) -> None:
+    account = ada.open("10.00")
+    ada.pay("withdraw", account_id=account["id"], amount="3.00", description="Way back")
+    log_in(page, "admin", ADMIN_PASSWORD)
+    page.goto("/admin/transactions")
+    page.get_by_label("Description").fill("Way back")
+    main_button(page, "Filter")
+    row = page.locator("tr.row-link")
+    expect(row).to_have_count(1)
+    row.locator("td").last.click(force=True)  # the link lies over it
+    page.wait_for_url(re.compile("/admin/transactions/[0-9a-f-]{36}"))
+    expect(page.get_by_role("navigation", name="Sections").locator("[aria-current=page]")).to_have_text("Admin")
+    page.get_by_role("link", name="Transactions of customers").click()
+    expect(page.get_by_label("Description")).to_have_value("Way back")
+
+
 def test_the_account_number_is_revealed_and_copied(page: Page, ada: Customer) -> None:
     account = ada.open()
     log_in(page, ada.person.username)
@@ -321,6 +358,7 @@ def test_the_health_of_the_services_is_live(browser: Browser, base_url: str, ban
         page.goto("/admin")
         row = page.get_by_role("listitem").filter(has_text="reporting-service")
         expect(row.locator(".status")).to_have_text("Healthy")
+        expect(row.locator("[data-milliseconds]")).to_have_text(re.compile(r"^(< 1|\d+) ms$"))
         bank.adapters["reporting"].down = True
         try:
             page.clock.fast_forward("00:05")
