@@ -44,11 +44,11 @@ def service_url(text: str) -> str:
 def client_address(peer: str, forwarded_for: str) -> str:
     """Where a request began: the last entry of X-Forwarded-For when the peer is a proxy on this machine, else the peer.
 
-    Entries before the last are whatever the client claimed.
+    Entries before the last are whatever the client claimed. An IPv6 zone, which may be of any length, is cut off.
     """
     try:
         last = ipaddress.ip_address(forwarded_for.rpartition(",")[2].strip())
-        return str(last) if ipaddress.ip_address(peer).is_loopback else peer
+        return str(last).partition("%")[0] if ipaddress.ip_address(peer).is_loopback else peer
     except ValueError:
         return peer
 
