@@ -14,8 +14,8 @@ from account_service.ledger_storage import LedgerStorage
 from shared import check_digits, cursors
 from shared.access import Caller
 from shared.cursors import Page, Pagination
-from shared.database import rerun_when_aborted
 from shared.errors import Forbidden, InvalidRequest, NotFound, Refused, Unprocessable
+from shared.outages import rerun_when_aborted
 from shared.periods import now
 
 _log = logging.getLogger(__name__)

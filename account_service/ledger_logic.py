@@ -15,7 +15,7 @@ from account_service.account_models import SETTLEMENT_ACCOUNT_ID, SUSPENSE_ACCOU
 from account_service.account_schemas import masked
 from account_service.ledger_schemas import Decision, Leg, PostingOrder
 from account_service.ledger_storage import Decided, LedgerStorage, LockedAccount
-from shared.database import rerun_when_aborted
+from shared.outages import rerun_when_unsure
 from shared.periods import now
 
 _log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class _Ledger:
     entries: list[dict[str, Any]] = field(default_factory=list)
 
 
-@rerun_when_aborted
+@rerun_when_unsure
 def post(storage: LedgerStorage, orders: list[PostingOrder]) -> list[Decision]:
     """Decide orders that have not been decided, and answer all of them in order, in one transaction.
 
@@ -58,7 +58,7 @@ def post(storage: LedgerStorage, orders: list[PostingOrder]) -> list[Decision]:
     return decisions
 
 
-@rerun_when_aborted
+@rerun_when_unsure
 def void(storage: LedgerStorage, transaction_ids: list[UUID], request_ids: Sequence[str] = ()) -> list[Decision]:
     """Give transactions up, but for those that were decided before: their decisions stand and are answered.
 

@@ -25,8 +25,8 @@ from api_gateway.gateway_schemas import (
     Users,
 )
 from api_gateway.report_schemas import Report, Reports
-from shared.errors import AppError
-from shared.http_client import NoAnswer, OutcomeUnknown, Peer, ServiceToken
+from shared.errors import AppError, OutcomeUnknown
+from shared.http_client import NoAnswer, Peer, ServiceToken
 
 Query = Mapping[str, object]
 Days = tuple[date | None, date | None]

@@ -14,8 +14,8 @@ from auth_service.auth_schemas import ClientCredentials, ServiceToken
 from auth_service.auth_storage import LockoutStorage, UserStorage
 from auth_service.session_storage import SessionStorage
 from shared import periods
-from shared.database import rerun_when_aborted
 from shared.errors import InvalidCredentials, InvalidRequest, Refused, TooManyRequests
+from shared.outages import rerun_when_aborted
 from shared.passwords import Passwords, why_too_common
 from shared.token_signer import LIFETIME_SECONDS, TokenSigner
 

@@ -19,8 +19,8 @@ from auth_service.user_schemas import (
 from shared import cursors, periods
 from shared.access import Caller
 from shared.cursors import Pagination
-from shared.database import rerun_when_aborted
 from shared.errors import Conflict, InvalidRequest, NotFound
+from shared.outages import rerun_when_aborted
 
 _log = logging.getLogger(__name__)
 

@@ -27,9 +27,9 @@ from reporting_service.reporting_storage import ReportStorage
 from shared import cursors
 from shared.access import Caller
 from shared.cursors import Page, Pagination
-from shared.database import rerun_when_aborted
 from shared.errors import InvalidRequest, NotFound, ServiceUnavailable
 from shared.money import Currency
+from shared.outages import rerun_when_aborted
 from shared.periods import now
 from shared.side_by_side import SideBySide
 

@@ -7,15 +7,14 @@ the queries that need it. This is the only module that commits.
 
 import fcntl
 import os
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
-from functools import lru_cache, wraps
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
@@ -30,16 +29,15 @@ from shared import driver
 from shared.errors import ServiceUnavailable
 from shared.fair_lock import FairLock
 from shared.migrations import DatabaseUnusable, Migrations, database_name
+from shared.outages import ConnectionLost, ImpatientPool, Outages, is_lost
 from shared.sqlite import sqlite3
 
 WRITE_WAIT_SECONDS = 3.0
 READERS = 32
 WRITER_CACHE_KIB = 8 * 1024  # several large transactions; more made no transaction faster, and looks like a leak
 CHECKPOINT_PAGES = 4000  # 16 MB: what a thousand pages hold is written again too soon, most of it the same pages
-_OVERTAKEN = frozenset({"40001", "40P01", "23505"})  # serialization_failure, deadlock_detected, unique_violation
 _NO_ROOM_OR_NO_TURN = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY})
 _DRIVERS = frozenset({"sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg"})
-_P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
@@ -89,6 +87,11 @@ class _RoutedSession(Session):
         database: Database = self.info["database"]
         return database.open_transaction or database.reader
 
+    def close(self) -> None:
+        """Give the connection back; one that has broken meanwhile is closed, and nobody needs to hear of it."""
+        with suppress(ConnectionLost):
+            super().close()
+
 
 class Database(SQLAlchemy):
     """Flask-SQLAlchemy with a writer, readers, and the one place where a transaction begins and ends."""
@@ -112,6 +115,7 @@ class Database(SQLAlchemy):
         self._of_thread = threading.local()
         self._lock = FairLock()
         self._kept: Connection | None = None
+        self._outages: Outages | None = None
         self._lock_files: list[int] = []
 
     def connect(self, app: Flask, url: str, *, may_upgrade: bool = False) -> None:
@@ -129,7 +133,7 @@ class Database(SQLAlchemy):
             self._claim_file(Path(str(make_url(url).database)))
             self.writer, self.reader = _sqlite_writer(url), _sqlite_reader(url)
         else:
-            self.writer = self.reader = create_engine(url, pool_size=READERS, max_overflow=0, pool_pre_ping=True)
+            self.writer = self.reader = _server(url)
         try:
             self._make_tables(may_upgrade=may_upgrade or is_sqlite)
         except DBAPIError as error:
@@ -138,6 +142,8 @@ class Database(SQLAlchemy):
         except BaseException:
             self.close()
             raise
+        self._outages = None if is_sqlite else Outages(self.writer)
+        app.dispatch_request = self._rerun_when_lost(app.dispatch_request)  # type: ignore[method-assign]  # Flask has no hook around a view
 
     def close(self) -> None:
         """Close all connections and let another process have the file."""
@@ -151,7 +157,8 @@ class Database(SQLAlchemy):
         """Commit all that the block does, durably, or (when it raises) nothing of it. Does not nest.
 
         Everything read before is forgotten first, so that what the block reads is the present state. Raises
-        ServiceUnavailable when the disk is full or another process keeps the file locked.
+        ServiceUnavailable when the disk is full or another process keeps the file locked, ConnectionLost when the
+        server is away and nothing was committed, CommitUnknown when it went away during COMMIT.
         """
         if self.open_transaction:
             raise RuntimeError("a transaction is open already")
@@ -159,20 +166,51 @@ class Database(SQLAlchemy):
             session.close()
         with self._writing() as connection:
             self._of_thread.connection = connection
+            commits = self._commits
             try:
                 connection.begin()
                 yield
                 if (session := self._session_of_now()) and session.in_transaction():
                     session.commit()  # hands over what it still holds; the transaction is the connection's
+                self._of_thread.commits = commits + 1
                 connection.commit()
             except BaseException as error:
-                if session := self._session_of_now():
-                    session.rollback()
-                if _has_no_room_or_no_turn(error):
-                    raise ServiceUnavailable(retry_after_seconds=1) from error
+                with suppress(ConnectionLost):
+                    if session := self._session_of_now():
+                        session.rollback()
+                self._raise_for(error, connection, is_committing=self._commits > commits)
                 raise
             finally:
                 self._of_thread.connection = None
+
+    def _raise_for(self, error: BaseException, connection: Connection, *, is_committing: bool) -> None:
+        """Raise what became of a transaction, if its error comes from a full disk, a locked file or a lost server."""
+        if _has_no_room_or_no_turn(error):
+            raise ServiceUnavailable(retry_after_seconds=1) from error
+        if self._outages and (connection.invalidated or isinstance(error, ConnectionLost) or is_lost(error)):
+            lost = self._outages.commit_unknown() if is_committing else self._outages.connection_lost()
+            raise lost from error
+
+    @property
+    def _commits(self) -> int:
+        """How many transactions this thread has tried to commit."""
+        return getattr(self._of_thread, "commits", 0)
+
+    def _rerun_when_lost(self, answer: Callable[[], _R]) -> Callable[[], _R]:
+        """Run a request's view again when it has lost its connection and nothing of it can be committed."""
+
+        def answer_again() -> _R:
+            commits, since = self._commits, 0.0
+            while True:
+                try:
+                    return answer()
+                except ConnectionLost as lost:
+                    since = since or time.monotonic()
+                    if self._commits > commits or not lost.wait(since):
+                        raise
+                    self.session.remove()
+
+        return answer_again
 
     @property
     def open_transaction(self) -> Connection | None:
@@ -279,27 +317,6 @@ class Storage:
         return self._database.transaction()
 
 
-def rerun_when_aborted(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Run a function that opens one transaction again, from its start, when another transaction came before it.
-
-    On PostgreSQL that is a deadlock, a serialization failure, or a row of the same key that was not there when this one
-    looked; on SQLite writers never overlap. Gives up after five tries with ServiceUnavailable.
-    """
-
-    @wraps(function)
-    def wrapper(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        for attempt in range(5):
-            try:
-                return function(*args, **kwargs)
-            except DBAPIError as error:
-                if getattr(error.orig, "sqlstate", None) not in _OVERTAKEN:
-                    raise
-                time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - spreads retries, keeps no secret
-        raise ServiceUnavailable(retry_after_seconds=1)
-
-    return wrapper
-
-
 def _backend(url: str) -> str:
     """Return which of the two kinds of database a URL names. Raises DatabaseUnusable for any other text."""
     try:
@@ -330,6 +347,19 @@ def _why_not_open(name: str, error: DBAPIError, *, is_sqlite: bool) -> str:
 def _has_no_room_or_no_turn(error: BaseException) -> bool:
     code = getattr(error.orig, "sqlite_errorcode", 0) if isinstance(error, OperationalError) else 0
     return code & 0xFF in _NO_ROOM_OR_NO_TURN
+
+
+def _server(url: str) -> Engine:
+    """A pool of connections to PostgreSQL that notice within seconds when the other machine is gone."""
+    return create_engine(
+        url,
+        poolclass=ImpatientPool,
+        pool_size=READERS,
+        max_overflow=0,
+        pool_timeout=WRITE_WAIT_SECONDS,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": 3, "tcp_user_timeout": 5000, "keepalives_idle": 10, "keepalives_interval": 5},
+    )
 
 
 def _sqlite_writer(url: str) -> Engine:
@@ -372,9 +402,10 @@ def _sqlite_engine(url: str, *, connections: int) -> Engine:
     return create_engine(
         url,
         module=sqlite3,
-        poolclass=QueuePool,
+        poolclass=ImpatientPool,
         pool_size=connections,
         max_overflow=0,
+        pool_timeout=WRITE_WAIT_SECONDS,
         connect_args={"check_same_thread": False},
     )
 

@@ -180,6 +180,15 @@ class ServiceUnavailable(AppError):
     message = "The service is not available right now. Please try again shortly."
 
 
+class OutcomeUnknown(ServiceUnavailable):
+    """503: what was asked for may have been done, and may not."""
+
+    message = "The service fell silent, and whether this was done is not known. Please look before you ask again."
+
+    def __init__(self) -> None:
+        super().__init__(details={"outcome": "unknown"}, retry_after_seconds=1)
+
+
 GENERIC_BY_STATUS: dict[int, type[AppError]] = {
     error.status: error
     for error in (

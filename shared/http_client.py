@@ -19,7 +19,7 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from shared import request_ids
 from shared.circuit_breaker import CircuitBreaker, CircuitOpen
 from shared.discovery import Directory
-from shared.errors import AppError, ServiceUnavailable, from_answer
+from shared.errors import AppError, OutcomeUnknown, ServiceUnavailable, from_answer
 from shared.lean_transport import LeanAdapter, NotConnected
 
 CONNECTIONS = 128
@@ -32,15 +32,6 @@ class NoAnswer(ServiceUnavailable):
     def __init__(self, *, may_have_arrived: bool) -> None:
         super().__init__(retry_after_seconds=1)
         self.may_have_arrived = may_have_arrived
-
-
-class OutcomeUnknown(ServiceUnavailable):
-    """The other service may have done what it was asked for."""
-
-    message = "The service fell silent, and whether this was done is not known. Please look before you ask again."
-
-    def __init__(self) -> None:
-        super().__init__(details={"outcome": "unknown"}, retry_after_seconds=1)
 
 
 def make_session() -> requests.Session:

@@ -11,9 +11,10 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from functools import cache, partial
+from functools import cache
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -33,28 +34,49 @@ def programs_folder() -> Path | None:
 @contextmanager
 def cluster_folder(*settings: str) -> Iterator[Path]:
     """The folder of the socket of a running, empty cluster with the user `bank`. PostgreSQL must be installed."""
-    programs = programs_folder()
-    assert programs
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
-    # PostgreSQL refuses to run as root, so root hands it to the user that its package made.
-    as_user = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.getuid() == 0 else {}
-    if as_user:
+    if os.getuid() == 0:
         shutil.chown(folder, "postgres", "postgres")
-    data = folder / "data"
-    control = [programs / "pg_ctl", "-D", data, "-l", folder / "log", "-w", "-t", str(START_SECONDS)]
     options = " ".join(
         f"-c {setting}" for setting in ("listen_addresses=''", f"unix_socket_directories={folder}", *settings)
     )
-    run = partial(
-        subprocess.run, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder, check=True, **as_user
-    )
     try:
-        run([programs / "initdb", "-D", data, "-U", "bank", "-A", "trust", "--no-sync"])
-        run([*control, "-o", options, "start"])
+        _control(folder, "-o", "-U bank -A trust --no-sync", "initdb")
+        _control(folder, "-o", options, "start")
         yield folder
     finally:
-        run([*control, "-m", "immediate", "stop"], check=False)
+        _control(folder, "-m", "immediate", "stop", check=False)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def restart(folder: Path, mode: str) -> None:
+    """Restart the cluster of `cluster_folder`: "fast" aborts what runs, "immediate" is a crash with recovery."""
+    _control(folder, "-m", mode, "restart")
+
+
+def _control(folder: Path, *arguments: str | Path, check: bool = True) -> None:
+    """Run pg_ctl. PostgreSQL refuses to run as root, so root does it as the user that its package made."""
+    programs = programs_folder()
+    assert programs
+    as_user: dict[str, Any] = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.getuid() == 0 else {}
+    command: list[str | Path] = [
+        programs / "pg_ctl",
+        "-D",
+        folder / "data",
+        "-l",
+        folder / "log",
+        "-w",
+        "-t",
+        str(START_SECONDS),
+    ]
+    subprocess.run(
+        [*command, *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=folder,
+        check=check,
+        **as_user,
+    )
 
 
 @contextmanager

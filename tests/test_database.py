@@ -20,9 +20,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from shared import database as database_module
 from shared import driver
-from shared.database import Base, Database, DatabaseInUse, Storage, UtcDateTime, rerun_when_aborted
+from shared.database import Base, Database, DatabaseInUse, Storage, UtcDateTime
 from shared.errors import ServiceUnavailable
 from shared.migrations import DatabaseUnusable
+from shared.outages import rerun_when_aborted
 from shared.sqlite import sqlite3
 from tests.processes import as_another_user
 

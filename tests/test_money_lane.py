@@ -9,8 +9,8 @@ import pytest
 from werkzeug.test import TestResponse
 
 from api_gateway.gateway_clients import GatheredAnswer, MoneyClient
-from shared.errors import GENERIC_BY_STATUS, AppError, ServiceUnavailable
-from shared.http_client import OutcomeUnknown, Peer
+from shared.errors import GENERIC_BY_STATUS, AppError, OutcomeUnknown, ServiceUnavailable
+from shared.http_client import Peer
 from tests.suite import ADDRESSES, Person, Suite
 
 

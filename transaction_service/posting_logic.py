@@ -19,8 +19,8 @@ from typing import TypeVar
 from uuid import UUID
 
 from shared.batching import Batcher
-from shared.database import rerun_when_aborted
 from shared.errors import AppError, Conflict, Unprocessable
+from shared.outages import rerun_when_unsure
 from shared.periods import now
 from transaction_service.transaction_clients import Decision, LedgerClient, Order
 from transaction_service.transaction_models import Transaction
@@ -125,7 +125,7 @@ def process(
     return outcomes
 
 
-@rerun_when_aborted
+@rerun_when_unsure
 def claim(storage: TransactionStorage, transactions: list[Transaction]) -> list[Outcome | Exception]:
     """Step 1: keep new transactions as pending. One whose idempotency key is known gets the transaction of that key."""
     with storage.transaction():
@@ -150,7 +150,7 @@ def decide(storage: TransactionStorage, ledger: LedgerClient, transactions: list
         settle(storage, transactions, _decisions(ledger.post, [_order(transaction) for transaction in transactions]))
 
 
-@rerun_when_aborted
+@rerun_when_unsure
 def settle(storage: TransactionStorage, transactions: list[Transaction], decisions: dict[UUID, Decision]) -> None:
     """Step 4: write what came of pending transactions; those without a decision are left for recovery."""
     decided = [transaction for transaction in transactions if transaction.id in decisions]
