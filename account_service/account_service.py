@@ -213,7 +213,7 @@ def create_app(settings: AccountSettings, session: requests.Session | None = Non
         max_body_bytes=MAX_BATCH_BYTES,
     )
     currency = Currency.of(settings.currency)
-    require_currency(app, db, currency)
+    require_currency(app, db, currency, amounts="account")
     app.extensions.update(
         account_storage=AccountStorage(db),
         ledger_storage=LedgerStorage(db),

@@ -3,8 +3,7 @@
 Amounts are kept as minor units, so that another number of decimals would rescale all of them.
 """
 
-from typing import Any
-
+from babel.numbers import get_currency_precision
 from flask import Flask
 from sqlalchemy import CheckConstraint, SmallInteger, String, select, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -34,21 +33,24 @@ class KeptCurrency:
     decimals: Mapped[int] = mapped_column(SmallInteger)
 
 
-def require_currency(app: Flask, database: Database, currency: Currency) -> None:
+def require_currency(app: Flask, database: Database, currency: Currency, *, amounts: str) -> None:
     """Keep `currency` in a database that has none yet, and refuse another one than it has.
 
-    Of several processes that start at once, one is first and the others compare theirs with what it kept. Raises
-    OtherCurrency, and closes the database then.
+    `amounts` is the table whose rows have amounts. Where it has rows and no currency is kept, those were written when
+    decimals were CLDR's. Of several processes that start at once, one is first and the others compare theirs with what
+    it kept. Raises OtherCurrency, and closes the database then.
     """
-    rows: Any = database.metadata.tables[KeptCurrency.__tablename__]
+    rows, written = (database.metadata.tables[name] for name in (KeptCurrency.__tablename__, amounts))
     with app.app_context(), database.transaction():
         connection = database.writing_connection()
-        connection.execute(_KEEP, {"code": currency.code, "decimals": currency.decimals})
+        is_new = connection.execute(select(written).limit(1)).first() is None
+        decimals = currency.decimals if is_new else get_currency_precision(currency.code)
+        connection.execute(_KEEP, {"code": currency.code, "decimals": decimals})
         kept = Currency(*connection.execute(select(rows.c.code, rows.c.decimals)).one())
     if kept != currency:
         database.close()
         advice = f"set BANK_CURRENCY to {kept.code}, or start with another database"
-        if kept.code == currency.code:  # ISO 4217 has changed its decimals
+        if kept.code == currency.code:  # its decimals were CLDR's, or ISO 4217 has changed them
             advice = "start the version of the program that made it"
         raise OtherCurrency(
             f"{database_name(database.writer)} holds amounts in {_described(kept)}, but BANK_CURRENCY is "

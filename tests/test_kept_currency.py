@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from sqlalchemy import Integer, text
+from sqlalchemy.orm import mapped_column
 
 from shared.database import Database
 from shared.kept_currency import KeptCurrency, OtherCurrency, require_currency
@@ -29,6 +31,7 @@ def open_database(app: Flask, url: str) -> Database:
     """A database of nothing else."""
     database = Database()
     type("CurrencyRow", (KeptCurrency, database.Model), {})
+    type("Price", (database.Model,), {"__tablename__": "price", "minor": mapped_column(Integer, primary_key=True)})
     database.connect(app, url)
     return database
 
@@ -37,7 +40,7 @@ def start(url: str, currency: Currency) -> Database:
     """What a service does at its start."""
     app = Flask("service")
     database = open_database(app, url)
-    require_currency(app, database, currency)
+    require_currency(app, database, currency, amounts="price")
     return database
 
 
@@ -54,6 +57,19 @@ def test_another_number_of_decimals_is_another_currency(url: str) -> None:
     start(url, Currency("RSD", 0)).close()
     with pytest.raises(OtherCurrency, match=r"RSD \(0 decimals\), but BANK_CURRENCY is RSD \(2 decimals\): start the"):
         start(url, Currency.of("RSD"))
+
+
+@pytest.mark.parametrize("code", ["RSD", "IQD", "LBP"])
+def test_amounts_that_were_written_with_the_decimals_of_cldr_are_not_rescaled(url: str, code: str) -> None:
+    app = Flask("service")
+    database = open_database(app, url)
+    with app.app_context(), database.transaction():
+        database.writing_connection().execute(text("INSERT INTO price (minor) VALUES (100)"))
+    database.close()
+    with pytest.raises(OtherCurrency, match=rf"{code} \(0 decimals\), but .*: start the version of the program that"):
+        start(url, Currency.of(code))
+    with pytest.raises(OtherCurrency, match=rf"{code} \(0 decimals\)"):
+        start(url, USD)
 
 
 def test_of_processes_that_start_at_once_with_different_currencies_one_kind_gets_in() -> None:

@@ -258,7 +258,7 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
         max_body_bytes=MAX_BATCH_BYTES,
     )
     currency = Currency.of(settings.currency)
-    require_currency(app, db, currency)
+    require_currency(app, db, currency, amounts="transaction")
     storage, ledger = TransactionStorage(db), LedgerClient(account_peer, peers.token)
 
     def process(batch: list[Transaction]) -> list[Outcome | Exception]:
