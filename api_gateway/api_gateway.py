@@ -37,7 +37,7 @@ from api_gateway.gateway_schemas import SUSPENSE_ACCOUNT_ID
 from api_gateway.money_lane import MoneyLane
 from api_gateway.people_clients import PeopleClient
 from api_gateway.section_pages import SERVICES, probe_services
-from shared import admission, browser_security, formats, rate_limits, serving, static_files
+from shared import admission, browser_security, compression, formats, rate_limits, serving, static_files
 from shared.access import public
 from shared.application import AtEnd, Peers, lifecycle_of, make_app, make_session
 from shared.background import Repeating
@@ -152,6 +152,7 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
     rate_limits.install(app, _limits(settings, by_session))
     admission.install(app, places, exempt=UNLIMITED)
     browser_security.install(app)
+    compression.install(app, is_of_browser=lambda: not web_session.is_machine_path())
     _install_pages(app, settings)
     app.register_blueprint(api_proxy.api)
     app.register_blueprint(gateway)

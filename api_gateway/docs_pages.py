@@ -18,23 +18,24 @@ docs = Blueprint("docs", __name__)
 
 
 class Documents:
-    """The services' OpenAPI documents, asked for side by side when somebody wants them, and kept for a minute."""
+    """The OpenAPI document of all services, who are asked side by side when somebody wants it; kept for a minute."""
 
     def __init__(self, peers: list[Peer], side_by_side: SideBySide) -> None:
         self._peers, self._side_by_side = peers, side_by_side
         self._lock = threading.Lock()
-        self._kept: list[dict[str, Any]] = []
+        self._kept = b""
         self._asked_at = float("-inf")
 
-    def get(self) -> list[dict[str, Any]]:
-        """Those of the services that answer; what is missing is asked for again the next time."""
+    def get(self) -> bytes:
+        """The document, as JSON, of the services that answer; what is missing is asked for again the next time."""
         with self._lock:
             if time.monotonic() - self._asked_at > KEPT_SECONDS:
                 asked = [self._side_by_side.begin(_ask, peer) for peer in self._peers]
                 answered = [document for call in asked if (document := call.result())]
+                merged = to_json(openapi.merge(answered, title="Banking API", server="/", under="/api/"))
                 if len(answered) < len(self._peers):
-                    return answered
-                self._kept, self._asked_at = answered, time.monotonic()
+                    return merged
+                self._kept, self._asked_at = merged, time.monotonic()
             return self._kept
 
 
@@ -43,8 +44,7 @@ class Documents:
 def document() -> Response:
     """The OpenAPI of everything under /api."""
     documents: Documents = current_app.extensions["documents"]
-    merged = openapi.merge(documents.get(), title="Banking API", server="/", under="/api/")
-    return Response(to_json(merged), content_type="application/json")
+    return Response(documents.get(), content_type="application/json")
 
 
 @docs.get("/docs")

@@ -2,16 +2,20 @@
 
 import functools
 import hashlib
+import mimetypes
 from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, request, send_from_directory
+from werkzeug.security import safe_join
 
+from shared import compression
 from shared.access import public
 from shared.errors import NotFound
 
 KEPT = "public, max-age=31536000, immutable"
 BRIEFLY = "public, max-age=300"
+CODINGS = ("br", "gzip")
 
 
 def serve(app: Flask, endpoint: str, url_prefix: str, folder: Path) -> None:
@@ -19,9 +23,12 @@ def serve(app: Flask, endpoint: str, url_prefix: str, folder: Path) -> None:
 
     @public
     def file(filename: str) -> Response:
-        """A file, to be kept as long as its address says."""
-        response = send_from_directory(folder, filename)
-        response.headers["Cache-Control"] = KEPT if request.args.get("v") == _digest(folder / filename) else BRIEFLY
+        """A file, to be kept as long as its address says, compressed where the client accepts that."""
+        path = Path(safe_join(str(folder), filename) or "")
+        response = _compressed_file(path) or send_from_directory(folder, filename)
+        if _is_compressible(path):
+            response.vary.add("Accept-Encoding")
+        response.headers["Cache-Control"] = KEPT if request.args.get("v") == _digest(path) else BRIEFLY
         return response
 
     @app.url_defaults
@@ -30,6 +37,32 @@ def serve(app: Flask, endpoint: str, url_prefix: str, folder: Path) -> None:
             values["v"] = _digest(folder / values["filename"])
 
     app.add_url_rule(f"{url_prefix}/<path:filename>", endpoint, file)
+
+
+def _compressed_file(path: Path) -> Response | None:
+    """The file in a coding that the client accepts, or None: for a part of a file, which is a part of the plain one."""
+    coding = compression.negotiated(request.accept_encodings, *CODINGS)
+    if coding is None or "Range" in request.headers or not _is_compressible(path):
+        return None
+    digest = _digest(path)
+    response = Response(_compressed(path, coding, digest), mimetype=_type(path))
+    response.headers["Content-Encoding"] = coding
+    response.set_etag(f"{digest}-{coding}")  # each coding is a representation of its own (RFC 9110, section 8.8.3)
+    response.make_conditional(request)
+    return response
+
+
+def _is_compressible(path: Path) -> bool:
+    return _type(path) in compression.TEXTS and path.is_file() and path.stat().st_size >= compression.SMALLEST_BYTES
+
+
+def _type(path: Path) -> str:
+    return mimetypes.guess_type(path.name)[0] or ""
+
+
+@functools.lru_cache(maxsize=256)
+def _compressed(path: Path, coding: str, _digest_of_content: str) -> bytes:
+    return compression.compressed(path.read_bytes(), coding)
 
 
 @functools.cache

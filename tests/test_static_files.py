@@ -1,7 +1,9 @@
 """Files are kept for a year under an address that changes with them."""
 
+import gzip
 from pathlib import Path
 
+import brotli
 import pytest
 from flask import Flask, url_for
 from flask.testing import FlaskClient
@@ -54,3 +56,65 @@ def test_another_content_has_another_address(client: FlaskClient, folder: Path) 
 @pytest.mark.parametrize("path", ["nothing.css", "../secret.txt", "css/../../secret.txt", "%2e%2e/secret.txt", "css"])
 def test_nothing_else_is_served(client: FlaskClient, path: str) -> None:
     assert client.get(f"/static/{path}").status_code == 404
+
+
+RULES = "".join(f".rule-{number} {{ margin: {number}px }}\n" for number in range(200))
+
+
+@pytest.fixture
+def long_file(folder: Path) -> Path:
+    (folder / "css" / "long.css").write_text(RULES)
+    return folder / "css" / "long.css"
+
+
+@pytest.mark.parametrize(
+    ("accepted", "coding"), [("gzip", "gzip"), ("gzip, deflate, br", "br"), ("gzip;q=0", None), ("", None)]
+)
+def test_a_text_is_compressed_as_the_client_accepts(
+    client: FlaskClient, long_file: Path, accepted: str, coding: str | None
+) -> None:
+    path, headers = address(client, "css/long.css"), {"Accept-Encoding": accepted}
+    with client.get(path, headers=headers) as answer, client.head(path, headers=headers) as head:
+        assert answer.headers.get("Content-Encoding") == coding
+        assert answer.headers["Vary"] == "Accept-Encoding"
+        assert answer.headers["Content-Type"] == "text/css; charset=utf-8"
+        assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        assert int(answer.headers["Content-Length"]) == len(answer.data)
+        assert dict(head.headers) == dict(answer.headers)
+        readers = {"gzip": gzip.decompress, "br": brotli.decompress, None: bytes}
+        assert readers[coding](answer.data) == long_file.read_bytes()
+
+
+@pytest.mark.parametrize("accepted", ["", "gzip", "br"])
+def test_a_kept_file_is_not_sent_again(client: FlaskClient, long_file: Path, accepted: str) -> None:
+    path = address(client, "css/long.css")
+    with client.get(path, headers={"Accept-Encoding": accepted}) as first:
+        etag = first.headers["ETag"]
+    with client.get(path, headers={"Accept-Encoding": accepted, "If-None-Match": etag}) as again:
+        assert (again.status_code, again.data) == (304, b"")
+        assert again.headers["ETag"] == etag
+        assert again.headers["Vary"] == "Accept-Encoding"
+
+
+def test_each_coding_has_its_own_tag(client: FlaskClient, long_file: Path) -> None:
+    path = address(client, "css/long.css")
+    tags = set()
+    for accepted in ("", "gzip", "br"):
+        with client.get(path, headers={"Accept-Encoding": accepted}) as answer:
+            tags.add(answer.headers["ETag"])
+    assert len(tags) == 3
+
+
+def test_a_part_is_a_part_of_the_plain_file(client: FlaskClient, long_file: Path) -> None:
+    headers = {"Accept-Encoding": "gzip", "Range": "bytes=5-9"}
+    with client.get(address(client, "css/long.css"), headers=headers) as answer:
+        assert (answer.status_code, answer.data) == (206, RULES[5:10].encode())
+        assert "Content-Encoding" not in answer.headers
+
+
+def test_a_short_file_and_a_picture_are_sent_as_they_are(client: FlaskClient, folder: Path) -> None:
+    (folder / "picture.png").write_bytes(b"\x89PNG" * 1000)
+    for filename in ("css/a.css", "picture.png"):
+        with client.get(address(client, filename), headers={"Accept-Encoding": "gzip, br"}) as answer:
+            assert "Content-Encoding" not in answer.headers
+            assert "Vary" not in answer.headers
