@@ -226,6 +226,8 @@ class Transaction(Seen):
 
 def _label(account_id: UUID | None, number: str | None, own: Mapping[UUID, Account]) -> str:
     account = own.get(account_id) if account_id else None
+    if account_id == SUSPENSE_ACCOUNT_ID:
+        return "the bank's suspense account"
     return account.label if account else number or "the bank"
 
 
