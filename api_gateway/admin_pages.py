@@ -55,7 +55,7 @@ def change(caller: Caller, user_id: UUID) -> Any:
     """
     query = request.query_string.decode()
     listed = f"{url_for('admin.users')}?{query}" if query else url_for("admin.users")
-    if request.method == "GET":
+    if request.method != "POST":
         return redirect(listed, 303)
     form = PersonForm()
     user = form.submitted(lambda: auth_service().change_user(caller.token, user_id, **form.changes))

@@ -111,7 +111,7 @@ def _ways_on(error: AppError) -> list[tuple[str, str]]:
 
     The page that has failed is offered only where it may work now, and then as what it is: another try.
     """
-    may_be_over = error.status == 429 or (request.method == "GET" and error.status in AGAIN)
+    may_be_over = error.status == 429 or (request.method in ("GET", "HEAD") and error.status in AGAIN)
     ways = {}
     if may_be_over and (again := way_back()):
         ways[again] = "Try again"

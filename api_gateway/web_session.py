@@ -181,7 +181,7 @@ def to_login() -> Response:
 
 def way_back() -> str | None:
     """The page to come back to: the present one, or the one whose form was sent."""
-    if request.method == "GET":
+    if request.method in ("GET", "HEAD"):
         return request.full_path.removesuffix("?")
     return referring_page()
 
@@ -191,7 +191,7 @@ def referring_page() -> str | None:
     referrer = urlsplit(request.referrer or "")
     path = f"{referrer.path}?{referrer.query}" if referrer.query else referrer.path
     is_ours = referrer.netloc == request.host and local_path(path) == path
-    is_itself = request.method == "GET" and referrer.path == request.path
+    is_itself = request.method in ("GET", "HEAD") and referrer.path == request.path
     return path if is_ours and not is_itself else None
 
 

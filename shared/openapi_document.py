@@ -21,7 +21,6 @@ from shared.openapi_examples import example_of
 JSON = "application/json"
 _SCHEMAS = "#/components/schemas/"
 _PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
-_WITH_BODY = frozenset({"post", "put", "patch"})
 _MEANINGS = {
     200: "Done.",
     201: "Created.",
@@ -103,7 +102,7 @@ def specification(app: Flask, api: SpecTree) -> dict[str, Any]:
             _describe(operation, access_of(view) or "public")
             _describe_parameters(operation, declared)
             _describe_body(operation, view, schemas)
-            _describe_answers(operation, method, path, declared, schemas)
+            _describe_answers(operation, path, declared, schemas)
     _drop_unused_schemas(document)
     return document
 
@@ -163,9 +162,7 @@ def _describe_body(operation: dict[str, Any], view: Callable[..., Any], schemas:
         content["example"] = example_of(content["schema"], schemas, optional=False)
 
 
-def _describe_answers(
-    operation: dict[str, Any], method: str, path: str, declared: Declared, schemas: dict[str, Any]
-) -> None:
+def _describe_answers(operation: dict[str, Any], path: str, declared: Declared, schemas: dict[str, Any]) -> None:
     """Every status that can come, with its headers and an example of it, or of each of its codes."""
     answers = operation["responses"]
     is_public = not operation["security"]
@@ -173,7 +170,7 @@ def _describe_answers(
         for content in answer.get("content", {}).values():
             content["example"] = example_of(content["schema"], schemas)
         answers[status] = {**answer, "description": _MEANINGS[int(status)]}
-    for refusal in (*_common_refusals(method, path, is_public=is_public), *declared.refusals):
+    for refusal in (*_common_refusals(path, is_public=is_public), *declared.refusals):
         answer = answers.get(str(refusal.status), {})
         if refusal.status >= 400 and "examples" not in answer.get("content", {}).get(JSON, {}):
             answer = answers[str(refusal.status)] = _failure(refusal.status)
@@ -183,7 +180,7 @@ def _describe_answers(
     operation["responses"] = {status: answers[status] for status in sorted(answers)}
 
 
-def _common_refusals(method: str, path: str, *, is_public: bool) -> Iterable[type[AppError]]:
+def _common_refusals(path: str, *, is_public: bool) -> Iterable[type[AppError]]:
     """What every endpoint of that kind can refuse."""
     yield errors.InvalidRequest
     yield errors.InvalidHost
@@ -191,8 +188,7 @@ def _common_refusals(method: str, path: str, *, is_public: bool) -> Iterable[typ
         yield from (errors.NotAuthenticated, errors.TokenExpired, errors.InvalidToken, errors.Forbidden)
     if "{" in path:
         yield errors.NotFound
-    if method in _WITH_BODY:
-        yield from (errors.PayloadTooLarge, errors.UnsupportedMediaType)
+    yield from (errors.PayloadTooLarge, errors.UnsupportedMediaType)
     yield from (errors.TooManyRequests, AppError, errors.ServiceUnavailable)
 
 

@@ -8,7 +8,7 @@ from openapi_spec_validator import validate
 from api_gateway.api_gateway import GatewaySettings
 from shared.browser_security import CONTENT_SECURITY_POLICY
 from shared.errors import CannotStart
-from tests.suite import Suite
+from tests.suite import ADMIN_PASSWORD, Suite
 from tests.visitor import Visitor
 
 SERVICES = {"api-gateway", "auth-service", "account-service", "transaction-service", "reporting-service"}
@@ -79,7 +79,8 @@ def test_pages_are_not_kept(visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/login", "/nowhere", "/docs", "/health", "/api/live", "/static/css/custom.css", "/logout"]
+    "path",
+    ["/", "/login", "/nowhere", "/docs", "/health", "/api/live", "/static/css/custom.css", "/logout", "/dashboard"],
 )
 def test_head_says_what_get_would(visitor: Visitor, path: str) -> None:
     with visitor.client.head(path) as head, visitor.get(path) as get:
@@ -241,3 +242,22 @@ def test_without_good_secrets_it_does_not_start(
     monkeypatch.setenv(variable, value)
     with pytest.raises(CannotStart, match=variable):
         GatewaySettings.load()
+
+
+def test_head_of_any_page_leads_where_get_does(suite: Suite) -> None:
+    """Pages that tell GET from POST must not take HEAD for the latter."""
+    app = suite.apps["gateway"]
+    admin = Visitor(app)
+    admin.log_in("admin", ADMIN_PASSWORD)
+    pages = [
+        rule.rule
+        for rule in app.url_map.iter_rules()
+        if "GET" in (rule.methods or ()) and not rule.rule.startswith(("/api", "/static", "/metrics"))
+    ]
+    assert "/admin" in pages
+    for page in pages:
+        path = re.sub(r"<[^>]+>", "6f1c2b1e-8a53-4a0e-9d57-0c1d2e3f4a5b", page)
+        for visitor in (Visitor(app), admin):
+            with visitor.client.head(path) as head, visitor.get(path) as get:
+                found = [(answer.status_code, answer.headers.get("Location")) for answer in (head, get)]
+            assert found[0] == found[1], path
