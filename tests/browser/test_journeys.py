@@ -378,9 +378,10 @@ def test_the_dashboard_is_light(page: Page, ada: Customer) -> None:
         page.goto("/dashboard", wait_until="networkidle")
         return int(page.evaluate("kind => performance.getEntries().reduce((sum, e) => sum + (e[kind] ?? 0), 0)", kind))
 
-    cold, warm = bytes_of_the_page("decodedBodySize"), bytes_of_the_page("transferSize")
-    assert 100_000 < cold <= 500_000
-    assert 5_000 < warm <= 60_000
+    plain, sent, warm = (bytes_of_the_page(kind) for kind in ("decodedBodySize", "encodedBodySize", "transferSize"))
+    assert 100_000 < plain <= 500_000
+    assert 10_000 < sent <= 100_000
+    assert 1_000 < warm <= 10_000
 
 
 def test_an_admin_disables_somebody(page: Page, bank: Suite, ada: Customer) -> None:
