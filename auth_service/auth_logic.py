@@ -23,10 +23,10 @@ FAILURES_ALLOWED = 5
 LONGEST_LOCKOUT = timedelta(minutes=15)
 FAILURES_REMEMBERED = timedelta(days=1)
 SCOPES = {
-    "account-service": frozenset({"revocations:read", "users:read"}),
-    "transaction-service": frozenset({"revocations:read", "postings:write"}),
-    "reporting-service": frozenset({"revocations:read", "statistics:read"}),
-    "api-gateway": frozenset({"revocations:read", "transactions:submit"}),
+    "account-service": frozenset({"revocations:read", "sessions:report", "users:read"}),
+    "transaction-service": frozenset({"revocations:read", "sessions:report", "postings:write"}),
+    "reporting-service": frozenset({"revocations:read", "sessions:report", "statistics:read"}),
+    "api-gateway": frozenset({"revocations:read", "sessions:report", "transactions:submit"}),
 }
 _log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class WrongPassword(Refused):
     """400: a logged-in person did not prove themselves anew. Not a 401, upon which clients would log them out."""
 
     code = "INVALID_CREDENTIALS"
-    message = "The current password is not right."
+    message = "The current password is not right. Enter it again."
 
 
 class LockedOut(TooManyRequests):
@@ -56,7 +56,7 @@ class InvalidScope(Refused):
     """400: a scope that this service does not have."""
 
     code = "INVALID_SCOPE"
-    message = "The client may not have that scope."
+    message = "The client may not have that scope. Leave scope out for all that it may have."
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from shared import periods
 from shared.cursors import Pagination
 from shared.openapi import Answer, Body, Described
 from shared.passwords import LONGEST
@@ -66,6 +67,13 @@ class RevocationsQuery(Described):
     """The `cursor` of the answer before."""
 
 
+class SessionsUsed(Body):
+    """Sessions whose tokens a service has taken lately."""
+
+    sessions: Annotated[dict[UUID, Annotated[float, Field(ge=0, le=30 * 24 * 3600)]], Field(max_length=1000)]
+    """How many seconds ago each session, by its id, was last used."""
+
+
 class Tokens(Described):
     """What a login gives: a token for an hour, and a refresh token that works once."""
 
@@ -92,7 +100,7 @@ class TokensAnswer(Tokens, Answer):
 class SessionOut(Described):
     """One place where somebody is logged in.
 
-    `current` is the one that asks; `last_used_at` is when it began or was last refreshed.
+    `current` is the one that asks; `last_used_at` is accurate to a minute.
     """
 
     id: UUID
@@ -116,7 +124,7 @@ class SessionOut(Described):
             ip=session.ip,
             user_agent=session.user_agent,
             created_at=session.created_at,
-            last_used_at=session.last_used_at,
+            last_used_at=periods.real_now() if session.id == current_id else session.last_used_at,
             current=session.id == current_id,
         )
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from typing import Annotated, ClassVar
 from urllib.parse import unquote
 from uuid import UUID
@@ -25,6 +26,7 @@ from auth_service.auth_schemas import (
     ServiceTokenAnswer,
     SessionOut,
     SessionsAnswer,
+    SessionsUsed,
     TokensAnswer,
     VerifiedAnswer,
 )
@@ -123,7 +125,7 @@ class AuthSettings(Settings):
 def register(json: NewUser) -> Response:
     """Become a customer."""
     user = user_logic.register(_tools(), json)
-    return success(201, user=UserOut.model_validate(user), user_id=user.id, message="Welcome")
+    return success(201, user=UserOut.model_validate(user), user_id=user.id, message="Welcome. You can log in now.")
 
 
 @auth.post("/login")
@@ -132,7 +134,7 @@ def register(json: NewUser) -> Response:
 def login(json: Login) -> Response:
     """Begin a session."""
     tokens = session_logic.log_in(_tools(), _origin(), json)
-    return success(**tokens.model_dump(), message="Logged in")
+    return success(**tokens.model_dump(), message="You are logged in.")
 
 
 @auth.post("/refresh")
@@ -150,7 +152,7 @@ def refresh(json: Refresh) -> Response:
 def logout(caller: Caller) -> Response:
     """End this session, everywhere."""
     session_logic.log_out(_tools(), caller)
-    return success(message="Logged out")
+    return success(message="You are logged out.")
 
 
 @auth.get("/verify_token")
@@ -185,7 +187,7 @@ def profile(caller: Caller) -> Response:
 def update_profile(caller: Caller, json: ProfileChanges) -> Response:
     """Change what the caller says of themselves; another e-mail address needs the password."""
     user = user_logic.update_profile(_tools(), _origin(), caller, json)
-    return success(user=UserOut.model_validate(user), message="Profile saved")
+    return success(user=UserOut.model_validate(user), message="Your profile is saved.")
 
 
 @auth.post("/change_password")
@@ -194,7 +196,7 @@ def update_profile(caller: Caller, json: ProfileChanges) -> Response:
 def change_password(caller: Caller, json: PasswordChange) -> Response:
     """Change the caller's password, and end their other sessions."""
     session_logic.change_password(_tools(), _origin(), caller, json)
-    return success(message="Password changed. Everywhere else you are logged out.")
+    return success(message="The password is changed. Everywhere else you are logged out.")
 
 
 @auth.get("/sessions")
@@ -212,7 +214,7 @@ def list_sessions(caller: Caller, query: Page) -> Response:
 def end_session(caller: Caller, session_id: UUID) -> Response:
     """Log the caller out somewhere."""
     session_logic.end_session(_tools(), caller, session_id)
-    return success(message="Session ended")
+    return success(message="The session has ended.")
 
 
 @auth.get("/users")
@@ -246,7 +248,7 @@ def user_details(_caller: Caller, user_id: UUID) -> Response:
 def change_user(caller: Caller, user_id: UUID, json: UserChanges) -> Response:
     """Change somebody's role or status, which ends their sessions."""
     user = user_logic.change_user(_tools(), caller, user_id, json)
-    return success(user=UserOut.model_validate(user), message="Saved")
+    return success(user=UserOut.model_validate(user), message="The change is saved.")
 
 
 @auth.delete("/users/<uuid:user_id>")
@@ -255,7 +257,7 @@ def change_user(caller: Caller, user_id: UUID, json: UserChanges) -> Response:
 def disable_user(caller: Caller, user_id: UUID) -> Response:
     """Disable somebody; their history stays."""
     user = user_logic.change_user(_tools(), caller, user_id, UserChanges(status="disabled"))
-    return success(user=UserOut.model_validate(user), message="Disabled")
+    return success(user=UserOut.model_validate(user), message="The person is disabled.")
 
 
 @auth.get("/jwks")
@@ -291,6 +293,15 @@ def revocations(query: RevocationsQuery) -> Response:
     return success(cursor=cursor, sessions=ended)
 
 
+@internal.post("/sessions/used")
+@service_only("sessions:report")
+@api.validate(resp=answers(200, Answer))
+def sessions_used(json: SessionsUsed) -> Response:
+    """Remember when sessions were last used at another service."""
+    session_logic.note_use(_tools(), json.sessions)
+    return success()
+
+
 @internal.get("/users/<uuid:user_id>")
 @service_only("users:read")
 @api.validate(resp=answers(200, PersonAnswer))
@@ -311,9 +322,15 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
     """The auth service. It calls no other, so `session`, which carries the calls of the others, stays unused."""
     signer = TokenSigner.from_text(settings.signing_key)
     sessions = SessionStorage(db)
+
+    def report_use(used_at: dict[UUID, float]) -> None:
+        now = time.time()
+        with app.app_context():
+            session_logic.note_use(tools, {session_id: max(0.0, now - at) for session_id, at in used_at.items()})
+
     app = make_app(
         settings,
-        verifier=TokenVerifier(lambda: {"keys": signer.public_keys()}, RecordedSessions(sessions)),
+        verifier=TokenVerifier(lambda: {"keys": signer.public_keys()}, RecordedSessions(sessions), report_use),
         database=db,
         database_url=settings.database_url(settings.given_database_url, "auth.db"),
         api=api,

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import secrets
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -13,6 +14,7 @@ from auth_service.auth_schemas import Login, PasswordChange, Tokens
 from shared import cursors, periods
 from shared.access import Caller
 from shared.cursors import Page, Pagination
+from shared.database import rerun_when_aborted
 from shared.errors import InvalidCredentials, InvalidRequest, InvalidToken, NotFound, TokenExpired
 from shared.token_signer import LIFETIME_SECONDS
 
@@ -21,6 +23,7 @@ REFRESH_GRACE = timedelta(seconds=10)
 FEED_REACHES_BACK = timedelta(hours=2)
 FEED_REPEATS = timedelta(seconds=10)
 RECORDS_KEPT = timedelta(days=1)
+USE_WRITTEN_EVERY = timedelta(seconds=25)
 ENDED = "The session has ended. Please log in again."
 _log = logging.getLogger(__name__)
 
@@ -107,14 +110,14 @@ def change_password(tools: Tools, origin: Origin, caller: Caller, change: Passwo
         raise InvalidToken
     auth_logic.require_uncommon("new_password", change.new_password, user.username, user.email)
     if change.new_password == change.current_password:
-        raise InvalidRequest(details={"new_password": "must be another than the current one"})
+        raise InvalidRequest(details={"new_password": "must differ from the current password"})
     if not auth_logic.is_proven(tools, origin, user.username, user, change.current_password):
-        raise auth_logic.WrongPassword(details={"current_password": "is not right"})
+        raise auth_logic.WrongPassword(details={"current_password": "is not right; enter it again"})
     password_hash = tools.hash(change.new_password)
     with tools.transaction():
         present = auth_logic.find_unchanged(tools, user)
         if present is None:
-            raise auth_logic.WrongPassword(details={"current_password": "is not right"})
+            raise auth_logic.WrongPassword(details={"current_password": "is not right; enter it again"})
         present.password_hash = password_hash
         tools.sessions.end_sessions(user.id, periods.real_now(), all_but=caller.session_id)
     _log.info("password changed", extra={"user_id": str(user.id), "ip": origin.ip})
@@ -133,6 +136,19 @@ def ended_since(tools: Tools, after: int) -> tuple[int, list[UUID]]:
         after=after if after <= cursor else 0, since=now - FEED_REACHES_BACK, always_since=now - FEED_REPEATS
     )
     return cursor, list(ended)
+
+
+@rerun_when_aborted
+def note_use(tools: Tools, seconds_ago: Mapping[UUID, float]) -> None:
+    """Remember when sessions were last used, as each service reports it every half minute.
+
+    Several services report the same session, so a change of less than USE_WRITTEN_EVERY is not written.
+    """
+    now = periods.real_now()
+    used_at = {session_id: now - timedelta(seconds=ago) for session_id, ago in seconds_ago.items()}
+    if used_at:
+        with tools.transaction():
+            tools.sessions.note_use(used_at, USE_WRITTEN_EVERY)
 
 
 def clean_up(tools: Tools) -> None:

@@ -1,10 +1,10 @@
 """Queries on sessions, their refresh tokens, and the feed of those that have ended."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import bindparam, delete, func, insert, or_, select, tuple_, update
 
 from auth_service.auth_models import EndedSession, LoginSession, RefreshToken
 from shared.database import Storage
@@ -67,6 +67,20 @@ class SessionStorage(Storage):
             rows = [{"session_id": session_id, "ended_at": now} for session_id in ended]
             self._session.execute(insert(EndedSession), rows)
         return ended
+
+    def note_use(self, used_at: Mapping[UUID, datetime], least_change: timedelta) -> None:
+        """Set when sessions were last used, where that is later by at least `least_change`; ended ones stay."""
+        query = (
+            update(LoginSession)
+            .where(LoginSession.id == bindparam("session_id"), LoginSession.ended_at.is_(None))
+            .where(LoginSession.last_used_at <= bindparam("stale_at"))
+            .values(last_used_at=bindparam("used_at"))
+        )
+        rows = [
+            {"session_id": session_id, "used_at": at, "stale_at": at - least_change}
+            for session_id, at in sorted(used_at.items())
+        ]
+        self._session.connection().execute(query, rows)
 
     def find_last_ended(self) -> int:
         """The highest number in the feed, 0 while it is empty."""

@@ -1,8 +1,10 @@
 """What every process of the suite has in common, put together once: the start of each `create_app`."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+from uuid import UUID
 
 import requests
 from flask import Flask
@@ -21,6 +23,8 @@ from shared.tokens import Revocations, TokenVerifier
 
 MAX_BODY_BYTES = 64 * 1024
 REVOCATION_POLL_SECONDS = 0.5
+USE_REPORT_SECONDS = 30.0
+USES_AT_ONCE = 1000
 
 
 class Lasting(Protocol):
@@ -93,14 +97,21 @@ class Peers:
         return self._by_name[name]
 
     def verifier(self) -> TokenVerifier:
-        """Verifies with the auth service's public keys, and hears of ended sessions from its feed."""
+        """Verifies with the auth service's public keys, hears of ended sessions from its feed, reports those in use."""
         auth = self["auth-service"]
 
         def ended_since(cursor: int) -> tuple[int, list[str]]:
             answer = self.token.call(auth, "GET", "/internal/revocations", query={"after": cursor})
             return int(answer["cursor"]), answer["sessions"]
 
-        return TokenVerifier(lambda: auth.call("GET", "/api/auth/jwks"), Revocations(ended_since))
+        def report(used_at: dict[UUID, float]) -> None:
+            now = time.time()
+            seconds_ago = [(str(session_id), max(0.0, now - at)) for session_id, at in used_at.items()]
+            for start in range(0, len(seconds_ago), USES_AT_ONCE):
+                sessions = dict(seconds_ago[start : start + USES_AT_ONCE])
+                self.token.call(auth, "POST", "/internal/sessions/used", body={"sessions": sessions})
+
+        return TokenVerifier(lambda: auth.call("GET", "/api/auth/jwks"), Revocations(ended_since), report)
 
 
 def make_app(
@@ -144,6 +155,7 @@ def make_app(
     if api is not None:
         openapi.install(app, api)
     lifecycle.add(Repeating(verifier.revocations.poll, name="revocations", interval_seconds=REVOCATION_POLL_SECONDS))
+    lifecycle.add(Repeating(verifier.report_use, name="session-use", interval_seconds=USE_REPORT_SECONDS))
     return app
 
 

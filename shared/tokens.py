@@ -87,9 +87,16 @@ class Revocations:
 class TokenVerifier:
     """Verifies tokens with the public keys of the signing service, and remembers verified ones until they expire."""
 
-    def __init__(self, fetch_keys: Callable[[], dict[str, Any]], revocations: Revocations) -> None:
+    def __init__(
+        self,
+        fetch_keys: Callable[[], dict[str, Any]],
+        revocations: Revocations,
+        report: Callable[[dict[UUID, float]], None] = lambda _used_at: None,
+    ) -> None:
         self._fetch_keys = fetch_keys
         self.revocations = revocations
+        self._report = report
+        self._used_at: dict[UUID, float] = {}
         self._keys: dict[str, jwt.PyJWK] = {}
         self._keys_asked_at = float("-inf")
         self._remembered: dict[str, Claims] = {}
@@ -102,11 +109,29 @@ class TokenVerifier:
             if len(self._remembered) >= _REMEMBERED_TOKENS:
                 self._remembered.clear()
             self._remembered[token] = claims
-        if claims.expires_at + LEEWAY_SECONDS <= time.time():
+        now = time.time()
+        if claims.expires_at + LEEWAY_SECONDS <= now:
             raise TokenExpired
         if isinstance(claims, UserClaims) and claims.session_id in self.revocations:
             raise InvalidToken("The session has ended. Please log in again.")
+        if isinstance(claims, UserClaims):
+            self._used_at[claims.session_id] = now
         return claims
+
+    def report_use(self) -> None:
+        """Report the sessions used since the last report, with when each was last used, in seconds since the epoch.
+
+        `verify` only notes a session, so no request waits for the report. Raises what the report raises, and reports
+        the same sessions again the next time.
+        """
+        used_at, self._used_at = self._used_at, {}
+        try:
+            if used_at:
+                self._report(dict(used_at))
+        except Exception:
+            if len(used_at) <= _REMEMBERED_TOKENS:
+                self._used_at = used_at | self._used_at
+            raise
 
     def _verify_anew(self, token: str) -> Claims:
         try:

@@ -214,10 +214,17 @@ def credentials(**changes: str) -> ClientCredentials:
 
 def test_a_service_gets_a_token_with_its_scopes(rules: Rules) -> None:
     answer = auth_logic.service_token(rules.tools, DIGESTS, credentials())
-    assert (answer.scope, answer.expires_in, answer.token_type) == ("revocations:read users:read", 3600, "Bearer")
+    assert (answer.scope, answer.expires_in, answer.token_type) == (
+        "revocations:read sessions:report users:read",
+        3600,
+        "Bearer",
+    )
     claims = rules.verifier.verify(answer.access_token)
     assert isinstance(claims, ServiceClaims)
-    assert (claims.service, claims.scopes) == ("account-service", frozenset({"revocations:read", "users:read"}))
+    assert (claims.service, claims.scopes) == (
+        "account-service",
+        frozenset({"revocations:read", "sessions:report", "users:read"}),
+    )
 
 
 def test_a_service_may_ask_for_less(rules: Rules) -> None:

@@ -4,7 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
@@ -350,3 +350,34 @@ def test_what_is_over_is_forgotten_and_the_feed_never_counts_back(
     session_logic.clean_up(rules.tools)
     rules.tools.sessions.refresh()
     assert db.session.scalar(select(func.count()).select_from(RefreshToken)) == 0
+
+
+def last_used_at(rules: Rules, session_id: UUID) -> datetime:
+    rules.tools.sessions.refresh()
+    found = db.session.get(LoginSession, session_id)
+    assert found is not None
+    return found.last_used_at
+
+
+def test_the_last_use_of_a_session_is_known_to_the_minute(rules: Rules, monkeypatch: pytest.MonkeyPatch) -> None:
+    session_id = rules.caller(rules.log_in(rules.person())).session_id
+    begun_at = last_used_at(rules, session_id)
+    advance_clock(monkeypatch, timedelta(minutes=10))
+    session_logic.note_use(rules.tools, {session_id: 20.0, UUID(int=1): 1.0})
+    assert begun_at + timedelta(minutes=9, seconds=40) <= last_used_at(rules, session_id)
+    noted_at = last_used_at(rules, session_id)
+    session_logic.note_use(rules.tools, {session_id: 10.0})  # another service reports the same use
+    session_logic.note_use(rules.tools, {session_id: 300.0})
+    assert last_used_at(rules, session_id) == noted_at
+    advance_clock(monkeypatch, timedelta(minutes=11))
+    session_logic.note_use(rules.tools, {session_id: 0.0})
+    assert last_used_at(rules, session_id) > noted_at
+
+
+def test_an_ended_session_is_used_no_more(rules: Rules, monkeypatch: pytest.MonkeyPatch) -> None:
+    caller = rules.caller(rules.log_in(rules.person()))
+    session_logic.log_out(rules.tools, caller)
+    before = last_used_at(rules, caller.session_id)
+    advance_clock(monkeypatch, timedelta(minutes=10))
+    session_logic.note_use(rules.tools, {caller.session_id: 0.0})
+    assert last_used_at(rules, caller.session_id) == before

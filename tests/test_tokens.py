@@ -311,3 +311,28 @@ def test_known_keys_serve_while_the_key_server_is_down(verifier: TokenVerifier, 
     verifier.verify(signed())
     key_server.down = True
     verifier.verify(signed(jti=str(uuid4())))
+
+
+def test_the_sessions_in_use_are_reported_once_and_again_after_a_failure(
+    monkeypatch: pytest.MonkeyPatch, key_server: KeyServer, ended: list[str]
+) -> None:
+    reports: list[dict[UUID, float]] = []
+    failures = [ConnectionError()]
+
+    def report(used_at: dict[UUID, float]) -> None:
+        if failures:
+            raise failures.pop()
+        reports.append(used_at)
+
+    verifier = TokenVerifier(key_server, Revocations(lambda _cursor: (0, ended)), report)
+    verifier.report_use()
+    now = time.time()
+    verifier.verify(signed())
+    with pytest.raises(ConnectionError):
+        verifier.report_use()
+    monkeypatch.setattr(time, "time", lambda: now + 4)
+    verifier.verify(signed(sid=str(UUID(int=7))))
+    verifier.report_use()
+    verifier.report_use()
+    assert [set(used_at) for used_at in reports] == [{SESSION, UUID(int=7)}]
+    assert reports[0][UUID(int=7)] == now + 4

@@ -2,12 +2,13 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import jwt
 import pytest
 from werkzeug.test import TestResponse
 
+from shared import periods
 from tests.auth.asking import LOGIN_KEYS, call, refusal
 from tests.auth_rules import advance_clock
 from tests.processes import eventually
@@ -127,3 +128,17 @@ def test_a_flood_of_logins_keeps_nobody_else_waiting(bank: Suite, ada: Person, m
     refused = next(answer.result() for answer in answers if answer.result().status_code == 503)
     assert refusal(refused) == (503, "SERVICE_UNAVAILABLE")
     assert int(refused.headers["Retry-After"]) >= 1
+
+
+def test_the_list_of_sessions_says_when_each_was_last_used(bank: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    person = bank.person()
+    elsewhere = bank.log_in(person.username, PASSWORD)
+    advance_clock(monkeypatch, timedelta(minutes=10))
+    now = periods.real_now()
+    assert bank.call("account", "GET", "/api/accounts/list", elsewhere).status_code == 200
+    for app in bank.apps.values():
+        app.extensions["token_verifier"].report_use()
+    sessions = call(bank, "GET", "sessions", person).get_json()["sessions"]
+    used_at = [datetime.fromisoformat(session["last_used_at"]) for session in sessions]
+    assert len(used_at) == 2
+    assert all(abs(at - now) < timedelta(minutes=1) for at in used_at)
