@@ -25,7 +25,7 @@ class AccountNotActive(Refused):
     """The account is frozen or closed."""
 
     code = "ACCOUNT_NOT_ACTIVE"
-    message = "This account is not active."
+    message = "This account is frozen or closed. Choose another one, or contact the bank."
 
 
 class OwnAccount(Forbidden):
@@ -45,7 +45,7 @@ class IdempotencyKeyReused(Unprocessable):
     """The key was used before, for another account."""
 
     code = "IDEMPOTENCY_KEY_REUSED"
-    message = "This Idempotency-Key was used for another account."
+    message = "This Idempotency-Key was used for another account. Use a new key for a new account."
 
 
 @rerun_when_aborted
@@ -170,7 +170,7 @@ def status_history(
 def look_up(storage: AccountStorage, auth: AuthClient, account_number: str) -> tuple[Account, str]:
     """The account of a number and its owner's masked name. Raises InvalidRequest for a mistyped number, NotFound."""
     if len(account_number) != 10 or not check_digits.is_valid(account_number):
-        raise InvalidRequest(details={"account_number": "is not an account number: please check the digits"})
+        raise InvalidRequest(details={"account_number": "is not an account number; check its ten digits"})
     account = storage.find_by_number(account_number)
     if account is None or account.status == "closed":
         raise NotFound("There is no account with that number.")

@@ -73,7 +73,7 @@ class AccountSettings(Settings):
 def create(caller: Caller, json: NewAccount) -> Response:
     """Open an account; the same Idempotency-Key opens only one."""
     account = account_logic.open_account(_accounts(), caller.user_id, json, idempotency_key())
-    return success(201, account=_whole(account), message="Account opened")
+    return success(201, account=_whole(account), message="The account is open.")
 
 
 @accounts.get("/list")
@@ -109,7 +109,7 @@ def history(caller: Caller, account_id: UUID, query: HistoryQuery) -> Response:
 def close(caller: Caller, account_id: UUID) -> Response:
     """Close an empty account of the caller's."""
     account = account_logic.close(_accounts(), caller, account_id)
-    return success(account=_whole(account), message="Account closed")
+    return success(account=_whole(account), message="The account is closed.")
 
 
 @accounts.get("/lookup")
@@ -145,7 +145,7 @@ def list_of_user(_caller: Caller, user_id: UUID, query: AccountsQuery) -> Respon
 def create_for_user(_caller: Caller, user_id: UUID, json: NewAccount) -> Response:
     """Open an account for a customer; the same Idempotency-Key opens only one."""
     account = account_logic.open_for_customer(_accounts(), _auth(), user_id, json, idempotency_key())
-    return success(201, account=AccountOut.of(account, _currency()), message="Account opened")
+    return success(201, account=AccountOut.of(account, _currency()), message="The account is open.")
 
 
 @accounts.put("/update/<uuid:account_id>")
@@ -154,7 +154,7 @@ def create_for_user(_caller: Caller, user_id: UUID, json: NewAccount) -> Respons
 def update(caller: Caller, account_id: UUID, json: StatusChange) -> Response:
     """Freeze an account, or let it go on."""
     account = account_logic.change_status(_accounts(), caller, account_id, json)
-    return success(account=AccountOut.of(account, _currency()), message=f"Account is now {account.status}")
+    return success(account=AccountOut.of(account, _currency()), message=f"The account is now {account.status}.")
 
 
 @accounts.get("/status_history/<uuid:account_id>")

@@ -1,13 +1,11 @@
 """Forms about accounts."""
 
 from wtforms import RadioField, StringField
-from wtforms.validators import InputRequired, Length, Optional
+from wtforms.validators import InputRequired, Optional
 
-from api_gateway.gateway_forms import BankForm, options
+from api_gateway.gateway_forms import BankForm, at_most, options
 from api_gateway.gateway_schemas import ACCOUNT_TYPES
 from api_gateway.money_forms import AmountField, MoneyForm
-
-NICKNAME = "Use at most 50 characters."
 
 
 class OpenAccountForm(MoneyForm):
@@ -19,7 +17,7 @@ class OpenAccountForm(MoneyForm):
         choices=options(ACCOUNT_TYPES),
         default="checking",
     )
-    nickname = StringField("Nickname", [Length(max=50, message=NICKNAME)])
+    nickname = StringField("Nickname", [at_most(50)])
     initial_deposit = AmountField("Opening deposit", [Optional()])
 
 

@@ -3,15 +3,14 @@
 from collections.abc import Iterable
 
 from wtforms import SelectField, StringField
-from wtforms.validators import UUID, InputRequired, Length, Optional
+from wtforms.validators import UUID, InputRequired, Optional
 
-from api_gateway.gateway_forms import BankForm, options
+from api_gateway.gateway_forms import BankForm, at_most, options
 from api_gateway.gateway_schemas import ACCOUNT_TYPES, Account
 from api_gateway.money_forms import MoneyForm
 from shared.errors import AppError
 
 ROLES = {"customer": "Customer", "employee": "Employee", "admin": "Admin"}
-LONG = "Use at most %(max)d characters."
 
 
 class PersonForm(BankForm):
@@ -33,14 +32,14 @@ class CustomerAccountForm(MoneyForm):
 
     user_id = StringField("Customer's id", [InputRequired("Choose a customer."), UUID("This is not a customer's id.")])
     account_type = SelectField("Kind of account", choices=options(ACCOUNT_TYPES))
-    nickname = StringField("Nickname", [Length(max=50, message=LONG)])
+    nickname = StringField("Nickname", [at_most(50)])
 
 
 class AccountStatusForm(BankForm):
     """An account is frozen, or let go on, for a reason."""
 
     status = SelectField("Status", choices=options({"active": "Active", "frozen": "Frozen"}))
-    reason = StringField("Reason", [InputRequired("Say why."), Length(max=200, message=LONG)])
+    reason = StringField("Reason", [InputRequired("Enter the reason."), at_most(200)])
 
 
 SUSPENSE = "suspense"

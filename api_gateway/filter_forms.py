@@ -5,9 +5,9 @@ from typing import Any, TypeVar
 
 from flask import request
 from wtforms import DateField, Field, SelectField, StringField
-from wtforms.validators import Length, Optional, ValidationError
+from wtforms.validators import Optional, ValidationError
 
-from api_gateway.gateway_forms import BankForm, options
+from api_gateway.gateway_forms import BankForm, at_most, options
 from api_gateway.gateway_schemas import ACCOUNT_TYPES, Account
 from api_gateway.money_forms import AmountField
 from shared.errors import InvalidRequest, ServiceUnavailable
@@ -83,7 +83,7 @@ class FilterForm(BankForm):
 class TransactionFilters(FilterForm):
     """Which transactions to show."""
 
-    q = StringField("Description", [Length(max=100)])
+    q = StringField("Description", [at_most(100)])
     transaction_type = SelectField("Type", choices=options(TRANSACTION_TYPES, "All types"), default="", name="type")
     status = SelectField(
         "Status",
@@ -103,12 +103,12 @@ class TransactionFilters(FilterForm):
     def validate_until(self, field: DateField) -> None:
         """The period must not end before it begins."""
         if field.data and self.since.data and field.data < self.since.data:
-            raise ValidationError("To must not be before From.")
+            raise ValidationError("“To” must not be before “From”.")
 
     def validate_at_most(self, field: AmountField) -> None:
         """The largest amount must not be below the smallest."""
         if None not in (field.data, self.at_least.data) and field.data < self.at_least.data:
-            raise ValidationError("At most must not be less than At least.")
+            raise ValidationError("“At most” must not be less than “At least”.")
 
 
 class OwnTransactionFilters(TransactionFilters):
@@ -124,7 +124,7 @@ class OwnTransactionFilters(TransactionFilters):
 class AccountFilters(FilterForm):
     """Which accounts to show to staff."""
 
-    q = StringField("Number ends in", [Length(max=10)])
+    q = StringField("Number ends in", [at_most(10)])
     account_type = SelectField("Type", choices=options(ACCOUNT_TYPES, "All types"), default="")
     status = SelectField(
         "Status", choices=options({"active": "Active", "frozen": "Frozen", "closed": "Closed"}, "Any"), default=""
@@ -139,7 +139,7 @@ class AccountFilters(FilterForm):
 class PeopleFilters(FilterForm):
     """Which people to show to an admin."""
 
-    q = StringField("Name or e-mail", [Length(max=100)])
+    q = StringField("Name or e-mail", [at_most(100)])
     role = SelectField(
         "Role",
         choices=options({"customer": "Customers", "employee": "Employees", "admin": "Admins"}, "All roles"),
@@ -151,7 +151,7 @@ class PeopleFilters(FilterForm):
 class PersonSearch(FilterForm):
     """Whom an employee looks for: one person, by exactly what they are called."""
 
-    who = StringField("Username or e-mail address", [Length(max=100)])
+    who = StringField("Username or e-mail address", [at_most(100)])
 
     @property
     def named(self) -> dict[str, str]:
@@ -175,12 +175,12 @@ class PeriodFilters(FilterForm):
     def validate_start_date(self, field: DateField) -> None:
         """Without a last day, the period ends today."""
         if field.data and not _is_given(self.end_date) and field.data > now().date():
-            raise ValidationError("From must not be after today.")
+            raise ValidationError("“From” must not be after today.")
 
     def validate_end_date(self, field: DateField) -> None:
         """The period must not end before it begins."""
         if field.data and self.start_date.data and field.data < self.start_date.data:
-            raise ValidationError("To must not be before From.")
+            raise ValidationError("“To” must not be before “From”.")
 
 
 def _is_given(field: Field) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, SubmitField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the types are of an older version
+from wtforms.validators import Length
 
 from shared.errors import AppError, InvalidCredentials, ServiceUnavailable
 
@@ -19,6 +20,11 @@ def options(choices: Mapping[str, str], first: str | None = None) -> list[Any]:
     """The choices of a select, label by value; `first` stands at the top for none of them."""
     labels = {**({} if first is None else {"": first}), **choices}
     return [SelectChoice(value, label) for value, label in labels.items()]
+
+
+def at_most(characters: int) -> Length:
+    """A validator: no longer than this."""
+    return Length(max=characters, message="Use at most %(max)d characters.")
 
 
 class BankForm(FlaskForm):
@@ -58,9 +64,9 @@ class BankForm(FlaskForm):
     def refuse(self, error: AppError) -> None:
         """Show what a service has refused, and set the page's status."""
         self.status_code = 503 if error.status == 503 else 400
-        unplaced = [reason for name, reason in error.details.items() if not self._place(name, reason)]
+        unplaced = [f"{name} {reason}." for name, reason in error.details.items() if not self._place(name, reason)]
         if unplaced or not error.details:
-            self.form_errors.append(error.message)
+            self.form_errors.append(" ".join([error.message, *unplaced]))
 
     def _place(self, name: str, reason: Any) -> bool:
         field = next((field for field in self if field.name == name), None)
@@ -68,7 +74,7 @@ class BankForm(FlaskForm):
             return False
         labels = {field.name: field.label.text for field in self}
         text = _NAME_IN_API.sub(lambda name: labels.get(name[0], name[0]), str(reason))
-        field.errors = [*field.errors, f"{field.label.text} {text}" if text[:1].islower() else text]
+        field.errors = [*field.errors, f"{field.label.text} {text}." if text[:1].islower() else text]
         return True
 
 

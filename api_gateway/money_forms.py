@@ -10,11 +10,11 @@ from flask import current_app, request
 from werkzeug.datastructures import MultiDict
 from wtforms import Field, HiddenField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the types are of an older version
-from wtforms.validators import InputRequired, Length, ValidationError
+from wtforms.validators import InputRequired, ValidationError
 from wtforms.widgets import TextInput
 
 from api_gateway.display_pages import balances_are_hidden
-from api_gateway.gateway_forms import BankForm, options
+from api_gateway.gateway_forms import BankForm, at_most, options
 from api_gateway.gateway_schemas import Account
 from shared import check_digits
 from shared.errors import AppError
@@ -154,7 +154,7 @@ class PaymentForm(MoneyForm):
     """An amount for somebody, and what it is for."""
 
     amount = AmountField("Amount", [InputRequired(NO_AMOUNT)])
-    description = StringField("Description", [Length(max=200, message="Use at most 200 characters.")])
+    description = StringField("Description", [at_most(200)])
 
     @property
     def body(self) -> dict[str, object]:

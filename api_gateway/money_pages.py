@@ -25,7 +25,7 @@ class NotEnough(Refused):
     """Said before the payee is looked up; the account service decides when the money moves."""
 
     code = "INSUFFICIENT_FUNDS"
-    message = "There is not enough money in the account."
+    message = "There is not enough money in the account. Enter a smaller amount, or pay money in first."
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,14 @@ from typing import Any
 from flask import Blueprint, redirect, request, session, url_for
 from werkzeug.wrappers import Response
 from wtforms import PasswordField, StringField
-from wtforms.validators import EqualTo, InputRequired, Length
+from wtforms.validators import EqualTo, InputRequired
 
-from api_gateway.gateway_forms import BankForm
+from api_gateway.gateway_forms import BankForm, at_most
 from api_gateway.gateway_pages import done, form_page, peer
 from api_gateway.people_clients import Origin, PeopleClient, Tokens
 from api_gateway.web_session import HOME, home_of, local_path, refuse_session, sign_in, sign_out, visitor
 from shared.access import Caller, private, public
-from shared.errors import AppError, InvalidCredentials, ServiceUnavailable
+from shared.errors import ServiceUnavailable
 
 people = Blueprint("people", __name__)
 
@@ -20,22 +20,16 @@ people = Blueprint("people", __name__)
 class LoginForm(BankForm):
     """Name and password."""
 
-    username = StringField("Username", [InputRequired("Enter your username."), Length(max=200)])
-    password = PasswordField("Password", [InputRequired("Enter your password."), Length(max=1000)])
-
-    def refuse(self, error: AppError) -> None:
-        """Say in this form's words that the two do not fit together."""
-        if error.code == InvalidCredentials.code:
-            error.message = "The username or the password is not right."
-        super().refuse(error)
+    username = StringField("Username", [InputRequired("Enter your username."), at_most(200)])
+    password = PasswordField("Password", [InputRequired("Enter your password."), at_most(1000)])
 
 
 class RegisterForm(BankForm):
     """What a new customer says of themselves."""
 
-    username = StringField("Username", [InputRequired("Choose a username."), Length(max=50)])
-    email = StringField("E-mail", [InputRequired("Enter your e-mail address."), Length(max=100)])
-    password = PasswordField("Password", [InputRequired("Choose a password."), Length(max=1000)])
+    username = StringField("Username", [InputRequired("Choose a username."), at_most(50)])
+    email = StringField("E-mail", [InputRequired("Enter your e-mail address."), at_most(100)])
+    password = PasswordField("Password", [InputRequired("Choose a password."), at_most(1000)])
     confirm_password = PasswordField(
         "Confirm password",
         [InputRequired("Enter the password again."), EqualTo("password", "The two passwords differ.")],

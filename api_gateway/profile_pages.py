@@ -6,9 +6,9 @@ from uuid import UUID
 from flask import Blueprint, url_for
 from werkzeug.wrappers import Response
 from wtforms import PasswordField, StringField
-from wtforms.validators import EqualTo, InputRequired, Length
+from wtforms.validators import EqualTo, InputRequired
 
-from api_gateway.gateway_forms import BankForm
+from api_gateway.gateway_forms import BankForm, at_most
 from api_gateway.gateway_pages import done, form_page, peer
 from api_gateway.people_clients import PeopleClient, Profile
 from api_gateway.section_pages import begin, unless_away
@@ -21,10 +21,10 @@ profile = Blueprint("profile", __name__)
 class ProfileForm(BankForm):
     """What a person may change of themselves; a new e-mail address needs the password."""
 
-    full_name = StringField("Full name", [Length(max=100)])
-    phone = StringField("Phone", [Length(max=30)])
-    email = StringField("E-mail", [InputRequired("Enter your e-mail address."), Length(max=100)])
-    current_password = PasswordField("Current password", [Length(max=1000)])
+    full_name = StringField("Full name", [at_most(100)])
+    phone = StringField("Phone", [at_most(30)])
+    email = StringField("E-mail", [InputRequired("Enter your e-mail address."), at_most(100)])
+    current_password = PasswordField("Current password", [at_most(1000)])
 
     def changes(self, present: Profile) -> dict[str, str | None]:
         """The fields that differ from what is stored, with the password when it was given."""
@@ -39,7 +39,7 @@ class PasswordForm(BankForm):
     """A new password, by somebody who knows the old one."""
 
     current_password = PasswordField("Current password", [InputRequired("Enter your current password.")])
-    new_password = PasswordField("New password", [InputRequired("Choose a new password."), Length(max=1000)])
+    new_password = PasswordField("New password", [InputRequired("Choose a new password."), at_most(1000)])
     confirm_password = PasswordField(
         "Confirm new password",
         [InputRequired("Enter the new password again."), EqualTo("new_password", "The two passwords differ.")],

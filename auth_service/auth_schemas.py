@@ -112,7 +112,7 @@ class SessionOut(Described):
     created_at: Timestamp
     """When it began."""
     last_used_at: Timestamp
-    """When it began or was last refreshed."""
+    """When a request last came with it, to the minute."""
     current: bool
     """Whether it is the session that asks."""
 

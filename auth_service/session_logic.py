@@ -14,8 +14,8 @@ from auth_service.auth_schemas import Login, PasswordChange, Tokens
 from shared import cursors, periods
 from shared.access import Caller
 from shared.cursors import Page, Pagination
-from shared.database import rerun_when_aborted
 from shared.errors import InvalidCredentials, InvalidRequest, InvalidToken, NotFound, TokenExpired
+from shared.outages import rerun_when_aborted
 from shared.token_signer import LIFETIME_SECONDS
 
 UNUSED_LIFETIME = timedelta(days=30)

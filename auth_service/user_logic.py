@@ -29,21 +29,21 @@ class UsernameTaken(Conflict):
     """Somebody has that name, perhaps in other letter case."""
 
     code = "USERNAME_TAKEN"
-    message = "That username is taken."
+    message = "That username is taken. Choose another one."
 
 
 class EmailTaken(Conflict):
     """Somebody has that e-mail address."""
 
     code = "EMAIL_TAKEN"
-    message = "That e-mail address is in use."
+    message = "That e-mail address is in use. Enter another one."
 
 
 class LastAdmin(Conflict):
     """Without any active admin nobody could make another."""
 
     code = "LAST_ADMIN"
-    message = "This is the last active admin, who can't be removed."
+    message = "This is the last active admin. Make somebody else an admin first."
 
 
 def register(tools: Tools, new: NewUser) -> User:
@@ -74,7 +74,7 @@ def details(tools: Tools, user_id: UUID) -> User:
 def look_up(tools: Tools, caller: Caller, query: PersonQuery) -> User:
     """The one person whom staff name exactly. Raises InvalidRequest, NotFound."""
     if len([given for given in (query.username, query.email, query.user_id) if given is not None]) != 1:
-        raise InvalidRequest(details={"username": "give exactly one of username, email and user_id"})
+        raise InvalidRequest(details={"username": "or email or user_id must be given, exactly one of them"})
     if query.username is not None:
         user = tools.users.find_by_username(query.username)
     elif query.email is not None:
@@ -154,10 +154,10 @@ def _change_profile(tools: Tools, caller: Caller, changes: ProfileChanges) -> Us
 
 
 def _require_own_password(tools: Tools, origin: Origin, user: User, password: str | None) -> None:
-    if password is None:
+    if not password:
         raise InvalidRequest(details={"current_password": "is required to change the e-mail address"})
     if not auth_logic.is_proven(tools, origin, user.username, user, password):
-        raise auth_logic.WrongPassword(details={"current_password": "is not right"})
+        raise auth_logic.WrongPassword(details={"current_password": "is not right; enter it again"})
 
 
 @rerun_when_aborted
@@ -171,9 +171,9 @@ def _add(tools: Tools, *, username: str, email: str, password_hash: str, role: s
 
 def _require_free(tools: Tools, *, email: str, username: str | None = None) -> None:
     if username and tools.users.find_by_username(username):
-        raise UsernameTaken(details={"username": "is taken"})
+        raise UsernameTaken(details={"username": "is taken; choose another one"})
     if tools.users.find_by_email(email):
-        raise EmailTaken(details={"email": "is in use"})
+        raise EmailTaken(details={"email": "is in use; enter another one"})
 
 
 def _found(user: User | None) -> User:

@@ -58,7 +58,7 @@ class _Changes(Body):
     @classmethod
     def _never_empty(cls, value: Any) -> Any:
         if value is None:
-            raise ValueError("can't be taken away")
+            raise ValueError("must not be null")
         return value
 
     @model_validator(mode="after")

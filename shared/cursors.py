@@ -67,7 +67,7 @@ def decode(cursor: str | None, *types: type) -> Any:
         parts = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
         return tuple(_READERS[kind](part) for kind, part in zip(types, parts, strict=True))
     except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
-        raise InvalidRequest(details={"cursor": "is not a cursor of this list"}) from None
+        raise InvalidRequest(details={"cursor": "is not a cursor of this list; use its next_cursor"}) from None
 
 
 def paginate(rows: list[Any], limit: int, *key_names: str) -> tuple[list[Any], Pagination]:

@@ -63,7 +63,7 @@ class Refused(AppError):
 
     status = 400
     code = "REFUSED"
-    message = "The request was refused."
+    message = "The request was refused. Nothing was changed."
 
 
 class NotAuthenticated(AppError):
@@ -85,14 +85,14 @@ class InvalidToken(NotAuthenticated):
     """401: the token is not one of ours, or its session has ended."""
 
     code = "INVALID_TOKEN"
-    message = "The token is not valid."
+    message = "The token is not valid. Log in again."
 
 
 class InvalidCredentials(NotAuthenticated):
     """401: the name or the secret is wrong, and which of them is not told."""
 
     code = "INVALID_CREDENTIALS"
-    message = "The credentials are not right."
+    message = "The username or the password is not right. Check both, and try again."
 
 
 class Forbidden(AppError):
@@ -100,7 +100,7 @@ class Forbidden(AppError):
 
     status = 403
     code = "FORBIDDEN"
-    message = "You may not do this."
+    message = "You are not allowed to do this. It needs another role."
 
 
 class NotFound(AppError):
@@ -108,7 +108,7 @@ class NotFound(AppError):
 
     status = 404
     code = "NOT_FOUND"
-    message = "There is nothing here by that name."
+    message = "There is nothing at this address. Check it for typing errors."
 
 
 class MethodNotAllowed(AppError):
@@ -116,7 +116,7 @@ class MethodNotAllowed(AppError):
 
     status = 405
     code = "METHOD_NOT_ALLOWED"
-    message = "This address does not take that method."
+    message = "This address does not take that method. The Allow header names those that it takes."
 
 
 class Conflict(AppError):
@@ -124,7 +124,7 @@ class Conflict(AppError):
 
     status = 409
     code = "CONFLICT"
-    message = "This does not fit the present state."
+    message = "This does not fit the present state. Look at that again, then repeat the request."
 
 
 class PayloadTooLarge(AppError):
@@ -132,7 +132,7 @@ class PayloadTooLarge(AppError):
 
     status = 413
     code = "PAYLOAD_TOO_LARGE"
-    message = "The request is too large."
+    message = "The request is larger than we accept. Send less at a time."
 
 
 class UnsupportedMediaType(AppError):
@@ -161,7 +161,7 @@ class Unprocessable(AppError):
 
     status = 422
     code = "UNPROCESSABLE"
-    message = "The request contradicts an earlier one."
+    message = "The request contradicts an earlier one. Look at what came of that before you repeat it."
 
 
 class TooManyRequests(AppError):
@@ -169,7 +169,7 @@ class TooManyRequests(AppError):
 
     status = 429
     code = "TOO_MANY_REQUESTS"
-    message = "Too many requests. Please wait a moment."
+    message = "There were too many requests. Wait a moment, then try again."
 
 
 class ServiceUnavailable(AppError):
@@ -183,7 +183,7 @@ class ServiceUnavailable(AppError):
 class OutcomeUnknown(ServiceUnavailable):
     """503: what was asked for may have been done, and may not."""
 
-    message = "The service fell silent, and whether this was done is not known. Please look before you ask again."
+    message = "The service did not answer, so it is not known whether this was done. Look before you send it again."
 
     def __init__(self) -> None:
         super().__init__(details={"outcome": "unknown"}, retry_after_seconds=1)

@@ -55,11 +55,11 @@ def why_too_common(password: str, own_words: Iterable[str] = ()) -> str | None:
     stem = unit.rstrip(string.digits)
     own = {word.lower() for word in own_words}
     if own & {lowered, unit, stem}:
-        return "must not be made of your own name or address"
+        return "is too easy to guess, because it is made of a name or an address of yours; choose another one"
     if len(unit) <= _SHORT or any(lowered in run for run in _RUNS):
-        return "must not be a plain sequence or repetition"
+        return "is too easy to guess, because it is a sequence or a repetition; choose another one"
     if lowered in _common() or unit in _common() or stem in _common_stems():
-        return "is one of the passwords that are tried first"
+        return "is too easy to guess, because many people use it; choose another one"
     return None
 
 

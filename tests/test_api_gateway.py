@@ -139,7 +139,7 @@ def test_programs_get_json(suite: Suite, path: str) -> None:
     assert answer.status_code == 404
     assert answer.json == {
         "success": False,
-        "message": "There is nothing here by that name.",
+        "message": "There is nothing at this address. Check it for typing errors.",
         "error_code": "NOT_FOUND",
         "details": {},
     }

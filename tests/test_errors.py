@@ -1,5 +1,7 @@
 """The tree of errors, its way over the wire, and the one form of failure."""
 
+import importlib
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +11,7 @@ from flask.testing import FlaskClient
 from shared import errors
 from shared.answers import failure, install_error_handlers
 from shared.errors import AppError, NotFound, Refused, ServiceUnavailable, TokenExpired, TooManyRequests, from_answer
+from tests.suite import MODULES
 
 FAILURE_KEYS = {"success", "message", "error_code", "details"}
 
@@ -135,3 +138,14 @@ def test_what_is_no_refusal_of_ours_is_an_unavailable_service(status: int, body:
 
 def test_details_that_are_no_object_are_dropped() -> None:
     assert from_answer(404, {"error_code": "NOT_FOUND", "details": ["x"]}).details == {}
+
+
+def test_every_message_is_a_sentence_that_a_person_can_read() -> None:
+    for module in (module for module, _settings in MODULES.values()):
+        importlib.import_module(module)
+    kinds = [AppError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    messages = {kind.__name__: kind.message for kind in kinds}
+    odd = {name: text for name, text in messages.items() if not re.fullmatch(r"[A-Z“].{15,}[.]", text)}
+    assert odd == {}

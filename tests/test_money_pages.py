@@ -96,7 +96,7 @@ def test_a_refusal_keeps_what_was_typed_and_takes_a_new_key(ada: Customer, accou
     )
     page = ada.visitor.post("/transactions/withdraw", fields)
     assert page.status_code == 400
-    assert "There is not enough money in the account." in page.text
+    assert "There is not enough money in the account. Enter a smaller amount, or pay money in first." in page.text
     assert 'value="100.01"' in page.text
     assert 'value="Too much"' in page.text
     assert key_of(page) != fields["idempotency_key"]
@@ -375,7 +375,7 @@ def test_a_transfer_that_is_refused_after_all_comes_back_as_the_form(
     ada.pay("withdraw", account_id=account["id"], amount="50.00")
     page = confirm(ada, review)
     assert page.status_code == 400
-    assert "There is not enough money in the account." in page.text
+    assert "There is not enough money in the account. Enter a smaller amount, or pay money in first." in page.text
     fields = form_with(page, amount="90").fields
     assert fields["idempotency_key"] != key_of(review)
 

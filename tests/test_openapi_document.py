@@ -125,7 +125,10 @@ def test_each_answer_and_body_has_an_example_that_fits(document: dict[str, Any],
 def test_refusals_are_shown_by_their_codes(operations: Operations) -> None:
     (withdraw,) = (one for _, _, one in operations if one["operationId"] == "post_transactions_withdraw")
     examples = withdraw["responses"]["400"]["content"]["application/json"]["examples"]
-    assert examples["INSUFFICIENT_FUNDS"]["value"]["message"] == "There is not enough money in the account."
+    assert (
+        examples["INSUFFICIENT_FUNDS"]["value"]["message"]
+        == "There is not enough money in the account. Enter a smaller amount, or pay money in first."
+    )
 
 
 def test_nothing_is_null_in_an_address(operations: Operations) -> None:

@@ -55,8 +55,8 @@ def test_the_period_can_be_chosen(ada: Customer, account_id: str) -> None:
     ("query", "words"),
     [
         ("start_date=x", "Enter a day that exists"),
-        ("start_date=2026-02-01&end_date=2026-01-01", "To must not be before From."),
-        ("start_date=2099-01-01", "From must not be after today."),
+        ("start_date=2026-02-01&end_date=2026-01-01", "“To” must not be before “From”."),
+        ("start_date=2099-01-01", "“From” must not be after today."),
         ("start_date=2001-01-01&end_date=2026-01-01", "From must be at most ten years before To"),
         ("start_date=0001-01-01", "From must be at most ten years before To"),
     ],
@@ -96,7 +96,7 @@ def test_a_period_that_can_not_be_is_not_saved(ada: Customer, account_id: str) -
     form = next(form for form in forms_of(ada.visitor.get(path)) if form.action.startswith(path))
     page = ada.visitor.post(f"{path}?start_date=2026-02-01&end_date=2026-01-01", form.fields)
     assert page.status_code == 400
-    assert "To must not be before From." in page.text
+    assert "“To” must not be before “From”." in page.text
     assert ada.visitor.post(path, {}).status_code == 400
 
 

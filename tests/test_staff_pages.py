@@ -80,7 +80,7 @@ def test_an_account_is_frozen_for_a_reason_and_let_go_on(
     path = f"/admin/accounts/{account['id']}"
     page = employee.submit(path, reason="")
     assert page.status_code == 400
-    assert "Say why." in page.text
+    assert "Enter the reason." in page.text
     answer = employee.submit(path, reason="Card was stolen")
     assert answer.status_code == 303
     page = employee.get(path)

@@ -75,9 +75,9 @@ def test_filters_narrow_the_list_and_stay_in_the_form(busy: Customer) -> None:
 @pytest.mark.parametrize(
     ("query", "words"),
     [
-        ("from=2026-02-01&to=2026-01-31", "To must not be before From."),
+        ("from=2026-02-01&to=2026-01-31", "“To” must not be before “From”."),
         ("from=2026-02-30", "Enter a day that exists"),
-        ("min=10&max=9.99", "At most must not be less than At least."),
+        ("min=10&max=9.99", "“At most” must not be less than “At least”."),
         ("min=-1", "The amount must not be negative."),
         ("max=1234,567", "The amount can have commas only between thousands"),
     ],

@@ -39,14 +39,14 @@ class IdempotencyKeyReused(Unprocessable):
     """The key was used before, for something else."""
 
     code = "IDEMPOTENCY_KEY_REUSED"
-    message = "This Idempotency-Key was used for another request."
+    message = "This Idempotency-Key was used for another request. Use a new key for a new request."
 
 
 class InProgress(Conflict):
     """The same request is being carried out right now."""
 
     code = "IDEMPOTENT_REQUEST_IN_PROGRESS"
-    message = "The same request is being carried out. Please ask again in a moment."
+    message = "The same request is being carried out right now. Send it again in a moment to see its outcome."
 
 
 @dataclass(frozen=True)

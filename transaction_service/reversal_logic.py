@@ -19,7 +19,7 @@ class NotReversible(Refused):
     """Only a completed transaction that is no reversal itself can be reversed."""
 
     code = "NOT_REVERSIBLE"
-    message = "Only a completed transaction can be reversed, and a reversal can not."
+    message = "Only a completed transaction can be reversed, and a reversal can't be reversed itself."
 
 
 class OwnTransaction(Forbidden):
@@ -134,7 +134,7 @@ def _way_back(accounts: AccountClient, caller: Caller, original: Transaction, wa
     if wanted.to_account_id is None and not wanted.to_suspense:
         return _WayBack(original.from_account_id, original.from_user_id, original.from_masked_number)
     if wanted.to_account_id and wanted.to_suspense:
-        raise InvalidRequest(details={"to_suspense": "give either this or to_account_id"})
+        raise InvalidRequest(details={"to_suspense": "or to_account_id must be given, but not both"})
     if original.from_account_id is None:
         field = "to_suspense" if wanted.to_suspense else "to_account_id"
         raise InvalidRequest(details={field: "must be left out: what was deposited goes back to the bank"})

@@ -41,34 +41,34 @@ class AccountNotFound(NotFound):
 class PayeeNotFound(NotFound):
     """The account to be paid does not exist."""
 
-    message = "There is no such account to pay to."
+    message = "There is no such account to pay to. Check its number."
 
 
 class InsufficientFunds(Refused):
     """The account holds less than the amount."""
 
     code = "INSUFFICIENT_FUNDS"
-    message = "There is not enough money in the account."
+    message = "There is not enough money in the account. Enter a smaller amount, or pay money in first."
 
 
 class AccountNotActive(Refused):
     """The account is frozen or closed."""
 
     code = "ACCOUNT_NOT_ACTIVE"
-    message = "The account is not active."
+    message = "The account is frozen or closed. Choose another one, or contact the bank."
 
 
 class PayeeNotActive(AccountNotActive):
     """The account to be paid is frozen or closed."""
 
-    message = "The account to pay to is not active."
+    message = "The account to pay to is frozen or closed. Choose another one, or ask its owner."
 
 
 class SameAccount(Refused):
     """A transfer needs two accounts."""
 
     code = "SAME_ACCOUNT"
-    message = "The money is in that account already."
+    message = "Both accounts are the same. Choose another account to pay to."
 
 
 class AlreadyReversed(Conflict):
@@ -267,10 +267,10 @@ def _failure_of_reversal(transaction: Transaction) -> AppError | None:
 
 def _require_payee(new: NewTransfer) -> None:
     if (new.to_account_id is None) == (new.to_account_number is None):
-        raise InvalidRequest(details={"to_account_id": "give either this or to_account_number"})
+        raise InvalidRequest(details={"to_account_id": "or to_account_number must be given, but not both"})
     number = new.to_account_number
     if number is not None and not (len(number) == 10 and check_digits.is_valid(number)):
-        raise InvalidRequest(details={"to_account_number": "is not an account number: please check the digits"})
+        raise InvalidRequest(details={"to_account_number": "is not an account number; check its ten digits"})
 
 
 def pending(

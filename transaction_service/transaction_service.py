@@ -362,7 +362,7 @@ def _answer(outcome: Outcome, caller: Caller, currency: Currency) -> GatheredAns
     if failure := failure_of(transaction):
         answer = _refusal(failure)
     elif transaction.status == "pending":
-        message = "Not decided yet. Please look again in a moment; nothing is lost."
+        message = "This payment has not settled yet. Look again in a moment; no money is lost."
         answer = _success(202, _out(transaction, caller, currency), message)
     else:
         message = f"{transaction.transaction_type.capitalize()} completed"

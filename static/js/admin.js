@@ -32,4 +32,4 @@ async function look() {
 }
 
 setTimeout(look, LOOK_AGAIN_MILLISECONDS);
-document.querySelector("[data-live]").textContent = "Looked at every five seconds.";
+document.querySelector("[data-live]").textContent = "Checked every five seconds.";
