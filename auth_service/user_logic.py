@@ -61,8 +61,14 @@ def ensure_admin(tools: Tools, username: str, password: str) -> None:
     if tools.users.has_admin():
         return
     email = f"{username}@localhost"
-    _require_free(tools, username=username, email=email)
-    user = _add(tools, username=username, email=email, password_hash=tools.hash(password), role="admin")
+    try:
+        _require_free(tools, username=username, email=email)
+        user = _add(tools, username=username, email=email, password_hash=tools.hash(password), role="admin")
+    except (UsernameTaken, EmailTaken):
+        tools.users.refresh()
+        if tools.users.has_admin():  # another process of this service, started at the same time, has made them
+            return
+        raise
     _log.info("first admin made", extra={"user_id": str(user.id)})
 
 

@@ -184,3 +184,15 @@ def test_a_disabled_person_who_is_enabled_again_gets_in_again(rules: Rules, admi
     user_logic.change_user(rules.tools, by, user.id, UserChanges(status="active"))
     assert code_of(lambda: session_logic.refresh(rules.tools, session.refresh_token)) == "INVALID_TOKEN"
     rules.log_in(user)
+
+
+def test_processes_that_start_at_once_make_the_first_admin_once(rules: Rules, admins: tuple[User, User]) -> None:
+    with rules.tools.transaction():
+        db.session.execute(update(User).values(role="customer"))
+    name = "the-first-admin"
+    outcomes = rules.at_once(*[partial(user_logic.ensure_admin, rules.tools, name, PASSWORD)] * 4)
+    assert outcomes == [None] * 4
+    rules.tools.users.refresh()
+    found = rules.tools.users.find_by_username(name)
+    assert found is not None
+    assert found.role == "admin"
