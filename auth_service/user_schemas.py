@@ -4,7 +4,6 @@ from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
-from pydantic.json_schema import SkipJsonSchema
 
 from auth_service.auth_schemas import GivenPassword, NewPassword
 from shared.cursors import Page, Pagination
@@ -49,12 +48,23 @@ class NewUser(Body):
     """The password: 12 to 128 characters, and none of those that are guessed first."""
 
 
+_NEVER_EMPTY = ("email", "role", "status")
+
+
+def _describe_changes(schema: dict[str, Any]) -> None:
+    """Say in the schema that at least one field is needed, and which of them can't be null."""
+    schema["minProperties"] = 1
+    for name in _NEVER_EMPTY:
+        field = schema["properties"].get(name, {})
+        field.update(field.pop("anyOf", [{}])[0])
+
+
 class _Changes(Body):
     """Fields to change; those that are not given stay."""
 
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+    model_config = ConfigDict(json_schema_extra=_describe_changes)
 
-    @field_validator("email", "role", "status", mode="before", check_fields=False)
+    @field_validator(*_NEVER_EMPTY, mode="before", check_fields=False)
     @classmethod
     def _never_empty(cls, value: Any) -> Any:
         if value is None:
@@ -71,9 +81,9 @@ class _Changes(Body):
 class ProfileChanges(_Changes):
     """What people change about themselves: null takes a name or a number away; another address needs the password."""
 
-    email: Email | SkipJsonSchema[None] = None
+    email: Email | None = None
     """The next e-mail address; needs `current_password`."""
-    current_password: GivenPassword | SkipJsonSchema[None] = None
+    current_password: GivenPassword | None = None
     """The present password, to change the e-mail address."""
     full_name: FullName | None = None
     """The next name; null takes it away."""
@@ -84,11 +94,9 @@ class ProfileChanges(_Changes):
 class UserChanges(_Changes):
     """What an admin changes about somebody."""
 
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "examples": [{"status": "disabled"}]})
-
-    role: Role | SkipJsonSchema[None] = None
+    role: Role | None = None
     """The next role."""
-    status: Status | SkipJsonSchema[None] = None
+    status: Annotated[Status | None, Field(examples=["disabled"])] = None
     """The next state."""
 
 
