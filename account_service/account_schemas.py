@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 
 from shared.cursors import Page, Pagination
 from shared.money import AmountText, Currency
-from shared.openapi import Answer, Body, Described
+from shared.openapi import Answer, Body, Described, Query
 from shared.periods import From, Timestamp, Until
 from shared.texts import Line
 
@@ -37,7 +37,7 @@ class StatusChange(Body):
     """Why the state changes."""
 
 
-class LookupQuery(Described):
+class LookupQuery(Query):
     """The number on a payment form."""
 
     account_number: AccountNumber
@@ -57,8 +57,6 @@ class AccountsQuery(Page):
 
 class HistoryQuery(Page):
     """Which entries: days or instants, both ends included."""
-
-    model_config = ConfigDict(populate_by_name=True)
 
     since: Annotated[From, Field(alias="from")] = None
     """The first day or instant to show."""

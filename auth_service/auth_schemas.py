@@ -7,7 +7,7 @@ from pydantic import Field
 
 from shared import periods
 from shared.cursors import Pagination
-from shared.openapi import Answer, Body, Described
+from shared.openapi import Answer, Body, Described, Query
 from shared.passwords import LONGEST
 from shared.periods import Timestamp
 from shared.texts import Line
@@ -60,7 +60,7 @@ class ClientCredentials(Body):
     )
 
 
-class RevocationsQuery(Described):
+class RevocationsQuery(Query):
     """From where the feed goes on: the cursor of the answer before."""
 
     after: Annotated[int, Field(ge=0, lt=2**63)] = 0

@@ -56,13 +56,14 @@ from shared.application import lifecycle_of, make_app
 from shared.background import Repeating
 from shared.cursors import Page
 from shared.errors import CannotStart, InvalidCredentials, InvalidToken, NotFound, TokenExpired
-from shared.openapi import Answer, answers, make_api, validated
+from shared.openapi import Answer, Query, answers, make_api, validated
 from shared.passwords import LONGEST, Passwords, why_too_common
+from shared.request_text import parameters
 from shared.settings import Settings
+from shared.strict_json import FORM
 from shared.token_signer import TokenSigner
 from shared.tokens import TokenVerifier
 
-FORM = "application/x-www-form-urlencoded"
 CLEAN_UP_SECONDS = 600.0
 LONGEST_USER_AGENT = 200
 _ClientSecret = Annotated[str, Field(min_length=32)] | None
@@ -277,6 +278,7 @@ def jwks() -> Response:
 )
 def token() -> Response:
     """A service's token, for its name and secret: as JSON, as a form, or by HTTP Basic (RFC 6749, section 2.3.1)."""
+    validated(Query, parameters(request.query_string))
     given = validated(ClientCredentials, _client_credentials())
     issued = auth_logic.service_token(_tools(), current_app.extensions["client_digests"], given)
     response = success(**issued.model_dump())

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from auth_service.auth_schemas import GivenPassword, NewPassword
 from shared.cursors import Page, Pagination
-from shared.openapi import Answer, Body, Described
+from shared.openapi import Answer, Body, Described, Query
 from shared.periods import Timestamp
 from shared.texts import Line, Matching
 
@@ -111,7 +111,7 @@ class UsersQuery(Page):
     """Only people in this state."""
 
 
-class PersonQuery(Described):
+class PersonQuery(Query):
     """Whom staff look for: exactly one of these, whole. Names and addresses are found whatever their case."""
 
     username: Annotated[Line, Field(min_length=1, max_length=50)] | None = None

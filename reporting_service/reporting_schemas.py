@@ -10,7 +10,7 @@ from pydantic_core import CoreSchema
 
 from shared.cursors import Pagination
 from shared.money import AmountText
-from shared.openapi import Answer, Described
+from shared.openapi import Answer, Described, Query
 from shared.periods import Day, Timestamp
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ReportType = Literal["account", "transaction", "system"]
 
 
-class ReportQuery(Described):
+class ReportQuery(Query):
     """The period of a report, both days included: by default the thirty days up to `end_date`, which is today's.
 
     With `save=false` the report is only answered; it is not stored and has no id.

@@ -11,7 +11,7 @@ from flask import Flask
 from spectree import SpecTree
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from shared import answers, health, host_header, logs, metrics, openapi, periods, request_ids
+from shared import answers, health, host_header, logs, metrics, openapi, periods, request_ids, request_text
 from shared.background import Repeating
 from shared.database import Database
 from shared.discovery import Directory
@@ -141,6 +141,7 @@ def make_app(
     logs.install_access_log(app)
     app.extensions["metrics"] = metrics.install(app)
     host_header.install(app)
+    request_text.install(app)
     answers.install_error_handlers(app, render_error)
     app.register_error_handler(RequestEntityTooLarge, lambda _error: render_error(PayloadTooLarge()))
     if database is not None:

@@ -7,18 +7,16 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from shared.errors import InvalidRequest
-from shared.openapi import Described
+from shared.openapi import Described, Query
 
 Limit = Annotated[int, Field(ge=1, le=200, description="How many rows at most.")]
 
 
-class Page(Described):
+class Page(Query):
     """The query of every list: how many rows, and where to go on."""
-
-    model_config = ConfigDict(extra="ignore")
 
     limit: Limit = 50
     cursor: Annotated[str | None, Field(max_length=500, description="`next_cursor` of the page before.")] = None

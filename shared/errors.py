@@ -7,7 +7,7 @@ Rules raise these (or subclasses of their own), clients of other services turn r
 import os
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 class CannotStart(Exception):
@@ -49,6 +49,11 @@ class InvalidRequest(AppError):
     status = 400
     code = "INVALID_REQUEST"
     message = "The request is not valid."
+
+    @classmethod
+    def of(cls, field: str, reason: str) -> Self:
+        """Return the refusal of one field, which the message names too; `reason` is the rest of the sentence."""
+        return cls(f"The request is not valid: {field} {reason}.", details={field: reason})
 
 
 class InvalidHost(InvalidRequest):

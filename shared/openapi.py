@@ -19,11 +19,11 @@ from spectree import Response, SecurityScheme, SpecTree
 from spectree.models import SecureType, SecuritySchemeData
 from spectree.plugins.base import Context
 from spectree.plugins.flask_plugin import FlaskPlugin
-from spectree.utils import get_multidict_items
 
 from shared.access import public
 from shared.errors import AppError, InvalidRequest
 from shared.openapi_document import Declared, merge, specification
+from shared.request_text import parameters, refuse_unstorable
 
 _M = TypeVar("_M", bound=BaseModel)
 
@@ -51,6 +51,12 @@ class Body(Described):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     may_be_left_out: ClassVar[bool] = False
+
+
+class Query(Described):
+    """The query of a request: unknown parameters are refused. An endpoint that names no query takes this empty one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Answer(Described):
@@ -91,7 +97,7 @@ class _StrictPlugin(FlaskPlugin):
             request.refuse_unreadable_body()
         try:
             request.context = Context(
-                query=query.model_validate(get_multidict_items(request.args, query)) if query else None,
+                query=(query or Query).model_validate(parameters(request.query_string)),
                 json=_body(json, request) if json and has_body else None,
                 form=None,
                 headers=None,
@@ -174,6 +180,7 @@ def install(app: Flask, api: SpecTree) -> None:
 
 def validated(model: type[_M], values: dict[str, Any]) -> _M:
     """`values` as a `model`, for what does not come as JSON. Raises InvalidRequest, as a body does."""
+    refuse_unstorable((name, value) for name, value in values.items() if isinstance(value, str))
     try:
         return model.model_validate(values)
     except ValidationError as error:

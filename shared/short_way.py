@@ -71,7 +71,7 @@ class ShortWay:
         length = environ.get("CONTENT_LENGTH") or ""
         if environ.get("CONTENT_TYPE") != answers.JSON or not length.isdecimal():
             return False
-        if environ.get("HTTP_CONTENT_ENCODING") or not host_header.is_valid(environ):
+        if environ.get("HTTP_CONTENT_ENCODING") or environ.get("QUERY_STRING") or not host_header.is_valid(environ):
             return False
         return int(length) <= self._flask.config["MAX_CONTENT_LENGTH"] and self._is_allowed(environ, scope)
 

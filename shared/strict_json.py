@@ -15,7 +15,9 @@ from shared.errors import (
     PayloadTooLarge,
     UnsupportedMediaType,
 )
+from shared.request_text import NOT_STORABLE, decoded, displayable, is_storable, refuse_unstorable
 
+FORM = "application/x-www-form-urlencoded"
 MAX_DIGITS = 40
 _NO_CODING = frozenset({"", "identity"})
 _UTF_8 = frozenset({"utf-8", "utf8"})
@@ -58,11 +60,11 @@ def _no_constant(text: str) -> _NoNumber:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     for key, value in pairs:
         if type(value) in _SUSPECT:
-            _refuse_no_numbers(value, _whole(key))
+            _refuse_no_numbers(value, displayable(key))
     result = dict(pairs)
     if len(result) != len(pairs):
         ((key, _times),) = Counter(key for key, _ in pairs).most_common(1)
-        raise Unacceptable("is given twice", _whole(key))
+        raise Unacceptable("is given twice", displayable(key))
     return result
 
 
@@ -74,9 +76,16 @@ def _refuse_no_numbers(value: Any, key: str | None = None) -> None:
             _refuse_no_numbers(item, key)
 
 
-def _whole(key: str) -> str:
-    """The key, without the halves of characters that an escape can spell and no answer can hold."""
-    return key.encode("utf-8", "replace").decode("utf-8")
+def _refuse_unstorable(value: Any, key: str | None = None) -> None:
+    if isinstance(value, str) and not is_storable(value):
+        raise Unacceptable(NOT_STORABLE, key)
+    if isinstance(value, list):
+        for item in value:
+            _refuse_unstorable(item, key)
+    if isinstance(value, dict):
+        for name, part in value.items():
+            _refuse_unstorable(name, displayable(name))
+            _refuse_unstorable(part, displayable(name))
 
 
 _decoder = json.JSONDecoder(
@@ -93,8 +102,8 @@ def loads(data: bytes) -> Any:
         text = data.decode("utf-8")
         value = _decoder.decode(text)
         _refuse_no_numbers(value)
-        if "\\u" in text:  # an escape can spell half a character, which no database and no answer can hold
-            json.dumps(value, ensure_ascii=False, default=str).encode("utf-8")
+        if "\\u" in text:  # only an escape can spell what is not storable
+            _refuse_unstorable(value)
     except UnicodeError:
         _refuse_other_encoding(data)
         raise Unacceptable("is not UTF-8") from None
@@ -102,7 +111,9 @@ def loads(data: bytes) -> Any:
         raise Unacceptable("is nested too deeply") from None
     except json.JSONDecodeError as error:
         _refuse_other_encoding(data)
-        raise Unacceptable(f"can't be read as JSON: {error.msg}") from None
+        if b"\0" in data:
+            raise Unacceptable(NOT_STORABLE) from None
+        raise Unacceptable(f"can't be read as JSON: {error.msg.removesuffix(' at')}") from None
     return value
 
 
@@ -120,6 +131,8 @@ def _refuse_other_encoding(data: bytes) -> None:
 class StrictRequest(Request):
     """Flask's request, with bodies of JSON objects only: 415 for another type, 400 for another shape.
 
+    Pages read forms, whose text is checked as a query's is (see `request_text`).
+
     A body that is compressed or not in UTF-8 is refused with 415, whatever reads it.
     """
 
@@ -133,7 +146,10 @@ class StrictRequest(Request):
 
     def _load_form_data(self) -> None:
         self.refuse_unreadable_body()
+        if self.mimetype == FORM:
+            decoded(self.get_data())
         super()._load_form_data()
+        refuse_unstorable(self.form.items(multi=True))
 
     def get_data(self, *args: Any, **kwargs: Any) -> Any:
         """The body. One that is sent in chunks says no length; Werkzeug would cut it at the limit and not say so."""
@@ -151,9 +167,7 @@ class StrictRequest(Request):
             return _object(loads(self.get_data(cache=cache)))
         except Unacceptable as error:
             at_fault, reason = error.key or "body", str(error)
-            raise InvalidRequest(
-                f"The request is not valid: {at_fault} {reason}.", details={at_fault: reason}
-            ) from None
+            raise InvalidRequest.of(at_fault, reason) from None
 
 
 def _object(value: Any) -> dict[str, Any]:

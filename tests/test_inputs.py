@@ -1,16 +1,24 @@
 """What comes from outside is read alike by every endpoint and page, on both databases."""
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
+from itertools import product
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from werkzeug.test import TestResponse
 
+from auth_service.auth_logic import SCOPES
 from tests import postgres
+from tests.auth.asking import service
 from tests.customers import Customer, customer
-from tests.suite import ADDRESSES, MODULES, Person, Suite
+from tests.house import endpoints
+from tests.suite import ADDRESSES, MODULES, PASSWORD, Person, Suite
+from tests.visitor import Visitor
 
 RANGES = {
     "account": ["/api/accounts/history/{account}"],
@@ -20,6 +28,13 @@ RANGES = {
         "/api/transactions/all",
         "/api/transactions/summary",
     ],
+}
+PROBED = ("/api/health", "/api/live", "/metrics", "/openapi.json")
+NO_BODY = ("/api/auth/logout",)
+UNSTORABLE = {
+    b'{"name": "\\u0000"}': "name",
+    b'{"name": {"deep": ["\\ud800"]}}': "deep",
+    b'{"name\\u0000": 1}': "name\ufffd",
 }
 REPORTS = ["/api/reports/account/{account}", "/api/reports/transactions", "/api/reports/system"]
 
@@ -120,3 +135,93 @@ def test_pages_take_the_same_days(world: World, page: str, name: str) -> None:
         answer = world.ada.visitor.get(page, query_string={name: text})
         assert answer.status_code == 400
         assert "Enter a day that exists, as in 2026-01-31." in answer.text
+
+
+def every_endpoint(world: World) -> Iterator[tuple[str, str, str, Person]]:
+    """The service, method and path of each endpoint of the services, and somebody who may call it."""
+    scopes = {scope: name for name, granted in SCOPES.items() for scope in granted}
+    for name in ADDRESSES:
+        for endpoint in sorted(endpoints(world.suite.apps[name])):
+            path = re.sub(r"<\w+>", str(uuid4()), endpoint.path)
+            kind, _, scope = endpoint.access.partition(":")
+            caller = service(world.suite, scopes[scope]) if kind == "service" else world.admin
+            if path not in PROBED:
+                yield name, endpoint.method, path, caller
+
+
+def test_an_unknown_or_repeated_key_of_a_query_is_refused_by_every_endpoint(world: World) -> None:
+    asked = list(every_endpoint(world))
+    assert len(asked) > 50
+    for name, method, path, caller in asked:
+        doors = (name, "gateway") if path.startswith("/api/") else (name,)
+        for door, (query, key) in product(doors, {"unread=1": "unread", "twice=1&twice=2": "twice"}.items()):
+            answer = world.suite.call(door, method, f"{path}?{query}", caller)
+            assert key in details(answer, 400)["details"], f"{door} {method} {path}"
+
+
+def test_the_names_inside_the_program_are_no_keys(world: World) -> None:
+    for key, value in {"since": "2026-01-01", "at_least": "1", "transaction_type": "deposit"}.items():
+        assert list(details(world.get("/api/transactions/list", **{key: value}), 400)["details"]) == [key]
+    reasons = details(world.get("/api/transactions/list", start_date="2026-01-01"), 400)["details"]
+    assert reasons == {"start_date": "is not a known field"}
+    reasons = details(world.get("/api/reports/transactions", **{"from": "2026-01-01"}), 400)["details"]
+    assert reasons == {"from": "is not a known field"}
+
+
+@pytest.mark.parametrize("path", ["/health", *PROBED])
+def test_probes_may_add_a_key_against_caches(world: World, path: str) -> None:
+    assert world.suite.call("gateway", "GET", f"{path}?ts=1&ts=2").status_code == 200
+
+
+@pytest.mark.parametrize("page", ["/transactions", "/reports", "/reports/transactions", "/accounts", "/login", "/"])
+def test_a_page_does_not_mind_a_key_of_others(world: World, page: str) -> None:
+    answer = world.ada.visitor.get(f"{page}?utm_source=letter&utm_source=mail&fbclid=", follow_redirects=True)
+    assert answer.status_code == 200
+
+
+def test_text_that_can_not_be_stored_is_refused_by_every_endpoint(world: World) -> None:
+    for name, method, path, caller in every_endpoint(world):
+        doors = (name, "gateway") if path.startswith("/api/") else (name,)
+        for door, (part, key) in product(doors, {"?q=%00": "q", "?q=%ff": "q", "%00": "path"}.items()):
+            answer = world.suite.call(door, method, f"{path}{part}", caller)
+            assert list(details(answer, 400)["details"]) == [key], f"{door} {method} {path}"
+
+
+def test_text_that_can_not_be_stored_is_refused_in_every_body(world: World) -> None:
+    for name, method, path, caller in every_endpoint(world):
+        if method in ("POST", "PUT") and path.startswith("/api/") and not path.startswith(NO_BODY):
+            for door, (text, key) in product((name, "gateway"), UNSTORABLE.items()):
+                answer = world.suite.call(door, method, path, caller, data=text, content_type="application/json")
+                assert list(details(answer, 400)["details"]) == [key], f"{door} {method} {path}"
+
+
+@pytest.mark.parametrize("path", ["/api/accounts/details/%00", "/api/auth/users/%00", "/api/transactions/details/a%00"])
+def test_text_that_can_not_be_stored_is_refused_in_the_place_of_an_id(world: World, path: str) -> None:
+    assert list(details(world.get(path), 400)["details"]) == ["path"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["/transactions?q=%00", "/accounts/%00", "/static/%00", "/static/bootstrap/a%00b", "/login?next=/%00", "/?a=%ff"],
+)
+def test_an_address_that_can_not_be_stored_is_told_on_a_page(world: World, address: str) -> None:
+    answer = world.ada.visitor.get(address)
+    assert answer.status_code == 400
+    assert "must be UTF-8 text without NUL characters" in answer.text
+
+
+@pytest.mark.parametrize("name", ["username", "password", "unread"])
+def test_a_form_that_can_not_be_stored_is_told_on_a_page(world: World, name: str) -> None:
+    fields = {"username": "ada", "password": PASSWORD, name: "a\0b"}
+    answer = Visitor(world.suite.apps["gateway"]).submit("/login", **fields)
+    assert answer.status_code == 400
+    assert f"{name} must be UTF-8 text without NUL characters" in answer.text
+
+
+def test_a_service_does_not_get_a_token_for_text_that_can_not_be_stored(world: World) -> None:
+    form = {"grant_type": "client_credentials", "client_id": "a\0b", "client_secret": "s"}
+    ask = partial(world.suite.call, "gateway", "POST", "/api/auth/token")
+    assert list(details(ask(data=form), 400)["details"]) == ["client_id"]
+    assert list(details(ask(json=form), 400)["details"]) == ["client_id"]
+    by_basic = ask(data={"grant_type": "client_credentials"}, auth=("reporting-service", "a%00b"))
+    assert list(details(by_basic, 400)["details"]) == ["client_secret"]

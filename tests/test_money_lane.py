@@ -79,6 +79,9 @@ def test_what_is_in_order_takes_the_short_way(bank: Suite, ada: Person, account_
         ({"headers": {"Content-Encoding": "br"}}, 415, "UNSUPPORTED_MEDIA_TYPE"),
         ({"data": b"a=1", "content_type": "text/plain"}, 415, "UNSUPPORTED_MEDIA_TYPE"),
         ({"headers": {"Idempotency-Key": "k" * 256}}, 400, "INVALID_REQUEST"),
+        ({"json": {"account_id": "x", "amount": "1", "description": "a\0"}}, 400, "INVALID_REQUEST"),
+        ({"json": {"account_id": "x", "amount": "1", "description": "\ud800"}}, 400, "INVALID_REQUEST"),
+        ({"query_string": "dry_run=1"}, 400, "INVALID_REQUEST"),
         ({"data": b" " * 70_000, "content_type": "application/json"}, 413, "PAYLOAD_TOO_LARGE"),
     ],
 )

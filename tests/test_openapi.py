@@ -141,11 +141,33 @@ def test_a_bad_query_is_400(client: FlaskClient, query: str) -> None:
     assert list(answer.json["details"]) == [query.partition("=")[0]]
 
 
-def test_an_unknown_key_of_a_query_is_passed_over(client: FlaskClient) -> None:
-    answer = client.get(f"/api/things/list/{uuid4()}?utm=x")
-    assert answer.status_code == 200
+@pytest.mark.parametrize(
+    ("query", "details"),
+    [
+        ("utm=x", {"utm": "is not a known field"}),
+        ("Limit=5", {"Limit": "is not a known field"}),
+        ("limit=5&page=2&sort=", {"page": "is not a known field", "sort": "is not a known field"}),
+        ("limit=5&limit=5", {"limit": "is given twice"}),
+        ("utm=x&utm=x", {"utm": "is given twice"}),
+        ("=5", {"query": "has a value without a name"}),
+    ],
+)
+def test_an_unknown_or_repeated_key_of_a_query_is_refused(
+    client: FlaskClient, query: str, details: dict[str, str]
+) -> None:
+    answer = client.get(f"/api/things/list/{uuid4()}?{query}")
+    assert answer.status_code == 400
     assert answer.json is not None
-    assert answer.json["limit"] == 50
+    assert answer.json["details"] == details
+
+
+def test_an_endpoint_without_a_query_takes_no_keys(client: FlaskClient) -> None:
+    answer = client.post("/api/things/create?dry_run=1", json={"name": "lamp", "price": "1"}, headers=GOOD)
+    assert answer.status_code == 400
+    assert answer.json is not None
+    assert answer.json["details"] == {"dry_run": "is not a known field"}
+    assert client.post("/api/things/create?dry_run=1", json={"name": "lamp", "price": "1"}).status_code == 401
+    assert client.post("/api/things/create?", json={"name": "lamp", "price": "1"}, headers=GOOD).status_code == 201
 
 
 def test_an_address_with_a_malformed_id_is_404(client: FlaskClient) -> None:

@@ -155,6 +155,7 @@ def test_it_is_counted_as_any_other_request() -> None:
         ({"headers": {"Content-Type": "application/json; charset=utf-16"}}, 415),
         ({"headers": {"Content-Encoding": "gzip"}}, 415),
         ({"environ_overrides": {"HTTP_HOST": "a,b"}}, 400),
+        ({"query_string": "more=1"}, 400),
         ({"method": "GET"}, 405),
     ],
 )

@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from shared.cursors import Limit, Page, Pagination
 from shared.money import Amount, AmountBound, AmountText, Currency
-from shared.openapi import Answer, Body, Described
+from shared.openapi import Answer, Body, Described, Query
 from shared.periods import From, Timestamp, TimestampText, Until, to_text
 from shared.texts import Line
 
@@ -75,10 +75,8 @@ class SuspenseQuery(Page):
     """Only money that was paid out, or that was not."""
 
 
-class Period(Described):
+class Period(Query):
     """Days or instants, both ends included."""
-
-    model_config = ConfigDict(populate_by_name=True)
 
     since: Annotated[From, Field(alias="from")] = None
     """The first day or instant."""
@@ -108,7 +106,7 @@ class TransactionsQuery(TransactionFilters):
     """Only transactions on this account."""
 
 
-class RecentQuery(Described):
+class RecentQuery(Query):
     """How many of the newest transactions."""
 
     limit: Limit = 5

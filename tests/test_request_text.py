@@ -1,0 +1,125 @@
+"""Text from outside is UTF-8 without NUL, wherever in a request it stands; anything else is 400 with its name."""
+
+from typing import Any
+
+import pytest
+from flask import Flask, Response, request
+from flask.testing import FlaskClient
+
+from shared import request_text
+from shared.answers import install_error_handlers, success
+from shared.errors import InvalidRequest
+from shared.request_text import NOT_STORABLE, is_storable, parameters
+from shared.strict_json import StrictRequest
+
+
+@pytest.fixture(scope="module")
+def client() -> FlaskClient:
+    app = Flask("any")
+    app.request_class = StrictRequest
+    request_text.install(app)
+    install_error_handlers(app)
+
+    @app.route("/<path:path>", methods=["GET", "POST"])
+    def show(path: str) -> Response:
+        form = request.form.to_dict() if request.method == "POST" else {}
+        return success(path=path, query=request.args.to_dict(), form=form)
+
+    return app.test_client(use_cookies=False)
+
+
+def refused(answer: Any) -> str:
+    """The field that an answer refuses for its text."""
+    assert answer.status_code == 400, answer.text
+    ((name, reason),) = answer.json["details"].items()
+    assert reason == NOT_STORABLE
+    assert answer.json["message"] == f"The request is not valid: {name} {reason}."
+    return str(name)
+
+
+@pytest.mark.parametrize("text", ["", "plain", "é", "\U0001f600", "\u2028\u202e\x01\x7f\uffff"])
+def test_any_other_text_can_be_stored(text: str) -> None:
+    assert is_storable(text)
+
+
+@pytest.mark.parametrize("text", ["\0", "a\0b", "\ud800", "a\udfff", "\ude00\ud83d"])
+def test_nul_and_halves_of_characters_can_not(text: str) -> None:
+    assert not is_storable(text)
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("/a?q=%00", "q"),
+        ("/a?x=1&q=a%00b", "q"),
+        ("/a?q%00=1", "q\ufffd"),
+        ("/a?%00", "\ufffd"),
+        ("/a?=%00", "query"),
+        ("/a?q=%ff", "q"),
+        ("/a?q=%c0%80", "q"),
+        ("/a?q=%ed%a0%80", "q"),
+        ("/a?q=%f4%90%80%80", "q"),
+        ("/a?%ff=1", "?"),
+        ("/%00", "path"),
+        ("/a%00/b", "path"),
+    ],
+)
+def test_an_address_names_the_part_that_is_at_fault(client: FlaskClient, address: str, name: str) -> None:
+    assert refused(client.get(address)) == name
+    assert refused(client.post(address)) == name
+
+
+@pytest.mark.parametrize("raw", [b"q=\xff", b"q=\xed\xa0\x80", b"q=\x00"])
+def test_a_query_that_is_not_escaped_is_read_alike(client: FlaskClient, raw: bytes) -> None:
+    overrides = {"QUERY_STRING": raw.decode("latin-1")}
+    assert refused(client.get("/a", environ_overrides=overrides)) == "q"
+
+
+@pytest.mark.parametrize("raw", [b"/\xff", b"/a/\xc3", b"/\xed\xa0\x80"])
+def test_the_bytes_of_a_path_are_read_alike(client: FlaskClient, raw: bytes) -> None:
+    assert refused(client.get("/a", environ_overrides={"PATH_INFO": raw.decode("latin-1")})) == "path"
+
+
+@pytest.mark.parametrize("name", ["User-Agent", "Idempotency-Key", "Authorization", "Cookie", "X-Anything"])
+def test_a_header_with_a_nul_is_named(client: FlaskClient, name: str) -> None:
+    variable = f"HTTP_{name.upper().replace('-', '_')}"
+    assert refused(client.get("/a", environ_overrides={variable: "a\0b"})) == name
+    assert client.get("/a", environ_overrides={variable: "a\xffb"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        (b"a=1&b=%00", "b"),
+        (b"b=%ff", "b"),
+        (b"b=\xff", "b"),
+        (b"b%00=1", "b\ufffd"),
+    ],
+)
+def test_a_form_names_its_field(client: FlaskClient, body: bytes, name: str) -> None:
+    assert refused(client.post("/a", data=body, content_type="application/x-www-form-urlencoded")) == name
+
+
+def test_a_form_in_parts_names_its_field(client: FlaskClient) -> None:
+    assert refused(client.post("/a", data={"a": "1", "b": "x\0"}, content_type="multipart/form-data")) == "b"
+
+
+def test_all_else_comes_through_as_it_is(client: FlaskClient) -> None:
+    answer = client.post("/é/x?q=%C3%A9+%2B&q2=a%01&empty=", data={"t": "ä\n+"})
+    assert answer.json == {
+        "success": True,
+        "path": "é/x",
+        "query": {"q": "é +", "q2": "a\x01", "empty": ""},
+        "form": {"t": "ä\n+"},
+    }
+
+
+def test_parameters_are_given_once() -> None:
+    assert parameters(b"a=1&b=&c") == {"a": "1", "b": "", "c": ""}
+    assert parameters(b"") == parameters(b"&") == {}
+    with pytest.raises(InvalidRequest) as twice:
+        parameters(b"a=1&b=2&a=1")
+    assert twice.value.details == {"a": "is given twice"}
+    with pytest.raises(InvalidRequest) as nameless:
+        parameters(b"=1")
+    assert list(nameless.value.details) == ["query"]
