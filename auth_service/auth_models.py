@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, func
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, Text, event, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database import Base, Database, UtcDateTime
 from shared.periods import now
+from shared.texts import folded
 
 db = Database(Path(__file__).with_name("migrations"))
 
@@ -38,6 +39,14 @@ class User(Model):
     role: Mapped[str] = mapped_column(String(20), default="customer")
     status: Mapped[str] = mapped_column(String(20), default="active")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+    search_text: Mapped[str] = mapped_column(Text, server_default="")
+
+
+@event.listens_for(User, "before_insert")
+@event.listens_for(User, "before_update")
+def _fold(_mapper: object, _connection: object, user: User) -> None:
+    """Keep what a search for people looks at beside what it is made of."""
+    user.search_text = folded("\n".join(filter(None, (user.username, user.email, user.full_name))))
 
 
 Index("user_by_username", func.lower(User.username), unique=True)

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, func, or_, select, tuple_
+from sqlalchemy import delete, func, select, tuple_
 
 from auth_service.auth_models import Lockout, User
 from shared.database import Storage
+from shared.texts import folded
 
 
 class UserStorage(Storage):
@@ -49,8 +50,7 @@ class UserStorage(Storage):
         """People who fit all filters, newest first; `after` is (created_at, id)."""
         query = select(User)
         if q:
-            columns = (User.username, User.email, User.full_name)
-            query = query.where(or_(*(column.icontains(q, autoescape=True) for column in columns)))
+            query = query.where(User.search_text.contains(folded(q), autoescape=True))
         if role:
             query = query.where(User.role == role)
         if status:

@@ -23,6 +23,17 @@ Line = Annotated[str, AfterValidator(_one_line)]
 """One line of text without control, formatting or unassigned characters. Add the length with `Field`."""
 
 
+def folded(text: str) -> str:
+    """Return `text` as it is compared in searches: without differences of case and of compatibility characters.
+
+    Two texts that Unicode calls a compatibility caseless match (Unicode 16, section 3.13, D147) come out the same.
+    Databases differ in what they fold by themselves, so both the text searched and the text sought go through this.
+    """
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
 @dataclass(frozen=True)
 class Matching:
     """Text all of which matches `pattern`, for use in `Annotated`; else the refusal is `hint`, which people read."""

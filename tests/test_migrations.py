@@ -199,6 +199,26 @@ def test_a_database_from_before_the_revisions_is_upgraded_with_all_that_is_in_it
             assert [{name: row[name] for name in old} for old, row in zip(wanted, after[table], strict=True)] == wanted
 
 
+@pytest.mark.parametrize(
+    ("service", "change", "folded"),
+    [
+        ("transaction", "UPDATE \"transaction\" SET description = 'ÉCOLE' WHERE reason IS NOT NULL", {"", "école"}),
+        ("auth", "UPDATE \"user\" SET full_name = 'Straße'", {"mia\nmia@example.com\nstrasse"}),
+    ],
+)
+def test_what_is_searched_is_folded_by_the_upgrade(
+    url: str, engine: Engine, service: str, change: str, folded: set[str]
+) -> None:
+    run(engine, OLD / f"{service}_{engine.dialect.name}.sql")
+    run(engine, OLD / f"{service}_rows.sql")
+    with engine.begin() as connection:
+        connection.execute(text(change))
+    database_of(service).connect(Flask(service), url, may_upgrade=True)
+    database_of(service).close()
+    with engine.connect() as connection:
+        assert {row["search_text"] for row in rows(connection)[service if service != "auth" else "user"]} == folded
+
+
 def test_why_an_account_was_frozen_becomes_its_history(url: str, engine: Engine) -> None:
     run(engine, OLD / f"account_{engine.dialect.name}.sql")
     run(engine, OLD / "account_rows.sql")

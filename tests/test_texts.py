@@ -3,9 +3,11 @@
 from typing import Annotated
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from shared.texts import Line, Matching
+from shared.texts import Line, Matching, folded
 
 LINE = TypeAdapter(Line)
 
@@ -66,3 +68,28 @@ def test_text_that_does_not_match_is_refused_in_the_words_that_people_read() -> 
         with pytest.raises(ValidationError, match="must be two letters"):
             adapter.validate_python(text)
     assert adapter.json_schema() == {"type": "string", "pattern": "^(?:[a-z]{2}|x)$"}
+
+
+@pytest.mark.parametrize(
+    ("sought", "text"),
+    [
+        ("école", "ÉCOLE"),
+        ("e\u0301cole", "École"),
+        ("STRASSE", "Straße"),
+        ("ΛΌΓΟΣ", "λόγος"),
+        ("office", "oﬃce"),
+        ("\N{FULLWIDTH DIGIT FIVE} kg", "5 KG"),
+        ("Ada", "ADA"),
+    ],
+)
+def test_texts_that_differ_in_case_or_compatibility_only_are_folded_alike(sought: str, text: str) -> None:
+    assert folded(sought) == folded(text)
+
+
+def test_an_accent_makes_a_difference() -> None:
+    assert folded("ecole") != folded("école")
+
+
+@given(st.text())
+def test_what_is_folded_stays_as_it_is(text: str) -> None:
+    assert folded(folded(text)) == folded(text)

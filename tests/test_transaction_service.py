@@ -297,6 +297,25 @@ def test_lists_filter_and_page(bank: Suite) -> None:
     assert [row["amount"] for row in get(bank, "recent?limit=2", person)["transactions"]] == ["20.00", "30.00"]
 
 
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("école", True),
+        ("%C3%89COLE", True),
+        ("e%CC%81cole", True),
+        ("ecole", False),
+        ("STRASSE 5", True),
+        ("100%25_", True),
+        ("100_", False),
+    ],
+)
+def test_a_search_finds_text_whatever_its_case(bank: Suite, ada: Person, query: str, found: bool) -> None:
+    account = open_account(bank, ada)
+    post(bank, DEPOSIT, ada, account_id=account["id"], amount="7", description="École, Straße 5, 100%_")
+    for address in (f"list?account_id={account['id']}&", f"account/{account['id']}?"):
+        assert len(get(bank, f"{address}q={query}", ada)["transactions"]) == found, address
+
+
 def pages(bank: Suite, person: Person, query: str) -> Iterator[list[str]]:
     """The ids of a list, a page at a time."""
     cursor = ""

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, TextClause, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, TextClause, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database import Base, Database, UtcDateTime
 from shared.kept_currency import KeptCurrency
+from shared.texts import folded
 
 db = Database(Path(__file__).with_name("migrations"))
 
@@ -38,7 +39,8 @@ class Transaction:
     """What somebody asked for, kept before it is tried; its status says what came of it.
 
     A side without an account is the bank's. `reason` is the ledger's word for a failure. `timestamp` is the time of
-    asking, and of booking once it is completed. Until `lease_until` one process is at work on it.
+    asking, and of booking once it is completed. Until `lease_until` one process is at work on it. `search_text` is the
+    folded description, empty without one.
     """
 
     id: UUID
@@ -64,6 +66,11 @@ class Transaction:
     to_balance_after_minor: int | None = None
     idempotency_key: str | None = None
     request_id: str | None = None
+    search_text: str = ""
+
+    def __post_init__(self) -> None:
+        if self.description and not self.search_text:
+            self.search_text = folded(self.description)
 
 
 @dataclass(frozen=True)
@@ -124,6 +131,7 @@ class TransactionRow(Model):
     to_balance_after_minor: Mapped[int | None] = mapped_column(BigInteger)
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     request_id: Mapped[str | None] = mapped_column(String(64))
+    search_text: Mapped[str] = mapped_column(Text, server_default="")
 
 
 class TransactionLeg(Model):

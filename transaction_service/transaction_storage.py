@@ -27,6 +27,7 @@ from sqlalchemy import (
 
 from shared.bulk import KEYS, Insert, Update
 from shared.database import Database, Storage
+from shared.texts import folded
 from transaction_service.transaction_models import Transaction, TransactionLeg, TransactionRow
 from transaction_service.volume_storage import VolumeStorage
 
@@ -255,4 +256,4 @@ def _filters(table: type[TransactionRow] | type[TransactionLeg], filters: Filter
 
 
 def _text_filter(filters: Filters) -> list[ColumnElement[bool]]:
-    return [TransactionRow.description.icontains(filters.text, autoescape=True)] if filters.text else []
+    return [TransactionRow.search_text.contains(folded(filters.text), autoescape=True)] if filters.text else []

@@ -65,6 +65,16 @@ def test_a_profile_that_is_not_valid_names_the_field(
     assert list(answer.get_json()["details"]) == [field]
 
 
+@pytest.mark.parametrize("query", ["ÉLODIE", "élodie", "E%CC%81lodie", "STRASS@", "%EF%BC%A5lodie."])
+def test_people_are_found_whatever_the_case(bank: Suite, admin: Person, query: str) -> None:
+    person = bank.person()
+    changes = {"full_name": "Élodie Straß@", "email": f"elodie.{person.username}@example.com"}
+    answer = call(bank, "PUT", "users/profile", person, json={**changes, "current_password": PASSWORD})
+    assert answer.status_code == 200
+    found = call(bank, "GET", f"users?q={query}&limit=200", admin).get_json()["users"]
+    assert str(person.user_id) in [user["id"] for user in found]
+
+
 def test_an_admin_finds_and_changes_people(bank: Suite, admin: Person) -> None:
     person = bank.person()
     found = call(bank, "GET", f"users?q={person.username}&role=customer&status=active&limit=1", admin).get_json()
