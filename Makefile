@@ -10,7 +10,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 	--no-header $(ARGS) pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo migrate revision test faults check bench growth soak screenshots requirements clean
+.PHONY: help setup run demo migrate rebuild revision test faults check bench growth soak screenshots requirements clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ run: $(VENV)/.run ## start the bank and keep it running until Ctrl-C (ARGS="--no
 
 demo: $(VENV)/.run ## the same, an empty bank being filled with demo customers first
 	@exec $(BIN)/python run_services.py --demo $(ARGS)
+
+rebuild: $(VENV)/.run ## make the transaction database anew from the ledger, while the bank is stopped
+	@$(BIN)/python rebuild.py
 
 migrate: $(VENV)/.run ## bring the databases to the newest schema, while no service runs
 	@$(BIN)/python migrate.py

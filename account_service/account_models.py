@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database import Base, Database, UtcDateTime
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 else:
     Model = db.Model
 
-_REVERSES = text("reverses_id IS NOT NULL")
+_REVERSED = text("reverses_id IS NOT NULL AND outcome = 'posted'")
 SETTLEMENT_ACCOUNT_ID = UUID(int=0)
 """The bank's own side of deposits and withdrawals. It has no row and no running balance, so that it is no hot spot."""
 SUSPENSE_ACCOUNT_ID = UUID(int=1)
@@ -75,24 +75,44 @@ class AccountStatusChange(Model):
 
 
 class Posting(Model):
-    """The decision on one transaction, taken once and never changed.
+    """The decision on one transaction, taken once and never changed, with the order that it decides.
 
-    `outcome` is posted (it has entries), rejected (for `reason`) or void (given up before it was decided).
-    `reverses_id` names the transaction that a posted reversal undoes; it is unique, so nothing is undone twice.
+    `outcome` is posted (it has entries), rejected (for `reason`) or void (given up before it was decided). Everything
+    that others keep of a transaction can be made from its posting: `sequence` is the order in which to read them. A
+    user's idempotency key belongs to the first posting that has it, and a transaction has one posted reversal at most.
+
+    A posting that is older than these columns has an empty `fingerprint` until its order is handed over
+    (`ledger_logic.describe`); one that was not posted then has no user, type or amount either.
     """
 
     __tablename__ = "posting"
     __table_args__ = (
         CheckConstraint("outcome IN ('posted', 'rejected', 'void')", name="known_outcome"),
-        Index("posting_reversal", "reverses_id", unique=True, sqlite_where=_REVERSES, postgresql_where=_REVERSES),
+        UniqueConstraint("user_id", "idempotency_key", name="one_posting_per_key"),
+        Index("posting_reversal", "reverses_id", unique=True, sqlite_where=_REVERSED, postgresql_where=_REVERSED),
     )
 
-    transaction_id: Mapped[UUID] = mapped_column(primary_key=True)
+    sequence: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    )
+    transaction_id: Mapped[UUID] = mapped_column(unique=True)
     outcome: Mapped[str] = mapped_column(String(10))
     reason: Mapped[str | None] = mapped_column(String(40))
-    digest: Mapped[str] = mapped_column(String(64))
-    reverses_id: Mapped[UUID | None]
     decided_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    transaction_type: Mapped[str] = mapped_column(String(12))
+    user_id: Mapped[UUID | None]
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    from_account_id: Mapped[UUID | None]
+    to_account_id: Mapped[UUID | None]
+    to_account_number: Mapped[str | None] = mapped_column(String(20))
+    from_balance_after_minor: Mapped[int | None] = mapped_column(BigInteger)
+    to_balance_after_minor: Mapped[int | None] = mapped_column(BigInteger)
+    reverses_id: Mapped[UUID | None]
+    description: Mapped[str | None] = mapped_column(String(200))
+    idempotency_key: Mapped[str | None] = mapped_column(String(255))
+    request_id: Mapped[str | None] = mapped_column(String(64))
+    requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class LedgerEntry(Model):

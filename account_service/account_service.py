@@ -32,7 +32,13 @@ from account_service.account_schemas import (
     masked,
 )
 from account_service.account_storage import AccountStorage
-from account_service.ledger_schemas import DecisionsAnswer, PostingBatch, VoidBatch
+from account_service.ledger_schemas import (
+    DecisionsAnswer,
+    DescribedAnswer,
+    PostingBatch,
+    PostingsAnswer,
+    PostingsQuery,
+)
 from account_service.ledger_storage import LedgerStorage
 from shared import serving, short_way
 from shared.access import Caller, private, service_only, staff_only
@@ -177,9 +183,25 @@ def post(json: PostingBatch) -> Response:
 @internal.post("/postings/void")
 @service_only("postings:write")
 @api.validate(resp=answers(200, DecisionsAnswer))
-def void(json: VoidBatch) -> Response:
+def void(json: PostingBatch) -> Response:
     """Give transactions up unless they were decided."""
-    return success(decisions=ledger_logic.void(_ledger(), json.transaction_ids, json.request_ids))
+    return success(decisions=ledger_logic.void(_ledger(), json.postings))
+
+
+@internal.post("/postings/describe")
+@service_only("postings:write")
+@api.validate(resp=answers(200, DescribedAnswer))
+def describe(json: PostingBatch) -> Response:
+    """Keep the orders of what was decided before orders were kept."""
+    return success(described=ledger_logic.describe(_ledger(), json.postings))
+
+
+@internal.get("/postings")
+@service_only("postings:read")
+@api.validate(resp=answers(200, PostingsAnswer))
+def list_postings(query: PostingsQuery) -> Response:
+    """All that was decided, in order."""
+    return success(postings=ledger_logic.list_after(_ledger(), query.after, query.limit))
 
 
 @internal.get("/statistics")

@@ -1,4 +1,4 @@
-"""Queries on decisions and ledger entries.
+"""Queries on postings and ledger entries.
 
 The posting path is the busiest there is: its statements are built once, and it reads and writes plain rows.
 """
@@ -9,33 +9,41 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import func, select, text, tuple_
 
 from account_service.account_models import Account, LedgerEntry, Posting
-from shared.bulk import Insert, Last, Lookup, Update
+from shared.bulk import Insert, Last, Lookup, LookupTogether, Update
 from shared.database import Storage
 
 _account: Any = Account.__table__
 _posting: Any = Posting.__table__
 _entry: Any = LedgerEntry.__table__
-_lock_accounts = Lookup(_account, "id", ("id", "user_id", "account_number", "status", "balance_minor"), lock=True)
+_POSTING = tuple(column.name for column in _posting.columns)
+_ORDER = (
+    "transaction_type",
+    "user_id",
+    "amount_minor",
+    "from_account_id",
+    "to_account_id",
+    "to_account_number",
+    "reverses_id",
+    "description",
+    "fingerprint",
+    "idempotency_key",
+    "request_id",
+    "requested_at",
+)
+_ACCOUNT = ("id", "user_id", "account_number", "status", "balance_minor")
+_lock_accounts = Lookup(_account, "id", _ACCOUNT, lock=True)
+_find_accounts = select(*(_account.c[name] for name in _ACCOUNT))
 _find_by_number = Lookup(_account, "account_number", ("id",))
-_find_postings = Lookup(_posting, "transaction_id", ("transaction_id", "outcome", "reason", "digest", "decided_at"))
-_last_booking = Last(_entry, "sequence", ("booked_at",))
-_add_postings = Insert(_posting, ("transaction_id", "outcome", "reason", "digest", "reverses_id", "decided_at"))
+_find_by_id = Lookup(_posting, "transaction_id", _POSTING)
+_find_by_key = LookupTogether(_posting, ("user_id", "idempotency_key"), _POSTING)
+_last_booking = Last(_posting, "sequence", ("decided_at",))
+_add_postings = Insert(_posting, _POSTING[1:])
+_describe = Update(_posting, "transaction_id", _ORDER, only_if=("fingerprint", ""))
 _add_entries = Insert(_entry, ("transaction_id", "account_id", "amount_minor", "balance_after_minor", "booked_at"))
 _set_balances = Update(_account, "id", ("balance_minor",))
-
-
-@dataclass(frozen=True)
-class Decided:
-    """What is remembered of a decision, but for its entries."""
-
-    transaction_id: UUID
-    outcome: str
-    reason: str | None
-    digest: str
-    decided_at: datetime
 
 
 @dataclass
@@ -50,44 +58,72 @@ class LockedAccount:
 
 
 class LedgerStorage(Storage):
-    """Decisions, and the entries that they made."""
+    """Postings, and the entries that they made."""
 
     def lock_accounts(self, ids: Collection[UUID]) -> list[LockedAccount]:
         """The accounts of those ids, locked in the order of their ids until the transaction ends."""
         return [LockedAccount(*row) for row in _lock_accounts.execute(self._writer, ids)]
 
+    def find_accounts(self, ids: Collection[UUID]) -> list[LockedAccount]:
+        """The same accounts, to be read only."""
+        query = _find_accounts.where(_account.c.id.in_(ids))
+        return [LockedAccount(*row) for row in self._session.execute(query)] if ids else []
+
     def find_by_numbers(self, account_numbers: Collection[str]) -> list[UUID]:
         """The ids of the accounts that have those numbers; neither ever changes."""
         return [account_id for (account_id,) in _find_by_number.execute(self._writer, account_numbers)]
 
-    def find_postings(self, transaction_ids: Collection[UUID]) -> dict[UUID, Decided]:
-        """The decisions taken so far, by transaction id."""
-        found = _find_postings.execute(self._writer, transaction_ids)
-        return {row[0]: Decided(*row) for row in found}
+    def find_postings(
+        self, transaction_ids: Collection[UUID], keys: Collection[tuple[UUID, str]]
+    ) -> list[dict[str, Any]]:
+        """The postings of these transactions, and of these (user id, idempotency key) pairs, as rows of `posting`."""
+        found = [*_find_by_id.execute(self._writer, transaction_ids), *_find_by_key.execute(self._writer, keys)]
+        return [dict(zip(_POSTING, row, strict=True)) for row in found]
+
+    def list_postings(self, after: int, limit: int) -> list[dict[str, Any]]:
+        """The postings whose sequence is greater than `after`, in order; none can come between them any more.
+
+        PostgreSQL gives sequences out before they are committed, so one that is missing may still come. Then it is
+        waited for: a lock ends when all who are adding postings have ended, and keeps new ones out meanwhile. SQLite
+        has one writer at a time, and none is missing.
+        """
+        rows = self._postings(after, limit)
+        if all(row["sequence"] == place for place, row in enumerate(rows, after + 1)):
+            return rows
+        if self._database.writer.dialect.name == "sqlite":
+            return rows
+        with self.transaction():
+            self._session.execute(text("SET LOCAL lock_timeout = '2s'"))
+            self._session.execute(text("LOCK TABLE posting IN SHARE MODE"))
+            return self._postings(after, limit)
+
+    def _postings(self, after: int, limit: int) -> list[dict[str, Any]]:
+        query = select(_posting).where(_posting.c.sequence > after).order_by(_posting.c.sequence).limit(limit)
+        return [dict(row) for row in self._session.execute(query).mappings()]
 
     def find_reversed(self, transaction_ids: Iterable[UUID]) -> set[UUID]:
         """Which of these transactions have been reversed."""
         wanted = set(transaction_ids)
         if not wanted:
             return set()
-        return set(self._session.scalars(select(Posting.reverses_id).where(Posting.reverses_id.in_(wanted))))
-
-    def find_entries(self, transaction_ids: Iterable[UUID]) -> list[LedgerEntry]:
-        """The entries of these transactions, in the order in which they were made."""
-        wanted = set(transaction_ids)
-        if not wanted:
-            return []
-        query = select(LedgerEntry).where(LedgerEntry.transaction_id.in_(wanted)).order_by(LedgerEntry.sequence)
-        return list(self._session.scalars(query))
+        reversed_ids = select(Posting.reverses_id).where(Posting.outcome == "posted", Posting.reverses_id.in_(wanted))
+        return set(self._session.scalars(reversed_ids))
 
     def find_last_booking(self) -> datetime | None:
-        """When the newest entry was booked."""
+        """When the newest posting was decided."""
         last = _last_booking.execute(self._writer)
         return last[0] if last else None
 
     def add_postings(self, rows: list[dict[str, Any]]) -> None:
-        """Add decisions, given as rows of `posting`."""
-        _add_postings.execute(self._writer, rows)
+        """Add postings, given as rows of `posting` but for their sequence, which each gets."""
+        given = _add_postings.returning(self._writer, rows, ("transaction_id", "sequence"))
+        sequences = dict(given)
+        for row in rows:
+            row["sequence"] = sequences[row["transaction_id"]]
+
+    def describe(self, rows: list[dict[str, Any]]) -> int:
+        """Give postings that have no order the order that they decided; how many had none."""
+        return len(_describe.execute(self._writer, rows))
 
     def add_entries(self, rows: list[dict[str, Any]]) -> None:
         """Add entries, given as rows of `ledger_entry`, in this order."""

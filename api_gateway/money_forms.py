@@ -139,13 +139,13 @@ class MoneyForm(BankForm):
 
     def refuse(self, error: AppError) -> None:
         """A refusal is final, so the corrected form gets a new key; while the outcome is open the key is kept."""
-        in_progress = error.code == "IDEMPOTENT_REQUEST_IN_PROGRESS"
-        self.outcome_is_open = in_progress or (isinstance(error, NoAnswer) and error.may_have_arrived)
+        is_silence = isinstance(error, NoAnswer) and error.may_have_arrived
+        self.outcome_is_open = is_silence or error.details.get("outcome") == "unknown"
         if error.code == "IDEMPOTENCY_KEY_REUSED":
             error.message = _KEY_REUSED
         if self.outcome_is_open:
             error.message = _OPEN
-        if not in_progress and error.status != 503:
+        if error.status != 503:
             self.idempotency_key.data = new_key()
         super().refuse(error)
 

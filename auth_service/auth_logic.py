@@ -24,7 +24,7 @@ LONGEST_LOCKOUT = timedelta(minutes=15)
 FAILURES_REMEMBERED = timedelta(days=1)
 SCOPES = {
     "account-service": frozenset({"revocations:read", "sessions:report", "users:read"}),
-    "transaction-service": frozenset({"revocations:read", "sessions:report", "postings:write"}),
+    "transaction-service": frozenset({"revocations:read", "sessions:report", "postings:read", "postings:write"}),
     "reporting-service": frozenset({"revocations:read", "sessions:report", "statistics:read"}),
     "api-gateway": frozenset({"revocations:read", "sessions:report", "transactions:submit"}),
 }

@@ -33,6 +33,7 @@ from auth_service.auth_storage import UserStorage
 from shared import check_digits
 from shared.ids import new_id
 from shared.periods import now
+from transaction_service.projection_storage import ProjectionStorage
 from transaction_service.transaction_models import Transaction
 from transaction_service.transaction_models import db as transaction_db
 from transaction_service.transaction_storage import TransactionStorage
@@ -130,8 +131,7 @@ def main() -> int:
     with _databases(options.data_dir):
         bank = Bank(_regulars(), _newcomers())
         for moves in _batches(bank, options.transactions):
-            _post(moves)
-            _record(moves)
+            _record(moves, _post(moves))
         faults = list(_disagreements(bank))
     for fault in faults:
         print(fault, file=sys.stderr)
@@ -211,24 +211,31 @@ def _batches(bank: Bank, transactions: int) -> Iterator[list[Move]]:
             print(f"{numbers.stop} of {transactions} transactions are written", file=sys.stderr)
 
 
-def _post(moves: list[Move]) -> None:
-    """Write what the account service would: decisions, entries and balances."""
+def _post(moves: list[Move]) -> int:
+    """Write what the account service would: decisions, entries and balances. Returns the last decision's sequence."""
     ledger = LedgerStorage(account_db)
     touched = {side.account.id: side.account for move in moves for side in move.sides if side.account}
+    postings = [_posting(move) for move in moves]
     with ledger.transaction():
-        ledger.add_postings([_posting(move) for move in moves])
+        ledger.add_postings(postings)
         ledger.add_entries([_entry(move, side) for move in moves for side in move.sides])
         ledger.set_balances(touched.values())
+    return int(postings[-1]["sequence"])
 
 
 def _posting(move: Move) -> dict[str, Any]:
-    return {
-        "transaction_id": move.transaction.id,
+    asked = move.transaction
+    source, target = (side.balance_after_minor for side in move.sides or (Side(None, 0, None),) * 2)
+    order = ("transaction_type", "user_id", "amount_minor", "from_account_id", "to_account_id", "to_account_number")
+    more = ("reverses_id", "description", "fingerprint", "idempotency_key", "request_id")
+    return {name: getattr(asked, name) for name in order + more} | {
+        "transaction_id": asked.id,
         "outcome": "posted" if move.sides else "rejected",
         "reason": None if move.sides else "INSUFFICIENT_FUNDS",
-        "digest": move.transaction.fingerprint,
-        "reverses_id": None,
-        "decided_at": move.transaction.timestamp,
+        "decided_at": asked.timestamp,
+        "requested_at": asked.created_at,
+        "from_balance_after_minor": source,
+        "to_balance_after_minor": target,
     }
 
 
@@ -242,14 +249,14 @@ def _entry(move: Move, side: Side) -> dict[str, Any]:
     }
 
 
-def _record(moves: list[Move]) -> None:
-    """Write what the transaction service would: all as pending, then what came of them."""
-    storage, transactions = TransactionStorage(transaction_db), [move.transaction for move in moves]
-    with storage.transaction():
-        storage.add_transactions(transactions)
-        for move in moves:
-            _decide(move)
-        storage.settle(transactions)
+def _record(moves: list[Move], sequence: int) -> None:
+    """Write what the transaction service would: what came of them, and that all is projected up to `sequence`."""
+    storage, progress = TransactionStorage(transaction_db), ProjectionStorage(transaction_db)
+    for move in moves:
+        _decide(move)
+    with storage.transaction(durable=False):
+        storage.project([move.transaction for move in moves])
+        progress.advance(sequence, moves[-1].transaction.id)
 
 
 def _decide(move: Move) -> None:

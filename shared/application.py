@@ -15,7 +15,8 @@ from shared import answers, health, host_header, logs, metrics, openapi, periods
 from shared.background import Repeating
 from shared.database import Database
 from shared.discovery import Directory
-from shared.errors import PayloadTooLarge
+from shared.errors import CannotStart, PayloadTooLarge
+from shared.health import Health
 from shared.http_client import Peer, ServiceToken, make_session
 from shared.settings import Settings
 from shared.strict_json import StrictRequest
@@ -42,6 +43,8 @@ class Lifecycle:
     """The lasting parts of an app: nothing runs before `start`, nothing is left after `stop`."""
 
     parts: list[Lasting] = field(default_factory=list)
+    give_up: Callable[[CannotStart], None] = lambda _reason: None
+    """Ends the process, where there is one to end, for a reason that turned out after the start."""
 
     def add(self, part: Lasting) -> None:
         """Start this with the rest."""
@@ -147,7 +150,7 @@ def make_app(
     if database is not None:
         database.connect(app, database_url)
         lifecycle.add(AtEnd(database.close))
-    health.install(
+    app.extensions["health"] = health.install(
         app,
         settings.service_name,
         check_database=database.check if database else None,
@@ -166,4 +169,10 @@ def lifecycle_of(app: Flask) -> Lifecycle:
     return lifecycle
 
 
-__all__ = ["Lifecycle", "Peers", "lifecycle_of", "make_app", "make_session"]
+def health_of(app: Flask) -> Health:
+    """What has to work in an app made by `make_app`."""
+    state: Health = app.extensions["health"]
+    return state
+
+
+__all__ = ["Lifecycle", "Peers", "health_of", "lifecycle_of", "make_app", "make_session"]

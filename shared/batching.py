@@ -13,7 +13,7 @@ from shared.errors import ServiceUnavailable
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 MOST_WAITING = 2048
-CROWD_REMEMBERED = 0.9
+CROWD_HALF_LIFE_SECONDS = 0.05
 _log = logging.getLogger(__name__)
 
 
@@ -49,10 +49,11 @@ class Batcher(Generic[Item, Result]):
     to the thread that waits for it, and what `process` itself raises reaches all threads of that batch. Several workers
     run batches side by side, so that one can wait for the network while another prepares.
 
-    A batch costs about the same for one item as for many. So who comes alone is served at once, but in a crowd a batch
-    gathers until it has its fair share of as many as have lately been here together, or until `patience_seconds` have
-    passed, and it takes no more than that: each worker's batch is as large as the others'. Without patience a batch
-    is whatever waits.
+    A batch costs about the same for one item as for many. So a lone item runs at once, but under load a batch gathers
+    until it has its fair share of as many items as have lately been here together, or until `patience_seconds` have
+    passed, and it takes no more than that: each worker's batch is as large as the others'. How many that were is soon
+    forgotten: by half in 50 ms, and at once by a batch that has waited for them in vain. Without patience a batch is
+    whatever waits.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Batcher(Generic[Item, Result]):
         self._gather = threading.Lock()
         self._at_work = 0
         self._crowd = 1.0
+        self._crowd_at = time.monotonic()
         self._stopping = False
         self._threads = [
             threading.Thread(target=self._run, name=f"{name}-{number}", daemon=True) for number in range(workers)
@@ -173,13 +175,21 @@ class Batcher(Generic[Item, Result]):
         """What is to be done next; nothing when all have gone in the meantime, or no more will come."""
         with self._gather, self._changed:  # one worker gathers at a time, so that a batch is as full as it can be
             self._changed.wait_for(lambda: self._waiting or self._stopping)
-            self._changed.wait_for(self._has_fair_share, self._patience_seconds)
-            self._crowd = max(self._crowd * CROWD_REMEMBERED, self._at_work + len(self._waiting))
+            self._estimate_crowd()
+            if not self._changed.wait_for(self._has_fair_share, self._patience_seconds):
+                self._crowd = 1.0
+            self._estimate_crowd()
             batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._most()))]
             for waiting in batch:
                 waiting.begun = True
             self._at_work += len(batch)
             return batch
+
+    def _estimate_crowd(self) -> None:
+        """Note how many items are here together, or lately were."""
+        now = time.monotonic()
+        remembered = self._crowd * 0.5 ** ((now - self._crowd_at) / CROWD_HALF_LIFE_SECONDS)
+        self._crowd, self._crowd_at = max(1.0, remembered, self._at_work + len(self._waiting)), now
 
     def _process_batch(self, batch: list[_Waiting[Item, Result]]) -> None:
         results: list[Result | Exception] = []

@@ -31,7 +31,8 @@ class Insert:
 
     A row whose primary key is there already hands its values over in the columns `replace`, adds them in the columns
     `add` and leaves the greater one in the columns `greatest`. With `skip_known`, a row that any unique key has already
-    is left out. Without any of these it is an error, as usual.
+    is left out. Without any of these it is an error, as usual. `replace_if` is a column and the value that it must
+    have, or the row stays as it is.
     """
 
     table: Table
@@ -40,6 +41,7 @@ class Insert:
     skip_known: bool = False
     add: tuple[str, ...] = ()
     greatest: tuple[str, ...] = ()
+    replace_if: tuple[str, Any] | None = None
 
     def execute(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> int:
         """Add `rows` by one command; each has all the columns. How many were added or have handed their values over."""
@@ -47,6 +49,16 @@ class Insert:
             return 0
         text = _insert_text(self, connection.dialect, len(rows))
         return int(driver.run(connection, text, _bound(self.table, self.columns, connection.dialect, rows)).rowcount)
+
+    def returning(
+        self, connection: Connection, rows: Sequence[dict[str, Any]], columns: tuple[str, ...]
+    ) -> list[tuple[Any, ...]]:
+        """Do the same, and return these columns of each row that was added or changed, in no order."""
+        if not rows:
+            return []
+        text = _insert_text(self, connection.dialect, len(rows), columns)
+        found = driver.run(connection, text, _bound(self.table, self.columns, connection.dialect, rows))
+        return [*_read(self.table, columns, connection.dialect, found.fetchall())]
 
     def copy(self, connection: Connection, query: Select[Any] | CompoundSelect[Any], keys: Collection[Any]) -> None:
         """Add what `query` finds for `keys`, in the order of the columns; it has KEYS and no other parameters."""
@@ -100,6 +112,24 @@ class Lookup:
 
 
 @dataclass(frozen=True)
+class LookupTogether:
+    """Reads `columns` of the rows of `table` whose values of `keys`, taken together, are one of many."""
+
+    table: Table
+    keys: tuple[str, ...]
+    columns: tuple[str, ...]
+
+    def execute(self, connection: Connection, wanted: Collection[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+        """The values of what was found, in no order."""
+        if not wanted:
+            return iter(())
+        dialect = connection.dialect
+        bound = _bound(self.table, self.keys, dialect, [dict(zip(self.keys, key, strict=True)) for key in wanted])
+        found = driver.run(connection, _lookup_together_text(self, dialect, len(wanted)), bound)
+        return _read(self.table, self.columns, dialect, found.fetchall())
+
+
+@dataclass(frozen=True)
 class Last:
     """Reads `columns` of the row of `table` that has the greatest value of `by`."""
 
@@ -148,12 +178,13 @@ def _result_processors(table: Table, columns: tuple[str, ...], dialect: Dialect)
 
 
 @lru_cache(maxsize=1024)
-def _insert_text(insert: Insert, dialect: Dialect, rows: int) -> str:
+def _insert_text(insert: Insert, dialect: Dialect, rows: int, returning: tuple[str, ...] = ()) -> str:
     quote = dialect.identifier_preparer.quote
     columns = ", ".join(map(quote, insert.columns))
     row = _marks(dialect, len(insert.columns))
     into = f"INSERT INTO {quote(insert.table.name)} ({columns})"
-    return f"{into} VALUES {', '.join([row] * rows)}{_conflict(insert, dialect)}"
+    text = f"{into} VALUES {', '.join([row] * rows)}{_conflict(insert, dialect)}"
+    return f"{text} RETURNING {', '.join(map(quote, returning))}" if returning else text
 
 
 @lru_cache(maxsize=1024)
@@ -178,7 +209,12 @@ def _conflict(insert: Insert, dialect: Dialect) -> str:
     if not (insert.replace or insert.add or insert.greatest):
         return ""
     key = ", ".join(quote(column.name) for column in insert.table.primary_key)
-    return f" ON CONFLICT ({key}) DO UPDATE SET {', '.join(_changes(insert, quote))}"
+    change = f" ON CONFLICT ({key}) DO UPDATE SET {', '.join(_changes(insert, quote))}"
+    if insert.replace_if is None:
+        return change
+    name, value = insert.replace_if
+    condition = f"{quote(insert.table.name)}.{quote(name)} = {_literal(insert.table, name, value, dialect)}"
+    return f"{change} WHERE {condition}"
 
 
 def _changes(insert: Insert, quote: Callable[[str], str]) -> Iterator[str]:
@@ -198,8 +234,7 @@ def _update_text(update: Update, dialect: Dialect, rows: int) -> str:
     quote = dialect.identifier_preparer.quote
     table, key = quote(update.table.name), quote(update.key)
     changes = ", ".join(f"{quote(name)} = new.column{place}" for place, name in enumerate(update.columns, 2))
-    row = _marks(dialect, 1 + len(update.columns))
-    values = ", ".join([_typed_marks(update, dialect), *[row] * (rows - 1)])
+    values = _typed_rows(update.table, (update.key, *update.columns), dialect, rows)
     condition = f"{table}.{key} = new.column1"
     if update.only_if:
         name, value = update.only_if
@@ -213,6 +248,16 @@ def _lookup_text(lookup: Lookup, dialect: Dialect, keys: int) -> str:
     columns, key = ", ".join(map(quote, lookup.columns)), quote(lookup.key)
     text = f"SELECT {columns} FROM {quote(lookup.table.name)} WHERE {key} IN {_marks(dialect, keys)} ORDER BY {key}"  # noqa: S608 - of names of ours alone
     return f"{text} FOR UPDATE" if lookup.lock and dialect.name != "sqlite" else text
+
+
+@lru_cache(maxsize=1024)
+def _lookup_together_text(lookup: LookupTogether, dialect: Dialect, rows: int) -> str:
+    quote = dialect.identifier_preparer.quote
+    table = quote(lookup.table.name)
+    columns = ", ".join(f"{table}.{quote(name)}" for name in lookup.columns)
+    values = _typed_rows(lookup.table, lookup.keys, dialect, rows)
+    conditions = (f"{table}.{quote(name)} = wanted.column{place}" for place, name in enumerate(lookup.keys, 1))
+    return f"SELECT {columns} FROM (VALUES {values}) AS wanted JOIN {table} ON {' AND '.join(conditions)}"  # noqa: S608 - of names of ours alone
 
 
 @lru_cache(maxsize=256)
@@ -239,10 +284,10 @@ def _marks(dialect: Dialect, count: int) -> str:
     return f"({', '.join([_mark(dialect)] * count)})"
 
 
-def _typed_marks(update: Update, dialect: Dialect) -> str:
-    """The first row of VALUES: PostgreSQL takes the types of all rows from it, SQLite needs none."""
-    mark, names = _mark(dialect), (update.key, *update.columns)
+def _typed_rows(table: Table, names: tuple[str, ...], dialect: Dialect, rows: int) -> str:
+    """Rows of VALUES. PostgreSQL takes the types of all rows from the first one, SQLite needs none."""
+    row, mark = _marks(dialect, len(names)), _mark(dialect)
     if dialect.name == "sqlite":
-        return _marks(dialect, len(names))
-    types = (update.table.c[name].type.compile(dialect=dialect) for name in names)
-    return f"({', '.join(f'CAST({mark} AS {kind})' for kind in types)})"
+        return ", ".join([row] * rows)
+    types = (table.c[name].type.compile(dialect=dialect) for name in names)
+    return ", ".join([f"({', '.join(f'CAST({mark} AS {kind})' for kind in types)})", *[row] * (rows - 1)])

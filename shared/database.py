@@ -38,6 +38,7 @@ WRITER_CACHE_KIB = 8 * 1024  # several large transactions; more made no transact
 CHECKPOINT_PAGES = 4000  # 16 MB: what a thousand pages hold is written again too soon, most of it the same pages
 _NO_ROOM_OR_NO_TURN = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY})
 _DRIVERS = frozenset({"sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg"})
+_DURABLE = "durable"
 _R = TypeVar("_R")
 
 
@@ -153,12 +154,15 @@ class Database(SQLAlchemy):
         self._let_go_of_files()
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, *, durable: bool = True) -> Iterator[None]:
         """Commit all that the block does, durably, or (when it raises) nothing of it. Does not nest.
 
         Everything read before is forgotten first, so that what the block reads is the present state. Raises
         ServiceUnavailable when the disk is full or another process keeps the file locked, ConnectionLost when the
         server is away and nothing was committed, CommitUnknown when it went away during COMMIT.
+
+        With `durable=False` the commit does not wait for the disk. It outlives the process; a power cut may take it and
+        what came after it, back to the last durable one, but never a part of a transaction.
         """
         if self.open_transaction:
             raise RuntimeError("a transaction is open already")
@@ -168,7 +172,7 @@ class Database(SQLAlchemy):
             self._of_thread.connection = connection
             commits = self._commits
             try:
-                connection.begin()
+                self._begin(connection, durable=durable)
                 yield
                 if (session := self._session_of_now()) and session.in_transaction():
                     session.commit()  # hands over what it still holds; the transaction is the connection's
@@ -211,6 +215,18 @@ class Database(SQLAlchemy):
                     self.session.remove()
 
         return answer_again
+
+    def _begin(self, connection: Connection, *, durable: bool) -> None:
+        """Begin a transaction that waits for the disk or not."""
+        if connection.dialect.name != "sqlite":
+            connection.begin()
+            if not durable:
+                driver.run(connection, "SET LOCAL synchronous_commit TO off")
+            return
+        if connection.info.setdefault(_DURABLE, True) != durable:  # SQLite takes it outside of transactions only
+            driver.run(connection, f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+            connection.info[_DURABLE] = durable
+        connection.begin()
 
     @property
     def open_transaction(self) -> Connection | None:
@@ -312,9 +328,9 @@ class Storage:
         """Forget what was read, so that the next query sees the present state."""
         self._session.close()
 
-    def transaction(self) -> AbstractContextManager[None]:
+    def transaction(self, *, durable: bool = True) -> AbstractContextManager[None]:
         """See Database.transaction."""
-        return self._database.transaction()
+        return self._database.transaction(durable=durable)
 
 
 def _backend(url: str) -> str:

@@ -19,7 +19,11 @@ class Health:
     def __init__(self, service: str, checks: dict[str, Callable[[], object]]) -> None:
         self.service = service
         self._checks = checks
-        self._pool = ThreadPoolExecutor(max_workers=max(1, len(checks)), thread_name_prefix="health")
+        self._pool = ThreadPoolExecutor(max_workers=len(checks) + 1, thread_name_prefix="health")
+
+    def add(self, name: str, check: Callable[[], object]) -> None:
+        """Make this one more thing that has to work."""
+        self._checks[name] = check
 
     def failing(self) -> list[str]:
         """The names of the checks that fail now; they run side by side."""
@@ -27,8 +31,8 @@ class Health:
         return [name for name, passed in results if not passed]
 
 
-def install(app: Flask, service: str, *, check_database: Callable[[], object] | None, peers: list[Peer]) -> None:
-    """Give `app` its health endpoints: its database and the services it depends on."""
+def install(app: Flask, service: str, *, check_database: Callable[[], object] | None, peers: list[Peer]) -> Health:
+    """Give `app` its health endpoints: its database and the services it depends on, and what is added to them."""
     checks: dict[str, Callable[[], object]] = {peer.name: peer.is_alive for peer in peers}
     if check_database is not None:
         checks["database"] = check_database
@@ -59,6 +63,7 @@ def install(app: Flask, service: str, *, check_database: Callable[[], object] | 
 
     app.add_url_rule("/api/live", "live", live)
     app.add_url_rule("/api/health", "health", check)
+    return state
 
 
 def _answer(status: int, body: dict[str, object]) -> Response:

@@ -11,6 +11,7 @@ import os
 import resource
 import sys
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, TypeVar
 
 from flask import Flask
@@ -97,10 +98,11 @@ def serve(create_app: Callable[[S], Flask], settings_type: type[S]) -> None:
         _require_free_port(settings)
         app = create_app(settings)
     except CannotStart as error:
-        print(f"{settings_type.service_name} can't start: {error}", file=sys.stderr)  # noqa: T201 - for a person
+        _tell(settings_type, error)
         sys.exit(CannotStart.exit_status)
     lifecycle = lifecycle_of(app)
     lifecycle.add(_registration(settings))
+    lifecycle.give_up = partial(_give_up, settings)
     lifecycle.start()
     gc.freeze()  # what is there now stays: going through it in every collection stops all threads for some 40 ms
     try:
@@ -109,6 +111,17 @@ def serve(create_app: Callable[[S], Flask], settings_type: type[S]) -> None:
         lifecycle.stop()
     logging.shutdown()
     os._exit(0)  # idle threads of granian's pool would abort the process when the interpreter takes itself apart
+
+
+def _tell(settings: Settings | type[Settings], error: CannotStart) -> None:
+    print(f"{settings.service_name} can't start: {error}", file=sys.stderr, flush=True)  # noqa: T201 - for a person
+
+
+def _give_up(settings: Settings, reason: CannotStart) -> None:
+    """End at once, as a crash would: nothing that is under way may be told any more."""
+    _tell(settings, reason)
+    logging.shutdown()
+    os._exit(CannotStart.exit_status)
 
 
 def _listen(app: Flask, settings: Settings) -> None:

@@ -25,6 +25,7 @@ from werkzeug.test import TestResponse
 
 from shared.application import lifecycle_of
 from tests import postgres
+from tests.processes import eventually
 
 ADDRESSES = {
     "auth": "http://127.0.0.1:8001",
@@ -144,6 +145,7 @@ class Suite:
         """Start the background parts of every service."""
         for app in self.apps.values():
             lifecycle_of(app).start()
+        self._wait_for_projection()
         return self
 
     def stop(self) -> None:
@@ -157,6 +159,13 @@ class Suite:
         lifecycle_of(self.apps[name]).stop()
         self._make(name)
         lifecycle_of(self.apps[name]).start()
+        self._wait_for_projection()
+
+    def _wait_for_projection(self) -> None:
+        """Wait until the transaction service has caught up with the ledger, where there are both."""
+        if {"auth", "account", "transaction"} <= self.apps.keys():
+            projection = self.apps["transaction"].extensions["projection"]
+            eventually(lambda: projection.works, within_seconds=10, what="the ledger is projected")
 
     def client(self, name: str) -> FlaskClient:
         """A client of one service's endpoints."""

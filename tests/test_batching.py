@@ -174,7 +174,7 @@ def test_several_are_submitted_at_once_and_each_gets_its_own_result() -> None:
 def test_work_goes_on_after_all_that_waited_have_gone() -> None:
     batcher: Batcher[int, int] = Batcher(lambda items: items, name="test", workers=1, patience_seconds=0.2)
     batcher.start()
-    batcher._crowd = 1_000.0
+    batcher._crowd, batcher._crowd_at = 1_000.0, time.monotonic()
     with pytest.raises(ServiceUnavailable):
         batcher.submit(1, begin_within_seconds=0.01)
     time.sleep(0.3)
@@ -216,18 +216,15 @@ def test_in_a_crowd_a_batch_gathers_its_fair_share() -> None:
     assert len(sizes) < 600 / 5
 
 
-def test_who_is_alone_after_a_crowd_waits_no_longer_than_the_patience() -> None:
-    batcher: Batcher[int, int] = Batcher(lambda items: items, name="test", patience_seconds=0.005)
+def test_a_crowd_is_forgotten_with_time_and_by_who_has_waited_for_it_in_vain() -> None:
+    batcher: Batcher[int, int] = Batcher(lambda items: items, name="test", patience_seconds=0.5)
     batcher.start()
-    batcher._crowd = 1_000.0
-    began_at = time.monotonic()
-    assert batcher.submit(1, begin_within_seconds=5) == 1
-    assert time.monotonic() - began_at < 1
-    for _ in range(100):
-        if batcher._crowd <= 1:
-            break
+    for crowd_seconds_ago, least, most in ((10, 0.0, 0.3), (0, 0.5, 3.0), (0, 0.0, 0.3)):
+        if least or crowd_seconds_ago:
+            batcher._crowd, batcher._crowd_at = 1_000.0, time.monotonic() - crowd_seconds_ago
+        began_at = time.monotonic()
         batcher.submit(1, begin_within_seconds=5)
-    assert batcher._crowd <= 1
+        assert least <= time.monotonic() - began_at < most
     batcher.stop()
 
 

@@ -14,6 +14,7 @@ from tests import house
 from tests.house import ROOT, SERVICES
 from tests.suite import MODULES, Person, Suite
 
+PROGRAMS = {"rebuild"}
 SERVICE_ROLES = ("service", "logic", "storage", "clients", "schemas", "models")
 GATEWAY_NAMES = {"__init__", "api_gateway", "api_proxy", "money_lane", "web_session"}
 GATEWAY_ROLES = ("clients", "schemas", "pages", "forms")
@@ -35,7 +36,9 @@ def test_every_file_of_a_service_has_a_role(package: str) -> None:
     odd = [
         path.name
         for path in house.python_files(package)
-        if path.stem != "__init__" and role_of(path) not in SERVICE_ROLES and path.parent.name != "migrations"
+        if path.stem not in ("__init__", *PROGRAMS)
+        and role_of(path) not in SERVICE_ROLES
+        and path.parent.name != "migrations"
     ]
     assert odd == []
     assert (ROOT / package / f"{package.removesuffix('_service')}_service.py").exists()

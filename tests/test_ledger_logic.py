@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from hashlib import sha256
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -12,12 +14,13 @@ from flask import Flask
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from sqlalchemy import update
 
 from account_service import account_logic, ledger_logic
-from account_service.account_models import SUSPENSE_ACCOUNT_ID, Account
+from account_service.account_models import SUSPENSE_ACCOUNT_ID, Account, Posting, db
 from account_service.account_schemas import NewAccount, StatusChange
 from account_service.account_storage import AccountStorage
-from account_service.ledger_schemas import Decision, PostingOrder
+from account_service.ledger_schemas import Decision, PostingOrder, PostingOut
 from account_service.ledger_storage import LedgerStorage
 from shared import periods
 from shared.access import Caller
@@ -34,6 +37,7 @@ class Bank:
         self.accounts: AccountStorage = app.extensions["account_storage"]
         self.ledger: LedgerStorage = app.extensions["ledger_storage"]
         self.app = app
+        self.is_sqlite = db.writer.dialect.name == "sqlite"
 
     def open(self, owner: UUID = OWNER, balance_minor: int = 0) -> Account:
         account = account_logic.open_account(self.accounts, owner, NewAccount(account_type="checking"))
@@ -41,11 +45,27 @@ class Bank:
             assert self.post(order(to=account, amount=balance_minor, user=owner)).outcome == "posted"
         return account
 
-    def post(self, *orders: PostingOrder) -> Decision:
+    def post(self, *orders: PostingOrder) -> PostingOut:
         return self.post_all(*orders)[0]
 
-    def post_all(self, *orders: PostingOrder) -> list[Decision]:
+    def post_all(self, *orders: PostingOrder) -> list[PostingOut]:
+        return [decision.posting for decision in self.decide(*orders)]
+
+    def decide(self, *orders: PostingOrder) -> list[Decision]:
         return ledger_logic.post(self.ledger, list(orders))
+
+    def void(self, order: PostingOrder) -> PostingOut:
+        return ledger_logic.void(self.ledger, [order])[0].posting
+
+    def last_sequence(self) -> int:
+        return max((posting.sequence for posting in self.postings()), default=0)
+
+    def postings(self, after: int = 0) -> list[PostingOut]:
+        """All that the feed tells, read page by page."""
+        found: list[PostingOut] = []
+        while page := ledger_logic.list_after(self.ledger, found[-1].sequence if found else after, 20):
+            found += page
+        return found
 
     def balance(self, account: Account) -> int:
         self.accounts.refresh()
@@ -61,16 +81,22 @@ def order(
     to: Account | None = None,
     amount: int = 100,
     user: UUID = OWNER,
-    transaction_id: UUID | None = None,
     reverses: UUID | None = None,
+    key: str | None = None,
+    **more: Any,
 ) -> PostingOrder:
+    content: dict[str, Any] = {
+        "transaction_type": "reversal" if reverses else "transfer",
+        "user_id": user,
+        "amount_minor": amount,
+        "from_account_id": source.id if source else None,
+        "to_account_id": to.id if to else None,
+        "reverses_id": reverses,
+        **more,
+    }
+    fingerprint = sha256(repr(sorted(content.items())).encode()).hexdigest()
     return PostingOrder(
-        transaction_id=transaction_id or uuid4(),
-        user_id=user,
-        amount_minor=amount,
-        from_account_id=source.id if source else None,
-        to_account_id=to.id if to else None,
-        reverses_id=reverses,
+        transaction_id=uuid4(), fingerprint=fingerprint, idempotency_key=key, requested_at=periods.now(), **content
     )
 
 
@@ -95,20 +121,21 @@ def bank(app: Flask) -> Iterator[Bank]:
 
 def test_a_transfer_moves_exactly_its_amount(bank: Bank) -> None:
     source, target = bank.open(balance_minor=10_000), bank.open(STRANGER)
-    decision = bank.post(order(source=source, to=target, amount=2_500))
-    assert decision.outcome == "posted"
-    assert [(leg.account_id, leg.amount_minor, leg.balance_after_minor) for leg in decision.legs] == [
-        (source.id, -2_500, 7_500),
-        (target.id, 2_500, 2_500),
-    ]
+    posting = bank.post(order(source=source, to=target, amount=2_500))
+    assert (posting.outcome, posting.amount_minor) == ("posted", 2_500)
+    assert (posting.from_account_id, posting.from_user_id) == (source.id, OWNER)
+    assert (posting.to_account_id, posting.to_user_id) == (target.id, STRANGER)
+    assert (posting.from_balance_after_minor, posting.to_balance_after_minor) == (7_500, 2_500)
+    assert posting.to_masked_number == f"••••{target.account_number[-4:]}"
     assert (bank.balance(source), bank.balance(target)) == (7_500, 2_500)
 
 
 def test_the_same_order_again_gets_the_first_decision_and_moves_nothing(bank: Bank) -> None:
     account = bank.open()
     deposit = order(to=account)
-    first, in_the_same_batch = bank.post_all(deposit, deposit)
-    assert first == in_the_same_batch == bank.post(deposit)
+    first, in_the_same_batch, again = *bank.decide(deposit, deposit), *bank.decide(deposit)
+    assert [first.verdict, in_the_same_batch.verdict, again.verdict] == ["decided", "repeated", "repeated"]
+    assert first.posting == in_the_same_batch.posting == again.posting
     assert bank.balance(account) == 100
 
 
@@ -125,16 +152,109 @@ def test_the_same_id_with_other_content_is_refused_and_the_decision_stands(bank:
     account = bank.open()
     deposit = order(to=account)
     bank.post(deposit)
-    other = deposit.model_copy(update={"amount_minor": 999})
-    assert bank.post(other).reason == "DIGEST_MISMATCH"
+    for changes in ({"amount_minor": 999}, {"fingerprint": "other"}, {"user_id": STRANGER}):
+        (decision,) = bank.decide(deposit.model_copy(update=changes))
+        assert (decision.verdict, decision.posting.amount_minor) == ("conflicting", 100)
     assert bank.post(deposit).outcome == "posted"
     assert bank.balance(account) == 100
+
+
+def test_a_key_belongs_to_what_was_first_ordered_by_it_whatever_the_id(bank: Bank) -> None:
+    account = bank.open()
+    first, again, other = (order(to=account, amount=amount, key="k") for amount in (100, 100, 200))
+    decisions = bank.decide(first, again) + bank.decide(again) + bank.decide(other)
+    assert [decision.verdict for decision in decisions] == ["decided", "repeated", "repeated", "conflicting"]
+    assert {decision.posting.transaction_id for decision in decisions} == {first.transaction_id}
+    assert bank.balance(account) == 100
+    anothers = order(to=bank.open(STRANGER), user=STRANGER, key="k")
+    assert bank.decide(anothers)[0].verdict == "decided"
+
+
+def test_a_key_is_kept_by_a_rejection_and_by_a_void(bank: Bank) -> None:
+    account = bank.open()
+    refused, given_up = order(source=account, key="refused"), order(to=account, key="given up")
+    assert bank.post(refused).reason == "INSUFFICIENT_FUNDS"
+    bank.void(given_up)
+    bank.post(order(to=account, amount=500))
+    again = [one.model_copy(update={"transaction_id": uuid4()}) for one in (refused, given_up)]
+    assert [posting.outcome for posting in bank.post_all(*again)] == ["rejected", "void"]
+    assert bank.balance(account) == 500
+
+
+def test_one_key_at_once_is_decided_once(bank: Bank) -> None:
+    accounts = [bank.open() for _ in range(8)]
+    orders = [order(to=account, key=f"at once {uuid4()}") for account in accounts[:1]] * 8
+    orders = [one.model_copy(update={"transaction_id": uuid4()}) for one in orders]
+    told = in_parallel(bank, *[lambda one=one: bank.post(one).transaction_id for one in orders])
+    assert len(set(told)) == 1
+    assert bank.balance(accounts[0]) == 100
+
+
+def test_the_feed_tells_all_that_was_decided_in_order_and_as_it_was_told(bank: Bank) -> None:
+    source, target = bank.open(balance_minor=100), bank.open(STRANGER)
+    last = bank.last_sequence()
+    transfer = order(source=source, to=target, key="feed", description="rent", request_id="r-1")
+    by_number = order(source=source, to_account_number=target.account_number)
+    told = bank.post_all(transfer, by_number, order(to=source, to_account_number=None, amount=7))
+    told.append(bank.void(order(to=target, user=STRANGER)))
+    told.append(bank.post(order(source=target, to=source, user=uuid4(), reverses=transfer.transaction_id)))
+    told.append(bank.post(order(source=target, to=source, user=uuid4(), reverses=transfer.transaction_id)))
+    assert bank.postings(last) == told
+    assert [posting.outcome for posting in told] == ["posted", "rejected", "posted", "void", "posted", "rejected"]
+    assert [posting.sequence for posting in told] == sorted(posting.sequence for posting in told)
+    assert (told[0].description, told[0].idempotency_key, told[0].request_id) == ("rent", "feed", "r-1")
+    assert told[0].requested_at == transfer.requested_at
+    assert (told[1].to_user_id, told[1].to_masked_number) == (None, f"••••{target.account_number[-4:]}")
+    assert (told[5].from_user_id, told[5].to_user_id) == (STRANGER, OWNER)
+
+
+def test_the_feed_waits_for_what_is_being_written(bank: Bank) -> None:
+    """A sequence that is given out and not committed must not be passed over."""
+    account, other = bank.open(), bank.open(STRANGER)
+    last, is_open, may_end = bank.last_sequence(), threading.Event(), threading.Event()
+
+    def post_slowly() -> str:
+        set_balances = bank.ledger.set_balances
+
+        def slow(accounts: Any) -> None:
+            is_open.set()
+            may_end.wait(5)
+            set_balances(accounts)
+
+        bank.ledger.set_balances = slow  # type: ignore[method-assign]  # this one commits late
+        return bank.post(order(to=account)).outcome
+
+    def post_meanwhile_and_read() -> list[int | None]:
+        is_open.wait(5)
+        del bank.ledger.set_balances
+        if bank.is_sqlite:  # where nobody else can write meanwhile
+            may_end.set()
+        bank.post(order(to=other, user=STRANGER, amount=2))
+        threading.Timer(0.2, may_end.set).start()
+        return [posting.amount_minor for posting in bank.postings(last)]
+
+    slowly, read = in_parallel(bank, post_slowly, post_meanwhile_and_read)
+    assert (slowly, read) == ("posted", [100, 2])
+
+
+def test_what_was_decided_before_orders_were_kept_gets_its_order_once(bank: Bank) -> None:
+    account = bank.open()
+    deposit = order(to=account, key="old", description="first")
+    bank.post(deposit)
+    with bank.ledger.transaction():
+        old = update(Posting).where(Posting.transaction_id == deposit.transaction_id)
+        db.session.execute(old.values(fingerprint="", idempotency_key=None, description=None))
+    assert ledger_logic.describe(bank.ledger, [deposit, order(to=account)]) == 1
+    assert ledger_logic.describe(bank.ledger, [deposit.model_copy(update={"description": "second"})]) == 0
+    assert bank.postings()[-1].description == "first"
+    again = deposit.model_copy(update={"transaction_id": uuid4()})
+    assert bank.decide(again)[0].verdict == "repeated"
 
 
 def test_a_void_keeps_a_late_order_out_for_ever(bank: Bank) -> None:
     account = bank.open()
     deposit = order(to=account)
-    assert ledger_logic.void(bank.ledger, [deposit.transaction_id])[0].outcome == "void"
+    assert bank.void(deposit).outcome == "void"
     assert bank.post(deposit).outcome == "void"
     assert bank.balance(account) == 0
 
@@ -143,7 +263,7 @@ def test_a_void_that_comes_too_late_answers_what_was_decided(bank: Bank) -> None
     account = bank.open()
     deposit = order(to=account)
     posted = bank.post(deposit)
-    assert ledger_logic.void(bank.ledger, [deposit.transaction_id]) == [posted]
+    assert bank.void(deposit) == posted
     assert bank.balance(account) == 100
 
 
@@ -168,13 +288,7 @@ def test_each_order_of_a_batch_succeeds_or_fails_alone(bank: Bank) -> None:
 
 def test_a_payee_is_found_by_number(bank: Bank) -> None:
     source, target = bank.open(balance_minor=100), bank.open(STRANGER)
-    by_number = PostingOrder(
-        transaction_id=uuid4(),
-        user_id=OWNER,
-        amount_minor=100,
-        from_account_id=source.id,
-        to_account_number=target.account_number,
-    )
+    by_number = order(source=source, to_account_number=target.account_number)
     assert bank.post(by_number).outcome == "posted"
     unknown = by_number.model_copy(update={"transaction_id": uuid4(), "to_account_number": "0000000000"})
     assert bank.post(unknown).reason == "PAYEE_NOT_FOUND"
@@ -209,13 +323,10 @@ def test_a_transaction_is_reversed_once(bank: Bank) -> None:
 
 def suspense(*, source: Account | None = None, to: Account | None = None, reverses: UUID | None = None) -> PostingOrder:
     """An order with the suspense account on the side that has no account."""
-    return PostingOrder(
-        transaction_id=uuid4(),
-        user_id=OWNER,
-        amount_minor=100,
+    return order(
+        reverses=reverses,
         from_account_id=source.id if source else SUSPENSE_ACCOUNT_ID if to else None,
         to_account_id=to.id if to else SUSPENSE_ACCOUNT_ID,
-        reverses_id=reverses,
     )
 
 
@@ -230,13 +341,13 @@ def test_a_reversal_can_leave_its_money_in_suspense_and_be_paid_out_once(bank: B
     assert bank.post(order(source=giver, to=source, reverses=original.transaction_id)).outcome == "rejected"
     held = suspense(source=giver, reverses=original.transaction_id)
     decision = bank.post(held)
-    assert (decision.outcome, len(decision.legs)) == ("posted", 1 if giver else 0)
+    assert (decision.outcome, decision.to_account_id, decision.to_user_id) == ("posted", SUSPENSE_ACCOUNT_ID, None)
     assert bank.post(held) == decision
     assert bank.post(suspense(source=giver, reverses=original.transaction_id)).reason == "ALREADY_REVERSED"
     assert bank.ledger.sum_of_entries(SUSPENSE_ACCOUNT_ID) == before + 100
     paid_out = bank.post(*(suspense(to=other, reverses=held.transaction_id) for _ in range(2)))
     assert paid_out.outcome == "posted"
-    assert [(leg.account_id, leg.amount_minor) for leg in paid_out.legs] == [(other.id, 100)]
+    assert (paid_out.to_account_id, paid_out.to_balance_after_minor) == (other.id, 100)
     assert (bank.balance(other), bank.balance(target)) == (100, 0)
     assert bank.ledger.sum_of_entries(SUSPENSE_ACCOUNT_ID) == before
 
@@ -261,10 +372,10 @@ def test_a_reversal_that_fails_can_be_tried_again(bank: Bank) -> None:
 
 def test_booking_times_never_run_backwards(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
     account = bank.open(balance_minor=100)
-    first = bank.post(order(to=account)).booked_at
+    first = bank.post(order(to=account)).decided_at
     yesterday = periods.now() - timedelta(days=1)
     monkeypatch.setattr(ledger_logic, "now", lambda: yesterday)
-    assert bank.post(order(to=account)).booked_at >= first
+    assert bank.post(order(to=account)).decided_at >= first
 
 
 def in_parallel(bank: Bank, *tasks: object) -> list[object]:
@@ -319,7 +430,7 @@ def test_a_void_races_with_its_order_and_both_hear_the_same(bank: Bank) -> None:
         deposit = order(to=account, amount=1)
         voided, posted = in_parallel(
             bank,
-            lambda deposit=deposit: ledger_logic.void(bank.ledger, [deposit.transaction_id])[0].outcome,
+            lambda deposit=deposit: bank.void(deposit).outcome,
             lambda deposit=deposit: bank.post(deposit).outcome,
         )
         assert voided == posted
@@ -335,6 +446,7 @@ class LedgerAgainstAModel(RuleBasedStateMachine):
         self.accounts = [self.bank.open(balance_minor=balance) for balance in balances]
         self.model = dict(enumerate(balances))
         self.known: list[tuple[PostingOrder, str]] = []
+        self.since = self.bank.last_sequence()
 
     sides = st.one_of(st.none(), st.integers(0, 2))
 
@@ -351,7 +463,7 @@ class LedgerAgainstAModel(RuleBasedStateMachine):
                 self.model[target] += amount
             from_account = None if source is None else self.accounts[source]
             to_account = None if target is None else self.accounts[target]
-            orders.append(order(source=from_account, to=to_account, amount=amount))
+            orders.append(order(source=from_account, to=to_account, amount=amount, key=str(uuid4())))
             expected.append("posted" if allowed else "rejected")
         if orders:
             assert [decision.outcome for decision in self.bank.post_all(*orders)] == expected
@@ -361,13 +473,27 @@ class LedgerAgainstAModel(RuleBasedStateMachine):
     def ask_again(self, data: st.DataObject) -> None:
         if self.known:
             earlier, outcome = data.draw(st.sampled_from(self.known))
-            assert self.bank.post(earlier).outcome == outcome
+            again = earlier.model_copy(update={"transaction_id": uuid4()} if data.draw(st.booleans()) else {})
+            decision = self.bank.decide(again)[0]
+            assert (decision.verdict, decision.posting.outcome) == ("repeated", outcome)
+            assert decision.posting.transaction_id == earlier.transaction_id
 
     @rule()
     def void_and_post_late(self) -> None:
-        late = order(to=self.accounts[0])
-        ledger_logic.void(self.bank.ledger, [late.transaction_id])
+        late = order(to=self.accounts[0], key=str(uuid4()))
+        self.bank.void(late)
         self.known.append((late, "void"))
+
+    @rule()
+    def read_all(self) -> None:
+        """The feed has each order once, as it was decided, and nothing else of these accounts."""
+        theirs = {account.id for account in self.accounts}
+        told = {
+            posting.transaction_id: posting.outcome
+            for posting in self.bank.postings(self.since)
+            if posting.idempotency_key and {posting.from_account_id, posting.to_account_id} & theirs
+        }
+        assert told == {known.transaction_id: outcome for known, outcome in self.known}
 
     @invariant()
     def balances_agree(self) -> None:

@@ -26,7 +26,7 @@ from tests.house import ROOT
 pytestmark = pytest.mark.filterwarnings("ignore:Skipped unsupported reflection:sqlalchemy.exc.SAWarning")
 
 SERVICES = ("auth", "account", "transaction", "reporting")
-MOVED = {"account": {"status_reason"}}
+MOVED = {"account": {"status_reason"}, "posting": {"digest"}, "transaction": {"lease_until"}}
 """Columns whose values are kept elsewhere by now; a test for each says where."""
 OLD = Path(__file__).with_name("old_schema")
 FIRST = """
@@ -241,6 +241,24 @@ def test_why_an_account_was_frozen_becomes_its_history(url: str, engine: Engine)
         (2, "frozen", "active", "why it is closed", None, None),
     ]
     assert [UUID(str(row["account_id"])) for row in found] == [frozen, closed]
+
+
+def test_of_what_was_decided_before_orders_were_kept_the_entries_tell_the_sides(url: str, engine: Engine) -> None:
+    run(engine, OLD / f"account_{engine.dialect.name}.sql")
+    run(engine, OLD / "account_rows.sql")
+    database_of("account").connect(Flask("account"), url, may_upgrade=True)
+    database_of("account").close()
+    with engine.connect() as connection:
+        posted, rejected = rows(connection)["posting"]
+    assert (posted["sequence"], rejected["sequence"]) == (1, 2)
+    assert (posted["transaction_type"], posted["amount_minor"], posted["to_balance_after_minor"]) == (
+        "deposit",
+        430,
+        430,
+    )
+    assert (posted["from_account_id"], str(posted["to_account_id"]).replace("-", "")) == (None, "4" * 32)
+    assert str(posted["user_id"]).replace("-", "") == "1" * 32
+    assert (rejected["user_id"], rejected["transaction_type"], rejected["fingerprint"]) == (None, "", "")
 
 
 def test_a_database_that_is_older_than_the_sums_gets_them(url: str, engine: Engine) -> None:

@@ -8,11 +8,11 @@ import pytest
 from werkzeug.test import TestResponse
 
 from api_gateway.gateway_clients import TransactionClient
+from shared.errors import ServiceUnavailable
 from shared.http_client import NoAnswer
 from tests.customers import Customer, customer, form_with
 from tests.suite import Suite
 from tests.visitor import Visitor, forms_of
-from transaction_service.posting_logic import InProgress
 from transaction_service.transaction_clients import LedgerClient
 
 TRANSFER = "/transactions/transfer"
@@ -419,16 +419,16 @@ def _silence(*_args: object) -> None:
     raise NoAnswer(may_have_arrived=True)
 
 
-def test_while_the_same_payment_is_carried_out_the_key_is_kept(
+def test_while_a_payment_may_have_been_made_the_key_is_kept(
     ada: Customer, account: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def in_progress(*_args: object, **_options: object) -> None:
-        raise InProgress(retry_after_seconds=1)
+    def unknown(*_args: object, **_options: object) -> None:
+        raise ServiceUnavailable(details={"outcome": "unknown"})
 
     fields = fill_in(ada.visitor, "/transactions/deposit", account_id=account["id"], amount="5.00")
     with monkeypatch.context() as patch:
-        patch.setattr(TransactionClient, "pay", in_progress)
+        patch.setattr(TransactionClient, "pay", unknown)
         page = ada.visitor.post("/transactions/deposit", fields)
-    assert page.status_code == 400
+    assert page.status_code == 503
     assert "it will count only once" in page.text
     assert key_of(page) == fields["idempotency_key"]

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Connection, event
 
 from account_service.account_models import db as account_db
+from account_service.ledger_storage import LedgerStorage
 from reporting_service.reporting_models import db as reporting_db
 from shared import driver
 from shared.sqlite import sqlite3
@@ -20,7 +21,7 @@ GROWING = {"transaction", "transaction_leg", "daily_volume", "posting", "ledger_
 IN_ORDER = {  # a walk that ends with the page, and the sorting of what is of the same instant
     "SCAN transaction USING INDEX transaction_by_age",
     "SCAN report USING INDEX report_by_age",
-    "SCAN ledger_entry",  # the newest entry, by its number
+    "SCAN posting",  # the newest posting, by its number
     "USE TEMP B-TREE FOR LAST TERM OF ORDER BY",
 }
 PERIOD = "from=2026-01-01&to=2100-01-01"
@@ -171,3 +172,16 @@ def test_a_posting_finds_what_it_needs_by_index(bank: Bank) -> None:
     steps = bank.plan_of_posting()
     assert any("account" in step for step in steps)
     assert [step for step in walks(steps) if step != "USE TEMP B-TREE FOR ORDER BY"] == []  # of a batch's accounts
+
+
+def test_a_posting_is_found_by_its_key_and_by_its_number_along_an_index(bank: Bank) -> None:
+    with plans() as steps:
+        body = {"account_id": bank._names["account"], "amount": "1.00"}
+        headers = {"Idempotency-Key": "planned"}
+        bank._suite.call("transaction", "POST", "/api/transactions/deposit", bank._somebody, json=body, headers=headers)
+    assert any(
+        re.match(r"SEARCH posting USING INDEX \w+ \(user_id=\? AND idempotency_key=\?\)", step) for step in steps
+    )
+    with bank._suite.apps["account"].app_context(), plans() as steps:
+        LedgerStorage(account_db).list_postings(1, 1)
+    assert steps == ["SEARCH posting USING INTEGER PRIMARY KEY (rowid>?)"]

@@ -129,7 +129,7 @@ def test_each_service_logs_the_id_of_a_payment_that_came_alone(
 
 
 @pytest.mark.parametrize("is_old", [False, True])
-def test_recovery_and_the_ledger_log_the_ids_of_what_they_take_up(
+def test_what_is_sent_again_or_given_up_is_logged_with_its_ids(
     suite: Suite,
     ada: Person,
     account_id: str,
@@ -137,7 +137,6 @@ def test_recovery_and_the_ledger_log_the_ids_of_what_they_take_up(
     monkeypatch: pytest.MonkeyPatch,
     is_old: bool,
 ) -> None:
-    monkeypatch.setattr(posting_logic, "LEASE", timedelta(0))
     suite.adapters["account"].down = True
     assert deposit(suite, ada, account_id, "transaction", f"lost-{is_old}") == 202
     if is_old:

@@ -13,8 +13,6 @@ from sqlalchemy import select
 
 from shared.ids import new_id
 from tests.suite import Suite
-from transaction_service import posting_logic
-from transaction_service.transaction_clients import Decision, Leg
 from transaction_service.transaction_models import Transaction, TransactionLeg, db
 from transaction_service.transaction_storage import TransactionStorage
 from transaction_service.volume_storage import Volume, Volumes, VolumeStorage
@@ -31,7 +29,7 @@ instants = st.one_of(
 
 
 class Books:
-    """The transaction service's storage, and transactions that are settled as the ledger would decide."""
+    """The transaction service's storage, and transactions as the ledger would decide them."""
 
     def __init__(self, app: Flask) -> None:
         self.app = app
@@ -41,40 +39,46 @@ class Books:
         self.users = users
         self.sides: list[Side] = [None, *((user, uuid4()) for user in users), (users[0], uuid4())]
 
-    def pending(self, source: Side, target: Side, amount_minor: int = 100, kind: str = "") -> Transaction:
-        """A transaction that is kept and not decided."""
+    def decided(
+        self,
+        source: Side,
+        target: Side,
+        amount_minor: int = 100,
+        at: datetime = FIRST,
+        *,
+        is_posted: bool = True,
+        reverses: Transaction | None = None,
+    ) -> Transaction:
+        """A transaction between two sides as the ledger has decided it; it is not kept."""
         user_id, _ = source or target or (None, None)
         assert user_id
-        kind = kind or ("transfer" if source and target else "withdrawal" if source else "deposit")
+        kind = "transfer" if source and target else "withdrawal" if source else "deposit"
+        is_payee = target and (is_posted or not source)
         return Transaction(
             id=new_id(),
             user_id=user_id,
-            transaction_type=kind,
+            transaction_type="reversal" if reverses else kind,
             amount_minor=amount_minor,
-            status="pending",
+            status="completed" if is_posted else "failed",
+            reason=None if is_posted else "INSUFFICIENT_FUNDS",
             from_user_id=source and source[0],
             from_account_id=source and source[1],
-            to_user_id=target and target[0] if target and (not source or kind == "reversal") else None,
+            to_user_id=target[0] if target and is_payee else None,
             to_account_id=target and target[1],
+            reverses_id=reverses.id if reverses else None,
             fingerprint="",
             created_at=FIRST,
-            timestamp=FIRST,
+            timestamp=at,
         )
 
-    def claim(self, *transactions: Transaction) -> None:
-        posting_logic.claim(self.storage, list(transactions))
+    def project(self, *transactions: Transaction) -> None:
+        with self.storage.transaction(durable=False):
+            self.storage.project(list(transactions))
 
-    def settle(self, *decided: tuple[Transaction, Decision]) -> None:
-        decisions = {decision.transaction_id: decision for _, decision in decided}
-        posting_logic.settle(self.storage, [transaction for transaction, _ in decided], decisions)
-
-    def decided(
-        self, source: int, target: int, amount_minor: int, minutes: int, is_posted: bool
-    ) -> tuple[Transaction, Decision]:
-        """A transaction between two of the sides, and what the ledger says of it; none of it is kept."""
-        sides = self.sides[source], self.sides[target]
-        transaction, at = self.pending(*sides, amount_minor), FIRST + timedelta(minutes=minutes)
-        return transaction, posted(transaction, *sides, at) if is_posted else refused(transaction)
+    def move(self, source: int, target: int, amount_minor: int, minutes: int, is_posted: bool) -> Transaction:
+        """A transaction between two of the sides."""
+        at = FIRST + timedelta(minutes=minutes)
+        return self.decided(self.sides[source], self.sides[target], amount_minor, at, is_posted=is_posted)
 
     def undo(self, transaction: Transaction, at: datetime) -> None:
         source, target = (
@@ -84,14 +88,10 @@ class Books:
                 (transaction.from_user_id, transaction.from_account_id),
             )
         )
-        reversal = self.pending(source, target, transaction.amount_minor, "reversal")
-        self.claim(reversal)
-        self.settle((reversal, posted(reversal, source, target, at)))
+        self.project(self.decided(source, target, transaction.amount_minor, at, reverses=transaction))
 
     def complete(self, source: Side, target: Side, amount_minor: int = 100, at: datetime = FIRST) -> None:
-        transaction = self.pending(source, target, amount_minor)
-        self.claim(transaction)
-        self.settle((transaction, posted(transaction, source, target, at)))
+        self.project(self.decided(source, target, amount_minor, at))
 
     def summed(self, account_id: UUID | None, user_id: UUID, in_time: InTime) -> Volumes:
         """What a user's legs add up to."""
@@ -156,25 +156,6 @@ def same(one: Volumes, other: Volumes) -> bool:
     return (list(one.by_day), list(one.by_type)) == (list(other.by_day), list(other.by_type))
 
 
-def posted(transaction: Transaction, source: Side, target: Side, at: datetime = FIRST) -> Decision:
-    legs = [
-        Leg(
-            user_id=side[0],
-            account_id=side[1],
-            account_number="••••0000",
-            amount_minor=sign * transaction.amount_minor,
-            balance_after_minor=0,
-        )
-        for side, sign in ((source, -1), (target, 1))
-        if side
-    ]
-    return Decision(transaction_id=transaction.id, outcome="posted", booked_at=at, legs=legs)
-
-
-def refused(transaction: Transaction) -> Decision:
-    return Decision(transaction_id=transaction.id, outcome="rejected", reason="INSUFFICIENT_FUNDS", booked_at=FIRST)
-
-
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[Suite]:
     suite = Suite(tmp_path_factory.mktemp("volumes"), names=("transaction",), database=database)
@@ -209,27 +190,21 @@ def test_kept_sums_equal_what_the_legs_add_up_to(
 ) -> None:
     done = []
     for batch in batches:
-        decided = [books.decided(*move) for move in batch]
-        books.claim(*(transaction for transaction, _ in decided))
-        books.settle(*decided)
+        decided = [books.move(*move) for move in batch]
+        books.project(*decided)
         done += decided
-    books.settle(*done[:5])
-    for transaction, decision in done[:undone]:
-        if decision.outcome == "posted":
-            books.undo(transaction, decision.booked_at + timedelta(days=1))
+    books.project(*done[:5])
+    for transaction in done[:undone]:
+        if transaction.status == "completed":
+            books.undo(transaction, transaction.timestamp + timedelta(days=1))
     books.check()
     books.check(since, until)
 
 
 def test_a_decision_that_comes_again_after_a_restart_counts_once(books: Books, suite: Suite) -> None:
-    side = books.sides[1]
-    transaction = books.pending(None, side)
-    books.claim(transaction)
-    decision = posted(transaction, None, side)
+    transaction = books.decided(None, books.sides[1])
     for _ in range(3):
-        again = books.storage.find_transaction(transaction.id)
-        assert again
-        books.settle((again, decision))
+        books.project(transaction)
     (volume,) = books.volumes.of_user(books.users[0], account_id=None, since=None, until=None).by_day.values()
     assert (volume.count, volume.total_minor, volume.largest_minor) == (1, 100, 100)
 
@@ -267,9 +242,7 @@ def test_processes_that_count_the_same_kinds_at_once_lose_nothing(
         with suite.apps["transaction"].app_context():
             for _ in range(5):
                 ways = [there, back] if number % 2 else [back, there]
-                some = [(books.pending(*way), way) for way in ways]
-                books.claim(*(transaction for transaction, _ in some))
-                books.settle(*((transaction, posted(transaction, *way)) for transaction, way in some))
+                books.project(*(books.decided(*way) for way in ways))
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(8)))

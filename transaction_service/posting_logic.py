@@ -1,37 +1,32 @@
-"""The posting protocol: how a transaction gets from asked for to completed or failed, whatever dies in between.
+"""The posting protocol: how a payment gets from asked for to completed or failed, whatever dies in between.
 
-1. The transaction is kept as pending, and committed.
-2. With no database transaction open, the ledger is asked to decide it. Asking again is safe.
-3. (The ledger decides, in one commit of its own.)
-4. What came of it is written where the transaction is still pending, and committed.
+1. With no database transaction open, the ledger is asked to decide the order. Asking again is safe: it decides an order
+   once, known by its transaction id and by its idempotency key, and keeps it.
+2. (The ledger decides, in one commit of its own.)
+3. What it decided is projected here, and told.
 
-A pending transaction that nobody is at work on is found by `recover`. While it is young it is sent again, later it is
-given up: the ledger then promises that it will never happen, or says that it has.
+If the ledger is silent, the order is kept here as a pending transaction, durably, before anybody is told of it. Pending
+transactions are sent again while they are young, and later given up: the ledger then promises that they will never
+happen, or says that they have.
 """
 
 import logging
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import partial
-from typing import TypeVar
-from uuid import UUID
 
 from shared.batching import Batcher
-from shared.errors import AppError, Conflict, Unprocessable
+from shared.errors import AppError, OutcomeUnknown, Unprocessable
 from shared.outages import rerun_when_unsure
 from shared.periods import now
+from transaction_service.projection_logic import Projection, order_of
 from transaction_service.transaction_clients import Decision, LedgerClient, Order
 from transaction_service.transaction_models import Transaction
 from transaction_service.transaction_storage import TransactionStorage
 
-LEASE = timedelta(seconds=6)
 VOID_AFTER = timedelta(minutes=2)
 BATCH_SIZE = 128
 BEGIN_WITHIN_SECONDS = 2.0
-WAIT_FOR_OTHER_SECONDS = 2.0
-Item = TypeVar("Item")
 _log = logging.getLogger(__name__)
 
 
@@ -42,13 +37,6 @@ class IdempotencyKeyReused(Unprocessable):
     message = "This Idempotency-Key was used for another request. Use a new key for a new request."
 
 
-class InProgress(Conflict):
-    """The same request is being carried out right now."""
-
-    code = "IDEMPOTENT_REQUEST_IN_PROGRESS"
-    message = "The same request is being carried out right now. Send it again in a moment to see its outcome."
-
-
 @dataclass(frozen=True)
 class Outcome:
     """What came of a request; `replayed` when it came again and the first outcome is given."""
@@ -57,183 +45,167 @@ class Outcome:
     replayed: bool = False
 
 
-Process = Callable[[list[Transaction]], list[Outcome | Exception]]
+Process = Callable[[list[Order]], list[Outcome | Exception]]
 
 
 class PostingPipeline:
-    """Carries transactions out, many at a time when many come.
+    """Carries orders out, many at a time when many come.
 
     `process` is told in the module's function of that name; `batches` hands it what comes one by one.
     """
 
-    def __init__(self, storage: TransactionStorage, process: Process, batches: Batcher[Transaction, Outcome]) -> None:
-        self._storage, self._process, self._batches = storage, process, batches
+    def __init__(self, process: Process, batches: Batcher[Order, Outcome]) -> None:
+        self._process, self._batches = process, batches
 
-    def carry_out(self, transaction: Transaction) -> Outcome:
-        """What came of a new transaction; it is still pending when that can't be known yet.
+    def carry_out(self, order: Order) -> Outcome:
+        """What came of an order; it is still pending when that can't be known yet.
 
-        Raises IdempotencyKeyReused, InProgress, or ServiceUnavailable when nothing was begun.
+        Raises IdempotencyKeyReused, OutcomeUnknown, or ServiceUnavailable when nothing was begun.
         """
-        outcome = self._batches.submit(transaction, begin_within_seconds=BEGIN_WITHIN_SECONDS)
-        if _is_in_progress(outcome):
-            return Outcome(self._wait_for_other(outcome.transaction), replayed=True)
-        return outcome
+        return self._batches.submit(order, begin_within_seconds=BEGIN_WITHIN_SECONDS)
 
-    def carry_out_all(self, transactions: list[Transaction]) -> list[Outcome | Exception]:
-        """What came of several new transactions: of each what `carry_out` returns or raises, but for one thing.
-
-        Where somebody else is at work on the same request it is InProgress at once: all the others would have to wait.
-        They are enough to be a batch of their own. When it can't be begun, each hears why: nothing was done.
-        """
-        if not transactions:
+    def carry_out_all(self, orders: list[Order]) -> list[Outcome | Exception]:
+        """What came of several orders: of each what `carry_out` returns or raises. They are a batch of their own."""
+        if not orders:
             return []
         try:
-            outcomes = self._process(transactions)
+            return self._process(orders)
         except Exception as error:
-            return [error] * len(transactions)
-        return [InProgress(retry_after_seconds=1) if _is_in_progress(outcome) else outcome for outcome in outcomes]
-
-    def _wait_for_other(self, transaction: Transaction) -> Transaction:
-        """The same transaction once whoever is at work on it has finished or given up."""
-        deadline = time.monotonic() + WAIT_FOR_OTHER_SECONDS
-        while transaction.status == "pending" and transaction.lease_until and transaction.lease_until > now():
-            if time.monotonic() > deadline:
-                raise InProgress(retry_after_seconds=1)
-            time.sleep(0.02)
-            self._storage.refresh()
-            transaction = self._storage.find_transaction(transaction.id) or transaction
-        return transaction
+            return [error] * len(orders)
 
 
-def _is_in_progress(outcome: Outcome | Exception) -> bool:
-    return isinstance(outcome, Outcome) and outcome.replayed and outcome.transaction.status == "pending"
+@dataclass(frozen=True)
+class Tools:
+    """What the protocol works with."""
+
+    storage: TransactionStorage
+    ledger: LedgerClient
+    projection: Projection
 
 
-def process(
-    storage: TransactionStorage, ledger: LedgerClient, transactions: list[Transaction]
-) -> list[Outcome | Exception]:
-    """Carry out a batch of new transactions: what came of each, or the error that its asker gets."""
-    outcomes = claim(storage, transactions)
-    fresh = [outcome.transaction for outcome in outcomes if isinstance(outcome, Outcome) and not outcome.replayed]
+def process(tools: Tools, orders: list[Order]) -> list[Outcome | Exception]:
+    """Carry out a batch of orders: what came of each, or the error that its asker gets.
+
+    Raises ServiceUnavailable when nothing was begun, and OutcomeUnknown when what was begun could not be written.
+    """
+    tools.projection.require_working()
+    known = _pending_of(tools, orders)
+    sent = [order_of(earlier) if earlier else order for order, earlier in zip(orders, known, strict=True)]
     try:
-        decide(storage, ledger, fresh)
-    except Exception:
-        # They are kept, so whatever went wrong must not be told as a failure: recovery will find out what came of them.
-        _log.exception("the outcome of %d transactions could not be written", len(fresh))
-        for transaction in fresh:
-            transaction.status = "pending"
-    return outcomes
-
-
-@rerun_when_unsure
-def claim(storage: TransactionStorage, transactions: list[Transaction]) -> list[Outcome | Exception]:
-    """Step 1: keep new transactions as pending. One whose idempotency key is known gets the transaction of that key."""
-    with storage.transaction():
-        if storage.add_transactions(transactions) == len(transactions):
-            return [Outcome(transaction) for transaction in transactions]
-        kept = storage.find_by_keys((row.user_id, row.idempotency_key) for row in transactions if row.idempotency_key)
-    asked_for = {transaction.id: transaction for transaction in transactions}
-    outcomes: list[Outcome | Exception] = []
-    for transaction in transactions:
-        earlier = kept.get((transaction.user_id, transaction.idempotency_key or ""), transaction)
-        if earlier.fingerprint != transaction.fingerprint:
-            outcomes.append(IdempotencyKeyReused())
+        decisions = _ask(tools.ledger.post, sent)
+        if decisions is None:
+            transactions = keep(tools.storage, sent)
         else:
-            # Of two in one batch the second gets the very object of the first, and with it what comes of it.
-            outcomes.append(Outcome(asked_for.get(earlier.id, earlier), replayed=earlier.id != transaction.id))
-    return outcomes
+            transactions = tools.projection.project([decision.posting for decision in decisions])
+    except Exception:
+        _log.exception("what came of %d orders could not be written", len(orders))
+        raise OutcomeUnknown from None
+    repeated = [decision.verdict == "repeated" for decision in decisions or ()] or [False] * len(orders)
+    return [
+        _outcome(order, transaction, is_replayed)
+        for order, transaction, is_replayed in zip(orders, transactions, repeated, strict=True)
+    ]
 
 
-def decide(storage: TransactionStorage, ledger: LedgerClient, transactions: list[Transaction]) -> None:
-    """Steps 2 to 4: ask the ledger to decide pending transactions, and write down what it says."""
-    if transactions:
-        settle(storage, transactions, _decisions(ledger.post, [_order(transaction) for transaction in transactions]))
+def _pending_of(tools: Tools, orders: list[Order]) -> list[Transaction | None]:
+    """For each order the pending transaction of the same key: that is sent again, under the id that was told."""
+    keys = [(order["user_id"], order["idempotency_key"]) for order in orders]
+    found = tools.storage.find_pending((user_id, key) for user_id, key in keys if key)
+    return [found.get((user_id, key)) if key else None for user_id, key in keys]
+
+
+def _outcome(order: Order, transaction: Transaction, is_replayed: bool) -> Outcome | Exception:
+    if transaction.fingerprint != order["fingerprint"]:
+        return IdempotencyKeyReused()
+    return Outcome(transaction, is_replayed or transaction.id != order["transaction_id"])
 
 
 @rerun_when_unsure
-def settle(storage: TransactionStorage, transactions: list[Transaction], decisions: dict[UUID, Decision]) -> None:
-    """Step 4: write what came of pending transactions; those without a decision are left for recovery."""
-    decided = [transaction for transaction in transactions if transaction.id in decisions]
-    unknown = [transaction for transaction in transactions if transaction.id not in decisions]
-    for transaction in decided:
-        _apply(decisions[transaction.id], transaction)
+def keep(storage: TransactionStorage, orders: list[Order]) -> list[Transaction]:
+    """Keep orders whose outcome is not known as pending, durably, and return what is kept of each.
+
+    That is an earlier transaction when its outcome has become known meanwhile, or when it has the same key.
+    """
+    pending = [pending_transaction(order) for order in orders]
     with storage.transaction():
-        storage.settle(decided)
-        storage.release(unknown)
+        earlier = [_earlier(storage, order) for order in orders]
+        storage.add_pending([row for row, known in zip(pending, earlier, strict=True) if known is None])
+        by_key = storage.find_pending((row.user_id, row.idempotency_key) for row in pending if row.idempotency_key)
+    return [
+        known or by_key.get((row.user_id, row.idempotency_key or ""), row)
+        for row, known in zip(pending, earlier, strict=True)
+    ]
 
 
-def recover(storage: TransactionStorage, ledger: LedgerClient) -> int:
-    """Take all pending transactions that nobody is at work on to their end, while the ledger answers; how many."""
-    settled = 0
-    while True:
-        taken, unknown = _recover_batch(storage, ledger)
-        settled += taken - unknown
-        if taken < BATCH_SIZE or unknown:
-            return settled
+def _earlier(storage: TransactionStorage, order: Order) -> Transaction | None:
+    """The order's transaction if it is here already, or an earlier one of its key."""
+    if found := storage.find_transaction(order["transaction_id"]):
+        return found
+    return storage.find_recent(order["user_id"], order["idempotency_key"]) if order["idempotency_key"] else None
 
 
-def _recover_batch(storage: TransactionStorage, ledger: LedgerClient) -> tuple[int, int]:
-    """How many were taken, and of how many the outcome is still not known."""
-    at = now()
-    with storage.transaction():
-        taken = storage.take_pending(now=at, lease_until=at + LEASE, limit=BATCH_SIZE)
-    young = [transaction for transaction in taken if at - transaction.created_at < VOID_AFTER]
-    old = [transaction for transaction in taken if at - transaction.created_at >= VOID_AFTER]
-    if taken:
-        found = {"request_ids": _request_ids(taken)}
-        _log.info("recovery took up %d transactions, %d of them to give up", len(taken), len(old), extra=found)
-    decide(storage, ledger, young)
-    if old:
-        void = partial(ledger.void, request_ids=_request_ids(old))
-        settle(storage, old, _decisions(void, [transaction.id for transaction in old]))
-    return len(taken), sum(transaction.status == "pending" for transaction in taken)
+def resend(tools: Tools) -> int:
+    """Take pending transactions to their end while the ledger answers; how many got there."""
+    settled, last = 0, None
+    while rows := tools.storage.list_pending(last, BATCH_SIZE):
+        last, at = (rows[-1].timestamp, rows[-1].id), now()
+        young = [row for row in rows if at - row.created_at < VOID_AFTER]
+        old = [row for row in rows if at - row.created_at >= VOID_AFTER]
+        sent = {"request_ids": [row.request_id for row in rows if row.request_id]}
+        _log.info("%d pending transactions are sent again, %d of them to be given up", len(rows), len(old), extra=sent)
+        for call, some in ((tools.ledger.post, young), (tools.ledger.void, old)):
+            decisions = _ask(call, [order_of(row) for row in some]) if some else []
+            if decisions is None:
+                return settled
+            _settle(tools, some, decisions)
+            settled += len(some)
+    return settled
 
 
-def _request_ids(transactions: list[Transaction]) -> list[str]:
-    return [transaction.request_id for transaction in transactions if transaction.request_id]
+def _settle(tools: Tools, pending: list[Transaction], decisions: list[Decision]) -> None:
+    """Project what was decided. A pending transaction whose key was decided under another id ends with that one."""
+    decided = tools.projection.project([decision.posting for decision in decisions])
+    for row, decision, transaction in zip(pending, decisions, decided, strict=True):
+        if transaction.id == row.id and decision.verdict == "conflicting":
+            _log.error("transaction %s was decided with other content", row.id)
+        elif transaction.id != row.id:
+            with tools.storage.transaction():
+                if decision.verdict == "conflicting":
+                    tools.storage.project([replace(row, status="failed", reason=IdempotencyKeyReused.code)])
+                else:
+                    tools.storage.remove_pending(row.id, decided_as=transaction.id)
 
 
-def _decisions(call: Callable[[list[Item]], list[Decision]], items: list[Item]) -> dict[UUID, Decision]:
-    """What the ledger says, by transaction id; nothing when that can't be known."""
+def _ask(call: Callable[[list[Order]], list[Decision]], orders: list[Order]) -> list[Decision] | None:
+    """What the ledger says to each order; None when that can't be known."""
     try:
-        decisions = call(items)
+        return call(orders)
     except AppError as error:
-        _log.warning("the outcome of %d transactions is not known: %s", len(items), error.code)
-        return {}
-    return {decision.transaction_id: decision for decision in decisions if _is_sound(decision)}
+        _log.warning("the outcome of %d orders is not known: %s", len(orders), error.code)
+        return None
 
 
-def _is_sound(decision: Decision) -> bool:
-    """Whether the decision is on what was asked; if not, money may have moved, and a person has to look."""
-    if decision.reason == "DIGEST_MISMATCH":
-        _log.error("transaction %s was decided with other content", decision.transaction_id)
-    return decision.reason != "DIGEST_MISMATCH"
-
-
-def _order(transaction: Transaction) -> Order:
-    return Order(
-        transaction_id=transaction.id,
-        user_id=transaction.user_id,
-        amount_minor=transaction.amount_minor,
-        from_account_id=transaction.from_account_id,
-        to_account_id=transaction.to_account_id,
-        to_account_number=transaction.to_account_number,
-        reverses_id=transaction.reverses_id,
-        request_id=transaction.request_id,
+def pending_transaction(order: Order) -> Transaction:
+    """An order whose outcome is not known. It belongs to the asker's side; a reversal has none."""
+    is_reversal, user_id, number = order["reverses_id"] is not None, order["user_id"], order["to_account_number"]
+    pays = order["from_account_id"] is not None
+    return Transaction(
+        id=order["transaction_id"],
+        user_id=user_id,
+        transaction_type=order["transaction_type"],
+        amount_minor=order["amount_minor"],
+        status="pending",
+        fingerprint=order["fingerprint"],
+        created_at=order["requested_at"],
+        timestamp=order["requested_at"],
+        description=order["description"],
+        from_account_id=order["from_account_id"],
+        to_account_id=order["to_account_id"],
+        to_account_number=number,
+        reverses_id=order["reverses_id"],
+        from_user_id=user_id if pays and not is_reversal else None,
+        to_user_id=None if pays or is_reversal else user_id,
+        to_masked_number=f"••••{number[-4:]}" if number else None,
+        idempotency_key=order["idempotency_key"],
+        request_id=order["request_id"],
     )
-
-
-def _apply(decision: Decision, transaction: Transaction) -> None:
-    """Write a decision into its transaction."""
-    if decision.outcome != "posted":
-        transaction.status = "failed"
-        transaction.reason = decision.reason or "EXPIRED"
-        return
-    transaction.status = "completed"
-    transaction.timestamp = decision.booked_at
-    for leg in decision.legs:
-        side = "from" if leg.amount_minor < 0 else "to"
-        setattr(transaction, f"{side}_account_id", leg.account_id)
-        setattr(transaction, f"{side}_user_id", leg.user_id)
-        setattr(transaction, f"{side}_masked_number", leg.account_number)
-        setattr(transaction, f"{side}_balance_after_minor", leg.balance_after_minor)

@@ -1,6 +1,5 @@
 """The rules of reversals: what may be undone, where the money goes back to, and how it leaves suspense again."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -9,8 +8,8 @@ from shared.access import Caller
 from shared.cursors import Pagination
 from shared.errors import Forbidden, InvalidRequest, NotFound, Refused
 from transaction_service.reversal_storage import ReversalStorage
-from transaction_service.transaction_clients import AccountClient
-from transaction_service.transaction_logic import AlreadyPaidOut, AlreadyReversed, Origin, pending
+from transaction_service.transaction_clients import AccountClient, Order
+from transaction_service.transaction_logic import AlreadyPaidOut, AlreadyReversed, Origin, new_order
 from transaction_service.transaction_models import SUSPENSE_ACCOUNT_ID, SuspenseItem, Transaction
 from transaction_service.transaction_schemas import PayOut, Reversal, SuspenseQuery
 
@@ -28,15 +27,6 @@ class OwnTransaction(Forbidden):
     message = "This transaction concerns an account of your own. A colleague has to do this."
 
 
-@dataclass(frozen=True)
-class _WayBack:
-    """The side of a reversal that gets the money."""
-
-    account_id: UUID | None
-    user_id: UUID | None = None
-    masked_number: str | None = None
-
-
 def reverse(
     storage: ReversalStorage,
     accounts: AccountClient,
@@ -45,8 +35,8 @@ def reverse(
     wanted: Reversal,
     *,
     origin: Origin,
-) -> Transaction:
-    """Make the transaction that undoes a completed one of other people. The ledger lets that happen once.
+) -> Order:
+    """Make the order that undoes a completed one of other people. The ledger lets that happen once.
 
     Raises NotFound, OwnTransaction, NotReversible, AlreadyReversed, or InvalidRequest for a wrong way back.
     """
@@ -59,18 +49,13 @@ def reverse(
         raise NotReversible
     if _is_done_by_another(storage, original, origin):
         raise AlreadyReversed
-    way_back = _way_back(accounts, caller, original, wanted)
-    return pending(
+    return new_order(
         caller,
         "reversal",
         original.amount_minor,
         origin,
         from_account_id=original.to_account_id,
-        from_user_id=original.to_user_id,
-        from_masked_number=original.to_masked_number,
-        to_account_id=way_back.account_id,
-        to_user_id=way_back.user_id,
-        to_masked_number=way_back.masked_number,
+        to_account_id=_way_back(accounts, caller, original, wanted),
         description=f"Reversal: {original.description or original.transaction_type}"[:200],
         reverses_id=original.id,
     )
@@ -95,8 +80,8 @@ def pay_out(
     wanted: PayOut,
     *,
     origin: Origin,
-) -> Transaction:
-    """Make the transaction that gives the money of a suspense item to its customer. The ledger lets that happen once.
+) -> Order:
+    """Make the order that gives the money of a suspense item to its customer. The ledger lets that happen once.
 
     Raises NotFound, OwnTransaction, AlreadyPaidOut, or InvalidRequest for somebody else's account.
     """
@@ -110,14 +95,13 @@ def pay_out(
     if _is_done_by_another(storage, held, origin):
         raise AlreadyPaidOut
     _require_customers(accounts, caller, wanted.to_account_id, customer_id)
-    return pending(
+    return new_order(
         caller,
         "reversal",
         held.amount_minor,
         origin,
         from_account_id=SUSPENSE_ACCOUNT_ID,
         to_account_id=wanted.to_account_id,
-        to_user_id=customer_id,
         description=held.description,
         reverses_id=held.id,
     )
@@ -129,19 +113,19 @@ def _is_done_by_another(storage: ReversalStorage, undone: Transaction, origin: O
     return earlier is not None and not (origin.idempotency_key and earlier.idempotency_key == origin.idempotency_key)
 
 
-def _way_back(accounts: AccountClient, caller: Caller, original: Transaction, wanted: Reversal) -> _WayBack:
-    """Where the money goes: to the account that it came from, unless another way is wanted."""
+def _way_back(accounts: AccountClient, caller: Caller, original: Transaction, wanted: Reversal) -> UUID | None:
+    """The account that gets the money: to the account that it came from, unless another way is wanted."""
     if wanted.to_account_id is None and not wanted.to_suspense:
-        return _WayBack(original.from_account_id, original.from_user_id, original.from_masked_number)
+        return original.from_account_id
     if wanted.to_account_id and wanted.to_suspense:
         raise InvalidRequest(details={"to_suspense": "or to_account_id must be given, but not both"})
     if original.from_account_id is None:
         field = "to_suspense" if wanted.to_suspense else "to_account_id"
         raise InvalidRequest(details={field: "must be left out: what was deposited goes back to the bank"})
     if wanted.to_account_id is None:
-        return _WayBack(SUSPENSE_ACCOUNT_ID)
+        return SUSPENSE_ACCOUNT_ID
     _require_customers(accounts, caller, wanted.to_account_id, original.from_user_id)
-    return _WayBack(wanted.to_account_id, original.from_user_id)
+    return wanted.to_account_id
 
 
 def _require_customers(accounts: AccountClient, caller: Caller, account_id: UUID, customer_id: UUID | None) -> None:

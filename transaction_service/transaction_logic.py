@@ -1,6 +1,6 @@
 """The rules of transactions: what may be asked for, who may see what, and what it all adds up to.
 
-`deposit`, `withdraw` and `transfer` make the transaction that is asked for, as those of reversal_logic do; a
+`deposit`, `withdraw` and `transfer` make the order for what is asked for, as the functions of reversal_logic do; a
 PostingPipeline carries it out.
 """
 
@@ -18,8 +18,8 @@ from shared.errors import AppError, Conflict, InvalidRequest, NotFound, Refused
 from shared.ids import new_id
 from shared.money import Currency
 from shared.periods import now
-from transaction_service.posting_logic import LEASE
-from transaction_service.transaction_clients import AccountClient
+from transaction_service.posting_logic import IdempotencyKeyReused
+from transaction_service.transaction_clients import AccountClient, Order
 from transaction_service.transaction_models import SUSPENSE_ACCOUNT_ID, Transaction
 from transaction_service.transaction_schemas import (
     NewTransfer,
@@ -111,6 +111,7 @@ _FAILURES: dict[str, type[AppError]] = {
     "SAME_ACCOUNT": SameAccount,
     "ALREADY_REVERSED": AlreadyReversed,
     "EXPIRED": Expired,
+    "IDEMPOTENCY_KEY_REUSED": IdempotencyKeyReused,
 }
 
 
@@ -132,45 +133,41 @@ def failure_of(transaction: Transaction) -> AppError | None:
     return _FAILURES.get(transaction.reason or "", Refused)()
 
 
-def deposit(currency: Currency, caller: Caller, new: OwnMovement, origin: Origin) -> Transaction:
+def deposit(currency: Currency, caller: Caller, new: OwnMovement, origin: Origin) -> Order:
     """Money to be paid into an account of the caller's."""
-    return pending(
+    return new_order(
         caller,
         "deposit",
         currency.to_minor(new.amount),
         origin,
         to_account_id=new.account_id,
-        to_user_id=caller.user_id,
         description=new.description or None,
     )
 
 
-def withdraw(currency: Currency, caller: Caller, new: OwnMovement, origin: Origin) -> Transaction:
+def withdraw(currency: Currency, caller: Caller, new: OwnMovement, origin: Origin) -> Order:
     """Money to be drawn from an account of the caller's."""
-    return pending(
+    return new_order(
         caller,
         "withdrawal",
         currency.to_minor(new.amount),
         origin,
         from_account_id=new.account_id,
-        from_user_id=caller.user_id,
         description=new.description or None,
     )
 
 
-def transfer(currency: Currency, caller: Caller, new: NewTransfer, origin: Origin) -> Transaction:
+def transfer(currency: Currency, caller: Caller, new: NewTransfer, origin: Origin) -> Order:
     """Money to be moved from an account of the caller's to another of the bank's."""
     _require_payee(new)
-    return pending(
+    return new_order(
         caller,
         "transfer",
         currency.to_minor(new.amount),
         origin,
         from_account_id=new.from_account_id,
-        from_user_id=caller.user_id,
         to_account_id=new.to_account_id,
         to_account_number=new.to_account_number,
-        to_masked_number=f"••••{new.to_account_number[-4:]}" if new.to_account_number else None,
         description=new.description or None,
     )
 
@@ -251,11 +248,6 @@ def volumes(storage: VolumeStorage, accounts: AccountClient, caller: Caller, que
     return storage.of_user(owner_id, account_id=query.account_id, since=query.since, until=query.until)
 
 
-def average_minor(total_minor: int, count: int) -> int:
-    """The mean amount, to the nearest minor unit, halves up; zero of nothing."""
-    return (2 * total_minor + count) // (2 * count) if count else 0
-
-
 def _failure_of_reversal(transaction: Transaction) -> AppError | None:
     """Say of a failed reversal what its reason means there; None where it means the same as in any transaction."""
     if transaction.from_account_id == SUSPENSE_ACCOUNT_ID:
@@ -273,7 +265,7 @@ def _require_payee(new: NewTransfer) -> None:
         raise InvalidRequest(details={"to_account_number": "is not an account number; check its ten digits"})
 
 
-def pending(
+def new_order(
     caller: Caller,
     transaction_type: str,
     amount_minor: int,
@@ -281,37 +273,26 @@ def pending(
     *,
     description: str | None = None,
     from_account_id: UUID | None = None,
-    from_user_id: UUID | None = None,
-    from_masked_number: str | None = None,
     to_account_id: UUID | None = None,
-    to_user_id: UUID | None = None,
-    to_masked_number: str | None = None,
     to_account_number: str | None = None,
     reverses_id: UUID | None = None,
-) -> Transaction:
-    """A new transaction, leased to this process."""
+) -> Order:
+    """An order of the caller's; a side that is not given is the bank's."""
     wish = (transaction_type, amount_minor, description, to_account_number, from_account_id, to_account_id, reverses_id)
-    return Transaction(
-        id=new_id(),
-        user_id=caller.user_id,
+    return Order(
+        transaction_id=new_id(),
         transaction_type=transaction_type,
+        user_id=caller.user_id,
         amount_minor=amount_minor,
-        status="pending",
-        description=description,
         from_account_id=from_account_id,
-        from_user_id=from_user_id,
-        from_masked_number=from_masked_number,
         to_account_id=to_account_id,
-        to_user_id=to_user_id,
-        to_masked_number=to_masked_number,
         to_account_number=to_account_number,
         reverses_id=reverses_id,
+        description=description,
+        fingerprint=_fingerprint(wish),
         idempotency_key=origin.idempotency_key,
         request_id=origin.request_id,
-        fingerprint=_fingerprint(wish),
-        created_at=origin.at,
-        timestamp=origin.at,
-        lease_until=origin.at + LEASE,
+        requested_at=origin.at,
     )
 
 

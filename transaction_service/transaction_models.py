@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, TextClause, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, TextClause, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database import Base, Database, UtcDateTime
@@ -28,19 +28,19 @@ SUSPENSE_ACCOUNT_ID = UUID(int=1)
 _NOT_COMPLETED = text("(status = 'pending' OR status = 'failed')")
 _REVERSAL = text("transaction_type = 'reversal'")
 _REVERSES = text("reverses_id IS NOT NULL")
+_PENDING = text("status = 'pending'")
 
 
-def _of_few(name: str, *columns: str, where: TextClause) -> Index:
-    return Index(name, *columns, sqlite_where=where, postgresql_where=where)
+def _of_few(name: str, *columns: str, where: TextClause, unique: bool = False) -> Index:
+    return Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
 
 
 @dataclass
 class Transaction:
-    """What somebody asked for, kept before it is tried; its status says what came of it.
+    """What somebody asked for, and by its status what came of it: completed, failed, or pending while that is unknown.
 
     A side without an account is the bank's. `reason` is the ledger's word for a failure. `timestamp` is the time of
-    asking, and of booking once it is completed. Until `lease_until` one process is at work on it. `search_text` is the
-    folded description, empty without one.
+    asking, and of booking once it is completed. `search_text` is the folded description, empty without one.
     """
 
     id: UUID
@@ -51,7 +51,6 @@ class Transaction:
     fingerprint: str
     created_at: datetime
     timestamp: datetime
-    lease_until: datetime | None = None
     reason: str | None = None
     description: str | None = None
     from_account_id: UUID | None = None
@@ -94,18 +93,20 @@ class SuspenseItem:
 class TransactionRow(Model):
     """A Transaction as it is kept: a column for each of its fields, in their order.
 
+    Only a pending one is truly kept here. All others are a projection of the ledger's postings, and can be made again.
+
     The two are apart because the posting path is the busiest there is, and mapped objects were a good part of its cost.
     """
 
     __tablename__ = "transaction"
     __table_args__ = (
-        UniqueConstraint("user_id", "idempotency_key", name="one_transaction_per_key"),
         CheckConstraint("status IN ('pending', 'completed', 'failed')", name="known_status"),
         CheckConstraint("amount_minor > 0", name="amount_is_positive"),
         Index("transaction_by_age", "timestamp", "id"),
         _of_few("transaction_not_completed", "status", "timestamp", "id", where=_NOT_COMPLETED),
         _of_few("reversal_by_age", "transaction_type", "timestamp", "id", where=_REVERSAL),
         _of_few("transaction_reversal", "reverses_id", where=_REVERSES),
+        _of_few("one_pending_per_key", "user_id", "idempotency_key", where=_PENDING, unique=True),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -116,7 +117,6 @@ class TransactionRow(Model):
     fingerprint: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     timestamp: Mapped[datetime] = mapped_column(UtcDateTime)
-    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     reason: Mapped[str | None] = mapped_column(String(40))
     description: Mapped[str | None] = mapped_column(String(200))
     from_account_id: Mapped[UUID | None]
@@ -184,3 +184,30 @@ class DailyVolume(Model):
 
 class CurrencyRow(KeptCurrency, Model):
     """What the amounts in this database are of."""
+
+
+class ToldId(Model):
+    """An id by which somebody was told of a transaction while its outcome was unknown, where it now has another.
+
+    That happens when a request is made twice at once, and the ledger has decided the one that nobody was told of.
+    """
+
+    __tablename__ = "told_id"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    transaction_id: Mapped[UUID] = mapped_column(ForeignKey("transaction.id"))
+
+
+class Progress(Model):
+    """How far the ledger's postings are projected: all up to `sequence`, which is that of `transaction_id`.
+
+    There is one row. `hands_over` says that transactions are here from a time when the ledger did not keep orders, and
+    that they have not all been handed over to it yet.
+    """
+
+    __tablename__ = "progress"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    sequence: Mapped[int] = mapped_column(BigInteger)
+    transaction_id: Mapped[UUID | None]
+    hands_over: Mapped[bool]

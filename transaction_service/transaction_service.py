@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import ClassVar, NamedTuple
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from shared import answers as answering
 from shared import request_ids, serving, short_way, strict_json
 from shared.access import Caller, admin_only, caller_of, private, service_only, staff_only
 from shared.answers import success
-from shared.application import Peers, lifecycle_of, make_app, make_session
+from shared.application import Peers, health_of, lifecycle_of, make_app, make_session
 from shared.background import Repeating
 from shared.batching import Batcher
 from shared.errors import AppError, NotFound
@@ -25,10 +26,12 @@ from shared.openapi import AnswerTypes, answers, make_api
 from shared.periods import now
 from shared.settings import Seconds, Settings
 from transaction_service import posting_logic, reversal_logic, transaction_logic
-from transaction_service.posting_logic import BATCH_SIZE, IdempotencyKeyReused, InProgress, Outcome, PostingPipeline
+from transaction_service.posting_logic import BATCH_SIZE, IdempotencyKeyReused, Outcome, PostingPipeline
+from transaction_service.projection_logic import OtherLedger, Projection
+from transaction_service.projection_storage import ProjectionStorage
 from transaction_service.reversal_logic import NotReversible, OwnTransaction
 from transaction_service.reversal_storage import ReversalStorage
-from transaction_service.transaction_clients import AccountClient, LedgerClient
+from transaction_service.transaction_clients import AccountClient, LedgerClient, Order
 from transaction_service.transaction_logic import (
     AccountNotActive,
     AccountNotFound,
@@ -40,12 +43,10 @@ from transaction_service.transaction_logic import (
     PayeeNotActive,
     PayeeNotFound,
     SameAccount,
-    average_minor,
     failure_of,
 )
 from transaction_service.transaction_models import Transaction, db
 from transaction_service.transaction_schemas import (
-    DayTotal,
     GatheredAnswer,
     GatheredAnswers,
     GatheredRequest,
@@ -57,10 +58,6 @@ from transaction_service.transaction_schemas import (
     RecentAnswer,
     RecentQuery,
     Reversal,
-    Statistics,
-    StatisticsAnswer,
-    Summary,
-    SummaryAnswer,
     SummaryQuery,
     SuspenseAnswer,
     SuspenseItemOut,
@@ -70,16 +67,16 @@ from transaction_service.transaction_schemas import (
     TransactionOut,
     TransactionsAnswer,
     TransactionsQuery,
-    TypeTotal,
     transaction_out,
 )
 from transaction_service.transaction_storage import TransactionStorage
-from transaction_service.volume_storage import Volume, Volumes, VolumeStorage
+from transaction_service.volume_schemas import StatisticsAnswer, SummaryAnswer, statistics_of, summary_of
+from transaction_service.volume_storage import VolumeStorage
 
-RECOVERY_SECONDS = 1.0
+CATCH_UP_SECONDS = 1.0
 MAX_BATCH_BYTES = 640 * 1024
 _log = logging.getLogger(__name__)
-_GATHERED: dict[str, tuple[type[BaseModel], Callable[..., Transaction]]] = {
+_GATHERED: dict[str, tuple[type[BaseModel], Callable[..., Order]]] = {
     "deposit": (OwnMovement, transaction_logic.deposit),
     "withdraw": (OwnMovement, transaction_logic.withdraw),
     "transfer": (NewTransfer, transaction_logic.transfer),
@@ -107,7 +104,7 @@ class TransactionSettings(Settings):
 
 def _payment(*refusals: type[AppError]) -> AnswerTypes:
     """The answers of an endpoint that moves money, and the refusals that it has beside those that all of them have."""
-    usual = (AccountNotFound, AccountNotActive, Expired, IdempotencyKeyReused, InProgress)
+    usual = (AccountNotFound, AccountNotActive, Expired, IdempotencyKeyReused)
     return answers(201, TransactionAnswer, *usual, *refusals, may_be_pending=True, takes_key=True, replays=True)
 
 
@@ -204,7 +201,9 @@ def details(caller: Caller, transaction_id: UUID) -> Response:
 @api.validate(resp=answers(200, SummaryAnswer, NotFound))
 def summary(caller: Caller, query: SummaryQuery) -> Response:
     """What the caller's completed transactions add up to."""
-    return success(summary=_summary(transaction_logic.volumes(_volumes(), _account_client(), caller, query)))
+    return success(
+        summary=summary_of(transaction_logic.volumes(_volumes(), _account_client(), caller, query), _currency())
+    )
 
 
 @transactions.get("/all")
@@ -222,13 +221,7 @@ def list_all(caller: Caller, query: TransactionsQuery) -> Response:
 def statistics(query: Period) -> Response:
     """The whole bank's completed transactions, counted."""
     volumes = _volumes().of_all(since=query.since, until=query.until)
-    return success(
-        statistics=Statistics(
-            count=sum(volume.count for volume in volumes.by_day.values()),
-            by_type=_by_type(volumes.by_type),
-            by_day=_by_day(volumes.by_day),
-        )
-    )
+    return success(statistics=statistics_of(volumes, _currency()))
 
 
 @internal.post("/requests")
@@ -240,7 +233,7 @@ def carry_out_gathered(json: GatheredRequests) -> Response:
     at = now()
     _log.info("requests", extra={"request_ids": [request.request_id for request in json.requests]})
     asked = [_asked_for(request, currency, at) for request in json.requests]
-    outcomes = iter(_pipeline().carry_out_all([one.transaction for one in asked if one]))
+    outcomes = iter(_pipeline().carry_out_all([one.order for one in asked if one]))
     return success(answers=[_gathered_answer(next(outcomes), one.caller, currency) if one else None for one in asked])
 
 
@@ -259,37 +252,50 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
     )
     currency = Currency.of(settings.currency)
     require_currency(app, db, currency, amounts="transaction")
-    storage, ledger = TransactionStorage(db), LedgerClient(account_peer, peers.token)
-
-    def process(batch: list[Transaction]) -> list[Outcome | Exception]:
-        return posting_logic.process(storage, ledger, batch)
-
-    def process_in_worker(batch: list[Transaction]) -> list[Outcome | Exception]:
-        with app.app_context():
-            return process(batch)
-
-    def recover() -> None:
-        with app.app_context():
-            posting_logic.recover(storage, ledger)
-
-    # What comes from the gateway has gathered there already.
-    batches = Batcher(process_in_worker, name="posting", max_size=BATCH_SIZE, patience_seconds=0.0)
     app.extensions.update(
-        transaction_storage=storage,
         reversal_storage=ReversalStorage(db),
         volume_storage=VolumeStorage(db),
-        posting_pipeline=PostingPipeline(storage, process, batches),
         account_client=AccountClient(account_peer),
         currency=currency,
     )
     app.register_blueprint(transactions)
     app.register_blueprint(internal)
     short_way.install(app, "internal.carry_out_gathered")
-    lifecycle = lifecycle_of(app)
-    lifecycle.add(peers.directory)
-    lifecycle.add(Repeating(recover, name="recovery", interval_seconds=RECOVERY_SECONDS))
-    lifecycle.add(batches)
+    lifecycle_of(app).add(peers.directory)
+    _install_protocol(app, LedgerClient(account_peer, peers.token))
     return app
+
+
+def _install_protocol(app: Flask, ledger: LedgerClient) -> None:
+    """Add what carries payments out, and what catches up with the ledger: before the service is healthy, and on."""
+    storage = TransactionStorage(db)
+    projection = Projection(storage, ProjectionStorage(db), ledger)
+    tools = posting_logic.Tools(storage, ledger, projection)
+    lifecycle = lifecycle_of(app)
+
+    def process_in_worker(orders: list[Order]) -> list[Outcome | Exception]:
+        with app.app_context():
+            return posting_logic.process(tools, orders)
+
+    def catch_up() -> None:
+        with app.app_context():
+            try:
+                projection.catch_up()
+                posting_logic.resend(tools)
+            except OtherLedger as error:
+                lifecycle.give_up(error)
+                raise
+
+    # What comes from the gateway has gathered there already.
+    batches = Batcher(process_in_worker, name="posting", max_size=BATCH_SIZE, patience_seconds=0.0)
+    app.extensions.update(
+        transaction_storage=storage,
+        projection=projection,
+        posting_pipeline=PostingPipeline(partial(posting_logic.process, tools), batches),
+    )
+    health_of(app).add("ledger", lambda: projection.works)
+    lifecycle.add(Repeating(catch_up, name="catching up", interval_seconds=CATCH_UP_SECONDS))
+    lifecycle.add(batches)
 
 
 def _storage() -> TransactionStorage:
@@ -326,13 +332,13 @@ def _origin() -> Origin:
     return Origin(idempotency_key(), request_ids.current())
 
 
-def _carry_out(transaction: Transaction, caller: Caller) -> Response:
-    answer = _answer(_pipeline().carry_out(transaction), caller, _currency())
+def _carry_out(order: Order, caller: Caller) -> Response:
+    answer = _answer(_pipeline().carry_out(order), caller, _currency())
     return Response(answer.body, answer.status, answer.headers)
 
 
 class _Asked(NamedTuple):
-    transaction: Transaction
+    order: Order
     caller: Caller
 
 
@@ -348,9 +354,7 @@ def _asked_for(request: GatheredRequest, currency: Currency, at: datetime) -> _A
         return None
 
 
-def _gathered_answer(outcome: Outcome | Exception, caller: Caller, currency: Currency) -> GatheredAnswer | None:
-    if isinstance(outcome, InProgress):
-        return None
+def _gathered_answer(outcome: Outcome | Exception, caller: Caller, currency: Currency) -> GatheredAnswer:
     if isinstance(outcome, Exception):
         return _refusal(answering.as_told(outcome))
     return _answer(outcome, caller, currency)
@@ -406,41 +410,6 @@ def _seen_by(caller: Caller, rows: Sequence[Transaction], account_id: UUID | Non
     """The answers for rows, each with what has reversed it; `account_id` is given in a list of one account."""
     currency, reversals = _currency(), transaction_logic.reversals(_storage(), rows)
     return [_out(row, caller, currency, reversed_by=reversals.get(row.id), account_id=account_id) for row in rows]
-
-
-def _summary(volumes: Volumes) -> Summary:
-    text, days = _currency().to_text, volumes.by_day.values()
-    count, total_minor = sum(day.count for day in days), sum(day.total_minor for day in days)
-    income_minor, expense_minor = sum(day.income_minor for day in days), sum(day.expense_minor for day in days)
-    return Summary(
-        count=count,
-        by_type=_by_type(volumes.by_type),
-        by_day=_by_day(volumes.by_day),
-        income=text(income_minor),
-        expense=text(expense_minor),
-        net=text(income_minor - expense_minor),
-        average=text(average_minor(total_minor, count)),
-        largest=text(max((day.largest_minor for day in days), default=0)),
-    )
-
-
-def _by_type(volumes: dict[str, Volume]) -> dict[str, TypeTotal]:
-    text = _currency().to_text
-    return {kind: TypeTotal(count=volume.count, total=text(volume.total_minor)) for kind, volume in volumes.items()}
-
-
-def _by_day(volumes: dict[str, Volume]) -> list[DayTotal]:
-    text = _currency().to_text
-    return [
-        DayTotal(
-            date=day,
-            count=volume.count,
-            total=text(volume.total_minor),
-            income=text(volume.income_minor),
-            expense=text(volume.expense_minor),
-        )
-        for day, volume in volumes.items()
-    ]
 
 
 if __name__ == "__main__":

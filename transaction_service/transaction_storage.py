@@ -15,7 +15,9 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    delete,
     false,
+    insert,
     literal_column,
     not_,
     or_,
@@ -25,36 +27,25 @@ from sqlalchemy import (
     union_all,
 )
 
-from shared.bulk import KEYS, Insert, Update
+from shared.bulk import KEYS, Insert
 from shared.database import Database, Storage
 from shared.texts import folded
-from transaction_service.transaction_models import Transaction, TransactionLeg, TransactionRow
+from transaction_service.transaction_models import ToldId, Transaction, TransactionLeg, TransactionRow
 from transaction_service.volume_storage import VolumeStorage
 
 _transaction: Any = TransactionRow.__table__
 _leg: Any = TransactionLeg.__table__
-_SETTLED = (
-    "status",
-    "reason",
-    "timestamp",
-    "to_account_id",
-    "from_user_id",
-    "to_user_id",
-    "from_masked_number",
-    "to_masked_number",
-    "from_balance_after_minor",
-    "to_balance_after_minor",
-)
 _all = select(*_transaction.c)
 _reversals = select(_transaction.c.reverses_id, _transaction.c.id).where(
     _transaction.c.status == literal_column("'completed'")
 )
-_by_keys = _all.where(
+_pending = _all.where(_transaction.c.status == literal_column("'pending'"))
+_pending_by_keys = _pending.where(
     tuple_(_transaction.c.user_id, _transaction.c.idempotency_key).in_(bindparam("keys", expanding=True))
 )
-_add = Insert(_transaction, tuple(column.name for column in _transaction.columns), skip_known=True)
-_settle = Update(_transaction, "id", _SETTLED, only_if=("status", "pending"))
-_lease = Update(_transaction, "id", ("lease_until",), only_if=("status", "pending"))
+_COLUMNS = tuple(column.name for column in _transaction.columns)
+_project = Insert(_transaction, _COLUMNS, replace=_COLUMNS[1:], replace_if=("status", "pending"))
+_add_pending = Insert(_transaction, _COLUMNS, skip_known=True)
 
 
 def _side(direction: str, user_id: Any, account_id: Any) -> Select[Any]:
@@ -76,11 +67,12 @@ _legs = union_all(
     _side("out", _transaction.c.from_user_id, _transaction.c.from_account_id),
     _side("in", _transaction.c.to_user_id, _transaction.c.to_account_id),
 )
-_write_legs = Insert(
-    _leg,
-    tuple(column.name for column in _leg.columns),
-    replace=("user_id", "account_id", "status", "internal", "timestamp"),
-)
+_LEG = tuple(column.name for column in _leg.columns)
+_write_legs = Insert(_leg, _LEG, replace=_LEG[2:])
+
+
+def _rows(transactions: Iterable[Transaction]) -> list[dict[str, Any]]:
+    return [vars(transaction) for transaction in transactions]
 
 
 @dataclass(frozen=True)
@@ -104,50 +96,57 @@ class TransactionStorage(Storage):
         self._volumes = VolumeStorage(database)
 
     def find_transaction(self, transaction_id: UUID) -> Transaction | None:
-        """The transaction of that id."""
-        return next(self._found(_all.where(_transaction.c.id == transaction_id)), None)
+        """The transaction of that id, or the one that somebody was told of by it."""
+        found = next(self._found(_all.where(_transaction.c.id == transaction_id)), None)
+        if found:
+            return found
+        told = select(ToldId.transaction_id).where(ToldId.id == transaction_id).scalar_subquery()
+        return next(self._found(_all.where(_transaction.c.id == told)), None)
 
-    def find_by_keys(self, keys: Iterable[tuple[UUID, str]]) -> dict[tuple[UUID, str], Transaction]:
-        """The transactions of these (user id, idempotency key) pairs."""
+    def project(self, transactions: list[Transaction]) -> None:
+        """Write transactions that are completed or failed: them, everybody's legs, and what they add to the sums.
+
+        Legs and sums follow from those that were not here yet, or pending; the others stay as they are.
+        """
+        rows = _rows({row.id: row for row in transactions}.values())
+        written = {row_id for (row_id,) in _project.returning(self._writer, rows, ("id",))}
+        _write_legs.copy(self._writer, _legs, written)
+        self._volumes.add(written)
+
+    def add_pending(self, transactions: list[Transaction]) -> None:
+        """Add pending transactions with their legs, but for those whose id or pending key is here already."""
+        added = {row_id for (row_id,) in _add_pending.returning(self._writer, _rows(transactions), ("id",))}
+        _write_legs.copy(self._writer, _legs, added)
+
+    def find_pending(self, keys: Iterable[tuple[UUID, str]]) -> dict[tuple[UUID, str], Transaction]:
+        """The pending transactions of these (user id, idempotency key) pairs."""
         wanted = list(keys)
-        found = self._found(_by_keys, keys=wanted) if wanted else ()
+        found = self._found(_pending_by_keys, keys=wanted) if wanted else ()
         return {(row.user_id, str(row.idempotency_key)): row for row in found}
 
-    def add_transactions(self, transactions: list[Transaction]) -> int:
-        """Add new transactions, but for those whose idempotency key is known; how many were added.
+    def find_recent(self, user_id: UUID, idempotency_key: str) -> Transaction | None:
+        """The transaction of that key, if it is one of the user's newest thousand. There is no index of keys."""
+        newest = select(_leg.c.transaction_id).where(_leg.c.user_id == user_id).order_by(_leg.c.timestamp.desc())
+        theirs = _transaction.c.id.in_(newest.limit(1000).scalar_subquery())
+        query = _all.where(theirs, _transaction.c.user_id == user_id)
+        return next(self._found(query.where(_transaction.c.idempotency_key == idempotency_key)), None)
 
-        Lists show them once they are settled or released: before, nobody knows of them.
-        """
-        return _add.execute(self._writer, [vars(transaction) for transaction in transactions])
+    def list_pending(self, after: tuple[datetime, UUID] | None, limit: int) -> list[Transaction]:
+        """Pending transactions, oldest first; `after` is the (timestamp, id) of the last one before."""
+        key = _transaction.c.timestamp, _transaction.c.id
+        query = _pending.where(tuple_(*key) > tuple_(*after)) if after else _pending
+        return list(self._found(query.order_by(*key).limit(limit)))
 
-    def settle(self, transactions: list[Transaction]) -> None:
-        """Write what came of those still pending: their outcome, everybody's legs, and what it adds to the sums."""
-        settled = self._change_pending(_settle, transactions)
-        _write_legs.copy(self._writer, _legs, settled)
-        self._volumes.add(settled)
+    def list_by_id(self, after: UUID | None, limit: int) -> list[Transaction]:
+        """All transactions in the order of their ids, behind `after`."""
+        query = _all.where(_transaction.c.id > after) if after else _all
+        return list(self._found(query.order_by(_transaction.c.id).limit(limit)))
 
-    def take_pending(self, *, now: datetime, lease_until: datetime, limit: int) -> list[Transaction]:
-        """Lease up to `limit` pending transactions that nobody is at work on, oldest first.
-
-        A lease from beyond `lease_until` was given before the clock was set back, and counts as over.
-        """
-        lease = _transaction.c.lease_until
-        query = (
-            _all.where(_transaction.c.status == "pending", or_(lease.is_(None), lease < now, lease > lease_until))
-            .order_by(_transaction.c.timestamp)  # while it is pending, the time of asking
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-        taken = [replace(transaction, lease_until=lease_until) for transaction in self._found(query)]
-        self._change_pending(_lease, taken)
-        return taken
-
-    def release(self, transactions: list[Transaction]) -> None:
-        """End the leases of those still pending, whose outcome is not known, so that recovery takes them next."""
-        released = self._change_pending(
-            _lease, [replace(transaction, lease_until=None) for transaction in transactions]
-        )
-        _write_legs.copy(self._writer, _legs, released)
+    def remove_pending(self, transaction_id: UUID, *, decided_as: UUID) -> None:
+        """Remove a pending transaction that was decided under another id, by which it can be found from now on."""
+        for table, column in ((_leg, _leg.c.transaction_id), (_transaction, _transaction.c.id)):
+            self._session.execute(delete(table).where(column == transaction_id))
+        self._session.execute(insert(ToldId).values(id=transaction_id, transaction_id=decided_as))
 
     def find_reversal(self, transaction_id: UUID) -> Transaction | None:
         """The transaction that has reversed this one, or is about to."""
@@ -201,10 +200,6 @@ class TransactionStorage(Storage):
 
     def _found(self, query: Select[Any], **parameters: Any) -> Iterator[Transaction]:
         return (Transaction(*row) for row in self._session.execute(query, parameters))
-
-    def _change_pending(self, update: Update, transactions: list[Transaction]) -> set[UUID]:
-        """Write what these say; the ids of those that were still pending."""
-        return update.execute(self._writer, [vars(transaction) for transaction in transactions])
 
     def _page(
         self,

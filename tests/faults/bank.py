@@ -77,6 +77,19 @@ class FaultyBank:
         inode = _listening_inode(self._ports[name])
         return _process_of_socket(inode) if inode else None
 
+    def another_transaction_service(self, data_dir: Path) -> "tuple[str, RunningProcess]":
+        """A second one on the same ledger, with a database of its own; its address, and the process."""
+        (port,) = free_ports(1)
+        variables = {
+            "TRANSACTION_SERVICE_PORT": str(port),
+            "TRANSACTION_DATABASE_URL": f"sqlite:///{data_dir}/other.db",
+        }
+        addresses = {_variable(name, "URL"): f"http://127.0.0.1:{its_port}" for name, its_port in self._ports.items()}
+        environment = addresses | self._environment | variables
+        return f"http://127.0.0.1:{port}", RunningProcess(
+            "-m", "transaction_service.transaction_service", environment=environment
+        )
+
     def hurt(self, name: str, number: signal.Signals) -> None:
         """Send a signal to one service, if it runs."""
         _signal(self.process_id(name), number)
@@ -112,6 +125,7 @@ class FaultyBank:
         history.booked = [booked for booked in self._booked(admin) if booked.marker != "opening"]
         self.stop()
         history.balances, history.sums_of_entries = self._books()
+        self._require_projection()
 
     def _has_settled(self, admin: str) -> bool:
         try:
@@ -143,6 +157,26 @@ class FaultyBank:
             {str(UUID(account)): balance for account, balance in balances.items()},
             {str(UUID(account)): sums.get(account, 0) for account in balances},
         )
+
+    def _require_projection(self) -> None:
+        """All that the ledger has decided is in the transaction database, and nothing else, and the sums agree."""
+        with closing(sqlite3.connect(self.data_dir / "transaction.db")) as projection:
+            assert projection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+            projection.execute("ATTACH ? AS ledger", (str(self.data_dir / "account.db"),))
+            projected = (
+                "SELECT id, amount_minor, from_account_id, to_account_id, status = 'completed' FROM \"transaction\""
+            )
+            decided = (
+                "SELECT transaction_id, amount_minor, from_account_id, to_account_id, outcome = 'posted'"
+                " FROM ledger.posting"
+            )
+            for more, less in ((projected, decided), (decided, projected)):
+                assert projection.execute(f"{more} EXCEPT {less}").fetchall() == []
+            counted = (
+                "SELECT coalesce(sum(count), 0), coalesce(sum(total_minor), 0) FROM daily_volume WHERE direction = ''"
+            )
+            posted = "SELECT count(*), coalesce(sum(amount_minor), 0) FROM ledger.posting WHERE outcome = 'posted'"
+            assert projection.execute(counted).fetchone() == projection.execute(posted).fetchone()
 
 
 def minor(amount: str) -> int:

@@ -4,14 +4,18 @@
  *   full      pwrite fails with ENOSPC  } on files whose path holds the text in the file
  *   unsynced  fsync fails with EIO      }
  *   clock     the time of day is as many seconds ahead as the text in the file says
+ *   noting    fsync writes down what of such a file is on the disk for sure: its first 32 bytes and its length, in a
+ *             file "synced" of that folder. What comes behind that is what a power cut may take.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/types.h>
 #include <time.h>
@@ -59,13 +63,33 @@ ssize_t pwrite64(int file, const void *bytes, size_t count, off64_t offset)
     return REAL(pwrite64)(file, bytes, count, offset);
 }
 
+/* Note what is on the disk now. Renaming makes it whole at once, also for who reads it meanwhile. */
+static int noted(int result, int file)
+{
+    char record[40], draft[512], path[512];
+    struct stat status;
+    if (result != 0 || !strikes("noting", file) || fstat(file, &status) != 0 || pread(file, record, 32, 0) != 32)
+        return result;
+    int64_t length = status.st_size;
+    memcpy(record + 32, &length, sizeof length);
+    snprintf(draft, sizeof draft, "%s/synced.draft", getenv("BANK_FAULT_DIR"));
+    snprintf(path, sizeof path, "%s/synced", getenv("BANK_FAULT_DIR"));
+    int notes = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (notes >= 0) {
+        if (write(notes, record, sizeof record) == sizeof record)
+            rename(draft, path);
+        close(notes);
+    }
+    return result;
+}
+
 int fdatasync(int file)
 {
     if (strikes("unsynced", file)) {
         errno = EIO;
         return -1;
     }
-    return REAL(fdatasync)(file);
+    return noted(REAL(fdatasync)(file), file);
 }
 
 int fsync(int file)
@@ -74,7 +98,7 @@ int fsync(int file)
         errno = EIO;
         return -1;
     }
-    return REAL(fsync)(file);
+    return noted(REAL(fsync)(file), file);
 }
 
 int clock_gettime(clockid_t clock, struct timespec *now)

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,25 @@ class FailingMachine:
         """Files whose path holds `path` can't be brought to the disk."""
         with self._fault("unsynced", path):
             yield
+
+    @contextmanager
+    def noting_syncs(self, path: str) -> Iterator[None]:
+        """What is synced of the one file whose path holds `path` is noted, so that the rest can be cut off."""
+        with self._fault("noting", path):
+            yield
+
+    def cut_off_unsynced(self, write_ahead_log: Path) -> int:
+        """Take from a log of SQLite's what was never synced, as a power cut may; returns how many bytes.
+
+        A log that was begun anew since has another head, which SQLite syncs: then nothing behind that is.
+        """
+        noted = (self._faults / "synced").read_bytes()
+        synced = int.from_bytes(noted[32:], sys.byteorder)
+        with write_ahead_log.open("r+b") as log:
+            assert log.read(32) == noted[:32], "the log was begun anew, and that was not noted"
+            length = log.seek(0, 2)
+            log.truncate(min(synced, length))
+        return max(0, length - synced)
 
     @contextmanager
     def clock_ahead(self, seconds: int) -> Iterator[None]:

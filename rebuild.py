@@ -1,0 +1,70 @@
+"""Make the transaction database anew from the ledger: `make rebuild`, while the bank is stopped.
+
+The services that know the ledger are started for it, unless they run already (`python run_services.py
+--no-transaction`). See transaction_service/rebuild.py.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import requests
+
+from run_services import ROOT, complete_environment, make_secrets
+from shared import data_dir, secret_files
+from shared.errors import CannotStart
+
+OTHERS = ("--no-transaction", "--no-reporting", "--no-gateway")
+
+
+def main() -> int:
+    """Rebuild, and give back how that ended."""
+    try:
+        environment = complete_environment(os.environ)
+        folder = Path(environment["BANK_DATA_DIR"])
+        data_dir.prepare(folder)
+        make_secrets(environment, secret_files.folder(folder))
+        with _ledger(environment):
+            command = [sys.executable, "-m", "transaction_service.rebuild"]
+            return subprocess.run(command, env=environment, cwd=ROOT).returncode
+    except CannotStart as error:
+        print(f"can't rebuild: {error}", file=sys.stderr)
+        return 1
+
+
+@contextmanager
+def _ledger(environment: dict[str, str]) -> Iterator[None]:
+    """The auth and the account service, for as long as the block lasts."""
+    if _answers(environment["AUTH_SERVICE_URL"]) and _answers(environment["ACCOUNT_SERVICE_URL"]):
+        yield
+        return
+    command = [sys.executable, "run_services.py", *OTHERS]
+    with subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True) as suite:
+        assert suite.stdout
+        said = []
+        for line in suite.stdout:
+            said.append(line)
+            if "Ctrl-C stops" in line:
+                break
+        else:
+            raise CannotStart(f"the auth and the account service do not start:\n{''.join(said[-5:])}")
+        try:
+            yield
+        finally:
+            suite.send_signal(signal.SIGTERM)
+            suite.communicate()
+
+
+def _answers(address: str) -> bool:
+    try:
+        return requests.get(f"{address}/api/live", timeout=2).ok
+    except requests.RequestException:
+        return False
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+"""Make the transaction database anew from the ledger, and say what was otherwise before.
+
+    python -m transaction_service.rebuild
+
+The transaction service must not run meanwhile; the auth and the account service must (`make rebuild` starts them where
+they don't). Pending transactions stay: nobody else knows of them. It is done in one database transaction, so that a
+rebuild that is interrupted has changed nothing.
+"""
+
+import sys
+
+from flask import Flask
+
+from shared import data_dir
+from shared.application import Peers, make_session
+from shared.errors import AppError, CannotStart
+from transaction_service import rebuild_logic
+from transaction_service.projection_storage import ProjectionStorage
+from transaction_service.rebuild_storage import Differences, RebuildStorage
+from transaction_service.transaction_clients import LedgerClient
+from transaction_service.transaction_models import db
+from transaction_service.transaction_service import TransactionSettings
+from transaction_service.transaction_storage import TransactionStorage
+
+SHOWN = 20
+
+
+def main() -> int:
+    """Rebuild, and print what was different; 1 when it could not be done."""
+    try:
+        settings = TransactionSettings.load()
+        data_dir.prepare(settings.data_dir)
+        app = Flask(__name__)
+        db.connect(app, settings.database_url(settings.given_database_url, "transaction.db"))
+    except CannotStart as error:
+        print(f"can't rebuild: {error}", file=sys.stderr)
+        return 1
+    peers = Peers(settings, make_session(), settings.client_secret)
+    ledger = LedgerClient(peers["account-service"], peers.token)
+    try:
+        with app.app_context():
+            tools = RebuildStorage(db), TransactionStorage(db), ProjectionStorage(db)
+            differences = rebuild_logic.rebuild(*tools, ledger, _tell)
+    except AppError as error:
+        print(f"can't rebuild: the auth or the account service: {error.message}", file=sys.stderr)
+        return 1
+    finally:
+        db.close()
+    for line in report(differences):
+        print(line)
+    return 0
+
+
+def _tell(sequence: int) -> None:
+    print(f"{sequence} postings read", file=sys.stderr, flush=True)
+
+
+def report(differences: Differences) -> list[str]:
+    """What to tell a person."""
+    lines = [f"The ledger has decided {differences.decided} transactions."]
+    for what, ids in (
+        ("were missing", differences.missing),
+        ("were other than the ledger says", differences.changed),
+        ("are not in the ledger, and were removed", differences.gone),
+    ):
+        lines += [f"{len(ids)} {what}{':' if ids else ''}", *(f"  {row_id}" for row_id in ids[:SHOWN])]
+        lines += [f"  and {len(ids) - SHOWN} more"] if len(ids) > SHOWN else []
+    return [*lines, f"{differences.sums} sums by day were other than they are now"]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""Queries that make the projection anew and compare it with the one before, in SQL that both databases know."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import text
+
+from shared.database import Storage
+
+_SUMS = """
+    SELECT user_id, CASE WHEN direction = '' THEN user_id ELSE account_id END AS account_id, day, transaction_type,
+        direction, internal, sum(count) AS count, sum(total_minor) AS total, max(largest_minor) AS largest
+    FROM daily_volume GROUP BY 1, 2, 3, 4, 5, 6
+"""  # the whole bank's sums, which have no direction, lie in parts
+_SET_ASIDE = (
+    "CREATE TEMPORARY TABLE old_transaction AS SELECT * FROM \"transaction\" WHERE status != 'pending'",
+    f"CREATE TEMPORARY TABLE old_sums AS {_SUMS}",
+    "CREATE TEMPORARY TABLE old_told_id AS SELECT * FROM told_id",
+    "DELETE FROM told_id",
+    "DELETE FROM transaction_leg WHERE status != 'pending'",
+    "DELETE FROM daily_volume",
+    "DELETE FROM \"transaction\" WHERE status != 'pending'",
+    "UPDATE progress SET sequence = 0, transaction_id = NULL",
+)
+_DECIDED = "SELECT * FROM \"transaction\" WHERE status != 'pending'"
+_IDS = 'SELECT id FROM "transaction"'
+_COUNT = f"SELECT count(*) FROM ({_DECIDED}) AS decided"  # noqa: S608 - of texts of ours alone
+_MISSING = f"SELECT id FROM ({_DECIDED}) AS decided WHERE id NOT IN (SELECT id FROM old_transaction) ORDER BY id"  # noqa: S608 - as above
+_GONE = f"SELECT id FROM old_transaction WHERE id NOT IN ({_IDS}) ORDER BY id"  # noqa: S608 - as above
+_CHANGED = (
+    f"SELECT id FROM ({_DECIDED} EXCEPT SELECT * FROM old_transaction) AS changed "  # noqa: S608 - as above
+    "WHERE id IN (SELECT id FROM old_transaction) ORDER BY id"
+)
+_SUMS_DIFFER = f"SELECT count(*) FROM (SELECT * FROM ({_SUMS}) AS a EXCEPT SELECT * FROM old_sums) AS new"  # noqa: S608 - as above
+_END = (
+    f"INSERT INTO told_id SELECT * FROM old_told_id WHERE transaction_id IN ({_IDS}) AND id NOT IN ({_IDS})",  # noqa: S608 - as above
+    "DROP TABLE old_transaction",
+    "DROP TABLE old_sums",
+    "DROP TABLE old_told_id",
+)
+
+
+@dataclass(frozen=True)
+class Differences:
+    """What a new projection has otherwise than the one before: ids of transactions, and how many sums by day."""
+
+    decided: int
+    missing: list[UUID]
+    changed: list[UUID]
+    gone: list[UUID]
+    sums: int
+
+
+class RebuildStorage(Storage):
+    """The projection that was, set aside for one database transaction. Pending transactions stay where they are."""
+
+    def set_aside(self) -> None:
+        """Set all that is projected aside, and begin with nothing."""
+        for command in _SET_ASIDE:
+            self._session.execute(text(command))
+
+    def compare(self) -> Differences:
+        """What is there now, beside what was; what was is forgotten."""
+        differences = Differences(
+            int(self._session.scalar(text(_COUNT)) or 0),
+            list(self._ids(_MISSING)),
+            list(self._ids(_CHANGED)),
+            list(self._ids(_GONE)),
+            int(self._session.scalar(text(_SUMS_DIFFER)) or 0),
+        )
+        for command in _END:
+            self._session.execute(text(command))
+        return differences
+
+    def _ids(self, query: str) -> Iterator[UUID]:
+        return (UUID(str(found)) for found in self._session.scalars(text(query)))
