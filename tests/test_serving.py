@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from shared.errors import CannotStart
 from tests.processes import RunningProcess, eventually, free_ports, is_running, status_of
 
 SERVICE = """
@@ -93,14 +94,14 @@ def test_a_taken_port_is_refused(start: Start) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         with start(port) as service:
-            assert service.wait() == 1
-            assert f"slow-service can't start: port {port} on 127.0.0.1: Address already in use" in service.output
+            assert service.wait() == CannotStart.exit_status
+            assert f"slow-service can't start: port {port} on 127.0.0.1 is not free" in service.output
 
 
 def test_a_data_directory_that_is_none_is_refused(start: Start, tmp_path: Path) -> None:
     (tmp_path / "data").touch()
     with start(free_ports(1)[0]) as service:
-        assert service.wait() == 1
+        assert service.wait() == CannotStart.exit_status
         assert f"slow-service can't start: the data directory {tmp_path / 'data'} can't be used" in service.output
         assert "Traceback" not in service.output
 
@@ -110,7 +111,7 @@ def test_a_second_process_on_the_same_database_is_refused(start: Start, tmp_path
     with start(ports[0]) as first:
         wait_until_alive(ports[0])
         with start(ports[1]) as second:
-            assert second.wait() == 1
+            assert second.wait() == CannotStart.exit_status
             assert "slow-service can't start" in second.output
             assert f"{tmp_path / 'data' / 'slow.db'} is in use by another process" in second.output
         assert status_of(f"http://127.0.0.1:{ports[0]}/api/health") == 200
@@ -132,8 +133,8 @@ def test_what_a_service_writes_is_for_its_owner_only(start: Start, tmp_path: Pat
 
 def test_a_setting_that_is_missing_is_named(tmp_path: Path) -> None:
     with RunningProcess("-c", SERVICE, environment={"BANK_DATA_DIR": str(tmp_path)}) as service:
-        assert service.wait() == 1
-        assert "slow-service can't start; check these settings:\n  SLOW_SERVICE_PORT: Field required" in service.output
+        assert service.wait() == CannotStart.exit_status
+        assert "slow-service can't start: SLOW_SERVICE_PORT is not set: set it" in service.output
 
 
 def test_idle_connections_keep_nobody_from_asking(start: Start) -> None:
