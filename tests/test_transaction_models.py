@@ -5,5 +5,6 @@ from dataclasses import fields
 from transaction_service.transaction_models import Transaction, TransactionRow
 
 
-def test_a_row_has_the_fields_of_a_transaction_in_their_order() -> None:
-    assert list(TransactionRow.__table__.columns.keys()) == [field.name for field in fields(Transaction)]
+def test_a_row_has_the_fields_of_a_transaction_in_their_order_and_what_searches_read() -> None:
+    names = [field.name for field in fields(Transaction)]
+    assert list(TransactionRow.__table__.columns.keys()) == [*names, "search_text"]

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database import Base, Database, UtcDateTime
 from shared.kept_currency import KeptCurrency
-from shared.texts import folded
 
 db = Database(Path(__file__).with_name("migrations"))
 
@@ -40,7 +39,7 @@ class Transaction:
     """What somebody asked for, and by its status what came of it: completed, failed, or pending while that is unknown.
 
     A side without an account is the bank's. `reason` is the ledger's word for a failure. `timestamp` is the time of
-    asking, and of booking once it is completed. `search_text` is the folded description, empty without one.
+    asking, and of booking once it is completed.
     """
 
     id: UUID
@@ -65,11 +64,6 @@ class Transaction:
     to_balance_after_minor: int | None = None
     idempotency_key: str | None = None
     request_id: str | None = None
-    search_text: str = ""
-
-    def __post_init__(self) -> None:
-        if self.description and not self.search_text:
-            self.search_text = folded(self.description)
 
 
 @dataclass(frozen=True)
@@ -91,7 +85,10 @@ class SuspenseItem:
 
 
 class TransactionRow(Model):
-    """A Transaction as it is kept: a column for each of its fields, in their order.
+    """A Transaction as it is kept: a column for each of its fields, in their order, and `search_text`.
+
+    That is the folded description if it is not ASCII, else empty: lower() folds ASCII alike on every database, so a
+    plain description costs a payment nothing more.
 
     Only a pending one is truly kept here. All others are a projection of the ledger's postings, and can be made again.
 

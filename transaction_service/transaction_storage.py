@@ -4,7 +4,7 @@ The posting path is the busiest there is: its statements are built once, and it 
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,6 +17,7 @@ from sqlalchemy import (
     case,
     delete,
     false,
+    func,
     insert,
     literal_column,
     not_,
@@ -35,7 +36,8 @@ from transaction_service.volume_storage import VolumeStorage
 
 _transaction: Any = TransactionRow.__table__
 _leg: Any = TransactionLeg.__table__
-_all = select(*_transaction.c)
+_FIELDS = tuple(field.name for field in fields(Transaction))
+_all = select(*(_transaction.c[name] for name in _FIELDS))
 _reversals = select(_transaction.c.reverses_id, _transaction.c.id).where(
     _transaction.c.status == literal_column("'completed'")
 )
@@ -43,9 +45,13 @@ _pending = _all.where(_transaction.c.status == literal_column("'pending'"))
 _pending_by_keys = _pending.where(
     tuple_(_transaction.c.user_id, _transaction.c.idempotency_key).in_(bindparam("keys", expanding=True))
 )
-_COLUMNS = tuple(column.name for column in _transaction.columns)
-_project = Insert(_transaction, _COLUMNS, replace=_COLUMNS[1:], replace_if=("status", "pending"))
-_add_pending = Insert(_transaction, _COLUMNS, skip_known=True)
+_COLUMNS = (*_FIELDS, "search_text")
+_IF_PENDING = ("status", "pending")
+_project = (
+    Insert(_transaction, _FIELDS, replace=_FIELDS[1:], replace_if=_IF_PENDING),
+    Insert(_transaction, _COLUMNS, replace=_COLUMNS[1:], replace_if=_IF_PENDING),
+)
+_add_pending = (Insert(_transaction, _FIELDS, skip_known=True), Insert(_transaction, _COLUMNS, skip_known=True))
 
 
 def _side(direction: str, user_id: Any, account_id: Any) -> Select[Any]:
@@ -69,10 +75,6 @@ _legs = union_all(
 )
 _LEG = tuple(column.name for column in _leg.columns)
 _write_legs = Insert(_leg, _LEG, replace=_LEG[2:])
-
-
-def _rows(transactions: Iterable[Transaction]) -> list[dict[str, Any]]:
-    return [vars(transaction) for transaction in transactions]
 
 
 @dataclass(frozen=True)
@@ -108,14 +110,13 @@ class TransactionStorage(Storage):
 
         Legs and sums follow from those that were not here yet, or pending; the others stay as they are.
         """
-        rows = _rows({row.id: row for row in transactions}.values())
-        written = {row_id for (row_id,) in _project.returning(self._writer, rows, ("id",))}
+        written = self._insert(_project, {row.id: row for row in transactions}.values())
         _write_legs.copy(self._writer, _legs, written)
         self._volumes.add(written)
 
     def add_pending(self, transactions: list[Transaction]) -> None:
         """Add pending transactions with their legs, but for those whose id or pending key is here already."""
-        added = {row_id for (row_id,) in _add_pending.returning(self._writer, _rows(transactions), ("id",))}
+        added = self._insert(_add_pending, transactions)
         _write_legs.copy(self._writer, _legs, added)
 
     def find_pending(self, keys: Iterable[tuple[UUID, str]]) -> dict[tuple[UUID, str], Transaction]:
@@ -198,6 +199,16 @@ class TransactionStorage(Storage):
         query = query.where(TransactionLeg.account_id == account_id, *_leg_filters(filters), *_text_filter(filters))
         return self._page(query, TransactionLeg.timestamp, TransactionLeg.transaction_id, limit, before)
 
+    def _insert(self, commands: tuple[Insert, Insert], transactions: Collection[Transaction]) -> set[UUID]:
+        """Insert by the first command, or by the second if some description needs a search text; the ids written."""
+        command, with_search_text = commands
+        rows = [vars(transaction) for transaction in transactions]
+        search_texts = [_search_text(transaction.description) for transaction in transactions]
+        if any(search_texts):
+            command = with_search_text
+            rows = [row | {"search_text": text} for row, text in zip(rows, search_texts, strict=True)]
+        return {row_id for (row_id,) in command.returning(self._writer, rows, ("id",))}
+
     def _found(self, query: Select[Any], **parameters: Any) -> Iterator[Transaction]:
         return (Transaction(*row) for row in self._session.execute(query, parameters))
 
@@ -251,4 +262,11 @@ def _filters(table: type[TransactionRow] | type[TransactionLeg], filters: Filter
 
 
 def _text_filter(filters: Filters) -> list[ColumnElement[bool]]:
-    return [TransactionRow.search_text.contains(folded(filters.text), autoescape=True)] if filters.text else []
+    if not filters.text:
+        return []
+    searched = func.coalesce(func.nullif(TransactionRow.search_text, ""), func.lower(TransactionRow.description))
+    return [searched.contains(folded(filters.text), autoescape=True)]
+
+
+def _search_text(description: str | None) -> str:
+    return "" if description is None or description.isascii() else folded(description)
