@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from shared.openapi import Answer, Body, Described
+from shared.openapi import Answer, Body, Described, Query
 
 Outcome = Literal["posted", "rejected", "void"]
 Verdict = Literal["decided", "repeated", "conflicting"]
@@ -65,7 +65,7 @@ class PostingBatch(Body):
     """The orders."""
 
 
-class PostingsQuery(Described):
+class PostingsQuery(Query):
     """Which postings to read: those after a sequence, in order."""
 
     after: Annotated[int, Field(ge=0)] = 0
