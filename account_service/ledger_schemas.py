@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from shared.openapi import Answer, Body, Described, Query
+from shared.openapi import Answer, Body, Query
 
 Outcome = Literal["posted", "rejected", "void"]
 Verdict = Literal["decided", "repeated", "conflicting"]
