@@ -7,12 +7,20 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from shared.errors import InvalidRequest
 from shared.openapi import Described, Query
 
-Limit = Annotated[int, Field(ge=1, le=200, description="How many rows at most.")]
+
+def _digits(value: Any) -> Any:
+    """Refuse what Python would read as a number as well: 1_0, +5, 5.0 and spaces."""
+    if isinstance(value, str) and not (value.isascii() and value.isdecimal()):
+        raise ValueError("must be a whole number")
+    return value
+
+
+Limit = Annotated[int, BeforeValidator(_digits), Field(ge=1, le=200, description="How many rows at most.")]
 
 
 class Page(Query):

@@ -133,7 +133,21 @@ def test_the_caller_comes_before_the_body(client: FlaskClient) -> None:
     assert answer.status_code == 401
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=ten", "limit=1.5", "cursor=" + "x" * 501])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "limit=0",
+        "limit=201",
+        "limit=ten",
+        "limit=1.5",
+        "limit=5.0",
+        "limit=1_0",
+        "limit=%2B5",
+        "limit=+5",
+        "limit=",
+        "cursor=" + "x" * 501,
+    ],
+)
 def test_a_bad_query_is_400(client: FlaskClient, query: str) -> None:
     answer = client.get(f"/api/things/list/{uuid4()}?{query}")
     assert answer.status_code == 400
