@@ -20,8 +20,8 @@ class Repeating:
         """Start the thread."""
         self._thread.start()
 
-    def stop(self, timeout_seconds: float = 5.0) -> None:
-        """Let the running call finish, then end the thread."""
+    def stop(self, timeout_seconds: float = 8.0) -> None:
+        """Let the running call finish, then end the thread. The timeout is longer than a read that is tried twice."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(timeout_seconds)

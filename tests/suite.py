@@ -149,7 +149,12 @@ class Suite:
         return self
 
     def stop(self) -> None:
-        """Stop them, and close the databases."""
+        """Stop them, and close the databases.
+
+        No job may outlive them: the next suite of this process has the same module-level databases.
+        """
+        for adapter in self.adapters.values():
+            adapter.hung, adapter.down = False, False
         for app in reversed(self.apps.values()):
             lifecycle_of(app).stop()
         self._databases.close()

@@ -10,9 +10,9 @@ from tests.customers import Customer, customer
 from tests.suite import ADMIN_PASSWORD, Suite
 from tests.visitor import Visitor
 
-PAGE_SECONDS = 0.4
+PAGE_SECONDS = 1.0
 SLACK_SECONDS = 1.5
-PAYMENT_SECONDS = 1.0
+PAYMENT_SECONDS = 2.0
 OWN = ("/dashboard", "/accounts", "/accounts/{account}", "/transactions", "/transactions/transfer", "/reports")
 MORE = ("/reports/account/{account}", "/reports/transactions", "/profile", "/settings", "/transactions/{payment}")
 STAFF = ("/admin/users", "/admin/accounts", "/admin/accounts/{account}", "/admin/transactions")
