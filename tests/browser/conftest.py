@@ -16,10 +16,12 @@ from tests.suite import PASSWORD, Suite
 TIMEOUT_MILLISECONDS = 10_000
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what lies here, and leave it out where there is no browser.
 
-    It comes last: from its first page on, Playwright keeps an event loop running in the main thread.
+    It comes last, also after pytest has put the tests of a parameter together: from its first page on, Playwright keeps
+    an event loop running in the main thread, and the bank that it visits runs until the end of the session.
     """
     for item in items:
         if Path(__file__).parent in item.path.parents:
