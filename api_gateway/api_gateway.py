@@ -176,7 +176,6 @@ def _install_money_lane(app: Flask, peers: Peers, buckets: TokenBuckets, setting
         MoneyClient(peers["transaction-service"], peers.token),
         verifier=app.extensions["token_verifier"],
         buckets=buckets,
-        places=FairLock(settings.threads + settings.waiting_requests, most_waiting=0),
         metrics=app.extensions["metrics"],
     )
     app.wsgi_app = lane  # type: ignore[method-assign]  # Flask's way

@@ -25,7 +25,7 @@ from api_gateway.gateway_schemas import (
     Users,
 )
 from api_gateway.report_schemas import Report, Reports
-from shared.errors import AppError, OutcomeUnknown
+from shared.errors import AppError, OutcomeUnknown, ServiceUnavailable
 from shared.http_client import NoAnswer, Peer, ServiceToken
 
 Query = Mapping[str, object]
@@ -239,15 +239,15 @@ class MoneyClient:
     def __init__(self, peer: Peer, token: ServiceToken) -> None:
         self._peer, self._token = peer, token
 
-    def carry_out(self, requests: list[GatheredRequest]) -> list[GatheredAnswer | None]:
-        """The answers in order; None for a request that was not taken up and may be sent alone.
+    def carry_out(self, requests: list[GatheredRequest]) -> list[GatheredAnswer]:
+        """The answers in order.
 
-        Raises NoAnswer when nothing can have been done, else OutcomeUnknown.
+        Raises ServiceUnavailable when nothing can have been done, else OutcomeUnknown.
         """
         try:
             self._token.get()
         except AppError:
-            return [None] * len(requests)
+            raise ServiceUnavailable(retry_after_seconds=1) from None
         try:
             answer = self._token.call(self._peer, "POST", "/internal/requests", body={"requests": requests})
         except NoAnswer as silence:
@@ -256,9 +256,9 @@ class MoneyClient:
             raise
         except AppError as refusal:
             if 400 <= refusal.status < 500:
-                return [None] * len(requests)
+                raise ServiceUnavailable(retry_after_seconds=1) from None
             raise OutcomeUnknown from None
         answered = answer.get("answers")
         if not isinstance(answered, list) or len(answered) != len(requests):
             raise OutcomeUnknown
-        return [GatheredAnswer(**one) if one else None for one in answered]
+        return [GatheredAnswer(**one) for one in answered]

@@ -1,16 +1,14 @@
 """The short way for money: deposits, withdrawals and transfers at `/api`, many at a time when many come.
 
-It takes what is in order and lets all else (a bad token, another content type, an address that asks too often, a
-request that the transaction service can't take up with others) go the long way through the app, where every other
-request goes and every refusal is written. What it answers itself looks as if it had come that way.
+It takes what is in order and lets all else (a bad token, another content type, an address that asks too often) go the
+long way through the app, where every other request goes and every refusal is written. What it takes, the transaction
+service answers, refusals included, each as if it had come alone.
 """
 
 import io
 import logging
 import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -18,13 +16,10 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from werkzeug.test import run_wsgi_app
-
 from api_gateway.gateway_clients import GatheredAnswer, GatheredRequest, MoneyClient
 from shared import answers, browser_security, host_header, logs, request_ids
 from shared.batching import Batcher
 from shared.errors import AppError
-from shared.fair_lock import FairLock
 from shared.logs import Answered
 from shared.metrics import Metrics
 from shared.rate_limits import TokenBuckets
@@ -37,8 +32,8 @@ if TYPE_CHECKING:
 KINDS = {f"/api/transactions/{kind}": kind for kind in ("deposit", "withdraw", "transfer")}
 JSON_TYPES = frozenset({"application/json", "application/json;charset=utf-8"})
 LONGEST_BODY = 2048
+LONGEST_KEY = 255
 BEGIN_WITHIN_SECONDS = 1.0
-ALONE_AT_A_TIME = 16
 WORKERS = 2
 _log = logging.getLogger(__name__)
 
@@ -67,15 +62,13 @@ class MoneyLane:
         *,
         verifier: TokenVerifier,
         buckets: TokenBuckets,
-        places: FairLock,
         metrics: Metrics,
     ) -> None:
         self._app, self._client = app, client
-        self._verifier, self._buckets, self._places, self._metrics = verifier, buckets, places, metrics
+        self._verifier, self._buckets, self._metrics = verifier, buckets, metrics
         self._batches: Batcher[_Errand, None] = Batcher(
             self._carry_out, name="money-lane", workers=WORKERS, most_waiting=OPEN_CONNECTIONS
         )
-        self._alone = ThreadPoolExecutor(ALONE_AT_A_TIME, thread_name_prefix="money-alone")
 
     def start(self) -> None:
         """Begin to send."""
@@ -84,7 +77,6 @@ class MoneyLane:
     def stop(self) -> None:
         """Let all that are on their way arrive."""
         self._batches.stop()
-        self._alone.shutdown()
 
     def expire(self) -> None:
         """Refuse those who have waited for too long; to be called again and again."""
@@ -112,6 +104,8 @@ class MoneyLane:
         kind, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
         if kind.lower() != "bearer" or not _is_short_json(environ) or not host_header.is_valid(environ):
             return None
+        if len(environ.get("HTTP_IDEMPOTENCY_KEY", "")) > LONGEST_KEY:
+            return None
         try:
             claims = self._verifier.verify(token)
         except AppError:
@@ -133,7 +127,7 @@ class MoneyLane:
             self._refuse(errand, result)
 
     def _carry_out(self, errands: list[_Errand]) -> Sequence[None]:
-        """Send them together and answer each; what was not taken up goes alone.
+        """Send them together and answer each.
 
         They are answered by one thread in one go: with anything slow in between, it would have to wait for its turn
         after each.
@@ -141,39 +135,17 @@ class MoneyLane:
         answered = []
         for errand, answer in zip(errands, self._answers(errands), strict=True):
             try:
-                if answer is None:
-                    self._send_alone(errand)
-                else:
-                    answered.append(self._answer(errand, answer))
+                answered.append(self._answer(errand, answer))
             except Exception:
                 _log.exception("an answer could not be handed over")
         self._note(answered)
         return [None] * len(errands)
 
-    def _answers(self, errands: list[_Errand]) -> Sequence[GatheredAnswer | None]:
+    def _answers(self, errands: list[_Errand]) -> Sequence[GatheredAnswer]:
         try:
             return self._client.carry_out([errand.request for errand in errands])
         except Exception as error:
             return [_told(error)] * len(errands)
-
-    def _send_alone(self, errand: _Errand) -> None:
-        """Let it take the long way, if there is a place."""
-        place = ExitStack()
-        try:
-            place.enter_context(self._places.hold(0))
-            self._alone.submit(self._go_alone, errand, place)
-        except Exception as error:
-            place.close()
-            self._refuse(errand, error)
-
-    def _go_alone(self, errand: _Errand, place: ExitStack) -> None:
-        """Take the long way, through the app."""
-        try:
-            with place:
-                body, status, headers = run_wsgi_app(self._app, errand.environ, buffered=True)
-            errand.answer(int(status.partition(" ")[0]), list(headers), b"".join(body))
-        except Exception as error:
-            self._refuse(errand, error)
 
     def _refuse(self, errand: _Errand, error: Exception) -> None:
         self._note([self._answer(errand, _told(error))])

@@ -24,6 +24,7 @@ from shared.access import public
 from shared.errors import AppError, InvalidRequest
 from shared.openapi_document import Declared, merge, specification
 from shared.request_text import parameters, refuse_unstorable
+from shared.strict_json import read_object
 
 _M = TypeVar("_M", bound=BaseModel)
 
@@ -178,6 +179,14 @@ def install(app: Flask, api: SpecTree) -> None:
     app.add_url_rule("/openapi.json", "openapi", openapi)
 
 
+def read_body(model: type[_M], data: bytes) -> _M:
+    """Read a JSON body as a `model`. Raises InvalidRequest or CharsetNotSupported, as a request of its own does."""
+    try:
+        return model.model_validate(read_object(data))
+    except ValidationError as error:
+        raise _refusal_of(error) from None
+
+
 def validated(model: type[_M], values: dict[str, Any]) -> _M:
     """`values` as a `model`, for what does not come as JSON. Raises InvalidRequest, as a body does."""
     refuse_unstorable((name, value) for name, value in values.items() if isinstance(value, str))
@@ -222,6 +231,7 @@ __all__ = [
     "install",
     "make_api",
     "merge",
+    "read_body",
     "specification",
     "validated",
 ]

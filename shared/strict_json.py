@@ -163,14 +163,18 @@ class StrictRequest(Request):
         if self.mimetype != "application/json":
             raise UnsupportedMediaType
         self.refuse_unreadable_body()
-        try:
-            return _object(loads(self.get_data(cache=cache)))
-        except Unacceptable as error:
-            at_fault, reason = error.key or "body", str(error)
-            raise InvalidRequest.of(at_fault, reason) from None
+        return read_object(self.get_data(cache=cache))
 
 
-def _object(value: Any) -> dict[str, Any]:
+def read_object(data: bytes) -> dict[str, Any]:
+    """Decode a body that must be one JSON object.
+
+    Raises InvalidRequest naming the key that is at fault, or CharsetNotSupported.
+    """
+    try:
+        value = loads(data)
+    except Unacceptable as error:
+        raise InvalidRequest.of(error.key or "body", str(error)) from None
     if not isinstance(value, dict):
-        raise Unacceptable("must be a JSON object")
+        raise InvalidRequest.of("body", "must be a JSON object")
     return value

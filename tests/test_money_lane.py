@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from api_gateway.gateway_clients import GatheredAnswer, MoneyClient
+from api_gateway.gateway_clients import GatheredAnswer, GatheredRequest, MoneyClient
+from api_gateway.money_lane import LONGEST_BODY, LONGEST_KEY
 from shared.errors import GENERIC_BY_STATUS, AppError, OutcomeUnknown, ServiceUnavailable
 from shared.http_client import Peer
 from tests.suite import ADDRESSES, Person, Suite
@@ -65,33 +66,59 @@ def test_what_is_in_order_takes_the_short_way(bank: Suite, ada: Person, account_
 
 
 @pytest.mark.parametrize(
+    "options",
+    [
+        {"json": {"amount": "1.00"}},
+        {"json": {"account_id": "x", "amount": "0"}},
+        {"data": b'{"amount": 1, "amount": 2}'},
+        {"data": b"\xef\xbb\xbf{}"},
+        {"data": "{}".encode("utf-16-le")},
+        {"headers": {"Idempotency-Key": "k k"}},
+        {"json": {"account_id": "x", "amount": "1", "description": "a\0"}},
+        {"json": {"account_id": "x", "amount": "1", "description": "\ud800"}},
+    ],
+)
+def test_what_the_service_can_not_read_is_refused_by_the_short_way_too(
+    bank: Suite, ada: Person, account_id: str, long_ways: list[str], options: dict[str, Any]
+) -> None:
+    if "data" in options:
+        options = {"json": None, "content_type": "application/json", **options}
+    answer = deposit(bank, ada, account_id, **options)
+    straight = {"json": {"account_id": account_id, "amount": "1.00"}} | options
+    by_itself = bank.call("transaction", "POST", "/api/transactions/deposit", ada, **straight)
+    assert (answer.status_code, answer.data) == (by_itself.status_code, by_itself.data)
+    assert answer.status_code in (400, 415)
+    assert answer.content_type == "application/json"
+    assert long_ways == []
+
+
+@pytest.mark.parametrize(
     ("options", "status", "code"),
     [
-        ({"json": {"amount": "1.00"}}, 400, "INVALID_REQUEST"),
-        ({"json": {"account_id": "x", "amount": "0"}}, 400, "INVALID_REQUEST"),
-        ({"data": b'{"amount": 1, "amount": 2}', "content_type": "application/json"}, 400, "INVALID_REQUEST"),
         ({"data": b"\xff{}", "content_type": "application/json"}, 400, "INVALID_REQUEST"),
-        ({"data": b"\xef\xbb\xbf{}", "content_type": "application/json"}, 400, "INVALID_REQUEST"),
         ({"data": "{}".encode("utf-16"), "content_type": "application/json"}, 415, "UNSUPPORTED_MEDIA_TYPE"),
-        ({"data": "{}".encode("utf-16-le"), "content_type": "application/json"}, 415, "UNSUPPORTED_MEDIA_TYPE"),
         ({"content_type": "application/json; charset=utf-16"}, 415, "UNSUPPORTED_MEDIA_TYPE"),
         ({"headers": {"Content-Encoding": "gzip"}}, 415, "UNSUPPORTED_MEDIA_TYPE"),
         ({"headers": {"Content-Encoding": "br"}}, 415, "UNSUPPORTED_MEDIA_TYPE"),
         ({"data": b"a=1", "content_type": "text/plain"}, 415, "UNSUPPORTED_MEDIA_TYPE"),
         ({"headers": {"Idempotency-Key": "k" * 256}}, 400, "INVALID_REQUEST"),
-        ({"json": {"account_id": "x", "amount": "1", "description": "a\0"}}, 400, "INVALID_REQUEST"),
-        ({"json": {"account_id": "x", "amount": "1", "description": "\ud800"}}, 400, "INVALID_REQUEST"),
         ({"query_string": "dry_run=1"}, 400, "INVALID_REQUEST"),
         ({"data": b" " * 70_000, "content_type": "application/json"}, 413, "PAYLOAD_TOO_LARGE"),
     ],
 )
-def test_what_is_not_goes_alone_and_hears_why(
+def test_what_is_not_in_order_takes_the_long_way_and_hears_why(
     bank: Suite, ada: Person, account_id: str, options: dict[str, Any], status: int, code: str
 ) -> None:
     if "data" in options:
         options = {"json": None, **options}
     answer = deposit(bank, ada, account_id, **options)
     assert (answer.status_code, answer.json["error_code"]) == (status, code)  # type: ignore[index]  # a failure
+
+
+def test_whatever_is_sent_a_full_call_is_not_too_large(bank: Suite, ada: Person) -> None:
+    lane: Any = bank.apps["gateway"].wsgi_app
+    longest = GatheredRequest("deposit", ada.token, "\1" * LONGEST_KEY, "i" * 64, "\1" * LONGEST_BODY)
+    assert {answer.status for answer in lane._client.carry_out([longest] * lane._batches._max_size)} == {400}
 
 
 def test_a_refusal_by_the_rules_comes_back_by_the_short_way(
@@ -171,10 +198,20 @@ class Refusing:
         raise self._error
 
 
-@pytest.mark.parametrize("status", [401, 403, 404])
-def test_a_call_that_is_refused_as_a_whole_leaves_each_to_go_alone(status: int) -> None:
+@pytest.mark.parametrize("status", [401, 403, 404, 413])
+def test_a_call_that_is_refused_as_a_whole_has_done_nothing(status: int) -> None:
     client = MoneyClient(None, Refusing(GENERIC_BY_STATUS[status]))  # type: ignore[arg-type]  # its peer is never called
-    assert client.carry_out([None, None]) == [None, None]  # type: ignore[list-item]  # what is sent does not matter
+    with pytest.raises(ServiceUnavailable) as refused:
+        client.carry_out([])
+    assert (type(refused.value), refused.value.retry_after_seconds) == (ServiceUnavailable, 1)
+
+
+def test_without_a_token_of_its_own_the_gateway_has_done_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    token = Refusing(ServiceUnavailable)
+    monkeypatch.setattr(token, "get", token.call)
+    with pytest.raises(ServiceUnavailable) as refused:
+        MoneyClient(None, token).carry_out([])  # type: ignore[arg-type]  # as above
+    assert type(refused.value) is ServiceUnavailable
 
 
 def test_a_failure_of_the_service_is_an_outcome_that_is_not_known() -> None:
@@ -183,35 +220,16 @@ def test_a_failure_of_the_service_is_an_outcome_that_is_not_known() -> None:
         client.carry_out([])
 
 
-class Full:
-    """Batches, or places, that have no room."""
-
-    def hold(self, _timeout_seconds: float) -> Any:
-        raise ServiceUnavailable(retry_after_seconds=1)
-
-    def submit_later(self, *_args: Any, **_options: Any) -> None:
-        raise ServiceUnavailable(retry_after_seconds=1)
-
-
-@pytest.mark.parametrize(("part", "amount"), [("_batches", "1.00"), ("_places", "no")])
 def test_who_finds_no_room_is_told_at_once_to_come_again(
-    bank: Suite, ada: Person, account_id: str, monkeypatch: pytest.MonkeyPatch, part: str, amount: str
+    bank: Suite, ada: Person, account_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lane: Any = bank.apps["gateway"].wsgi_app
-    monkeypatch.setattr(lane, part, Full())
-    answer = deposit(bank, ada, account_id, json={"account_id": account_id, "amount": amount})
+    monkeypatch.setattr(lane._batches, "_most_waiting", -1)
+    answer = deposit(bank, ada, account_id)
     assert (answer.status_code, answer.json["error_code"]) == (503, "SERVICE_UNAVAILABLE")  # type: ignore[index]  # a failure
     assert answer.headers["Retry-After"] == "1"
     monkeypatch.undo()
     assert deposit(bank, ada, account_id).status_code == 201
-
-
-def test_every_way_gives_its_place_back(bank: Suite, ada: Person, account_id: str) -> None:
-    lane: Any = bank.apps["gateway"].wsgi_app
-    free = lane._places._free
-    for body in ({"account_id": account_id, "amount": "1.00"}, {"amount": "no"}, {"account_id": ada.user_id}):
-        deposit(bank, ada, account_id, json=body)
-    assert lane._places._free == free
 
 
 def test_a_way_that_breaks_down_ends_with_an_answer(
@@ -220,7 +238,8 @@ def test_a_way_that_breaks_down_ends_with_an_answer(
     def broken(*_args: Any) -> Any:
         raise RuntimeError("private")
 
-    monkeypatch.setattr(bank.apps["gateway"].wsgi_app, "_app", broken)
-    answer = deposit(bank, ada, account_id, json={"amount": "no"})
+    lane: Any = bank.apps["gateway"].wsgi_app
+    monkeypatch.setattr(lane._client, "carry_out", broken)
+    answer = deposit(bank, ada, account_id)
     assert (answer.status_code, answer.json["error_code"]) == (500, "INTERNAL_ERROR")  # type: ignore[index]  # a failure
     assert b"private" not in answer.data

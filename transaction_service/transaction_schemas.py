@@ -314,7 +314,7 @@ class GatheredAnswer:
 
 
 class GatheredAnswers(Answer):
-    """The answers, in the order of the requests; `null` for a request that has to be sent alone. Nothing came of it."""
+    """The answers, in the order of the requests, each as its request would have got it alone."""
 
-    answers: list[GatheredAnswer | None]
+    answers: list[GatheredAnswer]
     """The answers, in the order of the requests."""

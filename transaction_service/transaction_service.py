@@ -1,7 +1,7 @@
 """The transaction service: deposits, withdrawals, transfers and reversals, on port 8003."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from typing import ClassVar, NamedTuple
@@ -12,7 +12,7 @@ from flask import Blueprint, Flask, Response, current_app
 from pydantic import BaseModel, Field
 
 from shared import answers as answering
-from shared import request_ids, serving, short_way, strict_json
+from shared import request_ids, serving, short_way
 from shared.access import Caller, admin_only, caller_of, private, service_only, staff_only
 from shared.answers import success
 from shared.application import Peers, health_of, lifecycle_of, make_app, make_session
@@ -22,7 +22,7 @@ from shared.errors import AppError, NotFound
 from shared.idempotency_keys import idempotency_key, well_formed
 from shared.kept_currency import require_currency
 from shared.money import Currency, CurrencyCode
-from shared.openapi import AnswerTypes, answers, make_api
+from shared.openapi import AnswerTypes, answers, make_api, read_body
 from shared.periods import now
 from shared.settings import Seconds, Settings
 from transaction_service import posting_logic, reversal_logic, transaction_logic
@@ -74,7 +74,7 @@ from transaction_service.volume_schemas import StatisticsAnswer, SummaryAnswer, 
 from transaction_service.volume_storage import VolumeStorage
 
 CATCH_UP_SECONDS = 1.0
-MAX_BATCH_BYTES = 640 * 1024
+MAX_BATCH_BYTES = 4 * 1024 * 1024  # more than the gateway sends at once, however it is escaped
 _log = logging.getLogger(__name__)
 _GATHERED: dict[str, tuple[type[BaseModel], Callable[..., Order]]] = {
     "deposit": (OwnMovement, transaction_logic.deposit),
@@ -233,8 +233,8 @@ def carry_out_gathered(json: GatheredRequests) -> Response:
     at = now()
     _log.info("requests", extra={"request_ids": [request.request_id for request in json.requests]})
     asked = [_asked_for(request, currency, at) for request in json.requests]
-    outcomes = iter(_pipeline().carry_out_all([one.order for one in asked if one]))
-    return success(answers=[_gathered_answer(next(outcomes), one.caller, currency) if one else None for one in asked])
+    outcomes = iter(_pipeline().carry_out_all([one.order for one in asked if isinstance(one, _Asked)]))
+    return success(answers=[_gathered_answer(one, outcomes, currency) for one in asked])
 
 
 def create_app(settings: TransactionSettings, session: requests.Session | None = None) -> Flask:
@@ -342,22 +342,28 @@ class _Asked(NamedTuple):
     caller: Caller
 
 
-def _asked_for(request: GatheredRequest, currency: Currency, at: datetime) -> _Asked | None:
-    """What a gathered request asks for. None if it can't be taken up: sent alone, it will hear why."""
+def _asked_for(request: GatheredRequest, currency: Currency, at: datetime) -> _Asked | Exception:
+    """What a gathered request asks for, or why it is refused, in the order in which it would be found alone."""
     schema, rule = _GATHERED[request.kind]
     try:
         caller = caller_of(request.token)
-        new = schema.model_validate(strict_json.loads(request.body.encode()))
+        new = read_body(schema, request.body.encode())
         origin = Origin(well_formed(request.idempotency_key), request.request_id, at)
         return _Asked(rule(currency, caller, new, origin), caller)
-    except (AppError, ValueError):
-        return None
+    except Exception as error:  # whatever is wrong with one, the others are carried out
+        return error
 
 
-def _gathered_answer(outcome: Outcome | Exception, caller: Caller, currency: Currency) -> GatheredAnswer:
+def _gathered_answer(
+    asked: _Asked | Exception, outcomes: Iterator[Outcome | Exception], currency: Currency
+) -> GatheredAnswer:
+    """The answer to one gathered request; `outcomes` holds those of all that were carried out, in order."""
+    if isinstance(asked, Exception):
+        return _refusal(answering.as_told(asked))
+    outcome = next(outcomes)
     if isinstance(outcome, Exception):
         return _refusal(answering.as_told(outcome))
-    return _answer(outcome, caller, currency)
+    return _answer(outcome, asked.caller, currency)
 
 
 def _answer(outcome: Outcome, caller: Caller, currency: Currency) -> GatheredAnswer:
