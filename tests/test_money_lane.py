@@ -9,7 +9,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from api_gateway.gateway_clients import GatheredAnswer, GatheredRequest, MoneyClient
-from api_gateway.money_lane import LONGEST_BODY, LONGEST_KEY
+from api_gateway.money_lane import GROWS, LONGEST_BODY, LONGEST_KEY
 from shared.errors import GENERIC_BY_STATUS, AppError, OutcomeUnknown, ServiceUnavailable
 from shared.http_client import Peer
 from tests.suite import ADDRESSES, Person, Suite
@@ -72,7 +72,6 @@ def test_what_is_in_order_takes_the_short_way(bank: Suite, ada: Person, account_
         {"json": {"account_id": "x", "amount": "0"}},
         {"data": b'{"amount": 1, "amount": 2}'},
         {"data": b"\xef\xbb\xbf{}"},
-        {"data": "{}".encode("utf-16-le")},
         {"headers": {"Idempotency-Key": "k k"}},
         {"json": {"account_id": "x", "amount": "1", "description": "a\0"}},
         {"json": {"account_id": "x", "amount": "1", "description": "\ud800"}},
@@ -87,7 +86,7 @@ def test_what_the_service_can_not_read_is_refused_by_the_short_way_too(
     straight = {"json": {"account_id": account_id, "amount": "1.00"}} | options
     by_itself = bank.call("transaction", "POST", "/api/transactions/deposit", ada, **straight)
     assert (answer.status_code, answer.data) == (by_itself.status_code, by_itself.data)
-    assert answer.status_code in (400, 415)
+    assert answer.status_code == 400
     assert answer.content_type == "application/json"
     assert long_ways == []
 
@@ -96,12 +95,14 @@ def test_what_the_service_can_not_read_is_refused_by_the_short_way_too(
     ("options", "status", "code"),
     [
         ({"data": b"\xff{}", "content_type": "application/json"}, 400, "INVALID_REQUEST"),
+        ({"data": "{}".encode("utf-16-le"), "content_type": "application/json"}, 415, "UNSUPPORTED_MEDIA_TYPE"),
         ({"data": "{}".encode("utf-16"), "content_type": "application/json"}, 415, "UNSUPPORTED_MEDIA_TYPE"),
         ({"content_type": "application/json; charset=utf-16"}, 415, "UNSUPPORTED_MEDIA_TYPE"),
         ({"headers": {"Content-Encoding": "gzip"}}, 415, "UNSUPPORTED_MEDIA_TYPE"),
         ({"headers": {"Content-Encoding": "br"}}, 415, "UNSUPPORTED_MEDIA_TYPE"),
         ({"data": b"a=1", "content_type": "text/plain"}, 415, "UNSUPPORTED_MEDIA_TYPE"),
         ({"headers": {"Idempotency-Key": "k" * 256}}, 400, "INVALID_REQUEST"),
+        ({"data": b'{"account_id": "\1"}', "content_type": "application/json"}, 400, "INVALID_REQUEST"),
         ({"query_string": "dry_run=1"}, 400, "INVALID_REQUEST"),
         ({"data": b" " * 70_000, "content_type": "application/json"}, 413, "PAYLOAD_TOO_LARGE"),
     ],
@@ -115,9 +116,11 @@ def test_what_is_not_in_order_takes_the_long_way_and_hears_why(
     assert (answer.status_code, answer.json["error_code"]) == (status, code)  # type: ignore[index]  # a failure
 
 
-def test_whatever_is_sent_a_full_call_is_not_too_large(bank: Suite, ada: Person) -> None:
+@pytest.mark.parametrize("character", ["\n", '"', "\\", "x", "\x7f"])
+def test_whatever_is_sent_a_full_call_is_not_too_large(bank: Suite, ada: Person, character: str) -> None:
     lane: Any = bank.apps["gateway"].wsgi_app
-    longest = GatheredRequest("deposit", ada.token, "\1" * LONGEST_KEY, "i" * 64, "\1" * LONGEST_BODY)
+    assert not GROWS(character.encode())
+    longest = GatheredRequest("deposit", ada.token, '"' * LONGEST_KEY, "i" * 64, character * LONGEST_BODY)
     assert {answer.status for answer in lane._client.carry_out([longest] * lane._batches._max_size)} == {400}
 
 

@@ -74,7 +74,7 @@ from transaction_service.volume_schemas import StatisticsAnswer, SummaryAnswer, 
 from transaction_service.volume_storage import VolumeStorage
 
 CATCH_UP_SECONDS = 1.0
-MAX_BATCH_BYTES = 4 * 1024 * 1024  # more than the gateway sends at once, however it is escaped
+MAX_BATCH_BYTES = 768 * 1024  # more than the gateway sends at once: a call that is refused refuses all that is in it
 _log = logging.getLogger(__name__)
 _GATHERED: dict[str, tuple[type[BaseModel], Callable[..., Order]]] = {
     "deposit": (OwnMovement, transaction_logic.deposit),
