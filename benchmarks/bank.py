@@ -1,101 +1,126 @@
-"""What the benchmarks have in common: a running bank with customers, wrk on its gateway, and the money counted."""
+"""What the benchmarks share: a running bank with customers under load, and the money counted afterwards."""
 
-import json
+import math
+import os
+import resource
 import secrets
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import requests
 
+from benchmarks.wrk import Run, run_wrk
 from tests.faults.bank import FaultyBank, minor
+from tests.processes import ROOT
 
 CUSTOMERS, ACCOUNTS_EACH, OPENING = 20, 10, "10000.00"
-SCRIPT = Path(__file__).with_name("transfers.lua")
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One run: answers of success a second, milliseconds, and how many requests were not answered with success.
-
-    `failed_at`: when, by the monotonic clock, as far as there was an answer; known of paced runs only.
-    """
-
-    per_second: float
-    p50_ms: float
-    p99_ms: float
-    errors: int
-    failed_at: tuple[float, ...] = ()
+SPREAD, TO_ONE, FROM_ONE = "spread", "to one account", "from one account"
+PROCESSES = {"gateway": "api-gateway", "transaction": "transaction-service", "account": "account-service"}
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
 class Customer:
-    """Somebody with money in several accounts."""
+    """A customer with money in several accounts."""
 
     token: str
     account_ids: list[str]
 
 
+class LoadedBank:
+    """A running bank with customers, to be put under load."""
+
+    def __init__(self, suite: FaultyBank, folder: Path) -> None:
+        self.suite = suite
+        self._customers = [_new_customer(suite.gateway, f"customer-{number}") for number in range(CUSTOMERS)]
+        self._routes = {}
+        for number, (name, lines) in enumerate(_routes(self._customers).items()):
+            self._routes[name] = folder / f"routes-{number}"
+            self._routes[name].write_text("".join(lines))
+        self._process_ids = {name: suite.process_id(service) for name, service in PROCESSES.items()}
+        self._money = self._count_money()
+
+    def run(
+        self, connections: int, seconds: int, *, routes: str = SPREAD, reads_percent: int = 0, per_second: float = 0
+    ) -> Run:
+        """Run wrk along the routes of that name, with the processor time of the bank's processes and of wrk itself."""
+        path = self._routes[routes]
+        before = self._processor_seconds()
+        run = run_wrk(
+            self.suite.gateway, path, connections, seconds, reads_percent=reads_percent, per_second=per_second
+        )
+        after = self._processor_seconds()
+        spent = {name: 1e6 * (after[name] - before[name]) / max(run.succeeded, 1) for name in after}
+        return replace(run, processor_us=spent)
+
+    def is_money_conserved(self) -> bool:
+        """Count the customers' money again, and print both sums."""
+        money = self._count_money()
+        print(f"money before {self._money}, after {money}: {'conserved' if money == self._money else 'NOT CONSERVED'}")
+        return money == self._money
+
+    def _processor_seconds(self) -> dict[str, float]:
+        """Processor time that the bank's processes have used so far, and all wrk processes that have ended."""
+        spent = {name: _processor_seconds(process_id) for name, process_id in self._process_ids.items()}
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return spent | {"wrk": children.ru_utime + children.ru_stime}
+
+    def _count_money(self) -> int:
+        """All customers' money in cents, once nothing is pending any more."""
+        time.sleep(2)
+        money = 0
+        for customer in self._customers:
+            headers = {"Authorization": f"Bearer {customer.token}"}
+            accounts = _call("GET", f"{self.suite.gateway}/api/accounts/list", headers=headers)["accounts"]
+            money += sum(minor(account["balance"]) for account in accounts)
+        return money
+
+
 @contextmanager
-def running_bank() -> Iterator[FaultyBank]:
-    """The whole suite on free ports and an empty data folder."""
-    with tempfile.TemporaryDirectory() as data_dir:
-        bank = FaultyBank(Path(data_dir))
-        try:
-            bank.start()
-            yield bank
-            bank.stop()
-        finally:
-            bank.close()
+def running_bank(root: Path = ROOT) -> Iterator[LoadedBank]:
+    """Run all five processes of the source tree `root` on free ports, with an empty data folder, and add customers.
 
-
-def new_customers(gateway: str) -> list[Customer]:
-    """Twenty new customers with ten accounts each, and money in all of them."""
-    return [_customer(gateway, f"customer-{number}") for number in range(CUSTOMERS)]
-
-
-def write_routes(path: Path, customers: list[Customer]) -> None:
-    """Lines of "token from to": each account pays into another customer's."""
-    lines = []
-    for place, customer in enumerate(customers):
-        other = customers[(place + 1) % len(customers)]
-        pairs = zip(customer.account_ids, other.account_ids, strict=True)
-        lines += [f"{customer.token} {source} {target}\n" for source, target in pairs]
-    path.write_text("".join(lines))
-
-
-def total(gateway: str, customers: list[Customer]) -> int:
-    """All the customers' money, in cents, when nothing is pending any more."""
-    time.sleep(2)
-    money = 0
-    for customer in customers:
-        headers = {"Authorization": f"Bearer {customer.token}"}
-        accounts = _call("GET", f"{gateway}/api/accounts/list", headers=headers)["accounts"]
-        money += sum(minor(account["balance"]) for account in accounts)
-    return money
-
-
-def run_wrk(
-    gateway: str, routes: Path, connections: int, seconds: int, *, per_second: float = 0, reads_percent: int = 0
-) -> Measured:
-    """Transfers along the routes, `reads_percent` of the requests being reads instead.
-
-    As fast as they are answered, or at `per_second` in all, however long an answer takes, while connections are free.
+    No session's rate is limited, since one customer must be able to make all payments.
     """
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", str(SCRIPT), gateway]
-    command += ["--", str(routes), secrets.token_hex(8), str(per_second), str(reads_percent)]
-    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    result = json.loads(output.strip().splitlines()[-1])
-    succeeded = result["requests"] - result["errors"]
-    per_second, failed_at = succeeded / result["seconds"], tuple(result["failed_at"])
-    return Measured(per_second, result["p50_ms"], result["p99_ms"], result["errors"], failed_at)
+    with tempfile.TemporaryDirectory() as folder:
+        suite = FaultyBank(Path(folder) / "data", BANK_SESSION_REQUESTS_PER_SECOND="1000000")
+        try:
+            suite.start(root)
+            yield LoadedBank(suite, Path(folder))
+            suite.stop()
+        finally:
+            suite.close()
 
 
-def _customer(gateway: str, username: str) -> Customer:
+def _routes(customers: list[Customer]) -> dict[str, list[str]]:
+    """Lines of "token from to" for each kind of load."""
+    spread = []
+    for customer, other in zip(customers, [*customers[1:], customers[0]], strict=True):
+        pairs = zip(customer.account_ids, other.account_ids, strict=True)
+        spread += [f"{customer.token} {source} {target}\n" for source, target in pairs]
+    hot, others = customers[0], customers[1:]
+    hot_id = hot.account_ids[0]
+    return {
+        SPREAD: spread,
+        TO_ONE: [f"{other.token} {source} {hot_id}\n" for other in others for source in other.account_ids],
+        FROM_ONE: [f"{hot.token} {hot_id} {target}\n" for other in others for target in other.account_ids],
+    }
+
+
+def _processor_seconds(process_id: int | None) -> float:
+    """User and system time of a process (proc(5), /proc/PID/stat, fields 14 and 15); NaN when it has ended."""
+    try:
+        fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return math.nan
+    return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+
+
+def _new_customer(gateway: str, username: str) -> Customer:
     password = secrets.token_urlsafe(16)
     person = {"username": username, "password": password}
     _call("POST", f"{gateway}/api/auth/register", json={**person, "email": f"{username}@example.com"})
@@ -112,7 +137,7 @@ def _customer(gateway: str, username: str) -> Customer:
 
 
 def _call(method: str, url: str, **options: object) -> dict:  # type: ignore[type-arg]  # JSON of any shape
-    """A call's JSON; a limit for new customers from one address is waited for."""
+    """Return the JSON of a call; when the limit for new customers from one address is reached, wait and try again."""
     for _ in range(60):
         answer = requests.request(method, url, timeout=10, **options)  # type: ignore[arg-type]  # passed on as given
         if answer.status_code != 429:

@@ -14,13 +14,13 @@ import http.client
 import json
 import os
 import re
-import secrets
 import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -114,7 +114,7 @@ class Client:
         """Milliseconds until the answer was there, and its body. Raises RuntimeError when it is no success."""
         headers = dict(self.headers)
         if body:
-            headers |= {"Content-Type": "application/json", "Idempotency-Key": secrets.token_hex(8)}
+            headers |= {"Content-Type": "application/json", "Idempotency-Key": str(uuid.uuid4())}
         text = json.dumps(body) if body else None
         started = time.perf_counter()
         self._connection.request("POST" if body else "GET", path, text, headers)

@@ -2,26 +2,26 @@
 
     python -m benchmarks.soak [--minutes 10] [--peak-seconds 10]
 
-First the peak is measured, as fast as 64 connections are answered; then half of that is asked for, evenly paced: four
-transfers and a read, over and over, by wrk through the gateway of a bank of five processes. Meanwhile the memory of
-each is read every two seconds (VmRSS of /proc/PID/status: what it holds of the machine's memory, with what it shares).
-A fifth of the time is for caches to fill; what a process holds then and what it holds at the end are medians over a
-tenth of the time each. Fails when a request was not answered with success, money is missing, a process was replaced, or
-one grew by more than a tenth. When the machine itself stands still for seconds, as guests of a busy host do, what was
-refused then is told apart. Needs wrk; only loopback is ever called.
+First the peak is measured, as fast as 64 connections are answered; then requests arrive at half of that rate, at random
+moments: four transfers to a read, by wrk through the gateway of a bank of five processes. Their latency begins when
+they are due. Meanwhile the memory of each is read every two seconds (VmRSS of /proc/PID/status: what it holds of the
+machine's memory, with what it shares). A fifth of the time is for caches to fill; what a process holds then and what it
+holds at the end are medians over a tenth of the time each. Fails when a request was not answered with success, money is
+missing, a process was replaced, or one grew by more than a tenth. When the machine itself stands still for seconds, as
+guests of a busy host do, what was refused then is told apart. Needs wrk; only loopback is ever called.
 """
 
 import argparse
 import shutil
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
-from benchmarks.bank import Measured, new_customers, run_wrk, running_bank, total, write_routes
+from benchmarks.bank import running_bank
+from benchmarks.wrk import Run
 from tests.faults.bank import NAMES, FaultyBank
 from tests.processes import StandStills
 
@@ -78,24 +78,19 @@ def main() -> int:
     if not shutil.which("wrk"):
         print("This needs wrk (Debian: apt-get install wrk).")
         return 1
-    with running_bank() as bank, tempfile.TemporaryDirectory() as folder:
-        customers = new_customers(bank.gateway)
-        routes = Path(folder) / "routes"
-        write_routes(routes, customers)
-        before = total(bank.gateway, customers)
-        peak = run_wrk(bank.gateway, routes, CONNECTIONS, options.peak_seconds, reads_percent=READS_PERCENT)
+    with running_bank() as bank:
+        peak = bank.run(CONNECTIONS, options.peak_seconds, reads_percent=READS_PERCENT)
         seconds, rate = round(options.minutes * 60), peak.per_second / 2
         print(f"peak {peak.per_second:.0f} a second; {seconds} s at {rate:.0f} a second follow", file=sys.stderr)
-        memory = Memory(bank)
+        memory = Memory(bank.suite)
         with StandStills().watched() as stood_still, memory.watched():
-            soak = run_wrk(bank.gateway, routes, CONNECTIONS, seconds, per_second=rate, reads_percent=READS_PERCENT)
+            soak = bank.run(CONNECTIONS, seconds, per_second=rate, reads_percent=READS_PERCENT)
         is_whole = memory.has_same_processes()
-        after = total(bank.gateway, customers)
-    unexcused = _print_load(peak, soak, stood_still)
-    is_flat = _print_memory(memory)
-    print(f"money before {before}, after {after}: {'conserved' if before == after else 'NOT CONSERVED'}")
+        unexcused = _print_load(peak, soak, stood_still)
+        is_flat = _print_memory(memory)
+        is_conserved = bank.is_money_conserved()
     print("every process lived through it" if is_whole else "A PROCESS WAS REPLACED")
-    return 0 if is_flat and is_whole and before == after and not unexcused else 1
+    return 0 if is_flat and is_whole and is_conserved and not unexcused else 1
 
 
 def _options() -> argparse.Namespace:
@@ -114,7 +109,7 @@ def _megabytes(process_id: int | None) -> float:
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS:")), 0.0)
 
 
-def _print_load(peak: Measured, soak: Measured, stood_still: StandStills) -> int:
+def _print_load(peak: Run, soak: Run, stood_still: StandStills) -> int:
     """Print what was done; how many errors are the bank's."""
     print(f"{'':24}{'per second':>12}{'p50 ms':>10}{'p99 ms':>10}{'errors':>8}")
     for name, run in (("peak, 64 connections", peak), ("soak, half of it", soak)):

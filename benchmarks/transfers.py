@@ -1,89 +1,105 @@
-"""Durable transfers a second through the bank's REST API, beside PostgreSQL's pgbench on the same machine.
+"""Durable transfers through the bank's REST API, beside PostgreSQL's pgbench on the same machine.
 
-    python -m benchmarks.transfers [--seconds 10] [--rounds 2]
+    python -m benchmarks.transfers [--seconds 7] [--rounds 2]
 
-Both sides commit every transaction to disk before they answer (`synchronous=FULL`, `synchronous_commit=on`) and are
-measured in turns, so that a slow minute of the machine is everybody's. pgbench runs TPC-B at scale 10 with 8 clients on
-a throwaway cluster. The bank runs as a customer would meet it, all five processes, through the gateway: real tokens,
-a new Idempotency-Key for each transfer, 200 accounts of 20 customers, 1, 16 and 64 connections by wrk. Afterwards the
-money is counted. Needs pgbench and wrk; only loopback is ever called.
+Both sides commit every transaction to disk before they answer (`synchronous=FULL`, `synchronous_commit=on`). All loads
+are measured in turns, round by round, so that a slow minute of the machine affects all of them. pgbench runs TPC-B at
+scale 10 on a throwaway cluster. The bank runs as in production, all five processes, behind the gateway: real tokens, a
+random UUID as the Idempotency-Key of each transfer, 200 accounts of 20 customers, load by wrk. Afterwards the money is
+counted. Exits with 1 when a cent is missing or a request has failed. Needs pgbench and wrk; calls only loopback.
 """
 
 import argparse
-import re
 import shutil
-import subprocess
 import sys
-import tempfile
-from pathlib import Path
+from collections import defaultdict
+from dataclasses import dataclass
 
-from benchmarks.bank import Measured, new_customers, run_wrk, running_bank, total, write_routes
-from tests.postgres import cluster_folder, programs_folder
+from benchmarks.bank import FROM_ONE, SPREAD, TO_ONE, LoadedBank, running_bank
+from benchmarks.pgbench import Pgbench, running_pgbench
+from benchmarks.report import commit, machine, print_runs, rate
+from benchmarks.wrk import Run
+from tests.postgres import programs_folder
 
-CONNECTIONS = (1, 16, 64)
+
+@dataclass(frozen=True)
+class Load:
+    """A closed loop: as many transfers as the bank answers on that many connections."""
+
+    name: str
+    connections: int
+    routes: str = SPREAD
+    reads_percent: int = 0
+
+
+EIGHT_CLIENTS, ONE_CLIENT = "pgbench, 8 clients", "pgbench, 1 client"
+MANY, FEWER, ONE = Load("64 connections", 64), Load("16 connections", 16), Load("1 connection", 1)
+OTHERS = (
+    Load("all to one account", 64, TO_ONE),
+    Load("all from one account", 64, FROM_ONE),
+    Load("a read after four transfers", 64, reads_percent=20),
+)
+OPEN_LOOP_CONNECTIONS = 256
+PERCENTS_OF_PEAK = (25, 50, 75)
+
+Runs = defaultdict[str, list[Run]]
 
 
 def main() -> int:
-    """Measure, print the table, check the money; 1 when something needed is missing or money is."""
+    """Measure, print the tables, count the money; return the exit status."""
     options = _options()
     if not shutil.which("wrk") or programs_folder() is None:
         print("This needs wrk and PostgreSQL (Debian: apt-get install wrk postgresql).")
         return 1
-    with cluster_folder() as postgres, running_bank() as bank, tempfile.TemporaryDirectory() as folder:
-        _prepare_pgbench(postgres)
-        gateway = bank.gateway
-        customers = new_customers(gateway)
-        routes = Path(folder) / "routes"
-        write_routes(routes, customers)
-        before = total(gateway, customers)
-        pgbench: list[float] = []
-        measured: dict[int, list[Measured]] = {connections: [] for connections in CONNECTIONS}
+    print(f"{machine()}; commit {commit()}; {options.rounds} rounds of {options.seconds} s")
+    runs: Runs = defaultdict(list)
+    with running_pgbench() as pgbench, running_bank() as bank:
         for number in range(options.rounds):
-            pgbench.append(_run_pgbench(postgres, options.seconds))
-            for connections in CONNECTIONS:
-                measured[connections].append(run_wrk(gateway, routes, connections, options.seconds))
+            _measure(pgbench, bank, options.seconds, runs)
             print(f"round {number + 1} of {options.rounds} done", file=sys.stderr)
-        after = total(gateway, customers)
-    _print_table(pgbench, measured)
-    print(f"money before {before}, after {after}: {'conserved' if before == after else 'NOT CONSERVED'}")
-    return 0 if before == after else 1
+        _print_tables(runs)
+        print()
+        is_conserved = bank.is_money_conserved()
+    errors = sum(run.errors for its_runs in runs.values() for run in its_runs)
+    if errors:
+        print(f"{errors} REQUESTS FAILED")
+    return 0 if is_conserved and not errors else 1
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Transfers a second, beside pgbench.")
-    parser.add_argument("--seconds", type=int, default=10, help="length of each run")
-    parser.add_argument("--rounds", type=int, default=2, help="how many turns each side gets")
+    parser = argparse.ArgumentParser(description="Durable transfers, beside pgbench.")
+    parser.add_argument("--seconds", type=int, default=7, help="length of each run (default 7)")
+    parser.add_argument("--rounds", type=int, default=2, help="runs of each load (default 2)")
     return parser.parse_args()
 
 
-def _prepare_pgbench(socket_folder: Path) -> None:
-    _pgbench(socket_folder, "-i", "-q", "-s", "10")
+def _measure(pgbench: Pgbench, bank: LoadedBank, seconds: int, runs: Runs) -> None:
+    """Run every load once: the open loop at shares of the rate which 64 connections have just reached."""
+    runs[EIGHT_CLIENTS].append(pgbench.run(8, seconds))
+    for load in (MANY, FEWER, *OTHERS):
+        runs[load.name].append(_run(bank, load, seconds))
+    runs[ONE_CLIENT].append(pgbench.run(1, seconds))
+    runs[ONE.name].append(_run(bank, ONE, seconds))
+    peak = runs[MANY.name][-1].per_second
+    for percent in PERCENTS_OF_PEAK:
+        run = bank.run(OPEN_LOOP_CONNECTIONS, seconds, per_second=peak * percent / 100)
+        runs[_of_peak(percent)].append(run)
 
 
-def _run_pgbench(socket_folder: Path, seconds: int) -> float:
-    output = _pgbench(socket_folder, "-c", "8", "-j", "2", "-T", str(seconds))
-    found = re.search(r"tps = ([0-9.]+)", output)
-    assert found, output
-    return float(found[1])
+def _run(bank: LoadedBank, load: Load, seconds: int) -> Run:
+    return bank.run(load.connections, seconds, routes=load.routes, reads_percent=load.reads_percent)
 
 
-def _pgbench(socket_folder: Path, *arguments: str) -> str:
-    folder = programs_folder()
-    assert folder
-    command = [str(folder / "pgbench"), "-h", str(socket_folder), "-U", "bank", *arguments, "postgres"]
-    return subprocess.run(command, check=True, capture_output=True, text=True, cwd=socket_folder).stdout
+def _of_peak(percent: int) -> str:
+    return f"{percent} % of the peak"
 
 
-def _print_table(pgbench: list[float], bank: dict[int, list[Measured]]) -> None:
-    reference = sum(pgbench) / len(pgbench)
-    print(f"{'':24}{'per second':>12}{'p50 ms':>10}{'p99 ms':>10}{'errors':>8}{'ratio':>8}")
-    print(f"{'pgbench, 8 clients':24}{reference:12.0f}{'':10}{'':10}{'':8}{1:8.2f}")
-    for connections, runs in bank.items():
-        mean = sum(run.per_second for run in runs) / len(runs)
-        p50, p99 = (sum(getattr(run, name) for run in runs) / len(runs) for name in ("p50_ms", "p99_ms"))
-        errors = sum(run.errors for run in runs)
-        name = f"bank, {connections} connection{'s' if connections > 1 else ''}"
-        print(f"{name:24}{mean:12.0f}{p50:10.1f}{p99:10.1f}{errors:8}{mean / reference:8.2f}")
+def _print_tables(runs: Runs) -> None:
+    eight, one, peak = (rate(runs[name]) for name in (EIGHT_CLIENTS, ONE_CLIENT, MANY.name))
+    beside = {name: (runs[name], eight) for name in (EIGHT_CLIENTS, FEWER.name, MANY.name)}
+    print_runs("transfers, beside pgbench", beside | {name: (runs[name], one) for name in (ONE_CLIENT, ONE.name)})
+    print_runs("64 connections, other loads", {load.name: (runs[load.name], peak) for load in (MANY, *OTHERS)})
+    print_runs("open loop", {name: (runs[name], peak) for name in map(_of_peak, PERCENTS_OF_PEAK)})
 
 
 if __name__ == "__main__":

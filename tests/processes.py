@@ -123,15 +123,18 @@ def running_bank(data_dir: Path, **environment: str) -> Iterator[str]:
 
 
 class RunningProcess:
-    """A Python process whose output is read as it comes. A context manager, which kills it in the end."""
+    """A Python process whose output is read as it comes. A context manager, which kills it in the end.
 
-    def __init__(self, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
+    `cwd` is the source tree whose code it runs.
+    """
+
+    def __init__(self, *arguments: str, environment: Mapping[str, str] | None = None, cwd: Path = ROOT) -> None:
         self.output = ""
         self._has_ended = False
         self._came = threading.Condition()
         self._process = subprocess.Popen(
             [sys.executable, *arguments],
-            cwd=ROOT,
+            cwd=cwd,
             env={**os.environ, **(environment or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -14,7 +14,7 @@ import requests
 from shared.sqlite import sqlite3
 from tests.faults.history import Booked, History
 from tests.faults.wire import Wire
-from tests.processes import RunningProcess, eventually, free_ports
+from tests.processes import ROOT, RunningProcess, eventually, free_ports
 
 ADMIN_PASSWORD = "an admin's long passphrase"
 PASSWORD = "correct horse battery staple"
@@ -48,9 +48,9 @@ class FaultyBank:
         self._environment[_variable(name, "URL")] = f"http://127.0.0.1:{port}"
         return wire
 
-    def start(self) -> None:
-        """Start all five; returns when they are healthy."""
-        self._suite = RunningProcess("run_services.py", environment=self._environment)
+    def start(self, root: Path = ROOT) -> None:
+        """Start all five from the source tree `root`; returns when they are healthy."""
+        self._suite = RunningProcess("run_services.py", environment=self._environment, cwd=root)
         self._suite.wait_for("Ctrl-C stops", within_seconds=60)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:

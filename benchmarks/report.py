@@ -1,0 +1,85 @@
+"""What the benchmarks print: the machine and the code that were measured, and tables in Markdown."""
+
+import os
+import platform
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import mean
+
+from benchmarks.bank import PROCESSES
+from benchmarks.wrk import Run
+from shared.sqlite import sqlite3
+from tests.processes import ROOT
+
+HEADINGS = ("per second", "ratio", "mean ms", "p50 ms", "p99 ms", "max ms", "errors", *PROCESSES, "wrk")
+
+
+def machine() -> str:
+    """Return the processor, how many of them this process may use, and the versions of what matters."""
+    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    processors = len(os.sched_getaffinity(0))
+    return (
+        f"{model[1] if model else platform.machine()}, {processors} processors; "
+        f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
+    )
+
+
+def commit(root: Path = ROOT) -> str:
+    """Return the commit of a source tree, and whether files differ from it."""
+    command = ["git", "-C", str(root), "describe", "--always", "--exclude=*", "--dirty= with changes"]
+    described = subprocess.run(command, capture_output=True, text=True, check=False)
+    return described.stdout.strip() or "an unknown commit"
+
+
+def print_runs(title: str, rows: Mapping[str, tuple[Sequence[Run], float]]) -> None:
+    """Print a row for each load: the means of its runs, the longest latency, and the sum of the errors.
+
+    The ratio is to the rate that stands beside the runs.
+    """
+    print_table((title, *HEADINGS), [(name, *_cells(runs, reference)) for name, (runs, reference) in rows.items()])
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table in Markdown, aligned: the first column to the left, the others to the right."""
+    widths = [max(len(cell) for cell in column) for column in zip(headings, *rows, strict=True)]
+    print()
+    print(_line(headings, widths))
+    print(f"|{'-' * (widths[0] + 2)}|" + "".join(f"{'-' * (width + 1)}:|" for width in widths[1:]))
+    for row in rows:
+        print(_line(row, widths))
+
+
+def rate(runs: Sequence[Run]) -> float:
+    """Return the mean rate of runs."""
+    return mean(run.per_second for run in runs)
+
+
+def processor_cell(runs: Sequence[Run], process: str) -> str:
+    """Return the mean processor time of a process for one request, in whole microseconds."""
+    spent = [run.processor_us[process] for run in runs if process in run.processor_us]
+    return f"{mean(spent):.0f}" if spent else ""
+
+
+def milliseconds_cell(runs: Sequence[Run], name: str) -> str:
+    """Return the mean of a latency of runs, in milliseconds."""
+    values = [value for run in runs if (value := getattr(run, name)) is not None]
+    return f"{mean(values):.2f}" if values else ""
+
+
+def _cells(runs: Sequence[Run], reference: float) -> list[str]:
+    longest = [run.max_ms for run in runs if run.max_ms is not None]
+    return [
+        f"{rate(runs):.0f}",
+        f"{rate(runs) / reference:.2f}",
+        *(milliseconds_cell(runs, name) for name in ("mean_ms", "p50_ms", "p99_ms")),
+        f"{max(longest):.0f}" if longest else "",
+        str(sum(run.errors for run in runs)),
+        *(processor_cell(runs, process) for process in (*PROCESSES, "wrk")),
+    ]
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    others = (cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True))
+    return f"| {' | '.join([cells[0].ljust(widths[0]), *others])} |"
