@@ -47,8 +47,8 @@ check: $(VENV)/.dev ## lint, types, layers, house rules
 	$(BIN)/lint-imports
 	$(BIN)/pytest tests/test_house.py
 
-bench: $(VENV)/.dev ## durable transfers a second, beside PostgreSQL's own benchmark
-	$(BIN)/python -m benchmarks.transfers $(ARGS)
+bench: $(VENV)/.dev ## durable transfers a second, beside PostgreSQL's own benchmark (BASE=a commit: beside that one)
+	$(BIN)/python -m $(if $(BASE),benchmarks.compare $(BASE),benchmarks.transfers) $(ARGS)
 
 soak: $(VENV)/.dev ## half of what the bank can do for ten minutes, and what becomes of its memory (ARGS="--minutes 2")
 	$(BIN)/python -m benchmarks.soak $(ARGS)

@@ -90,7 +90,7 @@ function request()
   local route = routes[math.random(#routes)]
   local headers = { ["Authorization"] = "Bearer " .. route.token }
   sent = sent + 1
-  if started then
+  if started and due[sent] then -- after lost connections wrk may send more requests than were due
     due[sent] = math.min(due[sent], milliseconds() - started)
     headers["X-Request-ID"] = sent
   end

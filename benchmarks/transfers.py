@@ -33,7 +33,7 @@ class Load:
 
 
 EIGHT_CLIENTS, ONE_CLIENT = "pgbench, 8 clients", "pgbench, 1 client"
-MANY, FEWER, ONE = Load("64 connections", 64), Load("16 connections", 16), Load("1 connection", 1)
+MANY, FEWER, ONE = Load("bank, 64 connections", 64), Load("bank, 16 connections", 16), Load("bank, 1 connection", 1)
 OTHERS = (
     Load("all to one account", 64, TO_ONE),
     Load("all from one account", 64, FROM_ONE),
@@ -51,7 +51,7 @@ def main() -> int:
     if not shutil.which("wrk") or programs_folder() is None:
         print("This needs wrk and PostgreSQL (Debian: apt-get install wrk postgresql).")
         return 1
-    print(f"{machine()}; commit {commit()}; {options.rounds} rounds of {options.seconds} s")
+    print(f"{machine()}; commit {commit()}; {options.rounds} x {options.seconds} s")
     runs: Runs = defaultdict(list)
     with running_pgbench() as pgbench, running_bank() as bank:
         for number in range(options.rounds):
