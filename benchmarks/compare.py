@@ -3,9 +3,9 @@
     python -m benchmarks.compare OLD [NEW] [--seconds 4] [--rounds 6]
 
 OLD and NEW are commits, or folders with a source tree; NEW is this tree unless it is named. Both banks run at the same
-time, with the libraries of this Python, and are put under load in turns: 64 connections, then one. Every other round
-begins with NEW. Each ratio is that of one round, since only what ran side by side can be compared. Exits with 1 when a
-cent is missing or a request has failed.
+time, with the libraries of this Python, and are put under load in turns: on 64 connections, then on one. Every other
+round begins with NEW. Each ratio is that of one round, since only what ran side by side can be compared. Exits with 1
+when a cent is missing or a request has failed.
 """
 
 import argparse
@@ -41,8 +41,8 @@ def main() -> int:
         print(f"{machine()}; {options.rounds} x {options.seconds} s; {commits}")
         banks = {name: stack.enter_context(running_bank(tree)) for name, tree in zip(VERSIONS, trees, strict=True)}
         for number in range(options.rounds):
-            for version in VERSIONS[:: -1 if number % 2 else 1]:
-                for connections in (MANY, ONE):
+            for connections in (MANY, ONE):
+                for version in VERSIONS[:: -1 if number % 2 else 1]:
                     runs[version, connections].append(banks[version].run(connections, options.seconds))
             print(f"round {number + 1} of {options.rounds} done", file=sys.stderr)
         _print(runs)
