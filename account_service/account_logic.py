@@ -117,7 +117,7 @@ def history(
     """A page of the entries of an account that the caller may see, newest first."""
     account = details(accounts, caller, account_id)
     rows: Sequence[LedgerEntry] = ledger.list_entries(
-        account.id,
+        account.id.hex,
         since=query.since,
         until=query.until,
         limit=query.limit + 1,

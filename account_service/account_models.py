@@ -2,13 +2,14 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID, uuid4
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database import Base, Database, UtcDateTime
+from shared.columns import HexId, UtcDateTime
+from shared.database import Base, Database
 from shared.kept_currency import KeptCurrency
 from shared.periods import now
 
@@ -20,9 +21,11 @@ else:
     Model = db.Model
 
 _REVERSED = text("reverses_id IS NOT NULL AND outcome = 'posted'")
-SETTLEMENT_ACCOUNT_ID = UUID(int=0)
+Id = Annotated[str, mapped_column(HexId)]
+"""An id in the ledger: 32 hexadecimal digits."""
+SETTLEMENT_ACCOUNT_ID = f"{0:032x}"
 """The bank's own side of deposits and withdrawals. It has no row and no running balance, so that it is no hot spot."""
-SUSPENSE_ACCOUNT_ID = UUID(int=1)
+SUSPENSE_ACCOUNT_ID = f"{1:032x}"
 """Where a reversal keeps money that its customer has no open account for. Like the settlement account it has no row.
 Only reversals reach it; the transaction service keeps the record of whose money it is."""
 
@@ -95,20 +98,20 @@ class Posting(Model):
     sequence: Mapped[int] = mapped_column(
         BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
     )
-    transaction_id: Mapped[UUID] = mapped_column(unique=True)
+    transaction_id: Mapped[Id] = mapped_column(unique=True)
     outcome: Mapped[str] = mapped_column(String(10))
     reason: Mapped[str | None] = mapped_column(String(40))
     decided_at: Mapped[datetime] = mapped_column(UtcDateTime)
     fingerprint: Mapped[str] = mapped_column(String(64))
     transaction_type: Mapped[str] = mapped_column(String(12))
-    user_id: Mapped[UUID | None]
+    user_id: Mapped[Id | None]
     amount_minor: Mapped[int] = mapped_column(BigInteger)
-    from_account_id: Mapped[UUID | None]
-    to_account_id: Mapped[UUID | None]
+    from_account_id: Mapped[Id | None]
+    to_account_id: Mapped[Id | None]
     to_account_number: Mapped[str | None] = mapped_column(String(20))
     from_balance_after_minor: Mapped[int | None] = mapped_column(BigInteger)
     to_balance_after_minor: Mapped[int | None] = mapped_column(BigInteger)
-    reverses_id: Mapped[UUID | None]
+    reverses_id: Mapped[Id | None]
     description: Mapped[str | None] = mapped_column(String(200))
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     request_id: Mapped[str | None] = mapped_column(String(64))
@@ -127,8 +130,8 @@ class LedgerEntry(Model):
     sequence: Mapped[int] = mapped_column(
         BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
     )
-    transaction_id: Mapped[UUID] = mapped_column(ForeignKey("posting.transaction_id"), index=True)
-    account_id: Mapped[UUID]
+    transaction_id: Mapped[Id] = mapped_column(ForeignKey("posting.transaction_id"), index=True)
+    account_id: Mapped[Id]
     amount_minor: Mapped[int] = mapped_column(BigInteger)
     balance_after_minor: Mapped[int | None] = mapped_column(BigInteger)
     booked_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -35,7 +35,7 @@ from account_service.account_storage import AccountStorage
 from account_service.ledger_schemas import (
     DecisionsAnswer,
     DescribedAnswer,
-    PostingBatch,
+    OrderBatch,
     PostingsAnswer,
     PostingsQuery,
 )
@@ -175,7 +175,7 @@ def status_history(caller: Caller, account_id: UUID, query: Page) -> Response:
 @internal.post("/postings")
 @service_only("postings:write")
 @api.validate(resp=answers(200, DecisionsAnswer))
-def post(json: PostingBatch) -> Response:
+def post(json: OrderBatch) -> Response:
     """Decide a batch of transactions."""
     return success(decisions=ledger_logic.post(_ledger(), json.postings))
 
@@ -183,7 +183,7 @@ def post(json: PostingBatch) -> Response:
 @internal.post("/postings/void")
 @service_only("postings:write")
 @api.validate(resp=answers(200, DecisionsAnswer))
-def void(json: PostingBatch) -> Response:
+def void(json: OrderBatch) -> Response:
     """Give transactions up unless they were decided."""
     return success(decisions=ledger_logic.void(_ledger(), json.postings))
 
@@ -191,7 +191,7 @@ def void(json: PostingBatch) -> Response:
 @internal.post("/postings/describe")
 @service_only("postings:write")
 @api.validate(resp=answers(200, DescribedAnswer))
-def describe(json: PostingBatch) -> Response:
+def describe(json: OrderBatch) -> Response:
     """Keep the orders of what was decided before orders were kept."""
     return success(described=ledger_logic.describe(_ledger(), json.postings))
 

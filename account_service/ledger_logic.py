@@ -3,25 +3,27 @@
 A posting is that decision together with the order that it decides. It is kept whatever the decision is, so that an
 order that comes again, however late and from whomever, gets the first decision and moves nothing. Who wants to know
 what has been decided reads the postings in their order.
+
+Every payment passes here, many in one batch: orders, postings and entries are rows of their tables, as dicts.
 """
 
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
-from uuid import UUID
+from typing import Any, cast
 
 from account_service.account_models import SETTLEMENT_ACCOUNT_ID, SUSPENSE_ACCOUNT_ID
 from account_service.account_schemas import masked
-from account_service.ledger_schemas import Decision, PostingOrder, PostingOut, Verdict
+from account_service.ledger_schemas import Decision, KeptOrder, Order, Posting, Result, Verdict
 from account_service.ledger_storage import LedgerStorage, LockedAccount
 from shared.outages import rerun_when_unsure
 from shared.periods import now
 
 _log = logging.getLogger(__name__)
 Row = dict[str, Any]
-Accounts = dict[UUID | None, LockedAccount]
+Accounts = dict[str, LockedAccount]
+_ORDER = tuple(KeptOrder.__annotations__)
 
 
 class _Rejected(Exception):
@@ -33,20 +35,21 @@ class _Ledger:
     """What a batch has read, and what it is going to write. Postings and entries are rows of their tables."""
 
     by_id: Accounts
-    by_number: dict[str, LockedAccount]
-    reversed_ids: set[UUID]
+    by_number: Accounts
+    reversed_ids: set[str]
     booked_at: datetime
-    by_transaction: dict[UUID, Row] = field(default_factory=dict)
-    by_key: dict[tuple[UUID, str], Row] = field(default_factory=dict)
-    touched: dict[UUID, LockedAccount] = field(default_factory=dict)
+    by_transaction: dict[str, Row] = field(default_factory=dict)
+    by_key: dict[tuple[str, str], Row] = field(default_factory=dict)
+    touched: Accounts = field(default_factory=dict)
     postings: list[Row] = field(default_factory=list)
     entries: list[Row] = field(default_factory=list)
 
-    def find(self, order: PostingOrder) -> Row | None:
-        """The posting of the order's transaction, or else of its idempotency key."""
-        if row := self.by_transaction.get(order.transaction_id):
+    def find(self, order: Order) -> Row | None:
+        """Return the posting of the order's transaction, or else of its idempotency key."""
+        if row := self.by_transaction.get(order["transaction_id"]):
             return row
-        return self.by_key.get((order.user_id, order.idempotency_key)) if order.idempotency_key else None
+        key = order["idempotency_key"]
+        return self.by_key.get((order["user_id"], key)) if key else None
 
     def remember(self, row: Row) -> None:
         """Let the posting be found."""
@@ -55,7 +58,7 @@ class _Ledger:
             self.by_key[row["user_id"], row["idempotency_key"]] = row
 
 
-def post(storage: LedgerStorage, orders: list[PostingOrder]) -> list[Decision]:
+def post(storage: LedgerStorage, orders: list[Order]) -> list[Decision]:
     """Decide orders that have not been decided, and answer all of them in order, in one transaction.
 
     Each order succeeds or fails alone. One whose transaction id or idempotency key is known gets the decision taken
@@ -66,59 +69,63 @@ def post(storage: LedgerStorage, orders: list[PostingOrder]) -> list[Decision]:
     return decisions
 
 
-def void(storage: LedgerStorage, orders: list[PostingOrder]) -> list[Decision]:
+def void(storage: LedgerStorage, orders: list[Order]) -> list[Decision]:
     """Give orders up for good, but for those that were decided before: their decisions stand and are answered."""
     decisions = _decide_all(storage, orders, _give_up)
     _log.info("given up", extra={"request_ids": _request_ids(orders)})
     return decisions
 
 
-def list_after(storage: LedgerStorage, sequence: int, limit: int) -> list[PostingOut]:
+def list_after(storage: LedgerStorage, sequence: int, limit: int) -> list[Posting]:
     """Return the postings behind `sequence`, in order; nothing can come between them any more."""
     rows = storage.list_postings(sequence, limit)
-    ids = {row[side] for row in rows for side in ("from_account_id", "to_account_id")}
-    accounts: Accounts = {account.id: account for account in storage.find_accounts(ids - {None})}
-    return [_told(row, accounts) for row in rows]
+    accounts = _accounts_of(storage, rows)
+    return [Posting(result=_result(row, accounts), order=_order(row)) for row in rows]
 
 
 @rerun_when_unsure
-def describe(storage: LedgerStorage, orders: list[PostingOrder]) -> int:
+def describe(storage: LedgerStorage, orders: list[Order]) -> int:
     """Keep the orders of postings that were decided before orders were kept; return how many lacked theirs."""
     with storage.transaction():
-        return storage.describe([_content(order) for order in orders])
+        return storage.describe(cast(list[Row], orders))
 
 
-def _request_ids(orders: list[PostingOrder]) -> list[str]:
-    return [order.request_id for order in orders if order.request_id]
+def _request_ids(orders: list[Order]) -> list[str]:
+    return [request_id for order in orders if (request_id := order["request_id"])]
 
 
 @rerun_when_unsure
-def _decide_all(
-    storage: LedgerStorage, orders: list[PostingOrder], decide: Callable[[_Ledger, PostingOrder], Row]
-) -> list[Decision]:
+def _decide_all(storage: LedgerStorage, orders: list[Order], decide: Callable[[_Ledger, Order], Row]) -> list[Decision]:
     with storage.transaction():
         ledger = _read(storage, orders)
         decided = [_decide_once(ledger, order, decide) for order in orders]
         storage.add_postings(ledger.postings)
         storage.add_entries(ledger.entries)
         storage.set_balances(ledger.touched.values())
-    return [Decision(verdict, _told(row, ledger.by_id)) for verdict, row in decided]
+        accounts = ledger.by_id | _accounts_of(storage, [row for verdict, row in decided if verdict != "decided"])
+    return [_answer(verdict, row, accounts) for verdict, row in decided]
 
 
-def _read(storage: LedgerStorage, orders: list[PostingOrder]) -> _Ledger:
-    """Lock the accounts of these orders, and those of the postings there are of them already."""
-    ids = {side for order in orders for side in (order.from_account_id, order.to_account_id) if side}
-    numbers = {order.to_account_number for order in orders if order.to_account_number}
-    accounts = storage.lock_accounts(ids.union(storage.find_by_numbers(numbers)))
+def _accounts_of(storage: LedgerStorage, postings: list[Row]) -> Accounts:
+    """Return the accounts of earlier postings. Those of a conflicting one need not be those of its order now."""
+    ids = {row["from_account_id"] for row in postings} | {row["to_account_id"] for row in postings}
+    return {account.id: account for account in storage.find_accounts(ids - {None})}
+
+
+def _read(storage: LedgerStorage, orders: list[Order]) -> _Ledger:
+    """Lock the accounts of these orders, and read the postings there are of them already."""
+    ids = {order["from_account_id"] for order in orders} | {order["to_account_id"] for order in orders}
+    numbers = {number for order in orders if (number := order["to_account_number"])}
+    accounts = storage.lock_accounts({side for side in ids if side}.union(storage.find_by_numbers(numbers)))
     ledger = _Ledger(
         by_id={account.id: account for account in accounts},
         by_number={account.account_number: account for account in accounts},
-        reversed_ids=storage.find_reversed(order.reverses_id for order in orders if order.reverses_id),
+        reversed_ids=storage.find_reversed({undone for order in orders if (undone := order["reverses_id"])}),
         booked_at=_booking_time(storage),
     )
     for row in storage.find_postings(
-        {order.transaction_id for order in orders},
-        {(order.user_id, order.idempotency_key) for order in orders if order.idempotency_key},
+        [order["transaction_id"] for order in orders],
+        [(order["user_id"], key) for order in orders if (key := order["idempotency_key"])],
     ):
         ledger.remember(row)
     return ledger
@@ -129,74 +136,76 @@ def _booking_time(storage: LedgerStorage) -> datetime:
     return max(now(), storage.find_last_booking() or now())
 
 
-def _decide_once(
-    ledger: _Ledger, order: PostingOrder, decide: Callable[[_Ledger, PostingOrder], Row]
-) -> tuple[Verdict, Row]:
-    """The posting there is of the order, or the one that is made now, and which of both it is."""
+def _decide_once(ledger: _Ledger, order: Order, decide: Callable[[_Ledger, Order], Row]) -> tuple[Verdict, Row]:
+    """Return the posting there is of the order, or the one that is made now, and which of both it is."""
     earlier = ledger.find(order)
     if earlier is None:
         row = decide(ledger, order)
         ledger.postings.append(row)
         ledger.remember(row)
         return "decided", row
-    is_same = all(earlier[name] == getattr(order, name) for name in ("user_id", "amount_minor", "fingerprint"))
+    is_same = (earlier["user_id"], earlier["amount_minor"], earlier["fingerprint"]) == (
+        order["user_id"],
+        order["amount_minor"],
+        order["fingerprint"],
+    )
     return "repeated" if is_same else "conflicting", earlier
 
 
-def _decide(ledger: _Ledger, order: PostingOrder) -> Row:
-    row = _content(order) | {"decided_at": ledger.booked_at, "reason": None}
-    row |= {"from_balance_after_minor": None, "to_balance_after_minor": None}
+def _decide(ledger: _Ledger, order: Order) -> Row:
     try:
         source, target = _sides(ledger, order)
         _require_allowed(ledger, order, source, target)
     except _Rejected as rejected:
-        return row | {"outcome": "rejected", "reason": str(rejected)}
-    if order.reverses_id:
-        ledger.reversed_ids.add(order.reverses_id)
-    return row | {
-        "outcome": "posted",
-        "to_account_id": target.id if target else order.to_account_id,
-        "from_balance_after_minor": _book(ledger, order, source, -order.amount_minor),
-        "to_balance_after_minor": _book(ledger, order, target, order.amount_minor),
+        return _posting(order, "rejected", ledger.booked_at, reason=str(rejected))
+    if order["reverses_id"]:
+        ledger.reversed_ids.add(order["reverses_id"])
+    row = _posting(order, "posted", ledger.booked_at)
+    if target:
+        row["to_account_id"] = target.id
+    row["from_balance_after_minor"] = _book(ledger, row, source, row["from_account_id"], -row["amount_minor"])
+    row["to_balance_after_minor"] = _book(ledger, row, target, row["to_account_id"], row["amount_minor"])
+    return row
+
+
+def _give_up(ledger: _Ledger, order: Order) -> Row:
+    return _posting(order, "void", ledger.booked_at)
+
+
+def _posting(order: Order, outcome: str, decided_at: datetime, reason: str | None = None) -> Row:
+    """Return the row of a posting, with no balances yet."""
+    return {
+        **order,
+        "outcome": outcome,
+        "reason": reason,
+        "decided_at": decided_at,
+        "from_balance_after_minor": None,
+        "to_balance_after_minor": None,
     }
 
 
-def _give_up(ledger: _Ledger, order: PostingOrder) -> Row:
-    row = _content(order) | {"outcome": "void", "decided_at": ledger.booked_at, "reason": None}
-    return row | {"from_balance_after_minor": None, "to_balance_after_minor": None}
-
-
-def _content(order: PostingOrder) -> Row:
-    """What a posting keeps of its order."""
-    return dict(order)
-
-
-def _sides(ledger: _Ledger, order: PostingOrder) -> tuple[LockedAccount | None, LockedAccount | None]:
-    """The customers' accounts that the money leaves and reaches; None stands for an account of the bank."""
-    source = ledger.by_id.get(order.from_account_id) if order.from_account_id else None
-    if source is None and _is_customers(order, order.from_account_id):
+def _sides(ledger: _Ledger, order: Order) -> tuple[LockedAccount | None, LockedAccount | None]:
+    """Return the customers' accounts that the money leaves and reaches; None stands for an account of the bank."""
+    source_id, target_id, number = order["from_account_id"], order["to_account_id"], order["to_account_number"]
+    source = ledger.by_id.get(source_id) if source_id else None
+    if source is None and _is_customers(order, source_id):
         raise _Rejected("ACCOUNT_NOT_FOUND")
-    if order.to_account_number:
-        target = ledger.by_number.get(order.to_account_number)
-    else:
-        target = ledger.by_id.get(order.to_account_id) if order.to_account_id else None
-    if target is None and (order.to_account_number or _is_customers(order, order.to_account_id)):
+    target = ledger.by_number.get(number) if number else ledger.by_id.get(target_id) if target_id else None
+    if target is None and (number or _is_customers(order, target_id)):
         raise _Rejected("PAYEE_NOT_FOUND" if source else "ACCOUNT_NOT_FOUND")
     return source, target
 
 
-def _is_customers(order: PostingOrder, account_id: UUID | None) -> bool:
+def _is_customers(order: Order, account_id: str | None) -> bool:
     """Whether a side of an order must be a customer's account. A reversal may name the suspense account instead."""
-    return account_id is not None and not (order.reverses_id and account_id == SUSPENSE_ACCOUNT_ID)
+    return account_id is not None and not (order["reverses_id"] and account_id == SUSPENSE_ACCOUNT_ID)
 
 
-def _require_allowed(
-    ledger: _Ledger, order: PostingOrder, source: LockedAccount | None, target: LockedAccount | None
-) -> None:
+def _require_allowed(ledger: _Ledger, order: Order, source: LockedAccount | None, target: LockedAccount | None) -> None:
     own = source or target
-    if order.reverses_id is None and (own is None or own.user_id != order.user_id):
+    if order["reverses_id"] is None and (own is None or own.user_id != order["user_id"]):
         raise _Rejected("ACCOUNT_NOT_FOUND")
-    if order.reverses_id in ledger.reversed_ids:
+    if order["reverses_id"] in ledger.reversed_ids:
         raise _Rejected("ALREADY_REVERSED")
     if source and target and source.id == target.id:
         raise _Rejected("SAME_ACCOUNT")
@@ -204,25 +213,25 @@ def _require_allowed(
         raise _Rejected("ACCOUNT_NOT_ACTIVE")
     if target and target.status != "active":
         raise _Rejected("PAYEE_NOT_ACTIVE" if source else "ACCOUNT_NOT_ACTIVE")
-    if source and source.balance_minor < order.amount_minor:
+    if source and source.balance_minor < order["amount_minor"]:
         raise _Rejected("INSUFFICIENT_FUNDS")
 
 
-def _book(ledger: _Ledger, order: PostingOrder, account: LockedAccount | None, amount_minor: int) -> int | None:
-    """Enter one side of a posted order, and return the balance after it.
+def _book(
+    ledger: _Ledger, row: Row, account: LockedAccount | None, of_bank: str | None, amount_minor: int
+) -> int | None:
+    """Enter one side of a posting, and return the balance after it.
 
     An account of the bank gets its entry, but has no balance to keep.
     """
     balance_minor = None
     if account:
-        account.balance_minor += amount_minor
-        balance_minor = account.balance_minor
+        account.balance_minor = balance_minor = account.balance_minor + amount_minor
         ledger.touched[account.id] = account
-    of_bank = (order.from_account_id if amount_minor < 0 else order.to_account_id) or SETTLEMENT_ACCOUNT_ID
     ledger.entries.append(
         {
-            "transaction_id": order.transaction_id,
-            "account_id": account.id if account else of_bank,
+            "transaction_id": row["transaction_id"],
+            "account_id": account.id if account else of_bank or SETTLEMENT_ACCOUNT_ID,
             "amount_minor": amount_minor,
             "balance_after_minor": balance_minor,
             "booked_at": ledger.booked_at,
@@ -231,21 +240,33 @@ def _book(ledger: _Ledger, order: PostingOrder, account: LockedAccount | None, a
     return balance_minor
 
 
-def _told(row: Row, accounts: Accounts) -> PostingOut:
-    """A posting as others may know it: of a payee nothing before money has reached them."""
-    source, target = accounts.get(row["from_account_id"]), accounts.get(row["to_account_id"])
-    number = row["to_account_number"]
-    if row["outcome"] == "posted" or row["reverses_id"]:
-        sides = _told_side(source, "from") | _told_side(target, "to")
-    else:
-        own = "from" if row["from_account_id"] else "to"
-        sides = _told_side(None, "from") | _told_side(None, "to") | {f"{own}_user_id": row["user_id"]}
-        sides["to_masked_number"] = masked(number) if number else None
-    return PostingOut(**row, **sides)
+def _answer(verdict: Verdict, row: Row, accounts: Accounts) -> Decision:
+    """Return what the asker needs to know: their own order only if it was not decided now."""
+    return Decision(verdict=verdict, result=_result(row, accounts), order=None if verdict == "decided" else _order(row))
 
 
-def _told_side(account: LockedAccount | None, side: str) -> Row:
-    return {
-        f"{side}_user_id": account.user_id if account else None,
-        f"{side}_masked_number": masked(account.account_number) if account else None,
-    }
+def _order(row: Row) -> KeptOrder:
+    return cast(KeptOrder, {name: row[name] for name in _ORDER})
+
+
+def _result(row: Row, accounts: Accounts) -> Result:
+    """Return what others may know of a decision: of a payee nothing before money has reached them."""
+    source, target, number = accounts.get(row["from_account_id"]), accounts.get(row["to_account_id"]), None
+    source_user_id = source.user_id if source else None
+    target_user_id = target.user_id if target else None
+    if row["outcome"] != "posted" and not row["reverses_id"]:
+        number, source, target = row["to_account_number"], None, None
+        source_user_id, target_user_id = (row["user_id"], None) if row["from_account_id"] else (None, row["user_id"])
+    return Result(
+        sequence=row["sequence"],
+        outcome=row["outcome"],
+        reason=row["reason"],
+        decided_at=row["decided_at"],
+        to_account_id=row["to_account_id"],
+        from_user_id=source_user_id,
+        from_masked_number=masked(source.account_number) if source else None,
+        from_balance_after_minor=row["from_balance_after_minor"],
+        to_user_id=target_user_id,
+        to_masked_number=masked(target.account_number) if target else masked(number) if number else None,
+        to_balance_after_minor=row["to_balance_after_minor"],
+    )

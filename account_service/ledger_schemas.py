@@ -1,12 +1,16 @@
-"""What the transaction service asks of the ledger, and what it hears back. Amounts are minor units."""
+"""What the transaction service asks of the ledger, and what it hears back.
 
-from dataclasses import dataclass
+Amounts are minor units. Ids are 32 hexadecimal digits. Orders and results are dicts: they are made, read and written by
+the hundred, and an object for each would cost as much as deciding it.
+"""
+
 from datetime import datetime
 from typing import Annotated, Literal
-from uuid import UUID
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, with_config
+from typing_extensions import TypedDict
 
+from shared.ids import HexId
 from shared.openapi import Answer, Body, Query
 
 Outcome = Literal["posted", "rejected", "void"]
@@ -15,53 +19,56 @@ MAX_POSTINGS = 256
 MAX_READ = 1000
 
 
-class PostingOrder(Body):
-    """Move `amount_minor` from one account to another; a side that is not given is the bank's settlement account.
+@with_config(ConfigDict(extra="forbid", use_attribute_docstrings=True))
+class Order(TypedDict):
+    """Move `amount_minor` from one account to another; a side that is null is the bank's settlement account.
 
     `user_id` acts and must own the account that the money comes from (for a deposit: goes to), except for a reversal,
     which names the transaction that it `reverses` and may have the suspense account on one side. The same
-    `transaction_id`, and the same `idempotency_key` of the same user, must always come with the same content, which is
-    told by its `fingerprint`. What a transaction needs beside that is kept as it is given.
+    `transaction_id`, and the same `idempotency_key` of the same user, must always come with the same content, which the
+    `fingerprint` identifies. What a transaction needs beside that is kept as it is given.
     """
 
-    transaction_id: UUID
+    transaction_id: HexId
     """The id of the transaction, which makes a repeated order the same order."""
     transaction_type: Annotated[str, Field(max_length=12)]
     """What it is: deposit, withdrawal, transfer or reversal."""
-    user_id: UUID
+    user_id: HexId
     """Who acts."""
     amount_minor: Annotated[int, Field(gt=0, le=10**18)]
     """The amount in minor units."""
-    from_account_id: UUID | None = None
+    from_account_id: HexId | None
     """Where the money comes from."""
-    to_account_id: UUID | None = None
+    to_account_id: HexId | None
     """Where the money goes, by id."""
-    to_account_number: Annotated[str, Field(max_length=20, examples=["••••7897"])] | None = None
+    to_account_number: Annotated[str, Field(max_length=20, examples=["••••7897"])] | None
     """Where the money goes, by account number."""
-    reverses_id: UUID | None = None
+    reverses_id: HexId | None
     """The transaction that this one reverses."""
-    description: Annotated[str, Field(max_length=200)] | None = None
+    description: Annotated[str, Field(max_length=200)] | None
     """What it is for, in the user's words."""
     fingerprint: Annotated[str, Field(min_length=1, max_length=64)]
-    """By which the same content is known again."""
-    idempotency_key: Annotated[str, Field(max_length=255)] | None = None
+    """A digest of the content."""
+    idempotency_key: Annotated[str, Field(max_length=255)] | None
     """The user's key, which makes a repeated order the same order, too."""
-    request_id: Annotated[str, Field(max_length=64)] | None = None
+    request_id: Annotated[str, Field(max_length=64)] | None
     """The id of the request, for the log."""
     requested_at: AwareDatetime
     """When the user asked."""
 
-    @model_validator(mode="after")
-    def _needs_an_account(self) -> "PostingOrder":
-        if self.from_account_id is None and self.to_account_id is None:
-            raise ValueError("needs an account on one side")
-        return self
+
+def _require_an_account(order: Order) -> Order:
+    if order["from_account_id"] is None and order["to_account_id"] is None:
+        raise ValueError("needs an account on one side")
+    return order
 
 
-class PostingBatch(Body):
+class OrderBatch(Body):
     """Orders that are decided in one database transaction, each alone."""
 
-    postings: Annotated[list[PostingOrder], Field(min_length=1, max_length=MAX_POSTINGS)]
+    postings: Annotated[
+        list[Annotated[Order, AfterValidator(_require_an_account)]], Field(min_length=1, max_length=MAX_POSTINGS)
+    ]
     """The orders."""
 
 
@@ -74,33 +81,19 @@ class PostingsQuery(Query):
     """How many at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class PostingOut:
-    """A decision with its order: all that a transaction needs. Account numbers are masked.
+@with_config(ConfigDict(use_attribute_docstrings=True))
+class KeptOrder(TypedDict):
+    """An order as its posting keeps it. One from before postings kept orders may lack its user and its time."""
 
-    Whose accounts they are is told of both sides when money has moved, or would have by a reversal; else only of the
-    side that the user has named as their own.
-    """
-
-    sequence: int
-    transaction_id: UUID
+    transaction_id: HexId
     """The id of the transaction."""
-    outcome: Outcome
-    reason: str | None
-    decided_at: datetime
     transaction_type: str
-    user_id: UUID | None
+    user_id: HexId | None
     amount_minor: int
-    from_account_id: UUID | None
-    from_user_id: UUID | None
-    from_masked_number: str | None
-    from_balance_after_minor: int | None
-    to_account_id: UUID | None
-    to_user_id: UUID | None
-    to_masked_number: str | None
-    to_balance_after_minor: int | None
+    from_account_id: HexId | None
+    to_account_id: HexId | None
     to_account_number: str | None
-    reverses_id: UUID | None
+    reverses_id: HexId | None
     description: str | None
     fingerprint: str
     idempotency_key: str | None
@@ -108,15 +101,47 @@ class PostingOut:
     requested_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+@with_config(ConfigDict(use_attribute_docstrings=True))
+class Result(TypedDict):
+    """What the ledger has decided on an order. Account numbers are masked.
+
+    Both owners are named when money has moved, or would have by a reversal; otherwise only the owner of the side that
+    the user has named as their own.
+    """
+
+    sequence: int
+    """The place of the posting in the order of all postings."""
+    outcome: Outcome
+    """Whether the money has moved: posted, rejected (for `reason`), or void (given up before it was decided)."""
+    reason: str | None
+    decided_at: datetime
+    to_account_id: HexId | None
+    """Where the money goes, by id, also when the order names it by its number."""
+    from_user_id: HexId | None
+    from_masked_number: str | None
+    from_balance_after_minor: int | None
+    to_user_id: HexId | None
+    to_masked_number: str | None
+    to_balance_after_minor: int | None
+
+
+class Decision(TypedDict):
     """What came of an order: `decided` now, `repeated` when its id or key was decided before with the same content.
 
-    It is `conflicting` when the id or the key belongs to a posting of other content, which stands.
+    It is `conflicting` when the id or the key belongs to a posting of other content, which stands. What was not decided
+    now comes with the order that was decided then.
     """
 
     verdict: Verdict
-    posting: PostingOut
+    result: Result
+    order: KeptOrder | None
+
+
+class Posting(TypedDict):
+    """An order and what was decided on it: all that a transaction needs."""
+
+    result: Result
+    order: KeptOrder
 
 
 class DecisionsAnswer(Answer):
@@ -129,7 +154,7 @@ class DecisionsAnswer(Answer):
 class PostingsAnswer(Answer):
     """Postings in the order of their sequences, and nothing can come between them any more."""
 
-    postings: list[PostingOut]
+    postings: list[Posting]
     """The postings, in order."""
 
 

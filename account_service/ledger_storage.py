@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
-from sqlalchemy import func, select, text, tuple_
+from sqlalchemy import func, select, text, tuple_, type_coerce
 
 from account_service.account_models import Account, LedgerEntry, Posting
 from shared.bulk import Insert, Last, Lookup, LookupTogether, Update
+from shared.columns import HexId
 from shared.database import Storage
 
 _account: Any = Account.__table__
@@ -35,7 +35,10 @@ _ORDER = (
 )
 _ACCOUNT = ("id", "user_id", "account_number", "status", "balance_minor")
 _lock_accounts = Lookup(_account, "id", _ACCOUNT, lock=True)
-_find_accounts = select(*(_account.c[name] for name in _ACCOUNT))
+_account_id = type_coerce(_account.c.id, HexId)
+_find_accounts = select(
+    _account_id, type_coerce(_account.c.user_id, HexId), *(_account.c[name] for name in _ACCOUNT[2:])
+)
 _find_by_number = Lookup(_account, "account_number", ("id",))
 _find_by_id = Lookup(_posting, "transaction_id", _POSTING)
 _find_by_key = LookupTogether(_posting, ("user_id", "idempotency_key"), _POSTING)
@@ -46,12 +49,12 @@ _add_entries = Insert(_entry, ("transaction_id", "account_id", "amount_minor", "
 _set_balances = Update(_account, "id", ("balance_minor",))
 
 
-@dataclass
+@dataclass(slots=True)
 class LockedAccount:
     """What a decision needs to know of an account; `balance_minor` runs along while a batch is decided."""
 
-    id: UUID
-    user_id: UUID
+    id: str
+    user_id: str
     account_number: str
     status: str
     balance_minor: int
@@ -60,21 +63,22 @@ class LockedAccount:
 class LedgerStorage(Storage):
     """Postings, and the entries that they made."""
 
-    def lock_accounts(self, ids: Collection[UUID]) -> list[LockedAccount]:
+    def lock_accounts(self, ids: Collection[str]) -> list[LockedAccount]:
         """The accounts of those ids, locked in the order of their ids until the transaction ends."""
         return [LockedAccount(*row) for row in _lock_accounts.execute(self._writer, ids)]
 
-    def find_accounts(self, ids: Collection[UUID]) -> list[LockedAccount]:
+    def find_accounts(self, ids: Collection[str]) -> list[LockedAccount]:
         """The same accounts, to be read only."""
-        query = _find_accounts.where(_account.c.id.in_(ids))
-        return [LockedAccount(*row) for row in self._session.execute(query)] if ids else []
+        if not ids:
+            return []
+        return [LockedAccount(*row) for row in self._session.execute(_find_accounts.where(_account_id.in_(ids)))]
 
-    def find_by_numbers(self, account_numbers: Collection[str]) -> list[UUID]:
+    def find_by_numbers(self, account_numbers: Collection[str]) -> list[str]:
         """The ids of the accounts that have those numbers; neither ever changes."""
         return [account_id for (account_id,) in _find_by_number.execute(self._writer, account_numbers)]
 
     def find_postings(
-        self, transaction_ids: Collection[UUID], keys: Collection[tuple[UUID, str]]
+        self, transaction_ids: Collection[str], keys: Collection[tuple[str, str]]
     ) -> list[dict[str, Any]]:
         """The postings of these transactions, and of these (user id, idempotency key) pairs, as rows of `posting`."""
         found = [*_find_by_id.execute(self._writer, transaction_ids), *_find_by_key.execute(self._writer, keys)]
@@ -101,7 +105,7 @@ class LedgerStorage(Storage):
         query = select(_posting).where(_posting.c.sequence > after).order_by(_posting.c.sequence).limit(limit)
         return [dict(row) for row in self._session.execute(query).mappings()]
 
-    def find_reversed(self, transaction_ids: Iterable[UUID]) -> set[UUID]:
+    def find_reversed(self, transaction_ids: Iterable[str]) -> set[str]:
         """Which of these transactions have been reversed."""
         wanted = set(transaction_ids)
         if not wanted:
@@ -131,11 +135,12 @@ class LedgerStorage(Storage):
 
     def set_balances(self, accounts: Iterable[LockedAccount]) -> None:
         """Write the balances of locked accounts back."""
-        _set_balances.execute(self._writer, [vars(account) for account in accounts])
+        rows = [{"id": account.id, "balance_minor": account.balance_minor} for account in accounts]
+        _set_balances.execute(self._writer, rows)
 
     def list_entries(
         self,
-        account_id: UUID,
+        account_id: str,
         *,
         since: datetime | None,
         until: datetime | None,
@@ -153,7 +158,7 @@ class LedgerStorage(Storage):
         query = query.order_by(LedgerEntry.booked_at.desc(), LedgerEntry.sequence.desc())
         return self._session.scalars(query.limit(limit)).all()
 
-    def sum_of_entries(self, account_id: UUID | None = None) -> int:
+    def sum_of_entries(self, account_id: str | None = None) -> int:
         """What the entries of one account, or (without one) of all, add up to, in minor units."""
         query = select(func.coalesce(func.sum(LedgerEntry.amount_minor), 0))
         if account_id is not None:

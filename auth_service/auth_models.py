@@ -8,7 +8,8 @@ from uuid import UUID, uuid4
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, Text, event, func
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database import Base, Database, UtcDateTime
+from shared.columns import UtcDateTime
+from shared.database import Base, Database
 from shared.periods import now
 from shared.texts import folded
 

@@ -31,7 +31,7 @@ from auth_service.auth_models import User
 from auth_service.auth_models import db as auth_db
 from auth_service.auth_storage import UserStorage
 from shared import check_digits
-from shared.ids import new_id
+from shared.ids import new_ids
 from shared.periods import now
 from transaction_service.projection_storage import ProjectionStorage
 from transaction_service.transaction_models import Transaction
@@ -103,7 +103,7 @@ class Bank:
         own = source or target
         assert own
         return Transaction(
-            id=new_id(),
+            id=new_ids(1)[0],
             user_id=own.user_id,
             transaction_type=kind,
             amount_minor=amount_minor,
@@ -191,7 +191,9 @@ def _account(user_id: UUID, place: int, created_at: datetime) -> Account:
 
 
 def _locked(account: Account) -> LockedAccount:
-    return LockedAccount(account.id, account.user_id, account.account_number, account.status, account.balance_minor)
+    return LockedAccount(
+        account.id.hex, account.user_id.hex, account.account_number, account.status, account.balance_minor
+    )
 
 
 def _side(account: LockedAccount | None, amount_minor: int) -> Side:
@@ -278,7 +280,7 @@ def _disagreements(bank: Bank) -> Iterator[str]:
     if ledger.sum_of_entries():
         yield "the entries do not add up to zero"
     for account in (*bank.regulars, *bank.others):
-        found = accounts.find_account(account.id)
+        found = accounts.find_account(UUID(account.id))
         entered = ledger.sum_of_entries(account.id)
         kept = volumes.of_user(account.user_id, account_id=account.id, since=None, until=None)
         moved = sum(day.income_minor - day.expense_minor for day in kept.by_day.values())

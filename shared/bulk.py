@@ -3,6 +3,8 @@
 A driver's `executemany` runs a command for each row, and SQLite's gives Python's interpreter lock away each time:
 every thread that waits for it has its turn in between, so that a batch waits as often as it has rows. The commands are
 plain text for the driver, since SQLAlchemy takes longer to put a long one together than the database to run it.
+
+Ids go in and come out as 32 hexadecimal digits, also those of columns that SQLAlchemy gives as `uuid.UUID`.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -12,9 +14,11 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import BindParameter, CompoundSelect, Connection, Dialect, Select, Table, bindparam
+from sqlalchemy import BindParameter, CompoundSelect, Connection, Dialect, Select, Table, Uuid, bindparam
+from sqlalchemy.types import TypeEngine
 
 from shared import driver
+from shared.columns import HexId
 
 _Process = Callable[[Any], Any]
 REMEMBERED = 8192
@@ -87,9 +91,8 @@ class Update:
             return set()
         dialect = connection.dialect
         bound = _bound(self.table, (self.key, *self.columns), dialect, rows)
-        changed = {key for (key,) in driver.run(connection, _update_text(self, dialect, len(rows)), bound)}
-        keys = bound[:: 1 + len(self.columns)]
-        return {row[self.key] for row, key in zip(rows, keys, strict=True) if key in changed}
+        changed = driver.run(connection, _update_text(self, dialect, len(rows)), bound).fetchall()
+        return {key for (key,) in _read(self.table, (self.key,), dialect, changed)}
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,18 @@ class Last:
         return next(_read(self.table, self.columns, connection.dialect, found.fetchall()), None)
 
 
+@dataclass(frozen=True)
+class Some:
+    """Tells whether `table` has any row whose column is what `where` says: a column and the value that it must have."""
+
+    table: Table
+    where: tuple[str, Any]
+
+    def exist(self, connection: Connection) -> bool:
+        """Whether there is one."""
+        return driver.run(connection, _some_text(self, connection.dialect)).fetchone() is not None
+
+
 def _bound(table: Table, columns: tuple[str, ...], dialect: Dialect, rows: Iterable[dict[str, Any]]) -> list[Any]:
     """All values of all rows, one after the other, as the driver takes them."""
     by_column: list[Iterable[Any]] = [map(itemgetter(name), rows) for name in columns]
@@ -164,17 +179,21 @@ def _read(
 @lru_cache(maxsize=256)
 def _bind_processors(table: Table, columns: tuple[str, ...], dialect: Dialect) -> list[tuple[int, _Process]]:
     """What makes of the values at some places what the driver takes."""
-    types = (table.c[name].type.dialect_impl(dialect) for name in columns)
-    processes = (kind.bind_processor(dialect) for kind in types)
+    processes = (_type(table, name, dialect).bind_processor(dialect) for name in columns)
     return [(place, process) for place, process in enumerate(processes) if process]
 
 
 @lru_cache(maxsize=256)
 def _result_processors(table: Table, columns: tuple[str, ...], dialect: Dialect) -> list[tuple[int, _Process]]:
     """The other way round; what comes again and again, as the ids of those who pay do, is made only once."""
-    types = (table.c[name].type.dialect_impl(dialect) for name in columns)
-    processes = (kind.result_processor(dialect, None) for kind in types)
+    processes = (_type(table, name, dialect).result_processor(dialect, None) for name in columns)
     return [(place, lru_cache(REMEMBERED)(process)) for place, process in enumerate(processes) if process]
+
+
+def _type(table: Table, name: str, dialect: Dialect) -> TypeEngine[Any]:
+    """Return the type of a column as `dialect` has it."""
+    kind = table.c[name].type
+    return (HexId() if isinstance(kind, Uuid) else kind).dialect_impl(dialect)
 
 
 @lru_cache(maxsize=1024)
@@ -265,6 +284,14 @@ def _last_text(last: Last, dialect: Dialect) -> str:
     quote = dialect.identifier_preparer.quote
     columns = ", ".join(map(quote, last.columns))
     return f"SELECT {columns} FROM {quote(last.table.name)} ORDER BY {quote(last.by)} DESC LIMIT 1"  # noqa: S608 - of names of ours alone
+
+
+@lru_cache(maxsize=256)
+def _some_text(some: Some, dialect: Dialect) -> str:
+    quote = dialect.identifier_preparer.quote
+    name, value = some.where
+    condition = f"{quote(name)} = {_literal(some.table, name, value, dialect)}"
+    return f"SELECT 1 FROM {quote(some.table.name)} WHERE {condition} LIMIT 1"  # noqa: S608 - of names of ours alone
 
 
 def _literal(table: Table, name: str, value: Any, dialect: Dialect) -> str:

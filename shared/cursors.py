@@ -52,7 +52,16 @@ def _read_instant(value: Any) -> datetime:
     return instant.astimezone(UTC)
 
 
-_READERS: dict[type, Callable[[Any], Any]] = {int: _read_int, datetime: _read_instant, UUID: UUID}
+def _read_hex_id(value: Any) -> str:
+    return UUID(value).hex
+
+
+_READERS: dict[type, Callable[[Any], Any]] = {
+    int: _read_int,
+    datetime: _read_instant,
+    UUID: UUID,
+    str: _read_hex_id,
+}
 
 
 def encode(*position: Any) -> str:
@@ -62,7 +71,8 @@ def encode(*position: Any) -> str:
 
 
 def decode(cursor: str | None, *types: type) -> Any:
-    """The position in a cursor, its parts of `types` (int, datetime, UUID), or None for the first page.
+    """The position in a cursor, its parts of `types` (int, datetime, UUID, or str for an id of 32
+    hexadecimal digits), or None for the first page.
 
     Raises InvalidRequest for text that we did not make.
     """

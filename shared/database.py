@@ -11,19 +11,23 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session
-from sqlalchemy import Connection, DateTime, Dialect, Engine, String, create_engine, event, make_url, text
+from sqlalchemy import (
+    Connection,
+    Engine,
+    create_engine,
+    event,
+    make_url,
+    text,
+)
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import QueuePool
-from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from shared import driver
 from shared.errors import ServiceUnavailable
@@ -44,37 +48,6 @@ _R = TypeVar("_R")
 
 class Base(DeclarativeBase):
     """What a model is to a type checker; each Database makes the base of its own tables."""
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """An instant: kept as UTC without a zone, read back as UTC with one, the same on every database."""
-
-    impl = DateTime
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """SQLite has no type for instants: there they are text, written by Python itself."""
-        return dialect.type_descriptor(String(26) if dialect.name == "sqlite" else DateTime())
-
-    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], datetime | str | None]:
-        """To the database, by one call for each value."""
-        return _sqlite_text if dialect.name == "sqlite" else _naive
-
-    def process_result_value(self, value: datetime | str | None, dialect: Dialect) -> datetime | None:
-        """From the database."""
-        known = datetime.fromisoformat(value) if isinstance(value, str) else value
-        return None if known is None else known.replace(tzinfo=UTC)
-
-
-def _naive(instant: datetime | None) -> datetime | None:
-    return None if instant is None else instant.astimezone(UTC).replace(tzinfo=None)
-
-
-@lru_cache(maxsize=1024)
-def _sqlite_text(instant: datetime | None) -> str | None:
-    """As SQLite compares it; what is written in one batch is mostly of one moment."""
-    naive = _naive(instant)
-    return None if naive is None else naive.isoformat(" ", "microseconds")
 
 
 class DatabaseInUse(DatabaseUnusable):
@@ -238,6 +211,19 @@ class Database(SQLAlchemy):
         if connection := self.open_transaction:
             return connection
         raise RuntimeError("no transaction is open")
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Lend a connection for a query that needs no session: that of the open transaction, or one that only reads."""
+        if connection := self.open_transaction:
+            yield connection
+            return
+        with self.reader.connect() as connection:
+            try:
+                yield connection
+            except DBAPIError as error:
+                self._raise_for(error, connection, is_committing=False)
+                raise
 
     def check(self) -> None:
         """Raise if the database does not answer a query."""

@@ -2,19 +2,53 @@
 
 New rows then lie side by side in every index that begins with their id, where random ids would be spread over it: a
 batch of inserts touches a few pages instead of one for each row.
+
+Where payments pass, an id is text: 32 hexadecimal digits, as SQLite keeps it. A `uuid.UUID` costs about a microsecond
+each time it is made, compared or written, and a payment carries twenty ids through two services.
 """
 
 import secrets
 import time
+from operator import attrgetter
+from typing import Annotated
 from uuid import UUID
 
-_VERSION, _VARIANT = 0x7, 0b10
+from pydantic import GetPydanticSchema, StringConstraints, WithJsonSchema
+from pydantic_core import core_schema
+
+_VARIANTS = "89ab"
+HexId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+"""An id between services: 32 hexadecimal digits."""
+GivenId = Annotated[
+    str,
+    GetPydanticSchema(
+        lambda _str, handler: core_schema.no_info_after_validator_function(
+            attrgetter("hex"), handler.generate_schema(UUID)
+        )
+    ),
+]
+"""An id from outside, in any form of a UUID; it becomes 32 hexadecimal digits."""
+IdText = Annotated[str, WithJsonSchema({"type": "string", "format": "uuid"})]
+"""An id as outside sees it: see `dashed`."""
 
 
 def new_id() -> UUID:
-    """A new id: 48 bits of milliseconds since 1970, and 74 bits of chance."""
-    milliseconds = time.time_ns() // 1_000_000
-    chance = secrets.randbits(74)
-    high = (milliseconds & 0xFFFF_FFFF_FFFF) << 16 | _VERSION << 12 | chance >> 62
-    low = _VARIANT << 62 | chance & (1 << 62) - 1
-    return UUID(int=high << 64 | low)
+    """Return a new id: 48 bits of milliseconds since 1970, and 74 bits of chance."""
+    return UUID(new_ids(1)[0])
+
+
+def new_ids(count: int) -> list[str]:
+    """Return several new ids at once, each as 32 hexadecimal digits."""
+    milliseconds = f"{time.time_ns() // 1_000_000 & 0xFFFF_FFFF_FFFF:012x}"
+    chance = secrets.token_hex(10 * count)
+    return [_id(milliseconds, chance[20 * place : 20 * place + 20]) for place in range(count)]
+
+
+def dashed(hex_id: str) -> str:
+    """Return an id of 32 hexadecimal digits in the form that people and programs outside see (RFC 9562, section 4)."""
+    return f"{hex_id[:8]}-{hex_id[8:12]}-{hex_id[12:16]}-{hex_id[16:20]}-{hex_id[20:]}"
+
+
+def _id(milliseconds: str, chance: str) -> str:
+    """Put an id together: the version is 7; the two bits of the variant leave four digits for its place."""
+    return f"{milliseconds}7{chance[:3]}{_VARIANTS[int(chance[3], 16) & 3]}{chance[4:19]}"

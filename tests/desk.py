@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
-from uuid import UUID, uuid4
+from typing import Any, cast
+from uuid import uuid4
 
 from flask import Flask
 from pydantic_core import from_json, to_json
@@ -16,10 +16,12 @@ from account_service import account_logic, ledger_logic
 from account_service.account_models import Account
 from account_service.account_schemas import NewAccount
 from account_service.account_storage import AccountStorage
-from account_service.ledger_schemas import PostingOrder
+from account_service.ledger_schemas import Order as OrderHeard
+from account_service.ledger_schemas import OrderBatch
 from account_service.ledger_storage import LedgerStorage
 from shared.access import Caller
-from shared.http_client import NoAnswer
+from shared.http_client import NoAnswer, Peer, ServiceToken
+from shared.ids import new_ids
 from shared.money import Currency
 from shared.periods import now
 from tests.suite import Suite
@@ -27,7 +29,7 @@ from transaction_service import posting_logic, transaction_logic
 from transaction_service.posting_logic import VOID_AFTER, Outcome, Tools
 from transaction_service.projection_logic import Projection
 from transaction_service.projection_storage import ProjectionStorage
-from transaction_service.transaction_clients import Decision, LedgerClient, Order, Posting, _decisions, _postings
+from transaction_service.transaction_clients import LedgerClient, Order
 from transaction_service.transaction_logic import Origin
 from transaction_service.transaction_models import Transaction, TransactionRow, db
 from transaction_service.transaction_schemas import OwnMovement
@@ -47,24 +49,25 @@ class Ledger(LedgerClient):
     """The real ledger, over a line that can be cut before it hears or before it is heard."""
 
     def __init__(self, app: Flask) -> None:
+        super().__init__(cast(Peer, None), cast(ServiceToken, self))
         self._app = app
         self.storage: LedgerStorage = app.extensions["ledger_storage"]
         self.hears = self.is_heard = True
 
-    def post(self, orders: list[Order]) -> list[Decision]:
-        return _decisions.validate_python(self._call(lambda: ledger_logic.post(self.storage, _heard(orders))))
+    def call(self, _peer: Peer, _method: str, path: str, **asked: Any) -> Any:
+        """Carry a call to the rules of the ledger, and its answer back, as JSON would bring them."""
+        rules: dict[str, Callable[[], object]] = {
+            "/internal/postings/void": lambda: {"decisions": ledger_logic.void(self.storage, _heard(asked["body"]))},
+            "/internal/postings/describe": lambda: ledger_logic.describe(self.storage, _heard(asked["body"])),
+            "/internal/postings": lambda: (
+                {"decisions": ledger_logic.post(self.storage, _heard(asked["body"]))}
+                if "body" in asked
+                else {"postings": ledger_logic.list_after(self.storage, *asked["query"].values())}
+            ),
+        }
+        return self._carry(rules[path])
 
-    def void(self, orders: list[Order]) -> list[Decision]:
-        return _decisions.validate_python(self._call(lambda: ledger_logic.void(self.storage, _heard(orders))))
-
-    def list_after(self, sequence: int, limit: int) -> list[Posting]:
-        return _postings.validate_python(self._call(lambda: ledger_logic.list_after(self.storage, sequence, limit)))
-
-    def describe(self, orders: list[Order]) -> None:
-        self._call(lambda: ledger_logic.describe(self.storage, _heard(orders)))
-
-    def _call(self, function: Callable[[], object]) -> Any:
-        """Its answer, as JSON would bring it."""
+    def _carry(self, function: Callable[[], object]) -> Any:
         if not self.hears:
             raise NoAnswer(may_have_arrived=False)
         with self._app.app_context():
@@ -104,22 +107,23 @@ class Desk:
             return found.balance_minor
 
     def order(self, account: Account, key: str | None = None, amount: str = "1.00") -> Order:
-        new = OwnMovement(account_id=account.id, amount=Decimal(amount))
-        return transaction_logic.deposit(USD, CALLER, new, Origin(key))
+        new = OwnMovement.model_validate({"account_id": account.id, "amount": Decimal(amount)})
+        return transaction_logic.deposit(USD, CALLER, new, origin(key))
 
     def deposit(self, account: Account, key: str | None = None, amount: str = "1.00") -> Outcome:
-        """One deposit through the protocol, without the pipeline's threads."""
-        (outcome,) = self.process(self.order(account, key, amount))
-        assert isinstance(outcome, Outcome)
+        """Carry one deposit out. Raises what its asker is told."""
+        (outcome,) = self.carry_out(self.order(account, key, amount))
+        if isinstance(outcome, Exception):
+            raise outcome
         return outcome
 
-    def process(self, *orders: Order) -> list[Outcome | Exception]:
-        return posting_logic.process(self.tools, list(orders))
+    def carry_out(self, *orders: Order) -> list[Outcome | Exception]:
+        return posting_logic.carry_out(self.tools, list(orders))
 
     def resend(self) -> int:
         return posting_logic.resend(self.tools)
 
-    def find(self, transaction_id: UUID) -> Transaction | None:
+    def find(self, transaction_id: str) -> Transaction | None:
         self.storage.refresh()
         return self.storage.find_transaction(transaction_id)
 
@@ -138,15 +142,22 @@ class Desk:
     def summed(self, account: Account) -> int:
         """What the account's transactions add up to by the sums, which are checked against the lists."""
         self.storage.refresh()
-        sums = VolumeStorage(db).of_user(OWNER, account_id=account.id, since=None, until=None).by_day.values()
-        listed = self.storage.list_of_user(OWNER, Filters(status="completed"), account_id=account.id, limit=1000)
-        total = sum(row.amount_minor if row.to_account_id == account.id else -row.amount_minor for row in listed)
+        sums = VolumeStorage(db).of_user(OWNER.hex, account_id=account.id.hex, since=None, until=None).by_day.values()
+        listed = self.storage.list_of_user(
+            OWNER.hex, Filters(status="completed"), account_id=account.id.hex, limit=1000
+        )
+        total = sum(row.amount_minor if row.to_account_id == account.id.hex else -row.amount_minor for row in listed)
         assert total == sum(day.income_minor - day.expense_minor for day in sums)
         return total
 
 
-def _heard(orders: list[Order]) -> list[PostingOrder]:
-    return [PostingOrder.model_validate_json(to_json(order)) for order in orders]
+def origin(key: str | None = None) -> Origin:
+    """A request of now."""
+    return Origin(new_ids(1)[0], key, None, now())
+
+
+def _heard(body: object) -> list[OrderHeard]:
+    return OrderBatch.model_validate_json(to_json(body)).postings
 
 
 @contextmanager

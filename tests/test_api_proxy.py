@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from flask import Flask, Response, request
@@ -117,7 +118,7 @@ def test_the_answer_comes_back_as_it_was_given(bank: Suite, ada: Person, echo: E
             "Server": "secret/1.0",
         },
     )
-    answer = bank.call("gateway", "POST", "/api/transactions/deposit", ada, json={})
+    answer = bank.call("gateway", "POST", f"/api/transactions/reverse/{uuid4()}", ada, json={})
     assert (answer.status_code, answer.data) == (422, b"%PDF-1.4")
     for name in ("Content-Type", "Content-Disposition", "Retry-After", "Idempotent-Replayed", "Cache-Control", "Allow"):
         assert answer.headers[name] == echo.answer.headers[name]

@@ -24,14 +24,14 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from shared import driver
-from shared.bulk import KEYS, Insert, Last, Lookup, Update
-from shared.database import UtcDateTime
+from shared.bulk import KEYS, Insert, Last, Lookup, Some, Update
+from shared.columns import HexId, UtcDateTime
 
 metadata = MetaData()
 order = Table(
     "order",  # a reserved word, so that names must be quoted
     metadata,
-    Column("id", Uuid, primary_key=True),
+    Column("id", HexId, primary_key=True),
     Column("status", String(10)),
     Column("amount", Integer),
     Column("paid", Boolean),
@@ -41,7 +41,7 @@ COLUMNS = ("id", "status", "amount", "paid", "at")
 AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
-def row(identity: UUID, status: str = "open", amount: int = 1) -> dict[str, object]:
+def row(identity: str, status: str = "open", amount: int = 1) -> dict[str, object]:
     return {"id": identity, "status": status, "amount": amount, "paid": False, "at": AT}
 
 
@@ -59,7 +59,7 @@ def rows_of(connection: Connection) -> list[tuple[object, ...]]:
 
 
 def test_what_is_written_is_read_back(connection: Connection) -> None:
-    ids = [uuid4() for _ in range(130)]
+    ids = [uuid4().hex for _ in range(130)]
     Insert(order, COLUMNS).execute(connection, [row(identity, amount=place) for place, identity in enumerate(ids)])
     assert rows_of(connection) == [(identity, "open", place, False, AT) for place, identity in enumerate(ids)]
 
@@ -70,13 +70,13 @@ def test_nothing_to_write_is_no_statement(connection: Connection) -> None:
 
 
 def test_a_key_that_is_there_is_an_error(connection: Connection) -> None:
-    identity = uuid4()
+    identity = uuid4().hex
     with pytest.raises(IntegrityError):
         Insert(order, COLUMNS).execute(connection, [row(identity), row(identity)])
 
 
 def test_only_the_named_columns_are_replaced(connection: Connection) -> None:
-    there, new = uuid4(), uuid4()
+    there, new = uuid4().hex, uuid4().hex
     Insert(order, COLUMNS).execute(connection, [row(there, amount=1)])
     replacing = Insert(order, COLUMNS, replace=("status",))
     assert replacing.execute(connection, [row(identity, "paid", amount=9) for identity in (there, new)]) == 2
@@ -84,7 +84,7 @@ def test_only_the_named_columns_are_replaced(connection: Connection) -> None:
 
 
 def test_what_is_known_is_skipped_and_not_counted(connection: Connection) -> None:
-    there, new = uuid4(), uuid4()
+    there, new = uuid4().hex, uuid4().hex
     adding = Insert(order, COLUMNS, skip_known=True)
     assert adding.execute(connection, [row(there, amount=1)]) == 1
     assert adding.execute(connection, [row(there, "paid", amount=9), row(new, amount=2), row(new, amount=3)]) == 1
@@ -92,7 +92,7 @@ def test_what_is_known_is_skipped_and_not_counted(connection: Connection) -> Non
 
 
 def test_a_row_that_is_there_can_be_added_to_and_keep_the_greater_value(connection: Connection) -> None:
-    known, new = uuid4(), uuid4()
+    known, new = uuid4().hex, uuid4().hex
     total, largest = (
         Insert(order, COLUMNS, add=("amount",)),
         Insert(order, COLUMNS, replace=("status",), greatest=("amount",)),
@@ -106,7 +106,7 @@ def test_a_row_that_is_there_can_be_added_to_and_keep_the_greater_value(connecti
 
 
 def test_rows_are_changed_by_their_keys_and_only_where_they_may_be(connection: Connection) -> None:
-    open_, paid, unknown = uuid4(), uuid4(), uuid4()
+    open_, paid, unknown = uuid4().hex, uuid4().hex, uuid4().hex
     Insert(order, COLUMNS).execute(connection, [row(open_, amount=1), row(paid, "paid", amount=2)])
     update = Update(order, "id", ("status", "amount", "paid", "at"), only_if=("status", "open"))
     later = datetime(2026, 2, 1, tzinfo=UTC)
@@ -131,7 +131,7 @@ def test_the_condition_of_a_change_stands_in_its_text_whatever_it_is(
 
     monkeypatch.setattr(driver, "run", noting)
     strange = "5 % 'a' ?"
-    there, other = uuid4(), uuid4()
+    there, other = uuid4().hex, uuid4().hex
     Insert(order, COLUMNS).execute(connection, [row(there, strange), row(other)])
     update = Update(order, "id", ("amount",), only_if=("status", strange))
     assert update.execute(connection, [{"id": identity, "amount": 7} for identity in (there, other)]) == {there}
@@ -139,7 +139,7 @@ def test_the_condition_of_a_change_stands_in_its_text_whatever_it_is(
 
 
 def test_a_change_may_take_a_value_away(connection: Connection) -> None:
-    first, second = uuid4(), uuid4()
+    first, second = uuid4().hex, uuid4().hex
     Insert(order, COLUMNS).execute(connection, [row(first, amount=1), row(second, amount=2)])
     changes: list[dict[str, object]] = [
         {"id": first, "at": None, "status": None},
@@ -151,16 +151,16 @@ def test_a_change_may_take_a_value_away(connection: Connection) -> None:
 
 @pytest.mark.parametrize("lock", [False, True])
 def test_rows_are_looked_up_in_the_order_of_their_keys(connection: Connection, lock: bool) -> None:
-    ids = sorted(uuid4() for _ in range(70))
+    ids = sorted(uuid4().hex for _ in range(70))
     Insert(order, COLUMNS).execute(connection, [row(identity) for identity in reversed(ids)])
     lookup = Lookup(order, "id", ("id", "at", "status"), lock=lock)
-    found = list(lookup.execute(connection, {*ids[:60], uuid4()}))
+    found = list(lookup.execute(connection, {*ids[:60], uuid4().hex}))
     assert found == [(identity, AT, "open") for identity in ids[:60]]
     assert list(lookup.execute(connection, [])) == []
 
 
 def test_what_a_query_finds_for_keys_is_copied(connection: Connection) -> None:
-    first, second, third = (uuid4() for _ in range(3))
+    first, second, third = (uuid4().hex for _ in range(3))
     Insert(order, COLUMNS).execute(connection, [row(first, amount=1), row(second, amount=3), row(third, amount=4)])
     of_some = select(*order.c).where(order.c.id.in_(KEYS))
     limit: ColumnElement[int] = literal_column("4")
@@ -174,6 +174,25 @@ def test_what_a_query_finds_for_keys_is_copied(connection: Connection) -> None:
 def test_the_last_row_is_the_one_with_the_greatest_value(connection: Connection) -> None:
     last = Last(order, "amount", ("id", "at"))
     assert last.execute(connection) is None
-    newest = uuid4()
-    Insert(order, COLUMNS).execute(connection, [row(uuid4(), amount=1), row(newest, amount=3), row(uuid4(), amount=2)])
+    newest = uuid4().hex
+    Insert(order, COLUMNS).execute(
+        connection, [row(uuid4().hex, amount=1), row(newest, amount=3), row(uuid4().hex, amount=2)]
+    )
     assert last.execute(connection) == (newest, AT)
+
+
+def test_an_id_of_any_column_goes_in_and_comes_out_as_hexadecimal_digits(connection: Connection) -> None:
+    plain = Table("plain", MetaData(), Column("id", Uuid, primary_key=True), Column("other", HexId))
+    plain.create(connection)
+    row_id, other = uuid4().hex, uuid4().hex
+    written = Insert(plain, ("id", "other")).returning(connection, [{"id": row_id, "other": other}], ("id", "other"))
+    assert written == [(row_id, other)] == [*Lookup(plain, "id", ("id", "other")).execute(connection, [row_id])]
+    assert connection.execute(select(plain)).one() == (UUID(row_id), other)
+
+
+def test_it_is_told_whether_there_is_some_row_of_a_kind(connection: Connection) -> None:
+    some_paid = Some(order, ("status", "paid"))
+    Insert(order, COLUMNS).execute(connection, [row(uuid4().hex)])
+    assert not some_paid.exist(connection)
+    Insert(order, COLUMNS).execute(connection, [row(uuid4().hex, "paid")])
+    assert some_paid.exist(connection)

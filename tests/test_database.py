@@ -20,7 +20,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from shared import database as database_module
 from shared import driver
-from shared.database import Base, Database, DatabaseInUse, Storage, UtcDateTime
+from shared.columns import UtcDateTime
+from shared.database import Base, Database, DatabaseInUse, Storage
 from shared.errors import ServiceUnavailable
 from shared.migrations import DatabaseUnusable
 from shared.outages import rerun_when_aborted

@@ -2,20 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from uuid import UUID, uuid4
+from typing import cast
+from uuid import uuid4
 
 import pytest
 
 from account_service import ledger_logic
-from account_service.ledger_schemas import PostingOrder
-from shared.batching import Batcher
+from account_service.ledger_schemas import Order as OrderHeard
 from shared.errors import OutcomeUnknown, ServiceUnavailable
-from tests.desk import CALLER, OWNER, USD, Crash, Desk, made_desk
+from tests.desk import CALLER, USD, Crash, Desk, made_desk, origin
 from transaction_service import posting_logic, transaction_logic
-from transaction_service.posting_logic import IdempotencyKeyReused, Outcome, PostingPipeline
+from transaction_service.posting_logic import IdempotencyKeyReused, Outcome
 from transaction_service.projection_logic import Projection, order_of
-from transaction_service.transaction_clients import Order
-from transaction_service.transaction_logic import Origin
 from transaction_service.transaction_schemas import NewTransfer
 
 
@@ -87,7 +85,7 @@ def test_an_old_one_that_never_arrived_is_given_up_for_good(desk: Desk) -> None:
     desk.resend()
     assert desk.status(outcome) == "failed"
     late = desk.ledger.post([order_of(outcome.transaction)])
-    assert late[0].posting.outcome == "void"
+    assert late[0].posting.result["outcome"] == "void"
     again = desk.deposit(account, key="given up")
     assert (again.transaction.id, again.transaction.reason, again.replayed) == (outcome.transaction.id, "EXPIRED", True)
     assert desk.balance(account) == desk.summed(account) == 0
@@ -152,8 +150,8 @@ def test_a_refusal_is_given_again_though_it_would_succeed_now(desk: Desk) -> Non
     account, other = desk.open(), desk.open()
 
     def transfer() -> Outcome:
-        new = NewTransfer(from_account_id=account.id, to_account_id=other.id, amount="1.00")
-        (outcome,) = desk.process(transaction_logic.transfer(USD, CALLER, new, Origin("refused")))
+        new = NewTransfer.model_validate({"from_account_id": account.id, "to_account_id": other.id, "amount": "1.00"})
+        (outcome,) = desk.carry_out(transaction_logic.transfer(USD, CALLER, new, origin("refused")))
         assert isinstance(outcome, Outcome)
         return outcome
 
@@ -168,18 +166,18 @@ def test_a_refusal_is_given_again_though_it_would_succeed_now(desk: Desk) -> Non
 def test_the_same_key_for_something_else_is_refused(desk: Desk) -> None:
     account = desk.open()
     desk.deposit(account, key="one")
-    assert [type(one) for one in desk.process(desk.order(account, "one", "2.00"))] == [IdempotencyKeyReused]
+    assert [type(one) for one in desk.carry_out(desk.order(account, "one", "2.00"))] == [IdempotencyKeyReused]
     desk.ledger.hears = False
     desk.deposit(account, key="two")
     for amount, key in (("2.00", "one"), ("2.00", "two")):
-        assert [type(one) for one in desk.process(desk.order(account, key, amount))] == [IdempotencyKeyReused]
+        assert [type(one) for one in desk.carry_out(desk.order(account, key, amount))] == [IdempotencyKeyReused]
     assert desk.balance(account) == desk.summed(account) == 100
 
 
 def test_a_silent_ledger_leaves_one_pending_transaction_for_each_key(desk: Desk) -> None:
     account = desk.open()
     desk.ledger.hears = False
-    same_batch = desk.process(desk.order(account, "outage"), desk.order(account, "outage"))
+    same_batch = desk.carry_out(desk.order(account, "outage"), desk.order(account, "outage"))
     outcomes = [*same_batch, desk.deposit(account, "outage")]
     ids = {outcome.transaction.id for outcome in outcomes if isinstance(outcome, Outcome)}
     assert (len(outcomes), len(ids)) == (3, 1)
@@ -239,41 +237,27 @@ def test_a_pending_transaction_whose_key_was_used_for_something_else_fails(desk:
 def test_the_same_key_at_once_has_one_effect_and_all_hear_of_it(desk: Desk) -> None:
     account = desk.open()
 
-    def process(orders: list[Order]) -> list[Outcome | Exception]:
+    def ask(_number: int) -> tuple[str, str]:
         with desk.app.app_context():
-            return posting_logic.process(desk.tools, orders)
-
-    batches = Batcher(process, name="posting", max_size=2, patience_seconds=0.0)
-    batches.start()
-    pipeline = PostingPipeline(process, batches)
-
-    def ask(_number: int) -> tuple[UUID, str]:
-        outcome = pipeline.carry_out(desk.order(account, "at once"))
+            outcome = desk.deposit(account, "at once")
         return outcome.transaction.id, outcome.transaction.status
 
     with ThreadPoolExecutor(12) as pool:
         answers = set(pool.map(ask, range(12)))
-    batches.stop()
     assert {status for _, status in answers} == {"completed"}
     assert len(answers) == 1
     assert desk.balance(account) == desk.summed(account) == 100
 
 
-def test_when_orders_can_not_be_begun_each_hears_why() -> None:
-    def process(_orders: list[Order]) -> list[Outcome | Exception]:
-        raise ServiceUnavailable
-
-    pipeline = PostingPipeline(process, Batcher(process, name="posting"))
-    new = NewTransfer(from_account_id=OWNER, to_account_id=OWNER, amount="1.00")
-    asked = [transaction_logic.transfer(USD, CALLER, new, Origin()) for _ in range(2)]
-    assert [type(outcome) for outcome in pipeline.carry_out_all(asked)] == [ServiceUnavailable] * 2
+def test_when_orders_can_not_be_begun_each_hears_why(desk: Desk) -> None:
+    account, desk.projection.works = desk.open(), False
+    outcomes = desk.carry_out(desk.order(account), desk.order(account))
+    assert [type(outcome) for outcome in outcomes] == [ServiceUnavailable] * 2
 
 
-def test_nothing_gathered_is_nothing_to_carry_out() -> None:
-    def process(_orders: list[Order]) -> list[Outcome | Exception]:
-        raise AssertionError
-
-    assert PostingPipeline(process, Batcher(process, name="posting")).carry_out_all([]) == []
+def test_no_orders_are_nothing_to_carry_out(desk: Desk) -> None:
+    desk.projection.works = False
+    assert desk.carry_out() == []
 
 
 def full_disk(*_args: object) -> None:
@@ -332,7 +316,7 @@ def test_what_was_decided_with_other_content_is_told_as_it_was_decided(
     desk.ledger.hears = False
     outcome = desk.deposit(account)
     desk.ledger.hears = True
-    other = PostingOrder.model_validate({**order_of(outcome.transaction), "amount_minor": 999})
+    other = cast(OrderHeard, {**order_of(outcome.transaction), "amount_minor": 999})
     with desk.account_app.app_context():
         ledger_logic.post(desk.ledger.storage, [other])
     desk.resend()

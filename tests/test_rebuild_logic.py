@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import delete, insert, select, update
 
 from shared.http_client import NoAnswer
+from shared.ids import dashed, new_ids
 from tests.desk import OWNER, Desk, made_desk
 from transaction_service import projection_logic, rebuild_logic
 from transaction_service.rebuild import report
@@ -61,15 +62,15 @@ def test_what_was_wrong_is_told_and_mended(desk: Desk) -> None:
         row = dict(
             db.session.execute(select(TransactionRow.__table__).where(TransactionRow.id == changed.id)).mappings().one()
         )
-        gone = row | {"id": uuid4()}
+        gone = row | {"id": uuid4().hex}
         db.session.execute(insert(TransactionRow), [gone])
-        theirs = (DailyVolume.user_id == OWNER, DailyVolume.account_id == account.id)
+        theirs = (DailyVolume.user_id == OWNER.hex, DailyVolume.account_id == account.id.hex)
         db.session.execute(update(DailyVolume).where(*theirs).values(count=7))
     found, _ = rebuild(desk)
     assert (found.missing, found.changed, found.gone, found.sums) == ([missing.id], [changed.id], [gone["id"]], 1)
     assert desk.balance(account) == desk.summed(account) == 200
     lines = report(found)
-    assert f"  {missing.id}" in lines
+    assert f"  {dashed(missing.id)}" in lines
     assert "1 sums by day were other than they are now" in lines
 
 
@@ -118,7 +119,7 @@ def test_a_projection_ahead_of_the_ledger_is_made_anew(desk: Desk) -> None:
     account = desk.open()
     desk.deposit(account)
     with desk.storage.transaction():
-        desk.progress.advance(10**6, uuid4())
+        desk.progress.advance(10**6, uuid4().hex)
     with pytest.raises(projection_logic.OtherLedger):
         desk.restart()
     rebuild(desk)
@@ -126,7 +127,7 @@ def test_a_projection_ahead_of_the_ledger_is_made_anew(desk: Desk) -> None:
 
 
 def test_a_long_list_is_cut_short() -> None:
-    lines = report(Differences(30, [uuid4() for _ in range(30)], [], [], 0))
+    lines = report(Differences(30, new_ids(30), [], [], 0))
     assert (lines[1], lines[22], lines[23]) == (
         "30 were missing:",
         "  and 10 more",

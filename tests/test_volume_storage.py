@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from flask import Flask
@@ -11,14 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from shared.ids import new_id
+from shared.ids import new_ids
 from tests.suite import Suite
 from transaction_service.transaction_models import Transaction, TransactionLeg, db
 from transaction_service.transaction_storage import TransactionStorage
 from transaction_service.volume_storage import Volume, Volumes, VolumeStorage
 
 FIRST = datetime(2026, 1, 30, tzinfo=UTC)
-Side = tuple[UUID, UUID] | None
+Side = tuple[str, str] | None
 InTime = Callable[[datetime], bool]
 Move = tuple[int, int, int, int, bool]
 instants = st.one_of(
@@ -35,9 +35,9 @@ class Books:
         self.app = app
         self.storage: TransactionStorage = app.extensions["transaction_storage"]
         self.volumes: VolumeStorage = app.extensions["volume_storage"]
-        users = [uuid4() for _ in range(3)]
+        users = [uuid4().hex for _ in range(3)]
         self.users = users
-        self.sides: list[Side] = [None, *((user, uuid4()) for user in users), (users[0], uuid4())]
+        self.sides: list[Side] = [None, *((user, uuid4().hex) for user in users), (users[0], uuid4().hex)]
 
     def decided(
         self,
@@ -55,7 +55,7 @@ class Books:
         kind = "transfer" if source and target else "withdrawal" if source else "deposit"
         is_payee = target and (is_posted or not source)
         return Transaction(
-            id=new_id(),
+            id=new_ids(1)[0],
             user_id=user_id,
             transaction_type="reversal" if reverses else kind,
             amount_minor=amount_minor,
@@ -93,7 +93,7 @@ class Books:
     def complete(self, source: Side, target: Side, amount_minor: int = 100, at: datetime = FIRST) -> None:
         self.project(self.decided(source, target, amount_minor, at))
 
-    def summed(self, account_id: UUID | None, user_id: UUID, in_time: InTime) -> Volumes:
+    def summed(self, account_id: str | None, user_id: str, in_time: InTime) -> Volumes:
         """What a user's legs add up to."""
         rows = []
         for leg in self._legs():
@@ -104,7 +104,7 @@ class Books:
                 rows.append((leg, *(map(int, way) if leg.transaction_type != "reversal" else (-way[1], -way[0]))))
         return volumes_of(rows)
 
-    def balance_change(self, account_id: UUID | None, user_id: UUID, in_time: InTime) -> int:
+    def balance_change(self, account_id: str | None, user_id: str, in_time: InTime) -> int:
         """By how much the balance of a user's accounts, or of one of them, changed."""
         return sum(
             leg.amount_minor if leg.direction == "in" else -leg.amount_minor

@@ -14,8 +14,8 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import NamedTuple
 
-from shared.batching import Batcher
 from shared.errors import AppError, OutcomeUnknown, Unprocessable
 from shared.outages import rerun_when_unsure
 from shared.periods import now
@@ -26,7 +26,6 @@ from transaction_service.transaction_storage import TransactionStorage
 
 VOID_AFTER = timedelta(minutes=2)
 BATCH_SIZE = 128
-BEGIN_WITHIN_SECONDS = 2.0
 _log = logging.getLogger(__name__)
 
 
@@ -37,41 +36,11 @@ class IdempotencyKeyReused(Unprocessable):
     message = "This Idempotency-Key was used for another request. Use a new key for a new request."
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What came of a request; `replayed` when it came again and the first outcome is given."""
 
     transaction: Transaction
     replayed: bool = False
-
-
-Process = Callable[[list[Order]], list[Outcome | Exception]]
-
-
-class PostingPipeline:
-    """Carries orders out, many at a time when many come.
-
-    `process` is told in the module's function of that name; `batches` hands it what comes one by one.
-    """
-
-    def __init__(self, process: Process, batches: Batcher[Order, Outcome]) -> None:
-        self._process, self._batches = process, batches
-
-    def carry_out(self, order: Order) -> Outcome:
-        """What came of an order; it is still pending when that can't be known yet.
-
-        Raises IdempotencyKeyReused, OutcomeUnknown, or ServiceUnavailable when nothing was begun.
-        """
-        return self._batches.submit(order, begin_within_seconds=BEGIN_WITHIN_SECONDS)
-
-    def carry_out_all(self, orders: list[Order]) -> list[Outcome | Exception]:
-        """What came of several orders: of each what `carry_out` returns or raises. They are a batch of their own."""
-        if not orders:
-            return []
-        try:
-            return self._process(orders)
-        except Exception as error:
-            return [error] * len(orders)
 
 
 @dataclass(frozen=True)
@@ -83,11 +52,19 @@ class Tools:
     projection: Projection
 
 
-def process(tools: Tools, orders: list[Order]) -> list[Outcome | Exception]:
-    """Carry out a batch of orders: what came of each, or the error that its asker gets.
+def carry_out(tools: Tools, orders: list[Order]) -> list[Outcome | Exception]:
+    """Carry out a batch of orders: return what came of each, or the error that its asker gets.
 
-    Raises ServiceUnavailable when nothing was begun, and OutcomeUnknown when what was begun could not be written.
+    That is IdempotencyKeyReused, ServiceUnavailable when nothing was begun, or OutcomeUnknown when what was begun could
+    not be written.
     """
+    try:
+        return _process(tools, orders) if orders else []
+    except Exception as error:
+        return [error] * len(orders)
+
+
+def _process(tools: Tools, orders: list[Order]) -> list[Outcome | Exception]:
     tools.projection.require_working()
     known = _pending_of(tools, orders)
     sent = [order_of(earlier) if earlier else order for order, earlier in zip(orders, known, strict=True)]

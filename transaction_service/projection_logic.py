@@ -10,7 +10,6 @@ import logging
 import threading
 from collections.abc import Callable
 from operator import itemgetter
-from uuid import UUID
 
 from shared.errors import CannotStart, ServiceUnavailable
 from shared.outages import rerun_when_unsure
@@ -45,7 +44,7 @@ class Projection:
 
     def __init__(self, transactions: TransactionStorage, progress: ProjectionStorage, ledger: LedgerClient) -> None:
         self._transactions, self._progress, self._ledger = transactions, progress, ledger
-        self._landed: dict[int, UUID] = {}  # sequences that are projected, where one before them may not be
+        self._landed: dict[int, str] = {}  # sequences that are projected, where one before them may not be
         self._guard = threading.Lock()
         self.works = False
 
@@ -74,9 +73,11 @@ class Projection:
             postings = self._read(*reached)
             is_at_end = len(postings) < PAGE - 1
             if postings:
-                reached = postings[-1].sequence, postings[-1].transaction_id
+                reached = _place(postings[-1])
             if postings or not self.works:
-                self._write(postings, [transaction_of(posting) for posting in postings if posting.user_id], reached)
+                self._write(
+                    postings, [transaction_of(posting) for posting in postings if posting.order["user_id"]], reached
+                )
                 tell(reached[0])
                 self.works = self.works or is_at_end
 
@@ -94,25 +95,25 @@ class Projection:
         with self._progress.transaction():
             self._progress.hand_over_no_more()
 
-    def _read(self, sequence: int, transaction_id: UUID | None) -> list[Posting]:
+    def _read(self, sequence: int, transaction_id: str | None) -> list[Posting]:
         """The postings behind `sequence`. It is read with them, to see that it is the one that was projected."""
         if not sequence:
             return self._ledger.list_after(0, PAGE)
         postings = self._ledger.list_after(sequence - 1, PAGE)
-        if not postings or (postings[0].sequence, postings[0].transaction_id) != (sequence, transaction_id):
+        if not postings or _place(postings[0]) != (sequence, transaction_id):
             self.works = False
             raise OtherLedger(sequence)
         return postings[1:]
 
     @rerun_when_unsure
     def _write(
-        self, postings: list[Posting], transactions: list[Transaction], read_to: tuple[int, UUID | None] | None = None
+        self, postings: list[Posting], transactions: list[Transaction], read_to: tuple[int, str | None] | None = None
     ) -> None:
         """Write them, and how far that is: as far as sequences are contiguous, or to where all have been read.
 
         They need not be contiguous: two batches may land in another order than they were decided in.
         """
-        new = {posting.sequence: posting.transaction_id for posting in postings}
+        new = dict(map(_place, postings))
         with self._transactions.transaction(durable=False):
             self._transactions.project(transactions)
             known = self._progress.position()
@@ -130,35 +131,40 @@ class Projection:
             self._landed = rest if len(rest) < MOST_LANDED else {}
 
 
+def _place(posting: Posting) -> tuple[int, str]:
+    return posting.result["sequence"], posting.order["transaction_id"]
+
+
 def transaction_of(posting: Posting) -> Transaction:
-    """What a posting says of its transaction. Raises ValueError when nobody knows whose it was."""
-    if posting.user_id is None:
-        raise ValueError(f"posting {posting.sequence} has no user")
-    is_posted = posting.outcome == "posted"
-    asked_at = posting.requested_at or posting.decided_at
+    """Return what a posting says of its transaction. Raises ValueError when nobody knows whose it was."""
+    order, result = posting
+    user_id, decided_at, is_posted = order["user_id"], result["decided_at"], result["outcome"] == "posted"
+    if user_id is None:
+        raise ValueError(f"posting {result['sequence']} has no user")
+    asked_at = order["requested_at"] or decided_at
     return Transaction(
-        id=posting.transaction_id,
-        user_id=posting.user_id,
-        transaction_type=posting.transaction_type,
-        amount_minor=posting.amount_minor,
+        id=order["transaction_id"],
+        user_id=user_id,
+        transaction_type=order["transaction_type"],
+        amount_minor=order["amount_minor"],
         status="completed" if is_posted else "failed",
-        fingerprint=posting.fingerprint,
+        fingerprint=order["fingerprint"],
         created_at=asked_at,
-        timestamp=posting.decided_at if is_posted else asked_at,
-        reason=None if is_posted else posting.reason or "EXPIRED",
-        description=posting.description,
-        from_account_id=posting.from_account_id,
-        to_account_id=posting.to_account_id,
-        to_account_number=posting.to_account_number,
-        reverses_id=posting.reverses_id,
-        from_user_id=posting.from_user_id,
-        to_user_id=posting.to_user_id,
-        from_masked_number=posting.from_masked_number,
-        to_masked_number=posting.to_masked_number,
-        from_balance_after_minor=posting.from_balance_after_minor,
-        to_balance_after_minor=posting.to_balance_after_minor,
-        idempotency_key=posting.idempotency_key,
-        request_id=posting.request_id,
+        timestamp=decided_at if is_posted else asked_at,
+        reason=None if is_posted else result["reason"] or "EXPIRED",
+        description=order["description"],
+        from_account_id=order["from_account_id"],
+        to_account_id=result["to_account_id"],
+        to_account_number=order["to_account_number"],
+        reverses_id=order["reverses_id"],
+        from_user_id=result["from_user_id"],
+        to_user_id=result["to_user_id"],
+        from_masked_number=result["from_masked_number"],
+        to_masked_number=result["to_masked_number"],
+        from_balance_after_minor=result["from_balance_after_minor"],
+        to_balance_after_minor=result["to_balance_after_minor"],
+        idempotency_key=order["idempotency_key"],
+        request_id=order["request_id"],
     )
 
 

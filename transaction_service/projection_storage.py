@@ -1,7 +1,6 @@
 """Queries on how far the ledger is projected."""
 
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import select, update
 
@@ -27,11 +26,11 @@ class ProjectionStorage(Storage):
         """Note that the ledger has the orders of all transactions."""
         self._session.execute(update(_progress).values(hands_over=False))
 
-    def position(self) -> tuple[int, UUID | None]:
+    def position(self) -> tuple[int, str | None]:
         """All postings up to which sequence are projected, and the transaction of that one, as of this transaction."""
         sequence, transaction_id = _position.execute(self._writer) or (0, None)
         return sequence, transaction_id
 
-    def advance(self, sequence: int, transaction_id: UUID | None) -> None:
+    def advance(self, sequence: int, transaction_id: str | None) -> None:
         """Note that all postings up to this one, which is that transaction's, are projected."""
         _advance.execute(self._writer, [{"id": _THE_ROW, "sequence": sequence, "transaction_id": transaction_id}])

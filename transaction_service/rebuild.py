@@ -14,6 +14,7 @@ from flask import Flask
 from shared import data_dir
 from shared.application import Peers, make_session
 from shared.errors import AppError, CannotStart
+from shared.ids import dashed
 from transaction_service import rebuild_logic
 from transaction_service.projection_storage import ProjectionStorage
 from transaction_service.rebuild_storage import Differences, RebuildStorage
@@ -63,7 +64,7 @@ def report(differences: Differences) -> list[str]:
         ("were other than the ledger says", differences.changed),
         ("are not in the ledger, and were removed", differences.gone),
     ):
-        lines += [f"{len(ids)} {what}{':' if ids else ''}", *(f"  {row_id}" for row_id in ids[:SHOWN])]
+        lines += [f"{len(ids)} {what}{':' if ids else ''}", *(f"  {dashed(row_id)}" for row_id in ids[:SHOWN])]
         lines += [f"  and {len(ids) - SHOWN} more"] if len(ids) > SHOWN else []
     return [*lines, f"{differences.sums} sums by day were other than they are now"]
 

@@ -25,8 +25,9 @@ def rebuild(
         storage.set_aside()
         sequence = 0
         while postings := ledger.list_after(sequence, PAGE):
-            transactions.project([transaction_of(posting) for posting in postings if posting.user_id])
-            sequence = postings[-1].sequence
-            progress.advance(sequence, postings[-1].transaction_id)
+            transactions.project([transaction_of(posting) for posting in postings if posting.order["user_id"]])
+            last = postings[-1]
+            sequence = last.result["sequence"]
+            progress.advance(sequence, last.order["transaction_id"])
             tell(sequence)
         return storage.compare()

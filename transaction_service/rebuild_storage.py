@@ -46,9 +46,9 @@ class Differences:
     """What a new projection has otherwise than the one before: ids of transactions, and how many sums by day."""
 
     decided: int
-    missing: list[UUID]
-    changed: list[UUID]
-    gone: list[UUID]
+    missing: list[str]
+    changed: list[str]
+    gone: list[str]
     sums: int
 
 
@@ -73,5 +73,5 @@ class RebuildStorage(Storage):
             self._session.execute(text(command))
         return differences
 
-    def _ids(self, query: str) -> Iterator[UUID]:
-        return (UUID(str(found)) for found in self._session.scalars(text(query)))
+    def _ids(self, query: str) -> Iterator[str]:
+        return (UUID(str(found)).hex for found in self._session.scalars(text(query)))

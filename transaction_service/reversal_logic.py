@@ -1,7 +1,6 @@
 """The rules of reversals: what may be undone, where the money goes back to, and how it leaves suspense again."""
 
 from datetime import datetime
-from uuid import UUID
 
 from shared import cursors
 from shared.access import Caller
@@ -31,7 +30,7 @@ def reverse(
     storage: ReversalStorage,
     accounts: AccountClient,
     caller: Caller,
-    transaction_id: UUID,
+    transaction_id: str,
     wanted: Reversal,
     *,
     origin: Origin,
@@ -43,7 +42,7 @@ def reverse(
     original = storage.find_transaction(transaction_id)
     if original is None:
         raise NotFound("There is no such transaction.")
-    if caller.user_id in (original.from_user_id, original.to_user_id):
+    if caller.user_id.hex in (original.from_user_id, original.to_user_id):
         raise OwnTransaction
     if original.status != "completed" or original.transaction_type == "reversal":
         raise NotReversible
@@ -67,7 +66,7 @@ def list_suspense(storage: ReversalStorage, query: SuspenseQuery) -> tuple[list[
         user_id=query.user_id,
         paid_out=query.paid_out,
         limit=query.limit + 1,
-        before=cursors.decode(query.cursor, datetime, UUID),
+        before=cursors.decode(query.cursor, datetime, str),
     )
     return cursors.paginate(list(rows), query.limit, "timestamp", "transaction_id")
 
@@ -76,7 +75,7 @@ def pay_out(
     storage: ReversalStorage,
     accounts: AccountClient,
     caller: Caller,
-    transaction_id: UUID,
+    transaction_id: str,
     wanted: PayOut,
     *,
     origin: Origin,
@@ -90,7 +89,7 @@ def pay_out(
         raise NotFound("There is no such money in suspense.")
     original = storage.find_transaction(held.reverses_id) if held.reverses_id else None
     customer_id = original.from_user_id if original else None
-    if caller.user_id == customer_id:
+    if caller.user_id.hex == customer_id:
         raise OwnTransaction
     if _is_done_by_another(storage, held, origin):
         raise AlreadyPaidOut
@@ -113,7 +112,7 @@ def _is_done_by_another(storage: ReversalStorage, undone: Transaction, origin: O
     return earlier is not None and not (origin.idempotency_key and earlier.idempotency_key == origin.idempotency_key)
 
 
-def _way_back(accounts: AccountClient, caller: Caller, original: Transaction, wanted: Reversal) -> UUID | None:
+def _way_back(accounts: AccountClient, caller: Caller, original: Transaction, wanted: Reversal) -> str | None:
     """The account that gets the money: to the account that it came from, unless another way is wanted."""
     if wanted.to_account_id is None and not wanted.to_suspense:
         return original.from_account_id
@@ -128,7 +127,7 @@ def _way_back(accounts: AccountClient, caller: Caller, original: Transaction, wa
     return wanted.to_account_id
 
 
-def _require_customers(accounts: AccountClient, caller: Caller, account_id: UUID, customer_id: UUID | None) -> None:
+def _require_customers(accounts: AccountClient, caller: Caller, account_id: str, customer_id: str | None) -> None:
     """Raise NotFound or InvalidRequest unless the account is the customer's; the owner of an account never changes."""
     if accounts.owner_id(caller.token, account_id) != customer_id:
         raise InvalidRequest(details={"to_account_id": "must be an account of the customer whose money it is"})

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import and_, select, tuple_
 
 from transaction_service.transaction_models import SUSPENSE_ACCOUNT_ID, SuspenseItem, TransactionRow
-from transaction_service.transaction_storage import TransactionStorage
+from transaction_service.transaction_storage import TransactionStorage, position
 
 _transaction: Any = TransactionRow.__table__
 
@@ -19,10 +18,10 @@ class ReversalStorage(TransactionStorage):
     def list_suspense(
         self,
         *,
-        user_id: UUID | None,
+        user_id: str | None,
         paid_out: bool | None,
         limit: int,
-        before: tuple[datetime, UUID] | None,
+        before: tuple[datetime, str] | None,
     ) -> Sequence[SuspenseItem]:
         """What was put into suspense, newest first, of one customer or all; `before` is (timestamp, id)."""
         held, original, payout = (_transaction.alias(name) for name in ("held", "original", "payout"))
@@ -48,6 +47,6 @@ class ReversalStorage(TransactionStorage):
         if paid_out is not None:
             query = query.where(payout.c.id.is_not(None) if paid_out else payout.c.id.is_(None))
         if before:
-            query = query.where(tuple_(held.c.timestamp, held.c.id) < tuple_(*before))
+            query = query.where(tuple_(held.c.timestamp, held.c.id) < position(*before))
         query = query.order_by(held.c.timestamp.desc(), held.c.id.desc()).limit(limit)
         return [SuspenseItem(*row) for row in self._session.execute(query)]

@@ -1,28 +1,32 @@
 """The services that the transaction service calls."""
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypedDict, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from shared.http_client import NoAnswer, Peer, ServiceToken
+from shared.ids import dashed
 
 _T = TypeVar("_T")
 
 
 class Order(TypedDict):
-    """What the ledger is asked to decide, with all that is to be kept of it; a side that is None is the bank's."""
+    """What the ledger is asked to decide, with all that is to be kept of it; a side that is None is the bank's.
 
-    transaction_id: UUID
+    Ids are 32 hexadecimal digits, amounts minor units.
+    """
+
+    transaction_id: str
     transaction_type: str
-    user_id: UUID
+    user_id: str
     amount_minor: int
-    from_account_id: UUID | None
-    to_account_id: UUID | None
+    from_account_id: str | None
+    to_account_id: str | None
     to_account_number: str | None
-    reverses_id: UUID | None
+    reverses_id: str | None
     description: str | None
     fingerprint: str
     idempotency_key: str | None
@@ -30,40 +34,37 @@ class Order(TypedDict):
     requested_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Posting:
-    """What the ledger has decided: an order, and what came of it: posted, rejected (for `reason`) or void.
+class KeptOrder(Order):
+    """An order as the ledger has kept it. One from before it kept orders may have neither user nor time."""
 
-    Account numbers are masked. What was decided before the ledger kept orders may have no user; it was not posted then.
-    """
+    user_id: str | None  # type: ignore[misc]  # a TypedDict can't widen a field, and repeating all others says less
+    requested_at: datetime | None  # type: ignore[misc]  # as above
+
+
+class Result(TypedDict):
+    """What the ledger has decided on an order: posted, rejected (for `reason`) or void. Account numbers are masked."""
 
     sequence: int
-    transaction_id: UUID
     outcome: str
     reason: str | None
     decided_at: datetime
-    transaction_type: str
-    user_id: UUID | None
-    amount_minor: int
-    from_account_id: UUID | None
-    from_user_id: UUID | None
+    to_account_id: str | None
+    from_user_id: str | None
     from_masked_number: str | None
     from_balance_after_minor: int | None
-    to_account_id: UUID | None
-    to_user_id: UUID | None
+    to_user_id: str | None
     to_masked_number: str | None
     to_balance_after_minor: int | None
-    to_account_number: str | None
-    reverses_id: UUID | None
-    description: str | None
-    fingerprint: str
-    idempotency_key: str | None
-    request_id: str | None
-    requested_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Posting(NamedTuple):
+    """An order and what the ledger has decided on it."""
+
+    order: Order | KeptOrder
+    result: Result
+
+
+class Decision(NamedTuple):
     """What the ledger says to an order: `decided` now, `repeated` when it was before, by its id or its key.
 
     It is `conflicting` when its id or its key belongs to a posting of other content.
@@ -73,8 +74,21 @@ class Decision:
     posting: Posting
 
 
-_decisions: TypeAdapter[list[Decision]] = TypeAdapter(list[Decision])
-_postings: TypeAdapter[list[Posting]] = TypeAdapter(list[Posting])
+class _DecisionAnswered(TypedDict):
+    """A decision as it comes: without the order, if that is the one that was sent."""
+
+    verdict: str
+    result: Result
+    order: KeptOrder | None
+
+
+class _PostingAnswered(TypedDict):
+    result: Result
+    order: KeptOrder
+
+
+_decisions: TypeAdapter[list[_DecisionAnswered]] = TypeAdapter(list[_DecisionAnswered])
+_postings: TypeAdapter[list[_PostingAnswered]] = TypeAdapter(list[_PostingAnswered])
 
 
 class LedgerClient:
@@ -95,7 +109,8 @@ class LedgerClient:
         """What was decided, in order; nothing comes between later. Raises an AppError when it can't be read."""
         query = {"after": sequence, "limit": limit}
         answer = self._token.call(self._peer, "GET", "/internal/postings", query=query)
-        return _read(_postings, answer.get("postings"))
+        postings = _read(_postings, answer.get("postings"))
+        return [Posting(posting["order"], posting["result"]) for posting in postings]
 
     def describe(self, orders: list[Order]) -> None:
         """Hand over the orders of what was decided before the ledger kept orders. Raises an AppError."""
@@ -106,7 +121,10 @@ class LedgerClient:
         decisions = _read(_decisions, answer.get("decisions"))
         if len(decisions) != len(orders):
             raise NoAnswer(may_have_arrived=True)
-        return decisions
+        return [
+            Decision(decision["verdict"], Posting(decision["order"] or order, decision["result"]))
+            for order, decision in zip(orders, decisions, strict=True)
+        ]
 
 
 def _read(adapter: TypeAdapter[_T], answered: object) -> _T:
@@ -123,7 +141,7 @@ class AccountClient:
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
 
-    def owner_id(self, token: str, account_id: UUID) -> UUID:
-        """Whose account it is. Raises NotFound when the token's bearer may not see it."""
-        answer: dict[str, Any] = self._peer.call("GET", f"/api/accounts/details/{account_id}", token=token)
-        return UUID(answer["account"]["user_id"])
+    def owner_id(self, token: str, account_id: str) -> str:
+        """Return the id of the owner. Raises NotFound when the token's bearer may not see the account."""
+        answer: dict[str, Any] = self._peer.call("GET", f"/api/accounts/details/{dashed(account_id)}", token=token)
+        return UUID(answer["account"]["user_id"]).hex

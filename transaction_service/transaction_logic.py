@@ -7,17 +7,15 @@ PostingPipeline carries it out.
 import hashlib
 import json
 from collections.abc import Collection
-from dataclasses import dataclass, field
 from datetime import datetime
-from uuid import UUID
+from typing import NamedTuple
 
 from shared import check_digits, cursors
 from shared.access import Caller
 from shared.cursors import Pagination
 from shared.errors import AppError, Conflict, InvalidRequest, NotFound, Refused
-from shared.ids import new_id
+from shared.ids import dashed
 from shared.money import Currency
-from shared.periods import now
 from transaction_service.posting_logic import IdempotencyKeyReused
 from transaction_service.transaction_clients import AccountClient, Order
 from transaction_service.transaction_models import SUSPENSE_ACCOUNT_ID, Transaction
@@ -115,13 +113,14 @@ _FAILURES: dict[str, type[AppError]] = {
 }
 
 
-@dataclass(frozen=True)
-class Origin:
-    """The request that asked for a transaction: its idempotency key, if it has one, its id for the logs, its time."""
+class Origin(NamedTuple):
+    """The request that asked for a transaction: the id that the transaction gets, the idempotency key if there is one,
+    the id of the request for the logs, and the time."""
 
-    idempotency_key: str | None = None
-    request_id: str | None = None
-    at: datetime = field(default_factory=now)
+    transaction_id: str
+    idempotency_key: str | None
+    request_id: str | None
+    at: datetime
 
 
 def failure_of(transaction: Transaction) -> AppError | None:
@@ -172,7 +171,7 @@ def transfer(currency: Currency, caller: Caller, new: NewTransfer, origin: Origi
     )
 
 
-def details(storage: TransactionStorage, caller: Caller, transaction_id: UUID) -> Transaction:
+def details(storage: TransactionStorage, caller: Caller, transaction_id: str) -> Transaction:
     """A transaction that the caller asked for or has a side of; for staff any. Raises NotFound.
 
     A customer sees a reversal once it is completed, and also where only what it reverses was theirs.
@@ -183,7 +182,7 @@ def details(storage: TransactionStorage, caller: Caller, transaction_id: UUID) -
     return transaction
 
 
-def reversals(storage: TransactionStorage, transactions: Collection[Transaction]) -> dict[UUID, UUID]:
+def reversals(storage: TransactionStorage, transactions: Collection[Transaction]) -> dict[str, str]:
     """Return by which transactions those of `transactions` that are reversed have been reversed."""
     return storage.find_reversals([row.id for row in transactions if row.status == "completed" and not row.reverses_id])
 
@@ -193,11 +192,11 @@ def list_own(
 ) -> tuple[list[Transaction], Pagination]:
     """A page of everything on the caller's accounts, in and out, newest first."""
     rows = storage.list_of_user(
-        caller.user_id,
+        caller.user_id.hex,
         _filters(query, currency),
         account_id=query.account_id,
         limit=query.limit + 1,
-        before=cursors.decode(query.cursor, datetime, UUID),
+        before=cursors.decode(query.cursor, datetime, str),
     )
     return cursors.paginate(list(rows), query.limit, "timestamp", "id")
 
@@ -207,7 +206,7 @@ def list_of_account(
     accounts: AccountClient,
     currency: Currency,
     caller: Caller,
-    account_id: UUID,
+    account_id: str,
     *,
     query: TransactionFilters,
 ) -> tuple[list[Transaction], Pagination]:
@@ -217,9 +216,9 @@ def list_of_account(
         owner_id,
         _filters(query, currency),
         account_id=account_id,
-        unsettled_reversals=caller.is_staff and caller.user_id != owner_id,
+        unsettled_reversals=caller.is_staff and caller.user_id.hex != owner_id,
         limit=query.limit + 1,
-        before=cursors.decode(query.cursor, datetime, UUID),
+        before=cursors.decode(query.cursor, datetime, str),
     )
     return cursors.paginate(list(rows), query.limit, "timestamp", "id")
 
@@ -232,19 +231,19 @@ def list_all(
         _filters(query, currency),
         account_id=query.account_id,
         limit=query.limit + 1,
-        before=cursors.decode(query.cursor, datetime, UUID),
+        before=cursors.decode(query.cursor, datetime, str),
     )
     return cursors.paginate(list(rows), query.limit, "timestamp", "id")
 
 
 def recent(storage: TransactionStorage, caller: Caller, limit: int) -> list[Transaction]:
     """The caller's newest transactions."""
-    return list(storage.list_of_user(caller.user_id, Filters(), limit=limit))
+    return list(storage.list_of_user(caller.user_id.hex, Filters(), limit=limit))
 
 
 def volumes(storage: VolumeStorage, accounts: AccountClient, caller: Caller, query: SummaryQuery) -> Volumes:
     """What the caller's completed transactions add up to, or those of one account that the caller may see."""
-    owner_id = accounts.owner_id(caller.token, query.account_id) if query.account_id else caller.user_id
+    owner_id = accounts.owner_id(caller.token, query.account_id) if query.account_id else caller.user_id.hex
     return storage.of_user(owner_id, account_id=query.account_id, since=query.since, until=query.until)
 
 
@@ -272,45 +271,44 @@ def new_order(
     origin: Origin,
     *,
     description: str | None = None,
-    from_account_id: UUID | None = None,
-    to_account_id: UUID | None = None,
+    from_account_id: str | None = None,
+    to_account_id: str | None = None,
     to_account_number: str | None = None,
-    reverses_id: UUID | None = None,
+    reverses_id: str | None = None,
 ) -> Order:
     """An order of the caller's; a side that is not given is the bank's."""
-    wish = (transaction_type, amount_minor, description, to_account_number, from_account_id, to_account_id, reverses_id)
+    ids = (dashed(hex_id) if hex_id else None for hex_id in (from_account_id, to_account_id, reverses_id))
     return Order(
-        transaction_id=new_id(),
+        transaction_id=origin.transaction_id,
         transaction_type=transaction_type,
-        user_id=caller.user_id,
+        user_id=caller.user_id.hex,
         amount_minor=amount_minor,
         from_account_id=from_account_id,
         to_account_id=to_account_id,
         to_account_number=to_account_number,
         reverses_id=reverses_id,
         description=description,
-        fingerprint=_fingerprint(wish),
+        fingerprint=_fingerprint(transaction_type, amount_minor, description, to_account_number, *ids),
         idempotency_key=origin.idempotency_key,
         request_id=origin.request_id,
         requested_at=origin.at,
     )
 
 
-def _fingerprint(wish: tuple[UUID | str | int | None, ...]) -> str:
-    """By which the same wish is known again; it is kept for ever, so it must never come out otherwise."""
-    parts = [str(part) if isinstance(part, UUID) else part for part in wish]
+def _fingerprint(*parts: str | int | None) -> str:
+    """Return a digest by which the same content is known again. It is kept for ever, so it must never change."""
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def _concerns(storage: TransactionStorage, customer: Caller, transaction: Transaction) -> bool:
-    if customer.user_id in (transaction.from_user_id, transaction.to_user_id):
+    if customer.user_id.hex in (transaction.from_user_id, transaction.to_user_id):
         return transaction.status == "completed" or not transaction.reverses_id
     if transaction.reverses_id is None:
-        return customer.user_id == transaction.user_id
+        return customer.user_id.hex == transaction.user_id
     if transaction.status != "completed" or transaction.from_account_id == SUSPENSE_ACCOUNT_ID:
         return False
     original = storage.find_transaction(transaction.reverses_id)
-    return original is not None and customer.user_id in (original.from_user_id, original.to_user_id)
+    return original is not None and customer.user_id.hex in (original.from_user_id, original.to_user_id)
 
 
 def _filters(query: TransactionFilters, currency: Currency) -> Filters:

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
-from uuid import UUID
+from typing import TYPE_CHECKING, Annotated
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, TextClause, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database import Base, Database, UtcDateTime
+from shared.columns import HexId, UtcDateTime
+from shared.database import Base, Database
 from shared.kept_currency import KeptCurrency
 
 db = Database(Path(__file__).with_name("migrations"))
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 else:
     Model = db.Model
 
-SUSPENSE_ACCOUNT_ID = UUID(int=1)
+Id = Annotated[str, mapped_column(HexId)]
+"""An id in this service: 32 hexadecimal digits."""
+SUSPENSE_ACCOUNT_ID = f"{1:032x}"
 """The ledger's account for money that a reversal could give back to no account of its customer."""
 
 # Indexes of the few that are like that, whose lists would else walk through all the many that are not. They begin with
@@ -42,8 +44,8 @@ class Transaction:
     asking, and of booking once it is completed.
     """
 
-    id: UUID
-    user_id: UUID
+    id: Id
+    user_id: Id
     transaction_type: str
     amount_minor: int
     status: str
@@ -52,12 +54,12 @@ class Transaction:
     timestamp: datetime
     reason: str | None = None
     description: str | None = None
-    from_account_id: UUID | None = None
-    to_account_id: UUID | None = None
+    from_account_id: Id | None = None
+    to_account_id: Id | None = None
     to_account_number: str | None = None
-    reverses_id: UUID | None = None
-    from_user_id: UUID | None = None
-    to_user_id: UUID | None = None
+    reverses_id: Id | None = None
+    from_user_id: Id | None = None
+    to_user_id: Id | None = None
     from_masked_number: str | None = None
     to_masked_number: str | None = None
     from_balance_after_minor: int | None = None
@@ -73,15 +75,15 @@ class SuspenseItem:
     `account_id` and `account_number` (masked) are those of the account that could not take it back.
     """
 
-    transaction_id: UUID
+    transaction_id: Id
     amount_minor: int
     timestamp: datetime
     description: str | None
-    reverses: UUID
-    user_id: UUID
-    account_id: UUID
+    reverses: Id
+    user_id: Id
+    account_id: Id
     account_number: str | None
-    paid_out_by: UUID | None
+    paid_out_by: Id | None
 
 
 class TransactionRow(Model):
@@ -106,8 +108,8 @@ class TransactionRow(Model):
         _of_few("one_pending_per_key", "user_id", "idempotency_key", where=_PENDING, unique=True),
     )
 
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    user_id: Mapped[UUID]
+    id: Mapped[Id] = mapped_column(primary_key=True)
+    user_id: Mapped[Id]
     transaction_type: Mapped[str] = mapped_column(String(12))
     amount_minor: Mapped[int] = mapped_column(BigInteger)
     status: Mapped[str] = mapped_column(String(10))
@@ -116,12 +118,12 @@ class TransactionRow(Model):
     timestamp: Mapped[datetime] = mapped_column(UtcDateTime)
     reason: Mapped[str | None] = mapped_column(String(40))
     description: Mapped[str | None] = mapped_column(String(200))
-    from_account_id: Mapped[UUID | None]
-    to_account_id: Mapped[UUID | None]
+    from_account_id: Mapped[Id | None]
+    to_account_id: Mapped[Id | None]
     to_account_number: Mapped[str | None] = mapped_column(String(10))
-    reverses_id: Mapped[UUID | None]
-    from_user_id: Mapped[UUID | None]
-    to_user_id: Mapped[UUID | None]
+    reverses_id: Mapped[Id | None]
+    from_user_id: Mapped[Id | None]
+    to_user_id: Mapped[Id | None]
     from_masked_number: Mapped[str | None] = mapped_column(String(10))
     to_masked_number: Mapped[str | None] = mapped_column(String(10))
     from_balance_after_minor: Mapped[int | None] = mapped_column(BigInteger)
@@ -147,10 +149,10 @@ class TransactionLeg(Model):
         _of_few("leg_of_reversal", "user_id", "transaction_type", "timestamp", "transaction_id", where=_REVERSAL),
     )
 
-    transaction_id: Mapped[UUID] = mapped_column(ForeignKey("transaction.id"), primary_key=True)
+    transaction_id: Mapped[Id] = mapped_column(ForeignKey("transaction.id"), primary_key=True)
     direction: Mapped[str] = mapped_column(String(3), primary_key=True)
-    user_id: Mapped[UUID]
-    account_id: Mapped[UUID]
+    user_id: Mapped[Id]
+    account_id: Mapped[Id]
     transaction_type: Mapped[str] = mapped_column(String(12))
     amount_minor: Mapped[int] = mapped_column(BigInteger)
     status: Mapped[str] = mapped_column(String(10))
@@ -168,12 +170,12 @@ class DailyVolume(Model):
     __tablename__ = "daily_volume"
     __table_args__ = ({"sqlite_with_rowid": False},)
 
-    user_id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[Id] = mapped_column(primary_key=True)
     day: Mapped[date] = mapped_column(primary_key=True)
     transaction_type: Mapped[str] = mapped_column(String(12), primary_key=True)
     direction: Mapped[str] = mapped_column(String(3), primary_key=True)
     internal: Mapped[bool] = mapped_column(primary_key=True)
-    account_id: Mapped[UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[Id] = mapped_column(primary_key=True)
     count: Mapped[int] = mapped_column(BigInteger)
     total_minor: Mapped[int] = mapped_column(BigInteger)
     largest_minor: Mapped[int] = mapped_column(BigInteger)
@@ -191,8 +193,8 @@ class ToldId(Model):
 
     __tablename__ = "told_id"
 
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    transaction_id: Mapped[UUID] = mapped_column(ForeignKey("transaction.id"))
+    id: Mapped[Id] = mapped_column(primary_key=True)
+    transaction_id: Mapped[Id] = mapped_column(ForeignKey("transaction.id"))
 
 
 class Progress(Model):
@@ -206,5 +208,5 @@ class Progress(Model):
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     sequence: Mapped[int] = mapped_column(BigInteger)
-    transaction_id: Mapped[UUID | None]
+    transaction_id: Mapped[Id | None]
     hands_over: Mapped[bool]

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal, cast
-from uuid import UUID
 
 from pydantic import ConfigDict, Field, StrictBool, with_config
 from typing_extensions import TypedDict
 
 from shared.cursors import Limit, Page, Pagination
+from shared.ids import GivenId, IdText, dashed
 from shared.money import Amount, AmountBound, AmountText, Currency
 from shared.openapi import Answer, Body, Described, Query
 from shared.periods import From, Timestamp, TimestampText, Until, to_text
@@ -25,7 +25,7 @@ Description = Annotated[Line, Field(max_length=200)]
 class OwnMovement(Body):
     """Money paid into or drawn from an account of the caller's."""
 
-    account_id: UUID
+    account_id: GivenId
     """The caller's account."""
     amount: Amount
     """The amount, in the bank's currency."""
@@ -36,9 +36,9 @@ class OwnMovement(Body):
 class NewTransfer(Body):
     """Money for another account: one of the bank's, named by its id or by its number."""
 
-    from_account_id: UUID
+    from_account_id: GivenId
     """The caller's account that the money leaves."""
-    to_account_id: UUID | None = None
+    to_account_id: GivenId | None = None
     """The account that it goes to, by its id; or give its number."""
     to_account_number: Annotated[str, Field(max_length=20, examples=["1234567897"])] | None = None
     """The account that it goes to, by its number; or give its id."""
@@ -53,7 +53,7 @@ class Reversal(Body):
 
     may_be_left_out = True
 
-    to_account_id: UUID | None = None
+    to_account_id: GivenId | None = None
     """The account of the same customer that gets the money; by default the one that it came from."""
     to_suspense: StrictBool = False
     """Whether the bank keeps the money for the customer, in its suspense account."""
@@ -62,14 +62,14 @@ class Reversal(Body):
 class PayOut(Body):
     """The account that gets money out of suspense: an active one of the customer whose money it is."""
 
-    to_account_id: UUID
+    to_account_id: GivenId
     """The account that gets the money."""
 
 
 class SuspenseQuery(Page):
     """Whose money in suspense, and whether it was paid out; all of it when neither is said."""
 
-    user_id: UUID | None = None
+    user_id: GivenId | None = None
     """Only money of this customer."""
     paid_out: bool | None = None
     """Only money that was paid out, or that was not."""
@@ -102,7 +102,7 @@ class TransactionFilters(Page, Period):
 class TransactionsQuery(TransactionFilters):
     """The same, of several accounts."""
 
-    account_id: UUID | None = None
+    account_id: GivenId | None = None
     """Only transactions on this account."""
 
 
@@ -116,7 +116,7 @@ class RecentQuery(Query):
 class SummaryQuery(Period):
     """What to sum up: all of the caller's transactions, or one account's."""
 
-    account_id: UUID | None = None
+    account_id: GivenId | None = None
     """Only transactions on this account."""
 
 
@@ -127,7 +127,7 @@ class TransactionOut(TypedDict):
     It is a dict, made of what is known to be right: the busiest answer there is need not be validated.
     """
 
-    id: UUID
+    id: IdText
     """The id of the transaction."""
     transaction_type: TransactionType
     """What it does."""
@@ -139,21 +139,21 @@ class TransactionOut(TypedDict):
     """Whether the money has moved."""
     failure_code: Annotated[str, Field(examples=["INSUFFICIENT_FUNDS"])] | None
     """Why it failed, as an `error_code`."""
-    account_id: UUID | None
+    account_id: IdText | None
     """The account of a deposit or a withdrawal."""
     account_number: Annotated[str, Field(examples=["••••7897"])] | None
     """The masked number of that account."""
-    from_account_id: UUID | None
+    from_account_id: IdText | None
     """The account that a transfer leaves, when it is the caller's."""
     from_account_number: Annotated[str, Field(examples=["••••7897"])] | None
     """The masked number of that account."""
-    to_account_id: UUID | None
+    to_account_id: IdText | None
     """The account that a transfer reaches, when it is the caller's."""
     to_account_number: Annotated[str, Field(examples=["••••7897"])] | None
     """The masked number of that account."""
-    reverses: UUID | None
+    reverses: IdText | None
     """The transaction that this one reverses."""
-    reversed_by: UUID | None
+    reversed_by: IdText | None
     """The transaction that has reversed this one."""
     description: Annotated[str, Field(examples=["Rent for January"])] | None
     """What the payer wrote about it, for both sides to read."""
@@ -167,11 +167,11 @@ def transaction_out(
     transaction: "Transaction",
     currency: Currency,
     *,
-    viewer_id: UUID,
+    viewer_id: str,
     sees_all: bool = False,
     failure_code: str | None = None,
-    reversed_by: UUID | None = None,
-    account_id: UUID | None = None,
+    reversed_by: str | None = None,
+    account_id: str | None = None,
 ) -> TransactionOut:
     """The answer for a row, as `viewer_id` may see it; `sees_all` shows the ids of all accounts.
 
@@ -179,8 +179,8 @@ def transaction_out(
     """
     owns_source = transaction.from_user_id == viewer_id
     owns_target = transaction.to_user_id == viewer_id
-    source = transaction.from_account_id if owns_source or sees_all else None
-    target = transaction.to_account_id if owns_target or sees_all else None
+    source = _shown(transaction.from_account_id) if owns_source or sees_all else None
+    target = _shown(transaction.to_account_id) if owns_target or sees_all else None
     source_number, target_number = transaction.from_masked_number, transaction.to_masked_number
     has_one_side = transaction.transaction_type in ("deposit", "withdrawal")
     if account_id:
@@ -188,7 +188,7 @@ def transaction_out(
     else:
         balance_minor = _balance_after(transaction, viewer_id, transaction.from_user_id, transaction.to_user_id)
     return TransactionOut(
-        id=transaction.id,
+        id=dashed(transaction.id),
         transaction_type=cast(TransactionType, transaction.transaction_type),
         amount=currency.to_text(transaction.amount_minor),
         currency=currency.code,
@@ -200,15 +200,19 @@ def transaction_out(
         from_account_number=None if has_one_side else source_number,
         to_account_id=None if has_one_side else target,
         to_account_number=None if has_one_side else target_number,
-        reverses=transaction.reverses_id,
-        reversed_by=reversed_by,
+        reverses=_shown(transaction.reverses_id),
+        reversed_by=_shown(reversed_by),
         description=transaction.description,
         timestamp=to_text(transaction.timestamp),
         balance_after=None if balance_minor is None else currency.to_text(balance_minor),
     )
 
 
-def _balance_after(transaction: "Transaction", wanted: UUID, source: UUID | None, target: UUID | None) -> int | None:
+def _shown(hex_id: str | None) -> str | None:
+    return dashed(hex_id) if hex_id else None
+
+
+def _balance_after(transaction: "Transaction", wanted: str, source: str | None, target: str | None) -> int | None:
     """The balance after it on the side that is `wanted`, in minor units; None when both sides are or neither is."""
     if (source == wanted) == (target == wanted):
         return None
@@ -234,10 +238,10 @@ class TransactionsAnswer(Answer):
 class SuspenseItemOut(Described):
     """Money that is kept for a customer in the bank's suspense account."""
 
-    transaction_id: Annotated[UUID, Field(description="The reversal that put it there.")]
-    reverses: Annotated[UUID, Field(description="The transaction that was reversed.")]
-    user_id: Annotated[UUID, Field(description="The customer whose money it is.")]
-    account_id: Annotated[UUID, Field(description="The account that could not take it back.")]
+    transaction_id: Annotated[IdText, Field(description="The reversal that put it there.")]
+    reverses: Annotated[IdText, Field(description="The transaction that was reversed.")]
+    user_id: Annotated[IdText, Field(description="The customer whose money it is.")]
+    account_id: Annotated[IdText, Field(description="The account that could not take it back.")]
     account_number: Annotated[str | None, Field(description="The masked number of that account.")]
     amount: AmountText
     """The amount, in the bank's currency."""
@@ -247,22 +251,22 @@ class SuspenseItemOut(Described):
     """What the payer wrote about it."""
     timestamp: Timestamp
     """When it was put there."""
-    paid_out_by: Annotated[UUID | None, Field(description="The transaction that paid it out, once one has.")]
+    paid_out_by: Annotated[IdText | None, Field(description="The transaction that paid it out, once one has.")]
 
     @classmethod
     def of(cls, item: "SuspenseItem", currency: Currency) -> "SuspenseItemOut":
         """The answer for a row."""
         return cls(
-            transaction_id=item.transaction_id,
-            reverses=item.reverses,
-            user_id=item.user_id,
-            account_id=item.account_id,
+            transaction_id=dashed(item.transaction_id),
+            reverses=dashed(item.reverses),
+            user_id=dashed(item.user_id),
+            account_id=dashed(item.account_id),
             account_number=item.account_number,
             amount=currency.to_text(item.amount_minor),
             currency=currency.code,
             description=item.description,
             timestamp=item.timestamp,
-            paid_out_by=item.paid_out_by,
+            paid_out_by=_shown(item.paid_out_by),
         )
 
 

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from functools import partial
 from typing import ClassVar, NamedTuple
 from uuid import UUID
 
@@ -17,16 +16,16 @@ from shared.access import Caller, admin_only, caller_of, private, service_only, 
 from shared.answers import success
 from shared.application import Peers, health_of, lifecycle_of, make_app, make_session
 from shared.background import Repeating
-from shared.batching import Batcher
 from shared.errors import AppError, NotFound
 from shared.idempotency_keys import idempotency_key, well_formed
+from shared.ids import new_ids
 from shared.kept_currency import require_currency
 from shared.money import Currency, CurrencyCode
 from shared.openapi import AnswerTypes, answers, make_api, read_body
 from shared.periods import now
 from shared.settings import Seconds, Settings
 from transaction_service import posting_logic, reversal_logic, transaction_logic
-from transaction_service.posting_logic import BATCH_SIZE, IdempotencyKeyReused, Outcome, PostingPipeline
+from transaction_service.posting_logic import IdempotencyKeyReused, Outcome
 from transaction_service.projection_logic import OtherLedger, Projection
 from transaction_service.projection_storage import ProjectionStorage
 from transaction_service.reversal_logic import NotReversible, OwnTransaction
@@ -137,7 +136,9 @@ def transfer(caller: Caller, json: NewTransfer) -> Response:
 @api.validate(resp=_payment(InsufficientFunds, NotReversible, AlreadyReversed, OwnTransaction))
 def reverse(caller: Caller, transaction_id: UUID, json: Reversal) -> Response:
     """Undo a completed transaction by a new, opposite one."""
-    reversal = reversal_logic.reverse(_reversals(), _account_client(), caller, transaction_id, json, origin=_origin())
+    reversal = reversal_logic.reverse(
+        _reversals(), _account_client(), caller, transaction_id.hex, json, origin=_origin()
+    )
     return _carry_out(reversal, caller)
 
 
@@ -155,7 +156,7 @@ def list_suspense(_caller: Caller, query: SuspenseQuery) -> Response:
 @api.validate(resp=_payment(NotFound, OwnTransaction, AlreadyPaidOut))
 def pay_out(caller: Caller, transaction_id: UUID, json: PayOut) -> Response:
     """Give money in suspense to an account of its customer."""
-    payout = reversal_logic.pay_out(_reversals(), _account_client(), caller, transaction_id, json, origin=_origin())
+    payout = reversal_logic.pay_out(_reversals(), _account_client(), caller, transaction_id.hex, json, origin=_origin())
     return _carry_out(payout, caller)
 
 
@@ -182,9 +183,9 @@ def recent(caller: Caller, query: RecentQuery) -> Response:
 def list_of_account(caller: Caller, account_id: UUID, query: TransactionFilters) -> Response:
     """What happened on one account, newest first."""
     rows, pagination = transaction_logic.list_of_account(
-        _storage(), _account_client(), _currency(), caller, account_id, query=query
+        _storage(), _account_client(), _currency(), caller, account_id.hex, query=query
     )
-    return success(transactions=_seen_by(caller, rows, account_id), pagination=pagination)
+    return success(transactions=_seen_by(caller, rows, account_id.hex), pagination=pagination)
 
 
 @transactions.get("/details/<uuid:transaction_id>")
@@ -192,7 +193,7 @@ def list_of_account(caller: Caller, account_id: UUID, query: TransactionFilters)
 @api.validate(resp=answers(200, TransactionAnswer))
 def details(caller: Caller, transaction_id: UUID) -> Response:
     """One transaction."""
-    (transaction,) = _seen_by(caller, [transaction_logic.details(_storage(), caller, transaction_id)])
+    (transaction,) = _seen_by(caller, [transaction_logic.details(_storage(), caller, transaction_id.hex)])
     return success(transaction=transaction)
 
 
@@ -232,8 +233,9 @@ def carry_out_gathered(json: GatheredRequests) -> Response:
     currency = _currency()
     at = now()
     _log.info("requests", extra={"request_ids": [request.request_id for request in json.requests]})
-    asked = [_asked_for(request, currency, at) for request in json.requests]
-    outcomes = iter(_pipeline().carry_out_all([one.order for one in asked if isinstance(one, _Asked)]))
+    ids = new_ids(len(json.requests))
+    asked = [_asked_for(request, currency, row_id, at) for request, row_id in zip(json.requests, ids, strict=True)]
+    outcomes = iter(posting_logic.carry_out(_protocol(), [one.order for one in asked if isinstance(one, _Asked)]))
     return success(answers=[_gathered_answer(one, outcomes, currency) for one in asked])
 
 
@@ -273,10 +275,6 @@ def _install_protocol(app: Flask, ledger: LedgerClient) -> None:
     tools = posting_logic.Tools(storage, ledger, projection)
     lifecycle = lifecycle_of(app)
 
-    def process_in_worker(orders: list[Order]) -> list[Outcome | Exception]:
-        with app.app_context():
-            return posting_logic.process(tools, orders)
-
     def catch_up() -> None:
         with app.app_context():
             try:
@@ -286,16 +284,9 @@ def _install_protocol(app: Flask, ledger: LedgerClient) -> None:
                 lifecycle.give_up(error)
                 raise
 
-    # What comes from the gateway has gathered there already.
-    batches = Batcher(process_in_worker, name="posting", max_size=BATCH_SIZE, patience_seconds=0.0)
-    app.extensions.update(
-        transaction_storage=storage,
-        projection=projection,
-        posting_pipeline=PostingPipeline(partial(posting_logic.process, tools), batches),
-    )
+    app.extensions.update(transaction_storage=storage, projection=projection, protocol=tools)
     health_of(app).add("ledger", lambda: projection.works)
     lifecycle.add(Repeating(catch_up, name="catching up", interval_seconds=CATCH_UP_SECONDS))
-    lifecycle.add(batches)
 
 
 def _storage() -> TransactionStorage:
@@ -313,9 +304,9 @@ def _volumes() -> VolumeStorage:
     return storage
 
 
-def _pipeline() -> PostingPipeline:
-    pipeline: PostingPipeline = current_app.extensions["posting_pipeline"]
-    return pipeline
+def _protocol() -> posting_logic.Tools:
+    tools: posting_logic.Tools = current_app.extensions["protocol"]
+    return tools
 
 
 def _account_client() -> AccountClient:
@@ -329,11 +320,14 @@ def _currency() -> Currency:
 
 
 def _origin() -> Origin:
-    return Origin(idempotency_key(), request_ids.current())
+    return Origin(new_ids(1)[0], idempotency_key(), request_ids.current(), now())
 
 
 def _carry_out(order: Order, caller: Caller) -> Response:
-    answer = _answer(_pipeline().carry_out(order), caller, _currency())
+    (outcome,) = posting_logic.carry_out(_protocol(), [order])
+    if isinstance(outcome, Exception):
+        raise outcome
+    answer = _answer(outcome, caller, _currency())
     return Response(answer.body, answer.status, answer.headers)
 
 
@@ -342,13 +336,13 @@ class _Asked(NamedTuple):
     caller: Caller
 
 
-def _asked_for(request: GatheredRequest, currency: Currency, at: datetime) -> _Asked | Exception:
+def _asked_for(request: GatheredRequest, currency: Currency, transaction_id: str, at: datetime) -> _Asked | Exception:
     """What a gathered request asks for, or why it is refused, in the order in which it would be found alone."""
     schema, rule = _GATHERED[request.kind]
     try:
         caller = caller_of(request.token)
         new = read_body(schema, request.body.encode())
-        origin = Origin(well_formed(request.idempotency_key), request.request_id, at)
+        origin = Origin(transaction_id, well_formed(request.idempotency_key), request.request_id, at)
         return _Asked(rule(currency, caller, new, origin), caller)
     except Exception as error:  # whatever is wrong with one, the others are carried out
         return error
@@ -397,14 +391,14 @@ def _out(
     caller: Caller,
     currency: Currency,
     *,
-    reversed_by: UUID | None = None,
-    account_id: UUID | None = None,
+    reversed_by: str | None = None,
+    account_id: str | None = None,
 ) -> TransactionOut:
     failure = failure_of(transaction)
     return transaction_out(
         transaction,
         currency,
-        viewer_id=caller.user_id,
+        viewer_id=caller.user_id.hex,
         sees_all=caller.is_staff,
         failure_code=failure.code if failure else None,
         reversed_by=reversed_by,
@@ -412,7 +406,7 @@ def _out(
     )
 
 
-def _seen_by(caller: Caller, rows: Sequence[Transaction], account_id: UUID | None = None) -> list[TransactionOut]:
+def _seen_by(caller: Caller, rows: Sequence[Transaction], account_id: str | None = None) -> list[TransactionOut]:
     """The answers for rows, each with what has reversed it; `account_id` is given in a list of one account."""
     currency, reversals = _currency(), transaction_logic.reversals(_storage(), rows)
     return [_out(row, caller, currency, reversed_by=reversals.get(row.id), account_id=account_id) for row in rows]

@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
@@ -19,6 +18,7 @@ from sqlalchemy import (
     false,
     func,
     insert,
+    literal,
     literal_column,
     not_,
     or_,
@@ -28,7 +28,8 @@ from sqlalchemy import (
     union_all,
 )
 
-from shared.bulk import KEYS, Insert
+from shared.bulk import KEYS, Insert, Some
+from shared.columns import HexId, UtcDateTime
 from shared.database import Database, Storage
 from shared.texts import folded
 from transaction_service.transaction_models import ToldId, Transaction, TransactionLeg, TransactionRow
@@ -46,12 +47,9 @@ _pending_by_keys = _pending.where(
     tuple_(_transaction.c.user_id, _transaction.c.idempotency_key).in_(bindparam("keys", expanding=True))
 )
 _COLUMNS = (*_FIELDS, "search_text")
-_IF_PENDING = ("status", "pending")
-_project = (
-    Insert(_transaction, _FIELDS, replace=_FIELDS[1:], replace_if=_IF_PENDING),
-    Insert(_transaction, _COLUMNS, replace=_COLUMNS[1:], replace_if=_IF_PENDING),
-)
-_add_pending = (Insert(_transaction, _FIELDS, skip_known=True), Insert(_transaction, _COLUMNS, skip_known=True))
+_project = Insert(_transaction, _COLUMNS, replace=_COLUMNS[1:], replace_if=("status", "pending"))
+_add_pending = Insert(_transaction, _COLUMNS, skip_known=True)
+_some_pending = Some(_transaction, ("status", "pending"))
 
 
 def _side(direction: str, user_id: Any, account_id: Any) -> Select[Any]:
@@ -97,7 +95,7 @@ class TransactionStorage(Storage):
         super().__init__(database)
         self._volumes = VolumeStorage(database)
 
-    def find_transaction(self, transaction_id: UUID) -> Transaction | None:
+    def find_transaction(self, transaction_id: str) -> Transaction | None:
         """The transaction of that id, or the one that somebody was told of by it."""
         found = next(self._found(_all.where(_transaction.c.id == transaction_id)), None)
         if found:
@@ -119,42 +117,48 @@ class TransactionStorage(Storage):
         added = self._insert(_add_pending, transactions)
         _write_legs.copy(self._writer, _legs, added)
 
-    def find_pending(self, keys: Iterable[tuple[UUID, str]]) -> dict[tuple[UUID, str], Transaction]:
+    def find_pending(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Transaction]:
         """The pending transactions of these (user id, idempotency key) pairs."""
         wanted = list(keys)
-        found = self._found(_pending_by_keys, keys=wanted) if wanted else ()
-        return {(row.user_id, str(row.idempotency_key)): row for row in found}
+        if not wanted or not self._is_any_pending():
+            return {}
+        return {(row.user_id, str(row.idempotency_key)): row for row in self._found(_pending_by_keys, keys=wanted)}
 
-    def find_recent(self, user_id: UUID, idempotency_key: str) -> Transaction | None:
+    def _is_any_pending(self) -> bool:
+        """Whether there is any pending transaction: nearly always none, and every payment asks."""
+        with self._database.reading() as connection:
+            return _some_pending.exist(connection)
+
+    def find_recent(self, user_id: str, idempotency_key: str) -> Transaction | None:
         """The transaction of that key, if it is one of the user's newest thousand. There is no index of keys."""
         newest = select(_leg.c.transaction_id).where(_leg.c.user_id == user_id).order_by(_leg.c.timestamp.desc())
         theirs = _transaction.c.id.in_(newest.limit(1000).scalar_subquery())
         query = _all.where(theirs, _transaction.c.user_id == user_id)
         return next(self._found(query.where(_transaction.c.idempotency_key == idempotency_key)), None)
 
-    def list_pending(self, after: tuple[datetime, UUID] | None, limit: int) -> list[Transaction]:
+    def list_pending(self, after: tuple[datetime, str] | None, limit: int) -> list[Transaction]:
         """Pending transactions, oldest first; `after` is the (timestamp, id) of the last one before."""
         key = _transaction.c.timestamp, _transaction.c.id
-        query = _pending.where(tuple_(*key) > tuple_(*after)) if after else _pending
+        query = _pending.where(tuple_(*key) > position(*after)) if after else _pending
         return list(self._found(query.order_by(*key).limit(limit)))
 
-    def list_by_id(self, after: UUID | None, limit: int) -> list[Transaction]:
+    def list_by_id(self, after: str | None, limit: int) -> list[Transaction]:
         """All transactions in the order of their ids, behind `after`."""
         query = _all.where(_transaction.c.id > after) if after else _all
         return list(self._found(query.order_by(_transaction.c.id).limit(limit)))
 
-    def remove_pending(self, transaction_id: UUID, *, decided_as: UUID) -> None:
+    def remove_pending(self, transaction_id: str, *, decided_as: str) -> None:
         """Remove a pending transaction that was decided under another id, by which it can be found from now on."""
         for table, column in ((_leg, _leg.c.transaction_id), (_transaction, _transaction.c.id)):
             self._session.execute(delete(table).where(column == transaction_id))
         self._session.execute(insert(ToldId).values(id=transaction_id, transaction_id=decided_as))
 
-    def find_reversal(self, transaction_id: UUID) -> Transaction | None:
+    def find_reversal(self, transaction_id: str) -> Transaction | None:
         """The transaction that has reversed this one, or is about to."""
         query = _all.where(_transaction.c.reverses_id == transaction_id, _transaction.c.status != "failed")
         return next(self._found(query.limit(1)), None)
 
-    def find_reversals(self, transaction_ids: Collection[UUID]) -> dict[UUID, UUID]:
+    def find_reversals(self, transaction_ids: Collection[str]) -> dict[str, str]:
         """Return the ids of completed reversals by the id of the transaction that each has reversed."""
         if not transaction_ids:
             return {}
@@ -163,13 +167,13 @@ class TransactionStorage(Storage):
 
     def list_of_user(
         self,
-        user_id: UUID,
+        user_id: str,
         filters: Filters,
         *,
-        account_id: UUID | None = None,
+        account_id: str | None = None,
         unsettled_reversals: bool = False,
         limit: int,
-        before: tuple[datetime, UUID] | None = None,
+        before: tuple[datetime, str] | None = None,
     ) -> Sequence[Transaction]:
         """Return a user's transactions, or those on one account of theirs, newest first; `before` is (timestamp, id).
 
@@ -186,9 +190,9 @@ class TransactionStorage(Storage):
         self,
         filters: Filters,
         *,
-        account_id: UUID | None = None,
+        account_id: str | None = None,
         limit: int,
-        before: tuple[datetime, UUID] | None = None,
+        before: tuple[datetime, str] | None = None,
     ) -> Sequence[Transaction]:
         """All transactions, or those that touch one account, newest first; `before` is (timestamp, id)."""
         filters = _without_end_after(before, filters)
@@ -199,15 +203,10 @@ class TransactionStorage(Storage):
         query = query.where(TransactionLeg.account_id == account_id, *_leg_filters(filters), *_text_filter(filters))
         return self._page(query, TransactionLeg.timestamp, TransactionLeg.transaction_id, limit, before)
 
-    def _insert(self, commands: tuple[Insert, Insert], transactions: Collection[Transaction]) -> set[UUID]:
-        """Insert by the first command, or by the second if some description needs a search text; the ids written."""
-        command, with_search_text = commands
-        rows = [vars(transaction) for transaction in transactions]
-        search_texts = [_search_text(transaction.description) for transaction in transactions]
-        if any(search_texts):
-            command = with_search_text
-            rows = [row | {"search_text": text} for row, text in zip(rows, search_texts, strict=True)]
-        return {row_id for (row_id,) in command.returning(self._writer, rows, ("id",))}
+    def _insert(self, command: Insert, transactions: Collection[Transaction]) -> list[str]:
+        """Insert rows and return the ids of those that were written."""
+        rows = [vars(row) | {"search_text": _search_text(row.description)} for row in transactions]
+        return [row_id for (row_id,) in command.returning(self._writer, rows, ("id",))]
 
     def _found(self, query: Select[Any], **parameters: Any) -> Iterator[Transaction]:
         return (Transaction(*row) for row in self._session.execute(query, parameters))
@@ -218,10 +217,10 @@ class TransactionStorage(Storage):
         timestamp: Any,
         transaction_id: Any,
         limit: int,
-        before: tuple[datetime, UUID] | None,
+        before: tuple[datetime, str] | None,
     ) -> Sequence[Transaction]:
         if before:
-            query = query.where(tuple_(timestamp, transaction_id) < tuple_(*before))
+            query = query.where(tuple_(timestamp, transaction_id) < position(*before))
         return list(self._found(query.order_by(timestamp.desc(), transaction_id.desc()).limit(limit)))
 
 
@@ -230,7 +229,12 @@ _is_settled_or_no_reversal = or_(
 )
 
 
-def _of_user(user_id: UUID, account_id: UUID | None) -> ColumnElement[bool]:
+def position(timestamp: datetime, transaction_id: str) -> Any:
+    """A place in a list, with the types of its columns: PostgreSQL takes no text for an id there."""
+    return tuple_(literal(timestamp, UtcDateTime), literal(transaction_id, HexId))
+
+
+def _of_user(user_id: str, account_id: str | None) -> ColumnElement[bool]:
     """The legs on one account; or, to list what moved between own accounts once, all but its incoming side."""
     is_theirs = TransactionLeg.user_id == user_id
     if account_id is not None:
@@ -239,7 +243,7 @@ def _of_user(user_id: UUID, account_id: UUID | None) -> ColumnElement[bool]:
     return and_(is_theirs, not_(and_(TransactionLeg.internal, TransactionLeg.direction == "in")))
 
 
-def _without_end_after(before: tuple[datetime, UUID] | None, filters: Filters) -> Filters:
+def _without_end_after(before: tuple[datetime, str] | None, filters: Filters) -> Filters:
     """Without an end that the cursor has passed: of two ends SQLite may look for the later and walk to the other."""
     return replace(filters, until=None) if before and filters.until and before[0] < filters.until else filters
 

@@ -6,13 +6,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import chain
 from os import getpid
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
     Select,
-    Uuid,
     and_,
     case,
     cast,
@@ -26,10 +24,11 @@ from sqlalchemy import (
 )
 
 from shared.bulk import KEYS, Insert
+from shared.columns import HexId
 from shared.database import Storage
 from transaction_service.transaction_models import DailyVolume, TransactionLeg, TransactionRow
 
-WHOLE_BANK = UUID(int=0)
+WHOLE_BANK = f"{0:032x}"
 """Whom the sums over all transactions belong to. Their account is only a part of the sum, one for each process, or on a
 database of several processes each would wait until the others have committed."""
 PARTS = 8
@@ -87,7 +86,7 @@ class _Columns:
 class VolumeStorage(Storage):
     """The sums by day, of each account and of the whole bank."""
 
-    def add(self, transaction_ids: Collection[UUID]) -> None:
+    def add(self, transaction_ids: Collection[str]) -> None:
         """Count those that are completed. Each may be given once, in the transaction that completes it.
 
         The rows are written in the order of their keys: two processes can't wait for each other.
@@ -95,7 +94,7 @@ class VolumeStorage(Storage):
         _more.copy(self._writer, _SUMS_OF_SOME, transaction_ids)
 
     def of_user(
-        self, user_id: UUID, *, account_id: UUID | None, since: datetime | None, until: datetime | None
+        self, user_id: str, *, account_id: str | None, since: datetime | None, until: datetime | None
     ) -> Volumes:
         """A user's completed transactions of `since <= timestamp < until`, or those on one account of theirs.
 
@@ -142,7 +141,7 @@ _LEGS = _columns(_leg, _leg.c.direction, _leg.c.internal)
 _TRANSACTIONS = _columns(_transaction, literal_column("''"), false())
 
 
-def _groups(columns: _Columns, account_id: UUID | None, *conditions: ColumnElement[bool]) -> list[Select[Any]]:
+def _groups(columns: _Columns, account_id: str | None, *conditions: ColumnElement[bool]) -> list[Select[Any]]:
     """The queries that sum up by day and by type, with no type in what is by day."""
     (day, kind, direction, internal), amount = columns.kinds, columns.amount_minor
     comes_in = direction == "in"
@@ -159,7 +158,7 @@ def _completed(table: Any) -> ColumnElement[bool]:
     return table.c.status == literal_column("'completed'")  # type: ignore[no-any-return]  # columns of a table have no types
 
 
-def _side(table: Any, account_id: UUID | None) -> ColumnElement[bool]:
+def _side(table: Any, account_id: str | None) -> ColumnElement[bool]:
     """What is on one account; or, to count what moved between own accounts once, all but its incoming side."""
     if account_id is not None:
         return table.c.account_id == account_id  # type: ignore[no-any-return]  # as above
@@ -197,7 +196,7 @@ def _sums(*conditions_of_legs: Any, of_transactions: Any = ()) -> CompoundSelect
     legs = select(*_LEGS.kinds, *_totals(_LEGS), *owner).group_by(*_LEGS.kinds, *owner)
     day, kind, *_ = _TRANSACTIONS.kinds
     bank = select(
-        *_TRANSACTIONS.kinds, *_totals(_TRANSACTIONS), _id(WHOLE_BANK), _id(UUID(int=getpid() % PARTS))
+        *_TRANSACTIONS.kinds, *_totals(_TRANSACTIONS), _id(WHOLE_BANK), _id(f"{getpid() % PARTS:032x}")
     ).group_by(day, kind)
     return union_all(
         legs.where(_completed(_leg), *conditions_of_legs), bank.where(_completed(_transaction), *of_transactions)
@@ -208,9 +207,9 @@ def _totals(columns: _Columns) -> tuple[Any, Any, Any]:
     return columns.count, func.sum(columns.amount_minor), func.max(columns.largest_minor)
 
 
-def _id(value: UUID) -> ColumnElement[UUID]:
+def _id(value: str) -> ColumnElement[str]:
     """A constant that is no parameter."""
-    return cast(literal_column(f"'{value.hex}'"), Uuid)
+    return cast(literal_column(f"'{value}'"), HexId)
 
 
 _SUMS_OF_SOME = _sums(_leg.c.transaction_id.in_(KEYS), of_transactions=(_transaction.c.id.in_(KEYS),)).order_by(

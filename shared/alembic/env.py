@@ -8,13 +8,13 @@ from typing import Any, Literal
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
 
-from shared.database import UtcDateTime
+from shared.columns import UtcDateTime
 
 
 def _render(kind: str, item: Any, autogenerate: AutogenContext) -> str | Literal[False]:
     """Write our own column type by its short name into a new revision; False leaves an item to Alembic."""
     if kind == "type" and isinstance(item, UtcDateTime):
-        autogenerate.imports.add("from shared.database import UtcDateTime")
+        autogenerate.imports.add("from shared.columns import UtcDateTime")
         return "UtcDateTime()"
     return False
 
