@@ -11,7 +11,7 @@ from tests import house
 from tests.house import ROOT
 from tests.suite import MODULES
 
-DOCUMENTS = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
+DOCUMENTS = [*sorted((ROOT / "docs").rglob("*.md")), *sorted(ROOT.glob("*.md"))]
 
 
 def quoted_code() -> list[tuple[str, str]]:
@@ -59,3 +59,10 @@ def test_every_variable_is_documented_and_no_other() -> None:
     text = (ROOT / "docs" / "OPERATIONS.md").read_text(encoding="utf-8")
     documented = set(re.findall(r"^\| `([A-Z_]+)` \|", text, re.MULTILINE))
     assert documented == read | {PASSWORD_VARIABLE}
+
+
+def test_the_hooks_before_a_commit_run_what_make_check_runs() -> None:
+    recipe = re.search(r"^check:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert recipe
+    hooks = re.findall(r"^ +entry: (.*)$", (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"), re.MULTILINE)
+    assert hooks == [line.strip().replace("$(BIN)", ".venv/bin") for line in recipe[1].splitlines()]
