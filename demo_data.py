@@ -22,9 +22,9 @@ from typing import Any, ClassVar
 import requests
 from pydantic import Field
 
-from shared.application import Peers
-from shared.http_client import make_session
-from shared.settings import Settings
+from shared.http.client import make_session
+from shared.web.application import Peers
+from shared.web.settings import Settings
 
 DAYS = 183
 CLOCK_FILE = "demo_clock"

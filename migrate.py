@@ -16,9 +16,9 @@ from tempfile import TemporaryDirectory
 
 from flask import Flask
 
-from shared.database import Database
-from shared.errors import CannotStart
-from shared.settings import Settings
+from shared.core.errors import CannotStart
+from shared.db.database import Database
+from shared.web.settings import Settings
 
 SERVICES = ("auth", "account", "transaction", "reporting")
 

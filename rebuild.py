@@ -15,8 +15,8 @@ from pathlib import Path
 import requests
 
 from run_services import ROOT, complete_environment, make_secrets
-from shared import data_dir, secret_files
-from shared.errors import CannotStart
+from shared.core.errors import CannotStart
+from shared.security import data_dir, secret_files
 
 OTHERS = ("--no-transaction", "--no-reporting", "--no-gateway")
 

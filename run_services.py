@@ -20,12 +20,12 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from shared import data_dir, secret_files
-from shared.addresses import base_url
-from shared.child_process import Program
-from shared.console import Console
-from shared.errors import CannotStart
-from shared.supervisor import OWN_NAME, Status, Supervisor, only_supervisor, require_free_ports
+from shared.core.errors import CannotStart
+from shared.http.addresses import base_url
+from shared.processes.child_process import Program
+from shared.processes.console import Console
+from shared.processes.supervisor import OWN_NAME, Status, Supervisor, only_supervisor, require_free_ports
+from shared.security import data_dir, secret_files
 
 ROOT = Path(__file__).resolve().parent
 PORTS = {  # in the order in which they start; they end in the opposite one

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from shared.http_client import Peer, ServiceToken
+from shared.http.client import Peer, ServiceToken
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,13 @@ from account_service.account_models import Account, AccountStatusChange, LedgerE
 from account_service.account_schemas import AccountsQuery, HistoryQuery, NewAccount, StatusChange
 from account_service.account_storage import AccountStorage
 from account_service.ledger_storage import LedgerStorage
-from shared import check_digits, cursors
-from shared.access import Caller
-from shared.cursors import Page, Pagination
-from shared.errors import Forbidden, InvalidRequest, NotFound, Refused, Unprocessable
-from shared.outages import rerun_when_aborted
-from shared.periods import now
+from shared.core import check_digits
+from shared.core.errors import Forbidden, InvalidRequest, NotFound, Refused, Unprocessable
+from shared.core.periods import now
+from shared.db.outages import rerun_when_aborted
+from shared.web import cursors
+from shared.web.access import Caller
+from shared.web.cursors import Page, Pagination
 
 _log = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ from uuid import UUID, uuid4
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.columns import HexId, UtcDateTime
-from shared.database import Base, Database
-from shared.kept_currency import KeptCurrency
-from shared.periods import now
+from shared.core.periods import now
+from shared.db.columns import HexId, UtcDateTime
+from shared.db.database import Base, Database
+from shared.db.kept_currency import KeptCurrency
 
 db = Database(Path(__file__).with_name("migrations"))
 

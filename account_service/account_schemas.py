@@ -5,11 +5,11 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
-from shared.cursors import Page, Pagination
-from shared.money import AmountText, Currency
-from shared.openapi import Answer, Body, Described, Query
-from shared.periods import From, Timestamp, Until
-from shared.texts import Line
+from shared.core.money import AmountText, Currency
+from shared.core.periods import From, Timestamp, Until
+from shared.core.texts import Line
+from shared.web.cursors import Page, Pagination
+from shared.web.validation.openapi import Answer, Body, Described, Query
 
 if TYPE_CHECKING:
     from account_service.account_models import Account, LedgerEntry

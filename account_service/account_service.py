@@ -40,17 +40,17 @@ from account_service.ledger_schemas import (
     PostingsQuery,
 )
 from account_service.ledger_storage import LedgerStorage
-from shared import serving, short_way
-from shared.access import Caller, private, service_only, staff_only
-from shared.answers import success
-from shared.application import Peers, lifecycle_of, make_app, make_session
-from shared.cursors import Page
-from shared.errors import NotFound
-from shared.idempotency_keys import idempotency_key
-from shared.kept_currency import require_currency
-from shared.money import Currency, CurrencyCode
-from shared.openapi import answers, make_api
-from shared.settings import Settings
+from shared.core.errors import NotFound
+from shared.core.money import Currency, CurrencyCode
+from shared.db.kept_currency import require_currency
+from shared.web import serving, short_way
+from shared.web.access import Caller, private, service_only, staff_only
+from shared.web.answers import success
+from shared.web.application import Peers, lifecycle_of, make_app, make_session
+from shared.web.cursors import Page
+from shared.web.idempotency_keys import idempotency_key
+from shared.web.settings import Settings
+from shared.web.validation.openapi import answers, make_api
 
 MAX_BATCH_BYTES = 512 * 1024
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, case, func, or_, select, tuple_
 
 from account_service.account_models import Account, AccountStatusChange
-from shared.database import Storage
+from shared.db.database import Storage
 
 
 class AccountStorage(Storage):

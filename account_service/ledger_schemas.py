@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, with_config
 from typing_extensions import TypedDict
 
-from shared.ids import HexId
-from shared.openapi import Answer, Body, Query
+from shared.core.ids import HexId
+from shared.web.validation.openapi import Answer, Body, Query
 
 Outcome = Literal["posted", "rejected", "void"]
 Verdict = Literal["decided", "repeated", "conflicting"]

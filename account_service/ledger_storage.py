@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import func, select, text, tuple_, type_coerce
 
 from account_service.account_models import Account, LedgerEntry, Posting
-from shared.bulk import Insert, Last, Lookup, LookupTogether, Update
-from shared.columns import HexId
-from shared.database import Storage
+from shared.db.bulk import Insert, Last, Lookup, LookupTogether, Update
+from shared.db.columns import HexId
+from shared.db.database import Storage
 
 _account: Any = Account.__table__
 _posting: Any = Posting.__table__

@@ -17,11 +17,11 @@ from api_gateway.gateway_pages import done, form_page
 from api_gateway.gateway_schemas import Account, Entries, Entry
 from api_gateway.section_pages import account_service, begin, list_page, transaction_service
 from api_gateway.transaction_pages import by_id
-from shared.access import Caller, private
-from shared.errors import AppError
-from shared.formats import private_money
-from shared.http_client import NoAnswer
-from shared.periods import now
+from shared.core.errors import AppError
+from shared.core.formats import private_money
+from shared.core.periods import now
+from shared.http.client import NoAnswer
+from shared.web.access import Caller, private
 
 CURVE_DAYS = 90
 accounts = Blueprint("accounts", __name__)

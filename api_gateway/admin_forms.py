@@ -8,7 +8,7 @@ from wtforms.validators import UUID, InputRequired, Optional
 from api_gateway.gateway_forms import BankForm, at_most, options
 from api_gateway.gateway_schemas import ACCOUNT_TYPES, Account
 from api_gateway.money_forms import MoneyForm
-from shared.errors import AppError
+from shared.core.errors import AppError
 
 ROLES = {"customer": "Customer", "employee": "Employee", "admin": "Admin"}
 

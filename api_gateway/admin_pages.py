@@ -12,7 +12,7 @@ from api_gateway.gateway_schemas import User
 from api_gateway.report_pages import pictures_of
 from api_gateway.section_pages import auth_service, begin, list_page, probe_services, reporting_service, unless_away
 from api_gateway.web_session import refuse_ended_sessions
-from shared.access import Caller, admin_only, staff_only
+from shared.web.access import Caller, admin_only, staff_only
 
 TASKS = {
     "api-gateway": "Pages and API",

@@ -37,17 +37,19 @@ from api_gateway.gateway_schemas import SUSPENSE_ACCOUNT_ID
 from api_gateway.money_lane import MoneyLane
 from api_gateway.people_clients import PeopleClient
 from api_gateway.section_pages import SERVICES, probe_services
-from shared import admission, browser_security, compression, formats, rate_limits, serving, static_files
-from shared.access import public
-from shared.application import AtEnd, Peers, lifecycle_of, make_app, make_session
-from shared.background import Repeating
-from shared.fair_lock import FairLock
-from shared.money import Currency, CurrencyCode
-from shared.rate_limits import Rule, TokenBuckets
-from shared.sealed_values import SealedValues
-from shared.settings import Seconds, Settings
-from shared.side_by_side import SideBySide
-from shared.texts import Line
+from api_gateway.web import admission, browser_security, compression, rate_limits, static_files
+from api_gateway.web.rate_limits import Rule, TokenBuckets
+from api_gateway.web.sealed_values import SealedValues
+from shared.concurrency.background import Repeating
+from shared.concurrency.fair_lock import FairLock
+from shared.concurrency.side_by_side import SideBySide
+from shared.core import formats
+from shared.core.money import Currency, CurrencyCode
+from shared.core.texts import Line
+from shared.web import serving
+from shared.web.access import public
+from shared.web.application import AtEnd, Peers, lifecycle_of, make_app, make_session
+from shared.web.settings import Seconds, Settings
 
 PAGES: tuple[Blueprint, ...] = (
     welcome_pages.welcome,

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from flask import Blueprint, Response, current_app, request
 
 from api_gateway.web_session import refuse_ended_sessions
-from shared import request_ids
-from shared.access import public
-from shared.application import Peers
-from shared.errors import NotFound
-from shared.tokens import TokenVerifier
+from shared.core.errors import NotFound
+from shared.http import request_ids
+from shared.security.tokens import TokenVerifier
+from shared.web.access import public
+from shared.web.application import Peers
 
 OWNERS = {
     "auth": "auth-service",

@@ -14,7 +14,7 @@ from babel.numbers import format_compact_decimal
 from flask import render_template
 
 from api_gateway.gateway_schemas import Day
-from shared.formats import LOCALE, money
+from shared.core.formats import LOCALE, money
 
 LINES = 3
 LEFT, WIDTH = 12.0, 86.0

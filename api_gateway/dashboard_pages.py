@@ -13,9 +13,9 @@ from api_gateway.gateway_schemas import Summary
 from api_gateway.money_forms import bank_currency
 from api_gateway.section_pages import account_service, begin, transaction_service, unless_away
 from api_gateway.transaction_pages import by_id
-from shared.access import Caller, private
-from shared.errors import ServiceUnavailable
-from shared.periods import now
+from shared.core.errors import ServiceUnavailable
+from shared.core.periods import now
+from shared.web.access import Caller, private
 
 MONTHS = 6
 dashboard = Blueprint("dashboard", __name__)

@@ -8,8 +8,8 @@ from flask import Blueprint, Flask, current_app, redirect, request
 from werkzeug.wrappers import Response
 
 from api_gateway.web_session import HOME, way_back
-from shared.access import Caller, private
-from shared.errors import InvalidRequest
+from shared.core.errors import InvalidRequest
+from shared.web.access import Caller, private
 
 CHOICES = {"theme": ("system", "light", "dark"), "balances": ("shown", "hidden")}
 """The cookies and their values, the default first."""

@@ -7,11 +7,11 @@ from typing import Any
 from flask import Blueprint, Response, current_app, render_template
 from pydantic_core import to_json
 
-from shared import openapi
-from shared.access import public
-from shared.errors import AppError
-from shared.http_client import Peer
-from shared.side_by_side import SideBySide
+from shared.concurrency.side_by_side import SideBySide
+from shared.core.errors import AppError
+from shared.http.client import Peer
+from shared.web.access import public
+from shared.web.validation import openapi
 
 KEPT_SECONDS = 60.0
 docs = Blueprint("docs", __name__)

@@ -10,8 +10,8 @@ from wtforms.validators import Optional, ValidationError
 from api_gateway.gateway_forms import BankForm, at_most, options
 from api_gateway.gateway_schemas import ACCOUNT_TYPES, Account
 from api_gateway.money_forms import AmountField
-from shared.errors import InvalidRequest, ServiceUnavailable
-from shared.periods import now, read_day
+from shared.core.errors import InvalidRequest, ServiceUnavailable
+from shared.core.periods import now, read_day
 
 T = TypeVar("T")
 ROWS = 25

@@ -25,8 +25,8 @@ from api_gateway.gateway_schemas import (
     Users,
 )
 from api_gateway.report_schemas import Report, Reports
-from shared.errors import AppError, OutcomeUnknown, ServiceUnavailable
-from shared.http_client import NoAnswer, Peer, ServiceToken
+from shared.core.errors import AppError, OutcomeUnknown, ServiceUnavailable
+from shared.http.client import NoAnswer, Peer, ServiceToken
 
 Query = Mapping[str, object]
 Days = tuple[date | None, date | None]

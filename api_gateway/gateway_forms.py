@@ -9,7 +9,7 @@ from wtforms import HiddenField, SubmitField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the types are of an older version
 from wtforms.validators import Length
 
-from shared.errors import AppError, InvalidCredentials, ServiceUnavailable
+from shared.core.errors import AppError, InvalidCredentials, ServiceUnavailable
 
 T = TypeVar("T")
 _NAME_IN_API = re.compile(r"\b[a-z]+(_[a-z]+)+\b")  # such as end_date; people know the field by its label

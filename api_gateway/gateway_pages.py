@@ -19,11 +19,13 @@ from api_gateway.web_session import (
     visitor,
     way_back,
 )
-from shared import answers, periods, request_ids
-from shared.access import Caller, access_of
-from shared.application import Peers
-from shared.errors import GENERIC_BY_STATUS, AppError, InvalidRequest
-from shared.http_client import Peer
+from shared.core import periods
+from shared.core.errors import GENERIC_BY_STATUS, AppError, InvalidRequest
+from shared.http import request_ids
+from shared.http.client import Peer
+from shared.web import answers
+from shared.web.access import Caller, access_of
+from shared.web.application import Peers
 
 WORDS: Mapping[int, tuple[str, str]] = {
     400: ("That did not work", "The request could not be understood. Go back, check what you entered and try again."),

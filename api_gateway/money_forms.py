@@ -16,11 +16,11 @@ from wtforms.widgets import TextInput
 from api_gateway.display_pages import balances_are_hidden
 from api_gateway.gateway_forms import BankForm, at_most, options
 from api_gateway.gateway_schemas import Account
-from shared import check_digits
-from shared.errors import AppError
-from shared.formats import money
-from shared.http_client import NoAnswer
-from shared.money import Currency, Mistakes
+from shared.core import check_digits
+from shared.core.errors import AppError
+from shared.core.formats import money
+from shared.core.money import Currency, Mistakes
+from shared.http.client import NoAnswer
 
 Draft = dict[str, str]
 _WELL_FORMED_KEY = re.compile(r"[!-~]{1,255}")

@@ -18,14 +18,16 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from api_gateway.gateway_clients import GatheredAnswer, GatheredRequest, MoneyClient
-from shared import answers, browser_security, host_header, logs, request_ids
-from shared.batching import Batcher
-from shared.errors import AppError
-from shared.logs import Answered
-from shared.metrics import Metrics
-from shared.rate_limits import TokenBuckets
-from shared.serving import LATER, OPEN_CONNECTIONS, Answer
-from shared.tokens import TokenVerifier, UserClaims
+from api_gateway.web import browser_security
+from api_gateway.web.rate_limits import TokenBuckets
+from shared.concurrency.batching import Batcher
+from shared.core.errors import AppError
+from shared.http import request_ids
+from shared.security.tokens import TokenVerifier, UserClaims
+from shared.web import answers, host_header, logs
+from shared.web.logs import Answered
+from shared.web.metrics import Metrics
+from shared.web.serving import LATER, OPEN_CONNECTIONS, Answer
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -13,10 +13,10 @@ from api_gateway.gateway_pages import form_page
 from api_gateway.gateway_schemas import Account, Transaction
 from api_gateway.money_forms import Draft, OwnAccountForm, PaymentForm, ReviewedTransferForm, TransferForm
 from api_gateway.section_pages import account_service, transaction_service
-from shared.access import Caller, private
-from shared.errors import Refused
-from shared.formats import private_money
-from shared.sealed_values import SealedValues
+from api_gateway.web.sealed_values import SealedValues
+from shared.core.errors import Refused
+from shared.core.formats import private_money
+from shared.web.access import Caller, private
 
 money = Blueprint("money", __name__)
 

@@ -9,8 +9,8 @@ from flask import Flask, g, request, session
 from api_gateway.gateway_pages import here
 from api_gateway.section_pages import account_service, begin
 from api_gateway.web_session import HOME, STAFF_HOME, home_of, local_path
-from shared.access import Caller
-from shared.errors import AppError
+from shared.core.errors import AppError
+from shared.web.access import Caller
 
 SECTIONS = (
     (HOME, "Dashboard", "house"),

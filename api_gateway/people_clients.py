@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from api_gateway.gateway_schemas import Seen
-from shared.http_client import Peer
+from shared.http.client import Peer
 
 BROWSERS = (
     ("Edg", "Edge"),

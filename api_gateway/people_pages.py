@@ -11,8 +11,8 @@ from api_gateway.gateway_forms import BankForm, at_most
 from api_gateway.gateway_pages import done, form_page, peer
 from api_gateway.people_clients import Origin, PeopleClient, Tokens
 from api_gateway.web_session import HOME, home_of, local_path, refuse_session, sign_in, sign_out, visitor
-from shared.access import Caller, private, public
-from shared.errors import ServiceUnavailable
+from shared.core.errors import ServiceUnavailable
+from shared.web.access import Caller, private, public
 
 people = Blueprint("people", __name__)
 

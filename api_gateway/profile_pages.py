@@ -13,7 +13,7 @@ from api_gateway.gateway_pages import done, form_page, peer
 from api_gateway.people_clients import PeopleClient, Profile
 from api_gateway.section_pages import begin, unless_away
 from api_gateway.web_session import refuse_ended_sessions, refuse_session
-from shared.access import Caller, private
+from shared.web.access import Caller, private
 
 profile = Blueprint("profile", __name__)
 

@@ -16,7 +16,7 @@ from api_gateway.gateway_pages import done
 from api_gateway.money_forms import bank_currency
 from api_gateway.report_schemas import AccountReport, Report, SystemReport, TransactionReport
 from api_gateway.section_pages import account_service, begin, list_page, reporting_service, unless_away
-from shared.access import Caller, private
+from shared.web.access import Caller, private
 
 ROWS = 15
 reports = Blueprint("reports", __name__)

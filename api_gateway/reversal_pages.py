@@ -13,8 +13,8 @@ from api_gateway.gateway_schemas import Account
 from api_gateway.money_pages import paid
 from api_gateway.section_pages import account_service, begin, list_page, transaction_service
 from api_gateway.transaction_pages import by_id
-from shared.access import Caller, admin_only, staff_only
-from shared.errors import NotFound
+from shared.core.errors import NotFound
+from shared.web.access import Caller, admin_only, staff_only
 
 reversals = Blueprint("reversals", __name__)
 

@@ -11,9 +11,9 @@ from flask import current_app, g, render_template
 from api_gateway.filter_forms import FilterForm
 from api_gateway.gateway_clients import AccountClient, AuthClient, ReportingClient, TransactionClient
 from api_gateway.gateway_pages import peer
-from shared.errors import ServiceUnavailable
-from shared.http_client import Peer
-from shared.side_by_side import SideBySide
+from shared.concurrency.side_by_side import SideBySide
+from shared.core.errors import ServiceUnavailable
+from shared.http.client import Peer
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -15,9 +15,9 @@ from api_gateway.gateway_pages import done, form_page
 from api_gateway.gateway_schemas import Account, Person, StatusChange, User
 from api_gateway.section_pages import account_service, auth_service, begin, list_page, transaction_service, unless_away
 from api_gateway.transaction_pages import by_id
-from shared.access import Caller, staff_only
-from shared.errors import InvalidRequest, NotFound
-from shared.periods import now
+from shared.core.errors import InvalidRequest, NotFound
+from shared.core.periods import now
+from shared.web.access import Caller, staff_only
 
 ROWS = 10
 SECTION = "/admin/transactions"

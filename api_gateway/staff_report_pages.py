@@ -7,7 +7,7 @@ from flask import Blueprint, render_template, request
 
 from api_gateway.report_pages import ROWS, pictures_of, report_page
 from api_gateway.section_pages import reporting_service
-from shared.access import Caller, admin_only, staff_only
+from shared.web.access import Caller, admin_only, staff_only
 
 SECTION = "/admin/reports"
 staff_reports = Blueprint("staff_reports", __name__)

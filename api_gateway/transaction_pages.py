@@ -8,7 +8,7 @@ from flask import Blueprint, redirect, render_template, url_for
 from api_gateway.filter_forms import OwnTransactionFilters
 from api_gateway.gateway_schemas import Account
 from api_gateway.section_pages import account_service, begin, list_page, transaction_service
-from shared.access import Caller, private
+from shared.web.access import Caller, private
 
 transactions = Blueprint("transactions", __name__)
 

@@ -1,6 +1,6 @@
 """Who sits at the browser: their tokens in the encrypted cookie, renewed unseen, and gone when the session ends.
 
-Pages use the decorators of `shared.access` (`@public`, `@private`, `@staff_only`, `@admin_only`) like any endpoint:
+Pages use the decorators of `shared.web.access` (`@public`, `@private`, `@staff_only`, `@admin_only`) like any endpoint:
 here the Caller comes from the cookie instead of a bearer token.
 """
 
@@ -19,12 +19,12 @@ from flask_login import LoginManager, UserMixin, current_user, login_user, logou
 from werkzeug.wrappers import Response
 
 from api_gateway.people_clients import PeopleClient, RenewedTokens, Tokens
-from shared.access import Caller, bearer_token, caller_of
-from shared.application import AtEnd, lifecycle_of
-from shared.encrypted_cookies import EncryptedCookies, derive_key
-from shared.errors import AppError, NotAuthenticated, ServiceUnavailable, TokenExpired
-from shared.side_by_side import SideBySide
-from shared.tokens import TokenVerifier
+from api_gateway.web.encrypted_cookies import EncryptedCookies, derive_key
+from shared.concurrency.side_by_side import SideBySide
+from shared.core.errors import AppError, NotAuthenticated, ServiceUnavailable, TokenExpired
+from shared.security.tokens import TokenVerifier
+from shared.web.access import Caller, bearer_token, caller_of
+from shared.web.application import AtEnd, lifecycle_of
 
 HOME = "/dashboard"
 STAFF_HOME = "/admin"

@@ -3,7 +3,7 @@
 from flask import Blueprint, render_template
 
 from api_gateway.web_session import visitor
-from shared.access import public
+from shared.web.access import public
 
 welcome = Blueprint("welcome", __name__)
 

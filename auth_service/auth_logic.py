@@ -13,11 +13,11 @@ from auth_service.auth_models import Lockout, User
 from auth_service.auth_schemas import ClientCredentials, ServiceToken
 from auth_service.auth_storage import LockoutStorage, UserStorage
 from auth_service.session_storage import SessionStorage
-from shared import periods
-from shared.errors import InvalidCredentials, InvalidRequest, Refused, TooManyRequests
-from shared.outages import rerun_when_aborted
-from shared.passwords import Passwords, why_too_common
-from shared.token_signer import LIFETIME_SECONDS, TokenSigner
+from shared.core import periods
+from shared.core.errors import InvalidCredentials, InvalidRequest, Refused, TooManyRequests
+from shared.db.outages import rerun_when_aborted
+from shared.security.passwords import Passwords, why_too_common
+from shared.security.token_signer import LIFETIME_SECONDS, TokenSigner
 
 FAILURES_ALLOWED = 5
 LONGEST_LOCKOUT = timedelta(minutes=15)

@@ -8,10 +8,10 @@ from uuid import UUID, uuid4
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, Text, event, func
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.columns import UtcDateTime
-from shared.database import Base, Database
-from shared.periods import now
-from shared.texts import folded
+from shared.core.periods import now
+from shared.core.texts import folded
+from shared.db.columns import UtcDateTime
+from shared.db.database import Base, Database
 
 db = Database(Path(__file__).with_name("migrations"))
 

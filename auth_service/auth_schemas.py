@@ -5,12 +5,12 @@ from uuid import UUID
 
 from pydantic import Field
 
-from shared import periods
-from shared.cursors import Pagination
-from shared.openapi import Answer, Body, Described, Query
-from shared.passwords import LONGEST
-from shared.periods import Timestamp
-from shared.texts import Line
+from shared.core import periods
+from shared.core.periods import Timestamp
+from shared.core.texts import Line
+from shared.security.passwords import LONGEST
+from shared.web.cursors import Pagination
+from shared.web.validation.openapi import Answer, Body, Described, Query
 
 if TYPE_CHECKING:
     from auth_service.auth_models import LoginSession

@@ -48,21 +48,22 @@ from auth_service.user_schemas import (
     UsersAnswer,
     UsersQuery,
 )
-from shared import secret_files, serving
-from shared.access import Caller, admin_only, private, public, service_only, staff_only
-from shared.addresses import client_address
-from shared.answers import success
-from shared.application import lifecycle_of, make_app
-from shared.background import Repeating
-from shared.cursors import Page
-from shared.errors import CannotStart, InvalidCredentials, InvalidToken, NotFound, TokenExpired
-from shared.openapi import Answer, Query, answers, make_api, validated
-from shared.passwords import LONGEST, Passwords, why_too_common
-from shared.request_text import parameters
-from shared.settings import Settings
-from shared.strict_json import FORM
-from shared.token_signer import TokenSigner
-from shared.tokens import TokenVerifier
+from shared.concurrency.background import Repeating
+from shared.core.errors import CannotStart, InvalidCredentials, InvalidToken, NotFound, TokenExpired
+from shared.http.addresses import client_address
+from shared.security import secret_files
+from shared.security.passwords import LONGEST, Passwords, why_too_common
+from shared.security.token_signer import TokenSigner
+from shared.security.tokens import TokenVerifier
+from shared.web import serving
+from shared.web.access import Caller, admin_only, private, public, service_only, staff_only
+from shared.web.answers import success
+from shared.web.application import lifecycle_of, make_app
+from shared.web.cursors import Page
+from shared.web.settings import Settings
+from shared.web.validation.openapi import Answer, Query, answers, make_api, validated
+from shared.web.validation.request_text import parameters
+from shared.web.validation.strict_json import FORM
 
 CLEAN_UP_SECONDS = 600.0
 LONGEST_USER_AGENT = 200

@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import delete, func, select, tuple_
 
 from auth_service.auth_models import Lockout, User
-from shared.database import Storage
-from shared.texts import folded
+from shared.core.texts import folded
+from shared.db.database import Storage
 
 
 class UserStorage(Storage):

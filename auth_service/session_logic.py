@@ -11,12 +11,13 @@ from auth_service import auth_logic
 from auth_service.auth_logic import Origin, Tools
 from auth_service.auth_models import LoginSession, RefreshToken, User
 from auth_service.auth_schemas import Login, PasswordChange, Tokens
-from shared import cursors, periods
-from shared.access import Caller
-from shared.cursors import Page, Pagination
-from shared.errors import InvalidCredentials, InvalidRequest, InvalidToken, NotFound, TokenExpired
-from shared.outages import rerun_when_aborted
-from shared.token_signer import LIFETIME_SECONDS
+from shared.core import periods
+from shared.core.errors import InvalidCredentials, InvalidRequest, InvalidToken, NotFound, TokenExpired
+from shared.db.outages import rerun_when_aborted
+from shared.security.token_signer import LIFETIME_SECONDS
+from shared.web import cursors
+from shared.web.access import Caller
+from shared.web.cursors import Page, Pagination
 
 UNUSED_LIFETIME = timedelta(days=30)
 REFRESH_GRACE = timedelta(seconds=10)

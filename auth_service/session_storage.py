@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import bindparam, delete, func, insert, or_, select, tuple_, update
 
 from auth_service.auth_models import EndedSession, LoginSession, RefreshToken
-from shared.database import Storage
-from shared.tokens import Revocations
+from shared.db.database import Storage
+from shared.security.tokens import Revocations
 
 
 class SessionStorage(Storage):

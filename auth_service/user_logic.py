@@ -16,11 +16,12 @@ from auth_service.user_schemas import (
     UserChanges,
     UsersQuery,
 )
-from shared import cursors, periods
-from shared.access import Caller
-from shared.cursors import Pagination
-from shared.errors import Conflict, InvalidRequest, NotFound
-from shared.outages import rerun_when_aborted
+from shared.core import periods
+from shared.core.errors import Conflict, InvalidRequest, NotFound
+from shared.db.outages import rerun_when_aborted
+from shared.web import cursors
+from shared.web.access import Caller
+from shared.web.cursors import Pagination
 
 _log = logging.getLogger(__name__)
 

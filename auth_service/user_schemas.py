@@ -6,10 +6,10 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from auth_service.auth_schemas import GivenPassword, NewPassword
-from shared.cursors import Page, Pagination
-from shared.openapi import Answer, Body, Described, Query
-from shared.periods import Timestamp
-from shared.texts import Line, Matching
+from shared.core.periods import Timestamp
+from shared.core.texts import Line, Matching
+from shared.web.cursors import Page, Pagination
+from shared.web.validation.openapi import Answer, Body, Described, Query
 
 Role = Literal["customer", "employee", "admin"]
 Status = Literal["active", "disabled"]

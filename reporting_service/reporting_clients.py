@@ -17,7 +17,7 @@ from reporting_service.reporting_schemas import (
     UserStatistics,
     Volumes,
 )
-from shared.http_client import Peer, ServiceToken
+from shared.http.client import Peer, ServiceToken
 
 PAGE_ROWS = 200
 

@@ -24,14 +24,14 @@ from reporting_service.reporting_schemas import (
     TransactionReportData,
 )
 from reporting_service.reporting_storage import ReportStorage
-from shared import cursors
-from shared.access import Caller
-from shared.cursors import Page, Pagination
-from shared.errors import InvalidRequest, NotFound, ServiceUnavailable
-from shared.money import Currency
-from shared.outages import rerun_when_aborted
-from shared.periods import now
-from shared.side_by_side import SideBySide
+from shared.concurrency.side_by_side import SideBySide
+from shared.core.errors import InvalidRequest, NotFound, ServiceUnavailable
+from shared.core.money import Currency
+from shared.core.periods import now
+from shared.db.outages import rerun_when_aborted
+from shared.web import cursors
+from shared.web.access import Caller
+from shared.web.cursors import Page, Pagination
 
 DEFAULT_DAYS = 30
 MAX_DAYS = 10 * 366

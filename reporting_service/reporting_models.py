@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 from sqlalchemy import JSON, CheckConstraint, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.columns import UtcDateTime
-from shared.database import Base, Database
+from shared.db.columns import UtcDateTime
+from shared.db.database import Base, Database
 
 db = Database(Path(__file__).with_name("migrations"))
 

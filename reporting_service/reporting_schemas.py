@@ -8,10 +8,10 @@ from pydantic import AfterValidator, ConfigDict, Field, GetJsonSchemaHandler, Ty
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from shared.cursors import Pagination
-from shared.money import AmountText
-from shared.openapi import Answer, Described, Query
-from shared.periods import Day, Timestamp
+from shared.core.money import AmountText
+from shared.core.periods import Day, Timestamp
+from shared.web.cursors import Pagination
+from shared.web.validation.openapi import Answer, Described, Query
 
 if TYPE_CHECKING:
     from reporting_service.reporting_models import Report

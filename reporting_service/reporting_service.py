@@ -13,14 +13,14 @@ from reporting_service.reporting_logic import Sources, StillSettling
 from reporting_service.reporting_models import db
 from reporting_service.reporting_schemas import ReportAnswer, ReportOut, ReportQuery, ReportsAnswer
 from reporting_service.reporting_storage import ReportStorage
-from shared import serving
-from shared.access import Caller, admin_only, private
-from shared.answers import success
-from shared.application import AtEnd, Peers, lifecycle_of, make_app, make_session
-from shared.cursors import Page
-from shared.openapi import answers, make_api
-from shared.settings import Settings
-from shared.side_by_side import SideBySide
+from shared.concurrency.side_by_side import SideBySide
+from shared.web import serving
+from shared.web.access import Caller, admin_only, private
+from shared.web.answers import success
+from shared.web.application import AtEnd, Peers, lifecycle_of, make_app, make_session
+from shared.web.cursors import Page
+from shared.web.settings import Settings
+from shared.web.validation.openapi import answers, make_api
 
 api = make_api("Reports")
 reports = Blueprint("reports", __name__, url_prefix="/api/reports")

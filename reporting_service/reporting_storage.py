@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import select, tuple_
 
 from reporting_service.reporting_models import Report
-from shared.database import Storage
+from shared.db.database import Storage
 
 
 class ReportStorage(Storage):

@@ -18,12 +18,12 @@ from auth_service.auth_models import User, db
 from auth_service.auth_schemas import Login, Tokens
 from auth_service.auth_service import AuthSettings, create_app
 from auth_service.user_schemas import NewUser
-from shared import periods
-from shared.access import Caller
-from shared.application import lifecycle_of
-from shared.errors import AppError
-from shared.passwords import Passwords
-from shared.tokens import TokenVerifier, UserClaims
+from shared.core import periods
+from shared.core.errors import AppError
+from shared.security.passwords import Passwords
+from shared.security.tokens import TokenVerifier, UserClaims
+from shared.web.access import Caller
+from shared.web.application import lifecycle_of
 from tests import postgres
 from tests.suite import Suite
 

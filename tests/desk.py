@@ -19,11 +19,11 @@ from account_service.account_storage import AccountStorage
 from account_service.ledger_schemas import Order as OrderHeard
 from account_service.ledger_schemas import OrderBatch
 from account_service.ledger_storage import LedgerStorage
-from shared.access import Caller
-from shared.http_client import NoAnswer, Peer, ServiceToken
-from shared.ids import new_ids
-from shared.money import Currency
-from shared.periods import now
+from shared.core.ids import new_ids
+from shared.core.money import Currency
+from shared.core.periods import now
+from shared.http.client import NoAnswer, Peer, ServiceToken
+from shared.web.access import Caller
 from tests.suite import Suite
 from transaction_service import posting_logic, transaction_logic
 from transaction_service.posting_logic import VOID_AFTER, Outcome, Tools

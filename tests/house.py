@@ -12,7 +12,7 @@ from typing import Any
 
 from flask import Flask
 
-from shared.access import access_of
+from shared.web.access import access_of
 
 ROOT = Path(__file__).parent.parent
 SERVICES = ("auth_service", "account_service", "transaction_service", "reporting_service")

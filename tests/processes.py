@@ -16,7 +16,7 @@ from typing import Self
 import pytest
 import requests
 
-from shared.addresses import why_not_free
+from shared.http.addresses import why_not_free
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -23,7 +23,7 @@ from flask.testing import FlaskClient
 from requests.adapters import BaseAdapter
 from werkzeug.test import TestResponse
 
-from shared.application import lifecycle_of
+from shared.web.application import lifecycle_of
 from tests import postgres
 from tests.processes import eventually
 

@@ -6,10 +6,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from shared.access import Caller, access_of, admin_only, private, public, service_only, staff_only
-from shared.answers import install_error_handlers, success
-from shared.errors import InvalidToken
-from shared.tokens import Claims, ServiceClaims, UserClaims
+from shared.core.errors import InvalidToken
+from shared.security.tokens import Claims, ServiceClaims, UserClaims
+from shared.web.access import Caller, access_of, admin_only, private, public, service_only, staff_only
+from shared.web.answers import install_error_handlers, success
 
 USER = uuid4()
 

@@ -9,8 +9,8 @@ import pytest
 
 from api_gateway.account_pages import balances
 from api_gateway.gateway_schemas import Account, Entries, Entry, Page
-from shared.formats import MINUS
-from shared.http_client import NoAnswer
+from shared.core.formats import MINUS
+from shared.http.client import NoAnswer
 from tests.customers import Customer, customer, form_with
 from tests.suite import Suite
 from transaction_service.transaction_clients import LedgerClient

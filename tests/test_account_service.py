@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from werkzeug.test import TestResponse
 
-from shared.check_digits import is_valid
+from shared.core.check_digits import is_valid
 from tests.suite import PASSWORD, Person, Suite
 
 MISSING = "/api/accounts/details/00000000-0000-4000-8000-000000000000"

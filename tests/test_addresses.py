@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.addresses import (
+from shared.http.addresses import (
     base_url,
     cannot_listen,
     client_address,

@@ -9,10 +9,10 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from shared import admission
-from shared.answers import install_error_handlers
-from shared.errors import Refused
-from shared.fair_lock import FairLock
+from api_gateway.web import admission
+from shared.concurrency.fair_lock import FairLock
+from shared.core.errors import Refused
+from shared.web.answers import install_error_handlers
 from tests.processes import eventually
 
 AT_WORK, WAITING = 2, 3

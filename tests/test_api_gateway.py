@@ -6,8 +6,8 @@ import pytest
 from openapi_spec_validator import validate
 
 from api_gateway.api_gateway import GatewaySettings
-from shared.browser_security import CONTENT_SECURITY_POLICY
-from shared.errors import CannotStart
+from api_gateway.web.browser_security import CONTENT_SECURITY_POLICY
+from shared.core.errors import CannotStart
 from tests.suite import ADMIN_PASSWORD, Suite
 from tests.visitor import Visitor
 

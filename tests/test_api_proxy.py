@@ -11,8 +11,8 @@ from flask import Flask, Response, request
 from werkzeug.datastructures import Headers
 from werkzeug.test import TestResponse
 
-from shared import answers
-from shared.errors import NotFound
+from shared.core.errors import NotFound
+from shared.web import answers
 from tests.suite import ADDRESSES, InProcess, Person, Suite
 from tests.visitor import Visitor
 

@@ -14,8 +14,8 @@ from auth_service.auth_logic import LockedOut
 from auth_service.auth_models import Lockout, User, db
 from auth_service.auth_schemas import ClientCredentials, Login, PasswordChange, Tokens
 from auth_service.user_schemas import ProfileChanges, UserChanges
-from shared.errors import AppError, InvalidCredentials
-from shared.tokens import ServiceClaims
+from shared.core.errors import AppError, InvalidCredentials
+from shared.security.tokens import ServiceClaims
 from tests.auth_rules import ORIGIN, PASSWORD, Rules, advance_clock, auth_app, caller_of, code_of
 
 SECRET = "s" * 40

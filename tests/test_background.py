@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from shared.background import Repeating
+from shared.concurrency.background import Repeating
 
 
 def test_it_runs_at_once_and_again_and_ends() -> None:

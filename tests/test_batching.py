@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 
-from shared.batching import Batcher
-from shared.errors import ServiceUnavailable
+from shared.concurrency.batching import Batcher
+from shared.core.errors import ServiceUnavailable
 
 
 class Kitchen:

@@ -23,9 +23,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from shared import driver
-from shared.bulk import KEYS, Insert, Last, Lookup, Some, Update
-from shared.columns import HexId, UtcDateTime
+from shared.db import driver
+from shared.db.bulk import KEYS, Insert, Last, Lookup, Some, Update
+from shared.db.columns import HexId, UtcDateTime
 
 metadata = MetaData()
 order = Table(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared import check_digits
+from shared.core import check_digits
 
 NUMBERS = st.text("0123456789", min_size=1, max_size=18).map(lambda digits: digits + check_digits.check_digit(digits))
 

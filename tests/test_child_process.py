@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from shared.child_process import LONGEST_LINE_BYTES, Child, Program
+from shared.processes.child_process import LONGEST_LINE_BYTES, Child, Program
 from tests.processes import free_ports
 
 SILENT_SERVER = """

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from shared.circuit_breaker import CircuitBreaker, CircuitOpen
+from shared.http.circuit_breaker import CircuitBreaker, CircuitOpen
 
 
 class Clock:

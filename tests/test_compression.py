@@ -11,7 +11,7 @@ from werkzeug.datastructures import Accept
 from werkzeug.http import parse_accept_header
 from werkzeug.test import TestResponse
 
-from shared import compression
+from api_gateway.web import compression
 from tests.suite import Suite
 from tests.visitor import Visitor, forms_of
 

@@ -2,7 +2,7 @@ import os
 import pty
 import threading
 
-from shared.console import WAITING_LINES, Console
+from shared.processes.console import WAITING_LINES, Console
 from tests.processes import eventually
 
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared import cursors
-from shared.errors import InvalidRequest
+from shared.core.errors import InvalidRequest
+from shared.web import cursors
 
 ANY_ID = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
 

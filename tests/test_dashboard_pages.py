@@ -7,7 +7,7 @@ import pytest
 
 from api_gateway.dashboard_pages import Spending
 from api_gateway.gateway_schemas import Day, Flow, Summary, TypeTotal
-from shared.formats import MINUS
+from shared.core.formats import MINUS
 from tests.customers import Customer, customer
 from tests.suite import InProcess, Suite
 

@@ -18,14 +18,14 @@ from sqlalchemy import CheckConstraint, ForeignKey, select
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared import database as database_module
-from shared import driver
-from shared.columns import UtcDateTime
-from shared.database import Base, Database, DatabaseInUse, Storage
-from shared.errors import ServiceUnavailable
-from shared.migrations import DatabaseUnusable
-from shared.outages import rerun_when_aborted
-from shared.sqlite import sqlite3
+from shared.core.errors import ServiceUnavailable
+from shared.db import database as database_module
+from shared.db import driver
+from shared.db.columns import UtcDateTime
+from shared.db.database import Base, Database, DatabaseInUse, Storage
+from shared.db.migrations import DatabaseUnusable
+from shared.db.outages import rerun_when_aborted
+from shared.db.sqlite import sqlite3
 from tests.processes import as_another_user
 
 db = Database()
@@ -282,7 +282,7 @@ def test_every_writing_connection_is_durable(app: Flask) -> None:
 
 def test_a_second_process_is_refused(app: Flask, tmp_path: Path) -> None:
     program = (
-        "import sys; from flask import Flask; from shared.database import Database, DatabaseInUse\n"
+        "import sys; from flask import Flask; from shared.db.database import Database, DatabaseInUse\n"
         "try: Database().connect(Flask('second'), sys.argv[1])\n"
         "except DatabaseInUse as error: sys.exit(str(error))"
     )

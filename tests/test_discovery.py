@@ -7,8 +7,8 @@ import consul
 import pytest
 import requests
 
-from shared import discovery
-from shared.discovery import Directory, Registration
+from shared.http import discovery
+from shared.http.discovery import Directory, Registration
 from tests.consul_agent import NO_CONSUL, ConsulAgent, find_program
 from tests.processes import eventually, free_ports
 

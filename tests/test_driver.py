@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
-from shared import driver
+from shared.db import driver
 
 
 @pytest.fixture

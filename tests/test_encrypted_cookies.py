@@ -6,7 +6,7 @@ import pytest
 from flask import Flask, session
 from flask.testing import FlaskClient
 
-from shared.encrypted_cookies import EncryptedCookies, derive_key
+from api_gateway.web.encrypted_cookies import EncryptedCookies, derive_key
 
 
 def make_app(secret: str = "s" * 40) -> Flask:

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import jwt
 import pytest
 
-from shared.errors import InvalidToken
-from shared.tokens import TokenVerifier
+from shared.core.errors import InvalidToken
+from shared.security.tokens import TokenVerifier
 from tests.suite import ADMIN_PASSWORD, PASSWORD, Suite
 from tests.visitor import Visitor, forms_of
 

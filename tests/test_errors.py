@@ -8,9 +8,17 @@ import pytest
 from flask import Flask, abort
 from flask.testing import FlaskClient
 
-from shared import errors
-from shared.answers import failure, install_error_handlers
-from shared.errors import AppError, NotFound, Refused, ServiceUnavailable, TokenExpired, TooManyRequests, from_answer
+from shared.core import errors
+from shared.core.errors import (
+    AppError,
+    NotFound,
+    Refused,
+    ServiceUnavailable,
+    TokenExpired,
+    TooManyRequests,
+    from_answer,
+)
+from shared.web.answers import failure, install_error_handlers
 from tests.suite import MODULES
 
 FAILURE_KEYS = {"success", "message", "error_code", "details"}

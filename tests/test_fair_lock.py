@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from shared.errors import ServiceUnavailable
-from shared.fair_lock import FairLock
+from shared.concurrency.fair_lock import FairLock
+from shared.core.errors import ServiceUnavailable
 
 
 def wait_for_waiters(lock: FairLock, count: int) -> None:
@@ -80,7 +80,7 @@ def test_a_lock_that_comes_just_after_the_timeout_is_handed_on(monkeypatch: pyte
             return False
 
     with lock.hold(1):
-        monkeypatch.setattr("shared.fair_lock.threading.Event", LateTurn)
+        monkeypatch.setattr("shared.concurrency.fair_lock.threading.Event", LateTurn)
         refusals: list[Exception] = []
 
         def wait() -> None:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from shared.formats import day, minute, money
+from shared.core.formats import day, minute, money
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.errors import ServiceUnavailable, TooManyRequests
+from shared.core.errors import ServiceUnavailable, TooManyRequests
 from tests.customers import Customer, customer
 from tests.suite import ADMIN_PASSWORD, Suite
 from tests.visitor import Visitor, forms_of

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.tokens import TokenVerifier
+from shared.security.tokens import TokenVerifier
 from tests.suite import Person, Suite
 
 ABSENT = "00000000-0000-7000-8000-000000000000"

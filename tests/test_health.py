@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from shared import health
+from shared.web import health
 
 
 class Neighbour:

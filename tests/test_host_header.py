@@ -7,8 +7,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from shared import host_header
-from shared.answers import install_error_handlers, success
+from shared.web import host_header
+from shared.web.answers import install_error_handlers, success
 from tests.processes import RunningProcess, eventually, free_ports, status_of
 from tests.suite import Person, Suite
 from tests.test_serving import SERVICE

@@ -14,11 +14,11 @@ import pytest
 import requests
 from flask import Flask
 
-from shared import request_ids
-from shared.circuit_breaker import CircuitBreaker
-from shared.discovery import Directory
-from shared.errors import Forbidden, NotAuthenticated, NotFound, ServiceUnavailable, TooManyRequests
-from shared.http_client import NoAnswer, Peer, ServiceToken, make_session
+from shared.core.errors import Forbidden, NotAuthenticated, NotFound, ServiceUnavailable, TooManyRequests
+from shared.http import request_ids
+from shared.http.circuit_breaker import CircuitBreaker
+from shared.http.client import NoAnswer, Peer, ServiceToken, make_session
+from shared.http.discovery import Directory
 
 Reply = Callable[["Handler"], None]
 

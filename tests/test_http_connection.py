@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from shared.http_connection import LONGEST_LINE, MOST_HEADERS, Answer, HttpConnection, Malformed
+from shared.http.connection import LONGEST_LINE, MOST_HEADERS, Answer, HttpConnection, Malformed
 
 PLAIN = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 

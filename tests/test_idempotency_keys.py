@@ -3,8 +3,8 @@
 import pytest
 from flask import Flask
 
-from shared.errors import InvalidRequest
-from shared.idempotency_keys import idempotency_key
+from shared.core.errors import InvalidRequest
+from shared.web.idempotency_keys import idempotency_key
 
 
 @pytest.mark.parametrize("key", [None, "a", "~!" * 127])

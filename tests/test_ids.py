@@ -5,7 +5,7 @@ from uuid import RFC_4122
 
 import pytest
 
-from shared.ids import new_id
+from shared.core.ids import new_id
 
 
 def test_it_is_a_uuid_of_version_7() -> None:

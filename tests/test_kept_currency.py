@@ -10,9 +10,9 @@ from flask import Flask
 from sqlalchemy import Integer, text
 from sqlalchemy.orm import mapped_column
 
-from shared.database import Database
-from shared.kept_currency import KeptCurrency, OtherCurrency, require_currency
-from shared.money import Currency
+from shared.core.money import Currency
+from shared.db.database import Database
+from shared.db.kept_currency import KeptCurrency, OtherCurrency, require_currency
 from tests import postgres
 from tests.suite import Suite
 

@@ -8,7 +8,7 @@ from contextlib import closing, suppress
 import pytest
 import requests
 
-from shared.lean_transport import LeanAdapter, NotConnected
+from shared.http.transport import LeanAdapter, NotConnected
 
 
 def has_ipv6() -> bool:

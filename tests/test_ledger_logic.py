@@ -23,9 +23,9 @@ from account_service.account_schemas import NewAccount, StatusChange
 from account_service.account_storage import AccountStorage
 from account_service.ledger_schemas import Decision, Order
 from account_service.ledger_storage import LedgerStorage
-from shared import periods
-from shared.access import Caller
-from shared.errors import AppError
+from shared.core import periods
+from shared.core.errors import AppError
+from shared.web.access import Caller
 from tests.suite import Suite
 
 OWNER, STRANGER = uuid4(), uuid4()

@@ -10,8 +10,9 @@ from uuid import UUID
 import pytest
 from flask import Flask, g
 
-from shared import logs, request_ids
-from shared.logs import Answered
+from shared.http import request_ids
+from shared.web import logs
+from shared.web.logs import Answered
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from shared import metrics
-from shared.answers import install_error_handlers
-from shared.tokens import Claims, UserClaims
+from shared.security.tokens import Claims, UserClaims
+from shared.web import metrics
+from shared.web.answers import install_error_handlers
 
 
 class Verifier:

@@ -16,10 +16,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import Connection, Engine, MetaData, create_engine, inspect, text
 
-from shared import database as database_module
-from shared.database import Database
-from shared.migrations import DatabaseUnusable, Migrations, SchemaRefused
-from shared.sqlite import sqlite3
+from shared.db import database as database_module
+from shared.db.database import Database
+from shared.db.migrations import DatabaseUnusable, Migrations, SchemaRefused
+from shared.db.sqlite import sqlite3
 from tests import postgres
 from tests.house import ROOT
 

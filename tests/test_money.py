@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from shared import strict_json
-from shared.errors import InvalidRequest
-from shared.money import MAX_AMOUNT, Amount, AmountBound, Currency, CurrencyCode
+from shared.core.errors import InvalidRequest
+from shared.core.money import MAX_AMOUNT, Amount, AmountBound, Currency, CurrencyCode
+from shared.web.validation import strict_json
 
 USD = Currency.of("USD")
 AMOUNT = TypeAdapter(Amount)

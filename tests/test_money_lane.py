@@ -10,8 +10,8 @@ from werkzeug.test import TestResponse
 
 from api_gateway.gateway_clients import GatheredAnswer, GatheredRequest, MoneyClient
 from api_gateway.money_lane import GROWS, LONGEST_BODY, LONGEST_KEY
-from shared.errors import GENERIC_BY_STATUS, AppError, OutcomeUnknown, ServiceUnavailable
-from shared.http_client import Peer
+from shared.core.errors import GENERIC_BY_STATUS, AppError, OutcomeUnknown, ServiceUnavailable
+from shared.http.client import Peer
 from tests.suite import ADDRESSES, Person, Suite
 
 

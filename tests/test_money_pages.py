@@ -8,8 +8,8 @@ import pytest
 from werkzeug.test import TestResponse
 
 from api_gateway.gateway_clients import TransactionClient
-from shared.errors import ServiceUnavailable
-from shared.http_client import NoAnswer
+from shared.core.errors import ServiceUnavailable
+from shared.http.client import NoAnswer
 from tests.customers import Customer, customer, form_with
 from tests.suite import Suite
 from tests.visitor import Visitor, forms_of

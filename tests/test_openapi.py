@@ -8,15 +8,15 @@ from flask import Blueprint, Flask, Response
 from flask.testing import FlaskClient
 from pydantic import BaseModel, Field
 
-from shared import openapi
-from shared.access import Caller, private, public
-from shared.answers import install_error_handlers, success
-from shared.cursors import Page
-from shared.errors import InvalidToken
-from shared.money import Amount
-from shared.openapi import Answer, Body, answers, make_api
-from shared.strict_json import StrictRequest
-from shared.tokens import Claims, UserClaims
+from shared.core.errors import InvalidToken
+from shared.core.money import Amount
+from shared.security.tokens import Claims, UserClaims
+from shared.web.access import Caller, private, public
+from shared.web.answers import install_error_handlers, success
+from shared.web.cursors import Page
+from shared.web.validation import openapi
+from shared.web.validation.openapi import Answer, Body, answers, make_api
+from shared.web.validation.strict_json import StrictRequest
 
 A_UUID = "must be a UUID such as 6f1c2b1e-8a53-4a0e-9d57-0c1d2e3f4a5b"
 

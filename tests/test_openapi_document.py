@@ -7,7 +7,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
-from shared.openapi_document import merge
+from shared.web.validation.openapi_document import merge
 from tests.suite import Suite
 
 Operations = list[tuple[str, str, dict[str, Any]]]

@@ -17,9 +17,10 @@ from sqlalchemy import text
 from sqlalchemy.orm import Mapped, mapped_column
 from werkzeug.test import TestResponse
 
-from shared import answers, outages
-from shared.database import Base, Database
-from shared.outages import CommitUnknown, ConnectionLost, rerun_when_aborted, rerun_when_unsure
+from shared.db import outages
+from shared.db.database import Base, Database
+from shared.db.outages import CommitUnknown, ConnectionLost, rerun_when_aborted, rerun_when_unsure
+from shared.web import answers
 from tests import postgres
 from tests.suite import ADDRESSES, PASSWORD, Person, Suite
 

@@ -5,8 +5,8 @@ import unicodedata
 
 import pytest
 
-from shared.errors import ServiceUnavailable
-from shared.passwords import Passwords, why_too_common
+from shared.core.errors import ServiceUnavailable
+from shared.security.passwords import Passwords, why_too_common
 
 OWN = ("Ada.Lovelace", "ada@example.com", "ada")
 
@@ -102,7 +102,7 @@ def test_without_a_hash_nothing_matches_and_as_much_work_is_done(
     passwords: Passwords, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hashed: list[str] = []
-    monkeypatch.setattr("shared.passwords.generate_password_hash", hashed.append)
+    monkeypatch.setattr("shared.security.passwords.generate_password_hash", hashed.append)
     assert not passwords.matches("anything", None)
     assert hashed == ["anything"]
 
@@ -123,7 +123,7 @@ def test_only_so_many_hash_at_once_and_when_enough_wait_the_next_is_sent_away(mo
             running[0] -= 1
         return "hash"
 
-    monkeypatch.setattr("shared.passwords.generate_password_hash", slow)
+    monkeypatch.setattr("shared.security.passwords.generate_password_hash", slow)
     outcomes: list[str] = []
 
     def ask() -> None:

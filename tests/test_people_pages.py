@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.errors import TokenExpired
+from shared.core.errors import TokenExpired
 from tests.suite import PASSWORD, Suite
 from tests.visitor import Visitor, forms_of
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from shared import periods
-from shared.periods import Day, From, Timestamp, Until
+from shared.core import periods
+from shared.core.periods import Day, From, Timestamp, Until
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 

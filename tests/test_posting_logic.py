@@ -9,7 +9,7 @@ import pytest
 
 from account_service import ledger_logic
 from account_service.ledger_schemas import Order as OrderHeard
-from shared.errors import OutcomeUnknown, ServiceUnavailable
+from shared.core.errors import OutcomeUnknown, ServiceUnavailable
 from tests.desk import CALLER, USD, Crash, Desk, made_desk, origin
 from transaction_service import posting_logic, transaction_logic
 from transaction_service.posting_logic import IdempotencyKeyReused, Outcome

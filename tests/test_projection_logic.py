@@ -13,7 +13,7 @@ from sqlalchemy import delete, insert, select, update
 
 from account_service.account_models import LedgerEntry, Posting
 from account_service.account_models import db as account_db
-from shared.errors import AppError
+from shared.core.errors import AppError
 from tests.desk import Desk, made_desk
 from transaction_service import projection_logic
 from transaction_service.posting_logic import Outcome

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, event
 from account_service.account_models import db as account_db
 from account_service.ledger_storage import LedgerStorage
 from reporting_service.reporting_models import db as reporting_db
-from shared import driver
-from shared.sqlite import sqlite3
+from shared.db import driver
+from shared.db.sqlite import sqlite3
 from tests.suite import Person, Suite
 from transaction_service.transaction_models import db as transaction_db
 

@@ -3,9 +3,9 @@
 import pytest
 from flask import Flask, request
 
-from shared import rate_limits
-from shared.answers import install_error_handlers
-from shared.rate_limits import Rule, TokenBuckets
+from api_gateway.web import rate_limits
+from api_gateway.web.rate_limits import Rule, TokenBuckets
+from shared.web.answers import install_error_handlers
 
 
 class Clock:

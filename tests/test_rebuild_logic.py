@@ -6,8 +6,8 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import delete, insert, select, update
 
-from shared.http_client import NoAnswer
-from shared.ids import dashed, new_ids
+from shared.core.ids import dashed, new_ids
+from shared.http.client import NoAnswer
 from tests.desk import OWNER, Desk, made_desk
 from transaction_service import projection_logic, rebuild_logic
 from transaction_service.rebuild import report

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from shared.formats import MINUS
+from shared.core.formats import MINUS
 from tests.customers import Customer, customer
 from tests.suite import Suite
 from tests.visitor import forms_of

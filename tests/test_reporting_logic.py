@@ -30,12 +30,12 @@ from reporting_service.reporting_schemas import (
 )
 from reporting_service.reporting_service import ReportingSettings, create_app
 from reporting_service.reporting_storage import ReportStorage
-from shared.access import Caller
-from shared.application import lifecycle_of
-from shared.cursors import Page
-from shared.errors import InvalidRequest, NotFound, ServiceUnavailable
-from shared.money import Currency
-from shared.side_by_side import SideBySide
+from shared.concurrency.side_by_side import SideBySide
+from shared.core.errors import InvalidRequest, NotFound, ServiceUnavailable
+from shared.core.money import Currency
+from shared.web.access import Caller
+from shared.web.application import lifecycle_of
+from shared.web.cursors import Page
 from tests.postgres import database
 
 USD = Currency.of("USD")

@@ -13,7 +13,7 @@ import pytest
 
 from reporting_service.reporting_logic import Sources
 from reporting_service.reporting_schemas import Period
-from shared import periods
+from shared.core import periods
 from tests.suite import Person, Suite
 
 

@@ -10,7 +10,8 @@ import pytest
 from flask import Flask, current_app, has_app_context
 from flask.testing import FlaskClient
 
-from shared import logs, request_ids
+from shared.http import request_ids
+from shared.web import logs
 from tests.processes import eventually
 from tests.suite import Person, Suite
 from transaction_service import posting_logic

@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 
 from account_service import account_models
 from account_service.ledger_storage import LedgerStorage
-from shared.ids import dashed
+from shared.core.ids import dashed
 from tests.postgres import database
 from tests.suite import PASSWORD, Person, Suite
 from transaction_service import transaction_models

@@ -19,9 +19,9 @@ from api_gateway.api_gateway import GatewaySettings
 from auth_service.auth_service import AuthSettings
 from reporting_service.reporting_service import ReportingSettings
 from run_services import PORTS, FirstAdmin, complete_environment, make_secrets, table
-from shared.errors import CannotStart
-from shared.settings import Settings
-from shared.supervisor import Status
+from shared.core.errors import CannotStart
+from shared.processes.supervisor import Status
+from shared.web.settings import Settings
 from tests.consul_agent import NO_CONSUL, ConsulAgent, find_program
 from tests.processes import RunningProcess, eventually, free_ports, is_running, status_of
 from transaction_service.transaction_service import TransactionSettings

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.sealed_values import SealedValues
+from api_gateway.web.sealed_values import SealedValues
 
 SECRET = "s" * 32
 

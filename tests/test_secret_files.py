@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from shared import secret_files
-from shared.errors import CannotStart
+from shared.core.errors import CannotStart
+from shared.security import secret_files
 from tests.processes import as_another_user
 
 

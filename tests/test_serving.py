@@ -10,20 +10,20 @@ from pathlib import Path
 import pytest
 import requests
 
-from shared.errors import CannotStart
+from shared.core.errors import CannotStart
 from tests.processes import RunningProcess, eventually, free_ports, is_running, status_of
 
 SERVICE = """
 import sys, threading, time
 from flask import Flask
 from pydantic import Field
-from shared.access import public
-from shared.answers import success
-from shared.application import make_app
-from shared.database import Database
-from shared.serving import LATER, serve
-from shared.settings import Settings
-from shared.tokens import Revocations, TokenVerifier
+from shared.web.access import public
+from shared.web.answers import success
+from shared.web.application import make_app
+from shared.db.database import Database
+from shared.web.serving import LATER, serve
+from shared.web.settings import Settings
+from shared.security.tokens import Revocations, TokenVerifier
 
 class SlowSettings(Settings):
     service_name = "slow-service"

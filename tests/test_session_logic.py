@@ -17,8 +17,8 @@ from auth_service import session_logic, user_logic
 from auth_service.auth_models import EndedSession, LoginSession, RefreshToken, db
 from auth_service.auth_schemas import PasswordChange, Tokens
 from auth_service.user_schemas import UserChanges
-from shared.cursors import Page
-from shared.token_signer import TokenSigner
+from shared.security.token_signer import TokenSigner
+from shared.web.cursors import Page
 from tests.auth_rules import ORIGIN, PASSWORD, Rules, advance_clock, auth_app, caller_of, code_of, nobody
 
 ANOTHER = "quite another passphrase"

@@ -6,9 +6,9 @@ from typing import ClassVar
 import pytest
 from pydantic import Field
 
-from shared import secret_files
-from shared.errors import CannotStart
-from shared.settings import Settings
+from shared.core.errors import CannotStart
+from shared.security import secret_files
+from shared.web.settings import Settings
 
 
 class ShopSettings(Settings):

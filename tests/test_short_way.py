@@ -11,14 +11,15 @@ from pydantic import BaseModel
 from werkzeug.datastructures import Headers
 from werkzeug.test import EnvironBuilder
 
-from shared import host_header, logs, metrics, request_ids, short_way
-from shared.access import private, service_only
-from shared.answers import install_error_handlers, success
-from shared.errors import Conflict, InvalidToken
-from shared.openapi import Answer, Body, answers, make_api
-from shared.serving import LATER
-from shared.strict_json import StrictRequest
-from shared.tokens import Claims, ServiceClaims, UserClaims
+from shared.core.errors import Conflict, InvalidToken
+from shared.http import request_ids
+from shared.security.tokens import Claims, ServiceClaims, UserClaims
+from shared.web import host_header, logs, metrics, short_way
+from shared.web.access import private, service_only
+from shared.web.answers import install_error_handlers, success
+from shared.web.serving import LATER
+from shared.web.validation.openapi import Answer, Body, answers, make_api
+from shared.web.validation.strict_json import StrictRequest
 
 PATH = "/internal/things"
 LONGEST_BODY = 200

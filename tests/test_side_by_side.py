@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
-from shared import request_ids
-from shared.side_by_side import SideBySide
+from shared.concurrency.side_by_side import SideBySide
+from shared.http import request_ids
 
 
 @pytest.fixture

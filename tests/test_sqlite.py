@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from shared.database import Database
-from shared.sqlite import sqlite3
+from shared.db.database import Database
+from shared.db.sqlite import sqlite3
 from tests.house import ROOT
 
-LIBRARY = "from shared.sqlite import sqlite3; print(sqlite3.__name__)"
+LIBRARY = "from shared.db.sqlite import sqlite3; print(sqlite3.__name__)"
 
 
 def printed_by(program: str) -> str:

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from werkzeug.test import TestResponse
 
-from shared.formats import MINUS
+from shared.core.formats import MINUS
 from tests.customers import Customer, customer, form_with
 from tests.suite import ADMIN_PASSWORD, PASSWORD, Suite
 from tests.visitor import Visitor, forms_of

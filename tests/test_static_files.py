@@ -8,8 +8,8 @@ import pytest
 from flask import Flask, url_for
 from flask.testing import FlaskClient
 
-from shared import static_files
-from shared.answers import install_error_handlers
+from api_gateway.web import static_files
+from shared.web.answers import install_error_handlers
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from flask import Flask, request
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from shared import strict_json
-from shared.answers import install_error_handlers, success
-from shared.strict_json import StrictRequest
+from shared.web.answers import install_error_handlers, success
+from shared.web.validation import strict_json
+from shared.web.validation.strict_json import StrictRequest
 
 
 @pytest.fixture

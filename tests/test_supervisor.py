@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import CannotStart
-from shared.supervisor import Backoff, Timing, only_supervisor
+from shared.core.errors import CannotStart
+from shared.processes.supervisor import Backoff, Timing, only_supervisor
 from tests.processes import RunningProcess, eventually, free_ports, is_running, status_of
 
 SUPERVISOR = """
 import json, os, sys
 from pathlib import Path
-from shared.child_process import Program
-from shared.console import Console
-from shared.errors import CannotStart
-from shared.supervisor import Supervisor, Timing, only_supervisor, require_free_ports
+from shared.processes.child_process import Program
+from shared.processes.console import Console
+from shared.core.errors import CannotStart
+from shared.processes.supervisor import Supervisor, Timing, only_supervisor, require_free_ports
 
 folder, wishes = Path(sys.argv[1]), json.loads(sys.argv[2])
 names = list(wishes["programs"])

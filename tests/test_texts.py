@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from shared.texts import Line, Matching, folded
+from shared.core.texts import Line, Matching, folded
 
 LINE = TypeAdapter(Line)
 

@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from shared.token_signer import TokenSigner
-from shared.tokens import SERVICE_CLAIMS, USER_CLAIMS, Revocations, ServiceClaims, TokenVerifier, UserClaims
+from shared.security.token_signer import TokenSigner
+from shared.security.tokens import SERVICE_CLAIMS, USER_CLAIMS, Revocations, ServiceClaims, TokenVerifier, UserClaims
 
 
 def as_text(key: Ed25519PrivateKey | X25519PrivateKey) -> str:

@@ -12,9 +12,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from shared import tokens
-from shared.errors import InvalidToken, ServiceUnavailable, TokenExpired
-from shared.tokens import Revocations, ServiceClaims, TokenVerifier, UserClaims
+from shared.core.errors import InvalidToken, ServiceUnavailable, TokenExpired
+from shared.security import tokens
+from shared.security.tokens import Revocations, ServiceClaims, TokenVerifier, UserClaims
 
 KEY, OTHER_KEY = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
 USER, SESSION = uuid4(), uuid4()

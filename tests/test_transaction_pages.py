@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from shared.formats import MINUS
+from shared.core.formats import MINUS
 from tests.customers import Customer, customer
 from tests.suite import ADMIN_PASSWORD, Suite
 from tests.visitor import Visitor

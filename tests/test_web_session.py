@@ -10,7 +10,7 @@ import pytest
 from api_gateway import web_session
 from api_gateway.people_clients import RenewedTokens
 from api_gateway.web_session import HOME, Renewals, local_path
-from shared.errors import InvalidToken
+from shared.core.errors import InvalidToken
 from tests.suite import Suite
 from tests.visitor import Visitor
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import NamedTuple
 
-from shared.errors import AppError, OutcomeUnknown, Unprocessable
-from shared.outages import rerun_when_unsure
-from shared.periods import now
+from shared.core.errors import AppError, OutcomeUnknown, Unprocessable
+from shared.core.periods import now
+from shared.db.outages import rerun_when_unsure
 from transaction_service.projection_logic import Projection, order_of
 from transaction_service.transaction_clients import Decision, LedgerClient, Order
 from transaction_service.transaction_models import Transaction

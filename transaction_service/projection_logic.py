@@ -11,8 +11,8 @@ import threading
 from collections.abc import Callable
 from operator import itemgetter
 
-from shared.errors import CannotStart, ServiceUnavailable
-from shared.outages import rerun_when_unsure
+from shared.core.errors import CannotStart, ServiceUnavailable
+from shared.db.outages import rerun_when_unsure
 from transaction_service.projection_storage import ProjectionStorage
 from transaction_service.transaction_clients import LedgerClient, Order, Posting
 from transaction_service.transaction_models import Transaction

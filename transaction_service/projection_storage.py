@@ -4,8 +4,8 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from shared.bulk import Last, Update
-from shared.database import Storage
+from shared.db.bulk import Last, Update
+from shared.db.database import Storage
 from transaction_service.transaction_models import Progress
 
 _progress: Any = Progress.__table__

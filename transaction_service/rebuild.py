@@ -11,10 +11,10 @@ import sys
 
 from flask import Flask
 
-from shared import data_dir
-from shared.application import Peers, make_session
-from shared.errors import AppError, CannotStart
-from shared.ids import dashed
+from shared.core.errors import AppError, CannotStart
+from shared.core.ids import dashed
+from shared.security import data_dir
+from shared.web.application import Peers, make_session
 from transaction_service import rebuild_logic
 from transaction_service.projection_storage import ProjectionStorage
 from transaction_service.rebuild_storage import Differences, RebuildStorage

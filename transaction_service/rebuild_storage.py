@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from shared.database import Storage
+from shared.db.database import Storage
 
 _SUMS = """
     SELECT user_id, CASE WHEN direction = '' THEN user_id ELSE account_id END AS account_id, day, transaction_type,

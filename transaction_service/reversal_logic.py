@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from shared import cursors
-from shared.access import Caller
-from shared.cursors import Pagination
-from shared.errors import Forbidden, InvalidRequest, NotFound, Refused
+from shared.core.errors import Forbidden, InvalidRequest, NotFound, Refused
+from shared.web import cursors
+from shared.web.access import Caller
+from shared.web.cursors import Pagination
 from transaction_service.reversal_storage import ReversalStorage
 from transaction_service.transaction_clients import AccountClient, Order
 from transaction_service.transaction_logic import AlreadyPaidOut, AlreadyReversed, Origin, new_order

@@ -7,8 +7,8 @@ from uuid import UUID
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from shared.http_client import NoAnswer, Peer, ServiceToken
-from shared.ids import dashed
+from shared.core.ids import dashed
+from shared.http.client import NoAnswer, Peer, ServiceToken
 
 _T = TypeVar("_T")
 

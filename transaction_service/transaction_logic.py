@@ -10,12 +10,13 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
-from shared import check_digits, cursors
-from shared.access import Caller
-from shared.cursors import Pagination
-from shared.errors import AppError, Conflict, InvalidRequest, NotFound, Refused
-from shared.ids import dashed
-from shared.money import Currency
+from shared.core import check_digits
+from shared.core.errors import AppError, Conflict, InvalidRequest, NotFound, Refused
+from shared.core.ids import dashed
+from shared.core.money import Currency
+from shared.web import cursors
+from shared.web.access import Caller
+from shared.web.cursors import Pagination
 from transaction_service.posting_logic import IdempotencyKeyReused
 from transaction_service.transaction_clients import AccountClient, Order
 from transaction_service.transaction_models import SUSPENSE_ACCOUNT_ID, Transaction

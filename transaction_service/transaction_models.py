@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, TextClause, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.columns import HexId, UtcDateTime
-from shared.database import Base, Database
-from shared.kept_currency import KeptCurrency
+from shared.db.columns import HexId, UtcDateTime
+from shared.db.database import Base, Database
+from shared.db.kept_currency import KeptCurrency
 
 db = Database(Path(__file__).with_name("migrations"))
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 from pydantic import ConfigDict, Field, StrictBool, with_config
 from typing_extensions import TypedDict
 
-from shared.cursors import Limit, Page, Pagination
-from shared.ids import GivenId, IdText, dashed
-from shared.money import Amount, AmountBound, AmountText, Currency
-from shared.openapi import Answer, Body, Described, Query
-from shared.periods import From, Timestamp, TimestampText, Until, to_text
-from shared.texts import Line
+from shared.core.ids import GivenId, IdText, dashed
+from shared.core.money import Amount, AmountBound, AmountText, Currency
+from shared.core.periods import From, Timestamp, TimestampText, Until, to_text
+from shared.core.texts import Line
+from shared.web.cursors import Limit, Page, Pagination
+from shared.web.validation.openapi import Answer, Body, Described, Query
 
 if TYPE_CHECKING:
     from transaction_service.transaction_models import SuspenseItem, Transaction

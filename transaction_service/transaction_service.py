@@ -10,20 +10,21 @@ import requests
 from flask import Blueprint, Flask, Response, current_app
 from pydantic import BaseModel, Field
 
-from shared import answers as answering
-from shared import request_ids, serving, short_way
-from shared.access import Caller, admin_only, caller_of, private, service_only, staff_only
-from shared.answers import success
-from shared.application import Peers, health_of, lifecycle_of, make_app, make_session
-from shared.background import Repeating
-from shared.errors import AppError, NotFound
-from shared.idempotency_keys import idempotency_key, well_formed
-from shared.ids import new_ids
-from shared.kept_currency import require_currency
-from shared.money import Currency, CurrencyCode
-from shared.openapi import AnswerTypes, answers, make_api, read_body
-from shared.periods import now
-from shared.settings import Seconds, Settings
+from shared.concurrency.background import Repeating
+from shared.core.errors import AppError, NotFound
+from shared.core.ids import new_ids
+from shared.core.money import Currency, CurrencyCode
+from shared.core.periods import now
+from shared.db.kept_currency import require_currency
+from shared.http import request_ids
+from shared.web import answers as answering
+from shared.web import serving, short_way
+from shared.web.access import Caller, admin_only, caller_of, private, service_only, staff_only
+from shared.web.answers import success
+from shared.web.application import Peers, health_of, lifecycle_of, make_app, make_session
+from shared.web.idempotency_keys import idempotency_key, well_formed
+from shared.web.settings import Seconds, Settings
+from shared.web.validation.openapi import AnswerTypes, answers, make_api, read_body
 from transaction_service import posting_logic, reversal_logic, transaction_logic
 from transaction_service.posting_logic import IdempotencyKeyReused, Outcome
 from transaction_service.projection_logic import OtherLedger, Projection

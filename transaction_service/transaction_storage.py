@@ -28,10 +28,10 @@ from sqlalchemy import (
     union_all,
 )
 
-from shared.bulk import KEYS, Insert, Some
-from shared.columns import HexId, UtcDateTime
-from shared.database import Database, Storage
-from shared.texts import folded
+from shared.core.texts import folded
+from shared.db.bulk import KEYS, Insert, Some
+from shared.db.columns import HexId, UtcDateTime
+from shared.db.database import Database, Storage
 from transaction_service.transaction_models import ToldId, Transaction, TransactionLeg, TransactionRow
 from transaction_service.volume_storage import VolumeStorage
 

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.money import AmountText, Currency
-from shared.openapi import Answer, Described
+from shared.core.money import AmountText, Currency
+from shared.web.validation.openapi import Answer, Described
 from transaction_service.volume_storage import Volume, Volumes
 
 

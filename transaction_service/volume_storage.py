@@ -23,9 +23,9 @@ from sqlalchemy import (
     union_all,
 )
 
-from shared.bulk import KEYS, Insert
-from shared.columns import HexId
-from shared.database import Storage
+from shared.db.bulk import KEYS, Insert
+from shared.db.columns import HexId
+from shared.db.database import Storage
 from transaction_service.transaction_models import DailyVolume, TransactionLeg, TransactionRow
 
 WHOLE_BANK = f"{0:032x}"

@@ -6,7 +6,7 @@ Each is made where it is missing, so that a database from before the revisions i
 import sqlalchemy as sa
 from alembic import op
 
-from shared.columns import UtcDateTime
+from shared.db.columns import UtcDateTime
 
 revision = "account_0001"
 down_revision = None

@@ -7,7 +7,7 @@ with nobody's name and no time, which were not kept.
 import sqlalchemy as sa
 from alembic import op
 
-from shared.columns import UtcDateTime
+from shared.db.columns import UtcDateTime
 
 revision = "account_0002"
 down_revision = "account_0001"

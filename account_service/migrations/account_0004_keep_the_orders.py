@@ -6,7 +6,7 @@ Of what was decided before, the entries tell the sides. The transaction service 
 import sqlalchemy as sa
 from alembic import op
 
-from shared.columns import UtcDateTime
+from shared.db.columns import UtcDateTime
 
 revision = "account_0004"
 down_revision = "account_0003"

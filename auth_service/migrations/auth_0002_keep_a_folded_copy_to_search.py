@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from shared.texts import folded
+from shared.core.texts import folded
 
 revision = "auth_0002"
 down_revision = "auth_0001"

@@ -8,8 +8,8 @@ import pytest
 from openapi_spec_validator import validate
 
 from auth_service.auth_service import AuthSettings
-from shared import secret_files
-from shared.errors import CannotStart
+from shared.core.errors import CannotStart
+from shared.security import secret_files
 from tests.auth.asking import call
 from tests.suite import ADMIN_PASSWORD, Person, Suite
 

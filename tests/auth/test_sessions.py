@@ -8,7 +8,7 @@ import jwt
 import pytest
 from werkzeug.test import TestResponse
 
-from shared import periods
+from shared.core import periods
 from tests.auth.asking import LOGIN_KEYS, call, refusal
 from tests.auth_rules import advance_clock
 from tests.processes import eventually
@@ -114,8 +114,8 @@ def test_a_flood_of_logins_keeps_nobody_else_waiting(bank: Suite, ada: Person, m
         finish.wait(20)
         return "hash"
 
-    monkeypatch.setattr("shared.passwords.generate_password_hash", stuck)
-    monkeypatch.setattr("shared.passwords.WAIT_SECONDS", 0.2)
+    monkeypatch.setattr("shared.security.passwords.generate_password_hash", stuck)
+    monkeypatch.setattr("shared.security.passwords.WAIT_SECONDS", 0.2)
     logins = [{"username": f"nobody-{number}", "password": "wrong"} for number in range(70)]
     with ThreadPoolExecutor(70) as pool:
         answers = [pool.submit(call, bank, "POST", "login", json=body) for body in logins]

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import requests
 
-from shared.sqlite import sqlite3
+from shared.db.sqlite import sqlite3
 from tests.faults.history import Booked, History
 from tests.faults.wire import Wire
 from tests.processes import ROOT, RunningProcess, eventually, free_ports

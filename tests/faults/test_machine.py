@@ -6,7 +6,7 @@ from contextlib import closing, nullcontext
 
 import pytest
 
-from shared.sqlite import sqlite3
+from shared.db.sqlite import sqlite3
 from tests.faults.bank import FaultyBank
 from tests.faults.failing import FailingMachine
 from tests.faults.load import ROUNDS, Load

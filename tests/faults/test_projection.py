@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from shared.sqlite import sqlite3
+from shared.db.sqlite import sqlite3
 from tests.faults.bank import ANSWER_SECONDS, FaultyBank
 from tests.faults.load import Customer, Load
 from tests.faults.wire import Exchange

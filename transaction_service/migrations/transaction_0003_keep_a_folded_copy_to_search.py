@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from shared.texts import folded
+from shared.core.texts import folded
 
 revision = "transaction_0003"
 down_revision = "transaction_0002"

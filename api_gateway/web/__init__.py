@@ -1,0 +1,1 @@
+"""What stands between the internet and the gateway's views: sessions, limits, headers, compression."""

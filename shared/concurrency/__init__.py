@@ -1,0 +1,1 @@
+"""Locks, batches, background tasks and thread pools."""

@@ -1,0 +1,1 @@
+"""The vocabulary of every process: errors, money, instants, ids, texts."""

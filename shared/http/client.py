@@ -1,0 +1,238 @@
+"""Calls from one service to another: timeouts, kept connections, safe retries, a circuit breaker, one form of errors.
+
+A refusal of the other service comes out as the same error that it raised; silence comes out as ServiceUnavailable.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from copy import copy
+from typing import Any
+from urllib.parse import urlencode
+
+import requests
+from pydantic_core import from_json, to_json
+from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+from shared.core.errors import AppError, OutcomeUnknown, ServiceUnavailable, from_answer
+from shared.http import request_ids
+from shared.http.circuit_breaker import CircuitBreaker, CircuitOpen
+from shared.http.discovery import Directory
+from shared.http.transport import LeanAdapter, NotConnected
+
+CONNECTIONS = 128
+_CHANGE_NOTHING = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class NoAnswer(ServiceUnavailable):
+    """The other service did not answer; `may_have_arrived` tells whether the request can have reached it."""
+
+    def __init__(self, *, may_have_arrived: bool) -> None:
+        super().__init__(retry_after_seconds=1)
+        self.may_have_arrived = may_have_arrived
+
+
+def make_session() -> requests.Session:
+    """A session that keeps its connections, follows no environment, and retries only what changes nothing, once."""
+    session = requests.Session()
+    session.trust_env = False
+    session.mount("http://", LeanAdapter())
+    session.mount("https://", HTTPAdapter(pool_maxsize=CONNECTIONS))
+    return session
+
+
+class Peer:
+    """One other service, as this process calls it.
+
+    After five silences in a row the circuit opens: calls fail at once for a second, then one is let through to try.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        directory: Directory,
+        session: requests.Session,
+        *,
+        connect_timeout_seconds: float = 1.0,
+        read_timeout_seconds: float = 5.0,
+    ) -> None:
+        self.name = name
+        self._directory = directory
+        self._session = session
+        self._timeout = (connect_timeout_seconds, read_timeout_seconds)
+        self._deadline = float("inf")
+        self._breaker = CircuitBreaker()
+
+    def until(self, deadline: float) -> "Peer":
+        """Return this peer for somebody who waits until `deadline`, in seconds of `time.monotonic()`.
+
+        Calls that change nothing end by then; the others keep their own timeout, since giving up leaves their outcome
+        open. Connections and the circuit breaker are shared.
+        """
+        limited = copy(self)
+        limited._deadline = deadline
+        return limited
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str | None = None,
+        body: Any = None,
+        query: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """Call and give back the JSON of a success. Raises the AppError that the other service answered, or NoAnswer.
+
+        `body` may hold pydantic models; `query` leaves out what is None.
+        """
+        response = self.send(method, path, token=token, body=body, query=query, headers=headers)
+        try:
+            answer = from_json(response.content)
+        except ValueError:
+            raise NoAnswer(may_have_arrived=True) from None
+        if response.ok and isinstance(answer, dict):
+            return answer
+        raise from_answer(response.status_code, answer, _retry_after(response))
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str | None = None,
+        body: Any = None,
+        query: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> requests.Response:
+        """Call and give back the response, whatever its status. Raises NoAnswer on silence."""
+        all_headers = dict(headers or {})
+        if token:
+            all_headers["Authorization"] = f"Bearer {token}"
+        if request_id := request_ids.current():
+            all_headers[request_ids.HEADER] = request_id
+        data = b""
+        if body is not None:
+            data = body if isinstance(body, bytes) else to_json(body)
+            all_headers.setdefault("Content-Type", "application/json")
+        wanted = {key: value for key, value in (query or {}).items() if value is not None}
+        return self._exchange(method, f"{path}?{urlencode(wanted, doseq=True)}" if wanted else path, all_headers, data)
+
+    def forward(self, method: str, target: str, headers: dict[str, str], body: bytes) -> requests.Response:
+        """Hand a request on as it is, path and query in `target`, and give back the response.
+
+        Raises NoAnswer, or OutcomeUnknown when it is silent on what it may have done.
+        """
+        try:
+            return self._exchange(method, target, headers, body)
+        except NoAnswer as silence:
+            if silence.may_have_arrived and method not in _CHANGE_NOTHING:
+                raise OutcomeUnknown from None
+            raise
+
+    def is_alive(self) -> bool:
+        """Whether the other process answers at all, within a second."""
+        return self._is_ok("/api/live", read_timeout_seconds=1.0)
+
+    def is_healthy(self) -> bool:
+        """Whether the other process says that it and what it depends on work, within three seconds."""
+        return self._is_ok("/api/health", read_timeout_seconds=3.0)
+
+    def _is_ok(self, path: str, *, read_timeout_seconds: float) -> bool:
+        try:
+            response = self._session.get(self._url(path), timeout=(0.5, read_timeout_seconds))
+        except requests.RequestException:
+            return False
+        if response.ok:
+            self._breaker.close()  # or calls would still be refused when everybody has been told that all is well
+        return response.ok
+
+    def _guarded(self, call: Callable[..., requests.Response], *args: Any, **kwargs: Any) -> requests.Response:
+        try:
+            return self._breaker.call(call, *args, **kwargs)
+        except CircuitOpen:
+            raise NoAnswer(may_have_arrived=False) from None
+        except requests.RequestException as error:
+            raise NoAnswer(may_have_arrived=not _never_connected(error)) from None
+
+    def _exchange(self, method: str, target: str, headers: dict[str, str], body: bytes) -> requests.Response:
+        """Send just this. Nothing is added or encoded again, which spares most of what a call of `requests` costs."""
+        timeout = self._timeout_of(method)
+        prepared = requests.PreparedRequest()
+        prepared.method = method
+        prepared.url = self._url(target)
+        prepared.headers = CaseInsensitiveDict(headers)
+        if body:
+            prepared.body = body
+            prepared.headers["Content-Length"] = str(len(body))
+        return self._guarded(self._session.get_adapter(prepared.url).send, prepared, timeout=timeout)
+
+    def _timeout_of(self, method: str) -> tuple[float, float]:
+        if method not in _CHANGE_NOTHING:
+            return self._timeout
+        connect_seconds, read_seconds = self._timeout
+        left_seconds = self._deadline - time.monotonic()
+        if left_seconds <= 0:
+            raise NoAnswer(may_have_arrived=False)
+        return min(connect_seconds, left_seconds), min(read_seconds, left_seconds)
+
+    def _url(self, path: str) -> str:
+        return self._directory.address(self.name) + path
+
+
+class ServiceToken:
+    """This service's own token (OAuth 2.0 client credentials, RFC 6749 section 4.4), fetched when first needed and
+    again shortly before it expires."""
+
+    def __init__(self, auth: Peer, client_id: str, secret: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._auth, self._client_id, self._secret, self._clock = auth, client_id, secret, clock
+        self._lock = threading.Lock()
+        self._token = ""
+        self._good_until = float("-inf")
+
+    def get(self) -> str:
+        """A token that is good for at least a minute. Raises NoAnswer or the refusal of the auth service."""
+        with self._lock:
+            if self._clock() >= self._good_until:
+                answer = self._auth.call(
+                    "POST",
+                    "/api/auth/token",
+                    body={
+                        "grant_type": "client_credentials",
+                        "client_id": self._client_id,
+                        "client_secret": self._secret,
+                    },
+                )
+                self._token = str(answer["access_token"])
+                self._good_until = self._clock() + float(answer["expires_in"]) - 60
+            return self._token
+
+    def forget(self) -> None:
+        """Fetch anew next time: the token was refused."""
+        self._good_until = float("-inf")
+
+    def call(self, peer: Peer, method: str, path: str, **kwargs: Any) -> dict[str, Any]:
+        """Call an inside endpoint of `peer` with this token; a token refused as invalid is fetched anew, once."""
+        try:
+            return peer.call(method, path, token=self.get(), **kwargs)
+        except AppError as error:
+            if error.status != 401:
+                raise
+        self.forget()
+        return peer.call(method, path, token=self.get(), **kwargs)
+
+
+def _retry_after(response: requests.Response) -> int | None:
+    value = response.headers.get("Retry-After", "")
+    return int(value) if value.isdigit() else None
+
+
+def _never_connected(error: requests.RequestException) -> bool:
+    """Whether no connection came about, so that nothing can have been sent."""
+    cause = error.args[0] if error.args else None
+    return isinstance(error, NotConnected) or isinstance(
+        getattr(cause, "reason", None), NewConnectionError | ConnectTimeoutError
+    )

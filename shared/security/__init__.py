@@ -1,0 +1,1 @@
+"""Tokens, passwords, secrets and the data directory."""

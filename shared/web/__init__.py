@@ -1,0 +1,1 @@
+"""What every Flask app is made of, and how it is served."""

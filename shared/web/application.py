@@ -1,0 +1,181 @@
+"""What every process of the suite has in common, put together once: the start of each `create_app`."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from uuid import UUID
+
+import requests
+from flask import Flask
+from spectree import SpecTree
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from shared.concurrency.background import Repeating
+from shared.core import periods
+from shared.core.errors import CannotStart, PayloadTooLarge
+from shared.db.database import Database
+from shared.http import request_ids
+from shared.http.client import Peer, ServiceToken, make_session
+from shared.http.discovery import Directory
+from shared.security.tokens import Revocations, TokenVerifier
+from shared.web import answers, health, host_header, logs, metrics
+from shared.web.health import Health
+from shared.web.settings import Settings
+from shared.web.validation import openapi, request_text
+from shared.web.validation.strict_json import StrictRequest
+
+MAX_BODY_BYTES = 64 * 1024
+REVOCATION_POLL_SECONDS = 0.5
+USE_REPORT_SECONDS = 30.0
+USES_AT_ONCE = 1000
+
+
+class Lasting(Protocol):
+    """Something with a thread or a connection: started when the process serves, stopped when it ends."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self) -> None:
+        """End."""
+
+
+@dataclass
+class Lifecycle:
+    """The lasting parts of an app: nothing runs before `start`, nothing is left after `stop`."""
+
+    parts: list[Lasting] = field(default_factory=list)
+    give_up: Callable[[CannotStart], None] = lambda _reason: None
+    """Ends the process, where there is one to end, for a reason that turned out after the start."""
+
+    def add(self, part: Lasting) -> None:
+        """Start this with the rest."""
+        self.parts.append(part)
+
+    def start(self) -> None:
+        """Start all parts in order."""
+        for part in self.parts:
+            part.start()
+
+    def stop(self) -> None:
+        """Stop all parts, last first."""
+        while self.parts:
+            self.parts.pop().stop()
+
+
+@dataclass(frozen=True)
+class AtEnd:
+    """A part that only has an end."""
+
+    end: Callable[[], None]
+
+    def start(self) -> None:
+        """Nothing to begin."""
+
+    def stop(self) -> None:
+        """End."""
+        self.end()
+
+
+class Peers:
+    """The other services as this process calls them, and its own service token."""
+
+    def __init__(self, settings: Settings, session: requests.Session, client_secret: str | None = None) -> None:
+        self._settings = settings
+        self._session = session
+        self.directory = Directory(
+            settings.peer_urls, consul_host=settings.consul_host, consul_port=settings.consul_port
+        )
+        self._by_name: dict[str, Peer] = {}
+        self.token = ServiceToken(self["auth-service"], settings.service_name, client_secret or "")
+
+    def __getitem__(self, name: str) -> Peer:
+        """The peer of that name; always the same object, so that its circuit breaker is shared."""
+        if name not in self._by_name:
+            self._by_name[name] = Peer(
+                name,
+                self.directory,
+                self._session,
+                connect_timeout_seconds=self._settings.connect_timeout_seconds,
+                read_timeout_seconds=self._settings.read_timeout_seconds,
+            )
+        return self._by_name[name]
+
+    def verifier(self) -> TokenVerifier:
+        """Verifies with the auth service's public keys, hears of ended sessions from its feed, reports those in use."""
+        auth = self["auth-service"]
+
+        def ended_since(cursor: int) -> tuple[int, list[str]]:
+            answer = self.token.call(auth, "GET", "/internal/revocations", query={"after": cursor})
+            return int(answer["cursor"]), answer["sessions"]
+
+        def report(used_at: dict[UUID, float]) -> None:
+            now = time.time()
+            seconds_ago = [(str(session_id), max(0.0, now - at)) for session_id, at in used_at.items()]
+            for start in range(0, len(seconds_ago), USES_AT_ONCE):
+                sessions = dict(seconds_ago[start : start + USES_AT_ONCE])
+                self.token.call(auth, "POST", "/internal/sessions/used", body={"sessions": sessions})
+
+        return TokenVerifier(lambda: auth.call("GET", "/api/auth/jwks"), Revocations(ended_since), report)
+
+
+def make_app(
+    settings: Settings,
+    *,
+    verifier: TokenVerifier,
+    database: Database | None = None,
+    database_url: str = "",
+    depends_on: list[Peer] | None = None,
+    api: SpecTree | None = None,
+    render_error: Callable[[Any], Any] = answers.failure,
+    max_body_bytes: int = MAX_BODY_BYTES,
+    **flask_options: Any,
+) -> Flask:
+    """A Flask app with strict JSON, request ids, logs, metrics, errors, health, OpenAPI and its database opened.
+
+    `app.extensions["lifecycle"]` holds its lasting parts: the caller adds its own and starts them.
+    """
+    periods.set_clock_back_by(settings.clock_offset_file)
+    app = Flask(settings.service_name, static_folder=None, **flask_options)
+    app.request_class = StrictRequest
+    app.config["MAX_CONTENT_LENGTH"] = max_body_bytes
+    app.url_map.strict_slashes = False
+    lifecycle = Lifecycle()
+    app.extensions.update(token_verifier=verifier, lifecycle=lifecycle)
+    request_ids.install(app)
+    logs.install_access_log(app)
+    app.extensions["metrics"] = metrics.install(app)
+    host_header.install(app)
+    request_text.install(app)
+    answers.install_error_handlers(app, render_error)
+    app.register_error_handler(RequestEntityTooLarge, lambda _error: render_error(PayloadTooLarge()))
+    if database is not None:
+        database.connect(app, database_url)
+        lifecycle.add(AtEnd(database.close))
+    app.extensions["health"] = health.install(
+        app,
+        settings.service_name,
+        check_database=database.check if database else None,
+        peers=depends_on or [],
+    )
+    if api is not None:
+        openapi.install(app, api)
+    lifecycle.add(Repeating(verifier.revocations.poll, name="revocations", interval_seconds=REVOCATION_POLL_SECONDS))
+    lifecycle.add(Repeating(verifier.report_use, name="session-use", interval_seconds=USE_REPORT_SECONDS))
+    return app
+
+
+def lifecycle_of(app: Flask) -> Lifecycle:
+    """The lasting parts of an app made by `make_app`."""
+    lifecycle: Lifecycle = app.extensions["lifecycle"]
+    return lifecycle
+
+
+def health_of(app: Flask) -> Health:
+    """What has to work in an app made by `make_app`."""
+    state: Health = app.extensions["health"]
+    return state
+
+
+__all__ = ["Lifecycle", "Peers", "health_of", "lifecycle_of", "make_app", "make_session"]

@@ -1,0 +1,97 @@
+"""Cursors: opaque text that says where the next page of a list begins."""
+
+import base64
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import BeforeValidator, Field
+
+from shared.core.errors import InvalidRequest
+from shared.web.validation.openapi import Described, Query
+
+
+def _digits(value: Any) -> Any:
+    """Refuse what Python would read as a number as well: 1_0, +5, 5.0 and spaces."""
+    if isinstance(value, str) and not (value.isascii() and value.isdecimal()):
+        raise ValueError("must be a whole number")
+    return value
+
+
+Limit = Annotated[int, BeforeValidator(_digits), Field(ge=1, le=200, description="How many rows at most.")]
+
+
+class Page(Query):
+    """The query of every list: how many rows, and where to go on."""
+
+    limit: Limit = 50
+    cursor: Annotated[str | None, Field(max_length=500, description="`next_cursor` of the page before.")] = None
+
+
+class Pagination(Described):
+    """What every list says about itself."""
+
+    limit: int
+    """How many rows a page has at most."""
+    next_cursor: Annotated[str, Field(examples=["WyIyMDI2LTAxLTMxIl0"])] | None
+    """The `cursor` of the next page; null on the last one."""
+
+
+def _read_int(value: Any) -> int:
+    if type(value) is not int or abs(value) >= 2**63:  # more than a database column holds
+        raise ValueError
+    return value
+
+
+def _read_instant(value: Any) -> datetime:
+    instant = datetime.fromisoformat(value)
+    if instant.tzinfo is None:
+        raise ValueError
+    return instant.astimezone(UTC)
+
+
+def _read_hex_id(value: Any) -> str:
+    return UUID(value).hex
+
+
+_READERS: dict[type, Callable[[Any], Any]] = {
+    int: _read_int,
+    datetime: _read_instant,
+    UUID: UUID,
+    str: _read_hex_id,
+}
+
+
+def encode(*position: Any) -> str:
+    """A cursor for a position: the sort key of the last row shown, of numbers, instants and ids."""
+    parts = [part if isinstance(part, int) else str(part) for part in position]
+    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
+
+
+def decode(cursor: str | None, *types: type) -> Any:
+    """The position in a cursor, its parts of `types` (int, datetime, UUID, or str for an id of 32
+    hexadecimal digits), or None for the first page.
+
+    Raises InvalidRequest for text that we did not make.
+    """
+    if cursor is None:
+        return None
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        parts = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        return tuple(_READERS[kind](part) for kind, part in zip(types, parts, strict=True))
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+        raise InvalidRequest(details={"cursor": "is not a cursor of this list; use its next_cursor"}) from None
+
+
+def paginate(rows: list[Any], limit: int, *key_names: str) -> tuple[list[Any], Pagination]:
+    """Cut `limit + 1` fetched rows to a page; the extra row tells that there is a next one.
+
+    The cursor is made of the last shown row's attributes `key_names`.
+    """
+    shown = rows[:limit]
+    if len(rows) <= limit:
+        return shown, Pagination(limit=limit, next_cursor=None)
+    return shown, Pagination(limit=limit, next_cursor=encode(*(getattr(shown[-1], name) for name in key_names)))

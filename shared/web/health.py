@@ -1,0 +1,78 @@
+"""Health: `/api/live` says that the process answers, `/api/health` that it can do its work."""
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from flask import Flask, Response
+from pydantic_core import to_json
+
+from shared.http.client import Peer
+from shared.web.access import public
+
+_log = logging.getLogger(__name__)
+
+
+class Health:
+    """The checks of one service: each is a name and a call that raises, or returns False, when it fails."""
+
+    def __init__(self, service: str, checks: dict[str, Callable[[], object]]) -> None:
+        self.service = service
+        self._checks = checks
+        self._pool = ThreadPoolExecutor(max_workers=len(checks) + 1, thread_name_prefix="health")
+
+    def add(self, name: str, check: Callable[[], object]) -> None:
+        """Make this one more thing that has to work."""
+        self._checks[name] = check
+
+    def failing(self) -> list[str]:
+        """The names of the checks that fail now; they run side by side."""
+        results = self._pool.map(lambda item: (item[0], _passes(*item)), self._checks.items())
+        return [name for name, passed in results if not passed]
+
+
+def install(app: Flask, service: str, *, check_database: Callable[[], object] | None, peers: list[Peer]) -> Health:
+    """Give `app` its health endpoints: its database and the services it depends on, and what is added to them."""
+    checks: dict[str, Callable[[], object]] = {peer.name: peer.is_alive for peer in peers}
+    if check_database is not None:
+        checks["database"] = check_database
+    state = Health(service, checks)
+
+    @public
+    def live() -> Response:
+        """The process answers."""
+        return _answer(200, {"status": "alive", "service": service})
+
+    @public
+    def check() -> Response:
+        """The service, its database and the services it depends on work: 200, else 503 with what does not."""
+        failing = state.failing()
+        if failing:
+            return _answer(
+                503,
+                {
+                    "success": False,
+                    "message": f"{service} is not healthy.",
+                    "error_code": "SERVICE_UNAVAILABLE",
+                    "details": dict.fromkeys(failing, "unavailable"),
+                    "status": "unhealthy",
+                    "service": service,
+                },
+            )
+        return _answer(200, {"status": "healthy", "service": service})
+
+    app.add_url_rule("/api/live", "live", live)
+    app.add_url_rule("/api/health", "health", check)
+    return state
+
+
+def _answer(status: int, body: dict[str, object]) -> Response:
+    return Response(to_json(body), status, content_type="application/json")
+
+
+def _passes(name: str, check: Callable[[], object]) -> bool:
+    try:
+        return check() is not False
+    except Exception as error:
+        _log.warning("health check %s failed: %s", name, type(error).__name__)
+        return False

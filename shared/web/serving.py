@@ -1,0 +1,173 @@
+"""Serving: from settings to a listening process, and to its orderly end.
+
+The WSGI server is granian. Its server for free-threaded Python keeps the worker in this process, where there is no
+child to orphan and no second start-up; one worker thread serves well under the GIL too, since each request runs in a
+thread of its pool. SIGTERM and SIGINT drain: no new connection, running requests end, then this returns.
+"""
+
+import gc
+import logging
+import os
+import resource
+import sys
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, TypeVar
+
+from flask import Flask
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server import MTServer
+from granian.server import mt as granian_server
+from granian.wsgi import _callback_wrapper as granian_wsgi
+
+from shared.core.errors import CannotStart
+from shared.http.addresses import cannot_listen, listening_ip, why_not_free
+from shared.http.discovery import Registration
+from shared.security import data_dir
+from shared.web import logs
+from shared.web.application import lifecycle_of
+from shared.web.settings import Settings
+
+WAITING_CONNECTIONS = 1024
+OPEN_CONNECTIONS = 4096
+HEADER_TIMEOUT_MILLISECONDS = 10_000
+KEEP_ALIVE_BUFFER_BYTES = 64 * 1024
+LATER = "server.later"
+Answer = Callable[[int, list[tuple[str, str]], bytes], None]
+S = TypeVar("S", bound=Settings)
+
+
+class Later:
+    """The server's end of one request, which an app may take over to answer later and from any thread.
+
+    So no thread has to wait for an answer that comes with many others. It stands between granian and its own WSGI,
+    and is found in the environment as `LATER`.
+    """
+
+    __slots__ = ("_is_taken", "_protocol")
+
+    def __init__(self, protocol: Any) -> None:
+        self._protocol, self._is_taken = protocol, False
+
+    def take_over(self) -> Answer:
+        """What to answer by, once; what the app returns now is not sent."""
+        self._is_taken = True
+        answer: Answer = self._protocol.response_bytes
+        return answer
+
+    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        """Answer now, by granian's WSGI."""
+        if not self._is_taken:
+            self._protocol.response_bytes(status, headers, body)
+
+    def response_iter(self, status: int, headers: list[tuple[str, str]], body: Iterable[bytes]) -> None:
+        """The same, piece by piece."""
+        if not self._is_taken:
+            self._protocol.response_iter(status, headers, body)
+
+
+def _with_later(app: Callable[..., Any], options: dict[str, Any], log_format: str | None = None) -> Callable[..., Any]:
+    """granian's way from its protocol to a WSGI app, with a Later in between."""
+    usual = granian_wsgi(app, options, log_format)
+
+    def run(protocol: Any, scope: dict[str, Any]) -> Any:
+        scope[LATER] = later = Later(protocol)
+        return usual(later, scope)
+
+    return run
+
+
+class _InProcessServer(MTServer):
+    """Granian with its one worker in a thread of this process."""
+
+    def _check_gil(self) -> None:
+        """Several worker threads would need a Python without GIL; one does not."""
+
+
+def serve(create_app: Callable[[S], Flask], settings_type: type[S]) -> None:
+    """Run one process: read settings, make the app, listen until SIGTERM or SIGINT, end in order.
+
+    Where it can't start for something that a person can mend (a setting, a taken port, a database in use), it ends with
+    one line on stderr that says so, and with the status of CannotStart.
+    """
+    try:
+        settings = settings_type.load()
+        data_dir.prepare(settings.data_dir)
+        logs.configure(settings.service_name, settings.data_dir, settings.log_level)
+        _require_free_port(settings)
+        app = create_app(settings)
+    except CannotStart as error:
+        _tell(settings_type, error)
+        sys.exit(CannotStart.exit_status)
+    lifecycle = lifecycle_of(app)
+    lifecycle.add(_registration(settings))
+    lifecycle.give_up = partial(_give_up, settings)
+    lifecycle.start()
+    gc.freeze()  # what is there now stays: going through it in every collection stops all threads for some 40 ms
+    try:
+        _listen(app, settings)
+    finally:
+        lifecycle.stop()
+    logging.shutdown()
+    os._exit(0)  # idle threads of granian's pool would abort the process when the interpreter takes itself apart
+
+
+def _tell(settings: Settings | type[Settings], error: CannotStart) -> None:
+    print(f"{settings.service_name} can't start: {error}", file=sys.stderr, flush=True)  # noqa: T201 - for a person
+
+
+def _give_up(settings: Settings, reason: CannotStart) -> None:
+    """End at once, as a crash would: nothing that is under way may be told any more."""
+    _tell(settings, reason)
+    logging.shutdown()
+    os._exit(CannotStart.exit_status)
+
+
+def _listen(app: Flask, settings: Settings) -> None:
+    granian_server._wsgi_call_wrap = _with_later  # type: ignore[attr-defined,assignment]  # it has no such hook
+    server = _InProcessServer(
+        settings.service_name,
+        address=listening_ip(settings.host),
+        port=settings.port,
+        interface=Interfaces.WSGI,
+        http=HTTPModes.http1,
+        websockets=False,
+        blocking_threads=settings.server_threads,
+        backlog=WAITING_CONNECTIONS,
+        backpressure=_room_for_connections(),
+        http1_settings=HTTP1Settings(
+            header_read_timeout=HEADER_TIMEOUT_MILLISECONDS, max_buffer_size=KEEP_ALIVE_BUFFER_BYTES
+        ),
+        log_level=LogLevels.error,
+    )
+    logging.getLogger(__name__).info("listening on %s:%d", settings.host, settings.port)
+    server.serve(target_loader=lambda: app.wsgi_app, wrap_loader=False)
+
+
+def _room_for_connections() -> int:
+    """How many connections may be open: at most half of all files, whose limit granian has raised as far as it may.
+
+    It is far more than there are threads, since idle connections count too and must not keep others from asking, and
+    what is too much can be refused only on a connection that was taken.
+    """
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return min(OPEN_CONNECTIONS, files // 2)
+
+
+def _registration(settings: Settings) -> Registration:
+    return Registration(
+        settings.service_name,
+        settings.host,
+        settings.port,
+        consul_host=settings.consul_host,
+        consul_port=settings.consul_port,
+    )
+
+
+def _require_free_port(settings: Settings) -> None:
+    if error := why_not_free(settings.host, settings.port):
+        variable = str(type(settings).model_fields["port"].validation_alias)
+        name = settings.service_name
+        raise cannot_listen(error, settings.host, settings.port, name=name, port_variable=variable)

@@ -1,0 +1,1 @@
+"""Validate what comes in, and document it with OpenAPI."""
