@@ -34,7 +34,7 @@ from api_gateway import (
 from api_gateway.gateway_clients import MoneyClient
 from api_gateway.gateway_pages import here, install_form_token_errors, render_error
 from api_gateway.gateway_schemas import SUSPENSE_ACCOUNT_ID
-from api_gateway.money_lane import MoneyLane
+from api_gateway.money_lane import KINDS, MoneyLane
 from api_gateway.people_clients import PeopleClient
 from api_gateway.section_pages import SERVICES, probe_services
 from api_gateway.web import admission, browser_security, compression, rate_limits, static_files
@@ -181,6 +181,7 @@ def _install_money_lane(app: Flask, peers: Peers, buckets: TokenBuckets, setting
         metrics=app.extensions["metrics"],
     )
     app.wsgi_app = lane  # type: ignore[method-assign]  # Flask's way
+    serving.add_fast_paths(app, KINDS)
     lifecycle_of(app).add(lane)
     lifecycle_of(app).add(Repeating(lane.expire, name="money-lane-expiry", interval_seconds=EXPIRY_SECONDS))
 

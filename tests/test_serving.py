@@ -2,6 +2,7 @@ import signal
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -9,19 +10,21 @@ from pathlib import Path
 
 import pytest
 import requests
+from flask import Flask
 
 from shared.core.errors import CannotStart
+from shared.web import serving
 from tests.processes import RunningProcess, eventually, free_ports, is_running, status_of
 
 SERVICE = """
 import sys, threading, time
-from flask import Flask
+from flask import Flask, request
 from pydantic import Field
 from shared.web.access import public
 from shared.web.answers import success
 from shared.web.application import make_app
 from shared.db.database import Database
-from shared.web.serving import LATER, serve
+from shared.web.serving import LATER, add_fast_paths, serve
 from shared.web.settings import Settings
 from shared.security.tokens import Revocations, TokenVerifier
 
@@ -41,7 +44,21 @@ def create_app(settings: SlowSettings) -> Flask:
         time.sleep(1)
         return success(message="done")
 
+    @app.post("/body")
+    @public
+    def body():
+        return success(length=len(request.get_data()))
+
+    @app.post("/unread")
+    @public
+    def unread():
+        return success(message="it was not read")
+
     def answering_later(environ, start_response):
+        if environ["PATH_INFO"] == "/fast":
+            length = len(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+            environ[LATER].take_over()(200, [], f"{threading.get_ident()} read {length}".encode())
+            return []
         if environ["PATH_INFO"] != "/later":
             return through_flask(environ, start_response)
         answer = environ[LATER].take_over()
@@ -50,6 +67,7 @@ def create_app(settings: SlowSettings) -> Flask:
         return [b"not sent"]
 
     through_flask, app.wsgi_app = app.wsgi_app, answering_later
+    add_fast_paths(app, ["/fast"])
     return app
 
 serve(create_app, SlowSettings)
@@ -64,6 +82,10 @@ def start(tmp_path: Path) -> Start:
         return RunningProcess("-c", SERVICE, environment=variables)
 
     return start
+
+
+def address_of(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
 
 
 def wait_until_alive(port: int) -> None:
@@ -177,3 +199,70 @@ def test_who_has_gone_before_the_answer_comes_harms_nobody(start: Start) -> None
             requests.get(f"http://127.0.0.1:{port}/later", timeout=0.3)
         assert requests.get(f"http://127.0.0.1:{port}/later", timeout=5).status_code == 201
         assert "Traceback" not in service.output
+
+
+def open_half(stack: ExitStack, port: int, path: str) -> socket.socket:
+    """A connection that has sent the head of a request and half of its body."""
+    connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
+    connection.sendall(f"POST {path} HTTP/1.1\r\nHost: test\r\nContent-Length: 20\r\n\r\n0123456789".encode())
+    return connection
+
+
+@pytest.mark.parametrize("path", ["/fast", "/body"])
+def test_slow_bodies_keep_nobody_waiting(start: Start, path: str) -> None:
+    (port,) = free_ports(1)
+    address = address_of(port)
+    with start(port), ExitStack() as stack:
+        wait_until_alive(port)
+        slow = [open_half(stack, port, path) for _ in range(4 * serving.ACTIVE_THREADS)]
+        time.sleep(0.3)  # until as many threads as can be are reading
+        with ThreadPoolExecutor(30) as pool:
+            began_at = time.monotonic()
+            fast = [pool.submit(requests.post, f"{address}/fast", data=b"123", timeout=5) for _ in range(10)]
+            views = [pool.submit(requests.post, f"{address}/body", data=b"1234", timeout=5) for _ in range(10)]
+            reads = [pool.submit(requests.get, f"{address}/api/live", timeout=5) for _ in range(10)]
+            assert {one.result().text.partition(" ")[2] for one in fast} == {"read 3"}
+            assert {one.result().json()["length"] for one in views} == {4}
+            assert {one.result().status_code for one in reads} == {200}
+            assert time.monotonic() - began_at < 1
+        for connection in slow:
+            connection.sendall(b"0123456789")
+            assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_few_threads_serve_the_crowd_on_fast_paths(start: Start) -> None:
+    (port,) = free_ports(1)
+    crowd = 60
+    with start(port), ThreadPoolExecutor(crowd) as pool, requests.Session() as session:
+        session.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=crowd))
+        wait_until_alive(port)
+
+        def thread_of(_number: int) -> str:
+            return session.post(f"{address_of(port)}/fast", data=b"123", timeout=5).text.partition(" ")[0]
+
+        for _ in range(2):  # the first time, many threads are made, each of which runs a request before it rests
+            served = Counter(pool.map(thread_of, range(10 * crowd)))
+        busiest = sum(count for _thread, count in served.most_common(serving.ACTIVE_THREADS))
+        assert busiest > 0.6 * served.total()
+
+
+def test_an_unread_body_keeps_its_connection_waiting_for_nothing(start: Start) -> None:
+    (port,) = free_ports(1)
+    crowd = 40
+
+    def ask_thrice(_number: int) -> list[int]:
+        with requests.Session() as session:
+            return [session.post(f"{address_of(port)}/unread", data=b"123", timeout=5).status_code for _ in "123"]
+
+    with start(port), ThreadPoolExecutor(crowd) as pool:
+        wait_until_alive(port)
+        assert list(pool.map(ask_thrice, range(crowd))) == [[200] * 3] * crowd
+
+
+def test_a_thread_that_ends_leaves_its_place_to_another() -> None:
+    threads = serving._Threads(Flask("empty"))
+    for _ in range(2 * serving.ACTIVE_THREADS):
+        ending = threading.Thread(target=threads._take_place, kwargs={"may_rest": True}, daemon=True)
+        ending.start()
+        ending.join(5)
+        assert not ending.is_alive()

@@ -2,7 +2,7 @@
 
 The WSGI server is granian. Its server for free-threaded Python keeps the worker in this process, where there is no
 child to orphan and no second start-up; one worker thread serves well under the GIL too, since each request runs in a
-thread of its pool. SIGTERM and SIGINT drain: no new connection, running requests end, then this returns.
+thread of its pool (see _Threads). SIGTERM and SIGINT drain: no new connection, running requests end, then this returns.
 """
 
 import gc
@@ -10,6 +10,8 @@ import logging
 import os
 import resource
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, TypeVar
@@ -22,6 +24,7 @@ from granian.server import MTServer
 from granian.server import mt as granian_server
 from granian.wsgi import _callback_wrapper as granian_wsgi
 
+from shared.concurrency.background import Repeating
 from shared.core.errors import CannotStart
 from shared.http.addresses import cannot_listen, listening_ip, why_not_free
 from shared.http.discovery import Registration
@@ -34,7 +37,11 @@ WAITING_CONNECTIONS = 1024
 OPEN_CONNECTIONS = 4096
 HEADER_TIMEOUT_MILLISECONDS = 10_000
 KEEP_ALIVE_BUFFER_BYTES = 64 * 1024
+ACTIVE_THREADS = 8
+LONGEST_FAST_SECONDS = 0.05
+LOOK_SECONDS = 0.025
 LATER = "server.later"
+FAST_PATHS = "server.fast_paths"
 Answer = Callable[[int, list[tuple[str, str]], bytes], None]
 S = TypeVar("S", bound=Settings)
 
@@ -46,37 +53,110 @@ class Later:
     and is found in the environment as `LATER`.
     """
 
-    __slots__ = ("_is_taken", "_protocol")
+    __slots__ = ("_protocol", "is_taken")
 
     def __init__(self, protocol: Any) -> None:
-        self._protocol, self._is_taken = protocol, False
+        self._protocol, self.is_taken = protocol, False
 
     def take_over(self) -> Answer:
-        """What to answer by, once; what the app returns now is not sent."""
-        self._is_taken = True
+        """What to answer by, once; what the app returns now is not sent. The body has to be read before."""
+        self.is_taken = True
         answer: Answer = self._protocol.response_bytes
         return answer
 
     def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         """Answer now, by granian's WSGI."""
-        if not self._is_taken:
+        if not self.is_taken:
             self._protocol.response_bytes(status, headers, body)
 
     def response_iter(self, status: int, headers: list[tuple[str, str]], body: Iterable[bytes]) -> None:
         """The same, piece by piece."""
-        if not self._is_taken:
+        if not self.is_taken:
             self._protocol.response_iter(status, headers, body)
 
 
-def _with_later(app: Callable[..., Any], options: dict[str, Any], log_format: str | None = None) -> Callable[..., Any]:
-    """granian's way from its protocol to a WSGI app, with a Later in between."""
-    usual = granian_wsgi(app, options, log_format)
+def add_fast_paths(app: Flask, paths: Iterable[str]) -> None:
+    """Name the paths of `app` whose requests only read their bodies and are answered later (see Later)."""
+    app.extensions[FAST_PATHS] = frozenset(paths)
 
-    def run(protocol: Any, scope: dict[str, Any]) -> Any:
-        scope[LATER] = later = Later(protocol)
-        return usual(later, scope)
 
-    return run
+class _Place:
+    """One of so many places. It is free again when it is left, and when the thread that had it has ended."""
+
+    __slots__ = ("_is_left", "_places")
+
+    def __init__(self, places: threading.Semaphore) -> None:
+        self._places, self._is_left = places, False
+
+    def leave(self) -> None:
+        if not self._is_left:
+            self._is_left = True
+            self._places.release()
+
+    __del__ = leave
+
+
+class _Thread(threading.local):
+    place: _Place | None = None
+
+
+class _Threads:
+    """The threads of granian's pool: a few that take requests, and a reserve.
+
+    A crowd wakes as many threads as it has requests, and their competition for the interpreter costs a quarter of the
+    gateway's processor. Yet a thread that runs a view or reads a slow body must keep no other request waiting, and only
+    the thread that granian calls can read the body. So `ACTIVE_THREADS` have a place. A thread gives its place up to
+    one of the reserve before a request that may last, and rests in the reserve afterwards until there is a place again.
+
+    Threads keep their places while they run requests to fast paths. Where such a request does last, because its body
+    is slow, `give_slow_places_away` lets the reserve have the place.
+    """
+
+    def __init__(self, app: Flask) -> None:
+        self._fast_paths: frozenset[str] = app.extensions.get(FAST_PATHS, frozenset())
+        self._places = threading.Semaphore(ACTIVE_THREADS)
+        self._this = _Thread()
+        self._began_at: dict[_Place, float] = {}
+
+    def callback(
+        self, app: Callable[..., Any], options: dict[str, Any], log_format: str | None = None
+    ) -> Callable[[Any, dict[str, Any]], None]:
+        """granian's way from its protocol to a WSGI app, with a Later in between."""
+        run = granian_wsgi(app, options, log_format)
+
+        def on_request(protocol: Any, scope: dict[str, Any]) -> None:
+            scope[LATER] = later = Later(protocol)
+            place = self._this.place
+            if place and scope["PATH_INFO"] in self._fast_paths:
+                self._began_at[place] = time.monotonic()
+                try:
+                    run(later, scope)
+                finally:
+                    if self._began_at.pop(place, None) is None:  # it was given away
+                        self._this.place = None
+            else:
+                self._this.place = place = None
+                run(later, scope)
+            if self._this.place is None:
+                self._take_place(may_rest=later.is_taken or not _has_body(scope))
+
+        return on_request
+
+    def give_slow_places_away(self) -> None:
+        """Take the places of requests to fast paths that last; to be called again and again."""
+        last = time.monotonic() - LONGEST_FAST_SECONDS
+        for place, began_at in self._began_at.copy().items():
+            if began_at < last and self._began_at.pop(place, None) is not None:
+                place.leave()
+
+    def _take_place(self, *, may_rest: bool) -> None:
+        """Wait for a place, but not with a body that may be unread: its connection would have to wait as well."""
+        if self._places.acquire(blocking=may_rest):
+            self._this.place = _Place(self._places)
+
+
+def _has_body(scope: dict[str, Any]) -> bool:
+    return scope.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in scope
 
 
 class _InProcessServer(MTServer):
@@ -104,10 +184,12 @@ def serve(create_app: Callable[[S], Flask], settings_type: type[S]) -> None:
     lifecycle = lifecycle_of(app)
     lifecycle.add(_registration(settings))
     lifecycle.give_up = partial(_give_up, settings)
+    threads = _Threads(app)
+    lifecycle.add(Repeating(threads.give_slow_places_away, name="slow-requests", interval_seconds=LOOK_SECONDS))
     lifecycle.start()
     gc.freeze()  # what is there now stays: going through it in every collection stops all threads for some 40 ms
     try:
-        _listen(app, settings)
+        _listen(app, settings, threads)
     finally:
         lifecycle.stop()
     logging.shutdown()
@@ -125,8 +207,8 @@ def _give_up(settings: Settings, reason: CannotStart) -> None:
     os._exit(CannotStart.exit_status)
 
 
-def _listen(app: Flask, settings: Settings) -> None:
-    granian_server._wsgi_call_wrap = _with_later  # type: ignore[attr-defined,assignment]  # it has no such hook
+def _listen(app: Flask, settings: Settings, threads: _Threads) -> None:
+    granian_server._wsgi_call_wrap = threads.callback  # type: ignore[attr-defined,assignment]  # it has no such hook
     server = _InProcessServer(
         settings.service_name,
         address=listening_ip(settings.host),
