@@ -12,32 +12,17 @@ from pydantic import Field
 from pydantic_core import to_json
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from api_gateway import (
-    account_pages,
-    admin_pages,
-    api_proxy,
-    dashboard_pages,
-    display_pages,
-    docs_pages,
-    money_pages,
-    navigation_pages,
-    people_pages,
-    profile_pages,
-    report_pages,
-    reversal_pages,
-    staff_pages,
-    staff_report_pages,
-    transaction_pages,
-    web_session,
-    welcome_pages,
-)
-from api_gateway.gateway_clients import MoneyClient
-from api_gateway.gateway_pages import here, install_form_token_errors, render_error
-from api_gateway.gateway_schemas import SUSPENSE_ACCOUNT_ID
-from api_gateway.money_lane import KINDS, MoneyLane
-from api_gateway.people_clients import PeopleClient
-from api_gateway.section_pages import SERVICES, probe_services
-from api_gateway.web import admission, browser_security, compression, rate_limits, static_files
+from api_gateway.api import docs, proxy
+from api_gateway.api.money_lane import KINDS, MoneyLane
+from api_gateway.clients.people import PeopleClient
+from api_gateway.clients.schemas import SUSPENSE_ACCOUNT_ID
+from api_gateway.clients.services import MoneyClient
+from api_gateway.pages import accounts, dashboard, money, people, profile, reports, transactions, welcome
+from api_gateway.pages.common import display, navigation
+from api_gateway.pages.common.responses import here, install_form_token_errors, render_error
+from api_gateway.pages.common.sections import SERVICES, probe_services
+from api_gateway.pages.staff import admin, customers, reversals, staff_reports
+from api_gateway.web import admission, browser_security, browser_session, compression, rate_limits, static_files
 from api_gateway.web.rate_limits import Rule, TokenBuckets
 from api_gateway.web.sealed_values import SealedValues
 from shared.concurrency.background import Repeating
@@ -52,19 +37,19 @@ from shared.web.application import AtEnd, Peers, lifecycle_of, make_app, make_se
 from shared.web.settings import Seconds, Settings
 
 PAGES: tuple[Blueprint, ...] = (
-    welcome_pages.welcome,
-    people_pages.people,
-    profile_pages.profile,
-    docs_pages.docs,
-    dashboard_pages.dashboard,
-    account_pages.accounts,
-    transaction_pages.transactions,
-    money_pages.money,
-    report_pages.reports,
-    admin_pages.admin,
-    staff_pages.staff,
-    reversal_pages.reversals,
-    staff_report_pages.staff_reports,
+    welcome.welcome,
+    people.people,
+    profile.profile,
+    docs.docs,
+    dashboard.dashboard,
+    accounts.accounts,
+    transactions.transactions,
+    money.money,
+    reports.reports,
+    admin.admin,
+    customers.staff,
+    reversals.reversals,
+    staff_reports.staff_reports,
 )
 UNLIMITED = ("/static/", "/health", "/metrics", "/api/health", "/api/live")
 EXPIRY_SECONDS = 0.25
@@ -139,7 +124,7 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
         page_timeout_seconds=settings.page_timeout_seconds,
         currency=Currency.of(settings.currency),
         drafts=SealedValues(settings.session_secret, "drafts"),
-        documents=docs_pages.Documents([peers[name] for name in SERVICES], side_by_side),
+        documents=docs.Documents([peers[name] for name in SERVICES], side_by_side),
     )
     lifecycle_of(app).add(peers.directory)
     lifecycle_of(app).add(AtEnd(side_by_side.close))
@@ -154,16 +139,16 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
     rate_limits.install(app, _limits(settings, by_session))
     admission.install(app, places, exempt=UNLIMITED)
     browser_security.install(app)
-    compression.install(app, is_of_browser=lambda: not web_session.is_machine_path())
+    compression.install(app, is_of_browser=lambda: not browser_session.is_machine_path())
     _install_pages(app, settings)
-    app.register_blueprint(api_proxy.api)
+    app.register_blueprint(proxy.api)
     app.register_blueprint(gateway)
     return app
 
 
 def _install_sessions(app: Flask, people: PeopleClient, settings: GatewaySettings) -> None:
     app.config["SESSION_COOKIE_SECURE"] = settings.session_cookie_secure
-    web_session.install(
+    browser_session.install(
         app,
         people,
         secret=settings.session_secret,
@@ -196,7 +181,7 @@ def _limits(settings: GatewaySettings, by_session: TokenBuckets) -> tuple[Rule, 
         Rule(_sender_to("/login", "/api/auth/login"), TokenBuckets(per_second=1, burst=60)),
         Rule(_sender_to("/register", "/api/auth/register"), TokenBuckets(per_second=1 / 3, burst=20)),
         Rule(_stranger, _buckets(settings.address_requests_per_second)),
-        Rule(web_session.session_id, by_session),
+        Rule(browser_session.session_id, by_session),
     )
 
 
@@ -205,13 +190,15 @@ def _sender_to(*paths: str) -> Callable[[], str | None]:
 
 
 def _stranger() -> str | None:
-    return request.remote_addr if web_session.session_id() is None and not request.path.startswith(UNLIMITED) else None
+    if browser_session.session_id() is not None or request.path.startswith(UNLIMITED):
+        return None
+    return request.remote_addr
 
 
 def _install_pages(app: Flask, settings: GatewaySettings) -> None:
     app.config["WTF_CSRF_TIME_LIMIT"] = None  # a form is good as long as its session
     csrf = CSRFProtect(app)
-    csrf.exempt(api_proxy.api)
+    csrf.exempt(proxy.api)
     install_form_token_errors(app)
     static_files.serve(app, "static", "/static", ROOT / "static")
     static_files.serve(app, "bootstrap", "/static/bootstrap", _folder_of("flask_bootstrap") / "static/bootstrap5")
@@ -225,8 +212,8 @@ def _install_pages(app: Flask, settings: GatewaySettings) -> None:
         here=here,
         SUSPENSE_ACCOUNT_ID=SUSPENSE_ACCOUNT_ID,
     )
-    display_pages.install(app)
-    navigation_pages.install(app)
+    display.install(app)
+    navigation.install(app)
     for pages in PAGES:
         app.register_blueprint(pages)
 

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from api_gateway.account_pages import balances
-from api_gateway.gateway_schemas import Account, Entries, Entry, Page
+from api_gateway.clients.schemas import Account, Entries, Entry, Page
+from api_gateway.pages.accounts import balances
 from shared.core.formats import MINUS
 from shared.http.client import NoAnswer
 from tests.customers import Customer, customer, form_with

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from api_gateway.dashboard_pages import Spending
-from api_gateway.gateway_schemas import Day, Flow, Summary, TypeTotal
+from api_gateway.clients.schemas import Day, Flow, Summary, TypeTotal
+from api_gateway.pages.dashboard import Spending
 from shared.core.formats import MINUS
 from tests.customers import Customer, customer
 from tests.suite import InProcess, Suite

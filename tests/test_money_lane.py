@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from api_gateway.gateway_clients import GatheredAnswer, GatheredRequest, MoneyClient
-from api_gateway.money_lane import GROWS, LONGEST_BODY, LONGEST_KEY
+from api_gateway.api.money_lane import GROWS, LONGEST_BODY, LONGEST_KEY
+from api_gateway.clients.services import GatheredAnswer, GatheredRequest, MoneyClient
 from shared.core.errors import GENERIC_BY_STATUS, AppError, OutcomeUnknown, ServiceUnavailable
 from shared.http.client import Peer
 from tests.suite import ADDRESSES, Person, Suite

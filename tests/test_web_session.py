@@ -7,9 +7,9 @@ from uuid import uuid4
 
 import pytest
 
-from api_gateway import web_session
-from api_gateway.people_clients import RenewedTokens
-from api_gateway.web_session import HOME, Renewals, local_path
+from api_gateway.clients.people import RenewedTokens
+from api_gateway.web import browser_session
+from api_gateway.web.browser_session import HOME, Renewals, local_path
 from shared.core.errors import InvalidToken
 from tests.suite import Suite
 from tests.visitor import Visitor
@@ -40,7 +40,7 @@ def hear_of_ended_sessions(bank: Suite) -> None:
 
 def renew_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take every token for one that is about to expire."""
-    monkeypatch.setattr(web_session, "RENEW_BEFORE_SECONDS", 1_000_000)
+    monkeypatch.setattr(browser_session, "RENEW_BEFORE_SECONDS", 1_000_000)
 
 
 def session_of(visitor: Visitor) -> dict[str, str]:
@@ -227,7 +227,7 @@ def test_one_renewal_does_not_wait_for_another() -> None:
 def test_renewals_are_forgotten_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     renewals = Renewals(lambda _token: RenewedTokens(token="t", refresh_token="r"))
     renewals.tokens_for("old")
-    monkeypatch.setattr(web_session, "REMEMBERED_SECONDS", -1)
+    monkeypatch.setattr(browser_session, "REMEMBERED_SECONDS", -1)
     renewals.tokens_for("other")
     assert len(renewals._by_digest) == 1
 

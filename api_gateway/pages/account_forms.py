@@ -3,9 +3,9 @@
 from wtforms import RadioField, StringField
 from wtforms.validators import InputRequired, Optional
 
-from api_gateway.gateway_forms import BankForm, at_most, options
-from api_gateway.gateway_schemas import ACCOUNT_TYPES
-from api_gateway.money_forms import AmountField, MoneyForm
+from api_gateway.clients.schemas import ACCOUNT_TYPES
+from api_gateway.pages.common.forms import BankForm, at_most, options
+from api_gateway.pages.common.money_forms import AmountField, MoneyForm
 
 
 class OpenAccountForm(MoneyForm):

@@ -5,13 +5,20 @@ from uuid import UUID
 
 from flask import Blueprint, redirect, render_template, request, url_for
 
-from api_gateway.admin_forms import ROLES, PersonForm
-from api_gateway.filter_forms import PeopleFilters
-from api_gateway.gateway_pages import done
-from api_gateway.gateway_schemas import User
-from api_gateway.report_pages import pictures_of
-from api_gateway.section_pages import auth_service, begin, list_page, probe_services, reporting_service, unless_away
-from api_gateway.web_session import refuse_ended_sessions
+from api_gateway.clients.schemas import User
+from api_gateway.pages.common.filters import PeopleFilters
+from api_gateway.pages.common.responses import done
+from api_gateway.pages.common.sections import (
+    auth_service,
+    begin,
+    list_page,
+    probe_services,
+    reporting_service,
+    unless_away,
+)
+from api_gateway.pages.reports import pictures_of
+from api_gateway.pages.staff.admin_forms import ROLES, PersonForm
+from api_gateway.web.browser_session import refuse_ended_sessions
 from shared.web.access import Caller, admin_only, staff_only
 
 TASKS = {

@@ -6,15 +6,22 @@ from uuid import UUID
 
 from flask import Blueprint, render_template, request, url_for
 
-from api_gateway import chart_pages
-from api_gateway.account_pages import CURVE_DAYS, balances
-from api_gateway.admin_forms import AccountStatusForm, CustomerAccountForm
-from api_gateway.filter_forms import AccountFilters, PeopleFilters, PersonSearch, TransactionFilters
-from api_gateway.gateway_clients import MOST
-from api_gateway.gateway_pages import done, form_page
-from api_gateway.gateway_schemas import Account, Person, StatusChange, User
-from api_gateway.section_pages import account_service, auth_service, begin, list_page, transaction_service, unless_away
-from api_gateway.transaction_pages import by_id
+from api_gateway.clients.schemas import Account, Person, StatusChange, User
+from api_gateway.clients.services import MOST
+from api_gateway.pages.accounts import CURVE_DAYS, balances
+from api_gateway.pages.common import charts
+from api_gateway.pages.common.filters import AccountFilters, PeopleFilters, PersonSearch, TransactionFilters
+from api_gateway.pages.common.responses import done, form_page
+from api_gateway.pages.common.sections import (
+    account_service,
+    auth_service,
+    begin,
+    list_page,
+    transaction_service,
+    unless_away,
+)
+from api_gateway.pages.staff.admin_forms import AccountStatusForm, CustomerAccountForm
+from api_gateway.pages.transactions import by_id
 from shared.core.errors import InvalidRequest, NotFound
 from shared.core.periods import now
 from shared.web.access import Caller, staff_only
@@ -124,7 +131,7 @@ def _account_page(caller: Caller, account_id: UUID, form: AccountStatusForm) -> 
         account=shown,
         owner=_owner(caller, shown.user_id),
         status_history=_status_history(caller, shown),
-        picture=chart_pages.curve(balances(shown, history, since)),
+        picture=charts.curve(balances(shown, history, since)),
         recent=recent and recent.transactions,
         mine={shown.id: shown},
     )

@@ -9,8 +9,8 @@ from flask import Flask, current_app, flash, g, redirect, render_template, reque
 from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response
 
-from api_gateway.gateway_forms import BankForm
-from api_gateway.web_session import (
+from api_gateway.pages.common.forms import BankForm
+from api_gateway.web.browser_session import (
     caller_at_browser,
     home_of,
     is_machine_path,

@@ -9,14 +9,14 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
-from api_gateway import chart_pages
-from api_gateway.account_forms import CloseAccountForm, OpenAccountForm
-from api_gateway.filter_forms import TransactionFilters
-from api_gateway.gateway_clients import MOST
-from api_gateway.gateway_pages import done, form_page
-from api_gateway.gateway_schemas import Account, Entries, Entry
-from api_gateway.section_pages import account_service, begin, list_page, transaction_service
-from api_gateway.transaction_pages import by_id
+from api_gateway.clients.schemas import Account, Entries, Entry
+from api_gateway.clients.services import MOST
+from api_gateway.pages.account_forms import CloseAccountForm, OpenAccountForm
+from api_gateway.pages.common import charts
+from api_gateway.pages.common.filters import TransactionFilters
+from api_gateway.pages.common.responses import done, form_page
+from api_gateway.pages.common.sections import account_service, begin, list_page, transaction_service
+from api_gateway.pages.transactions import by_id
 from shared.core.errors import AppError
 from shared.core.formats import private_money
 from shared.core.periods import now
@@ -65,7 +65,7 @@ def details(caller: Caller, account_id: UUID) -> Any:
         found=found,
         mine={account.id: account},
         own=by_id(own_call.result()),
-        picture=chart_pages.curve(balances(account, history, since)),
+        picture=charts.curve(balances(account, history, since)),
     )
 
 

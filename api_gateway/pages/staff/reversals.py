@@ -5,14 +5,14 @@ from uuid import UUID
 
 from flask import Blueprint
 
-from api_gateway.admin_forms import PayOutForm, ReversalForm
-from api_gateway.filter_forms import SuspenseFilters
-from api_gateway.gateway_clients import MOST
-from api_gateway.gateway_pages import form_page
-from api_gateway.gateway_schemas import Account
-from api_gateway.money_pages import paid
-from api_gateway.section_pages import account_service, begin, list_page, transaction_service
-from api_gateway.transaction_pages import by_id
+from api_gateway.clients.schemas import Account
+from api_gateway.clients.services import MOST
+from api_gateway.pages.common.filters import SuspenseFilters
+from api_gateway.pages.common.responses import form_page
+from api_gateway.pages.common.sections import account_service, begin, list_page, transaction_service
+from api_gateway.pages.money import paid
+from api_gateway.pages.staff.admin_forms import PayOutForm, ReversalForm
+from api_gateway.pages.transactions import by_id
 from shared.core.errors import NotFound
 from shared.web.access import Caller, admin_only, staff_only
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from api_gateway.gateway_schemas import Seen
+from api_gateway.clients.schemas import Seen
 from shared.http.client import Peer
 
 BROWSERS = (

@@ -8,11 +8,11 @@ from werkzeug.wrappers import Response
 from wtforms import PasswordField, StringField
 from wtforms.validators import EqualTo, InputRequired
 
-from api_gateway.gateway_forms import BankForm, at_most
-from api_gateway.gateway_pages import done, form_page, peer
-from api_gateway.people_clients import PeopleClient, Profile
-from api_gateway.section_pages import begin, unless_away
-from api_gateway.web_session import refuse_ended_sessions, refuse_session
+from api_gateway.clients.people import PeopleClient, Profile
+from api_gateway.pages.common.forms import BankForm, at_most
+from api_gateway.pages.common.responses import done, form_page, peer
+from api_gateway.pages.common.sections import begin, unless_away
+from api_gateway.web.browser_session import refuse_ended_sessions, refuse_session
 from shared.web.access import Caller, private
 
 profile = Blueprint("profile", __name__)

@@ -9,7 +9,8 @@ from datetime import date
 from typing import TypeVar
 from uuid import UUID
 
-from api_gateway.gateway_schemas import (
+from api_gateway.clients.report_schemas import Report, Reports
+from api_gateway.clients.schemas import (
     Account,
     Accounts,
     Entries,
@@ -24,7 +25,6 @@ from api_gateway.gateway_schemas import (
     User,
     Users,
 )
-from api_gateway.report_schemas import Report, Reports
 from shared.core.errors import AppError, OutcomeUnknown, ServiceUnavailable
 from shared.http.client import NoAnswer, Peer, ServiceToken
 

@@ -7,12 +7,12 @@ from typing import Self
 
 from flask import Blueprint, render_template
 
-from api_gateway import chart_pages
-from api_gateway.chart_pages import Picture
-from api_gateway.gateway_schemas import Summary
-from api_gateway.money_forms import bank_currency
-from api_gateway.section_pages import account_service, begin, transaction_service, unless_away
-from api_gateway.transaction_pages import by_id
+from api_gateway.clients.schemas import Summary
+from api_gateway.pages.common import charts
+from api_gateway.pages.common.charts import Picture
+from api_gateway.pages.common.money_forms import bank_currency
+from api_gateway.pages.common.sections import account_service, begin, transaction_service, unless_away
+from api_gateway.pages.transactions import by_id
 from shared.core.errors import ServiceUnavailable
 from shared.core.periods import now
 from shared.web.access import Caller, private
@@ -39,9 +39,9 @@ class Spending:
         return cls(
             income=sum((day.income for day in month), Decimal()),
             expense=sum((day.expense for day in month), Decimal()),
-            of_days=chart_pages.bars({day.date: day.expense for day in month}, first, last),
-            of_months=chart_pages.in_and_out(summary.by_day, _month(today, 1 - MONTHS), today),
-            of_types=chart_pages.shares(summary.expense_by_type, currency),
+            of_days=charts.bars({day.date: day.expense for day in month}, first, last),
+            of_months=charts.in_and_out(summary.by_day, _month(today, 1 - MONTHS), today),
+            of_types=charts.shares(summary.expense_by_type, currency),
         )
 
 

@@ -7,10 +7,10 @@ from werkzeug.wrappers import Response
 from wtforms import PasswordField, StringField
 from wtforms.validators import EqualTo, InputRequired
 
-from api_gateway.gateway_forms import BankForm, at_most
-from api_gateway.gateway_pages import done, form_page, peer
-from api_gateway.people_clients import Origin, PeopleClient, Tokens
-from api_gateway.web_session import HOME, home_of, local_path, refuse_session, sign_in, sign_out, visitor
+from api_gateway.clients.people import Origin, PeopleClient, Tokens
+from api_gateway.pages.common.forms import BankForm, at_most
+from api_gateway.pages.common.responses import done, form_page, peer
+from api_gateway.web.browser_session import HOME, home_of, local_path, refuse_session, sign_in, sign_out, visitor
 from shared.core.errors import ServiceUnavailable
 from shared.web.access import Caller, private, public
 

@@ -7,7 +7,7 @@ flashes and no script is needed; a script may set them too, to show a choice wit
 from flask import Blueprint, Flask, current_app, redirect, request
 from werkzeug.wrappers import Response
 
-from api_gateway.web_session import HOME, way_back
+from api_gateway.web.browser_session import HOME, way_back
 from shared.core.errors import InvalidRequest
 from shared.web.access import Caller, private
 

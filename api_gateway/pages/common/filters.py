@@ -7,9 +7,9 @@ from flask import request
 from wtforms import DateField, Field, SelectField, StringField
 from wtforms.validators import Optional, ValidationError
 
-from api_gateway.gateway_forms import BankForm, at_most, options
-from api_gateway.gateway_schemas import ACCOUNT_TYPES, Account
-from api_gateway.money_forms import AmountField
+from api_gateway.clients.schemas import ACCOUNT_TYPES, Account
+from api_gateway.pages.common.forms import BankForm, at_most, options
+from api_gateway.pages.common.money_forms import AmountField
 from shared.core.errors import InvalidRequest, ServiceUnavailable
 from shared.core.periods import now, read_day
 

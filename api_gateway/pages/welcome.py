@@ -2,7 +2,7 @@
 
 from flask import Blueprint, render_template
 
-from api_gateway.web_session import visitor
+from api_gateway.web.browser_session import visitor
 from shared.web.access import public
 
 welcome = Blueprint("welcome", __name__)

@@ -6,9 +6,9 @@ from urllib.parse import urlencode
 
 from flask import Flask, g, request, session
 
-from api_gateway.gateway_pages import here
-from api_gateway.section_pages import account_service, begin
-from api_gateway.web_session import HOME, STAFF_HOME, home_of, local_path
+from api_gateway.pages.common.responses import here
+from api_gateway.pages.common.sections import account_service, begin
+from api_gateway.web.browser_session import HOME, STAFF_HOME, home_of, local_path
 from shared.core.errors import AppError
 from shared.web.access import Caller
 

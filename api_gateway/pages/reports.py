@@ -8,14 +8,14 @@ from uuid import UUID
 
 from flask import Blueprint, redirect, render_template, request, url_for
 
-from api_gateway import chart_pages
-from api_gateway.chart_pages import Picture
-from api_gateway.filter_forms import PeriodFilters
-from api_gateway.gateway_clients import Days
-from api_gateway.gateway_pages import done
-from api_gateway.money_forms import bank_currency
-from api_gateway.report_schemas import AccountReport, Report, SystemReport, TransactionReport
-from api_gateway.section_pages import account_service, begin, list_page, reporting_service, unless_away
+from api_gateway.clients.report_schemas import AccountReport, Report, SystemReport, TransactionReport
+from api_gateway.clients.services import Days
+from api_gateway.pages.common import charts
+from api_gateway.pages.common.charts import Picture
+from api_gateway.pages.common.filters import PeriodFilters
+from api_gateway.pages.common.money_forms import bank_currency
+from api_gateway.pages.common.responses import done
+from api_gateway.pages.common.sections import account_service, begin, list_page, reporting_service, unless_away
 from shared.web.access import Caller, private
 
 ROWS = 15
@@ -83,18 +83,18 @@ def pictures_of(report: Report) -> dict[str, Picture]:
     data = report.report_data
     if isinstance(data, SystemReport):
         return {"volume": _bars(data, {day.date: day.total for day in data.transactions.by_day})}
-    ways = chart_pages.shares(data.expense_by_type, bank_currency().code)
+    ways = charts.shares(data.expense_by_type, bank_currency().code)
     if isinstance(data, AccountReport):
         return {
-            "balance": chart_pages.curve([(point.date, point.balance) for point in data.balance_trend]),
+            "balance": charts.curve([(point.date, point.balance) for point in data.balance_trend]),
             "ways": ways,
         }
     return {
         "spending": _bars(data, {day.date: day.expense for day in data.by_day}),
-        "months": chart_pages.in_and_out(data.by_day, data.period.start_date, data.period.end_date),
+        "months": charts.in_and_out(data.by_day, data.period.start_date, data.period.end_date),
         "ways": ways,
     }
 
 
 def _bars(data: SystemReport | TransactionReport, amounts: dict[date, Decimal]) -> Picture:
-    return chart_pages.bars(amounts, data.period.start_date, data.period.end_date)
+    return charts.bars(amounts, data.period.start_date, data.period.end_date)

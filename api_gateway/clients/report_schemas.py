@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from api_gateway.gateway_schemas import Account, Entry, Flow, Page, Seen, Summary, TypeTotal
+from api_gateway.clients.schemas import Account, Entry, Flow, Page, Seen, Summary, TypeTotal
 
 
 class Period(Seen):

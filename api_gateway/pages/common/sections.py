@@ -8,9 +8,9 @@ from typing import Any, ParamSpec, TypeVar
 
 from flask import current_app, g, render_template
 
-from api_gateway.filter_forms import FilterForm
-from api_gateway.gateway_clients import AccountClient, AuthClient, ReportingClient, TransactionClient
-from api_gateway.gateway_pages import peer
+from api_gateway.clients.services import AccountClient, AuthClient, ReportingClient, TransactionClient
+from api_gateway.pages.common.filters import FilterForm
+from api_gateway.pages.common.responses import peer
 from shared.concurrency.side_by_side import SideBySide
 from shared.core.errors import ServiceUnavailable
 from shared.http.client import Peer

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from flask import Blueprint, Response, current_app, request
 
-from api_gateway.web_session import refuse_ended_sessions
+from api_gateway.web.browser_session import refuse_ended_sessions
 from shared.core.errors import NotFound
 from shared.http import request_ids
 from shared.security.tokens import TokenVerifier

@@ -9,10 +9,10 @@ from markupsafe import Markup
 from pydantic_core import to_json
 from werkzeug.wrappers import Response
 
-from api_gateway.gateway_pages import form_page
-from api_gateway.gateway_schemas import Account, Transaction
-from api_gateway.money_forms import Draft, OwnAccountForm, PaymentForm, ReviewedTransferForm, TransferForm
-from api_gateway.section_pages import account_service, transaction_service
+from api_gateway.clients.schemas import Account, Transaction
+from api_gateway.pages.common.money_forms import Draft, OwnAccountForm, PaymentForm, ReviewedTransferForm, TransferForm
+from api_gateway.pages.common.responses import form_page
+from api_gateway.pages.common.sections import account_service, transaction_service
 from api_gateway.web.sealed_values import SealedValues
 from shared.core.errors import Refused
 from shared.core.formats import private_money

@@ -1,0 +1,1 @@
+"""The four services as the gateway calls them, and what they answer."""

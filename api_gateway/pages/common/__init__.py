@@ -1,0 +1,1 @@
+"""What several pages use: responses, forms, filters, charts, navigation."""
