@@ -10,7 +10,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 	--no-header $(ARGS) pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo migrate rebuild revision test faults check bench growth soak screenshots requirements clean
+.PHONY: help setup run demo migrate rebuild revision test faults check bench growth soak docs screenshots requirements clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,10 @@ soak: $(VENV)/.dev ## half of what the bank can do for ten minutes, and what bec
 
 growth: $(VENV)/.dev ## what requests cost at a million transactions, beside a thousand (ARGS="--transactions 100000")
 	$(BIN)/python -m benchmarks.growth $(ARGS)
+
+docs: $(VENV)/.dev ## the documents as a site with search, into artifacts/docs
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+	@echo "open artifacts/docs/index.html"
 
 screenshots: $(VENV)/.dev ## take the pictures of the documents anew
 	$(BIN)/python -m tools.screenshots

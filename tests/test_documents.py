@@ -1,7 +1,10 @@
 """The documents say what is so: their code stands in the repository, their links lead somewhere."""
 
 import importlib
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,3 +69,36 @@ def test_the_hooks_before_a_commit_run_what_make_check_runs() -> None:
     assert recipe
     hooks = re.findall(r"^ +entry: (.*)$", (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"), re.MULTILINE)
     assert hooks == [line.strip().replace("$(BIN)", ".venv/bin") for line in recipe[1].splitlines()]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The documentation site; a link that leads nowhere fails the build."""
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(folder)]
+    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110)
+    assert built.returncode == 0, built.stdout + built.stderr
+    return folder
+
+
+def test_the_site_loads_nothing_from_elsewhere(site: Path) -> None:
+    loaded = re.compile(r"""<(?:script|img|iframe)[^>]*src="?https?://|<link[^>]*href="?https?://""")
+    assert [page.name for page in site.rglob("*.html") if loaded.search(page.read_text(encoding="utf-8"))] == []
+
+
+def test_the_site_finds_every_document_and_endpoint(site: Path) -> None:
+    index = json.loads((site / "search" / "search_index.json").read_text(encoding="utf-8"))
+    found = {entry["location"].partition("#")[0] for entry in index["docs"]}
+    sources = {path.relative_to(ROOT / "docs").with_suffix(".html") for path in (ROOT / "docs").rglob("*.md")}
+    assert {str(path) for path in sources} <= {place.replace("README", "index") for place in found}
+    titles = {entry["title"] for entry in index["docs"]}
+    paths = {
+        (item.path.replace("<", "{").replace(">", "}"), item.method) for item in house.documented("account-service")
+    }
+    assert [
+        f"{method} {path}" for path, method in paths if not any(f"{method} {path}<" in title for title in titles)
+    ] == []
+
+
+def test_diagrams_are_pictures(site: Path) -> None:
+    assert "<svg" in (site / "ARCHITECTURE.html").read_text(encoding="utf-8")
