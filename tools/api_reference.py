@@ -1,7 +1,7 @@
 """Render the OpenAPI document of a service as a Markdown page."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 Json = dict[str, Any]
@@ -47,7 +47,8 @@ def _operation(method: str, path: str, operation: Json) -> Iterator[str]:
 
 
 def _responses(responses: Json) -> Iterator[str]:
-    rows, examples = [], []
+    rows: list[tuple[str, ...]] = []
+    examples: list[str] = []
     for status, response in sorted(responses.items()):
         content = response.get("content", {}).get("application/json", {})
         codes = ", ".join(f"`{code}`" for code in content.get("examples", ()))
@@ -104,7 +105,7 @@ def _example(title: str, value: object) -> Iterator[str]:
         yield ""
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
     yield "| " + " | ".join(head) + " |"
     yield "|" + "---|" * len(head)
     for row in rows:

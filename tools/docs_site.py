@@ -1,7 +1,7 @@
 """The hooks by which MkDocs builds the documentation site: pages made from elsewhere, links, and diagrams.
 
-mkdocs.yml names this file. The start page is README.md; CONTRIBUTING.md and CHANGELOG.md become pages. Each service gets a
-reference page from its OpenAPI document, which the real apps answer in this process.
+mkdocs.yml names this file. The start page is README.md; CONTRIBUTING.md and CHANGELOG.md become pages. Each service has
+a reference page, made from the OpenAPI document that the real app answers in this process.
 """
 
 import re
