@@ -45,7 +45,7 @@ check: $(VENV)/.dev ## lint, types, layers, house rules
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
-	$(BIN)/pytest tests/test_house.py
+	$(BIN)/pytest tests/house/test_house.py
 
 bench: $(VENV)/.dev ## durable transfers a second, beside PostgreSQL's own benchmark (BASE=a commit: beside that one)
 	$(BIN)/python -m $(if $(BASE),benchmarks.compare $(BASE),benchmarks.transfers) $(ARGS)

@@ -21,7 +21,7 @@ from statistics import median
 from benchmarks.bank import running_bank
 from benchmarks.report import commit, machine, print_runs, rate
 from benchmarks.wrk import Run
-from tests.processes import ROOT
+from tests.support.processes import ROOT
 
 MANY, ONE = 64, 1
 VERSIONS = ("old", "new")

@@ -31,7 +31,7 @@ import requests
 
 from benchmarks.filling import DAYS, REGULAR
 from shared.core.periods import now
-from tests.processes import ROOT, RunningProcess, free_ports
+from tests.support.processes import ROOT, RunningProcess, free_ports
 
 FEW, AT_MOST = 1000, 1.5
 BLOCK, WARM_UP = 15, 10

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.wrk import Run
-from tests.postgres import cluster_folder, programs_folder
+from tests.support.postgres import cluster_folder, programs_folder
 
 SCALE = 10
 

@@ -23,7 +23,7 @@ from statistics import median
 from benchmarks.bank import running_bank
 from benchmarks.wrk import Run
 from tests.faults.bank import NAMES, FaultyBank
-from tests.processes import StandStills
+from tests.support.processes import StandStills
 
 CONNECTIONS, READS_PERCENT = 64, 20
 SAMPLE_SECONDS = 2.0

@@ -19,7 +19,7 @@ from benchmarks.bank import FROM_ONE, SPREAD, TO_ONE, LoadedBank, running_bank
 from benchmarks.pgbench import Pgbench, running_pgbench
 from benchmarks.report import commit, machine, print_runs, rate
 from benchmarks.wrk import Run
-from tests.postgres import programs_folder
+from tests.support.postgres import programs_folder
 
 
 @dataclass(frozen=True)

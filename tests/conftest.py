@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import postgres
-from tests.suite import Suite
+from tests.support import postgres
+from tests.support.suite import Suite
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 import demo_data
 from demo_data import EVERYBODY, BankNotEmpty, Movement, fill, plan
 from shared.security import secret_files
-from tests.suite import ADDRESSES, InProcess, Person, Suite
+from tests.support.suite import ADDRESSES, InProcess, Person, Suite
 
 GATEWAY = "http://bank.test"
 DAYS = 12

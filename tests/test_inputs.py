@@ -13,12 +13,12 @@ import pytest
 from werkzeug.test import TestResponse
 
 from auth_service.auth_logic import SCOPES
-from tests import postgres
-from tests.auth.asking import service
-from tests.customers import Customer, customer
-from tests.house import endpoints
-from tests.suite import ADDRESSES, ADMIN_PASSWORD, MODULES, PASSWORD, Person, Suite
-from tests.visitor import Visitor
+from tests.support import postgres
+from tests.support.asking import service
+from tests.support.customers import Customer, customer
+from tests.support.house import endpoints
+from tests.support.suite import ADDRESSES, ADMIN_PASSWORD, MODULES, PASSWORD, Person, Suite
+from tests.support.visitor import Visitor
 
 RANGES = {
     "account": ["/api/accounts/history/{account}"],

@@ -14,7 +14,7 @@ from account_service.ledger_storage import LedgerStorage
 from reporting_service.reporting_models import db as reporting_db
 from shared.db import driver
 from shared.db.sqlite import sqlite3
-from tests.suite import Person, Suite
+from tests.support.suite import Person, Suite
 from transaction_service.transaction_models import db as transaction_db
 
 GROWING = {"transaction", "transaction_leg", "daily_volume", "posting", "ledger_entry", "report"}

@@ -22,8 +22,8 @@ from run_services import PORTS, FirstAdmin, complete_environment, make_secrets, 
 from shared.core.errors import CannotStart
 from shared.processes.supervisor import Status
 from shared.web.settings import Settings
-from tests.consul_agent import NO_CONSUL, ConsulAgent, find_program
-from tests.processes import RunningProcess, eventually, free_ports, is_running, status_of
+from tests.support.consul_agent import NO_CONSUL, ConsulAgent, find_program
+from tests.support.processes import RunningProcess, eventually, free_ports, is_running, status_of
 from transaction_service.transaction_service import TransactionSettings
 
 CONSUL = find_program()

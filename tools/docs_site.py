@@ -14,7 +14,7 @@ from merm import render_diagram
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
-from tests.suite import Suite
+from tests.support.suite import Suite
 from tools import api_reference
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -9,8 +9,8 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from demo_data import PEOPLE
-from tests import chromium
-from tests.processes import RunningProcess, free_ports
+from tests.support import chromium
+from tests.support.processes import RunningProcess, free_ports
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 PORTS = ("API_GATEWAY", "AUTH_SERVICE", "ACCOUNT_SERVICE", "TRANSACTION_SERVICE", "REPORTING_SERVICE")

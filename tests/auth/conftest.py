@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.suite import Person, Suite
+from tests.support.suite import Person, Suite
 
 
 @pytest.fixture(scope="module")

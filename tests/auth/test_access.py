@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.auth.asking import NOBODY, refusal, service
-from tests.suite import Person, Suite
+from tests.support.asking import NOBODY, refusal, service
+from tests.support.suite import Person, Suite
 
 PRIVATE = [
     ("POST", "/api/auth/logout"),

@@ -6,8 +6,8 @@ from uuid import uuid4
 import pytest
 from werkzeug.test import TestResponse
 
-from tests.auth.asking import NOBODY, USER_KEYS, call, refusal
-from tests.suite import PASSWORD, Person, Suite
+from tests.support.asking import NOBODY, USER_KEYS, call, refusal
+from tests.support.suite import PASSWORD, Person, Suite
 
 
 def test_people_change_what_is_theirs(bank: Suite) -> None:

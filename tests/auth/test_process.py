@@ -10,8 +10,8 @@ from openapi_spec_validator import validate
 from auth_service.auth_service import AuthSettings
 from shared.core.errors import CannotStart
 from shared.security import secret_files
-from tests.auth.asking import call
-from tests.suite import ADMIN_PASSWORD, Person, Suite
+from tests.support.asking import call
+from tests.support.suite import ADMIN_PASSWORD, Person, Suite
 
 
 def test_the_openapi_is_valid_and_complete(bank: Suite) -> None:

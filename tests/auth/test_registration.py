@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.auth.asking import LOGIN_KEYS, call, refusal, registration
-from tests.suite import PASSWORD, Person, Suite
+from tests.support.asking import LOGIN_KEYS, call, refusal, registration
+from tests.support.suite import PASSWORD, Person, Suite
 
 
 def test_who_registers_is_a_customer_and_can_log_in(bank: Suite) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 import jwt
 import pytest
 
-from tests.auth.asking import call, refusal, service
-from tests.suite import Person, Suite
+from tests.support.asking import call, refusal, service
+from tests.support.suite import Person, Suite
 
 
 def test_other_services_learn_what_they_need_of_a_person(bank: Suite, ada: Person) -> None:

@@ -9,10 +9,10 @@ import pytest
 from werkzeug.test import TestResponse
 
 from shared.core import periods
-from tests.auth.asking import LOGIN_KEYS, call, refusal
-from tests.auth_rules import advance_clock
-from tests.processes import eventually
-from tests.suite import PASSWORD, Person, Suite
+from tests.support.asking import LOGIN_KEYS, call, refusal
+from tests.support.auth_rules import advance_clock
+from tests.support.processes import eventually
+from tests.support.suite import PASSWORD, Person, Suite
 
 
 def test_a_wrong_login_is_401_and_tells_nothing(bank: Suite, ada: Person) -> None:

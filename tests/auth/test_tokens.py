@@ -7,8 +7,8 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tests.auth.asking import NOBODY, call, refusal
-from tests.suite import Person, Suite
+from tests.support.asking import NOBODY, call, refusal
+from tests.support.suite import Person, Suite
 
 
 def test_tokens_survive_a_restart(bank: Suite, ada: Person) -> None:

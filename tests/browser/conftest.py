@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page
 from werkzeug.serving import make_server
 
-from tests import chromium
-from tests.suite import PASSWORD, Suite
+from tests.support import chromium
+from tests.support.suite import PASSWORD, Suite
 
 TIMEOUT_MILLISECONDS = 10_000
 

@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import log_in
-from tests.customers import Customer, customer
-from tests.suite import Suite
+from tests.support.customers import Customer, customer
+from tests.support.suite import Suite
 
 
 @pytest.fixture

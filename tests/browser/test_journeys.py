@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import log_in
-from tests.customers import Customer, customer
-from tests.suite import ADMIN_PASSWORD, PASSWORD, Suite
+from tests.support.customers import Customer, customer
+from tests.support.suite import ADMIN_PASSWORD, PASSWORD, Suite
 
 TRANSACTION = re.compile("/transactions/[0-9a-f-]{36}")
 

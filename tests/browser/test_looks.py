@@ -13,8 +13,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from tests.browser.conftest import log_in
-from tests.customers import customer
-from tests.suite import ADMIN_PASSWORD, PASSWORD, Suite
+from tests.support.customers import customer
+from tests.support.suite import ADMIN_PASSWORD, PASSWORD, Suite
 
 WIDTHS = (320, 390, 768, 1280, 1600)
 PICTURED = (390, 1280)

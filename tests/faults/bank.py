@@ -14,7 +14,7 @@ import requests
 from shared.db.sqlite import sqlite3
 from tests.faults.history import Booked, History
 from tests.faults.wire import Wire
-from tests.processes import ROOT, RunningProcess, eventually, free_ports
+from tests.support.processes import ROOT, RunningProcess, eventually, free_ports
 
 ADMIN_PASSWORD = "an admin's long passphrase"
 PASSWORD = "correct horse battery staple"

@@ -13,7 +13,7 @@ import requests
 
 from tests.faults.bank import ADMIN_PASSWORD, ANSWER_SECONDS, PASSWORD, FaultyBank, minor
 from tests.faults.history import Answer, History, Operation, Silence, TotalRead, judge
-from tests.processes import eventually
+from tests.support.processes import eventually
 
 SEED = int(os.environ.get("BANK_FAULT_SEED") or "20261125")
 ROUNDS = int(os.environ.get("BANK_FAULT_ROUNDS") or "1")

@@ -17,7 +17,7 @@ from tests.faults.bank import ANSWER_SECONDS, NAMES, FaultyBank
 from tests.faults.crowd import Crowd, Told
 from tests.faults.history import History, judge
 from tests.faults.load import Customer
-from tests.processes import StandStills, eventually
+from tests.support.processes import StandStills, eventually
 
 pytestmark = [pytest.mark.faults, pytest.mark.long, pytest.mark.timeout(180)]
 CONNECTIONS, SECONDS = 3600, 8

@@ -15,7 +15,7 @@ from shared.db.sqlite import sqlite3
 from tests.faults.bank import ANSWER_SECONDS, FaultyBank
 from tests.faults.load import Customer, Load
 from tests.faults.wire import Exchange
-from tests.processes import RunningProcess, eventually, status_of
+from tests.support.processes import RunningProcess, eventually, status_of
 
 pytestmark = [pytest.mark.faults, pytest.mark.long, pytest.mark.timeout(300)]
 TRANSACTION = "transaction-service"

@@ -15,7 +15,7 @@ from tests.faults.bank import ANSWER_SECONDS, FaultyBank
 from tests.faults.failing import FailingMachine
 from tests.faults.load import SEED, Customer, Load
 from tests.faults.wire import Exchange, Fault, Wire, reset
-from tests.processes import eventually
+from tests.support.processes import eventually
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 Kill = Callable[[], None]

@@ -1,0 +1,296 @@
+"""The endpoints of the account service, over the real services."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from werkzeug.test import TestResponse
+
+from shared.core.check_digits import is_valid
+from tests.support.suite import PASSWORD, Person, Suite
+
+MISSING = "/api/accounts/details/00000000-0000-4000-8000-000000000000"
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[Suite]:
+    names = ("auth", "account", "transaction")
+    suite = Suite(tmp_path_factory.mktemp("bank"), names, database=database).start()
+    yield suite
+    suite.stop()
+
+
+@pytest.fixture(scope="module")
+def ada(bank: Suite) -> Person:
+    return bank.person("ada")
+
+
+@pytest.fixture(scope="module")
+def bob(bank: Suite) -> Person:
+    return bank.person("bob")
+
+
+@pytest.fixture(scope="module")
+def admin(bank: Suite) -> Person:
+    return bank.admin()
+
+
+def open_account(bank: Suite, person: Person, **body: Any) -> dict[str, Any]:
+    answer = bank.call("account", "POST", "/api/accounts/create", person, json={"account_type": "checking", **body})
+    assert answer.status_code == 201, answer.text
+    account: dict[str, Any] = answer.get_json()["account"]
+    return account
+
+
+def deposit(bank: Suite, person: Person, account: dict[str, Any], amount: str) -> None:
+    body = {"account_id": account["id"], "amount": amount}
+    assert bank.call("transaction", "POST", "/api/transactions/deposit", person, json=body).status_code == 201
+
+
+def test_a_new_account_is_empty_active_and_has_a_number_with_a_check_digit(bank: Suite, ada: Person) -> None:
+    account = open_account(bank, ada, account_type="fixed_deposit", nickname="House")
+    assert is_valid(account["account_number"])
+    assert len(account["account_number"]) == 10
+    expected = {"user_id": ada.user_id, "account_type": "fixed_deposit", "nickname": "House", "balance": "0.00"}
+    assert account == {**account, **expected, "currency": "USD", "status": "active"}
+    assert account["created_at"].endswith("Z")
+
+
+@pytest.mark.parametrize("by_staff", [False, True])
+def test_a_key_opens_one_account(bank: Suite, ada: Person, bob: Person, admin: Person, by_staff: bool) -> None:
+    def ask(owner: Person, nickname: str = "Once") -> TestResponse:
+        path, person = (f"user/{owner.user_id}", admin) if by_staff else ("create", owner)
+        body, headers = {"account_type": "savings", "nickname": nickname}, {"Idempotency-Key": f"once-{by_staff}"}
+        return bank.call("account", "POST", f"/api/accounts/{path}", person, json=body, headers=headers)
+
+    first, again, of_bob = ask(ada), ask(ada), ask(bob)
+    assert first.status_code == again.status_code == 201
+    assert first.get_json() == again.get_json()
+    assert of_bob.get_json()["account"]["id"] != first.get_json()["account"]["id"]
+    other = ask(ada, "Twice")
+    assert (other.status_code, other.get_json()["error_code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "account_type"),
+        ({"account_type": "gold"}, "account_type"),
+        ({"account_type": None}, "account_type"),
+        ({"account_type": "savings", "nickname": "x" * 51}, "nickname"),
+        ({"account_type": "savings", "nickname": "two\nlines"}, "nickname"),
+        ({"account_type": "savings", "balance": "1000.00"}, "balance"),
+        ({"account_type": "savings", "user_id": str(uuid4())}, "user_id"),
+    ],
+)
+def test_a_body_that_is_not_valid_names_the_field(bank: Suite, ada: Person, body: dict[str, Any], field: str) -> None:
+    answer = bank.call("account", "POST", "/api/accounts/create", ada, json=body)
+    assert answer.status_code == 400
+    assert list(answer.get_json()["details"]) == [field]
+
+
+def test_the_whole_number_is_shown_to_the_owner_alone_and_never_in_lists(
+    bank: Suite, ada: Person, admin: Person
+) -> None:
+    account = open_account(bank, ada)
+    path = f"/api/accounts/details/{account['id']}"
+    assert bank.call("account", "GET", path, ada).get_json()["account"] == account
+    masked = "••••" + account["account_number"][-4:]
+    assert bank.call("account", "GET", path, admin).get_json()["account"]["account_number"] == masked
+    for person, listing in ((ada, "/api/accounts/list"), (admin, "/api/accounts/all")):
+        accounts = bank.call("account", "GET", listing, person).get_json()["accounts"]
+        assert {row["account_number"] for row in accounts if row["id"] == account["id"]} == {masked}
+
+
+def test_another_customers_account_answers_as_one_that_does_not_exist(bank: Suite, ada: Person, bob: Person) -> None:
+    account = open_account(bank, ada)
+    missing = bank.call("account", "GET", MISSING, bob)
+    for method, path in (
+        ("GET", f"/api/accounts/details/{account['id']}"),
+        ("GET", f"/api/accounts/history/{account['id']}"),
+        ("DELETE", f"/api/accounts/close/{account['id']}"),
+    ):
+        answer = bank.call("account", method, path, bob)
+        assert (answer.status_code, answer.get_json()) == (404, missing.get_json())
+
+
+def test_closed_accounts_come_last_and_pages_follow_on(bank: Suite) -> None:
+    person = bank.person()
+    ids = [open_account(bank, person)["id"] for _ in range(5)]
+    assert bank.call("account", "DELETE", f"/api/accounts/close/{ids[1]}", person).status_code == 200
+    seen: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        query = f"?limit=2&cursor={cursor}" if cursor else "?limit=2"
+        body = bank.call("account", "GET", f"/api/accounts/list{query}", person).get_json()
+        seen += [account["id"] for account in body["accounts"]]
+        cursor = body["pagination"]["next_cursor"]
+    assert seen == [ids[0], ids[2], ids[3], ids[4], ids[1]]
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=x", "limit=201", "cursor=abc", "cursor=WzFd"])
+def test_an_unreadable_page_is_refused(bank: Suite, ada: Person, query: str) -> None:
+    answer = bank.call("account", "GET", f"/api/accounts/list?{query}", ada)
+    assert answer.status_code == 400
+    assert list(answer.get_json()["details"]) == [query.partition("=")[0]]
+
+
+def test_only_an_empty_active_account_can_be_closed_and_only_once(bank: Suite, ada: Person) -> None:
+    account = open_account(bank, ada)
+    deposit(bank, ada, account, "0.01")
+    path = f"/api/accounts/close/{account['id']}"
+    answer = bank.call("account", "DELETE", path, ada)
+    assert (answer.status_code, answer.get_json()["error_code"]) == (400, "NON_ZERO_BALANCE")
+    body = {"account_id": account["id"], "amount": "0.01"}
+    assert bank.call("transaction", "POST", "/api/transactions/withdraw", ada, json=body).status_code == 201
+    assert bank.call("account", "DELETE", path, ada).get_json()["account"]["status"] == "closed"
+    answer = bank.call("account", "DELETE", path, ada)
+    assert (answer.status_code, answer.get_json()["error_code"]) == (400, "ACCOUNT_NOT_ACTIVE")
+
+
+def test_staff_freeze_an_account_with_a_reason_and_let_it_go_on(bank: Suite, ada: Person, admin: Person) -> None:
+    account = open_account(bank, ada)
+    path = f"/api/accounts/update/{account['id']}"
+    assert bank.call("account", "PUT", path, admin, json={"status": "frozen"}).status_code == 400
+    frozen = bank.call("account", "PUT", path, admin, json={"status": "frozen", "reason": "a lost card"})
+    assert frozen.get_json()["account"]["status"] == "frozen"
+    body = {"account_id": account["id"], "amount": "1.00"}
+    answer = bank.call("transaction", "POST", "/api/transactions/deposit", ada, json=body)
+    assert (answer.status_code, answer.get_json()["error_code"]) == (400, "ACCOUNT_NOT_ACTIVE")
+    bank.call("account", "PUT", path, admin, json={"status": "active", "reason": "the card was found"})
+    assert bank.call("transaction", "POST", "/api/transactions/deposit", ada, json=body).status_code == 201
+
+
+def test_a_customer_is_forbidden_what_is_for_staff(bank: Suite, ada: Person) -> None:
+    account = open_account(bank, ada)
+    for method, path, body in (
+        ("GET", "/api/accounts/all", None),
+        ("GET", f"/api/accounts/user/{ada.user_id}", None),
+        ("POST", f"/api/accounts/user/{ada.user_id}", {"account_type": "savings"}),
+        ("PUT", f"/api/accounts/update/{account['id']}", {"status": "frozen", "reason": "x"}),
+    ):
+        answer = bank.call("account", method, path, ada, json=body)
+        assert (answer.status_code, answer.get_json()["error_code"]) == (403, "FORBIDDEN")
+
+
+def test_the_history_of_an_accounts_state_says_who_when_and_why(bank: Suite, ada: Person, admin: Person) -> None:
+    account = open_account(bank, ada)
+    path = f"/api/accounts/status_history/{account['id']}"
+    assert bank.call("account", "GET", path, admin).get_json()["status_history"] == []
+    for status, reason in (("frozen", "a lost card"), ("frozen", "police asked"), ("active", "card was found")):
+        body = {"status": status, "reason": reason}
+        answer = bank.call("account", "PUT", f"/api/accounts/update/{account['id']}", admin, json=body)
+        assert answer.status_code == 200
+    bank.call("account", "DELETE", f"/api/accounts/close/{account['id']}", ada)
+    first = bank.call("account", "GET", f"{path}?limit=3", admin).get_json()
+    rest = bank.call("account", "GET", f"{path}?cursor={first['pagination']['next_cursor']}", admin).get_json()
+    rows = first["status_history"] + rest["status_history"]
+    assert [(row["from_status"], row["to_status"], row["reason"], row["changed_by"]) for row in rows] == [
+        ("active", "closed", None, ada.user_id),
+        ("frozen", "active", "card was found", admin.user_id),
+        ("frozen", "frozen", "police asked", admin.user_id),
+        ("active", "frozen", "a lost card", admin.user_id),
+    ]
+    assert sorted((row["changed_at"] for row in rows), reverse=True) == [row["changed_at"] for row in rows]
+    assert rest["pagination"]["next_cursor"] is None
+
+
+def test_customers_never_see_why_an_account_was_frozen(bank: Suite, ada: Person, admin: Person) -> None:
+    account = open_account(bank, ada)
+    body = {"status": "frozen", "reason": "suspicion of fraud"}
+    assert bank.call("account", "PUT", f"/api/accounts/update/{account['id']}", admin, json=body).status_code == 200
+    path = f"/api/accounts/status_history/{account['id']}"
+    assert bank.call("account", "GET", path, ada).status_code == 403
+    for other in (f"details/{account['id']}", "list"):
+        assert "fraud" not in bank.call("account", "GET", f"/api/accounts/{other}", ada).text
+    own = open_account(bank, admin)
+    assert bank.call("account", "GET", f"/api/accounts/status_history/{own['id']}", admin).status_code == 403
+    assert bank.call("account", "GET", f"/api/accounts/status_history/{uuid4()}", admin).status_code == 404
+
+
+@pytest.mark.parametrize("role", ["employee", "admin"])
+def test_staff_change_the_state_of_no_account_of_their_own(bank: Suite, admin: Person, role: str) -> None:
+    person = bank.person()
+    bank.call("auth", "PUT", f"/api/auth/users/{person.user_id}", admin, json={"role": role})
+    clerk = bank.log_in(person.username, PASSWORD)
+    own = open_account(bank, clerk)
+    path = f"/api/accounts/update/{own['id']}"
+
+    def refused(status: str) -> bool:
+        answer = bank.call("account", "PUT", path, clerk, json={"status": status, "reason": "mine"})
+        body = answer.get_json()
+        assert "your own account" in body["message"]
+        return (answer.status_code, body["error_code"]) == (403, "FORBIDDEN")
+
+    assert refused("frozen")
+    assert bank.call("account", "PUT", path, admin, json={"status": "frozen", "reason": "x"}).status_code == 200
+    assert refused("active")
+    assert refused("frozen")
+    assert bank.call("account", "GET", f"/api/accounts/details/{own['id']}", clerk).get_json()["account"]["status"] == (
+        "frozen"
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/internal/postings"),
+        ("POST", "/internal/postings/void"),
+        ("GET", "/internal/statistics"),
+    ],
+)
+def test_no_person_reaches_the_inside_endpoints(bank: Suite, admin: Person, method: str, path: str) -> None:
+    assert bank.call("account", method, path).status_code == 401
+    assert bank.call("account", method, path, admin).status_code == 403
+
+
+def test_a_payee_is_shown_masked_and_a_mistyped_number_is_noticed(bank: Suite, ada: Person, bob: Person) -> None:
+    number = open_account(bank, bob)["account_number"]
+    answer = bank.call("account", "GET", f"/api/accounts/lookup?account_number={number}", ada)
+    assert answer.get_json()["account"] == {"account_number": "••••" + number[-4:], "owner_name": "b••"}
+    mistyped = number[:-1] + str((int(number[-1]) + 1) % 10)
+    answer = bank.call("account", "GET", f"/api/accounts/lookup?account_number={mistyped}", ada)
+    assert (answer.status_code, list(answer.get_json()["details"])) == (400, ["account_number"])
+    answer = bank.call("account", "GET", "/api/accounts/lookup?account_number=1000000008", ada)
+    assert answer.status_code == 404
+
+
+def test_staff_open_an_account_for_a_customer_who_exists(bank: Suite, bob: Person, admin: Person) -> None:
+    path = f"/api/accounts/user/{bob.user_id}"
+    account = bank.call("account", "POST", path, admin, json={"account_type": "savings"}).get_json()["account"]
+    assert account["user_id"] == bob.user_id
+    listed = bank.call("account", "GET", path + "?account_type=savings", admin).get_json()["accounts"]
+    assert account["id"] in [row["id"] for row in listed]
+    nobody = f"/api/accounts/user/{uuid4()}"
+    assert bank.call("account", "POST", nobody, admin, json={"account_type": "savings"}).status_code == 404
+
+
+def test_the_history_tells_every_balance_newest_first(bank: Suite, ada: Person) -> None:
+    account = open_account(bank, ada)
+    for amount in ("10.00", "20.00", "30.00"):
+        deposit(bank, ada, account, amount)
+    path = f"/api/accounts/history/{account['id']}"
+    body = bank.call("account", "GET", f"{path}?limit=2", ada).get_json()
+    rest = bank.call("account", "GET", f"{path}?limit=2&cursor={body['pagination']['next_cursor']}", ada).get_json()
+    rows = [(row["amount"], row["balance_after"]) for row in body["history"] + rest["history"]]
+    assert rows == [("30.00", "60.00"), ("20.00", "30.00"), ("10.00", "10.00")]
+    assert rest["pagination"]["next_cursor"] is None
+    assert set(body["history"][0]) == {"amount", "balance_after", "transaction_id", "timestamp"}
+    last = body["history"][0]["timestamp"]
+    assert len(bank.call("account", "GET", f"{path}?to={last}", ada).get_json()["history"]) == 3
+    assert bank.call("account", "GET", f"{path}?from=2100-01-01", ada).get_json()["history"] == []
+    assert bank.call("account", "GET", f"{path}?from=yesterday", ada).status_code == 400
+
+
+def test_health_is_honest_about_the_auth_service(bank: Suite) -> None:
+    assert bank.call("account", "GET", "/api/health").get_json() == {
+        "status": "healthy",
+        "service": "account-service",
+    }
+    bank.adapters["auth"].down = True
+    try:
+        answer = bank.call("account", "GET", "/api/health")
+        assert (answer.status_code, answer.get_json()["details"]) == (503, {"auth-service": "unavailable"})
+    finally:
+        bank.adapters["auth"].down = False

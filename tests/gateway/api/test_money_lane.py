@@ -1,0 +1,248 @@
+"""Money has a short way to the transaction service, many requests at a time; both ways answer alike."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from api_gateway.api.money_lane import GROWS, LONGEST_BODY, LONGEST_KEY
+from api_gateway.clients.services import GatheredAnswer, GatheredRequest, MoneyClient
+from shared.core.errors import GENERIC_BY_STATUS, AppError, OutcomeUnknown, ServiceUnavailable
+from shared.http.client import Peer
+from tests.support.suite import ADDRESSES, Person, Suite
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[Suite]:
+    suite = Suite(tmp_path_factory.mktemp("bank"), database=database).start()
+    yield suite
+    suite.stop()
+
+
+@pytest.fixture(scope="module")
+def ada(bank: Suite) -> Person:
+    return bank.person("ada")
+
+
+@pytest.fixture
+def account_id(bank: Suite, ada: Person) -> str:
+    answer = bank.call("gateway", "POST", "/api/accounts/create", ada, json={"account_type": "checking"})
+    return str(answer.json["account"]["id"])  # type: ignore[index]  # an account that was opened
+
+
+@pytest.fixture
+def long_ways(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The addresses of what was sent alone."""
+    seen: list[str] = []
+    forward = Peer.forward
+
+    def noted(self: Peer, method: str, target: str, headers: dict[str, str], body: bytes) -> Any:
+        seen.append(target)
+        return forward(self, method, target, headers, body)
+
+    monkeypatch.setattr(Peer, "forward", noted)
+    return seen
+
+
+def deposit(bank: Suite, person: Person | None, account_id: str, **options: Any) -> TestResponse:
+    options = {"json": {"account_id": account_id, "amount": "1.00"}} | options
+    return bank.call("gateway", "POST", "/api/transactions/deposit", person, **options)
+
+
+def test_what_is_in_order_takes_the_short_way(bank: Suite, ada: Person, account_id: str, long_ways: list[str]) -> None:
+    answer = deposit(bank, ada, account_id, headers={"Idempotency-Key": "short", "X-Request-ID": "mine-7"})
+    assert answer.status_code == 201
+    assert answer.json["transaction"]["balance_after"] == "1.00"  # type: ignore[index]  # a success
+    assert answer.headers["X-Request-ID"] == "mine-7"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Cache-Control"] == "no-store"
+    again = deposit(bank, ada, account_id, headers={"Idempotency-Key": "short"})
+    assert (again.status_code, again.data) == (201, answer.data)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert long_ways == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"json": {"amount": "1.00"}},
+        {"json": {"account_id": "x", "amount": "0"}},
+        {"data": b'{"amount": 1, "amount": 2}'},
+        {"data": b"\xef\xbb\xbf{}"},
+        {"headers": {"Idempotency-Key": "k k"}},
+        {"json": {"account_id": "x", "amount": "1", "description": "a\0"}},
+        {"json": {"account_id": "x", "amount": "1", "description": "\ud800"}},
+    ],
+)
+def test_what_the_service_can_not_read_is_refused_by_the_short_way_too(
+    bank: Suite, ada: Person, account_id: str, long_ways: list[str], options: dict[str, Any]
+) -> None:
+    if "data" in options:
+        options = {"json": None, "content_type": "application/json", **options}
+    answer = deposit(bank, ada, account_id, **options)
+    straight = {"json": {"account_id": account_id, "amount": "1.00"}} | options
+    by_itself = bank.call("transaction", "POST", "/api/transactions/deposit", ada, **straight)
+    assert (answer.status_code, answer.data) == (by_itself.status_code, by_itself.data)
+    assert answer.status_code == 400
+    assert answer.content_type == "application/json"
+    assert long_ways == []
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "code"),
+    [
+        ({"data": b"\xff{}", "content_type": "application/json"}, 400, "INVALID_REQUEST"),
+        ({"data": "{}".encode("utf-16-le"), "content_type": "application/json"}, 415, "UNSUPPORTED_MEDIA_TYPE"),
+        ({"data": "{}".encode("utf-16"), "content_type": "application/json"}, 415, "UNSUPPORTED_MEDIA_TYPE"),
+        ({"content_type": "application/json; charset=utf-16"}, 415, "UNSUPPORTED_MEDIA_TYPE"),
+        ({"headers": {"Content-Encoding": "gzip"}}, 415, "UNSUPPORTED_MEDIA_TYPE"),
+        ({"headers": {"Content-Encoding": "br"}}, 415, "UNSUPPORTED_MEDIA_TYPE"),
+        ({"data": b"a=1", "content_type": "text/plain"}, 415, "UNSUPPORTED_MEDIA_TYPE"),
+        ({"headers": {"Idempotency-Key": "k" * 256}}, 400, "INVALID_REQUEST"),
+        ({"data": b'{"account_id": "\1"}', "content_type": "application/json"}, 400, "INVALID_REQUEST"),
+        ({"query_string": "dry_run=1"}, 400, "INVALID_REQUEST"),
+        ({"data": b" " * 70_000, "content_type": "application/json"}, 413, "PAYLOAD_TOO_LARGE"),
+    ],
+)
+def test_what_is_not_in_order_takes_the_long_way_and_hears_why(
+    bank: Suite, ada: Person, account_id: str, options: dict[str, Any], status: int, code: str
+) -> None:
+    if "data" in options:
+        options = {"json": None, **options}
+    answer = deposit(bank, ada, account_id, **options)
+    assert (answer.status_code, answer.json["error_code"]) == (status, code)  # type: ignore[index]  # a failure
+
+
+@pytest.mark.parametrize("character", ["\n", '"', "\\", "x", "\x7f"])
+def test_whatever_is_sent_a_full_call_is_not_too_large(bank: Suite, ada: Person, character: str) -> None:
+    lane: Any = bank.apps["gateway"].wsgi_app
+    assert not GROWS(character.encode())
+    longest = GatheredRequest("deposit", ada.token, '"' * LONGEST_KEY, "i" * 64, character * LONGEST_BODY)
+    assert {answer.status for answer in lane._client.carry_out([longest] * lane._batches._max_size)} == {400}
+
+
+def test_a_refusal_by_the_rules_comes_back_by_the_short_way(
+    bank: Suite, ada: Person, account_id: str, long_ways: list[str]
+) -> None:
+    body = {"account_id": account_id, "amount": "1000000"}
+    answer = bank.call("gateway", "POST", "/api/transactions/withdraw", ada, json=body)
+    assert (answer.status_code, answer.json["error_code"]) == (400, "INSUFFICIENT_FUNDS")  # type: ignore[index]  # as above
+    assert long_ways == []
+
+
+def test_nobody_gets_in_without_a_good_token(bank: Suite, ada: Person, account_id: str) -> None:
+    assert deposit(bank, None, account_id).status_code == 401
+    forged = Person(ada.user_id, ada.username, ada.token[:-4] + "AAAA", "")
+    assert deposit(bank, forged, account_id).status_code == 401
+
+
+def test_somebody_elses_account_does_not_exist(bank: Suite, account_id: str) -> None:
+    answer = deposit(bank, bank.person("eve"), account_id)
+    assert (answer.status_code, answer.json["error_code"]) == (404, "NOT_FOUND")  # type: ignore[index]  # a failure
+
+
+def test_each_of_a_crowd_gets_the_own_answer(bank: Suite, ada: Person, account_id: str) -> None:
+    def one(number: int) -> tuple[int, str]:
+        body = {"account_id": account_id, "amount": f"{number}.00", "description": f"number {number}"}
+        answer = bank.call("gateway", "POST", "/api/transactions/deposit", ada, json=body)
+        return answer.status_code, answer.json["transaction"]["description"]  # type: ignore[index]  # a success
+
+    with ThreadPoolExecutor(24) as pool:
+        answers = list(pool.map(one, range(1, 25)))
+    assert answers == [(201, f"number {number}") for number in range(1, 25)]
+    details = bank.call("account", "GET", f"/api/accounts/details/{account_id}", ada).json
+    assert details is not None
+    assert details["account"]["balance"] == "300.00"
+
+
+def test_a_service_that_has_died_means_nothing_was_done(bank: Suite, ada: Person, account_id: str) -> None:
+    adapter: Any = bank.session.get_adapter(ADDRESSES["transaction"])
+    adapter.down = True
+    try:
+        answer = deposit(bank, ada, account_id)
+    finally:
+        adapter.down = False
+    assert (answer.status_code, answer.json["error_code"]) == (503, "SERVICE_UNAVAILABLE")  # type: ignore[index]  # a failure
+
+
+def test_one_answer_that_can_not_be_given_keeps_nobody_else_from_theirs(
+    bank: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lane: Any = bank.apps["gateway"].wsgi_app
+    given: list[tuple[Any, ...]] = []
+
+    def errand(answer: Any) -> Any:
+        request = SimpleNamespace(request_id="mine-8")
+        environ = {"PATH_INFO": "/api/transactions/deposit", "wsgi.url_scheme": "http"}
+        return SimpleNamespace(environ=environ, request=request, user_id=None, answer=answer, began_at=0.0)
+
+    def broken(*_answer: Any) -> None:
+        raise RuntimeError
+
+    told = GatheredAnswer(201, {}, "{}")
+    monkeypatch.setattr(lane, "_client", SimpleNamespace(carry_out=lambda requests: [told] * len(requests)))
+    lane._carry_out([errand(broken), errand(lambda *answer: given.append(answer))])
+    assert [(status, body) for status, _headers, body in given] == [(201, b"{}")]
+
+
+class Refusing:
+    """A service token whose calls are all answered with one error."""
+
+    def __init__(self, error: type[AppError]) -> None:
+        self._error = error
+
+    def get(self) -> str:
+        return "token"
+
+    def call(self, *_args: Any, **_options: Any) -> dict[str, Any]:
+        raise self._error
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 413])
+def test_a_call_that_is_refused_as_a_whole_has_done_nothing(status: int) -> None:
+    client = MoneyClient(None, Refusing(GENERIC_BY_STATUS[status]))  # type: ignore[arg-type]  # its peer is never called
+    with pytest.raises(ServiceUnavailable) as refused:
+        client.carry_out([])
+    assert (type(refused.value), refused.value.retry_after_seconds) == (ServiceUnavailable, 1)
+
+
+def test_without_a_token_of_its_own_the_gateway_has_done_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    token = Refusing(ServiceUnavailable)
+    monkeypatch.setattr(token, "get", token.call)
+    with pytest.raises(ServiceUnavailable) as refused:
+        MoneyClient(None, token).carry_out([])  # type: ignore[arg-type]  # as above
+    assert type(refused.value) is ServiceUnavailable
+
+
+def test_a_failure_of_the_service_is_an_outcome_that_is_not_known() -> None:
+    client = MoneyClient(None, Refusing(ServiceUnavailable))  # type: ignore[arg-type]  # as above
+    with pytest.raises(OutcomeUnknown):
+        client.carry_out([])
+
+
+def test_who_finds_no_room_is_told_at_once_to_come_again(
+    bank: Suite, ada: Person, account_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lane: Any = bank.apps["gateway"].wsgi_app
+    monkeypatch.setattr(lane._batches, "_most_waiting", -1)
+    answer = deposit(bank, ada, account_id)
+    assert (answer.status_code, answer.json["error_code"]) == (503, "SERVICE_UNAVAILABLE")  # type: ignore[index]  # a failure
+    assert answer.headers["Retry-After"] == "1"
+    monkeypatch.undo()
+    assert deposit(bank, ada, account_id).status_code == 201
+
+
+def test_a_way_that_breaks_down_ends_with_an_answer(
+    bank: Suite, ada: Person, account_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_args: Any) -> Any:
+        raise RuntimeError("private")
+
+    lane: Any = bank.apps["gateway"].wsgi_app
+    monkeypatch.setattr(lane._client, "carry_out", broken)
+    answer = deposit(bank, ada, account_id)
+    assert (answer.status_code, answer.json["error_code"]) == (500, "INTERNAL_ERROR")  # type: ignore[index]  # a failure
+    assert b"private" not in answer.data

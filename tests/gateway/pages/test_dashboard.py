@@ -1,0 +1,135 @@
+"""The first page after logging in."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from api_gateway.clients.schemas import Day, Flow, Summary, TypeTotal
+from api_gateway.pages.dashboard import Spending
+from shared.core.formats import MINUS
+from tests.support.customers import Customer, customer
+from tests.support.suite import InProcess, Suite
+
+
+@pytest.fixture(scope="module")
+def ada(suite: Suite) -> Customer:
+    ada = customer(suite)
+    everyday, holidays = ada.open("100.00", nickname="Everyday"), ada.open("50.00", "savings", nickname="Holidays")
+    ada.pay("withdraw", account_id=everyday["id"], amount="30.00", description="Shoes")
+    ada.pay("transfer", from_account_id=everyday["id"], to_account_id=holidays["id"], amount="20.00")
+    return ada
+
+
+def test_it_shows_what_is_there_and_what_happened(ada: Customer) -> None:
+    page = ada.visitor.get("/dashboard")
+    assert page.status_code == 200
+    for words in ("$120.00", "Everyday", "$50.00", "Holidays", "$70.00", "Shoes", f"{MINUS}$30.00", "+$150.00"):
+        assert words in page.text
+
+
+def test_the_spending_of_the_month_is_a_picture_with_its_numbers(ada: Customer) -> None:
+    page = ada.visitor.get("/dashboard").text
+    assert 'src="data:image/svg+xml,' in page
+    assert '<td class="text-end tabular">$30.00</td>' in page
+
+
+def test_it_takes_three_calls(ada: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    send = InProcess.send
+
+    def counting(self: InProcess, request, **options):  # type: ignore[no-untyped-def]  # as requests calls it
+        asked.append(request.path_url)
+        return send(self, request, **options)
+
+    monkeypatch.setattr(InProcess, "send", counting)
+    assert ada.visitor.get("/dashboard").status_code == 200
+    services = [path for path in asked if not path.startswith("/internal")]
+    assert sorted(path.partition("?")[0] for path in services) == [
+        "/api/accounts/list",
+        "/api/transactions/recent",
+        "/api/transactions/summary",
+    ]
+
+
+def test_while_payments_are_away_the_rest_is_shown(ada: Customer) -> None:
+    adapter = ada.suite.adapters["transaction"]
+    adapter.down = True
+    try:
+        page = ada.visitor.get("/dashboard")
+    finally:
+        adapter.down = False
+    assert page.status_code == 200
+    assert "Recent transactions are not available right now." in page.text
+    assert "$120.00" in page.text
+
+
+def test_it_is_small(ada: Customer) -> None:
+    assert len(ada.visitor.get("/dashboard").data) < 60_000
+
+
+def day(when: date, income: int = 0, expense: int = 0) -> Day:
+    return Day(date=when, count=1, total=Decimal(), income=Decimal(income), expense=Decimal(expense))
+
+
+@pytest.fixture
+def spending(suite: Suite) -> Spending:
+    """Of a leap year's February, seen on its 10th."""
+    zero = Decimal()
+    summary = Summary(
+        count=4,
+        by_type={"withdrawal": TypeTotal(count=1, total=Decimal(5)), "transfer": TypeTotal(count=2, total=Decimal(70))},
+        by_day=[day(date(2027, 9, 30), income=9), day(date(2028, 1, 31), 8, 7), day(date(2028, 2, 3), 4, 5)],
+        income=Decimal(21),
+        expense=Decimal(12),
+        net=zero,
+        average=zero,
+        largest=zero,
+    )
+    with suite.apps["gateway"].app_context():
+        return Spending.of(summary, date(2028, 2, 10), "USD")
+
+
+def test_spending_has_every_day_of_the_month(spending: Spending) -> None:
+    assert len(spending.of_days.rows) == 29
+    assert spending.of_days.rows[2] == ("3 Feb 2028", Decimal(5))
+    assert spending.income == 4
+    assert spending.expense == 5
+
+
+def test_income_and_expense_of_six_months_stand_side_by_side(spending: Spending) -> None:
+    months = spending.of_months.cells("USD")
+    assert months[0] == ["Sep 2027", "$9.00", "$0.00"]
+    assert months[-2:] == [["Jan 2028", "$8.00", "$7.00"], ["Feb 2028", "$4.00", "$5.00"]]
+    assert len(months) == 6
+
+
+@pytest.mark.parametrize(
+    ("expense", "rows"),
+    [
+        (9, {"Withdrawals": Decimal(5), "Transfers, less reversals": Decimal(4)}),
+        (5, {"Withdrawals": Decimal(5)}),
+        (3, {"Withdrawals, less reversals": Decimal(3)}),
+        (0, {}),
+        (-4, {}),
+    ],
+)
+def test_what_was_given_back_was_not_spent(expense: int, rows: dict[str, Decimal]) -> None:
+    by_type = {"withdrawal": TypeTotal(count=1, total=Decimal(5)), "reversal": TypeTotal(count=1, total=Decimal(2))}
+    flow = Flow(count=2, by_type=by_type, income=Decimal(), expense=Decimal(expense), net=Decimal(-expense))
+    assert flow.expense_by_type == rows
+
+
+def test_a_month_in_which_more_was_given_back_than_spent_is_shown(suite: Suite) -> None:
+    ada, admin = customer(suite), suite.admin()
+    account = ada.open("100.00")
+    made = ada.pay("withdraw", account_id=account["id"], amount="40.00")["transaction"]
+    suite.call("transaction", "POST", f"/api/transactions/reverse/{made['id']}", admin)
+    page = ada.visitor.get("/dashboard").text
+    assert "You have not spent anything this month." in page
+    assert "+$100.00" in page
+    assert "+$140.00" not in page
+
+
+def test_what_was_not_withdrawn_was_sent(spending: Spending) -> None:
+    assert spending.of_types.cells("USD") == [["Transfers", "$7.00"], ["Withdrawals", "$5.00"]]

@@ -1,0 +1,434 @@
+"""Money moves once for each form, whatever is clicked, reloaded or gone back to."""
+
+import re
+import threading
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from api_gateway.clients.services import TransactionClient
+from shared.core.errors import ServiceUnavailable
+from shared.http.client import NoAnswer
+from tests.support.customers import Customer, customer, form_with
+from tests.support.suite import Suite
+from tests.support.visitor import Visitor, forms_of
+from transaction_service.transaction_clients import LedgerClient
+
+TRANSFER = "/transactions/transfer"
+
+
+@pytest.fixture(scope="module")
+def ada(suite: Suite) -> Customer:
+    return customer(suite, "ada")
+
+
+@pytest.fixture(scope="module")
+def bob(suite: Suite) -> Customer:
+    return customer(suite, "bob")
+
+
+@pytest.fixture
+def account(ada: Customer) -> dict[str, Any]:
+    return ada.open("100.00")
+
+
+@pytest.fixture
+def payee(bob: Customer) -> dict[str, Any]:
+    return bob.open()
+
+
+def key_of(page: TestResponse) -> str:
+    return next(form.fields["idempotency_key"] for form in forms_of(page) if "idempotency_key" in form.fields)
+
+
+def fill_in(visitor: Visitor, path: str, **fields: str) -> dict[str, str]:
+    """The fields of the payment form at `path`, filled in."""
+    page = visitor.get(path)
+    form = next(form for form in forms_of(page) if "idempotency_key" in form.fields)
+    return {**form.fields, **fields}
+
+
+@pytest.mark.parametrize(
+    ("kind", "balance", "words"), [("deposit", "112.50", "Deposited"), ("withdraw", "87.50", "Withdrew")]
+)
+def test_a_payment_ends_at_its_transaction(
+    ada: Customer, account: dict[str, Any], kind: str, balance: str, words: str
+) -> None:
+    path = f"/transactions/{kind}"
+    answer = ada.visitor.submit(path, account_id=account["id"], amount=" 12.50 ", description="Books")
+    assert answer.status_code == 303
+    page = ada.visitor.get(answer.headers["Location"])
+    assert page.status_code == 200
+    assert f'{words} <span class="money private">$12.50</span>.' in page.text
+    assert "Books" in page.text
+    assert ada.balance(account) == balance
+
+
+def test_the_same_form_sent_twice_pays_once(ada: Customer, account: dict[str, Any]) -> None:
+    fields = fill_in(ada.visitor, "/transactions/deposit", account_id=account["id"], amount="1.00")
+    first, second = (ada.visitor.post("/transactions/deposit", fields) for _ in range(2))
+    assert first.headers["Location"] == second.headers["Location"]
+    assert ada.balance(account) == "101.00"
+
+
+def test_a_double_click_pays_once(ada: Customer, account: dict[str, Any]) -> None:
+    fields = fill_in(ada.visitor, "/transactions/withdraw", account_id=account["id"], amount="1.00")
+    answers: list[TestResponse] = []
+
+    def click() -> None:
+        client = ada.suite.apps["gateway"].test_client()
+        client.set_cookie("session", ada.visitor.cookie)
+        answers.append(client.post("/transactions/withdraw", data=fields))
+
+    clicks = [threading.Thread(target=click) for _ in range(4)]
+    for one in clicks:
+        one.start()
+    for one in clicks:
+        one.join()
+    assert {answer.headers.get("Location") for answer in answers} == {answers[0].headers["Location"]}
+    assert ada.balance(account) == "99.00"
+
+
+def test_a_refusal_keeps_what_was_typed_and_takes_a_new_key(ada: Customer, account: dict[str, Any]) -> None:
+    fields = fill_in(
+        ada.visitor, "/transactions/withdraw", account_id=account["id"], amount="100.01", description="Too much"
+    )
+    page = ada.visitor.post("/transactions/withdraw", fields)
+    assert page.status_code == 400
+    assert "There is not enough money in the account. Enter a smaller amount, or pay money in first." in page.text
+    assert 'value="100.01"' in page.text
+    assert 'value="Too much"' in page.text
+    assert key_of(page) != fields["idempotency_key"]
+    again = form_with(page, amount="100.01").fields
+    assert ada.visitor.post("/transactions/withdraw", {**again, "amount": "100.00"}).status_code == 303
+    assert ada.balance(account) == "0.00"
+
+
+def test_a_form_that_was_used_for_another_payment_says_so(ada: Customer, account: dict[str, Any]) -> None:
+    fields = fill_in(ada.visitor, "/transactions/deposit", account_id=account["id"], amount="1.00")
+    ada.visitor.post("/transactions/deposit", fields)
+    page = ada.visitor.post("/transactions/deposit", {**fields, "amount": "2.00"})
+    assert page.status_code == 400
+    assert "This page has been sent already, with other entries." in page.text
+    assert ada.balance(account) == "101.00"
+
+
+@pytest.mark.parametrize("amount", ["", "0", "-1", "1.001", "1e3", "NaN", "abc", "1,5", "10000000000.01", "٣"])
+def test_what_is_no_amount_is_told_beside_the_field(ada: Customer, account: dict[str, Any], amount: str) -> None:
+    page = ada.visitor.submit("/transactions/deposit", account_id=account["id"], amount=amount)
+    assert page.status_code == 400
+    assert 'id="amount-error"' in page.text
+    assert ada.balance(account) == "100.00"
+
+
+@pytest.mark.parametrize(
+    ("typed", "balance"),
+    [("1,250.00", "1350.00"), (" 5 ", "105.00"), ("1,250,000", "1250100.00"), ("1,234.5", "1334.50")],
+)
+def test_commas_may_stand_between_thousands(ada: Customer, account: dict[str, Any], typed: str, balance: str) -> None:
+    assert ada.visitor.submit("/transactions/deposit", account_id=account["id"], amount=typed).status_code == 303
+    assert ada.balance(account) == balance
+
+
+@pytest.mark.parametrize("typed", ["1234,567", "1,25", "1,2345", "01,234", "1,234,5", ",5", "1,,000", "0,000"])
+@pytest.mark.parametrize("path", ["/transactions/deposit", "/transactions/withdraw", TRANSFER, "/accounts/create"])
+def test_a_comma_in_another_place_is_refused_and_kept(
+    ada: Customer, account: dict[str, Any], payee: dict[str, Any], path: str, typed: str
+) -> None:
+    fields = {
+        TRANSFER: {"from_account_id": account["id"], "to_account_number": payee["account_number"]},
+        "/accounts/create": {"initial_deposit": typed},
+    }.get(path, {"account_id": account["id"]})
+    page = ada.visitor.submit(path, amount=typed, **fields)
+    assert page.status_code == 400
+    assert "The amount can have commas only between thousands" in page.text
+    assert f'value="{typed}"' in page.text
+    assert ada.balance(account) == "100.00"
+
+
+def test_the_page_says_how_amounts_are_written(ada: Customer, account: dict[str, Any]) -> None:
+    page = ada.visitor.get(f"/transactions/deposit?account_id={account['id']}").text
+    assert "You can write “1,250.00” or “1250.00”." in page
+    assert 'placeholder="0.00"' in page
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize("kind", ["deposit", "withdraw"])
+def test_somebody_elses_account_can_not_be_chosen(ada: Customer, payee: dict[str, Any], kind: str) -> None:
+    page = ada.visitor.submit(f"/transactions/{kind}", account_id=payee["id"], amount="1.00")
+    assert page.status_code == 400
+    assert 'id="account_id-error"' in page.text
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "schlüssel", "a b\r\nc"])
+def test_a_key_that_we_did_not_make_is_replaced(ada: Customer, account: dict[str, Any], key: str) -> None:
+    answer = ada.visitor.submit("/transactions/deposit", account_id=account["id"], amount="1.00", idempotency_key=key)
+    assert answer.status_code == 303
+
+
+@pytest.mark.parametrize("kind", ["deposit", "withdraw", "transfer"])
+def test_without_an_account_the_page_says_how_to_get_one(suite: Suite, kind: str) -> None:
+    page = customer(suite).visitor.get(f"/transactions/{kind}")
+    assert page.status_code == 200
+    assert 'href="/accounts/create"' in page.text
+
+
+def freeze(suite: Suite, account: dict[str, Any]) -> None:
+    body = {"status": "frozen", "reason": "suspicion of fraud"}
+    path = f"/api/accounts/update/{account['id']}"
+    assert suite.call("account", "PUT", path, suite.admin(), json=body).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["deposit", "withdraw", "transfer"])
+def test_a_frozen_account_is_listed_but_can_not_be_chosen(suite: Suite, kind: str) -> None:
+    person = customer(suite)
+    frozen, active = person.open("5.00", nickname="Stuck"), person.open("5.00")
+    freeze(suite, frozen)
+    path = f"/transactions/{kind}"
+    page = person.visitor.get(path).text
+    options = re.findall(rf'<option[^>]*value="{frozen["id"]}"[^>]*>[^<]*frozen[^<]*</option>', page)
+    assert len(options) == (2 if kind == "transfer" else 1)
+    assert all(re.search(r"\bdisabled\b", option) for option in options)
+    assert "Please call or visit your branch." in page
+    assert "fraud" not in page
+    chosen = {"from_account_id": frozen["id"], "to_account_id": active["id"]}
+    if kind != "transfer":
+        chosen = {"account_id": frozen["id"]}
+    refused = person.visitor.submit(path, amount="1.00", **chosen)
+    assert refused.status_code == 400
+    assert "This account is frozen: no money can move in or out of it." in refused.text
+    assert person.balance(frozen) == "5.00"
+
+
+def test_who_has_frozen_accounts_alone_is_told_whom_to_ask(suite: Suite) -> None:
+    person = customer(suite)
+    account = person.open("5.00")
+    freeze(suite, account)
+    for path in ("/transactions/deposit", TRANSFER, f"/accounts/{account['id']}", f"/accounts/{account['id']}/close"):
+        page = person.visitor.get(path).text
+        assert "Please call or visit your branch." in page
+        assert "fraud" not in page
+    assert not [form for form in forms_of(person.visitor.get(TRANSFER)) if "amount" in form.fields]
+
+
+def test_a_link_from_an_account_has_it_chosen(ada: Customer, account: dict[str, Any]) -> None:
+    assert fill_in(ada.visitor, f"/transactions/deposit?account_id={account['id']}")["account_id"] == account["id"]
+    fields = fill_in(ada.visitor, f"{TRANSFER}?from_account_id={account['id']}")
+    assert fields["from_account_id"] == account["id"]
+
+
+def review_of(customer: Customer, **fields: str) -> TestResponse:
+    """The review of a transfer, or the form with what is wrong."""
+    answer = customer.visitor.post(TRANSFER, fill_in(customer.visitor, TRANSFER, **fields))
+    return customer.visitor.get(answer.headers["Location"]) if answer.status_code == 303 else answer
+
+
+def confirm(customer: Customer, review: TestResponse, **fields: str) -> TestResponse:
+    return customer.visitor.post(review.request.full_path, {**confirmation_in(review), **fields})
+
+
+def confirmation_in(review: TestResponse) -> dict[str, str]:
+    return next(form.fields for form in forms_of(review) if "idempotency_key" in form.fields)
+
+
+def change_link(review: TestResponse) -> str:
+    found = re.search(rf'href="({TRANSFER}\?draft=[^"]+)"', review.text)
+    assert found
+    return found[1]
+
+
+def test_a_transfer_is_confirmed_by_who_gets_what(
+    ada: Customer, bob: Customer, account: dict[str, Any], payee: dict[str, Any]
+) -> None:
+    number = payee["account_number"]
+    typed = f"{number[:4]} {number[4:]}"
+    review = review_of(
+        ada, from_account_id=account["id"], to_account_number=typed, amount="30", description="Lunch & <b>tea</b>"
+    )
+    assert review.status_code == 200
+    assert "b••" in review.text
+    assert number in review.text
+    assert "$30.00" in review.text
+    assert "$70.00" in review.text
+    assert "Lunch &amp; &lt;b&gt;tea" in review.text
+    assert ">Confirm transfer</button>" in review.text
+    assert bob.balance(payee) == "0.00"
+    first, second = (confirm(ada, review) for _ in range(2))
+    assert first.status_code == second.status_code == 303
+    assert first.headers["Location"] == second.headers["Location"]
+    assert 'Transferred <span class="money private">$30.00</span>.' in ada.visitor.get(first.headers["Location"]).text
+    assert (ada.balance(account), bob.balance(payee)) == ("70.00", "30.00")
+
+
+def test_a_transfer_can_be_changed_before_it_is_confirmed(
+    ada: Customer, account: dict[str, Any], payee: dict[str, Any]
+) -> None:
+    review = review_of(ada, from_account_id=account["id"], to_account_number=payee["account_number"], amount="30")
+    page = ada.visitor.get(change_link(review))
+    assert page.status_code == 200
+    fields = form_with(page, amount="30", to_account_number=payee["account_number"]).fields
+    assert fields["idempotency_key"] == key_of(review)
+    answer = ada.visitor.post(TRANSFER, {**fields, "amount": "31"})
+    assert "$31.00" in ada.visitor.get(answer.headers["Location"]).text
+    assert ada.balance(account) == "100.00"
+
+
+def test_money_moves_between_ones_own_accounts(ada: Customer, account: dict[str, Any]) -> None:
+    target = ada.open(nickname="Holidays")
+    review = review_of(ada, from_account_id=account["id"], to_account_id=target["id"], amount="100.00")
+    assert "Holidays" in review.text
+    assert confirm(ada, review).status_code == 303
+    assert (ada.balance(account), ada.balance(target)) == ("0.00", "100.00")
+
+
+@pytest.mark.parametrize(
+    ("fields", "wrong"),
+    [
+        ({}, "to_account_id"),
+        ({"to_account_id": "SELF"}, "to_account_id"),
+        ({"to_account_id": "SELF", "to_account_number": "NUMBER"}, "to_account_id"),
+        ({"to_account_number": "1234567890"}, "to_account_number"),
+        ({"to_account_number": "1000000008"}, "to_account_number"),
+        ({"to_account_number": "NUMBER", "amount": "100.01"}, "amount"),
+        ({"to_account_number": "NUMBER", "amount": "nothing"}, "amount"),
+        ({"to_account_number": "NUMBER", "from_account_id": "nonsense"}, "from_account_id"),
+    ],
+)
+def test_what_is_wrong_with_a_transfer_stands_beside_its_field(
+    ada: Customer, account: dict[str, Any], payee: dict[str, Any], fields: dict[str, str], wrong: str
+) -> None:
+    known = {"SELF": account["id"], "NUMBER": payee["account_number"]}
+    given = {name: known.get(value, value) for name, value in fields.items()}
+    page = review_of(ada, **{"from_account_id": account["id"], "amount": "1.00", **given})
+    assert page.status_code == 400
+    assert f'id="{wrong}-error"' in page.text
+    assert "Confirm transfer" not in page.text
+
+
+def test_a_confirmation_is_checked_as_the_form_was(
+    ada: Customer, account: dict[str, Any], payee: dict[str, Any]
+) -> None:
+    review = review_of(ada, from_account_id=account["id"], to_account_number=payee["account_number"], amount="1")
+    page = confirm(ada, review, to_account_number="123")
+    assert page.status_code == 400
+    assert 'id="to_account_number-error"' in page.text
+    assert ada.balance(account) == "100.00"
+
+
+def test_every_step_of_a_transfer_can_be_fetched_again(
+    ada: Customer, account: dict[str, Any], payee: dict[str, Any]
+) -> None:
+    review = review_of(ada, from_account_id=account["id"], to_account_number=payee["account_number"], amount="60")
+    again = ada.visitor.get(review.request.full_path)
+    assert confirmation_in(again)["idempotency_key"] == confirmation_in(review)["idempotency_key"]
+    first = confirm(ada, review)
+    later = ada.visitor.get(review.request.full_path)
+    assert later.status_code == 200
+    assert "it has been made and is not made again" in later.text
+    assert confirm(ada, later).headers["Location"] == first.headers["Location"]
+    assert ada.balance(account) == "40.00"
+
+
+def test_a_draft_is_of_one_person_and_can_not_be_read(
+    ada: Customer, bob: Customer, account: dict[str, Any], payee: dict[str, Any]
+) -> None:
+    review = review_of(ada, from_account_id=account["id"], to_account_number=payee["account_number"], amount="1")
+    path = review.request.full_path
+    assert payee["account_number"] not in path
+    for visitor, address in ((bob.visitor, path), (ada.visitor, f"{TRANSFER}/review"), (ada.visitor, path[:-4])):
+        answer = visitor.get(address)
+        assert (answer.status_code, answer.headers["Location"]) == (303, TRANSFER)
+
+
+def test_a_draft_that_no_longer_holds_comes_back_as_the_form(ada: Customer, payee: dict[str, Any]) -> None:
+    source = ada.open("5.00")
+    review = review_of(ada, from_account_id=source["id"], to_account_number=payee["account_number"], amount="5")
+    confirm(ada, review)
+    ada.suite.call("account", "DELETE", f"/api/accounts/close/{source['id']}", ada.person)
+    page = ada.visitor.get(review.request.full_path)
+    assert page.status_code == 400
+    assert 'id="from_account_id-error"' in page.text
+
+
+def test_while_the_outcome_of_a_transfer_is_open_it_can_be_confirmed_again(
+    ada: Customer, account: dict[str, Any], payee: dict[str, Any]
+) -> None:
+    review = review_of(ada, from_account_id=account["id"], to_account_number=payee["account_number"], amount="60")
+    adapter = ada.suite.adapters["transaction"]
+    adapter.down = True
+    try:
+        page = confirm(ada, review)
+    finally:
+        adapter.down = False
+    assert page.status_code == 503
+    assert "it will count only once" in page.text
+    assert key_of(page) == key_of(review)
+    assert confirm(ada, page).status_code == 303
+    assert ada.balance(account) == "40.00"
+
+
+def test_a_transfer_that_is_refused_after_all_comes_back_as_the_form(
+    ada: Customer, account: dict[str, Any], payee: dict[str, Any]
+) -> None:
+    review = review_of(ada, from_account_id=account["id"], to_account_number=payee["account_number"], amount="90")
+    ada.pay("withdraw", account_id=account["id"], amount="50.00")
+    page = confirm(ada, review)
+    assert page.status_code == 400
+    assert "There is not enough money in the account. Enter a smaller amount, or pay money in first." in page.text
+    fields = form_with(page, amount="90").fields
+    assert fields["idempotency_key"] != key_of(review)
+
+
+def test_the_payees_name_is_told_masked(ada: Customer, payee: dict[str, Any]) -> None:
+    answer = ada.visitor.get(f"/transactions/payee?account_number={payee['account_number']}")
+    assert answer.json == {"account_number": f"••••{payee['account_number'][-4:]}", "owner_name": "b••"}
+    assert ada.visitor.get("/transactions/payee?account_number=1000000008").status_code == 404
+
+
+def test_while_payments_are_away_the_form_is_kept_with_its_key(ada: Customer, account: dict[str, Any]) -> None:
+    fields = fill_in(ada.visitor, "/transactions/deposit", account_id=account["id"], amount="5.00")
+    adapter = ada.suite.adapters["transaction"]
+    adapter.down = True
+    try:
+        page = ada.visitor.post("/transactions/deposit", fields)
+    finally:
+        adapter.down = False
+    assert page.status_code == 503
+    assert 'value="5.00"' in page.text
+    assert "it will count only once" in page.text
+    assert key_of(page) == fields["idempotency_key"]
+    assert ada.visitor.post("/transactions/deposit", form_with(page, amount="5.00").fields).status_code == 303
+    assert ada.balance(account) == "105.00"
+
+
+def test_a_payment_whose_outcome_is_open_is_shown_as_pending(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    eve = customer(suite)
+    account = eve.open("10.00")
+    with monkeypatch.context() as patch:
+        patch.setattr(LedgerClient, "post", _silence)
+        answer = eve.visitor.submit("/transactions/deposit", account_id=account["id"], amount="5.00")
+        assert answer.status_code == 303
+        page = eve.visitor.get(answer.headers["Location"])
+    assert "Your payment is on its way." in page.text
+    assert "data-pending" in page.text
+    assert "Pending" in page.text
+
+
+def _silence(*_args: object) -> None:
+    raise NoAnswer(may_have_arrived=True)
+
+
+def test_while_a_payment_may_have_been_made_the_key_is_kept(
+    ada: Customer, account: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(*_args: object, **_options: object) -> None:
+        raise ServiceUnavailable(details={"outcome": "unknown"})
+
+    fields = fill_in(ada.visitor, "/transactions/deposit", account_id=account["id"], amount="5.00")
+    with monkeypatch.context() as patch:
+        patch.setattr(TransactionClient, "pay", unknown)
+        page = ada.visitor.post("/transactions/deposit", fields)
+    assert page.status_code == 503
+    assert "it will count only once" in page.text
+    assert key_of(page) == fields["idempotency_key"]

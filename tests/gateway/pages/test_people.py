@@ -1,0 +1,187 @@
+"""Registering, logging in and logging out, as a person without JavaScript does it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from shared.core.errors import TokenExpired
+from tests.support.suite import PASSWORD, Suite
+from tests.support.visitor import Visitor, forms_of
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
+    suite = Suite(tmp_path_factory.mktemp("bank"), names=("auth", "gateway")).start()
+    yield suite
+    suite.stop()
+
+
+@pytest.fixture(scope="module")
+def username(bank: Suite) -> str:
+    return bank.person("ada").username
+
+
+@pytest.fixture
+def visitor(bank: Suite) -> Visitor:
+    return Visitor(bank.apps["gateway"])
+
+
+def test_who_registers_is_logged_in_and_welcomed(visitor: Visitor) -> None:
+    answer = visitor.register("grace")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/dashboard")
+    assert "Welcome, grace." in visitor.get("/profile").text
+
+
+def test_a_taken_name_comes_back_beside_its_field(visitor: Visitor, username: str) -> None:
+    answer = visitor.register(username)
+    assert answer.status_code == 400
+    assert f'value="{username}"' in answer.text
+    assert "Error: Register" in answer.text
+    assert 'class="invalid-feedback"' in answer.text or 'class="alert alert-danger"' in answer.text
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"confirm_password": "something else"}, "The two passwords differ."),
+        ({"email": ""}, "Enter your e-mail address."),
+        ({"email": "nonsense"}, "E-mail"),
+        ({"password": "short", "confirm_password": "short"}, "Password"),
+        ({"username": "a b"}, "Username"),
+    ],
+)
+def test_what_is_wrong_stands_beside_its_field(visitor: Visitor, fields: dict[str, str], words: str) -> None:
+    good = {
+        "username": "linus",
+        "email": "linus@example.com",
+        "password": PASSWORD,
+        "confirm_password": PASSWORD,
+    }
+    answer = visitor.submit("/register", **{**good, **fields})
+    assert answer.status_code == 400
+    assert 'class="invalid-feedback"' in answer.text
+    assert 'aria-invalid="true"' in answer.text
+    assert words in answer.text
+    assert PASSWORD not in answer.text
+
+
+def test_a_wrong_password_is_told_without_saying_what_was_wrong(visitor: Visitor, username: str) -> None:
+    wrong_password = visitor.log_in(username, "not this one")
+    unknown_name = visitor.log_in("nobody-of-that-name", "not this one")
+    for answer in (wrong_password, unknown_name):
+        assert answer.status_code == 400
+        assert "not this one" not in answer.text
+    told = [page.text.split('role="alert">')[1].split("</div>")[0] for page in (wrong_password, unknown_name)]
+    assert told[0] == told[1]
+    assert f'value="{username}"' in wrong_password.text
+
+
+def test_who_is_logged_in_needs_no_login_page(visitor: Visitor, username: str) -> None:
+    visitor.log_in(username)
+    for path in ("/login", "/register"):
+        answer = visitor.get(path)
+        assert (answer.status_code, answer.headers["Location"]) == (303, "/dashboard")
+
+
+def test_logging_out_ends_the_session_everywhere(bank: Suite, visitor: Visitor, username: str) -> None:
+    visitor.log_in(username)
+    with visitor.client.session_transaction() as session:
+        token = session["token"]
+    answer = visitor.submit("/profile", action="/logout")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/login")
+    assert "You are logged out." in visitor.get("/login").text
+    assert visitor.get("/profile").status_code == 303
+    headers = {"Authorization": f"Bearer {token}"}
+    assert bank.call("auth", "GET", "/api/auth/verify_token", headers=headers).status_code == 401
+
+
+def test_logging_out_works_while_the_auth_service_is_away(
+    bank: Suite, visitor: Visitor, username: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visitor.log_in(username)
+    page = visitor.get("/profile")
+    form = next(form for form in forms_of(page) if form.action == "/logout")
+    monkeypatch.setattr(bank.adapters["auth"], "down", True)
+    assert visitor.post("/logout", form.fields).status_code == 303
+    assert "You are logged out of this browser." in visitor.get("/login").text
+
+
+def test_logging_out_is_a_form_and_never_a_link(visitor: Visitor, username: str) -> None:
+    visitor.log_in(username)
+    assert visitor.get("/logout").status_code == 405
+    assert visitor.post("/logout", {}).status_code == 400
+    assert visitor.get("/profile").status_code == 200
+
+
+def test_a_form_without_its_token_is_refused_in_plain_words(visitor: Visitor, username: str) -> None:
+    fields = {"username": username, "password": PASSWORD}
+    answer = visitor.post("/login", fields, Referer="http://localhost/login")
+    assert answer.status_code == 400
+    assert "open for too long" in answer.text
+    assert '<a class="btn btn-primary" href="/login">Open the page again</a>' in answer.text
+    assert "Open the page again" not in visitor.post("/login", fields).text
+
+
+def test_a_form_of_somebody_whose_session_can_not_be_renewed_now_ends_nothing(
+    bank: Suite, visitor: Visitor, username: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visitor.log_in(username)
+
+    def expired(_token: str) -> None:
+        raise TokenExpired
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bank.apps["gateway"].extensions["token_verifier"], "verify", expired)
+        patch.setattr(bank.adapters["auth"], "down", True)
+        assert visitor.post("/settings", {"current_password": "x"}).status_code == 503
+    assert visitor.get("/settings").status_code == 200
+
+
+def test_a_silent_auth_service_keeps_what_was_typed(
+    bank: Suite, visitor: Visitor, username: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bank.adapters["auth"], "down", True)
+    answer = visitor.log_in(username)
+    assert answer.status_code == 503
+    assert f'value="{username}"' in answer.text
+    assert 'class="alert alert-danger"' in answer.text
+
+
+def test_the_place_of_the_login_is_told_to_the_auth_service(bank: Suite, username: str) -> None:
+    visitor = Visitor(bank.apps["gateway"], user_agent="Mozilla/5.0 (iPhone) Safari/605.1")
+    visitor.log_in(username)
+    assert "Safari on iPhone" in visitor.get("/settings").text
+
+
+def test_too_many_logins_are_refused_with_a_page(bank: Suite, tmp_path_factory: pytest.TempPathFactory) -> None:
+    crowded = Visitor(bank.apps["gateway"])
+    crowded.client.environ_base["REMOTE_ADDR"] = "203.0.113.9"
+    page = crowded.get("/login")
+    fields = {**forms_of(page)[0].fields, "username": "", "password": ""}
+    statuses = [crowded.post("/login", fields).status_code for _ in range(62)]
+    assert statuses[:60] == [400] * 60
+    assert statuses[-1] == 429
+    refused = crowded.post("/login", fields)
+    assert int(refused.headers["Retry-After"]) >= 1
+    assert "There were too many requests. Try again in 1 second." in refused.text
+    assert "alert" in refused.text
+
+
+def test_too_many_tries_leave_a_way_back_to_the_login(visitor: Visitor, suite: Suite) -> None:
+    suite.person("impatient")
+    for _ in range(5):
+        assert "The username or the password is not right." in visitor.log_in("impatient", "wrong").text
+    page = visitor.log_in("impatient")
+    assert page.status_code == 429
+    assert page.headers["Retry-After"]
+    assert "The password was wrong too often. Try again in " in page.text
+    assert 'href="/login">Try again' in page.text
+
+
+def test_a_session_goes_on_when_asked_to(suite: Suite) -> None:
+    visitor = Visitor(suite.apps["gateway"])
+    assert visitor.get("/session").status_code == 303
+    assert visitor.register("lingering").status_code == 303
+    stayed = visitor.get("/session")
+    assert stayed.status_code == 204
+    assert "session=" in stayed.headers["Set-Cookie"]

@@ -1,0 +1,117 @@
+"""Reports on pages."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from shared.core.formats import MINUS
+from tests.support.customers import Customer, customer
+from tests.support.suite import Suite
+from tests.support.visitor import forms_of
+
+TODAY = datetime.now(UTC).date()
+
+
+@pytest.fixture(scope="module")
+def ada(suite: Suite) -> Customer:
+    ada = customer(suite)
+    account = ada.open("100.00", nickname="Everyday")
+    ada.pay("withdraw", account_id=account["id"], amount="30.00")
+    return ada
+
+
+@pytest.fixture(scope="module")
+def account_id(ada: Customer) -> str:
+    return str(ada.transactions()[0]["account_id"])
+
+
+def test_an_account_report_adds_up(ada: Customer, account_id: str) -> None:
+    page = ada.visitor.get(f"/reports/account/{account_id}")
+    assert page.status_code == 200
+    for words in ("Everyday", "+$100.00", f"{MINUS}$30.00", "$70.00", "Withdrawal", f'value="{TODAY}"'):
+        assert words in page.text
+
+
+def test_a_transaction_report_covers_all_accounts(ada: Customer) -> None:
+    page = ada.visitor.get("/reports/transactions")
+    assert page.status_code == 200
+    for words in ("+$100.00", f"{MINUS}$30.00", "+$70.00", "$65.00"):
+        assert words in page.text
+
+
+def test_the_period_can_be_chosen(ada: Customer, account_id: str) -> None:
+    yesterday = TODAY - timedelta(days=1)
+    query = f"start_date={yesterday - timedelta(days=200)}&end_date={yesterday}"
+    page = ada.visitor.get(f"/reports/account/{account_id}?{query}")
+    assert page.status_code == 200
+    assert "Nothing happened in this period." in page.text
+    assert f'value="{yesterday}"' in page.text
+
+
+@pytest.mark.parametrize("path", ["transactions", "account"])
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("start_date=x", "Enter a day that exists"),
+        ("start_date=2026-02-01&end_date=2026-01-01", "“To” must not be before “From”."),
+        ("start_date=2099-01-01", "“From” must not be after today."),
+        ("start_date=2001-01-01&end_date=2026-01-01", "From must be at most ten years before To"),
+        ("start_date=0001-01-01", "From must be at most ten years before To"),
+    ],
+)
+def test_a_period_that_can_not_be_is_told_beside_its_field_and_kept(
+    ada: Customer, account_id: str, path: str, query: str, words: str
+) -> None:
+    address = f"/reports/account/{account_id}" if path == "account" else "/reports/transactions"
+    page = ada.visitor.get(f"{address}?{query}")
+    assert page.status_code == 400
+    assert f'-error">{words}' in page.text
+    for given in query.split("&"):
+        field, _, value = given.partition("=")
+        assert re.search(rf'name="{field}"[^>]* value="{value}"', page.text), given
+
+
+@pytest.mark.parametrize("path", ["account/{account_id}", "transactions"])
+def test_a_report_is_stored_when_it_is_saved_and_not_before(ada: Customer, account_id: str, path: str) -> None:
+    def index() -> str:
+        return ada.visitor.get("/reports").text.partition("Make a report")[0]
+
+    path, before = f"/reports/{path.format(account_id=account_id)}", index()
+    page = ada.visitor.get(f"{path}?end_date={TODAY - timedelta(days=3)}")
+    assert index() == before
+    form = next(form for form in forms_of(page) if form.action.startswith(path))
+    answer = ada.visitor.post(form.action.replace("&amp;", "&"), form.fields)
+    assert answer.status_code == 303
+    saved = ada.visitor.get(answer.headers["Location"]).text
+    assert f'href="{answer.headers["Location"]}"' in index()
+    assert "The report is saved." in saved
+    assert "as it was on" in saved
+    assert f"to {TODAY - timedelta(days=3)}" in saved
+
+
+def test_a_period_that_can_not_be_is_not_saved(ada: Customer, account_id: str) -> None:
+    path = f"/reports/account/{account_id}"
+    form = next(form for form in forms_of(ada.visitor.get(path)) if form.action.startswith(path))
+    page = ada.visitor.post(f"{path}?start_date=2026-02-01&end_date=2026-01-01", form.fields)
+    assert page.status_code == 400
+    assert "“To” must not be before “From”." in page.text
+    assert ada.visitor.post(path, {}).status_code == 400
+
+
+def test_what_is_somebody_elses_does_not_exist(ada: Customer, suite: Suite, account_id: str) -> None:
+    stranger = customer(suite).visitor
+    for path in (f"account/{account_id}", f"account/{uuid4()}", str(uuid4()), "nonsense"):
+        assert stranger.get(f"/reports/{path}").status_code == 404
+
+
+def test_while_reports_are_away_the_page_says_so(ada: Customer) -> None:
+    adapter = ada.suite.adapters["reporting"]
+    adapter.down = True
+    try:
+        page = ada.visitor.get("/reports")
+    finally:
+        adapter.down = False
+    assert page.status_code == 503
+    assert "Your reports are not available right now." in page.text

@@ -1,0 +1,263 @@
+"""The gateway as a whole: health, headers, errors for people and for programs, limits, documentation."""
+
+import re
+
+import pytest
+from openapi_spec_validator import validate
+
+from api_gateway.api_gateway import GatewaySettings
+from api_gateway.web.browser_security import CONTENT_SECURITY_POLICY
+from shared.core.errors import CannotStart
+from tests.support.suite import ADMIN_PASSWORD, Suite
+from tests.support.visitor import Visitor
+
+SERVICES = {"api-gateway", "auth-service", "account-service", "transaction-service", "reporting-service"}
+
+
+@pytest.fixture
+def visitor(suite: Suite) -> Visitor:
+    return Visitor(suite.apps["gateway"])
+
+
+def test_health_is_healthy_when_all_five_are(suite: Suite) -> None:
+    answer = suite.call("gateway", "GET", "/health")
+    assert answer.status_code == 200
+    assert answer.json == {"status": "healthy", "services": dict.fromkeys(SERVICES, "healthy")}
+
+
+@pytest.mark.parametrize("name", ["auth", "account", "transaction", "reporting"])
+def test_health_says_which_service_is_away(suite: Suite, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suite.adapters[name], "down", True)
+    answer = suite.call("gateway", "GET", "/health")
+    assert answer.status_code == 503
+    assert answer.json is not None
+    assert answer.json["status"] == "degraded"
+    assert set(answer.json["services"]) == SERVICES
+    assert answer.json["services"][f"{name}-service"] == "unhealthy"
+    assert answer.json["services"]["api-gateway"] == "healthy"
+
+
+def test_health_says_how_long_each_took(suite: Suite) -> None:
+    timing = suite.call("gateway", "GET", "/health").headers["Server-Timing"]
+    times = dict(entry.split(";dur=") for entry in timing.split(", "))
+    assert set(times) == set(SERVICES)
+    assert all(0 <= float(milliseconds) < 60_000 for milliseconds in times.values())
+
+
+def test_the_gateways_own_health_names_what_it_misses(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert suite.call("gateway", "GET", "/api/health").json == {"status": "healthy", "service": "api-gateway"}
+    monkeypatch.setattr(suite.adapters["reporting"], "down", True)
+    answer = suite.call("gateway", "GET", "/api/health")
+    assert answer.status_code == 503
+    assert answer.json is not None
+    assert answer.json["details"] == {"reporting-service": "unavailable"}
+    assert suite.call("gateway", "GET", "/api/live").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/login", "/nowhere", "/api/nowhere", "/api/live", "/health", "/static/css/custom.css"]
+)
+def test_every_answer_carries_the_security_headers(suite: Suite, path: str) -> None:
+    with suite.call("gateway", "GET", path) as answer:
+        headers = answer.headers
+    assert headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert "camera=()" in headers["Permissions-Policy"]
+    assert headers["X-Request-ID"]
+    assert "Strict-Transport-Security" not in headers
+
+
+def test_browsers_on_https_are_told_to_stay_there(suite: Suite) -> None:
+    answer = suite.call("gateway", "GET", "/", base_url="https://localhost")
+    assert "max-age=31536000" in answer.headers["Strict-Transport-Security"]
+
+
+def test_pages_are_not_kept(visitor: Visitor) -> None:
+    assert visitor.get("/login").headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/login", "/nowhere", "/docs", "/health", "/api/live", "/static/css/custom.css", "/logout", "/dashboard"],
+)
+def test_head_says_what_get_would(visitor: Visitor, path: str) -> None:
+    with visitor.client.head(path) as head, visitor.get(path) as get:
+        assert head.status_code == get.status_code
+        assert head.data == b""
+        assert int(head.headers["Content-Length"]) == len(get.data)
+        assert head.headers["Content-Type"] == get.headers["Content-Type"]
+
+
+def test_a_compressed_form_is_refused_with_a_page(visitor: Visitor) -> None:
+    answer = visitor.post("/login", {"username": "x"}, **{"Content-Encoding": "gzip"})
+    assert (answer.status_code, answer.mimetype) == (415, "text/html")
+    assert answer.headers["Accept-Encoding"] == "identity"
+
+
+def test_pages_load_nothing_from_elsewhere_and_hold_no_script(visitor: Visitor) -> None:
+    visitor.register("styled")
+    for path in ("/profile", "/settings", "/docs", "/nowhere"):
+        page = visitor.get(path).text
+        assert re.findall(r"(?:src|href)=\"(?:https?:)?//", page) == []
+        assert re.findall(r"<script(?![^>]*\ssrc=)", page) == []
+        assert re.findall(r"<[^>]+\s(?:style|on\w+)=", page) == []
+
+
+def test_every_file_that_a_page_names_is_there_and_kept(visitor: Visitor) -> None:
+    for path in ("/login", "/docs"):
+        for address in re.findall(r"(?:src|href)=\"(/static/[^\"]+)", visitor.get(path).text):
+            answer = visitor.get(address)
+            assert answer.status_code == 200, address
+            assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+            answer.close()
+
+
+def test_the_first_page_is_small(visitor: Visitor) -> None:
+    page = visitor.get("/login")
+    size = len(page.data)
+    for address in re.findall(r"(?:src|href)=\"(/static/[^\"]+)", page.text):
+        with visitor.get(address) as file:
+            size += len(file.data)
+    assert size < 400_000
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/api", "/apix/list", "/healthy"])
+def test_people_get_a_page_for_what_is_not_there(visitor: Visitor, path: str) -> None:
+    answer = visitor.get(path)
+    assert answer.status_code == 404
+    if path != "/api":
+        assert answer.mimetype == "text/html"
+        assert "We can&#39;t find that" in answer.text
+        assert answer.headers["X-Request-ID"] in answer.text
+
+
+@pytest.mark.parametrize("path", ["/api/nowhere", "/internal/postings", "/internal", "/health/x", "/metrics/x"])
+def test_programs_get_json(suite: Suite, path: str) -> None:
+    answer = suite.call("gateway", "GET", path)
+    assert answer.status_code == 404
+    assert answer.json == {
+        "success": False,
+        "message": "There is nothing at this address. Check it for typing errors.",
+        "error_code": "NOT_FOUND",
+        "details": {},
+    }
+
+
+def test_a_wrong_method_is_told_to_people_too(visitor: Visitor) -> None:
+    answer = visitor.get("/logout")
+    assert (answer.status_code, answer.mimetype) == (405, "text/html")
+    assert answer.headers["Allow"] == "OPTIONS, POST"
+
+
+def test_a_large_form_is_refused_with_a_page(visitor: Visitor) -> None:
+    answer = visitor.post("/login", {"username": "x" * 100_000})
+    assert (answer.status_code, answer.mimetype) == (413, "text/html")
+
+
+def test_an_unexpected_error_shows_nothing_of_itself(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> str:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setitem(suite.apps["gateway"].view_functions, "welcome.index", fail)
+    answer = suite.call("gateway", "GET", "/")
+    assert (answer.status_code, answer.mimetype) == (500, "text/html")
+    assert "secret detail" not in answer.text
+    assert "RuntimeError" not in answer.text
+    assert answer.headers["X-Request-ID"] in answer.text
+
+
+def test_strangers_are_limited_by_address(suite: Suite) -> None:
+    client = suite.client("gateway")
+    client.environ_base["REMOTE_ADDR"] = "203.0.113.1"
+    answers = [client.get("/api/nowhere") for _ in range(300)]
+    assert sum(answer.status_code == 404 for answer in answers) >= 100
+    refused = next(answer for answer in answers if answer.status_code == 429)
+    assert refused.json is not None
+    assert (refused.headers["Retry-After"], refused.json["error_code"]) == ("1", "TOO_MANY_REQUESTS")
+    client.environ_base["REMOTE_ADDR"] = "203.0.113.2"
+    assert client.get("/api/nowhere").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/api/live", "/static/css/custom.css"])
+def test_machines_and_files_are_not_limited(suite: Suite, path: str) -> None:
+    client = suite.client("gateway")
+    client.environ_base["REMOTE_ADDR"] = "203.0.113.3"
+    for _ in range(150):
+        with client.get(path) as answer:
+            assert answer.status_code == 200
+
+
+def test_registrations_are_limited_on_the_page_and_the_api_alike(suite: Suite) -> None:
+    client = suite.client("gateway")
+    client.environ_base["REMOTE_ADDR"] = "203.0.113.4"
+    statuses = [client.post("/api/auth/register", json={}).status_code for _ in range(21)]
+    assert statuses == [400] * 20 + [429]
+    assert client.post("/register", data={}).status_code == 429
+
+
+def test_the_documentation_is_valid_and_names_every_service(suite: Suite) -> None:
+    document = suite.call("gateway", "GET", "/openapi.json").json
+    assert document is not None
+    validate(document)
+    assert document["servers"] == [{"url": "/"}]
+    for path in ("/api/auth/login", "/api/accounts/create", "/api/transactions/transfer", "/api/reports/list"):
+        assert path in document["paths"]
+    assert [path for path in document["paths"] if path.startswith("/internal")] == []
+    assert document["paths"]["/api/transactions/transfer"]["post"]["security"] == [{"bearer": []}]
+
+
+def test_the_documentation_does_without_a_service_that_is_away(tmp_path_factory: pytest.TempPathFactory) -> None:
+    bank = Suite(tmp_path_factory.mktemp("bank"), names=("auth", "gateway"))
+    document = bank.call("gateway", "GET", "/openapi.json").json
+    assert document is not None
+    assert "/api/auth/login" in document["paths"]
+    bank.stop()
+
+
+def test_swagger_ui_comes_from_here(visitor: Visitor) -> None:
+    page = visitor.get("/docs")
+    assert page.status_code == 200
+    assert "/static/swagger/swagger-ui-bundle.js?v=" in page.text
+
+
+def test_behind_a_trusted_proxy_the_visitor_is_who_it_says(tmp_path_factory: pytest.TempPathFactory) -> None:
+    for proxies, scheme in (("0", "http"), ("1", "https")):
+        bank = Suite(tmp_path_factory.mktemp("bank"), names=("auth", "gateway"), BANK_TRUSTED_PROXIES=proxies)
+        headers = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.7"}
+        answer = bank.call("gateway", "GET", "/login", headers=headers)
+        assert ("Secure" in answer.headers["Set-Cookie"]) == (scheme == "https")
+        bank.stop()
+
+
+@pytest.mark.parametrize("variable", ["SESSION_SECRET", "API_GATEWAY_SECRET"])
+@pytest.mark.parametrize("value", ["", "short"])
+def test_without_good_secrets_it_does_not_start(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    monkeypatch.setenv("BANK_DATA_DIR", str(tmp_path_factory.mktemp("empty")))
+    for name in ("SESSION_SECRET", "API_GATEWAY_SECRET"):
+        monkeypatch.setenv(name, "g" * 40)
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(CannotStart, match=variable):
+        GatewaySettings.load()
+
+
+def test_head_of_any_page_leads_where_get_does(suite: Suite) -> None:
+    """Pages that tell GET from POST must not take HEAD for the latter."""
+    app = suite.apps["gateway"]
+    admin = Visitor(app)
+    admin.log_in("admin", ADMIN_PASSWORD)
+    pages = [
+        rule.rule
+        for rule in app.url_map.iter_rules()
+        if "GET" in (rule.methods or ()) and not rule.rule.startswith(("/api", "/static", "/metrics"))
+    ]
+    assert "/admin" in pages
+    for page in pages:
+        path = re.sub(r"<[^>]+>", "6f1c2b1e-8a53-4a0e-9d57-0c1d2e3f4a5b", page)
+        for visitor in (Visitor(app), admin):
+            with visitor.client.head(path) as head, visitor.get(path) as get:
+                found = [(answer.status_code, answer.headers.get("Location")) for answer in (head, get)]
+            assert found[0] == found[1], path

@@ -1,0 +1,119 @@
+"""So many at work, so many in line, the rest refused at once; who asks how the process is comes in always."""
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from api_gateway.web import admission
+from shared.concurrency.fair_lock import FairLock
+from shared.core.errors import Refused
+from shared.web.answers import install_error_handlers
+from tests.support.processes import eventually
+
+AT_WORK, WAITING = 2, 3
+
+
+class Shop:
+    """An app whose work lasts until the test says that it is done."""
+
+    def __init__(self) -> None:
+        self.app = Flask("shop")
+        self.begun = threading.Semaphore(0)
+        self.done = threading.Event()
+        self.names: list[str] = []
+        install_error_handlers(self.app)
+        admission.install(self.app, FairLock(AT_WORK, WAITING), exempt=("/live",))
+        self.app.add_url_rule("/work/<name>", "work", self._work)
+        self.app.add_url_rule("/fail", "fail", self._fail)
+        self.app.add_url_rule("/live", "live", lambda: "alive")
+
+    def get(self, path: str) -> TestResponse:
+        return self.app.test_client().get(path)
+
+    def _work(self, name: str) -> str:
+        self.names.append(name)
+        self.begun.release()
+        assert self.done.wait(10)
+        return "done"
+
+    def _fail(self) -> str:
+        raise Refused
+
+
+@pytest.fixture
+def shop() -> Shop:
+    return Shop()
+
+
+@pytest.fixture
+def pool(shop: Shop) -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(20) as pool:
+        yield pool
+        shop.done.set()
+
+
+def fill(shop: Shop, pool: ThreadPoolExecutor, waiting: int = WAITING) -> list[Future[TestResponse]]:
+    """Requests that take every place, and some that stand in line."""
+    asked = [pool.submit(shop.get, f"/work/{number}") for number in range(AT_WORK)]
+    for _ in asked:
+        assert shop.begun.acquire(timeout=5)
+    for number in range(AT_WORK, AT_WORK + waiting):
+        asked.append(pool.submit(shop.get, f"/work/{number}"))
+        time.sleep(0.05)
+    return asked
+
+
+def test_what_is_too_much_is_refused_at_once_and_told_when_to_come_back(shop: Shop, pool: ThreadPoolExecutor) -> None:
+    fill(shop, pool)
+    began_at = time.monotonic()
+    answer = shop.get("/work/too-much")
+    assert time.monotonic() - began_at < 1
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    assert answer.json is not None
+    assert answer.json["error_code"] == "SERVICE_UNAVAILABLE"
+    assert "too-much" not in shop.names
+
+
+def test_who_waits_comes_in_as_soon_as_there_is_a_place(shop: Shop, pool: ThreadPoolExecutor) -> None:
+    asked = fill(shop, pool)
+    assert len(shop.names) == AT_WORK
+    shop.done.set()
+    assert [request.result(5).status_code for request in asked] == [200] * (AT_WORK + WAITING)
+
+
+def test_who_has_waited_too_long_is_refused(
+    shop: Shop, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admission, "LONGEST_WAIT_SECONDS", 0.1)
+    *at_work, waiting = fill(shop, pool, waiting=1)
+    assert waiting.result(5).status_code == 503
+    shop.done.set()
+    assert [request.result(5).status_code for request in at_work] == [200, 200]
+    assert shop.get("/work/later").status_code == 200
+
+
+def test_exempt_paths_are_answered_when_everything_is_full(shop: Shop, pool: ThreadPoolExecutor) -> None:
+    fill(shop, pool)
+    assert shop.get("/live").status_code == 200
+
+
+@pytest.mark.parametrize(("path", "status"), [("/fail", 400), ("/nowhere", 404), ("/live", 200)])
+def test_whatever_comes_of_a_request_its_place_is_free_again(shop: Shop, path: str, status: int) -> None:
+    for _ in range(3 * (AT_WORK + WAITING)):
+        assert shop.get(path).status_code == status
+
+
+def test_after_a_crowd_all_places_are_free(shop: Shop, pool: ThreadPoolExecutor) -> None:
+    asked = fill(shop, pool)
+    assert {shop.get("/work/too-much").status_code for _ in range(10)} == {503}
+    shop.done.set()
+    eventually(lambda: all(request.done() for request in asked))
+    shop.done.clear()
+    shop.begun = threading.Semaphore(0)
+    fill(shop, pool)
+    assert shop.get("/work/too-much").status_code == 503

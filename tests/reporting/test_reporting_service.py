@@ -1,0 +1,435 @@
+"""Every report over the real services, each number worked out by hand."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from reporting_service.reporting_logic import Sources
+from reporting_service.reporting_schemas import Period
+from shared.core import periods
+from tests.support.suite import Person, Suite
+
+
+@dataclass
+class World:
+    """Some people with some history, told at noon of `today`."""
+
+    suite: Suite
+    clock_file: Path
+    noon: datetime
+    admin: Person
+    ada: Person
+    bob: Person
+    checking: str
+    savings: str
+    bobs: str
+
+    @property
+    def today(self) -> date:
+        return self.noon.date()
+
+    def day(self, back: int) -> str:
+        return str(self.today - timedelta(days=back))
+
+    def go_back(self, days: int) -> None:
+        """Set the bank's clock to noon, so many days before `today`."""
+        _set_clock(self.clock_file, self.noon - timedelta(days=days))
+
+    def move(self, person: Person, kind: str, expect: int = 201, **body: str) -> dict[str, Any]:
+        answer = self.suite.call("transaction", "POST", f"/api/transactions/{kind}", person, json=body)
+        assert answer.status_code == expect, answer.text
+        return answer.json or {}
+
+    def get(self, path: str, person: Person, **query: str) -> dict[str, Any]:
+        answer = self.suite.call("reporting", "GET", f"/api/reports/{path}", person, query_string=query)
+        assert answer.status_code == 200, answer.text
+        return answer.json or {}
+
+    def report(self, path: str, person: Person, **query: str) -> dict[str, Any]:
+        report: dict[str, Any] = self.get(path, person, **query)["report"]
+        return report
+
+
+def _set_clock(file: Path, at: datetime) -> None:
+    file.write_text(str(int((datetime.now(UTC) - at).total_seconds())), encoding="ascii")
+
+
+def _open(suite: Suite, person: Person, account_type: str) -> tuple[str, str]:
+    answer = suite.call("account", "POST", "/api/accounts/create", person, json={"account_type": account_type})
+    assert answer.json is not None
+    return answer.json["account"]["id"], answer.json["account"]["account_number"]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[World]:
+    """Ada's checking account over forty days: 500 before the default period, then all kinds of movements."""
+    data_dir = tmp_path_factory.mktemp("bank")
+    clock_file = data_dir / "clock"
+    noon = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
+    _set_clock(clock_file, noon - timedelta(days=40))
+    names = ("auth", "account", "transaction", "reporting")
+    suite = Suite(data_dir, names, database=database, BANK_CLOCK_OFFSET_FILE=str(clock_file)).start()
+    admin, ada, bob = suite.admin(), suite.person("ada"), suite.person("bob")
+    checking, number = _open(suite, ada, "checking")
+    savings, _ = _open(suite, ada, "savings")
+    bobs, bobs_number = _open(suite, bob, "checking")
+    world = World(suite, clock_file, noon, admin, ada, bob, checking, savings, bobs)
+    world.move(ada, "deposit", account_id=checking, amount="500.00")
+    world.go_back(10)
+    world.move(ada, "deposit", account_id=checking, amount="1000.00")
+    world.move(ada, "withdraw", account_id=checking, amount="120.50")
+    world.move(ada, "withdraw", account_id=checking, amount="9999.00", expect=400)
+    world.go_back(3)
+    world.move(ada, "transfer", from_account_id=checking, to_account_id=savings, amount="200.00")
+    world.move(ada, "transfer", from_account_id=checking, to_account_number=bobs_number, amount="99.99")
+    world.go_back(0)
+    world.move(bob, "transfer", from_account_id=bobs, to_account_number=number, amount="10.00")
+    mistake = world.move(ada, "deposit", account_id=checking, amount="40.00")["transaction"]["id"]
+    world.move(admin, f"reverse/{mistake}")
+    yield world
+    suite.stop()
+    periods.set_clock_back_by(None)
+
+
+def test_an_account_report_tells_the_period_exactly(world: World) -> None:
+    report = world.report(f"account/{world.checking}", world.ada)
+    assert set(report) == {"id", "user_id", "report_type", "title", "parameters", "report_data", "created_at"}
+    assert (report["report_type"], report["user_id"]) == ("account", world.ada.user_id)
+    period = {"start_date": world.day(29), "end_date": world.day(0)}
+    assert report["parameters"] == {"account_id": world.checking, **period}
+    data = report["report_data"]
+    assert set(data) == {
+        *("account", "period", "opening_balance", "closing_balance", "income", "expense", "net"),
+        *("count", "by_type", "history", "balance_trend"),
+    }
+    assert data["period"] == period
+    assert data["opening_balance"] == "500.00"
+    assert (data["income"], data["expense"], data["net"]) == ("1010.00", "420.49", "589.51")
+    assert data["closing_balance"] == "1089.51" == data["account"]["balance"]
+    assert data["count"] == 7
+    assert data["by_type"] == {
+        "deposit": {"count": 2, "total": "1040.00"},
+        "withdrawal": {"count": 1, "total": "120.50"},
+        "transfer": {"count": 3, "total": "309.99"},
+        "reversal": {"count": 1, "total": "40.00"},
+    }
+    amounts = ["-40.00", "40.00", "10.00", "-99.99", "-200.00", "-120.50", "1000.00"]
+    balances = ["1089.51", "1129.51", "1089.51", "1079.51", "1179.50", "1379.50", "1500.00"]
+    assert [row["amount"] for row in data["history"]] == amounts
+    assert [row["balance_after"] for row in data["history"]] == balances
+    assert all(set(row) == {"amount", "balance_after", "transaction_id", "timestamp"} for row in data["history"])
+
+
+def test_the_balance_trend_has_a_point_for_every_day(world: World) -> None:
+    data = world.report(f"account/{world.checking}", world.ada)["report_data"]
+    trend = {point["date"]: point["balance"] for point in data["balance_trend"]}
+    assert list(trend) == [world.day(back) for back in range(29, -1, -1)]
+    expected = {29: "500.00", 11: "500.00", 10: "1379.50", 4: "1379.50", 3: "1079.51", 1: "1079.51", 0: "1089.51"}
+    assert {back: trend[world.day(back)] for back in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "opening", "closing", "count"),
+    [
+        (40, 40, "0.00", "500.00", 1),
+        (39, 11, "500.00", "500.00", 0),
+        (10, 10, "500.00", "1379.50", 2),
+        (10, 3, "500.00", "1079.51", 4),
+        (9, 4, "1379.50", "1379.50", 0),
+        (3, 0, "1379.50", "1089.51", 5),
+        (3000, 41, "0.00", "0.00", 0),
+    ],
+)
+def test_both_days_of_the_period_count_and_no_other(
+    world: World, start: int, end: int, opening: str, closing: str, count: int
+) -> None:
+    days = {"start_date": world.day(start), "end_date": world.day(end)}
+    data = world.report(f"account/{world.checking}", world.ada, **days)["report_data"]
+    assert (data["opening_balance"], data["closing_balance"], data["count"]) == (opening, closing, count)
+    assert len(data["history"]) == count
+    assert Decimal(opening) + Decimal(data["net"]) == Decimal(closing)
+    assert Decimal(data["income"]) - Decimal(data["expense"]) == Decimal(data["net"])
+    assert sum(Decimal(row["amount"]) for row in data["history"]) == Decimal(data["net"])
+    assert data["balance_trend"][-1]["balance"] == closing
+    assert len(data["balance_trend"]) == start - end + 1
+
+
+def test_the_other_side_of_a_transfer_between_own_accounts_is_income_of_its_account(world: World) -> None:
+    data = world.report(f"account/{world.savings}", world.ada)["report_data"]
+    assert (data["opening_balance"], data["closing_balance"]) == ("0.00", "200.00")
+    assert (data["income"], data["expense"], data["net"], data["count"]) == ("200.00", "0.00", "200.00", 1)
+    assert data["by_type"] == {"transfer": {"count": 1, "total": "200.00"}}
+
+
+def test_a_report_shows_only_the_end_of_the_account_number(world: World) -> None:
+    account = world.report(f"account/{world.checking}", world.ada)["report_data"]["account"]
+    assert account["account_number"][:4] == "••••"
+    assert len(account["account_number"]) == 8
+    expected = {"id": world.checking, "account_type": "checking", "currency": "USD", "status": "active"}
+    assert {key: account[key] for key in expected} == expected
+
+
+def test_a_transaction_report_counts_a_transfer_between_own_accounts_once(world: World) -> None:
+    report = world.report("transactions", world.ada)
+    assert report["report_type"] == "transaction"
+    data = report["report_data"]
+    assert set(data) == {"period", "count", "by_type", "income", "expense", "net", "average", "largest", "by_day"}
+    assert data["count"] == 7
+    assert (data["income"], data["expense"], data["net"]) == ("1010.00", "220.49", "789.51")
+    assert (data["average"], data["largest"]) == ("215.78", "1000.00")
+    assert data["by_type"]["transfer"] == {"count": 3, "total": "309.99"}
+    days = [tuple(day.values()) for day in data["by_day"]]
+    assert days == [
+        (world.day(10), 2, "1120.50", "1000.00", "120.50"),
+        (world.day(3), 2, "299.99", "0.00", "99.99"),
+        (world.day(0), 3, "90.00", "10.00", "0.00"),
+    ]
+    assert [*data["by_day"][0]] == ["date", "count", "total", "income", "expense"]
+
+
+def test_a_system_report_counts_the_whole_bank(world: World) -> None:
+    report = world.report("system", world.admin, start_date=world.day(60))
+    assert report["report_type"] == "system"
+    data = report["report_data"]
+    assert set(data) == {"period", "users", "accounts", "total_balance", "transactions"}
+    assert data["users"] == {
+        "total": 3,
+        "by_role": {"admin": 1, "customer": 2},
+        "by_status": {"active": 3},
+    }
+    assert data["accounts"] == {
+        "total": 3,
+        "by_type": {"checking": {"count": 2, "balance": "1179.50"}, "savings": {"count": 1, "balance": "200.00"}},
+        "by_status": {"active": 3},
+    }
+    assert data["total_balance"] == "1379.50"
+    volumes = data["transactions"]
+    assert volumes["count"] == 8
+    assert volumes["by_type"]["deposit"] == {"count": 3, "total": "1540.00"}
+    assert volumes["by_type"]["transfer"] == {"count": 3, "total": "309.99"}
+    assert volumes["by_day"][0] == {"date": world.day(40), "count": 1, "total": "500.00"}
+    assert [day["date"] for day in volumes["by_day"]] == [world.day(back) for back in (40, 10, 3, 0)]
+
+
+def test_the_volumes_of_a_system_report_are_those_of_its_period(world: World) -> None:
+    data = world.report("system", world.admin, start_date=world.day(5), end_date=world.day(1))["report_data"]
+    assert data["transactions"] == {
+        "count": 2,
+        "by_type": {"transfer": {"count": 2, "total": "299.99"}},
+        "by_day": [{"date": world.day(3), "count": 2, "total": "299.99"}],
+    }
+
+
+def test_the_same_report_asked_for_at_once_and_again_is_stored_once(world: World) -> None:
+    days = {"start_date": world.day(7), "end_date": world.day(1)}
+    with ThreadPoolExecutor(6) as pool:
+        made = list(pool.map(lambda _: world.report("transactions", world.ada, **days), range(6)))
+    assert {report["id"] for report in made} == {world.report("transactions", world.ada, **days)["id"]}
+    listed = [report for report in world.get("list", world.ada, limit="200")["reports"] if report == made[0]]
+    assert len(listed) == 1
+
+
+@pytest.mark.parametrize("path", ["account/{checking}", "transactions", "system"])
+def test_a_report_that_is_not_to_be_saved_is_only_answered(world: World, path: str) -> None:
+    person, path = world.admin if path == "system" else world.ada, path.format(checking=world.checking)
+    before = world.get("list", person)["reports"]
+    report = world.report(path, person, end_date=world.day(2), save="false")
+    assert report["id"] is None
+    assert world.get("list", person)["reports"] == before
+    saved = world.report(path, person, end_date=world.day(2), save="true")
+    assert {**saved, "id": None, "created_at": ""} == {**report, "created_at": ""}
+    assert saved["id"] == world.get("list", person)["reports"][0]["id"]
+    answer = world.suite.call("reporting", "GET", f"/api/reports/{path}?save=perhaps", person)
+    assert (answer.status_code, list(answer.get_json()["details"])) == (400, ["save"])
+
+
+def test_a_report_from_changed_data_is_another_report(world: World) -> None:
+    carl = world.suite.person()
+    account_id, _ = _open(world.suite, carl, "checking")
+    first = world.report(f"account/{account_id}", carl)
+    world.move(carl, "deposit", account_id=account_id, amount="0.01")
+    second = world.report(f"account/{account_id}", carl)
+    assert first["id"] != second["id"]
+    assert second["report_data"]["closing_balance"] == "0.01"
+    assert world.report(f"details/{first['id']}", carl) == first
+
+
+def test_stored_reports_are_listed_page_by_page_newest_first(world: World) -> None:
+    dora = world.suite.person()
+    made = [world.report("transactions", dora, start_date=world.day(back))["id"] for back in range(5)]
+    seen: list[str] = []
+    cursor: dict[str, str] = {}
+    for length in (2, 2, 1):
+        page = world.get("list", dora, limit="2", **cursor)
+        assert len(page["reports"]) == length
+        assert page["pagination"]["limit"] == 2
+        seen += [report["id"] for report in page["reports"]]
+        cursor = {"cursor": page["pagination"]["next_cursor"]}
+    assert cursor == {"cursor": None}
+    assert seen == made[::-1]
+
+
+def test_a_stored_report_is_its_makers_and_the_admins(world: World) -> None:
+    report = world.report("transactions", world.ada)
+    assert world.report(f"details/{report['id']}", world.ada) == report
+    assert world.report(f"details/{report['id']}", world.admin) == report
+    assert report["id"] in {listed["id"] for listed in world.get("all", world.admin, limit="200")["reports"]}
+    assert report["id"] not in {listed["id"] for listed in world.get("list", world.bob, limit="200")["reports"]}
+    foreign = world.suite.call("reporting", "GET", f"/api/reports/details/{report['id']}", world.bob)
+    unknown = world.suite.call("reporting", "GET", f"/api/reports/details/{uuid4()}", world.bob)
+    assert foreign.status_code == unknown.status_code == 404
+    assert foreign.json == unknown.json
+
+
+def test_somebody_elses_account_is_no_different_from_none(world: World) -> None:
+    foreign = world.suite.call("reporting", "GET", f"/api/reports/account/{world.checking}", world.bob)
+    unknown = world.suite.call("reporting", "GET", f"/api/reports/account/{uuid4()}", world.bob)
+    assert foreign.status_code == unknown.status_code == 404
+    assert foreign.json == unknown.json
+    assert foreign.json is not None
+    assert foreign.json["error_code"] == "NOT_FOUND"
+
+
+def test_an_admin_may_report_on_any_account_and_keeps_the_report(world: World) -> None:
+    report = world.report(f"account/{world.bobs}", world.admin)
+    assert report["user_id"] == world.admin.user_id
+    assert report["report_data"]["closing_balance"] == "89.99"
+    assert report["report_data"]["account"]["user_id"] == world.bob.user_id
+
+
+@pytest.mark.parametrize("path", ["system", "all"])
+def test_what_is_for_admins_is_refused_to_others(world: World, path: str) -> None:
+    answer = world.suite.call("reporting", "GET", f"/api/reports/{path}", world.ada)
+    assert answer.status_code == 403
+    assert answer.json is not None
+    assert answer.json["error_code"] == "FORBIDDEN"
+
+
+@pytest.mark.parametrize("path", ["account/nobody", "transactions", "system", "list", "details/none", "all"])
+def test_nobody_gets_a_report_without_logging_in(world: World, path: str) -> None:
+    path = path.replace("nobody", str(uuid4())).replace("none", str(uuid4()))
+    answer = world.suite.call("reporting", "GET", f"/api/reports/{path}?start_date=nonsense&limit=nonsense")
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize("path", ["account/mine", "transactions", "system"])
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"start_date": "yesterday"}, "start_date"),
+        ({"end_date": "2026-02-30"}, "end_date"),
+        ({"end_date": "31.01.2026"}, "end_date"),
+        ({"start_date": "2026-01-31T12:00:00Z"}, "start_date"),
+        ({"start_date": "1767225600"}, "start_date"),
+        ({"start_date": ""}, "start_date"),
+        ({"start_date": "20260131"}, "start_date"),
+        ({"start_date": "0001-01-01"}, "start_date"),
+        ({"start_date": "2026-01-02", "end_date": "2026-01-01"}, "start_date"),
+        ({"start_date": "1990-01-01", "end_date": "2026-01-01"}, "start_date"),
+    ],
+)
+def test_a_period_that_makes_no_sense_is_refused_by_its_field(
+    world: World, path: str, query: dict[str, str], field: str
+) -> None:
+    path = path.replace("mine", world.checking)
+    answer = world.suite.call("reporting", "GET", f"/api/reports/{path}", world.admin, query_string=query)
+    assert answer.status_code == 400
+    assert answer.json is not None
+    assert set(answer.json) == {"success", "message", "error_code", "details"}
+    assert set(answer.json["details"]) == {field}
+
+
+@pytest.mark.parametrize("query", [{"limit": "0"}, {"limit": "many"}, {"cursor": "nonsense"}])
+@pytest.mark.parametrize("path", ["list", "all"])
+def test_an_unreadable_page_is_refused(world: World, path: str, query: dict[str, str]) -> None:
+    answer = world.suite.call("reporting", "GET", f"/api/reports/{path}", world.admin, query_string=query)
+    assert answer.status_code == 400
+    assert answer.json is not None
+    assert set(answer.json["details"]) == set(query)
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("account/mine", "account"),
+        ("account/mine", "transaction"),
+        ("transactions", "transaction"),
+        ("system", "auth"),
+        ("system", "account"),
+        ("system", "transaction"),
+    ],
+)
+def test_a_source_that_is_away_means_503_and_nothing_stored(world: World, path: str, source: str) -> None:
+    path = path.replace("mine", world.checking)
+    before = world.get("list", world.admin, limit="200")["reports"]
+    adapter = world.suite.adapters[source]
+    adapter.down = True
+    try:
+        days = {"start_date": world.day(23), "end_date": world.day(2)}
+        answer = world.suite.call("reporting", "GET", f"/api/reports/{path}", world.admin, query_string=days)
+    finally:
+        adapter.down = False
+    assert answer.status_code == 503
+    assert answer.json is not None
+    assert answer.json["error_code"] == "SERVICE_UNAVAILABLE"
+    assert world.get("list", world.admin, limit="200")["reports"] == before
+
+
+def test_reports_made_while_money_moves_fit_together(world: World) -> None:
+    eve = world.suite.person()
+    account_id, _ = _open(world.suite, eve, "checking")
+    world.move(eve, "deposit", account_id=account_id, amount="100.00")
+
+    def pay(number: int) -> None:
+        world.move(eve, ("deposit", "withdraw")[number % 2], account_id=account_id, amount="1.00")
+
+    with ThreadPoolExecutor(4) as pool:
+        payments = [pool.submit(pay, number) for number in range(60)]
+        reports = [world.report(f"account/{account_id}", eve)["report_data"] for _ in range(8)]
+        for payment in payments:
+            payment.result()
+    reports.append(world.report(f"account/{account_id}", eve)["report_data"])
+    for data in reports:
+        assert Decimal(data["opening_balance"]) + Decimal(data["net"]) == Decimal(data["closing_balance"])
+        assert data["history"][0]["balance_after"] == data["closing_balance"]
+        assert sum(Decimal(row["amount"]) for row in data["history"]) == Decimal(data["net"])
+        assert len(data["history"]) == data["count"]
+    assert (reports[-1]["count"], reports[-1]["closing_balance"]) == (61, "100.00")
+
+
+def test_a_history_of_many_pages_is_whole(world: World) -> None:
+    finn = world.suite.person()
+    account_id, _ = _open(world.suite, finn, "checking")
+    with ThreadPoolExecutor(16) as pool:
+        list(
+            pool.map(
+                lambda number: world.move(finn, "deposit", account_id=account_id, amount=f"{number}.00"), range(1, 451)
+            )
+        )
+    data = world.report(f"account/{account_id}", finn)["report_data"]
+    assert data["count"] == len(data["history"]) == 450
+    assert data["closing_balance"] == f"{450 * 451 // 2}.00" == data["history"][0]["balance_after"]
+    balances = [Decimal(row["balance_after"]) for row in data["history"]]
+    assert balances == sorted(balances, reverse=True)
+    period = Period(start_date=world.today, end_date=world.today)
+    sources: Sources = world.suite.apps["reporting"].extensions["report_sources"]
+    newest = sources.accounts.entries(finn.token, UUID(account_id), period, at_most=250)
+    assert [row.balance_after for row in newest] == [row["balance_after"] for row in data["history"][:250]]
+
+
+def test_the_service_is_healthy_and_describes_itself(world: World) -> None:
+    health = world.suite.call("reporting", "GET", "/api/health")
+    assert (health.status_code, health.json) == (200, {"status": "healthy", "service": "reporting-service"})
+    document = world.suite.call("reporting", "GET", "/openapi.json").json
+    assert document is not None
+    expected = {"account/{account_id}", "transactions", "system", "list", "details/{report_id}", "all"}
+    assert expected <= {path.removeprefix("/api/reports/") for path in document["paths"]}
+    described = document["components"]["schemas"]["ReportOut"]["properties"]["report_data"]["anyOf"]
+    assert len(described) == 3

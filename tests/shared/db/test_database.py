@@ -1,0 +1,469 @@
+"""A committed transaction stays, an aborted one leaves nothing, and no two writers ever lose an update."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import CheckConstraint, ForeignKey, select
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.core.errors import ServiceUnavailable
+from shared.db import database as database_module
+from shared.db import driver
+from shared.db.columns import UtcDateTime
+from shared.db.database import Base, Database, DatabaseInUse, Storage
+from shared.db.migrations import DatabaseUnusable
+from shared.db.outages import rerun_when_aborted
+from shared.db.sqlite import sqlite3
+from tests.support.processes import as_another_user
+
+db = Database()
+if TYPE_CHECKING:
+    Model = Base
+else:
+    Model = db.Model
+
+
+class Shelf(Model):
+    __tablename__ = "shelf"
+    __table_args__ = (CheckConstraint("items >= 0"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    items: Mapped[int]
+    filled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Label(Model):
+    __tablename__ = "label"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    shelf_id: Mapped[int] = mapped_column(ForeignKey("shelf.id"))
+
+
+class Shelves(Storage):
+    def add(self, shelf: Shelf) -> None:
+        self._session.add(shelf)
+
+    def find(self, shelf_id: int) -> Shelf | None:
+        return self._session.get(Shelf, shelf_id)
+
+    def items(self, shelf_id: int) -> int:
+        return self._session.scalars(select(Shelf.items).where(Shelf.id == shelf_id)).one()
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[Flask]:
+    app = Flask("warehouse")
+    db.connect(app, f"sqlite:///{tmp_path / 'warehouse.db'}")
+    with app.app_context(), db.transaction():
+        db.session.add(Shelf(id=1, items=10))
+    yield app
+    db.close()
+
+
+@pytest.fixture
+def shelves() -> Shelves:
+    return Shelves(db)
+
+
+def take_one(app: Flask, shelves: Shelves) -> bool:
+    with app.app_context(), shelves.transaction():
+        shelf = shelves.find(1)
+        assert shelf is not None
+        if shelf.items < 1:
+            return False
+        shelf.items -= 1
+        return True
+
+
+def test_forty_threads_take_ten_items_and_ten_of_them_succeed(app: Flask, shelves: Shelves) -> None:
+    with ThreadPoolExecutor(40) as pool:
+        took = list(pool.map(lambda _: take_one(app, shelves), range(40)))
+    assert sum(took) == 10
+    with app.app_context():
+        assert shelves.items(1) == 0
+
+
+def test_a_transaction_keeps_every_other_writer_out_from_its_first_read(app: Flask, shelves: Shelves) -> None:
+    file = app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///")
+    with closing(sqlite3.connect(file, timeout=0)) as other, app.app_context(), shelves.transaction():
+        shelves.find(1)
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+
+
+def add_and_raise(app: Flask, shelves: Shelves, error: BaseException) -> None:
+    with app.app_context(), shelves.transaction():
+        shelves.add(Shelf(id=2, items=1))
+        db.session.flush()
+        raise error
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError(), SystemExit(), KeyboardInterrupt()])
+def test_what_raises_leaves_nothing(app: Flask, shelves: Shelves, error: BaseException) -> None:
+    with pytest.raises(type(error)):
+        add_and_raise(app, shelves, error)
+    with app.app_context():
+        assert shelves.find(2) is None
+        with shelves.transaction():
+            shelves.add(Shelf(id=2, items=3))
+    with app.app_context():
+        assert shelves.items(2) == 3
+
+
+def test_a_constraint_aborts_the_whole(app: Flask, shelves: Shelves) -> None:
+    def add_good_and_bad() -> None:
+        with app.app_context(), shelves.transaction():
+            shelves.add(Shelf(id=2, items=1))
+            shelves.add(Shelf(id=3, items=-1))
+
+    with pytest.raises(IntegrityError):
+        add_good_and_bad()
+    with app.app_context():
+        assert shelves.find(2) is None
+        assert shelves.items(1) == 10
+
+
+def test_foreign_keys_hold(app: Flask, shelves: Shelves) -> None:
+    with app.app_context(), pytest.raises(IntegrityError), shelves.transaction():
+        db.session.add(Label(id=1, shelf_id=99))
+
+
+def label_nothing(app: Flask, shelves: Shelves) -> None:
+    """Breaks a rule that SQLite looks at last of all, when it commits."""
+    with app.app_context(), shelves.transaction():
+        driver.run(db.writing_connection(), "PRAGMA defer_foreign_keys = ON")
+        driver.run(db.writing_connection(), "INSERT INTO label (id, shelf_id) VALUES (1, 99)")
+
+
+def test_a_commit_that_fails_leaves_nothing_and_keeps_nobody_from_writing(app: Flask, shelves: Shelves) -> None:
+    with pytest.raises(IntegrityError):
+        label_nothing(app, shelves)
+    assert take_one(app, shelves)
+    with app.app_context():
+        assert shelves.items(1) == 9
+        assert db.session.get(Label, 1) is None
+
+
+def break_connection(app: Flask, shelves: Shelves) -> None:
+    with app.app_context(), shelves.transaction():
+        shelf = shelves.find(1)
+        assert shelf
+        shelf.items = 1
+        db.session.flush()
+        raw: Any = db.writing_connection().connection.dbapi_connection
+        raw.close()
+
+
+def test_a_connection_that_is_broken_is_replaced(app: Flask, shelves: Shelves) -> None:
+    with pytest.raises(Exception, match="closed database"):
+        break_connection(app, shelves)
+    assert take_one(app, shelves)
+    with app.app_context():
+        assert shelves.items(1) == 9
+
+
+def test_the_writers_connection_is_kept(app: Flask, shelves: Shelves) -> None:
+    with app.app_context():
+        with shelves.transaction():
+            first = db.writing_connection()
+        with shelves.transaction():
+            assert db.writing_connection() is first
+
+
+def test_a_transaction_does_not_nest(app: Flask, shelves: Shelves) -> None:
+    with app.app_context(), shelves.transaction():
+        inner = shelves.transaction()
+        with pytest.raises(RuntimeError, match="open already"):
+            inner.__enter__()
+    with app.app_context(), shelves.transaction():
+        assert shelves.items(1) == 10
+
+
+def test_nor_does_it_in_another_context_of_the_same_thread(app: Flask, shelves: Shelves) -> None:
+    with app.app_context(), shelves.transaction(), app.app_context():
+        inner = shelves.transaction()
+        with pytest.raises(RuntimeError, match="open already"):
+            inner.__enter__()
+
+
+def write_by_session_and_driver(shelves: Shelves, *, then_divide_by: int) -> None:
+    with shelves.transaction():
+        shelves.add(Shelf(id=8, items=1))
+        driver.run(db.writing_connection(), "UPDATE shelf SET items = 3 WHERE id = 1")
+        assert 1 / then_divide_by
+
+
+def test_what_the_session_and_the_driver_write_is_one_transaction(app: Flask, shelves: Shelves) -> None:
+    with app.app_context():
+        with pytest.raises(ZeroDivisionError):
+            write_by_session_and_driver(shelves, then_divide_by=0)
+        assert (shelves.find(8), shelves.items(1)) == (None, 10)
+        write_by_session_and_driver(shelves, then_divide_by=1)
+        assert (shelves.items(8), shelves.items(1)) == (1, 3)
+
+
+def test_there_is_no_writer_outside_of_a_transaction(app: Flask) -> None:
+    with app.app_context(), pytest.raises(RuntimeError):
+        db.writing_connection()
+
+
+def test_what_was_read_before_is_read_anew_inside(app: Flask, shelves: Shelves) -> None:
+    with app.app_context():
+        before = shelves.find(1)
+        assert before is not None
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(take_one, app, shelves).result()
+        with shelves.transaction():
+            inside = shelves.find(1)
+            assert inside is not None
+            assert (before.items, inside.items) == (10, 9)
+
+
+def test_a_reader_sees_the_last_commit_and_waits_for_no_writer(app: Flask, shelves: Shelves) -> None:
+    writing, done = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with app.app_context(), shelves.transaction():
+            shelf = shelves.find(1)
+            assert shelf is not None
+            shelf.items = 3
+            db.session.flush()
+            writing.set()
+            assert done.wait(5)
+
+    with ThreadPoolExecutor(1) as pool:
+        writer = pool.submit(write)
+        assert writing.wait(5)
+        with app.app_context():
+            assert shelves.items(1) == 10
+        done.set()
+        writer.result()
+    with app.app_context():
+        assert shelves.items(1) == 3
+
+
+def test_outside_of_a_transaction_nothing_can_be_written(app: Flask, shelves: Shelves) -> None:
+    with app.app_context():
+        shelves.add(Shelf(id=2, items=1))
+        with pytest.raises(OperationalError, match="readonly"):
+            db.session.flush()
+        db.session.rollback()
+
+
+def test_what_was_committed_is_on_disk_for_others(app: Flask, shelves: Shelves, tmp_path: Path) -> None:
+    take_one(app, shelves)
+    other = sqlite3.connect(tmp_path / "warehouse.db")
+    try:
+        assert other.execute("SELECT items FROM shelf").fetchall() == [(9,)]
+    finally:
+        other.close()
+
+
+def test_every_writing_connection_is_durable(app: Flask) -> None:
+    with app.app_context(), db.transaction():
+        settings = {
+            name: db.session.connection().exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys")
+        }
+    assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+
+def test_a_second_process_is_refused(app: Flask, tmp_path: Path) -> None:
+    program = (
+        "import sys; from flask import Flask; from shared.db.database import Database, DatabaseInUse\n"
+        "try: Database().connect(Flask('second'), sys.argv[1])\n"
+        "except DatabaseInUse as error: sys.exit(str(error))"
+    )
+    second = subprocess.run(
+        [sys.executable, "-c", program, f"sqlite:///{tmp_path / 'warehouse.db'}"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert second.returncode == 1
+    assert "in use by another process" in second.stderr
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "bank.db", "sqlite://", "sqlite:///:memory:", "mysql://bank@db/bank", "postgresql+psycopg2://bank@db/bank",
+     "postgresql://bank@db:port/bank"],
+)  # fmt: skip
+def test_a_url_of_no_database_that_it_can_open_is_refused(url: str) -> None:
+    with pytest.raises(DatabaseUnusable, match=r"^its database's URL is neither sqlite:///<path> nor postgresql://"):
+        Database().connect(Flask("shop"), url)
+
+
+def test_a_file_that_is_no_database_is_refused_and_kept(tmp_path: Path) -> None:
+    path = tmp_path / "letter.db"
+    path.write_text("Dear customer, " * 1000)
+    with pytest.raises(
+        DatabaseUnusable, match=rf"^{path} can't be opened \(file is not a database\): restore the file"
+    ):
+        Database().connect(Flask("shop"), f"sqlite:///{path}")
+    assert path.read_text().startswith("Dear customer")
+
+
+@pytest.mark.parametrize("name", ["shop.db", "shop.db.lock"])
+def test_a_file_of_another_user_is_refused_by_its_name(name: str) -> None:
+    with TemporaryDirectory() as folder:  # not tmp_path, which lies in a folder that is closed to others
+        Path(folder).chmod(0o777)
+        file = Path(folder) / name
+        file.touch(mode=0o600)
+        expected = rf"^{file} can't be opened \(Permission denied\): give it and its folder to the user"
+        with as_another_user(), pytest.raises(DatabaseUnusable, match=expected):
+            Database().connect(Flask("shop"), f"sqlite:///{folder}/shop.db")
+
+
+def test_a_closed_database_can_be_opened_again(app: Flask, shelves: Shelves, tmp_path: Path) -> None:
+    with pytest.raises(DatabaseInUse):
+        Database().connect(Flask("second"), f"sqlite:///{tmp_path / 'warehouse.db'}")
+    db.close()
+    again = Flask("again")
+    db.connect(again, f"sqlite:///{tmp_path / 'warehouse.db'}")
+    with again.app_context():
+        assert shelves.items(1) == 10
+
+
+def test_who_is_writing_when_it_is_closed_comes_to_the_end(app: Flask, shelves: Shelves, tmp_path: Path) -> None:
+    is_closing, has_written = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with app.app_context(), shelves.transaction():
+            shelves.add(Shelf(id=2, items=7))
+            db.session.flush()
+            has_written.set()
+            assert is_closing.wait(5)
+            time.sleep(0.1)
+
+    def close() -> None:
+        assert has_written.wait(5)
+        is_closing.set()
+        db.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        for ended in [pool.submit(write), pool.submit(close)]:
+            ended.result(10)
+    with closing(sqlite3.connect(tmp_path / "warehouse.db")) as other:
+        assert other.execute("SELECT items FROM shelf WHERE id = 2").fetchall() == [(7,)]
+
+
+def test_a_database_that_is_connected_to_another_file_writes_there(
+    app: Flask, shelves: Shelves, tmp_path: Path
+) -> None:
+    assert take_one(app, shelves)
+    other = Flask("other warehouse")
+    db.connect(other, f"sqlite:///{tmp_path / 'other.db'}")
+    with other.app_context():
+        with shelves.transaction():
+            shelves.add(Shelf(id=1, items=5))
+        assert shelves.items(1) == 5
+
+
+def test_files_are_their_owners_alone(app: Flask, tmp_path: Path) -> None:
+    assert (tmp_path / "warehouse.db").stat().st_mode & 0o077 == 0
+    assert (tmp_path / "warehouse.db.lock").stat().st_mode & 0o077 == 0
+
+
+def test_two_databases_have_each_their_own_tables() -> None:
+    assert "shelf" in db.metadata.tables
+    assert not Database().metadata.tables
+
+
+def test_the_check_notices_a_database_that_is_gone(app: Flask) -> None:
+    db.check()
+    db.close()
+    db.reader.dispose()
+    db.reader = database_module._sqlite_reader("sqlite:////nowhere/warehouse.db")
+    with pytest.raises(OperationalError):
+        db.check()
+
+
+def test_who_waits_too_long_for_the_writer_is_told_to_come_back(
+    app: Flask, shelves: Shelves, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "WRITE_WAIT_SECONDS", 0.01)
+    with app.app_context(), shelves.transaction(), ThreadPoolExecutor(1) as pool:
+        second = pool.submit(take_one, app, shelves)
+        assert isinstance(second.exception(5), ServiceUnavailable)
+    assert take_one(app, shelves)
+
+
+def test_instants_come_back_in_utc(app: Flask, shelves: Shelves) -> None:
+    there = datetime(2026, 1, 31, 12, 30, tzinfo=timezone(timedelta(hours=-5)))
+    with app.app_context(), shelves.transaction():
+        shelves.add(Shelf(id=2, items=1, filled_at=there))
+    with app.app_context():
+        shelf = shelves.find(2)
+        assert shelf is not None
+        assert shelf.filled_at == there
+        assert shelf.filled_at.tzinfo is UTC
+
+
+class Aborted(Exception):
+    def __init__(self, sqlstate: str) -> None:
+        self.sqlstate = sqlstate
+
+
+def failing(sqlstate: str, times: int) -> list[int]:
+    """How often a function runs that is aborted `times` times; the list grows with each run."""
+    runs: list[int] = []
+
+    @rerun_when_aborted
+    def once() -> None:
+        runs.append(1)
+        if len(runs) <= times:
+            raise DBAPIError("UPDATE", {}, Aborted(sqlstate))
+
+    once()
+    return runs
+
+
+@pytest.mark.parametrize("sqlstate", ["40001", "40P01"])
+def test_a_transaction_that_was_aborted_for_another_runs_again(sqlstate: str) -> None:
+    assert len(failing(sqlstate, times=2)) == 3
+
+
+def test_another_failure_is_not_run_again() -> None:
+    with pytest.raises(DBAPIError):
+        failing("22003", times=1)
+
+
+def test_it_gives_up_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    with pytest.raises(ServiceUnavailable):
+        failing("40001", times=99)
+
+
+def fill_up(app: Flask, shelves: Shelves) -> None:
+    with app.app_context(), shelves.transaction():
+        for number in range(2, 5_000):
+            shelves.add(Shelf(id=number, items=1))
+
+
+def let_grow_to(app: Flask, shelves: Shelves, pages: int) -> None:
+    """SQLite's own way to say how much room there is."""
+    with app.app_context(), shelves.transaction():
+        driver.run(db.writing_connection(), f"PRAGMA max_page_count = {pages}")
+
+
+def test_a_full_disk_is_told_as_such_and_leaves_nothing(app: Flask, shelves: Shelves) -> None:
+    let_grow_to(app, shelves, 5)
+    with pytest.raises(ServiceUnavailable):
+        fill_up(app, shelves)
+    with app.app_context():
+        assert shelves.find(2) is None
+    let_grow_to(app, shelves, 4294967294)
+    assert take_one(app, shelves)

@@ -1,0 +1,307 @@
+"""A PostgreSQL that is restarted under load: no answer is 500, and no payment is lost or made twice."""
+
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from flask import Flask, Response
+from sqlalchemy import text
+from sqlalchemy.orm import Mapped, mapped_column
+from werkzeug.test import TestResponse
+
+from shared.db import outages
+from shared.db.database import Base, Database
+from shared.db.outages import CommitUnknown, ConnectionLost, rerun_when_aborted, rerun_when_unsure
+from shared.web import answers
+from tests.support import postgres
+from tests.support.suite import ADDRESSES, PASSWORD, Person, Suite
+
+db = Database()
+if TYPE_CHECKING:
+    Model = Base
+else:
+    Model = db.Model
+
+
+class Shelf(Model):
+    __tablename__ = "shelf"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    items: Mapped[int]
+
+
+@pytest.fixture(scope="module")
+def app() -> Iterator[Flask]:
+    with postgres.database() as url:
+        app = Flask("warehouse")
+        answers.install_error_handlers(app)
+        app.add_url_rule("/items", view_func=items)
+        app.add_url_rule("/two-steps", view_func=two_steps, methods=["POST"])
+        db.connect(app, url)
+        with app.app_context(), db.transaction():
+            db.session.add(Shelf(id=1, items=0))
+        yield app
+        db.close()
+
+
+broken: list[str] = []
+
+
+def break_connection() -> None:
+    """End the server's side of all connections, once for each time that a test wants it."""
+    if broken:
+        broken.pop()
+        parts = db.writer.url
+        with closing(psycopg.connect(host=str(parts.query["host"]), user="bank", dbname="postgres")) as admin:
+            admin.execute(
+                "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity WHERE datname = %s", [parts.database]
+            )
+
+
+def items() -> Response:
+    db.session.execute(text("SELECT 1"))
+    break_connection()
+    found = db.session.execute(text("SELECT items FROM shelf WHERE id = 1")).scalar_one()
+    return answers.success(items=found)
+
+
+def two_steps() -> Response:
+    with db.transaction():
+        add_in_transaction(1)
+    return items()
+
+
+def add(count: int) -> None:
+    with db.transaction():
+        add_in_transaction(count)
+        break_connection()
+
+
+def add_in_transaction(count: int) -> None:
+    shelf = db.session.get(Shelf, 1)
+    assert shelf
+    shelf.items += count
+
+
+def count_of(app: Flask) -> int:
+    with app.app_context():
+        return int(db.session.execute(text("SELECT items FROM shelf WHERE id = 1")).scalar_one())
+
+
+def test_a_read_that_loses_its_connection_is_answered_all_the_same(app: Flask) -> None:
+    broken[:] = ["once", "twice"]
+    assert app.test_client().get("/items").status_code == 200
+    assert not broken
+
+
+def test_a_request_that_has_committed_something_is_not_run_again(app: Flask) -> None:
+    before = count_of(app)
+    broken[:] = ["after the commit"]
+    answer = app.test_client().post("/two-steps")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    assert count_of(app) == before + 1
+
+
+def test_a_transaction_that_loses_its_connection_changes_nothing(app: Flask) -> None:
+    before = count_of(app)
+    broken[:] = ["once"]
+    with app.app_context(), pytest.raises(ConnectionLost):
+        add(1)
+    assert count_of(app) == before
+
+
+def test_a_transaction_that_is_lost_before_its_commit_is_run_again(app: Flask) -> None:
+    before = count_of(app)
+    broken[:] = ["once"]
+    with app.app_context():
+        rerun_when_aborted(add)(3)
+    assert not broken
+    assert count_of(app) == before + 3
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_a_commit_that_gets_no_answer_is_not_told_as_a_failure(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, committed: bool
+) -> None:
+    before, runs = count_of(app), []
+
+    def lose(connection: psycopg.Connection[Any]) -> None:
+        if committed:
+            commit(connection)
+        raise psycopg.OperationalError("server closed the connection unexpectedly")
+
+    def once() -> None:
+        runs.append(1)
+        add(1)
+
+    commit = psycopg.Connection.commit
+    with app.app_context():
+        with monkeypatch.context() as patch:
+            patch.setattr(psycopg.Connection, "commit", lose)
+            with pytest.raises(CommitUnknown) as unknown:
+                rerun_when_aborted(once)()
+        assert (unknown.value.status, unknown.value.details) == (503, {"outcome": "unknown"})
+        assert len(runs) == 1
+        assert count_of(app) == before + committed
+
+
+def test_what_may_be_done_twice_is_run_again_after_a_commit_without_answer(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left, commit = ["once"], psycopg.Connection.commit
+
+    def lose(connection: psycopg.Connection[Any]) -> None:
+        commit(connection)
+        if left:
+            left.pop()
+            raise psycopg.OperationalError("server closed the connection unexpectedly")
+
+    @rerun_when_unsure
+    def set_to(count: int) -> None:
+        with db.transaction():
+            db.session.execute(text("UPDATE shelf SET items = :count WHERE id = 1"), {"count": count})
+
+    monkeypatch.setattr(psycopg.Connection, "commit", lose)
+    with app.app_context():
+        set_to(50)
+    assert not left
+    assert count_of(app) == 50
+
+
+def test_a_long_outage_is_answered_at_once_and_forgotten_when_it_ends(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outages, "WAIT_SECONDS", 0.3)
+    db.writer.dispose()
+    with monkeypatch.context() as away:
+        away.setattr(psycopg, "connect", refuse)
+        began = time.monotonic()
+        first = app.test_client().get("/items")
+        after_first = time.monotonic()
+        second = app.test_client().get("/items")
+        after_second = time.monotonic()
+    assert {first.status_code, second.status_code} == {503}
+    assert first.headers["Retry-After"] == "1"
+    assert after_first - began >= 0.3
+    assert after_second - after_first < 0.25
+    assert app.test_client().get("/items").status_code == 200
+
+
+def refuse(*_args: object, **_kwargs: object) -> None:
+    raise psycopg.OperationalError("connection refused")
+
+
+def test_who_finds_no_free_connection_is_told_to_come_again(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(db.reader.pool, "_timeout", 0.05)
+    taken = [db.reader.connect() for _ in range(32)]
+    answer = app.test_client().get("/items")
+    for connection in taken:
+        connection.close()
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    assert app.test_client().get("/items").status_code == 200
+
+
+@dataclass
+class Client:
+    """Somebody who pays, reads and logs in until told to stop, and remembers every answer."""
+
+    suite: Suite
+    person: Person
+    source: str
+    target: str
+    answers: list[TestResponse] = field(default_factory=list)
+    payments: dict[str, int] = field(default_factory=dict)
+
+    def pay(self, key: str) -> int:
+        body = {"from_account_id": self.source, "to_account_id": self.target, "amount": "0.01"}
+        answer = self.call("transaction", "POST", "/api/transactions/transfer", json=body, key=key)
+        self.payments[key] = answer.status_code
+        return answer.status_code
+
+    def work(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            self.pay(secrets.token_hex(8))
+            self.call("account", "GET", f"/api/accounts/details/{self.source}")
+            self.call("transaction", "GET", "/api/transactions/summary")
+            self.call("reporting", "GET", "/api/reports/transactions")
+            self.call("auth", "GET", "/api/auth/users/profile")
+            self.call("auth", "PUT", "/api/auth/users/profile", json={"full_name": secrets.token_hex(4)})
+
+    def call(self, name: str, method: str, path: str, key: str | None = None, **options: Any) -> TestResponse:
+        headers = {"Idempotency-Key": key} if key else {}
+        answer = self.suite.call(name, method, path, self.person, headers=headers, **options)
+        self.answers.append(answer)
+        return answer
+
+    def balance(self, account_id: str) -> str:
+        answer = self.suite.call("account", "GET", f"/api/accounts/details/{account_id}", self.person)
+        assert answer.json is not None
+        return str(answer.json["account"]["balance"])
+
+
+@contextmanager
+def bank(folder: Path, data_dir: Path) -> Iterator[Suite]:
+    urls = {}
+    with closing(psycopg.connect(host=str(folder), user="bank", dbname="postgres", autocommit=True)) as admin:
+        for name in ADDRESSES:
+            admin.execute(f"CREATE DATABASE {name}".encode())
+            urls[f"{name.upper()}_DATABASE_URL"] = f"postgresql+psycopg://bank@/{name}?host={folder}"
+    suite = Suite(data_dir, tuple(ADDRESSES), **urls).start()
+    yield suite
+    suite.stop()
+
+
+def client_of(suite: Suite) -> Client:
+    person = suite.person()
+    accounts = []
+    for _ in range(2):
+        answer = suite.call("account", "POST", "/api/accounts/create", person, json={"account_type": "checking"})
+        assert answer.json is not None
+        accounts.append(answer.json["account"]["id"])
+    client = Client(suite, person, *accounts)
+    body = {"account_id": accounts[0], "amount": "1000.00"}
+    assert client.call("transaction", "POST", "/api/transactions/deposit", json=body).status_code == 201
+    return client
+
+
+def end_all(client: Client) -> None:
+    """Ask again for every payment until each is completed, as its key allows."""
+    for key in client.payments:
+        deadline = time.monotonic() + 30
+        while client.pay(key) != 201:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+
+
+@pytest.mark.skipif(postgres.programs_folder() is None, reason="PostgreSQL is not installed")
+def test_restarts_under_load_lose_nothing_and_are_told_truly(tmp_path: Path) -> None:
+    with postgres.cluster_folder("max_connections=300") as folder, bank(folder, tmp_path) as suite:
+        clients = [client_of(suite) for _ in range(6)]
+        stop = threading.Event()
+        with ThreadPoolExecutor(len(clients)) as pool:
+            work = [pool.submit(client.work, stop) for client in clients]
+            for mode in ("fast", "immediate"):
+                time.sleep(1)
+                postgres.restart(folder, mode)
+            time.sleep(1)
+            stop.set()
+        for done in work:
+            done.result()
+        told = [answer for client in clients for answer in client.answers]
+        assert {answer.status_code for answer in told} <= {200, 201, 202, 409, 503}
+        assert all("Retry-After" in answer.headers for answer in told if answer.status_code == 503)
+        for client in clients:
+            end_all(client)
+            paid = len(client.payments)
+            assert paid > 5
+            assert client.balance(client.target) == f"{paid / 100:.2f}"
+            assert client.balance(client.source) == f"{1000 - paid / 100:.2f}"
+        assert suite.log_in(clients[0].person.username, PASSWORD).user_id == clients[0].person.user_id

@@ -1,0 +1,188 @@
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import consul
+import pytest
+import requests
+
+from shared.http import discovery
+from shared.http.discovery import Directory, Registration
+from tests.support.consul_agent import NO_CONSUL, ConsulAgent, find_program
+from tests.support.processes import eventually, free_ports
+
+VARIABLES = {"price-service": "http://127.0.0.1:9", "other-service": "http://127.0.0.1:10"}
+PROGRAM = find_program()
+needs_consul = pytest.mark.skipif(not PROGRAM, reason=NO_CONSUL)
+
+
+class _Instance(BaseHTTPRequestHandler):
+    status = 200
+
+    def do_GET(self) -> None:
+        self.send_response(self.status if self.path == "/api/health" else 404)
+        self.end_headers()
+
+    def log_message(self, *_args: object) -> None:
+        pass
+
+
+class _IllInstance(_Instance):
+    status = 503
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler] = _Instance) -> Iterator[int]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
+def registered(agent: ConsulAgent, service: str, port: int, host: str = "127.0.0.1") -> Iterator[Registration]:
+    registration = Registration(service, host, port, consul_host="127.0.0.1", consul_port=agent.port)
+    registration.start()
+    try:
+        yield registration
+    finally:
+        registration.stop()
+
+
+@pytest.fixture(scope="module")
+def agent() -> Iterator[ConsulAgent]:
+    assert PROGRAM
+    with ConsulAgent(PROGRAM) as agent:
+        yield agent
+
+
+@pytest.fixture
+def directory(agent: ConsulAgent) -> Directory:
+    return Directory(VARIABLES, consul_host="127.0.0.1", consul_port=agent.port)
+
+
+def test_without_a_consul_host_nothing_ever_goes_to_consul(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_args: object, **_kwargs: object) -> None:
+        raise AssertionError("a client of Consul was made")
+
+    monkeypatch.setattr(discovery, "_HTTPClient", refuse)
+    monkeypatch.setattr(requests.Session, "request", refuse)
+    directory = Directory(VARIABLES)
+    registration = Registration("price-service", "127.0.0.1", 1, consul_host=None, consul_port=8500)
+    for part in (directory, registration):
+        part.start()
+    directory.refresh()
+    assert directory.address("price-service") == "http://127.0.0.1:9"
+    for part in (directory, registration):
+        part.stop()
+
+
+def test_a_consul_that_is_away_leaves_the_variables_in_force() -> None:
+    port = free_ports(1)[0]
+    directory = Directory(VARIABLES, consul_host="127.0.0.1", consul_port=port)
+    directory.refresh()
+    assert directory.address("price-service") == "http://127.0.0.1:9"
+    registration = Registration("price-service", "127.0.0.1", 1, consul_host="127.0.0.1", consul_port=port)
+    registration.start()
+    registration.stop()
+
+
+def test_other_variables_of_consul_do_not_overrule_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONSUL_HTTP_ADDR", "http://127.0.0.1:1")
+    directory = Directory(VARIABLES, consul_host="consul.example", consul_port=8501)
+    assert directory._consul
+    assert directory._consul.http.base_uri == "http://consul.example:8501"
+
+
+@needs_consul
+def test_a_registered_instance_is_found_once_its_check_passes_and_gone_after_its_end(
+    agent: ConsulAgent, directory: Directory
+) -> None:
+    with serving() as port:
+        with registered(agent, "price-service", port):
+            eventually(lambda: agent.passing_ports("price-service") == {port})
+            directory.refresh()
+            assert directory.address("price-service") == f"http://127.0.0.1:{port}"
+            assert directory.address("other-service") == "http://127.0.0.1:10"
+        assert agent.registered_ports("price-service") == set()
+        directory.refresh()
+        assert directory.address("price-service") == "http://127.0.0.1:9"
+
+
+@needs_consul
+def test_the_process_after_one_that_was_killed_takes_its_entry_over(agent: ConsulAgent) -> None:
+    with serving() as port:
+        agent.api.agent.service.register("price-service", "of-an-older-version", address="127.0.0.1", port=port)
+        for _ in range(2):
+            registration = Registration(
+                "price-service", "127.0.0.1", port, consul_host="127.0.0.1", consul_port=agent.port
+            )
+            registration._register()  # and no stop, as after kill -9
+            known = [entry for entry in agent.api.agent.services().values() if entry["Service"] == "price-service"]
+            assert [(entry["ID"], entry["Port"]) for entry in known] == [(f"price-service-127.0.0.1-{port}", port)]
+        registration.stop()
+
+
+@needs_consul
+def test_an_instance_whose_check_fails_is_not_used(agent: ConsulAgent, directory: Directory) -> None:
+    with serving(_IllInstance) as port, registered(agent, "price-service", port):
+        eventually(lambda: agent.registered_ports("price-service") == {port})
+        eventually(lambda: any("503" in check["Output"] for check in agent.api.agent.checks().values()))
+        directory.refresh()
+        assert directory.address("price-service") == "http://127.0.0.1:9"
+
+
+@needs_consul
+def test_calls_are_spread_over_the_instances_of_each_service(agent: ConsulAgent, directory: Directory) -> None:
+    with (
+        serving() as one,
+        serving() as two,
+        serving() as three,
+        registered(agent, "price-service", one),
+        registered(agent, "price-service", two),
+        registered(agent, "other-service", three),
+    ):
+        eventually(lambda: agent.passing_ports("price-service") == {one, two})
+        eventually(lambda: agent.passing_ports("other-service") == {three})
+        directory.refresh()
+        calls = [(directory.address("price-service"), directory.address("other-service")) for _ in range(10)]
+    assert sorted(price for price, _ in calls) == sorted([f"http://127.0.0.1:{port}" for port in (one, two)] * 5)
+    assert {other for _, other in calls} == {f"http://127.0.0.1:{three}"}
+
+
+@needs_consul
+def test_an_instance_on_all_interfaces_is_found_under_the_address_of_its_agent(
+    agent: ConsulAgent, directory: Directory
+) -> None:
+    with serving() as port, registered(agent, "price-service", port, host="0.0.0.0"):
+        eventually(lambda: agent.passing_ports("price-service") == {port})
+        assert agent.api.agent.services().popitem()[1]["Address"] == ""
+        directory.refresh()
+        assert directory.address("price-service") == f"http://127.0.0.1:{port}"
+
+
+@needs_consul
+def test_the_last_answer_outlives_consul_and_a_consul_that_forgot_is_told_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(discovery, "REGISTER_AGAIN_SECONDS", 0.2)
+    assert PROGRAM
+    with ConsulAgent(PROGRAM) as agent, serving() as port, registered(agent, "price-service", port):
+        directory = Directory(VARIABLES, consul_host="127.0.0.1", consul_port=agent.port)
+        directory.start()
+        try:
+            eventually(lambda: directory.address("price-service") == f"http://127.0.0.1:{port}")
+            agent.kill()
+            with pytest.raises((requests.ConnectionError, consul.ConsulException)):
+                agent.api.agent.services()
+            directory.refresh()
+            assert directory.address("price-service") == f"http://127.0.0.1:{port}"
+            agent.start()
+            eventually(lambda: agent.passing_ports("price-service") == {port})
+        finally:
+            directory.stop()

@@ -1,0 +1,268 @@
+import signal
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import requests
+from flask import Flask
+
+from shared.core.errors import CannotStart
+from shared.web import serving
+from tests.support.processes import RunningProcess, eventually, free_ports, is_running, status_of
+
+SERVICE = """
+import sys, threading, time
+from flask import Flask, request
+from pydantic import Field
+from shared.web.access import public
+from shared.web.answers import success
+from shared.web.application import make_app
+from shared.db.database import Database
+from shared.web.serving import LATER, add_fast_paths, serve
+from shared.web.settings import Settings
+from shared.security.tokens import Revocations, TokenVerifier
+
+class SlowSettings(Settings):
+    service_name = "slow-service"
+    port: int = Field(validation_alias="SLOW_SERVICE_PORT")
+
+def create_app(settings: SlowSettings) -> Flask:
+    verifier = TokenVerifier(lambda: {}, Revocations(lambda cursor: (cursor, [])))
+    url = settings.database_url(None, "slow.db")
+    app = make_app(settings, verifier=verifier, database=Database(), database_url=url)
+
+    @app.get("/slow")
+    @public
+    def slow():
+        print("began", flush=True)
+        time.sleep(1)
+        return success(message="done")
+
+    @app.post("/body")
+    @public
+    def body():
+        return success(length=len(request.get_data()))
+
+    @app.post("/unread")
+    @public
+    def unread():
+        return success(message="it was not read")
+
+    def answering_later(environ, start_response):
+        if environ["PATH_INFO"] == "/fast":
+            length = len(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+            environ[LATER].take_over()(200, [], f"{threading.get_ident()} read {length}".encode())
+            return []
+        if environ["PATH_INFO"] != "/later":
+            return through_flask(environ, start_response)
+        answer = environ[LATER].take_over()
+        threading.Timer(1, answer, (201, [("Content-Type", "text/plain")], b"at last")).start()
+        print("taken over", flush=True)
+        return [b"not sent"]
+
+    through_flask, app.wsgi_app = app.wsgi_app, answering_later
+    add_fast_paths(app, ["/fast"])
+    return app
+
+serve(create_app, SlowSettings)
+"""
+Start = Callable[..., RunningProcess]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Start:
+    def start(port: int) -> RunningProcess:
+        variables = {"BANK_DATA_DIR": str(tmp_path / "data"), "SLOW_SERVICE_PORT": str(port)}
+        return RunningProcess("-c", SERVICE, environment=variables)
+
+    return start
+
+
+def address_of(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
+
+
+def wait_until_alive(port: int) -> None:
+    eventually(lambda: status_of(f"http://127.0.0.1:{port}/api/live") == 200, within_seconds=20)
+
+
+def test_a_service_serves_in_one_process_and_drains_when_told_to_end(start: Start) -> None:
+    port = free_ports(1)[0]
+    address = f"http://127.0.0.1:{port}"
+    answers: list[requests.Response] = []
+    with start(port) as service, requests.Session() as session:
+        wait_until_alive(port)
+        assert not Path(f"/proc/{service.process_id}/task/{service.process_id}/children").read_text()
+        session.get(f"{address}/api/live", timeout=5)  # and its connection stays open
+        asking = threading.Thread(target=lambda: answers.append(requests.get(f"{address}/slow", timeout=9)))
+        asking.start()
+        service.wait_for("began")
+        service.send(signal.SIGTERM)
+        began_at = time.monotonic()
+        assert service.wait() == 0
+        assert time.monotonic() - began_at < 4
+        asking.join()
+    assert [answer.status_code for answer in answers] == [200]
+    assert not is_running(service.process_id)
+
+
+def test_a_taken_port_is_refused(start: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with start(port) as service:
+            assert service.wait() == CannotStart.exit_status
+            assert f"slow-service can't start: port {port} on 127.0.0.1 is not free" in service.output
+
+
+def test_a_data_directory_that_is_none_is_refused(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "data").touch()
+    with start(free_ports(1)[0]) as service:
+        assert service.wait() == CannotStart.exit_status
+        assert f"slow-service can't start: the data directory {tmp_path / 'data'} can't be used" in service.output
+        assert "Traceback" not in service.output
+
+
+def test_a_second_process_on_the_same_database_is_refused(start: Start, tmp_path: Path) -> None:
+    ports = free_ports(2)
+    with start(ports[0]) as first:
+        wait_until_alive(ports[0])
+        with start(ports[1]) as second:
+            assert second.wait() == CannotStart.exit_status
+            assert "slow-service can't start" in second.output
+            assert f"{tmp_path / 'data' / 'slow.db'} is in use by another process" in second.output
+        assert status_of(f"http://127.0.0.1:{ports[0]}/api/health") == 200
+        first.send(signal.SIGKILL)
+        first.wait()
+    with start(ports[1]):
+        wait_until_alive(ports[1])
+
+
+def test_what_a_service_writes_is_for_its_owner_only(start: Start, tmp_path: Path) -> None:
+    port = free_ports(1)[0]
+    with start(port):
+        wait_until_alive(port)
+        paths = list((tmp_path / "data").rglob("*"))
+        assert {path.name for path in paths} >= {"slow.db", "logs", "slow-service.log"}
+        assert {oct(path.stat().st_mode & 0o777) for path in paths if path.is_file()} == {"0o600"}
+        assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_setting_that_is_missing_is_named(tmp_path: Path) -> None:
+    with RunningProcess("-c", SERVICE, environment={"BANK_DATA_DIR": str(tmp_path)}) as service:
+        assert service.wait() == CannotStart.exit_status
+        assert "slow-service can't start: SLOW_SERVICE_PORT is not set: set it" in service.output
+
+
+def test_idle_connections_keep_nobody_from_asking(start: Start) -> None:
+    (port,) = free_ports(1)
+    with start(port), ExitStack() as stack:
+        wait_until_alive(port)
+        for _ in range(150):  # more than there are threads
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
+            connection.sendall(b"GET /api/live HTTP/1.1\r\nHost: test\r\n\r\n")
+        assert requests.get(f"http://127.0.0.1:{port}/api/live", timeout=5).status_code == 200
+
+
+def test_an_answer_may_come_later_and_takes_no_thread_meanwhile(start: Start) -> None:
+    (port,) = free_ports(1)
+    crowd = 150  # more than there are threads
+    with start(port), ThreadPoolExecutor(crowd) as pool:
+        wait_until_alive(port)
+        began_at = time.monotonic()
+        answers = list(pool.map(lambda _: requests.get(f"http://127.0.0.1:{port}/later", timeout=9), range(crowd)))
+        assert time.monotonic() - began_at < 5
+    assert {(answer.status_code, answer.text) for answer in answers} == {(201, "at last")}
+
+
+def test_an_answer_that_comes_later_is_waited_for_at_the_end(start: Start) -> None:
+    (port,) = free_ports(1)
+    with start(port) as service, ThreadPoolExecutor(1) as pool:
+        wait_until_alive(port)
+        asked = pool.submit(requests.get, f"http://127.0.0.1:{port}/later", timeout=9)
+        service.wait_for("taken over")
+        service.send(signal.SIGTERM)
+        assert service.wait() == 0
+        assert asked.result().text == "at last"
+
+
+def test_who_has_gone_before_the_answer_comes_harms_nobody(start: Start) -> None:
+    (port,) = free_ports(1)
+    with start(port) as service:
+        wait_until_alive(port)
+        with pytest.raises(requests.Timeout):
+            requests.get(f"http://127.0.0.1:{port}/later", timeout=0.3)
+        assert requests.get(f"http://127.0.0.1:{port}/later", timeout=5).status_code == 201
+        assert "Traceback" not in service.output
+
+
+def open_half(stack: ExitStack, port: int, path: str) -> socket.socket:
+    """A connection that has sent the head of a request and half of its body."""
+    connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
+    connection.sendall(f"POST {path} HTTP/1.1\r\nHost: test\r\nContent-Length: 20\r\n\r\n0123456789".encode())
+    return connection
+
+
+@pytest.mark.parametrize("path", ["/fast", "/body"])
+def test_slow_bodies_keep_nobody_waiting(start: Start, path: str) -> None:
+    (port,) = free_ports(1)
+    address = address_of(port)
+    with start(port), ExitStack() as stack:
+        wait_until_alive(port)
+        slow = [open_half(stack, port, path) for _ in range(4 * serving.ACTIVE_THREADS)]
+        time.sleep(0.3)  # until as many threads as can be are reading
+        with ThreadPoolExecutor(30) as pool:
+            began_at = time.monotonic()
+            fast = [pool.submit(requests.post, f"{address}/fast", data=b"123", timeout=5) for _ in range(10)]
+            views = [pool.submit(requests.post, f"{address}/body", data=b"1234", timeout=5) for _ in range(10)]
+            reads = [pool.submit(requests.get, f"{address}/api/live", timeout=5) for _ in range(10)]
+            assert {one.result().text.partition(" ")[2] for one in fast} == {"read 3"}
+            assert {one.result().json()["length"] for one in views} == {4}
+            assert {one.result().status_code for one in reads} == {200}
+            assert time.monotonic() - began_at < 1
+        for connection in slow:
+            connection.sendall(b"0123456789")
+            assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_few_threads_serve_the_crowd_on_fast_paths(start: Start) -> None:
+    (port,) = free_ports(1)
+    crowd = 60
+    with start(port), ThreadPoolExecutor(crowd) as pool, requests.Session() as session:
+        session.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=crowd))
+        wait_until_alive(port)
+
+        def thread_of(_number: int) -> str:
+            return session.post(f"{address_of(port)}/fast", data=b"123", timeout=5).text.partition(" ")[0]
+
+        for _ in range(2):  # the first time, many threads are made, each of which runs a request before it rests
+            served = Counter(pool.map(thread_of, range(10 * crowd)))
+        busiest = sum(count for _thread, count in served.most_common(serving.ACTIVE_THREADS))
+        assert busiest > 0.6 * served.total()
+
+
+def test_an_unread_body_keeps_its_connection_waiting_for_nothing(start: Start) -> None:
+    (port,) = free_ports(1)
+    crowd = 40
+
+    def ask_thrice(_number: int) -> list[int]:
+        with requests.Session() as session:
+            return [session.post(f"{address_of(port)}/unread", data=b"123", timeout=5).status_code for _ in "123"]
+
+    with start(port), ThreadPoolExecutor(crowd) as pool:
+        wait_until_alive(port)
+        assert list(pool.map(ask_thrice, range(crowd))) == [[200] * 3] * crowd
+
+
+def test_a_thread_that_ends_leaves_its_place_to_another() -> None:
+    threads = serving._Threads(Flask("empty"))
+    for _ in range(2 * serving.ACTIVE_THREADS):
+        ending = threading.Thread(target=threads._take_place, kwargs={"may_rest": True}, daemon=True)
+        ending.start()
+        ending.join(5)
+        assert not ending.is_alive()

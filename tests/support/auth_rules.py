@@ -1,0 +1,138 @@
+"""The auth service's rules on a real database, without the network and without the cost of real hashes."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from flask import Flask
+
+from auth_service import session_logic, user_logic
+from auth_service.auth_logic import Origin, Tools
+from auth_service.auth_models import User, db
+from auth_service.auth_schemas import Login, Tokens
+from auth_service.auth_service import AuthSettings, create_app
+from auth_service.user_schemas import NewUser
+from shared.core import periods
+from shared.core.errors import AppError
+from shared.security.passwords import Passwords
+from shared.security.tokens import TokenVerifier, UserClaims
+from shared.web.access import Caller
+from shared.web.application import lifecycle_of
+from tests.support import postgres
+from tests.support.suite import Suite
+
+PASSWORD = "correct horse battery staple"
+ORIGIN = Origin("192.0.2.1", "a browser")
+
+
+class QuickPasswords(Passwords):
+    """Passwords as they are, instead of their hashes; notes what was compared, and can be made to wait before it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.compared: list[str | None] = []
+        self.before_comparing: Callable[[], object] = lambda: None
+
+    def hash(self, password: str) -> str:
+        return f"quick:{password}"
+
+    def matches(self, password: str, password_hash: str | None) -> bool:
+        assert not db.session().in_transaction(), "a connection is kept while a password is hashed"
+        self.compared.append(password_hash)
+        self.before_comparing()
+        return password_hash == f"quick:{password}"
+
+
+class Rules:
+    """What tests of the rules share: people, their logins, and what becomes of them."""
+
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+        self.passwords = QuickPasswords()
+        self.tools: Tools = replace(app.extensions["tools"], passwords=self.passwords)
+        self.verifier: TokenVerifier = app.extensions["token_verifier"]
+
+    def person(self, role: str = "customer") -> User:
+        """Somebody new with PASSWORD."""
+        username = f"user-{uuid4().hex[:12]}"
+        user = user_logic.register(self.tools, NewUser(username=username, email=f"{username}@x.yz", password=PASSWORD))
+        with self.tools.transaction():
+            found = self.tools.users.find_user_to_change(user.id)
+            assert found
+            found.role = role
+        return found
+
+    def log_in(self, user: User, password: str = PASSWORD) -> Tokens:
+        """A session of theirs."""
+        return session_logic.log_in(self.tools, ORIGIN, Login(username=user.username, password=password))
+
+    def caller(self, tokens: Tokens) -> Caller:
+        """Who comes with these tokens. Raises InvalidToken when their session has ended."""
+        claims = self.verifier.verify(tokens.token)
+        assert isinstance(claims, UserClaims)
+        return Caller(claims.user_id, claims.username, claims.role, claims.session_id, tokens.token)
+
+    def is_alive(self, tokens: Tokens) -> bool:
+        """Whether the session of these tokens goes on."""
+        self.tools.sessions.refresh()
+        return code_of(lambda: self.caller(tokens)) == ""
+
+    def at_once(self, *calls: Callable[[], object]) -> list[object]:
+        """Make these calls as nearly at once as threads can; gives back what each returned, or its error code."""
+        self.tools.users.refresh()
+        gate = threading.Barrier(len(calls))
+
+        def run(call: Callable[[], object]) -> object:
+            with self.app.app_context():
+                gate.wait(10)
+                try:
+                    return call()
+                except AppError as error:
+                    return error.code
+
+        with ThreadPoolExecutor(len(calls)) as pool:
+            return list(pool.map(run, calls))
+
+
+def code_of(call: Callable[[], object]) -> str:
+    """The code with which a call is refused, or "" when it is not."""
+    try:
+        call()
+    except AppError as error:
+        return error.code
+    return ""
+
+
+def advance_clock(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:
+    """Let it be later, as far as what expires is concerned."""
+    later = periods.real_now() + by
+    monkeypatch.setattr(periods, "real_now", lambda: later)
+
+
+def caller_of(user: User) -> Caller:
+    """That person, with no session to speak of."""
+    return Caller(user.id, user.username, user.role, uuid4(), "")
+
+
+def nobody() -> UUID:
+    """The id of nobody."""
+    return uuid4()
+
+
+@contextmanager
+def auth_app(database: str, data_dir: Path) -> Iterator[Flask]:
+    """The auth service on "sqlite" or "postgresql", without its background parts and without any person."""
+    with ExitStack() as stack:
+        variables = Suite(data_dir, names=()).variables
+        del variables["ADMIN_PASSWORD"]
+        if database == "postgresql":
+            variables["AUTH_DATABASE_URL"] = stack.enter_context(postgres.database())
+        app = create_app(AuthSettings.load(**variables))
+        stack.callback(lifecycle_of(app).stop)
+        yield app

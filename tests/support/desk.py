@@ -1,0 +1,171 @@
+"""The rules of the account and the transaction service in one process, with the wire between them in a test's hands."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, cast
+from uuid import uuid4
+
+from flask import Flask
+from pydantic_core import from_json, to_json
+from sqlalchemy import update
+
+from account_service import account_logic, ledger_logic
+from account_service.account_models import Account
+from account_service.account_schemas import NewAccount
+from account_service.account_storage import AccountStorage
+from account_service.ledger_schemas import Order as OrderHeard
+from account_service.ledger_schemas import OrderBatch
+from account_service.ledger_storage import LedgerStorage
+from shared.core.ids import new_ids
+from shared.core.money import Currency
+from shared.core.periods import now
+from shared.http.client import NoAnswer, Peer, ServiceToken
+from shared.web.access import Caller
+from tests.support.suite import Suite
+from transaction_service import posting_logic, transaction_logic
+from transaction_service.posting_logic import VOID_AFTER, Outcome, Tools
+from transaction_service.projection_logic import Projection
+from transaction_service.projection_storage import ProjectionStorage
+from transaction_service.transaction_clients import LedgerClient, Order
+from transaction_service.transaction_logic import Origin
+from transaction_service.transaction_models import Transaction, TransactionRow, db
+from transaction_service.transaction_schemas import OwnMovement
+from transaction_service.transaction_storage import Filters, TransactionStorage
+from transaction_service.volume_storage import VolumeStorage
+
+OWNER = uuid4()
+CALLER = Caller(OWNER, "owner", "customer", uuid4(), "")
+USD = Currency.of("USD")
+
+
+class Crash(BaseException):
+    """The process dies here: nothing after this line of it happens."""
+
+
+class Ledger(LedgerClient):
+    """The real ledger, over a line that can be cut before it hears or before it is heard."""
+
+    def __init__(self, app: Flask) -> None:
+        super().__init__(cast(Peer, None), cast(ServiceToken, self))
+        self._app = app
+        self.storage: LedgerStorage = app.extensions["ledger_storage"]
+        self.hears = self.is_heard = True
+
+    def call(self, _peer: Peer, _method: str, path: str, **asked: Any) -> Any:
+        """Carry a call to the rules of the ledger, and its answer back, as JSON would bring them."""
+        rules: dict[str, Callable[[], object]] = {
+            "/internal/postings/void": lambda: {"decisions": ledger_logic.void(self.storage, _heard(asked["body"]))},
+            "/internal/postings/describe": lambda: ledger_logic.describe(self.storage, _heard(asked["body"])),
+            "/internal/postings": lambda: (
+                {"decisions": ledger_logic.post(self.storage, _heard(asked["body"]))}
+                if "body" in asked
+                else {"postings": ledger_logic.list_after(self.storage, *asked["query"].values())}
+            ),
+        }
+        return self._carry(rules[path])
+
+    def _carry(self, function: Callable[[], object]) -> Any:
+        if not self.hears:
+            raise NoAnswer(may_have_arrived=False)
+        with self._app.app_context():
+            result = function()
+        if not self.is_heard:
+            raise NoAnswer(may_have_arrived=True)
+        return from_json(to_json(result))
+
+
+class Desk:
+    """Takes orders, and looks at what became of them."""
+
+    def __init__(self, suite: Suite) -> None:
+        self.app = suite.apps["transaction"]
+        self.account_app = suite.apps["account"]
+        self.storage = TransactionStorage(db)
+        self.progress = ProjectionStorage(db)
+        self.ledger = Ledger(self.account_app)
+        self._accounts: AccountStorage = self.account_app.extensions["account_storage"]
+        self.restart()
+
+    def restart(self) -> None:
+        """Lose what the process had in memory, and catch up."""
+        self.projection = Projection(self.storage, self.progress, self.ledger)
+        self.tools = Tools(self.storage, self.ledger, self.projection)
+        self.projection.catch_up()
+
+    def open(self) -> Account:
+        with self.account_app.app_context():
+            return account_logic.open_account(self._accounts, OWNER, NewAccount(account_type="checking"))
+
+    def balance(self, account: Account) -> int:
+        with self.account_app.app_context():
+            self._accounts.refresh()
+            found = self._accounts.find_account(account.id)
+            assert found is not None
+            return found.balance_minor
+
+    def order(self, account: Account, key: str | None = None, amount: str = "1.00") -> Order:
+        new = OwnMovement.model_validate({"account_id": account.id, "amount": Decimal(amount)})
+        return transaction_logic.deposit(USD, CALLER, new, origin(key))
+
+    def deposit(self, account: Account, key: str | None = None, amount: str = "1.00") -> Outcome:
+        """Carry one deposit out. Raises what its asker is told."""
+        (outcome,) = self.carry_out(self.order(account, key, amount))
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def carry_out(self, *orders: Order) -> list[Outcome | Exception]:
+        return posting_logic.carry_out(self.tools, list(orders))
+
+    def resend(self) -> int:
+        return posting_logic.resend(self.tools)
+
+    def find(self, transaction_id: str) -> Transaction | None:
+        self.storage.refresh()
+        return self.storage.find_transaction(transaction_id)
+
+    def status(self, outcome: Outcome) -> str | None:
+        """What is kept of a transaction; None when nothing is."""
+        found = self.find(outcome.transaction.id)
+        return found.status if found else None
+
+    def make_old(self, outcome: Outcome) -> None:
+        """Let time pass over a pending transaction."""
+        long_ago = now() - VOID_AFTER - timedelta(seconds=1)
+        with self.storage.transaction():
+            this_one = update(TransactionRow).where(TransactionRow.id == outcome.transaction.id)
+            db.session.execute(this_one.values(created_at=long_ago))
+
+    def summed(self, account: Account) -> int:
+        """What the account's transactions add up to by the sums, which are checked against the lists."""
+        self.storage.refresh()
+        sums = VolumeStorage(db).of_user(OWNER.hex, account_id=account.id.hex, since=None, until=None).by_day.values()
+        listed = self.storage.list_of_user(
+            OWNER.hex, Filters(status="completed"), account_id=account.id.hex, limit=1000
+        )
+        total = sum(row.amount_minor if row.to_account_id == account.id.hex else -row.amount_minor for row in listed)
+        assert total == sum(day.income_minor - day.expense_minor for day in sums)
+        return total
+
+
+def origin(key: str | None = None) -> Origin:
+    """A request of now."""
+    return Origin(new_ids(1)[0], key, None, now())
+
+
+def _heard(body: object) -> list[OrderHeard]:
+    return OrderBatch.model_validate_json(to_json(body)).postings
+
+
+@contextmanager
+def made_desk(data_dir: Path, database: str) -> Iterator[Desk]:
+    """A desk on `sqlite` or `postgresql`."""
+    suite = Suite(data_dir, names=("account", "transaction"), database=database)
+    try:
+        with suite.apps["transaction"].app_context():
+            yield Desk(suite)
+    finally:
+        suite.stop()

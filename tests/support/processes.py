@@ -1,0 +1,184 @@
+"""Real processes for tests: started on free ports, read line by line, ended whatever happens."""
+
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+import pytest
+import requests
+
+from shared.http.addresses import why_not_free
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports on which nobody listens now.
+
+    None that the system may give to the client's end of a connection: a load of those could take a killed server's port
+    before it is back.
+    """
+    ports: list[int] = []
+    while len(ports) < count:
+        port = random.randrange(15_000, 32_000)
+        if port not in ports and why_not_free("127.0.0.1", port) is None:
+            ports.append(port)
+    return ports
+
+
+def eventually(condition: Callable[[], object], *, within_seconds: float = 10.0, what: str = "") -> None:
+    """Wait until the condition holds; fail when it does not in time."""
+    give_up_at = time.monotonic() + within_seconds
+    while not condition():
+        assert time.monotonic() < give_up_at, f"not within {within_seconds} s: {what or condition}"
+        time.sleep(0.02)
+
+
+@contextmanager
+def as_another_user() -> Iterator[None]:
+    """Do what the block does as a user who owns nothing; skip the test where this process may not become another."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def is_running(process_id: int) -> bool:
+    """Whether there is such a process, and it is no zombie."""
+    try:
+        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def status_of(url: str) -> int | None:
+    """The status of a GET, None when nobody answers."""
+    try:
+        with requests.get(url, timeout=2) as answer:
+            return answer.status_code
+    except requests.RequestException:
+        return None
+
+
+class StandStills:
+    """Notices when nothing runs at all for more than a second, as when a virtual machine is held by its host.
+
+    What takes long just then says nothing about the bank.
+    """
+
+    def __init__(self) -> None:
+        self._spans: list[tuple[float, float]] = []
+        self._stopping = threading.Event()
+
+    @contextmanager
+    def watched(self) -> Iterator[Self]:
+        """Look for them as long as the block lasts."""
+        thread = threading.Thread(target=self._watch)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._stopping.set()
+            thread.join()
+
+    @property
+    def seconds(self) -> list[float]:
+        """How long each of them was."""
+        return [ended_at - began_at for began_at, ended_at in self._spans]
+
+    def within(self, began_at: float, ended_at: float) -> float:
+        """How many seconds of that time, by the monotonic clock, were stood still."""
+        return sum(max(0.0, min(ended_at, end) - max(began_at, begin)) for begin, end in self._spans)
+
+    def _watch(self) -> None:
+        ticked_at = time.monotonic()
+        while not self._stopping.wait(0.1):
+            now = time.monotonic()
+            if now - ticked_at > 1:
+                self._spans.append((ticked_at, now))
+            ticked_at = now
+
+
+@contextmanager
+def running_bank(data_dir: Path, **environment: str) -> Iterator[str]:
+    """The address of the gateway of a bank of real processes, for the length of the block."""
+    names = ("API_GATEWAY", "AUTH_SERVICE", "ACCOUNT_SERVICE", "TRANSACTION_SERVICE", "REPORTING_SERVICE")
+    ports = {f"{name}_PORT": str(port) for name, port in zip(names, free_ports(len(names)), strict=True)}
+    with RunningProcess(
+        "run_services.py", environment={**ports, "BANK_DATA_DIR": str(data_dir), **environment}
+    ) as bank:
+        yield bank.wait_for(r"Open (http://\S+)", within_seconds=60)[1]
+
+
+class RunningProcess:
+    """A Python process whose output is read as it comes. A context manager, which kills it in the end.
+
+    `cwd` is the source tree whose code it runs.
+    """
+
+    def __init__(self, *arguments: str, environment: Mapping[str, str] | None = None, cwd: Path = ROOT) -> None:
+        self.output = ""
+        self._has_ended = False
+        self._came = threading.Condition()
+        self._process = subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=cwd,
+            env={**os.environ, **(environment or {})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.process_id = self._process.pid
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._process.kill()
+        self.wait()
+
+    def wait_for(self, pattern: str, *, times: int = 1, within_seconds: float = 15.0) -> re.Match[str]:
+        """The match of the pattern in the output, once it is there that many times."""
+        with self._came:
+            self._came.wait_for(
+                lambda: self._has_ended or len(re.findall(pattern, self.output)) >= times, within_seconds
+            )
+        matches = list(re.finditer(pattern, self.output))
+        assert len(matches) >= times, f"{pattern!r} came {len(matches)} times, not {times}:\n{self.output}"
+        return matches[times - 1]
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self._process.send_signal(number)
+
+    def wait(self, *, within_seconds: float = 15.0) -> int:
+        """The exit status, when the process and its output have ended."""
+        status = self._process.wait(within_seconds)
+        self._reader.join(within_seconds)
+        assert self._process.stdout
+        self._process.stdout.close()
+        return status
+
+    def _read(self) -> None:
+        assert self._process.stdout
+        for line in self._process.stdout:
+            with self._came:
+                self.output += line
+                self._came.notify_all()
+        with self._came:
+            self._has_ended = True
+            self._came.notify_all()

@@ -1,0 +1,209 @@
+"""The bank in one process: the real five Flask apps on real databases, wired together without a network.
+
+The databases are SQLite files, or PostgreSQL's for tests that run on both. Calls between the services go through
+`requests` as in production; only the transport is replaced.
+"""
+
+import base64
+import importlib
+import io
+import secrets
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from flask import Flask
+from flask.testing import FlaskClient
+from requests.adapters import BaseAdapter
+from werkzeug.test import TestResponse
+
+from shared.web.application import lifecycle_of
+from tests.support import postgres
+from tests.support.processes import eventually
+
+ADDRESSES = {
+    "auth": "http://127.0.0.1:8001",
+    "account": "http://127.0.0.1:8002",
+    "transaction": "http://127.0.0.1:8003",
+    "reporting": "http://127.0.0.1:8004",
+}
+MODULES = {
+    "auth": ("auth_service.auth_service", "AuthSettings"),
+    "account": ("account_service.account_service", "AccountSettings"),
+    "transaction": ("transaction_service.transaction_service", "TransactionSettings"),
+    "reporting": ("reporting_service.reporting_service", "ReportingSettings"),
+    "gateway": ("api_gateway.api_gateway", "GatewaySettings"),
+}
+PASSWORD = "correct horse battery staple"
+ADMIN_PASSWORD = "an admin's long passphrase"
+
+
+class InProcess(BaseAdapter):
+    """A requests adapter that calls a Flask app instead of a socket.
+
+    `down` makes it refuse connections, as a dead process does; `hung` makes it silent until the caller gives up.
+    """
+
+    def __init__(self, app: Flask) -> None:
+        super().__init__()
+        self._app = app
+        self.down = False
+        self.hung = False
+
+    def send(
+        self, request: requests.PreparedRequest, *_args: Any, timeout: Any = None, **_kwargs: Any
+    ) -> requests.Response:
+        """Answer a prepared request."""
+        if self.down:
+            raise requests.ConnectionError("the process is down")
+        if self.hung:
+            time.sleep(timeout[1])
+            raise requests.ReadTimeout("the process is hung")
+        url = urlsplit(str(request.url))
+        answer = self._app.test_client(use_cookies=False).open(
+            path=url.path,
+            query_string=url.query,
+            method=str(request.method),
+            headers=list(request.headers.items()),
+            data=request.body or b"",
+        )
+        return _as_requests_response(request, answer)
+
+    def close(self) -> None:
+        """Nothing is kept open."""
+
+
+def _as_requests_response(request: requests.PreparedRequest, answer: TestResponse) -> requests.Response:
+    response = requests.Response()
+    response.status_code = answer.status_code
+    response.headers.update(dict(answer.headers))
+    response.raw = io.BytesIO(answer.data)
+    response.url = str(request.url)
+    response.request = request
+    return response
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who is logged in."""
+
+    user_id: str
+    username: str
+    token: str
+    refresh_token: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every request of theirs carries."""
+        return {"Authorization": f"Bearer {self.token}"}
+
+
+class Suite:
+    """The services named, all of them by default, on SQLite files in `data_dir`, or on databases of "postgresql"."""
+
+    def __init__(
+        self, data_dir: Path, names: tuple[str, ...] = tuple(MODULES), *, database: str = "sqlite", **variables: str
+    ) -> None:
+        self._databases = ExitStack()
+        if database == "postgresql":
+            for name in set(names) & set(ADDRESSES):
+                variables[f"{name.upper()}_DATABASE_URL"] = self._databases.enter_context(postgres.database())
+        self.variables = {
+            "BANK_DATA_DIR": str(data_dir),
+            "SESSION_SECRET": secrets.token_urlsafe(48),
+            "AUTH_SIGNING_KEY": _make_signing_key(),
+            "ADMIN_PASSWORD": ADMIN_PASSWORD,
+            **{f"{name.upper()}_SERVICE_SECRET": secrets.token_urlsafe(48) for name in ADDRESSES},
+            "API_GATEWAY_SECRET": secrets.token_urlsafe(48),
+            **variables,
+        }
+        self.session = requests.Session()
+        self.session.trust_env = False
+        self.apps: dict[str, Flask] = {}
+        self.adapters: dict[str, InProcess] = {}
+        for name in names:
+            self._make(name)
+
+    def _make(self, name: str) -> None:
+        module_name, settings_name = MODULES[name]
+        module = importlib.import_module(module_name)
+        settings = getattr(module, settings_name).load(**self.variables)
+        app = module.create_app(settings, self.session)
+        app.testing = False  # errors are answered, as they are to real clients
+        self.apps[name] = app
+        if name in ADDRESSES:
+            self.adapters[name] = InProcess(app)
+            self.session.mount(ADDRESSES[name], self.adapters[name])
+
+    def start(self) -> "Suite":
+        """Start the background parts of every service."""
+        for app in self.apps.values():
+            lifecycle_of(app).start()
+        self._wait_for_projection()
+        return self
+
+    def stop(self) -> None:
+        """Stop them, and close the databases.
+
+        No job may outlive them: the next suite of this process has the same module-level databases.
+        """
+        for adapter in self.adapters.values():
+            adapter.hung, adapter.down = False, False
+        for app in reversed(self.apps.values()):
+            lifecycle_of(app).stop()
+        self._databases.close()
+
+    def restart(self, name: str) -> None:
+        """End one service and start it again on the same data."""
+        lifecycle_of(self.apps[name]).stop()
+        self._make(name)
+        lifecycle_of(self.apps[name]).start()
+        self._wait_for_projection()
+
+    def _wait_for_projection(self) -> None:
+        """Wait until the transaction service has caught up with the ledger, where there are both."""
+        if {"auth", "account", "transaction"} <= self.apps.keys():
+            projection = self.apps["transaction"].extensions["projection"]
+            eventually(lambda: projection.works, within_seconds=10, what="the ledger is projected")
+
+    def client(self, name: str) -> FlaskClient:
+        """A client of one service's endpoints."""
+        return self.apps[name].test_client()
+
+    def call(self, name: str, method: str, path: str, person: Person | None = None, **kwargs: Any) -> TestResponse:
+        """One request to one service, as `person` if given."""
+        headers = {**(person.headers if person else {}), **kwargs.pop("headers", {})}
+        client = self.apps[name].test_client(use_cookies=False)
+        return client.open(path, method=method, headers=headers, **kwargs)
+
+    def person(self, username: str | None = None) -> Person:
+        """A customer, newly registered and logged in."""
+        username = username or f"user-{secrets.token_hex(6)}"
+        body = {"username": username, "email": f"{username}@example.com", "password": PASSWORD}
+        answer = self.call("auth", "POST", "/api/auth/register", json=body)
+        assert answer.status_code == 201, answer.text
+        return self.log_in(username, PASSWORD)
+
+    def admin(self) -> Person:
+        """The first admin, logged in."""
+        return self.log_in("admin", ADMIN_PASSWORD)
+
+    def log_in(self, username: str, password: str) -> Person:
+        """Somebody known, logged in."""
+        answer = self.call("auth", "POST", "/api/auth/login", json={"username": username, "password": password})
+        assert answer.status_code == 200, answer.text
+        body = answer.json
+        assert body is not None
+        return Person(body["user_id"], body["username"], body["token"], body["refresh_token"])
+
+
+def _make_signing_key() -> str:
+    key = Ed25519PrivateKey.generate()
+    der = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    return base64.b64encode(der).decode()

@@ -1,0 +1,176 @@
+"""A request is answered alike whether it comes alone or gathered with others: status, headers and body."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from shared.security.tokens import TokenVerifier
+from tests.support.suite import Person, Suite
+
+ABSENT = "00000000-0000-7000-8000-000000000000"
+Asked = tuple[str, str, str | None, bytes]
+"""What is asked: the kind, the token, the Idempotency-Key and the body."""
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
+    suite = Suite(tmp_path_factory.mktemp("bank"), ("auth", "account", "transaction")).start()
+    yield suite
+    suite.stop()
+
+
+@pytest.fixture(scope="module")
+def ada(bank: Suite) -> Person:
+    return bank.person("ada")
+
+
+@pytest.fixture(scope="module")
+def account_id(bank: Suite, ada: Person) -> str:
+    answer = bank.call("account", "POST", "/api/accounts/create", ada, json={"account_type": "checking"})
+    return str(answer.get_json()["account"]["id"])
+
+
+@pytest.fixture(scope="module")
+def service_token(bank: Suite) -> str:
+    return fetch_token(bank, "api-gateway", "API_GATEWAY_SECRET")
+
+
+def fetch_token(bank: Suite, client_id: str, variable: str) -> str:
+    asked = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": bank.variables[variable]}
+    answer = bank.call("auth", "POST", "/api/auth/token", json=asked)
+    return str(answer.get_json()["access_token"])
+
+
+def told(headers: dict[str, str]) -> dict[str, str]:
+    """What headers say of the answer, without those that each exchange has of its own."""
+    return {name: value for name, value in headers.items() if name not in ("Content-Length", "X-Request-ID")}
+
+
+def alone(bank: Suite, asked: Asked) -> tuple[int, dict[str, str], str]:
+    kind, token, key, body = asked
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    if key is not None:
+        headers["Idempotency-Key"] = key
+    answer = bank.call("transaction", "POST", f"/api/transactions/{kind}", data=body, headers=headers)
+    return answer.status_code, told(dict(answer.headers)), answer.get_data(as_text=True)
+
+
+def gathered(bank: Suite, service_token: str, *all_asked: Asked) -> list[tuple[int, dict[str, str], str]]:
+    requests = [
+        {"kind": kind, "token": token, "idempotency_key": key, "request_id": "mine", "body": body.decode()}
+        for kind, token, key, body in all_asked
+    ]
+    headers = {"Authorization": f"Bearer {service_token}"}
+    answer = bank.call("transaction", "POST", "/internal/requests", json={"requests": requests}, headers=headers)
+    assert answer.status_code == 200, answer.text
+    return [(one["status"], told(one["headers"]), one["body"]) for one in answer.get_json()["answers"]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "status"),
+    [
+        ("deposit", b"", 400),
+        ("deposit", b"{", 400),
+        ("deposit", b"[]", 400),
+        ("deposit", b"null", 400),
+        ("deposit", b"{}", 400),
+        ("deposit", b"\x01", 400),
+        ("deposit", b"\0", 400),
+        ("deposit", b"\xef\xbb\xbf{}", 400),
+        ("deposit", "{}".encode("utf-16-le"), 415),
+        ("deposit", b"[" * 2000, 400),
+        ("deposit", b'{"account_id": "%(own)s", "account_id": "%(own)s", "amount": "1"}', 400),
+        ("deposit", b'{"account_id": "%(own)s"}', 400),
+        ("deposit", b'{"account_id": "no", "amount": "no", "more": 1}', 400),
+        ("deposit", b'{"account_id": "%(own)s", "amount": 1e3}', 400),
+        ("deposit", b'{"account_id": "%(own)s", "amount": NaN}', 400),
+        ("deposit", b'{"account_id": "%(own)s", "amount": "1.001"}', 400),
+        ("deposit", b'{"account_id": "%(own)s", "amount": "-1"}', 400),
+        ("deposit", b'{"account_id": "%(own)s", "amount": "0"}', 400),
+        ("deposit", b'{"account_id": "%(own)s", "amount": "99999999999999999999"}', 400),
+        ("deposit", b'{"account_id": "%(own)s", "amount": "1", "description": "\\ud800"}', 400),
+        ("deposit", b'{"account_id": "%(own)s", "amount": "1", "description": "a\\u0000"}', 400),
+        ("deposit", b'{"account_id": "%(absent)s", "amount": "1"}', 404),
+        ("withdraw", b'{"account_id": "%(own)s", "amount": "1"}', 400),
+        ("withdraw", b'{"from_account_id": "%(own)s", "amount": "1"}', 400),
+        ("transfer", b'{"account_id": "%(own)s", "amount": "1"}', 400),
+        ("transfer", b'{"from_account_id": "%(own)s", "to_account_id": "%(own)s", "amount": "1"}', 400),
+        ("transfer", b'{"from_account_id": "%(own)s", "to_account_number": "12", "amount": "1"}', 400),
+        ("transfer", b'{"from_account_id": "%(own)s", "to_account_id": "%(absent)s", "amount": "1"}', 404),
+    ],
+)
+def test_a_request_is_refused_alike_alone_and_gathered(
+    bank: Suite, ada: Person, account_id: str, service_token: str, kind: str, body: bytes, status: int
+) -> None:
+    body = body.replace(b"%(own)s", account_id.encode()).replace(b"%(absent)s", ABSENT.encode())
+    asked = (kind, ada.token, None, body)
+    by_itself = alone(bank, asked)
+    assert by_itself[0] == status, by_itself[2]
+    assert gathered(bank, service_token, asked) == [by_itself]
+
+
+@pytest.mark.parametrize("key", ["", " ", "a b", "k" * 256, "\u00e9"])
+def test_a_bad_key_is_refused_alike_alone_and_gathered(
+    bank: Suite, ada: Person, account_id: str, service_token: str, key: str
+) -> None:
+    body = b'{"account_id": "%s", "amount": "1"}' % account_id.encode()
+    asked = ("deposit", ada.token, key, body)
+    by_itself = alone(bank, asked)
+    assert by_itself[0] == 400
+    assert gathered(bank, service_token, asked) == [by_itself]
+    unreadable = ("deposit", ada.token, key, b"{}")
+    assert gathered(bank, service_token, unreadable) == [alone(bank, unreadable)]
+
+
+def test_a_bad_token_is_refused_alike_alone_and_gathered(
+    bank: Suite, ada: Person, account_id: str, service_token: str
+) -> None:
+    body = b'{"account_id": "%s", "amount": "1"}' % account_id.encode()
+    leaver = bank.person("leaver")
+    bank.call("auth", "POST", "/api/auth/logout", leaver, json={"refresh_token": leaver.refresh_token})
+    verifier: TokenVerifier = bank.apps["transaction"].extensions["token_verifier"]
+    verifier.revocations.poll()
+    tokens = {"none": "x", "forged": ada.token[:-4] + "AAAA", "ended": leaver.token, "of a service": service_token}
+    asked = [("deposit", token, None, body) for token in tokens.values()]
+    by_itself = [alone(bank, one) for one in asked]
+    assert [status for status, _headers, _body in by_itself] == [401, 401, 401, 403]
+    assert gathered(bank, service_token, *asked) == by_itself
+
+
+def test_a_payment_is_answered_alike_alone_and_gathered(
+    bank: Suite, ada: Person, account_id: str, service_token: str
+) -> None:
+    asked = ("deposit", ada.token, "same", b'{"account_id": "%s", "amount": "1"}' % account_id.encode())
+    ((status, headers, body),) = gathered(bank, service_token, asked)
+    assert status == 201
+    replayed = (status, headers | {"Idempotent-Replayed": "true"}, body)
+    assert alone(bank, asked) == replayed
+    assert gathered(bank, service_token, asked) == [replayed]
+    other = (*asked[:3], b'{"account_id": "%s", "amount": "2"}' % account_id.encode())
+    assert gathered(bank, service_token, other) == [alone(bank, other)]
+
+
+def test_what_is_wrong_with_one_touches_no_other(
+    bank: Suite, ada: Person, account_id: str, service_token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(body: str, token: str = ada.token) -> Asked:
+        return "deposit", token, None, body.replace("own", account_id).encode()
+
+    good = asked('{"account_id": "own", "amount": "1"}')
+    answers: list[Any] = gathered(
+        bank, service_token, asked("{"), good, asked("{}", "x"), good, asked('{"account_id": "own", "amount": "x"}')
+    )
+    assert [status for status, _headers, _body in answers] == [400, 201, 401, 201, 400]
+    verifier: Any = bank.apps["transaction"].extensions["token_verifier"]
+    verify = verifier.verify
+
+    def broken_for_one(token: str) -> Any:
+        if token == "x":
+            raise RuntimeError("private")
+        return verify(token)
+
+    monkeypatch.setattr(verifier, "verify", broken_for_one)
+    answers = gathered(bank, service_token, good, asked("{}", "x"), good)
+    assert [status for status, _headers, _body in answers] == [201, 500, 201]
+    assert "private" not in str(answers)

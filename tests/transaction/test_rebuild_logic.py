@@ -1,0 +1,135 @@
+"""A rebuild makes the projection what the ledger says, and tells what was otherwise."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import delete, insert, select, update
+
+from shared.core.ids import dashed, new_ids
+from shared.http.client import NoAnswer
+from tests.support.desk import OWNER, Desk, made_desk
+from transaction_service import projection_logic, rebuild_logic
+from transaction_service.rebuild import report
+from transaction_service.rebuild_storage import Differences, RebuildStorage
+from transaction_service.transaction_models import DailyVolume, TransactionLeg, TransactionRow, db
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[Desk]:
+    with made_desk(tmp_path_factory.mktemp("rebuild"), database) as desk:
+        yield desk
+
+
+@pytest.fixture
+def desk(both: Desk) -> Desk:
+    both.ledger.hears = both.ledger.is_heard = True
+    both.restart()
+    return both
+
+
+def rebuild(desk: Desk) -> tuple[Differences, list[int]]:
+    told: list[int] = []
+    storage = RebuildStorage(db)
+    found = rebuild_logic.rebuild(storage, desk.storage, desk.progress, desk.ledger, told.append)
+    desk.restart()
+    return found, told
+
+
+def test_what_is_right_is_made_again_as_it_was(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rebuild_logic, "PAGE", 2)
+    account = desk.open()
+    for _ in range(5):
+        desk.deposit(account, key=str(uuid4()))
+    before = desk.progress.find().sequence
+    found, told = rebuild(desk)
+    assert (found.missing, found.changed, found.gone, found.sums) == ([], [], [], 0)
+    assert found.decided >= 5
+    assert (told, told[-1]) == (sorted(told), before)
+    assert desk.progress.find().sequence == before
+    assert desk.balance(account) == desk.summed(account) == 500
+
+
+def test_what_was_wrong_is_told_and_mended(desk: Desk) -> None:
+    account = desk.open()
+    missing, changed = desk.deposit(account).transaction, desk.deposit(account).transaction
+    with desk.storage.transaction():
+        db.session.execute(delete(TransactionLeg).where(TransactionLeg.transaction_id == missing.id))
+        db.session.execute(delete(TransactionRow).where(TransactionRow.id == missing.id))
+        db.session.execute(
+            update(TransactionRow).where(TransactionRow.id == changed.id).values(description="somebody's else")
+        )
+        row = dict(
+            db.session.execute(select(TransactionRow.__table__).where(TransactionRow.id == changed.id)).mappings().one()
+        )
+        gone = row | {"id": uuid4().hex}
+        db.session.execute(insert(TransactionRow), [gone])
+        theirs = (DailyVolume.user_id == OWNER.hex, DailyVolume.account_id == account.id.hex)
+        db.session.execute(update(DailyVolume).where(*theirs).values(count=7))
+    found, _ = rebuild(desk)
+    assert (found.missing, found.changed, found.gone, found.sums) == ([missing.id], [changed.id], [gone["id"]], 1)
+    assert desk.balance(account) == desk.summed(account) == 200
+    lines = report(found)
+    assert f"  {dashed(missing.id)}" in lines
+    assert "1 sums by day were other than they are now" in lines
+
+
+def test_what_is_pending_stays(desk: Desk) -> None:
+    account = desk.open()
+    desk.ledger.hears = False
+    outcome = desk.deposit(account, key="pending")
+    desk.ledger.hears = True
+    rebuild(desk)
+    assert desk.status(outcome) == "pending"
+    assert desk.deposit(account, key="pending").transaction.id == outcome.transaction.id
+    assert desk.balance(account) == desk.summed(account) == 100
+
+
+def test_an_id_that_somebody_was_told_still_finds_the_transaction(desk: Desk) -> None:
+    account = desk.open()
+    desk.ledger.hears = False
+    told = desk.deposit(account, key="told")
+    desk.ledger.hears = True
+    desk.ledger.post([desk.order(account, "told")])
+    desk.resend()
+    rebuild(desk)
+    assert desk.status(told) == "completed"
+
+
+def test_a_rebuild_that_breaks_off_has_changed_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    account = desk.open()
+    desk.deposit(account)
+    monkeypatch.setattr(rebuild_logic, "PAGE", 1)
+    list_after, calls = desk.ledger.list_after, iter(range(100))
+
+    def breaks_off(sequence: int, limit: int) -> object:
+        if next(calls) == 1:
+            raise NoAnswer(may_have_arrived=True)
+        return list_after(sequence, limit)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.ledger, "list_after", breaks_off)
+        with pytest.raises(NoAnswer):
+            rebuild(desk)
+    desk.restart()
+    assert desk.balance(account) == desk.summed(account) == 100
+
+
+def test_a_projection_ahead_of_the_ledger_is_made_anew(desk: Desk) -> None:
+    account = desk.open()
+    desk.deposit(account)
+    with desk.storage.transaction():
+        desk.progress.advance(10**6, uuid4().hex)
+    with pytest.raises(projection_logic.OtherLedger):
+        desk.restart()
+    rebuild(desk)
+    assert desk.deposit(account).transaction.status == "completed"
+
+
+def test_a_long_list_is_cut_short() -> None:
+    lines = report(Differences(30, new_ids(30), [], [], 0))
+    assert (lines[1], lines[22], lines[23]) == (
+        "30 were missing:",
+        "  and 10 more",
+        "0 were other than the ledger says",
+    )

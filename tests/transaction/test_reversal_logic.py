@@ -1,0 +1,313 @@
+"""Reversals give money back: to where it came from, to another account of the customer, or into suspense."""
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from werkzeug.test import TestResponse
+
+from account_service import account_models
+from account_service.ledger_storage import LedgerStorage
+from shared.core.ids import dashed
+from tests.support.postgres import database
+from tests.support.suite import PASSWORD, Person, Suite
+from transaction_service import transaction_models
+
+SUSPENSE = dashed(transaction_models.SUSPENSE_ACCOUNT_ID)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def bank(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
+    names = ("auth", "account", "transaction")
+    if request.param == "sqlite":
+        suite = Suite(tmp_path_factory.mktemp("bank"), names=names).start()
+        yield suite
+        suite.stop()
+        return
+    with database() as account_url, database() as transaction_url:
+        urls = {"ACCOUNT_DATABASE_URL": account_url, "TRANSACTION_DATABASE_URL": transaction_url}
+        suite = Suite(tmp_path_factory.mktemp("bank"), names=names, **urls).start()
+        yield suite
+        suite.stop()
+
+
+@pytest.fixture(scope="module")
+def admin(bank: Suite) -> Person:
+    return bank.admin()
+
+
+class Customer:
+    """A customer with what a test needs to do for them."""
+
+    def __init__(self, bank: Suite, person: Person | None = None) -> None:
+        self.bank, self.person = bank, person or bank.person()
+
+    def open(self, balance: str | None = None) -> str:
+        body = {"account_type": "checking"}
+        answer = self.bank.call("account", "POST", "/api/accounts/create", self.person, json=body)
+        account_id = str(answer.get_json()["account"]["id"])
+        if balance:
+            self.pay("deposit", account_id=account_id, amount=balance)
+        return account_id
+
+    def pay(self, kind: str, **body: str) -> str:
+        answer = self.bank.call("transaction", "POST", f"/api/transactions/{kind}", self.person, json=body)
+        assert answer.status_code == 201, answer.text
+        return str(answer.get_json()["transaction"]["id"])
+
+    def close(self, account_id: str) -> None:
+        answer = self.bank.call("account", "DELETE", f"/api/accounts/close/{account_id}", self.person)
+        assert answer.status_code == 200, answer.text
+
+    def balance(self, account_id: str) -> str:
+        answer = self.bank.call("account", "GET", f"/api/accounts/details/{account_id}", self.person)
+        return str(answer.get_json()["account"]["balance"])
+
+    def get(self, path: str) -> dict[str, Any]:
+        answer = self.bank.call("transaction", "GET", f"/api/transactions/{path}", self.person)
+        assert answer.status_code == 200, answer.text
+        body: dict[str, Any] = answer.get_json()
+        return body
+
+
+def reverse(bank: Suite, admin: Person, transaction_id: str, key: str | None = None, **body: Any) -> TestResponse:
+    headers = {"Idempotency-Key": key} if key else {}
+    options = {"json": body} if body else {}
+    path = f"/api/transactions/reverse/{transaction_id}"
+    return bank.call("transaction", "POST", path, admin, headers=headers, **options)
+
+
+def pay_out(bank: Suite, admin: Person, transaction_id: str, key: str | None = None, **body: Any) -> TestResponse:
+    headers = {"Idempotency-Key": key} if key else {}
+    return bank.call(
+        "transaction", "POST", f"/api/transactions/pay_out/{transaction_id}", admin, headers=headers, json=body
+    )
+
+
+def refusal(answer: TestResponse) -> tuple[int, str]:
+    return answer.status_code, answer.get_json()["error_code"]
+
+
+def sum_of_entries(bank: Suite) -> int:
+    app = bank.apps["account"]
+    with app.app_context():
+        ledger: LedgerStorage = app.extensions["ledger_storage"]
+        return ledger.sum_of_entries()
+
+
+@pytest.fixture
+def ada(bank: Suite) -> Iterator[Customer]:
+    yield Customer(bank)
+    assert sum_of_entries(bank) == 0
+
+
+@pytest.fixture
+def bob(bank: Suite) -> Customer:
+    return Customer(bank)
+
+
+@pytest.fixture
+def stranded(ada: Customer, bob: Customer) -> tuple[str, str]:
+    """A transfer of 6.00 from an account of Ada that is closed now to one of Bob: its id, and the closed account."""
+    source, target = ada.open("6.00"), bob.open("1.00")
+    sent = ada.pay("transfer", from_account_id=source, to_account_id=target, amount="6.00")
+    ada.close(source)
+    return sent, source
+
+
+def test_both_services_mean_the_same_suspense_account() -> None:
+    assert transaction_models.SUSPENSE_ACCOUNT_ID == account_models.SUSPENSE_ACCOUNT_ID
+
+
+def test_a_closed_way_back_is_refused_with_the_choices(bank: Suite, admin: Person, stranded: tuple[str, str]) -> None:
+    sent, _ = stranded
+    for body in ({}, {"to_account_id": None}, {"to_suspense": False}):
+        answer = reverse(bank, admin, sent, **body)
+        assert refusal(answer) == (400, "ACCOUNT_NOT_ACTIVE")
+        for word in ("Unfreeze", "to_account_id", "to_suspense"):
+            assert word in answer.get_json()["message"]
+
+
+def test_the_money_goes_to_another_account_of_the_customer(
+    bank: Suite, admin: Person, ada: Customer, stranded: tuple[str, str]
+) -> None:
+    sent, closed = stranded
+    other = ada.open()
+    assert refusal(reverse(bank, admin, sent)) == (400, "ACCOUNT_NOT_ACTIVE")
+    answer = reverse(bank, admin, sent, "way-back", to_account_id=other)
+    transaction = answer.get_json()["transaction"]
+    assert (answer.status_code, transaction["to_account_id"], transaction["reverses"]) == (201, other, sent)
+    assert (ada.balance(other), ada.balance(closed)) == ("6.00", "0.00")
+    replayed = reverse(bank, admin, sent, "way-back", to_account_id=other)
+    assert (replayed.status_code, replayed.headers["Idempotent-Replayed"]) == (201, "true")
+    assert refusal(reverse(bank, admin, sent, "way-back", to_suspense=True)) == (422, "IDEMPOTENCY_KEY_REUSED")
+    assert refusal(reverse(bank, admin, sent, to_account_id=other)) == (409, "ALREADY_REVERSED")
+    newest = ada.get("recent?limit=1")["transactions"][0]
+    assert (newest["id"], newest["to_account_id"], newest["balance_after"]) == (transaction["id"], other, "6.00")
+
+
+def test_a_frozen_account_is_a_way_back_once_it_is_unfrozen(bank: Suite, admin: Person, ada: Customer) -> None:
+    account = ada.open("5.00")
+    drawn = ada.pay("withdraw", account_id=account, amount="2.00")
+
+    def set_status(status: str) -> None:
+        body = {"status": status, "reason": "x"}
+        assert bank.call("account", "PUT", f"/api/accounts/update/{account}", admin, json=body).status_code == 200
+
+    set_status("frozen")
+    answer = reverse(bank, admin, drawn)
+    assert refusal(answer) == (400, "ACCOUNT_NOT_ACTIVE")
+    assert "Unfreeze it if it is frozen" in answer.get_json()["message"]
+    set_status("active")
+    assert reverse(bank, admin, drawn).status_code == 201
+    assert ada.balance(account) == "5.00"
+
+
+def test_the_money_never_goes_to_somebody_else(
+    bank: Suite, admin: Person, ada: Customer, bob: Customer, stranded: tuple[str, str]
+) -> None:
+    sent, closed = stranded
+    of_bob, frozen = bob.open(), ada.open()
+    answer = reverse(bank, admin, sent, to_account_id=of_bob)
+    assert (refusal(answer), list(answer.get_json()["details"])) == ((400, "INVALID_REQUEST"), ["to_account_id"])
+    assert refusal(reverse(bank, admin, sent, to_account_id=str(uuid4()))) == (404, "NOT_FOUND")
+    assert refusal(reverse(bank, admin, sent, to_account_id=closed)) == (400, "ACCOUNT_NOT_ACTIVE")
+    body = {"status": "frozen", "reason": "x"}
+    bank.call("account", "PUT", f"/api/accounts/update/{frozen}", admin, json=body)
+    assert refusal(reverse(bank, admin, sent, to_account_id=frozen)) == (400, "ACCOUNT_NOT_ACTIVE")
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"to_account_id": "x"}, "to_account_id"),
+        ({"to_account_id": str(uuid4()), "to_suspense": True}, "to_suspense"),
+        ({"to_suspense": "yes"}, "to_suspense"),
+        ({"to_suspense": None}, "to_suspense"),
+        ({"to_suspense": 1}, "to_suspense"),
+        ({"amount": "1.00"}, "amount"),
+    ],
+)
+def test_a_way_back_that_makes_no_sense_is_refused(
+    bank: Suite, admin: Person, stranded: tuple[str, str], body: dict[str, Any], field: str
+) -> None:
+    answer = reverse(bank, admin, stranded[0], **body)
+    assert (refusal(answer), list(answer.get_json()["details"])) == ((400, "INVALID_REQUEST"), [field])
+
+
+def test_the_reversal_of_a_deposit_goes_back_to_the_bank_alone(bank: Suite, admin: Person, ada: Customer) -> None:
+    account = ada.open()
+    paid = ada.pay("deposit", account_id=account, amount="3.00")
+    for body in ({"to_suspense": True}, {"to_account_id": ada.open()}):
+        answer = reverse(bank, admin, paid, **body)
+        assert (refusal(answer), list(answer.get_json()["details"])) == ((400, "INVALID_REQUEST"), list(body))
+    assert reverse(bank, admin, paid).status_code == 201
+    assert ada.balance(account) == "0.00"
+
+
+@pytest.mark.parametrize("kind", ["transfer", "withdraw"])
+def test_money_in_suspense_is_on_record_and_paid_out_once(
+    bank: Suite, admin: Person, ada: Customer, bob: Customer, kind: str
+) -> None:
+    source, target = ada.open("6.00"), bob.open()
+    if kind == "transfer":
+        sent = ada.pay("transfer", from_account_id=source, to_account_id=target, amount="6.00")
+    else:
+        sent = ada.pay("withdraw", account_id=source, amount="6.00", description="At the counter")
+    ada.close(source)
+    answer = reverse(bank, admin, sent, to_suspense=True)
+    held = answer.get_json()["transaction"]
+    assert (answer.status_code, held["to_account_id"], held["amount"]) == (201, SUSPENSE, "6.00")
+    staff = Customer(bank, admin)
+    (item,) = staff.get(f"suspense?user_id={ada.person.user_id}")["suspense"]
+    assert item["account_number"].startswith("••••")
+    names = ("transaction_id", "reverses", "user_id", "account_id", "amount", "currency", "paid_out_by")
+    found = tuple(item[name] for name in names)
+    assert found == (held["id"], sent, ada.person.user_id, source, "6.00", "USD", None)
+    assert held["id"] not in [row["id"] for row in ada.get("list")["transactions"]]
+
+    other, of_bob = ada.open(), bob.open()
+    assert refusal(pay_out(bank, admin, held["id"], to_account_id=of_bob)) == (400, "INVALID_REQUEST")
+    assert refusal(pay_out(bank, admin, held["id"], to_account_id=source)) == (400, "ACCOUNT_NOT_ACTIVE")
+    assert refusal(pay_out(bank, admin, held["id"])) == (400, "INVALID_REQUEST")
+    with ThreadPoolExecutor(6) as pool:
+        paid = list(pool.map(lambda _: pay_out(bank, admin, held["id"], to_account_id=other), range(6)))
+    assert Counter(each.status_code for each in paid) == {201: 1, 409: 5}
+    assert {each.get_json().get("error_code") for each in paid} == {None, "ALREADY_PAID_OUT"}
+    assert (ada.balance(other), bob.balance(target)) == ("6.00", "0.00")
+    payout = next(each for each in paid if each.status_code == 201).get_json()["transaction"]
+    (item,) = staff.get(f"suspense?user_id={ada.person.user_id}&paid_out=true")["suspense"]
+    assert (item["transaction_id"], item["paid_out_by"]) == (held["id"], payout["id"])
+    assert staff.get(f"suspense?user_id={ada.person.user_id}&paid_out=false")["suspense"] == []
+    newest = ada.get("recent?limit=1")["transactions"][0]
+    assert (newest["id"], newest["amount"], newest["balance_after"]) == (payout["id"], "6.00", "6.00")
+    assert refusal(reverse(bank, admin, held["id"])) == (400, "NOT_REVERSIBLE")
+    assert refusal(reverse(bank, admin, payout["id"])) == (400, "NOT_REVERSIBLE")
+
+
+def test_a_repeated_payout_gets_the_first_outcome(
+    bank: Suite, admin: Person, ada: Customer, stranded: tuple[str, str]
+) -> None:
+    held = reverse(bank, admin, stranded[0], to_suspense=True).get_json()["transaction"]["id"]
+    other = ada.open()
+    first, second = (pay_out(bank, admin, held, "pay-once", to_account_id=other) for _ in range(2))
+    assert first.get_json() == second.get_json()
+    assert (second.status_code, second.headers["Idempotent-Replayed"]) == (201, "true")
+    assert ada.balance(other) == "6.00"
+
+
+def test_the_list_of_suspense_goes_on_page_by_page(bank: Suite, admin: Person, ada: Customer) -> None:
+    held = []
+    for _ in range(3):
+        account = ada.open("1.00")
+        drawn = ada.pay("withdraw", account_id=account, amount="1.00")
+        ada.close(account)
+        held.append(reverse(bank, admin, drawn, to_suspense=True).get_json()["transaction"]["id"])
+    staff, path = Customer(bank, admin), f"suspense?user_id={ada.person.user_id}&limit=2"
+    first = staff.get(path)
+    second = staff.get(f"{path}&cursor={first['pagination']['next_cursor']}")
+    listed = [item["transaction_id"] for item in first["suspense"] + second["suspense"]]
+    assert listed == held[::-1]
+    assert second["pagination"]["next_cursor"] is None
+
+
+def test_only_staff_see_suspense_and_only_admins_pay_out(
+    bank: Suite, admin: Person, ada: Customer, stranded: tuple[str, str]
+) -> None:
+    person = bank.person()
+    bank.call("auth", "PUT", f"/api/auth/users/{person.user_id}", admin, json={"role": "employee"})
+    employee = bank.log_in(person.username, PASSWORD)
+    held = reverse(bank, admin, stranded[0], to_suspense=True).get_json()["transaction"]["id"]
+    other = ada.open()
+    assert bank.call("transaction", "GET", "/api/transactions/suspense", employee).status_code == 200
+    assert bank.call("transaction", "GET", "/api/transactions/suspense", ada.person).status_code == 403
+    for somebody in (ada.person, employee):
+        assert refusal(pay_out(bank, somebody, held, to_account_id=other)) == (403, "FORBIDDEN")
+        assert refusal(reverse(bank, somebody, stranded[0], to_suspense=True)) == (403, "FORBIDDEN")
+    for nothing in (str(uuid4()), stranded[0]):
+        assert refusal(pay_out(bank, admin, nothing, to_account_id=other)) == (404, "NOT_FOUND")
+
+
+def test_an_admin_pays_no_own_money_out(bank: Suite, admin: Person, ada: Customer, stranded: tuple[str, str]) -> None:
+    held = reverse(bank, admin, stranded[0], to_suspense=True).get_json()["transaction"]["id"]
+    other = ada.open()
+    bank.call("auth", "PUT", f"/api/auth/users/{ada.person.user_id}", admin, json={"role": "admin"})
+    promoted = bank.log_in(ada.person.username, PASSWORD)
+    assert refusal(pay_out(bank, promoted, held, to_account_id=other)) == (403, "FORBIDDEN")
+
+
+def test_nobody_sends_money_into_suspense_by_hand(ada: Customer, bank: Suite) -> None:
+    account = ada.open("5.00")
+    for kind, body in (
+        ("transfer", {"from_account_id": account, "to_account_id": SUSPENSE}),
+        ("transfer", {"from_account_id": SUSPENSE, "to_account_id": account}),
+        ("deposit", {"account_id": SUSPENSE}),
+        ("withdraw", {"account_id": SUSPENSE}),
+    ):
+        path = f"/api/transactions/{kind}"
+        answer = bank.call("transaction", "POST", path, ada.person, json={**body, "amount": "1.00"})
+        assert refusal(answer) == (404, "NOT_FOUND")
+    assert ada.balance(account) == "5.00"

@@ -1,0 +1,251 @@
+"""The kept sums by day equal what the legs add up to, whatever was completed, refused, undone or told twice."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from flask import Flask
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from shared.core.ids import new_ids
+from tests.support.suite import Suite
+from transaction_service.transaction_models import Transaction, TransactionLeg, db
+from transaction_service.transaction_storage import TransactionStorage
+from transaction_service.volume_storage import Volume, Volumes, VolumeStorage
+
+FIRST = datetime(2026, 1, 30, tzinfo=UTC)
+Side = tuple[str, str] | None
+InTime = Callable[[datetime], bool]
+Move = tuple[int, int, int, int, bool]
+instants = st.one_of(
+    st.none(),
+    st.integers(-1, 5).map(lambda days: FIRST + timedelta(days=days)),
+    st.integers(0, 5 * 24 * 4).map(lambda quarters: FIRST + timedelta(minutes=15 * quarters)),
+)
+
+
+class Books:
+    """The transaction service's storage, and transactions as the ledger would decide them."""
+
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+        self.storage: TransactionStorage = app.extensions["transaction_storage"]
+        self.volumes: VolumeStorage = app.extensions["volume_storage"]
+        users = [uuid4().hex for _ in range(3)]
+        self.users = users
+        self.sides: list[Side] = [None, *((user, uuid4().hex) for user in users), (users[0], uuid4().hex)]
+
+    def decided(
+        self,
+        source: Side,
+        target: Side,
+        amount_minor: int = 100,
+        at: datetime = FIRST,
+        *,
+        is_posted: bool = True,
+        reverses: Transaction | None = None,
+    ) -> Transaction:
+        """A transaction between two sides as the ledger has decided it; it is not kept."""
+        user_id, _ = source or target or (None, None)
+        assert user_id
+        kind = "transfer" if source and target else "withdrawal" if source else "deposit"
+        is_payee = target and (is_posted or not source)
+        return Transaction(
+            id=new_ids(1)[0],
+            user_id=user_id,
+            transaction_type="reversal" if reverses else kind,
+            amount_minor=amount_minor,
+            status="completed" if is_posted else "failed",
+            reason=None if is_posted else "INSUFFICIENT_FUNDS",
+            from_user_id=source and source[0],
+            from_account_id=source and source[1],
+            to_user_id=target[0] if target and is_payee else None,
+            to_account_id=target and target[1],
+            reverses_id=reverses.id if reverses else None,
+            fingerprint="",
+            created_at=FIRST,
+            timestamp=at,
+        )
+
+    def project(self, *transactions: Transaction) -> None:
+        with self.storage.transaction(durable=False):
+            self.storage.project(list(transactions))
+
+    def move(self, source: int, target: int, amount_minor: int, minutes: int, is_posted: bool) -> Transaction:
+        """A transaction between two of the sides."""
+        at = FIRST + timedelta(minutes=minutes)
+        return self.decided(self.sides[source], self.sides[target], amount_minor, at, is_posted=is_posted)
+
+    def undo(self, transaction: Transaction, at: datetime) -> None:
+        source, target = (
+            (user_id, account_id) if user_id and account_id else None
+            for user_id, account_id in (
+                (transaction.to_user_id, transaction.to_account_id),
+                (transaction.from_user_id, transaction.from_account_id),
+            )
+        )
+        self.project(self.decided(source, target, transaction.amount_minor, at, reverses=transaction))
+
+    def complete(self, source: Side, target: Side, amount_minor: int = 100, at: datetime = FIRST) -> None:
+        self.project(self.decided(source, target, amount_minor, at))
+
+    def summed(self, account_id: str | None, user_id: str, in_time: InTime) -> Volumes:
+        """What a user's legs add up to."""
+        rows = []
+        for leg in self._legs():
+            wanted = leg.account_id == account_id if account_id else not (leg.internal and leg.direction == "in")
+            if leg.user_id == user_id and wanted and in_time(leg.timestamp):
+                goes_out = leg.direction == "out" and (account_id is not None or not leg.internal)
+                way = (leg.direction == "in", goes_out)
+                rows.append((leg, *(map(int, way) if leg.transaction_type != "reversal" else (-way[1], -way[0]))))
+        return volumes_of(rows)
+
+    def balance_change(self, account_id: str | None, user_id: str, in_time: InTime) -> int:
+        """By how much the balance of a user's accounts, or of one of them, changed."""
+        return sum(
+            leg.amount_minor if leg.direction == "in" else -leg.amount_minor
+            for leg in self._legs()
+            if leg.user_id == user_id and account_id in (None, leg.account_id) and in_time(leg.timestamp)
+        )
+
+    def summed_of_all(self, in_time: InTime) -> Volumes:
+        """What all transactions add up to; one with two sides counts once."""
+        once = {leg.transaction_id: leg for leg in self._legs() if in_time(leg.timestamp)}
+        return volumes_of([(leg, 0, 0) for leg in once.values()])
+
+    def check(self, since: datetime | None = None, until: datetime | None = None) -> None:
+        """All the kept sums equal what the legs add up to."""
+        self.storage.refresh()
+
+        def in_time(at: datetime) -> bool:
+            return (since is None or at >= since) and (until is None or at < until)
+
+        for user_id in self.users:
+            for account_id in (None, *(side[1] for side in self.sides if side)):
+                kept = self.volumes.of_user(user_id, account_id=account_id, since=since, until=until)
+                assert same(kept, self.summed(account_id, user_id, in_time))
+                net = sum(day.income_minor - day.expense_minor for day in kept.by_day.values())
+                assert net == self.balance_change(account_id, user_id, in_time)
+        assert same(self.volumes.of_all(since=since, until=until), self.summed_of_all(in_time))
+
+    def _legs(self) -> list[TransactionLeg]:
+        return list(db.session.scalars(select(TransactionLeg).where(TransactionLeg.status == "completed")))
+
+
+def volumes_of(rows: list[tuple[TransactionLeg, int, int]]) -> Volumes:
+    """Legs, each with the factor (1, 0 or -1) by which it is income and expense, by day and type as they first came."""
+    by_day: dict[str, Volume] = {}
+    by_type: dict[str, Volume] = {}
+    for leg, income, expense in rows:
+        day, amount = str(leg.timestamp.date()), leg.amount_minor
+        volume = Volume(day, 1, amount, amount * income, amount * expense, amount)
+        for groups, name in ((by_day, day), (by_type, leg.transaction_type)):
+            groups[name] = groups[name].with_more(volume) if name in groups else volume
+    return Volumes(
+        *(dict(sorted(group.items(), key=lambda one: (one[1].first_day, one[0]))) for group in (by_day, by_type))
+    )
+
+
+def same(one: Volumes, other: Volumes) -> bool:
+    """Whether both say the same in the same order."""
+    assert one == other
+    return (list(one.by_day), list(one.by_type)) == (list(other.by_day), list(other.by_type))
+
+
+@pytest.fixture(scope="module")
+def suite(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[Suite]:
+    suite = Suite(tmp_path_factory.mktemp("volumes"), names=("transaction",), database=database)
+    yield suite
+    suite.stop()
+
+
+@pytest.fixture
+def books(suite: Suite) -> Iterator[Books]:
+    with suite.apps["transaction"].app_context():
+        yield Books(suite.apps["transaction"])
+
+
+moves = st.tuples(
+    st.integers(0, 4),
+    st.integers(0, 4),
+    st.integers(1, 9),
+    st.integers(0, 5 * 24 * 60),
+    st.sampled_from([True, True, False]),
+).filter(lambda move: move[0] != move[1])
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    batches=st.lists(st.lists(moves, min_size=1, max_size=8), min_size=1, max_size=4),
+    undone=st.integers(0, 8),
+    since=instants,
+    until=instants,
+)
+def test_kept_sums_equal_what_the_legs_add_up_to(
+    books: Books, batches: list[list[Move]], undone: int, since: datetime | None, until: datetime | None
+) -> None:
+    done = []
+    for batch in batches:
+        decided = [books.move(*move) for move in batch]
+        books.project(*decided)
+        done += decided
+    books.project(*done[:5])
+    for transaction in done[:undone]:
+        if transaction.status == "completed":
+            books.undo(transaction, transaction.timestamp + timedelta(days=1))
+    books.check()
+    books.check(since, until)
+
+
+def test_a_decision_that_comes_again_after_a_restart_counts_once(books: Books, suite: Suite) -> None:
+    transaction = books.decided(None, books.sides[1])
+    for _ in range(3):
+        books.project(transaction)
+    (volume,) = books.volumes.of_user(books.users[0], account_id=None, since=None, until=None).by_day.values()
+    assert (volume.count, volume.total_minor, volume.largest_minor) == (1, 100, 100)
+
+
+def test_the_ends_of_a_range_may_lie_inside_of_days(books: Books) -> None:
+    noon = timedelta(hours=12)
+    for days in range(4):
+        books.complete(None, books.sides[1], 10**days, FIRST + timedelta(days=days) + noon)
+    later, user_id = timedelta(microseconds=1), books.users[0]
+
+    def total(since: datetime | None, until: datetime | None) -> int:
+        volumes = books.volumes.of_user(user_id, account_id=None, since=since, until=until)
+        return sum(volume.total_minor for volume in volumes.by_day.values())
+
+    second, last = FIRST + timedelta(days=1) + noon, FIRST + timedelta(days=3) + noon
+    assert total(None, None) == 1111
+    assert total(second, last) == 110
+    assert total(second + later, last + later) == 1100
+    assert total(second, second + later) == 10
+    assert total(second + later, second) == 0
+    assert total(second.replace(hour=0), None) == 1110
+    assert total(None, last.replace(hour=0)) == 111
+    assert total(datetime.max.replace(tzinfo=UTC), None) == 0
+    assert total(None, datetime.min.replace(tzinfo=UTC) + later) == 0
+
+
+def test_processes_that_count_the_same_kinds_at_once_lose_nothing(
+    books: Books, suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, back = (books.sides[1], books.sides[2]), (books.sides[2], books.sides[1])
+    processes = iter(range(1_000_000))
+    monkeypatch.setattr("transaction_service.volume_storage.getpid", lambda: next(processes))
+
+    def work(number: int) -> None:
+        with suite.apps["transaction"].app_context():
+            for _ in range(5):
+                ways = [there, back] if number % 2 else [back, there]
+                books.project(*(books.decided(*way) for way in ways))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+    volumes = books.volumes.of_user(books.users[0], account_id=None, since=None, until=None)
+    assert volumes.by_type == {"transfer": Volume(str(FIRST.date()), 80, 8000, 4000, 4000, 100)}
+    books.check()
