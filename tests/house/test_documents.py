@@ -90,7 +90,7 @@ def test_the_site_finds_every_document_and_endpoint(site: Path) -> None:
     index = json.loads((site / "search" / "search_index.json").read_text(encoding="utf-8"))
     found = {entry["location"].partition("#")[0] for entry in index["docs"]}
     sources = {path.relative_to(ROOT / "docs").with_suffix(".html") for path in (ROOT / "docs").rglob("*.md")}
-    assert {str(path) for path in sources} <= {place.replace("README", "index") for place in found}
+    assert {str(path).replace("README", "index") for path in sources} <= found
     titles = {entry["title"] for entry in index["docs"]}
     paths = {
         (item.path.replace("<", "{").replace(">", "}"), item.method) for item in house.documented("account-service")
