@@ -43,7 +43,7 @@ from account_service.ledger_storage import LedgerStorage
 from shared.core.errors import NotFound
 from shared.core.money import Currency, CurrencyCode
 from shared.db.kept_currency import require_currency
-from shared.web import serving, short_way
+from shared.web import fast_path, serving
 from shared.web.access import Caller, private, service_only, staff_only
 from shared.web.answers import success
 from shared.web.application import Peers, lifecycle_of, make_app, make_session
@@ -244,7 +244,7 @@ def create_app(settings: AccountSettings, session: requests.Session | None = Non
     )
     app.register_blueprint(accounts)
     app.register_blueprint(internal)
-    short_way.install(app, "internal.post")
+    fast_path.install(app, "internal.post")
     lifecycle_of(app).add(peers.directory)
     return app
 

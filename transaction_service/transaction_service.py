@@ -18,7 +18,7 @@ from shared.core.periods import now
 from shared.db.kept_currency import require_currency
 from shared.http import request_ids
 from shared.web import answers as answering
-from shared.web import serving, short_way
+from shared.web import fast_path, serving
 from shared.web.access import Caller, admin_only, caller_of, private, service_only, staff_only
 from shared.web.answers import success
 from shared.web.application import Peers, health_of, lifecycle_of, make_app, make_session
@@ -263,7 +263,7 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
     )
     app.register_blueprint(transactions)
     app.register_blueprint(internal)
-    short_way.install(app, "internal.carry_out_gathered")
+    fast_path.install(app, "internal.carry_out_gathered")
     lifecycle_of(app).add(peers.directory)
     _install_protocol(app, LedgerClient(account_peer, peers.token))
     return app

@@ -1,8 +1,8 @@
-"""The short way for what one service asks of another for many people at once.
+"""WSGI middleware that answers batch endpoints without Flask's request stack.
 
 Flask's way from a request to its view and back takes as long as what the view does for a dozen people. So these calls
-are answered before it: by the same views, for the same callers, with the same lines in the log. It takes what is in
-order and lets all else go Flask's way, where every refusal is written.
+are answered before it: by the same views, for the same callers, with the same lines in the log. It handles
+valid requests here; every other request falls through to Flask, which writes every refusal.
 """
 
 import inspect
@@ -37,12 +37,12 @@ class _Endpoint:
     scope: str
 
 
-class ShortWay:
+class FastPath:
     """WSGI: before the rest of `app`, for the POST endpoints of those names, which must be `service_only`."""
 
     def __init__(self, app: Flask, names: Iterable[str]) -> None:
         self._flask = app
-        self._long_way: WSGIApplication = app.wsgi_app
+        self._flask_wsgi: WSGIApplication = app.wsgi_app
         self._endpoints = {
             rule.rule: _endpoint(app, rule.endpoint) for rule in app.url_map.iter_rules() if rule.endpoint in names
         }
@@ -52,13 +52,13 @@ class ShortWay:
         began_at = time.perf_counter()
         endpoint = self._endpoints.get(environ["PATH_INFO"]) if environ["REQUEST_METHOD"] == "POST" else None
         if endpoint is None or not self._may_take(environ, endpoint.scope):
-            return self._long_way(environ, start_response)
+            return self._flask_wsgi(environ, start_response)
         body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
         try:
             asked = endpoint.schema.model_validate_json(body)
         except ValidationError:
             environ["wsgi.input"] = BytesIO(body)
-            return self._long_way(environ, start_response)
+            return self._flask_wsgi(environ, start_response)
         request_id = request_ids.taken_or_made(environ.get("HTTP_X_REQUEST_ID"))
         with self._flask.app_context(), request_ids.held(request_id):
             response = _answer(endpoint, asked)
@@ -92,8 +92,8 @@ class ShortWay:
 
 
 def install(app: Flask, *names: str) -> None:
-    """Let calls of these endpoints take the short way."""
-    app.wsgi_app = ShortWay(app, names)  # type: ignore[method-assign]  # Flask's own way of adding a middleware
+    """Answer calls of these endpoints without Flask's request stack."""
+    app.wsgi_app = FastPath(app, names)  # type: ignore[method-assign]  # Flask's own way of adding a middleware
 
 
 def _endpoint(app: Flask, name: str) -> _Endpoint:

@@ -1,4 +1,4 @@
-"""The short way answers as the long way does, and leaves to it all that is not in order."""
+"""The fast path answers as Flask does, and leaves to Flask every request that is not valid."""
 
 import logging
 from typing import Any
@@ -14,7 +14,7 @@ from werkzeug.test import EnvironBuilder
 from shared.core.errors import Conflict, InvalidToken
 from shared.http import request_ids
 from shared.security.tokens import Claims, ServiceClaims, UserClaims
-from shared.web import host_header, logs, metrics, short_way
+from shared.web import fast_path, host_header, logs, metrics
 from shared.web.access import private, service_only
 from shared.web.answers import install_error_handlers, success
 from shared.web.serving import LATER
@@ -56,7 +56,7 @@ class Recorder:
         return self._flask(environ, start_response)
 
 
-def make(*, has_short_way: bool) -> tuple[FlaskClient, Recorder]:
+def make(*, has_fast_path: bool) -> tuple[FlaskClient, Recorder]:
     app = Flask("things")
     app.request_class = StrictRequest
     app.config["MAX_CONTENT_LENGTH"] = LONGEST_BODY
@@ -82,8 +82,8 @@ def make(*, has_short_way: bool) -> tuple[FlaskClient, Recorder]:
     app.register_blueprint(internal)
     recorder = Recorder(app)
     app.wsgi_app = recorder  # type: ignore[method-assign]  # Flask's own way of adding a middleware
-    if has_short_way:
-        short_way.install(app, "internal.make_thing")
+    if has_fast_path:
+        fast_path.install(app, "internal.make_thing")
     return app.test_client(), recorder
 
 
@@ -93,10 +93,10 @@ def ask(client: FlaskClient, body: str = '{"name": "lamp"}', *, token: str = "wr
 
 
 @pytest.mark.parametrize("name", ["lamp", "taken", "broken", "ä"])
-def test_both_ways_give_the_same_answer(name: str, caplog: pytest.LogCaptureFixture) -> None:
-    (short, seen), (long, _) = make(has_short_way=True), make(has_short_way=False)
+def test_the_fast_path_gives_the_same_response_as_flask(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    (fast, seen), (flask, _) = make(has_fast_path=True), make(has_fast_path=False)
     caplog.set_level(logging.INFO)
-    told, usual = (ask(client, f'{{"name": "{name}"}}') for client in (short, long))
+    told, usual = (ask(client, f'{{"name": "{name}"}}') for client in (fast, flask))
     assert (told.status, told.data) == (usual.status, usual.data)
     assert dict(told.headers) == dict(usual.headers)
     assert "secret" not in told.text
@@ -119,7 +119,7 @@ class Server:
 
 
 def test_nobody_waits_for_the_line_in_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
-    client, _ = make(has_short_way=True)
+    client, _ = make(has_fast_path=True)
     usual = ask(client)
     happened: list[str] = []
     monkeypatch.setattr(logs, "log_requests", lambda _lines: happened.append("noted"))
@@ -135,7 +135,7 @@ def unexpected(*_: Any) -> Any:
 
 
 def test_it_is_counted_as_any_other_request() -> None:
-    client, _ = make(has_short_way=True)
+    client, _ = make(has_fast_path=True)
     ask(client)
     counts = client.get("/metrics").text
     assert f'http_requests_total{{method="POST",route="{PATH}",status="200"}} 1.0' in counts
@@ -160,14 +160,14 @@ def test_it_is_counted_as_any_other_request() -> None:
         ({"method": "GET"}, 405),
     ],
 )
-def test_what_is_not_in_order_goes_the_long_way_and_is_refused_there(asked: dict[str, Any], status: int) -> None:
-    client, seen = make(has_short_way=True)
+def test_an_invalid_request_falls_through_to_flask_and_is_refused_there(asked: dict[str, Any], status: int) -> None:
+    client, seen = make(has_fast_path=True)
     assert ask(client, **asked).status_code == status
     assert seen.seen == 1
 
 
 def test_no_request_id_outlives_its_request() -> None:
-    client, _ = make(has_short_way=True)
+    client, _ = make(has_fast_path=True)
     assert ask(client).json["thing"]["for"] == "a-b.c"
     assert request_ids.current() is None
 
@@ -176,4 +176,4 @@ def test_it_is_for_services_alone() -> None:
     app = Flask("things")
     app.add_url_rule("/things", "things", private(lambda _caller, json: BaseModel()), methods=["POST"])
     with pytest.raises(ValueError, match="not for services"):
-        short_way.install(app, "things")
+        fast_path.install(app, "things")
