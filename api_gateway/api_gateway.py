@@ -13,10 +13,10 @@ from pydantic_core import to_json
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api_gateway.api import docs, proxy
-from api_gateway.api.money_lane import KINDS, MoneyLane
+from api_gateway.api.payment_batching import KINDS, PaymentBatching
 from api_gateway.clients.people import PeopleClient
 from api_gateway.clients.schemas import SUSPENSE_ACCOUNT_ID
-from api_gateway.clients.services import MoneyClient
+from api_gateway.clients.services import PaymentClient
 from api_gateway.pages import accounts, dashboard, money, people, profile, reports, transactions, welcome
 from api_gateway.pages.common import display, navigation
 from api_gateway.pages.common.responses import here, install_form_token_errors, render_error
@@ -130,7 +130,7 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
     lifecycle_of(app).add(AtEnd(side_by_side.close))
     by_session = _buckets(settings.session_requests_per_second)
     places = FairLock(settings.threads, settings.waiting_requests)
-    _install_money_lane(app, peers, by_session, settings)
+    _install_payment_batching(app, peers, by_session, settings)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask's way
@@ -157,18 +157,18 @@ def _install_sessions(app: Flask, people: PeopleClient, settings: GatewaySetting
     )
 
 
-def _install_money_lane(app: Flask, peers: Peers, buckets: TokenBuckets, settings: GatewaySettings) -> None:
-    lane = MoneyLane(
+def _install_payment_batching(app: Flask, peers: Peers, buckets: TokenBuckets, settings: GatewaySettings) -> None:
+    batching = PaymentBatching(
         app.wsgi_app,
-        MoneyClient(peers["transaction-service"], peers.token),
+        PaymentClient(peers["transaction-service"], peers.token),
         verifier=app.extensions["token_verifier"],
         buckets=buckets,
         metrics=app.extensions["metrics"],
     )
-    app.wsgi_app = lane  # type: ignore[method-assign]  # Flask's way
+    app.wsgi_app = batching  # type: ignore[method-assign]  # Flask's way
     serving.add_fast_paths(app, KINDS)
-    lifecycle_of(app).add(lane)
-    lifecycle_of(app).add(Repeating(lane.expire, name="money-lane-expiry", interval_seconds=EXPIRY_SECONDS))
+    lifecycle_of(app).add(batching)
+    lifecycle_of(app).add(Repeating(batching.expire, name="payment-expiry", interval_seconds=EXPIRY_SECONDS))
 
 
 def _buckets(per_second: int) -> TokenBuckets:

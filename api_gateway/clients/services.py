@@ -233,7 +233,7 @@ class GatheredAnswer:
     body: str
 
 
-class MoneyClient:
+class PaymentClient:
     """The transaction service as it takes requests of many people at once."""
 
     def __init__(self, peer: Peer, token: ServiceToken) -> None:

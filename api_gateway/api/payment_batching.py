@@ -1,8 +1,8 @@
-"""The short way for money: deposits, withdrawals and transfers at `/api`, many at a time when many come.
+"""WSGI middleware that batches payments: deposits, withdrawals and transfers at `/api`.
 
-It takes what is in order and lets all else (a bad token, another content type, an address that asks too often) go the
-long way through the app, where every other request goes and every refusal is written. What it takes, the transaction
-service answers, refusals included, each as if it had come alone.
+It batches valid requests; every other request (a bad token, another content type, a session over its rate limit) falls
+through to the app, which writes every refusal. The transaction service answers each batched request, refusals
+included, as if it had come alone.
 """
 
 import io
@@ -17,7 +17,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from api_gateway.clients.services import GatheredAnswer, GatheredRequest, MoneyClient
+from api_gateway.clients.services import GatheredAnswer, GatheredRequest, PaymentClient
 from api_gateway.web import browser_security
 from api_gateway.web.rate_limits import TokenBuckets
 from shared.concurrency.batching import Batcher
@@ -44,7 +44,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class _Errand:
+class _QueuedPayment:
     """One request on its way: whose it is, and by what it is answered."""
 
     environ: "WSGIEnvironment"
@@ -54,7 +54,7 @@ class _Errand:
     began_at: float
 
 
-class MoneyLane:
+class PaymentBatching:
     """WSGI: before `app`, which takes all that this does not. Where the server can answer later, no thread waits.
 
     So a crowd may wait here, for a second; who has not been taken along by then is refused.
@@ -63,7 +63,7 @@ class MoneyLane:
     def __init__(
         self,
         app: "WSGIApplication",
-        client: MoneyClient,
+        client: PaymentClient,
         *,
         verifier: TokenVerifier,
         buckets: TokenBuckets,
@@ -71,8 +71,8 @@ class MoneyLane:
     ) -> None:
         self._app, self._client = app, client
         self._verifier, self._buckets, self._metrics = verifier, buckets, metrics
-        self._batches: Batcher[_Errand, None] = Batcher(
-            self._carry_out, name="money-lane", workers=WORKERS, most_waiting=OPEN_CONNECTIONS
+        self._batches: Batcher[_QueuedPayment, None] = Batcher(
+            self._carry_out, name="payment-batching", workers=WORKERS, most_waiting=OPEN_CONNECTIONS
         )
 
     def start(self) -> None:
@@ -96,16 +96,16 @@ class MoneyLane:
         if user_id is None or request is None:
             return self._app(environ, start_response)
         if later := environ.pop(LATER, None):
-            self._send(_Errand(environ, request, user_id, later.take_over(), began_at))
+            self._send(_QueuedPayment(environ, request, user_id, later.take_over(), began_at))
             return []
         answered: SimpleQueue[tuple[int, list[tuple[str, str]], bytes]] = SimpleQueue()
-        self._send(_Errand(environ, request, user_id, lambda *answer: answered.put(answer), began_at))
+        self._send(_QueuedPayment(environ, request, user_id, lambda *answer: answered.put(answer), began_at))
         status, headers, body = answered.get()
         start_response(f"{status} {HTTPStatus(status).phrase}", headers)
         return [body]
 
     def _may_take(self, environ: "WSGIEnvironment") -> UUID | None:
-        """Whose request this is, when it is in order and not one too many; None for the long way."""
+        """Whose request this is, when it is in order and not one too many; None to let the app answer."""
         kind, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
         if kind.lower() != "bearer" or not _is_short_json(environ) or not host_header.is_valid(environ):
             return None
@@ -119,49 +119,49 @@ class MoneyLane:
             return None
         return claims.user_id
 
-    def _send(self, errand: _Errand) -> None:
+    def _send(self, payment: _QueuedPayment) -> None:
         """Let it go with others; it ends with an answer, whatever happens."""
         try:
-            self._batches.submit_later(errand, partial(self._end, errand), begin_within_seconds=BEGIN_WITHIN_SECONDS)
+            self._batches.submit_later(payment, partial(self._end, payment), begin_within_seconds=BEGIN_WITHIN_SECONDS)
         except Exception as error:
-            self._refuse(errand, error)
+            self._refuse(payment, error)
 
-    def _end(self, errand: _Errand, result: Exception | None) -> None:
+    def _end(self, payment: _QueuedPayment, result: Exception | None) -> None:
         """What was carried out has its answer; what was given up gets it here."""
         if result is not None:
-            self._refuse(errand, result)
+            self._refuse(payment, result)
 
-    def _carry_out(self, errands: list[_Errand]) -> Sequence[None]:
+    def _carry_out(self, payments: list[_QueuedPayment]) -> Sequence[None]:
         """Send them together and answer each.
 
         They are answered by one thread in one go: with anything slow in between, it would have to wait for its turn
         after each.
         """
         answered = []
-        for errand, answer in zip(errands, self._answers(errands), strict=True):
+        for payment, answer in zip(payments, self._answers(payments), strict=True):
             try:
-                answered.append(self._answer(errand, answer))
+                answered.append(self._answer(payment, answer))
             except Exception:
                 _log.exception("an answer could not be handed over")
         self._note(answered)
-        return [None] * len(errands)
+        return [None] * len(payments)
 
-    def _answers(self, errands: list[_Errand]) -> Sequence[GatheredAnswer]:
+    def _answers(self, payments: list[_QueuedPayment]) -> Sequence[GatheredAnswer]:
         try:
-            return self._client.carry_out([errand.request for errand in errands])
+            return self._client.carry_out([payment.request for payment in payments])
         except Exception as error:
-            return [_told(error)] * len(errands)
+            return [_told(error)] * len(payments)
 
-    def _refuse(self, errand: _Errand, error: Exception) -> None:
-        self._note([self._answer(errand, _told(error))])
+    def _refuse(self, payment: _QueuedPayment, error: Exception) -> None:
+        self._note([self._answer(payment, _told(error))])
 
-    def _answer(self, errand: _Errand, answer: GatheredAnswer) -> Answered:
-        request_id, path = errand.request.request_id, errand.environ["PATH_INFO"]
-        own = browser_security.headers(errand.environ["wsgi.url_scheme"])
+    def _answer(self, payment: _QueuedPayment, answer: GatheredAnswer) -> Answered:
+        request_id, path = payment.request.request_id, payment.environ["PATH_INFO"]
+        own = browser_security.headers(payment.environ["wsgi.url_scheme"])
         headers = own | answer.headers | {request_ids.HEADER: request_id}
-        errand.answer(answer.status, list(headers.items()), answer.body.encode())
-        seconds = time.perf_counter() - errand.began_at
-        return Answered("POST", path, answer.status, seconds, errand.user_id, request_id)
+        payment.answer(answer.status, list(headers.items()), answer.body.encode())
+        seconds = time.perf_counter() - payment.began_at
+        return Answered("POST", path, answer.status, seconds, payment.user_id, request_id)
 
     def _note(self, answered: Sequence[Answered]) -> None:
         if answered:
@@ -183,7 +183,7 @@ def _is_short_json(environ: "WSGIEnvironment") -> bool:
 
 
 def _gathered(environ: "WSGIEnvironment", kind: str) -> GatheredRequest | None:
-    """The request as the transaction service takes it; its body and id stay there to be read on the long way."""
+    """The request as the transaction service takes it; its body and id stay there for the app to read."""
     body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
     environ["wsgi.input"] = io.BytesIO(body)
     environ["HTTP_X_REQUEST_ID"] = request_id = request_ids.taken_or_made(environ.get("HTTP_X_REQUEST_ID"))

@@ -1,4 +1,4 @@
-"""Money has a short way to the transaction service, many requests at a time; both ways answer alike."""
+"""Payments go to the transaction service in batches, and are answered as if each had come alone."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from api_gateway.api.money_lane import GROWS, LONGEST_BODY, LONGEST_KEY
-from api_gateway.clients.services import GatheredAnswer, GatheredRequest, MoneyClient
+from api_gateway.api.payment_batching import GROWS, LONGEST_BODY, LONGEST_KEY
+from api_gateway.clients.services import GatheredAnswer, GatheredRequest, PaymentClient
 from shared.core.errors import GENERIC_BY_STATUS, AppError, OutcomeUnknown, ServiceUnavailable
 from shared.http.client import Peer
 from tests.support.suite import ADDRESSES, Person, Suite
@@ -34,7 +34,7 @@ def account_id(bank: Suite, ada: Person) -> str:
 
 
 @pytest.fixture
-def long_ways(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def fallthroughs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The addresses of what was sent alone."""
     seen: list[str] = []
     forward = Peer.forward
@@ -52,7 +52,7 @@ def deposit(bank: Suite, person: Person | None, account_id: str, **options: Any)
     return bank.call("gateway", "POST", "/api/transactions/deposit", person, **options)
 
 
-def test_what_is_in_order_takes_the_short_way(bank: Suite, ada: Person, account_id: str, long_ways: list[str]) -> None:
+def test_a_valid_payment_is_batched(bank: Suite, ada: Person, account_id: str, fallthroughs: list[str]) -> None:
     answer = deposit(bank, ada, account_id, headers={"Idempotency-Key": "short", "X-Request-ID": "mine-7"})
     assert answer.status_code == 201
     assert answer.json["transaction"]["balance_after"] == "1.00"  # type: ignore[index]  # a success
@@ -62,7 +62,7 @@ def test_what_is_in_order_takes_the_short_way(bank: Suite, ada: Person, account_
     again = deposit(bank, ada, account_id, headers={"Idempotency-Key": "short"})
     assert (again.status_code, again.data) == (201, answer.data)
     assert again.headers["Idempotent-Replayed"] == "true"
-    assert long_ways == []
+    assert fallthroughs == []
 
 
 @pytest.mark.parametrize(
@@ -77,8 +77,8 @@ def test_what_is_in_order_takes_the_short_way(bank: Suite, ada: Person, account_
         {"json": {"account_id": "x", "amount": "1", "description": "\ud800"}},
     ],
 )
-def test_what_the_service_can_not_read_is_refused_by_the_short_way_too(
-    bank: Suite, ada: Person, account_id: str, long_ways: list[str], options: dict[str, Any]
+def test_what_the_service_can_not_read_is_refused_when_batched_too(
+    bank: Suite, ada: Person, account_id: str, fallthroughs: list[str], options: dict[str, Any]
 ) -> None:
     if "data" in options:
         options = {"json": None, "content_type": "application/json", **options}
@@ -88,7 +88,7 @@ def test_what_the_service_can_not_read_is_refused_by_the_short_way_too(
     assert (answer.status_code, answer.data) == (by_itself.status_code, by_itself.data)
     assert answer.status_code == 400
     assert answer.content_type == "application/json"
-    assert long_ways == []
+    assert fallthroughs == []
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_what_the_service_can_not_read_is_refused_by_the_short_way_too(
         ({"data": b" " * 70_000, "content_type": "application/json"}, 413, "PAYLOAD_TOO_LARGE"),
     ],
 )
-def test_what_is_not_in_order_takes_the_long_way_and_hears_why(
+def test_an_invalid_request_falls_through_to_the_app_which_says_why(
     bank: Suite, ada: Person, account_id: str, options: dict[str, Any], status: int, code: str
 ) -> None:
     if "data" in options:
@@ -118,19 +118,19 @@ def test_what_is_not_in_order_takes_the_long_way_and_hears_why(
 
 @pytest.mark.parametrize("character", ["\n", '"', "\\", "x", "\x7f"])
 def test_whatever_is_sent_a_full_call_is_not_too_large(bank: Suite, ada: Person, character: str) -> None:
-    lane: Any = bank.apps["gateway"].wsgi_app
+    batching: Any = bank.apps["gateway"].wsgi_app
     assert not GROWS(character.encode())
     longest = GatheredRequest("deposit", ada.token, '"' * LONGEST_KEY, "i" * 64, character * LONGEST_BODY)
-    assert {answer.status for answer in lane._client.carry_out([longest] * lane._batches._max_size)} == {400}
+    assert {answer.status for answer in batching._client.carry_out([longest] * batching._batches._max_size)} == {400}
 
 
-def test_a_refusal_by_the_rules_comes_back_by_the_short_way(
-    bank: Suite, ada: Person, account_id: str, long_ways: list[str]
+def test_a_refusal_by_the_rules_comes_back_when_batched(
+    bank: Suite, ada: Person, account_id: str, fallthroughs: list[str]
 ) -> None:
     body = {"account_id": account_id, "amount": "1000000"}
     answer = bank.call("gateway", "POST", "/api/transactions/withdraw", ada, json=body)
     assert (answer.status_code, answer.json["error_code"]) == (400, "INSUFFICIENT_FUNDS")  # type: ignore[index]  # as above
-    assert long_ways == []
+    assert fallthroughs == []
 
 
 def test_nobody_gets_in_without_a_good_token(bank: Suite, ada: Person, account_id: str) -> None:
@@ -171,10 +171,10 @@ def test_a_service_that_has_died_means_nothing_was_done(bank: Suite, ada: Person
 def test_one_answer_that_can_not_be_given_keeps_nobody_else_from_theirs(
     bank: Suite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lane: Any = bank.apps["gateway"].wsgi_app
+    batching: Any = bank.apps["gateway"].wsgi_app
     given: list[tuple[Any, ...]] = []
 
-    def errand(answer: Any) -> Any:
+    def payment(answer: Any) -> Any:
         request = SimpleNamespace(request_id="mine-8")
         environ = {"PATH_INFO": "/api/transactions/deposit", "wsgi.url_scheme": "http"}
         return SimpleNamespace(environ=environ, request=request, user_id=None, answer=answer, began_at=0.0)
@@ -183,8 +183,8 @@ def test_one_answer_that_can_not_be_given_keeps_nobody_else_from_theirs(
         raise RuntimeError
 
     told = GatheredAnswer(201, {}, "{}")
-    monkeypatch.setattr(lane, "_client", SimpleNamespace(carry_out=lambda requests: [told] * len(requests)))
-    lane._carry_out([errand(broken), errand(lambda *answer: given.append(answer))])
+    monkeypatch.setattr(batching, "_client", SimpleNamespace(carry_out=lambda requests: [told] * len(requests)))
+    batching._carry_out([payment(broken), payment(lambda *answer: given.append(answer))])
     assert [(status, body) for status, _headers, body in given] == [(201, b"{}")]
 
 
@@ -203,7 +203,7 @@ class Refusing:
 
 @pytest.mark.parametrize("status", [401, 403, 404, 413])
 def test_a_call_that_is_refused_as_a_whole_has_done_nothing(status: int) -> None:
-    client = MoneyClient(None, Refusing(GENERIC_BY_STATUS[status]))  # type: ignore[arg-type]  # its peer is never called
+    client = PaymentClient(None, Refusing(GENERIC_BY_STATUS[status]))  # type: ignore[arg-type]  # its peer is never called
     with pytest.raises(ServiceUnavailable) as refused:
         client.carry_out([])
     assert (type(refused.value), refused.value.retry_after_seconds) == (ServiceUnavailable, 1)
@@ -213,12 +213,12 @@ def test_without_a_token_of_its_own_the_gateway_has_done_nothing(monkeypatch: py
     token = Refusing(ServiceUnavailable)
     monkeypatch.setattr(token, "get", token.call)
     with pytest.raises(ServiceUnavailable) as refused:
-        MoneyClient(None, token).carry_out([])  # type: ignore[arg-type]  # as above
+        PaymentClient(None, token).carry_out([])  # type: ignore[arg-type]  # as above
     assert type(refused.value) is ServiceUnavailable
 
 
 def test_a_failure_of_the_service_is_an_outcome_that_is_not_known() -> None:
-    client = MoneyClient(None, Refusing(ServiceUnavailable))  # type: ignore[arg-type]  # as above
+    client = PaymentClient(None, Refusing(ServiceUnavailable))  # type: ignore[arg-type]  # as above
     with pytest.raises(OutcomeUnknown):
         client.carry_out([])
 
@@ -226,8 +226,8 @@ def test_a_failure_of_the_service_is_an_outcome_that_is_not_known() -> None:
 def test_who_finds_no_room_is_told_at_once_to_come_again(
     bank: Suite, ada: Person, account_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lane: Any = bank.apps["gateway"].wsgi_app
-    monkeypatch.setattr(lane._batches, "_most_waiting", -1)
+    batching: Any = bank.apps["gateway"].wsgi_app
+    monkeypatch.setattr(batching._batches, "_most_waiting", -1)
     answer = deposit(bank, ada, account_id)
     assert (answer.status_code, answer.json["error_code"]) == (503, "SERVICE_UNAVAILABLE")  # type: ignore[index]  # a failure
     assert answer.headers["Retry-After"] == "1"
@@ -241,8 +241,8 @@ def test_a_way_that_breaks_down_ends_with_an_answer(
     def broken(*_args: Any) -> Any:
         raise RuntimeError("private")
 
-    lane: Any = bank.apps["gateway"].wsgi_app
-    monkeypatch.setattr(lane._client, "carry_out", broken)
+    batching: Any = bank.apps["gateway"].wsgi_app
+    monkeypatch.setattr(batching._client, "carry_out", broken)
     answer = deposit(bank, ada, account_id)
     assert (answer.status_code, answer.json["error_code"]) == (500, "INTERNAL_ERROR")  # type: ignore[index]  # a failure
     assert b"private" not in answer.data
