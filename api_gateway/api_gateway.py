@@ -26,8 +26,8 @@ from api_gateway.web import admission, browser_security, browser_session, compre
 from api_gateway.web.rate_limits import Rule, TokenBuckets
 from api_gateway.web.sealed_values import SealedValues
 from shared.concurrency.background import Repeating
+from shared.concurrency.context_pool import ContextPool
 from shared.concurrency.fair_lock import FairLock
-from shared.concurrency.side_by_side import SideBySide
 from shared.core import formats
 from shared.core.money import Currency, CurrencyCode
 from shared.core.texts import Line
@@ -117,17 +117,17 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
         render_error=render_error,
         template_folder=str(ROOT / "templates"),
     )
-    side_by_side = SideBySide("side-by-side")
+    context_pool = ContextPool("context-pool")
     app.extensions.update(
         peers=peers,
-        side_by_side=side_by_side,
+        context_pool=context_pool,
         page_timeout_seconds=settings.page_timeout_seconds,
         currency=Currency.of(settings.currency),
         drafts=SealedValues(settings.session_secret, "drafts"),
-        documents=docs.Documents([peers[name] for name in SERVICES], side_by_side),
+        documents=docs.Documents([peers[name] for name in SERVICES], context_pool),
     )
     lifecycle_of(app).add(peers.directory)
-    lifecycle_of(app).add(AtEnd(side_by_side.close))
+    lifecycle_of(app).add(AtEnd(context_pool.close))
     by_session = _buckets(settings.session_requests_per_second)
     places = FairLock(settings.threads, settings.waiting_requests)
     _install_payment_batching(app, peers, by_session, settings)

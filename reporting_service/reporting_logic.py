@@ -24,7 +24,7 @@ from reporting_service.reporting_schemas import (
     TransactionReportData,
 )
 from reporting_service.reporting_storage import ReportStorage
-from shared.concurrency.side_by_side import SideBySide
+from shared.concurrency.context_pool import ContextPool
 from shared.core.errors import InvalidRequest, NotFound, ServiceUnavailable
 from shared.core.money import Currency
 from shared.core.periods import now
@@ -55,7 +55,7 @@ class Sources:
     auth: AuthClient
     accounts: AccountClient
     transactions: TransactionClient
-    side_by_side: SideBySide
+    context_pool: ContextPool
 
 
 def report_account(
@@ -81,8 +81,8 @@ def report_transactions(storage: ReportStorage, sources: Sources, caller: Caller
 def report_system(storage: ReportStorage, sources: Sources, caller: Caller, query: ReportQuery) -> Report:
     """A report on the whole bank. Raises ServiceUnavailable."""
     period = _period(query)
-    users = sources.side_by_side.begin(sources.auth.statistics)
-    accounts = sources.side_by_side.begin(sources.accounts.statistics)
+    users = sources.context_pool.begin(sources.auth.statistics)
+    accounts = sources.context_pool.begin(sources.accounts.statistics)
     transactions = sources.transactions.statistics(period)
     counts = accounts.result()
     data = SystemReportData(
@@ -134,7 +134,7 @@ def _account_data(sources: Sources, caller: Caller, account_id: UUID, period: Pe
 
 def _read_account(sources: Sources, token: str, account_id: UUID, period: Period) -> AccountReportData | None:
     """An account's report, or None when the ledger and the transactions do not agree at this moment."""
-    begin, accounts = sources.side_by_side.begin, sources.accounts
+    begin, accounts = sources.context_pool.begin, sources.accounts
     before = begin(accounts.balance_before, token, account_id, period.start_date)
     summed = begin(sources.transactions.summary, token, period, account_id)
     account = accounts.account(token, account_id)

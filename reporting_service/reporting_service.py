@@ -13,7 +13,7 @@ from reporting_service.reporting_logic import Sources, StillSettling
 from reporting_service.reporting_models import db
 from reporting_service.reporting_schemas import ReportAnswer, ReportOut, ReportQuery, ReportsAnswer
 from reporting_service.reporting_storage import ReportStorage
-from shared.concurrency.side_by_side import SideBySide
+from shared.concurrency.context_pool import ContextPool
 from shared.web import serving
 from shared.web.access import Caller, admin_only, private
 from shared.web.answers import success
@@ -96,7 +96,7 @@ def create_app(settings: ReportingSettings, session: requests.Session | None = N
     """The reporting service. `session` carries its calls to other services."""
     peers = Peers(settings, session or make_session(), settings.client_secret)
     auth, accounts, transactions = (peers[f"{name}-service"] for name in ("auth", "account", "transaction"))
-    side_by_side = SideBySide("reports")
+    context_pool = ContextPool("reports")
     app = make_app(
         settings,
         verifier=peers.verifier(),
@@ -111,12 +111,12 @@ def create_app(settings: ReportingSettings, session: requests.Session | None = N
             auth=AuthClient(auth, peers.token),
             accounts=AccountClient(accounts, peers.token),
             transactions=TransactionClient(transactions, peers.token),
-            side_by_side=side_by_side,
+            context_pool=context_pool,
         ),
     )
     app.register_blueprint(reports)
     lifecycle_of(app).add(peers.directory)
-    lifecycle_of(app).add(AtEnd(side_by_side.close))
+    lifecycle_of(app).add(AtEnd(context_pool.close))
     return app
 
 

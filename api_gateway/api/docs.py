@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, render_template
 from pydantic_core import to_json
 
-from shared.concurrency.side_by_side import SideBySide
+from shared.concurrency.context_pool import ContextPool
 from shared.core.errors import AppError
 from shared.http.client import Peer
 from shared.web.access import public
@@ -20,8 +20,8 @@ docs = Blueprint("docs", __name__)
 class Documents:
     """The OpenAPI document of all services, who are asked side by side when somebody wants it; kept for a minute."""
 
-    def __init__(self, peers: list[Peer], side_by_side: SideBySide) -> None:
-        self._peers, self._side_by_side = peers, side_by_side
+    def __init__(self, peers: list[Peer], context_pool: ContextPool) -> None:
+        self._peers, self._context_pool = peers, context_pool
         self._lock = threading.Lock()
         self._kept = b""
         self._asked_at = float("-inf")
@@ -30,7 +30,7 @@ class Documents:
         """The document, as JSON, of the services that answer; what is missing is asked for again the next time."""
         with self._lock:
             if time.monotonic() - self._asked_at > KEPT_SECONDS:
-                asked = [self._side_by_side.begin(_ask, peer) for peer in self._peers]
+                asked = [self._context_pool.begin(_ask, peer) for peer in self._peers]
                 answered = [document for call in asked if (document := call.result())]
                 merged = to_json(openapi.merge(answered, title="Banking API", server="/", under="/api/"))
                 if len(answered) < len(self._peers):

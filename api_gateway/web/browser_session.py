@@ -20,7 +20,7 @@ from werkzeug.wrappers import Response
 
 from api_gateway.clients.people import PeopleClient, RenewedTokens, Tokens
 from api_gateway.web.encrypted_cookies import EncryptedCookies, derive_key
-from shared.concurrency.side_by_side import SideBySide
+from shared.concurrency.context_pool import ContextPool
 from shared.core.errors import AppError, NotAuthenticated, ServiceUnavailable, TokenExpired
 from shared.security.tokens import TokenVerifier
 from shared.web.access import Caller, bearer_token, caller_of
@@ -62,7 +62,7 @@ class Renewals:
     def __init__(self, renew: Callable[[str], RenewedTokens], patience_seconds: float = 3.0) -> None:
         self._renew = renew
         self._patience_seconds = patience_seconds
-        self._pool = SideBySide("renewals")
+        self._pool = ContextPool("renewals")
         self._lock = threading.Lock()
         self._by_digest: dict[bytes, _Renewal] = {}
 

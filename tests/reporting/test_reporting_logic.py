@@ -30,7 +30,7 @@ from reporting_service.reporting_schemas import (
 )
 from reporting_service.reporting_service import ReportingSettings, create_app
 from reporting_service.reporting_storage import ReportStorage
-from shared.concurrency.side_by_side import SideBySide
+from shared.concurrency.context_pool import ContextPool
 from shared.core.errors import InvalidRequest, NotFound, ServiceUnavailable
 from shared.core.money import Currency
 from shared.web.access import Caller
@@ -192,9 +192,9 @@ def books(monkeypatch: pytest.MonkeyPatch) -> Books:
 
 @pytest.fixture
 def sources(books: Books) -> Iterator[Sources]:
-    side_by_side = SideBySide("test", workers=4)
-    yield Sources(People(books), Accounts(books), Transactions(books), side_by_side)
-    side_by_side.close()
+    context_pool = ContextPool("test", workers=4)
+    yield Sources(People(books), Accounts(books), Transactions(books), context_pool)
+    context_pool.close()
 
 
 @pytest.fixture

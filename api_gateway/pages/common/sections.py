@@ -11,7 +11,7 @@ from flask import current_app, g, render_template
 from api_gateway.clients.services import AccountClient, AuthClient, ReportingClient, TransactionClient
 from api_gateway.pages.common.filters import FilterForm
 from api_gateway.pages.common.responses import peer
-from shared.concurrency.side_by_side import SideBySide
+from shared.concurrency.context_pool import ContextPool
 from shared.core.errors import ServiceUnavailable
 from shared.http.client import Peer
 
@@ -42,7 +42,7 @@ def reporting_service() -> ReportingClient:
 
 def begin(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
     """Ask a service while others are asked; `result()` gives the answer or raises the refusal."""
-    pool: SideBySide = current_app.extensions["side_by_side"]
+    pool: ContextPool = current_app.extensions["context_pool"]
     return pool.begin(function, *args, **kwargs)
 
 

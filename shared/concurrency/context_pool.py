@@ -1,4 +1,4 @@
-"""Independent calls made at the same time."""
+"""A thread pool whose threads keep the context of the request that they work for."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,8 +9,8 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
-class SideBySide:
-    """A pool of threads that know the request they work for, so that its id goes along and into their log lines."""
+class ContextPool:
+    """Run calls in a thread pool with the caller's context, so that they log and forward its request id."""
 
     def __init__(self, name: str, workers: int = 32) -> None:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix=name)
