@@ -45,12 +45,12 @@ from shared.core.money import Currency, CurrencyCode
 from shared.db.kept_currency import require_currency
 from shared.web import fast_path, serving
 from shared.web.access import Caller, private, service_only, staff_only
-from shared.web.answers import success
 from shared.web.application import Peers, lifecycle_of, make_app, make_session
 from shared.web.cursors import Page
 from shared.web.idempotency_keys import idempotency_key
+from shared.web.responses import success
 from shared.web.settings import Settings
-from shared.web.validation.openapi import answers, make_api
+from shared.web.validation.openapi import documented, make_api
 
 MAX_BATCH_BYTES = 512 * 1024
 
@@ -75,7 +75,7 @@ class AccountSettings(Settings):
 
 @accounts.post("/create")
 @private
-@api.validate(resp=answers(201, AccountAnswer, IdempotencyKeyReused, takes_key=True))
+@api.validate(resp=documented(201, AccountAnswer, IdempotencyKeyReused, takes_key=True))
 def create(caller: Caller, json: NewAccount) -> Response:
     """Open an account; the same Idempotency-Key opens only one."""
     account = account_logic.open_account(_accounts(), caller.user_id, json, idempotency_key())
@@ -84,7 +84,7 @@ def create(caller: Caller, json: NewAccount) -> Response:
 
 @accounts.get("/list")
 @private
-@api.validate(resp=answers(200, AccountsAnswer))
+@api.validate(resp=documented(200, AccountsAnswer))
 def list_own(caller: Caller, query: Page) -> Response:
     """The caller's accounts, closed ones last."""
     rows, pagination = account_logic.list_own(_accounts(), caller, query)
@@ -93,7 +93,7 @@ def list_own(caller: Caller, query: Page) -> Response:
 
 @accounts.get("/details/<uuid:account_id>")
 @private
-@api.validate(resp=answers(200, AccountAnswer))
+@api.validate(resp=documented(200, AccountAnswer))
 def details(caller: Caller, account_id: UUID) -> Response:
     """One account; its whole number only for the owner."""
     account = account_logic.details(_accounts(), caller, account_id)
@@ -102,7 +102,7 @@ def details(caller: Caller, account_id: UUID) -> Response:
 
 @accounts.get("/history/<uuid:account_id>")
 @private
-@api.validate(resp=answers(200, HistoryAnswer))
+@api.validate(resp=documented(200, HistoryAnswer))
 def history(caller: Caller, account_id: UUID, query: HistoryQuery) -> Response:
     """The balance after each entry, newest first."""
     rows, pagination = account_logic.history(_accounts(), _ledger(), caller, account_id, query)
@@ -111,7 +111,7 @@ def history(caller: Caller, account_id: UUID, query: HistoryQuery) -> Response:
 
 @accounts.delete("/close/<uuid:account_id>")
 @private
-@api.validate(resp=answers(200, AccountAnswer, AccountNotActive, NonZeroBalance))
+@api.validate(resp=documented(200, AccountAnswer, AccountNotActive, NonZeroBalance))
 def close(caller: Caller, account_id: UUID) -> Response:
     """Close an empty account of the caller's."""
     account = account_logic.close(_accounts(), caller, account_id)
@@ -120,7 +120,7 @@ def close(caller: Caller, account_id: UUID) -> Response:
 
 @accounts.get("/lookup")
 @private
-@api.validate(resp=answers(200, PayeeAnswer, NotFound))
+@api.validate(resp=documented(200, PayeeAnswer, NotFound))
 def lookup(_caller: Caller, query: LookupQuery) -> Response:
     """Whom an account number belongs to, masked: to check a payee before paying."""
     account, owner_name = account_logic.look_up(_accounts(), _auth(), query.account_number)
@@ -129,7 +129,7 @@ def lookup(_caller: Caller, query: LookupQuery) -> Response:
 
 @accounts.get("/all")
 @staff_only
-@api.validate(resp=answers(200, AccountsAnswer))
+@api.validate(resp=documented(200, AccountsAnswer))
 def list_all(_caller: Caller, query: AccountsQuery) -> Response:
     """All accounts, newest first."""
     rows, pagination = account_logic.list_all(_accounts(), query)
@@ -138,7 +138,7 @@ def list_all(_caller: Caller, query: AccountsQuery) -> Response:
 
 @accounts.get("/user/<uuid:user_id>")
 @staff_only
-@api.validate(resp=answers(200, AccountsAnswer))
+@api.validate(resp=documented(200, AccountsAnswer))
 def list_of_user(_caller: Caller, user_id: UUID, query: AccountsQuery) -> Response:
     """All accounts of one user, newest first."""
     rows, pagination = account_logic.list_all(_accounts(), query, user_id)
@@ -147,7 +147,7 @@ def list_of_user(_caller: Caller, user_id: UUID, query: AccountsQuery) -> Respon
 
 @accounts.post("/user/<uuid:user_id>")
 @staff_only
-@api.validate(resp=answers(201, AccountAnswer, IdempotencyKeyReused, takes_key=True))
+@api.validate(resp=documented(201, AccountAnswer, IdempotencyKeyReused, takes_key=True))
 def create_for_user(_caller: Caller, user_id: UUID, json: NewAccount) -> Response:
     """Open an account for a customer; the same Idempotency-Key opens only one."""
     account = account_logic.open_for_customer(_accounts(), _auth(), user_id, json, idempotency_key())
@@ -156,7 +156,7 @@ def create_for_user(_caller: Caller, user_id: UUID, json: NewAccount) -> Respons
 
 @accounts.put("/update/<uuid:account_id>")
 @staff_only
-@api.validate(resp=answers(200, AccountAnswer, AccountNotActive, OwnAccount))
+@api.validate(resp=documented(200, AccountAnswer, AccountNotActive, OwnAccount))
 def update(caller: Caller, account_id: UUID, json: StatusChange) -> Response:
     """Freeze an account, or let it go on."""
     account = account_logic.change_status(_accounts(), caller, account_id, json)
@@ -165,7 +165,7 @@ def update(caller: Caller, account_id: UUID, json: StatusChange) -> Response:
 
 @accounts.get("/status_history/<uuid:account_id>")
 @staff_only
-@api.validate(resp=answers(200, StatusHistoryAnswer))
+@api.validate(resp=documented(200, StatusHistoryAnswer))
 def status_history(caller: Caller, account_id: UUID, query: Page) -> Response:
     """Who froze, unfroze or closed a customer's account, when and why, newest first."""
     rows, pagination = account_logic.status_history(_accounts(), caller, account_id, query)
@@ -174,7 +174,7 @@ def status_history(caller: Caller, account_id: UUID, query: Page) -> Response:
 
 @internal.post("/postings")
 @service_only("postings:write")
-@api.validate(resp=answers(200, DecisionsAnswer))
+@api.validate(resp=documented(200, DecisionsAnswer))
 def post(json: OrderBatch) -> Response:
     """Decide a batch of transactions."""
     return success(decisions=ledger_logic.post(_ledger(), json.postings))
@@ -182,7 +182,7 @@ def post(json: OrderBatch) -> Response:
 
 @internal.post("/postings/void")
 @service_only("postings:write")
-@api.validate(resp=answers(200, DecisionsAnswer))
+@api.validate(resp=documented(200, DecisionsAnswer))
 def void(json: OrderBatch) -> Response:
     """Give transactions up unless they were decided."""
     return success(decisions=ledger_logic.void(_ledger(), json.postings))
@@ -190,7 +190,7 @@ def void(json: OrderBatch) -> Response:
 
 @internal.post("/postings/describe")
 @service_only("postings:write")
-@api.validate(resp=answers(200, DescribedAnswer))
+@api.validate(resp=documented(200, DescribedAnswer))
 def describe(json: OrderBatch) -> Response:
     """Keep the orders of what was decided before orders were kept."""
     return success(described=ledger_logic.describe(_ledger(), json.postings))
@@ -198,7 +198,7 @@ def describe(json: OrderBatch) -> Response:
 
 @internal.get("/postings")
 @service_only("postings:read")
-@api.validate(resp=answers(200, PostingsAnswer))
+@api.validate(resp=documented(200, PostingsAnswer))
 def list_postings(query: PostingsQuery) -> Response:
     """All that was decided, in order."""
     return success(postings=ledger_logic.list_after(_ledger(), query.after, query.limit))
@@ -206,7 +206,7 @@ def list_postings(query: PostingsQuery) -> Response:
 
 @internal.get("/statistics")
 @service_only("statistics:read")
-@api.validate(resp=answers(200, StatisticsAnswer))
+@api.validate(resp=documented(200, StatisticsAnswer))
 def statistics() -> Response:
     """All accounts, counted."""
     by_type = list(_accounts().count_by_type())

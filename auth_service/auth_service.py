@@ -57,11 +57,11 @@ from shared.security.token_signer import TokenSigner
 from shared.security.tokens import TokenVerifier
 from shared.web import serving
 from shared.web.access import Caller, admin_only, private, public, service_only, staff_only
-from shared.web.answers import success
 from shared.web.application import lifecycle_of, make_app
 from shared.web.cursors import Page
+from shared.web.responses import success
 from shared.web.settings import Settings
-from shared.web.validation.openapi import Answer, Query, answers, make_api, validated
+from shared.web.validation.openapi import Answer, Query, documented, make_api, validated
 from shared.web.validation.request_text import parameters
 from shared.web.validation.strict_json import FORM
 
@@ -123,7 +123,7 @@ class AuthSettings(Settings):
 
 @auth.post("/register")
 @public
-@api.validate(resp=answers(201, NewUserAnswer, UsernameTaken, EmailTaken))
+@api.validate(resp=documented(201, NewUserAnswer, UsernameTaken, EmailTaken))
 def register(json: NewUser) -> Response:
     """Become a customer."""
     user = user_logic.register(_tools(), json)
@@ -132,7 +132,7 @@ def register(json: NewUser) -> Response:
 
 @auth.post("/login")
 @public
-@api.validate(resp=answers(200, TokensAnswer, InvalidCredentials, LockedOut))
+@api.validate(resp=documented(200, TokensAnswer, InvalidCredentials, LockedOut))
 def login(json: Login) -> Response:
     """Begin a session."""
     tokens = session_logic.log_in(_tools(), _origin(), json)
@@ -141,7 +141,7 @@ def login(json: Login) -> Response:
 
 @auth.post("/refresh")
 @public
-@api.validate(resp=answers(200, TokensAnswer, InvalidToken, TokenExpired))
+@api.validate(resp=documented(200, TokensAnswer, InvalidToken, TokenExpired))
 def refresh(json: Refresh) -> Response:
     """Renew the tokens of a session. The same refresh token gives the same next one for ten seconds; a later use of it
     ends the session."""
@@ -150,7 +150,7 @@ def refresh(json: Refresh) -> Response:
 
 @auth.post("/logout")
 @private
-@api.validate(resp=answers(200, Answer))
+@api.validate(resp=documented(200, Answer))
 def logout(caller: Caller) -> Response:
     """End this session, everywhere."""
     session_logic.log_out(_tools(), caller)
@@ -159,7 +159,7 @@ def logout(caller: Caller) -> Response:
 
 @auth.get("/verify_token")
 @private
-@api.validate(resp=answers(200, VerifiedAnswer))
+@api.validate(resp=documented(200, VerifiedAnswer))
 def verify_token(caller: Caller) -> Response:
     """Whose token this is."""
     user = user_logic.details(_tools(), caller.user_id)
@@ -168,7 +168,7 @@ def verify_token(caller: Caller) -> Response:
 
 @auth.get("/verify_admin")
 @private
-@api.validate(resp=answers(200, AdminAnswer))
+@api.validate(resp=documented(200, AdminAnswer))
 def verify_admin(caller: Caller) -> Response:
     """Whether the caller is an admin."""
     return success(is_admin=caller.role == "admin")
@@ -176,7 +176,7 @@ def verify_admin(caller: Caller) -> Response:
 
 @auth.get("/users/profile")
 @private
-@api.validate(resp=answers(200, UserAnswer))
+@api.validate(resp=documented(200, UserAnswer))
 def profile(caller: Caller) -> Response:
     """The caller."""
     return success(user=UserOut.model_validate(user_logic.details(_tools(), caller.user_id)))
@@ -185,7 +185,7 @@ def profile(caller: Caller) -> Response:
 @auth.put("/users/profile")
 @auth.route("/update_profile", methods=["PUT", "POST"])
 @private
-@api.validate(resp=answers(200, UserAnswer, WrongPassword, EmailTaken))
+@api.validate(resp=documented(200, UserAnswer, WrongPassword, EmailTaken))
 def update_profile(caller: Caller, json: ProfileChanges) -> Response:
     """Change what the caller says of themselves; another e-mail address needs the password."""
     user = user_logic.update_profile(_tools(), _origin(), caller, json)
@@ -194,7 +194,7 @@ def update_profile(caller: Caller, json: ProfileChanges) -> Response:
 
 @auth.post("/change_password")
 @private
-@api.validate(resp=answers(200, Answer, WrongPassword))
+@api.validate(resp=documented(200, Answer, WrongPassword))
 def change_password(caller: Caller, json: PasswordChange) -> Response:
     """Change the caller's password, and end their other sessions."""
     session_logic.change_password(_tools(), _origin(), caller, json)
@@ -203,7 +203,7 @@ def change_password(caller: Caller, json: PasswordChange) -> Response:
 
 @auth.get("/sessions")
 @private
-@api.validate(resp=answers(200, SessionsAnswer))
+@api.validate(resp=documented(200, SessionsAnswer))
 def list_sessions(caller: Caller, query: Page) -> Response:
     """Where the caller is logged in, newest first."""
     rows, pagination = session_logic.list_sessions(_tools(), caller, query)
@@ -212,7 +212,7 @@ def list_sessions(caller: Caller, query: Page) -> Response:
 
 @auth.delete("/sessions/<uuid:session_id>")
 @private
-@api.validate(resp=answers(200, Answer))
+@api.validate(resp=documented(200, Answer))
 def end_session(caller: Caller, session_id: UUID) -> Response:
     """Log the caller out somewhere."""
     session_logic.end_session(_tools(), caller, session_id)
@@ -221,7 +221,7 @@ def end_session(caller: Caller, session_id: UUID) -> Response:
 
 @auth.get("/users")
 @admin_only
-@api.validate(resp=answers(200, UsersAnswer))
+@api.validate(resp=documented(200, UsersAnswer))
 def list_users(_caller: Caller, query: UsersQuery) -> Response:
     """All people, newest first."""
     users, pagination = user_logic.list_users(_tools(), query)
@@ -230,7 +230,7 @@ def list_users(_caller: Caller, query: UsersQuery) -> Response:
 
 @auth.get("/users/lookup")
 @staff_only
-@api.validate(resp=answers(200, PersonAnswer, NotFound))
+@api.validate(resp=documented(200, PersonAnswer, NotFound))
 def look_up_user(caller: Caller, query: PersonQuery) -> Response:
     """One person, by their exact username, e-mail address or id, as much as an employee needs to know."""
     return success(user=PersonOut.model_validate(user_logic.look_up(_tools(), caller, query)))
@@ -238,7 +238,7 @@ def look_up_user(caller: Caller, query: PersonQuery) -> Response:
 
 @auth.get("/users/<uuid:user_id>")
 @admin_only
-@api.validate(resp=answers(200, UserAnswer))
+@api.validate(resp=documented(200, UserAnswer))
 def user_details(_caller: Caller, user_id: UUID) -> Response:
     """One person."""
     return success(user=UserOut.model_validate(user_logic.details(_tools(), user_id)))
@@ -246,7 +246,7 @@ def user_details(_caller: Caller, user_id: UUID) -> Response:
 
 @auth.put("/users/<uuid:user_id>")
 @admin_only
-@api.validate(resp=answers(200, UserAnswer, LastAdmin))
+@api.validate(resp=documented(200, UserAnswer, LastAdmin))
 def change_user(caller: Caller, user_id: UUID, json: UserChanges) -> Response:
     """Change somebody's role or status, which ends their sessions."""
     user = user_logic.change_user(_tools(), caller, user_id, json)
@@ -255,7 +255,7 @@ def change_user(caller: Caller, user_id: UUID, json: UserChanges) -> Response:
 
 @auth.delete("/users/<uuid:user_id>")
 @admin_only
-@api.validate(resp=answers(200, UserAnswer, LastAdmin))
+@api.validate(resp=documented(200, UserAnswer, LastAdmin))
 def disable_user(caller: Caller, user_id: UUID) -> Response:
     """Disable somebody; their history stays."""
     user = user_logic.change_user(_tools(), caller, user_id, UserChanges(status="disabled"))
@@ -264,7 +264,7 @@ def disable_user(caller: Caller, user_id: UUID) -> Response:
 
 @auth.get("/jwks")
 @public
-@api.validate(resp=answers(200, KeysAnswer))
+@api.validate(resp=documented(200, KeysAnswer))
 def jwks() -> Response:
     """The public keys that verify tokens."""
     return success(keys=_tools().signer.public_keys())
@@ -274,7 +274,7 @@ def jwks() -> Response:
 @public
 @api.validate(
     json=ClientCredentials,
-    resp=answers(200, ServiceTokenAnswer, InvalidClient, InvalidScope),
+    resp=documented(200, ServiceTokenAnswer, InvalidClient, InvalidScope),
     skip_validation=True,
 )
 def token() -> Response:
@@ -289,7 +289,7 @@ def token() -> Response:
 
 @internal.get("/revocations")
 @service_only("revocations:read")
-@api.validate(resp=answers(200, RevocationsAnswer))
+@api.validate(resp=documented(200, RevocationsAnswer))
 def revocations(query: RevocationsQuery) -> Response:
     """The sessions that have ended."""
     cursor, ended = session_logic.ended_since(_tools(), query.after)
@@ -298,7 +298,7 @@ def revocations(query: RevocationsQuery) -> Response:
 
 @internal.post("/sessions/used")
 @service_only("sessions:report")
-@api.validate(resp=answers(200, Answer))
+@api.validate(resp=documented(200, Answer))
 def sessions_used(json: SessionsUsed) -> Response:
     """Remember when sessions were last used at another service."""
     session_logic.note_use(_tools(), json.sessions)
@@ -307,7 +307,7 @@ def sessions_used(json: SessionsUsed) -> Response:
 
 @internal.get("/users/<uuid:user_id>")
 @service_only("users:read")
-@api.validate(resp=answers(200, PersonAnswer))
+@api.validate(resp=documented(200, PersonAnswer))
 def person(user_id: UUID) -> Response:
     """One person, as much as other services need to know."""
     return success(user=PersonOut.model_validate(user_logic.details(_tools(), user_id)))
@@ -315,7 +315,7 @@ def person(user_id: UUID) -> Response:
 
 @internal.get("/statistics")
 @service_only("statistics:read")
-@api.validate(resp=answers(200, StatisticsAnswer))
+@api.validate(resp=documented(200, StatisticsAnswer))
 def statistics() -> Response:
     """All people, counted."""
     return success(statistics=user_logic.statistics(_tools()))

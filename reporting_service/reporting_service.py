@@ -16,11 +16,11 @@ from reporting_service.reporting_storage import ReportStorage
 from shared.concurrency.context_pool import ContextPool
 from shared.web import serving
 from shared.web.access import Caller, admin_only, private
-from shared.web.answers import success
 from shared.web.application import AtEnd, Peers, lifecycle_of, make_app, make_session
 from shared.web.cursors import Page
+from shared.web.responses import success
 from shared.web.settings import Settings
-from shared.web.validation.openapi import answers, make_api
+from shared.web.validation.openapi import documented, make_api
 
 api = make_api("Reports")
 reports = Blueprint("reports", __name__, url_prefix="/api/reports")
@@ -41,7 +41,7 @@ class ReportingSettings(Settings):
 
 @reports.get("/account/<uuid:account_id>")
 @private
-@api.validate(resp=answers(200, ReportAnswer, StillSettling))
+@api.validate(resp=documented(200, ReportAnswer, StillSettling))
 def report_account(caller: Caller, account_id: UUID, query: ReportQuery) -> Response:
     """One account: its history, balance, income and expense."""
     report = reporting_logic.report_account(_storage(), _sources(), caller, account_id, query)
@@ -50,7 +50,7 @@ def report_account(caller: Caller, account_id: UUID, query: ReportQuery) -> Resp
 
 @reports.get("/transactions")
 @private
-@api.validate(resp=answers(200, ReportAnswer))
+@api.validate(resp=documented(200, ReportAnswer))
 def report_transactions(caller: Caller, query: ReportQuery) -> Response:
     """All transactions of the caller, summed up."""
     report = reporting_logic.report_transactions(_storage(), _sources(), caller, query)
@@ -59,7 +59,7 @@ def report_transactions(caller: Caller, query: ReportQuery) -> Response:
 
 @reports.get("/system")
 @admin_only
-@api.validate(resp=answers(200, ReportAnswer))
+@api.validate(resp=documented(200, ReportAnswer))
 def report_system(caller: Caller, query: ReportQuery) -> Response:
     """The whole bank: people, accounts, balances, volumes."""
     report = reporting_logic.report_system(_storage(), _sources(), caller, query)
@@ -68,7 +68,7 @@ def report_system(caller: Caller, query: ReportQuery) -> Response:
 
 @reports.get("/list")
 @private
-@api.validate(resp=answers(200, ReportsAnswer))
+@api.validate(resp=documented(200, ReportsAnswer))
 def list_own(caller: Caller, query: Page) -> Response:
     """The caller's stored reports, newest first."""
     rows, pagination = reporting_logic.list_reports(_storage(), query, caller.user_id)
@@ -77,7 +77,7 @@ def list_own(caller: Caller, query: Page) -> Response:
 
 @reports.get("/details/<uuid:report_id>")
 @private
-@api.validate(resp=answers(200, ReportAnswer))
+@api.validate(resp=documented(200, ReportAnswer))
 def details(caller: Caller, report_id: UUID) -> Response:
     """One stored report: the caller's, or for an admin anybody's."""
     return success(report=ReportOut.of(reporting_logic.details(_storage(), caller, report_id)))
@@ -85,7 +85,7 @@ def details(caller: Caller, report_id: UUID) -> Response:
 
 @reports.get("/all")
 @admin_only
-@api.validate(resp=answers(200, ReportsAnswer))
+@api.validate(resp=documented(200, ReportsAnswer))
 def list_all(_caller: Caller, query: Page) -> Response:
     """Everybody's stored reports, newest first."""
     rows, pagination = reporting_logic.list_reports(_storage(), query)

@@ -17,14 +17,13 @@ from shared.core.money import Currency, CurrencyCode
 from shared.core.periods import now
 from shared.db.kept_currency import require_currency
 from shared.http import request_ids
-from shared.web import answers as answering
-from shared.web import fast_path, serving
+from shared.web import fast_path, responses, serving
 from shared.web.access import Caller, admin_only, caller_of, private, service_only, staff_only
-from shared.web.answers import success
 from shared.web.application import Peers, health_of, lifecycle_of, make_app, make_session
 from shared.web.idempotency_keys import idempotency_key, well_formed
+from shared.web.responses import success
 from shared.web.settings import Seconds, Settings
-from shared.web.validation.openapi import AnswerTypes, answers, make_api, read_body
+from shared.web.validation.openapi import AnswerTypes, documented, make_api, read_body
 from transaction_service import posting_logic, reversal_logic, transaction_logic
 from transaction_service.posting_logic import IdempotencyKeyReused, Outcome
 from transaction_service.projection_logic import OtherLedger, Projection
@@ -105,7 +104,7 @@ class TransactionSettings(Settings):
 def _payment(*refusals: type[AppError]) -> AnswerTypes:
     """The answers of an endpoint that moves money, and the refusals that it has beside those that all of them have."""
     usual = (AccountNotFound, AccountNotActive, Expired, IdempotencyKeyReused)
-    return answers(201, TransactionAnswer, *usual, *refusals, may_be_pending=True, takes_key=True, replays=True)
+    return documented(201, TransactionAnswer, *usual, *refusals, may_be_pending=True, takes_key=True, replays=True)
 
 
 @transactions.post("/deposit")
@@ -145,7 +144,7 @@ def reverse(caller: Caller, transaction_id: UUID, json: Reversal) -> Response:
 
 @transactions.get("/suspense")
 @staff_only
-@api.validate(resp=answers(200, SuspenseAnswer))
+@api.validate(resp=documented(200, SuspenseAnswer))
 def list_suspense(_caller: Caller, query: SuspenseQuery) -> Response:
     """Money that reversals could give back to no account, newest first."""
     items, pagination = reversal_logic.list_suspense(_reversals(), query)
@@ -163,7 +162,7 @@ def pay_out(caller: Caller, transaction_id: UUID, json: PayOut) -> Response:
 
 @transactions.get("/list")
 @private
-@api.validate(resp=answers(200, TransactionsAnswer))
+@api.validate(resp=documented(200, TransactionsAnswer))
 def list_own(caller: Caller, query: TransactionsQuery) -> Response:
     """Everything on the caller's accounts, in and out, newest first."""
     rows, pagination = transaction_logic.list_own(_storage(), _currency(), caller, query)
@@ -172,7 +171,7 @@ def list_own(caller: Caller, query: TransactionsQuery) -> Response:
 
 @transactions.get("/recent")
 @private
-@api.validate(resp=answers(200, RecentAnswer))
+@api.validate(resp=documented(200, RecentAnswer))
 def recent(caller: Caller, query: RecentQuery) -> Response:
     """The caller's newest transactions."""
     return success(transactions=_seen_by(caller, transaction_logic.recent(_storage(), caller, query.limit)))
@@ -180,7 +179,7 @@ def recent(caller: Caller, query: RecentQuery) -> Response:
 
 @transactions.get("/account/<uuid:account_id>")
 @private
-@api.validate(resp=answers(200, TransactionsAnswer))
+@api.validate(resp=documented(200, TransactionsAnswer))
 def list_of_account(caller: Caller, account_id: UUID, query: TransactionFilters) -> Response:
     """What happened on one account, newest first."""
     rows, pagination = transaction_logic.list_of_account(
@@ -191,7 +190,7 @@ def list_of_account(caller: Caller, account_id: UUID, query: TransactionFilters)
 
 @transactions.get("/details/<uuid:transaction_id>")
 @private
-@api.validate(resp=answers(200, TransactionAnswer))
+@api.validate(resp=documented(200, TransactionAnswer))
 def details(caller: Caller, transaction_id: UUID) -> Response:
     """One transaction."""
     (transaction,) = _seen_by(caller, [transaction_logic.details(_storage(), caller, transaction_id.hex)])
@@ -200,7 +199,7 @@ def details(caller: Caller, transaction_id: UUID) -> Response:
 
 @transactions.get("/summary")
 @private
-@api.validate(resp=answers(200, SummaryAnswer, NotFound))
+@api.validate(resp=documented(200, SummaryAnswer, NotFound))
 def summary(caller: Caller, query: SummaryQuery) -> Response:
     """What the caller's completed transactions add up to."""
     return success(
@@ -210,7 +209,7 @@ def summary(caller: Caller, query: SummaryQuery) -> Response:
 
 @transactions.get("/all")
 @staff_only
-@api.validate(resp=answers(200, TransactionsAnswer))
+@api.validate(resp=documented(200, TransactionsAnswer))
 def list_all(caller: Caller, query: TransactionsQuery) -> Response:
     """All transactions of the bank, newest first."""
     rows, pagination = transaction_logic.list_all(_storage(), _currency(), query)
@@ -219,7 +218,7 @@ def list_all(caller: Caller, query: TransactionsQuery) -> Response:
 
 @internal.get("/statistics")
 @service_only("statistics:read")
-@api.validate(resp=answers(200, StatisticsAnswer))
+@api.validate(resp=documented(200, StatisticsAnswer))
 def statistics(query: Period) -> Response:
     """The whole bank's completed transactions, counted."""
     volumes = _volumes().of_all(since=query.since, until=query.until)
@@ -228,7 +227,7 @@ def statistics(query: Period) -> Response:
 
 @internal.post("/requests")
 @service_only("transactions:submit")
-@api.validate(resp=answers(200, GatheredAnswers))
+@api.validate(resp=documented(200, GatheredAnswers))
 def carry_out_gathered(json: GatheredRequests) -> Response:
     """Requests of many people, gathered at the gateway, each answered as if it had come alone."""
     currency = _currency()
@@ -354,10 +353,10 @@ def _gathered_answer(
 ) -> GatheredAnswer:
     """The answer to one gathered request; `outcomes` holds those of all that were carried out, in order."""
     if isinstance(asked, Exception):
-        return _refusal(answering.as_told(asked))
+        return _refusal(responses.as_told(asked))
     outcome = next(outcomes)
     if isinstance(outcome, Exception):
-        return _refusal(answering.as_told(outcome))
+        return _refusal(responses.as_told(outcome))
     return _answer(outcome, asked.caller, currency)
 
 
@@ -378,12 +377,12 @@ def _answer(outcome: Outcome, caller: Caller, currency: Currency) -> GatheredAns
 
 
 def _success(status: int, transaction: TransactionOut, message: str) -> GatheredAnswer:
-    body = answering.success_body(transaction=transaction, message=message)
-    return GatheredAnswer(status, {"Content-Type": answering.JSON}, body.decode())
+    body = responses.success_body(transaction=transaction, message=message)
+    return GatheredAnswer(status, {"Content-Type": responses.JSON}, body.decode())
 
 
 def _refusal(error: AppError) -> GatheredAnswer:
-    response = answering.failure(error)
+    response = responses.failure(error)
     return GatheredAnswer(response.status_code, dict(response.headers), response.get_data(as_text=True))
 
 

@@ -24,7 +24,7 @@ from shared.concurrency.batching import Batcher
 from shared.core.errors import AppError
 from shared.http import request_ids
 from shared.security.tokens import TokenVerifier, UserClaims
-from shared.web import answers, host_header, logs
+from shared.web import host_header, logs, responses
 from shared.web.logs import Answered
 from shared.web.metrics import Metrics
 from shared.web.serving import LATER, OPEN_CONNECTIONS, Answer
@@ -171,7 +171,7 @@ class PaymentBatching:
 
 
 def _told(error: Exception) -> GatheredAnswer:
-    failure = answers.failure(answers.as_told(error))
+    failure = responses.failure(responses.as_told(error))
     return GatheredAnswer(failure.status_code, dict(failure.headers), failure.get_data(as_text=True))
 
 

@@ -1,7 +1,7 @@
 """The tree of errors: what can go wrong, as an HTTP status and a stable code.
 
 Rules raise these (or subclasses of their own), clients of other services turn refusals back into them, and
-`shared.web.answers` writes them down in the one form. The message is shown to people, so it never holds a secret.
+`shared.web.responses` writes them down in the one form. The message is shown to people, so it never holds a secret.
 """
 
 import os

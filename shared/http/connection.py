@@ -20,7 +20,7 @@ class Malformed(Exception):
     """What came is no HTTP, or ended before it was whole."""
 
 
-class Answer(NamedTuple):
+class Reply(NamedTuple):
     """An answer, and whether another request may follow it on the same connection."""
 
     status: int
@@ -51,7 +51,7 @@ class HttpConnection:
 
     def exchange(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes, *, silence_seconds: float | None
-    ) -> Answer:
+    ) -> Reply:
         """The answer to a request; `headers` need not name the host or the length.
 
         Raises TimeoutError after a silence, another OSError or Malformed when the answer does not come whole, and
@@ -67,7 +67,7 @@ class HttpConnection:
         has_body = method != "HEAD" and status not in _WITHOUT_BODY
         is_framed = not has_body or "transfer-encoding" in known or "content-length" in known
         content = self._body(known) if has_body else b""
-        return Answer(status, reason, fields, content, is_current and is_framed and known.get("connection") != "close")
+        return Reply(status, reason, fields, content, is_current and is_framed and known.get("connection") != "close")
 
     def _head(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> bytes:
         lines = [f"{method} {target} HTTP/1.1", f"Host: {self._authority}"]

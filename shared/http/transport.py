@@ -13,7 +13,7 @@ import requests
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
-from shared.http.connection import Answer, HttpConnection, Malformed
+from shared.http.connection import HttpConnection, Malformed, Reply
 
 HTTP_PORT = 80
 MOST_IDLE = 128
@@ -86,7 +86,7 @@ class LeanAdapter(BaseAdapter):
         except OSError as error:
             raise NotConnected(error) from None
 
-    def _keep(self, connection: HttpConnection, where: tuple[str, int], answer: Answer) -> None:
+    def _keep(self, connection: HttpConnection, where: tuple[str, int], answer: Reply) -> None:
         idle = self._idle[where]
         if answer.may_go_on and len(idle) < MOST_IDLE:
             idle.append(connection)
@@ -96,14 +96,14 @@ class LeanAdapter(BaseAdapter):
 
 def _exchange(
     connection: HttpConnection, request: requests.PreparedRequest, url: SplitResult, silence_seconds: float | None
-) -> Answer:
+) -> Reply:
     target = f"{url.path or '/'}?{url.query}" if url.query else url.path or "/"
     headers = {name: value for name, value in request.headers.items() if name.lower() not in _NOT_SENT_ON}
     body = request.body.encode() if isinstance(request.body, str) else request.body or b""
     return connection.exchange(str(request.method), target, headers, body, silence_seconds=silence_seconds)
 
 
-def _response(request: requests.PreparedRequest, answer: Answer) -> requests.Response:
+def _response(request: requests.PreparedRequest, answer: Reply) -> requests.Response:
     response = requests.Response()
     response.status_code, response.reason = answer.status, answer.reason
     response.headers = CaseInsensitiveDict(answer.headers)

@@ -52,7 +52,7 @@ class Program:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ProbeReply:
     """What a program said to a GET."""
 
     status: int
@@ -139,7 +139,7 @@ class Child:
         if self._process:
             self._process.kill()
 
-    async def ask(self, path: str, *, within_seconds: float) -> Answer | None:
+    async def ask(self, path: str, *, within_seconds: float) -> ProbeReply | None:
         """Its answer to a GET; None when there is none in time."""
         try:
             async with asyncio.timeout(within_seconds):
@@ -147,7 +147,7 @@ class Child:
         except (OSError, ValueError, IndexError):  # TimeoutError is an OSError
             return None
 
-    async def _get(self, path: str) -> Answer:
+    async def _get(self, path: str) -> ProbeReply:
         host = reachable_host(self.program.host)
         reader, writer = await asyncio.open_connection(host, self.program.port)
         try:
@@ -158,7 +158,7 @@ class Child:
             body = await reader.read()
         finally:
             writer.close()
-        return Answer(int(status_line.split()[1]), body)
+        return ProbeReply(int(status_line.split()[1]), body)
 
     def _take_line(self, line: str) -> None:
         self.last_lines.append(line)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from shared.core.errors import CannotStart
 from shared.http.addresses import cannot_listen, why_not_free
-from shared.processes.child_process import Answer, Child, Program
+from shared.processes.child_process import Child, ProbeReply, Program
 from shared.processes.console import Console
 
 OWN_NAME = "supervisor"
@@ -197,11 +197,11 @@ class Supervisor:
     def _patience_with(self, child: Child) -> float:
         return self._timing.hung_after if child.heard.is_set() else self._timing.heard_within
 
-    async def _ask(self, child: Child) -> Answer | None:
+    async def _ask(self, child: Child) -> ProbeReply | None:
         path = child.program.live_path if child.ready.is_set() else child.program.ready_path
         return await child.ask(path, within_seconds=self._timing.answer_within)
 
-    def _note(self, child: Child, answer: Answer) -> None:
+    def _note(self, child: Child, answer: ProbeReply) -> None:
         child.heard.set()
         if answer.status == 200 and not child.ready.is_set():
             child.ready.set()

@@ -19,7 +19,7 @@ from shared.http import request_ids
 from shared.http.client import Peer, ServiceToken, make_session
 from shared.http.discovery import Directory
 from shared.security.tokens import Revocations, TokenVerifier
-from shared.web import answers, health, host_header, logs, metrics
+from shared.web import health, host_header, logs, metrics, responses
 from shared.web.health import Health
 from shared.web.settings import Settings
 from shared.web.validation import openapi, request_text
@@ -128,7 +128,7 @@ def make_app(
     database_url: str = "",
     depends_on: list[Peer] | None = None,
     api: SpecTree | None = None,
-    render_error: Callable[[Any], Any] = answers.failure,
+    render_error: Callable[[Any], Any] = responses.failure,
     max_body_bytes: int = MAX_BODY_BYTES,
     **flask_options: Any,
 ) -> Flask:
@@ -148,7 +148,7 @@ def make_app(
     app.extensions["metrics"] = metrics.install(app)
     host_header.install(app)
     request_text.install(app)
-    answers.install_error_handlers(app, render_error)
+    responses.install_error_handlers(app, render_error)
     app.register_error_handler(RequestEntityTooLarge, lambda _error: render_error(PayloadTooLarge()))
     if database is not None:
         database.connect(app, database_url)

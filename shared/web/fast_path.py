@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from shared.core.errors import AppError
 from shared.http import request_ids
 from shared.security.tokens import ServiceClaims, TokenVerifier
-from shared.web import answers, host_header, logs
+from shared.web import host_header, logs, responses
 from shared.web.access import access_of
 from shared.web.logs import Answered
 from shared.web.metrics import Metrics
@@ -70,7 +70,7 @@ class FastPath:
 
     def _may_take(self, environ: "WSGIEnvironment", scope: str) -> bool:
         length = environ.get("CONTENT_LENGTH") or ""
-        if environ.get("CONTENT_TYPE") != answers.JSON or not length.isdecimal():
+        if environ.get("CONTENT_TYPE") != responses.JSON or not length.isdecimal():
             return False
         if environ.get("HTTP_CONTENT_ENCODING") or environ.get("QUERY_STRING") or not host_header.is_valid(environ):
             return False
@@ -109,7 +109,7 @@ def _answer(endpoint: _Endpoint, asked: BaseModel) -> Response:
     try:
         return endpoint.view(asked)
     except Exception as error:
-        return answers.failure(answers.as_told(error))
+        return responses.failure(responses.as_told(error))
 
 
 def _give(response: Response, environ: "WSGIEnvironment", start_response: "StartResponse") -> list[bytes]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-Answer = Literal["acknowledged", "refused", "unknown"]
+Outcome = Literal["acknowledged", "refused", "unknown"]
 Verdict = Literal["VALID", "INVALID", "UNKNOWN"]
 
 
@@ -20,12 +20,12 @@ class Operation:
     amount_minor: int
     source: str | None
     target: str | None
-    answer: Answer = "unknown"
+    answer: Outcome = "unknown"
     began_at: float = 0.0
     ended_at: float = 0.0
     told_ids: frozenset[str] = frozenset()
     """The ids of the transactions that were acknowledged, over all times that it was asked with the same key."""
-    asked_again: Answer = "unknown"
+    asked_again: Outcome = "unknown"
     """What came of asking once more with the same key, when the answer was known already."""
     seen_at_once: bool = True
     """Whether an acknowledged operation could be read back right after its answer."""

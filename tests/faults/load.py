@@ -12,7 +12,7 @@ from typing import Any, get_args
 import requests
 
 from tests.faults.bank import ADMIN_PASSWORD, ANSWER_SECONDS, PASSWORD, FaultyBank, minor
-from tests.faults.history import Answer, History, Operation, Silence, TotalRead, judge
+from tests.faults.history import History, Operation, Outcome, Silence, TotalRead, judge
 from tests.support.processes import eventually
 
 SEED = int(os.environ.get("BANK_FAULT_SEED") or "20261125")
@@ -81,12 +81,12 @@ class Load:
         """Read the end of the bank and judge the history."""
         self._bank.read_end(self.history)
         verdict, broken = judge(self.history)
-        counts = ", ".join(f"{self.count(answer)} {answer}" for answer in get_args(Answer))
+        counts = ", ".join(f"{self.count(answer)} {answer}" for answer in get_args(Outcome))
         print(f"{verdict}: {counts}, {len(self.history.reads)} reads of the whole bank")
         assert verdict == "VALID", "\n".join([f"seed {SEED}", *broken[:20]])
         assert self.count("acknowledged") > 0
 
-    def count(self, answer: Answer) -> int:
+    def count(self, answer: Outcome) -> int:
         """How many operations were answered like this so far."""
         with self._guard:
             return sum(operation.answer == answer for operation in self.history.operations)
@@ -125,7 +125,7 @@ class Load:
         headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": asked.marker}
         path = f"/api/transactions/{kind}"
         began_at = time.monotonic()
-        answer: Answer = "unknown"
+        answer: Outcome = "unknown"
         told_ids: set[str] = set()
         for _ in range(3):
             answer = self._once(session, path, headers, body, told_ids)
@@ -134,7 +134,7 @@ class Load:
             self._stopping.wait(0.2)
         ended_at = time.monotonic()
         seen = answer != "acknowledged" or self._can_be_read(session, headers, told_ids)
-        again: Answer = self._once(session, path, headers, body, told_ids) if twice else "unknown"
+        again: Outcome = self._once(session, path, headers, body, told_ids) if twice else "unknown"
         return replace(
             asked,
             answer=answer,
@@ -152,7 +152,7 @@ class Load:
         headers: dict[str, str],
         body: dict[str, Any],
         told_ids: set[str],
-    ) -> Answer:
+    ) -> Outcome:
         """Ask once. The id of an acknowledged transaction is added to `told_ids`."""
         try:
             answer = session.post(self._bank.gateway + path, json=body, headers=headers, timeout=ANSWER_SECONDS)

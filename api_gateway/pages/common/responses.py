@@ -23,7 +23,7 @@ from shared.core import periods
 from shared.core.errors import GENERIC_BY_STATUS, AppError, InvalidRequest
 from shared.http import request_ids
 from shared.http.client import Peer
-from shared.web import answers
+from shared.web import responses
 from shared.web.access import Caller, access_of
 from shared.web.application import Peers
 
@@ -93,7 +93,7 @@ def form_page(template: str, form: BankForm, **context: Any) -> tuple[str, int]:
 def render_error(error: AppError) -> Any:
     """Any failure: JSON for programs, a page in plain words for people, the way to the login for those signed out."""
     if is_machine_path():
-        return answers.failure(error)
+        return responses.failure(error)
     if error.status == 401:
         return to_login()
     response = current_app.make_response((_error_page(error), error.status, dict(error.headers)))

@@ -4,7 +4,7 @@ A view names its body `json` and its query `query`, typed as pydantic models:
 
     @things.post("/create")
     @private
-    @api.validate(resp=answers(201, ThingAnswer))
+    @api.validate(resp=documented(201, ThingAnswer))
     def create(caller: Caller, json: NewThing): ...
 """
 
@@ -149,7 +149,7 @@ class AnswerTypes(Response):
     declared: Declared = Declared()
 
 
-def answers(
+def documented(
     status: int,
     model: type[BaseModel],
     *refusals: type[AppError],
@@ -227,7 +227,7 @@ __all__ = [
     "Body",
     "Described",
     "Failure",
-    "answers",
+    "documented",
     "install",
     "make_api",
     "merge",

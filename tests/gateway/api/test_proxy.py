@@ -12,7 +12,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.test import TestResponse
 
 from shared.core.errors import NotFound
-from shared.web import answers
+from shared.web import responses
 from tests.support.suite import ADDRESSES, InProcess, Person, Suite
 from tests.support.visitor import Visitor
 
@@ -31,7 +31,7 @@ class Echo:
 
     def _receive(self, _path: str = "") -> Response:
         if request.path.startswith("/internal/"):
-            return answers.failure(NotFound())  # it takes each request alone
+            return responses.failure(NotFound())  # it takes each request alone
         self.seen.append(
             {
                 "method": request.method,

@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 from api_gateway.web import admission
 from shared.concurrency.fair_lock import FairLock
 from shared.core.errors import Refused
-from shared.web.answers import install_error_handlers
+from shared.web.responses import install_error_handlers
 from tests.support.processes import eventually
 
 AT_WORK, WAITING = 2, 3

@@ -5,7 +5,7 @@ from flask import Flask, request
 
 from api_gateway.web import rate_limits
 from api_gateway.web.rate_limits import Rule, TokenBuckets
-from shared.web.answers import install_error_handlers
+from shared.web.responses import install_error_handlers
 
 
 class Clock:

@@ -9,7 +9,7 @@ from flask import Flask, url_for
 from flask.testing import FlaskClient
 
 from api_gateway.web import static_files
-from shared.web.answers import install_error_handlers
+from shared.web.responses import install_error_handlers
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from shared.core.errors import (
     TooManyRequests,
     from_answer,
 )
-from shared.web.answers import failure, install_error_handlers
+from shared.web.responses import failure, install_error_handlers
 from tests.support.suite import MODULES
 
 FAILURE_KEYS = {"success", "message", "error_code", "details"}

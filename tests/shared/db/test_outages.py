@@ -20,7 +20,7 @@ from werkzeug.test import TestResponse
 from shared.db import outages
 from shared.db.database import Base, Database
 from shared.db.outages import CommitUnknown, ConnectionLost, rerun_when_aborted, rerun_when_unsure
-from shared.web import answers
+from shared.web import responses
 from tests.support import postgres
 from tests.support.suite import ADDRESSES, PASSWORD, Person, Suite
 
@@ -42,7 +42,7 @@ class Shelf(Model):
 def app() -> Iterator[Flask]:
     with postgres.database() as url:
         app = Flask("warehouse")
-        answers.install_error_handlers(app)
+        responses.install_error_handlers(app)
         app.add_url_rule("/items", view_func=items)
         app.add_url_rule("/two-steps", view_func=two_steps, methods=["POST"])
         db.connect(app, url)
@@ -70,7 +70,7 @@ def items() -> Response:
     db.session.execute(text("SELECT 1"))
     break_connection()
     found = db.session.execute(text("SELECT items FROM shelf WHERE id = 1")).scalar_one()
-    return answers.success(items=found)
+    return responses.success(items=found)
 
 
 def two_steps() -> Response:

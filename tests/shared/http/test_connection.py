@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from shared.http.connection import LONGEST_LINE, MOST_HEADERS, Answer, HttpConnection, Malformed
+from shared.http.connection import LONGEST_LINE, MOST_HEADERS, HttpConnection, Malformed, Reply
 
 PLAIN = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -32,11 +32,11 @@ def server_of(*answers: bytes) -> Iterator[tuple[HttpConnection, list[bytes]]]:
     thread.join(5)
 
 
-def ask(connection: HttpConnection, method: str = "GET", body: bytes = b"", **headers: str) -> Answer:
+def ask(connection: HttpConnection, method: str = "GET", body: bytes = b"", **headers: str) -> Reply:
     return connection.exchange(method, "/x?y=1", headers, body, silence_seconds=5)
 
 
-def answer_to(answer: bytes, method: str = "GET") -> Answer:
+def answer_to(answer: bytes, method: str = "GET") -> Reply:
     with server_of(answer) as (connection, _asked):
         return ask(connection, method)
 

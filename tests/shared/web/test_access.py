@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from shared.core.errors import InvalidToken
 from shared.security.tokens import Claims, ServiceClaims, UserClaims
 from shared.web.access import Caller, access_of, admin_only, private, public, service_only, staff_only
-from shared.web.answers import install_error_handlers, success
+from shared.web.responses import install_error_handlers, success
 
 USER = uuid4()
 

@@ -16,9 +16,9 @@ from shared.http import request_ids
 from shared.security.tokens import Claims, ServiceClaims, UserClaims
 from shared.web import fast_path, host_header, logs, metrics
 from shared.web.access import private, service_only
-from shared.web.answers import install_error_handlers, success
+from shared.web.responses import install_error_handlers, success
 from shared.web.serving import LATER
-from shared.web.validation.openapi import Answer, Body, answers, make_api
+from shared.web.validation.openapi import Answer, Body, documented, make_api
 from shared.web.validation.strict_json import StrictRequest
 
 PATH = "/internal/things"
@@ -70,7 +70,7 @@ def make(*, has_fast_path: bool) -> tuple[FlaskClient, Recorder]:
 
     @internal.post("/things")
     @service_only("things:write")
-    @api.validate(resp=answers(200, ThingAnswer))
+    @api.validate(resp=documented(200, ThingAnswer))
     def make_thing(json: NewThing) -> Response:
         match json.name:
             case "taken":

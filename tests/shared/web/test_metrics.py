@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 
 from shared.security.tokens import Claims, UserClaims
 from shared.web import metrics
-from shared.web.answers import install_error_handlers
+from shared.web.responses import install_error_handlers
 
 
 class Verifier:

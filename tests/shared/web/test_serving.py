@@ -21,7 +21,7 @@ import sys, threading, time
 from flask import Flask, request
 from pydantic import Field
 from shared.web.access import public
-from shared.web.answers import success
+from shared.web.responses import success
 from shared.web.application import make_app
 from shared.db.database import Database
 from shared.web.serving import LATER, add_fast_paths, serve

@@ -12,10 +12,10 @@ from shared.core.errors import InvalidToken
 from shared.core.money import Amount
 from shared.security.tokens import Claims, UserClaims
 from shared.web.access import Caller, private, public
-from shared.web.answers import install_error_handlers, success
 from shared.web.cursors import Page
+from shared.web.responses import install_error_handlers, success
 from shared.web.validation import openapi
-from shared.web.validation.openapi import Answer, Body, answers, make_api
+from shared.web.validation.openapi import Answer, Body, documented, make_api
 from shared.web.validation.strict_json import StrictRequest
 
 A_UUID = "must be a UUID such as 6f1c2b1e-8a53-4a0e-9d57-0c1d2e3f4a5b"
@@ -57,14 +57,14 @@ def app() -> Flask:
 
     @things.post("/create")
     @private
-    @api.validate(resp=answers(201, ThingAnswer))
+    @api.validate(resp=documented(201, ThingAnswer))
     def create(_caller: Caller, json: NewThing) -> Response:
         """Make a thing."""
         return success(201, thing=ThingOut(name=json.name, price=str(json.price)))
 
     @things.get("/list/<uuid:owner_id>")
     @public
-    @api.validate(resp=answers(200, Answer))
+    @api.validate(resp=documented(200, Answer))
     def list_things(owner_id: str, query: Page) -> Response:
         """Show things."""
         return success(limit=query.limit, owner=str(owner_id))

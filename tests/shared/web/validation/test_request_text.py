@@ -7,7 +7,7 @@ from flask import Flask, Response, request
 from flask.testing import FlaskClient
 
 from shared.core.errors import InvalidRequest
-from shared.web.answers import install_error_handlers, success
+from shared.web.responses import install_error_handlers, success
 from shared.web.validation import request_text
 from shared.web.validation.request_text import NOT_STORABLE, is_storable, parameters
 from shared.web.validation.strict_json import StrictRequest

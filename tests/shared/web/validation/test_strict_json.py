@@ -9,7 +9,7 @@ from flask import Flask, request
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from shared.web.answers import install_error_handlers, success
+from shared.web.responses import install_error_handlers, success
 from shared.web.validation import strict_json
 from shared.web.validation.strict_json import StrictRequest
 
