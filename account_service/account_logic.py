@@ -12,8 +12,8 @@ from account_service.account_schemas import AccountsQuery, HistoryQuery, NewAcco
 from account_service.account_storage import AccountStorage
 from account_service.ledger_storage import LedgerStorage
 from shared.core import check_digits
+from shared.core.clock import now
 from shared.core.errors import Forbidden, InvalidRequest, NotFound, Refused, Unprocessable
-from shared.core.periods import now
 from shared.db.outages import rerun_when_aborted
 from shared.web import cursors
 from shared.web.access import Caller

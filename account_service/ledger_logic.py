@@ -17,7 +17,7 @@ from account_service.account_models import SETTLEMENT_ACCOUNT_ID, SUSPENSE_ACCOU
 from account_service.account_schemas import masked
 from account_service.ledger_schemas import Decision, KeptOrder, Order, Posting, Result, Verdict
 from account_service.ledger_storage import LedgerStorage, LockedAccount
-from shared.core.periods import now
+from shared.core.clock import now
 from shared.db.outages import rerun_when_unsure
 
 _log = logging.getLogger(__name__)

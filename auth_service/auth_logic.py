@@ -13,7 +13,7 @@ from auth_service.auth_models import Lockout, User
 from auth_service.auth_schemas import ClientCredentials, ServiceToken
 from auth_service.auth_storage import LockoutStorage, UserStorage
 from auth_service.session_storage import SessionStorage
-from shared.core import periods
+from shared.core import clock, periods
 from shared.core.errors import InvalidCredentials, InvalidRequest, Refused, TooManyRequests
 from shared.db.outages import rerun_when_aborted
 from shared.security.passwords import Passwords, why_too_common
@@ -123,7 +123,7 @@ def forget_failures(tools: Tools, username: str) -> None:
 def locked_until(tools: Tools, usernames: Iterable[str]) -> dict[str, datetime]:
     """Until when those of these names that are locked are so."""
     by_digest = {_digest(name): name for name in usernames}
-    found = tools.lockouts.locked_until(by_digest, periods.real_now())
+    found = tools.lockouts.locked_until(by_digest, clock.real_now())
     return {by_digest[digest]: until for digest, until in found.items()}
 
 
@@ -155,7 +155,7 @@ def _count(tools: Tools, digest: str, *, proven: bool) -> None:
 
     Looks again whether the name is locked: of many attempts begun at once, only the first few may learn their outcome.
     """
-    now = periods.real_now()
+    now = clock.real_now()
     with tools.transaction():
         lockout = tools.lockouts.find_lockout_to_change(digest)
         _require_not_locked(lockout)
@@ -180,7 +180,7 @@ def _delay(failures: int) -> timedelta:
 def _require_not_locked(lockout: Lockout | None) -> None:
     if lockout is None or lockout.locked_until is None:
         return
-    left_seconds = (lockout.locked_until - periods.real_now()).total_seconds()
+    left_seconds = (lockout.locked_until - clock.real_now()).total_seconds()
     if left_seconds > 0:
         _log.info("attempt refused: the name is locked")
         raise LockedOut(

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, Text, event, func
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.core.periods import now
+from shared.core.clock import now
 from shared.core.texts import folded
 from shared.db.columns import UtcDateTime
 from shared.db.database import Base, Database

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from shared.core import periods
+from shared.core import clock
 from shared.core.periods import Timestamp
 from shared.core.texts import Line
 from shared.security.passwords import LONGEST
@@ -124,7 +124,7 @@ class SessionOut(Described):
             ip=session.ip,
             user_agent=session.user_agent,
             created_at=session.created_at,
-            last_used_at=periods.real_now() if session.id == current_id else session.last_used_at,
+            last_used_at=clock.real_now() if session.id == current_id else session.last_used_at,
             current=session.id == current_id,
         )
 

@@ -11,7 +11,7 @@ from auth_service import auth_logic
 from auth_service.auth_logic import Origin, Tools
 from auth_service.auth_models import LoginSession, RefreshToken, User
 from auth_service.auth_schemas import Login, PasswordChange, Tokens
-from shared.core import periods
+from shared.core import clock
 from shared.core.errors import InvalidCredentials, InvalidRequest, InvalidToken, NotFound, TokenExpired
 from shared.db.outages import rerun_when_aborted
 from shared.security.token_signer import LIFETIME_SECONDS
@@ -52,7 +52,7 @@ def refresh(tools: Tools, refresh_token: str) -> Tokens:
     several tabs refresh at once, and a client whose answer was lost asks again. A later use means that two hold the
     token, one of whom has stolen it: the session ends.
     """
-    now = periods.real_now()
+    now = clock.real_now()
     tokens = None
     with tools.transaction():
         token = tools.sessions.find_refresh_token_to_change(_digest(refresh_token))
@@ -80,7 +80,7 @@ def refresh(tools: Tools, refresh_token: str) -> Tokens:
 def log_out(tools: Tools, caller: Caller) -> None:
     """End the caller's session."""
     with tools.transaction():
-        tools.sessions.end_sessions(caller.user_id, periods.real_now(), only=caller.session_id)
+        tools.sessions.end_sessions(caller.user_id, clock.real_now(), only=caller.session_id)
     _log.info("logged out", extra={"user_id": str(caller.user_id)})
 
 
@@ -88,7 +88,7 @@ def list_sessions(tools: Tools, caller: Caller, page: Page) -> tuple[list[LoginS
     """A page of the caller's sessions, newest first."""
     rows = tools.sessions.list_alive(
         caller.user_id,
-        periods.real_now(),
+        clock.real_now(),
         limit=page.limit + 1,
         after=cursors.decode(page.cursor, datetime, UUID),
     )
@@ -98,7 +98,7 @@ def list_sessions(tools: Tools, caller: Caller, page: Page) -> tuple[list[LoginS
 def end_session(tools: Tools, caller: Caller, session_id: UUID) -> None:
     """End one session of the caller's. Raises NotFound when it is not theirs or has ended."""
     with tools.transaction():
-        ended = tools.sessions.end_sessions(caller.user_id, periods.real_now(), only=session_id)
+        ended = tools.sessions.end_sessions(caller.user_id, clock.real_now(), only=session_id)
     if not ended:
         raise NotFound("There is no such session.")
     _log.info("session ended", extra={"user_id": str(caller.user_id)})
@@ -120,7 +120,7 @@ def change_password(tools: Tools, origin: Origin, caller: Caller, change: Passwo
         if present is None:
             raise auth_logic.WrongPassword(details={"current_password": "is not right; enter it again"})
         present.password_hash = password_hash
-        tools.sessions.end_sessions(user.id, periods.real_now(), all_but=caller.session_id)
+        tools.sessions.end_sessions(user.id, clock.real_now(), all_but=caller.session_id)
     _log.info("password changed", extra={"user_id": str(user.id), "ip": origin.ip})
 
 
@@ -131,7 +131,7 @@ def ended_since(tools: Tools, after: int) -> tuple[int, list[UUID]]:
     lower number may be committed after a higher one. A cursor that is ahead of the feed begins anew: the database is
     another one, or was restored.
     """
-    now = periods.real_now()
+    now = clock.real_now()
     cursor = tools.sessions.find_last_ended()
     ended = tools.sessions.list_ended(
         after=after if after <= cursor else 0, since=now - FEED_REACHES_BACK, always_since=now - FEED_REPEATS
@@ -145,7 +145,7 @@ def note_use(tools: Tools, seconds_ago: Mapping[UUID, float]) -> None:
 
     Several services report the same session, so a change of less than USE_WRITTEN_EVERY is not written.
     """
-    now = periods.real_now()
+    now = clock.real_now()
     used_at = {session_id: now - timedelta(seconds=ago) for session_id, ago in seconds_ago.items()}
     if used_at:
         with tools.transaction():
@@ -154,14 +154,14 @@ def note_use(tools: Tools, seconds_ago: Mapping[UUID, float]) -> None:
 
 def clean_up(tools: Tools) -> None:
     """Forget what no longer matters: sessions that are over, failures of long ago."""
-    now = periods.real_now()
+    now = clock.real_now()
     with tools.transaction():
         tools.sessions.delete_older(now - RECORDS_KEPT)
         tools.lockouts.delete_older(now - auth_logic.FAILURES_REMEMBERED)
 
 
 def _begin(tools: Tools, origin: Origin, user: User) -> Tokens:
-    now = periods.real_now()
+    now = clock.real_now()
     session = LoginSession(
         id=uuid4(),
         user_id=user.id,

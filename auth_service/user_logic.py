@@ -16,7 +16,7 @@ from auth_service.user_schemas import (
     UserChanges,
     UsersQuery,
 )
-from shared.core import periods
+from shared.core import clock
 from shared.core.errors import Conflict, InvalidRequest, NotFound
 from shared.db.outages import rerun_when_aborted
 from shared.web import cursors
@@ -142,7 +142,7 @@ def change_user(tools: Tools, caller: Caller, user_id: UUID, changes: UserChange
         if changes.status == "active":
             auth_logic.forget_failures(tools, user.username)
         if (user.role, user.status) != before:
-            tools.sessions.end_sessions(user.id, periods.real_now())
+            tools.sessions.end_sessions(user.id, clock.real_now())
     extra = {"user_id": str(user.id), "by": str(caller.user_id), "role": user.role, "status": user.status}
     _log.info("person changed by an admin", extra=extra)
     return user

@@ -31,8 +31,8 @@ from auth_service.auth_models import User
 from auth_service.auth_models import db as auth_db
 from auth_service.auth_storage import UserStorage
 from shared.core import check_digits
+from shared.core.clock import now
 from shared.core.ids import new_ids
-from shared.core.periods import now
 from transaction_service.projection_storage import ProjectionStorage
 from transaction_service.transaction_models import Transaction
 from transaction_service.transaction_models import db as transaction_db

@@ -30,7 +30,7 @@ from typing import Any
 import requests
 
 from benchmarks.filling import DAYS, REGULAR
-from shared.core.periods import now
+from shared.core.clock import now
 from tests.support.processes import ROOT, RunningProcess, free_ports
 
 FEW, AT_MOST = 1000, 1.5

@@ -25,9 +25,9 @@ from reporting_service.reporting_schemas import (
 )
 from reporting_service.reporting_storage import ReportStorage
 from shared.concurrency.context_pool import ContextPool
+from shared.core.clock import now
 from shared.core.errors import InvalidRequest, NotFound, ServiceUnavailable
 from shared.core.money import Currency
-from shared.core.periods import now
 from shared.db.outages import rerun_when_aborted
 from shared.web import cursors
 from shared.web.access import Caller

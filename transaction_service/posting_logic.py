@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import NamedTuple
 
+from shared.core.clock import now
 from shared.core.errors import AppError, OutcomeUnknown, Unprocessable
-from shared.core.periods import now
 from shared.db.outages import rerun_when_unsure
 from transaction_service.projection_logic import Projection, order_of
 from transaction_service.transaction_clients import Decision, LedgerClient, Order

@@ -11,10 +11,10 @@ from flask import Blueprint, Flask, Response, current_app
 from pydantic import BaseModel, Field
 
 from shared.concurrency.background import Repeating
+from shared.core.clock import now
 from shared.core.errors import AppError, NotFound
 from shared.core.ids import new_ids
 from shared.core.money import Currency, CurrencyCode
-from shared.core.periods import now
 from shared.db.kept_currency import require_currency
 from shared.http import request_ids
 from shared.web import fast_path, responses, serving

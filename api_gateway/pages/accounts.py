@@ -17,9 +17,9 @@ from api_gateway.pages.common.filters import TransactionFilters
 from api_gateway.pages.common.responses import done, form_page
 from api_gateway.pages.common.sections import account_service, begin, list_page, transaction_service
 from api_gateway.pages.transactions import by_id
+from shared.core.clock import now
 from shared.core.errors import AppError
 from shared.core.formats import private_money
-from shared.core.periods import now
 from shared.http.client import NoAnswer
 from shared.web.access import Caller, private
 

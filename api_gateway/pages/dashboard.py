@@ -13,8 +13,8 @@ from api_gateway.pages.common.charts import Picture
 from api_gateway.pages.common.money_forms import bank_currency
 from api_gateway.pages.common.sections import account_service, begin, transaction_service, unless_away
 from api_gateway.pages.transactions import by_id
+from shared.core.clock import now
 from shared.core.errors import ServiceUnavailable
-from shared.core.periods import now
 from shared.web.access import Caller, private
 
 MONTHS = 6

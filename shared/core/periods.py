@@ -4,7 +4,6 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from math import ceil
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
@@ -18,42 +17,6 @@ PLUS_HINT = "; write the + of an offset as %2B in an address, where + means a sp
 _DAY_FORM = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _CLOCK_FORM = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
 _INSTANT_FORM = re.compile(rf"{_DAY_FORM.pattern}T{_CLOCK_FORM}:[0-5][0-9](?:\.[0-9]{{1,6}})?(?:Z|[+-]{_CLOCK_FORM})")
-
-
-class _Clock:
-    """The clock of this process."""
-
-    set_back_file: Path | None = None
-
-    def set_back(self) -> timedelta:
-        """How far it is set back now."""
-        if self.set_back_file is None:
-            return timedelta()
-        try:
-            return timedelta(seconds=max(0, int(self.set_back_file.read_text(encoding="ascii"))))
-        except (OSError, ValueError, OverflowError):
-            return timedelta()
-
-
-_clock = _Clock()
-
-
-def now() -> datetime:
-    """The present instant, in UTC, unless `set_clock_back_by` was told otherwise."""
-    return datetime.now(UTC) - _clock.set_back()
-
-
-def real_now() -> datetime:
-    """The present instant, in UTC, by the true clock: for what expires."""
-    return datetime.now(UTC)
-
-
-def set_clock_back_by(file: Path | None) -> None:
-    """Set this process's clock back by as many seconds as `file` says at each moment; None lets it run true.
-
-    For making a history to show. It can't be set forward, and the expiry of tokens follows the real clock.
-    """
-    _clock.set_back_file = file
 
 
 def in_words(seconds: float) -> str:

@@ -23,7 +23,7 @@ from account_service.account_schemas import NewAccount, StatusChange
 from account_service.account_storage import AccountStorage
 from account_service.ledger_schemas import Decision, Order
 from account_service.ledger_storage import LedgerStorage
-from shared.core import periods
+from shared.core import clock
 from shared.core.errors import AppError
 from shared.web.access import Caller
 from tests.support.suite import Suite
@@ -110,7 +110,7 @@ def order(
     }
     fingerprint = sha256(repr(sorted(content.items())).encode()).hexdigest()
     mark = {"transaction_id": uuid4().hex, "fingerprint": fingerprint, "idempotency_key": key}
-    return cast(Order, {**content, **mark, "requested_at": periods.now()})
+    return cast(Order, {**content, **mark, "requested_at": clock.now()})
 
 
 def with_changes(order: Order, **changes: Any) -> Order:
@@ -392,7 +392,7 @@ def test_a_reversal_that_fails_can_be_tried_again(bank: Bank) -> None:
 def test_booking_times_never_run_backwards(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
     account = bank.open(balance_minor=100)
     first = bank.post(order(to=account)).decided_at
-    yesterday = periods.now() - timedelta(days=1)
+    yesterday = clock.now() - timedelta(days=1)
     monkeypatch.setattr(ledger_logic, "now", lambda: yesterday)
     assert bank.post(order(to=account)).decided_at >= first
 

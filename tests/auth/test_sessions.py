@@ -8,7 +8,7 @@ import jwt
 import pytest
 from werkzeug.test import TestResponse
 
-from shared.core import periods
+from shared.core import clock
 from tests.support.asking import LOGIN_KEYS, call, refusal
 from tests.support.auth_rules import advance_clock
 from tests.support.processes import eventually
@@ -134,7 +134,7 @@ def test_the_list_of_sessions_says_when_each_was_last_used(bank: Suite, monkeypa
     person = bank.person()
     elsewhere = bank.log_in(person.username, PASSWORD)
     advance_clock(monkeypatch, timedelta(minutes=10))
-    now = periods.real_now()
+    now = clock.real_now()
     assert bank.call("account", "GET", "/api/accounts/list", elsewhere).status_code == 200
     for app in bank.apps.values():
         app.extensions["token_verifier"].report_use()

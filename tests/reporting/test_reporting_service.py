@@ -13,7 +13,7 @@ import pytest
 
 from reporting_service.reporting_logic import Sources
 from reporting_service.reporting_schemas import Period
-from shared.core import periods
+from shared.core import clock
 from tests.support.suite import Person, Suite
 
 
@@ -95,7 +95,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[W
     world.move(admin, f"reverse/{mistake}")
     yield world
     suite.stop()
-    periods.set_clock_back_by(None)
+    clock.set_clock_back_by(None)
 
 
 def test_an_account_report_tells_the_period_exactly(world: World) -> None:

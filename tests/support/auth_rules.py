@@ -18,7 +18,7 @@ from auth_service.auth_models import User, db
 from auth_service.auth_schemas import Login, Tokens
 from auth_service.auth_service import AuthSettings, create_app
 from auth_service.user_schemas import NewUser
-from shared.core import periods
+from shared.core import clock
 from shared.core.errors import AppError
 from shared.security.passwords import Passwords
 from shared.security.tokens import TokenVerifier, UserClaims
@@ -111,8 +111,8 @@ def code_of(call: Callable[[], object]) -> str:
 
 def advance_clock(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:
     """Let it be later, as far as what expires is concerned."""
-    later = periods.real_now() + by
-    monkeypatch.setattr(periods, "real_now", lambda: later)
+    later = clock.real_now() + by
+    monkeypatch.setattr(clock, "real_now", lambda: later)
 
 
 def caller_of(user: User) -> Caller:

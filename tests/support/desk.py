@@ -19,9 +19,9 @@ from account_service.account_storage import AccountStorage
 from account_service.ledger_schemas import Order as OrderHeard
 from account_service.ledger_schemas import OrderBatch
 from account_service.ledger_storage import LedgerStorage
+from shared.core.clock import now
 from shared.core.ids import new_ids
 from shared.core.money import Currency
-from shared.core.periods import now
 from shared.http.client import NoAnswer, Peer, ServiceToken
 from shared.web.access import Caller
 from tests.support.suite import Suite

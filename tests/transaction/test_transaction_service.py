@@ -10,7 +10,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from account_service import ledger_logic
-from shared.core.periods import now
+from shared.core.clock import now
 from tests.support.processes import eventually
 from tests.support.suite import Person, Suite
 from transaction_service import transaction_logic

@@ -10,8 +10,9 @@ from wtforms.validators import Optional, ValidationError
 from api_gateway.clients.schemas import ACCOUNT_TYPES, Account
 from api_gateway.pages.common.forms import BankForm, at_most, options
 from api_gateway.pages.common.money_forms import AmountField
+from shared.core.clock import now
 from shared.core.errors import InvalidRequest, ServiceUnavailable
-from shared.core.periods import now, read_day
+from shared.core.periods import read_day
 
 T = TypeVar("T")
 ROWS = 25

@@ -22,8 +22,8 @@ from api_gateway.pages.common.sections import (
 )
 from api_gateway.pages.staff.admin_forms import AccountStatusForm, CustomerAccountForm
 from api_gateway.pages.transactions import by_id
+from shared.core.clock import now
 from shared.core.errors import InvalidRequest, NotFound
-from shared.core.periods import now
 from shared.web.access import Caller, staff_only
 
 ROWS = 10
