@@ -25,7 +25,7 @@ from api_gateway.pages.staff import admin, customers, reversals, staff_reports
 from api_gateway.web import admission, browser_security, browser_session, compression, rate_limits, static_files
 from api_gateway.web.rate_limits import Rule, TokenBuckets
 from api_gateway.web.sealed_values import SealedValues
-from shared.concurrency.background import Repeating
+from shared.concurrency.background import PeriodicTask
 from shared.concurrency.context_pool import ContextPool
 from shared.concurrency.fair_lock import FairLock
 from shared.core import formats
@@ -168,7 +168,7 @@ def _install_payment_batching(app: Flask, peers: Peers, buckets: TokenBuckets, s
     app.wsgi_app = batching  # type: ignore[method-assign]  # Flask's way
     serving.add_fast_paths(app, KINDS)
     lifecycle_of(app).add(batching)
-    lifecycle_of(app).add(Repeating(batching.expire, name="payment-expiry", interval_seconds=EXPIRY_SECONDS))
+    lifecycle_of(app).add(PeriodicTask(batching.expire, name="payment-expiry", interval_seconds=EXPIRY_SECONDS))
 
 
 def _buckets(per_second: int) -> TokenBuckets:

@@ -48,7 +48,7 @@ from auth_service.user_schemas import (
     UsersAnswer,
     UsersQuery,
 )
-from shared.concurrency.background import Repeating
+from shared.concurrency.background import PeriodicTask
 from shared.core.errors import CannotStart, InvalidCredentials, InvalidToken, NotFound, TokenExpired
 from shared.http.addresses import client_address
 from shared.security import secret_files
@@ -347,7 +347,7 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
         with app.app_context():
             session_logic.clean_up(tools)
 
-    lifecycle_of(app).add(Repeating(clean_up, name="clean-up", interval_seconds=CLEAN_UP_SECONDS))
+    lifecycle_of(app).add(PeriodicTask(clean_up, name="clean-up", interval_seconds=CLEAN_UP_SECONDS))
     _ensure_admin(app, settings)
     return app
 

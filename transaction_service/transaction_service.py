@@ -10,7 +10,7 @@ import requests
 from flask import Blueprint, Flask, Response, current_app
 from pydantic import BaseModel, Field
 
-from shared.concurrency.background import Repeating
+from shared.concurrency.background import PeriodicTask
 from shared.core.clock import now
 from shared.core.errors import AppError, NotFound
 from shared.core.ids import new_ids
@@ -286,7 +286,7 @@ def _install_protocol(app: Flask, ledger: LedgerClient) -> None:
 
     app.extensions.update(transaction_storage=storage, projection=projection, protocol=tools)
     health_of(app).add("ledger", lambda: projection.works)
-    lifecycle.add(Repeating(catch_up, name="catching up", interval_seconds=CATCH_UP_SECONDS))
+    lifecycle.add(PeriodicTask(catch_up, name="catching up", interval_seconds=CATCH_UP_SECONDS))
 
 
 def _storage() -> TransactionStorage:

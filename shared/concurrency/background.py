@@ -7,7 +7,7 @@ from collections.abc import Callable
 _log = logging.getLogger(__name__)
 
 
-class Repeating:
+class PeriodicTask:
     """Calls `job` at start and then every `interval_seconds`; an error is logged when it is news; the job goes on."""
 
     def __init__(self, job: Callable[[], object], *, name: str, interval_seconds: float) -> None:

@@ -12,7 +12,7 @@ import consul.base
 import consul.std
 import requests
 
-from shared.concurrency.background import Repeating
+from shared.concurrency.background import PeriodicTask
 from shared.http.addresses import base_url, reachable_host
 
 REFRESH_SECONDS = 1.0
@@ -63,7 +63,7 @@ class Directory:
         self._consul = _Consul(consul_host, consul_port) if consul_host else None
         self._instances: dict[str, list[str]] = {}
         self._turns = {service: itertools.count() for service in addresses}
-        self._refresher = Repeating(self.refresh, name="consul-lookup", interval_seconds=REFRESH_SECONDS)
+        self._refresher = PeriodicTask(self.refresh, name="consul-lookup", interval_seconds=REFRESH_SECONDS)
 
     def start(self) -> None:
         """Begin to look services up in the background (only with Consul)."""
@@ -112,7 +112,7 @@ class Registration:
         self._consul = _Consul(consul_host, consul_port) if consul_host else None
         self._lock = threading.Lock()
         self._ended = self._is_registered = False
-        self._keeper = Repeating(self._register, name="consul-registration", interval_seconds=REGISTER_AGAIN_SECONDS)
+        self._keeper = PeriodicTask(self._register, name="consul-registration", interval_seconds=REGISTER_AGAIN_SECONDS)
 
     def start(self) -> None:
         """Register in the background, and keep it so."""

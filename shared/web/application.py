@@ -11,7 +11,7 @@ from flask import Flask
 from spectree import SpecTree
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from shared.concurrency.background import Repeating
+from shared.concurrency.background import PeriodicTask
 from shared.core import clock
 from shared.core.errors import CannotStart, PayloadTooLarge
 from shared.db.database import Database
@@ -31,7 +31,7 @@ USE_REPORT_SECONDS = 30.0
 USES_AT_ONCE = 1000
 
 
-class Lasting(Protocol):
+class BackgroundTask(Protocol):
     """Something with a thread or a connection: started when the process serves, stopped when it ends."""
 
     def start(self) -> None:
@@ -45,11 +45,11 @@ class Lasting(Protocol):
 class Lifecycle:
     """The lasting parts of an app: nothing runs before `start`, nothing is left after `stop`."""
 
-    parts: list[Lasting] = field(default_factory=list)
+    parts: list[BackgroundTask] = field(default_factory=list)
     give_up: Callable[[CannotStart], None] = lambda _reason: None
     """Ends the process, where there is one to end, for a reason that turned out after the start."""
 
-    def add(self, part: Lasting) -> None:
+    def add(self, part: BackgroundTask) -> None:
         """Start this with the rest."""
         self.parts.append(part)
 
@@ -161,8 +161,8 @@ def make_app(
     )
     if api is not None:
         openapi.install(app, api)
-    lifecycle.add(Repeating(verifier.revocations.poll, name="revocations", interval_seconds=REVOCATION_POLL_SECONDS))
-    lifecycle.add(Repeating(verifier.report_use, name="session-use", interval_seconds=USE_REPORT_SECONDS))
+    lifecycle.add(PeriodicTask(verifier.revocations.poll, name="revocations", interval_seconds=REVOCATION_POLL_SECONDS))
+    lifecycle.add(PeriodicTask(verifier.report_use, name="session-use", interval_seconds=USE_REPORT_SECONDS))
     return app
 
 

@@ -24,7 +24,7 @@ from granian.server import MTServer
 from granian.server import mt as granian_server
 from granian.wsgi import _callback_wrapper as granian_wsgi
 
-from shared.concurrency.background import Repeating
+from shared.concurrency.background import PeriodicTask
 from shared.core.errors import CannotStart
 from shared.http.addresses import cannot_listen, listening_ip, why_not_free
 from shared.http.discovery import Registration
@@ -185,7 +185,7 @@ def serve(create_app: Callable[[S], Flask], settings_type: type[S]) -> None:
     lifecycle.add(_registration(settings))
     lifecycle.give_up = partial(_give_up, settings)
     threads = _Threads(app)
-    lifecycle.add(Repeating(threads.give_slow_places_away, name="slow-requests", interval_seconds=LOOK_SECONDS))
+    lifecycle.add(PeriodicTask(threads.give_slow_places_away, name="slow-requests", interval_seconds=LOOK_SECONDS))
     lifecycle.start()
     gc.freeze()  # what is there now stays: going through it in every collection stops all threads for some 40 ms
     try:

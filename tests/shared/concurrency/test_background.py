@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from shared.concurrency.background import Repeating
+from shared.concurrency.background import PeriodicTask
 
 
 def test_it_runs_at_once_and_again_and_ends() -> None:
@@ -15,10 +15,10 @@ def test_it_runs_at_once_and_again_and_ends() -> None:
         if len(runs) == 3:
             three.set()
 
-    repeating = Repeating(job, name="bell", interval_seconds=0.001)
-    repeating.start()
+    task = PeriodicTask(job, name="bell", interval_seconds=0.001)
+    task.start()
     assert three.wait(5)
-    repeating.stop()
+    task.stop()
     assert set(runs) == {"bell"}
     assert not any(thread.name == "bell" for thread in threading.enumerate())
 
@@ -32,10 +32,10 @@ def test_an_error_is_logged_and_the_job_goes_on(caplog: pytest.LogCaptureFixture
             raise ValueError("out of tune")
         again.set()
 
-    repeating = Repeating(job, name="bell", interval_seconds=0.001)
-    repeating.start()
+    task = PeriodicTask(job, name="bell", interval_seconds=0.001)
+    task.start()
     assert again.wait(5)
-    repeating.stop()
+    task.stop()
     assert "bell failed: out of tune" in caplog.text
 
 
@@ -47,16 +47,16 @@ def test_stopping_lets_the_running_call_finish() -> None:
         assert finish.wait(5)
         finished.append(1)
 
-    repeating = Repeating(job, name="bell", interval_seconds=60)
-    repeating.start()
+    task = PeriodicTask(job, name="bell", interval_seconds=60)
+    task.start()
     assert begun.wait(5)
     threading.Timer(0.01, finish.set).start()
-    repeating.stop()
+    task.stop()
     assert finished == [1]
 
 
 def test_stopping_what_never_started_is_no_error() -> None:
-    Repeating(lambda: None, name="bell", interval_seconds=60).stop()
+    PeriodicTask(lambda: None, name="bell", interval_seconds=60).stop()
 
 
 def test_a_trouble_that_lasts_is_logged_once_and_so_is_its_end(caplog: pytest.LogCaptureFixture) -> None:
@@ -70,8 +70,8 @@ def test_a_trouble_that_lasts_is_logged_once_and_so_is_its_end(caplog: pytest.Lo
         if len(runs) == 5:
             over.set()
 
-    repeating = Repeating(job, name="bell", interval_seconds=0.001)
-    repeating.start()
+    task = PeriodicTask(job, name="bell", interval_seconds=0.001)
+    task.start()
     assert over.wait(5)
-    repeating.stop()
+    task.stop()
     assert [record.getMessage() for record in caplog.records] == ["bell failed: out of tune", "bell works again"]
