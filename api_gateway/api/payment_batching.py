@@ -27,7 +27,7 @@ from shared.security.tokens import TokenVerifier, UserClaims
 from shared.web import host_header, logs, responses
 from shared.web.logs import Answered
 from shared.web.metrics import Metrics
-from shared.web.serving import LATER, OPEN_CONNECTIONS, Answer
+from shared.web.serving import DEFERRED_RESPONSE, OPEN_CONNECTIONS, SendResponse
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -50,7 +50,7 @@ class _QueuedPayment:
     environ: "WSGIEnvironment"
     request: GatheredRequest
     user_id: UUID
-    answer: Answer
+    answer: SendResponse
     began_at: float
 
 
@@ -95,8 +95,8 @@ class PaymentBatching:
         request = _gathered(environ, kind) if kind and user_id else None
         if user_id is None or request is None:
             return self._app(environ, start_response)
-        if later := environ.pop(LATER, None):
-            self._send(_QueuedPayment(environ, request, user_id, later.take_over(), began_at))
+        if deferred := environ.pop(DEFERRED_RESPONSE, None):
+            self._send(_QueuedPayment(environ, request, user_id, deferred.defer(), began_at))
             return []
         answered: SimpleQueue[tuple[int, list[tuple[str, str]], bytes]] = SimpleQueue()
         self._send(_QueuedPayment(environ, request, user_id, lambda *answer: answered.put(answer), began_at))

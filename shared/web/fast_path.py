@@ -22,7 +22,7 @@ from shared.web import host_header, logs, responses
 from shared.web.access import access_of
 from shared.web.logs import Answered
 from shared.web.metrics import Metrics
-from shared.web.serving import LATER
+from shared.web.serving import DEFERRED_RESPONSE
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -115,8 +115,8 @@ def _answer(endpoint: _Endpoint, asked: BaseModel) -> Response:
 def _give(response: Response, environ: "WSGIEnvironment", start_response: "StartResponse") -> list[bytes]:
     """The answer. Where the server takes it at once, nobody waits for its line in the log."""
     headers, body = list(response.headers), response.get_data()
-    if later := environ.pop(LATER, None):
-        later.take_over()(response.status_code, headers, body)
+    if deferred := environ.pop(DEFERRED_RESPONSE, None):
+        deferred.defer()(response.status_code, headers, body)
         return []
     start_response(response.status, headers)
     return [body]

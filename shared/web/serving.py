@@ -40,43 +40,43 @@ KEEP_ALIVE_BUFFER_BYTES = 64 * 1024
 ACTIVE_THREADS = 8
 LONGEST_FAST_SECONDS = 0.05
 LOOK_SECONDS = 0.025
-LATER = "server.later"
+DEFERRED_RESPONSE = "server.deferred_response"
 FAST_PATHS = "server.fast_paths"
-Answer = Callable[[int, list[tuple[str, str]], bytes], None]
+SendResponse = Callable[[int, list[tuple[str, str]], bytes], None]
 S = TypeVar("S", bound=Settings)
 
 
-class Later:
+class DeferredResponse:
     """The server's end of one request, which an app may take over to answer later and from any thread.
 
     So no thread has to wait for an answer that comes with many others. It stands between granian and its own WSGI,
-    and is found in the environment as `LATER`.
+    and is found in the environment as `DEFERRED_RESPONSE`.
     """
 
-    __slots__ = ("_protocol", "is_taken")
+    __slots__ = ("_protocol", "is_deferred")
 
     def __init__(self, protocol: Any) -> None:
-        self._protocol, self.is_taken = protocol, False
+        self._protocol, self.is_deferred = protocol, False
 
-    def take_over(self) -> Answer:
+    def defer(self) -> SendResponse:
         """What to answer by, once; what the app returns now is not sent. The body has to be read before."""
-        self.is_taken = True
-        answer: Answer = self._protocol.response_bytes
+        self.is_deferred = True
+        answer: SendResponse = self._protocol.response_bytes
         return answer
 
     def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         """Answer now, by granian's WSGI."""
-        if not self.is_taken:
+        if not self.is_deferred:
             self._protocol.response_bytes(status, headers, body)
 
     def response_iter(self, status: int, headers: list[tuple[str, str]], body: Iterable[bytes]) -> None:
         """The same, piece by piece."""
-        if not self.is_taken:
+        if not self.is_deferred:
             self._protocol.response_iter(status, headers, body)
 
 
 def add_fast_paths(app: Flask, paths: Iterable[str]) -> None:
-    """Name the paths of `app` whose requests only read their bodies and are answered later (see Later)."""
+    """Name the paths of `app` whose requests only read their bodies and are answered later (see DeferredResponse)."""
     app.extensions[FAST_PATHS] = frozenset(paths)
 
 
@@ -121,24 +121,24 @@ class _Threads:
     def callback(
         self, app: Callable[..., Any], options: dict[str, Any], log_format: str | None = None
     ) -> Callable[[Any, dict[str, Any]], None]:
-        """granian's way from its protocol to a WSGI app, with a Later in between."""
+        """granian's way from its protocol to a WSGI app, with a DeferredResponse in between."""
         run = granian_wsgi(app, options, log_format)
 
         def on_request(protocol: Any, scope: dict[str, Any]) -> None:
-            scope[LATER] = later = Later(protocol)
+            scope[DEFERRED_RESPONSE] = deferred = DeferredResponse(protocol)
             place = self._this.place
             if place and scope["PATH_INFO"] in self._fast_paths:
                 self._began_at[place] = time.monotonic()
                 try:
-                    run(later, scope)
+                    run(deferred, scope)
                 finally:
                     if self._began_at.pop(place, None) is None:  # it was given away
                         self._this.place = None
             else:
                 self._this.place = place = None
-                run(later, scope)
+                run(deferred, scope)
             if self._this.place is None:
-                self._take_place(may_rest=later.is_taken or not _has_body(scope))
+                self._take_place(may_rest=deferred.is_deferred or not _has_body(scope))
 
         return on_request
 

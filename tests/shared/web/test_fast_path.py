@@ -17,7 +17,7 @@ from shared.security.tokens import Claims, ServiceClaims, UserClaims
 from shared.web import fast_path, host_header, logs, metrics
 from shared.web.access import private, service_only
 from shared.web.responses import install_error_handlers, success
-from shared.web.serving import LATER
+from shared.web.serving import DEFERRED_RESPONSE
 from shared.web.validation.openapi import Answer, Body, documented, make_api
 from shared.web.validation.strict_json import StrictRequest
 
@@ -111,7 +111,7 @@ class Server:
     def __init__(self, happened: list[str]) -> None:
         self._happened = happened
 
-    def take_over(self) -> Any:
+    def defer(self) -> Any:
         return self._answer
 
     def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
@@ -125,7 +125,7 @@ def test_nobody_waits_for_the_line_in_the_log(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(logs, "log_requests", lambda _lines: happened.append("noted"))
     headers = Headers({"Authorization": "Bearer writer", "Content-Type": "application/json", "X-Request-ID": "a-b.c"})
     environ = EnvironBuilder(PATH, method="POST", headers=headers, data='{"name": "lamp"}').get_environ()
-    environ[LATER] = Server(happened)
+    environ[DEFERRED_RESPONSE] = Server(happened)
     assert client.application.wsgi_app(environ, unexpected) == []
     assert happened == [f"answered 200 with {len(usual.headers)} headers and {len(usual.data)} bytes", "noted"]
 

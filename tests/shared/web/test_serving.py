@@ -24,7 +24,7 @@ from shared.web.access import public
 from shared.web.responses import success
 from shared.web.application import make_app
 from shared.db.database import Database
-from shared.web.serving import LATER, add_fast_paths, serve
+from shared.web.serving import DEFERRED_RESPONSE, add_fast_paths, serve
 from shared.web.settings import Settings
 from shared.security.tokens import Revocations, TokenVerifier
 
@@ -57,11 +57,11 @@ def create_app(settings: SlowSettings) -> Flask:
     def answering_later(environ, start_response):
         if environ["PATH_INFO"] == "/fast":
             length = len(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
-            environ[LATER].take_over()(200, [], f"{threading.get_ident()} read {length}".encode())
+            environ[DEFERRED_RESPONSE].defer()(200, [], f"{threading.get_ident()} read {length}".encode())
             return []
         if environ["PATH_INFO"] != "/later":
             return through_flask(environ, start_response)
-        answer = environ[LATER].take_over()
+        answer = environ[DEFERRED_RESPONSE].defer()
         threading.Timer(1, answer, (201, [("Content-Type", "text/plain")], b"at last")).start()
         print("taken over", flush=True)
         return [b"not sent"]
