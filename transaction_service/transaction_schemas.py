@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 TransactionType = Literal["deposit", "withdrawal", "transfer", "reversal"]
 TransactionStatus = Literal["pending", "completed", "failed"]
-MAX_GATHERED = 256
+MAX_BATCHED = 256
 Description = Annotated[Line, Field(max_length=200)]
 
 
@@ -286,7 +286,7 @@ class RecentAnswer(Answer):
     """The transactions, newest first."""
 
 
-class GatheredRequest(Body):
+class BatchedRequest(Body):
     """A deposit, withdrawal or transfer as somebody sent it: their token, their Idempotency-Key, the body as text."""
 
     kind: Literal["deposit", "withdraw", "transfer"]
@@ -301,15 +301,15 @@ class GatheredRequest(Body):
     """The body, as it came."""
 
 
-class GatheredRequests(Body):
+class BatchedRequests(Body):
     """Requests that came at the same time."""
 
-    requests: Annotated[list[GatheredRequest], Field(min_length=1, max_length=MAX_GATHERED)]
+    requests: Annotated[list[BatchedRequest], Field(min_length=1, max_length=MAX_BATCHED)]
     """The requests."""
 
 
 @dataclass(frozen=True, slots=True)
-class GatheredAnswer:
+class BatchedReply:
     """What to answer to one of them."""
 
     status: int
@@ -317,8 +317,8 @@ class GatheredAnswer:
     body: str
 
 
-class GatheredAnswers(Answer):
+class BatchedReplies(Answer):
     """The answers, in the order of the requests, each as its request would have got it alone."""
 
-    answers: list[GatheredAnswer]
+    answers: list[BatchedReply]
     """The answers, in the order of the requests."""

@@ -46,10 +46,10 @@ from transaction_service.transaction_logic import (
 )
 from transaction_service.transaction_models import Transaction, db
 from transaction_service.transaction_schemas import (
-    GatheredAnswer,
-    GatheredAnswers,
-    GatheredRequest,
-    GatheredRequests,
+    BatchedReplies,
+    BatchedReply,
+    BatchedRequest,
+    BatchedRequests,
     NewTransfer,
     OwnMovement,
     PayOut,
@@ -227,8 +227,8 @@ def statistics(query: Period) -> Response:
 
 @internal.post("/requests")
 @service_only("transactions:submit")
-@api.validate(resp=documented(200, GatheredAnswers))
-def carry_out_gathered(json: GatheredRequests) -> Response:
+@api.validate(resp=documented(200, BatchedReplies))
+def carry_out_batch(json: BatchedRequests) -> Response:
     """Requests of many people, gathered at the gateway, each answered as if it had come alone."""
     currency = _currency()
     at = now()
@@ -236,7 +236,7 @@ def carry_out_gathered(json: GatheredRequests) -> Response:
     ids = new_ids(len(json.requests))
     asked = [_asked_for(request, currency, row_id, at) for request, row_id in zip(json.requests, ids, strict=True)]
     outcomes = iter(posting_logic.carry_out(_protocol(), [one.order for one in asked if isinstance(one, _Asked)]))
-    return success(answers=[_gathered_answer(one, outcomes, currency) for one in asked])
+    return success(answers=[_batched_reply(one, outcomes, currency) for one in asked])
 
 
 def create_app(settings: TransactionSettings, session: requests.Session | None = None) -> Flask:
@@ -262,7 +262,7 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
     )
     app.register_blueprint(transactions)
     app.register_blueprint(internal)
-    fast_path.install(app, "internal.carry_out_gathered")
+    fast_path.install(app, "internal.carry_out_batch")
     lifecycle_of(app).add(peers.directory)
     _install_protocol(app, LedgerClient(account_peer, peers.token))
     return app
@@ -336,7 +336,7 @@ class _Asked(NamedTuple):
     caller: Caller
 
 
-def _asked_for(request: GatheredRequest, currency: Currency, transaction_id: str, at: datetime) -> _Asked | Exception:
+def _asked_for(request: BatchedRequest, currency: Currency, transaction_id: str, at: datetime) -> _Asked | Exception:
     """What a gathered request asks for, or why it is refused, in the order in which it would be found alone."""
     schema, rule = _GATHERED[request.kind]
     try:
@@ -348,9 +348,9 @@ def _asked_for(request: GatheredRequest, currency: Currency, transaction_id: str
         return error
 
 
-def _gathered_answer(
+def _batched_reply(
     asked: _Asked | Exception, outcomes: Iterator[Outcome | Exception], currency: Currency
-) -> GatheredAnswer:
+) -> BatchedReply:
     """The answer to one gathered request; `outcomes` holds those of all that were carried out, in order."""
     if isinstance(asked, Exception):
         return _refusal(responses.as_told(asked))
@@ -360,7 +360,7 @@ def _gathered_answer(
     return _answer(outcome, asked.caller, currency)
 
 
-def _answer(outcome: Outcome, caller: Caller, currency: Currency) -> GatheredAnswer:
+def _answer(outcome: Outcome, caller: Caller, currency: Currency) -> BatchedReply:
     """201 for what is done, 202 for what is not known yet, or the refusal; the same again when it is asked again."""
     transaction = outcome.transaction
     if failure := failure_of(transaction):
@@ -376,14 +376,14 @@ def _answer(outcome: Outcome, caller: Caller, currency: Currency) -> GatheredAns
     return answer
 
 
-def _success(status: int, transaction: TransactionOut, message: str) -> GatheredAnswer:
+def _success(status: int, transaction: TransactionOut, message: str) -> BatchedReply:
     body = responses.success_body(transaction=transaction, message=message)
-    return GatheredAnswer(status, {"Content-Type": responses.JSON}, body.decode())
+    return BatchedReply(status, {"Content-Type": responses.JSON}, body.decode())
 
 
-def _refusal(error: AppError) -> GatheredAnswer:
+def _refusal(error: AppError) -> BatchedReply:
     response = responses.failure(error)
-    return GatheredAnswer(response.status_code, dict(response.headers), response.get_data(as_text=True))
+    return BatchedReply(response.status_code, dict(response.headers), response.get_data(as_text=True))
 
 
 def _out(

@@ -17,7 +17,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from api_gateway.clients.services import GatheredAnswer, GatheredRequest, PaymentClient
+from api_gateway.clients.services import BatchedReply, BatchedRequest, PaymentClient
 from api_gateway.web import browser_security
 from api_gateway.web.rate_limits import TokenBuckets
 from shared.concurrency.batching import Batcher
@@ -48,7 +48,7 @@ class _QueuedPayment:
     """One request on its way: whose it is, and by what it is answered."""
 
     environ: "WSGIEnvironment"
-    request: GatheredRequest
+    request: BatchedRequest
     user_id: UUID
     answer: SendResponse
     began_at: float
@@ -92,7 +92,7 @@ class PaymentBatching:
         began_at = time.perf_counter()
         kind = KINDS.get(environ["PATH_INFO"]) if environ["REQUEST_METHOD"] == "POST" else None
         user_id = self._may_take(environ) if kind and not environ.get("QUERY_STRING") else None
-        request = _gathered(environ, kind) if kind and user_id else None
+        request = _batched(environ, kind) if kind and user_id else None
         if user_id is None or request is None:
             return self._app(environ, start_response)
         if deferred := environ.pop(DEFERRED_RESPONSE, None):
@@ -146,7 +146,7 @@ class PaymentBatching:
         self._note(answered)
         return [None] * len(payments)
 
-    def _answers(self, payments: list[_QueuedPayment]) -> Sequence[GatheredAnswer]:
+    def _answers(self, payments: list[_QueuedPayment]) -> Sequence[BatchedReply]:
         try:
             return self._client.carry_out([payment.request for payment in payments])
         except Exception as error:
@@ -155,7 +155,7 @@ class PaymentBatching:
     def _refuse(self, payment: _QueuedPayment, error: Exception) -> None:
         self._note([self._answer(payment, _told(error))])
 
-    def _answer(self, payment: _QueuedPayment, answer: GatheredAnswer) -> Answered:
+    def _answer(self, payment: _QueuedPayment, answer: BatchedReply) -> Answered:
         request_id, path = payment.request.request_id, payment.environ["PATH_INFO"]
         own = browser_security.headers(payment.environ["wsgi.url_scheme"])
         headers = own | answer.headers | {request_ids.HEADER: request_id}
@@ -170,9 +170,9 @@ class PaymentBatching:
             self._metrics.count(one.method, one.route, one.status, one.seconds)
 
 
-def _told(error: Exception) -> GatheredAnswer:
+def _told(error: Exception) -> BatchedReply:
     failure = responses.failure(responses.as_told(error))
-    return GatheredAnswer(failure.status_code, dict(failure.headers), failure.get_data(as_text=True))
+    return BatchedReply(failure.status_code, dict(failure.headers), failure.get_data(as_text=True))
 
 
 def _is_short_json(environ: "WSGIEnvironment") -> bool:
@@ -182,7 +182,7 @@ def _is_short_json(environ: "WSGIEnvironment") -> bool:
     return length.isdecimal() and int(length) <= LONGEST_BODY
 
 
-def _gathered(environ: "WSGIEnvironment", kind: str) -> GatheredRequest | None:
+def _batched(environ: "WSGIEnvironment", kind: str) -> BatchedRequest | None:
     """The request as the transaction service takes it; its body and id stay there for the app to read."""
     body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
     environ["wsgi.input"] = io.BytesIO(body)
@@ -191,6 +191,6 @@ def _gathered(environ: "WSGIEnvironment", kind: str) -> GatheredRequest | None:
     if GROWS(body):
         return None
     try:
-        return GatheredRequest(kind, token, environ.get("HTTP_IDEMPOTENCY_KEY"), request_id, body.decode())
+        return BatchedRequest(kind, token, environ.get("HTTP_IDEMPOTENCY_KEY"), request_id, body.decode())
     except UnicodeDecodeError:
         return None

@@ -214,7 +214,7 @@ class ReportingClient(_Client):
 
 
 @dataclass(frozen=True, slots=True)
-class GatheredRequest:
+class BatchedRequest:
     """A deposit, withdrawal or transfer as somebody sent it."""
 
     kind: str
@@ -225,7 +225,7 @@ class GatheredRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class GatheredAnswer:
+class BatchedReply:
     """What to answer to it."""
 
     status: int
@@ -239,7 +239,7 @@ class PaymentClient:
     def __init__(self, peer: Peer, token: ServiceToken) -> None:
         self._peer, self._token = peer, token
 
-    def carry_out(self, requests: list[GatheredRequest]) -> list[GatheredAnswer]:
+    def carry_out(self, requests: list[BatchedRequest]) -> list[BatchedReply]:
         """The answers in order.
 
         Raises ServiceUnavailable when nothing can have been done, else OutcomeUnknown.
@@ -261,4 +261,4 @@ class PaymentClient:
         answered = answer.get("answers")
         if not isinstance(answered, list) or len(answered) != len(requests):
             raise OutcomeUnknown
-        return [GatheredAnswer(**one) for one in answered]
+        return [BatchedReply(**one) for one in answered]

@@ -9,7 +9,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from api_gateway.api.payment_batching import GROWS, LONGEST_BODY, LONGEST_KEY
-from api_gateway.clients.services import GatheredAnswer, GatheredRequest, PaymentClient
+from api_gateway.clients.services import BatchedReply, BatchedRequest, PaymentClient
 from shared.core.errors import GENERIC_BY_STATUS, AppError, OutcomeUnknown, ServiceUnavailable
 from shared.http.client import Peer
 from tests.support.suite import ADDRESSES, Person, Suite
@@ -120,7 +120,7 @@ def test_an_invalid_request_falls_through_to_the_app_which_says_why(
 def test_whatever_is_sent_a_full_call_is_not_too_large(bank: Suite, ada: Person, character: str) -> None:
     batching: Any = bank.apps["gateway"].wsgi_app
     assert not GROWS(character.encode())
-    longest = GatheredRequest("deposit", ada.token, '"' * LONGEST_KEY, "i" * 64, character * LONGEST_BODY)
+    longest = BatchedRequest("deposit", ada.token, '"' * LONGEST_KEY, "i" * 64, character * LONGEST_BODY)
     assert {answer.status for answer in batching._client.carry_out([longest] * batching._batches._max_size)} == {400}
 
 
@@ -182,7 +182,7 @@ def test_one_answer_that_can_not_be_given_keeps_nobody_else_from_theirs(
     def broken(*_answer: Any) -> None:
         raise RuntimeError
 
-    told = GatheredAnswer(201, {}, "{}")
+    told = BatchedReply(201, {}, "{}")
     monkeypatch.setattr(batching, "_client", SimpleNamespace(carry_out=lambda requests: [told] * len(requests)))
     batching._carry_out([payment(broken), payment(lambda *answer: given.append(answer))])
     assert [(status, body) for status, _headers, body in given] == [(201, b"{}")]

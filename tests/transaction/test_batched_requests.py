@@ -1,4 +1,4 @@
-"""A request is answered alike whether it comes alone or gathered with others: status, headers and body."""
+"""A request is answered alike whether it comes alone or batched with others: status, headers and body."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -56,7 +56,7 @@ def alone(bank: Suite, asked: Asked) -> tuple[int, dict[str, str], str]:
     return answer.status_code, told(dict(answer.headers)), answer.get_data(as_text=True)
 
 
-def gathered(bank: Suite, service_token: str, *all_asked: Asked) -> list[tuple[int, dict[str, str], str]]:
+def batched(bank: Suite, service_token: str, *all_asked: Asked) -> list[tuple[int, dict[str, str], str]]:
     requests = [
         {"kind": kind, "token": token, "idempotency_key": key, "request_id": "mine", "body": body.decode()}
         for kind, token, key, body in all_asked
@@ -100,30 +100,30 @@ def gathered(bank: Suite, service_token: str, *all_asked: Asked) -> list[tuple[i
         ("transfer", b'{"from_account_id": "%(own)s", "to_account_id": "%(absent)s", "amount": "1"}', 404),
     ],
 )
-def test_a_request_is_refused_alike_alone_and_gathered(
+def test_a_request_is_refused_alike_alone_and_batched(
     bank: Suite, ada: Person, account_id: str, service_token: str, kind: str, body: bytes, status: int
 ) -> None:
     body = body.replace(b"%(own)s", account_id.encode()).replace(b"%(absent)s", ABSENT.encode())
     asked = (kind, ada.token, None, body)
     by_itself = alone(bank, asked)
     assert by_itself[0] == status, by_itself[2]
-    assert gathered(bank, service_token, asked) == [by_itself]
+    assert batched(bank, service_token, asked) == [by_itself]
 
 
 @pytest.mark.parametrize("key", ["", " ", "a b", "k" * 256, "\u00e9"])
-def test_a_bad_key_is_refused_alike_alone_and_gathered(
+def test_a_bad_key_is_refused_alike_alone_and_batched(
     bank: Suite, ada: Person, account_id: str, service_token: str, key: str
 ) -> None:
     body = b'{"account_id": "%s", "amount": "1"}' % account_id.encode()
     asked = ("deposit", ada.token, key, body)
     by_itself = alone(bank, asked)
     assert by_itself[0] == 400
-    assert gathered(bank, service_token, asked) == [by_itself]
+    assert batched(bank, service_token, asked) == [by_itself]
     unreadable = ("deposit", ada.token, key, b"{}")
-    assert gathered(bank, service_token, unreadable) == [alone(bank, unreadable)]
+    assert batched(bank, service_token, unreadable) == [alone(bank, unreadable)]
 
 
-def test_a_bad_token_is_refused_alike_alone_and_gathered(
+def test_a_bad_token_is_refused_alike_alone_and_batched(
     bank: Suite, ada: Person, account_id: str, service_token: str
 ) -> None:
     body = b'{"account_id": "%s", "amount": "1"}' % account_id.encode()
@@ -135,20 +135,20 @@ def test_a_bad_token_is_refused_alike_alone_and_gathered(
     asked = [("deposit", token, None, body) for token in tokens.values()]
     by_itself = [alone(bank, one) for one in asked]
     assert [status for status, _headers, _body in by_itself] == [401, 401, 401, 403]
-    assert gathered(bank, service_token, *asked) == by_itself
+    assert batched(bank, service_token, *asked) == by_itself
 
 
-def test_a_payment_is_answered_alike_alone_and_gathered(
+def test_a_payment_is_answered_alike_alone_and_batched(
     bank: Suite, ada: Person, account_id: str, service_token: str
 ) -> None:
     asked = ("deposit", ada.token, "same", b'{"account_id": "%s", "amount": "1"}' % account_id.encode())
-    ((status, headers, body),) = gathered(bank, service_token, asked)
+    ((status, headers, body),) = batched(bank, service_token, asked)
     assert status == 201
     replayed = (status, headers | {"Idempotent-Replayed": "true"}, body)
     assert alone(bank, asked) == replayed
-    assert gathered(bank, service_token, asked) == [replayed]
+    assert batched(bank, service_token, asked) == [replayed]
     other = (*asked[:3], b'{"account_id": "%s", "amount": "2"}' % account_id.encode())
-    assert gathered(bank, service_token, other) == [alone(bank, other)]
+    assert batched(bank, service_token, other) == [alone(bank, other)]
 
 
 def test_what_is_wrong_with_one_touches_no_other(
@@ -158,7 +158,7 @@ def test_what_is_wrong_with_one_touches_no_other(
         return "deposit", token, None, body.replace("own", account_id).encode()
 
     good = asked('{"account_id": "own", "amount": "1"}')
-    answers: list[Any] = gathered(
+    answers: list[Any] = batched(
         bank, service_token, asked("{"), good, asked("{}", "x"), good, asked('{"account_id": "own", "amount": "x"}')
     )
     assert [status for status, _headers, _body in answers] == [400, 201, 401, 201, 400]
@@ -171,6 +171,6 @@ def test_what_is_wrong_with_one_touches_no_other(
         return verify(token)
 
     monkeypatch.setattr(verifier, "verify", broken_for_one)
-    answers = gathered(bank, service_token, good, asked("{}", "x"), good)
+    answers = batched(bank, service_token, good, asked("{}", "x"), good)
     assert [status for status, _headers, _body in answers] == [201, 500, 201]
     assert "private" not in str(answers)
