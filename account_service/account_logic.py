@@ -2,12 +2,11 @@
 
 import logging
 import secrets
-from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID, uuid4, uuid5
 
 from account_service.account_clients import AuthClient
-from account_service.account_models import Account, AccountStatusChange, LedgerEntry
+from account_service.account_models import Account, AccountStatusChange, Entry
 from account_service.account_schemas import AccountsQuery, HistoryQuery, NewAccount, StatusChange
 from account_service.account_storage import AccountStorage
 from account_service.ledger_storage import LedgerStorage
@@ -114,17 +113,17 @@ def list_all(
 
 def history(
     accounts: AccountStorage, ledger: LedgerStorage, caller: Caller, account_id: UUID, query: HistoryQuery
-) -> tuple[list[LedgerEntry], Pagination]:
+) -> tuple[list[Entry], Pagination]:
     """A page of the entries of an account that the caller may see, newest first."""
     account = details(accounts, caller, account_id)
-    rows: Sequence[LedgerEntry] = ledger.list_entries(
+    rows = ledger.list_entries(
         account.id.hex,
         since=query.since,
         until=query.until,
         limit=query.limit + 1,
         before=cursors.decode(query.cursor, datetime, int),
     )
-    return cursors.paginate(list(rows), query.limit, "booked_at", "sequence")
+    return cursors.paginate(rows, query.limit, "booked_at", "sequence")
 
 
 def close(storage: AccountStorage, caller: Caller, account_id: UUID) -> Account:

@@ -1,5 +1,6 @@
 """Tables of the account service: accounts, and the ledger that explains every balance."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,15 +24,19 @@ else:
 _REVERSED = text("reverses_id IS NOT NULL AND outcome = 'posted'")
 Id = Annotated[str, mapped_column(HexId)]
 """An id in the ledger: 32 hexadecimal digits."""
-SETTLEMENT_ACCOUNT_ID = f"{0:032x}"
-"""The bank's own side of deposits and withdrawals. It has no row and no running balance, so that it is no hot spot."""
+_DRAWN = text("from_account_id IS NOT NULL AND outcome = 'posted'")
+_PAID = text("to_account_id IS NOT NULL AND outcome = 'posted'")
 SUSPENSE_ACCOUNT_ID = f"{1:032x}"
-"""Where a reversal keeps money that its customer has no open account for. Like the settlement account it has no row.
+"""Where a reversal keeps money that its customer has no open account for. It has no row and no running balance.
 Only reversals reach it; the transaction service keeps the record of whose money it is."""
 
 
 class Account(Model):
-    """A customer's account. `balance_minor` is the sum of its ledger entries."""
+    """A customer's account. `balance_minor` is the sum of its ledger entries.
+
+    The bank's own side of deposits and withdrawals, the settlement account, has no row and no id: a posting has NULL on
+    that side. It has no running balance either, so that it is no hot spot.
+    """
 
     __tablename__ = "account"
     __table_args__ = (
@@ -80,9 +85,14 @@ class AccountStatusChange(Model):
 class Posting(Model):
     """The decision on one transaction, taken once and never changed, with the order that it decides.
 
-    `outcome` is posted (it has entries), rejected (for `reason`) or void (given up before it was decided). Everything
-    that others keep of a transaction can be made from its posting: `sequence` is the order in which to read them. A
-    user's idempotency key belongs to the first posting that has it, and a transaction has one posted reversal at most.
+    `outcome` is posted (money has moved), rejected (for `reason`) or void (given up before it was decided). A posted
+    one is the ledger entries of both its sides at once: the same amount leaves one account and reaches another, so that
+    all entries always sum to zero. `decided_at` never runs backwards along `sequence`, so a time range is a range of
+    postings.
+
+    Everything that others keep of a transaction can be made from its posting: `sequence` is the order in which to read
+    them. A user's idempotency key belongs to the first posting that has it, and a transaction has one posted reversal
+    at most.
 
     A posting that is older than these columns has an empty `fingerprint` until its order is handed over
     (`ledger_logic.describe`); one that was not posted then has no user, type or amount either.
@@ -92,6 +102,8 @@ class Posting(Model):
     __table_args__ = (
         CheckConstraint("outcome IN ('posted', 'rejected', 'void')", name="known_outcome"),
         UniqueConstraint("user_id", "idempotency_key", name="one_posting_per_key"),
+        Index("posting_by_source", "from_account_id", "decided_at", sqlite_where=_DRAWN, postgresql_where=_DRAWN),
+        Index("posting_by_target", "to_account_id", "decided_at", sqlite_where=_PAID, postgresql_where=_PAID),
         Index("posting_reversal", "reverses_id", unique=True, sqlite_where=_REVERSED, postgresql_where=_REVERSED),
     )
 
@@ -118,23 +130,15 @@ class Posting(Model):
     requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
-class LedgerEntry(Model):
-    """One side of a posted transaction. Entries are only ever added; all of them together sum to zero.
+@dataclass(frozen=True)
+class Entry:
+    """One side of a posting: a signed amount, and the balance of the account after it (None for the bank's own)."""
 
-    `booked_at` never runs backwards along `sequence`, so a time range is a range of entries.
-    """
-
-    __tablename__ = "ledger_entry"
-    __table_args__ = (Index("ledger_entry_by_account", "account_id", "booked_at", "sequence"),)
-
-    sequence: Mapped[int] = mapped_column(
-        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
-    )
-    transaction_id: Mapped[Id] = mapped_column(ForeignKey("posting.transaction_id"), index=True)
-    account_id: Mapped[Id]
-    amount_minor: Mapped[int] = mapped_column(BigInteger)
-    balance_after_minor: Mapped[int | None] = mapped_column(BigInteger)
-    booked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    sequence: int
+    transaction_id: str
+    amount_minor: int
+    balance_after_minor: int | None
+    booked_at: datetime
 
 
 class CurrencyRow(KeptCurrency, Model):

@@ -12,7 +12,7 @@ from shared.web.cursors import Page, Pagination
 from shared.web.validation.openapi import Answer, Body, Described, Query
 
 if TYPE_CHECKING:
-    from account_service.account_models import Account, LedgerEntry
+    from account_service.account_models import Account, Entry
 
 AccountType = Literal["checking", "savings", "investment", "fixed_deposit"]
 AccountStatus = Literal["active", "frozen", "closed"]
@@ -120,12 +120,12 @@ class HistoryRow(Described):
     """When it was booked."""
 
     @classmethod
-    def of(cls, entry: "LedgerEntry", currency: Currency) -> "HistoryRow":
+    def of(cls, entry: "Entry", currency: Currency) -> "HistoryRow":
         """The answer for a row."""
         return cls(
             amount=currency.to_text(entry.amount_minor),
             balance_after=currency.to_text(entry.balance_after_minor or 0),
-            transaction_id=entry.transaction_id,
+            transaction_id=UUID(entry.transaction_id),
             timestamp=entry.booked_at,
         )
 

@@ -1,10 +1,10 @@
-"""How balances change: each transaction is decided once, in one commit with its ledger entries and the new balances.
+"""How balances change: each transaction is decided once, in one commit with the new balances.
 
 A posting is that decision together with the order that it decides. It is kept whatever the decision is, so that an
 order that comes again, however late and from whomever, gets the first decision and moves nothing. Who wants to know
 what has been decided reads the postings in their order.
 
-Every payment passes here, many in one batch: orders, postings and entries are rows of their tables, as dicts.
+Every payment passes here, many in one batch: orders and postings are dicts, the rows of their table.
 """
 
 import logging
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 
-from account_service.account_models import SETTLEMENT_ACCOUNT_ID, SUSPENSE_ACCOUNT_ID
+from account_service.account_models import SUSPENSE_ACCOUNT_ID
 from account_service.account_schemas import masked
 from account_service.ledger_schemas import Decision, KeptOrder, Order, Posting, Result, Verdict
 from account_service.ledger_storage import LedgerStorage, LockedAccount
@@ -32,7 +32,7 @@ class _Rejected(Exception):
 
 @dataclass
 class _Ledger:
-    """What a batch has read, and what it is going to write. Postings and entries are rows of their tables."""
+    """What a batch has read, and what it is going to write."""
 
     by_id: Accounts
     by_number: Accounts
@@ -42,7 +42,6 @@ class _Ledger:
     by_key: dict[tuple[str, str], Row] = field(default_factory=dict)
     touched: Accounts = field(default_factory=dict)
     postings: list[Row] = field(default_factory=list)
-    entries: list[Row] = field(default_factory=list)
 
     def find(self, order: Order) -> Row | None:
         """Return the posting of the order's transaction, or else of its idempotency key."""
@@ -100,7 +99,6 @@ def _decide_all(storage: LedgerStorage, orders: list[Order], decide: Callable[[_
         ledger = _read(storage, orders)
         decided = [_decide_once(ledger, order, decide) for order in orders]
         storage.add_postings(ledger.postings)
-        storage.add_entries(ledger.entries)
         storage.set_balances(ledger.touched.values())
         accounts = ledger.by_id | _accounts_of(storage, [row for verdict, row in decided if verdict != "decided"])
     return [_answer(verdict, row, accounts) for verdict, row in decided]
@@ -163,8 +161,8 @@ def _decide(ledger: _Ledger, order: Order) -> Row:
     row = _posting(order, "posted", ledger.booked_at)
     if target:
         row["to_account_id"] = target.id
-    row["from_balance_after_minor"] = _book(ledger, row, source, row["from_account_id"], -row["amount_minor"])
-    row["to_balance_after_minor"] = _book(ledger, row, target, row["to_account_id"], row["amount_minor"])
+    row["from_balance_after_minor"] = _book(ledger, source, -order["amount_minor"])
+    row["to_balance_after_minor"] = _book(ledger, target, order["amount_minor"])
     return row
 
 
@@ -217,27 +215,13 @@ def _require_allowed(ledger: _Ledger, order: Order, source: LockedAccount | None
         raise _Rejected("INSUFFICIENT_FUNDS")
 
 
-def _book(
-    ledger: _Ledger, row: Row, account: LockedAccount | None, of_bank: str | None, amount_minor: int
-) -> int | None:
-    """Enter one side of a posting, and return the balance after it.
-
-    An account of the bank gets its entry, but has no balance to keep.
-    """
-    balance_minor = None
-    if account:
-        account.balance_minor = balance_minor = account.balance_minor + amount_minor
-        ledger.touched[account.id] = account
-    ledger.entries.append(
-        {
-            "transaction_id": row["transaction_id"],
-            "account_id": account.id if account else of_bank or SETTLEMENT_ACCOUNT_ID,
-            "amount_minor": amount_minor,
-            "balance_after_minor": balance_minor,
-            "booked_at": ledger.booked_at,
-        }
-    )
-    return balance_minor
+def _book(ledger: _Ledger, account: LockedAccount | None, amount_minor: int) -> int | None:
+    """Change a balance and return it. An account of the bank has none to keep."""
+    if account is None:
+        return None
+    account.balance_minor += amount_minor
+    ledger.touched[account.id] = account
+    return account.balance_minor
 
 
 def _answer(verdict: Verdict, row: Row, accounts: Accounts) -> Decision:

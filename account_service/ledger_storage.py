@@ -1,23 +1,23 @@
-"""Queries on postings and ledger entries.
+"""Queries on postings, each of which is the ledger entries of both its sides.
 
 The posting path is the busiest there is: its statements are built once, and it reads and writes plain rows.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import func, select, text, tuple_, type_coerce
+from sqlalchemy import ColumnElement, Select, func, literal_column, select, text, tuple_, type_coerce, union_all
 
-from account_service.account_models import Account, LedgerEntry, Posting
+from account_service.account_models import Account, Entry, Posting
 from shared.db.bulk import Insert, Last, Lookup, LookupTogether, Update
 from shared.db.columns import HexId
 from shared.db.database import Storage
 
 _account: Any = Account.__table__
 _posting: Any = Posting.__table__
-_entry: Any = LedgerEntry.__table__
 _POSTING = tuple(column.name for column in _posting.columns)
 _ORDER = (
     "transaction_type",
@@ -45,8 +45,26 @@ _find_by_key = LookupTogether(_posting, ("user_id", "idempotency_key"), _POSTING
 _last_booking = Last(_posting, "sequence", ("decided_at",))
 _add_postings = Insert(_posting, _POSTING[1:])
 _describe = Update(_posting, "transaction_id", _ORDER, only_if=("fingerprint", ""))
-_add_entries = Insert(_entry, ("transaction_id", "account_id", "amount_minor", "balance_after_minor", "booked_at"))
 _set_balances = Update(_account, "id", ("balance_minor",))
+
+
+_is_posted = _posting.c.outcome == literal_column("'posted'")
+
+
+def _side(name: str, amount_minor: Any) -> tuple[Any, Select[Any]]:
+    """Return the column of one side's account, and the query of the entries of that side."""
+    account, balance_after_minor = _posting.c[f"{name}_account_id"], _posting.c[f"{name}_balance_after_minor"]
+    columns = (
+        _posting.c.sequence,
+        _posting.c.transaction_id,
+        amount_minor.label("amount_minor"),
+        balance_after_minor.label("balance_after_minor"),
+        _posting.c.decided_at.label("booked_at"),
+    )
+    return account, select(*columns).where(_is_posted)
+
+
+_SIDES = _side("from", -_posting.c.amount_minor), _side("to", _posting.c.amount_minor)
 
 
 @dataclass(slots=True)
@@ -61,7 +79,7 @@ class LockedAccount:
 
 
 class LedgerStorage(Storage):
-    """Postings, and the entries that they made."""
+    """Postings, and the entries that they are."""
 
     def lock_accounts(self, ids: Collection[str]) -> list[LockedAccount]:
         """The accounts of those ids, locked in the order of their ids until the transaction ends."""
@@ -129,10 +147,6 @@ class LedgerStorage(Storage):
         """Give postings that have no order the order that they decided; how many had none."""
         return len(_describe.execute(self._writer, rows))
 
-    def add_entries(self, rows: list[dict[str, Any]]) -> None:
-        """Add entries, given as rows of `ledger_entry`, in this order."""
-        _add_entries.execute(self._writer, rows)
-
     def set_balances(self, accounts: Iterable[LockedAccount]) -> None:
         """Write the balances of locked accounts back."""
         rows = [{"id": account.id, "balance_minor": account.balance_minor} for account in accounts]
@@ -146,21 +160,31 @@ class LedgerStorage(Storage):
         until: datetime | None,
         limit: int,
         before: tuple[datetime, int] | None,
-    ) -> Sequence[LedgerEntry]:
-        """An account's entries of `since <= booked_at < until`, newest first; `before` is (booked_at, sequence)."""
-        query = select(LedgerEntry).where(LedgerEntry.account_id == account_id)
-        if since:
-            query = query.where(LedgerEntry.booked_at >= since)
-        if until and not (before and before[0] < until):  # or SQLite may walk from the end to the cursor on each page
-            query = query.where(LedgerEntry.booked_at < until)
-        if before:
-            query = query.where(tuple_(LedgerEntry.booked_at, LedgerEntry.sequence) < tuple_(*before))
-        query = query.order_by(LedgerEntry.booked_at.desc(), LedgerEntry.sequence.desc())
-        return self._session.scalars(query.limit(limit)).all()
+    ) -> list[Entry]:
+        """Return an account's entries of `since <= booked_at < until`, newest first.
 
-    def sum_of_entries(self, account_id: str | None = None) -> int:
-        """What the entries of one account, or (without one) of all, add up to, in minor units."""
-        query = select(func.coalesce(func.sum(LedgerEntry.amount_minor), 0))
-        if account_id is not None:
-            query = query.where(LedgerEntry.account_id == account_id)
-        return int(self._session.scalar(query) or 0)
+        `before` is the (booked_at, sequence) of the last one of the page before.
+        """
+        conditions: list[ColumnElement[bool]] = []
+        if since:
+            conditions.append(_posting.c.decided_at >= since)
+        if until and not (before and before[0] < until):  # or SQLite may walk from the end to the cursor on each page
+            conditions.append(_posting.c.decided_at < until)
+        if before:
+            conditions.append(tuple_(_posting.c.decided_at, _posting.c.sequence) < tuple_(*before))
+        newest = _posting.c.decided_at.desc(), _posting.c.sequence.desc()
+        sides = (side.where(account == account_id, *conditions) for account, side in _SIDES)
+        pages = (select(side.order_by(*newest).limit(limit).subquery()) for side in sides)
+        entries = [Entry(*row) for row in self._session.execute(union_all(*pages))]
+        # Sorted here: PostgreSQL would read and sort all entries of the account for a sorted union.
+        return sorted(entries, key=attrgetter("booked_at", "sequence"), reverse=True)[:limit]
+
+    def sum_of_entries(self, account_id: str | None) -> int:
+        """Return what the entries of an account add up to, in minor units; None is the bank's settlement account."""
+        sums = (
+            select(func.coalesce(func.sum(side.selected_columns.amount_minor), 0)).where(
+                _is_posted, account.is_not_distinct_from(account_id)
+            )
+            for account, side in _SIDES
+        )
+        return sum(int(self._session.scalar(query) or 0) for query in sums)

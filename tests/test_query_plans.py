@@ -17,7 +17,7 @@ from shared.db.sqlite import sqlite3
 from tests.support.suite import Person, Suite
 from transaction_service.transaction_models import db as transaction_db
 
-GROWING = {"transaction", "transaction_leg", "daily_volume", "posting", "ledger_entry", "report"}
+GROWING = {"transaction", "transaction_leg", "daily_volume", "posting", "report"}
 IN_ORDER = {  # a walk that ends with the page, and the sorting of what is of the same instant
     "SCAN transaction USING INDEX transaction_by_age",
     "SCAN report USING INDEX report_by_age",
@@ -50,9 +50,9 @@ LISTS = {
     "/api/transactions/all?status=failed": "transaction_not_completed (status=?)",
     "/api/transactions/all?type=reversal": "reversal_by_age (transaction_type=?)",
     "/api/transactions/all?account_id={account}": "leg_by_account (account_id=?)",
-    "/api/accounts/history/{account}": "ledger_entry_by_account (account_id=?)",
+    "/api/accounts/history/{account}": "posting_by_source (from_account_id=?)",
     f"/api/accounts/history/{{account}}?cursor={{history}}&{PERIOD}": (
-        "ledger_entry_by_account (account_id=? AND booked_at>? AND booked_at<?)"
+        "posting_by_target (to_account_id=? AND decided_at>? AND decided_at<?)"
     ),
     "/api/reports/list": "report_by_user (user_id=?)",
     "/api/reports/all": "report_by_age",

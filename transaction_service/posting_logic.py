@@ -43,13 +43,19 @@ class Outcome(NamedTuple):
     replayed: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass
 class Tools:
-    """What the protocol works with."""
+    """What the protocol works with.
+
+    `may_be_pending` is false while no transaction is pending as far as this process knows, so that payments need not
+    look for one of their key. Another process may know better for a second, until `resend` looks again: then the
+    ledger decides one of the two orders of that key, and the other transaction ends with it.
+    """
 
     storage: TransactionStorage
     ledger: LedgerClient
     projection: Projection
+    may_be_pending: bool = True
 
 
 def carry_out(tools: Tools, orders: list[Order]) -> list[Outcome | Exception]:
@@ -72,6 +78,7 @@ def _process(tools: Tools, orders: list[Order]) -> list[Outcome | Exception]:
         decisions = _ask(tools.ledger.post, sent)
         if decisions is None:
             transactions = keep(tools.storage, sent)
+            tools.may_be_pending = True  # after the commit, see `resend`
         else:
             transactions = tools.projection.project([decision.posting for decision in decisions])
     except Exception:
@@ -86,6 +93,8 @@ def _process(tools: Tools, orders: list[Order]) -> list[Outcome | Exception]:
 
 def _pending_of(tools: Tools, orders: list[Order]) -> list[Transaction | None]:
     """For each order the pending transaction of the same key: that is sent again, under the id that was told."""
+    if not tools.may_be_pending:
+        return [None] * len(orders)
     keys = [(order["user_id"], order["idempotency_key"]) for order in orders]
     found = tools.storage.find_pending((user_id, key) for user_id, key in keys if key)
     return [found.get((user_id, key)) if key else None for user_id, key in keys]
@@ -124,7 +133,9 @@ def _earlier(storage: TransactionStorage, order: Order) -> Transaction | None:
 def resend(tools: Tools) -> int:
     """Take pending transactions to their end while the ledger answers; how many got there."""
     settled, last = 0, None
+    tools.may_be_pending = False  # before it is looked: what is kept meanwhile is either seen or says so itself
     while rows := tools.storage.list_pending(last, BATCH_SIZE):
+        tools.may_be_pending = True
         last, at = (rows[-1].timestamp, rows[-1].id), now()
         young = [row for row in rows if at - row.created_at < VOID_AFTER]
         old = [row for row in rows if at - row.created_at >= VOID_AFTER]

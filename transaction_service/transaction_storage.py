@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 
 from shared.core.texts import folded
-from shared.db.bulk import KEYS, Insert, Some
+from shared.db.bulk import KEYS, Insert
 from shared.db.columns import HexId, UtcDateTime
 from shared.db.database import Database, Storage
 from transaction_service.transaction_models import ToldId, Transaction, TransactionLeg, TransactionRow
@@ -49,7 +49,6 @@ _pending_by_keys = _pending.where(
 _COLUMNS = (*_FIELDS, "search_text")
 _project = Insert(_transaction, _COLUMNS, replace=_COLUMNS[1:], replace_if=("status", "pending"))
 _add_pending = Insert(_transaction, _COLUMNS, skip_known=True)
-_some_pending = Some(_transaction, ("status", "pending"))
 
 
 def _side(direction: str, user_id: Any, account_id: Any) -> Select[Any]:
@@ -120,14 +119,9 @@ class TransactionStorage(Storage):
     def find_pending(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Transaction]:
         """The pending transactions of these (user id, idempotency key) pairs."""
         wanted = list(keys)
-        if not wanted or not self._is_any_pending():
+        if not wanted:
             return {}
         return {(row.user_id, str(row.idempotency_key)): row for row in self._found(_pending_by_keys, keys=wanted)}
-
-    def _is_any_pending(self) -> bool:
-        """Whether there is any pending transaction: nearly always none, and every payment asks."""
-        with self._database.reading() as connection:
-            return _some_pending.exist(connection)
 
     def find_recent(self, user_id: str, idempotency_key: str) -> Transaction | None:
         """The transaction of that key, if it is one of the user's newest thousand. There is no index of keys."""

@@ -146,18 +146,6 @@ class Last:
         return next(_read(self.table, self.columns, connection.dialect, found.fetchall()), None)
 
 
-@dataclass(frozen=True)
-class Some:
-    """Tells whether `table` has any row whose column is what `where` says: a column and the value that it must have."""
-
-    table: Table
-    where: tuple[str, Any]
-
-    def exist(self, connection: Connection) -> bool:
-        """Whether there is one."""
-        return driver.run(connection, _some_text(self, connection.dialect)).fetchone() is not None
-
-
 def _bound(table: Table, columns: tuple[str, ...], dialect: Dialect, rows: Iterable[dict[str, Any]]) -> list[Any]:
     """All values of all rows, one after the other, as the driver takes them."""
     by_column: list[Iterable[Any]] = [map(itemgetter(name), rows) for name in columns]
@@ -284,14 +272,6 @@ def _last_text(last: Last, dialect: Dialect) -> str:
     quote = dialect.identifier_preparer.quote
     columns = ", ".join(map(quote, last.columns))
     return f"SELECT {columns} FROM {quote(last.table.name)} ORDER BY {quote(last.by)} DESC LIMIT 1"  # noqa: S608 - of names of ours alone
-
-
-@lru_cache(maxsize=256)
-def _some_text(some: Some, dialect: Dialect) -> str:
-    quote = dialect.identifier_preparer.quote
-    name, value = some.where
-    condition = f"{quote(name)} = {_literal(some.table, name, value, dialect)}"
-    return f"SELECT 1 FROM {quote(some.table.name)} WHERE {condition} LIMIT 1"  # noqa: S608 - of names of ours alone
 
 
 def _literal(table: Table, name: str, value: Any, dialect: Dialect) -> str:

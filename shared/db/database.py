@@ -212,19 +212,6 @@ class Database(SQLAlchemy):
             return connection
         raise RuntimeError("no transaction is open")
 
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """Lend a connection for a query that needs no session: that of the open transaction, or one that only reads."""
-        if connection := self.open_transaction:
-            yield connection
-            return
-        with self.reader.connect() as connection:
-            try:
-                yield connection
-            except DBAPIError as error:
-                self._raise_for(error, connection, is_committing=False)
-                raise
-
     def check(self) -> None:
         """Raise if the database does not answer a query."""
         with self.reader.connect() as connection:

@@ -26,6 +26,7 @@ from account_service.ledger_storage import LedgerStorage
 from shared.core import clock
 from shared.core.errors import AppError
 from shared.web.access import Caller
+from tests.support.desk import money_made
 from tests.support.suite import Suite
 
 OWNER, STRANGER = uuid4(), uuid4()
@@ -133,7 +134,8 @@ def bank(app: Flask) -> Iterator[Bank]:
     with app.app_context():
         bank = Bank(app)
         yield bank
-        assert bank.ledger.sum_of_entries() == 0, "money was made or lost"
+        bank.accounts.refresh()
+        assert money_made(bank.ledger) == 0
 
 
 def test_a_transfer_moves_exactly_its_amount(bank: Bank) -> None:

@@ -10,10 +10,11 @@ from uuid import uuid4
 
 from flask import Flask
 from pydantic_core import from_json, to_json
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
 from account_service import account_logic, ledger_logic
-from account_service.account_models import Account
+from account_service.account_models import SUSPENSE_ACCOUNT_ID, Account
+from account_service.account_models import db as account_db
 from account_service.account_schemas import NewAccount
 from account_service.account_storage import AccountStorage
 from account_service.ledger_schemas import Order as OrderHeard
@@ -149,6 +150,13 @@ class Desk:
         total = sum(row.amount_minor if row.to_account_id == account.id.hex else -row.amount_minor for row in listed)
         assert total == sum(day.income_minor - day.expense_minor for day in sums)
         return total
+
+
+def money_made(ledger: LedgerStorage) -> int:
+    """What all accounts hold together, those of the bank too, in minor units: zero, or money was made or lost."""
+    with account_db.reader.connect() as connection:
+        held = connection.scalar(select(func.coalesce(func.sum(Account.balance_minor), 0)))
+    return int(held or 0) + ledger.sum_of_entries(None) + ledger.sum_of_entries(SUSPENSE_ACCOUNT_ID)
 
 
 def origin(key: str | None = None) -> Origin:

@@ -10,8 +10,8 @@ import pytest
 from werkzeug.test import TestResponse
 
 from account_service import account_models
-from account_service.ledger_storage import LedgerStorage
 from shared.core.ids import dashed
+from tests.support.desk import money_made
 from tests.support.postgres import database
 from tests.support.suite import PASSWORD, Person, Suite
 from transaction_service import transaction_models
@@ -91,17 +91,16 @@ def refusal(answer: TestResponse) -> tuple[int, str]:
     return answer.status_code, answer.get_json()["error_code"]
 
 
-def sum_of_entries(bank: Suite) -> int:
+def made(bank: Suite) -> int:
     app = bank.apps["account"]
     with app.app_context():
-        ledger: LedgerStorage = app.extensions["ledger_storage"]
-        return ledger.sum_of_entries()
+        return money_made(app.extensions["ledger_storage"])
 
 
 @pytest.fixture
 def ada(bank: Suite) -> Iterator[Customer]:
     yield Customer(bank)
-    assert sum_of_entries(bank) == 0
+    assert made(bank) == 0
 
 
 @pytest.fixture

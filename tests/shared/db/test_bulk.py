@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from shared.db import driver
-from shared.db.bulk import KEYS, Insert, Last, Lookup, Some, Update
+from shared.db.bulk import KEYS, Insert, Last, Lookup, Update
 from shared.db.columns import HexId, UtcDateTime
 
 metadata = MetaData()
@@ -188,11 +188,3 @@ def test_an_id_of_any_column_goes_in_and_comes_out_as_hexadecimal_digits(connect
     written = Insert(plain, ("id", "other")).returning(connection, [{"id": row_id, "other": other}], ("id", "other"))
     assert written == [(row_id, other)] == [*Lookup(plain, "id", ("id", "other")).execute(connection, [row_id])]
     assert connection.execute(select(plain)).one() == (UUID(row_id), other)
-
-
-def test_it_is_told_whether_there_is_some_row_of_a_kind(connection: Connection) -> None:
-    some_paid = Some(order, ("status", "paid"))
-    Insert(order, COLUMNS).execute(connection, [row(uuid4().hex)])
-    assert not some_paid.exist(connection)
-    Insert(order, COLUMNS).execute(connection, [row(uuid4().hex, "paid")])
-    assert some_paid.exist(connection)

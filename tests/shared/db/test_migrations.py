@@ -28,6 +28,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:Skipped unsupported reflection:s
 SERVICES = ("auth", "account", "transaction", "reporting")
 MOVED = {"account": {"status_reason"}, "posting": {"digest"}, "transaction": {"lease_until"}}
 """Columns whose values are kept elsewhere by now; a test for each says where."""
+DROPPED = "ledger_entry"
+"""A table whose rows are all sides of postings."""
 OLD = Path(__file__).with_name("old_schema")
 FIRST = """
 import sqlalchemy as sa
@@ -193,6 +195,7 @@ def test_a_database_from_before_the_revisions_is_upgraded_with_all_that_is_in_it
     with engine.connect() as connection:
         after = rows(connection)
         assert after.pop("alembic_version") == [{"version_num": migrations_of(service).head}]
+        before.pop(DROPPED, None)
         for table, kept in before.items():
             moved = MOVED.get(table, set())
             wanted = [{name: value for name, value in row.items() if name not in moved} for row in kept]
