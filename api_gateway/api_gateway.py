@@ -14,9 +14,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api_gateway.api import docs, proxy
 from api_gateway.api.payment_batching import KINDS, PaymentBatching
-from api_gateway.clients.people import PeopleClient
-from api_gateway.clients.schemas import SUSPENSE_ACCOUNT_ID
-from api_gateway.clients.services import PaymentClient
+from api_gateway.clients.account import SUSPENSE_ACCOUNT_ID
+from api_gateway.clients.auth import PeopleClient
+from api_gateway.clients.transaction import PaymentClient
 from api_gateway.pages import accounts, dashboard, money, people, profile, reports, transactions, welcome
 from api_gateway.pages.common import display, navigation
 from api_gateway.pages.common.responses import here, install_form_token_errors, render_error

@@ -17,7 +17,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from api_gateway.clients.services import BatchedReply, BatchedRequest, PaymentClient
+from api_gateway.clients.transaction import BatchedReply, BatchedRequest, PaymentClient
 from api_gateway.web import browser_security
 from api_gateway.web.rate_limits import TokenBuckets
 from shared.concurrency.batching import Batcher

@@ -3,7 +3,7 @@
 from wtforms import RadioField, StringField
 from wtforms.validators import InputRequired, Optional
 
-from api_gateway.clients.schemas import ACCOUNT_TYPES
+from api_gateway.clients.account import ACCOUNT_TYPES
 from api_gateway.pages.common.forms import BankForm, at_most, options
 from api_gateway.pages.common.money_forms import AmountField, MoneyForm
 

@@ -9,8 +9,8 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
-from api_gateway.clients.schemas import Account, Entries, Entry
-from api_gateway.clients.services import MOST
+from api_gateway.clients.account import Account, Entries, Entry
+from api_gateway.clients.base import MOST
 from api_gateway.pages.account_forms import CloseAccountForm, OpenAccountForm
 from api_gateway.pages.common import charts
 from api_gateway.pages.common.filters import TransactionFilters

@@ -7,7 +7,7 @@ from typing import Self
 
 from flask import Blueprint, render_template
 
-from api_gateway.clients.schemas import Summary
+from api_gateway.clients.transaction import Summary
 from api_gateway.pages.common import charts
 from api_gateway.pages.common.charts import Picture
 from api_gateway.pages.common.money_forms import bank_currency

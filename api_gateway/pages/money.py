@@ -9,7 +9,8 @@ from markupsafe import Markup
 from pydantic_core import to_json
 from werkzeug.wrappers import Response
 
-from api_gateway.clients.schemas import Account, Transaction
+from api_gateway.clients.account import Account
+from api_gateway.clients.transaction import Transaction
 from api_gateway.pages.common.money_forms import Draft, OwnAccountForm, PaymentForm, ReviewedTransferForm, TransferForm
 from api_gateway.pages.common.responses import form_page
 from api_gateway.pages.common.sections import account_service, transaction_service

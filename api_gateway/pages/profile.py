@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from wtforms import PasswordField, StringField
 from wtforms.validators import EqualTo, InputRequired
 
-from api_gateway.clients.people import PeopleClient, Profile
+from api_gateway.clients.auth import PeopleClient, Profile
 from api_gateway.pages.common.forms import BankForm, at_most
 from api_gateway.pages.common.responses import done, form_page, peer
 from api_gateway.pages.common.sections import begin, unless_away

@@ -8,8 +8,7 @@ from uuid import UUID
 
 from flask import Blueprint, redirect, render_template, request, url_for
 
-from api_gateway.clients.report_schemas import AccountReport, Report, SystemReport, TransactionReport
-from api_gateway.clients.services import Days
+from api_gateway.clients.reporting import AccountReport, Days, Report, SystemReport, TransactionReport
 from api_gateway.pages.common import charts
 from api_gateway.pages.common.charts import Picture
 from api_gateway.pages.common.filters import PeriodFilters

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from flask import Blueprint, redirect, render_template, url_for
 
-from api_gateway.clients.schemas import Account
+from api_gateway.clients.account import Account
 from api_gateway.pages.common.filters import OwnTransactionFilters
 from api_gateway.pages.common.sections import account_service, begin, list_page, transaction_service
 from shared.web.access import Caller, private

@@ -18,7 +18,7 @@ from flask import Flask, current_app, flash, g, redirect, request, session, url_
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from werkzeug.wrappers import Response
 
-from api_gateway.clients.people import PeopleClient, RenewedTokens, Tokens
+from api_gateway.clients.auth import PeopleClient, RenewedTokens, Tokens
 from api_gateway.web.encrypted_cookies import EncryptedCookies, derive_key
 from shared.concurrency.context_pool import ContextPool
 from shared.core.errors import AppError, NotAuthenticated, ServiceUnavailable, TokenExpired

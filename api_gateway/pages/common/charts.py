@@ -13,7 +13,7 @@ from urllib.parse import quote
 from babel.numbers import format_compact_decimal
 from flask import render_template
 
-from api_gateway.clients.schemas import Day
+from api_gateway.clients.transaction import Day
 from shared.core.formats import LOCALE, money
 
 LINES = 3

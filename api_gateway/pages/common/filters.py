@@ -7,7 +7,7 @@ from flask import request
 from wtforms import DateField, Field, SelectField, StringField
 from wtforms.validators import Optional, ValidationError
 
-from api_gateway.clients.schemas import ACCOUNT_TYPES, Account
+from api_gateway.clients.account import ACCOUNT_TYPES, Account
 from api_gateway.pages.common.forms import BankForm, at_most, options
 from api_gateway.pages.common.money_forms import AmountField
 from shared.core.clock import now

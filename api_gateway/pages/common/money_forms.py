@@ -13,7 +13,7 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import InputRequired, ValidationError
 from wtforms.widgets import TextInput
 
-from api_gateway.clients.schemas import Account
+from api_gateway.clients.account import Account
 from api_gateway.pages.common.display import balances_are_hidden
 from api_gateway.pages.common.forms import BankForm, at_most, options
 from shared.core import check_digits

@@ -8,7 +8,10 @@ from typing import Any, ParamSpec, TypeVar
 
 from flask import current_app, g, render_template
 
-from api_gateway.clients.services import AccountClient, AuthClient, ReportingClient, TransactionClient
+from api_gateway.clients.account import AccountClient
+from api_gateway.clients.auth import AuthClient
+from api_gateway.clients.reporting import ReportingClient
+from api_gateway.clients.transaction import TransactionClient
 from api_gateway.pages.common.filters import FilterForm
 from api_gateway.pages.common.responses import peer
 from shared.concurrency.context_pool import ContextPool

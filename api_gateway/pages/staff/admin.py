@@ -5,7 +5,7 @@ from uuid import UUID
 
 from flask import Blueprint, redirect, render_template, request, url_for
 
-from api_gateway.clients.schemas import User
+from api_gateway.clients.auth import User
 from api_gateway.pages.common.filters import PeopleFilters
 from api_gateway.pages.common.responses import done
 from api_gateway.pages.common.sections import (

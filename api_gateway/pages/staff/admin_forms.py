@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from wtforms import SelectField, StringField
 from wtforms.validators import UUID, InputRequired, Optional
 
-from api_gateway.clients.schemas import ACCOUNT_TYPES, Account
+from api_gateway.clients.account import ACCOUNT_TYPES, Account
 from api_gateway.pages.common.forms import BankForm, at_most, options
 from api_gateway.pages.common.money_forms import MoneyForm
 from shared.core.errors import AppError

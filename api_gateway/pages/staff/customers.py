@@ -6,8 +6,9 @@ from uuid import UUID
 
 from flask import Blueprint, render_template, request, url_for
 
-from api_gateway.clients.schemas import Account, Person, StatusChange, User
-from api_gateway.clients.services import MOST
+from api_gateway.clients.account import Account, StatusChange
+from api_gateway.clients.auth import Person, User
+from api_gateway.clients.base import MOST
 from api_gateway.pages.accounts import CURVE_DAYS, balances
 from api_gateway.pages.common import charts
 from api_gateway.pages.common.filters import AccountFilters, PeopleFilters, PersonSearch, TransactionFilters

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from flask import Blueprint
 
-from api_gateway.clients.schemas import Account
-from api_gateway.clients.services import MOST
+from api_gateway.clients.account import Account
+from api_gateway.clients.base import MOST
 from api_gateway.pages.common.filters import SuspenseFilters
 from api_gateway.pages.common.responses import form_page
 from api_gateway.pages.common.sections import account_service, begin, list_page, transaction_service

@@ -9,7 +9,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from api_gateway.api.payment_batching import GROWS, LONGEST_BODY, LONGEST_KEY
-from api_gateway.clients.services import BatchedReply, BatchedRequest, PaymentClient
+from api_gateway.clients.transaction import BatchedReply, BatchedRequest, PaymentClient
 from shared.core.errors import GENERIC_BY_STATUS, AppError, OutcomeUnknown, ServiceUnavailable
 from shared.http.client import Peer
 from tests.support.suite import ADDRESSES, Person, Suite

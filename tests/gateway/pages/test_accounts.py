@@ -7,7 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from api_gateway.clients.schemas import Account, Entries, Entry, Page
+from api_gateway.clients.account import Account, Entries, Entry
+from api_gateway.clients.base import Page
 from api_gateway.pages.accounts import balances
 from shared.core.formats import MINUS
 from shared.http.client import NoAnswer

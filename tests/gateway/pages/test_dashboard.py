@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from api_gateway.clients.schemas import Day, Flow, Summary, TypeTotal
+from api_gateway.clients.transaction import Day, Flow, Summary, TypeTotal
 from api_gateway.pages.dashboard import Spending
 from shared.core.formats import MINUS
 from tests.support.customers import Customer, customer

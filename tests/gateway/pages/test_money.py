@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from api_gateway.clients.services import TransactionClient
+from api_gateway.clients.transaction import TransactionClient
 from shared.core.errors import ServiceUnavailable
 from shared.http.client import NoAnswer
 from tests.support.customers import Customer, customer, form_with

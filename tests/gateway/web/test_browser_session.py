@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from api_gateway.clients.people import RenewedTokens
+from api_gateway.clients.auth import RenewedTokens
 from api_gateway.web import browser_session
 from api_gateway.web.browser_session import HOME, Renewals, local_path
 from shared.core.errors import InvalidToken

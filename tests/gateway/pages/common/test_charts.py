@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 from flask import Flask
 
-from api_gateway.clients.schemas import Day
+from api_gateway.clients.transaction import Day
 from api_gateway.pages.common import charts
 from api_gateway.pages.common.charts import HEIGHT, Picture
 

@@ -4,8 +4,50 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from api_gateway.clients.schemas import Seen
+from api_gateway.clients.base import Client, Page, Query, Seen
 from shared.http.client import Peer
+
+
+class User(Seen):
+    """A person as an admin sees them; `locked_until` after too many wrong passwords."""
+
+    id: UUID
+    username: str
+    email: str
+    full_name: str | None = None
+    phone: str | None = None
+    role: str
+    status: str
+    created_at: datetime
+    locked_until: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        """What they are called."""
+        return self.full_name or self.username
+
+
+class Person(Seen):
+    """A person as an employee sees them."""
+
+    id: UUID
+    username: str
+    full_name: str | None = None
+    role: str
+    status: str
+
+    @property
+    def name(self) -> str:
+        """What they are called."""
+        return self.full_name or self.username
+
+
+class Users(Seen):
+    """A page of people."""
+
+    users: list[User]
+    pagination: Page
+
 
 BROWSERS = (
     ("Edg", "Edge"),
@@ -14,6 +56,8 @@ BROWSERS = (
     ("Chrome", "Chrome"),
     ("Safari", "Safari"),
 )
+
+
 SYSTEMS = (
     ("Windows", "Windows"),
     ("Android", "Android"),
@@ -130,3 +174,24 @@ class PeopleClient:
     def end_session(self, token: str, session_id: UUID) -> None:
         """Log one of one's own sessions out."""
         self._auth.call("DELETE", f"/api/auth/sessions/{session_id}", token=token)
+
+
+class AuthClient(Client):
+    """People, for those who manage them."""
+
+    def users(self, token: str, query: Query) -> Users:
+        """A page of people; `q`, `role`, `status`, `limit`, `cursor`."""
+        return self._get(Users, token, "/api/auth/users", query)
+
+    def user(self, token: str, user_id: UUID) -> User:
+        """One person."""
+        return self._get(User, token, f"/api/auth/users/{user_id}", key="user")
+
+    def look_up(self, token: str, **named: object) -> Person:
+        """The one person of exactly this `username`, `email` or `user_id`, for staff. Raises NotFound."""
+        return self._get(Person, token, "/api/auth/users/lookup", named, key="user")
+
+    def change_user(self, token: str, user_id: UUID, **changes: str) -> User:
+        """Set somebody's `role` or `status`, which ends their sessions."""
+        answer = self._peer.call("PUT", f"/api/auth/users/{user_id}", token=token, body=changes)
+        return User.model_validate(answer["user"])

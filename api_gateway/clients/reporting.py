@@ -1,4 +1,4 @@
-"""Reports, as the pages read them."""
+"""The reporting service, as the pages call it."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -7,7 +7,9 @@ from uuid import UUID
 
 from pydantic import Field
 
-from api_gateway.clients.schemas import Account, Entry, Flow, Page, Seen, Summary, TypeTotal
+from api_gateway.clients.account import Account, Entry
+from api_gateway.clients.base import Client, Page, Query, Seen
+from api_gateway.clients.transaction import Flow, Summary, TypeTotal
 
 
 class Period(Seen):
@@ -115,3 +117,34 @@ class Reports(Seen):
 
     reports: list[Report]
     pagination: Page
+
+
+Days = tuple[date | None, date | None]
+
+
+class ReportingClient(Client):
+    """Reports: made when asked for, and stored with `save`."""
+
+    def account_report(self, token: str, account_id: UUID, days: Days, *, save: bool = False) -> Report:
+        """One account over a period of days, both counted; 30 days when none is given."""
+        return self._report(token, f"/api/reports/account/{account_id}", days, save=save)
+
+    def transaction_report(self, token: str, days: Days, *, save: bool = False) -> Report:
+        """All of the caller's accounts over a period."""
+        return self._report(token, "/api/reports/transactions", days, save=save)
+
+    def system_report(self, token: str, days: Days = (None, None), *, save: bool = False) -> Report:
+        """The whole bank over a period, for admins."""
+        return self._report(token, "/api/reports/system", days, save=save)
+
+    def details(self, token: str, report_id: UUID) -> Report:
+        """A stored report."""
+        return self._get(Report, token, f"/api/reports/details/{report_id}", key="report")
+
+    def list_own(self, token: str, query: Query) -> Reports:
+        """A page of the caller's stored reports."""
+        return self._get(Reports, token, "/api/reports/list", query)
+
+    def _report(self, token: str, path: str, days: Days, *, save: bool) -> Report:
+        query = {"start_date": days[0], "end_date": days[1], "save": "true" if save else "false"}
+        return self._get(Report, token, path, query, key="report")

@@ -1,159 +1,16 @@
-"""What the services answer, as the pages read it. Money is Decimal, times are aware datetimes in UTC."""
+"""The transaction service, as the pages and the batching of payments call it."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
-
-ACCOUNT_TYPES = {
-    "checking": "Checking",
-    "savings": "Savings",
-    "investment": "Investment",
-    "fixed_deposit": "Fixed deposit",
-}
-
-
-SUSPENSE_ACCOUNT_ID = UUID(int=1)
-"""The bank's account for money that a reversal could give back to no account of its customer. It has no page."""
-
-
-class Seen(BaseModel):
-    """Part of an answer: what a page does not need is passed over."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class Page(Seen):
-    """Where a list goes on."""
-
-    limit: int
-    next_cursor: str | None = None
-
-
-class Account(Seen):
-    """An account. `account_number` is whole only in the owner's own details, else ••••1234."""
-
-    id: UUID
-    user_id: UUID
-    account_number: str
-    account_type: str
-    nickname: str | None = None
-    balance: Decimal
-    currency: str
-    status: str
-    created_at: datetime
-
-    @property
-    def name(self) -> str:
-        """What its owner calls it."""
-        return self.nickname or f"{ACCOUNT_TYPES.get(self.account_type, self.account_type)} account"
-
-    @property
-    def masked_number(self) -> str:
-        """••••1234."""
-        return f"••••{self.account_number[-4:]}"
-
-    @property
-    def label(self) -> str:
-        """Name and masked number, to choose by."""
-        return f"{self.name} {self.masked_number}"
-
-    @property
-    def is_active(self) -> bool:
-        """Whether money can move."""
-        return self.status == "active"
-
-
-class Accounts(Seen):
-    """A page of accounts."""
-
-    accounts: list[Account]
-    pagination: Page
-
-
-class StatusChange(Seen):
-    """A change of an account's state: who, when and why, as far as that was kept."""
-
-    from_status: str
-    to_status: str
-    reason: str | None = None
-    changed_by: UUID | None = None
-    changed_at: datetime | None = None
-
-
-class StatusHistory(Seen):
-    """A page of the changes of an account's state, newest first."""
-
-    status_history: list[StatusChange]
-    pagination: Page
-
-
-class Entry(Seen):
-    """A row of an account's history: the signed amount, and the balance after it."""
-
-    amount: Decimal
-    balance_after: Decimal
-    transaction_id: UUID
-    timestamp: datetime
-
-
-class Entries(Seen):
-    """A page of an account's history, newest first."""
-
-    history: list[Entry]
-    pagination: Page
-
-
-class Payee(Seen):
-    """Who would be paid: masked number and masked name."""
-
-    account_number: str
-    owner_name: str
-
-
-class User(Seen):
-    """A person as an admin sees them; `locked_until` after too many wrong passwords."""
-
-    id: UUID
-    username: str
-    email: str
-    full_name: str | None = None
-    phone: str | None = None
-    role: str
-    status: str
-    created_at: datetime
-    locked_until: datetime | None = None
-
-    @property
-    def name(self) -> str:
-        """What they are called."""
-        return self.full_name or self.username
-
-
-class Person(Seen):
-    """A person as an employee sees them."""
-
-    id: UUID
-    username: str
-    full_name: str | None = None
-    role: str
-    status: str
-
-    @property
-    def name(self) -> str:
-        """What they are called."""
-        return self.full_name or self.username
-
-
-class Users(Seen):
-    """A page of people."""
-
-    users: list[User]
-    pagination: Page
-
+from api_gateway.clients.account import SUSPENSE_ACCOUNT_ID, Account
+from api_gateway.clients.base import Client, Page, Query, Seen
+from shared.core.errors import AppError, OutcomeUnknown, ServiceUnavailable
+from shared.http.client import NoAnswer, Peer, ServiceToken
 
 Direction = Literal["in", "out", "between", "past"]
 
@@ -306,3 +163,109 @@ class Summary(Flow):
     by_day: list[Day]
     average: Decimal
     largest: Decimal
+
+
+class TransactionClient(Client):
+    """Payments, and what became of them."""
+
+    def pay(self, token: str, kind: str, body: dict[str, object], *, idempotency_key: str) -> Transaction:
+        """A `deposit`, `withdraw` or `transfer`; the same key never pays twice. It may come back as pending."""
+        headers = {"Idempotency-Key": idempotency_key}
+        answer = self._peer.call("POST", f"/api/transactions/{kind}", token=token, body=body, headers=headers)
+        return Transaction.model_validate(answer["transaction"])
+
+    def list_own(self, token: str, query: Query) -> Transactions:
+        """A page of everything on the caller's accounts; `type, status, account_id, from, to, min, max, q, …`."""
+        return self._get(Transactions, token, "/api/transactions/list", query)
+
+    def list_of_account(self, token: str, account_id: UUID, query: Query) -> Transactions:
+        """A page of one account's transactions, with the same filters."""
+        return self._get(Transactions, token, f"/api/transactions/account/{account_id}", query)
+
+    def list_all(self, token: str, query: Query) -> Transactions:
+        """A page of all transactions, for staff, with the same filters."""
+        return self._get(Transactions, token, "/api/transactions/all", query)
+
+    def recent(self, token: str, limit: int = 5) -> list[Transaction]:
+        """The newest transactions on the caller's accounts."""
+        answer = self._peer.call("GET", "/api/transactions/recent", token=token, query={"limit": limit})
+        return [Transaction.model_validate(transaction) for transaction in answer["transactions"]]
+
+    def details(self, token: str, transaction_id: UUID) -> Transaction:
+        """One transaction."""
+        return self._get(Transaction, token, f"/api/transactions/details/{transaction_id}", key="transaction")
+
+    def summary(self, token: str, query: Query) -> Summary:
+        """Completed transactions summed up; `account_id`, `from`, `to`."""
+        return self._get(Summary, token, "/api/transactions/summary", query, key="summary")
+
+    def reverse(
+        self, token: str, transaction_id: UUID, body: dict[str, object], *, idempotency_key: str
+    ) -> Transaction:
+        """The opposite of a transaction, as an admin, once; `to_account_id` or `to_suspense` is another way back."""
+        return self._undo(f"/api/transactions/reverse/{transaction_id}", token, body, idempotency_key)
+
+    def list_suspense(self, token: str, query: Query) -> Suspense:
+        """A page of money in suspense, for staff; `user_id`, `paid_out`, `limit`, `cursor`."""
+        return self._get(Suspense, token, "/api/transactions/suspense", query)
+
+    def pay_out(self, token: str, transaction_id: UUID, to_account_id: str, *, idempotency_key: str) -> Transaction:
+        """Money in suspense, given to an account of its customer as an admin, once."""
+        body = {"to_account_id": to_account_id}
+        return self._undo(f"/api/transactions/pay_out/{transaction_id}", token, body, idempotency_key)
+
+    def _undo(self, path: str, token: str, body: Query, idempotency_key: str) -> Transaction:
+        headers = {"Idempotency-Key": idempotency_key}
+        answer = self._peer.call("POST", path, token=token, body=body, headers=headers)
+        return Transaction.model_validate(answer["transaction"])
+
+
+@dataclass(frozen=True, slots=True)
+class BatchedRequest:
+    """A deposit, withdrawal or transfer as somebody sent it."""
+
+    kind: str
+    token: str
+    idempotency_key: str | None
+    request_id: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchedReply:
+    """What to answer to it."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
+
+
+class PaymentClient:
+    """The transaction service as it takes requests of many people at once."""
+
+    def __init__(self, peer: Peer, token: ServiceToken) -> None:
+        self._peer, self._token = peer, token
+
+    def carry_out(self, requests: list[BatchedRequest]) -> list[BatchedReply]:
+        """The answers in order.
+
+        Raises ServiceUnavailable when nothing can have been done, else OutcomeUnknown.
+        """
+        try:
+            self._token.get()
+        except AppError:
+            raise ServiceUnavailable(retry_after_seconds=1) from None
+        try:
+            answer = self._token.call(self._peer, "POST", "/internal/requests", body={"requests": requests})
+        except NoAnswer as silence:
+            if silence.may_have_arrived:
+                raise OutcomeUnknown from None
+            raise
+        except AppError as refusal:
+            if 400 <= refusal.status < 500:
+                raise ServiceUnavailable(retry_after_seconds=1) from None
+            raise OutcomeUnknown from None
+        answered = answer.get("answers")
+        if not isinstance(answered, list) or len(answered) != len(requests):
+            raise OutcomeUnknown
+        return [BatchedReply(**one) for one in answered]
