@@ -1,7 +1,6 @@
 """One's own accounts: seeing, opening and closing them."""
 
-from datetime import date, timedelta
-from decimal import Decimal
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,21 +8,20 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
-from api_gateway.clients.account import Account, Entries, Entry
+from api_gateway.clients.account import Account
 from api_gateway.clients.base import MOST
 from api_gateway.pages.account_forms import CloseAccountForm, OpenAccountForm
 from api_gateway.pages.common import charts
+from api_gateway.pages.common.balances import CURVE_DAYS, balances
 from api_gateway.pages.common.filters import TransactionFilters
 from api_gateway.pages.common.responses import done, form_page
-from api_gateway.pages.common.sections import account_service, begin, list_page, transaction_service
-from api_gateway.pages.transactions import by_id
+from api_gateway.pages.common.sections import account_service, begin, by_id, list_page, transaction_service
 from shared.core.clock import now
 from shared.core.errors import AppError
 from shared.core.formats import private_money
 from shared.http.client import NoAnswer
 from shared.web.access import Caller, private
 
-CURVE_DAYS = 90
 accounts = Blueprint("accounts", __name__)
 
 
@@ -79,22 +77,6 @@ def close(caller: Caller, account_id: UUID) -> Any:
     if closed is None:
         return form_page("account_close.html", form, account=account)
     return done(f"{account.name} is closed.", url_for("accounts.index"))
-
-
-def balances(account: Account, history: Entries, since: date) -> list[tuple[date, Decimal]]:
-    """The balance at the end of each day on which it changed, of the day before the period, and as it is now."""
-    closing: dict[date, Decimal] = {}
-    for entry in history.history:
-        closing.setdefault(entry.timestamp.date(), entry.balance_after)
-    if history.pagination.next_cursor is None:
-        opening = _before(history.history[-1]) if history.history else account.balance
-        closing[max(since, account.created_at.date()) - timedelta(days=1)] = opening
-    closing.setdefault(now().date(), account.balance)
-    return sorted(closing.items())
-
-
-def _before(entry: Entry) -> Decimal:
-    return entry.balance_after - entry.amount
 
 
 def _open(caller: Caller, form: OpenAccountForm) -> Account:

@@ -11,8 +11,7 @@ from api_gateway.clients.transaction import Summary
 from api_gateway.pages.common import charts
 from api_gateway.pages.common.charts import Picture
 from api_gateway.pages.common.money_forms import bank_currency
-from api_gateway.pages.common.sections import account_service, begin, transaction_service, unless_away
-from api_gateway.pages.transactions import by_id
+from api_gateway.pages.common.sections import account_service, begin, by_id, transaction_service, unless_away
 from shared.core.clock import now
 from shared.core.errors import ServiceUnavailable
 from shared.web.access import Caller, private

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from flask import Blueprint, current_app, flash, redirect, request, url_for
+from flask import Blueprint, current_app, redirect, request, url_for
 from markupsafe import Markup
 from pydantic_core import to_json
 from werkzeug.wrappers import Response
@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 from api_gateway.clients.account import Account
 from api_gateway.clients.transaction import Transaction
 from api_gateway.pages.common.money_forms import Draft, OwnAccountForm, PaymentForm, ReviewedTransferForm, TransferForm
-from api_gateway.pages.common.responses import form_page
+from api_gateway.pages.common.responses import form_page, paid
 from api_gateway.pages.common.sections import account_service, transaction_service
 from api_gateway.web.sealed_values import SealedValues
 from shared.core.errors import Refused
@@ -99,15 +99,6 @@ def payee(caller: Caller) -> Response:
     """Whose account number it is, masked, for the transfer form to show while one types."""
     found = account_service().look_up(caller.token, request.args.get("account_number", ""))
     return Response(to_json(found), content_type="application/json")
-
-
-def paid(transaction: Transaction, message: str, page: str = "transactions.details") -> Response:
-    """The end of a payment: 303 to the transaction's page, with a word on what came of it."""
-    if transaction.status == "pending":
-        flash("Your payment is on its way. It will settle within moments; there is no need to send it again.", "info")
-    else:
-        flash(message, "success")
-    return redirect(url_for(page, transaction_id=transaction.id), 303)
 
 
 def _one_account(caller: Caller, kind: str, word: str) -> Any:

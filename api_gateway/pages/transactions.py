@@ -5,9 +5,8 @@ from uuid import UUID
 
 from flask import Blueprint, redirect, render_template, url_for
 
-from api_gateway.clients.account import Account
 from api_gateway.pages.common.filters import OwnTransactionFilters
-from api_gateway.pages.common.sections import account_service, begin, list_page, transaction_service
+from api_gateway.pages.common.sections import account_service, begin, by_id, list_page, transaction_service
 from shared.web.access import Caller, private
 
 transactions = Blueprint("transactions", __name__)
@@ -37,11 +36,6 @@ def details(caller: Caller, transaction_id: UUID) -> Any:
 def receipt(caller: Caller, transaction_id: UUID) -> Any:
     """One transaction, to be printed."""
     return _own_page("transaction_detail.html", "staff.receipt", caller, transaction_id)
-
-
-def by_id(own: list[Account]) -> dict[UUID, Account]:
-    """One's accounts, to tell by a transaction's ids which of them it touches."""
-    return {account.id: account for account in own}
 
 
 def _own_page(template: str, staff_view: str, caller: Caller, transaction_id: UUID) -> Any:

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Flask, current_app, flash, g, redirect, render_template, request
+from flask import Flask, current_app, flash, g, redirect, render_template, request, url_for
 from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response
 
+from api_gateway.clients.transaction import Transaction
 from api_gateway.pages.common.forms import BankForm
 from api_gateway.web.browser_session import (
     caller_at_browser,
@@ -144,3 +145,12 @@ def install_form_token_errors(app: Flask) -> None:
             except AppError as error:
                 return render_error(error)
         return render_error(PageExpired())
+
+
+def paid(transaction: Transaction, message: str, page: str = "transactions.details") -> Response:
+    """The end of a payment: 303 to the transaction's page, with a word on what came of it."""
+    if transaction.status == "pending":
+        flash("Your payment is on its way. It will settle within moments; there is no need to send it again.", "info")
+    else:
+        flash(message, "success")
+    return redirect(url_for(page, transaction_id=transaction.id), 303)

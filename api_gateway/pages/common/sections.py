@@ -5,10 +5,11 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
+from uuid import UUID
 
 from flask import current_app, g, render_template
 
-from api_gateway.clients.account import AccountClient
+from api_gateway.clients.account import Account, AccountClient
 from api_gateway.clients.auth import AuthClient
 from api_gateway.clients.reporting import ReportingClient
 from api_gateway.clients.transaction import TransactionClient
@@ -93,3 +94,8 @@ def list_page(template: str, filters: FilterForm, **context: Any) -> tuple[str, 
     """A page with a filtered list: 400 when a filter can't be read, 503 when the list can't be had now."""
     status = 503 if filters.is_away else 400 if filters.errors else 200
     return render_template(template, form=filters, **context), status
+
+
+def by_id(own: list[Account]) -> dict[UUID, Account]:
+    """One's accounts, to tell by a transaction's ids which of them it touches."""
+    return {account.id: account for account in own}

@@ -7,6 +7,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 
 from api_gateway.clients.auth import User
 from api_gateway.pages.common.filters import PeopleFilters
+from api_gateway.pages.common.reports import pictures_of
 from api_gateway.pages.common.responses import done
 from api_gateway.pages.common.sections import (
     auth_service,
@@ -16,7 +17,6 @@ from api_gateway.pages.common.sections import (
     reporting_service,
     unless_away,
 )
-from api_gateway.pages.reports import pictures_of
 from api_gateway.pages.staff.admin_forms import ROLES, PersonForm
 from api_gateway.web.browser_session import refuse_ended_sessions
 from shared.web.access import Caller, admin_only, staff_only

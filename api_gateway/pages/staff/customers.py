@@ -9,20 +9,20 @@ from flask import Blueprint, render_template, request, url_for
 from api_gateway.clients.account import Account, StatusChange
 from api_gateway.clients.auth import Person, User
 from api_gateway.clients.base import MOST
-from api_gateway.pages.accounts import CURVE_DAYS, balances
 from api_gateway.pages.common import charts
+from api_gateway.pages.common.balances import CURVE_DAYS, balances
 from api_gateway.pages.common.filters import AccountFilters, PeopleFilters, PersonSearch, TransactionFilters
 from api_gateway.pages.common.responses import done, form_page
 from api_gateway.pages.common.sections import (
     account_service,
     auth_service,
     begin,
+    by_id,
     list_page,
     transaction_service,
     unless_away,
 )
 from api_gateway.pages.staff.admin_forms import AccountStatusForm, CustomerAccountForm
-from api_gateway.pages.transactions import by_id
 from shared.core.clock import now
 from shared.core.errors import InvalidRequest, NotFound
 from shared.web.access import Caller, staff_only

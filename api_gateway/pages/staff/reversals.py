@@ -8,11 +8,9 @@ from flask import Blueprint
 from api_gateway.clients.account import Account
 from api_gateway.clients.base import MOST
 from api_gateway.pages.common.filters import SuspenseFilters
-from api_gateway.pages.common.responses import form_page
-from api_gateway.pages.common.sections import account_service, begin, list_page, transaction_service
-from api_gateway.pages.money import paid
+from api_gateway.pages.common.responses import form_page, paid
+from api_gateway.pages.common.sections import account_service, begin, by_id, list_page, transaction_service
 from api_gateway.pages.staff.admin_forms import PayOutForm, ReversalForm
-from api_gateway.pages.transactions import by_id
 from shared.core.errors import NotFound
 from shared.web.access import Caller, admin_only, staff_only
 

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from flask import Blueprint, render_template, request
 
+from api_gateway.pages.common.reports import ROWS, pictures_of, report_page
 from api_gateway.pages.common.sections import reporting_service
-from api_gateway.pages.reports import ROWS, pictures_of, report_page
 from shared.web.access import Caller, admin_only, staff_only
 
 SECTION = "/admin/reports"

@@ -9,7 +9,7 @@ import pytest
 
 from api_gateway.clients.account import Account, Entries, Entry
 from api_gateway.clients.base import Page
-from api_gateway.pages.accounts import balances
+from api_gateway.pages.common.balances import balances
 from shared.core.formats import MINUS
 from shared.http.client import NoAnswer
 from tests.support.customers import Customer, customer, form_with
