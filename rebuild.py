@@ -1,7 +1,7 @@
 """Make the transaction database anew from the ledger: `make rebuild`, while the bank is stopped.
 
 The services that know the ledger are started for it, unless they run already (`python run_services.py
---no-transaction`). See transaction_service/rebuild.py.
+--no-transaction`). See transaction_service/rebuild/__main__.py.
 """
 
 import os

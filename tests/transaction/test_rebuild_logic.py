@@ -9,9 +9,10 @@ from sqlalchemy import delete, insert, select, update
 from shared.core.ids import dashed, new_ids
 from shared.http.client import NoAnswer
 from tests.support.desk import OWNER, Desk, made_desk
-from transaction_service import projection_logic, rebuild_logic
-from transaction_service.rebuild import report
-from transaction_service.rebuild_storage import Differences, RebuildStorage
+from transaction_service import projection_logic
+from transaction_service.rebuild import rebuild_logic
+from transaction_service.rebuild.__main__ import report
+from transaction_service.rebuild.rebuild_storage import Differences, RebuildStorage
 from transaction_service.transaction_models import DailyVolume, TransactionLeg, TransactionRow, db
 
 

@@ -15,9 +15,9 @@ from shared.core.errors import AppError, CannotStart
 from shared.core.ids import dashed
 from shared.security import data_dir
 from shared.web.application import Peers, make_session
-from transaction_service import rebuild_logic
 from transaction_service.projection_storage import ProjectionStorage
-from transaction_service.rebuild_storage import Differences, RebuildStorage
+from transaction_service.rebuild import rebuild_logic
+from transaction_service.rebuild.rebuild_storage import Differences, RebuildStorage
 from transaction_service.transaction_clients import LedgerClient
 from transaction_service.transaction_models import db
 from transaction_service.transaction_service import TransactionSettings

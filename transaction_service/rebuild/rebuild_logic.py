@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from transaction_service.projection_logic import PAGE, Projection, transaction_of
 from transaction_service.projection_storage import ProjectionStorage
-from transaction_service.rebuild_storage import Differences, RebuildStorage
+from transaction_service.rebuild.rebuild_storage import Differences, RebuildStorage
 from transaction_service.transaction_clients import LedgerClient
 from transaction_service.transaction_storage import TransactionStorage
 

@@ -1,0 +1,1 @@
+"""Make the transaction database anew from the ledger."""
