@@ -50,3 +50,7 @@ def test_the_picture_is_there_and_small() -> None:
 def test_the_commands_are_in_the_makefile() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     assert set(re.findall(r"(?:^|`)make ([a-z]+)", README, re.MULTILINE)) <= targets
+
+
+def test_it_fits_on_two_screens() -> None:
+    assert len(README.splitlines()) <= 85

@@ -71,6 +71,24 @@ def test_the_hooks_before_a_commit_run_what_make_check_runs() -> None:
     assert hooks == [line.strip().replace("$(BIN)", ".venv/bin") for line in recipe[1].splitlines()]
 
 
+DECISIONS = sorted((ROOT / "docs" / "decisions").glob("2*.md"))
+
+
+@pytest.mark.parametrize("decision", DECISIONS, ids=lambda decision: decision.stem)
+def test_a_decision_is_dated_listed_and_fits_a_page(decision: Path) -> None:
+    text = decision.read_text(encoding="utf-8")
+    date = decision.stem[:10]
+    assert re.findall(r"^## (.*)$", text, re.MULTILINE)[:2] in (
+        ["Context", "Decision"],
+        ["Context", "Decision and measured"],
+    )
+    assert "## Consequences" in text
+    assert len(text.splitlines()) <= 60
+    title = text.splitlines()[0].removeprefix("# ")
+    row = f"| [{title}]({decision.name}) | {date} |"
+    assert row in (decision.parent / "README.md").read_text(encoding="utf-8").splitlines()
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The documentation site; a link that leads nowhere fails the build."""
