@@ -1,4 +1,4 @@
-# `make` lists what there is. Python 3.11 or newer is all that must be there before; PYTHON=… names another one.
+# `make` lists the targets. The only prerequisite is Python 3.11 or newer; PYTHON=… names another interpreter.
 
 PYTHON ?= python3
 VENV := .venv
@@ -15,19 +15,19 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(VENV)/.run ## make .venv with what the bank needs to run
+setup: $(VENV)/.run ## install what the bank needs to run into .venv
 	@echo "$(VENV) is ready; 'make run' starts the bank"
 
 run: $(VENV)/.run ## start the bank and keep it running until Ctrl-C (ARGS="--no-reporting" and the like)
 	@exec $(BIN)/python run_services.py $(ARGS)
 
-demo: $(VENV)/.run ## the same, an empty bank being filled with demo customers first
+demo: $(VENV)/.run ## the same, with demo customers and half a year of history in an empty bank
 	@exec $(BIN)/python run_services.py --demo $(ARGS)
 
-rebuild: $(VENV)/.run ## make the transaction database anew from the ledger, while the bank is stopped
+rebuild: $(VENV)/.run ## rebuild the transaction database from the ledger of a stopped bank
 	@$(BIN)/python rebuild.py
 
-migrate: $(VENV)/.run ## bring the databases to the newest schema, while no service runs
+migrate: $(VENV)/.run ## upgrade the databases of a stopped bank to the newest schema
 	@$(BIN)/python migrate.py
 
 revision: $(VENV)/.dev ## write the next revision from the models (SERVICE=auth WHAT="Add a birthday")
@@ -36,7 +36,7 @@ revision: $(VENV)/.dev ## write the next revision from the models (SERVICE=auth 
 test: $(VENV)/.dev ## run the tests (ARGS="-k transfer" and the like)
 	$(BIN)/pytest -m "not long" $(SIDE_BY_SIDE) $(ARGS)
 
-faults: $(VENV)/.dev ## break the bank under load in every way (BANK_FAULT_SEED=… the same again, BANK_FAULT_ROUNDS=… more)
+faults: $(VENV)/.dev ## run the fault tests: break a bank under load (BANK_FAULT_SEED=… repeats a run, BANK_FAULT_ROUNDS=…)
 	BANK_FAULT_SEED=$${BANK_FAULT_SEED:-$$(date +%s)} BANK_FAULT_ROUNDS=$${BANK_FAULT_ROUNDS:-5} \
 		$(BIN)/pytest -m "faults or long" --capture=no $(ARGS)
 
@@ -47,27 +47,27 @@ check: $(VENV)/.dev ## lint, types, layers, house rules
 	$(BIN)/lint-imports
 	$(BIN)/pytest tests/house/test_house.py
 
-bench: $(VENV)/.dev ## durable transfers a second, beside PostgreSQL's own benchmark (BASE=a commit: beside that one)
+bench: $(VENV)/.dev ## measure durable transfers beside pgbench (BASE=<commit>: beside that commit)
 	$(BIN)/python -m $(if $(BASE),benchmarks.compare $(BASE),benchmarks.transfers) $(ARGS)
 
-soak: $(VENV)/.dev ## half of what the bank can do for ten minutes, and what becomes of its memory (ARGS="--minutes 2")
+soak: $(VENV)/.dev ## run at half of the peak for ten minutes and check the memory (ARGS="--minutes 2")
 	$(BIN)/python -m benchmarks.soak $(ARGS)
 
-growth: $(VENV)/.dev ## what requests cost at a million transactions, beside a thousand (ARGS="--transactions 100000")
+growth: $(VENV)/.dev ## measure requests at a million transactions beside a thousand (ARGS="--transactions 100000")
 	$(BIN)/python -m benchmarks.growth $(ARGS)
 
-docs: $(VENV)/.dev ## the documents as a site with search, into artifacts/docs
+docs: $(VENV)/.dev ## build the documents as a site with search in artifacts/docs
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
 	@echo "open artifacts/docs/index.html"
 
-screenshots: $(VENV)/.dev ## take the pictures of the documents anew
+screenshots: $(VENV)/.dev ## take the screenshots of the documents
 	$(BIN)/python -m tools.screenshots
 
-requirements: $(VENV)/.dev ## pin what pyproject.toml asks for (ARGS=--upgrade for the newest of all)
+requirements: $(VENV)/.dev ## pin the dependencies of pyproject.toml (ARGS=--upgrade for the newest)
 	$(COMPILE) --output-file requirements.txt
 	$(COMPILE) --extra dev --constraint requirements.txt --output-file requirements-dev.txt
 
-clean: ## remove .venv and what tools keep; the bank's data stays
+clean: ## remove .venv and the caches of tools; the bank's data stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
