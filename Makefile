@@ -45,7 +45,7 @@ check: $(VENV)/.dev ## lint, types, layers, house rules
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
-	$(BIN)/pytest tests/house/test_house.py
+	$(BIN)/pytest tests/house
 
 bench: $(VENV)/.dev ## measure durable transfers beside pgbench (BASE=<commit>: beside that commit)
 	$(BIN)/python -m $(if $(BASE),benchmarks.compare $(BASE),benchmarks.transfers) $(ARGS)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from auth_service.auth_models import Lockout, User
-from auth_service.auth_schemas import ClientCredentials, ServiceToken
+from auth_service.auth_schemas import ClientCredentials, IssuedToken
 from auth_service.auth_storage import LockoutStorage, UserStorage
 from auth_service.session_storage import SessionStorage
 from shared.core import clock, periods
@@ -133,7 +133,7 @@ def require_uncommon(field: str, password: str, username: str, email: str) -> No
         raise InvalidRequest(details={field: reason})
 
 
-def service_token(tools: Tools, client_digests: Mapping[str, str], given: ClientCredentials) -> ServiceToken:
+def service_token(tools: Tools, client_digests: Mapping[str, str], given: ClientCredentials) -> IssuedToken:
     """A token for a service that knows its secret; `client_digests` has the SHA-256 of each, in hexadecimal."""
     digest = hashlib.sha256(given.client_secret.encode()).hexdigest()
     if not hmac.compare_digest(digest, client_digests.get(given.client_id, "")) or given.client_id not in SCOPES:
@@ -142,7 +142,7 @@ def service_token(tools: Tools, client_digests: Mapping[str, str], given: Client
     granted = frozenset(given.scope.split()) if given.scope else SCOPES[given.client_id]
     if not granted <= SCOPES[given.client_id]:
         raise InvalidScope
-    return ServiceToken(
+    return IssuedToken(
         access_token=tools.signer.sign_service(given.client_id, granted),
         expires_in=LIFETIME_SECONDS,
         scope=" ".join(sorted(granted)),

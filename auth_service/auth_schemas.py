@@ -170,7 +170,7 @@ class KeysAnswer(Answer):
     """The keys, as JSON Web Keys."""
 
 
-class ServiceToken(Described):
+class IssuedToken(Described):
     """What a service gets for its secret (RFC 6749, section 5.1)."""
 
     access_token: Annotated[str, Field(examples=["eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiI2ZjFjIn0.c2lnbmF0dXJl"])]
@@ -183,7 +183,7 @@ class ServiceToken(Described):
     """The scopes, with spaces between."""
 
 
-class ServiceTokenAnswer(ServiceToken, Answer):
+class ServiceTokenAnswer(IssuedToken, Answer):
     """A service's token."""
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from api_gateway.clients.base import MOST, Client, Page, Query, Seen
+from api_gateway.clients.base import MOST, Client, NextPage, Query, Seen
 
 ACCOUNT_TYPES = {
     "checking": "Checking",
@@ -56,7 +56,7 @@ class Accounts(Seen):
     """A page of accounts."""
 
     accounts: list[Account]
-    pagination: Page
+    pagination: NextPage
 
 
 class StatusChange(Seen):
@@ -73,7 +73,7 @@ class StatusHistory(Seen):
     """A page of the changes of an account's state, newest first."""
 
     status_history: list[StatusChange]
-    pagination: Page
+    pagination: NextPage
 
 
 class Entry(Seen):
@@ -89,7 +89,7 @@ class Entries(Seen):
     """A page of an account's history, newest first."""
 
     history: list[Entry]
-    pagination: Page
+    pagination: NextPage
 
 
 class Payee(Seen):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from api_gateway.clients.base import Client, Page, Query, Seen
+from api_gateway.clients.base import Client, NextPage, Query, Seen
 from shared.http.client import Peer
 
 
@@ -46,7 +46,7 @@ class Users(Seen):
     """A page of people."""
 
     users: list[User]
-    pagination: Page
+    pagination: NextPage
 
 
 BROWSERS = (

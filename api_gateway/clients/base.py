@@ -17,7 +17,7 @@ class Seen(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class Page(Seen):
+class NextPage(Seen):
     """Where a list goes on."""
 
     limit: int

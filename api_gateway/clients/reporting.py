@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import Field
 
 from api_gateway.clients.account import Account, Entry
-from api_gateway.clients.base import Client, Page, Query, Seen
+from api_gateway.clients.base import Client, NextPage, Query, Seen
 from api_gateway.clients.transaction import Flow, Summary, TypeTotal
 
 
@@ -116,7 +116,7 @@ class Reports(Seen):
     """A page of reports, newest first."""
 
     reports: list[Report]
-    pagination: Page
+    pagination: NextPage
 
 
 Days = tuple[date | None, date | None]

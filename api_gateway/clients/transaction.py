@@ -8,7 +8,7 @@ from typing import Literal
 from uuid import UUID
 
 from api_gateway.clients.account import SUSPENSE_ACCOUNT_ID, Account
-from api_gateway.clients.base import Client, Page, Query, Seen
+from api_gateway.clients.base import Client, NextPage, Query, Seen
 from shared.core.errors import AppError, OutcomeUnknown, ServiceUnavailable
 from shared.http.client import NoAnswer, Peer, ServiceToken
 
@@ -92,7 +92,7 @@ class Transactions(Seen):
     """A page of transactions, newest first."""
 
     transactions: list[Transaction]
-    pagination: Page
+    pagination: NextPage
 
 
 class SuspenseItem(Seen):
@@ -114,7 +114,7 @@ class Suspense(Seen):
     """A page of money in suspense, newest first."""
 
     suspense: list[SuspenseItem]
-    pagination: Page
+    pagination: NextPage
 
 
 class TypeTotal(Seen):

@@ -32,6 +32,12 @@ def text_files() -> list[Path]:
     return sorted(path for path in ROOT.rglob("*") if path.is_file() and path.suffix in kinds and _is_ours(path))
 
 
+def files() -> list[Path]:
+    """All files of the code: Python, and what lies beside it."""
+    roots = [ROOT / folder for folder in (*PACKAGES, "shared", "tests", "benchmarks", "tools", "docs", "templates")]
+    return sorted(path for root in roots for path in root.rglob("*") if path.is_file() and _is_ours(path))
+
+
 def _is_ours(path: Path) -> bool:
     parts = path.relative_to(ROOT).parts
     return not any(part in _NOT_OURS or (part.startswith(".") and part != ".ci") for part in parts)

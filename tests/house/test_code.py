@@ -1,0 +1,65 @@
+"""What every file of code keeps to, as far as a program can check it."""
+
+import ast
+import re
+from pathlib import Path
+
+from tests.support import house
+from tests.support.house import ROOT
+
+MAX_FUNCTION_LINES = 40
+MAX_FILE_LINES = 450
+
+
+def test_functions_fit_on_a_screen() -> None:
+    long = [
+        f"{name}: {lines} lines of code"
+        for path in house.python_files()
+        for name, lines in house.functions(path)
+        if lines > MAX_FUNCTION_LINES
+    ]
+    assert long == []
+
+
+def test_files_are_split_before_they_grow_too_long() -> None:
+    files = house.python_files("shared", *house.PACKAGES)
+    sizes = {str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in files}
+    assert {path: size for path, size in sizes.items() if size > MAX_FILE_LINES} == {}
+
+
+def test_only_the_database_module_commits() -> None:
+    commits = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in house.python_files("shared", *house.PACKAGES)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "commit"
+    ]
+    assert {place.partition(":")[0] for place in commits} == {"shared/db/database.py"}
+
+
+def test_one_sqlite_library_opens_all_files() -> None:
+    importing = re.compile(r"^\s*(?:import|from) (?:sqlite3|pysqlite3)\b", re.M)
+    files = [path for path in house.python_files() if importing.search(path.read_text(encoding="utf-8"))]
+    assert [str(path.relative_to(ROOT)) for path in files] == ["shared/db/sqlite.py"]
+
+
+def test_every_lint_exception_says_why() -> None:
+    exception = re.compile(r"# (?:noqa|type: ?ignore)")
+    with_reason = re.compile(r"# (?:noqa: [A-Z0-9, ]+ - |type: ignore\[[a-z, -]+\]  # )\w")
+    silent = []
+    for path in house.python_files():
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            if exception.search(line) and not with_reason.search(line):
+                silent.append(f"{path.relative_to(ROOT)}:{number}")
+    assert not silent, "\n".join(silent)
+
+
+def test_nothing_points_out_of_the_house() -> None:
+    """The house stands alone: it names neither the folder that it lies in nor where packages come from."""
+    outside = re.compile(rf"\.\./shared|{re.escape(str(ROOT))}/|https?://\S+/simple\b|\s--(?:extra-)?index[-]url")
+    pointing = [
+        str(path.relative_to(ROOT))
+        for path in house.text_files()
+        if path != Path(__file__) and outside.search(path.read_text(encoding="utf-8", errors="ignore"))
+    ]
+    assert pointing == []

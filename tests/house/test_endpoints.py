@@ -1,0 +1,106 @@
+"""Every endpoint says who may call it, stands in docs/API.md, and fails in the one form."""
+
+from collections.abc import Iterator
+
+import pytest
+from werkzeug.test import TestResponse
+
+from tests.support import house
+from tests.support.suite import MODULES, Person, Suite
+
+FAILURE_KEYS = {"success", "message", "error_code", "details"}
+BODY_TAKERS = {
+    "auth": "/api/auth/login",
+    "account": "/api/accounts/create",
+    "transaction": "/api/transactions/deposit",
+    "gateway": "/api/auth/login",
+}
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
+    suite = Suite(tmp_path_factory.mktemp("bank")).start()
+    yield suite
+    suite.stop()
+
+
+@pytest.fixture(scope="module")
+def somebody(bank: Suite) -> Person:
+    return bank.person()
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_route_says_who_may_call_it(bank: Suite, name: str) -> None:
+    silent = sorted(endpoint.path for endpoint in house.endpoints(bank.apps[name]) if endpoint.access == "nobody said")
+    assert silent == []
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_documents_name_each_endpoint_and_no_other(bank: Suite, name: str) -> None:
+    heading = "api-gateway" if name == "gateway" else f"{name}-service"
+    documented = house.documented(heading) | house.documented("Every service")
+    actual = house.endpoints(bank.apps[name])
+    assert sorted(documented - actual) == []
+    assert sorted(actual - documented) == []
+
+
+def _check_failure(answer: TestResponse, status: int, code: str) -> None:
+    assert (answer.status_code, answer.content_type) == (status, "application/json"), answer.text
+    assert answer.json is not None
+    assert set(answer.json) == FAILURE_KEYS
+    assert answer.json["success"] is False
+    assert answer.json["error_code"] == code
+    assert answer.headers["X-Request-ID"]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_an_unknown_address_is_404_in_the_one_form(bank: Suite, somebody: Person, name: str) -> None:
+    _check_failure(bank.call(name, "GET", "/api/nowhere", somebody), 404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_wrong_method_is_405_in_the_one_form(bank: Suite, somebody: Person, name: str) -> None:
+    path = "/health" if name == "gateway" else "/api/health"
+    _check_failure(bank.call(name, "PATCH", path, somebody), 405, "METHOD_NOT_ALLOWED")
+
+
+@pytest.mark.parametrize("name", BODY_TAKERS)
+@pytest.mark.parametrize(
+    ("status", "code", "request_parts"),
+    [
+        (413, "PAYLOAD_TOO_LARGE", {"data": b"x" * 1_000_000, "content_type": "application/json"}),
+        (415, "UNSUPPORTED_MEDIA_TYPE", {"data": "a=1", "content_type": "application/x-www-form-urlencoded"}),
+        (415, "UNSUPPORTED_MEDIA_TYPE", {"data": "{}", "content_type": "text/plain"}),
+        (400, "INVALID_REQUEST", {"data": "{", "content_type": "application/json"}),
+        (400, "INVALID_REQUEST", {"data": "[]", "content_type": "application/json"}),
+        (400, "INVALID_REQUEST", {"json": {}}),
+        (400, "INVALID_REQUEST", {"json": {"no": "such field"}}),
+    ],
+)
+def test_a_bad_body_is_refused_in_the_one_form(
+    bank: Suite, somebody: Person, name: str, status: int, code: str, request_parts: dict[str, object]
+) -> None:
+    _check_failure(bank.call(name, "POST", BODY_TAKERS[name], somebody, **request_parts), status, code)
+
+
+def test_each_bad_field_is_named(bank: Suite, somebody: Person) -> None:
+    answer = bank.call("account", "POST", "/api/accounts/create", somebody, json={"account_type": "gold", "role": "x"})
+    assert answer.json is not None
+    assert answer.json["details"].keys() == {"account_type", "role"}
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "path"),
+    [
+        ("account", "POST", "/api/accounts/create"),
+        ("transaction", "POST", "/api/transactions/deposit"),
+        ("reporting", "GET", "/api/reports/list"),
+        ("auth", "POST", "/api/auth/change_password"),
+        ("gateway", "POST", "/api/accounts/create"),
+    ],
+)
+def test_who_is_not_logged_in_is_told_so_before_the_body_is_looked_at(
+    bank: Suite, name: str, method: str, path: str
+) -> None:
+    answer = bank.call(name, method, path, data=b"{", content_type="application/json")
+    _check_failure(answer, 401, "AUTHENTICATION_REQUIRED")

@@ -1,0 +1,98 @@
+"""Every file lies in its room, and rooms import downwards only: the map in docs/ARCHITECTURE.md, checked."""
+
+import ast
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.support import house
+from tests.support.house import ROOT, SERVICES
+
+PROGRAMS = {"__main__"}
+SERVICE_ROLES = ("service", "logic", "storage", "clients", "schemas", "models")
+MAX_FILES = 15
+MAX_LAYERS = 4
+GROWING = {"migrations", "decisions", "templates"}
+"""Folders whose files are a list of the same kind: a reader looks for one by its name."""
+
+
+def role_of(path: Path) -> str:
+    return path.stem.rpartition("_")[2]
+
+
+@pytest.mark.parametrize("package", SERVICES)
+def test_every_file_of_a_service_has_a_role(package: str) -> None:
+    odd = [
+        path.name
+        for path in house.python_files(package)
+        if path.stem not in ("__init__", *PROGRAMS)
+        and role_of(path) not in SERVICE_ROLES
+        and path.parent.name != "migrations"
+    ]
+    assert odd == []
+    assert (ROOT / package / f"{package.removesuffix('_service')}_service.py").exists()
+
+
+def test_every_file_of_the_gateway_lies_in_a_room() -> None:
+    assert {path.stem for path in (ROOT / "api_gateway").glob("*.py")} == {"__init__", "api_gateway"}
+
+
+def test_no_folder_has_too_many_files() -> None:
+    files = [path for path in house.files() if path.name != "__init__.py" and path.parent != ROOT]
+    sizes = Counter(path.parent for path in files if path.parent.name not in GROWING)
+    assert {str(folder.relative_to(ROOT)): size for folder, size in sizes.items() if size > MAX_FILES} == {}
+
+
+def test_every_module_of_shared_lies_in_a_room() -> None:
+    assert {path.name for path in (ROOT / "shared").glob("*.py")} == {"__init__.py"}
+
+
+def test_the_rooms_of_shared_have_few_layers() -> None:
+    (contract,) = (one for one in house.contracts() if one.get("containers") == ["shared"])
+    assert contract["exhaustive"]
+    assert len(contract["layers"]) <= MAX_LAYERS
+
+
+@pytest.mark.parametrize("packages", [("shared",), ("api_gateway",), ("tests/support",)], ids=lambda names: names[0])
+def test_a_class_has_a_name_of_its_own(packages: tuple[str, ...]) -> None:
+    counts = Counter(name for path in house.python_files(*packages) for name in _classes(path))
+    assert [name for name, count in counts.items() if count > 1] == []
+
+
+def test_no_class_has_the_name_of_one_in_shared() -> None:
+    shared = {name for path in house.python_files("shared") for name in _classes(path)}
+    others = {name for path in house.python_files(*house.PACKAGES) for name in _classes(path)}
+    assert shared & others == set()
+
+
+def _classes(path: Path) -> set[str]:
+    nodes = ast.parse(path.read_text(encoding="utf-8")).body
+    return {node.name for node in nodes if isinstance(node, ast.ClassDef) and not node.name.startswith("_")}
+
+
+def test_the_architecture_holds() -> None:
+    program = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+    checked = subprocess.run(
+        [sys.executable, "-c", program, "--no-cache"], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def _modules_of(*roles: str) -> set[str]:
+    files = [path for path in house.python_files(*SERVICES) if role_of(path) in roles and path.stem != "__init__"]
+    return {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files}
+
+
+@pytest.mark.parametrize(
+    ("contract", "modules"),
+    [
+        ("Rules, storage, models and clients know nothing of the web", ("logic", "storage", "models", "clients")),
+        ("Endpoints, rules and clients write no queries", ("service", "logic", "clients")),
+    ],
+)
+def test_no_module_is_left_out_of_the_contracts(contract: str, modules: tuple[str, ...]) -> None:
+    named = {name for one in house.contracts() if one["name"] == contract for name in one["source_modules"]}
+    assert named == _modules_of(*modules)
