@@ -2,21 +2,28 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
 from tests.support import postgres
-from tests.support.suite import Suite
+from tests.support.suite import BankOptions, Suite
 
 
 @pytest.fixture(scope="module")
-def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
-    """All services, started, on fresh databases; shared by the tests of one module, so each makes its own people."""
-    data_dir: Path = tmp_path_factory.mktemp("bank")
-    suite = Suite(data_dir).start()
-    yield suite
-    suite.stop()
+def bank_options() -> BankOptions:
+    """What the bank of a module is made of; a module or a folder that needs something else overrides it."""
+    return BankOptions()
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory: pytest.TempPathFactory, bank_options: BankOptions) -> Iterator[Suite]:
+    """A bank in one process on fresh databases, shared by the tests of one module, so each makes its own people."""
+    options = bank_options
+    bank = Suite(tmp_path_factory.mktemp("bank"), options.services, database=options.database, **options.variables)
+    if options.is_started:
+        bank.start()
+    yield bank
+    bank.stop()
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

@@ -69,12 +69,12 @@ READS = (
 )
 
 
-class Bank:
+class Planner:
     """A customer's account with a few transactions, asked for as an admin may."""
 
-    def __init__(self, suite: Suite) -> None:
-        self._suite, self._admin = suite, suite.admin()
-        self._somebody = somebody = suite.person()
+    def __init__(self, bank: Suite) -> None:
+        self._suite, self._admin = bank, bank.admin()
+        self._somebody = somebody = bank.person()
         opened = self.ask("POST", "/api/accounts/create", somebody, {"account_type": "checking"})["account"]
         for _ in range(3):
             body = {"account_id": opened["id"], "amount": "10.00"}
@@ -152,36 +152,38 @@ def walks(steps: list[str]) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def bank(suite: Suite) -> Bank:
-    return Bank(suite)
+def planner(bank: Suite) -> Planner:
+    return Planner(bank)
 
 
 @pytest.mark.parametrize("path", LISTS)
-def test_a_list_is_read_along_an_index_from_where_its_page_begins(bank: Bank, path: str) -> None:
-    steps = bank.plan(path)
+def test_a_list_is_read_along_an_index_from_where_its_page_begins(planner: Planner, path: str) -> None:
+    steps = planner.plan(path)
     assert walks(steps) == []
     assert any(step.endswith(f"INDEX {LISTS[path]}") for step in steps), steps
 
 
 @pytest.mark.parametrize("path", READS)
-def test_a_read_finds_what_it_needs_by_index(bank: Bank, path: str) -> None:
-    assert walks(bank.plan(path)) == []
+def test_a_read_finds_what_it_needs_by_index(planner: Planner, path: str) -> None:
+    assert walks(planner.plan(path)) == []
 
 
-def test_a_posting_finds_what_it_needs_by_index(bank: Bank) -> None:
-    steps = bank.plan_of_posting()
+def test_a_posting_finds_what_it_needs_by_index(planner: Planner) -> None:
+    steps = planner.plan_of_posting()
     assert any("account" in step for step in steps)
     assert [step for step in walks(steps) if step != "USE TEMP B-TREE FOR ORDER BY"] == []  # of a batch's accounts
 
 
-def test_a_posting_is_found_by_its_key_and_by_its_number_along_an_index(bank: Bank) -> None:
+def test_a_posting_is_found_by_its_key_and_by_its_number_along_an_index(planner: Planner) -> None:
     with plans() as steps:
-        body = {"account_id": bank._names["account"], "amount": "1.00"}
+        body = {"account_id": planner._names["account"], "amount": "1.00"}
         headers = {"Idempotency-Key": "planned"}
-        bank._suite.call("transaction", "POST", "/api/transactions/deposit", bank._somebody, json=body, headers=headers)
+        planner._suite.call(
+            "transaction", "POST", "/api/transactions/deposit", planner._somebody, json=body, headers=headers
+        )
     assert any(
         re.match(r"SEARCH posting USING INDEX \w+ \(user_id=\? AND idempotency_key=\?\)", step) for step in steps
     )
-    with bank._suite.apps["account"].app_context(), plans() as steps:
+    with planner._suite.apps["account"].app_context(), plans() as steps:
         LedgerStorage(account_db).list_postings(1, 1)
     assert steps == ["SEARCH posting USING INTEGER PRIMARY KEY (rowid>?)"]

@@ -1,6 +1,5 @@
 """The endpoints of the account service, over the real services."""
 
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -8,17 +7,14 @@ import pytest
 from werkzeug.test import TestResponse
 
 from shared.core.check_digits import is_valid
-from tests.support.suite import PASSWORD, Person, Suite
+from tests.support.suite import PASSWORD, BankOptions, Person, Suite
 
 MISSING = "/api/accounts/details/00000000-0000-4000-8000-000000000000"
 
 
 @pytest.fixture(scope="module")
-def bank(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[Suite]:
-    names = ("auth", "account", "transaction")
-    suite = Suite(tmp_path_factory.mktemp("bank"), names, database=database).start()
-    yield suite
-    suite.stop()
+def bank_options(database: str) -> BankOptions:
+    return BankOptions(("auth", "account", "transaction"), database)
 
 
 @pytest.fixture(scope="module")

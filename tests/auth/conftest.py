@@ -1,17 +1,13 @@
 """A bank of the auth and the account service for the tests of each file, its first customer, and its admin."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.support.suite import Person, Suite
+from tests.support.suite import BankOptions, Person, Suite
 
 
 @pytest.fixture(scope="module")
-def bank(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[Suite]:
-    suite = Suite(tmp_path_factory.mktemp("bank"), names=("auth", "account"), database=database).start()
-    yield suite
-    suite.stop()
+def bank_options(database: str) -> BankOptions:
+    return BankOptions(("auth", "account"), database)
 
 
 @pytest.fixture(scope="module")

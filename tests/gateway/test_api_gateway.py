@@ -15,20 +15,20 @@ SERVICES = {"api-gateway", "auth-service", "account-service", "transaction-servi
 
 
 @pytest.fixture
-def visitor(suite: Suite) -> Visitor:
-    return Visitor(suite.apps["gateway"])
+def visitor(bank: Suite) -> Visitor:
+    return Visitor(bank.apps["gateway"])
 
 
-def test_health_is_healthy_when_all_five_are(suite: Suite) -> None:
-    answer = suite.call("gateway", "GET", "/health")
+def test_health_is_healthy_when_all_five_are(bank: Suite) -> None:
+    answer = bank.call("gateway", "GET", "/health")
     assert answer.status_code == 200
     assert answer.json == {"status": "healthy", "services": dict.fromkeys(SERVICES, "healthy")}
 
 
 @pytest.mark.parametrize("name", ["auth", "account", "transaction", "reporting"])
-def test_health_says_which_service_is_away(suite: Suite, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(suite.adapters[name], "down", True)
-    answer = suite.call("gateway", "GET", "/health")
+def test_health_says_which_service_is_away(bank: Suite, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bank.adapters[name], "down", True)
+    answer = bank.call("gateway", "GET", "/health")
     assert answer.status_code == 503
     assert answer.json is not None
     assert answer.json["status"] == "degraded"
@@ -37,28 +37,28 @@ def test_health_says_which_service_is_away(suite: Suite, name: str, monkeypatch:
     assert answer.json["services"]["api-gateway"] == "healthy"
 
 
-def test_health_says_how_long_each_took(suite: Suite) -> None:
-    timing = suite.call("gateway", "GET", "/health").headers["Server-Timing"]
+def test_health_says_how_long_each_took(bank: Suite) -> None:
+    timing = bank.call("gateway", "GET", "/health").headers["Server-Timing"]
     times = dict(entry.split(";dur=") for entry in timing.split(", "))
     assert set(times) == set(SERVICES)
     assert all(0 <= float(milliseconds) < 60_000 for milliseconds in times.values())
 
 
-def test_the_gateways_own_health_names_what_it_misses(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert suite.call("gateway", "GET", "/api/health").json == {"status": "healthy", "service": "api-gateway"}
-    monkeypatch.setattr(suite.adapters["reporting"], "down", True)
-    answer = suite.call("gateway", "GET", "/api/health")
+def test_the_gateways_own_health_names_what_it_misses(bank: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert bank.call("gateway", "GET", "/api/health").json == {"status": "healthy", "service": "api-gateway"}
+    monkeypatch.setattr(bank.adapters["reporting"], "down", True)
+    answer = bank.call("gateway", "GET", "/api/health")
     assert answer.status_code == 503
     assert answer.json is not None
     assert answer.json["details"] == {"reporting-service": "unavailable"}
-    assert suite.call("gateway", "GET", "/api/live").status_code == 200
+    assert bank.call("gateway", "GET", "/api/live").status_code == 200
 
 
 @pytest.mark.parametrize(
     "path", ["/", "/login", "/nowhere", "/api/nowhere", "/api/live", "/health", "/static/css/custom.css"]
 )
-def test_every_answer_carries_the_security_headers(suite: Suite, path: str) -> None:
-    with suite.call("gateway", "GET", path) as answer:
+def test_every_answer_carries_the_security_headers(bank: Suite, path: str) -> None:
+    with bank.call("gateway", "GET", path) as answer:
         headers = answer.headers
     assert headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
     assert headers["X-Content-Type-Options"] == "nosniff"
@@ -69,8 +69,8 @@ def test_every_answer_carries_the_security_headers(suite: Suite, path: str) -> N
     assert "Strict-Transport-Security" not in headers
 
 
-def test_browsers_on_https_are_told_to_stay_there(suite: Suite) -> None:
-    answer = suite.call("gateway", "GET", "/", base_url="https://localhost")
+def test_browsers_on_https_are_told_to_stay_there(bank: Suite) -> None:
+    answer = bank.call("gateway", "GET", "/", base_url="https://localhost")
     assert "max-age=31536000" in answer.headers["Strict-Transport-Security"]
 
 
@@ -134,8 +134,8 @@ def test_people_get_a_page_for_what_is_not_there(visitor: Visitor, path: str) ->
 
 
 @pytest.mark.parametrize("path", ["/api/nowhere", "/internal/postings", "/internal", "/health/x", "/metrics/x"])
-def test_programs_get_json(suite: Suite, path: str) -> None:
-    answer = suite.call("gateway", "GET", path)
+def test_programs_get_json(bank: Suite, path: str) -> None:
+    answer = bank.call("gateway", "GET", path)
     assert answer.status_code == 404
     assert answer.json == {
         "success": False,
@@ -156,20 +156,20 @@ def test_a_large_form_is_refused_with_a_page(visitor: Visitor) -> None:
     assert (answer.status_code, answer.mimetype) == (413, "text/html")
 
 
-def test_an_unexpected_error_shows_nothing_of_itself(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_shows_nothing_of_itself(bank: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> str:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setitem(suite.apps["gateway"].view_functions, "welcome.index", fail)
-    answer = suite.call("gateway", "GET", "/")
+    monkeypatch.setitem(bank.apps["gateway"].view_functions, "welcome.index", fail)
+    answer = bank.call("gateway", "GET", "/")
     assert (answer.status_code, answer.mimetype) == (500, "text/html")
     assert "secret detail" not in answer.text
     assert "RuntimeError" not in answer.text
     assert answer.headers["X-Request-ID"] in answer.text
 
 
-def test_strangers_are_limited_by_address(suite: Suite) -> None:
-    client = suite.client("gateway")
+def test_strangers_are_limited_by_address(bank: Suite) -> None:
+    client = bank.client("gateway")
     client.environ_base["REMOTE_ADDR"] = "203.0.113.1"
     answers = [client.get("/api/nowhere") for _ in range(300)]
     assert sum(answer.status_code == 404 for answer in answers) >= 100
@@ -181,24 +181,24 @@ def test_strangers_are_limited_by_address(suite: Suite) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/live", "/static/css/custom.css"])
-def test_machines_and_files_are_not_limited(suite: Suite, path: str) -> None:
-    client = suite.client("gateway")
+def test_machines_and_files_are_not_limited(bank: Suite, path: str) -> None:
+    client = bank.client("gateway")
     client.environ_base["REMOTE_ADDR"] = "203.0.113.3"
     for _ in range(150):
         with client.get(path) as answer:
             assert answer.status_code == 200
 
 
-def test_registrations_are_limited_on_the_page_and_the_api_alike(suite: Suite) -> None:
-    client = suite.client("gateway")
+def test_registrations_are_limited_on_the_page_and_the_api_alike(bank: Suite) -> None:
+    client = bank.client("gateway")
     client.environ_base["REMOTE_ADDR"] = "203.0.113.4"
     statuses = [client.post("/api/auth/register", json={}).status_code for _ in range(21)]
     assert statuses == [400] * 20 + [429]
     assert client.post("/register", data={}).status_code == 429
 
 
-def test_the_documentation_is_valid_and_names_every_service(suite: Suite) -> None:
-    document = suite.call("gateway", "GET", "/openapi.json").json
+def test_the_documentation_is_valid_and_names_every_service(bank: Suite) -> None:
+    document = bank.call("gateway", "GET", "/openapi.json").json
     assert document is not None
     validate(document)
     assert document["servers"] == [{"url": "/"}]
@@ -244,9 +244,9 @@ def test_without_good_secrets_it_does_not_start(
         GatewaySettings.load()
 
 
-def test_head_of_any_page_leads_where_get_does(suite: Suite) -> None:
+def test_head_of_any_page_leads_where_get_does(bank: Suite) -> None:
     """Pages that tell GET from POST must not take HEAD for the latter."""
-    app = suite.apps["gateway"]
+    app = bank.apps["gateway"]
     admin = Visitor(app)
     admin.log_in("admin", ADMIN_PASSWORD)
     pages = [

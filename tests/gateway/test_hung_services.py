@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.support.customers import Customer, customer
-from tests.support.suite import ADMIN_PASSWORD, Suite
+from tests.support.suite import ADMIN_PASSWORD, BankOptions, Suite
 from tests.support.visitor import Visitor
 
 PAGE_SECONDS = 1.0
@@ -19,14 +19,9 @@ STAFF = ("/admin/users", "/admin/accounts", "/admin/accounts/{account}", "/admin
 
 
 @pytest.fixture(scope="module")
-def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
-    suite = Suite(
-        tmp_path_factory.mktemp("bank"),
-        BANK_PAGE_TIMEOUT_SECONDS=str(PAGE_SECONDS),
-        BANK_READ_TIMEOUT_SECONDS=str(PAYMENT_SECONDS),
-    ).start()
-    yield suite
-    suite.stop()
+def bank_options() -> BankOptions:
+    page, read = str(PAGE_SECONDS), str(PAYMENT_SECONDS)
+    return BankOptions(variables={"BANK_PAGE_TIMEOUT_SECONDS": page, "BANK_READ_TIMEOUT_SECONDS": read})
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,5 @@
 """Every endpoint says who may call it, stands in docs/API.md, and fails in the one form."""
 
-from collections.abc import Iterator
-
 import pytest
 from werkzeug.test import TestResponse
 
@@ -15,13 +13,6 @@ BODY_TAKERS = {
     "transaction": "/api/transactions/deposit",
     "gateway": "/api/auth/login",
 }
-
-
-@pytest.fixture(scope="module")
-def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
-    suite = Suite(tmp_path_factory.mktemp("bank")).start()
-    yield suite
-    suite.stop()
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import io
 import secrets
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -102,6 +102,16 @@ class Person:
     def headers(self) -> dict[str, str]:
         """What every request of theirs carries."""
         return {"Authorization": f"Bearer {self.token}"}
+
+
+@dataclass(frozen=True)
+class BankOptions:
+    """What the fixture `bank` makes: which services, on which kind of database, with which variables."""
+
+    services: tuple[str, ...] = tuple(MODULES)
+    database: str = "sqlite"
+    variables: dict[str, str] = field(default_factory=dict)
+    is_started: bool = True
 
 
 class Suite:

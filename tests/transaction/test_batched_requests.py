@@ -1,12 +1,11 @@
 """A request is answered alike whether it comes alone or batched with others: status, headers and body."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from shared.security.tokens import TokenVerifier
-from tests.support.suite import Person, Suite
+from tests.support.suite import BankOptions, Person, Suite
 
 ABSENT = "00000000-0000-7000-8000-000000000000"
 Asked = tuple[str, str, str | None, bytes]
@@ -14,10 +13,8 @@ Asked = tuple[str, str, str | None, bytes]
 
 
 @pytest.fixture(scope="module")
-def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
-    suite = Suite(tmp_path_factory.mktemp("bank"), ("auth", "account", "transaction")).start()
-    yield suite
-    suite.stop()
+def bank_options() -> BankOptions:
+    return BankOptions(("auth", "account", "transaction"))
 
 
 @pytest.fixture(scope="module")

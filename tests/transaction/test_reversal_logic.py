@@ -12,26 +12,15 @@ from werkzeug.test import TestResponse
 from account_service import account_models
 from shared.core.ids import dashed
 from tests.support.desk import money_made
-from tests.support.postgres import database
-from tests.support.suite import PASSWORD, Person, Suite
+from tests.support.suite import PASSWORD, BankOptions, Person, Suite
 from transaction_service import transaction_models
 
 SUSPENSE = dashed(transaction_models.SUSPENSE_ACCOUNT_ID)
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def bank(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
-    names = ("auth", "account", "transaction")
-    if request.param == "sqlite":
-        suite = Suite(tmp_path_factory.mktemp("bank"), names=names).start()
-        yield suite
-        suite.stop()
-        return
-    with database() as account_url, database() as transaction_url:
-        urls = {"ACCOUNT_DATABASE_URL": account_url, "TRANSACTION_DATABASE_URL": transaction_url}
-        suite = Suite(tmp_path_factory.mktemp("bank"), names=names, **urls).start()
-        yield suite
-        suite.stop()
+@pytest.fixture(scope="module")
+def bank_options(database: str) -> BankOptions:
+    return BankOptions(("auth", "account", "transaction"), database)
 
 
 @pytest.fixture(scope="module")

@@ -12,18 +12,15 @@ from werkzeug.test import TestResponse
 from account_service import ledger_logic
 from shared.core.clock import now
 from tests.support.processes import eventually
-from tests.support.suite import Person, Suite
+from tests.support.suite import BankOptions, Person, Suite
 from transaction_service import transaction_logic
 
 DEPOSIT, WITHDRAW, TRANSFER = (f"/api/transactions/{name}" for name in ("deposit", "withdraw", "transfer"))
 
 
 @pytest.fixture(scope="module")
-def bank(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[Suite]:
-    names = ("auth", "account", "transaction")
-    suite = Suite(tmp_path_factory.mktemp("bank"), names, database=database).start()
-    yield suite
-    suite.stop()
+def bank_options(database: str) -> BankOptions:
+    return BankOptions(("auth", "account", "transaction"), database)
 
 
 @pytest.fixture(scope="module")

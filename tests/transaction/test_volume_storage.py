@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from shared.core.ids import new_ids
-from tests.support.suite import Suite
+from tests.support.suite import BankOptions, Suite
 from transaction_service.transaction_models import Transaction, TransactionLeg, db
 from transaction_service.transaction_storage import TransactionStorage
 from transaction_service.volume_storage import Volume, Volumes, VolumeStorage
@@ -157,16 +157,14 @@ def same(one: Volumes, other: Volumes) -> bool:
 
 
 @pytest.fixture(scope="module")
-def suite(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[Suite]:
-    suite = Suite(tmp_path_factory.mktemp("volumes"), names=("transaction",), database=database)
-    yield suite
-    suite.stop()
+def bank_options(database: str) -> BankOptions:
+    return BankOptions(("transaction",), database, is_started=False)
 
 
 @pytest.fixture
-def books(suite: Suite) -> Iterator[Books]:
-    with suite.apps["transaction"].app_context():
-        yield Books(suite.apps["transaction"])
+def books(bank: Suite) -> Iterator[Books]:
+    with bank.apps["transaction"].app_context():
+        yield Books(bank.apps["transaction"])
 
 
 moves = st.tuples(
@@ -201,7 +199,7 @@ def test_kept_sums_equal_what_the_legs_add_up_to(
     books.check(since, until)
 
 
-def test_a_decision_that_comes_again_after_a_restart_counts_once(books: Books, suite: Suite) -> None:
+def test_a_decision_that_comes_again_after_a_restart_counts_once(books: Books, bank: Suite) -> None:
     transaction = books.decided(None, books.sides[1])
     for _ in range(3):
         books.project(transaction)
@@ -232,14 +230,14 @@ def test_the_ends_of_a_range_may_lie_inside_of_days(books: Books) -> None:
 
 
 def test_processes_that_count_the_same_kinds_at_once_lose_nothing(
-    books: Books, suite: Suite, monkeypatch: pytest.MonkeyPatch
+    books: Books, bank: Suite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there, back = (books.sides[1], books.sides[2]), (books.sides[2], books.sides[1])
     processes = iter(range(1_000_000))
     monkeypatch.setattr("transaction_service.volume_storage.getpid", lambda: next(processes))
 
     def work(number: int) -> None:
-        with suite.apps["transaction"].app_context():
+        with bank.apps["transaction"].app_context():
             for _ in range(5):
                 ways = [there, back] if number % 2 else [back, there]
                 books.project(*(books.decided(*way) for way in ways))

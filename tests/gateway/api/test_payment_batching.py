@@ -1,6 +1,5 @@
 """Payments go to the transaction service in batches, and are answered as if each had come alone."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
@@ -12,14 +11,12 @@ from api_gateway.api.payment_batching import GROWS, LONGEST_BODY, LONGEST_KEY
 from api_gateway.clients.transaction import BatchedReply, BatchedRequest, PaymentClient
 from shared.core.errors import GENERIC_BY_STATUS, AppError, OutcomeUnknown, ServiceUnavailable
 from shared.http.client import Peer
-from tests.support.suite import ADDRESSES, Person, Suite
+from tests.support.suite import ADDRESSES, BankOptions, Person, Suite
 
 
 @pytest.fixture(scope="module")
-def bank(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[Suite]:
-    suite = Suite(tmp_path_factory.mktemp("bank"), database=database).start()
-    yield suite
-    suite.stop()
+def bank_options(database: str) -> BankOptions:
+    return BankOptions(database=database)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 
 from shared.core.errors import NotFound
 from shared.web import responses
-from tests.support.suite import ADDRESSES, InProcess, Person, Suite
+from tests.support.suite import ADDRESSES, BankOptions, InProcess, Person, Suite
 from tests.support.visitor import Visitor
 
 
@@ -45,10 +45,8 @@ class Echo:
 
 
 @pytest.fixture(scope="module")
-def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
-    suite = Suite(tmp_path_factory.mktemp("bank"), names=("auth", "gateway")).start()
-    yield suite
-    suite.stop()
+def bank_options() -> BankOptions:
+    return BankOptions(("auth", "gateway"))
 
 
 @pytest.fixture(scope="module")

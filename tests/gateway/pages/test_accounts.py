@@ -18,8 +18,8 @@ from transaction_service.transaction_clients import LedgerClient
 
 
 @pytest.fixture(scope="module")
-def ada(suite: Suite) -> Customer:
-    return customer(suite)
+def ada(bank: Suite) -> Customer:
+    return customer(bank)
 
 
 def open_by_form(ada: Customer, **fields: str) -> tuple[str, str]:
@@ -29,9 +29,9 @@ def open_by_form(ada: Customer, **fields: str) -> tuple[str, str]:
     return answer.headers["Location"], ada.visitor.get(answer.headers["Location"]).text
 
 
-def test_who_has_no_account_is_shown_the_way_to_one(suite: Suite) -> None:
+def test_who_has_no_account_is_shown_the_way_to_one(bank: Suite) -> None:
     for path in ("/accounts", "/dashboard", "/transactions", "/reports"):
-        page = customer(suite).visitor.get(path)
+        page = customer(bank).visitor.get(path)
         assert page.status_code == 200
         assert 'href="/accounts/create"' in page.text
 
@@ -44,8 +44,8 @@ def test_an_account_is_opened_with_a_nickname(ada: Customer) -> None:
     assert location.startswith("/accounts/")
 
 
-def test_sending_the_page_twice_opens_one_account(suite: Suite) -> None:
-    bob = customer(suite)
+def test_sending_the_page_twice_opens_one_account(bank: Suite) -> None:
+    bob = customer(bank)
     form = form_with(bob.visitor.get("/accounts/create"), initial_deposit="")
     for _ in range(2):
         sent = bob.visitor.post("/accounts/create", {**form.fields, "nickname": "Once", "initial_deposit": "5.00"})
@@ -123,8 +123,8 @@ def test_the_history_can_be_filtered(ada: Customer) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "/close"])
-def test_an_account_of_somebody_else_does_not_exist(ada: Customer, suite: Suite, path: str) -> None:
-    strange = customer(suite).open()
+def test_an_account_of_somebody_else_does_not_exist(ada: Customer, bank: Suite, path: str) -> None:
+    strange = customer(bank).open()
     for account_id in (strange["id"], uuid4(), "nonsense"):
         assert ada.visitor.get(f"/accounts/{account_id}{path}").status_code == 404
 

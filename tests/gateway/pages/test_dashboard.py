@@ -13,8 +13,8 @@ from tests.support.suite import InProcess, Suite
 
 
 @pytest.fixture(scope="module")
-def ada(suite: Suite) -> Customer:
-    ada = customer(suite)
+def ada(bank: Suite) -> Customer:
+    ada = customer(bank)
     everyday, holidays = ada.open("100.00", nickname="Everyday"), ada.open("50.00", "savings", nickname="Holidays")
     ada.pay("withdraw", account_id=everyday["id"], amount="30.00", description="Shoes")
     ada.pay("transfer", from_account_id=everyday["id"], to_account_id=holidays["id"], amount="20.00")
@@ -73,7 +73,7 @@ def day(when: date, income: int = 0, expense: int = 0) -> Day:
 
 
 @pytest.fixture
-def spending(suite: Suite) -> Spending:
+def spending(bank: Suite) -> Spending:
     """Of a leap year's February, seen on its 10th."""
     zero = Decimal()
     summary = Summary(
@@ -86,7 +86,7 @@ def spending(suite: Suite) -> Spending:
         average=zero,
         largest=zero,
     )
-    with suite.apps["gateway"].app_context():
+    with bank.apps["gateway"].app_context():
         return Spending.of(summary, date(2028, 2, 10), "USD")
 
 
@@ -120,11 +120,11 @@ def test_what_was_given_back_was_not_spent(expense: int, rows: dict[str, Decimal
     assert flow.expense_by_type == rows
 
 
-def test_a_month_in_which_more_was_given_back_than_spent_is_shown(suite: Suite) -> None:
-    ada, admin = customer(suite), suite.admin()
+def test_a_month_in_which_more_was_given_back_than_spent_is_shown(bank: Suite) -> None:
+    ada, admin = customer(bank), bank.admin()
     account = ada.open("100.00")
     made = ada.pay("withdraw", account_id=account["id"], amount="40.00")["transaction"]
-    suite.call("transaction", "POST", f"/api/transactions/reverse/{made['id']}", admin)
+    bank.call("transaction", "POST", f"/api/transactions/reverse/{made['id']}", admin)
     page = ada.visitor.get("/dashboard").text
     assert "You have not spent anything this month." in page
     assert "+$100.00" in page

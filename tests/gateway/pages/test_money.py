@@ -19,13 +19,13 @@ TRANSFER = "/transactions/transfer"
 
 
 @pytest.fixture(scope="module")
-def ada(suite: Suite) -> Customer:
-    return customer(suite, "ada")
+def ada(bank: Suite) -> Customer:
+    return customer(bank, "ada")
 
 
 @pytest.fixture(scope="module")
-def bob(suite: Suite) -> Customer:
-    return customer(suite, "bob")
+def bob(bank: Suite) -> Customer:
+    return customer(bank, "bob")
 
 
 @pytest.fixture
@@ -168,23 +168,23 @@ def test_a_key_that_we_did_not_make_is_replaced(ada: Customer, account: dict[str
 
 
 @pytest.mark.parametrize("kind", ["deposit", "withdraw", "transfer"])
-def test_without_an_account_the_page_says_how_to_get_one(suite: Suite, kind: str) -> None:
-    page = customer(suite).visitor.get(f"/transactions/{kind}")
+def test_without_an_account_the_page_says_how_to_get_one(bank: Suite, kind: str) -> None:
+    page = customer(bank).visitor.get(f"/transactions/{kind}")
     assert page.status_code == 200
     assert 'href="/accounts/create"' in page.text
 
 
-def freeze(suite: Suite, account: dict[str, Any]) -> None:
+def freeze(bank: Suite, account: dict[str, Any]) -> None:
     body = {"status": "frozen", "reason": "suspicion of fraud"}
     path = f"/api/accounts/update/{account['id']}"
-    assert suite.call("account", "PUT", path, suite.admin(), json=body).status_code == 200
+    assert bank.call("account", "PUT", path, bank.admin(), json=body).status_code == 200
 
 
 @pytest.mark.parametrize("kind", ["deposit", "withdraw", "transfer"])
-def test_a_frozen_account_is_listed_but_can_not_be_chosen(suite: Suite, kind: str) -> None:
-    person = customer(suite)
+def test_a_frozen_account_is_listed_but_can_not_be_chosen(bank: Suite, kind: str) -> None:
+    person = customer(bank)
     frozen, active = person.open("5.00", nickname="Stuck"), person.open("5.00")
-    freeze(suite, frozen)
+    freeze(bank, frozen)
     path = f"/transactions/{kind}"
     page = person.visitor.get(path).text
     options = re.findall(rf'<option[^>]*value="{frozen["id"]}"[^>]*>[^<]*frozen[^<]*</option>', page)
@@ -201,10 +201,10 @@ def test_a_frozen_account_is_listed_but_can_not_be_chosen(suite: Suite, kind: st
     assert person.balance(frozen) == "5.00"
 
 
-def test_who_has_frozen_accounts_alone_is_told_whom_to_ask(suite: Suite) -> None:
-    person = customer(suite)
+def test_who_has_frozen_accounts_alone_is_told_whom_to_ask(bank: Suite) -> None:
+    person = customer(bank)
     account = person.open("5.00")
-    freeze(suite, account)
+    freeze(bank, account)
     for path in ("/transactions/deposit", TRANSFER, f"/accounts/{account['id']}", f"/accounts/{account['id']}/close"):
         page = person.visitor.get(path).text
         assert "Please call or visit your branch." in page
@@ -402,8 +402,8 @@ def test_while_payments_are_away_the_form_is_kept_with_its_key(ada: Customer, ac
     assert ada.balance(account) == "105.00"
 
 
-def test_a_payment_whose_outcome_is_open_is_shown_as_pending(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
-    eve = customer(suite)
+def test_a_payment_whose_outcome_is_open_is_shown_as_pending(bank: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    eve = customer(bank)
     account = eve.open("10.00")
     with monkeypatch.context() as patch:
         patch.setattr(LedgerClient, "post", _silence)

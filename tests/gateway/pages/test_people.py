@@ -1,19 +1,15 @@
 """Registering, logging in and logging out, as a person without JavaScript does it."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from shared.core.errors import TokenExpired
-from tests.support.suite import PASSWORD, Suite
+from tests.support.suite import PASSWORD, BankOptions, Suite
 from tests.support.visitor import Visitor, forms_of
 
 
 @pytest.fixture(scope="module")
-def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
-    suite = Suite(tmp_path_factory.mktemp("bank"), names=("auth", "gateway")).start()
-    yield suite
-    suite.stop()
+def bank_options() -> BankOptions:
+    return BankOptions(("auth", "gateway"))
 
 
 @pytest.fixture(scope="module")
@@ -167,8 +163,8 @@ def test_too_many_logins_are_refused_with_a_page(bank: Suite, tmp_path_factory: 
     assert "alert" in refused.text
 
 
-def test_too_many_tries_leave_a_way_back_to_the_login(visitor: Visitor, suite: Suite) -> None:
-    suite.person("impatient")
+def test_too_many_tries_leave_a_way_back_to_the_login(visitor: Visitor, bank: Suite) -> None:
+    bank.person("impatient")
     for _ in range(5):
         assert "The username or the password is not right." in visitor.log_in("impatient", "wrong").text
     page = visitor.log_in("impatient")
@@ -178,8 +174,8 @@ def test_too_many_tries_leave_a_way_back_to_the_login(visitor: Visitor, suite: S
     assert 'href="/login">Try again' in page.text
 
 
-def test_a_session_goes_on_when_asked_to(suite: Suite) -> None:
-    visitor = Visitor(suite.apps["gateway"])
+def test_a_session_goes_on_when_asked_to(bank: Suite) -> None:
+    visitor = Visitor(bank.apps["gateway"])
     assert visitor.get("/session").status_code == 303
     assert visitor.register("lingering").status_code == 303
     stayed = visitor.get("/session")

@@ -1,20 +1,16 @@
 """What people see and change of themselves."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.support.suite import PASSWORD, Suite
+from tests.support.suite import PASSWORD, BankOptions, Suite
 from tests.support.visitor import Visitor, forms_of
 
 NEXT_PASSWORD = "quite another horse, quite another battery"
 
 
 @pytest.fixture(scope="module")
-def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
-    suite = Suite(tmp_path_factory.mktemp("bank"), names=("auth", "gateway")).start()
-    yield suite
-    suite.stop()
+def bank_options() -> BankOptions:
+    return BankOptions(("auth", "gateway"))
 
 
 @pytest.fixture(scope="module")

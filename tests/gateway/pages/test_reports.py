@@ -15,8 +15,8 @@ TODAY = datetime.now(UTC).date()
 
 
 @pytest.fixture(scope="module")
-def ada(suite: Suite) -> Customer:
-    ada = customer(suite)
+def ada(bank: Suite) -> Customer:
+    ada = customer(bank)
     account = ada.open("100.00", nickname="Everyday")
     ada.pay("withdraw", account_id=account["id"], amount="30.00")
     return ada
@@ -100,8 +100,8 @@ def test_a_period_that_can_not_be_is_not_saved(ada: Customer, account_id: str) -
     assert ada.visitor.post(path, {}).status_code == 400
 
 
-def test_what_is_somebody_elses_does_not_exist(ada: Customer, suite: Suite, account_id: str) -> None:
-    stranger = customer(suite).visitor
+def test_what_is_somebody_elses_does_not_exist(ada: Customer, bank: Suite, account_id: str) -> None:
+    stranger = customer(bank).visitor
     for path in (f"account/{account_id}", f"account/{uuid4()}", str(uuid4()), "nonsense"):
         assert stranger.get(f"/reports/{path}").status_code == 404
 

@@ -12,14 +12,14 @@ from tests.support.visitor import Visitor
 
 
 @pytest.fixture(scope="module")
-def ada(suite: Suite) -> Customer:
-    return customer(suite, "ada")
+def ada(bank: Suite) -> Customer:
+    return customer(bank, "ada")
 
 
 @pytest.fixture(scope="module")
-def busy(suite: Suite) -> Customer:
+def busy(bank: Suite) -> Customer:
     """Somebody with more transactions than a page shows."""
-    busy = customer(suite, "busy")
+    busy = customer(bank, "busy")
     account = busy.open()
     for number in range(30):
         busy.pay("deposit", account_id=account["id"], amount=f"{number + 1}.00", description=f"Number {number:02}")

@@ -1,7 +1,6 @@
 """Who sits at the browser: kept in the cookie, renewed unseen, and gone when the session ends."""
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
@@ -11,15 +10,13 @@ from api_gateway.clients.auth import RenewedTokens
 from api_gateway.web import browser_session
 from api_gateway.web.browser_session import HOME, Renewals, local_path
 from shared.core.errors import InvalidToken
-from tests.support.suite import Suite
+from tests.support.suite import BankOptions, Suite
 from tests.support.visitor import Visitor
 
 
 @pytest.fixture(scope="module")
-def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
-    suite = Suite(tmp_path_factory.mktemp("bank"), names=("auth", "gateway")).start()
-    yield suite
-    suite.stop()
+def bank_options() -> BankOptions:
+    return BankOptions(("auth", "gateway"))
 
 
 @pytest.fixture(scope="module")

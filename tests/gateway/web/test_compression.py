@@ -110,8 +110,8 @@ def test_the_length_of_a_page_says_little_about_what_is_in_it() -> None:
     assert {compression._padding(guesses[0]) for _ in range(5)} == {compression._padding(guesses[0])}
 
 
-def test_pages_and_answers_of_the_gateway_are_compressed(suite: Suite) -> None:
-    visitor = Visitor(suite.apps["gateway"])
+def test_pages_and_answers_of_the_gateway_are_compressed(bank: Suite) -> None:
+    visitor = Visitor(bank.apps["gateway"])
     visitor.register("ada")
     for path in ("/dashboard", "/accounts", "/settings", "/openapi.json"):
         answer = visitor.client.get(path, headers=GZIP)
@@ -122,9 +122,9 @@ def test_pages_and_answers_of_the_gateway_are_compressed(suite: Suite) -> None:
     assert "Content-Encoding" not in answer.headers
 
 
-def test_the_dashboard_is_small(suite: Suite) -> None:
+def test_the_dashboard_is_small(bank: Suite) -> None:
     """All that a browser loads for it: less than 500 KB at first, and 60 KB when it has the files."""
-    visitor = Visitor(suite.apps["gateway"])
+    visitor = Visitor(bank.apps["gateway"])
     visitor.register("grace")
     page = visitor.client.get("/dashboard", headers=GZIP)
     files = set(re.findall(r'(?:src|href)="(/static/[^"]+)', text_of(page)))
@@ -137,9 +137,9 @@ def test_the_dashboard_is_small(suite: Suite) -> None:
     assert len(page.data) + sum(sizes) < 500_000
 
 
-def test_the_form_token_of_another_second_shares_no_signature(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_form_token_of_another_second_shares_no_signature(bank: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its payload is the same for the whole session, so the signature is what must not be guessed."""
-    visitor = Visitor(suite.apps["gateway"])
+    visitor = Visitor(bank.apps["gateway"])
     tokens = []
     for seconds in (0, 1):
         monkeypatch.setattr("itsdangerous.timed.TimestampSigner.get_timestamp", lambda _self, now=seconds: now)

@@ -1,22 +1,18 @@
 """A session that ends through the gateway is refused there at once, by pages and at /api."""
 
-from collections.abc import Iterator
-
 import jwt
 import pytest
 
 from shared.core.errors import InvalidToken
 from shared.security.tokens import TokenVerifier
-from tests.support.suite import ADMIN_PASSWORD, PASSWORD, Suite
+from tests.support.suite import ADMIN_PASSWORD, PASSWORD, BankOptions, Suite
 from tests.support.visitor import Visitor, forms_of
 
 
 @pytest.fixture(scope="module")
-def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
-    """A bank whose gateway never asks for ended sessions by itself: what it knows of them it learned at once."""
-    suite = Suite(tmp_path_factory.mktemp("bank"), names=("auth", "gateway"))
-    yield suite
-    suite.stop()
+def bank_options() -> BankOptions:
+    """The gateway never asks for ended sessions by itself: what it knows of them it learned at once."""
+    return BankOptions(("auth", "gateway"), is_started=False)
 
 
 class Login:

@@ -72,7 +72,7 @@ def test_a_request_within_a_request_leaves_the_outer_one_its_id(client: FlaskCli
 
 
 class LogFiles(logging.Handler):
-    """What each service of a suite would write to its log file; the gateway's fast path runs outside of its app."""
+    """What each service of a bank would write to its log file; the gateway's fast path runs outside of its app."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -99,49 +99,49 @@ def log_files() -> Iterator[LogFiles]:
 
 
 @pytest.fixture(scope="module")
-def ada(suite: Suite) -> Person:
-    return suite.person("ada")
+def ada(bank: Suite) -> Person:
+    return bank.person("ada")
 
 
 @pytest.fixture(scope="module")
-def account_id(suite: Suite, ada: Person) -> str:
-    answer = suite.call("account", "POST", "/api/accounts/create", ada, json={"account_type": "checking"})
+def account_id(bank: Suite, ada: Person) -> str:
+    answer = bank.call("account", "POST", "/api/accounts/create", ada, json={"account_type": "checking"})
     return str(answer.json["account"]["id"])  # type: ignore[index]  # an account that was opened
 
 
-def deposit(suite: Suite, person: Person, account_id: str, name: str, request_id: str) -> int:
+def deposit(bank: Suite, person: Person, account_id: str, name: str, request_id: str) -> int:
     body, headers = {"account_id": account_id, "amount": "1.00"}, {"X-Request-ID": request_id}
-    return suite.call(name, "POST", "/api/transactions/deposit", person, json=body, headers=headers).status_code
+    return bank.call(name, "POST", "/api/transactions/deposit", person, json=body, headers=headers).status_code
 
 
 def test_each_service_logs_the_id_of_a_payment_that_came_in_a_batch(
-    suite: Suite, ada: Person, account_id: str, log_files: LogFiles
+    bank: Suite, ada: Person, account_id: str, log_files: LogFiles
 ) -> None:
-    assert deposit(suite, ada, account_id, "gateway", "batched-1") == 201
+    assert deposit(bank, ada, account_id, "gateway", "batched-1") == 201
     expected = {"api-gateway", "transaction-service", "account-service"}
     eventually(lambda: log_files.services_that_name("batched-1") == expected)  # lines are written after the answer
 
 
 def test_each_service_logs_the_id_of_a_payment_that_came_alone(
-    suite: Suite, ada: Person, account_id: str, log_files: LogFiles
+    bank: Suite, ada: Person, account_id: str, log_files: LogFiles
 ) -> None:
-    assert deposit(suite, ada, account_id, "transaction", "alone-1") == 201
+    assert deposit(bank, ada, account_id, "transaction", "alone-1") == 201
     assert log_files.services_that_name("alone-1") == {"transaction-service", "account-service"}
 
 
 @pytest.mark.parametrize("is_old", [False, True])
 def test_what_is_sent_again_or_given_up_is_logged_with_its_ids(
-    suite: Suite,
+    bank: Suite,
     ada: Person,
     account_id: str,
     log_files: LogFiles,
     monkeypatch: pytest.MonkeyPatch,
     is_old: bool,
 ) -> None:
-    suite.adapters["account"].down = True
-    assert deposit(suite, ada, account_id, "transaction", f"lost-{is_old}") == 202
+    bank.adapters["account"].down = True
+    assert deposit(bank, ada, account_id, "transaction", f"lost-{is_old}") == 202
     if is_old:
         monkeypatch.setattr(posting_logic, "VOID_AFTER", timedelta(0))
     log_files.by_service.clear()
-    suite.adapters["account"].down = False
+    bank.adapters["account"].down = False
     eventually(lambda: len(log_files.services_that_name(f"lost-{is_old}")) == 2)

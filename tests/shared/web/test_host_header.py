@@ -75,23 +75,23 @@ def test_http_1_0_need_not_name_a_host(client: FlaskClient, protocol: str) -> No
 
 @pytest.mark.parametrize("name", ["gateway", "auth", "account", "transaction", "reporting"])
 @pytest.mark.parametrize("path", ["/api/live", "/api/health", "/api/nowhere", "/openapi.json"])
-def test_each_service_refuses_it_everywhere(suite: Suite, name: str, path: str) -> None:
-    answer = suite.call(name, "GET", path, environ_overrides={"HTTP_HOST": "a,b"})
+def test_each_service_refuses_it_everywhere(bank: Suite, name: str, path: str) -> None:
+    answer = bank.call(name, "GET", path, environ_overrides={"HTTP_HOST": "a,b"})
     assert (answer.status_code, answer.json["error_code"]) == (400, "INVALID_HOST")  # type: ignore[index]  # a failure
     assert answer.headers["X-Request-ID"]
 
 
 @pytest.mark.parametrize("path", ["/", "/login", "/static/css/custom.css", "/nowhere"])
-def test_people_get_a_page(suite: Suite, path: str) -> None:
-    answer = suite.call("gateway", "GET", path, environ_overrides={"HTTP_HOST": "user@bank"})
+def test_people_get_a_page(bank: Suite, path: str) -> None:
+    answer = bank.call("gateway", "GET", path, environ_overrides={"HTTP_HOST": "user@bank"})
     assert (answer.status_code, answer.mimetype) == (400, "text/html")
 
 
-def test_a_payment_is_refused_too(suite: Suite) -> None:
-    person: Person = suite.person()
+def test_a_payment_is_refused_too(bank: Suite) -> None:
+    person: Person = bank.person()
     body = {"account_id": "6f1c2b1e-8a53-4a0e-9d57-0c1d2e3f4a5b", "amount": "1.00"}
     path, bad = "/api/transactions/deposit", {"HTTP_HOST": "a,b"}
-    answer = suite.call("gateway", "POST", path, person, json=body, environ_overrides=bad)
+    answer = bank.call("gateway", "POST", path, person, json=body, environ_overrides=bad)
     assert (answer.status_code, answer.json["error_code"]) == (400, "INVALID_HOST")  # type: ignore[index]  # a failure
 
 

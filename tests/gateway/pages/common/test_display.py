@@ -36,8 +36,8 @@ STAFF = (
 
 
 @pytest.fixture(scope="module")
-def ada(suite: Suite) -> Customer:
-    return customer(suite, "ada")
+def ada(bank: Suite) -> Customer:
+    return customer(bank, "ada")
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +89,8 @@ def test_the_theme_follows_the_system_until_one_is_chosen(ada: Customer) -> None
     assert "data-bs-theme" not in ada.visitor.get("/dashboard").text
 
 
-def test_the_theme_outlives_the_login(suite: Suite) -> None:
-    visitor = customer(suite).visitor
+def test_the_theme_outlives_the_login(bank: Suite) -> None:
+    visitor = customer(bank).visitor
     choose(visitor, theme="light")
     visitor.submit("/settings", action="/logout")
     assert 'data-bs-theme="light"' in visitor.get("/login").text
@@ -98,11 +98,11 @@ def test_the_theme_outlives_the_login(suite: Suite) -> None:
 
 @pytest.mark.parametrize("path", [*OWN, *STAFF])
 def test_every_amount_on_every_page_is_one_that_can_be_hidden(
-    suite: Suite, ada: Customer, ids: dict[str, str], path: str
+    bank: Suite, ada: Customer, ids: dict[str, str], path: str
 ) -> None:
     visitor = ada.visitor
     if path in STAFF:
-        visitor = Visitor(suite.apps["gateway"])
+        visitor = Visitor(bank.apps["gateway"])
         visitor.log_in("admin", ADMIN_PASSWORD)
     choose(visitor, balances="hidden")
     page = visitor.get(path.format_map(ids))

@@ -12,26 +12,26 @@ from tests.support.visitor import Visitor, forms_of
 
 
 @pytest.fixture(scope="module")
-def ada(suite: Suite) -> Customer:
-    return customer(suite, "ada")
+def ada(bank: Suite) -> Customer:
+    return customer(bank, "ada")
 
 
 @pytest.fixture(scope="module")
-def admin(suite: Suite) -> Visitor:
-    admin = Visitor(suite.apps["gateway"])
+def admin(bank: Suite) -> Visitor:
+    admin = Visitor(bank.apps["gateway"])
     admin.log_in("admin", ADMIN_PASSWORD)
     return admin
 
 
 @pytest.fixture
-def failing(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> Any:
+def failing(bank: Suite, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Let one page fail with an error."""
 
     def fail(endpoint: str, error: Exception) -> None:
         def view(**_arguments: Any) -> None:
             raise error
 
-        monkeypatch.setitem(suite.apps["gateway"].view_functions, endpoint, view)
+        monkeypatch.setitem(bank.apps["gateway"].view_functions, endpoint, view)
 
     return fail
 
@@ -48,8 +48,8 @@ def test_staff_find_the_overview(admin: Visitor) -> None:
     assert ways(admin.get("/nowhere").text) == [("/admin", "Go to your overview")]
 
 
-def test_a_stranger_finds_the_start_page(suite: Suite) -> None:
-    assert ways(Visitor(suite.apps["gateway"]).get("/nowhere").text) == [("/", "Go to the start page")]
+def test_a_stranger_finds_the_start_page(bank: Suite) -> None:
+    assert ways(Visitor(bank.apps["gateway"]).get("/nowhere").text) == [("/", "Go to the start page")]
 
 
 def test_who_followed_a_link_goes_back_to_where_it_stands(ada: Customer) -> None:
@@ -64,10 +64,10 @@ def test_who_followed_a_link_goes_back_to_where_it_stands(ada: Customer) -> None
     ("endpoint", "path"), [("dashboard.index", "/dashboard"), ("welcome.index", "/"), ("admin.index", "/admin")]
 )
 def test_the_page_that_failed_is_offered_only_as_another_try(
-    suite: Suite, admin: Visitor, ada: Customer, failing: Any, endpoint: str, path: str
+    bank: Suite, admin: Visitor, ada: Customer, failing: Any, endpoint: str, path: str
 ) -> None:
     failing(endpoint, ServiceUnavailable())
-    visitor = {"/": Visitor(suite.apps["gateway"]), "/admin": admin}.get(path, ada.visitor)
+    visitor = {"/": Visitor(bank.apps["gateway"]), "/admin": admin}.get(path, ada.visitor)
     page = visitor.get(path)
     assert page.status_code == 503
     assert ways(page.text) == [(path, "Try again")]

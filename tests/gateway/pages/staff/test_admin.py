@@ -11,24 +11,24 @@ from tests.support.visitor import PageForm, Visitor, forms_of
 
 
 @pytest.fixture(scope="module")
-def admin(suite: Suite) -> Visitor:
-    visitor = Visitor(suite.apps["gateway"])
+def admin(bank: Suite) -> Visitor:
+    visitor = Visitor(bank.apps["gateway"])
     assert visitor.log_in("admin", ADMIN_PASSWORD).status_code == 303
     return visitor
 
 
 @pytest.fixture(scope="module")
-def employee(suite: Suite, admin: Visitor) -> Visitor:
-    person = suite.person("clerk")
+def employee(bank: Suite, admin: Visitor) -> Visitor:
+    person = bank.person("clerk")
     change(admin, person.user_id, role="employee")
-    visitor = Visitor(suite.apps["gateway"])
+    visitor = Visitor(bank.apps["gateway"])
     assert visitor.log_in("clerk").status_code == 303
     return visitor
 
 
 @pytest.fixture(scope="module")
-def ada(suite: Suite) -> Customer:
-    ada = customer(suite, "ada")
+def ada(bank: Suite) -> Customer:
+    ada = customer(bank, "ada")
     ada.open("1234.00")
     return ada
 
@@ -76,8 +76,8 @@ def test_admins_see_the_bank_at_a_glance(admin: Visitor, ada: Customer) -> None:
     assert "api-gateway" in page
 
 
-def test_the_health_of_the_services_is_shown_as_it_is(admin: Visitor, suite: Suite) -> None:
-    adapter = suite.adapters["reporting"]
+def test_the_health_of_the_services_is_shown_as_it_is(admin: Visitor, bank: Suite) -> None:
+    adapter = bank.adapters["reporting"]
     adapter.down = True
     try:
         page = admin.get("/admin")
@@ -95,43 +95,43 @@ def test_people_can_be_looked_for(admin: Visitor, ada: Customer) -> None:
     assert "Nobody fits" in admin.get("/admin/users?q=nobody-of-that-name").text
 
 
-def test_somebody_is_disabled_and_enabled_in_their_row(admin: Visitor, suite: Suite) -> None:
-    person = suite.person("eve")
+def test_somebody_is_disabled_and_enabled_in_their_row(admin: Visitor, bank: Suite) -> None:
+    person = bank.person("eve")
     query = "?q=eve&role=customer"
     answer = change(admin, person.user_id, query, status="disabled")
     assert (answer.status_code, answer.headers["Location"]) == (303, f"/admin/users{query}")
     page = admin.get(answer.headers["Location"]).text
     assert "eve is disabled." in page
     assert "Enable<" in page
-    assert Visitor(suite.apps["gateway"]).log_in("eve").status_code == 400
+    assert Visitor(bank.apps["gateway"]).log_in("eve").status_code == 400
     assert change(admin, person.user_id, query, status="active").status_code == 303
-    assert Visitor(suite.apps["gateway"]).log_in("eve").status_code == 303
+    assert Visitor(bank.apps["gateway"]).log_in("eve").status_code == 303
 
 
-def test_who_is_locked_out_can_be_unlocked(admin: Visitor, suite: Suite) -> None:
-    suite.person("locked")
+def test_who_is_locked_out_can_be_unlocked(admin: Visitor, bank: Suite) -> None:
+    bank.person("locked")
     row = "/admin/users?q=locked"
     assert "Unlock" not in admin.get(row).text
     for _ in range(5):
-        Visitor(suite.apps["gateway"]).log_in("locked", "not the password")
-    assert Visitor(suite.apps["gateway"]).log_in("locked").status_code == 429
+        Visitor(bank.apps["gateway"]).log_in("locked", "not the password")
+    assert Visitor(bank.apps["gateway"]).log_in("locked").status_code == 429
     page = admin.get(row)
     assert ">Locked<" in page.text
     unlock = next(form for form in forms_of(page) if form.fields.get("status") == "active")
     assert admin.post(unlock.action.replace("&amp;", "&"), unlock.fields).status_code == 303
     assert "Unlock" not in admin.get(row).text
-    assert Visitor(suite.apps["gateway"]).log_in("locked").status_code == 303
+    assert Visitor(bank.apps["gateway"]).log_in("locked").status_code == 303
 
 
-def test_a_role_is_changed_in_the_row(admin: Visitor, suite: Suite) -> None:
-    person = suite.person("max")
+def test_a_role_is_changed_in_the_row(admin: Visitor, bank: Suite) -> None:
+    person = bank.person("max")
     answer = change(admin, person.user_id, "?q=max", role="employee")
     assert "max is now an employee." in admin.get(answer.headers["Location"]).text
 
 
 @pytest.mark.parametrize("fields", [{"status": "disabled"}, {"role": "customer"}])
-def test_the_last_admin_stays(admin: Visitor, suite: Suite, fields: dict[str, str]) -> None:
-    page = change(admin, suite.admin().user_id, "?q=admin", **fields)
+def test_the_last_admin_stays(admin: Visitor, bank: Suite, fields: dict[str, str]) -> None:
+    page = change(admin, bank.admin().user_id, "?q=admin", **fields)
     assert page.status_code == 400
     assert "alert-danger" in page.text
     assert admin.get("/admin/users").status_code == 200

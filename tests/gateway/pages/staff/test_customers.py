@@ -16,24 +16,24 @@ DASH = "\N{EN DASH}"
 
 
 @pytest.fixture(scope="module")
-def admin(suite: Suite) -> Visitor:
-    visitor = Visitor(suite.apps["gateway"])
+def admin(bank: Suite) -> Visitor:
+    visitor = Visitor(bank.apps["gateway"])
     assert visitor.log_in("admin", ADMIN_PASSWORD).status_code == 303
     return visitor
 
 
 @pytest.fixture(scope="module")
-def employee(suite: Suite) -> Visitor:
-    person = suite.person("clerk")
-    suite.call("auth", "PUT", f"/api/auth/users/{person.user_id}", suite.admin(), json={"role": "employee"})
-    visitor = Visitor(suite.apps["gateway"])
+def employee(bank: Suite) -> Visitor:
+    person = bank.person("clerk")
+    bank.call("auth", "PUT", f"/api/auth/users/{person.user_id}", bank.admin(), json={"role": "employee"})
+    visitor = Visitor(bank.apps["gateway"])
     assert visitor.log_in("clerk").status_code == 303
     return visitor
 
 
 @pytest.fixture(scope="module")
-def ada(suite: Suite) -> Customer:
-    return customer(suite, "ada")
+def ada(bank: Suite) -> Customer:
+    return customer(bank, "ada")
 
 
 @pytest.fixture
@@ -51,8 +51,8 @@ def test_accounts_are_found_by_the_end_of_their_number(employee: Visitor, accoun
     assert employee.get("/admin/accounts?user_id=abc").status_code == 400
 
 
-def test_the_accounts_of_one_customer(admin: Visitor, ada: Customer, account: dict[str, Any], suite: Suite) -> None:
-    other = customer(suite).open()
+def test_the_accounts_of_one_customer(admin: Visitor, ada: Customer, account: dict[str, Any], bank: Suite) -> None:
+    other = customer(bank).open()
     page = admin.get(f"/admin/accounts?user_id={ada.person.user_id}").text
     assert account["id"] in page
     assert other["id"] not in page
@@ -92,10 +92,10 @@ def test_an_account_is_frozen_for_a_reason_and_let_go_on(
     ada.pay("withdraw", account_id=account["id"], amount="1.00")
 
 
-def test_staff_find_no_button_to_freeze_or_reverse_what_is_their_own(suite: Suite) -> None:
-    person = suite.person("boss")
-    suite.call("auth", "PUT", f"/api/auth/users/{person.user_id}", suite.admin(), json={"role": "admin"})
-    boss = customer(suite, "boss", suite.log_in("boss", PASSWORD))
+def test_staff_find_no_button_to_freeze_or_reverse_what_is_their_own(bank: Suite) -> None:
+    person = bank.person("boss")
+    bank.call("auth", "PUT", f"/api/auth/users/{person.user_id}", bank.admin(), json={"role": "admin"})
+    boss = customer(bank, "boss", bank.log_in("boss", PASSWORD))
     own = boss.open("5.00")
     made = boss.pay("withdraw", account_id=own["id"], amount="1.00")["transaction"]
     page = boss.visitor.get(f"/admin/accounts/{own['id']}")
@@ -170,7 +170,7 @@ def test_employees_can_not_reverse(employee: Visitor, ada: Customer, account: di
 
 
 def test_a_reversed_transaction_and_its_reversal_lead_to_each_other(
-    admin: Visitor, ada: Customer, account: dict[str, Any], suite: Suite
+    admin: Visitor, ada: Customer, account: dict[str, Any], bank: Suite
 ) -> None:
     made = ada.pay("withdraw", account_id=account["id"], amount="7.00", description="Twice")["transaction"]
     page = admin.submit(f"/admin/transactions/{made['id']}/reverse")
@@ -193,7 +193,7 @@ def test_a_reversed_transaction_and_its_reversal_lead_to_each_other(
         assert "Reversed</span>" in visitor.get(path).text
 
 
-def test_a_reversal_that_failed_is_shown_to_staff_only(admin: Visitor, ada: Customer, suite: Suite) -> None:
+def test_a_reversal_that_failed_is_shown_to_staff_only(admin: Visitor, ada: Customer, bank: Suite) -> None:
     account = ada.open("5.00")
     made = ada.transactions()[0]
     ada.pay("withdraw", account_id=account["id"], amount="5.00")
@@ -240,8 +240,8 @@ def test_the_way_back_leads_to_a_list_of_the_section(admin: Visitor, ada: Custom
     assert 'class="back" href="/admin/transactions"' in page
 
 
-def test_the_balance_stands_beside_each_transaction_of_an_account(admin: Visitor, suite: Suite) -> None:
-    eve = customer(suite)
+def test_the_balance_stands_beside_each_transaction_of_an_account(admin: Visitor, bank: Suite) -> None:
+    eve = customer(bank)
     first, second = eve.open(), eve.open()
     for _ in range(30):
         eve.pay("deposit", account_id=first["id"], amount="1.00")
@@ -255,10 +255,10 @@ def test_the_balance_stands_beside_each_transaction_of_an_account(admin: Visitor
     assert f"{DASH}</td>" not in admin.get(f"/admin/accounts/{first['id']}").text
 
 
-def test_staff_have_a_customers_sections_only_with_an_account(suite: Suite) -> None:
-    person = suite.person("teller")
-    suite.call("auth", "PUT", f"/api/auth/users/{person.user_id}", suite.admin(), json={"role": "employee"})
-    visitor = Visitor(suite.apps["gateway"])
+def test_staff_have_a_customers_sections_only_with_an_account(bank: Suite) -> None:
+    person = bank.person("teller")
+    bank.call("auth", "PUT", f"/api/auth/users/{person.user_id}", bank.admin(), json={"role": "employee"})
+    visitor = Visitor(bank.apps["gateway"])
     assert visitor.log_in("teller").headers["Location"] == "/admin"
     assert visitor.get("/login").headers["Location"] == "/admin"
     page = visitor.get("/admin").text
@@ -271,8 +271,8 @@ def test_staff_have_a_customers_sections_only_with_an_account(suite: Suite) -> N
     assert 'href="/reports"' in page
 
 
-def test_while_accounts_are_away_staff_still_have_their_section(suite: Suite, admin: Visitor) -> None:
-    adapter = suite.adapters["account"]
+def test_while_accounts_are_away_staff_still_have_their_section(bank: Suite, admin: Visitor) -> None:
+    adapter = bank.adapters["account"]
     adapter.down = True
     try:
         page = admin.get("/admin/reports")
@@ -283,10 +283,10 @@ def test_while_accounts_are_away_staff_still_have_their_section(suite: Suite, ad
 
 
 def test_opening_a_report_stores_nothing_until_it_is_saved(
-    admin: Visitor, employee: Visitor, account: dict[str, Any], suite: Suite
+    admin: Visitor, employee: Visitor, account: dict[str, Any], bank: Suite
 ) -> None:
     def stored() -> list[dict[str, Any]]:
-        answer = suite.call("reporting", "GET", "/api/reports/all", suite.admin()).json
+        answer = bank.call("reporting", "GET", "/api/reports/all", bank.admin()).json
         assert answer is not None
         return list(answer["reports"])
 
@@ -311,8 +311,8 @@ def save(visitor: Visitor, page: str) -> TestResponse:
     return visitor.post(form.action.replace("&amp;", "&"), form.fields)
 
 
-def test_a_first_account_is_opened_from_the_person(admin: Visitor, suite: Suite) -> None:
-    newcomer = customer(suite)
+def test_a_first_account_is_opened_from_the_person(admin: Visitor, bank: Suite) -> None:
+    newcomer = customer(bank)
     path = f"/admin/accounts/create?user_id={newcomer.person.user_id}"
     assert path in admin.get(f"/admin/users?q={newcomer.person.username}").text
     page = admin.get(path)
@@ -324,9 +324,9 @@ def test_a_first_account_is_opened_from_the_person(admin: Visitor, suite: Suite)
 
 @pytest.mark.parametrize("by", ["username", "email"])
 def test_an_employee_finds_a_customer_without_account_by_what_they_are_called(
-    employee: Visitor, suite: Suite, by: str
+    employee: Visitor, bank: Suite, by: str
 ) -> None:
-    newcomer = customer(suite)
+    newcomer = customer(bank)
     name = newcomer.person.username.upper()
     page = employee.get(f"/admin/accounts/create?who={name if by == 'username' else name + '@example.com'}")
     path = f"/admin/accounts/create?user_id={newcomer.person.user_id}"
@@ -336,8 +336,8 @@ def test_an_employee_finds_a_customer_without_account_by_what_they_are_called(
     assert "Savings" in newcomer.visitor.get("/accounts").text
 
 
-def test_an_employee_can_not_browse_through_people(employee: Visitor, suite: Suite) -> None:
-    newcomer = customer(suite)
+def test_an_employee_can_not_browse_through_people(employee: Visitor, bank: Suite) -> None:
+    newcomer = customer(bank)
     part = newcomer.person.username[:-1]
     page = employee.get(f"/admin/accounts/create?who={part}")
     assert page.status_code == 200
@@ -362,13 +362,13 @@ def test_staff_see_who_froze_an_account_when_and_why(
 
 
 @pytest.fixture
-def stranded(suite: Suite, ada: Customer) -> tuple[str, str]:
+def stranded(bank: Suite, ada: Customer) -> tuple[str, str]:
     """The id of a transfer of 40.00 from an account that is closed now, and that of the account."""
     source = ada.open("40.00", nickname="Gone")
-    target = customer(suite).open()
+    target = customer(bank).open()
     sent = ada.pay("transfer", from_account_id=source["id"], to_account_id=target["id"], amount="40.00")
     path = f"/api/accounts/close/{source['id']}"
-    assert suite.call("account", "DELETE", path, ada.person).status_code == 200
+    assert bank.call("account", "DELETE", path, ada.person).status_code == 200
     return sent["transaction"]["id"], source["id"]
 
 
@@ -434,11 +434,11 @@ def test_money_in_suspense_is_listed_and_paid_out_once(
     assert admin.get(f"/admin/suspense/{stranded[0]}").status_code == 404
 
 
-def test_without_an_active_account_money_in_suspense_waits(suite: Suite, admin: Visitor) -> None:
-    person = customer(suite)
+def test_without_an_active_account_money_in_suspense_waits(bank: Suite, admin: Visitor) -> None:
+    person = customer(bank)
     account = person.open("5.00")
     drawn = person.pay("withdraw", account_id=account["id"], amount="5.00")["transaction"]
-    suite.call("account", "DELETE", f"/api/accounts/close/{account['id']}", person.person)
+    bank.call("account", "DELETE", f"/api/accounts/close/{account['id']}", person.person)
     answer = admin.submit(f"/admin/transactions/{drawn['id']}/reverse", way_back="suspense")
     held = answer.headers["Location"].partition("?")[0].rpartition("/")[2]
     page = admin.get(f"/admin/suspense/{held}").text

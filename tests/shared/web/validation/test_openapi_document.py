@@ -14,8 +14,8 @@ Operations = list[tuple[str, str, dict[str, Any]]]
 
 
 @pytest.fixture(scope="module")
-def document(suite: Suite) -> dict[str, Any]:
-    found: dict[str, Any] = suite.call("gateway", "GET", "/openapi.json").get_json()
+def document(bank: Suite) -> dict[str, Any]:
+    found: dict[str, Any] = bank.call("gateway", "GET", "/openapi.json").get_json()
     return found
 
 
@@ -25,8 +25,8 @@ def operations(document: dict[str, Any]) -> Operations:
 
 
 @pytest.mark.parametrize("name", ["auth", "account", "transaction", "reporting"])
-def test_each_services_own_document_is_valid(suite: Suite, name: str) -> None:
-    document = suite.call(name, "GET", "/openapi.json").get_json()
+def test_each_services_own_document_is_valid(bank: Suite, name: str) -> None:
+    document = bank.call(name, "GET", "/openapi.json").get_json()
     validate(document)
     assert "/openapi.json" not in document["paths"]
 
