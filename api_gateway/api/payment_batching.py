@@ -23,7 +23,7 @@ from api_gateway.web.rate_limits import TokenBuckets
 from shared.concurrency.batching import Batcher
 from shared.core.errors import AppError
 from shared.http import request_ids
-from shared.security.tokens import TokenVerifier, UserClaims
+from shared.security.tokens import TokenVerifier, UserClaims, bearer_token
 from shared.web import host_header, logs, responses
 from shared.web.logs import Answered
 from shared.web.metrics import Metrics
@@ -91,8 +91,9 @@ class PaymentBatching:
         """Answer here, or let the app answer."""
         began_at = time.perf_counter()
         kind = KINDS.get(environ["PATH_INFO"]) if environ["REQUEST_METHOD"] == "POST" else None
-        user_id = self._may_take(environ) if kind and not environ.get("QUERY_STRING") else None
-        request = _batched(environ, kind) if kind and user_id else None
+        token = bearer_token(environ.get("HTTP_AUTHORIZATION")) if kind and not environ.get("QUERY_STRING") else None
+        user_id = self._may_take(environ, token) if token else None
+        request = _batched(environ, kind, token) if kind and token and user_id else None
         if user_id is None or request is None:
             return self._app(environ, start_response)
         if deferred := environ.pop(DEFERRED_RESPONSE, None):
@@ -104,10 +105,9 @@ class PaymentBatching:
         start_response(f"{status} {HTTPStatus(status).phrase}", headers)
         return [body]
 
-    def _may_take(self, environ: "WSGIEnvironment") -> UUID | None:
+    def _may_take(self, environ: "WSGIEnvironment", token: str) -> UUID | None:
         """Whose request this is, when it is in order and not one too many; None to let the app answer."""
-        kind, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
-        if kind.lower() != "bearer" or not _is_short_json(environ) or not host_header.is_valid(environ):
+        if not _is_short_json(environ) or not host_header.is_valid(environ):
             return None
         if len(environ.get("HTTP_IDEMPOTENCY_KEY", "")) > LONGEST_KEY:
             return None
@@ -182,12 +182,11 @@ def _is_short_json(environ: "WSGIEnvironment") -> bool:
     return length.isdecimal() and int(length) <= LONGEST_BODY
 
 
-def _batched(environ: "WSGIEnvironment", kind: str) -> BatchedRequest | None:
+def _batched(environ: "WSGIEnvironment", kind: str, token: str) -> BatchedRequest | None:
     """The request as the transaction service takes it; its body and id stay there for the app to read."""
     body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
     environ["wsgi.input"] = io.BytesIO(body)
     environ["HTTP_X_REQUEST_ID"] = request_id = request_ids.taken_or_made(environ.get("HTTP_X_REQUEST_ID"))
-    token = environ["HTTP_AUTHORIZATION"].partition(" ")[2]
     if GROWS(body):
         return None
     try:

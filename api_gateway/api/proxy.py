@@ -11,7 +11,7 @@ from flask import Blueprint, Response, current_app, request
 from api_gateway.web.browser_session import refuse_ended_sessions
 from shared.core.errors import NotFound
 from shared.http import request_ids
-from shared.security.tokens import TokenVerifier
+from shared.security.tokens import TokenVerifier, bearer_token
 from shared.web.access import public
 from shared.web.application import Peers
 
@@ -63,10 +63,10 @@ def forward(path: str) -> Response:
 
 
 def _refuse_bad_token(path: str) -> None:
-    kind, _, token = request.headers.get("Authorization", "").partition(" ")
-    if kind.lower() == "bearer" and path.rstrip("/") not in OPEN_TO_ALL:
+    token = bearer_token(request.headers.get("Authorization"))
+    if token is not None and path.rstrip("/") not in OPEN_TO_ALL:
         verifier: TokenVerifier = current_app.extensions["token_verifier"]
-        verifier.verify(token.strip())
+        verifier.verify(token)
 
 
 def _may_end_sessions(path: str) -> bool:

@@ -23,7 +23,7 @@ from api_gateway.web.encrypted_cookies import EncryptedCookies, derive_key
 from shared.concurrency.context_pool import ContextPool
 from shared.core.errors import AppError, NotAuthenticated, ServiceUnavailable, TokenExpired
 from shared.security.tokens import TokenVerifier
-from shared.web.access import Caller, bearer_token, caller_of
+from shared.web.access import Caller, caller_of, token_of_request
 from shared.web.application import AtEnd, lifecycle_of
 
 HOME = "/dashboard"
@@ -166,7 +166,7 @@ def session_id() -> str | None:
     if not is_machine_path():
         return session.get("_user_id")
     try:
-        return str(caller_of(bearer_token()).session_id)
+        return str(caller_of(token_of_request()).session_id)
     except AppError:
         return None
 
@@ -210,7 +210,7 @@ def local_path(path: str | None, home: str = HOME) -> str:
 
 
 def _identify() -> Caller:
-    return caller_of(bearer_token()) if is_machine_path() else caller_at_browser()
+    return caller_of(token_of_request()) if is_machine_path() else caller_at_browser()
 
 
 def _load(_session_id: str) -> SignedIn | None:

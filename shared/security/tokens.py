@@ -50,6 +50,15 @@ class ServiceClaims:
 Claims = UserClaims | ServiceClaims
 
 
+def bearer_token(authorization: str | None) -> str | None:
+    """Return the token of an `Authorization: Bearer` header (RFC 6750, section 2.1), or None for any other header.
+
+    A header without a token gives an empty one, which no verifier accepts.
+    """
+    scheme, _, token = (authorization or "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
 class Revocations:
     """The ended sessions, as far as this process has heard; `poll` asks for what came since.
 

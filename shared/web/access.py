@@ -16,7 +16,7 @@ from uuid import UUID
 from flask import current_app, g, request
 
 from shared.core.errors import Forbidden, NotAuthenticated
-from shared.security.tokens import ServiceClaims, TokenVerifier, UserClaims
+from shared.security.tokens import ServiceClaims, TokenVerifier, UserClaims, bearer_token
 
 View = Callable[..., Any]
 STAFF_ROLES = frozenset({"admin", "employee"})
@@ -69,7 +69,7 @@ def service_only(scope: str) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         def wrapper(**kwargs: Any) -> Any:
-            claims = _verifier().verify(bearer_token())
+            claims = _verifier().verify(token_of_request())
             if not isinstance(claims, ServiceClaims) or scope not in claims.scopes:
                 raise Forbidden
             return view(**kwargs)
@@ -79,12 +79,12 @@ def service_only(scope: str) -> Callable[[View], View]:
     return decorate
 
 
-def bearer_token() -> str:
-    """The token of the present request. Raises NotAuthenticated when there is none."""
-    kind, _, token = request.headers.get("Authorization", "").partition(" ")
-    if kind.lower() != "bearer" or not token:
+def token_of_request() -> str:
+    """Return the bearer token of the current request. Raises NotAuthenticated when there is none."""
+    token = bearer_token(request.headers.get("Authorization"))
+    if not token:
         raise NotAuthenticated
-    return token.strip()
+    return token
 
 
 def access_of(view: View) -> str | None:
@@ -119,7 +119,7 @@ def caller_of(token: str) -> Caller:
 def _caller() -> Caller:
     """By the bearer token, unless the app knows its callers otherwise (`app.extensions["identify_caller"]`)."""
     identify: Callable[[], Caller] | None = current_app.extensions.get("identify_caller")
-    caller = identify() if identify else caller_of(bearer_token())
+    caller = identify() if identify else caller_of(token_of_request())
     g.user_id = caller.user_id
     return caller
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from shared.core.errors import AppError
 from shared.http import request_ids
-from shared.security.tokens import ServiceClaims, TokenVerifier
+from shared.security.tokens import ServiceClaims, TokenVerifier, bearer_token
 from shared.web import host_header, logs, responses
 from shared.web.access import access_of
 from shared.web.logs import Answered
@@ -78,9 +78,9 @@ class FastPath:
 
     def _is_allowed(self, environ: "WSGIEnvironment", scope: str) -> bool:
         verifier: TokenVerifier = self._flask.extensions["token_verifier"]
-        kind, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+        token = bearer_token(environ.get("HTTP_AUTHORIZATION"))
         try:
-            claims = verifier.verify(token) if kind == "Bearer" else None
+            claims = verifier.verify(token) if token else None
         except AppError:
             return False
         return isinstance(claims, ServiceClaims) and scope in claims.scopes

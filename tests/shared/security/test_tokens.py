@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from shared.core.errors import InvalidToken, ServiceUnavailable, TokenExpired
 from shared.security import tokens
-from shared.security.tokens import Revocations, ServiceClaims, TokenVerifier, UserClaims
+from shared.security.tokens import Revocations, ServiceClaims, TokenVerifier, UserClaims, bearer_token
 
 KEY, OTHER_KEY = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
 USER, SESSION = uuid4(), uuid4()
@@ -336,3 +336,20 @@ def test_the_sessions_in_use_are_reported_once_and_again_after_a_failure(
     verifier.report_use()
     assert [set(used_at) for used_at in reports] == [{SESSION, UUID(int=7)}]
     assert reports[0][UUID(int=7)] == now + 4
+
+
+@pytest.mark.parametrize(
+    ("header", "token"),
+    [
+        ("Bearer abc", "abc"),
+        ("bearer abc", "abc"),
+        ("BEARER  abc ", "abc"),
+        ("Bearer", ""),
+        ("Basic abc", None),
+        ("abc", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_bearer_token_is_read_whatever_the_case_of_its_scheme(header: str | None, token: str | None) -> None:
+    assert bearer_token(header) == token
