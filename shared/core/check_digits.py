@@ -1,4 +1,6 @@
-"""Numbers that notice a typing mistake: Luhn's check digit (ISO/IEC 7812-1, annex B)."""
+"""Numbers of ten digits, the last of them Luhn's check digit (ISO/IEC 7812-1, annex B), which shows typing mistakes."""
+
+_LENGTH = 10
 
 
 def check_digit(digits: str) -> str:
@@ -8,8 +10,8 @@ def check_digit(digits: str) -> str:
 
 
 def is_valid(number: str) -> bool:
-    """Whether `number` is ASCII digits of which the last is the right check digit."""
-    return number.isascii() and number.isdigit() and len(number) > 1 and check_digit(number[:-1]) == number[-1]
+    """Whether `number` is ten ASCII digits of which the last is the right check digit."""
+    return number.isascii() and number.isdigit() and len(number) == _LENGTH and check_digit(number[:-1]) == number[-1]
 
 
 def _doubled(digit: int) -> int:

@@ -226,7 +226,7 @@ class TransferForm(PaymentForm):
 
     def validate_to_account_number(self, field: StringField) -> None:
         """A mistyped number is noticed by its check digit."""
-        if field.data and not (len(field.data) == 10 and check_digits.is_valid(field.data)):
+        if field.data and not check_digits.is_valid(field.data):
             raise ValidationError(_WRONG_NUMBER)
 
 
