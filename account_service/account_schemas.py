@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 
 from shared.core.money import AmountText, Currency
 from shared.core.periods import From, Timestamp, Until
-from shared.core.texts import Line
+from shared.core.texts import Line, masked
 from shared.web.cursors import Page, Pagination
 from shared.web.validation.openapi import Answer, Body, Described, Query
 
@@ -62,11 +62,6 @@ class HistoryQuery(Page):
     """The first day or instant to show."""
     until: Annotated[Until, Field(alias="to")] = None
     """The last day or instant to show."""
-
-
-def masked(account_number: str) -> str:
-    """An account number as others may see it: ••••1234."""
-    return f"••••{account_number[-4:]}"
 
 
 class AccountOut(Described):

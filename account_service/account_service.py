@@ -29,7 +29,6 @@ from account_service.account_schemas import (
     StatusChangeOut,
     StatusHistoryAnswer,
     TypeTotals,
-    masked,
 )
 from account_service.account_storage import AccountStorage
 from account_service.ledger_schemas import (
@@ -42,6 +41,7 @@ from account_service.ledger_schemas import (
 from account_service.ledger_storage import LedgerStorage
 from shared.core.errors import NotFound
 from shared.core.money import Currency, CurrencyCode
+from shared.core.texts import masked
 from shared.db.kept_currency import require_currency
 from shared.web import fast_path, serving
 from shared.web.access import Caller, private, service_only, staff_only

@@ -14,10 +14,10 @@ from datetime import datetime
 from typing import Any, cast
 
 from account_service.account_models import SUSPENSE_ACCOUNT_ID
-from account_service.account_schemas import masked
 from account_service.ledger_schemas import Decision, KeptOrder, Order, Posting, Result, Verdict
 from account_service.ledger_storage import LedgerStorage, LockedAccount
 from shared.core.clock import now
+from shared.core.texts import masked
 from shared.db.outages import rerun_when_unsure
 
 _log = logging.getLogger(__name__)

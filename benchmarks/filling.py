@@ -24,7 +24,6 @@ from flask import Flask
 
 from account_service.account_models import Account
 from account_service.account_models import db as account_db
-from account_service.account_schemas import masked
 from account_service.account_storage import AccountStorage
 from account_service.ledger_storage import LedgerStorage, LockedAccount
 from auth_service.auth_models import User
@@ -33,6 +32,7 @@ from auth_service.auth_storage import UserStorage
 from shared.core import check_digits
 from shared.core.clock import now
 from shared.core.ids import new_ids
+from shared.core.texts import masked
 from transaction_service.projection_storage import ProjectionStorage
 from transaction_service.transaction_models import Transaction
 from transaction_service.transaction_models import db as transaction_db

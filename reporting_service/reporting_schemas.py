@@ -10,6 +10,7 @@ from pydantic_core import CoreSchema
 
 from shared.core.money import AmountText
 from shared.core.periods import Day, Timestamp
+from shared.core.texts import masked
 from shared.web.cursors import Pagination
 from shared.web.validation.openapi import Answer, Described, Query
 
@@ -111,7 +112,7 @@ class AccountFacts(Described):
     """The id of the account."""
     user_id: UUID
     """The id of the owner."""
-    account_number: Annotated[str, AfterValidator(lambda number: f"••••{number[-4:]}"), Field(examples=["••••7897"])]
+    account_number: Annotated[str, AfterValidator(masked), Field(examples=["••••7897"])]
     """The account number, masked."""
     account_type: Annotated[str, Field(examples=["checking"])]
     """The kind of account."""

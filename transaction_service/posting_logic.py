@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from shared.core.clock import now
 from shared.core.errors import AppError, OutcomeUnknown, Unprocessable
+from shared.core.texts import masked
 from shared.db.outages import rerun_when_unsure
 from transaction_service.projection_logic import Projection, order_of
 from transaction_service.transaction_clients import Decision, LedgerClient, Order
@@ -193,7 +194,7 @@ def pending_transaction(order: Order) -> Transaction:
         reverses_id=order["reverses_id"],
         from_user_id=user_id if pays and not is_reversal else None,
         to_user_id=None if pays or is_reversal else user_id,
-        to_masked_number=f"••••{number[-4:]}" if number else None,
+        to_masked_number=masked(number) if number else None,
         idempotency_key=order["idempotency_key"],
         request_id=order["request_id"],
     )

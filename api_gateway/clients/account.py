@@ -5,6 +5,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from api_gateway.clients.base import MOST, Client, NextPage, Query, Seen
+from shared.core.texts import masked
 
 ACCOUNT_TYPES = {
     "checking": "Checking",
@@ -39,7 +40,7 @@ class Account(Seen):
     @property
     def masked_number(self) -> str:
         """••••1234."""
-        return f"••••{self.account_number[-4:]}"
+        return masked(self.account_number)
 
     @property
     def label(self) -> str:

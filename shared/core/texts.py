@@ -34,6 +34,11 @@ def folded(text: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
+def masked(text: str) -> str:
+    """Return `text` with all but its last four characters hidden: "1234567897" becomes "••••7897"."""
+    return f"••••{text[-4:]}"
+
+
 @dataclass(frozen=True)
 class Matching:
     """Text all of which matches `pattern`, for use in `Annotated`; else the refusal is `hint`, which people read."""

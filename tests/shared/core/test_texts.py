@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from shared.core.texts import Line, Matching, folded
+from shared.core.texts import Line, Matching, folded, masked
 
 LINE = TypeAdapter(Line)
 
@@ -93,3 +93,7 @@ def test_an_accent_makes_a_difference() -> None:
 @given(st.text())
 def test_what_is_folded_stays_as_it_is(text: str) -> None:
     assert folded(folded(text)) == folded(text)
+
+
+def test_a_masked_number_shows_its_last_four_digits() -> None:
+    assert masked("1234567897") == "••••7897"
