@@ -25,6 +25,7 @@ from shared.core.errors import AppError
 from shared.http import request_ids
 from shared.security.tokens import TokenVerifier, UserClaims, bearer_token
 from shared.web import host_header, logs, responses
+from shared.web.idempotency_keys import MAX_LENGTH
 from shared.web.logs import Answered
 from shared.web.metrics import Metrics
 from shared.web.serving import DEFERRED_RESPONSE, OPEN_CONNECTIONS, SendResponse
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 KINDS = {f"/api/transactions/{kind}": kind for kind in ("deposit", "withdraw", "transfer")}
 JSON_TYPES = frozenset({"application/json", "application/json;charset=utf-8"})
 LONGEST_BODY = 2048
-LONGEST_KEY = 255
 # No JSON has these bytes. Six times as long as text in the call, they could make it too large for all that are in it.
 GROWS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]").search
 BEGIN_WITHIN_SECONDS = 1.0
@@ -109,7 +109,7 @@ class PaymentBatching:
         """Whose request this is, when it is in order and not one too many; None to let the app answer."""
         if not _is_short_json(environ) or not host_header.is_valid(environ):
             return None
-        if len(environ.get("HTTP_IDEMPOTENCY_KEY", "")) > LONGEST_KEY:
+        if len(environ.get("HTTP_IDEMPOTENCY_KEY", "")) > MAX_LENGTH:
             return None
         try:
             claims = self._verifier.verify(token)

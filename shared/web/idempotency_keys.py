@@ -6,7 +6,9 @@ from flask import request
 
 from shared.core.errors import InvalidRequest
 
-_WELL_FORMED = re.compile(r"[\x21-\x7e]{1,255}")
+MAX_LENGTH = 255
+PATTERN = f"[!-~]{{1,{MAX_LENGTH}}}"
+_WELL_FORMED = re.compile(PATTERN)
 
 
 def idempotency_key() -> str | None:
@@ -16,6 +18,11 @@ def idempotency_key() -> str | None:
 
 def well_formed(key: str | None) -> str | None:
     """`key`, if it may be one. Raises InvalidRequest otherwise."""
-    if key is not None and not _WELL_FORMED.fullmatch(key):
-        raise InvalidRequest(details={"Idempotency-Key": "must be 1 to 255 visible ASCII characters"})
+    if key is not None and not is_well_formed(key):
+        raise InvalidRequest(details={"Idempotency-Key": f"must be 1 to {MAX_LENGTH} visible ASCII characters"})
     return key
+
+
+def is_well_formed(key: str) -> bool:
+    """Whether `key` is 1 to 255 visible ASCII characters."""
+    return _WELL_FORMED.fullmatch(key) is not None

@@ -21,9 +21,9 @@ from shared.core.errors import AppError
 from shared.core.formats import money
 from shared.core.money import Currency, Mistakes
 from shared.http.client import NoAnswer
+from shared.web.idempotency_keys import is_well_formed
 
 Draft = dict[str, str]
-_WELL_FORMED_KEY = re.compile(r"[!-~]{1,255}")
 _FIELD_OF = {
     "INSUFFICIENT_FUNDS": "amount",
     "SAME_ACCOUNT": "to_account_id",
@@ -135,7 +135,7 @@ def can_move_money(_form: Any, field: SelectField) -> None:
 class MoneyForm(BankForm):
     """A form that moves money or opens an account: by the `idempotency_key` of its page it counts once."""
 
-    idempotency_key = HiddenField(filters=[lambda key: key if _WELL_FORMED_KEY.fullmatch(key or "") else new_key()])
+    idempotency_key = HiddenField(filters=[lambda key: key if is_well_formed(key or "") else new_key()])
 
     def refuse(self, error: AppError) -> None:
         """A refusal is final, so the corrected form gets a new key; while the outcome is open the key is kept."""

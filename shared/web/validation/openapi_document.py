@@ -16,6 +16,7 @@ from spectree import SpecTree
 from shared.core import errors
 from shared.core.errors import AppError
 from shared.web.access import access_of
+from shared.web.idempotency_keys import MAX_LENGTH, PATTERN
 from shared.web.validation.openapi_examples import example_of
 
 JSON = "application/json"
@@ -51,9 +52,9 @@ _REQUEST_ID = {
     "example": "6f1c2b1e8a534a0e9d570c1d2e3f4a5b",
 }
 _IDEMPOTENCY_KEY = {
-    "description": "1 to 255 visible ASCII characters, chosen by the caller: with the same key the same thing happens "
-    "once, however often it is asked for.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]{1,255}$"},
+    "description": f"1 to {MAX_LENGTH} visible ASCII characters, chosen by the caller: with the same key the same "
+    "thing happens once, however often it is asked for.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_LENGTH, "pattern": f"^{PATTERN}$"},
     "example": "pay-rent-2026-01",
 }
 _REPLAYED = {
