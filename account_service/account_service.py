@@ -1,5 +1,6 @@
 """The account service: accounts and the ledger, on port 8002."""
 
+from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
@@ -78,7 +79,7 @@ class AccountSettings(Settings):
 @api.validate(resp=documented(201, AccountAnswer, IdempotencyKeyReused, takes_key=True))
 def create(caller: Caller, json: NewAccount) -> Response:
     """Open an account; the same Idempotency-Key opens only one."""
-    account = account_logic.open_account(_accounts(), caller.user_id, json, idempotency_key())
+    account = account_logic.open_account(_tools().accounts, caller.user_id, json, idempotency_key())
     return success(201, account=_whole(account), message="The account is open.")
 
 
@@ -87,7 +88,7 @@ def create(caller: Caller, json: NewAccount) -> Response:
 @api.validate(resp=documented(200, AccountsAnswer))
 def list_own(caller: Caller, query: Page) -> Response:
     """The caller's accounts, closed ones last."""
-    rows, pagination = account_logic.list_own(_accounts(), caller, query)
+    rows, pagination = account_logic.list_own(_tools().accounts, caller, query)
     return success(accounts=_out(rows), pagination=pagination)
 
 
@@ -96,8 +97,8 @@ def list_own(caller: Caller, query: Page) -> Response:
 @api.validate(resp=documented(200, AccountAnswer))
 def details(caller: Caller, account_id: UUID) -> Response:
     """One account; its whole number only for the owner."""
-    account = account_logic.details(_accounts(), caller, account_id)
-    return success(account=AccountOut.of(account, _currency(), whole_number=account.user_id == caller.user_id))
+    account = account_logic.details(_tools().accounts, caller, account_id)
+    return success(account=AccountOut.of(account, _tools().currency, whole_number=account.user_id == caller.user_id))
 
 
 @accounts.get("/history/<uuid:account_id>")
@@ -105,8 +106,8 @@ def details(caller: Caller, account_id: UUID) -> Response:
 @api.validate(resp=documented(200, HistoryAnswer))
 def history(caller: Caller, account_id: UUID, query: HistoryQuery) -> Response:
     """The balance after each entry, newest first."""
-    rows, pagination = account_logic.history(_accounts(), _ledger(), caller, account_id, query)
-    return success(history=[HistoryRow.of(row, _currency()) for row in rows], pagination=pagination)
+    rows, pagination = account_logic.history(_tools().accounts, _tools().ledger, caller, account_id, query)
+    return success(history=[HistoryRow.of(row, _tools().currency) for row in rows], pagination=pagination)
 
 
 @accounts.delete("/close/<uuid:account_id>")
@@ -114,7 +115,7 @@ def history(caller: Caller, account_id: UUID, query: HistoryQuery) -> Response:
 @api.validate(resp=documented(200, AccountAnswer, AccountNotActive, NonZeroBalance))
 def close(caller: Caller, account_id: UUID) -> Response:
     """Close an empty account of the caller's."""
-    account = account_logic.close(_accounts(), caller, account_id)
+    account = account_logic.close(_tools().accounts, caller, account_id)
     return success(account=_whole(account), message="The account is closed.")
 
 
@@ -123,7 +124,7 @@ def close(caller: Caller, account_id: UUID) -> Response:
 @api.validate(resp=documented(200, PayeeAnswer, NotFound))
 def lookup(_caller: Caller, query: LookupQuery) -> Response:
     """Whom an account number belongs to, masked: to check a payee before paying."""
-    account, owner_name = account_logic.look_up(_accounts(), _auth(), query.account_number)
+    account, owner_name = account_logic.look_up(_tools().accounts, _tools().auth, query.account_number)
     return success(account=Payee(account_number=masked(account.account_number), owner_name=owner_name))
 
 
@@ -132,7 +133,7 @@ def lookup(_caller: Caller, query: LookupQuery) -> Response:
 @api.validate(resp=documented(200, AccountsAnswer))
 def list_all(_caller: Caller, query: AccountsQuery) -> Response:
     """All accounts, newest first."""
-    rows, pagination = account_logic.list_all(_accounts(), query)
+    rows, pagination = account_logic.list_all(_tools().accounts, query)
     return success(accounts=_out(rows), pagination=pagination)
 
 
@@ -141,7 +142,7 @@ def list_all(_caller: Caller, query: AccountsQuery) -> Response:
 @api.validate(resp=documented(200, AccountsAnswer))
 def list_of_user(_caller: Caller, user_id: UUID, query: AccountsQuery) -> Response:
     """All accounts of one user, newest first."""
-    rows, pagination = account_logic.list_all(_accounts(), query, user_id)
+    rows, pagination = account_logic.list_all(_tools().accounts, query, user_id)
     return success(accounts=_out(rows), pagination=pagination)
 
 
@@ -150,8 +151,8 @@ def list_of_user(_caller: Caller, user_id: UUID, query: AccountsQuery) -> Respon
 @api.validate(resp=documented(201, AccountAnswer, IdempotencyKeyReused, takes_key=True))
 def create_for_user(_caller: Caller, user_id: UUID, json: NewAccount) -> Response:
     """Open an account for a customer; the same Idempotency-Key opens only one."""
-    account = account_logic.open_for_customer(_accounts(), _auth(), user_id, json, idempotency_key())
-    return success(201, account=AccountOut.of(account, _currency()), message="The account is open.")
+    account = account_logic.open_for_customer(_tools().accounts, _tools().auth, user_id, json, idempotency_key())
+    return success(201, account=AccountOut.of(account, _tools().currency), message="The account is open.")
 
 
 @accounts.put("/update/<uuid:account_id>")
@@ -159,8 +160,8 @@ def create_for_user(_caller: Caller, user_id: UUID, json: NewAccount) -> Respons
 @api.validate(resp=documented(200, AccountAnswer, AccountNotActive, OwnAccount))
 def update(caller: Caller, account_id: UUID, json: StatusChange) -> Response:
     """Freeze an account, or let it go on."""
-    account = account_logic.change_status(_accounts(), caller, account_id, json)
-    return success(account=AccountOut.of(account, _currency()), message=f"The account is now {account.status}.")
+    account = account_logic.change_status(_tools().accounts, caller, account_id, json)
+    return success(account=AccountOut.of(account, _tools().currency), message=f"The account is now {account.status}.")
 
 
 @accounts.get("/status_history/<uuid:account_id>")
@@ -168,7 +169,7 @@ def update(caller: Caller, account_id: UUID, json: StatusChange) -> Response:
 @api.validate(resp=documented(200, StatusHistoryAnswer))
 def status_history(caller: Caller, account_id: UUID, query: Page) -> Response:
     """Who froze, unfroze or closed a customer's account, when and why, newest first."""
-    rows, pagination = account_logic.status_history(_accounts(), caller, account_id, query)
+    rows, pagination = account_logic.status_history(_tools().accounts, caller, account_id, query)
     return success(status_history=[StatusChangeOut.model_validate(row) for row in rows], pagination=pagination)
 
 
@@ -177,7 +178,7 @@ def status_history(caller: Caller, account_id: UUID, query: Page) -> Response:
 @api.validate(resp=documented(200, DecisionsAnswer))
 def post(json: OrderBatch) -> Response:
     """Decide a batch of transactions."""
-    return success(decisions=ledger_logic.post(_ledger(), json.postings))
+    return success(decisions=ledger_logic.post(_tools().ledger, json.postings))
 
 
 @internal.post("/postings/void")
@@ -185,7 +186,7 @@ def post(json: OrderBatch) -> Response:
 @api.validate(resp=documented(200, DecisionsAnswer))
 def void(json: OrderBatch) -> Response:
     """Give transactions up unless they were decided."""
-    return success(decisions=ledger_logic.void(_ledger(), json.postings))
+    return success(decisions=ledger_logic.void(_tools().ledger, json.postings))
 
 
 @internal.post("/postings/describe")
@@ -193,7 +194,7 @@ def void(json: OrderBatch) -> Response:
 @api.validate(resp=documented(200, DescribedAnswer))
 def describe(json: OrderBatch) -> Response:
     """Keep the orders of what was decided before orders were kept."""
-    return success(described=ledger_logic.describe(_ledger(), json.postings))
+    return success(described=ledger_logic.describe(_tools().ledger, json.postings))
 
 
 @internal.get("/postings")
@@ -201,7 +202,7 @@ def describe(json: OrderBatch) -> Response:
 @api.validate(resp=documented(200, PostingsAnswer))
 def list_postings(query: PostingsQuery) -> Response:
     """All that was decided, in order."""
-    return success(postings=ledger_logic.list_after(_ledger(), query.after, query.limit))
+    return success(postings=ledger_logic.list_after(_tools().ledger, query.after, query.limit))
 
 
 @internal.get("/statistics")
@@ -209,9 +210,9 @@ def list_postings(query: PostingsQuery) -> Response:
 @api.validate(resp=documented(200, StatisticsAnswer))
 def statistics() -> Response:
     """All accounts, counted."""
-    by_type = list(_accounts().count_by_type())
-    by_status = dict(_accounts().count_by_status())
-    currency = _currency()
+    by_type = list(_tools().accounts.count_by_type())
+    by_status = dict(_tools().accounts.count_by_status())
+    currency = _tools().currency
     return success(
         statistics=Statistics(
             total=sum(count for _, count, _ in by_type),
@@ -220,6 +221,16 @@ def statistics() -> Response:
             total_balance=currency.to_text(sum(minor for _, _, minor in by_type)),
         )
     )
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What the endpoints work with."""
+
+    accounts: AccountStorage
+    ledger: LedgerStorage
+    auth: AuthClient
+    currency: Currency
 
 
 def create_app(settings: AccountSettings, session: requests.Session | None = None) -> Flask:
@@ -236,12 +247,8 @@ def create_app(settings: AccountSettings, session: requests.Session | None = Non
     )
     currency = Currency.of(settings.currency)
     require_currency(app, db, currency, amounts="account")
-    app.extensions.update(
-        account_storage=AccountStorage(db),
-        ledger_storage=LedgerStorage(db),
-        auth_client=AuthClient(peers["auth-service"], peers.token),
-        currency=currency,
-    )
+    auth = AuthClient(peers["auth-service"], peers.token)
+    app.extensions["tools"] = Tools(AccountStorage(db), LedgerStorage(db), auth, currency)
     app.register_blueprint(accounts)
     app.register_blueprint(internal)
     fast_path.install(app, "internal.post")
@@ -249,32 +256,17 @@ def create_app(settings: AccountSettings, session: requests.Session | None = Non
     return app
 
 
-def _accounts() -> AccountStorage:
-    storage: AccountStorage = current_app.extensions["account_storage"]
-    return storage
-
-
-def _ledger() -> LedgerStorage:
-    storage: LedgerStorage = current_app.extensions["ledger_storage"]
-    return storage
-
-
-def _auth() -> AuthClient:
-    client: AuthClient = current_app.extensions["auth_client"]
-    return client
-
-
-def _currency() -> Currency:
-    currency: Currency = current_app.extensions["currency"]
-    return currency
+def _tools() -> Tools:
+    tools: Tools = current_app.extensions["tools"]
+    return tools
 
 
 def _whole(account: Account) -> AccountOut:
-    return AccountOut.of(account, _currency(), whole_number=True)
+    return AccountOut.of(account, _tools().currency, whole_number=True)
 
 
 def _out(rows: list[Account]) -> list[AccountOut]:
-    return [AccountOut.of(row, _currency()) for row in rows]
+    return [AccountOut.of(row, _tools().currency) for row in rows]
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The reporting service: reports on accounts, on transactions and on the whole bank, on port 8004."""
 
+from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
@@ -44,7 +45,7 @@ class ReportingSettings(Settings):
 @api.validate(resp=documented(200, ReportAnswer, StillSettling))
 def report_account(caller: Caller, account_id: UUID, query: ReportQuery) -> Response:
     """One account: its history, balance, income and expense."""
-    report = reporting_logic.report_account(_storage(), _sources(), caller, account_id, query)
+    report = reporting_logic.report_account(_tools().reports, _tools().sources, caller, account_id, query)
     return success(report=ReportOut.of(report))
 
 
@@ -53,7 +54,7 @@ def report_account(caller: Caller, account_id: UUID, query: ReportQuery) -> Resp
 @api.validate(resp=documented(200, ReportAnswer))
 def report_transactions(caller: Caller, query: ReportQuery) -> Response:
     """All transactions of the caller, summed up."""
-    report = reporting_logic.report_transactions(_storage(), _sources(), caller, query)
+    report = reporting_logic.report_transactions(_tools().reports, _tools().sources, caller, query)
     return success(report=ReportOut.of(report))
 
 
@@ -62,7 +63,7 @@ def report_transactions(caller: Caller, query: ReportQuery) -> Response:
 @api.validate(resp=documented(200, ReportAnswer))
 def report_system(caller: Caller, query: ReportQuery) -> Response:
     """The whole bank: people, accounts, balances, volumes."""
-    report = reporting_logic.report_system(_storage(), _sources(), caller, query)
+    report = reporting_logic.report_system(_tools().reports, _tools().sources, caller, query)
     return success(report=ReportOut.of(report))
 
 
@@ -71,7 +72,7 @@ def report_system(caller: Caller, query: ReportQuery) -> Response:
 @api.validate(resp=documented(200, ReportsAnswer))
 def list_own(caller: Caller, query: Page) -> Response:
     """The caller's stored reports, newest first."""
-    rows, pagination = reporting_logic.list_reports(_storage(), query, caller.user_id)
+    rows, pagination = reporting_logic.list_reports(_tools().reports, query, caller.user_id)
     return success(reports=[ReportOut.of(row) for row in rows], pagination=pagination)
 
 
@@ -80,7 +81,7 @@ def list_own(caller: Caller, query: Page) -> Response:
 @api.validate(resp=documented(200, ReportAnswer))
 def details(caller: Caller, report_id: UUID) -> Response:
     """One stored report: the caller's, or for an admin anybody's."""
-    return success(report=ReportOut.of(reporting_logic.details(_storage(), caller, report_id)))
+    return success(report=ReportOut.of(reporting_logic.details(_tools().reports, caller, report_id)))
 
 
 @reports.get("/all")
@@ -88,8 +89,16 @@ def details(caller: Caller, report_id: UUID) -> Response:
 @api.validate(resp=documented(200, ReportsAnswer))
 def list_all(_caller: Caller, query: Page) -> Response:
     """Everybody's stored reports, newest first."""
-    rows, pagination = reporting_logic.list_reports(_storage(), query)
+    rows, pagination = reporting_logic.list_reports(_tools().reports, query)
     return success(reports=[ReportOut.of(row) for row in rows], pagination=pagination)
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What the endpoints work with."""
+
+    reports: ReportStorage
+    sources: Sources
 
 
 def create_app(settings: ReportingSettings, session: requests.Session | None = None) -> Flask:
@@ -105,29 +114,22 @@ def create_app(settings: ReportingSettings, session: requests.Session | None = N
         depends_on=[auth, accounts, transactions],
         api=api,
     )
-    app.extensions.update(
-        report_storage=ReportStorage(db),
-        report_sources=Sources(
-            auth=AuthClient(auth, peers.token),
-            accounts=AccountClient(accounts, peers.token),
-            transactions=TransactionClient(transactions, peers.token),
-            context_pool=context_pool,
-        ),
+    sources = Sources(
+        auth=AuthClient(auth, peers.token),
+        accounts=AccountClient(accounts, peers.token),
+        transactions=TransactionClient(transactions, peers.token),
+        context_pool=context_pool,
     )
+    app.extensions["tools"] = Tools(ReportStorage(db), sources)
     app.register_blueprint(reports)
     lifecycle_of(app).add(peers.directory)
     lifecycle_of(app).add(AtEnd(context_pool.close))
     return app
 
 
-def _storage() -> ReportStorage:
-    storage: ReportStorage = current_app.extensions["report_storage"]
-    return storage
-
-
-def _sources() -> Sources:
-    sources: Sources = current_app.extensions["report_sources"]
-    return sources
+def _tools() -> Tools:
+    tools: Tools = current_app.extensions["tools"]
+    return tools
 
 
 if __name__ == "__main__":

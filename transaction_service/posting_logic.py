@@ -45,7 +45,7 @@ class Outcome(NamedTuple):
 
 
 @dataclass
-class Tools:
+class PostingTools:
     """What the protocol works with.
 
     `may_be_pending` is false while no transaction is pending as far as this process knows, so that payments need not
@@ -59,7 +59,7 @@ class Tools:
     may_be_pending: bool = True
 
 
-def carry_out(tools: Tools, orders: list[Order]) -> list[Outcome | Exception]:
+def carry_out(tools: PostingTools, orders: list[Order]) -> list[Outcome | Exception]:
     """Carry out a batch of orders: return what came of each, or the error that its asker gets.
 
     That is IdempotencyKeyReused, ServiceUnavailable when nothing was begun, or OutcomeUnknown when what was begun could
@@ -71,7 +71,7 @@ def carry_out(tools: Tools, orders: list[Order]) -> list[Outcome | Exception]:
         return [error] * len(orders)
 
 
-def _process(tools: Tools, orders: list[Order]) -> list[Outcome | Exception]:
+def _process(tools: PostingTools, orders: list[Order]) -> list[Outcome | Exception]:
     tools.projection.require_working()
     known = _pending_of(tools, orders)
     sent = [order_of(earlier) if earlier else order for order, earlier in zip(orders, known, strict=True)]
@@ -92,7 +92,7 @@ def _process(tools: Tools, orders: list[Order]) -> list[Outcome | Exception]:
     ]
 
 
-def _pending_of(tools: Tools, orders: list[Order]) -> list[Transaction | None]:
+def _pending_of(tools: PostingTools, orders: list[Order]) -> list[Transaction | None]:
     """For each order the pending transaction of the same key: that is sent again, under the id that was told."""
     if not tools.may_be_pending:
         return [None] * len(orders)
@@ -131,7 +131,7 @@ def _earlier(storage: TransactionStorage, order: Order) -> Transaction | None:
     return storage.find_recent(order["user_id"], order["idempotency_key"]) if order["idempotency_key"] else None
 
 
-def resend(tools: Tools) -> int:
+def resend(tools: PostingTools) -> int:
     """Take pending transactions to their end while the ledger answers; how many got there."""
     settled, last = 0, None
     tools.may_be_pending = False  # before it is looked: what is kept meanwhile is either seen or says so itself
@@ -151,7 +151,7 @@ def resend(tools: Tools) -> int:
     return settled
 
 
-def _settle(tools: Tools, pending: list[Transaction], decisions: list[Decision]) -> None:
+def _settle(tools: PostingTools, pending: list[Transaction], decisions: list[Decision]) -> None:
     """Project what was decided. A pending transaction whose key was decided under another id ends with that one."""
     decided = tools.projection.project([decision.posting for decision in decisions])
     for row, decision, transaction in zip(pending, decisions, decided, strict=True):

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, NamedTuple
 from uuid import UUID
@@ -25,7 +26,7 @@ from shared.web.responses import success
 from shared.web.settings import Seconds, Settings
 from shared.web.validation.openapi import AnswerTypes, documented, make_api, read_body
 from transaction_service import posting_logic, reversal_logic, transaction_logic
-from transaction_service.posting_logic import IdempotencyKeyReused, Outcome
+from transaction_service.posting_logic import IdempotencyKeyReused, Outcome, PostingTools
 from transaction_service.projection_logic import OtherLedger, Projection
 from transaction_service.projection_storage import ProjectionStorage
 from transaction_service.reversal_logic import NotReversible, OwnTransaction
@@ -112,7 +113,7 @@ def _payment(*refusals: type[AppError]) -> AnswerTypes:
 @api.validate(resp=_payment())
 def deposit(caller: Caller, json: OwnMovement) -> Response:
     """Pay money into an account of the caller's."""
-    return _carry_out(transaction_logic.deposit(_currency(), caller, json, _origin()), caller)
+    return _carry_out(transaction_logic.deposit(_tools().currency, caller, json, _origin()), caller)
 
 
 @transactions.post("/withdraw")
@@ -120,7 +121,7 @@ def deposit(caller: Caller, json: OwnMovement) -> Response:
 @api.validate(resp=_payment(InsufficientFunds))
 def withdraw(caller: Caller, json: OwnMovement) -> Response:
     """Draw money from an account of the caller's."""
-    return _carry_out(transaction_logic.withdraw(_currency(), caller, json, _origin()), caller)
+    return _carry_out(transaction_logic.withdraw(_tools().currency, caller, json, _origin()), caller)
 
 
 @transactions.post("/transfer")
@@ -128,7 +129,7 @@ def withdraw(caller: Caller, json: OwnMovement) -> Response:
 @api.validate(resp=_payment(InsufficientFunds, PayeeNotFound, PayeeNotActive, SameAccount))
 def transfer(caller: Caller, json: NewTransfer) -> Response:
     """Move money from an account of the caller's to another of the bank's."""
-    return _carry_out(transaction_logic.transfer(_currency(), caller, json, _origin()), caller)
+    return _carry_out(transaction_logic.transfer(_tools().currency, caller, json, _origin()), caller)
 
 
 @transactions.post("/reverse/<uuid:transaction_id>")
@@ -137,7 +138,7 @@ def transfer(caller: Caller, json: NewTransfer) -> Response:
 def reverse(caller: Caller, transaction_id: UUID, json: Reversal) -> Response:
     """Undo a completed transaction by a new, opposite one."""
     reversal = reversal_logic.reverse(
-        _reversals(), _account_client(), caller, transaction_id.hex, json, origin=_origin()
+        _tools().reversals, _tools().accounts, caller, transaction_id.hex, json, origin=_origin()
     )
     return _carry_out(reversal, caller)
 
@@ -147,8 +148,8 @@ def reverse(caller: Caller, transaction_id: UUID, json: Reversal) -> Response:
 @api.validate(resp=documented(200, SuspenseAnswer))
 def list_suspense(_caller: Caller, query: SuspenseQuery) -> Response:
     """Money that reversals could give back to no account, newest first."""
-    items, pagination = reversal_logic.list_suspense(_reversals(), query)
-    return success(suspense=[SuspenseItemOut.of(item, _currency()) for item in items], pagination=pagination)
+    items, pagination = reversal_logic.list_suspense(_tools().reversals, query)
+    return success(suspense=[SuspenseItemOut.of(item, _tools().currency) for item in items], pagination=pagination)
 
 
 @transactions.post("/pay_out/<uuid:transaction_id>")
@@ -156,7 +157,9 @@ def list_suspense(_caller: Caller, query: SuspenseQuery) -> Response:
 @api.validate(resp=_payment(NotFound, OwnTransaction, AlreadyPaidOut))
 def pay_out(caller: Caller, transaction_id: UUID, json: PayOut) -> Response:
     """Give money in suspense to an account of its customer."""
-    payout = reversal_logic.pay_out(_reversals(), _account_client(), caller, transaction_id.hex, json, origin=_origin())
+    payout = reversal_logic.pay_out(
+        _tools().reversals, _tools().accounts, caller, transaction_id.hex, json, origin=_origin()
+    )
     return _carry_out(payout, caller)
 
 
@@ -165,7 +168,7 @@ def pay_out(caller: Caller, transaction_id: UUID, json: PayOut) -> Response:
 @api.validate(resp=documented(200, TransactionsAnswer))
 def list_own(caller: Caller, query: TransactionsQuery) -> Response:
     """Everything on the caller's accounts, in and out, newest first."""
-    rows, pagination = transaction_logic.list_own(_storage(), _currency(), caller, query)
+    rows, pagination = transaction_logic.list_own(_tools().transactions, _tools().currency, caller, query)
     return success(transactions=_seen_by(caller, rows), pagination=pagination)
 
 
@@ -174,7 +177,7 @@ def list_own(caller: Caller, query: TransactionsQuery) -> Response:
 @api.validate(resp=documented(200, RecentAnswer))
 def recent(caller: Caller, query: RecentQuery) -> Response:
     """The caller's newest transactions."""
-    return success(transactions=_seen_by(caller, transaction_logic.recent(_storage(), caller, query.limit)))
+    return success(transactions=_seen_by(caller, transaction_logic.recent(_tools().transactions, caller, query.limit)))
 
 
 @transactions.get("/account/<uuid:account_id>")
@@ -183,7 +186,7 @@ def recent(caller: Caller, query: RecentQuery) -> Response:
 def list_of_account(caller: Caller, account_id: UUID, query: TransactionFilters) -> Response:
     """What happened on one account, newest first."""
     rows, pagination = transaction_logic.list_of_account(
-        _storage(), _account_client(), _currency(), caller, account_id.hex, query=query
+        _tools().transactions, _tools().accounts, _tools().currency, caller, account_id.hex, query=query
     )
     return success(transactions=_seen_by(caller, rows, account_id.hex), pagination=pagination)
 
@@ -193,7 +196,7 @@ def list_of_account(caller: Caller, account_id: UUID, query: TransactionFilters)
 @api.validate(resp=documented(200, TransactionAnswer))
 def details(caller: Caller, transaction_id: UUID) -> Response:
     """One transaction."""
-    (transaction,) = _seen_by(caller, [transaction_logic.details(_storage(), caller, transaction_id.hex)])
+    (transaction,) = _seen_by(caller, [transaction_logic.details(_tools().transactions, caller, transaction_id.hex)])
     return success(transaction=transaction)
 
 
@@ -203,7 +206,9 @@ def details(caller: Caller, transaction_id: UUID) -> Response:
 def summary(caller: Caller, query: SummaryQuery) -> Response:
     """What the caller's completed transactions add up to."""
     return success(
-        summary=summary_of(transaction_logic.volumes(_volumes(), _account_client(), caller, query), _currency())
+        summary=summary_of(
+            transaction_logic.volumes(_tools().volumes, _tools().accounts, caller, query), _tools().currency
+        )
     )
 
 
@@ -212,7 +217,7 @@ def summary(caller: Caller, query: SummaryQuery) -> Response:
 @api.validate(resp=documented(200, TransactionsAnswer))
 def list_all(caller: Caller, query: TransactionsQuery) -> Response:
     """All transactions of the bank, newest first."""
-    rows, pagination = transaction_logic.list_all(_storage(), _currency(), query)
+    rows, pagination = transaction_logic.list_all(_tools().transactions, _tools().currency, query)
     return success(transactions=_seen_by(caller, rows), pagination=pagination)
 
 
@@ -221,8 +226,8 @@ def list_all(caller: Caller, query: TransactionsQuery) -> Response:
 @api.validate(resp=documented(200, StatisticsAnswer))
 def statistics(query: Period) -> Response:
     """The whole bank's completed transactions, counted."""
-    volumes = _volumes().of_all(since=query.since, until=query.until)
-    return success(statistics=statistics_of(volumes, _currency()))
+    volumes = _tools().volumes.of_all(since=query.since, until=query.until)
+    return success(statistics=statistics_of(volumes, _tools().currency))
 
 
 @internal.post("/requests")
@@ -230,13 +235,26 @@ def statistics(query: Period) -> Response:
 @api.validate(resp=documented(200, BatchedReplies))
 def carry_out_batch(json: BatchedRequests) -> Response:
     """Requests of many people, gathered at the gateway, each answered as if it had come alone."""
-    currency = _currency()
-    at = now()
+    tools, at, ids = _tools(), now(), new_ids(len(json.requests))
     _log.info("requests", extra={"request_ids": [request.request_id for request in json.requests]})
-    ids = new_ids(len(json.requests))
-    asked = [_asked_for(request, currency, row_id, at) for request, row_id in zip(json.requests, ids, strict=True)]
-    outcomes = iter(posting_logic.carry_out(_protocol(), [one.order for one in asked if isinstance(one, _Asked)]))
-    return success(answers=[_batched_reply(one, outcomes, currency) for one in asked])
+    asked = [
+        _asked_for(request, tools.currency, transaction_id, at)
+        for request, transaction_id in zip(json.requests, ids, strict=True)
+    ]
+    outcomes = iter(posting_logic.carry_out(tools.posting, [one.order for one in asked if isinstance(one, _Asked)]))
+    return success(answers=[_batched_reply(one, outcomes, tools.currency) for one in asked])
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What the endpoints work with."""
+
+    transactions: TransactionStorage
+    reversals: ReversalStorage
+    volumes: VolumeStorage
+    accounts: AccountClient
+    currency: Currency
+    posting: PostingTools
 
 
 def create_app(settings: TransactionSettings, session: requests.Session | None = None) -> Flask:
@@ -254,69 +272,39 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
     )
     currency = Currency.of(settings.currency)
     require_currency(app, db, currency, amounts="transaction")
-    app.extensions.update(
-        reversal_storage=ReversalStorage(db),
-        volume_storage=VolumeStorage(db),
-        account_client=AccountClient(account_peer),
-        currency=currency,
+    storage, ledger = TransactionStorage(db), LedgerClient(account_peer, peers.token)
+    posting = PostingTools(storage, ledger, Projection(storage, ProjectionStorage(db), ledger))
+    app.extensions["tools"] = Tools(
+        storage, ReversalStorage(db), VolumeStorage(db), AccountClient(account_peer), currency, posting
     )
     app.register_blueprint(transactions)
     app.register_blueprint(internal)
     fast_path.install(app, "internal.carry_out_batch")
     lifecycle_of(app).add(peers.directory)
-    _install_protocol(app, LedgerClient(account_peer, peers.token))
+    _keep_caught_up(app, posting)
     return app
 
 
-def _install_protocol(app: Flask, ledger: LedgerClient) -> None:
-    """Add what carries payments out, and what catches up with the ledger: before the service is healthy, and on."""
-    storage = TransactionStorage(db)
-    projection = Projection(storage, ProjectionStorage(db), ledger)
-    tools = posting_logic.Tools(storage, ledger, projection)
+def _keep_caught_up(app: Flask, posting: PostingTools) -> None:
+    """Project what the ledger has decided: before the service is healthy, and every second from then on."""
     lifecycle = lifecycle_of(app)
 
     def catch_up() -> None:
         with app.app_context():
             try:
-                projection.catch_up()
-                posting_logic.resend(tools)
+                posting.projection.catch_up()
+                posting_logic.resend(posting)
             except OtherLedger as error:
                 lifecycle.give_up(error)
                 raise
 
-    app.extensions.update(transaction_storage=storage, projection=projection, protocol=tools)
-    health_of(app).add("ledger", lambda: projection.works)
+    health_of(app).add("ledger", lambda: posting.projection.works)
     lifecycle.add(PeriodicTask(catch_up, name="catching up", interval_seconds=CATCH_UP_SECONDS))
 
 
-def _storage() -> TransactionStorage:
-    storage: TransactionStorage = current_app.extensions["transaction_storage"]
-    return storage
-
-
-def _reversals() -> ReversalStorage:
-    storage: ReversalStorage = current_app.extensions["reversal_storage"]
-    return storage
-
-
-def _volumes() -> VolumeStorage:
-    storage: VolumeStorage = current_app.extensions["volume_storage"]
-    return storage
-
-
-def _protocol() -> posting_logic.Tools:
-    tools: posting_logic.Tools = current_app.extensions["protocol"]
+def _tools() -> Tools:
+    tools: Tools = current_app.extensions["tools"]
     return tools
-
-
-def _account_client() -> AccountClient:
-    client: AccountClient = current_app.extensions["account_client"]
-    return client
-
-
-def _currency() -> Currency:
-    currency: Currency = current_app.extensions["currency"]
-    return currency
 
 
 def _origin() -> Origin:
@@ -324,10 +312,10 @@ def _origin() -> Origin:
 
 
 def _carry_out(order: Order, caller: Caller) -> Response:
-    (outcome,) = posting_logic.carry_out(_protocol(), [order])
+    (outcome,) = posting_logic.carry_out(_tools().posting, [order])
     if isinstance(outcome, Exception):
         raise outcome
-    answer = _answer(outcome, caller, _currency())
+    answer = _answer(outcome, caller, _tools().currency)
     return Response(answer.body, answer.status, answer.headers)
 
 
@@ -408,7 +396,7 @@ def _out(
 
 def _seen_by(caller: Caller, rows: Sequence[Transaction], account_id: str | None = None) -> list[TransactionOut]:
     """The answers for rows, each with what has reversed it; `account_id` is given in a list of one account."""
-    currency, reversals = _currency(), transaction_logic.reversals(_storage(), rows)
+    currency, reversals = _tools().currency, transaction_logic.reversals(_tools().transactions, rows)
     return [_out(row, caller, currency, reversed_by=reversals.get(row.id), account_id=account_id) for row in rows]
 
 

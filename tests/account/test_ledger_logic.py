@@ -38,8 +38,8 @@ class Bank:
     """The account service's rules on a real database, without the network."""
 
     def __init__(self, app: Flask) -> None:
-        self.accounts: AccountStorage = app.extensions["account_storage"]
-        self.ledger: LedgerStorage = app.extensions["ledger_storage"]
+        self.accounts: AccountStorage = app.extensions["tools"].accounts
+        self.ledger: LedgerStorage = app.extensions["tools"].ledger
         self.app = app
         self.is_sqlite = db.writer.dialect.name == "sqlite"
 

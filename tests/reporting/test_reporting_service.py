@@ -419,7 +419,7 @@ def test_a_history_of_many_pages_is_whole(world: World) -> None:
     balances = [Decimal(row["balance_after"]) for row in data["history"]]
     assert balances == sorted(balances, reverse=True)
     period = Period(start_date=world.today, end_date=world.today)
-    sources: Sources = world.suite.apps["reporting"].extensions["report_sources"]
+    sources: Sources = world.suite.apps["reporting"].extensions["tools"].sources
     newest = sources.accounts.entries(finn.token, UUID(account_id), period, at_most=250)
     assert [row.balance_after for row in newest] == [row["balance_after"] for row in data["history"][:250]]
 

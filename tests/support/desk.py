@@ -27,7 +27,7 @@ from shared.http.client import NoAnswer, Peer, ServiceToken
 from shared.web.access import Caller
 from tests.support.suite import Suite
 from transaction_service import posting_logic, transaction_logic
-from transaction_service.posting_logic import VOID_AFTER, Outcome, Tools
+from transaction_service.posting_logic import VOID_AFTER, Outcome, PostingTools
 from transaction_service.projection_logic import Projection
 from transaction_service.projection_storage import ProjectionStorage
 from transaction_service.transaction_clients import LedgerClient, Order
@@ -52,7 +52,7 @@ class Ledger(LedgerClient):
     def __init__(self, app: Flask) -> None:
         super().__init__(cast(Peer, None), cast(ServiceToken, self))
         self._app = app
-        self.storage: LedgerStorage = app.extensions["ledger_storage"]
+        self.storage: LedgerStorage = app.extensions["tools"].ledger
         self.hears = self.is_heard = True
 
     def call(self, _peer: Peer, _method: str, path: str, **asked: Any) -> Any:
@@ -87,13 +87,13 @@ class Desk:
         self.storage = TransactionStorage(db)
         self.progress = ProjectionStorage(db)
         self.ledger = Ledger(self.account_app)
-        self._accounts: AccountStorage = self.account_app.extensions["account_storage"]
+        self._accounts: AccountStorage = self.account_app.extensions["tools"].accounts
         self.restart()
 
     def restart(self) -> None:
         """Lose what the process had in memory, and catch up."""
         self.projection = Projection(self.storage, self.progress, self.ledger)
-        self.tools = Tools(self.storage, self.ledger, self.projection)
+        self.tools = PostingTools(self.storage, self.ledger, self.projection)
         self.projection.catch_up()
 
     def open(self) -> Account:

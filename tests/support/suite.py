@@ -179,7 +179,7 @@ class Suite:
     def _wait_for_projection(self) -> None:
         """Wait until the transaction service has caught up with the ledger, where there are both."""
         if {"auth", "account", "transaction"} <= self.apps.keys():
-            projection = self.apps["transaction"].extensions["projection"]
+            projection = self.apps["transaction"].extensions["tools"].posting.projection
             eventually(lambda: projection.works, within_seconds=10, what="the ledger is projected")
 
     def client(self, name: str) -> FlaskClient:

@@ -83,7 +83,7 @@ def refusal(answer: TestResponse) -> tuple[int, str]:
 def made(bank: Suite) -> int:
     app = bank.apps["account"]
     with app.app_context():
-        return money_made(app.extensions["ledger_storage"])
+        return money_made(app.extensions["tools"].ledger)
 
 
 @pytest.fixture

@@ -33,8 +33,8 @@ class Books:
 
     def __init__(self, app: Flask) -> None:
         self.app = app
-        self.storage: TransactionStorage = app.extensions["transaction_storage"]
-        self.volumes: VolumeStorage = app.extensions["volume_storage"]
+        self.storage: TransactionStorage = app.extensions["tools"].transactions
+        self.volumes: VolumeStorage = app.extensions["tools"].volumes
         users = [uuid4().hex for _ in range(3)]
         self.users = users
         self.sides: list[Side] = [None, *((user, uuid4().hex) for user in users), (users[0], uuid4().hex)]
