@@ -6,21 +6,15 @@ from flask import Flask, request
 from api_gateway.web import rate_limits
 from api_gateway.web.rate_limits import Rule, TokenBuckets
 from shared.web.responses import install_error_handlers
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.support.fakes import FakeClock
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> FakeClock:
+    return FakeClock(100.0)
 
 
-def test_a_burst_goes_through_and_then_the_rate_holds(clock: Clock) -> None:
+def test_a_burst_goes_through_and_then_the_rate_holds(clock: FakeClock) -> None:
     buckets = TokenBuckets(per_second=2, burst=3, clock=clock)
     assert [buckets.take("a") for _ in range(4)] == [0, 0, 0, 0.5]
     clock.now += 0.5
@@ -28,7 +22,7 @@ def test_a_burst_goes_through_and_then_the_rate_holds(clock: Clock) -> None:
     assert buckets.take("a") == 0.5
 
 
-def test_a_refusal_costs_nothing(clock: Clock) -> None:
+def test_a_refusal_costs_nothing(clock: FakeClock) -> None:
     buckets = TokenBuckets(per_second=1, burst=1, clock=clock)
     buckets.take("a")
     for _ in range(100):
@@ -37,19 +31,19 @@ def test_a_refusal_costs_nothing(clock: Clock) -> None:
     assert buckets.take("a") == 0
 
 
-def test_a_bucket_never_holds_more_than_its_burst(clock: Clock) -> None:
+def test_a_bucket_never_holds_more_than_its_burst(clock: FakeClock) -> None:
     buckets = TokenBuckets(per_second=10, burst=2, clock=clock)
     buckets.take("a")
     clock.now += 1000
     assert [buckets.take("a") > 0 for _ in range(3)] == [False, False, True]
 
 
-def test_each_key_has_its_own(clock: Clock) -> None:
+def test_each_key_has_its_own(clock: FakeClock) -> None:
     buckets = TokenBuckets(per_second=1, burst=1, clock=clock)
     assert [buckets.take(key) for key in ("a", "b", "a")] == [0, 0, 1]
 
 
-def test_the_memory_is_bounded(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_memory_is_bounded(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_limits, "MOST_KEYS", 10)
     buckets = TokenBuckets(per_second=1, burst=1, clock=clock)
     for number in range(100):
@@ -57,7 +51,7 @@ def test_the_memory_is_bounded(clock: Clock, monkeypatch: pytest.MonkeyPatch) ->
         assert len(buckets._levels) <= 10
 
 
-def test_full_buckets_are_forgotten_before_the_empty_ones(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_buckets_are_forgotten_before_the_empty_ones(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_limits, "MOST_KEYS", 3)
     buckets = TokenBuckets(per_second=1, burst=2, clock=clock)
     buckets.take("old")
@@ -69,7 +63,7 @@ def test_full_buckets_are_forgotten_before_the_empty_ones(clock: Clock, monkeypa
     assert buckets.take("busy") == 1
 
 
-def test_the_refused_hear_when_to_come_back(clock: Clock) -> None:
+def test_the_refused_hear_when_to_come_back(clock: FakeClock) -> None:
     app = Flask("limited")
     install_error_handlers(app)
     app.add_url_rule("/", view_func=lambda: "here", methods=["GET", "POST"])

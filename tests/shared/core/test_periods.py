@@ -1,25 +1,15 @@
 """Days and instants at the edges of a range, and a clock that can be set back but not forward."""
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from shared.core import clock, periods
+from shared.core import periods
 from shared.core.periods import Day, From, Timestamp, Until
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def offset_file(tmp_path: Path) -> Iterator[Path]:
-    file = tmp_path / "offset"
-    clock.set_clock_back_by(file)
-    yield file
-    clock.set_clock_back_by(None)
 
 
 def read(kind: Any, value: str) -> datetime | None:
@@ -151,26 +141,3 @@ def test_timestamps_are_utc_with_z() -> None:
 def test_text_of_another_zone_is_the_same_instant() -> None:
     there = NOON.astimezone(timezone(timedelta(hours=5)))
     assert periods.to_text(there) == "2026-01-31T12:00:00.000000Z"
-
-
-def test_now_is_now_and_knows_its_zone() -> None:
-    assert abs(clock.now() - datetime.now(UTC)) < timedelta(seconds=5)
-    assert clock.now().tzinfo is UTC
-
-
-def test_the_clock_follows_the_file_at_every_moment(offset_file: Path) -> None:
-    offset_file.write_text("86400")
-    assert timedelta(hours=23) < datetime.now(UTC) - clock.now() < timedelta(hours=25)
-    offset_file.write_text("3600")
-    assert timedelta(minutes=59) < datetime.now(UTC) - clock.now() < timedelta(minutes=61)
-
-
-@pytest.mark.parametrize("text", ["", "-86400", "soon", "9" * 30])
-def test_the_clock_runs_true_when_the_file_makes_no_sense(offset_file: Path, text: str) -> None:
-    offset_file.write_text(text)
-    assert abs(clock.now() - datetime.now(UTC)) < timedelta(seconds=5)
-
-
-def test_the_clock_runs_true_without_the_file(offset_file: Path) -> None:
-    assert not offset_file.exists()
-    assert abs(clock.now() - datetime.now(UTC)) < timedelta(seconds=5)

@@ -6,14 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from shared.http.circuit_breaker import CircuitBreaker, CircuitOpen
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def __call__(self) -> float:
-        return self.seconds
+from tests.support.fakes import FakeClock
 
 
 def fail() -> None:
@@ -27,14 +20,14 @@ def break_it(breaker: CircuitBreaker, times: int) -> None:
 
 
 def test_failures_in_a_row_open_it_and_each_of_them_is_told_as_it_was() -> None:
-    breaker = CircuitBreaker(fail_max=3, clock=Clock())
+    breaker = CircuitBreaker(fail_max=3, clock=FakeClock())
     break_it(breaker, 3)
     with pytest.raises(CircuitOpen):
         breaker.call(lambda: "not called")
 
 
 def test_a_success_in_between_starts_the_count_anew() -> None:
-    breaker = CircuitBreaker(fail_max=3, clock=Clock())
+    breaker = CircuitBreaker(fail_max=3, clock=FakeClock())
     break_it(breaker, 2)
     assert breaker.call(lambda: 7) == 7
     break_it(breaker, 2)
@@ -42,31 +35,31 @@ def test_a_success_in_between_starts_the_count_anew() -> None:
 
 
 def test_after_its_rest_one_call_tries_and_closes_it() -> None:
-    clock = Clock()
+    clock = FakeClock()
     breaker = CircuitBreaker(fail_max=2, rest_seconds=1, clock=clock)
     break_it(breaker, 2)
-    clock.seconds = 1.0
+    clock.now = 1.0
     assert breaker.call(lambda: 7) == 7
     break_it(breaker, 1)
     assert breaker.call(lambda: 7) == 7
 
 
 def test_a_try_that_fails_opens_it_again() -> None:
-    clock = Clock()
+    clock = FakeClock()
     breaker = CircuitBreaker(fail_max=2, rest_seconds=1, clock=clock)
     break_it(breaker, 2)
-    clock.seconds = 1.0
+    clock.now = 1.0
     break_it(breaker, 1)
-    clock.seconds = 1.9
+    clock.now = 1.9
     with pytest.raises(CircuitOpen):
         breaker.call(lambda: 7)
 
 
 def test_only_one_tries_at_a_time() -> None:
-    clock = Clock()
+    clock = FakeClock()
     breaker = CircuitBreaker(fail_max=1, rest_seconds=1, clock=clock)
     break_it(breaker, 1)
-    clock.seconds = 1.0
+    clock.now = 1.0
 
     def trying() -> str:
         with pytest.raises(CircuitOpen):

@@ -19,6 +19,7 @@ from shared.http import request_ids
 from shared.http.circuit_breaker import CircuitBreaker
 from shared.http.client import NoAnswer, Peer, ServiceToken, make_session
 from shared.http.discovery import Directory
+from tests.support.fakes import FakeClock
 
 Reply = Callable[["Handler"], None]
 
@@ -328,14 +329,6 @@ def test_alive_is_who_answers(server: Server, session: requests.Session) -> None
     assert not peer_at(refused_url(), session).is_alive()
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def __call__(self) -> float:
-        return self.seconds
-
-
 def give_tokens(server: Server, *, refuse: str = "") -> None:
     """Answer as the auth service: tokens token-1, token-2, …; the token `refuse` is not accepted elsewhere."""
     given: list[str] = []
@@ -354,7 +347,7 @@ def give_tokens(server: Server, *, refuse: str = "") -> None:
 
 def test_a_service_token_is_fetched_once_and_again_before_it_expires(server: Server, peer: Peer) -> None:
     give_tokens(server)
-    clock = Clock()
+    clock = FakeClock()
     token = ServiceToken(peer, "some-service", "s3cret", clock=clock)
     assert [token.get(), token.get()] == ["token-1", "token-1"]
     assert json.loads(server.seen[0].body) == {
@@ -362,7 +355,7 @@ def test_a_service_token_is_fetched_once_and_again_before_it_expires(server: Ser
         "client_id": "some-service",
         "client_secret": "s3cret",
     }
-    clock.seconds = 3541
+    clock.now = 3541
     assert token.get() == "token-2"
 
 

@@ -1,13 +1,13 @@
 """HTTP/1.1 as one connection speaks it: where an answer ends, and what is none."""
 
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 import pytest
 
 from shared.http.connection import LONGEST_LINE, MOST_HEADERS, HttpConnection, Malformed, Reply
+from tests.support.raw_server import RawServer
 
 PLAIN = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -15,21 +15,17 @@ PLAIN = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 @contextmanager
 def server_of(*answers: bytes) -> Iterator[tuple[HttpConnection, list[bytes]]]:
     """A connection to somebody who reads a request before each of the answers, and hangs up after the last."""
-    asked: list[bytes] = []
-    listener = socket.create_server(("127.0.0.1", 0))
 
-    def serve() -> None:
-        connection, _ = listener.accept()
-        with closing(connection):
-            for answer in answers:
-                asked.append(connection.recv(65536))
-                connection.sendall(answer)
+    def serve(server: RawServer, connection: socket.socket) -> None:
+        for answer in answers:
+            server.receive(connection)
+            connection.sendall(answer)
 
-    thread = threading.Thread(target=serve)
-    thread.start()
-    with closing(listener), closing(HttpConnection(*listener.getsockname(), timeout_seconds=5)) as connection:
-        yield connection, asked
-    thread.join(5)
+    with (
+        closing(RawServer(serve)) as server,
+        closing(HttpConnection("127.0.0.1", server.port, timeout_seconds=5)) as connection,
+    ):
+        yield connection, server.requests
 
 
 def ask(connection: HttpConnection, method: str = "GET", body: bytes = b"", **headers: str) -> Reply:

@@ -1,14 +1,14 @@
 """The transport between the services: what a broken, kept or silent connection means."""
 
 import socket
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, suppress
 
 import pytest
 import requests
 
 from shared.http.transport import LeanAdapter, NotConnected
+from tests.support.raw_server import RawServer
 
 
 def has_ipv6() -> bool:
@@ -19,41 +19,6 @@ def has_ipv6() -> bool:
 
 needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Seen: yes\r\n\r\nok"
-
-
-class RawServer:
-    """Handles each connection by the next of the given functions, and notes what came over it."""
-
-    def __init__(self, *handlers: Callable[["RawServer", socket.socket], None], ip: str = "127.0.0.1") -> None:
-        self.requests: list[bytes] = []
-        family = socket.AF_INET6 if ":" in ip else socket.AF_INET
-        self._listener = socket.create_server((ip, 0), family=family)
-        host = f"[{ip}]" if ":" in ip else ip
-        self.url = f"http://{host}:{self._listener.getsockname()[1]}/x"
-        self._thread = threading.Thread(target=self._serve, args=(handlers,))
-        self._thread.start()
-
-    def receive(self, connection: socket.socket) -> None:
-        """Read it whole: closing a connection that holds something unread resets it."""
-        data = b""
-        while not data.endswith(b"{}" if data.startswith(b"POST") else b"\r\n\r\n"):
-            if not (more := connection.recv(65536)):
-                return
-            data += more
-        self.requests.append(data)
-
-    def close(self) -> None:
-        with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)  # or whoever waits at it would wait for ever
-        self._listener.close()
-        self._thread.join(5)
-
-    def _serve(self, handlers: tuple[Callable[["RawServer", socket.socket], None], ...]) -> None:
-        for handle in handlers:
-            with suppress(OSError):
-                connection, _ = self._listener.accept()
-                with closing(connection):
-                    handle(self, connection)
 
 
 def answer_once(server: RawServer, connection: socket.socket) -> None:

@@ -6,10 +6,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from shared.core.errors import InvalidToken
 from shared.security.tokens import Claims, ServiceClaims, UserClaims
 from shared.web.access import Caller, access_of, admin_only, private, public, service_only, staff_only
 from shared.web.responses import install_error_handlers, success
+from tests.support.fakes import FakeVerifier
 
 USER = uuid4()
 
@@ -28,15 +28,6 @@ KNOWN: dict[str, Claims] = {
 }
 
 
-class Verifier:
-    """Knows a few tokens by name."""
-
-    def verify(self, token: str) -> Claims:
-        if token not in KNOWN:
-            raise InvalidToken
-        return KNOWN[token]
-
-
 def anybody() -> object:
     return success()
 
@@ -48,7 +39,7 @@ def own(caller: Caller, number: int = 0) -> object:
 @pytest.fixture(scope="module")
 def client() -> FlaskClient:
     app = Flask("doors")
-    app.extensions["token_verifier"] = Verifier()
+    app.extensions["token_verifier"] = FakeVerifier(KNOWN)
     install_error_handlers(app)
     views = {
         "public": public(anybody),

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from werkzeug.datastructures import Headers
 from werkzeug.test import EnvironBuilder
 
-from shared.core.errors import Conflict, InvalidToken
+from shared.core.errors import Conflict
 from shared.http import request_ids
 from shared.security.tokens import Claims, ServiceClaims, UserClaims
 from shared.web import fast_path, host_header, logs, metrics
@@ -20,6 +20,7 @@ from shared.web.responses import install_error_handlers, success
 from shared.web.serving import DEFERRED_RESPONSE
 from shared.web.validation.openapi import Answer, Body, documented, make_api
 from shared.web.validation.strict_json import StrictRequest
+from tests.support.fakes import FakeVerifier
 
 PATH = "/internal/things"
 LONGEST_BODY = 200
@@ -38,13 +39,6 @@ class ThingAnswer(Answer):
     thing: dict[str, str]
 
 
-class Verifier:
-    def verify(self, token: str) -> Claims:
-        if token not in KNOWN:
-            raise InvalidToken
-        return KNOWN[token]
-
-
 class Recorder:
     """WSGI: notes which requests have come as far as Flask."""
 
@@ -60,7 +54,7 @@ def make(*, has_fast_path: bool) -> tuple[FlaskClient, Recorder]:
     app = Flask("things")
     app.request_class = StrictRequest
     app.config["MAX_CONTENT_LENGTH"] = LONGEST_BODY
-    app.extensions["token_verifier"] = Verifier()
+    app.extensions["token_verifier"] = FakeVerifier(KNOWN)
     request_ids.install(app)
     logs.install_access_log(app)
     app.extensions["metrics"] = metrics.install(app)

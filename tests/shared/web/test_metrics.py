@@ -6,20 +6,20 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from shared.security.tokens import Claims, UserClaims
+from shared.security.tokens import UserClaims
 from shared.web import metrics
 from shared.web.responses import install_error_handlers
+from tests.support.fakes import FakeVerifier
 
 
-class Verifier:
-    def verify(self, token: str) -> Claims:
-        return UserClaims(uuid4(), "ada", token, uuid4(), expires_at=0.0)
+def person(role: str) -> UserClaims:
+    return UserClaims(uuid4(), "ada", role, uuid4(), expires_at=0.0)
 
 
 @pytest.fixture
 def client() -> FlaskClient:
     app = Flask("counted")
-    app.extensions["token_verifier"] = Verifier()
+    app.extensions["token_verifier"] = FakeVerifier({role: person(role) for role in ("customer", "admin")})
     install_error_handlers(app)
     metrics.install(app)
     app.add_url_rule("/things/<int:number>", "thing", lambda number: f"{number}")

@@ -8,15 +8,15 @@ from flask import Blueprint, Flask, Response
 from flask.testing import FlaskClient
 from pydantic import BaseModel, Field
 
-from shared.core.errors import InvalidToken
 from shared.core.money import Amount
-from shared.security.tokens import Claims, UserClaims
+from shared.security.tokens import UserClaims
 from shared.web.access import Caller, private, public
 from shared.web.cursors import Page
 from shared.web.responses import install_error_handlers, success
 from shared.web.validation import openapi
 from shared.web.validation.openapi import Answer, Body, documented, make_api
 from shared.web.validation.strict_json import StrictRequest
+from tests.support.fakes import FakeVerifier
 
 A_UUID = "must be a UUID such as 6f1c2b1e-8a53-4a0e-9d57-0c1d2e3f4a5b"
 
@@ -43,13 +43,6 @@ class ThingAnswer(Answer):
     thing: ThingOut
 
 
-class Verifier:
-    def verify(self, token: str) -> Claims:
-        if token != "good":
-            raise InvalidToken
-        return UserClaims(uuid4(), "ada", "customer", uuid4(), expires_at=0.0)
-
-
 @pytest.fixture(scope="module")
 def app() -> Flask:
     api = make_api("Things")
@@ -71,7 +64,9 @@ def app() -> Flask:
 
     app = Flask("things")
     app.request_class = StrictRequest
-    app.extensions["token_verifier"] = Verifier()
+    app.extensions["token_verifier"] = FakeVerifier(
+        {"good": UserClaims(uuid4(), "ada", "customer", uuid4(), expires_at=0.0)}
+    )
     install_error_handlers(app)
     app.register_blueprint(things)
     openapi.install(app, api)

@@ -1,0 +1,30 @@
+"""What stands in for the clock and for the check of tokens where a test must decide both."""
+
+from collections.abc import Mapping
+
+from shared.core.errors import InvalidToken
+from shared.security.tokens import Claims
+
+
+class FakeVerifier:
+    """Knows a few tokens by name, as `token_verifier` of an app."""
+
+    def __init__(self, known: Mapping[str, Claims]) -> None:
+        self._known = known
+
+    def verify(self, token: str) -> Claims:
+        """Return the claims of a known token. Raises InvalidToken."""
+        if token not in self._known:
+            raise InvalidToken
+        return self._known[token]
+
+
+class FakeClock:
+    """A clock that a test moves, in place of `time.monotonic`."""
+
+    def __init__(self, now: float = 0.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        """Return the time in seconds."""
+        return self.now
