@@ -34,6 +34,7 @@ from shared.core.texts import Line
 from shared.web import serving
 from shared.web.access import public
 from shared.web.application import AtEnd, Peers, lifecycle_of, make_app, make_session
+from shared.web.recording import recorder_of
 from shared.web.settings import Seconds, Settings
 
 PAGES: tuple[Blueprint, ...] = (
@@ -163,7 +164,7 @@ def _install_payment_batching(app: Flask, peers: Peers, buckets: TokenBuckets, s
         PaymentClient(peers["transaction-service"], peers.token),
         verifier=app.extensions["token_verifier"],
         buckets=buckets,
-        metrics=app.extensions["metrics"],
+        recorder=recorder_of(app),
     )
     app.wsgi_app = batching  # type: ignore[method-assign]  # Flask's way
     serving.add_fast_paths(app, KINDS)

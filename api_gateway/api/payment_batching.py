@@ -24,10 +24,10 @@ from shared.concurrency.batching import Batcher
 from shared.core.errors import AppError
 from shared.http import request_ids
 from shared.security.tokens import TokenVerifier, UserClaims, bearer_token
-from shared.web import host_header, logs, responses
+from shared.web import host_header, responses
 from shared.web.idempotency_keys import MAX_LENGTH
-from shared.web.logs import Answered
-from shared.web.metrics import Metrics
+from shared.web.logs import AnsweredRequest
+from shared.web.recording import Recorder
 from shared.web.serving import DEFERRED_RESPONSE, OPEN_CONNECTIONS, SendResponse
 
 if TYPE_CHECKING:
@@ -67,10 +67,10 @@ class PaymentBatching:
         *,
         verifier: TokenVerifier,
         buckets: TokenBuckets,
-        metrics: Metrics,
+        recorder: Recorder,
     ) -> None:
         self._app, self._client = app, client
-        self._verifier, self._buckets, self._metrics = verifier, buckets, metrics
+        self._verifier, self._buckets, self._recorder = verifier, buckets, recorder
         self._batches: Batcher[_QueuedPayment, None] = Batcher(
             self._carry_out, name="payment-batching", workers=WORKERS, most_waiting=OPEN_CONNECTIONS
         )
@@ -143,7 +143,7 @@ class PaymentBatching:
                 answered.append(self._answer(payment, answer))
             except Exception:
                 _log.exception("an answer could not be handed over")
-        self._note(answered)
+        self._recorder.record(answered)
         return [None] * len(payments)
 
     def _answers(self, payments: list[_QueuedPayment]) -> Sequence[BatchedReply]:
@@ -153,21 +153,15 @@ class PaymentBatching:
             return [_told(error)] * len(payments)
 
     def _refuse(self, payment: _QueuedPayment, error: Exception) -> None:
-        self._note([self._answer(payment, _told(error))])
+        self._recorder.record([self._answer(payment, _told(error))])
 
-    def _answer(self, payment: _QueuedPayment, answer: BatchedReply) -> Answered:
+    def _answer(self, payment: _QueuedPayment, answer: BatchedReply) -> AnsweredRequest:
         request_id, path = payment.request.request_id, payment.environ["PATH_INFO"]
         own = browser_security.headers(payment.environ["wsgi.url_scheme"])
         headers = own | answer.headers | {request_ids.HEADER: request_id}
         payment.answer(answer.status, list(headers.items()), answer.body.encode())
         seconds = time.perf_counter() - payment.began_at
-        return Answered("POST", path, answer.status, seconds, payment.user_id, request_id)
-
-    def _note(self, answered: Sequence[Answered]) -> None:
-        if answered:
-            logs.log_requests(answered)
-        for one in answered:
-            self._metrics.count(one.method, one.route, one.status, one.seconds)
+        return AnsweredRequest("POST", path, answer.status, seconds, payment.user_id, request_id)
 
 
 def _told(error: Exception) -> BatchedReply:

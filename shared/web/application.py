@@ -19,7 +19,7 @@ from shared.http import request_ids
 from shared.http.client import Peer, ServiceToken, make_session
 from shared.http.discovery import Directory
 from shared.security.tokens import Revocations, TokenVerifier
-from shared.web import health, host_header, logs, metrics, responses
+from shared.web import health, host_header, recording, responses
 from shared.web.health import Health
 from shared.web.settings import Settings
 from shared.web.validation import openapi, request_text
@@ -144,8 +144,7 @@ def make_app(
     lifecycle = Lifecycle()
     app.extensions.update(token_verifier=verifier, lifecycle=lifecycle)
     request_ids.install(app)
-    logs.install_access_log(app)
-    app.extensions["metrics"] = metrics.install(app)
+    recording.install(app)
     host_header.install(app)
     request_text.install(app)
     responses.install_error_handlers(app, render_error)

@@ -18,10 +18,10 @@ from pydantic import BaseModel, ValidationError
 from shared.core.errors import AppError
 from shared.http import request_ids
 from shared.security.tokens import ServiceClaims, TokenVerifier, bearer_token
-from shared.web import host_header, logs, responses
+from shared.web import host_header, responses
 from shared.web.access import access_of
-from shared.web.logs import Answered
-from shared.web.metrics import Metrics
+from shared.web.logs import AnsweredRequest
+from shared.web.recording import recorder_of
 from shared.web.serving import DEFERRED_RESPONSE
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class FastPath:
         self._endpoints = {
             rule.rule: _endpoint(app, rule.endpoint) for rule in app.url_map.iter_rules() if rule.endpoint in names
         }
+        self._recorder = recorder_of(app)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer here, or let the rest of the app answer."""
@@ -65,7 +66,8 @@ class FastPath:
             response.headers[request_ids.HEADER] = request_id
             given = _give(response, environ, start_response)
             seconds = time.perf_counter() - began_at
-            self._note(Answered("POST", environ["PATH_INFO"], response.status_code, seconds, None, request_id))
+            path, status = environ["PATH_INFO"], response.status_code
+            self._recorder.record([AnsweredRequest("POST", path, status, seconds, None, request_id)])
         return given
 
     def _may_take(self, environ: "WSGIEnvironment", scope: str) -> bool:
@@ -84,11 +86,6 @@ class FastPath:
         except AppError:
             return False
         return isinstance(claims, ServiceClaims) and scope in claims.scopes
-
-    def _note(self, answered: Answered) -> None:
-        metrics: Metrics = self._flask.extensions["metrics"]
-        metrics.count(answered.method, answered.route, answered.status, answered.seconds)
-        logs.log_requests([answered])
 
 
 def install(app: Flask, *names: str) -> None:

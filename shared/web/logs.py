@@ -3,13 +3,11 @@
 import logging
 import logging.handlers
 import sys
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from flask import Flask, Response, g, request
 from pydantic_core import to_json
 
 from shared.core.errors import CannotStart
@@ -21,7 +19,7 @@ _MANY = "lines"
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
-class Answered(NamedTuple):
+class AnsweredRequest(NamedTuple):
     """A request that was answered: what its line tells of it."""
 
     method: str
@@ -100,33 +98,12 @@ def _note_only_what_is_written() -> None:
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
-def install_access_log(app: Flask) -> None:
-    """One line for each request: method, route (never the query, which may be private), status, milliseconds.
-
-    Quick successes of machines (health checks, scrapes) are left out.
-    """
-
-    @app.before_request
-    def _begin() -> None:
-        g.began_at = time.perf_counter()
-
-    @app.after_request
-    def _end(response: Response) -> Response:
-        seconds = time.perf_counter() - g.get("began_at", time.perf_counter())
-        if request.path in ("/api/live", "/api/health", "/metrics") and response.status_code < 400:
-            return response
-        route = request.url_rule.rule if request.url_rule else "unknown"
-        user_id, request_id = g.get("user_id"), request_ids.current()
-        log_requests([Answered(request.method, route, response.status_code, seconds, user_id, request_id)])
-        return response
-
-
-def log_requests(answered: Sequence[Answered]) -> None:
+def log_requests(answered: Sequence[AnsweredRequest]) -> None:
     """Write a line for each of at least one request, all by one write: that costs little more than a single line."""
     _access.info("request", extra={_MANY: [_fields(one) for one in answered]})
 
 
-def _fields(answered: Answered) -> dict[str, object]:
+def _fields(answered: AnsweredRequest) -> dict[str, object]:
     return {
         "request_id": answered.request_id,
         "method": answered.method,

@@ -1,10 +1,9 @@
 """Metrics for Prometheus: how many requests, how they ended, how long they took."""
 
 import ipaddress
-import time
 from functools import lru_cache
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
@@ -40,22 +39,11 @@ class Metrics:
 
 
 def install(app: Flask) -> Metrics:
-    """Count every request by route and status, and show the counts at `/metrics`.
+    """Show counts at `/metrics`, and return them for requests to be counted.
 
     Machines on loopback may read them; from anywhere else only an admin may.
     """
     counted = Metrics()
-
-    @app.before_request
-    def _begin() -> None:
-        g.metrics_began_at = time.perf_counter()
-
-    @app.after_request
-    def _count(response: Response) -> Response:
-        route = request.url_rule.rule if request.url_rule else "unknown"
-        seconds = time.perf_counter() - g.get("metrics_began_at", time.perf_counter())
-        counted.count(request.method, route, response.status_code, seconds)
-        return response
 
     @public
     def metrics() -> Response:

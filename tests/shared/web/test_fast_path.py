@@ -14,7 +14,7 @@ from werkzeug.test import EnvironBuilder
 from shared.core.errors import Conflict
 from shared.http import request_ids
 from shared.security.tokens import Claims, ServiceClaims, UserClaims
-from shared.web import fast_path, host_header, logs, metrics
+from shared.web import fast_path, host_header, logs, recording
 from shared.web.access import private, service_only
 from shared.web.responses import install_error_handlers, success
 from shared.web.serving import DEFERRED_RESPONSE
@@ -56,8 +56,7 @@ def make(*, has_fast_path: bool) -> tuple[FlaskClient, Recorder]:
     app.config["MAX_CONTENT_LENGTH"] = LONGEST_BODY
     app.extensions["token_verifier"] = FakeVerifier(KNOWN)
     request_ids.install(app)
-    logs.install_access_log(app)
-    app.extensions["metrics"] = metrics.install(app)
+    recording.install(app)
     host_header.install(app)
     install_error_handlers(app)
     api, internal = make_api("Things"), Blueprint("internal", __name__, url_prefix="/internal")

@@ -11,8 +11,8 @@ import pytest
 from flask import Flask, g
 
 from shared.http import request_ids
-from shared.web import logs
-from shared.web.logs import Answered
+from shared.web import logs, recording
+from shared.web.logs import AnsweredRequest
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ class Stream:
 def app(log_file: Path) -> Flask:
     app = Flask("logged")
     request_ids.install(app)
-    logs.install_access_log(app)
+    recording.install(app)
 
     @app.get("/things/<int:number>")
     def thing(number: int) -> str:
@@ -59,7 +59,7 @@ def app(log_file: Path) -> Flask:
         g.user_id = "user-7"
         return "seen"
 
-    for path in ("/api/live", "/api/health", "/metrics"):
+    for path in ("/api/live", "/api/health"):
         app.add_url_rule(path, path, lambda: "")
     return app
 
@@ -85,7 +85,7 @@ def test_many_requests_are_a_line_each_by_one_write(log_file: Path, monkeypatch:
     written: list[str] = []
     monkeypatch.setattr(handler, "stream", Stream(written))
     ids = [UUID(int=number) for number in range(3)]
-    logs.log_requests([Answered("POST", "/things", 201, 0.01, user_id, user_id.hex) for user_id in ids])
+    logs.log_requests([AnsweredRequest("POST", "/things", 201, 0.01, user_id, user_id.hex) for user_id in ids])
     (text,) = written
     assert text.endswith("\n")
     told = [json.loads(line) for line in text.splitlines()]

@@ -1,0 +1,57 @@
+"""Record every answered request in one way: a line in the access log, and a count for Prometheus."""
+
+import time
+from collections.abc import Sequence
+
+from flask import Flask, Response, g, request
+
+from shared.http import request_ids
+from shared.web import logs, metrics
+from shared.web.logs import AnsweredRequest
+from shared.web.metrics import Metrics
+
+_PROBES = ("/api/live", "/api/health", "/metrics")
+
+
+class Recorder:
+    """Logs and counts what one process has answered."""
+
+    def __init__(self, counts: Metrics) -> None:
+        self._counts = counts
+
+    def record(self, answered: Sequence[AnsweredRequest]) -> None:
+        """Count these requests and write all their log lines at once, which costs little more than a single line.
+
+        Probes that succeeded (health checks, scrapes) are counted only.
+        """
+        for one in answered:
+            self._counts.count(one.method, one.route, one.status, one.seconds)
+        if lines := [one for one in answered if one.status >= 400 or one.route not in _PROBES]:
+            logs.log_requests(lines)
+
+
+def install(app: Flask) -> None:
+    """Record every request that `app` answers by route, never by path or query, which may be private.
+
+    `app.extensions["recorder"]` holds the Recorder for requests that are answered before Flask; `/metrics` shows the
+    counts.
+    """
+    recorder = app.extensions["recorder"] = Recorder(metrics.install(app))
+
+    @app.before_request
+    def _begin() -> None:
+        g.began_at = time.perf_counter()
+
+    @app.after_request
+    def _end(response: Response) -> Response:
+        route = request.url_rule.rule if request.url_rule else "unknown"
+        seconds = time.perf_counter() - g.get("began_at", time.perf_counter())
+        user_id, request_id = g.get("user_id"), request_ids.current()
+        recorder.record([AnsweredRequest(request.method, route, response.status_code, seconds, user_id, request_id)])
+        return response
+
+
+def recorder_of(app: Flask) -> Recorder:
+    """Return the recorder of an app on which `install` was called."""
+    recorder: Recorder = app.extensions["recorder"]
+    return recorder
