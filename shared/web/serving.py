@@ -1,8 +1,8 @@
 """Serving: from settings to a listening process, and to its orderly end.
 
-The WSGI server is granian. Its server for free-threaded Python keeps the worker in this process, where there is no
-child to orphan and no second start-up; one worker thread serves well under the GIL too, since each request runs in a
-thread of its pool (see _Threads). SIGTERM and SIGINT drain: no new connection, running requests end, then this returns.
+The WSGI server runs in this process, where there is no child to orphan and no second start-up, and handles each request
+in a thread of its pool (see _Threads). SIGTERM and SIGINT drain: no new connection, running requests end, then this
+returns.
 """
 
 import gc
@@ -17,26 +17,18 @@ from functools import partial
 from typing import Any, TypeVar
 
 from flask import Flask
-from granian.constants import HTTPModes, Interfaces
-from granian.http import HTTP1Settings
-from granian.log import LogLevels
-from granian.server import MTServer
-from granian.server import mt as granian_server
-from granian.wsgi import _callback_wrapper as granian_wsgi
 
 from shared.concurrency.background import PeriodicTask
 from shared.core.errors import CannotStart
 from shared.http.addresses import cannot_listen, listening_ip, why_not_free
 from shared.http.discovery import Registration
 from shared.security import data_dir
-from shared.web import logs
+from shared.web import granian_server, logs
 from shared.web.application import lifecycle_of
+from shared.web.granian_server import Handler, ServerProtocol
 from shared.web.settings import Settings
 
-WAITING_CONNECTIONS = 1024
 OPEN_CONNECTIONS = 4096
-HEADER_TIMEOUT_MILLISECONDS = 10_000
-KEEP_ALIVE_BUFFER_BYTES = 64 * 1024
 ACTIVE_THREADS = 8
 LONGEST_FAST_SECONDS = 0.05
 LOOK_SECONDS = 0.025
@@ -55,14 +47,13 @@ class DeferredResponse:
 
     __slots__ = ("_protocol", "is_deferred")
 
-    def __init__(self, protocol: Any) -> None:
+    def __init__(self, protocol: ServerProtocol) -> None:
         self._protocol, self.is_deferred = protocol, False
 
     def defer(self) -> SendResponse:
         """What to answer by, once; what the app returns now is not sent. The body has to be read before."""
         self.is_deferred = True
-        answer: SendResponse = self._protocol.response_bytes
-        return answer
+        return self._protocol.response_bytes
 
     def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         """Answer now, by granian's WSGI."""
@@ -118,13 +109,10 @@ class _Threads:
         self._this = _Thread()
         self._began_at: dict[_Place, float] = {}
 
-    def callback(
-        self, app: Callable[..., Any], options: dict[str, Any], log_format: str | None = None
-    ) -> Callable[[Any, dict[str, Any]], None]:
-        """granian's way from its protocol to a WSGI app, with a DeferredResponse in between."""
-        run = granian_wsgi(app, options, log_format)
+    def wrap(self, run: Handler) -> Handler:
+        """Return the handler of the server's requests: `run`, with a DeferredResponse in between."""
 
-        def on_request(protocol: Any, scope: dict[str, Any]) -> None:
+        def on_request(protocol: ServerProtocol, scope: dict[str, Any]) -> None:
             scope[DEFERRED_RESPONSE] = deferred = DeferredResponse(protocol)
             place = self._this.place
             if place and scope["PATH_INFO"] in self._fast_paths:
@@ -157,13 +145,6 @@ class _Threads:
 
 def _has_body(scope: dict[str, Any]) -> bool:
     return scope.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in scope
-
-
-class _InProcessServer(MTServer):
-    """Granian with its one worker in a thread of this process."""
-
-    def _check_gil(self) -> None:
-        """Several worker threads would need a Python without GIL; one does not."""
 
 
 def serve(create_app: Callable[[S], Flask], settings_type: type[S]) -> None:
@@ -208,24 +189,16 @@ def _give_up(settings: Settings, reason: CannotStart) -> None:
 
 
 def _listen(app: Flask, settings: Settings, threads: _Threads) -> None:
-    granian_server._wsgi_call_wrap = threads.callback  # type: ignore[attr-defined,assignment]  # it has no such hook
-    server = _InProcessServer(
-        settings.service_name,
-        address=listening_ip(settings.host),
-        port=settings.port,
-        interface=Interfaces.WSGI,
-        http=HTTPModes.http1,
-        websockets=False,
-        blocking_threads=settings.server_threads,
-        backlog=WAITING_CONNECTIONS,
-        backpressure=_room_for_connections(),
-        http1_settings=HTTP1Settings(
-            header_read_timeout=HEADER_TIMEOUT_MILLISECONDS, max_buffer_size=KEEP_ALIVE_BUFFER_BYTES
-        ),
-        log_level=LogLevels.error,
-    )
     logging.getLogger(__name__).info("listening on %s:%d", settings.host, settings.port)
-    server.serve(target_loader=lambda: app.wsgi_app, wrap_loader=False)
+    granian_server.listen(
+        app.wsgi_app,
+        name=settings.service_name,
+        ip=listening_ip(settings.host),
+        port=settings.port,
+        threads=settings.server_threads,
+        open_connections=_room_for_connections(),
+        wrap=threads.wrap,
+    )
 
 
 def _room_for_connections() -> int:

@@ -1,0 +1,78 @@
+"""The WSGI server granian with its worker in a thread of this process: the only module that imports granian.
+
+It relies on two names that are not public, so `pyproject.toml` pins granian to one version:
+
+- `granian.server.mt._wsgi_call_wrap` makes the handler of a request from a WSGI app. Only that handler is given
+  granian's protocol, by which a response can be sent later and from another thread. granian has no hook around it.
+- `MTServer._check_gil` refuses Pythons with a GIL, since several worker threads would compete for it. One does not.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server import MTServer, mt
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+WAITING_CONNECTIONS = 1024
+HEADER_TIMEOUT_MILLISECONDS = 10_000
+KEEP_ALIVE_BUFFER_BYTES = 64 * 1024
+
+
+class ServerProtocol(Protocol):
+    """granian's side of one request, by which it is answered once."""
+
+    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        """Send a response whole."""
+
+    def response_iter(self, status: int, headers: list[tuple[str, str]], body: Iterable[bytes]) -> None:
+        """Send a response piece by piece."""
+
+
+Handler = Callable[[ServerProtocol, dict[str, Any]], None]
+"""Answers one request; the second argument is what becomes the WSGI environment."""
+
+
+class _InProcessServer(MTServer):
+    def _check_gil(self) -> None:
+        """Accept a Python with a GIL."""
+
+
+def listen(
+    app: "WSGIApplication",
+    *,
+    name: str,
+    ip: str,
+    port: int,
+    threads: int,
+    open_connections: int,
+    wrap: Callable[[Handler], Handler],
+) -> None:
+    """Serve HTTP/1.1 until SIGTERM or SIGINT: then accept no connection, let the running requests end, and return.
+
+    Each request runs in one of so many threads, by what `wrap` makes of granian's own handler. A connection above
+    `open_connections` waits until another one is closed.
+    """
+    module: Any = mt
+    make_handler = module._wsgi_call_wrap
+    module._wsgi_call_wrap = lambda *args: wrap(make_handler(*args))  # the hook that granian does not have
+    server = _InProcessServer(
+        name,
+        address=ip,
+        port=port,
+        interface=Interfaces.WSGI,
+        http=HTTPModes.http1,
+        websockets=False,
+        blocking_threads=threads,
+        backlog=WAITING_CONNECTIONS,
+        backpressure=open_connections,
+        http1_settings=HTTP1Settings(
+            header_read_timeout=HEADER_TIMEOUT_MILLISECONDS, max_buffer_size=KEEP_ALIVE_BUFFER_BYTES
+        ),
+        log_level=LogLevels.error,
+    )
+    server.serve(target_loader=lambda: app, wrap_loader=False)
