@@ -46,6 +46,13 @@ def test_no_folder_has_too_many_files() -> None:
     assert {str(folder.relative_to(ROOT)): size for folder, size in sizes.items() if size > MAX_FILES} == {}
 
 
+@pytest.mark.parametrize("package", ["shared", *house.PACKAGES])
+def test_the_tests_of_a_package_have_its_folders(package: str) -> None:
+    tests = ROOT / "tests" / package.removeprefix("api_").removesuffix("_service")
+    folders = {path.parent.relative_to(tests) for path in tests.rglob("test_*.py")}
+    assert [str(folder) for folder in folders if not (ROOT / package / folder).is_dir()] == []
+
+
 def test_every_module_of_shared_lies_in_a_room() -> None:
     assert {path.name for path in (ROOT / "shared").glob("*.py")} == {"__init__.py"}
 
