@@ -15,7 +15,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from api_gateway.api import docs, proxy
 from api_gateway.api.payment_batching import KINDS, PaymentBatching
 from api_gateway.clients.account import SUSPENSE_ACCOUNT_ID
-from api_gateway.clients.auth import PeopleClient
+from api_gateway.clients.auth import AuthClient
 from api_gateway.clients.transaction import PaymentClient
 from api_gateway.pages import accounts, dashboard, money, people, profile, reports, transactions, welcome
 from api_gateway.pages.common import display, navigation
@@ -24,7 +24,9 @@ from api_gateway.pages.common.sections import SERVICES, probe_services
 from api_gateway.pages.staff import admin, customers, reversals, staff_reports
 from api_gateway.web import admission, browser_security, browser_session, compression, rate_limits, static_files
 from api_gateway.web.rate_limits import Rule, TokenBuckets
+from api_gateway.web.renewals import Renewals
 from api_gateway.web.sealed_values import SealedValues
+from api_gateway.web.tools import Tools
 from shared.concurrency.background import PeriodicTask
 from shared.concurrency.context_pool import ContextPool
 from shared.concurrency.fair_lock import FairLock
@@ -118,17 +120,10 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
         render_error=render_error,
         template_folder=str(ROOT / "templates"),
     )
-    context_pool = ContextPool("context-pool")
-    app.extensions.update(
-        peers=peers,
-        context_pool=context_pool,
-        page_timeout_seconds=settings.page_timeout_seconds,
-        currency=Currency.of(settings.currency),
-        drafts=SealedValues(settings.session_secret, "drafts"),
-        documents=docs.Documents([peers[name] for name in SERVICES], context_pool),
-    )
+    tools = app.extensions["tools"] = _tools(peers, settings)
     lifecycle_of(app).add(peers.directory)
-    lifecycle_of(app).add(AtEnd(context_pool.close))
+    lifecycle_of(app).add(AtEnd(tools.context_pool.close))
+    lifecycle_of(app).add(AtEnd(tools.renewals.close))
     by_session = _buckets(settings.session_requests_per_second)
     places = FairLock(settings.threads, settings.waiting_requests)
     _install_payment_batching(app, peers, by_session, settings)
@@ -136,7 +131,8 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask's way
     app.url_map.merge_slashes = False  # an address has one spelling; a redirect would only hide a mistake
-    _install_sessions(app, PeopleClient(peers["auth-service"]), settings)
+    app.config["SESSION_COOKIE_SECURE"] = settings.session_cookie_secure
+    browser_session.install(app, secret=settings.session_secret, idle_seconds=settings.session_idle_seconds)
     rate_limits.install(app, _limits(settings, by_session))
     admission.install(app, places, exempt=UNLIMITED)
     browser_security.install(app)
@@ -147,14 +143,16 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
     return app
 
 
-def _install_sessions(app: Flask, people: PeopleClient, settings: GatewaySettings) -> None:
-    app.config["SESSION_COOKIE_SECURE"] = settings.session_cookie_secure
-    browser_session.install(
-        app,
-        people,
-        secret=settings.session_secret,
-        idle_seconds=settings.session_idle_seconds,
-        patience_seconds=settings.page_timeout_seconds,
+def _tools(peers: Peers, settings: GatewaySettings) -> Tools:
+    context_pool = ContextPool("context-pool")
+    return Tools(
+        peers=peers,
+        context_pool=context_pool,
+        renewals=Renewals(AuthClient(peers["auth-service"]).renew, settings.page_timeout_seconds),
+        drafts=SealedValues(settings.session_secret, "drafts"),
+        currency=Currency.of(settings.currency),
+        page_timeout_seconds=settings.page_timeout_seconds,
+        openapi_document=docs.Documents([peers[name] for name in SERVICES], context_pool).get,
     )
 
 

@@ -4,9 +4,10 @@ import threading
 import time
 from typing import Any
 
-from flask import Blueprint, Response, current_app, render_template
+from flask import Blueprint, Response, render_template
 from pydantic_core import to_json
 
+from api_gateway.web.tools import tools
 from shared.concurrency.context_pool import ContextPool
 from shared.core.errors import AppError
 from shared.http.client import Peer
@@ -43,8 +44,7 @@ class Documents:
 @public
 def document() -> Response:
     """The OpenAPI of everything under /api."""
-    documents: Documents = current_app.extensions["documents"]
-    return Response(documents.get(), content_type="application/json")
+    return Response(tools().openapi_document(), content_type="application/json")
 
 
 @docs.get("/docs")

@@ -6,14 +6,14 @@ Only bearer tokens count here. The browser's session is never used, so that no p
 import re
 from collections.abc import Mapping
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, request
 
 from api_gateway.web.browser_session import refuse_ended_sessions
+from api_gateway.web.tools import tools
 from shared.core.errors import NotFound
 from shared.http import request_ids
-from shared.security.tokens import TokenVerifier, bearer_token
-from shared.web.access import public
-from shared.web.application import Peers
+from shared.security.tokens import bearer_token
+from shared.web.access import public, token_verifier
 
 OWNERS = {
     "auth": "auth-service",
@@ -47,14 +47,13 @@ def forward(path: str) -> Response:
     if owner is None:
         raise NotFound
     _refuse_bad_token(path)
-    peers: Peers = current_app.extensions["peers"]
     target = f"/api/{path}"
     if request.query_string:
         target += "?" + request.query_string.decode("latin-1")
     # HEAD is answered with the headers of GET, the length among them (RFC 9110, section 9.3.2): the service is asked by
     # GET, and Flask leaves the body out.
     method = "GET" if request.method == "HEAD" else request.method
-    answer = peers[OWNERS[owner[1]]].forward(method, target, _headers(), request.get_data(cache=False))
+    answer = tools().peers[OWNERS[owner[1]]].forward(method, target, _headers(), request.get_data(cache=False))
     if answer.ok and _may_end_sessions(path):
         refuse_ended_sessions()
     response = Response(answer.content, answer.status_code)
@@ -65,8 +64,7 @@ def forward(path: str) -> Response:
 def _refuse_bad_token(path: str) -> None:
     token = bearer_token(request.headers.get("Authorization"))
     if token is not None and path.rstrip("/") not in OPEN_TO_ALL:
-        verifier: TokenVerifier = current_app.extensions["token_verifier"]
-        verifier.verify(token)
+        token_verifier().verify(token)
 
 
 def _may_end_sessions(path: str) -> bool:

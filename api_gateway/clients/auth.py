@@ -5,7 +5,6 @@ from datetime import datetime
 from uuid import UUID
 
 from api_gateway.clients.base import Client, NextPage, Query, Seen
-from shared.http.client import Peer
 
 
 class User(Seen):
@@ -127,57 +126,50 @@ class Origin:
         return {"X-Forwarded-For": self.address, "User-Agent": self.user_agent}
 
 
-class PeopleClient:
-    """Registering, logging in and out, one's own profile and sessions. Raises the refusals of the auth service."""
-
-    def __init__(self, auth: Peer) -> None:
-        self._auth = auth
+class AuthClient(Client):
+    """Registration, logins, one's own profile and sessions, and people for those who manage them."""
 
     def register(self, origin: Origin, *, username: str, email: str, password: str) -> None:
         """Make a customer."""
         body = {"username": username, "email": email, "password": password}
-        self._auth.call("POST", "/api/auth/register", body=body, headers=origin.headers)
+        self._peer.call("POST", "/api/auth/register", body=body, headers=origin.headers)
 
     def log_in(self, origin: Origin, *, username: str, password: str) -> Tokens:
         """Begin a session."""
         body = {"username": username, "password": password}
-        return Tokens.model_validate(self._auth.call("POST", "/api/auth/login", body=body, headers=origin.headers))
+        return Tokens.model_validate(self._peer.call("POST", "/api/auth/login", body=body, headers=origin.headers))
 
     def renew(self, refresh_token: str) -> RenewedTokens:
         """Return the next tokens of a session: the same refresh token for ten seconds. Raises InvalidToken later."""
-        answer = self._auth.call("POST", "/api/auth/refresh", body={"refresh_token": refresh_token})
+        answer = self._peer.call("POST", "/api/auth/refresh", body={"refresh_token": refresh_token})
         return RenewedTokens.model_validate(answer)
 
     def log_out(self, token: str) -> None:
         """End the session of `token`."""
-        self._auth.call("POST", "/api/auth/logout", token=token)
+        self._peer.call("POST", "/api/auth/logout", token=token)
 
     def profile(self, token: str) -> Profile:
         """Who the token was given to."""
-        return Profile.model_validate(self._auth.call("GET", "/api/auth/users/profile", token=token)["user"])
+        return self._get(Profile, token, "/api/auth/users/profile", key="user")
 
     def update_profile(self, token: str, changes: dict[str, str | None]) -> Profile:
         """Change `email` (with `current_password`), `full_name`, `phone`."""
-        answer = self._auth.call("PUT", "/api/auth/users/profile", token=token, body=changes)
+        answer = self._peer.call("PUT", "/api/auth/users/profile", token=token, body=changes)
         return Profile.model_validate(answer["user"])
 
     def change_password(self, token: str, *, current_password: str, new_password: str) -> None:
         """Change the password, which ends every other session."""
         body = {"current_password": current_password, "new_password": new_password}
-        self._auth.call("POST", "/api/auth/change_password", token=token, body=body)
+        self._peer.call("POST", "/api/auth/change_password", token=token, body=body)
 
     def sessions(self, token: str) -> list[LoginSession]:
         """Where the person is logged in."""
-        answer = self._auth.call("GET", "/api/auth/sessions", token=token)
+        answer = self._peer.call("GET", "/api/auth/sessions", token=token)
         return [LoginSession.model_validate(session) for session in answer["sessions"]]
 
     def end_session(self, token: str, session_id: UUID) -> None:
         """Log one of one's own sessions out."""
-        self._auth.call("DELETE", f"/api/auth/sessions/{session_id}", token=token)
-
-
-class AuthClient(Client):
-    """People, for those who manage them."""
+        self._peer.call("DELETE", f"/api/auth/sessions/{session_id}", token=token)
 
     def users(self, token: str, query: Query) -> Users:
         """A page of people; `q`, `role`, `status`, `limit`, `cursor`."""

@@ -10,8 +10,8 @@ from flask import Blueprint, render_template
 from api_gateway.clients.transaction import Summary
 from api_gateway.pages.common import charts
 from api_gateway.pages.common.charts import Picture
-from api_gateway.pages.common.money_forms import bank_currency
 from api_gateway.pages.common.sections import account_service, begin, by_id, transaction_service, unless_away
+from api_gateway.web.tools import tools
 from shared.core.clock import now
 from shared.core.errors import ServiceUnavailable
 from shared.web.access import Caller, private
@@ -61,7 +61,7 @@ def index(caller: Caller) -> str:
         total=sum((account.balance for account in own or ()), Decimal()),
         mine=by_id(own or []),
         recent=recent if own is not None else None,
-        spending=Spending.of(summary, today, bank_currency().code) if summary else None,
+        spending=Spending.of(summary, today, tools().currency.code) if summary else None,
         today=today,
     )
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from flask import Blueprint, current_app, redirect, request, url_for
+from flask import Blueprint, redirect, request, url_for
 from markupsafe import Markup
 from pydantic_core import to_json
 from werkzeug.wrappers import Response
@@ -14,7 +14,7 @@ from api_gateway.clients.transaction import Transaction
 from api_gateway.pages.common.money_forms import Draft, OwnAccountForm, PaymentForm, ReviewedTransferForm, TransferForm
 from api_gateway.pages.common.responses import form_page, paid
 from api_gateway.pages.common.sections import account_service, transaction_service
-from api_gateway.web.sealed_values import SealedValues
+from api_gateway.web.tools import tools
 from shared.core.errors import Refused
 from shared.core.formats import private_money
 from shared.web.access import Caller, private
@@ -126,18 +126,13 @@ def _reviewed(caller: Caller, form: TransferForm, own: list[Account], *, needs_f
 
 def _sealed(caller: Caller, draft: Draft) -> str:
     """A draft for the address of its page. Only the same person can open it."""
-    return _drafts().seal({"user_id": caller.user_id, "draft": draft})
+    return tools().drafts.seal({"user_id": caller.user_id, "draft": draft})
 
 
 def _asked_draft(caller: Caller) -> Draft | None:
     """The draft that the address names, if it is one of the caller's."""
-    opened = _drafts().open(request.args.get("draft", ""))
+    opened = tools().drafts.open(request.args.get("draft", ""))
     return opened["draft"] if opened and opened["user_id"] == str(caller.user_id) else None
-
-
-def _drafts() -> SealedValues:
-    drafts: SealedValues = current_app.extensions["drafts"]
-    return drafts
 
 
 def _pay(caller: Caller, kind: str, form: PaymentForm) -> Transaction:

@@ -7,9 +7,10 @@ from werkzeug.wrappers import Response
 from wtforms import PasswordField, StringField
 from wtforms.validators import EqualTo, InputRequired
 
-from api_gateway.clients.auth import Origin, PeopleClient, Tokens
+from api_gateway.clients.auth import Origin, Tokens
 from api_gateway.pages.common.forms import BankForm, at_most
-from api_gateway.pages.common.responses import done, form_page, peer
+from api_gateway.pages.common.responses import done, form_page
+from api_gateway.pages.common.sections import auth_service
 from api_gateway.web.browser_session import HOME, home_of, local_path, refuse_session, sign_in, sign_out, visitor
 from shared.core.errors import ServiceUnavailable
 from shared.web.access import Caller, private, public
@@ -81,30 +82,26 @@ def stay(_caller: Caller) -> Response:
     return Response(status=204)
 
 
-def _people() -> PeopleClient:
-    return PeopleClient(peer("auth-service"))
-
-
 def _origin() -> Origin:
     return Origin(request.remote_addr or "", request.headers.get("User-Agent", ""))
 
 
 def _log_in(form: LoginForm | RegisterForm) -> Tokens:
-    return _people().log_in(_origin(), username=form.username.data or "", password=form.password.data or "")
+    return auth_service().log_in(_origin(), username=form.username.data or "", password=form.password.data or "")
 
 
 def _log_out(caller: Caller) -> str:
     """End the session, at this gateway whatever the auth service says, and return what to tell the person."""
     refuse_session(caller.session_id)
     try:
-        _people().log_out(caller.token)
+        auth_service().log_out(caller.token)
     except ServiceUnavailable:
         return "You are logged out of this browser. We will end the session everywhere when it expires."
     return "You are logged out."
 
 
 def _register(form: RegisterForm) -> Tokens:
-    _people().register(
+    auth_service().register(
         _origin(),
         username=form.username.data or "",
         email=form.email.data or "",

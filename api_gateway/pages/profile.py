@@ -8,10 +8,10 @@ from werkzeug.wrappers import Response
 from wtforms import PasswordField, StringField
 from wtforms.validators import EqualTo, InputRequired
 
-from api_gateway.clients.auth import PeopleClient, Profile
+from api_gateway.clients.auth import Profile
 from api_gateway.pages.common.forms import BankForm, at_most
-from api_gateway.pages.common.responses import done, form_page, peer
-from api_gateway.pages.common.sections import begin, unless_away
+from api_gateway.pages.common.responses import done, form_page
+from api_gateway.pages.common.sections import auth_service, begin, unless_away
 from api_gateway.web.browser_session import refuse_ended_sessions, refuse_session
 from shared.web.access import Caller, private
 
@@ -50,7 +50,7 @@ class PasswordForm(BankForm):
 @private
 def show(caller: Caller) -> Any:
     """See and change one's own data."""
-    present = _people().profile(caller.token)
+    present = auth_service().profile(caller.token)
     form = ProfileForm(obj=present)
     if form.submitted(lambda: _save(caller, form, present)):
         return done("Your profile is saved.", url_for("profile.show"))
@@ -67,7 +67,7 @@ def settings(caller: Caller) -> Any:
             "Your password is changed. Every other place where you were logged in is logged out.",
             url_for("profile.settings"),
         )
-    sessions = unless_away(begin(_people().sessions, caller.token))
+    sessions = unless_away(begin(auth_service().sessions, caller.token))
     return form_page("settings.html", form, sessions=sessions)
 
 
@@ -75,22 +75,18 @@ def settings(caller: Caller) -> Any:
 @private
 def end_session(caller: Caller, session_id: UUID) -> Response:
     """Log one of one's own sessions out."""
-    _people().end_session(caller.token, session_id)
+    auth_service().end_session(caller.token, session_id)
     refuse_session(session_id)
     return done("That session is logged out.", url_for("profile.settings"))
 
 
-def _people() -> PeopleClient:
-    return PeopleClient(peer("auth-service"))
-
-
 def _save(caller: Caller, form: ProfileForm, present: Profile) -> Profile:
     changes = form.changes(present)
-    return _people().update_profile(caller.token, changes) if changes else present
+    return auth_service().update_profile(caller.token, changes) if changes else present
 
 
 def _change_password(caller: Caller, form: PasswordForm) -> bool:
-    _people().change_password(
+    auth_service().change_password(
         caller.token,
         current_password=form.current_password.data or "",
         new_password=form.new_password.data or "",

@@ -4,33 +4,25 @@ Pages use the decorators of `shared.web.access` (`@public`, `@private`, `@staff_
 here the Caller comes from the cookie instead of a bearer token.
 """
 
-import hashlib
-import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from flask import Flask, current_app, flash, g, redirect, request, session, url_for
+from flask import Flask, flash, g, redirect, request, session, url_for
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from werkzeug.wrappers import Response
 
-from api_gateway.clients.auth import PeopleClient, RenewedTokens, Tokens
+from api_gateway.clients.auth import RenewedTokens, Tokens
 from api_gateway.web.encrypted_cookies import EncryptedCookies, derive_key
-from shared.concurrency.context_pool import ContextPool
-from shared.core.errors import AppError, NotAuthenticated, ServiceUnavailable, TokenExpired
-from shared.security.tokens import TokenVerifier
-from shared.web.access import Caller, caller_of, token_of_request
-from shared.web.application import AtEnd, lifecycle_of
+from api_gateway.web.tools import tools
+from shared.core.errors import AppError, NotAuthenticated, TokenExpired
+from shared.web.access import Caller, caller_of, token_of_request, token_verifier
 
 HOME = "/dashboard"
 STAFF_HOME = "/admin"
 MACHINE_PATHS = ("/api/", "/health/", "/metrics/", "/openapi.json/", "/internal/")
 RENEW_BEFORE_SECONDS = 60
-REMEMBERED_SECONDS = 600
 
 
 class SignedIn(UserMixin):
@@ -44,53 +36,7 @@ class SignedIn(UserMixin):
         return str(self.caller.session_id)
 
 
-@dataclass
-class _Renewal:
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    call: Future[RenewedTokens] | None = None
-    begun_at: float = field(default_factory=time.monotonic)
-
-
-class Renewals:
-    """Renews each refresh token once, however many requests of one browser come with it at the same time.
-
-    The auth service gives the same refresh token the same successor for ten seconds, and takes a later use for theft.
-    A browser may send its old cookie for longer than that, so the new pair is remembered here for REMEMBERED_SECONDS.
-    A page waits no longer than `patience_seconds`; the renewal then goes on, and the next page gets what came of it.
-    """
-
-    def __init__(self, renew: Callable[[str], RenewedTokens], patience_seconds: float = 3.0) -> None:
-        self._renew = renew
-        self._patience_seconds = patience_seconds
-        self._pool = ContextPool("renewals")
-        self._lock = threading.Lock()
-        self._by_digest: dict[bytes, _Renewal] = {}
-
-    def tokens_for(self, refresh_token: str) -> RenewedTokens:
-        """The new pair. Raises what the auth service answers, or ServiceUnavailable; asks again the next time."""
-        renewal = self._renewal(hashlib.sha256(refresh_token.encode()).digest())
-        with renewal.lock:
-            if renewal.call is None or (renewal.call.done() and renewal.call.exception()):
-                renewal.call = self._pool.begin(self._renew, refresh_token)
-            call = renewal.call
-        try:
-            return call.result(self._patience_seconds)
-        except TimeoutError:
-            raise ServiceUnavailable from None
-
-    def close(self) -> None:
-        """End the threads when their renewals are done."""
-        self._pool.close()
-
-    def _renewal(self, digest: bytes) -> _Renewal:
-        with self._lock:
-            oldest = time.monotonic() - REMEMBERED_SECONDS
-            for old in [key for key, renewal in self._by_digest.items() if renewal.begun_at < oldest]:
-                del self._by_digest[old]
-            return self._by_digest.setdefault(digest, _Renewal())
-
-
-def install(app: Flask, people: PeopleClient, *, secret: str, idle_seconds: int, patience_seconds: float) -> None:
+def install(app: Flask, *, secret: str, idle_seconds: int) -> None:
     """Give `app` its sessions: the cookie, Flask-Login, and the Caller of each page."""
     app.secret_key = derive_key(secret, "form tokens")
     app.config.update(
@@ -98,9 +44,6 @@ def install(app: Flask, people: PeopleClient, *, secret: str, idle_seconds: int,
     )
     cookies = EncryptedCookies(secret, without_session=(*MACHINE_PATHS, "/static/"))
     app.session_interface = cookies
-    renewals = Renewals(people.renew, patience_seconds)
-    lifecycle_of(app).add(AtEnd(renewals.close))
-    app.extensions["renewals"] = renewals
     app.extensions["identify_caller"] = _identify
     manager = LoginManager(app, add_context_processor=False)
     manager.session_protection = None  # the cookie can't be read or made by others; addresses of phones change
@@ -132,7 +75,7 @@ def sign_out() -> None:
 
 def refuse_session(session_id: UUID) -> None:
     """Refuse a session that has been logged out, in every tab and at `/api`, without waiting for the feed."""
-    _verifier().revocations.add(session_id)
+    token_verifier().revocations.add(session_id)
 
 
 def refuse_ended_sessions() -> None:
@@ -141,7 +84,7 @@ def refuse_ended_sessions() -> None:
     When the auth service is silent the regular poll will learn of them.
     """
     with suppress(AppError):
-        _verifier().revocations.poll()
+        token_verifier().revocations.poll()
 
 
 def caller_at_browser() -> Caller:
@@ -226,7 +169,7 @@ def _load(_session_id: str) -> SignedIn | None:
 def _caller_of_cookie() -> Caller:
     token = str(session.get("token"))
     try:
-        lasts_seconds = _verifier().verify(token).expires_at - time.time()
+        lasts_seconds = token_verifier().verify(token).expires_at - time.time()
     except TokenExpired:
         return _renewed()
     if lasts_seconds > RENEW_BEFORE_SECONDS:
@@ -239,14 +182,8 @@ def _caller_of_cookie() -> Caller:
         return caller_of(token)  # the auth service is away, but the token is good still
 
 
-def _verifier() -> TokenVerifier:
-    verifier: TokenVerifier = current_app.extensions["token_verifier"]
-    return verifier
-
-
 def _renewed() -> Caller:
-    renewals: Renewals = current_app.extensions["renewals"]
-    tokens = renewals.tokens_for(str(session.get("refresh_token")))
+    tokens = tools().renewals.tokens_for(str(session.get("refresh_token")))
     _keep(tokens)
     return caller_of(tokens.token)
 

@@ -69,7 +69,7 @@ def service_only(scope: str) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         def wrapper(**kwargs: Any) -> Any:
-            claims = _verifier().verify(token_of_request())
+            claims = token_verifier().verify(token_of_request())
             if not isinstance(claims, ServiceClaims) or scope not in claims.scopes:
                 raise Forbidden
             return view(**kwargs)
@@ -110,7 +110,7 @@ def _marked(view: View, access: str) -> View:
 
 def caller_of(token: str) -> Caller:
     """The person a token was given to. Raises NotAuthenticated for a bad token, Forbidden for a service's."""
-    claims = _verifier().verify(token)
+    claims = token_verifier().verify(token)
     if not isinstance(claims, UserClaims):
         raise Forbidden
     return Caller(claims.user_id, claims.username, claims.role, claims.session_id, token)
@@ -124,6 +124,7 @@ def _caller() -> Caller:
     return caller
 
 
-def _verifier() -> TokenVerifier:
+def token_verifier() -> TokenVerifier:
+    """Return the token verifier of the current app."""
     verifier: TokenVerifier = current_app.extensions["token_verifier"]
     return verifier

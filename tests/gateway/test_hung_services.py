@@ -43,7 +43,7 @@ def hung(bank: Suite, name: str) -> Iterator[None]:
         yield
     finally:
         bank.adapters[name].hung = False
-        bank.apps["gateway"].extensions["peers"][f"{name}-service"].is_alive()  # closes its circuit again
+        bank.apps["gateway"].extensions["tools"].peers[f"{name}-service"].is_alive()  # closes its circuit again
 
 
 @pytest.mark.parametrize("name", ["auth", "account", "transaction", "reporting"])

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from flask import current_app, request
+from flask import request
 from werkzeug.datastructures import MultiDict
 from wtforms import Field, HiddenField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the types are of an older version
@@ -16,10 +16,11 @@ from wtforms.widgets import TextInput
 from api_gateway.clients.account import Account
 from api_gateway.pages.common.display import balances_are_hidden
 from api_gateway.pages.common.forms import BankForm, at_most, options
+from api_gateway.web.tools import tools
 from shared.core import check_digits
 from shared.core.errors import AppError
 from shared.core.formats import money
-from shared.core.money import Currency, Mistakes
+from shared.core.money import Mistakes
 from shared.http.client import NoAnswer
 from shared.web.idempotency_keys import is_well_formed
 
@@ -43,12 +44,6 @@ def new_key() -> str:
     return str(uuid.uuid4())
 
 
-def bank_currency() -> Currency:
-    """The bank's one currency."""
-    currency: Currency = current_app.extensions["currency"]
-    return currency
-
-
 class AmountField(Field):
     """An amount of the bank's currency, as a person types it.
 
@@ -65,13 +60,13 @@ class AmountField(Field):
     @property
     def mistakes(self) -> Mistakes:
         """What a page can check by itself, after removing space at both ends; each reason is a sentence."""
-        known = bank_currency().mistakes(is_bound=self._is_bound)
+        known = tools().currency.mistakes(is_bound=self._is_bound)
         return (("^$", NO_AMOUNT), *((pattern, _sentence(reason)) for pattern, reason in known))
 
     @property
     def hint(self) -> str:
         """How an amount can be written."""
-        currency = bank_currency()
+        currency = tools().currency
         plain, grouped = currency.write(1250), currency.write(1250, grouped=True)
         if currency.takes_commas:
             return f"You can write “{grouped}” or “{plain}”."
@@ -80,7 +75,7 @@ class AmountField(Field):
     @property
     def placeholder(self) -> str:
         """Nothing, as an amount."""
-        return bank_currency().write(0)
+        return tools().currency.write(0)
 
     def process_data(self, value: str | None) -> None:
         """Take over an amount that was read before, as plain text."""
@@ -94,7 +89,7 @@ class AmountField(Field):
         if not valuelist[0].strip():
             raise ValueError(NO_AMOUNT)  # an optional field may be left blank: its validator drops this
         try:
-            self.data = bank_currency().parse(valuelist[0], is_bound=self._is_bound)
+            self.data = tools().currency.parse(valuelist[0], is_bound=self._is_bound)
         except ValueError as error:
             raise ValueError(_sentence(str(error))) from None
 

@@ -11,9 +11,9 @@ from api_gateway.clients.reporting import AccountReport, Days, Report, SystemRep
 from api_gateway.pages.common import charts
 from api_gateway.pages.common.charts import Picture
 from api_gateway.pages.common.filters import PeriodFilters
-from api_gateway.pages.common.money_forms import bank_currency
 from api_gateway.pages.common.responses import done
 from api_gateway.pages.common.sections import list_page
+from api_gateway.web.tools import tools
 
 ROWS = 15
 
@@ -33,7 +33,7 @@ def pictures_of(report: Report) -> dict[str, Picture]:
     data = report.report_data
     if isinstance(data, SystemReport):
         return {"volume": _bars(data, {day.date: day.total for day in data.transactions.by_day})}
-    ways = charts.shares(data.expense_by_type, bank_currency().code)
+    ways = charts.shares(data.expense_by_type, tools().currency.code)
     if isinstance(data, AccountReport):
         return {
             "balance": charts.curve([(point.date, point.balance) for point in data.balance_trend]),

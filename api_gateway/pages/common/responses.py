@@ -20,13 +20,13 @@ from api_gateway.web.browser_session import (
     visitor,
     way_back,
 )
+from api_gateway.web.tools import tools
 from shared.core import periods
 from shared.core.errors import GENERIC_BY_STATUS, AppError, InvalidRequest
 from shared.http import request_ids
 from shared.http.client import Peer
 from shared.web import responses
 from shared.web.access import Caller, access_of
-from shared.web.application import Peers
 
 WORDS: Mapping[int, tuple[str, str]] = {
     400: ("That did not work", "The request could not be understood. Go back, check what you entered and try again."),
@@ -68,9 +68,8 @@ def peer(name: str) -> Peer:
     All that a page reads must come within its timeout, so that a hung service makes no page hang. What a form changes
     has a timeout of its own, and what is read around that has the page's time anew.
     """
-    peers: Peers = current_app.extensions["peers"]
-    deadline = time.monotonic() + current_app.extensions["page_timeout_seconds"]
-    return peers[name].until(deadline if request.method == "POST" else g.setdefault("page_deadline", deadline))
+    deadline = time.monotonic() + tools().page_timeout_seconds
+    return tools().peers[name].until(deadline if request.method == "POST" else g.setdefault("page_deadline", deadline))
 
 
 def here(**changes: Any) -> str:

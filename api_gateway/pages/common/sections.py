@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
-from flask import current_app, g, render_template
+from flask import g, render_template
 
 from api_gateway.clients.account import Account, AccountClient
 from api_gateway.clients.auth import AuthClient
@@ -15,7 +15,7 @@ from api_gateway.clients.reporting import ReportingClient
 from api_gateway.clients.transaction import TransactionClient
 from api_gateway.pages.common.filters import FilterForm
 from api_gateway.pages.common.responses import peer
-from shared.concurrency.context_pool import ContextPool
+from api_gateway.web.tools import tools
 from shared.core.errors import ServiceUnavailable
 from shared.http.client import Peer
 
@@ -25,7 +25,7 @@ SERVICES = ("auth-service", "account-service", "transaction-service", "reporting
 
 
 def auth_service() -> AuthClient:
-    """The auth service, for those who manage people."""
+    """The auth service."""
     return AuthClient(peer("auth-service"))
 
 
@@ -46,8 +46,7 @@ def reporting_service() -> ReportingClient:
 
 def begin(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
     """Ask a service while others are asked; `result()` gives the answer or raises the refusal."""
-    pool: ContextPool = current_app.extensions["context_pool"]
-    return pool.begin(function, *args, **kwargs)
+    return tools().context_pool.begin(function, *args, **kwargs)
 
 
 @dataclass(frozen=True)

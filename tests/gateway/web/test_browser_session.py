@@ -1,15 +1,11 @@
 """Who sits at the browser: kept in the cookie, renewed unseen, and gone when the session ends."""
 
-import threading
 from concurrent.futures import ThreadPoolExecutor
-from uuid import uuid4
 
 import pytest
 
-from api_gateway.clients.auth import RenewedTokens
 from api_gateway.web import browser_session
-from api_gateway.web.browser_session import HOME, Renewals, local_path
-from shared.core.errors import InvalidToken
+from api_gateway.web.browser_session import HOME, local_path
 from tests.support.suite import BankOptions, Suite
 from tests.support.visitor import Visitor
 
@@ -184,49 +180,6 @@ def test_a_login_never_leads_out_of_the_bank(bank: Suite, username: str) -> None
     visitor = Visitor(bank.apps["gateway"])
     answer = visitor.log_in(username, path="/login?next=//evil.example/x")
     assert answer.headers["Location"] == HOME
-
-
-def test_a_renewal_that_fails_is_tried_again() -> None:
-    tokens = RenewedTokens(token="t", refresh_token="r")
-    answers: list[RenewedTokens | Exception] = [InvalidToken(), tokens]
-
-    def renew(_refresh_token: str) -> RenewedTokens:
-        answer = answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    renewals = Renewals(renew)
-    with pytest.raises(InvalidToken):
-        renewals.tokens_for("old")
-    assert renewals.tokens_for("old") is tokens
-    assert renewals.tokens_for("old") is tokens
-
-
-def test_one_renewal_does_not_wait_for_another() -> None:
-    slow, done = threading.Event(), threading.Event()
-
-    def renew(refresh_token: str) -> RenewedTokens:
-        if refresh_token == "slow":
-            done.set()
-            assert slow.wait(5)
-        return RenewedTokens(token=refresh_token, refresh_token=str(uuid4()))
-
-    renewals = Renewals(renew)
-    thread = threading.Thread(target=renewals.tokens_for, args=("slow",))
-    thread.start()
-    assert done.wait(5)
-    assert renewals.tokens_for("quick").token == "quick"
-    slow.set()
-    thread.join()
-
-
-def test_renewals_are_forgotten_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    renewals = Renewals(lambda _token: RenewedTokens(token="t", refresh_token="r"))
-    renewals.tokens_for("old")
-    monkeypatch.setattr(browser_session, "REMEMBERED_SECONDS", -1)
-    renewals.tokens_for("other")
-    assert len(renewals._by_digest) == 1
 
 
 def test_a_late_request_with_the_old_cookie_is_let_in_after_a_restart_of_the_gateway(

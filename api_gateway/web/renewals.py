@@ -1,0 +1,60 @@
+"""Renewal of a browser's tokens: once for each refresh token, however many requests come with it."""
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from api_gateway.clients.auth import RenewedTokens
+from shared.concurrency.context_pool import ContextPool
+from shared.core.errors import ServiceUnavailable
+
+REMEMBERED_SECONDS = 600
+
+
+@dataclass
+class _Renewal:
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    call: Future[RenewedTokens] | None = None
+    begun_at: float = field(default_factory=time.monotonic)
+
+
+class Renewals:
+    """Renews each refresh token once, however many requests of one browser come with it at the same time.
+
+    The auth service gives the same refresh token the same successor for ten seconds, and takes a later use for theft.
+    A browser may send its old cookie for longer than that, so the new pair is remembered here for REMEMBERED_SECONDS.
+    A page waits no longer than `patience_seconds`; the renewal then goes on, and the next page gets what came of it.
+    """
+
+    def __init__(self, renew: Callable[[str], RenewedTokens], patience_seconds: float = 3.0) -> None:
+        self._renew = renew
+        self._patience_seconds = patience_seconds
+        self._pool = ContextPool("renewals")
+        self._lock = threading.Lock()
+        self._by_digest: dict[bytes, _Renewal] = {}
+
+    def tokens_for(self, refresh_token: str) -> RenewedTokens:
+        """The new pair. Raises what the auth service answers, or ServiceUnavailable; asks again the next time."""
+        renewal = self._renewal(hashlib.sha256(refresh_token.encode()).digest())
+        with renewal.lock:
+            if renewal.call is None or (renewal.call.done() and renewal.call.exception()):
+                renewal.call = self._pool.begin(self._renew, refresh_token)
+            call = renewal.call
+        try:
+            return call.result(self._patience_seconds)
+        except TimeoutError:
+            raise ServiceUnavailable from None
+
+    def close(self) -> None:
+        """End the threads when their renewals are done."""
+        self._pool.close()
+
+    def _renewal(self, digest: bytes) -> _Renewal:
+        with self._lock:
+            oldest = time.monotonic() - REMEMBERED_SECONDS
+            for old in [key for key, renewal in self._by_digest.items() if renewal.begun_at < oldest]:
+                del self._by_digest[old]
+            return self._by_digest.setdefault(digest, _Renewal())

@@ -1,0 +1,32 @@
+"""What the modules of the gateway need from the app."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask import current_app
+
+from api_gateway.web.renewals import Renewals
+from api_gateway.web.sealed_values import SealedValues
+from shared.concurrency.context_pool import ContextPool
+from shared.core.money import Currency
+from shared.web.application import Peers
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What views work with."""
+
+    peers: Peers
+    context_pool: ContextPool
+    renewals: Renewals
+    drafts: SealedValues
+    currency: Currency
+    page_timeout_seconds: float
+    openapi_document: Callable[[], bytes]
+    """Returns the OpenAPI document of all services as JSON."""
+
+
+def tools() -> Tools:
+    """Return the tools of the current app."""
+    found: Tools = current_app.extensions["tools"]
+    return found
