@@ -21,7 +21,7 @@ from sqlalchemy import (
     select,
     union_all,
 )
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError
 
 from shared.db import driver
 from shared.db.bulk import KEYS, Insert, Last, Lookup, Update
@@ -147,6 +147,15 @@ def test_a_change_may_take_a_value_away(connection: Connection) -> None:
     ]
     assert Update(order, "id", ("at", "status")).execute(connection, changes) == {first, second}
     assert [found[1::3] for found in rows_of(connection)] == [(None, None), ("paid", AT)]
+
+
+def test_text_that_is_too_long_is_refused_and_not_cut(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        pytest.skip("SQLite has no lengths")
+    there = uuid4().hex
+    Insert(order, COLUMNS).execute(connection, [row(there)])
+    with pytest.raises(DataError):
+        Update(order, "id", ("status",)).execute(connection, [{"id": there, "status": "x" * 11}])
 
 
 @pytest.mark.parametrize("lock", [False, True])
