@@ -1,4 +1,4 @@
-"""The rules of accounts: who may see, open, freeze and close them. No balance changes here; see ledger_logic."""
+"""The rules of accounts: who may see, open, freeze and close them. Balances change only in ledger_logic."""
 
 import logging
 import secrets
@@ -29,20 +29,20 @@ class AccountNotActive(Refused):
 
 
 class OwnAccount(Forbidden):
-    """Staff leave their own accounts to a colleague."""
+    """The account belongs to the caller, and staff may not freeze, unfreeze or audit their own accounts."""
 
     message = "This is your own account. A colleague has to freeze or unfreeze it."
 
 
 class NonZeroBalance(Refused):
-    """Only an empty account can be closed."""
+    """The account still holds money, so it can't be closed."""
 
     code = "NON_ZERO_BALANCE"
     message = "Move the remaining money away first: only an empty account can be closed."
 
 
 class IdempotencyKeyReused(Unprocessable):
-    """The key was used before, for another account."""
+    """The key was used before to open an account with another type or nickname."""
 
     code = "IDEMPOTENCY_KEY_REUSED"
     message = "This Idempotency-Key was used for another account. Use a new key for a new account."
@@ -50,10 +50,10 @@ class IdempotencyKeyReused(Unprocessable):
 
 @rerun_when_aborted
 def open_account(storage: AccountStorage, user_id: UUID, new: NewAccount, key: str | None = None) -> Account:
-    """Open an account with a number of its own and nothing in it.
+    """Open an account with a new number and a zero balance.
 
-    The same `key` opens one account: its id follows from the user's and the key. Raises IdempotencyKeyReused when that
-    one is of another type or name.
+    The same `key` of the same user opens only one account: the account's id is a UUID version 5 (RFC 9562) of the
+    user's id and the key. Raises IdempotencyKeyReused when that account has another type or nickname.
     """
     account_id = uuid5(user_id, key) if key else uuid4()
     with storage.transaction():
@@ -76,13 +76,13 @@ def open_account(storage: AccountStorage, user_id: UUID, new: NewAccount, key: s
 def open_for_customer(
     storage: AccountStorage, auth: AuthClient, user_id: UUID, new: NewAccount, key: str | None = None
 ) -> Account:
-    """Open an account for somebody else. Raises NotFound when there is no such person."""
+    """Open an account for another user, as `open_account` does. Raises NotFound when that user does not exist."""
     auth.owner(user_id)
     return open_account(storage, user_id, new, key)
 
 
 def details(storage: AccountStorage, caller: Caller, account_id: UUID) -> Account:
-    """The caller's account, or for staff anybody's. Raises NotFound."""
+    """Return an account of the caller, or any account for staff. Raises NotFound."""
     account = storage.find_account(account_id)
     if account is None or not (account.user_id == caller.user_id or caller.is_staff):
         raise NotFound("There is no such account.")
@@ -90,7 +90,7 @@ def details(storage: AccountStorage, caller: Caller, account_id: UUID) -> Accoun
 
 
 def list_own(storage: AccountStorage, caller: Caller, page: Page) -> tuple[list[Account], Pagination]:
-    """A page of the caller's accounts, closed ones last."""
+    """Return a page of the caller's accounts, closed ones last."""
     after = cursors.decode(page.cursor, int, datetime, UUID)
     rows = storage.list_own(caller.user_id, limit=page.limit + 1, after=after)
     return cursors.paginate(list(rows), page.limit, "is_closed", "created_at", "id")
@@ -99,7 +99,7 @@ def list_own(storage: AccountStorage, caller: Caller, page: Page) -> tuple[list[
 def list_all(
     storage: AccountStorage, query: AccountsQuery, user_id: UUID | None = None
 ) -> tuple[list[Account], Pagination]:
-    """A page of all accounts, or all of one user's, newest first."""
+    """Return a page of all accounts, or of one user's accounts, newest first."""
     rows = storage.list_all(
         user_id=user_id,
         status=query.status,
@@ -114,7 +114,7 @@ def list_all(
 def history(
     accounts: AccountStorage, ledger: LedgerStorage, caller: Caller, account_id: UUID, query: HistoryQuery
 ) -> tuple[list[Entry], Pagination]:
-    """A page of the entries of an account that the caller may see, newest first."""
+    """Return a page of the ledger entries of an account, newest first. Raises NotFound."""
     account = details(accounts, caller, account_id)
     rows = ledger.list_entries(
         account.id.hex,
@@ -127,7 +127,7 @@ def history(
 
 
 def close(storage: AccountStorage, caller: Caller, account_id: UUID) -> Account:
-    """Close an empty account of the caller's, for good."""
+    """Close an empty account of the caller permanently. Raises NotFound, AccountNotActive, NonZeroBalance."""
     with storage.transaction():
         account = _own_account(storage, caller, account_id)
         if account.status != "active":
@@ -139,9 +139,9 @@ def close(storage: AccountStorage, caller: Caller, account_id: UUID) -> Account:
 
 
 def change_status(storage: AccountStorage, caller: Caller, account_id: UUID, change: StatusChange) -> Account:
-    """Freeze an account of somebody else's, or unfreeze it. A closed one stays closed.
+    """Freeze or unfreeze an account of another user.
 
-    Raises NotFound, OwnAccount, AccountNotActive.
+    Raises NotFound, OwnAccount, or AccountNotActive when the account is closed.
     """
     with storage.transaction():
         account = storage.find_account_to_change(account_id)
@@ -159,7 +159,7 @@ def change_status(storage: AccountStorage, caller: Caller, account_id: UUID, cha
 def status_history(
     storage: AccountStorage, caller: Caller, account_id: UUID, page: Page
 ) -> tuple[list[AccountStatusChange], Pagination]:
-    """A page of the changes of an account's state, newest first, for staff. Raises NotFound, OwnAccount."""
+    """Return a page of an account's status changes for staff, newest first. Raises NotFound, OwnAccount."""
     if details(storage, caller, account_id).user_id == caller.user_id:
         raise OwnAccount("This is your own account. Only colleagues see who froze it and why.")
     after = cursors.decode(page.cursor, int)
@@ -168,7 +168,10 @@ def status_history(
 
 
 def look_up(storage: AccountStorage, auth: AuthClient, account_number: str) -> tuple[Account, str]:
-    """The account of a number and its owner's masked name. Raises InvalidRequest for a mistyped number, NotFound."""
+    """Return the account with this number, and its owner's masked name.
+
+    Raises InvalidRequest for a wrong check digit, NotFound for an unknown number or a closed account.
+    """
     if not check_digits.is_valid(account_number):
         raise InvalidRequest(details={"account_number": "is not an account number; check its ten digits"})
     account = storage.find_by_number(account_number)
@@ -179,14 +182,14 @@ def look_up(storage: AccountStorage, auth: AuthClient, account_number: str) -> t
 
 
 def masked_name(name: str) -> str:
-    """Enough of a name to recognise it: "Ada Lovelace" → "A•• L•••••••"."""
+    """Mask all letters but the first of each word: "Ada Lovelace" → "A•• L•••••••"."""
     return " ".join(word[0] + "•" * (len(word) - 1) for word in name.split())
 
 
 def _set_status(
     storage: AccountStorage, caller: Caller, account: Account, status: str, reason: str | None = None
 ) -> None:
-    """In a transaction: change the state of an account, and keep who did so and why."""
+    """Change the status of an account and record who changed it and why. Needs an open transaction."""
     change = AccountStatusChange(
         account_id=account.id,
         from_status=account.status,

@@ -1,4 +1,4 @@
-"""Tables of the account service: accounts, and the ledger that explains every balance."""
+"""Tables of the account service: accounts, and the ledger postings that every balance is the sum of."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,15 +27,15 @@ Id = Annotated[str, mapped_column(HexId)]
 _DRAWN = text("from_account_id IS NOT NULL AND outcome = 'posted'")
 _PAID = text("to_account_id IS NOT NULL AND outcome = 'posted'")
 SUSPENSE_ACCOUNT_ID = f"{1:032x}"
-"""Where a reversal keeps money that its customer has no open account for. It has no row and no running balance.
-Only reversals reach it; the transaction service keeps the record of whose money it is."""
+"""The suspense account: it holds the money of reversals whose customer has no active account. It has no row and no
+running balance. Only reversals may use it; the transaction service records which customer the money belongs to."""
 
 
 class Account(Model):
     """A customer's account. `balance_minor` is the sum of its ledger entries.
 
-    The bank's own side of deposits and withdrawals, the settlement account, has no row and no id: a posting has NULL on
-    that side. It has no running balance either, so that it is no hot spot.
+    The settlement account (the bank's side of deposits and withdrawals) has no row and no id: a posting has NULL on
+    that side. It has no running balance either, because every payment would contend for that row.
     """
 
     __tablename__ = "account"
@@ -57,15 +57,15 @@ class Account(Model):
 
     @property
     def is_closed(self) -> int:
-        """1 for a closed account, else 0: lists put closed ones last."""
+        """Return 1 for a closed account, else 0. Lists sort by it, so that closed accounts come last."""
         return int(self.status == "closed")
 
 
 class AccountStatusChange(Model):
-    """Who has frozen, unfrozen or closed an account, when and why. Rows are only ever added.
+    """A change of an account's status: who froze, unfroze or closed it, when and why. Rows are only added.
 
-    `reason` is for the staff alone; an owner who closes an account gives none. `changed_by` and `changed_at` are not
-    known of changes from before this table.
+    Only staff may read `reason`; it is NULL when the owner closed the account. `changed_by` and `changed_at` are NULL
+    for changes that are older than this table.
     """
 
     __tablename__ = "account_status_change"
@@ -83,19 +83,19 @@ class AccountStatusChange(Model):
 
 
 class Posting(Model):
-    """The decision on one transaction, taken once and never changed, with the order that it decides.
+    """An order and the decision on it, which is made once and never changes.
 
-    `outcome` is posted (money has moved), rejected (for `reason`) or void (given up before it was decided). A posted
-    one is the ledger entries of both its sides at once: the same amount leaves one account and reaches another, so that
-    all entries always sum to zero. `decided_at` never runs backwards along `sequence`, so a time range is a range of
-    postings.
+    `outcome` is posted (the money has moved), rejected (`reason` says why) or void (given up before it was decided). A
+    posted posting is the ledger entry of both its sides: the same amount leaves one account and reaches another, so the
+    sum of all entries is always zero. `decided_at` never decreases along `sequence`, so a time range is a range of
+    sequences.
 
-    Everything that others keep of a transaction can be made from its posting: `sequence` is the order in which to read
-    them. A user's idempotency key belongs to the first posting that has it, and a transaction has one posted reversal
-    at most.
+    Other services can derive all their data on a transaction from its posting, and read postings in the order of
+    `sequence`. A user's idempotency key belongs to the first posting that has it, and a transaction has at most one
+    posted reversal.
 
-    A posting that is older than these columns has an empty `fingerprint` until its order is handed over
-    (`ledger_logic.describe`); one that was not posted then has no user, type or amount either.
+    A posting that is older than the order columns has an empty `fingerprint` until the transaction service sends its
+    order (`ledger_logic.describe`). If it was not posted, it has no user, type and amount until then either.
     """
 
     __tablename__ = "posting"
@@ -132,7 +132,7 @@ class Posting(Model):
 
 @dataclass(frozen=True)
 class Entry:
-    """One side of a posting: a signed amount, and the balance of the account after it (None for the bank's own)."""
+    """One side of a posting: the signed amount and the balance after it (None for an account of the bank)."""
 
     sequence: int
     transaction_id: str
@@ -142,4 +142,4 @@ class Entry:
 
 
 class CurrencyRow(KeptCurrency, Model):
-    """What the amounts in this database are of."""
+    """The currency of all amounts in this database."""

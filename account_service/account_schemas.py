@@ -1,4 +1,4 @@
-"""Bodies, queries and answers of the account service."""
+"""Request bodies, queries and responses of the account service."""
 
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 from uuid import UUID
@@ -20,43 +20,43 @@ AccountNumber = Annotated[str, Field(max_length=20, examples=["1234567897"])]
 
 
 class NewAccount(Body):
-    """The account that somebody wants."""
+    """The account to open."""
 
     account_type: AccountType
-    """The kind of account to open."""
+    """The type of account to open."""
     nickname: Annotated[Line, Field(min_length=1, max_length=50)] | None = None
-    """What to call the account."""
+    """The owner's own name for the account."""
 
 
 class StatusChange(Body):
-    """Staff freeze an account, or let it go on, and say why."""
+    """The new status of an account, and the reason for the change."""
 
     status: Literal["active", "frozen"]
-    """The state that the account shall have."""
+    """The new status."""
     reason: Annotated[Line, Field(min_length=1, max_length=200, examples=["The card was reported stolen"])]
-    """Why the state changes."""
+    """The reason for the change."""
 
 
 class LookupQuery(Query):
-    """The number on a payment form."""
+    """The account number to look up."""
 
     account_number: AccountNumber
-    """The whole account number, ten digits."""
+    """The complete account number, ten digits."""
 
 
 class AccountsQuery(Page):
-    """Filters of the staff's list. `q` is the end of an account number."""
+    """Filters of the list of all accounts. `q` is the end of an account number."""
 
     status: AccountStatus | None = None
-    """Only accounts in this state."""
+    """Only accounts with this status."""
     account_type: AccountType | None = None
-    """Only accounts of this kind."""
+    """Only accounts of this type."""
     q: Annotated[str, Field(pattern=r"^[0-9]{1,10}$")] | None = None
     """Only accounts whose number ends with these digits."""
 
 
 class HistoryQuery(Page):
-    """Which entries: days or instants, both ends included."""
+    """The range of entries: days or instants, both ends included."""
 
     since: Annotated[From, Field(alias="from")] = None
     """The first day or instant to show."""
@@ -65,30 +65,30 @@ class HistoryQuery(Page):
 
 
 class AccountOut(Described):
-    """An account as its owner sees it. The whole number is shown only where `whole_number` is asked for."""
+    """An account. Its number is masked except for the owner, where `whole_number` is set."""
 
     id: UUID
     """The id of the account."""
     user_id: UUID
     """The id of the owner."""
     account_number: Annotated[str, Field(examples=["••••7897"])]
-    """The account number, masked for everybody but the owner."""
+    """The account number; masked unless its owner reads the details."""
     account_type: AccountType
-    """The kind of account."""
+    """The account type."""
     nickname: Annotated[str, Field(examples=["Holidays"])] | None
-    """What the owner calls the account."""
+    """The owner's own name for the account."""
     balance: AmountText
-    """The balance."""
+    """The present balance."""
     currency: Annotated[str, Field(examples=["USD"])]
     """The currency, by its ISO 4217 code."""
     status: AccountStatus
-    """Whether the account can be used."""
+    """The status: only an active account can pay and be paid."""
     created_at: Timestamp
     """When the account was opened."""
 
     @classmethod
     def of(cls, account: "Account", currency: Currency, *, whole_number: bool = False) -> "AccountOut":
-        """The answer for a row."""
+        """Return the response for a row."""
         return cls(
             id=account.id,
             user_id=account.user_id,
@@ -103,7 +103,7 @@ class AccountOut(Described):
 
 
 class HistoryRow(Described):
-    """One entry of an account: signed amount, and the balance after it."""
+    """One entry of an account: the signed amount and the balance after it."""
 
     amount: AmountText
     """The amount of the entry: negative when money left the account."""
@@ -112,11 +112,11 @@ class HistoryRow(Described):
     transaction_id: UUID
     """The id of the transaction."""
     timestamp: Timestamp
-    """When it was booked."""
+    """When the entry was booked."""
 
     @classmethod
     def of(cls, entry: "Entry", currency: Currency) -> "HistoryRow":
-        """The answer for a row."""
+        """Return the response for a row."""
         return cls(
             amount=currency.to_text(entry.amount_minor),
             balance_after=currency.to_text(entry.balance_after_minor or 0),
@@ -126,30 +126,32 @@ class HistoryRow(Described):
 
 
 class StatusChangeOut(Described):
-    """A change of an account's state, as staff see it."""
+    """A change of an account's status, for staff."""
 
     model_config = ConfigDict(from_attributes=True)
 
     from_status: AccountStatus
-    """The state before."""
+    """The status before the change."""
     to_status: AccountStatus
-    """The state after."""
-    reason: Annotated[str | None, Field(description="Why, for staff only; null when its owner closed it.")]
-    changed_by: Annotated[UUID | None, Field(description="The id of who changed it; null when that was not kept.")]
-    changed_at: Annotated[Timestamp | None, Field(description="When; null when that was not kept.")]
+    """The status after the change."""
+    reason: Annotated[str | None, Field(description="The reason; null when the owner closed the account.")]
+    changed_by: Annotated[
+        UUID | None, Field(description="The id of the user who made the change; null when it was not recorded.")
+    ]
+    changed_at: Annotated[Timestamp | None, Field(description="The time of the change; null when it was not recorded.")]
 
 
 class StatusHistoryAnswer(Answer):
-    """A page of the changes of an account's state, newest first."""
+    """A page of an account's status changes, newest first."""
 
     status_history: list[StatusChangeOut]
     """The changes, newest first."""
     pagination: Pagination
-    """Where the next page begins."""
+    """The page size, and the cursor of the next page."""
 
 
 class Payee(Described):
-    """Who would be paid, with just enough shown to notice a mistake."""
+    """The owner of an account number, masked: enough to recognise a payee before paying."""
 
     account_number: Annotated[str, Field(examples=["••••7897"])]
     """The account number, masked."""
@@ -170,7 +172,7 @@ class AccountsAnswer(Answer):
     accounts: list[AccountOut]
     """The accounts of this page."""
     pagination: Pagination
-    """Where the next page begins."""
+    """The page size, and the cursor of the next page."""
 
 
 class HistoryAnswer(Answer):
@@ -179,40 +181,40 @@ class HistoryAnswer(Answer):
     history: list[HistoryRow]
     """The entries, newest first."""
     pagination: Pagination
-    """Where the next page begins."""
+    """The page size, and the cursor of the next page."""
 
 
 class PayeeAnswer(Answer):
-    """A payee."""
+    """The payee of an account number."""
 
     account: Payee
-    """Who would be paid."""
+    """The payee."""
 
 
 class TypeTotals(Described):
-    """How many accounts of a type, and what they hold together."""
+    """The number of accounts of a type and the sum of their balances."""
 
     count: int
-    """How many accounts there are."""
+    """The number of accounts."""
     balance: AmountText
-    """What they hold together."""
+    """The sum of their balances."""
 
 
 class Statistics(Described):
-    """All accounts, counted."""
+    """The numbers of accounts and the sums of their balances."""
 
     total: int
-    """How many there are in all."""
+    """The number of all accounts."""
     by_type: Annotated[dict[str, TypeTotals], Field(examples=[{"checking": {"count": 3, "balance": "1250.00"}}])]
-    """The same for each type."""
+    """Number and sum of balances by account type."""
     by_status: Annotated[dict[str, int], Field(examples=[{"active": 3}])]
-    """How many there are in each state."""
+    """The number of accounts by status."""
     total_balance: AmountText
-    """What all accounts hold together."""
+    """The sum of all balances."""
 
 
 class StatisticsAnswer(Answer):
-    """All accounts, counted."""
+    """The numbers of accounts and the sums of their balances."""
 
     statistics: Statistics
     """The counts."""

@@ -78,25 +78,25 @@ class AccountSettings(Settings):
 @private
 @api.validate(resp=documented(201, AccountAnswer, IdempotencyKeyReused, takes_key=True))
 def create(caller: Caller, json: NewAccount) -> Response:
-    """Open an account; the same Idempotency-Key opens only one."""
+    """Open an account. The same Idempotency-Key opens only one."""
     account = account_logic.open_account(_tools().accounts, caller.user_id, json, idempotency_key())
-    return success(201, account=_whole(account), message="The account is open.")
+    return success(201, account=_render_whole(account), message="The account is open.")
 
 
 @accounts.get("/list")
 @private
 @api.validate(resp=documented(200, AccountsAnswer))
 def list_own(caller: Caller, query: Page) -> Response:
-    """The caller's accounts, closed ones last."""
+    """Return the caller's accounts, closed ones last."""
     rows, pagination = account_logic.list_own(_tools().accounts, caller, query)
-    return success(accounts=_out(rows), pagination=pagination)
+    return success(accounts=_render_all(rows), pagination=pagination)
 
 
 @accounts.get("/details/<uuid:account_id>")
 @private
 @api.validate(resp=documented(200, AccountAnswer))
 def details(caller: Caller, account_id: UUID) -> Response:
-    """One account; its whole number only for the owner."""
+    """Return one account. Only its owner sees the whole number."""
     account = account_logic.details(_tools().accounts, caller, account_id)
     return success(account=AccountOut.of(account, _tools().currency, whole_number=account.user_id == caller.user_id))
 
@@ -105,7 +105,7 @@ def details(caller: Caller, account_id: UUID) -> Response:
 @private
 @api.validate(resp=documented(200, HistoryAnswer))
 def history(caller: Caller, account_id: UUID, query: HistoryQuery) -> Response:
-    """The balance after each entry, newest first."""
+    """Return the entries of an account with the balance after each, newest first."""
     rows, pagination = account_logic.history(_tools().accounts, _tools().ledger, caller, account_id, query)
     return success(history=[HistoryRow.of(row, _tools().currency) for row in rows], pagination=pagination)
 
@@ -114,16 +114,16 @@ def history(caller: Caller, account_id: UUID, query: HistoryQuery) -> Response:
 @private
 @api.validate(resp=documented(200, AccountAnswer, AccountNotActive, NonZeroBalance))
 def close(caller: Caller, account_id: UUID) -> Response:
-    """Close an empty account of the caller's."""
+    """Close an empty account of the caller."""
     account = account_logic.close(_tools().accounts, caller, account_id)
-    return success(account=_whole(account), message="The account is closed.")
+    return success(account=_render_whole(account), message="The account is closed.")
 
 
 @accounts.get("/lookup")
 @private
 @api.validate(resp=documented(200, PayeeAnswer, NotFound))
 def lookup(_caller: Caller, query: LookupQuery) -> Response:
-    """Whom an account number belongs to, masked: to check a payee before paying."""
+    """Return the masked owner of an account number, to check a payee before paying."""
     account, owner_name = account_logic.look_up(_tools().accounts, _tools().auth, query.account_number)
     return success(account=Payee(account_number=masked(account.account_number), owner_name=owner_name))
 
@@ -132,25 +132,25 @@ def lookup(_caller: Caller, query: LookupQuery) -> Response:
 @staff_only
 @api.validate(resp=documented(200, AccountsAnswer))
 def list_all(_caller: Caller, query: AccountsQuery) -> Response:
-    """All accounts, newest first."""
+    """Return all accounts, newest first."""
     rows, pagination = account_logic.list_all(_tools().accounts, query)
-    return success(accounts=_out(rows), pagination=pagination)
+    return success(accounts=_render_all(rows), pagination=pagination)
 
 
 @accounts.get("/user/<uuid:user_id>")
 @staff_only
 @api.validate(resp=documented(200, AccountsAnswer))
 def list_of_user(_caller: Caller, user_id: UUID, query: AccountsQuery) -> Response:
-    """All accounts of one user, newest first."""
+    """Return the accounts of one user, newest first."""
     rows, pagination = account_logic.list_all(_tools().accounts, query, user_id)
-    return success(accounts=_out(rows), pagination=pagination)
+    return success(accounts=_render_all(rows), pagination=pagination)
 
 
 @accounts.post("/user/<uuid:user_id>")
 @staff_only
 @api.validate(resp=documented(201, AccountAnswer, IdempotencyKeyReused, takes_key=True))
 def create_for_user(_caller: Caller, user_id: UUID, json: NewAccount) -> Response:
-    """Open an account for a customer; the same Idempotency-Key opens only one."""
+    """Open an account for a customer. The same Idempotency-Key opens only one."""
     account = account_logic.open_for_customer(_tools().accounts, _tools().auth, user_id, json, idempotency_key())
     return success(201, account=AccountOut.of(account, _tools().currency), message="The account is open.")
 
@@ -159,7 +159,7 @@ def create_for_user(_caller: Caller, user_id: UUID, json: NewAccount) -> Respons
 @staff_only
 @api.validate(resp=documented(200, AccountAnswer, AccountNotActive, OwnAccount))
 def update(caller: Caller, account_id: UUID, json: StatusChange) -> Response:
-    """Freeze an account, or let it go on."""
+    """Freeze or unfreeze an account."""
     account = account_logic.change_status(_tools().accounts, caller, account_id, json)
     return success(account=AccountOut.of(account, _tools().currency), message=f"The account is now {account.status}.")
 
@@ -168,7 +168,7 @@ def update(caller: Caller, account_id: UUID, json: StatusChange) -> Response:
 @staff_only
 @api.validate(resp=documented(200, StatusHistoryAnswer))
 def status_history(caller: Caller, account_id: UUID, query: Page) -> Response:
-    """Who froze, unfroze or closed a customer's account, when and why, newest first."""
+    """Return who froze, unfroze or closed a customer's account, when and why, newest first."""
     rows, pagination = account_logic.status_history(_tools().accounts, caller, account_id, query)
     return success(status_history=[StatusChangeOut.model_validate(row) for row in rows], pagination=pagination)
 
@@ -177,7 +177,7 @@ def status_history(caller: Caller, account_id: UUID, query: Page) -> Response:
 @service_only("postings:write")
 @api.validate(resp=documented(200, DecisionsAnswer))
 def post(json: OrderBatch) -> Response:
-    """Decide a batch of transactions."""
+    """Decide a batch of orders."""
     return success(decisions=ledger_logic.post(_tools().ledger, json.postings))
 
 
@@ -185,7 +185,7 @@ def post(json: OrderBatch) -> Response:
 @service_only("postings:write")
 @api.validate(resp=documented(200, DecisionsAnswer))
 def void(json: OrderBatch) -> Response:
-    """Give transactions up unless they were decided."""
+    """Void the orders of a batch that are not decided yet."""
     return success(decisions=ledger_logic.void(_tools().ledger, json.postings))
 
 
@@ -193,7 +193,7 @@ def void(json: OrderBatch) -> Response:
 @service_only("postings:write")
 @api.validate(resp=documented(200, DescribedAnswer))
 def describe(json: OrderBatch) -> Response:
-    """Keep the orders of what was decided before orders were kept."""
+    """Store the orders of postings that are older than the order columns."""
     return success(described=ledger_logic.describe(_tools().ledger, json.postings))
 
 
@@ -201,7 +201,7 @@ def describe(json: OrderBatch) -> Response:
 @service_only("postings:read")
 @api.validate(resp=documented(200, PostingsAnswer))
 def list_postings(query: PostingsQuery) -> Response:
-    """All that was decided, in order."""
+    """Return postings in the order of their sequences."""
     return success(postings=ledger_logic.list_after(_tools().ledger, query.after, query.limit))
 
 
@@ -209,7 +209,7 @@ def list_postings(query: PostingsQuery) -> Response:
 @service_only("statistics:read")
 @api.validate(resp=documented(200, StatisticsAnswer))
 def statistics() -> Response:
-    """All accounts, counted."""
+    """Return the numbers of accounts and the sums of their balances."""
     by_type = list(_tools().accounts.count_by_type())
     by_status = dict(_tools().accounts.count_by_status())
     currency = _tools().currency
@@ -225,7 +225,7 @@ def statistics() -> Response:
 
 @dataclass(frozen=True)
 class Tools:
-    """What the endpoints work with."""
+    """The objects that the endpoints use."""
 
     accounts: AccountStorage
     ledger: LedgerStorage
@@ -234,7 +234,7 @@ class Tools:
 
 
 def create_app(settings: AccountSettings, session: requests.Session | None = None) -> Flask:
-    """The account service. `session` carries its calls to other services."""
+    """Return the Flask app of the account service. `session` sends its calls to other services."""
     peers = Peers(settings, session or make_session(), settings.client_secret)
     app = make_app(
         settings,
@@ -261,11 +261,11 @@ def _tools() -> Tools:
     return tools
 
 
-def _whole(account: Account) -> AccountOut:
+def _render_whole(account: Account) -> AccountOut:
     return AccountOut.of(account, _tools().currency, whole_number=True)
 
 
-def _out(rows: list[Account]) -> list[AccountOut]:
+def _render_all(rows: list[Account]) -> list[AccountOut]:
     return [AccountOut.of(row, _tools().currency) for row in rows]
 
 

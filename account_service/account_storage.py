@@ -11,7 +11,7 @@ from shared.db.database import Storage
 
 
 class AccountStorage(Storage):
-    """The accounts of the bank."""
+    """Accounts and their status changes."""
 
     def add_account(self, account: Account) -> None:
         """Add a new account."""
@@ -19,30 +19,33 @@ class AccountStorage(Storage):
         self._session.flush()
 
     def add_status_change(self, change: AccountStatusChange) -> None:
-        """Add a change of an account's state to its history."""
+        """Add a status change of an account."""
         self._session.add(change)
 
     def list_status_changes(self, account_id: UUID, *, limit: int, before: int | None) -> Sequence[AccountStatusChange]:
-        """The changes of an account's state, newest first; `before` is a sequence."""
+        """Return the status changes of an account, newest first; `before` is the sequence of the page before."""
         query = select(AccountStatusChange).where(AccountStatusChange.account_id == account_id)
         if before is not None:
             query = query.where(AccountStatusChange.sequence < before)
         return self._session.scalars(query.order_by(AccountStatusChange.sequence.desc()).limit(limit)).all()
 
     def find_account(self, account_id: UUID) -> Account | None:
-        """The account of that id."""
+        """Return the account with this id, or None."""
         return self._session.get(Account, account_id)
 
     def find_account_to_change(self, account_id: UUID) -> Account | None:
-        """The account of that id, kept from others until the transaction ends."""
+        """Return the account with this id, or None, and lock its row until the transaction ends."""
         return self._session.scalar(select(Account).where(Account.id == account_id).with_for_update())
 
     def find_by_number(self, account_number: str) -> Account | None:
-        """The account of that number."""
+        """Return the account with this number, or None."""
         return self._session.scalar(select(Account).where(Account.account_number == account_number))
 
     def list_own(self, user_id: UUID, *, limit: int, after: tuple[int, datetime, UUID] | None) -> Sequence[Account]:
-        """A user's accounts, open ones first, each kind oldest first; `after` is (closed, created_at, id)."""
+        """Return a user's accounts, closed ones last, then oldest first.
+
+        `after` is the (is_closed, created_at, id) of the last account of the page before.
+        """
         closed = case((Account.status == "closed", 1), else_=0)
         query = select(Account).where(Account.user_id == user_id).order_by(closed, Account.created_at, Account.id)
         if after:
@@ -61,9 +64,12 @@ class AccountStorage(Storage):
         limit: int,
         after: tuple[datetime, UUID] | None,
     ) -> Sequence[Account]:
-        """Accounts that fit all filters, newest first; `after` is (created_at, id)."""
-        query = select(Account).where(*_given((Account.user_id, user_id), (Account.status, status)))
-        query = query.where(*_given((Account.account_type, account_type)))
+        """Return the accounts that match all filters, newest first.
+
+        `after` is the (created_at, id) of the last account of the page before.
+        """
+        query = select(Account).where(*_equal_to_given((Account.user_id, user_id), (Account.status, status)))
+        query = query.where(*_equal_to_given((Account.account_type, account_type)))
         if number_ends:
             query = query.where(Account.account_number.endswith(number_ends))
         if after:
@@ -72,16 +78,16 @@ class AccountStorage(Storage):
         return self._session.scalars(query.limit(limit)).all()
 
     def count_by_type(self) -> Iterable[tuple[str, int, int]]:
-        """(type, number of accounts, sum of balances in minor units) of each type."""
+        """Return (type, number of accounts, sum of balances in minor units) for each account type."""
         balance = func.coalesce(func.sum(Account.balance_minor), 0)
         rows = self._session.execute(select(Account.account_type, func.count(), balance).group_by(Account.account_type))
         return [(kind, count, int(total)) for kind, count, total in rows]
 
     def count_by_status(self) -> Iterable[tuple[str, int]]:
-        """(status, number of accounts) of each status."""
+        """Return (status, number of accounts) for each status."""
         rows = self._session.execute(select(Account.status, func.count()).group_by(Account.status))
         return [(status, count) for status, count in rows]
 
 
-def _given(*filters: tuple[object, object]) -> list[ColumnElement[bool]]:
+def _equal_to_given(*filters: tuple[object, object]) -> list[ColumnElement[bool]]:
     return [column == value for column, value in filters if value is not None]  # type: ignore[misc]  # columns compare to SQL

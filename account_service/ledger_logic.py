@@ -1,10 +1,11 @@
-"""How balances change: each transaction is decided once, in one commit with the new balances.
+"""The rules of the ledger: each order is decided once, in one commit with the new balances.
 
-A posting is that decision together with the order that it decides. It is kept whatever the decision is, so that an
-order that comes again, however late and from whomever, gets the first decision and moves nothing. Who wants to know
-what has been decided reads the postings in their order.
+A posting is the decision together with its order. Rejections are stored like postings, so a repeated order gets the
+first decision, however late and from whichever instance it comes, and moves no money. Other services read the decisions
+as a feed of postings, in the order of their sequences.
 
-Every payment passes here, many in one batch: orders and postings are dicts, the rows of their table.
+All payments pass through this module, in batches. Orders and postings are dicts, one for each row of the table, because
+an object for each would cost too much time.
 """
 
 import logging
@@ -27,12 +28,12 @@ _ORDER = tuple(KeptOrder.__annotations__)
 
 
 class _Rejected(Exception):
-    """An order that the rules refuse; its only argument is the reason that is remembered."""
+    """The rules refuse the order. The only argument is the reason, which is stored in the posting."""
 
 
 @dataclass
-class _Ledger:
-    """What a batch has read, and what it is going to write."""
+class _Batch:
+    """The rows that a batch of orders has read, and those that it will write."""
 
     by_id: Accounts
     by_number: Accounts
@@ -40,28 +41,28 @@ class _Ledger:
     booked_at: datetime
     by_transaction: dict[str, Row] = field(default_factory=dict)
     by_key: dict[tuple[str, str], Row] = field(default_factory=dict)
-    touched: Accounts = field(default_factory=dict)
+    changed_accounts: Accounts = field(default_factory=dict)
     postings: list[Row] = field(default_factory=list)
 
     def find(self, order: Order) -> Row | None:
-        """Return the posting of the order's transaction, or else of its idempotency key."""
+        """Return the posting with the order's transaction id, else the one with its idempotency key, else None."""
         if row := self.by_transaction.get(order["transaction_id"]):
             return row
         key = order["idempotency_key"]
         return self.by_key.get((order["user_id"], key)) if key else None
 
-    def remember(self, row: Row) -> None:
-        """Let the posting be found."""
+    def index(self, row: Row) -> None:
+        """Index a posting by its transaction id and its idempotency key, for `find`."""
         self.by_transaction[row["transaction_id"]] = row
         if row["idempotency_key"]:
             self.by_key[row["user_id"], row["idempotency_key"]] = row
 
 
 def post(storage: LedgerStorage, orders: list[Order]) -> list[Decision]:
-    """Decide orders that have not been decided, and answer all of them in order, in one transaction.
+    """Decide a batch of orders in one transaction, and return one decision for each, in the same order.
 
-    Each order succeeds or fails alone. One whose transaction id or idempotency key is known gets the decision taken
-    then if its content is the same, and else is answered as conflicting.
+    Each order is decided independently. An order whose transaction id or idempotency key already has a posting gets
+    that decision: as "repeated" if the content is the same, as "conflicting" if it is not.
     """
     decisions = _decide_all(storage, orders, _decide)
     _log.info("decided", extra={"request_ids": _request_ids(orders)})
@@ -69,22 +70,25 @@ def post(storage: LedgerStorage, orders: list[Order]) -> list[Decision]:
 
 
 def void(storage: LedgerStorage, orders: list[Order]) -> list[Decision]:
-    """Give orders up for good, but for those that were decided before: their decisions stand and are answered."""
-    decisions = _decide_all(storage, orders, _give_up)
-    _log.info("given up", extra={"request_ids": _request_ids(orders)})
+    """Write a void posting for each order that is not decided yet, and return one decision for each order.
+
+    An order that was decided before keeps that decision.
+    """
+    decisions = _decide_all(storage, orders, _void_order)
+    _log.info("voided", extra={"request_ids": _request_ids(orders)})
     return decisions
 
 
 def list_after(storage: LedgerStorage, sequence: int, limit: int) -> list[Posting]:
-    """Return the postings behind `sequence`, in order; nothing can come between them any more."""
+    """Return at most `limit` postings after `sequence`, in order and without gaps that could still be filled."""
     rows = storage.list_postings(sequence, limit)
-    accounts = _accounts_of(storage, rows)
-    return [Posting(result=_result(row, accounts), order=_order(row)) for row in rows]
+    accounts = _read_accounts(storage, rows)
+    return [Posting(result=_to_result(row, accounts), order=_to_order(row)) for row in rows]
 
 
 @rerun_when_unsure
 def describe(storage: LedgerStorage, orders: list[Order]) -> int:
-    """Keep the orders of postings that were decided before orders were kept; return how many lacked theirs."""
+    """Store the orders of postings that are older than the order columns. Return how many postings were updated."""
     with storage.transaction():
         return storage.describe(cast(list[Row], orders))
 
@@ -94,53 +98,56 @@ def _request_ids(orders: list[Order]) -> list[str]:
 
 
 @rerun_when_unsure
-def _decide_all(storage: LedgerStorage, orders: list[Order], decide: Callable[[_Ledger, Order], Row]) -> list[Decision]:
+def _decide_all(storage: LedgerStorage, orders: list[Order], decide: Callable[[_Batch, Order], Row]) -> list[Decision]:
     with storage.transaction():
-        ledger = _read(storage, orders)
-        decided = [_decide_once(ledger, order, decide) for order in orders]
-        storage.add_postings(ledger.postings)
-        storage.set_balances(ledger.touched.values())
-        accounts = ledger.by_id | _accounts_of(storage, [row for verdict, row in decided if verdict != "decided"])
-    return [_answer(verdict, row, accounts) for verdict, row in decided]
+        batch = _read_batch(storage, orders)
+        decided = [_decide_or_repeat(batch, order, decide) for order in orders]
+        storage.add_postings(batch.postings)
+        storage.set_balances(batch.changed_accounts.values())
+        accounts = batch.by_id | _read_accounts(storage, [row for verdict, row in decided if verdict != "decided"])
+    return [_to_decision(verdict, row, accounts) for verdict, row in decided]
 
 
-def _accounts_of(storage: LedgerStorage, postings: list[Row]) -> Accounts:
-    """Return the accounts of earlier postings. Those of a conflicting one need not be those of its order now."""
+def _read_accounts(storage: LedgerStorage, postings: list[Row]) -> Accounts:
+    """Return the accounts of earlier postings by id.
+
+    `_read_batch` has not read them all: a conflicting order may name other accounts than its earlier posting.
+    """
     ids = {row["from_account_id"] for row in postings} | {row["to_account_id"] for row in postings}
     return {account.id: account for account in storage.find_accounts(ids - {None})}
 
 
-def _read(storage: LedgerStorage, orders: list[Order]) -> _Ledger:
-    """Lock the accounts of these orders, and read the postings there are of them already."""
+def _read_batch(storage: LedgerStorage, orders: list[Order]) -> _Batch:
+    """Lock the accounts of the orders, and read the postings that exist for their ids and keys."""
     ids = {order["from_account_id"] for order in orders} | {order["to_account_id"] for order in orders}
     numbers = {number for order in orders if (number := order["to_account_number"])}
     accounts = storage.lock_accounts({side for side in ids if side}.union(storage.find_by_numbers(numbers)))
-    ledger = _Ledger(
+    batch = _Batch(
         by_id={account.id: account for account in accounts},
         by_number={account.account_number: account for account in accounts},
-        reversed_ids=storage.find_reversed({undone for order in orders if (undone := order["reverses_id"])}),
-        booked_at=_booking_time(storage),
+        reversed_ids=storage.find_reversed({reversed_id for order in orders if (reversed_id := order["reverses_id"])}),
+        booked_at=_decision_time(storage),
     )
     for row in storage.find_postings(
         [order["transaction_id"] for order in orders],
         [(order["user_id"], key) for order in orders if (key := order["idempotency_key"])],
     ):
-        ledger.remember(row)
-    return ledger
+        batch.index(row)
+    return batch
 
 
-def _booking_time(storage: LedgerStorage) -> datetime:
-    """Now, but never before the newest posting, even when the machine's clock was set back."""
+def _decision_time(storage: LedgerStorage) -> datetime:
+    """Return the present instant, or that of the newest posting if the system clock was set back since."""
     return max(now(), storage.find_last_booking() or now())
 
 
-def _decide_once(ledger: _Ledger, order: Order, decide: Callable[[_Ledger, Order], Row]) -> tuple[Verdict, Row]:
-    """Return the posting there is of the order, or the one that is made now, and which of both it is."""
-    earlier = ledger.find(order)
+def _decide_or_repeat(batch: _Batch, order: Order, decide: Callable[[_Batch, Order], Row]) -> tuple[Verdict, Row]:
+    """Return the verdict on an order and its posting, which is made by `decide` unless one exists."""
+    earlier = batch.find(order)
     if earlier is None:
-        row = decide(ledger, order)
-        ledger.postings.append(row)
-        ledger.remember(row)
+        row = decide(batch, order)
+        batch.postings.append(row)
+        batch.index(row)
         return "decided", row
     is_same = (earlier["user_id"], earlier["amount_minor"], earlier["fingerprint"]) == (
         order["user_id"],
@@ -150,28 +157,28 @@ def _decide_once(ledger: _Ledger, order: Order, decide: Callable[[_Ledger, Order
     return "repeated" if is_same else "conflicting", earlier
 
 
-def _decide(ledger: _Ledger, order: Order) -> Row:
+def _decide(batch: _Batch, order: Order) -> Row:
     try:
-        source, target = _sides(ledger, order)
-        _require_allowed(ledger, order, source, target)
+        source, target = _find_sides(batch, order)
+        _require_allowed(batch, order, source, target)
     except _Rejected as rejected:
-        return _posting(order, "rejected", ledger.booked_at, reason=str(rejected))
+        return _make_posting(order, "rejected", batch.booked_at, reason=str(rejected))
     if order["reverses_id"]:
-        ledger.reversed_ids.add(order["reverses_id"])
-    row = _posting(order, "posted", ledger.booked_at)
+        batch.reversed_ids.add(order["reverses_id"])
+    row = _make_posting(order, "posted", batch.booked_at)
     if target:
         row["to_account_id"] = target.id
-    row["from_balance_after_minor"] = _book(ledger, source, -order["amount_minor"])
-    row["to_balance_after_minor"] = _book(ledger, target, order["amount_minor"])
+    row["from_balance_after_minor"] = _change_balance(batch, source, -order["amount_minor"])
+    row["to_balance_after_minor"] = _change_balance(batch, target, order["amount_minor"])
     return row
 
 
-def _give_up(ledger: _Ledger, order: Order) -> Row:
-    return _posting(order, "void", ledger.booked_at)
+def _void_order(batch: _Batch, order: Order) -> Row:
+    return _make_posting(order, "void", batch.booked_at)
 
 
-def _posting(order: Order, outcome: str, decided_at: datetime, reason: str | None = None) -> Row:
-    """Return the row of a posting, with no balances yet."""
+def _make_posting(order: Order, outcome: str, decided_at: datetime, reason: str | None = None) -> Row:
+    """Return the row of a posting, without sequence and balances."""
     return {
         **order,
         "outcome": outcome,
@@ -182,28 +189,32 @@ def _posting(order: Order, outcome: str, decided_at: datetime, reason: str | Non
     }
 
 
-def _sides(ledger: _Ledger, order: Order) -> tuple[LockedAccount | None, LockedAccount | None]:
-    """Return the customers' accounts that the money leaves and reaches; None stands for an account of the bank."""
+def _find_sides(batch: _Batch, order: Order) -> tuple[LockedAccount | None, LockedAccount | None]:
+    """Return the customers' accounts that the money leaves and reaches; None is an account of the bank.
+
+    Raises _Rejected when an account does not exist.
+    """
     source_id, target_id, number = order["from_account_id"], order["to_account_id"], order["to_account_number"]
-    source = ledger.by_id.get(source_id) if source_id else None
-    if source is None and _is_customers(order, source_id):
+    source = batch.by_id.get(source_id) if source_id else None
+    if source is None and _must_be_customer_account(order, source_id):
         raise _Rejected("ACCOUNT_NOT_FOUND")
-    target = ledger.by_number.get(number) if number else ledger.by_id.get(target_id) if target_id else None
-    if target is None and (number or _is_customers(order, target_id)):
+    target = batch.by_number.get(number) if number else batch.by_id.get(target_id) if target_id else None
+    if target is None and (number or _must_be_customer_account(order, target_id)):
         raise _Rejected("PAYEE_NOT_FOUND" if source else "ACCOUNT_NOT_FOUND")
     return source, target
 
 
-def _is_customers(order: Order, account_id: str | None) -> bool:
-    """Whether a side of an order must be a customer's account. A reversal may name the suspense account instead."""
+def _must_be_customer_account(order: Order, account_id: str | None) -> bool:
+    """Return whether this side must be a customer's account. A reversal may name the suspense account instead."""
     return account_id is not None and not (order["reverses_id"] and account_id == SUSPENSE_ACCOUNT_ID)
 
 
-def _require_allowed(ledger: _Ledger, order: Order, source: LockedAccount | None, target: LockedAccount | None) -> None:
+def _require_allowed(batch: _Batch, order: Order, source: LockedAccount | None, target: LockedAccount | None) -> None:
+    """Raise _Rejected unless owner, status, balance and earlier reversals allow the order."""
     own = source or target
     if order["reverses_id"] is None and (own is None or own.user_id != order["user_id"]):
         raise _Rejected("ACCOUNT_NOT_FOUND")
-    if order["reverses_id"] in ledger.reversed_ids:
+    if order["reverses_id"] in batch.reversed_ids:
         raise _Rejected("ALREADY_REVERSED")
     if source and target and source.id == target.id:
         raise _Rejected("SAME_ACCOUNT")
@@ -215,26 +226,28 @@ def _require_allowed(ledger: _Ledger, order: Order, source: LockedAccount | None
         raise _Rejected("INSUFFICIENT_FUNDS")
 
 
-def _book(ledger: _Ledger, account: LockedAccount | None, amount_minor: int) -> int | None:
-    """Change a balance and return it. An account of the bank has none to keep."""
+def _change_balance(batch: _Batch, account: LockedAccount | None, amount_minor: int) -> int | None:
+    """Add a signed amount to a balance and return the new balance; None for an account of the bank, which has none."""
     if account is None:
         return None
     account.balance_minor += amount_minor
-    ledger.touched[account.id] = account
+    batch.changed_accounts[account.id] = account
     return account.balance_minor
 
 
-def _answer(verdict: Verdict, row: Row, accounts: Accounts) -> Decision:
-    """Return what the asker needs to know: their own order only if it was not decided now."""
-    return Decision(verdict=verdict, result=_result(row, accounts), order=None if verdict == "decided" else _order(row))
+def _to_decision(verdict: Verdict, row: Row, accounts: Accounts) -> Decision:
+    """Return the decision. It carries the stored order only if the caller may have sent another one."""
+    return Decision(
+        verdict=verdict, result=_to_result(row, accounts), order=None if verdict == "decided" else _to_order(row)
+    )
 
 
-def _order(row: Row) -> KeptOrder:
+def _to_order(row: Row) -> KeptOrder:
     return cast(KeptOrder, {name: row[name] for name in _ORDER})
 
 
-def _result(row: Row, accounts: Accounts) -> Result:
-    """Return what others may know of a decision: of a payee nothing before money has reached them."""
+def _to_result(row: Row, accounts: Accounts) -> Result:
+    """Return the result of a posting. It names the payee only if money has moved to them, or would by a reversal."""
     source, target, number = accounts.get(row["from_account_id"]), accounts.get(row["to_account_id"]), None
     source_user_id = source.user_id if source else None
     target_user_id = target.user_id if target else None

@@ -1,7 +1,7 @@
-"""What the transaction service asks of the ledger, and what it hears back.
+"""Requests and responses of the ledger endpoints, which only other services call.
 
-Amounts are minor units. Ids are 32 hexadecimal digits. Orders and results are dicts: they are made, read and written by
-the hundred, and an object for each would cost as much as deciding it.
+Amounts are integers of minor units. Ids are 32 hexadecimal digits. Orders and results are dicts: a batch has hundreds
+of them, and making an object for each would cost as much as deciding it.
 """
 
 from datetime import datetime
@@ -23,38 +23,38 @@ MAX_READ = 1000
 class Order(TypedDict):
     """Move `amount_minor` from one account to another; a side that is null is the bank's settlement account.
 
-    `user_id` acts and must own the account that the money comes from (for a deposit: goes to), except for a reversal,
-    which names the transaction that it `reverses` and may have the suspense account on one side. The same
-    `transaction_id`, and the same `idempotency_key` of the same user, must always come with the same content, which the
-    `fingerprint` identifies. What a transaction needs beside that is kept as it is given.
+    `user_id` must own the account that the money leaves (for a deposit: reaches). A reversal is exempt: it names the
+    transaction that it reverses in `reverses_id`, and may have the suspense account on one side. A repeated
+    `transaction_id`, or a repeated `idempotency_key` of the same user, must have the same content, which `fingerprint`
+    identifies. All other fields are stored unchanged.
     """
 
     transaction_id: HexId
-    """The id of the transaction, which makes a repeated order the same order."""
+    """The id of the transaction, which identifies a repeated order."""
     transaction_type: Annotated[str, Field(max_length=12)]
-    """What it is: deposit, withdrawal, transfer or reversal."""
+    """The type: deposit, withdrawal, transfer or reversal."""
     user_id: HexId
-    """Who acts."""
+    """The id of the user who makes the payment, or of the admin who reverses one."""
     amount_minor: Annotated[int, Field(gt=0, le=10**18)]
     """The amount in minor units."""
     from_account_id: HexId | None
-    """Where the money comes from."""
+    """The account that the money leaves."""
     to_account_id: HexId | None
-    """Where the money goes, by id."""
+    """The account that the money reaches, by its id."""
     to_account_number: Annotated[str, Field(max_length=20, examples=["••••7897"])] | None
-    """Where the money goes, by account number."""
+    """The account that the money reaches, by its number."""
     reverses_id: HexId | None
     """The transaction that this one reverses."""
     description: Annotated[str, Field(max_length=200)] | None
-    """What it is for, in the user's words."""
+    """The user's description of the payment."""
     fingerprint: Annotated[str, Field(min_length=1, max_length=64)]
-    """A digest of the content."""
+    """A SHA-256 digest of the content, in hexadecimal digits."""
     idempotency_key: Annotated[str, Field(max_length=255)] | None
-    """The user's key, which makes a repeated order the same order, too."""
+    """The user's idempotency key, which identifies a repeated order as well."""
     request_id: Annotated[str, Field(max_length=64)] | None
-    """The id of the request, for the log."""
+    """The id of the request, for the logs."""
     requested_at: AwareDatetime
-    """When the user asked."""
+    """When the user sent the request."""
 
 
 def _require_an_account(order: Order) -> Order:
@@ -64,7 +64,7 @@ def _require_an_account(order: Order) -> Order:
 
 
 class OrderBatch(Body):
-    """Orders that are decided in one database transaction, each alone."""
+    """Orders that are decided independently of each other, in one database transaction."""
 
     postings: Annotated[
         list[Annotated[Order, AfterValidator(_require_an_account)]], Field(min_length=1, max_length=MAX_POSTINGS)
@@ -73,17 +73,17 @@ class OrderBatch(Body):
 
 
 class PostingsQuery(Query):
-    """Which postings to read: those after a sequence, in order."""
+    """The range of postings to read: those after a sequence."""
 
     after: Annotated[int, Field(ge=0)] = 0
-    """The sequence of the last posting that is known."""
+    """The sequence of the last posting that the caller has read."""
     limit: Annotated[int, Field(ge=1, le=MAX_READ)] = MAX_READ
-    """How many at most."""
+    """The largest number of postings to return."""
 
 
 @with_config(ConfigDict(use_attribute_docstrings=True))
 class KeptOrder(TypedDict):
-    """An order as its posting keeps it. One from before postings kept orders may lack its user and its time."""
+    """The order that is stored in a posting. User and time are null in a posting older than the order columns."""
 
     transaction_id: HexId
     """The id of the transaction."""
@@ -103,20 +103,20 @@ class KeptOrder(TypedDict):
 
 @with_config(ConfigDict(use_attribute_docstrings=True))
 class Result(TypedDict):
-    """What the ledger has decided on an order. Account numbers are masked.
+    """The decision of the ledger on an order. Account numbers are masked.
 
-    Both owners are named when money has moved, or would have by a reversal; otherwise only the owner of the side that
-    the user has named as their own.
+    It names the owners of both sides if money has moved, or if the order is a reversal; otherwise only the user, on the
+    side of their own account.
     """
 
     sequence: int
-    """The place of the posting in the order of all postings."""
+    """The position of the posting among all postings."""
     outcome: Outcome
     """Whether the money has moved: posted, rejected (for `reason`), or void (given up before it was decided)."""
     reason: str | None
     decided_at: datetime
     to_account_id: HexId | None
-    """Where the money goes, by id, also when the order names it by its number."""
+    """The account that the money reaches, by its id; set also if the order gives its number."""
     from_user_id: HexId | None
     from_masked_number: str | None
     from_balance_after_minor: int | None
@@ -126,10 +126,10 @@ class Result(TypedDict):
 
 
 class Decision(TypedDict):
-    """What came of an order: `decided` now, `repeated` when its id or key was decided before with the same content.
+    """The decision on an order of a batch.
 
-    It is `conflicting` when the id or the key belongs to a posting of other content, which stands. What was not decided
-    now comes with the order that was decided then.
+    The verdict is `decided` if the posting is new, `repeated` if the order's id or key had a posting with the same
+    content, `conflicting` if that posting has other content. Only a new posting comes without its order.
     """
 
     verdict: Verdict
@@ -138,7 +138,7 @@ class Decision(TypedDict):
 
 
 class Posting(TypedDict):
-    """An order and what was decided on it: all that a transaction needs."""
+    """An order and its decision: all data of a transaction."""
 
     result: Result
     order: KeptOrder
@@ -152,14 +152,14 @@ class DecisionsAnswer(Answer):
 
 
 class PostingsAnswer(Answer):
-    """Postings in the order of their sequences, and nothing can come between them any more."""
+    """Postings in the order of their sequences. A later request returns no others between them."""
 
     postings: list[Posting]
     """The postings, in order."""
 
 
 class DescribedAnswer(Answer):
-    """How many postings have got the order that they lacked."""
+    """The number of postings whose order was added."""
 
     described: int
-    """How many had lacked their order."""
+    """The number of postings whose order was added."""

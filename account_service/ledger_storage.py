@@ -1,6 +1,7 @@
-"""Queries on postings, each of which is the ledger entries of both its sides.
+"""Queries on postings. A posting is the ledger entry of both its sides.
 
-The posting path is the busiest there is: its statements are built once, and it reads and writes plain rows.
+All payments run these statements, so they are built once, at import, and read and write plain rows instead of mapped
+objects.
 """
 
 from collections.abc import Collection, Iterable
@@ -52,7 +53,7 @@ _is_posted = _posting.c.outcome == literal_column("'posted'")
 
 
 def _side(name: str, amount_minor: Any) -> tuple[Any, Select[Any]]:
-    """Return the column of one side's account, and the query of the entries of that side."""
+    """Return the account column of one side, and the query of the entries on that side."""
     account, balance_after_minor = _posting.c[f"{name}_account_id"], _posting.c[f"{name}_balance_after_minor"]
     columns = (
         _posting.c.sequence,
@@ -69,7 +70,7 @@ _SIDES = _side("from", -_posting.c.amount_minor), _side("to", _posting.c.amount_
 
 @dataclass(slots=True)
 class LockedAccount:
-    """What a decision needs to know of an account; `balance_minor` runs along while a batch is decided."""
+    """The columns of an account that decisions need. `balance_minor` changes while a batch is decided."""
 
     id: str
     user_id: str
@@ -79,35 +80,39 @@ class LockedAccount:
 
 
 class LedgerStorage(Storage):
-    """Postings, and the entries that they are."""
+    """Postings, and the accounts that they change."""
 
     def lock_accounts(self, ids: Collection[str]) -> list[LockedAccount]:
-        """The accounts of those ids, locked in the order of their ids until the transaction ends."""
+        """Return the accounts with these ids, and lock their rows until the transaction ends.
+
+        Rows are locked in the order of their ids, so that concurrent batches don't deadlock.
+        """
         return [LockedAccount(*row) for row in _lock_accounts.execute(self._writer, ids)]
 
     def find_accounts(self, ids: Collection[str]) -> list[LockedAccount]:
-        """The same accounts, to be read only."""
+        """Return the accounts with these ids, without locking their rows."""
         if not ids:
             return []
         return [LockedAccount(*row) for row in self._session.execute(_find_accounts.where(_account_id.in_(ids)))]
 
     def find_by_numbers(self, account_numbers: Collection[str]) -> list[str]:
-        """The ids of the accounts that have those numbers; neither ever changes."""
+        """Return the ids of the accounts with these numbers. Neither changes, so no lock is needed."""
         return [account_id for (account_id,) in _find_by_number.execute(self._writer, account_numbers)]
 
     def find_postings(
         self, transaction_ids: Collection[str], keys: Collection[tuple[str, str]]
     ) -> list[dict[str, Any]]:
-        """The postings of these transactions, and of these (user id, idempotency key) pairs, as rows of `posting`."""
+        """Return the postings with these transaction ids or these (user id, idempotency key) pairs, as rows."""
         found = [*_find_by_id.execute(self._writer, transaction_ids), *_find_by_key.execute(self._writer, keys)]
         return [dict(zip(_POSTING, row, strict=True)) for row in found]
 
     def list_postings(self, after: int, limit: int) -> list[dict[str, Any]]:
-        """The postings whose sequence is greater than `after`, in order; none can come between them any more.
+        """Return the postings after the sequence `after`, in order, as rows. No later commit adds one between them.
 
-        PostgreSQL gives sequences out before they are committed, so one that is missing may still come. Then it is
-        waited for: a lock ends when all who are adding postings have ended, and keeps new ones out meanwhile. SQLite
-        has one writer at a time, and none is missing.
+        PostgreSQL assigns sequences before the commit, so a gap may be a posting that is not committed yet. At a gap
+        the query is repeated under a table lock: it is granted when the open writing transactions have ended, and holds
+        new ones off until then. A gap that remains belongs to a rolled-back transaction. SQLite has only one writer at
+        a time, so a gap there is always final.
         """
         rows = self._postings(after, limit)
         if all(row["sequence"] == place for place, row in enumerate(rows, after + 1)):
@@ -124,7 +129,7 @@ class LedgerStorage(Storage):
         return [dict(row) for row in self._session.execute(query).mappings()]
 
     def find_reversed(self, transaction_ids: Iterable[str]) -> set[str]:
-        """Which of these transactions have been reversed."""
+        """Return those of these transaction ids that have a posted reversal."""
         wanted = set(transaction_ids)
         if not wanted:
             return set()
@@ -132,23 +137,23 @@ class LedgerStorage(Storage):
         return set(self._session.scalars(reversed_ids))
 
     def find_last_booking(self) -> datetime | None:
-        """When the newest posting was decided."""
+        """Return when the newest posting was decided; None if there is none."""
         last = _last_booking.execute(self._writer)
         return last[0] if last else None
 
     def add_postings(self, rows: list[dict[str, Any]]) -> None:
-        """Add postings, given as rows of `posting` but for their sequence, which each gets."""
-        given = _add_postings.returning(self._writer, rows, ("transaction_id", "sequence"))
-        sequences = dict(given)
+        """Add postings, given as rows without `sequence`, and set the `sequence` of each row."""
+        returned = _add_postings.returning(self._writer, rows, ("transaction_id", "sequence"))
+        sequences = dict(returned)
         for row in rows:
             row["sequence"] = sequences[row["transaction_id"]]
 
     def describe(self, rows: list[dict[str, Any]]) -> int:
-        """Give postings that have no order the order that they decided; how many had none."""
+        """Set the order columns of postings that have none. Return the number of postings that were updated."""
         return len(_describe.execute(self._writer, rows))
 
     def set_balances(self, accounts: Iterable[LockedAccount]) -> None:
-        """Write the balances of locked accounts back."""
+        """Write the balances of locked accounts."""
         rows = [{"id": account.id, "balance_minor": account.balance_minor} for account in accounts]
         _set_balances.execute(self._writer, rows)
 
@@ -161,14 +166,15 @@ class LedgerStorage(Storage):
         limit: int,
         before: tuple[datetime, int] | None,
     ) -> list[Entry]:
-        """Return an account's entries of `since <= booked_at < until`, newest first.
+        """Return the entries of an account with `since <= booked_at < until`, newest first.
 
-        `before` is the (booked_at, sequence) of the last one of the page before.
+        `before` is the (booked_at, sequence) of the last entry of the page before.
         """
         conditions: list[ColumnElement[bool]] = []
         if since:
             conditions.append(_posting.c.decided_at >= since)
-        if until and not (before and before[0] < until):  # or SQLite may walk from the end to the cursor on each page
+        # With two upper bounds SQLite may start at the later one and scan to the cursor, so pass only the earlier one.
+        if until and not (before and before[0] < until):
             conditions.append(_posting.c.decided_at < until)
         if before:
             conditions.append(tuple_(_posting.c.decided_at, _posting.c.sequence) < tuple_(*before))
@@ -176,11 +182,11 @@ class LedgerStorage(Storage):
         sides = (side.where(account == account_id, *conditions) for account, side in _SIDES)
         pages = (select(side.order_by(*newest).limit(limit).subquery()) for side in sides)
         entries = [Entry(*row) for row in self._session.execute(union_all(*pages))]
-        # Sorted here: PostgreSQL would read and sort all entries of the account for a sorted union.
+        # Sort here: for an ORDER BY over the union PostgreSQL would read and sort all entries of the account.
         return sorted(entries, key=attrgetter("booked_at", "sequence"), reverse=True)[:limit]
 
     def sum_of_entries(self, account_id: str | None) -> int:
-        """Return what the entries of an account add up to, in minor units; None is the bank's settlement account."""
+        """Return the sum of an account's entries in minor units; None is the bank's settlement account."""
         sums = (
             select(func.coalesce(func.sum(side.selected_columns.amount_minor), 0)).where(
                 _is_posted, account.is_not_distinct_from(account_id)

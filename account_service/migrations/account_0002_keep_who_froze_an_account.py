@@ -1,4 +1,4 @@
-"""Keep who froze, unfroze or closed an account, when and why.
+"""Record who froze, unfroze or closed an account, when and why.
 
 Until now only the last reason was kept, in a column of the account. It becomes the first row of the account's history,
 with nobody's name and no time, which were not kept.

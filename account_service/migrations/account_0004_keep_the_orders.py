@@ -1,4 +1,4 @@
-"""Keep with each decision the order that it decides, and give decisions an order in which they can be read.
+"""Store with each decision its order, and number decisions by a sequence, in which they can be read.
 
 Of what was decided before, the entries tell the sides. The transaction service hands the rest over when it starts.
 """

@@ -1,4 +1,4 @@
-"""Let each posting be the ledger entries of both its sides, and drop the table that said the same again."""
+"""Read ledger entries from postings, and drop the table of entries, which repeated them."""
 
 import sqlalchemy as sa
 from alembic import op
