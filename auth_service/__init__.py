@@ -1,1 +1,1 @@
-"""People, sessions, tokens."""
+"""The auth service: users, sessions and tokens."""

@@ -1,4 +1,4 @@
-"""Proving who one is: people by their password, services by their secret."""
+"""Authentication rules: users by password, services by client secret, lockout after repeated failures."""
 
 import hashlib
 import hmac
@@ -32,28 +32,28 @@ _log = logging.getLogger(__name__)
 
 
 class WrongPassword(Refused):
-    """400: a logged-in person did not prove themselves anew. Not a 401, upon which clients would log them out."""
+    """400: the current password of a logged-in user is wrong. Clients would log the user out after a 401."""
 
     code = "INVALID_CREDENTIALS"
     message = "The current password is not right. Enter it again."
 
 
 class LockedOut(TooManyRequests):
-    """429: the name was not proven too often in a row; whether there is such a person is not told."""
+    """429: too many failed attempts in a row for a username. Unknown usernames are locked alike."""
 
     code = "TOO_MANY_ATTEMPTS"
     message = "The password was wrong too often. Wait, then try again."
 
 
 class InvalidClient(InvalidCredentials):
-    """401: no service of that name and secret."""
+    """401: the client id or the client secret of a service is wrong (RFC 6749, section 5.2)."""
 
     code = "INVALID_CLIENT"
     message = "The client is not known, or its secret is not right."
 
 
 class InvalidScope(Refused):
-    """400: a scope that this service does not have."""
+    """400: a service asks for a scope that it is not allowed (RFC 6749, section 5.2)."""
 
     code = "INVALID_SCOPE"
     message = "The client may not have that scope. Leave scope out for all that it may have."
@@ -61,7 +61,7 @@ class InvalidScope(Refused):
 
 @dataclass(frozen=True)
 class Tools:
-    """What the rules of this service work with."""
+    """The storages and security components that the rules of this service use."""
 
     users: UserStorage
     lockouts: LockoutStorage
@@ -71,89 +71,99 @@ class Tools:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """One transaction over all three storages, which share a database."""
+        """Open one transaction over all three storages, which share a session."""
         with self.users.transaction():
             yield
 
     def hash(self, password: str) -> str:
-        """See Passwords.hash. No transaction and no connection is kept meanwhile."""
+        """Hash a password. Ends the read transaction first, so that no connection is held while hashing."""
         self.users.refresh()
         return self.passwords.hash(password)
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a request comes from, as its session remembers it."""
+    """The client address and user agent of a request, stored with the session that it starts."""
 
     ip: str
     user_agent: str
 
 
-def is_proven(tools: Tools, origin: Origin, username: str, user: User | None, password: str) -> bool:
-    """Whether this is the password of `user`, the active person called `username`.
+def check_password(tools: Tools, origin: Origin, username: str, user: User | None, password: str) -> bool:
+    """Check the password of `user`, who is the user with the name `username`, or None when there is none.
 
-    Someone unknown, a wrong password and a disabled person can't be told apart, by the answer or by its time: who has
-    found a password of a disabled person must not learn that it is right. Each counts as a failure of that name. Raises
-    LockedOut after too many, even for the right password.
+    Return True only for the correct password of an active user. Unknown users, wrong passwords and disabled users give
+    the same result after the same time, so that an attacker can't confirm the password of a disabled user. Each counts
+    as a failure of that username. Raises LockedOut after too many failures, also for the correct password.
     """
     digest = _digest(username)
     _require_not_locked(tools.lockouts.find_lockout(digest))
     tools.users.refresh()
     matches = tools.passwords.matches(password, user.password_hash if user else None)
     proven = matches and user is not None and user.status == "active"
-    _count(tools, digest, proven=proven)
+    _record_attempt(tools, digest, proven=proven)
     if not proven:
         _log.info("password refused", extra={"user_id": str(user.id) if user else None, "ip": origin.ip})
     return proven
 
 
-def find_unchanged(tools: Tools, user: User) -> User | None:
-    """In a transaction: the present row of someone proven just before, unless they were changed in between."""
+def lock_unchanged_user(tools: Tools, user: User) -> User | None:
+    """Lock and return the current row of an authenticated user, or None if password or status changed since.
+
+    Call it inside a transaction.
+    """
     present = tools.users.find_user_to_change(user.id)
     if present is None or present.status != "active" or present.password_hash != user.password_hash:
         return None
     return present
 
 
-def forget_failures(tools: Tools, username: str) -> None:
-    """In a transaction: let the person of that name try again at once."""
+def clear_failures(tools: Tools, username: str) -> None:
+    """Delete the failed attempts of a username, which also ends its lockout. Call it inside a transaction."""
     tools.lockouts.delete_lockout(_digest(username))
 
 
 def locked_until(tools: Tools, usernames: Iterable[str]) -> dict[str, datetime]:
-    """Until when those of these names that are locked are so."""
+    """Return the end of the lockout for each of the usernames that is locked now."""
     by_digest = {_digest(name): name for name in usernames}
     found = tools.lockouts.locked_until(by_digest, clock.real_now())
     return {by_digest[digest]: until for digest, until in found.items()}
 
 
 def require_uncommon(field: str, password: str, username: str, email: str) -> None:
-    """Raise InvalidRequest when a new password would be among the first that somebody tries."""
+    """Raise InvalidRequest, naming `field`, when a new password is too easy to guess."""
     if reason := why_too_common(password, (username, email, email.partition("@")[0])):
         raise InvalidRequest(details={field: reason})
 
 
-def service_token(tools: Tools, client_digests: Mapping[str, str], given: ClientCredentials) -> IssuedToken:
-    """A token for a service that knows its secret; `client_digests` has the SHA-256 of each, in hexadecimal."""
-    digest = hashlib.sha256(given.client_secret.encode()).hexdigest()
-    if not hmac.compare_digest(digest, client_digests.get(given.client_id, "")) or given.client_id not in SCOPES:
-        _log.warning("service refused: wrong name or secret")
+def service_token(tools: Tools, client_digests: Mapping[str, str], credentials: ClientCredentials) -> IssuedToken:
+    """Issue a service token for client credentials (RFC 6749, section 4.4). Raises InvalidClient, InvalidScope.
+
+    `client_digests` maps each client id to the SHA-256 of its secret, in hexadecimal.
+    """
+    digest = hashlib.sha256(credentials.client_secret.encode()).hexdigest()
+    if (
+        not hmac.compare_digest(digest, client_digests.get(credentials.client_id, ""))
+        or credentials.client_id not in SCOPES
+    ):
+        _log.warning("service token refused: unknown client id or wrong client secret")
         raise InvalidClient
-    granted = frozenset(given.scope.split()) if given.scope else SCOPES[given.client_id]
-    if not granted <= SCOPES[given.client_id]:
+    granted = frozenset(credentials.scope.split()) if credentials.scope else SCOPES[credentials.client_id]
+    if not granted <= SCOPES[credentials.client_id]:
         raise InvalidScope
     return IssuedToken(
-        access_token=tools.signer.sign_service(given.client_id, granted),
+        access_token=tools.signer.sign_service(credentials.client_id, granted),
         expires_in=LIFETIME_SECONDS,
         scope=" ".join(sorted(granted)),
     )
 
 
 @rerun_when_aborted
-def _count(tools: Tools, digest: str, *, proven: bool) -> None:
-    """Write down how an attempt ended.
+def _record_attempt(tools: Tools, digest: str, *, proven: bool) -> None:
+    """Record whether a login attempt succeeded; lock the username after FAILURES_ALLOWED failures in a row.
 
-    Looks again whether the name is locked: of many attempts begun at once, only the first few may learn their outcome.
+    Checks the lockout again, since many concurrent attempts pass the first check. Raises LockedOut for those that are
+    recorded after the username was locked, so that they don't learn their outcome.
     """
     now = clock.real_now()
     with tools.transaction():
@@ -168,11 +178,11 @@ def _count(tools: Tools, digest: str, *, proven: bool) -> None:
         lockout.failures += 1
         lockout.failed_at = now
         if lockout.failures >= FAILURES_ALLOWED:
-            lockout.locked_until = now + _delay(lockout.failures)
+            lockout.locked_until = now + _lockout_duration(lockout.failures)
 
 
-def _delay(failures: int) -> timedelta:
-    """1, 2, 4, … minutes."""
+def _lockout_duration(failures: int) -> timedelta:
+    """Return the lockout after that many failures: 1, 2, 4, … minutes, at most LONGEST_LOCKOUT."""
     doublings = min(failures - FAILURES_ALLOWED, 10)
     return min(timedelta(minutes=2**doublings), LONGEST_LOCKOUT)
 
@@ -182,7 +192,7 @@ def _require_not_locked(lockout: Lockout | None) -> None:
         return
     left_seconds = (lockout.locked_until - clock.real_now()).total_seconds()
     if left_seconds > 0:
-        _log.info("attempt refused: the name is locked")
+        _log.info("login refused: the username is locked")
         raise LockedOut(
             f"The password was wrong too often. Try again in {periods.in_words(left_seconds)}.",
             retry_after_seconds=math.ceil(left_seconds),

@@ -1,4 +1,4 @@
-"""Tables of the auth service: people, where they are logged in, and who failed to prove a name."""
+"""Tables of the auth service: users, sessions, refresh tokens, ended sessions and lockouts."""
 
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ else:
 
 
 class User(Model):
-    """A person. Names and addresses are kept as they were typed, and are unique whatever their case."""
+    """A user. Username and e-mail address are stored as entered and unique regardless of case."""
 
     __tablename__ = "user"
     __table_args__ = (
@@ -46,7 +46,7 @@ class User(Model):
 @event.listens_for(User, "before_insert")
 @event.listens_for(User, "before_update")
 def _fold(_mapper: object, _connection: object, user: User) -> None:
-    """Keep what a search for people looks at beside what it is made of."""
+    """Update the case-folded copy of the searchable columns (see `folded`)."""
     user.search_text = folded("\n".join(filter(None, (user.username, user.email, user.full_name))))
 
 
@@ -55,9 +55,9 @@ Index("user_by_email", func.lower(User.email), unique=True)
 
 
 class LoginSession(Model):
-    """One login, and all the tokens that came of it; its id is the `sid` of the access tokens.
+    """A login with all tokens issued for it; its id is the `sid` claim of the access tokens.
 
-    It lives until it is ended, or until `expires_at` when nobody refreshes it. Its times are of the true clock.
+    It lasts until it is ended or until `expires_at`, which each refresh postpones. Its times are of `clock.real_now`.
     """
 
     __tablename__ = "login_session"
@@ -74,7 +74,7 @@ class LoginSession(Model):
 
 
 class RefreshToken(Model):
-    """A refresh token, known by its SHA-256 alone. Used ones stay, so that a later use is noticed."""
+    """A refresh token, stored only as its SHA-256. Used tokens are kept, so that their reuse is detected."""
 
     __tablename__ = "refresh_token"
 
@@ -84,7 +84,7 @@ class RefreshToken(Model):
 
 
 class EndedSession(Model):
-    """A line of the feed from which the other services learn that a session has ended; never numbered twice."""
+    """An entry of the feed of ended sessions, which the other services poll. No sequence number is used twice."""
 
     __tablename__ = "ended_session"
     __table_args__ = ({"sqlite_autoincrement": True},)
@@ -97,9 +97,9 @@ class EndedSession(Model):
 
 
 class Lockout(Model):
-    """How often in a row a name was not proven, and until when no one may try again; known and unknown names alike.
+    """The consecutive login failures of a username, known or unknown, and the end of its lockout.
 
-    The name is kept as its SHA-256: people type passwords into the wrong field.
+    The username is stored as its SHA-256, since people sometimes type their password into the username field.
     """
 
     __tablename__ = "lockout"

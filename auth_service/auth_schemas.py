@@ -1,4 +1,4 @@
-"""Bodies, queries and answers about logging in: passwords, tokens, sessions."""
+"""Request bodies, queries and responses for passwords, tokens and sessions."""
 
 from typing import TYPE_CHECKING, Annotated, Literal
 from uuid import UUID
@@ -16,109 +16,106 @@ if TYPE_CHECKING:
     from auth_service.auth_models import LoginSession
 
 NewPassword = Annotated[Line, Field(min_length=12, max_length=LONGEST, examples=["a lamp beside the harbour"])]
-GivenName = Annotated[Line, Field(max_length=200, examples=["ada.lovelace"])]
-GivenPassword = Annotated[str, Field(max_length=1000, examples=["correct horse battery staple"])]
-"""What somebody says is their password. It is not judged, only compared."""
+EnteredName = Annotated[Line, Field(max_length=200, examples=["ada.lovelace"])]
+EnteredPassword = Annotated[str, Field(max_length=1000, examples=["correct horse battery staple"])]
+"""A password to compare with the stored hash. The rules for new passwords do not apply to it."""
 
 
 class Login(Body):
-    """Who somebody says they are."""
+    """The credentials of a user."""
 
-    username: GivenName
-    """The name to log in with, whatever its case."""
-    password: GivenPassword
-    """The password."""
+    username: EnteredName
+    """The username, regardless of case."""
+    password: EnteredPassword
+    """The password of the user."""
 
 
 class Refresh(Body):
-    """The refresh token of the last login or refresh."""
+    """A request for the next tokens of a session."""
 
     refresh_token: Annotated[str, Field(max_length=200, examples=["kq2b0rJX3m9s5v8yT1nW7c4hE6gU0aZp"])]
     """The refresh token of the last login or refresh."""
 
 
 class PasswordChange(Body):
-    """The present password and the next one."""
+    """A change of the caller's password."""
 
-    current_password: GivenPassword
-    """The present password."""
+    current_password: EnteredPassword
+    """The current password."""
     new_password: NewPassword
-    """The next password: 12 to 128 characters."""
+    """The new password: 12 to 128 characters, and not a common one."""
 
 
 class ClientCredentials(Body):
-    """A service asks for its token (RFC 6749, section 4.4)."""
+    """A request of a service for its access token (RFC 6749, section 4.4)."""
 
     grant_type: Literal["client_credentials"]
-    """The way of asking: always `client_credentials`."""
+    """The grant type: always `client_credentials`."""
     client_id: Annotated[str, Field(max_length=100, examples=["reporting-service"])]
     """The name of the service."""
     client_secret: Annotated[str, Field(max_length=1000, examples=["the secret of the service"])]
-    """The secret of the service."""
-    scope: Annotated[str | None, Field(max_length=500, description="Scopes, with spaces between; all by default.")] = (
+    """The client secret of the service."""
+    scope: Annotated[str | None, Field(max_length=500, description="Scopes separated by spaces; all by default.")] = (
         None
     )
 
 
 class RevocationsQuery(Query):
-    """From where the feed goes on: the cursor of the answer before."""
+    """The position from which to read the feed of ended sessions."""
 
     after: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    """The `cursor` of the answer before."""
+    """The `cursor` of the previous response; 0 reads from the beginning."""
 
 
 class SessionsUsed(Body):
-    """Sessions whose tokens a service has taken lately."""
+    """The sessions whose tokens a service has accepted since its last report."""
 
     sessions: Annotated[dict[UUID, Annotated[float, Field(ge=0, le=30 * 24 * 3600)]], Field(max_length=1000)]
-    """How many seconds ago each session, by its id, was last used."""
+    """For each session id, how many seconds ago the session was last used."""
 
 
 class Tokens(Described):
-    """What a login gives: a token for an hour, and a refresh token that works once."""
+    """The tokens of a session: an access token for one hour and a refresh token that works once."""
 
     token: Annotated[str, Field(examples=["eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiI2ZjFjIn0.c2lnbmF0dXJl"])]
-    """The access token, to be sent as `Authorization: Bearer`."""
+    """The access token, to send as `Authorization: Bearer`."""
     refresh_token: Annotated[str, Field(examples=["kq2b0rJX3m9s5v8yT1nW7c4hE6gU0aZp"])]
-    """The refresh token, which gets the next pair of tokens once."""
+    """The refresh token, which can be exchanged once for the next pair of tokens."""
     token_type: Literal["Bearer"] = Field("Bearer")
-    """How the token is to be sent."""
+    """The token type (RFC 6750)."""
     expires_in: int
-    """For how many seconds the token is good."""
+    """The lifetime of the access token in seconds."""
     user_id: UUID
-    """The id of the person."""
+    """The id of the user."""
     username: Annotated[str, Field(examples=["ada.lovelace"])]
-    """The name to log in with."""
+    """The username."""
     role: Annotated[str, Field(examples=["customer"])]
-    """What the person may do."""
+    """The role of the user."""
 
 
 class TokensAnswer(Tokens, Answer):
-    """A login, or its continuation."""
+    """The tokens of a login or of a refresh."""
 
 
 class SessionOut(Described):
-    """One place where somebody is logged in.
-
-    `current` is the one that asks; `last_used_at` is accurate to a minute.
-    """
+    """An active session of the caller."""
 
     id: UUID
     """The id of the session."""
     ip: Annotated[str, Field(examples=["203.0.113.7"])]
-    """The address that it was begun from."""
+    """The IP address from which the user logged in."""
     user_agent: Annotated[str, Field(examples=["Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"])]
-    """The program that it was begun with."""
+    """The User-Agent header of the login."""
     created_at: Timestamp
-    """When it began."""
+    """The time of the login."""
     last_used_at: Timestamp
-    """When a request last came with it, to the minute."""
+    """The time of the last request with this session, accurate to one minute."""
     current: bool
-    """Whether it is the session that asks."""
+    """Whether this is the session of the request."""
 
     @classmethod
     def of(cls, session: "LoginSession", current_id: UUID) -> "SessionOut":
-        """The answer for a row."""
+        """Return the response for a row; `current_id` is the session of the request."""
         return cls(
             id=session.id,
             ip=session.ip,
@@ -133,24 +130,24 @@ class SessionsAnswer(Answer):
     """A page of sessions, newest first."""
 
     sessions: list[SessionOut]
-    """The sessions."""
+    """The sessions of this page."""
     pagination: Pagination
-    """Where the next page begins."""
+    """The position of the next page."""
 
 
 class VerifiedAnswer(Answer):
-    """Whose token it is, as of now."""
+    """The current data of the user to whom the token belongs."""
 
     user_id: UUID
-    """The id of the person."""
+    """The id of the user."""
     username: Annotated[str, Field(examples=["ada.lovelace"])]
-    """The name to log in with."""
+    """The username."""
     email: Annotated[str, Field(examples=["ada@example.com"])]
     """The e-mail address."""
     role: Annotated[str, Field(examples=["customer"])]
-    """What the person may do."""
+    """The role of the user."""
     status: Annotated[str, Field(examples=["active"])]
-    """The state it is in."""
+    """The status of the user."""
 
 
 class AdminAnswer(Answer):
@@ -167,30 +164,30 @@ class KeysAnswer(Answer):
     """A JWK set (RFC 7517): the public keys that verify tokens."""
 
     keys: Annotated[list[dict[str, str]], Field(examples=[[_KEY]])]
-    """The keys, as JSON Web Keys."""
+    """The public keys as JSON Web Keys."""
 
 
 class IssuedToken(Described):
-    """What a service gets for its secret (RFC 6749, section 5.1)."""
+    """An access token for a service (RFC 6749, section 5.1)."""
 
     access_token: Annotated[str, Field(examples=["eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiI2ZjFjIn0.c2lnbmF0dXJl"])]
-    """The service's access token."""
+    """The access token of the service."""
     token_type: Literal["Bearer"] = Field("Bearer")
-    """How the token is to be sent."""
+    """The token type (RFC 6750)."""
     expires_in: int
-    """For how many seconds the token is good."""
+    """The lifetime of the access token in seconds."""
     scope: Annotated[str, Field(examples=["users:read statistics:read"])]
-    """The scopes, with spaces between."""
+    """The granted scopes, separated by spaces."""
 
 
 class ServiceTokenAnswer(IssuedToken, Answer):
-    """A service's token."""
+    """An access token for a service."""
 
 
 class RevocationsAnswer(Answer):
-    """Sessions that have ended, and where to go on."""
+    """The sessions that have ended since the given cursor."""
 
     cursor: int
-    """Where to go on."""
+    """The cursor for the next request."""
     sessions: list[UUID]
-    """The sessions that have ended."""
+    """The ids of the ended sessions."""

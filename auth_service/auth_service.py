@@ -1,4 +1,4 @@
-"""The auth service: people, sessions, tokens, on port 8001."""
+"""The auth service: endpoints for users, sessions and tokens, and `create_app`. The default port is 8001."""
 
 import hashlib
 import json
@@ -31,7 +31,7 @@ from auth_service.auth_schemas import (
     VerifiedAnswer,
 )
 from auth_service.auth_storage import LockoutStorage, UserStorage
-from auth_service.session_storage import RecordedSessions, SessionStorage
+from auth_service.session_storage import SessionStorage, StoredRevocations
 from auth_service.user_logic import EmailTaken, LastAdmin, UsernameTaken
 from auth_service.user_schemas import (
     NewUser,
@@ -75,9 +75,9 @@ internal = Blueprint("internal", __name__, url_prefix="/internal")
 
 
 class AuthSettings(Settings):
-    """Settings of the auth service, which alone has the signing key.
+    """Settings of the auth service, the only process with the signing key.
 
-    It knows the other services by the digests of their secrets, or by the secrets themselves where they are given.
+    The secrets of the other services are optional: `client_digests` otherwise takes their digests from a file.
     """
 
     service_name: ClassVar[str] = "auth-service"
@@ -97,19 +97,23 @@ class AuthSettings(Settings):
 
     @field_validator("signing_key")
     @classmethod
-    def _is_a_key(cls, text: str) -> str:
+    def _validate_signing_key(cls, text: str) -> str:
         TokenSigner.from_text(text)
         return text
 
     @field_validator("admin_password")
     @classmethod
-    def _is_uncommon(cls, password: str | None, info: ValidationInfo) -> str | None:
+    def _validate_admin_password(cls, password: str | None, info: ValidationInfo) -> str | None:
         if password and (reason := why_too_common(password, [info.data.get("admin_username", "")])):
             raise ValueError(reason)
         return password
 
     def client_digests(self) -> dict[str, str]:
-        """The SHA-256 of each service's secret, in hexadecimal, by the service's name."""
+        """Return the SHA-256 of each service's secret, in hexadecimal, by the service's name.
+
+        A secret given as a variable takes precedence over the file that `run_services.py` writes. Raises CannotStart
+        for an unreadable file.
+        """
         kept = secret_files.read(secret_files.folder(self.data_dir) / "service_digests.json")
         given = {
             "account-service": self.account_secret,
@@ -125,7 +129,7 @@ class AuthSettings(Settings):
 @public
 @api.validate(resp=documented(201, NewUserAnswer, UsernameTaken, EmailTaken))
 def register(json: NewUser) -> Response:
-    """Become a customer."""
+    """Register a customer."""
     user = user_logic.register(_tools(), json)
     return success(201, user=UserOut.model_validate(user), user_id=user.id, message="Welcome. You can log in now.")
 
@@ -134,7 +138,7 @@ def register(json: NewUser) -> Response:
 @public
 @api.validate(resp=documented(200, TokensAnswer, InvalidCredentials, LockedOut))
 def login(json: Login) -> Response:
-    """Begin a session."""
+    """Log in and start a session."""
     tokens = session_logic.log_in(_tools(), _origin(), json)
     return success(**tokens.model_dump(), message="You are logged in.")
 
@@ -143,8 +147,8 @@ def login(json: Login) -> Response:
 @public
 @api.validate(resp=documented(200, TokensAnswer, InvalidToken, TokenExpired))
 def refresh(json: Refresh) -> Response:
-    """Renew the tokens of a session. The same refresh token gives the same next one for ten seconds; a later use of it
-    ends the session."""
+    """Exchange a refresh token for the next tokens of the session. Repeating the request within ten seconds returns the
+    same refresh token again; a later reuse ends the session."""
     return success(**session_logic.refresh(_tools(), json.refresh_token).model_dump())
 
 
@@ -152,7 +156,7 @@ def refresh(json: Refresh) -> Response:
 @private
 @api.validate(resp=documented(200, Answer))
 def logout(caller: Caller) -> Response:
-    """End this session, everywhere."""
+    """End the session of the token. All services reject its tokens within one second."""
     session_logic.log_out(_tools(), caller)
     return success(message="You are logged out.")
 
@@ -161,7 +165,7 @@ def logout(caller: Caller) -> Response:
 @private
 @api.validate(resp=documented(200, VerifiedAnswer))
 def verify_token(caller: Caller) -> Response:
-    """Whose token this is."""
+    """Return the current data of the user to whom the token belongs."""
     user = user_logic.details(_tools(), caller.user_id)
     return success(user_id=user.id, username=user.username, email=user.email, role=user.role, status=user.status)
 
@@ -170,7 +174,7 @@ def verify_token(caller: Caller) -> Response:
 @private
 @api.validate(resp=documented(200, AdminAnswer))
 def verify_admin(caller: Caller) -> Response:
-    """Whether the caller is an admin."""
+    """Return whether the caller is an admin."""
     return success(is_admin=caller.role == "admin")
 
 
@@ -178,7 +182,7 @@ def verify_admin(caller: Caller) -> Response:
 @private
 @api.validate(resp=documented(200, UserAnswer))
 def profile(caller: Caller) -> Response:
-    """The caller."""
+    """Return the profile of the caller."""
     return success(user=UserOut.model_validate(user_logic.details(_tools(), caller.user_id)))
 
 
@@ -187,7 +191,7 @@ def profile(caller: Caller) -> Response:
 @private
 @api.validate(resp=documented(200, UserAnswer, WrongPassword, EmailTaken))
 def update_profile(caller: Caller, json: ProfileChanges) -> Response:
-    """Change what the caller says of themselves; another e-mail address needs the password."""
+    """Change the profile of the caller. A new e-mail address needs the current password."""
     user = user_logic.update_profile(_tools(), _origin(), caller, json)
     return success(user=UserOut.model_validate(user), message="Your profile is saved.")
 
@@ -196,7 +200,7 @@ def update_profile(caller: Caller, json: ProfileChanges) -> Response:
 @private
 @api.validate(resp=documented(200, Answer, WrongPassword))
 def change_password(caller: Caller, json: PasswordChange) -> Response:
-    """Change the caller's password, and end their other sessions."""
+    """Change the caller's password and end all other sessions of the caller."""
     session_logic.change_password(_tools(), _origin(), caller, json)
     return success(message="The password is changed. Everywhere else you are logged out.")
 
@@ -205,7 +209,7 @@ def change_password(caller: Caller, json: PasswordChange) -> Response:
 @private
 @api.validate(resp=documented(200, SessionsAnswer))
 def list_sessions(caller: Caller, query: Page) -> Response:
-    """Where the caller is logged in, newest first."""
+    """List the caller's active sessions, newest first."""
     rows, pagination = session_logic.list_sessions(_tools(), caller, query)
     return success(sessions=[SessionOut.of(row, caller.session_id) for row in rows], pagination=pagination)
 
@@ -214,7 +218,7 @@ def list_sessions(caller: Caller, query: Page) -> Response:
 @private
 @api.validate(resp=documented(200, Answer))
 def end_session(caller: Caller, session_id: UUID) -> Response:
-    """Log the caller out somewhere."""
+    """End one session of the caller."""
     session_logic.end_session(_tools(), caller, session_id)
     return success(message="The session has ended.")
 
@@ -223,7 +227,7 @@ def end_session(caller: Caller, session_id: UUID) -> Response:
 @admin_only
 @api.validate(resp=documented(200, UsersAnswer))
 def list_users(_caller: Caller, query: UsersQuery) -> Response:
-    """All people, newest first."""
+    """List users, newest first."""
     users, pagination = user_logic.list_users(_tools(), query)
     return success(users=users, pagination=pagination)
 
@@ -232,7 +236,7 @@ def list_users(_caller: Caller, query: UsersQuery) -> Response:
 @staff_only
 @api.validate(resp=documented(200, PersonAnswer, NotFound))
 def look_up_user(caller: Caller, query: PersonQuery) -> Response:
-    """One person, by their exact username, e-mail address or id, as much as an employee needs to know."""
+    """Find one user by exact username, e-mail address or id. For employees, so without contact data."""
     return success(user=PersonOut.model_validate(user_logic.look_up(_tools(), caller, query)))
 
 
@@ -240,7 +244,7 @@ def look_up_user(caller: Caller, query: PersonQuery) -> Response:
 @admin_only
 @api.validate(resp=documented(200, UserAnswer))
 def user_details(_caller: Caller, user_id: UUID) -> Response:
-    """One person."""
+    """Return one user."""
     return success(user=UserOut.model_validate(user_logic.details(_tools(), user_id)))
 
 
@@ -248,7 +252,7 @@ def user_details(_caller: Caller, user_id: UUID) -> Response:
 @admin_only
 @api.validate(resp=documented(200, UserAnswer, LastAdmin))
 def change_user(caller: Caller, user_id: UUID, json: UserChanges) -> Response:
-    """Change somebody's role or status, which ends their sessions."""
+    """Change a user's role or status and end all sessions of the user."""
     user = user_logic.change_user(_tools(), caller, user_id, json)
     return success(user=UserOut.model_validate(user), message="The change is saved.")
 
@@ -257,7 +261,7 @@ def change_user(caller: Caller, user_id: UUID, json: UserChanges) -> Response:
 @admin_only
 @api.validate(resp=documented(200, UserAnswer, LastAdmin))
 def disable_user(caller: Caller, user_id: UUID) -> Response:
-    """Disable somebody; their history stays."""
+    """Disable a user and end all sessions of the user. The history is kept."""
     user = user_logic.change_user(_tools(), caller, user_id, UserChanges(status="disabled"))
     return success(user=UserOut.model_validate(user), message="The person is disabled.")
 
@@ -266,7 +270,7 @@ def disable_user(caller: Caller, user_id: UUID) -> Response:
 @public
 @api.validate(resp=documented(200, KeysAnswer))
 def jwks() -> Response:
-    """The public keys that verify tokens."""
+    """Return the public keys that verify tokens, as a JWK set (RFC 7517)."""
     return success(keys=_tools().signer.public_keys())
 
 
@@ -278,10 +282,10 @@ def jwks() -> Response:
     skip_validation=True,
 )
 def token() -> Response:
-    """A service's token, for its name and secret: as JSON, as a form, or by HTTP Basic (RFC 6749, section 2.3.1)."""
+    """Issue a token for a service. Credentials are sent as JSON, form or HTTP Basic (RFC 6749, section 2.3.1)."""
     validated(Query, parameters(request.query_string))
-    given = validated(ClientCredentials, _client_credentials())
-    issued = auth_logic.service_token(_tools(), current_app.extensions["client_digests"], given)
+    credentials = validated(ClientCredentials, _client_credentials())
+    issued = auth_logic.service_token(_tools(), current_app.extensions["client_digests"], credentials)
     response = success(**issued.model_dump())
     response.headers["Cache-Control"] = "no-store"
     return response
@@ -291,7 +295,7 @@ def token() -> Response:
 @service_only("revocations:read")
 @api.validate(resp=documented(200, RevocationsAnswer))
 def revocations(query: RevocationsQuery) -> Response:
-    """The sessions that have ended."""
+    """List the sessions that have ended since a cursor."""
     cursor, ended = session_logic.ended_since(_tools(), query.after)
     return success(cursor=cursor, sessions=ended)
 
@@ -300,8 +304,8 @@ def revocations(query: RevocationsQuery) -> Response:
 @service_only("sessions:report")
 @api.validate(resp=documented(200, Answer))
 def sessions_used(json: SessionsUsed) -> Response:
-    """Remember when sessions were last used at another service."""
-    session_logic.note_use(_tools(), json.sessions)
+    """Record when sessions were last used at another service."""
+    session_logic.record_use(_tools(), json.sessions)
     return success()
 
 
@@ -309,7 +313,7 @@ def sessions_used(json: SessionsUsed) -> Response:
 @service_only("users:read")
 @api.validate(resp=documented(200, PersonAnswer))
 def person(user_id: UUID) -> Response:
-    """One person, as much as other services need to know."""
+    """Return the data of a user that other services need."""
     return success(user=PersonOut.model_validate(user_logic.details(_tools(), user_id)))
 
 
@@ -317,23 +321,26 @@ def person(user_id: UUID) -> Response:
 @service_only("statistics:read")
 @api.validate(resp=documented(200, StatisticsAnswer))
 def statistics() -> Response:
-    """All people, counted."""
+    """Count all users by role and by status."""
     return success(statistics=user_logic.statistics(_tools()))
 
 
 def create_app(settings: AuthSettings, session: requests.Session | None = None) -> Flask:
-    """The auth service. It calls no other, so `session`, which carries the calls of the others, stays unused."""
+    """Create the auth service. Raises CannotStart for unusable settings or an unusable database.
+
+    `session` is unused, because this service calls no other one; all services have the same signature.
+    """
     signer = TokenSigner.from_text(settings.signing_key)
     sessions = SessionStorage(db)
 
     def report_use(used_at: dict[UUID, float]) -> None:
         now = time.time()
         with app.app_context():
-            session_logic.note_use(tools, {session_id: max(0.0, now - at) for session_id, at in used_at.items()})
+            session_logic.record_use(tools, {session_id: max(0.0, now - at) for session_id, at in used_at.items()})
 
     app = make_app(
         settings,
-        verifier=TokenVerifier(lambda: {"keys": signer.public_keys()}, RecordedSessions(sessions), report_use),
+        verifier=TokenVerifier(lambda: {"keys": signer.public_keys()}, StoredRevocations(sessions), report_use),
         database=db,
         database_url=settings.database_url(settings.given_database_url, "auth.db"),
         api=api,
@@ -353,7 +360,7 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
 
 
 def _ensure_admin(app: Flask, settings: AuthSettings) -> None:
-    """Make the first admin. Raises CannotStart where a customer has that name."""
+    """Create the first admin. Raises CannotStart when a customer has that username."""
     if settings.admin_password is None:
         return
     try:
@@ -361,7 +368,7 @@ def _ensure_admin(app: Flask, settings: AuthSettings) -> None:
             user_logic.ensure_admin(app.extensions["tools"], settings.admin_username, settings.admin_password)
     except user_logic.UsernameTaken:
         raise CannotStart(
-            f"ADMIN_USERNAME is {settings.admin_username!r}, which is the name of a customer: set it to another name"
+            f"ADMIN_USERNAME is {settings.admin_username!r}, which is the username of a customer: set another name"
         ) from None
 
 
@@ -378,9 +385,10 @@ def _origin() -> Origin:
 
 
 def _client_credentials() -> dict[str, str]:
-    """What the client says of itself, in the body, or partly in the Authorization header.
+    """Return the fields of the token request: the body, and the credentials of an HTTP Basic header if there is one.
 
-    The header's parts are percent-decoded, as the RFC has it; "+" stays, since most clients do not encode it.
+    The id and the secret in the header are percent-decoded (RFC 6749, section 2.3.1). A "+" is not decoded to a space,
+    since most clients send it unencoded.
     """
     given = request.form.to_dict() if request.mimetype == FORM else request.get_json()
     if (basic := request.authorization) and basic.type == "basic":

@@ -1,4 +1,4 @@
-"""Queries on people, and on who failed to prove a name."""
+"""Queries on users and on lockouts."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -12,42 +12,42 @@ from shared.db.database import Storage
 
 
 class UserStorage(Storage):
-    """The people of the bank."""
+    """Queries on the user table."""
 
     def add_user(self, user: User) -> None:
-        """Add a new person."""
+        """Insert a user. Raises IntegrityError when the username or the e-mail address exists."""
         self._session.add(user)
         self._session.flush()
 
     def find_user(self, user_id: UUID) -> User | None:
-        """The person of that id."""
+        """Return the user with this id."""
         return self._session.get(User, user_id)
 
     def find_user_to_change(self, user_id: UUID) -> User | None:
-        """The person of that id, kept from others until the transaction ends."""
+        """Return the user with this id, locked until the transaction ends."""
         return self._session.scalar(select(User).where(User.id == user_id).with_for_update())
 
     def find_by_username(self, username: str) -> User | None:
-        """The person of that name, whatever its case."""
+        """Return the user with this username, regardless of case."""
         return self._session.scalar(select(User).where(func.lower(User.username) == username.lower()))
 
     def find_by_email(self, email: str) -> User | None:
-        """The person of that e-mail address, whatever its case."""
+        """Return the user with this e-mail address, regardless of case."""
         return self._session.scalar(select(User).where(func.lower(User.email) == email.lower()))
 
     def has_admin(self) -> bool:
-        """Whether there is any admin."""
+        """Return whether at least one admin exists, active or disabled."""
         return self._session.scalar(select(User.id).where(User.role == "admin").limit(1)) is not None
 
     def lock_active_admins(self) -> set[UUID]:
-        """The ids of all active admins, who stay so until the transaction ends."""
+        """Lock the rows of all active admins until the transaction ends, and return their ids."""
         query = select(User.id).where(User.role == "admin", User.status == "active").order_by(User.id)
         return set(self._session.scalars(query.with_for_update()))
 
     def list_users(
         self, *, q: str | None, role: str | None, status: str | None, limit: int, after: tuple[datetime, UUID] | None
     ) -> Sequence[User]:
-        """People who fit all filters, newest first; `after` is (created_at, id)."""
+        """Return the users that match all filters, newest first, from behind `after`, a (created_at, id) pair."""
         query = select(User)
         if q:
             query = query.where(User.search_text.contains(folded(q), autoescape=True))
@@ -60,37 +60,37 @@ class UserStorage(Storage):
         return self._session.scalars(query.order_by(User.created_at.desc(), User.id.desc()).limit(limit)).all()
 
     def count_by_role_and_status(self) -> Sequence[tuple[str, str, int]]:
-        """(role, status, number of people) of each combination."""
+        """Return (role, status, number of users) for each combination that occurs."""
         query = select(User.role, User.status, func.count()).group_by(User.role, User.status)
         return [(role, status, count) for role, status, count in self._session.execute(query)]
 
 
 class LockoutStorage(Storage):
-    """Failures to prove a name, by the digest of that name."""
+    """Queries on failed logins, by the SHA-256 of the username."""
 
     def find_lockout(self, name_digest: str) -> Lockout | None:
-        """The failures of that name."""
+        """Return the failed logins of a username."""
         return self._session.get(Lockout, name_digest)
 
     def locked_until(self, name_digests: Iterable[str], now: datetime) -> dict[str, datetime]:
-        """Until when those of these names that are locked are so."""
+        """Return the end of the lockout for each of these digests that is locked at `now`."""
         query = select(Lockout.name_digest, Lockout.locked_until)
         rows = self._session.execute(query.where(Lockout.name_digest.in_(name_digests), Lockout.locked_until > now))
         return {digest: until for digest, until in rows if until}
 
     def find_lockout_to_change(self, name_digest: str) -> Lockout | None:
-        """The failures of that name, kept from others until the transaction ends."""
+        """Return the failed logins of a username, locked until the transaction ends."""
         return self._session.scalar(select(Lockout).where(Lockout.name_digest == name_digest).with_for_update())
 
     def add_lockout(self, lockout: Lockout) -> None:
-        """Add the first failure of a name."""
+        """Insert the row for the first failed login of a username."""
         self._session.add(lockout)
         self._session.flush()
 
     def delete_lockout(self, name_digest: str) -> None:
-        """Forget the failures of a name."""
+        """Delete the failed logins of a username."""
         self._session.execute(delete(Lockout).where(Lockout.name_digest == name_digest))
 
     def delete_older(self, failed_before: datetime) -> None:
-        """Forget all names whose last failure is older."""
+        """Delete the rows whose last failure is before `failed_before`."""
         self._session.execute(delete(Lockout).where(Lockout.failed_at < failed_before))

@@ -1,4 +1,4 @@
-"""The rules of sessions: they begin with a login, go on with each refresh, and end everywhere at once."""
+"""Session rules: login, refresh token rotation, logout, password change and the feed of ended sessions."""
 
 import hashlib
 import logging
@@ -21,24 +21,24 @@ from shared.web.cursors import Page, Pagination
 
 UNUSED_LIFETIME = timedelta(days=30)
 REFRESH_GRACE = timedelta(seconds=10)
-FEED_REACHES_BACK = timedelta(hours=2)
-FEED_REPEATS = timedelta(seconds=10)
-RECORDS_KEPT = timedelta(days=1)
-USE_WRITTEN_EVERY = timedelta(seconds=25)
+FEED_WINDOW = timedelta(hours=2)
+FEED_OVERLAP = timedelta(seconds=10)
+RETENTION = timedelta(days=1)
+USE_WRITE_INTERVAL = timedelta(seconds=25)
 ENDED = "The session has ended. Please log in again."
 _log = logging.getLogger(__name__)
 
 
-def log_in(tools: Tools, origin: Origin, given: Login) -> Tokens:
-    """Begin a session. Raises InvalidCredentials, LockedOut."""
-    user = tools.users.find_by_username(given.username)
-    if not auth_logic.is_proven(tools, origin, given.username, user, given.password) or user is None:
+def log_in(tools: Tools, origin: Origin, credentials: Login) -> Tokens:
+    """Authenticate a user and start a session. Raises InvalidCredentials, LockedOut."""
+    user = tools.users.find_by_username(credentials.username)
+    if not auth_logic.check_password(tools, origin, credentials.username, user, credentials.password) or user is None:
         raise InvalidCredentials
     tokens = None
     with tools.transaction():
-        present = auth_logic.find_unchanged(tools, user)
+        present = auth_logic.lock_unchanged_user(tools, user)
         if present:
-            tokens = _begin(tools, origin, present)
+            tokens = _create_session(tools, origin, present)
     if tokens is None:
         raise InvalidCredentials
     _log.info("logged in", extra={"user_id": str(user.id), "ip": origin.ip})
@@ -46,11 +46,11 @@ def log_in(tools: Tools, origin: Origin, given: Login) -> Tokens:
 
 
 def refresh(tools: Tools, refresh_token: str) -> Tokens:
-    """Return the next tokens of a session. Raises InvalidToken, TokenExpired.
+    """Rotate the refresh token of a session and return new tokens. Raises InvalidToken, TokenExpired.
 
-    A refresh token has one successor. Within REFRESH_GRACE of the first use the same token is answered with it again:
-    several tabs refresh at once, and a client whose answer was lost asks again. A later use means that two hold the
-    token, one of whom has stolen it: the session ends.
+    Within REFRESH_GRACE of the first use, the same refresh token returns the same successor again: several tabs may
+    refresh at the same time, and a client whose response was lost retries. A later reuse means that the token was
+    stolen, so it ends the session (RFC 9700, section 4.14.2).
     """
     now = clock.real_now()
     tokens = None
@@ -62,30 +62,30 @@ def refresh(tools: Tools, refresh_token: str) -> Tokens:
             raise InvalidToken
         successor = tools.signer.successor_of(refresh_token)
         if token.used_at is None:
-            _require_alive(tools, session, now)
+            _require_active(tools, session, now)
             token.used_at = session.last_used_at = now
-            _keep_refresh_token(tools, session, successor)
-            tokens = _tokens(tools, session, user, successor)
-        elif _is_repeated(tools, token, successor, now):
-            _require_alive(tools, session, now)
-            tokens = _tokens(tools, session, user, successor)
+            _add_refresh_token(tools, session, successor)
+            tokens = _issue_tokens(tools, session, user, successor)
+        elif _is_repeated_refresh(tools, token, successor, now):
+            _require_active(tools, session, now)
+            tokens = _issue_tokens(tools, session, user, successor)
         else:
             tools.sessions.end_sessions(user.id, now, only=session.id)
     if tokens is None:
-        _log.warning("refresh token used again too late: the session has ended", extra={"user_id": str(user.id)})
+        _log.warning("refresh token reused after the grace period: session ended", extra={"user_id": str(user.id)})
         raise InvalidToken(ENDED)
     return tokens
 
 
 def log_out(tools: Tools, caller: Caller) -> None:
-    """End the caller's session."""
+    """End the session of the caller's token."""
     with tools.transaction():
         tools.sessions.end_sessions(caller.user_id, clock.real_now(), only=caller.session_id)
     _log.info("logged out", extra={"user_id": str(caller.user_id)})
 
 
 def list_sessions(tools: Tools, caller: Caller, page: Page) -> tuple[list[LoginSession], Pagination]:
-    """A page of the caller's sessions, newest first."""
+    """Return a page of the caller's active sessions, newest first."""
     rows = tools.sessions.list_alive(
         caller.user_id,
         clock.real_now(),
@@ -96,7 +96,7 @@ def list_sessions(tools: Tools, caller: Caller, page: Page) -> tuple[list[LoginS
 
 
 def end_session(tools: Tools, caller: Caller, session_id: UUID) -> None:
-    """End one session of the caller's. Raises NotFound when it is not theirs or has ended."""
+    """End one of the caller's sessions. Raises NotFound for a session that has ended or is another user's."""
     with tools.transaction():
         ended = tools.sessions.end_sessions(caller.user_id, clock.real_now(), only=session_id)
     if not ended:
@@ -112,11 +112,11 @@ def change_password(tools: Tools, origin: Origin, caller: Caller, change: Passwo
     auth_logic.require_uncommon("new_password", change.new_password, user.username, user.email)
     if change.new_password == change.current_password:
         raise InvalidRequest(details={"new_password": "must differ from the current password"})
-    if not auth_logic.is_proven(tools, origin, user.username, user, change.current_password):
+    if not auth_logic.check_password(tools, origin, user.username, user, change.current_password):
         raise auth_logic.WrongPassword(details={"current_password": "is not right; enter it again"})
     password_hash = tools.hash(change.new_password)
     with tools.transaction():
-        present = auth_logic.find_unchanged(tools, user)
+        present = auth_logic.lock_unchanged_user(tools, user)
         if present is None:
             raise auth_logic.WrongPassword(details={"current_password": "is not right; enter it again"})
         present.password_hash = password_hash
@@ -125,42 +125,42 @@ def change_password(tools: Tools, origin: Origin, caller: Caller, change: Passwo
 
 
 def ended_since(tools: Tools, after: int) -> tuple[int, list[UUID]]:
-    """The feed: its cursor, and the sessions that have ended since the cursor `after`; from 0, those of two hours.
+    """Return the next cursor of the feed and the sessions that have ended since the cursor `after`.
 
-    Access tokens live one hour, so what ended longer ago is past. The last ten seconds are told again: on PostgreSQL a
-    lower number may be committed after a higher one. A cursor that is ahead of the feed begins anew: the database is
-    another one, or was restored.
+    The feed covers FEED_WINDOW, since access tokens expire after one hour. Sessions of the last FEED_OVERLAP are
+    repeated, because on PostgreSQL a lower sequence number may be committed after a higher one. A cursor ahead of the
+    feed starts from the beginning: the database was replaced or restored.
     """
     now = clock.real_now()
     cursor = tools.sessions.find_last_ended()
     ended = tools.sessions.list_ended(
-        after=after if after <= cursor else 0, since=now - FEED_REACHES_BACK, always_since=now - FEED_REPEATS
+        after=after if after <= cursor else 0, since=now - FEED_WINDOW, always_since=now - FEED_OVERLAP
     )
     return cursor, list(ended)
 
 
 @rerun_when_aborted
-def note_use(tools: Tools, seconds_ago: Mapping[UUID, float]) -> None:
-    """Remember when sessions were last used, as each service reports it every half minute.
+def record_use(tools: Tools, seconds_ago: Mapping[UUID, float]) -> None:
+    """Update the last use of sessions from the reports that each service sends every half minute.
 
-    Several services report the same session, so a change of less than USE_WRITTEN_EVERY is not written.
+    Several services report the same session, so changes of less than USE_WRITE_INTERVAL are not written.
     """
     now = clock.real_now()
     used_at = {session_id: now - timedelta(seconds=ago) for session_id, ago in seconds_ago.items()}
     if used_at:
         with tools.transaction():
-            tools.sessions.note_use(used_at, USE_WRITTEN_EVERY)
+            tools.sessions.record_use(used_at, USE_WRITE_INTERVAL)
 
 
 def clean_up(tools: Tools) -> None:
-    """Forget what no longer matters: sessions that are over, failures of long ago."""
+    """Delete sessions that ended or expired before the retention period, and old login failures."""
     now = clock.real_now()
     with tools.transaction():
-        tools.sessions.delete_older(now - RECORDS_KEPT)
+        tools.sessions.delete_older(now - RETENTION)
         tools.lockouts.delete_older(now - auth_logic.FAILURES_REMEMBERED)
 
 
-def _begin(tools: Tools, origin: Origin, user: User) -> Tokens:
+def _create_session(tools: Tools, origin: Origin, user: User) -> Tokens:
     now = clock.real_now()
     session = LoginSession(
         id=uuid4(),
@@ -173,26 +173,27 @@ def _begin(tools: Tools, origin: Origin, user: User) -> Tokens:
     )
     tools.sessions.add_session(session)
     refresh_token = secrets.token_urlsafe(32)
-    _keep_refresh_token(tools, session, refresh_token)
-    return _tokens(tools, session, user, refresh_token)
+    _add_refresh_token(tools, session, refresh_token)
+    return _issue_tokens(tools, session, user, refresh_token)
 
 
-def _keep_refresh_token(tools: Tools, session: LoginSession, refresh_token: str) -> None:
+def _add_refresh_token(tools: Tools, session: LoginSession, refresh_token: str) -> None:
     session.expires_at = session.last_used_at + UNUSED_LIFETIME
     tools.sessions.add_refresh_token(RefreshToken(digest=_digest(refresh_token), session_id=session.id))
 
 
-def _is_repeated(tools: Tools, token: RefreshToken, successor: str, now: datetime) -> bool:
-    """Whether a used token comes again within the grace, and what was given for it then is what would be given now.
+def _is_repeated_refresh(tools: Tools, token: RefreshToken, successor: str, now: datetime) -> bool:
+    """Return whether a used token is presented again within REFRESH_GRACE and its successor was issued before.
 
-    It is not when the signing key was replaced in between. A clock that is set back must not prolong the grace.
+    After a change of the signing key the computed successor differs from the issued one. The difference of the times is
+    absolute, so that a clock that is set back does not extend the grace period.
     """
     if token.used_at is None or abs(now - token.used_at) > REFRESH_GRACE:
         return False
     return tools.sessions.has_refresh_token(_digest(successor))
 
 
-def _tokens(tools: Tools, session: LoginSession, user: User, refresh_token: str) -> Tokens:
+def _issue_tokens(tools: Tools, session: LoginSession, user: User, refresh_token: str) -> Tokens:
     return Tokens(
         token=tools.signer.sign_user(user_id=user.id, session_id=session.id, username=user.username, role=user.role),
         refresh_token=refresh_token,
@@ -203,8 +204,8 @@ def _tokens(tools: Tools, session: LoginSession, user: User, refresh_token: str)
     )
 
 
-def _require_alive(tools: Tools, session: LoginSession, now: datetime) -> None:
-    if not tools.sessions.is_alive(session.id):  # asked anew: it may have ended while this waited for its person's row
+def _require_active(tools: Tools, session: LoginSession, now: datetime) -> None:
+    if not tools.sessions.is_alive(session.id):  # it may have ended while this waited for the lock on the user's row
         raise InvalidToken(ENDED)
     if session.expires_at <= now:
         raise TokenExpired

@@ -1,4 +1,4 @@
-"""Queries on sessions, their refresh tokens, and the feed of those that have ended."""
+"""Queries on sessions, their refresh tokens and the feed of ended sessions."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -12,39 +12,39 @@ from shared.security.tokens import Revocations
 
 
 class SessionStorage(Storage):
-    """Where people are logged in."""
+    """Queries on sessions, refresh tokens and ended sessions."""
 
     def add_session(self, session: LoginSession) -> None:
-        """Add a new login."""
+        """Insert a session."""
         self._session.add(session)
         self._session.flush()
 
     def add_refresh_token(self, token: RefreshToken) -> None:
-        """Add the next refresh token of a session."""
+        """Insert a refresh token of a session."""
         self._session.add(token)
         self._session.flush()
 
     def find_refresh_token_to_change(self, digest: str) -> RefreshToken | None:
-        """The refresh token of that digest, kept from others until the transaction ends."""
+        """Return the refresh token with this SHA-256, locked until the transaction ends."""
         return self._session.scalar(select(RefreshToken).where(RefreshToken.digest == digest).with_for_update())
 
     def has_refresh_token(self, digest: str) -> bool:
-        """Whether there is a refresh token of that digest, used or not."""
+        """Return whether a refresh token with this SHA-256 exists, used or not."""
         return self._session.scalar(select(RefreshToken.digest).where(RefreshToken.digest == digest)) is not None
 
     def find_session(self, session_id: UUID) -> LoginSession | None:
-        """The session of that id, be it alive or not."""
+        """Return the session with this id, also when it has ended or expired."""
         return self._session.get(LoginSession, session_id)
 
     def is_alive(self, session_id: UUID) -> bool:
-        """Whether there is a session of that id that has not been ended."""
+        """Return whether a session with this id exists and has not been ended. Expiry is not checked."""
         query = select(LoginSession.id).where(LoginSession.id == session_id, LoginSession.ended_at.is_(None))
         return self._session.scalar(query) is not None
 
     def list_alive(
         self, user_id: UUID, now: datetime, *, limit: int, after: tuple[datetime, UUID] | None
     ) -> Sequence[LoginSession]:
-        """A person's sessions that are alive, newest first; `after` is (created_at, id)."""
+        """Return a user's active sessions, newest first, from behind `after`, a (created_at, id) pair."""
         query = select(LoginSession).where(
             LoginSession.user_id == user_id, LoginSession.ended_at.is_(None), LoginSession.expires_at > now
         )
@@ -56,7 +56,7 @@ class SessionStorage(Storage):
     def end_sessions(
         self, user_id: UUID, now: datetime, *, only: UUID | None = None, all_but: UUID | None = None
     ) -> list[UUID]:
-        """End a person's sessions, or `only` one, or `all_but` one, and tell the feed. Gives back those that ended."""
+        """End a user's sessions (`only` one, or `all_but` one), add them to the feed and return their ids."""
         query = update(LoginSession).where(LoginSession.user_id == user_id, LoginSession.ended_at.is_(None))
         if only:
             query = query.where(LoginSession.id == only)
@@ -68,8 +68,8 @@ class SessionStorage(Storage):
             self._session.execute(insert(EndedSession), rows)
         return ended
 
-    def note_use(self, used_at: Mapping[UUID, datetime], least_change: timedelta) -> None:
-        """Set when sessions were last used, where that is later by at least `least_change`; ended ones stay."""
+    def record_use(self, used_at: Mapping[UUID, datetime], least_change: timedelta) -> None:
+        """Update the last use of sessions that have not ended, where it is later by at least `least_change`."""
         query = (
             update(LoginSession)
             .where(LoginSession.id == bindparam("session_id"), LoginSession.ended_at.is_(None))
@@ -83,25 +83,25 @@ class SessionStorage(Storage):
         self._session.connection().execute(query, rows)
 
     def find_last_ended(self) -> int:
-        """The highest number in the feed, 0 while it is empty."""
+        """Return the highest sequence number of the feed, or 0 when it is empty."""
         return self._session.scalar(select(func.max(EndedSession.sequence))) or 0
 
     def list_ended(self, *, after: int, since: datetime, always_since: datetime) -> Sequence[UUID]:
-        """Sessions in the feed after a number that ended since a time, and in any case those since a later time."""
+        """Return sessions with sequences above `after` that ended since `since`, and all ended since `always_since`."""
         fresh = (EndedSession.sequence > after) & (EndedSession.ended_at >= since)
         query = select(EndedSession.session_id).where(or_(fresh, EndedSession.ended_at >= always_since))
         return self._session.scalars(query.order_by(EndedSession.sequence)).all()
 
     def delete_older(self, before: datetime) -> None:
-        """Forget sessions that ended or expired before a time, with their refresh tokens, and that part of the feed."""
+        """Delete sessions that ended or expired before `before`, their refresh tokens and their feed entries."""
         self._session.execute(
             delete(LoginSession).where(or_(LoginSession.ended_at < before, LoginSession.expires_at < before))
         )
         self._session.execute(delete(EndedSession).where(EndedSession.ended_at < before))
 
 
-class RecordedSessions(Revocations):
-    """The ended sessions as this service's own records have them: known at once, with no feed in between."""
+class StoredRevocations(Revocations):
+    """Revocations read directly from the session table, so that the auth service needs no polling."""
 
     def __init__(self, storage: SessionStorage) -> None:
         super().__init__(lambda cursor: (cursor, ()))

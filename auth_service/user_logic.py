@@ -1,4 +1,4 @@
-"""The rules about people: how they join, what they and the admins may change about them."""
+"""User rules: registration, profile changes, and role and status changes by admins."""
 
 import logging
 from datetime import datetime
@@ -27,38 +27,38 @@ _log = logging.getLogger(__name__)
 
 
 class UsernameTaken(Conflict):
-    """Somebody has that name, perhaps in other letter case."""
+    """409: the username exists, regardless of case."""
 
     code = "USERNAME_TAKEN"
     message = "That username is taken. Choose another one."
 
 
 class EmailTaken(Conflict):
-    """Somebody has that e-mail address."""
+    """409: the e-mail address exists, regardless of case."""
 
     code = "EMAIL_TAKEN"
     message = "That e-mail address is in use. Enter another one."
 
 
 class LastAdmin(Conflict):
-    """Without any active admin nobody could make another."""
+    """409: the change would leave no active admin."""
 
     code = "LAST_ADMIN"
     message = "This is the last active admin. Make somebody else an admin first."
 
 
 def register(tools: Tools, new: NewUser) -> User:
-    """Add a customer. Raises InvalidRequest for a common password, UsernameTaken, EmailTaken."""
+    """Create a customer. Raises InvalidRequest for a common password, UsernameTaken, EmailTaken."""
     auth_logic.require_uncommon("password", new.password, new.username, new.email)
     _require_free(tools, username=new.username, email=new.email)
     password_hash = tools.hash(new.password)
     user = _add(tools, username=new.username, email=new.email, password_hash=password_hash, role="customer")
-    _log.info("registered", extra={"user_id": str(user.id)})
+    _log.info("user registered", extra={"user_id": str(user.id)})
     return user
 
 
 def ensure_admin(tools: Tools, username: str, password: str) -> None:
-    """Add the first admin, when there is none yet. Raises UsernameTaken when a customer has that name."""
+    """Create the first admin unless an admin exists. Raises UsernameTaken when a customer has that username."""
     if tools.users.has_admin():
         return
     email = f"{username}@localhost"
@@ -67,19 +67,19 @@ def ensure_admin(tools: Tools, username: str, password: str) -> None:
         user = _add(tools, username=username, email=email, password_hash=tools.hash(password), role="admin")
     except (UsernameTaken, EmailTaken):
         tools.users.refresh()
-        if tools.users.has_admin():  # another process of this service, started at the same time, has made them
+        if tools.users.has_admin():  # another instance, started at the same time, has created the admin
             return
         raise
-    _log.info("first admin made", extra={"user_id": str(user.id)})
+    _log.info("first admin created", extra={"user_id": str(user.id)})
 
 
 def details(tools: Tools, user_id: UUID) -> User:
-    """The person of that id. Raises NotFound."""
-    return _found(tools.users.find_user(user_id))
+    """Return the user with this id. Raises NotFound."""
+    return _require_found(tools.users.find_user(user_id))
 
 
 def look_up(tools: Tools, caller: Caller, query: PersonQuery) -> User:
-    """The one person whom staff name exactly. Raises InvalidRequest, NotFound."""
+    """Return the one user with exactly this username, e-mail address or id. Raises InvalidRequest, NotFound."""
     if len([given for given in (query.username, query.email, query.user_id) if given is not None]) != 1:
         raise InvalidRequest(details={"username": "or email or user_id must be given, exactly one of them"})
     if query.username is not None:
@@ -88,13 +88,13 @@ def look_up(tools: Tools, caller: Caller, query: PersonQuery) -> User:
         user = tools.users.find_by_email(query.email)
     else:
         user = tools.users.find_user(query.user_id) if query.user_id else None
-    found = _found(user)
-    _log.info("person looked up by staff", extra={"user_id": str(found.id), "by": str(caller.user_id)})
+    found = _require_found(user)
+    _log.info("user looked up by staff", extra={"user_id": str(found.id), "by": str(caller.user_id)})
     return found
 
 
 def list_users(tools: Tools, query: UsersQuery) -> tuple[list[ListedUser], Pagination]:
-    """A page of people, newest first."""
+    """Return a page of the users that match the query, newest first, with their lockouts."""
     rows = tools.users.list_users(
         q=query.q,
         role=query.role,
@@ -109,7 +109,7 @@ def list_users(tools: Tools, query: UsersQuery) -> tuple[list[ListedUser], Pagin
 
 
 def statistics(tools: Tools) -> Statistics:
-    """All people, counted."""
+    """Count all users by role and by status."""
     by_role: dict[str, int] = {}
     by_status: dict[str, int] = {}
     for role, status, count in tools.users.count_by_role_and_status():
@@ -119,7 +119,7 @@ def statistics(tools: Tools) -> Statistics:
 
 
 def update_profile(tools: Tools, origin: Origin, caller: Caller, changes: ProfileChanges) -> User:
-    """Change what people say of themselves. Raises EmailTaken; for another address WrongPassword, LockedOut."""
+    """Change the caller's profile. Raises EmailTaken, and for a new e-mail address WrongPassword, LockedOut."""
     user = details(tools, caller.user_id)
     if changes.email not in (None, user.email):
         _require_own_password(tools, origin, user, changes.current_password)
@@ -128,30 +128,30 @@ def update_profile(tools: Tools, origin: Origin, caller: Caller, changes: Profil
 
 @rerun_when_aborted
 def change_user(tools: Tools, caller: Caller, user_id: UUID, changes: UserChanges) -> User:
-    """Change somebody's role or status, which ends their sessions everywhere. Raises NotFound, LastAdmin.
+    """Change a user's role or status and end all of their sessions. Raises NotFound, LastAdmin.
 
-    Setting the status to active, even anew, also lets them try their password again at once.
+    Setting the status to active also ends a lockout, even if the user was active before.
     """
     with tools.transaction():
         admins = tools.users.lock_active_admins()
-        user = _found(tools.users.find_user_to_change(user_id))
+        user = _require_found(tools.users.find_user_to_change(user_id))
         before = (user.role, user.status)
         user.role, user.status = changes.role or user.role, changes.status or user.status
         if admins == {user.id} and (user.role, user.status) != ("admin", "active"):
             raise LastAdmin
         if changes.status == "active":
-            auth_logic.forget_failures(tools, user.username)
+            auth_logic.clear_failures(tools, user.username)
         if (user.role, user.status) != before:
             tools.sessions.end_sessions(user.id, clock.real_now())
     extra = {"user_id": str(user.id), "by": str(caller.user_id), "role": user.role, "status": user.status}
-    _log.info("person changed by an admin", extra=extra)
+    _log.info("user changed by an admin", extra=extra)
     return user
 
 
 @rerun_when_aborted
 def _change_profile(tools: Tools, caller: Caller, changes: ProfileChanges) -> User:
     with tools.transaction():
-        user = _found(tools.users.find_user_to_change(caller.user_id))
+        user = _require_found(tools.users.find_user_to_change(caller.user_id))
         if changes.email and changes.email.lower() != user.email.lower():
             _require_free(tools, email=changes.email)
         for name in changes.model_fields_set - {"current_password"}:
@@ -163,7 +163,7 @@ def _change_profile(tools: Tools, caller: Caller, changes: ProfileChanges) -> Us
 def _require_own_password(tools: Tools, origin: Origin, user: User, password: str | None) -> None:
     if not password:
         raise InvalidRequest(details={"current_password": "is required to change the e-mail address"})
-    if not auth_logic.is_proven(tools, origin, user.username, user, password):
+    if not auth_logic.check_password(tools, origin, user.username, user, password):
         raise auth_logic.WrongPassword(details={"current_password": "is not right; enter it again"})
 
 
@@ -183,7 +183,7 @@ def _require_free(tools: Tools, *, email: str, username: str | None = None) -> N
         raise EmailTaken(details={"email": "is in use; enter another one"})
 
 
-def _found(user: User | None) -> User:
+def _require_found(user: User | None) -> User:
     if user is None:
         raise NotFound("There is no such person.")
     return user

@@ -1,11 +1,11 @@
-"""Bodies, queries and answers about people."""
+"""Request bodies, queries and responses for users."""
 
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from auth_service.auth_schemas import GivenPassword, NewPassword
+from auth_service.auth_schemas import EnteredPassword, NewPassword
 from shared.core.periods import Timestamp
 from shared.core.texts import Line, Matching
 from shared.web.cursors import Page, Pagination
@@ -26,7 +26,7 @@ Email = Annotated[
         "must be an e-mail address: name@example.com",
     ),
 ]
-"""As browsers check it (HTML, input type=email), with at least one dot in the domain."""
+"""An e-mail address as the HTML Standard validates `input type=email`, with at least one dot in the domain."""
 FullName = Annotated[
     Line, Field(min_length=1, max_length=100), Matching(r"\S(.*\S)?", "must not begin or end with a space")
 ]
@@ -38,142 +38,142 @@ Phone = Annotated[
 
 
 class NewUser(Body):
-    """Somebody who wants to be a customer."""
+    """A registration of a customer."""
 
     username: Username
-    """The name to log in with: 3 to 50 letters, digits, dots, hyphens or underscores."""
+    """The username: 3 to 50 letters, digits, dots, hyphens or underscores; unique regardless of case."""
     email: Email
-    """The e-mail address, which nobody else has."""
+    """The e-mail address; unique regardless of case."""
     password: NewPassword
-    """The password: 12 to 128 characters, and none of those that are guessed first."""
+    """The password: 12 to 128 characters, and not a common one."""
 
 
-_NEVER_EMPTY = ("email", "role", "status")
+_NOT_NULLABLE = ("email", "role", "status")
 
 
 def _describe_changes(schema: dict[str, Any]) -> None:
-    """Say in the schema that at least one field is needed, and which of them can't be null."""
+    """Require at least one field in the JSON schema, and remove null from the types that don't allow it."""
     schema["minProperties"] = 1
-    for name in _NEVER_EMPTY:
+    for name in _NOT_NULLABLE:
         field = schema["properties"].get(name, {})
         field.update(field.pop("anyOf", [{}])[0])
 
 
 class _Changes(Body):
-    """Fields to change; those that are not given stay."""
+    """Fields to change; absent fields stay as they are."""
 
     model_config = ConfigDict(json_schema_extra=_describe_changes)
 
-    @field_validator(*_NEVER_EMPTY, mode="before", check_fields=False)
+    @field_validator(*_NOT_NULLABLE, mode="before", check_fields=False)
     @classmethod
-    def _never_empty(cls, value: Any) -> Any:
+    def _reject_null(cls, value: Any) -> Any:
         if value is None:
             raise ValueError("must not be null")
         return value
 
     @model_validator(mode="after")
-    def _at_least_one(self) -> Self:
+    def _require_a_change(self) -> Self:
         if not self.model_fields_set - {"current_password"}:
             raise ValueError("must name at least one field to change")
         return self
 
 
 class ProfileChanges(_Changes):
-    """What people change about themselves: null takes a name or a number away; another address needs the password."""
+    """Changes of the caller's profile. A new e-mail address needs the current password."""
 
     email: Email | None = None
-    """The next e-mail address; needs `current_password`."""
-    current_password: GivenPassword | None = None
-    """The present password, to change the e-mail address."""
+    """The new e-mail address; needs `current_password`."""
+    current_password: EnteredPassword | None = None
+    """The current password; required to change the e-mail address."""
     full_name: FullName | None = None
-    """The next name; null takes it away."""
+    """The new full name; null removes it."""
     phone: Phone | None = None
-    """The next phone number; null takes it away."""
+    """The new phone number; null removes it."""
 
 
 class UserChanges(_Changes):
-    """What an admin changes about somebody."""
+    """Changes of a user by an admin."""
 
     role: Role | None = None
-    """The next role."""
+    """The new role."""
     status: Annotated[Status | None, Field(examples=["disabled"])] = None
-    """The next state."""
+    """The new status."""
 
 
 class UsersQuery(Page):
-    """Filters of the list of people. `q` is a part of the username, the e-mail address or the full name."""
+    """Filters for the list of users; all must match."""
 
     q: Annotated[Line, Field(min_length=1, max_length=100)] | None = None
-    """Only people with this in the username, the e-mail address or the full name."""
+    """Only users whose username, e-mail address or full name contains this text, regardless of case."""
     role: Role | None = None
-    """Only people with this role."""
+    """Only users with this role."""
     status: Status | None = None
-    """Only people in this state."""
+    """Only users with this status."""
 
 
 class PersonQuery(Query):
-    """Whom staff look for: exactly one of these, whole. Names and addresses are found whatever their case."""
+    """The exact username, e-mail address or id of a user: exactly one of them. Case is ignored."""
 
     username: Annotated[Line, Field(min_length=1, max_length=50)] | None = None
-    """The whole username."""
+    """The complete username."""
     email: Annotated[Line, Field(min_length=1, max_length=100)] | None = None
-    """The whole e-mail address."""
+    """The complete e-mail address."""
     user_id: UUID | None = None
-    """The id of the person."""
+    """The id of the user."""
 
 
 class UserOut(Described):
-    """A person, as they and the admins see them."""
+    """A user, for the user themselves and for admins."""
 
     model_config = ConfigDict(from_attributes=True)
 
     id: UUID
-    """The id of the person."""
+    """The id of the user."""
     username: Annotated[str, Field(examples=["ada.lovelace"])]
-    """The name to log in with."""
+    """The username."""
     email: Annotated[str, Field(examples=["ada@example.com"])]
     """The e-mail address."""
     full_name: Annotated[str, Field(examples=["Ada Lovelace"])] | None
-    """The name as it is written."""
+    """The full name."""
     phone: Annotated[str, Field(examples=["+44 20 7946 0958"])] | None
     """The phone number."""
     role: Role
-    """What the person may do."""
+    """The role of the user."""
     status: Status
-    """Whether the person can log in."""
+    """The status of the user; a disabled user can't log in."""
     created_at: Timestamp
-    """When the person registered."""
+    """The time of the registration."""
 
 
 class ListedUser(UserOut):
-    """A person in an admin's list; `locked_until` after too many wrong passwords."""
+    """A user in the list for admins."""
 
     locked_until: Timestamp | None = None
-    """Until when the person can't log in after too many wrong passwords."""
+    """The end of the lockout after too many failed logins; null when the user is not locked."""
 
 
 class PersonOut(Described):
-    """A person, as much as other services and employees need to know."""
+    """The data of a user that other services and employees need."""
 
     model_config = ConfigDict(from_attributes=True)
 
     id: UUID
-    """The id of the person."""
+    """The id of the user."""
     username: Annotated[str, Field(examples=["ada.lovelace"])]
-    """The name to log in with."""
+    """The username."""
     full_name: Annotated[str, Field(examples=["Ada Lovelace"])] | None
-    """The name as it is written."""
+    """The full name."""
     role: Role
-    """What the person may do."""
+    """The role of the user."""
     status: Status
-    """The state it is in."""
+    """The status of the user."""
 
 
 class UserAnswer(Answer):
-    """One person."""
+    """One user."""
 
     user: UserOut
-    """The person."""
+    """The user."""
 
 
 class NewUserAnswer(UserAnswer):
@@ -184,34 +184,34 @@ class NewUserAnswer(UserAnswer):
 
 
 class UsersAnswer(Answer):
-    """A page of people, newest first."""
+    """A page of users, newest first."""
 
     users: list[ListedUser]
-    """The people of this page."""
+    """The users of this page."""
     pagination: Pagination
-    """Where the next page begins."""
+    """The position of the next page."""
 
 
 class PersonAnswer(Answer):
-    """One person, for another service or an employee."""
+    """One user, for another service or an employee."""
 
     user: PersonOut
-    """The person."""
+    """The user."""
 
 
 class Statistics(Described):
-    """All people, counted."""
+    """The number of users, by role and by status."""
 
     total: int
-    """How many there are in all."""
+    """The number of all users."""
     by_role: Annotated[dict[str, int], Field(examples=[{"customer": 3}])]
-    """How many there are with each role."""
+    """The number of users by role."""
     by_status: Annotated[dict[str, int], Field(examples=[{"active": 3}])]
-    """How many there are in each state."""
+    """The number of users by status."""
 
 
 class StatisticsAnswer(Answer):
-    """All people, counted."""
+    """The number of users, by role and by status."""
 
     statistics: Statistics
     """The counts."""

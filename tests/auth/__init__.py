@@ -1,1 +1,1 @@
-"""The endpoints of the auth service: who may call them, what they answer, what they refuse."""
+"""Tests of the auth service."""

@@ -1,4 +1,4 @@
-"""A bank of the auth and the account service for the tests of each file, its first customer, and its admin."""
+"""Fixtures: the auth and the account service for the tests of each file, a customer and the admin."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Who may call which endpoint."""
+"""Which roles may call which endpoint of the auth service."""
 
 import pytest
 
@@ -39,17 +39,17 @@ def test_without_a_token_the_answer_is_401_whatever_the_body(bank: Suite, method
 
 
 @pytest.mark.parametrize(("method", "path"), FOR_STAFF + INSIDE)
-def test_a_customer_is_forbidden_what_is_not_for_customers(bank: Suite, ada: Person, method: str, path: str) -> None:
+def test_a_customer_is_refused_at_staff_endpoints(bank: Suite, ada: Person, method: str, path: str) -> None:
     assert refusal(bank.call("auth", method, path, ada, json={})) == (403, "FORBIDDEN")
 
 
 @pytest.mark.parametrize(("method", "path"), INSIDE)
-def test_not_even_an_admin_goes_inside(bank: Suite, admin: Person, method: str, path: str) -> None:
+def test_an_admin_is_refused_at_internal_endpoints(bank: Suite, admin: Person, method: str, path: str) -> None:
     assert refusal(bank.call("auth", method, path, admin)) == (403, "FORBIDDEN")
 
 
 @pytest.mark.parametrize(("method", "path"), PRIVATE + FOR_STAFF)
-def test_a_service_is_no_person(bank: Suite, method: str, path: str) -> None:
+def test_a_service_token_is_refused_at_user_endpoints(bank: Suite, method: str, path: str) -> None:
     assert refusal(bank.call("auth", method, path, service(bank, "account-service"), json={})) == (403, "FORBIDDEN")
 
 
@@ -62,6 +62,6 @@ def test_a_service_is_no_person(bank: Suite, method: str, path: str) -> None:
         ("api-gateway", [200, 403, 403]),
     ],
 )
-def test_each_service_reaches_what_its_scopes_say(bank: Suite, name: str, statuses: list[int]) -> None:
+def test_each_service_may_call_what_its_scopes_allow(bank: Suite, name: str, statuses: list[int]) -> None:
     caller = service(bank, name)
     assert [bank.call("auth", method, path, caller).status_code for method, path in INSIDE] == statuses

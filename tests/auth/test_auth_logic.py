@@ -1,4 +1,4 @@
-"""Proving a name: guessing is slowed down, nothing is told to who guesses, and services get what is theirs."""
+"""Authentication: guessing is slowed down and reveals nothing, and services get tokens with their scopes."""
 
 import hashlib
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ def fail(rules: Rules, username: str, times: int) -> list[str]:
 
 
 def wait_seconds(rules: Rules, username: str) -> int | None:
-    """How long a name is locked."""
+    """Return how long a username is locked, in seconds."""
     with pytest.raises(LockedOut) as refused:
         log_in(rules, username, "wrong")
     return refused.value.retry_after_seconds
@@ -86,9 +86,7 @@ def test_after_five_failures_in_a_row_a_name_is_locked_ever_longer(
     assert [round((wait or 0) / 60) for wait in waits] == [1, 2, 4, 8, 15, 15]
 
 
-def test_while_locked_the_right_password_is_refused_without_a_look_at_it(
-    rules: Rules, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_while_locked_the_correct_password_is_refused_unchecked(rules: Rules, monkeypatch: pytest.MonkeyPatch) -> None:
     user = rules.person()
     fail(rules, user.username, 5)
     rules.passwords.compared.clear()
@@ -98,7 +96,7 @@ def test_while_locked_the_right_password_is_refused_without_a_look_at_it(
     rules.log_in(user)
 
 
-def test_success_starts_the_count_anew(rules: Rules) -> None:
+def test_a_successful_login_resets_the_failures(rules: Rules) -> None:
     user = rules.person()
     for _ in range(3):
         assert fail(rules, user.username, 4) == ["INVALID_CREDENTIALS"] * 4
@@ -120,7 +118,7 @@ def test_an_admin_lets_somebody_try_again(rules: Rules) -> None:
     assert rules.is_alive(session), "nothing was changed about them"
 
 
-def test_of_many_guesses_at_once_only_the_first_five_learn_anything(rules: Rules) -> None:
+def test_of_many_concurrent_guesses_only_five_are_checked(rules: Rules) -> None:
     user = rules.person()
     guesses = ["wrong"] * 15 + [PASSWORD] + ["wrong"] * 4
     outcomes = rules.at_once(*(partial(log_in, rules, user.username, guess) for guess in guesses))
@@ -165,13 +163,13 @@ def test_guessing_the_password_in_a_session_locks_the_name_too(rules: Rules) -> 
     assert code_of(lambda: user_logic.update_profile(rules.tools, ORIGIN, caller, email)) == "TOO_MANY_ATTEMPTS"
 
 
-def test_the_names_that_people_type_are_not_kept(rules: Rules) -> None:
+def test_entered_usernames_are_stored_as_digests_only(rules: Rules) -> None:
     fail(rules, "my secret passphrase", 1)
     kept = db.session.scalars(select(Lockout.name_digest)).all()
     assert hashlib.sha256(b"my secret passphrase").hexdigest() in kept
 
 
-def test_failures_of_long_ago_are_forgotten(rules: Rules, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_failures_are_deleted(rules: Rules, monkeypatch: pytest.MonkeyPatch) -> None:
     username = rules.person().username
     fail(rules, username, 4)
     advance_clock(monkeypatch, timedelta(days=1, minutes=1))
@@ -246,5 +244,5 @@ def test_a_service_may_ask_for_less(rules: Rules) -> None:
         {"client_secret": DIGESTS["account-service"]},
     ],
 )
-def test_who_is_no_service_gets_no_token(rules: Rules, changes: dict[str, str]) -> None:
+def test_wrong_client_credentials_get_no_token(rules: Rules, changes: dict[str, str]) -> None:
     assert code_of(lambda: auth_logic.service_token(rules.tools, DIGESTS, credentials(**changes))) == "INVALID_CLIENT"

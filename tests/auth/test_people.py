@@ -1,4 +1,4 @@
-"""People: what they change of themselves, and what admins change."""
+"""The endpoints for profiles, and for admins who change users."""
 
 from typing import Any
 from uuid import uuid4
@@ -10,7 +10,7 @@ from tests.support.asking import NOBODY, USER_KEYS, call, refusal
 from tests.support.suite import PASSWORD, Person, Suite
 
 
-def test_people_change_what_is_theirs(bank: Suite) -> None:
+def test_users_change_their_own_profile(bank: Suite) -> None:
     person = bank.person()
     for method, path in (("PUT", "users/profile"), ("PUT", "update_profile"), ("POST", "update_profile")):
         name = f"By {method} {path}"
@@ -23,7 +23,7 @@ def test_people_change_what_is_theirs(bank: Suite) -> None:
     assert (answer.get_json()["user"]["full_name"], answer.get_json()["user"]["phone"]) == (name, None)
 
 
-def test_another_address_needs_the_password(bank: Suite, ada: Person) -> None:
+def test_a_new_email_address_needs_the_password(bank: Suite, ada: Person) -> None:
     person, email = bank.person(), f"{uuid4().hex}@example.com"
 
     def change(**body: str) -> TestResponse:
@@ -66,7 +66,7 @@ def test_a_profile_that_is_not_valid_names_the_field(
 
 
 @pytest.mark.parametrize("query", ["ÉLODIE", "élodie", "E%CC%81lodie", "STRASS@", "%EF%BC%A5lodie."])
-def test_people_are_found_whatever_the_case(bank: Suite, admin: Person, query: str) -> None:
+def test_the_search_for_users_ignores_case(bank: Suite, admin: Person, query: str) -> None:
     person = bank.person()
     changes = {"full_name": "Élodie Straß@", "email": f"elodie.{person.username}@example.com"}
     answer = call(bank, "PUT", "users/profile", person, json={**changes, "current_password": PASSWORD})
@@ -133,12 +133,12 @@ def test_the_last_admin_stays(bank: Suite, admin: Person) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-def test_nobody_is_404(bank: Suite, admin: Person, method: str) -> None:
+def test_an_unknown_user_is_404(bank: Suite, admin: Person, method: str) -> None:
     answer = call(bank, method, f"users/{NOBODY}", admin, json={"role": "customer"})
     assert refusal(answer) == (404, "NOT_FOUND")
 
 
-def test_staff_find_one_person_by_exactly_what_they_are_called(bank: Suite, admin: Person) -> None:
+def test_staff_find_a_user_by_exact_username_email_or_id(bank: Suite, admin: Person) -> None:
     person, clerk = bank.person("Kay.McNulty"), bank.person()
     call(bank, "PUT", f"users/{clerk.user_id}", admin, json={"role": "employee"})
     clerk = bank.log_in(clerk.username, PASSWORD)

@@ -1,4 +1,4 @@
-"""The process: its OpenAPI, its settings, its first admin."""
+"""The process of the auth service: its OpenAPI document, its settings and the first admin."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ def variables(data_dir: Path, **changes: str) -> dict[str, str]:
     return {**Suite(data_dir, names=()).variables, **changes}
 
 
-def test_services_are_known_by_their_secrets_or_by_the_kept_digests(tmp_path: Path) -> None:
+def test_services_authenticate_by_given_secrets_or_stored_digests(tmp_path: Path) -> None:
     kept = {"account-service": "a" * 64, "api-gateway": "b" * 64}
     secret_files.write(secret_files.folder(tmp_path) / "service_digests.json", json.dumps(kept))
     given = variables(tmp_path)
@@ -48,9 +48,7 @@ def test_services_are_known_by_their_secrets_or_by_the_kept_digests(tmp_path: Pa
         ("ACCOUNT_SERVICE_SECRET", "short", "at least 32 characters"),
     ],
 )
-def test_with_a_bad_setting_it_does_not_start_and_says_which(
-    tmp_path: Path, variable: str, value: str, why: str
-) -> None:
+def test_a_bad_setting_stops_the_start_and_is_named(tmp_path: Path, variable: str, value: str, why: str) -> None:
     given = variables(tmp_path, **{"ADMIN_USERNAME": "the-boss-", variable: value})
     with pytest.raises(CannotStart) as ended:
         AuthSettings.load(**given)

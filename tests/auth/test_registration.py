@@ -1,4 +1,4 @@
-"""Registering: who gets in, what is refused, and bodies read strictly."""
+"""Registration: valid and refused bodies, and strict JSON."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -63,7 +63,7 @@ def test_a_registration_that_is_not_valid_names_the_field(bank: Suite, changes: 
     assert list(answer.get_json()["details"]) == [field]
 
 
-def test_what_is_wrong_is_said_in_plain_words(bank: Suite) -> None:
+def test_refusals_are_plain_sentences(bank: Suite) -> None:
     body = {"username": "a b", "password": "short", "x": 1}
     assert call(bank, "POST", "register", json=body).get_json()["details"] == {
         "username": "must be 3 to 50 letters, digits, dots, hyphens or underscores",

@@ -1,4 +1,4 @@
-"""Other services: what they learn of people, and how they prove who they are."""
+"""The internal endpoints for other services, and their client credentials."""
 
 import base64
 from typing import Any
@@ -65,7 +65,7 @@ def test_a_service_proves_itself_as_json_as_a_form_or_by_basic(bank: Suite) -> N
         ({"username": "ada"}, 400, "INVALID_REQUEST"),
     ],
 )
-def test_who_is_no_service_gets_no_token(bank: Suite, changes: dict[str, Any], status: int, code: str) -> None:
+def test_wrong_client_credentials_get_no_token(bank: Suite, changes: dict[str, Any], status: int, code: str) -> None:
     named = {"grant_type": "client_credentials", "client_id": "account-service"}
     body = {**named, "client_secret": bank.variables["ACCOUNT_SERVICE_SECRET"], **changes}
     assert refusal(call(bank, "POST", "token", json=body)) == (status, code)

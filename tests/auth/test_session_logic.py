@@ -1,4 +1,4 @@
-"""Sessions rotate, end once and for all, and nobody gets one by trying at the right moment."""
+"""Session rules: rotation, the end of sessions, and races between login, refresh and changes of the user."""
 
 import threading
 from collections import Counter
@@ -35,7 +35,7 @@ def rules(app: Flask) -> Iterator[Rules]:
     with app.app_context():
         rules = Rules(app)
         yield rules
-        with rules.tools.transaction():  # a session that ended at a later time would be news to the next test
+        with rules.tools.transaction():  # a session with a later end would appear in the feed of the next test
             db.session.execute(delete(EndedSession))
             db.session.execute(delete(LoginSession))
 
@@ -50,7 +50,7 @@ def cursor_now(rules: Rules) -> int:
     return session_logic.ended_since(rules.tools, 0)[0]
 
 
-def test_a_login_says_who_it_is_and_where_it_came_from(rules: Rules) -> None:
+def test_a_login_records_user_address_and_user_agent(rules: Rules) -> None:
     user = rules.person("employee")
     tokens = rules.log_in(user)
     assert (tokens.user_id, tokens.username, tokens.role, tokens.token_type) == (
@@ -66,13 +66,13 @@ def test_a_login_says_who_it_is_and_where_it_came_from(rules: Rules) -> None:
 
 def test_refresh_tokens_are_long_and_kept_as_digests_only(rules: Rules) -> None:
     tokens = rules.log_in(rules.person())
-    assert len(tokens.refresh_token) >= 43  # 256 bits in base64
+    assert len(tokens.refresh_token) >= 43  # 256 bits in base64url
     kept = db.session.scalars(select(RefreshToken.digest)).all()
     assert tokens.refresh_token not in kept
     assert {len(digest) for digest in kept} == {64}
 
 
-def test_a_refresh_goes_on_with_the_session(rules: Rules) -> None:
+def test_a_refresh_continues_the_session(rules: Rules) -> None:
     first = rules.log_in(rules.person())
     second = session_logic.refresh(rules.tools, first.refresh_token)
     third = session_logic.refresh(rules.tools, second.refresh_token)
@@ -107,15 +107,15 @@ def test_a_late_second_use_of_a_refresh_token_ends_the_session(rules: Rules, mon
     renewed = session_logic.refresh(rules.tools, stolen.refresh_token)
     advance_clock(monkeypatch, timedelta(seconds=9.9))
     session_logic.refresh(rules.tools, stolen.refresh_token)
-    advance_clock(monkeypatch, timedelta(seconds=0.2))  # the grace counts from the first use, not from the last
+    advance_clock(monkeypatch, timedelta(seconds=0.2))  # the grace period starts at the first use, not at the last
     assert code_of(lambda: session_logic.refresh(rules.tools, stolen.refresh_token)) == "INVALID_TOKEN"
     assert not rules.is_alive(renewed)
     assert code_of(lambda: session_logic.refresh(rules.tools, renewed.refresh_token)) == "INVALID_TOKEN"
     assert rules.is_alive(other)
 
 
-def test_a_thief_who_follows_the_chain_is_noticed(rules: Rules, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who repeats a refresh in time shares the owner's next token; it ends the session when both have used it."""
+def test_reuse_of_a_successor_by_a_thief_ends_the_session(rules: Rules, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A repeated refresh within the grace period returns the owner's next token; using that twice ends the session."""
     stolen = rules.log_in(rules.person())
     of_owner = session_logic.refresh(rules.tools, stolen.refresh_token)
     of_thief = session_logic.refresh(rules.tools, stolen.refresh_token)
@@ -170,7 +170,7 @@ def test_logging_out_ends_this_session_alone(rules: Rules) -> None:
     assert code_of(lambda: session_logic.refresh(rules.tools, here.refresh_token)) == "INVALID_TOKEN"
 
 
-def test_people_see_their_own_living_sessions_page_by_page(rules: Rules, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_users_list_their_own_active_sessions_page_by_page(rules: Rules, monkeypatch: pytest.MonkeyPatch) -> None:
     user = rules.person()
     rules.log_in(rules.person())
     callers = [rules.caller(rules.log_in(user)) for _ in range(4)]
@@ -188,7 +188,7 @@ def test_people_see_their_own_living_sessions_page_by_page(rules: Rules, monkeyp
     assert session_logic.list_sessions(rules.tools, callers[0], Page())[0] == []
 
 
-def test_only_ones_own_living_session_can_be_ended(rules: Rules) -> None:
+def test_only_an_own_active_session_can_be_ended(rules: Rules) -> None:
     mine, other = rules.log_in(rules.person()), rules.log_in(rules.person())
     me = rules.caller(mine)
 
@@ -257,7 +257,7 @@ def test_a_change_by_an_admin_ends_all_sessions(rules: Rules, changes: UserChang
 
 
 @pytest.mark.parametrize("meanwhile", ["disabled", "new password"])
-def test_who_is_changed_while_their_password_is_checked_does_not_get_in(rules: Rules, meanwhile: str) -> None:
+def test_a_user_changed_during_the_password_check_is_not_logged_in(rules: Rules, meanwhile: str) -> None:
     user = rules.person()
     caller = rules.caller(rules.log_in(user))
     admin = caller_of(rules.person("admin"))
@@ -274,9 +274,7 @@ def test_who_is_changed_while_their_password_is_checked_does_not_get_in(rules: R
     assert code_of(lambda: rules.log_in(user)) == "INVALID_CREDENTIALS"
 
 
-def test_who_is_disabled_while_their_session_is_written_keeps_none(
-    rules: Rules, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_user_disabled_during_the_login_keeps_no_session(rules: Rules, monkeypatch: pytest.MonkeyPatch) -> None:
     admin, user = caller_of(rules.person("admin")), rules.person()
     add = rules.tools.sessions.add_session
 
@@ -288,7 +286,7 @@ def test_who_is_disabled_while_their_session_is_written_keeps_none(
 
     def add_late(session: LoginSession) -> None:
         disabling.start()
-        disabling.join(0.3)  # as long as it likes, if the login does not hold it up
+        disabling.join(0.3)  # gives the change time to commit, unless the login blocks it
         add(session)
 
     monkeypatch.setattr(rules.tools.sessions, "add_session", add_late)
@@ -308,14 +306,14 @@ def test_the_feed_goes_on_from_its_cursor(rules: Rules, monkeypatch: pytest.Monk
     assert cursor_now(rules) == cursor + 1
 
 
-def test_the_feed_tells_the_last_seconds_again(rules: Rules) -> None:
-    """On PostgreSQL a lower number may be committed after a higher one was read."""
+def test_the_feed_repeats_the_last_seconds(rules: Rules) -> None:
+    """On PostgreSQL a lower sequence number may be committed after a higher one was read."""
     caller = rules.caller(rules.log_in(rules.person()))
     session_logic.log_out(rules.tools, caller)
     assert caller.session_id in ended_since(rules, cursor_now(rules))
 
 
-def test_the_feed_begins_with_what_tokens_may_still_be_alive(rules: Rules, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_feed_covers_the_lifetime_of_tokens(rules: Rules, monkeypatch: pytest.MonkeyPatch) -> None:
     caller = rules.caller(rules.log_in(rules.person()))
     session_logic.log_out(rules.tools, caller)
     advance_clock(monkeypatch, timedelta(minutes=119))
@@ -324,16 +322,14 @@ def test_the_feed_begins_with_what_tokens_may_still_be_alive(rules: Rules, monke
     assert ended_since(rules, 0) == set()
 
 
-def test_a_cursor_of_another_feed_begins_anew(rules: Rules, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cursor_ahead_of_the_feed_starts_from_the_beginning(rules: Rules, monkeypatch: pytest.MonkeyPatch) -> None:
     caller = rules.caller(rules.log_in(rules.person()))
     session_logic.log_out(rules.tools, caller)
     advance_clock(monkeypatch, timedelta(seconds=11))
     assert caller.session_id in ended_since(rules, 1_000_000)
 
 
-def test_what_is_over_is_forgotten_and_the_feed_never_counts_back(
-    rules: Rules, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_old_sessions_are_deleted_and_sequences_are_not_reused(rules: Rules, monkeypatch: pytest.MonkeyPatch) -> None:
     alive, gone = rules.log_in(rules.person()), rules.log_in(rules.person())
     session_logic.log_out(rules.tools, rules.caller(gone))
     session_logic.refresh(rules.tools, rules.log_in(rules.person()).refresh_token)
@@ -363,21 +359,21 @@ def test_the_last_use_of_a_session_is_known_to_the_minute(rules: Rules, monkeypa
     session_id = rules.caller(rules.log_in(rules.person())).session_id
     begun_at = last_used_at(rules, session_id)
     advance_clock(monkeypatch, timedelta(minutes=10))
-    session_logic.note_use(rules.tools, {session_id: 20.0, UUID(int=1): 1.0})
+    session_logic.record_use(rules.tools, {session_id: 20.0, UUID(int=1): 1.0})
     assert begun_at + timedelta(minutes=9, seconds=40) <= last_used_at(rules, session_id)
     noted_at = last_used_at(rules, session_id)
-    session_logic.note_use(rules.tools, {session_id: 10.0})  # another service reports the same use
-    session_logic.note_use(rules.tools, {session_id: 300.0})
+    session_logic.record_use(rules.tools, {session_id: 10.0})  # another service reports the same use
+    session_logic.record_use(rules.tools, {session_id: 300.0})
     assert last_used_at(rules, session_id) == noted_at
     advance_clock(monkeypatch, timedelta(minutes=11))
-    session_logic.note_use(rules.tools, {session_id: 0.0})
+    session_logic.record_use(rules.tools, {session_id: 0.0})
     assert last_used_at(rules, session_id) > noted_at
 
 
-def test_an_ended_session_is_used_no_more(rules: Rules, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_use_of_an_ended_session_is_not_updated(rules: Rules, monkeypatch: pytest.MonkeyPatch) -> None:
     caller = rules.caller(rules.log_in(rules.person()))
     session_logic.log_out(rules.tools, caller)
     before = last_used_at(rules, caller.session_id)
     advance_clock(monkeypatch, timedelta(minutes=10))
-    session_logic.note_use(rules.tools, {caller.session_id: 0.0})
+    session_logic.record_use(rules.tools, {caller.session_id: 0.0})
     assert last_used_at(rules, caller.session_id) == before

@@ -1,4 +1,4 @@
-"""Logging in and out, refreshing, new passwords, and the sessions that people see."""
+"""The endpoints for login, logout, refresh, password change and the list of sessions."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -106,7 +106,9 @@ def test_people_see_where_they_are_logged_in_and_log_out_there(bank: Suite) -> N
     assert ([session["current"] for session in page["sessions"]], page["pagination"]["next_cursor"]) == ([True], None)
 
 
-def test_a_flood_of_logins_keeps_nobody_else_waiting(bank: Suite, ada: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_flood_of_logins_does_not_delay_other_requests(
+    bank: Suite, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
     begun, finish = threading.Semaphore(0), threading.Event()
 
     def stuck(_password: str) -> str:

@@ -1,4 +1,4 @@
-"""Tokens: what they say, what they survive, and forged ones."""
+"""The tokens that the auth service issues: their claims, their lifetime, and forged ones."""
 
 import base64
 import json
@@ -18,7 +18,7 @@ def test_tokens_survive_a_restart(bank: Suite, ada: Person) -> None:
     assert call(bank, "GET", "verify_token", ada).status_code == 200
 
 
-def test_a_token_says_whose_it_is(bank: Suite, ada: Person, admin: Person) -> None:
+def test_a_token_identifies_its_user(bank: Suite, ada: Person, admin: Person) -> None:
     said = call(bank, "GET", "verify_token", ada).get_json()
     assert said == {
         "success": True,
@@ -57,7 +57,7 @@ def test_forged_tokens_are_refused(bank: Suite, ada: Person) -> None:
 
 
 def test_a_token_signed_with_our_key_but_wrong_claims_is_refused(bank: Suite, ada: Person) -> None:
-    """Nobody else has the key; still, each claim is looked at."""
+    """Only the auth service has the key; each claim is checked nevertheless."""
     der = base64.b64decode(bank.variables["AUTH_SIGNING_KEY"])
     ours = Ed25519PrivateKey.from_private_bytes(der[-32:])
     assert call(bank, "GET", "verify_token", forged(bank, ada, ours, "EdDSA")).status_code == 200

@@ -1,4 +1,4 @@
-"""Names are unique, the first admin is made once, and there is always an admin left."""
+"""User rules: usernames are unique, the first admin is created once, and one active admin always remains."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -34,7 +34,7 @@ def tools(rules: Rules) -> Tools:
 
 @pytest.fixture
 def admins(rules: Rules) -> tuple[User, User]:
-    """The only two admins."""
+    """Return two users who are the only admins."""
     with rules.tools.transaction():
         db.session.execute(update(User).values(role="customer"))
     return rules.person("admin"), rules.person("admin")
@@ -132,14 +132,14 @@ def test_of_two_admins_who_remove_each_other_at_once_one_stays(rules: Rules, adm
             )
 
 
-def test_setting_what_is_set_already_ends_no_session(rules: Rules, admins: tuple[User, User]) -> None:
+def test_an_unchanged_role_or_status_ends_no_session(rules: Rules, admins: tuple[User, User]) -> None:
     user = rules.person()
     session = rules.log_in(user)
     user_logic.change_user(rules.tools, caller_of(admins[0]), user.id, UserChanges(role="customer", status="active"))
     assert rules.is_alive(session)
 
 
-def test_nobody_can_not_be_changed(rules: Rules, admins: tuple[User, User]) -> None:
+def test_an_unknown_user_can_not_be_changed(rules: Rules, admins: tuple[User, User]) -> None:
     change = UserChanges(status="disabled")
     assert code_of(lambda: user_logic.change_user(rules.tools, caller_of(admins[0]), nobody(), change)) == "NOT_FOUND"
 
