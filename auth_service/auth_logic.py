@@ -194,7 +194,7 @@ def _require_not_locked(lockout: Lockout | None) -> None:
     if left_seconds > 0:
         _log.info("login refused: the username is locked")
         raise LockedOut(
-            f"The password was wrong too often. Try again in {periods.in_words(left_seconds)}.",
+            f"The password was wrong too often. Try again in {periods.wait_text(left_seconds)}.",
             retry_after_seconds=math.ceil(left_seconds),
         )
 

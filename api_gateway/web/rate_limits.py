@@ -67,7 +67,7 @@ def install(app: Flask, rules: Sequence[Rule]) -> None:
             key = rule.who()
             wait_seconds = rule.buckets.take(key) if key is not None else 0.0
             if wait_seconds:
-                wait = periods.in_words(wait_seconds)
+                wait = periods.wait_text(wait_seconds)
                 raise TooManyRequests(
                     f"There were too many requests. Try again in {wait}.", retry_after_seconds=math.ceil(wait_seconds)
                 )

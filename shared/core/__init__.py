@@ -1,1 +1,1 @@
-"""The vocabulary of every process: errors, money, instants, ids, texts."""
+"""Basic types of all processes: errors, money, instants, ids and texts."""

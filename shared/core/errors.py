@@ -1,7 +1,7 @@
-"""The tree of errors: what can go wrong, as an HTTP status and a stable code.
+"""The tree of errors. Each class has an HTTP status, a stable error code and a message.
 
-Rules raise these (or subclasses of their own), clients of other services turn refusals back into them, and
-`shared.web.responses` writes them down in the one form. The message is shown to people, so it never holds a secret.
+Rules raise these classes or subclasses of their own. Clients convert the error responses of other services back to
+them. `shared.web.responses` renders them as JSON. The message is shown to people and must not contain a secret.
 """
 
 import os
@@ -11,18 +11,18 @@ from typing import Any, ClassVar, Self
 
 
 class CannotStart(Exception):
-    """The process can't start. The message is for the person who starts it: what is wrong, and what to do.
+    """The process can't start. The message tells the operator what is wrong and what to do.
 
-    A process that ends for this reason ends with `exit_status` (EX_CONFIG of sysexits.h): starting it again won't help.
+    The process exits with `exit_status` (EX_CONFIG of sysexits.h), so that the supervisor does not restart it.
     """
 
     exit_status: ClassVar[int] = os.EX_CONFIG
 
 
 class AppError(Exception):
-    """Any failure that is answered on purpose: `status`, `code`, `message`, `details`, and `retry_after_seconds`.
+    """Base class of errors that become an error response with `status`, `code`, `message` and `details`.
 
-    `headers` are those that each answer of the class carries.
+    `retry_after_seconds` becomes the header Retry-After. `headers` are added to every response of the class.
     """
 
     status: ClassVar[int] = 500
@@ -44,7 +44,7 @@ class AppError(Exception):
 
 
 class InvalidRequest(AppError):
-    """400: the request can't be understood; `details` maps each field to what is wrong with it."""
+    """400: the request fails validation; `details` maps each field to the reason."""
 
     status = 400
     code = "INVALID_REQUEST"
@@ -52,19 +52,19 @@ class InvalidRequest(AppError):
 
     @classmethod
     def of(cls, field: str, reason: str) -> Self:
-        """Return the refusal of one field, which the message names too; `reason` is the rest of the sentence."""
+        """Return the error for one field. `reason` completes a sentence that begins with the field: "must be a day"."""
         return cls(f"The request is not valid: {field} {reason}.", details={field: reason})
 
 
 class InvalidHost(InvalidRequest):
-    """400: the request names no host, more than one, or one that can't be one."""
+    """400: the Host header is missing, repeated or invalid (RFC 9112, section 3.2)."""
 
     code = "INVALID_HOST"
     message = "The request needs exactly one Host header with a valid host name and port."
 
 
 class Refused(AppError):
-    """400: a well-formed request that the rules of the service refuse. Subclasses carry their own code."""
+    """400: a valid request that a business rule refuses. Subclasses have their own code."""
 
     status = 400
     code = "REFUSED"
@@ -72,7 +72,7 @@ class Refused(AppError):
 
 
 class NotAuthenticated(AppError):
-    """401: nobody is logged in."""
+    """401: the request has no credentials."""
 
     status = 401
     code = "AUTHENTICATION_REQUIRED"
@@ -80,28 +80,28 @@ class NotAuthenticated(AppError):
 
 
 class TokenExpired(NotAuthenticated):
-    """401: the token was good once."""
+    """401: the token has expired."""
 
     code = "TOKEN_EXPIRED"
     message = "The session has expired. Please log in again."
 
 
 class InvalidToken(NotAuthenticated):
-    """401: the token is not one of ours, or its session has ended."""
+    """401: the token is malformed, has a wrong signature or claim, or belongs to an ended session."""
 
     code = "INVALID_TOKEN"
     message = "The token is not valid. Log in again."
 
 
 class InvalidCredentials(NotAuthenticated):
-    """401: the name or the secret is wrong, and which of them is not told."""
+    """401: the username or the password is wrong. The response does not tell which one."""
 
     code = "INVALID_CREDENTIALS"
     message = "The username or the password is not right. Check both, and try again."
 
 
 class Forbidden(AppError):
-    """403: logged in, but without the role or scope."""
+    """403: the caller lacks the required role or scope."""
 
     status = 403
     code = "FORBIDDEN"
@@ -109,7 +109,7 @@ class Forbidden(AppError):
 
 
 class NotFound(AppError):
-    """404: there is no such thing, or none that the caller may know of."""
+    """404: the resource does not exist, or the caller may not know that it exists."""
 
     status = 404
     code = "NOT_FOUND"
@@ -117,7 +117,7 @@ class NotFound(AppError):
 
 
 class MethodNotAllowed(AppError):
-    """405."""
+    """405: the path exists, but not with this method."""
 
     status = 405
     code = "METHOD_NOT_ALLOWED"
@@ -125,7 +125,7 @@ class MethodNotAllowed(AppError):
 
 
 class Conflict(AppError):
-    """409: the request does not fit the present state."""
+    """409: the request conflicts with the current state of the resource."""
 
     status = 409
     code = "CONFLICT"
@@ -133,7 +133,7 @@ class Conflict(AppError):
 
 
 class PayloadTooLarge(AppError):
-    """413."""
+    """413: the request body is larger than the limit."""
 
     status = 413
     code = "PAYLOAD_TOO_LARGE"
@@ -141,7 +141,7 @@ class PayloadTooLarge(AppError):
 
 
 class UnsupportedMediaType(AppError):
-    """415: bodies are JSON."""
+    """415: the content type of the body is not application/json."""
 
     status = 415
     code = "UNSUPPORTED_MEDIA_TYPE"
@@ -149,20 +149,20 @@ class UnsupportedMediaType(AppError):
 
 
 class ContentCodingNotSupported(UnsupportedMediaType):
-    """415: the body is compressed; the header says that it may not be (RFC 9110, section 12.5.3)."""
+    """415: the body is compressed. Accept-Encoding says that it must not be (RFC 9110, section 12.5.3)."""
 
     headers = MappingProxyType({"Accept-Encoding": "identity"})
     message = "Send the body without a content coding: compressed bodies are not accepted."
 
 
 class CharsetNotSupported(UnsupportedMediaType):
-    """415: the body is text of another encoding than UTF-8."""
+    """415: the charset of the body is not UTF-8."""
 
     message = "Send the body as UTF-8; other character encodings are not accepted."
 
 
 class Unprocessable(AppError):
-    """422: well-formed, but in contradiction to something said before."""
+    """422: the request is valid, but contradicts an earlier one."""
 
     status = 422
     code = "UNPROCESSABLE"
@@ -170,7 +170,7 @@ class Unprocessable(AppError):
 
 
 class TooManyRequests(AppError):
-    """429: `retry_after_seconds` says when to come back."""
+    """429: a rate limit was exceeded; `retry_after_seconds` says when to retry."""
 
     status = 429
     code = "TOO_MANY_REQUESTS"
@@ -178,7 +178,7 @@ class TooManyRequests(AppError):
 
 
 class ServiceUnavailable(AppError):
-    """503: this service, or one it depends on, can't answer now."""
+    """503: this service, or one that it depends on, can't be reached or is overloaded."""
 
     status = 503
     code = "SERVICE_UNAVAILABLE"
@@ -186,7 +186,7 @@ class ServiceUnavailable(AppError):
 
 
 class OutcomeUnknown(ServiceUnavailable):
-    """503: what was asked for may have been done, and may not."""
+    """503: no response arrived, so the operation may or may not have been executed."""
 
     message = "The service did not answer, so it is not known whether this was done. Look before you send it again."
 
@@ -212,8 +212,11 @@ GENERIC_BY_STATUS: dict[int, type[AppError]] = {
 }
 
 
-def from_answer(status: int, body: Any, retry_after_seconds: int | None = None) -> AppError:
-    """The error that another service answered, as one of ours: its status, code, message and details."""
+def from_response(status: int, body: Any, retry_after_seconds: int | None = None) -> AppError:
+    """Convert the error response of another service to an AppError with its status, code, message and details.
+
+    Returns ServiceUnavailable for a status or a body that is no error response of this system.
+    """
     known = GENERIC_BY_STATUS.get(status)
     if known is None or not isinstance(body, dict) or not isinstance(body.get("error_code"), str):
         return ServiceUnavailable()

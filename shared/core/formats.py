@@ -1,4 +1,4 @@
-"""Amounts and times as people read them, for templates."""
+"""Format amounts and times for people; the functions are also template filters."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -15,9 +15,10 @@ MINUS = "\N{MINUS SIGN}"
 
 
 def money(amount: Decimal | str, currency: str, signed: bool = False) -> str:
-    """1250.5 USD → $1,250.50; signed: +$1,250.50, and always a real minus sign below zero.
+    """Format an amount with its currency symbol: 1250.5 USD → $1,250.50; with `signed`, +$1,250.50.
 
-    The number of decimals is that of ISO 4217. CLDR's, which Babel would take, leaves out those that are seldom used.
+    A negative amount begins with U+2212. The number of decimals is that of ISO 4217, because that of CLDR, which Babel
+    uses by default, omits decimals that are rarely used.
     """
     exact = Decimal(amount)
     text = format_currency(abs(exact), currency, _pattern(currency), locale=LOCALE, currency_digits=False)
@@ -26,7 +27,7 @@ def money(amount: Decimal | str, currency: str, signed: bool = False) -> str:
 
 
 def private_money(amount: Decimal | str, currency: str) -> Markup:
-    """The same for a sentence in a page, marked as what the browser can hide; see the macro `money`."""
+    """Format an amount as HTML that the page can hide when amounts are private; see the macro `money`."""
     return Markup('<span class="money private">{}</span>').format(money(amount, currency))
 
 
@@ -36,12 +37,12 @@ def _pattern(currency: str) -> NumberPattern:
 
 
 def day(when: date) -> str:
-    """31 Jan 2026; of an instant, its day in UTC."""
+    """Format a day: 31 Jan 2026. Of an instant, the day in UTC."""
     return f"{_utc(when) if isinstance(when, datetime) else when:%-d %b %Y}"
 
 
 def minute(instant: datetime) -> str:
-    """31 Jan 2026, 14:05 UTC."""
+    """Format an instant to the minute: 31 Jan 2026, 14:05 UTC."""
     return f"{_utc(instant):%-d %b %Y, %H:%M} UTC"
 
 
@@ -50,5 +51,5 @@ def _utc(instant: datetime) -> datetime:
 
 
 def install(app: Flask) -> None:
-    """Give templates the filters `money`, `day` and `minute`."""
+    """Add the template filters `money`, `day` and `minute`."""
     app.jinja_env.filters.update(money=money, day=day, minute=minute)

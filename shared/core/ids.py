@@ -1,10 +1,10 @@
-"""Ids that sort by the time they were made: UUID version 7 (RFC 9562, section 5.7).
+"""Ids that sort by creation time: UUID version 7 (RFC 9562, section 5.7).
 
-New rows then lie side by side in every index that begins with their id, where random ids would be spread over it: a
-batch of inserts touches a few pages instead of one for each row.
+New ids are adjacent in every index that begins with the id, so a batch of inserts touches a few pages. Random ids would
+touch one page per row.
 
-Where payments pass, an id is text: 32 hexadecimal digits, as SQLite keeps it. A `uuid.UUID` costs about a microsecond
-each time it is made, compared or written, and a payment carries twenty ids through two services.
+On the payment path an id is a string of 32 hexadecimal digits, as SQLite stores it. A `uuid.UUID` costs about a
+microsecond for each creation, comparison and conversion, and a payment carries twenty ids through two services.
 """
 
 import secrets
@@ -27,28 +27,28 @@ GivenId = Annotated[
         )
     ),
 ]
-"""An id from outside, in any form of a UUID; it becomes 32 hexadecimal digits."""
+"""An id in a request, in any form of a UUID; it is converted to 32 hexadecimal digits."""
 IdText = Annotated[str, WithJsonSchema({"type": "string", "format": "uuid"})]
-"""An id as outside sees it: see `dashed`."""
+"""An id in a response, with hyphens; see `dashed`."""
 
 
 def new_id() -> UUID:
-    """Return a new id: 48 bits of milliseconds since 1970, and 74 bits of chance."""
+    """Return a new id: 48 bits of milliseconds since 1970 and 74 random bits."""
     return UUID(new_ids(1)[0])
 
 
 def new_ids(count: int) -> list[str]:
-    """Return several new ids at once, each as 32 hexadecimal digits."""
+    """Return `count` new ids of the same millisecond, each as 32 hexadecimal digits."""
     milliseconds = f"{time.time_ns() // 1_000_000 & 0xFFFF_FFFF_FFFF:012x}"
     chance = secrets.token_hex(10 * count)
     return [_id(milliseconds, chance[20 * place : 20 * place + 20]) for place in range(count)]
 
 
 def dashed(hex_id: str) -> str:
-    """Return an id of 32 hexadecimal digits in the form that people and programs outside see (RFC 9562, section 4)."""
+    """Return an id of 32 hexadecimal digits in the text form with hyphens (RFC 9562, section 4)."""
     return f"{hex_id[:8]}-{hex_id[8:12]}-{hex_id[12:16]}-{hex_id[16:20]}-{hex_id[20:]}"
 
 
 def _id(milliseconds: str, chance: str) -> str:
-    """Put an id together: the version is 7; the two bits of the variant leave four digits for its place."""
+    """Assemble an id of version 7. The variant bits (10) allow the hexadecimal digits 8, 9, a and b in their place."""
     return f"{milliseconds}7{chance[:3]}{_VARIANTS[int(chance[3], 16) & 3]}{chance[4:19]}"

@@ -1,7 +1,7 @@
-"""Exact money: integers of minor units inside, decimal text at the edges, a float never.
+"""Exact money: integers of minor units internally, decimal text in requests and responses, never a float.
 
-There is one parser, `parse_amount`. What it refuses is a table of mistakes, so that a page can check an amount by the
-same rules while somebody types it.
+There is one parser, `parse_amount`. Its rules are a table of regular expressions, so that a page can check an amount by
+the same rules while a person types it.
 """
 
 import re
@@ -18,20 +18,21 @@ from shared.core.errors import InvalidRequest
 MAX_AMOUNT = Decimal("10000000000.00")
 _PLAIN = re.compile(r"[0-9]{1,14}(\.[0-9]{1,6})?")
 _GROUPED = r"[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]*)?"
-_MOST_DECIMALS_OF_GROUPED = 2  # with three, 1,250 might as well be meant as 1.250
+_MOST_DECIMALS_OF_GROUPED = 2  # with three decimals, 1,250 could mean 1.250
 _INDEXED_UNITS = frozenset({"UYW", "XAD"})  # List One does not mark these two as funds
 Mistakes = tuple[tuple[str, str], ...]
-"""What can be wrong with an amount: (regular expression, reason) pairs, of which the first that is found counts.
+"""The validation rules of an amount: (regular expression, reason) pairs, of which the first match gives the reason.
 
-The expressions mean the same in Python and in JavaScript, and take linear time. A reason completes "The amount …".
+The expressions have the same meaning in Python and in JavaScript and run in linear time. A reason completes the
+sentence "The amount …".
 """
 
 
 def _minor_units() -> dict[str, int]:
-    """Return the decimals of each currency by its code.
+    """Return the number of decimals of each currency by its code.
 
-    Source: ISO 4217, List One, in the edition of the package iso4217, whose version ends in the date of publication.
-    Left out are codes without a minor unit (metals, testing, no currency), funds codes, and indexed units.
+    Source: ISO 4217, List One, from the package iso4217, whose version ends in the date of publication. Excluded are
+    codes without a minor unit (metals, testing, no currency), funds codes and indexed units.
     """
     units = {}
     for entry in iso4217.raw_xml.iterfind("CcyTbl/CcyNtry"):
@@ -46,7 +47,7 @@ _MINOR_UNITS = _minor_units()
 
 
 def parse_amount(text: str, mistakes: Mistakes) -> Decimal:
-    """Return exactly the amount that is written in `text`. Raises ValueError with the reason of the first mistake."""
+    """Parse an amount exactly. Raises ValueError with the reason of the first rule in `mistakes` that matches."""
     for pattern, reason in mistakes:
         if re.search(pattern, text):
             raise ValueError(reason)
@@ -55,7 +56,7 @@ def parse_amount(text: str, mistakes: Mistakes) -> Decimal:
 
 def _mistakes(*, is_bound: bool, commas: Mistakes, decimals: Mistakes, example: str, largest: str) -> Mistakes:
     limits = (
-        # The largest amount is a one and ten zeros: every other number of eleven digits or more is larger.
+        # MAX_AMOUNT is a one and ten zeros, so every other number of eleven or more digits is larger.
         (r"^0*(?!1(,?0){10}(\.0*)?$)[1-9](,?[0-9]){10}", f"must be at most {largest}"),
         (r"^[0,]+(\.0*)?$", "must be more than zero"),
     )
@@ -73,14 +74,14 @@ def _mistakes(*, is_bound: bool, commas: Mistakes, decimals: Mistakes, example: 
 
 @lru_cache
 def _request_mistakes(*, is_bound: bool) -> Mistakes:
-    """Return the mistakes of an amount in a request: it has no commas. `Currency.to_minor` counts its decimals."""
+    """Return the rules for an amount in a request, without commas. `Currency.to_minor` checks the decimals."""
     commas = ((",", "must not contain commas"),)
     return _mistakes(is_bound=is_bound, commas=commas, decimals=(), example="1250", largest=f"{MAX_AMOUNT:,}")
 
 
 @lru_cache
 def _typed_mistakes(currency: "Currency", *, is_bound: bool) -> Mistakes:
-    """Return the mistakes of an amount of `currency` in a form: commas may stand between thousands."""
+    """Return the rules for an amount in a form, where commas may separate thousands."""
     decimals, whole = currency.decimals, not currency.decimals
     plain, grouped = currency.write(1250), currency.write(1250, grouped=True)
     if currency.takes_commas:
@@ -99,7 +100,7 @@ def _typed_mistakes(currency: "Currency", *, is_bound: bool) -> Mistakes:
 
 
 def _text_of(value: Any) -> str:
-    """Return the text of a string or of an exact JSON number. Raises ValueError for other values."""
+    """Return the text of a string or of an exact JSON number. Raises ValueError for any other type."""
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise ValueError("must be an amount such as 12.50")
     return value if isinstance(value, str) else str(value)
@@ -108,7 +109,7 @@ def _text_of(value: Any) -> str:
 def _parse(value: Any) -> Decimal:
     text = _text_of(value)
     if _PLAIN.fullmatch(text) and 0 < (amount := Decimal(text)) <= MAX_AMOUNT:
-        return amount  # nearly every amount, and quicker than going through all mistakes
+        return amount  # the fast path for valid amounts; matching all rules takes longer
     return parse_amount(text, _request_mistakes(is_bound=False))
 
 
@@ -130,26 +131,27 @@ Amount = Annotated[
         }
     ),
 ]
-"""A positive amount in a request body: text or an exact JSON number, at most 10,000,000,000.00."""
+"""A positive amount in a request body: a string or an exact JSON number, at most 10,000,000,000.00."""
 AmountBound = Annotated[Decimal, BeforeValidator(_parse_bound), WithJsonSchema({**_TEXT, "examples": ["12.50"]})]
-"""An amount in a query, to compare others with: it may also be zero."""
+"""A bound for amounts in a query, which may also be zero."""
 
 
 AmountText = Annotated[str, Field(examples=["1250.00"])]
-"""An amount in an answer: decimal text with exactly the currency's decimals."""
+"""An amount in a response: decimal text with exactly the number of decimals of the currency."""
 
 
 @dataclass(frozen=True)
 class Currency:
-    """A currency: its ISO 4217 code and how many decimals it has."""
+    """A currency with its ISO 4217 code and its number of decimals."""
 
     code: str
     decimals: int
 
     @classmethod
     def of(cls, code: str) -> "Currency":
-        """Return the currency of that code. Raises ValueError for one that ISO 4217 does not list (any more), or not as
-        money.
+        """Return the currency with this code.
+
+        Raises ValueError for a code that ISO 4217 does not list any more or does not list as money.
         """
         if code not in _MINOR_UNITS:
             raise ValueError("must be the ISO 4217 code of a currency in use, such as USD")
@@ -157,47 +159,47 @@ class Currency:
 
     @property
     def takes_commas(self) -> bool:
-        """Whether people may type commas between thousands."""
+        """Whether commas between thousands are allowed in a form."""
         return self.decimals <= _MOST_DECIMALS_OF_GROUPED
 
     @property
     def too_many_decimals(self) -> str:
-        """What is wrong with an amount that has more decimals than the currency."""
+        """The reason to refuse an amount with more decimals than the currency has."""
         if self.decimals:
             return f"must have at most {self.decimals} decimals in {self.code}"
         return f"must be a whole number, because {self.code} has no decimals"
 
     def mistakes(self, *, is_bound: bool = False) -> Mistakes:
-        """Return what `parse` refuses, for a page to check while somebody types (after removing space at both ends)."""
+        """Return the rules of `parse`, for scripts of pages. They apply after trimming spaces at both ends."""
         return _typed_mistakes(self, is_bound=is_bound)
 
     def parse(self, typed: str, *, is_bound: bool = False) -> Decimal:
-        """Return the amount that a person typed. Raises ValueError with what is wrong with it.
+        """Parse an amount from a form. Raises ValueError with the reason.
 
-        Other than in a request, space may surround it, and commas stand between thousands where the currency has at
-        most two decimals. `is_bound` says that others are compared with it: it may be zero.
+        Unlike in a request, spaces may surround the amount, and commas may separate thousands if the currency has at
+        most two decimals. With `is_bound` the amount is a bound of a filter and may be zero.
         """
         return parse_amount(typed.strip(), self.mistakes(is_bound=is_bound))
 
     def write(self, amount: Decimal | int, *, grouped: bool = False) -> str:
-        """1250 → "1250.00", or grouped "1,250.00". `amount` is in whole units, not in minor ones."""
+        """Format an amount in major units: 1250 → "1250.00", with `grouped` "1,250.00"."""
         return format(amount, f"{',' if grouped else ''}.{self.decimals}f")
 
     def to_minor(self, amount: Decimal, field: str = "amount") -> int:
-        """12.50 → 1250. Raises InvalidRequest naming `field` when there are more decimals than the currency has."""
+        """Convert to minor units: 12.50 → 1250. Raises InvalidRequest, naming `field`, for too many decimals."""
         if -int(amount.as_tuple().exponent) > self.decimals:
             raise InvalidRequest(details={field: self.too_many_decimals})
         return int(amount.scaleb(self.decimals))
 
     def from_text(self, text: str) -> int:
-        """ "-12.50" → -1250: what `to_text` wrote. Raises ValueError for other text."""
+        """Convert the output of `to_text` to minor units: "-12.50" → -1250. Raises ValueError for any other text."""
         minor = int(text.replace(".", "", 1))
         if self.to_text(minor) != text:
             raise ValueError(f"{text!r} is not an amount of {self.code}")
         return minor
 
     def to_text(self, minor: int) -> str:
-        """1250 → "12.50", with exactly the currency's decimals."""
+        """Format minor units with exactly the decimals of the currency: 1250 → "12.50"."""
         if not self.decimals:
             return str(minor)
         sign = "-" if minor < 0 else ""
@@ -205,9 +207,9 @@ class Currency:
         return f"{sign}{whole}.{part:0{self.decimals}d}"
 
 
-def _known(code: str) -> str:
+def _validate_code(code: str) -> str:
     return Currency.of(code).code
 
 
-CurrencyCode = Annotated[str, AfterValidator(_known)]
-"""The code of a currency that ISO 4217 lists today."""
+CurrencyCode = Annotated[str, AfterValidator(_validate_code)]
+"""The code of a currency in use, as ISO 4217 lists it."""

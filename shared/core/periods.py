@@ -1,4 +1,4 @@
-"""Times: UTC everywhere, ISO 8601 with Z at the edges; a filter takes a day or an instant, each in one form."""
+"""Days, instants and ranges in requests and responses: ISO 8601, in UTC. Filters take a day or an instant."""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
-NO_DAY = "must be a day (YYYY-MM-DD, such as 2026-01-31)"
-NO_INSTANT = (
+DAY_REASON = "must be a day (YYYY-MM-DD, such as 2026-01-31)"
+INSTANT_REASON = (
     "must be a day (YYYY-MM-DD, such as 2026-01-31) or an instant (YYYY-MM-DDTHH:MM:SS[.ffffff] with Z or an offset, "
     "such as 2026-01-31T12:00:00Z or 2026-01-31T13:00:00+01:00)"
 )
@@ -19,55 +19,55 @@ _CLOCK_FORM = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
 _INSTANT_FORM = re.compile(rf"{_DAY_FORM.pattern}T{_CLOCK_FORM}:[0-5][0-9](?:\.[0-9]{{1,6}})?(?:Z|[+-]{_CLOCK_FORM})")
 
 
-def in_words(seconds: float) -> str:
-    """How long to wait, for a person: 1 second, 40 seconds; from a minute on in whole minutes, rounded up."""
+def wait_text(seconds: float) -> str:
+    """Format a waiting time: "1 second", "40 seconds"; from a minute on in whole minutes, rounded up."""
     count, unit = (ceil(seconds), "second") if seconds < 60 else (ceil(seconds / 60), "minute")
     return f"{max(count, 1)} {unit}{'' if count <= 1 else 's'}"
 
 
-@lru_cache(maxsize=1024)  # what is answered in one batch is mostly of one moment
+@lru_cache(maxsize=1024)  # most instants in the responses of one batch are equal
 def to_text(instant: datetime) -> str:
-    """2026-01-31T12:00:00.000000Z; a naive time (SQLite keeps no zone) is UTC."""
+    """Format an instant as 2026-01-31T12:00:00.000000Z. A naive datetime is UTC, as SQLite returns it."""
     in_utc = instant if instant.tzinfo is None else instant.astimezone(UTC)
     return in_utc.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def read_day(text: Any) -> date:
-    """The day that `text` says as YYYY-MM-DD. Raises ValueError with the form for anything else."""
+    """Parse a day in the form YYYY-MM-DD. Raises ValueError, naming the form, for any other value."""
     try:
         return date.fromisoformat(text if _DAY_FORM.fullmatch(text) else "")
     except (ValueError, TypeError):
-        raise ValueError(NO_DAY) from None
+        raise ValueError(DAY_REASON) from None
 
 
-def _first_instant(text: Any) -> datetime:
-    """The instant of a text, or the start of the day that it says. Raises ValueError with both forms."""
+def _range_start(text: Any) -> datetime:
+    """Parse an instant, or a day as its start in UTC. Raises ValueError, naming both forms, for any other value."""
     if isinstance(text, str) and _INSTANT_FORM.fullmatch(text):
-        return _in_utc(text)
+        return _parse_instant(text)
     try:
         return datetime.combine(read_day(text), time(), UTC)
     except ValueError:
         was_plus = isinstance(text, str) and _INSTANT_FORM.fullmatch(text.replace(" ", "+"))
-        raise ValueError(f"{NO_INSTANT}{PLUS_HINT}" if was_plus else NO_INSTANT) from None
+        raise ValueError(f"{INSTANT_REASON}{PLUS_HINT}" if was_plus else INSTANT_REASON) from None
 
 
-def _in_utc(text: str) -> datetime:
+def _parse_instant(text: str) -> datetime:
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError(NO_INSTANT) from None  # a day that the calendar does not have
+        raise ValueError(INSTANT_REASON) from None  # a day that does not exist, such as 30 February
     try:
         return instant.astimezone(UTC)
     except OverflowError:
         raise ValueError("must lie in the years 0001 to 9999, in UTC") from None
 
 
-def _end(text: Any) -> datetime | None:
-    first = _first_instant(text)
+def _range_end(text: Any) -> datetime | None:
+    start = _range_start(text)
     try:
-        return first + (timedelta(microseconds=1) if "T" in text else timedelta(days=1))
+        return start + (timedelta(microseconds=1) if "T" in text else timedelta(days=1))
     except OverflowError:
-        return None  # nothing comes after the last day
+        return None  # the end of the year 9999 is the largest datetime
 
 
 _SCHEMA = WithJsonSchema(
@@ -81,18 +81,18 @@ Day = Annotated[
     BeforeValidator(read_day),
     WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-01-31"]}),
 ]
-"""A day in a query: YYYY-MM-DD and nothing else."""
-From = Annotated[datetime | None, BeforeValidator(_first_instant), _SCHEMA]
-"""The first instant of a range in a query: a day stands for its start."""
-Until = Annotated[datetime | None, BeforeValidator(_end), _SCHEMA]
-"""The instant just after a range in a query: a day is included whole, an instant includes itself.
+"""A day in a query, in the form YYYY-MM-DD."""
+From = Annotated[datetime | None, BeforeValidator(_range_start), _SCHEMA]
+"""The start of a range in a query, inclusive. A day means its start."""
+Until = Annotated[datetime | None, BeforeValidator(_range_end), _SCHEMA]
+"""The end of a range in a query, converted to the first instant after it: a day and an instant are both inclusive.
 
-None after the last instant that there is, the end of the year 9999.
+None when the range includes the largest datetime, the end of the year 9999.
 """
 _INSTANT = {"type": "string", "format": "date-time"}
 Timestamp = Annotated[
     datetime, PlainSerializer(to_text, return_type=str), WithJsonSchema(_INSTANT, mode="serialization")
 ]
-"""An instant in an answer."""
+"""An instant in a response, rendered by `to_text`."""
 TimestampText = Annotated[str, WithJsonSchema(_INSTANT)]
-"""The same, written by `to_text` already."""
+"""An instant in a response that `to_text` has rendered already."""

@@ -1,4 +1,4 @@
-"""Text that people type and other people read: one line, nothing invisible."""
+"""Text from users: validation of visible lines, case folding for searches, masking."""
 
 import re
 import unicodedata
@@ -10,24 +10,25 @@ from pydantic_core import CoreSchema
 from pydantic_core.core_schema import no_info_after_validator_function
 
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-_JOINED = re.compile(r"(?<=\S)[\u200c\u200d](?=\S)")  # within a word they are spelling: Persian, Hindi, emoji families
+# Joiners within a word are part of the spelling in Persian and Hindi, and of emoji sequences.
+_JOINED = re.compile(r"(?<=\S)[\u200c\u200d](?=\S)")
 
 
-def _one_line(text: str) -> str:
+def _require_one_line(text: str) -> str:
     if any(unicodedata.category(character) in _INVISIBLE for character in _JOINED.sub("", text)):
         raise ValueError("must be one line of visible characters")
     return text
 
 
-Line = Annotated[str, AfterValidator(_one_line)]
+Line = Annotated[str, AfterValidator(_require_one_line)]
 """One line of text without control, formatting or unassigned characters. Add the length with `Field`."""
 
 
 def folded(text: str) -> str:
-    """Return `text` as it is compared in searches: without differences of case and of compatibility characters.
+    """Return `text` with case and compatibility differences removed, for searches.
 
-    Two texts that Unicode calls a compatibility caseless match (Unicode 16, section 3.13, D147) come out the same.
-    Databases differ in what they fold by themselves, so both the text searched and the text sought go through this.
+    Two texts give the same result when Unicode calls them a compatibility caseless match (Unicode 16, section 3.13,
+    D147). Databases fold case differently, so both the stored text and the search text are folded here.
     """
     if text.isascii():
         return text.lower()
@@ -35,13 +36,13 @@ def folded(text: str) -> str:
 
 
 def masked(text: str) -> str:
-    """Return `text` with all but its last four characters hidden: "1234567897" becomes "••••7897"."""
+    """Return the last four characters of `text` behind four bullets: "1234567897" → "••••7897"."""
     return f"••••{text[-4:]}"
 
 
 @dataclass(frozen=True)
 class Matching:
-    """Text all of which matches `pattern`, for use in `Annotated`; else the refusal is `hint`, which people read."""
+    """A constraint for `Annotated`: the whole text must match `pattern`. `hint` is the reason shown to users."""
 
     pattern: str
     hint: str

@@ -16,7 +16,7 @@ from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
-from shared.core.errors import AppError, OutcomeUnknown, ServiceUnavailable, from_answer
+from shared.core.errors import AppError, OutcomeUnknown, ServiceUnavailable, from_response
 from shared.http import request_ids
 from shared.http.circuit_breaker import CircuitBreaker, CircuitOpen
 from shared.http.discovery import Directory
@@ -96,7 +96,7 @@ class Peer:
             raise NoAnswer(may_have_arrived=True) from None
         if response.ok and isinstance(answer, dict):
             return answer
-        raise from_answer(response.status_code, answer, _retry_after(response))
+        raise from_response(response.status_code, answer, _retry_after(response))
 
     def send(
         self,

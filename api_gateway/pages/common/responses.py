@@ -108,7 +108,7 @@ def _error_page(error: AppError) -> str:
     if error.message != GENERIC_BY_STATUS.get(error.status, AppError).message:
         text = error.message
     elif error.status == 429 and error.retry_after_seconds:
-        text = f"There were too many tries. Try again in {periods.in_words(error.retry_after_seconds)}."
+        text = f"There were too many tries. Try again in {periods.wait_text(error.retry_after_seconds)}."
     return render_template(
         "error.html", error=error, title=title, text=text, ways=_ways_on(error), request_id=request_ids.current()
     )

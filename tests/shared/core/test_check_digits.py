@@ -1,4 +1,4 @@
-"""Luhn's check digit catches every single wrong digit and nearly every swap of neighbours."""
+"""The Luhn check digit detects every single wrong digit and nearly every transposition of adjacent digits."""
 
 import pytest
 from hypothesis import given
@@ -37,5 +37,5 @@ def test_swapped_neighbours_are_noticed_but_for_nine_and_zero(number: str, data:
     "text",
     ["", "0", "18", "79927398713", "7992739870", "799273987x", " 799273982", "\u066799273987\u0663", "-79927398"],
 )
-def test_what_is_no_number_is_not_valid(text: str) -> None:
+def test_text_that_is_not_a_number_is_not_valid(text: str) -> None:
     assert not check_digits.is_valid(text)

@@ -1,4 +1,4 @@
-"""The clock of a process, and how far a file sets it back."""
+"""The clock of a process, and the file that sets it back."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,12 +17,12 @@ def offset_file(tmp_path: Path) -> Iterator[Path]:
     clock.set_clock_back_by(None)
 
 
-def test_now_is_now_and_knows_its_zone() -> None:
+def test_now_is_the_current_instant_with_a_time_zone() -> None:
     assert abs(clock.now() - datetime.now(UTC)) < timedelta(seconds=5)
     assert clock.now().tzinfo is UTC
 
 
-def test_the_clock_follows_the_file_at_every_moment(offset_file: Path) -> None:
+def test_the_offset_is_read_from_the_file_at_each_call(offset_file: Path) -> None:
     offset_file.write_text("86400")
     assert timedelta(hours=23) < datetime.now(UTC) - clock.now() < timedelta(hours=25)
     offset_file.write_text("3600")
@@ -30,11 +30,11 @@ def test_the_clock_follows_the_file_at_every_moment(offset_file: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "-86400", "soon", "9" * 30])
-def test_the_clock_runs_true_when_the_file_makes_no_sense(offset_file: Path, text: str) -> None:
+def test_an_unreadable_offset_is_ignored(offset_file: Path, text: str) -> None:
     offset_file.write_text(text)
     assert abs(clock.now() - datetime.now(UTC)) < timedelta(seconds=5)
 
 
-def test_the_clock_runs_true_without_the_file(offset_file: Path) -> None:
+def test_without_the_file_there_is_no_offset(offset_file: Path) -> None:
     assert not offset_file.exists()
     assert abs(clock.now() - datetime.now(UTC)) < timedelta(seconds=5)

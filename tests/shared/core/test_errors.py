@@ -1,4 +1,4 @@
-"""The tree of errors, its way over the wire, and the one form of failure."""
+"""The tree of errors, their JSON form, and their conversion between services."""
 
 import importlib
 import re
@@ -16,7 +16,7 @@ from shared.core.errors import (
     ServiceUnavailable,
     TokenExpired,
     TooManyRequests,
-    from_answer,
+    from_response,
 )
 from shared.web.responses import failure, install_error_handlers
 from tests.support.suite import MODULES
@@ -36,7 +36,7 @@ def all_errors() -> list[type[AppError]]:
 
 
 @pytest.mark.parametrize("kind", all_errors())
-def test_every_error_says_what_it_is(kind: type[AppError]) -> None:
+def test_every_error_is_rendered_with_its_status_code_and_message(kind: type[AppError]) -> None:
     assert 400 <= kind.status < 600
     assert kind.code == kind.code.upper()
     assert kind.message.endswith(".")
@@ -82,7 +82,7 @@ def test_a_refusal_has_its_own_code_and_details(client: FlaskClient) -> None:
     }
 
 
-def test_too_many_requests_say_when_to_come_back(client: FlaskClient) -> None:
+def test_too_many_requests_are_answered_with_retry_after(client: FlaskClient) -> None:
     answer = client.get("/busy")
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "7")
 
@@ -92,7 +92,7 @@ def test_401_names_the_scheme(client: FlaskClient) -> None:
     assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
 
 
-def test_the_unexpected_is_logged_and_not_told(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unexpected_exception_is_logged_and_not_shown(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
     answer = client.get("/broken")
     assert answer.status_code == 500
     assert "SELECT" not in answer.text
@@ -110,23 +110,23 @@ def test_the_frameworks_errors_have_the_same_four_keys(client: FlaskClient, stat
     assert answer.status_code == expected
 
 
-def test_405_says_what_is_allowed(client: FlaskClient) -> None:
+def test_405_names_the_allowed_methods(client: FlaskClient) -> None:
     answer = client.post("/refused")
     assert answer.status_code == 405
     assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
 
 
-def test_an_error_survives_the_way_from_one_service_to_another() -> None:
+def test_an_error_is_the_same_after_a_call_between_services() -> None:
     with Flask("sender").app_context():
         sent = failure(TooHeavy("Twelve kilos.", details={"weight": "is 12 kg"}))
-    received = from_answer(sent.status_code, sent.json)
+    received = from_response(sent.status_code, sent.json)
     assert (received.status, received.code, received.message, received.details) == (
         400,
         "TOO_HEAVY",
         "Twelve kilos.",
         {"weight": "is 12 kg"},
     )
-    assert NotFound.code == "NOT_FOUND"  # one error's code is not the code of its class
+    assert NotFound.code == "NOT_FOUND"  # the code of an instance does not change the class
 
 
 @pytest.mark.parametrize(
@@ -140,15 +140,15 @@ def test_an_error_survives_the_way_from_one_service_to_another() -> None:
         (200, {"error_code": "ODD"}),
     ],
 )
-def test_what_is_no_refusal_of_ours_is_an_unavailable_service(status: int, body: object) -> None:
-    assert type(from_answer(status, body)) is ServiceUnavailable
+def test_a_foreign_error_response_means_service_unavailable(status: int, body: object) -> None:
+    assert type(from_response(status, body)) is ServiceUnavailable
 
 
 def test_details_that_are_no_object_are_dropped() -> None:
-    assert from_answer(404, {"error_code": "NOT_FOUND", "details": ["x"]}).details == {}
+    assert from_response(404, {"error_code": "NOT_FOUND", "details": ["x"]}).details == {}
 
 
-def test_every_message_is_a_sentence_that_a_person_can_read() -> None:
+def test_every_message_is_a_complete_sentence() -> None:
     for module in (module for module, _settings in MODULES.values()):
         importlib.import_module(module)
     kinds = [AppError]

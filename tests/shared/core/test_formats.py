@@ -1,4 +1,4 @@
-"""Amounts and times as people read them."""
+"""Formatted amounts and times."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Ids that sort by the time they were made."""
+"""Ids that sort by creation time."""
 
 import time
 from uuid import RFC_4122
@@ -13,7 +13,7 @@ def test_it_is_a_uuid_of_version_7() -> None:
     assert (identity.version, identity.variant) == (7, RFC_4122)
 
 
-def test_it_tells_when_it_was_made() -> None:
+def test_an_id_contains_its_creation_time() -> None:
     before = time.time_ns() // 1_000_000
     made = new_id().int >> 80
     assert before <= made <= time.time_ns() // 1_000_000
@@ -27,5 +27,5 @@ def test_later_ones_sort_behind_earlier_ones(monkeypatch: pytest.MonkeyPatch) ->
     assert first.hex < new_id().hex
 
 
-def test_no_two_are_alike() -> None:
+def test_all_ids_differ() -> None:
     assert len({new_id() for _ in range(10_000)}) == 10_000

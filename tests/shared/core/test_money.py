@@ -1,4 +1,4 @@
-"""Amounts are read exactly or refused; minor units and text are each other's inverse."""
+"""Amounts are parsed exactly or refused; conversions to minor units and to text are inverse."""
 
 import re
 import time
@@ -19,7 +19,7 @@ BOUND = TypeAdapter(AmountBound)
 
 
 def read(json_text: str) -> Decimal:
-    """An amount as it arrives in a body."""
+    """A request body with an amount."""
     return AMOUNT.validate_python(strict_json.loads(json_text.encode()))
 
 
@@ -77,7 +77,7 @@ NO_AMOUNTS = [
 
 
 @pytest.mark.parametrize("sent", [*NO_AMOUNTS, '" 1"', '"1 "'])
-def test_what_is_no_amount_is_refused(sent: str) -> None:
+def test_text_that_is_not_an_amount_is_refused(sent: str) -> None:
     with pytest.raises(ValidationError):
         read(sent)
 
@@ -120,19 +120,19 @@ def test_text_and_minor_units_are_inverse(minor: int, code: str) -> None:
 
 
 @given(st.integers(min_value=-(10**15), max_value=10**15), st.sampled_from(["USD", "JPY", "KWD"]))
-def test_what_was_written_is_read_back(minor: int, code: str) -> None:
+def test_from_text_reverses_to_text(minor: int, code: str) -> None:
     currency = Currency.of(code)
     assert currency.from_text(currency.to_text(minor)) == minor
 
 
 @pytest.mark.parametrize("text", ["12.5", "12", "12.500", "1.2.3", "+1.00", " 1.00", "1_0.00", "-0.00", "", "nan"])
-def test_only_what_was_written_is_read_back(text: str) -> None:
+def test_from_text_refuses_any_other_text(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         USD.from_text(text)
 
 
 @given(st.text("0123456789,.-+ e\n", max_size=24))
-def test_a_request_takes_what_its_schema_says_and_nothing_else(text: str) -> None:
+def test_a_request_takes_exactly_what_its_schema_allows(text: str) -> None:
     plain = re.fullmatch(r"[0-9]{1,14}(\.[0-9]{1,6})?", text)
     if plain and 0 < Decimal(text) <= MAX_AMOUNT:
         assert AMOUNT.validate_python(text) == Decimal(text)

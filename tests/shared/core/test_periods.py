@@ -1,4 +1,4 @@
-"""Days and instants at the edges of a range, and a clock that can be set back but not forward."""
+"""Days and instants in queries, at both ends of a range."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
@@ -17,13 +17,13 @@ def read(kind: Any, value: str) -> datetime | None:
     return instant
 
 
-def test_a_day_is_all_of_it() -> None:
+def test_a_range_includes_its_last_day() -> None:
     assert read(From, "2026-01-31") == datetime(2026, 1, 31, tzinfo=UTC)
     assert read(Until, "2026-01-31") == datetime(2026, 2, 1, tzinfo=UTC)
     assert TypeAdapter(Day).validate_python("2026-01-31") == date(2026, 1, 31)
 
 
-def test_an_instant_includes_itself() -> None:
+def test_a_range_includes_its_last_instant() -> None:
     assert read(From, "2026-01-31T12:00:00Z") == NOON
     assert read(Until, "2026-01-31T12:00:00Z") == NOON + timedelta(microseconds=1)
 
@@ -89,7 +89,7 @@ def test_instants_of_all_zones_become_utc(text: str) -> None:
         "2026-01-31T12:00:0\u0660Z",
     ],
 )
-def test_what_is_written_otherwise_is_refused_with_the_forms(kind: Any, text: str) -> None:
+def test_other_text_is_refused_with_the_accepted_forms(kind: Any, text: str) -> None:
     forms = "YYYY-MM-DD," if kind is Day else r"YYYY-MM-DD, .*YYYY-MM-DDTHH:MM:SS\[.ffffff\] with Z or an offset"
     with pytest.raises(ValidationError, match=rf"must be a day \({forms}") as refused:
         TypeAdapter(kind).validate_python(text)
@@ -105,7 +105,7 @@ def test_only_text_is_a_day_or_an_instant(value: object) -> None:
 
 
 @pytest.mark.parametrize("kind", [From, Until])
-def test_the_plus_of_an_offset_that_became_a_space_is_told(kind: Any) -> None:
+def test_an_offset_whose_plus_became_a_space_is_explained(kind: Any) -> None:
     with pytest.raises(ValidationError, match=r"write the [+] of an offset as %2B"):
         read(kind, "2026-01-31T12:00:00 01:00")
 
@@ -119,7 +119,7 @@ def test_the_first_and_the_last_day_are_days() -> None:
 
 
 @pytest.mark.parametrize("text", ["9999-12-31", "9999-12-31T23:59:59.999999Z"])
-def test_nothing_comes_after_the_last_day(text: str) -> None:
+def test_a_range_to_the_last_day_has_no_end(text: str) -> None:
     assert read(Until, text) is None
 
 
@@ -138,6 +138,6 @@ def test_timestamps_are_utc_with_z() -> None:
     assert periods.to_text(NOON.replace(tzinfo=None)) == "2026-01-31T12:00:00.000000Z"
 
 
-def test_text_of_another_zone_is_the_same_instant() -> None:
+def test_to_text_converts_other_zones_to_utc() -> None:
     there = NOON.astimezone(timezone(timedelta(hours=5)))
     assert periods.to_text(there) == "2026-01-31T12:00:00.000000Z"

@@ -1,4 +1,4 @@
-"""One line of what people can see."""
+"""Visible lines, folding and masking."""
 
 from typing import Annotated
 
@@ -50,18 +50,18 @@ def test_plain_text_comes_through_unchanged(text: str) -> None:
         "a\ufeffb",
     ],
 )
-def test_what_can_not_be_seen_is_refused(text: str) -> None:
+def test_invisible_characters_are_refused(text: str) -> None:
     with pytest.raises(ValidationError):
         LINE.validate_python(text)
 
 
 @pytest.mark.parametrize("value", [1, None, ["a"], b"a"])
-def test_only_text_is_text(value: object) -> None:
+def test_only_strings_are_accepted(value: object) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(Line).validate_python(value, strict=True)
 
 
-def test_text_that_does_not_match_is_refused_in_the_words_that_people_read() -> None:
+def test_text_that_does_not_match_is_refused_with_the_hint() -> None:
     adapter = TypeAdapter(Annotated[str, Matching("[a-z]{2}|x", "must be two letters")])
     assert [adapter.validate_python(text) for text in ("ab", "x")] == ["ab", "x"]
     for text in ("", "abc", "ab\n", "x1"):
@@ -91,7 +91,7 @@ def test_an_accent_makes_a_difference() -> None:
 
 
 @given(st.text())
-def test_what_is_folded_stays_as_it_is(text: str) -> None:
+def test_folding_twice_changes_nothing(text: str) -> None:
     assert folded(folded(text)) == folded(text)
 
 
