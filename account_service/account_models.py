@@ -3,23 +3,23 @@
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 from uuid import UUID, uuid4
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from shared.core.clock import now
 from shared.db.columns import HexId, UtcDateTime
-from shared.db.database import Base, Database
+from shared.db.database import Database
 from shared.db.kept_currency import KeptCurrency
 
-db = Database(Path(__file__).with_name("migrations"))
 
-if TYPE_CHECKING:
-    Model = Base
-else:
-    Model = db.Model
+class Base(DeclarativeBase):
+    """The tables of the account service."""
+
+
+db = Database(Base, Path(__file__).with_name("migrations"))
 
 _REVERSED = text("reverses_id IS NOT NULL AND outcome = 'posted'")
 Id = Annotated[str, mapped_column(HexId)]
@@ -31,7 +31,7 @@ SUSPENSE_ACCOUNT_ID = f"{1:032x}"
 running balance. Only reversals may use it; the transaction service records which customer the money belongs to."""
 
 
-class Account(Model):
+class Account(Base):
     """A customer's account. `balance_minor` is the sum of its ledger entries.
 
     The settlement account (the bank's side of deposits and withdrawals) has no row and no id: a posting has NULL on
@@ -61,7 +61,7 @@ class Account(Model):
         return int(self.status == "closed")
 
 
-class AccountStatusChange(Model):
+class AccountStatusChange(Base):
     """A change of an account's status: who froze, unfroze or closed it, when and why. Rows are only added.
 
     Only staff may read `reason`; it is NULL when the owner closed the account. `changed_by` and `changed_at` are NULL
@@ -82,7 +82,7 @@ class AccountStatusChange(Model):
     changed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
-class Posting(Model):
+class Posting(Base):
     """An order and the decision on it, which is made once and never changes.
 
     `outcome` is posted (the money has moved), rejected (`reason` says why) or void (given up before it was decided). A
@@ -141,5 +141,5 @@ class Entry:
     booked_at: datetime
 
 
-class CurrencyRow(KeptCurrency, Model):
+class CurrencyRow(KeptCurrency, Base):
     """The currency of all amounts in this database."""

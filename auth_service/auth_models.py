@@ -2,26 +2,25 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, Text, event, func
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from shared.core.clock import now
 from shared.core.texts import folded
 from shared.db.columns import UtcDateTime
-from shared.db.database import Base, Database
-
-db = Database(Path(__file__).with_name("migrations"))
-
-if TYPE_CHECKING:
-    Model = Base
-else:
-    Model = db.Model
+from shared.db.database import Database
 
 
-class User(Model):
+class Base(DeclarativeBase):
+    """The tables of the auth service."""
+
+
+db = Database(Base, Path(__file__).with_name("migrations"))
+
+
+class User(Base):
     """A user. Username and e-mail address are stored as entered and unique regardless of case."""
 
     __tablename__ = "user"
@@ -54,7 +53,7 @@ Index("user_by_username", func.lower(User.username), unique=True)
 Index("user_by_email", func.lower(User.email), unique=True)
 
 
-class LoginSession(Model):
+class LoginSession(Base):
     """A login with all tokens issued for it; its id is the `sid` claim of the access tokens.
 
     It lasts until it is ended or until `expires_at`, which each refresh postpones. Its times are of `clock.real_now`.
@@ -73,7 +72,7 @@ class LoginSession(Model):
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
-class RefreshToken(Model):
+class RefreshToken(Base):
     """A refresh token, stored only as its SHA-256. Used tokens are kept, so that their reuse is detected."""
 
     __tablename__ = "refresh_token"
@@ -83,7 +82,7 @@ class RefreshToken(Model):
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
-class EndedSession(Model):
+class EndedSession(Base):
     """An entry of the feed of ended sessions, which the other services poll. No sequence number is used twice."""
 
     __tablename__ = "ended_session"
@@ -96,7 +95,7 @@ class EndedSession(Model):
     ended_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
-class Lockout(Model):
+class Lockout(Base):
     """The consecutive login failures of a username, known or unknown, and the end of its lockout.
 
     The username is stored as its SHA-256, since people sometimes type their password into the username field.

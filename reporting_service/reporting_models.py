@@ -2,24 +2,24 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import JSON, CheckConstraint, Index, String, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from shared.db.columns import UtcDateTime
-from shared.db.database import Base, Database
-
-db = Database(Path(__file__).with_name("migrations"))
-
-if TYPE_CHECKING:
-    Model = Base
-else:
-    Model = db.Model
+from shared.db.database import Database
 
 
-class Report(Model):
+class Base(DeclarativeBase):
+    """The tables of the reporting service."""
+
+
+db = Database(Base, Path(__file__).with_name("migrations"))
+
+
+class Report(Base):
     """A report of the person who asked for it. It never changes.
 
     `digest` is over everything but the time: reports of one digest are editions of each other, counted from 1, and

@@ -3,21 +3,21 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, TextClause, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from shared.db.columns import HexId, UtcDateTime
-from shared.db.database import Base, Database
+from shared.db.database import Database
 from shared.db.kept_currency import KeptCurrency
 
-db = Database(Path(__file__).with_name("migrations"))
 
-if TYPE_CHECKING:
-    Model = Base
-else:
-    Model = db.Model
+class Base(DeclarativeBase):
+    """The tables of the transaction service."""
+
+
+db = Database(Base, Path(__file__).with_name("migrations"))
 
 Id = Annotated[str, mapped_column(HexId)]
 """An id in this service: 32 hexadecimal digits."""
@@ -86,7 +86,7 @@ class SuspenseItem:
     paid_out_by: Id | None
 
 
-class TransactionRow(Model):
+class TransactionRow(Base):
     """A Transaction as it is kept: a column for each of its fields, in their order, and `search_text`.
 
     That is the folded description if it is not ASCII, else empty: lower() folds ASCII alike on every database, so a
@@ -133,7 +133,7 @@ class TransactionRow(Model):
     search_text: Mapped[str] = mapped_column(Text, server_default="")
 
 
-class TransactionLeg(Model):
+class TransactionLeg(Base):
     """One side of a transaction as the owner of its account sees it: what lists and sums read, by index.
 
     `internal` says that both sides belong to the same person. The two large indexes leave what is of the same instant
@@ -160,7 +160,7 @@ class TransactionLeg(Model):
     timestamp: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class DailyVolume(Model):
+class DailyVolume(Base):
     """What the completed transactions of one day, type and direction add up to on one account, and in the whole bank.
 
     They are kept as transactions are completed; see volume_storage, which also says whose the bank's are. The key is
@@ -181,11 +181,11 @@ class DailyVolume(Model):
     largest_minor: Mapped[int] = mapped_column(BigInteger)
 
 
-class CurrencyRow(KeptCurrency, Model):
+class CurrencyRow(KeptCurrency, Base):
     """What the amounts in this database are of."""
 
 
-class ToldId(Model):
+class ToldId(Base):
     """An id by which somebody was told of a transaction while its outcome was unknown, where it now has another.
 
     That happens when a request is made twice at once, and the ledger has decided the one that nobody was told of.
@@ -197,7 +197,7 @@ class ToldId(Model):
     transaction_id: Mapped[Id] = mapped_column(ForeignKey("transaction.id"))
 
 
-class Progress(Model):
+class Progress(Base):
     """How far the ledger's postings are projected: all up to `sequence`, which is that of `transaction_id`.
 
     There is one row. `hands_over` says that transactions are here from a time when the ledger did not keep orders, and

@@ -5,8 +5,6 @@ readers have connections of their own and see the last commit. On PostgreSQL bot
 the queries that need it. This is the only module that commits.
 """
 
-import fcntl
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,80 +15,67 @@ from typing import Any, TypeVar
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session
-from sqlalchemy import (
-    Connection,
-    Engine,
-    create_engine,
-    event,
-    make_url,
-    text,
-)
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy import Connection, Engine, make_url, text
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase
-from sqlalchemy.pool import QueuePool
 
 from shared.concurrency.fair_lock import FairLock
 from shared.core.errors import ServiceUnavailable
-from shared.db import driver
+from shared.db import driver, engines
+from shared.db.engines import WRITE_WAIT_SECONDS
+from shared.db.file_lock import FileLock
 from shared.db.migrations import DatabaseUnusable, Migrations, database_name
-from shared.db.outages import ConnectionLost, ImpatientPool, Outages, is_lost
+from shared.db.outages import ConnectionLost, Outages, is_lost
 from shared.db.sqlite import sqlite3
 
-WRITE_WAIT_SECONDS = 3.0
-READERS = 32
-WRITER_CACHE_KIB = 8 * 1024  # several large transactions; more made no transaction faster, and looks like a leak
-CHECKPOINT_PAGES = 4000  # 16 MB: what a thousand pages hold is written again too soon, most of it the same pages
 _NO_ROOM_OR_NO_TURN = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY})
-_DRIVERS = frozenset({"sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg"})
 _DURABLE = "durable"
+_WRITER = "writer"
 _R = TypeVar("_R")
 
 
-class Base(DeclarativeBase):
-    """What a model is to a type checker; each Database makes the base of its own tables."""
-
-
-class DatabaseInUse(DatabaseUnusable):
-    """Another process has this database file open."""
-
-
 class _RoutedSession(Session):
-    """Reads from the readers' engine, except inside `transaction()`."""
+    """Flask-SQLAlchemy's session, which uses the connection of the open transaction where there is one."""
 
-    def get_bind(self, *_args: Any, **_kwargs: Any) -> Engine | Connection:
-        database: Database = self.info["database"]
-        return database.open_transaction or database.reader
+    def __init__(self, db: "Database", **options: Any) -> None:
+        super().__init__(db, **options)
+        self._database = db
+
+    def get_bind(self, *args: Any, **kwargs: Any) -> Engine | Connection:
+        return self._database.open_transaction or super().get_bind(*args, **kwargs)
 
     def close(self) -> None:
-        """Give the connection back; one that has broken meanwhile is closed, and nobody needs to hear of it."""
+        """Return the connection. A connection that broke meanwhile is closed without an error."""
         with suppress(ConnectionLost):
             super().close()
 
 
 class Database(SQLAlchemy):
-    """Flask-SQLAlchemy with a writer, readers, and the one place where a transaction begins and ends."""
+    """Flask-SQLAlchemy with a writer beside its engine, and the one place where a transaction begins and ends.
+
+    `reader` is Flask-SQLAlchemy's own engine. `writer` is another one, its bind "writer", on SQLite, and the same on
+    PostgreSQL.
+    """
 
     writer: Engine
     reader: Engine
 
-    def __init__(self, migrations: Path | None = None) -> None:
-        """`migrations` is the folder of the revisions that make and change the tables; without, all are just made."""
+    def __init__(self, base: type[DeclarativeBase] | None = None, migrations: Path | None = None) -> None:
+        """Take the base class of the tables, and the folder of their revisions; without that, the tables are created.
+
+        A base class of its own keeps each database from having the tables of all.
+        """
         super().__init__(
-            model_class=type("Base", (DeclarativeBase,), {}),  # one each, or all databases would have all tables
+            model_class=base or type("Base", (DeclarativeBase,), {}),
             disable_autonaming=True,
-            session_options={
-                "class_": _RoutedSession,
-                "expire_on_commit": False,
-                "autoflush": True,
-                "info": {"database": self},
-            },
+            session_options={"class_": _RoutedSession, "expire_on_commit": False},
         )
         self.migrations = Migrations(migrations, self.metadata) if migrations else None
         self._of_thread = threading.local()
         self._lock = FairLock()
+        self._file_lock = FileLock()
         self._kept: Connection | None = None
         self._outages: Outages | None = None
-        self._lock_files: list[int] = []
 
     def connect(self, app: Flask, url: str, *, may_upgrade: bool = False) -> None:
         """Open the database at `url` for `app`. An empty one gets its tables.
@@ -98,16 +83,11 @@ class Database(SQLAlchemy):
         One of an older schema is upgraded when it is SQLite's, or if `may_upgrade`. Raises SchemaRefused when it may
         not or can't be, DatabaseInUse when another process has the same SQLite file open, and else DatabaseUnusable.
         """
-        app.config["SQLALCHEMY_DATABASE_URI"] = url
-        is_sqlite = _backend(url) == "sqlite"
-        app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"poolclass": QueuePool, **({"module": sqlite3} if is_sqlite else {})}
-        self.init_app(app)
+        is_sqlite = engines.is_sqlite(url)
         self._end_writing()
         if is_sqlite:
-            self._claim_file(Path(str(make_url(url).database)))
-            self.writer, self.reader = _sqlite_writer(url), _sqlite_reader(url)
-        else:
-            self.writer = self.reader = _server(url)
+            self._file_lock.take(Path(str(make_url(url).database)))
+        self._make_engines(app, url, is_sqlite=is_sqlite)
         try:
             self._make_tables(may_upgrade=may_upgrade or is_sqlite)
         except DBAPIError as error:
@@ -119,12 +99,27 @@ class Database(SQLAlchemy):
         self._outages = None if is_sqlite else Outages(self.writer)
         app.dispatch_request = self._rerun_when_lost(app.dispatch_request)  # type: ignore[method-assign]  # Flask has no hook around a view
 
+    def _make_engines(self, app: Flask, url: str, *, is_sqlite: bool) -> None:
+        app.config["SQLALCHEMY_DATABASE_URI"] = url
+        if is_sqlite:
+            app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engines.sqlite_options(engines.READERS)
+            app.config["SQLALCHEMY_BINDS"] = {_WRITER: {"url": url, **engines.sqlite_options(1)}}
+        else:
+            app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engines.postgresql_options()
+        self.init_app(app)
+        with app.app_context():
+            self.reader = self.engine
+            self.writer = self.engines.get(_WRITER, self.reader)
+        if is_sqlite:
+            engines.set_up_sqlite_reader(self.reader)
+            engines.set_up_sqlite_writer(self.writer)
+
     def close(self) -> None:
         """Close all connections and let another process have the file."""
         self._end_writing()
         self.writer.dispose()
         self.reader.dispose()
-        self._let_go_of_files()
+        self._file_lock.release()
 
     @contextmanager
     def transaction(self, *, durable: bool = True) -> Iterator[None]:
@@ -259,27 +254,6 @@ class Database(SQLAlchemy):
                 kept.invalidate()  # closed, which undoes it too
             kept.close()
 
-    def _claim_file(self, path: Path) -> None:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            lock_file = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-            self._lock_files.append(lock_file)
-            fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        except BlockingIOError:
-            self._let_go_of_files()
-            raise DatabaseInUse(f"{path} is in use by another process: stop that one first") from None
-        except OSError as error:
-            self._let_go_of_files()
-            raise DatabaseUnusable(
-                f"{error.filename or path} can't be opened ({error.strerror}): "
-                "give it and its folder to the user who runs the services"
-            ) from None
-
-    def _let_go_of_files(self) -> None:
-        while self._lock_files:
-            os.close(self._lock_files.pop())
-
 
 class Storage:
     """The queries of one aggregate. Subclasses read and add; the rules open the transaction around them."""
@@ -306,22 +280,6 @@ class Storage:
         return self._database.transaction(durable=durable)
 
 
-def _backend(url: str) -> str:
-    """Return which of the two kinds of database a URL names. Raises DatabaseUnusable for any other text."""
-    try:
-        parts = make_url(url)
-    except (ArgumentError, ValueError):
-        parts = make_url("unreadable://")
-    backend = parts.get_backend_name()
-    has_file = parts.database not in (None, "", ":memory:")
-    if parts.drivername not in _DRIVERS or (backend == "sqlite" and not has_file):
-        raise DatabaseUnusable(
-            "its database's URL is neither sqlite:///<path> nor postgresql://<user>:<password>@<host>/<database>: "
-            "correct the variable that ends in _DATABASE_URL"
-        )
-    return backend
-
-
 def _why_not_open(name: str, error: DBAPIError, *, is_sqlite: bool) -> str:
     """Say in one line why a database can't be opened, and what to do."""
     reason = " ".join(str(error.orig).split())
@@ -336,70 +294,3 @@ def _why_not_open(name: str, error: DBAPIError, *, is_sqlite: bool) -> str:
 def _has_no_room_or_no_turn(error: BaseException) -> bool:
     code = getattr(error.orig, "sqlite_errorcode", 0) if isinstance(error, OperationalError) else 0
     return code & 0xFF in _NO_ROOM_OR_NO_TURN
-
-
-def _server(url: str) -> Engine:
-    """A pool of connections to PostgreSQL that notice within seconds when the other machine is gone."""
-    return create_engine(
-        url,
-        poolclass=ImpatientPool,
-        pool_size=READERS,
-        max_overflow=0,
-        pool_timeout=WRITE_WAIT_SECONDS,
-        pool_pre_ping=True,
-        connect_args={"connect_timeout": 3, "tcp_user_timeout": 5000, "keepalives_idle": 10, "keepalives_interval": 5},
-    )
-
-
-def _sqlite_writer(url: str) -> Engine:
-    engine = _sqlite_engine(url, connections=1)
-
-    @event.listens_for(engine, "connect")
-    def _connect(connection: sqlite3.Connection, _record: Any) -> None:
-        _pragmas(
-            connection,
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "foreign_keys=ON",
-            "journal_size_limit=67108864",
-            f"wal_autocheckpoint={CHECKPOINT_PAGES}",
-            f"cache_size=-{WRITER_CACHE_KIB}",
-        )
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        driver.run(connection, "BEGIN IMMEDIATE")
-
-    return engine
-
-
-def _sqlite_reader(url: str) -> Engine:
-    engine = _sqlite_engine(url, connections=READERS)
-
-    @event.listens_for(engine, "connect")
-    def _connect(connection: sqlite3.Connection, _record: Any) -> None:
-        _pragmas(connection, "query_only=ON")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        driver.run(connection, "BEGIN")
-
-    return engine
-
-
-def _sqlite_engine(url: str, *, connections: int) -> Engine:
-    return create_engine(
-        url,
-        module=sqlite3,
-        poolclass=ImpatientPool,
-        pool_size=connections,
-        max_overflow=0,
-        pool_timeout=WRITE_WAIT_SECONDS,
-        connect_args={"check_same_thread": False},
-    )
-
-
-def _pragmas(connection: sqlite3.Connection, *pragmas: str) -> None:
-    connection.isolation_level = None  # BEGIN is ours to say, see the "begin" listeners
-    for pragma in ("busy_timeout=5000", *pragmas):
-        connection.execute(f"PRAGMA {pragma}")

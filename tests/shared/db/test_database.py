@@ -10,32 +10,34 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import CheckConstraint, ForeignKey, select
+from sqlalchemy import CheckConstraint, ForeignKey, create_engine, select
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from shared.core.errors import ServiceUnavailable
 from shared.db import database as database_module
 from shared.db import driver
 from shared.db.columns import UtcDateTime
-from shared.db.database import Base, Database, DatabaseInUse, Storage
+from shared.db.database import Database, Storage
+from shared.db.file_lock import DatabaseInUse
 from shared.db.migrations import DatabaseUnusable
 from shared.db.outages import rerun_when_aborted
 from shared.db.sqlite import sqlite3
 from tests.support.processes import as_another_user
 
-db = Database()
-if TYPE_CHECKING:
-    Model = Base
-else:
-    Model = db.Model
+
+class Base(DeclarativeBase):
+    pass
 
 
-class Shelf(Model):
+db = Database(Base)
+
+
+class Shelf(Base):
     __tablename__ = "shelf"
     __table_args__ = (CheckConstraint("items >= 0"),)
 
@@ -44,7 +46,7 @@ class Shelf(Model):
     filled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
-class Label(Model):
+class Label(Base):
     __tablename__ = "label"
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -282,7 +284,8 @@ def test_every_writing_connection_is_durable(app: Flask) -> None:
 
 def test_a_second_process_is_refused(app: Flask, tmp_path: Path) -> None:
     program = (
-        "import sys; from flask import Flask; from shared.db.database import Database, DatabaseInUse\n"
+        "import sys; from flask import Flask\n"
+        "from shared.db.database import Database; from shared.db.file_lock import DatabaseInUse\n"
         "try: Database().connect(Flask('second'), sys.argv[1])\n"
         "except DatabaseInUse as error: sys.exit(str(error))"
     )
@@ -386,7 +389,7 @@ def test_the_check_notices_a_database_that_is_gone(app: Flask) -> None:
     db.check()
     db.close()
     db.reader.dispose()
-    db.reader = database_module._sqlite_reader("sqlite:////nowhere/warehouse.db")
+    db.reader = create_engine("sqlite:////nowhere/warehouse.db")
     with pytest.raises(OperationalError):
         db.check()
 

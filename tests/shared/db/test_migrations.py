@@ -16,7 +16,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import Connection, Engine, MetaData, create_engine, inspect, text
 
-from shared.db import database as database_module
+from shared.db import engines
 from shared.db.database import Database
 from shared.db.migrations import DatabaseUnusable, Migrations, SchemaRefused
 from shared.db.sqlite import sqlite3
@@ -77,6 +77,12 @@ def migrations_of(service: str) -> Migrations:
     found = database_of(service).migrations
     assert found
     return found
+
+
+def sqlite_writer(url: str) -> Engine:
+    engine = create_engine(url, **engines.sqlite_options(1))
+    engines.set_up_sqlite_writer(engine)
+    return engine
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -320,7 +326,7 @@ def at_first_revision(shop: Migrations, engine: Engine) -> None:
 @pytest.fixture
 def older(shop: Migrations, url: str) -> Iterator[Engine]:
     """A database of the first of the two revisions, as a service opens it."""
-    engine = database_module._sqlite_writer(url) if url.startswith("sqlite") else create_engine(url)
+    engine = sqlite_writer(url) if url.startswith("sqlite") else create_engine(url)
     at_first_revision(shop, engine)
     yield engine
     engine.dispose()
@@ -353,7 +359,7 @@ def test_an_older_database_is_refused_where_it_may_not_be_upgraded(shop: Migrati
 
 def test_a_sqlite_file_is_copied_as_it_was_before_it_is_upgraded(shop: Migrations, tmp_path: Path) -> None:
     file = tmp_path / "shop.db"
-    engine = database_module._sqlite_writer(f"sqlite:///{file}")
+    engine = sqlite_writer(f"sqlite:///{file}")
     at_first_revision(shop, engine)
     assert not list(tmp_path.glob("*.before-*"))
     shop.apply(engine, may_upgrade=True)
@@ -367,7 +373,7 @@ def test_a_sqlite_file_is_copied_as_it_was_before_it_is_upgraded(shop: Migration
 
 def test_without_room_for_the_copy_nothing_is_upgraded(shop: Migrations, tmp_path: Path) -> None:
     file = tmp_path / "shop.db"
-    engine = database_module._sqlite_writer(f"sqlite:///{file}")
+    engine = sqlite_writer(f"sqlite:///{file}")
     at_first_revision(shop, engine)
     Path(f"{file}.before-shop_0002.partial").mkdir()
     with pytest.raises(SchemaRefused, match="could not be copied"):
@@ -378,7 +384,7 @@ def test_without_room_for_the_copy_nothing_is_upgraded(shop: Migrations, tmp_pat
 
 
 def test_references_are_enforced_after_an_upgrade(shop: Migrations, tmp_path: Path) -> None:
-    engine = database_module._sqlite_writer(f"sqlite:///{tmp_path / 'shop.db'}")
+    engine = sqlite_writer(f"sqlite:///{tmp_path / 'shop.db'}")
     shop.apply(engine, may_upgrade=True)
     with engine.connect() as connection:
         assert connection.execute(text("PRAGMA foreign_keys")).scalar() == 1

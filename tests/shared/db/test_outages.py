@@ -8,30 +8,31 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 import pytest
 from flask import Flask, Response
 from sqlalchemy import text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from werkzeug.test import TestResponse
 
 from shared.db import outages
-from shared.db.database import Base, Database
+from shared.db.database import Database
 from shared.db.outages import CommitUnknown, ConnectionLost, rerun_when_aborted, rerun_when_unsure
 from shared.web import responses
 from tests.support import postgres
 from tests.support.suite import ADDRESSES, PASSWORD, Person, Suite
 
-db = Database()
-if TYPE_CHECKING:
-    Model = Base
-else:
-    Model = db.Model
+
+class Base(DeclarativeBase):
+    pass
 
 
-class Shelf(Model):
+db = Database(Base)
+
+
+class Shelf(Base):
     __tablename__ = "shelf"
 
     id: Mapped[int] = mapped_column(primary_key=True)

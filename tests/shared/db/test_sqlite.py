@@ -34,6 +34,7 @@ def test_a_database_opens_its_file_with_no_other(tmp_path: Path) -> None:
     app, database = Flask("warehouse"), Database()
     database.connect(app, f"sqlite:///{tmp_path / 'warehouse.db'}")
     with app.app_context():
-        engines: Any = (database.writer, database.reader, database.engine)
-        assert {engine.dialect.loaded_dbapi for engine in engines} == {sqlite3}
+        engines: list[Any] = [*database.engines.values()]
+    assert {*engines} == {database.writer, database.reader}
+    assert {engine.dialect.loaded_dbapi for engine in engines} == {sqlite3}
     database.close()

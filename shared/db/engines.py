@@ -1,0 +1,84 @@
+"""How connections to SQLite and to PostgreSQL are pooled and set up."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+
+from shared.db import driver
+from shared.db.migrations import DatabaseUnusable
+from shared.db.outages import ImpatientPool
+from shared.db.sqlite import sqlite3
+
+WRITE_WAIT_SECONDS = 3.0
+READERS = 32
+WRITER_CACHE_KIB = 8 * 1024  # several large transactions; more made no transaction faster, and looks like a leak
+CHECKPOINT_PAGES = 4000  # 16 MB: what a thousand pages hold is written again too soon, most of it the same pages
+_DRIVERS = frozenset({"sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg"})
+
+
+def is_sqlite(url: str) -> bool:
+    """Return whether a URL names a SQLite file, or else PostgreSQL. Raises DatabaseUnusable for any other text."""
+    try:
+        parts = make_url(url)
+    except (ArgumentError, ValueError):
+        parts = make_url("unreadable://")
+    backend = parts.get_backend_name()
+    has_file = parts.database not in (None, "", ":memory:")
+    if parts.drivername not in _DRIVERS or (backend == "sqlite" and not has_file):
+        raise DatabaseUnusable(
+            "its database's URL is neither sqlite:///<path> nor postgresql://<user>:<password>@<host>/<database>: "
+            "correct the variable that ends in _DATABASE_URL"
+        )
+    return backend == "sqlite"
+
+
+def postgresql_options() -> dict[str, Any]:
+    """Return the options of an engine whose connections notice within seconds when the other machine is gone."""
+    timeouts = {"connect_timeout": 3, "tcp_user_timeout": 5000, "keepalives_idle": 10, "keepalives_interval": 5}
+    return {**_pool(READERS), "pool_pre_ping": True, "connect_args": timeouts}
+
+
+def sqlite_options(connections: int) -> dict[str, Any]:
+    """Return the options of an engine for a SQLite file, with as many connections at most."""
+    return {**_pool(connections), "module": sqlite3, "connect_args": {"check_same_thread": False}}
+
+
+def set_up_sqlite_writer(engine: Engine) -> None:
+    """Make the connection of `engine` durable, and let its transactions lock the file when they begin."""
+    _set_up_sqlite(
+        engine,
+        "BEGIN IMMEDIATE",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "journal_size_limit=67108864",
+        f"wal_autocheckpoint={CHECKPOINT_PAGES}",
+        f"cache_size=-{WRITER_CACHE_KIB}",
+    )
+
+
+def set_up_sqlite_reader(engine: Engine) -> None:
+    """Let the connections of `engine` only read."""
+    _set_up_sqlite(engine, "BEGIN", "query_only=ON")
+
+
+def _pool(connections: int) -> dict[str, Any]:
+    return {
+        "poolclass": ImpatientPool,
+        "pool_size": connections,
+        "max_overflow": 0,
+        "pool_timeout": WRITE_WAIT_SECONDS,
+    }
+
+
+def _set_up_sqlite(engine: Engine, begin: str, *pragmas: str) -> None:
+    @event.listens_for(engine, "connect")
+    def _connect(connection: sqlite3.Connection, _record: Any) -> None:
+        connection.isolation_level = None  # transactions begin below, not by the driver
+        for pragma in ("busy_timeout=5000", *pragmas):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        driver.run(connection, begin)
