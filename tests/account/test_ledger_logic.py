@@ -189,6 +189,12 @@ def test_a_key_belongs_to_what_was_first_ordered_by_it_whatever_the_id(bank: Ban
     assert bank.decide(anothers)[0][0] == "decided"
 
 
+def test_a_conflicting_order_is_answered_with_both_owners_of_the_posting_that_stands(bank: Bank) -> None:
+    source, target, other = bank.open(balance_minor=100), bank.open(STRANGER), bank.open()
+    first = bank.post(order(source=source, to=target, key="stands"))
+    assert bank.decide(order(to=other, key="stands")) == [("conflicting", first)]
+
+
 def test_a_key_is_kept_by_a_rejection_and_by_a_void(bank: Bank) -> None:
     account = bank.open()
     refused, given_up = order(source=account, key="refused"), order(to=account, key="given up")
