@@ -174,13 +174,13 @@ def make_secrets(environment: Mapping[str, str], folder: Path) -> None:
     Writes down the digests of the services' secrets each time, by which the auth service knows them again.
     """
     if not environment.get("SESSION_SECRET"):
-        secret_files.read_or_make(folder / "session_secret")
+        secret_files.read_or_create(folder / "session_secret")
     if not environment.get("AUTH_SIGNING_KEY"):
-        secret_files.read_or_make(folder / "signing_key", _make_signing_key)
+        secret_files.read_or_create(folder / "signing_key", _make_signing_key)
     digests = {}
     for name in PORTS:
         variable = _variable(name, "SECRET")
-        secret = environment.get(variable) or secret_files.read_or_make(folder / variable.lower())
+        secret = environment.get(variable) or secret_files.read_or_create(folder / variable.lower())
         digests[name] = hashlib.sha256(secret.encode()).hexdigest()
     secret_files.write(folder / "service_digests.json", json.dumps(digests))
 
@@ -204,7 +204,7 @@ class FirstAdmin:
         self._draft, self._done = folder / "first_admin_password", folder / "first_admin_made"
         self._password = ""
         if not self._done.exists() and not environment.get("ADMIN_PASSWORD"):
-            self._password = secret_files.read_or_make(self._draft, _make_password)
+            self._password = secret_files.read_or_create(self._draft, _make_password)
 
     @property
     def variables(self) -> dict[str, str]:

@@ -8,14 +8,16 @@ from pydantic import Field
 from shared.core import clock
 from shared.core.periods import Timestamp
 from shared.core.texts import Line
-from shared.security.passwords import LONGEST
+from shared.security.passwords import MAX_PASSWORD_LENGTH
 from shared.web.cursors import Pagination
 from shared.web.validation.openapi import Answer, Body, Described, Query
 
 if TYPE_CHECKING:
     from auth_service.auth_models import LoginSession
 
-NewPassword = Annotated[Line, Field(min_length=12, max_length=LONGEST, examples=["a lamp beside the harbour"])]
+NewPassword = Annotated[
+    Line, Field(min_length=12, max_length=MAX_PASSWORD_LENGTH, examples=["a lamp beside the harbour"])
+]
 EnteredName = Annotated[Line, Field(max_length=200, examples=["ada.lovelace"])]
 EnteredPassword = Annotated[str, Field(max_length=1000, examples=["correct horse battery staple"])]
 """A password to compare with the stored hash. The rules for new passwords do not apply to it."""

@@ -52,7 +52,7 @@ from shared.concurrency.background import PeriodicTask
 from shared.core.errors import CannotStart, InvalidCredentials, InvalidToken, NotFound, TokenExpired
 from shared.http.addresses import client_address
 from shared.security import secret_files
-from shared.security.passwords import LONGEST, Passwords, why_too_common
+from shared.security.passwords import MAX_PASSWORD_LENGTH, Passwords, why_too_common
 from shared.security.token_signer import TokenSigner
 from shared.security.tokens import TokenVerifier
 from shared.web import serving
@@ -88,7 +88,7 @@ class AuthSettings(Settings):
     signing_key: str = Field(repr=False, validation_alias="AUTH_SIGNING_KEY")
     admin_username: Username = Field("admin", validation_alias="ADMIN_USERNAME")
     admin_password: str | None = Field(
-        None, min_length=12, max_length=LONGEST, repr=False, validation_alias="ADMIN_PASSWORD"
+        None, min_length=12, max_length=MAX_PASSWORD_LENGTH, repr=False, validation_alias="ADMIN_PASSWORD"
     )
     account_secret: _ClientSecret = Field(None, repr=False, validation_alias="ACCOUNT_SERVICE_SECRET")
     transaction_secret: _ClientSecret = Field(None, repr=False, validation_alias="TRANSACTION_SERVICE_SECRET")

@@ -81,8 +81,8 @@ def report_transactions(storage: ReportStorage, sources: Sources, caller: Caller
 def report_system(storage: ReportStorage, sources: Sources, caller: Caller, query: ReportQuery) -> Report:
     """A report on the whole bank. Raises ServiceUnavailable."""
     period = _period(query)
-    users = sources.context_pool.begin(sources.auth.statistics)
-    accounts = sources.context_pool.begin(sources.accounts.statistics)
+    users = sources.context_pool.submit(sources.auth.statistics)
+    accounts = sources.context_pool.submit(sources.accounts.statistics)
     transactions = sources.transactions.statistics(period)
     counts = accounts.result()
     data = SystemReportData(
@@ -134,9 +134,9 @@ def _account_data(sources: Sources, caller: Caller, account_id: UUID, period: Pe
 
 def _read_account(sources: Sources, token: str, account_id: UUID, period: Period) -> AccountReportData | None:
     """An account's report, or None when the ledger and the transactions do not agree at this moment."""
-    begin, accounts = sources.context_pool.begin, sources.accounts
-    before = begin(accounts.balance_before, token, account_id, period.start_date)
-    summed = begin(sources.transactions.summary, token, period, account_id)
+    submit, accounts = sources.context_pool.submit, sources.accounts
+    before = submit(accounts.balance_before, token, account_id, period.start_date)
+    summed = submit(sources.transactions.summary, token, period, account_id)
     account = accounts.account(token, account_id)
     currency, summary = Currency.of(account.currency), summed.result()
     # Only now, so that the ledger has at least what the summary counts.

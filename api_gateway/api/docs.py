@@ -31,7 +31,7 @@ class Documents:
         """The document, as JSON, of the services that answer; what is missing is asked for again the next time."""
         with self._lock:
             if time.monotonic() - self._asked_at > KEPT_SECONDS:
-                asked = [self._context_pool.begin(_ask, peer) for peer in self._peers]
+                asked = [self._context_pool.submit(_ask, peer) for peer in self._peers]
                 answered = [document for call in asked if (document := call.result())]
                 merged = to_json(openapi.merge(answered, title="Banking API", server="/", under="/api/"))
                 if len(answered) < len(self._peers):

@@ -72,7 +72,7 @@ class PaymentBatching:
         self._app, self._client = app, client
         self._verifier, self._buckets, self._recorder = verifier, buckets, recorder
         self._batches: Batcher[_QueuedPayment, None] = Batcher(
-            self._carry_out, name="payment-batching", workers=WORKERS, most_waiting=OPEN_CONNECTIONS
+            self._carry_out, name="payment-batching", workers=WORKERS, max_waiting=OPEN_CONNECTIONS
         )
 
     def start(self) -> None:
@@ -122,7 +122,7 @@ class PaymentBatching:
     def _send(self, payment: _QueuedPayment) -> None:
         """Let it go with others; it ends with an answer, whatever happens."""
         try:
-            self._batches.submit_later(payment, partial(self._end, payment), begin_within_seconds=BEGIN_WITHIN_SECONDS)
+            self._batches.submit_nowait(payment, partial(self._end, payment), begin_within_seconds=BEGIN_WITHIN_SECONDS)
         except Exception as error:
             self._refuse(payment, error)
 

@@ -41,7 +41,7 @@ class Renewals:
         renewal = self._renewal(hashlib.sha256(refresh_token.encode()).digest())
         with renewal.lock:
             if renewal.call is None or (renewal.call.done() and renewal.call.exception()):
-                renewal.call = self._pool.begin(self._renew, refresh_token)
+                renewal.call = self._pool.submit(self._renew, refresh_token)
             call = renewal.call
         try:
             return call.result(self._patience_seconds)

@@ -1,4 +1,4 @@
-"""A job repeated at a fixed interval in a thread of its own."""
+"""Background tasks: a function that a thread calls at a fixed interval."""
 
 import logging
 import threading
@@ -8,7 +8,10 @@ _log = logging.getLogger(__name__)
 
 
 class PeriodicTask:
-    """Calls `job` at start and then every `interval_seconds`; an error is logged when it is news; the job goes on."""
+    """A thread that calls `job` at start and then every `interval_seconds`.
+
+    An exception does not stop it. Only the first of several equal errors in a row is logged, and the recovery.
+    """
 
     def __init__(self, job: Callable[[], object], *, name: str, interval_seconds: float) -> None:
         self._job = job
@@ -21,7 +24,7 @@ class PeriodicTask:
         self._thread.start()
 
     def stop(self, timeout_seconds: float = 8.0) -> None:
-        """Let the running call finish, then end the thread. The timeout is longer than a read that is tried twice."""
+        """Stop the thread and wait for a running call. The default timeout exceeds that of a call with one retry."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(timeout_seconds)
@@ -33,11 +36,11 @@ class PeriodicTask:
             if problem and problem != before:
                 _log.warning("%s failed: %s", self._thread.name, problem)
             elif before and not problem:
-                _log.info("%s works again", self._thread.name)
+                _log.info("%s recovered", self._thread.name)
             self._stopping.wait(self._interval_seconds)
 
     def _try(self) -> str | None:
-        """Do the job; what went wrong, in words, if something did."""
+        """Call the job and return the message of its exception, or None."""
         try:
             self._job()
         except Exception as error:

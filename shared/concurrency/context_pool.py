@@ -1,4 +1,4 @@
-"""A thread pool whose threads keep the context of the request that they work for."""
+"""A thread pool that carries the request context into its threads."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,16 +10,16 @@ _R = TypeVar("_R")
 
 
 class ContextPool:
-    """Run calls in a thread pool with the caller's context, so that they log and forward its request id."""
+    """A thread pool that runs calls in a copy of the caller's context, so that they log and forward the request id."""
 
     def __init__(self, name: str, workers: int = 32) -> None:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix=name)
 
-    def begin(self, function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> Future[_R]:
-        """Call `function` in another thread; the future's `result()` waits and returns or raises what it did."""
+    def submit(self, function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> Future[_R]:
+        """Call `function` in another thread and return its future."""
         context = copy_context()
         return self._pool.submit(lambda: context.run(function, *args, **kwargs))
 
     def close(self) -> None:
-        """End the threads when their calls are done."""
+        """Wait for running calls, cancel queued ones and stop the threads."""
         self._pool.shutdown(cancel_futures=True)

@@ -1,4 +1,4 @@
-"""A lock that is given to threads in the order they asked for it; it may have several places."""
+"""A FIFO lock, or with a capacity above one a FIFO semaphore."""
 
 import threading
 from collections import deque
@@ -9,20 +9,24 @@ from shared.core.errors import ServiceUnavailable
 
 
 class FairLock:
-    """First come, first served; `threading.Lock` promises no order, and a busy writer could starve the rest.
+    """A lock that threads get in the order in which they asked for it.
 
-    `places` threads hold it at a time; when `most_waiting` wait already, the next is refused at once.
+    `threading.Lock` guarantees no order, so a busy thread could starve the others. Up to `capacity` threads hold the
+    lock at the same time. When `max_waiting` threads wait already, the next one is refused immediately.
     """
 
-    def __init__(self, places: int = 1, most_waiting: int | None = None) -> None:
+    def __init__(self, capacity: int = 1, max_waiting: int | None = None) -> None:
         self._guard = threading.Lock()
-        self._free = places
-        self._most_waiting = most_waiting
+        self._free = capacity
+        self._max_waiting = max_waiting
         self._waiting: deque[threading.Event] = deque()
 
     @contextmanager
     def hold(self, timeout_seconds: float) -> Iterator[None]:
-        """Hold the lock for the block. Raises ServiceUnavailable when it does not come within the timeout."""
+        """Hold the lock during the block.
+
+        Raises ServiceUnavailable when the lock is not acquired within the timeout or too many threads wait already.
+        """
         self._acquire(timeout_seconds)
         try:
             yield
@@ -34,24 +38,24 @@ class FairLock:
             if self._free:
                 self._free -= 1
                 return
-            if self._most_waiting is not None and len(self._waiting) >= self._most_waiting:
+            if self._max_waiting is not None and len(self._waiting) >= self._max_waiting:
                 raise ServiceUnavailable(retry_after_seconds=1)
             turn = threading.Event()
             self._waiting.append(turn)
         if turn.wait(timeout_seconds):
             return
         with self._guard:
-            if turn not in self._waiting:  # the lock came between the timeout and here
-                self._hand_on()
+            if turn not in self._waiting:  # the lock was passed to this thread after the timeout
+                self._pass_on()
             else:
                 self._waiting.remove(turn)
         raise ServiceUnavailable(retry_after_seconds=1)
 
     def _release(self) -> None:
         with self._guard:
-            self._hand_on()
+            self._pass_on()
 
-    def _hand_on(self) -> None:
+    def _pass_on(self) -> None:
         if self._waiting:
             self._waiting.popleft().set()
         else:

@@ -1,1 +1,1 @@
-"""Tokens, passwords, secrets and the data directory."""
+"""Tokens, passwords, secret files and the data directory."""

@@ -1,4 +1,4 @@
-"""The folder of databases, secrets and logs: for its owner's eyes only."""
+"""The data directory with databases, secrets and logs, accessible to its owner only."""
 
 import os
 from pathlib import Path
@@ -7,9 +7,9 @@ from shared.core.errors import CannotStart
 
 
 def prepare(folder: Path) -> None:
-    """Make the folder, mode 0700, and have this process make all its files for their owner only.
+    """Create the data directory with mode 0700, and set the umask so that new files are accessible to the owner only.
 
-    Raises CannotStart where the folder can't be made, or belongs to somebody else.
+    Raises CannotStart when the folder can't be created or belongs to another user.
     """
     os.umask(0o077)
     try:
@@ -18,5 +18,5 @@ def prepare(folder: Path) -> None:
     except OSError as error:
         raise CannotStart(
             f"the data directory {folder} can't be used ({error.strerror}): "
-            "set BANK_DATA_DIR to a folder of yours, or give this one to the user who runs the services"
+            "set BANK_DATA_DIR to another folder, or give this one to the user who runs the services"
         ) from None

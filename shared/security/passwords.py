@@ -1,4 +1,4 @@
-"""Passwords: which are too common to be safe, and how they are kept (scrypt, a few at a time)."""
+"""Password hashing with scrypt, limited to a few hashes at a time, and the check for common passwords."""
 
 import os
 import string
@@ -10,45 +10,45 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from shared.concurrency.fair_lock import FairLock
 
-MOST_WAITING = 48
+MAX_WAITING = 48
 WAIT_SECONDS = 4.0
-LONGEST = 128
-_STEMS = 1000
-_SHORT = 3
+MAX_PASSWORD_LENGTH = 128
+_STEM_SOURCES = 1000
+_MAX_TRIVIAL_LENGTH = 3
 _ROWS = (string.digits, string.ascii_lowercase, "qwertyuiopasdfghjklzxcvbnm")
-_RUNS = tuple(run * (LONGEST // len(run) + 2) for row in _ROWS for run in (row, row[::-1]))
+_RUNS = tuple(run * (MAX_PASSWORD_LENGTH // len(run) + 2) for row in _ROWS for run in (row, row[::-1]))
 
 
 class Passwords:
-    """Hashes passwords and checks them against hashes.
+    """Hashes passwords and verifies them against hashes.
 
-    Each takes a tenth of a second of one core and 32 MiB, by intent; so only as many run at once as there are cores,
-    and the rest wait in order. Raises ServiceUnavailable when too many wait, or one for too long: a flood of logins
-    must not keep everything else from being answered.
+    A hash takes about 0.1 seconds of one core and 32 MiB of memory. By default as many run concurrently as there are
+    cores, and the others wait in order. Both methods raise ServiceUnavailable when MAX_WAITING threads wait already or
+    after WAIT_SECONDS, so that a flood of logins does not block other requests.
     """
 
-    def __init__(self, *, at_once: int | None = None, most_waiting: int = MOST_WAITING) -> None:
-        self._turns = FairLock(at_once or os.cpu_count() or 1, most_waiting)
+    def __init__(self, *, max_concurrent: int | None = None, max_waiting: int = MAX_WAITING) -> None:
+        self._slots = FairLock(max_concurrent or os.cpu_count() or 1, max_waiting)
 
     def hash(self, password: str) -> str:
-        """A salted scrypt hash, as text."""
-        with self._turns.hold(WAIT_SECONDS):
-            return generate_password_hash(_composed(password))
+        """Return a salted scrypt hash (RFC 7914) as text with its parameters."""
+        with self._slots.hold(WAIT_SECONDS):
+            return generate_password_hash(_normalize(password))
 
     def matches(self, password: str, password_hash: str | None) -> bool:
-        """Whether `password` is the one that was hashed. Without a hash: no, after as much work."""
+        """Return whether the hash is of `password`. Without a hash, return False after the same amount of work."""
         if password_hash is None:
             self.hash(password)
             return False
-        with self._turns.hold(WAIT_SECONDS):
-            return check_password_hash(password_hash, _composed(password))
+        with self._slots.hold(WAIT_SECONDS):
+            return check_password_hash(password_hash, _normalize(password))
 
 
 def why_too_common(password: str, own_words: Iterable[str] = ()) -> str | None:
-    """Why a password would be among the first that somebody tries, or None when it would not.
+    """Return why a password is too easy to guess, or None if it is acceptable. The reason completes "The password …".
 
-    `own_words` are what is known of its owner, such as the username. As NIST SP 800-63B asks (section 3.1.1.2), what
-    counts is what attackers try, not which kinds of characters there are.
+    `own_words` are known facts about its owner, such as the username. Following NIST SP 800-63B, section 3.1.1.2, the
+    check uses lists of common passwords and does not require certain kinds of characters.
     """
     lowered = password.lower()
     unit = _repeated_unit(lowered)
@@ -56,25 +56,25 @@ def why_too_common(password: str, own_words: Iterable[str] = ()) -> str | None:
     own = {word.lower() for word in own_words}
     if own & {lowered, unit, stem}:
         return "is too easy to guess, because it is made of a name or an address of yours; choose another one"
-    if len(unit) <= _SHORT or any(lowered in run for run in _RUNS):
+    if len(unit) <= _MAX_TRIVIAL_LENGTH or any(lowered in run for run in _RUNS):
         return "is too easy to guess, because it is a sequence or a repetition; choose another one"
-    if lowered in _common() or unit in _common() or stem in _common_stems():
+    if lowered in _common_passwords() or unit in _common_passwords() or stem in _common_stems():
         return "is too easy to guess, because many people use it; choose another one"
     return None
 
 
-def _composed(password: str) -> str:
-    """The same characters as the same code points, whatever the keyboard sends (RFC 8265, section 4.2)."""
+def _normalize(password: str) -> str:
+    """Return the NFC form, since keyboards send equal characters as different code points (RFC 8265, section 4.2)."""
     return unicodedata.normalize("NFC", password)
 
 
 def _repeated_unit(text: str) -> str:
-    """The shortest text of which `text` is a repetition; itself when it is none."""
+    """Return the shortest text of which `text` is a repetition: "abab" → "ab", "abc" → "abc"."""
     return text[: (text + text).find(text, 1)]
 
 
 @cache
-def _common() -> frozenset[str]:
+def _common_passwords() -> frozenset[str]:
     from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
     return frozenset(FREQUENCY_LISTS["passwords"])
@@ -84,5 +84,5 @@ def _common() -> frozenset[str]:
 def _common_stems() -> frozenset[str]:
     from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
-    stems = (word.rstrip(string.digits) for word in FREQUENCY_LISTS["passwords"][:_STEMS])
-    return frozenset(stem for stem in stems if len(stem) > _SHORT)
+    stems = (word.rstrip(string.digits) for word in FREQUENCY_LISTS["passwords"][:_STEM_SOURCES])
+    return frozenset(stem for stem in stems if len(stem) > _MAX_TRIVIAL_LENGTH)

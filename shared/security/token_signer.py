@@ -1,4 +1,4 @@
-"""Signing tokens: the private half of `shared.security.tokens`, for the one service that gives them out."""
+"""Signing of tokens with the private key, for the one service that issues them; see `shared.security.tokens`."""
 
 import base64
 import hashlib
@@ -22,17 +22,17 @@ LIFETIME_SECONDS = 3600
 
 
 class TokenSigner:
-    """Signs tokens with one Ed25519 key, and tells the public key that verifies them."""
+    """Signs tokens with an Ed25519 key and publishes the public key that verifies them."""
 
     def __init__(self, key: Ed25519PrivateKey) -> None:
         self._key = key
         self._public = _public_jwk(key)
-        # A key of its own (HKDF, RFC 5869), so that nothing can be learned about signatures from it, or from them.
+        # A derived key (HKDF, RFC 5869), so that refresh tokens and signatures reveal nothing about each other.
         self._refresh_key = HKDF(SHA256(), length=32, salt=None, info=b"refresh tokens").derive(key.private_bytes_raw())
 
     @classmethod
     def from_text(cls, text: str) -> Self:
-        """With the key in `text`: base64 of its PKCS8 DER. Raises ValueError for anything else."""
+        """Create a signer from the base64 of a PKCS #8 DER private key. Raises ValueError for any other text."""
         try:
             key = load_der_private_key(base64.b64decode(text, validate=True), password=None)
         except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -42,24 +42,24 @@ class TokenSigner:
         return cls(key)
 
     def public_keys(self) -> list[dict[str, str]]:
-        """The keys of a JWK set (RFC 7517, RFC 8037)."""
+        """Return the keys of the JWK set (RFC 7517, RFC 8037)."""
         return [self._public]
 
     def successor_of(self, refresh_token: str) -> str:
-        """Return the refresh token that follows `refresh_token`: 256 bits in base64url, as unpredictable as the key.
+        """Return the refresh token that follows `refresh_token`: 256 bits in base64url, unpredictable without the key.
 
-        The same token always has the same successor, so a repeated refresh can be answered again by any process with
-        this key, without a usable token being stored (HMAC-SHA-256, RFC 2104).
+        A token always has the same successor (HMAC-SHA-256, RFC 2104), so any process with this key can repeat the
+        response to a refresh although only digests of refresh tokens are stored.
         """
         return _base64url(hmac.digest(self._refresh_key, refresh_token.encode(), "sha256"))
 
     def sign_user(self, *, user_id: UUID, session_id: UUID, username: str, role: str) -> str:
-        """A token for a person."""
+        """Return a token for a user, with the session id as the claim `sid`."""
         claims = {"aud": USER_AUDIENCE, "sub": str(user_id), "sid": str(session_id)}
         return self._sign({**claims, "username": username, "role": role})
 
     def sign_service(self, service: str, scopes: Iterable[str]) -> str:
-        """A token for a service."""
+        """Return a token for a service, with its scopes in the claim `scope`."""
         return self._sign({"aud": SERVICE_AUDIENCE, "sub": service, "scope": " ".join(sorted(scopes))})
 
     def _sign(self, claims: dict[str, Any]) -> str:
@@ -75,7 +75,7 @@ def _public_jwk(key: Ed25519PrivateKey) -> dict[str, str]:
 
 
 def _thumbprint(required: dict[str, str]) -> str:
-    """RFC 7638: the digest of the key's required members, in the order of their names, without spaces."""
+    """Return the JWK thumbprint (RFC 7638): the SHA-256 of the required members in sorted compact JSON."""
     text = json.dumps(required, sort_keys=True, separators=(",", ":"))
     return _base64url(hashlib.sha256(text.encode()).digest())
 

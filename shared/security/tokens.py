@@ -1,7 +1,7 @@
-"""Tokens: JWT signed with Ed25519 (RFC 7519, RFC 8037). One service signs, all the others verify.
+"""Verification of tokens: JWT signed with Ed25519 (RFC 7519, RFC 8037). One service signs, all services verify.
 
-A person's token has the claims iss, aud, sub, sid, jti, username, role, iat, exp; a service's has iss, aud, sub, scope,
-jti, iat, exp. The two have different audiences, so that neither can pass for the other.
+A user token has the claims iss, aud, sub, sid, jti, username, role, iat and exp; a service token has iss, aud, sub,
+scope, jti, iat and exp. They have different audiences, so that neither is accepted in place of the other.
 """
 
 import threading
@@ -23,13 +23,13 @@ USER_CLAIMS = ("iss", "aud", "sub", "sid", "jti", "username", "role", "iat", "ex
 SERVICE_CLAIMS = ("iss", "aud", "sub", "scope", "jti", "iat", "exp")
 KEY_REFRESH_SECONDS = 5.0
 LEEWAY_SECONDS = 5.0
-"""How far the clocks of two machines may differ: `iat`, `nbf` and `exp` are all judged with it (RFC 7519, 4.1.4)."""
-_REMEMBERED_TOKENS = 20_000
+"""The clock difference between machines that is tolerated for `iat`, `nbf` and `exp` (RFC 7519, section 4.1.4)."""
+_MAX_CACHED_TOKENS = 20_000
 
 
 @dataclass(frozen=True)
 class UserClaims:
-    """What a person's token says."""
+    """The claims of a verified user token. `expires_at` is in seconds since the epoch."""
 
     user_id: UUID
     username: str
@@ -40,7 +40,7 @@ class UserClaims:
 
 @dataclass(frozen=True)
 class ServiceClaims:
-    """What a service's token says."""
+    """The claims of a verified service token. `expires_at` is in seconds since the epoch."""
 
     service: str
     scopes: frozenset[str]
@@ -53,16 +53,16 @@ Claims = UserClaims | ServiceClaims
 def bearer_token(authorization: str | None) -> str | None:
     """Return the token of an `Authorization: Bearer` header (RFC 6750, section 2.1), or None for any other header.
 
-    A header without a token gives an empty one, which no verifier accepts.
+    A header without a token returns an empty string, which no verifier accepts.
     """
     scheme, _, token = (authorization or "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None
 
 
 class Revocations:
-    """The ended sessions, as far as this process has heard; `poll` asks for what came since.
+    """The ended sessions that this process knows of; `poll` fetches those that ended since the last poll.
 
-    `fetch` takes the last cursor and returns the next one with the ids of sessions that ended in between.
+    `fetch` takes the last cursor and returns the next cursor and the ids of the sessions that ended in between.
     """
 
     def __init__(self, fetch: Callable[[int], tuple[int, Iterable[str]]]) -> None:
@@ -72,7 +72,7 @@ class Revocations:
         self._ended: dict[UUID, float] = {}
 
     def poll(self) -> None:
-        """Learn of sessions that have ended since the last poll. Raises what `fetch` raises."""
+        """Fetch the sessions that have ended since the last poll. Raises what `fetch` raises."""
         with self._lock:
             cursor, ended = self._fetch(self._cursor)
             now = time.monotonic()
@@ -82,19 +82,22 @@ class Revocations:
             self._forget_old(now)
 
     def add(self, session_id: UUID) -> None:
-        """Refuse a session that this process itself has ended, without waiting for the next poll."""
+        """Add a session that this process has ended, so that it is rejected before the next poll."""
         self._ended[session_id] = time.monotonic()
 
     def __contains__(self, session_id: UUID) -> bool:
         return session_id in self._ended
 
     def _forget_old(self, now: float) -> None:
-        if len(self._ended) > 10_000:  # a token lives one hour; after two no token of an ended session verifies
-            self._ended = {key: heard for key, heard in self._ended.items() if now - heard < 7200}
+        if len(self._ended) > 10_000:  # after two hours all tokens of the session have expired
+            self._ended = {key: ended_at for key, ended_at in self._ended.items() if now - ended_at < 7200}
 
 
 class TokenVerifier:
-    """Verifies tokens with the public keys of the signing service, and remembers verified ones until they expire."""
+    """Verifies tokens with the public keys of the signing service, and caches the claims of verified tokens.
+
+    `fetch_keys` returns a JWK set. `report` receives the sessions used since its last call; see `report_use`.
+    """
 
     def __init__(
         self,
@@ -107,17 +110,20 @@ class TokenVerifier:
         self._report = report
         self._used_at: dict[UUID, float] = {}
         self._keys: dict[str, jwt.PyJWK] = {}
-        self._keys_asked_at = float("-inf")
-        self._remembered: dict[str, Claims] = {}
+        self._keys_fetched_at = float("-inf")
+        self._verified: dict[str, Claims] = {}
 
     def verify(self, token: str) -> Claims:
-        """What the token says. Raises TokenExpired, InvalidToken, or ServiceUnavailable when no key can be had."""
-        claims = self._remembered.get(token)
+        """Return the claims of a token.
+
+        Raises TokenExpired, InvalidToken, or ServiceUnavailable when no public key can be fetched.
+        """
+        claims = self._verified.get(token)
         if claims is None:
-            claims = self._verify_anew(token)
-            if len(self._remembered) >= _REMEMBERED_TOKENS:
-                self._remembered.clear()
-            self._remembered[token] = claims
+            claims = self._verify_uncached(token)
+            if len(self._verified) >= _MAX_CACHED_TOKENS:
+                self._verified.clear()
+            self._verified[token] = claims
         now = time.time()
         if claims.expires_at + LEEWAY_SECONDS <= now:
             raise TokenExpired
@@ -128,21 +134,21 @@ class TokenVerifier:
         return claims
 
     def report_use(self) -> None:
-        """Report the sessions used since the last report, with when each was last used, in seconds since the epoch.
+        """Report the sessions used since the last report, with the time of the last use in seconds since the epoch.
 
-        `verify` only notes a session, so no request waits for the report. Raises what the report raises, and reports
-        the same sessions again the next time.
+        `verify` only records the use, so no request waits for the report. Raises what `report` raises; the same
+        sessions are then reported again by the next call.
         """
         used_at, self._used_at = self._used_at, {}
         try:
             if used_at:
                 self._report(dict(used_at))
         except Exception:
-            if len(used_at) <= _REMEMBERED_TOKENS:
+            if len(used_at) <= _MAX_CACHED_TOKENS:
                 self._used_at = used_at | self._used_at
             raise
 
-    def _verify_anew(self, token: str) -> Claims:
+    def _verify_uncached(self, token: str) -> Claims:
         try:
             header = jwt.get_unverified_header(token)
             if header.get("alg") != ALGORITHM:
@@ -158,18 +164,18 @@ class TokenVerifier:
             raise InvalidToken from None
 
     def _key(self, key_id: str) -> jwt.PyJWK:
-        if key_id not in self._keys and time.monotonic() - self._keys_asked_at > KEY_REFRESH_SECONDS:
+        if key_id not in self._keys and time.monotonic() - self._keys_fetched_at > KEY_REFRESH_SECONDS:
             self._load_keys()
         if key_id not in self._keys:
             raise InvalidToken
         return self._keys[key_id]
 
     def _load_keys(self) -> None:
-        """Ask for the keys; when that fails and none is known, nobody can be let in: ServiceUnavailable."""
+        """Fetch the public keys. After a failure the known keys stay in use; raises ServiceUnavailable without any."""
         try:
-            answered = self._fetch_keys()["keys"]
-            self._keys = {key["kid"]: jwt.PyJWK(key, algorithm=ALGORITHM) for key in answered}
-            self._keys_asked_at = time.monotonic()
+            fetched = self._fetch_keys()["keys"]
+            self._keys = {key["kid"]: jwt.PyJWK(key, algorithm=ALGORITHM) for key in fetched}
+            self._keys_fetched_at = time.monotonic()
         except Exception:
             if not self._keys:
                 raise ServiceUnavailable from None

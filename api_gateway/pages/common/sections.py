@@ -46,7 +46,7 @@ def reporting_service() -> ReportingClient:
 
 def begin(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
     """Ask a service while others are asked; `result()` gives the answer or raises the refusal."""
-    return tools().context_pool.begin(function, *args, **kwargs)
+    return tools().context_pool.submit(function, *args, **kwargs)
 
 
 @dataclass(frozen=True)

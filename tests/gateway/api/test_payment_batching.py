@@ -225,7 +225,7 @@ def test_who_finds_no_room_is_told_at_once_to_come_again(
     bank: Suite, ada: Person, account_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batching: Any = bank.apps["gateway"].wsgi_app
-    monkeypatch.setattr(batching._batches, "_most_waiting", -1)
+    monkeypatch.setattr(batching._batches, "_max_waiting", -1)
     answer = deposit(bank, ada, account_id)
     assert (answer.status_code, answer.json["error_code"]) == (503, "SERVICE_UNAVAILABLE")  # type: ignore[index]  # a failure
     assert answer.headers["Retry-After"] == "1"

@@ -1,4 +1,4 @@
-"""A repeated job runs at once and again, survives its own errors, and ends when told."""
+"""A periodic task runs at start and periodically, survives exceptions, and can be stopped."""
 
 import threading
 
@@ -7,7 +7,7 @@ import pytest
 from shared.concurrency.background import PeriodicTask
 
 
-def test_it_runs_at_once_and_again_and_ends() -> None:
+def test_a_task_runs_at_start_and_periodically_until_stopped() -> None:
     runs, three = [], threading.Event()
 
     def job() -> None:
@@ -55,11 +55,11 @@ def test_stopping_lets_the_running_call_finish() -> None:
     assert finished == [1]
 
 
-def test_stopping_what_never_started_is_no_error() -> None:
+def test_stopping_a_task_that_never_started_is_no_error() -> None:
     PeriodicTask(lambda: None, name="bell", interval_seconds=60).stop()
 
 
-def test_a_trouble_that_lasts_is_logged_once_and_so_is_its_end(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_lasting_error_and_its_end_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     runs, over = [], threading.Event()
 
@@ -74,4 +74,4 @@ def test_a_trouble_that_lasts_is_logged_once_and_so_is_its_end(caplog: pytest.Lo
     task.start()
     assert over.wait(5)
     task.stop()
-    assert [record.getMessage() for record in caplog.records] == ["bell failed: out of tune", "bell works again"]
+    assert [record.getMessage() for record in caplog.records] == ["bell failed: out of tune", "bell recovered"]

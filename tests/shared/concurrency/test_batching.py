@@ -1,4 +1,4 @@
-"""What gathers while one batch runs is the next; each waits for its own result only."""
+"""Items that arrive while a batch runs form the next batch; each caller waits for its own result only."""
 
 import threading
 import time
@@ -12,7 +12,7 @@ from shared.core.errors import ServiceUnavailable
 
 
 class Kitchen:
-    """Cooks doubles; its first batch waits for the door to be opened."""
+    """A batch function that doubles each item; its first batch waits until the door is opened."""
 
     def __init__(self) -> None:
         self.door = threading.Event()
@@ -33,14 +33,14 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.001)
 
 
-def test_one_alone_is_not_kept_waiting() -> None:
+def test_a_lone_item_runs_immediately() -> None:
     batcher: Batcher[int, int] = Batcher(lambda items: [item * 2 for item in items], name="test")
     batcher.start()
     assert batcher.submit(21, begin_within_seconds=5) == 42
     batcher.stop()
 
 
-def test_what_gathers_is_done_together_and_no_more_than_fit() -> None:
+def test_queued_items_are_processed_together_up_to_the_maximum_size() -> None:
     kitchen = Kitchen()
     batcher: Batcher[int, int] = Batcher(kitchen.cook, name="test", max_size=8, workers=1)
     batcher.start()
@@ -52,7 +52,7 @@ def test_what_gathers_is_done_together_and_no_more_than_fit() -> None:
         first = pool.submit(submit, 0)
         assert kitchen.entered.wait(5)
         rest = [pool.submit(submit, number) for number in range(1, 21)]
-        wait_until(lambda: len(batcher._waiting) == 20)
+        wait_until(lambda: len(batcher._queue) == 20)
         kitchen.door.set()
         assert first.result() == 0
         assert [future.result() for future in rest] == [number * 2 for number in range(1, 21)]
@@ -60,7 +60,7 @@ def test_what_gathers_is_done_together_and_no_more_than_fit() -> None:
     assert [len(batch) for batch in kitchen.batches] == [1, 8, 8, 4]
 
 
-def test_workers_work_side_by_side() -> None:
+def test_workers_run_batches_concurrently() -> None:
     together = threading.Barrier(2)
 
     def process(items: list[int]) -> list[int]:
@@ -74,7 +74,7 @@ def test_workers_work_side_by_side() -> None:
     batcher.stop()
 
 
-def test_an_error_reaches_all_of_its_batch_and_no_other() -> None:
+def test_an_exception_of_a_batch_is_raised_for_all_of_its_items_only() -> None:
     def process(items: list[int]) -> list[int]:
         if 13 in items:
             raise ValueError("unlucky")
@@ -88,7 +88,7 @@ def test_an_error_reaches_all_of_its_batch_and_no_other() -> None:
     batcher.stop()
 
 
-def test_an_error_of_one_is_raised_to_that_one() -> None:
+def test_an_exception_as_a_result_is_raised_for_its_item_only() -> None:
     def process(items: list[int]) -> list[int | Exception]:
         return [ValueError("unlucky") if item == 13 else item for item in items]
 
@@ -104,22 +104,22 @@ def test_an_error_of_one_is_raised_to_that_one() -> None:
     with ThreadPoolExecutor(3) as pool:
         for item in (12, 13, 14):
             pool.submit(submit, item)
-        wait_until(lambda: len(batcher._waiting) == 3)
+        wait_until(lambda: len(batcher._queue) == 3)
         batcher.start()
     batcher.stop()
     assert results == {12: 12, 13: "unlucky", 14: 14}
 
 
-def test_a_result_too_few_is_an_error_of_that_batch_and_work_goes_on() -> None:
+def test_a_missing_result_fails_its_batch_and_later_batches_run() -> None:
     batcher: Batcher[int, int] = Batcher(lambda items: items if items == [2] else [], name="test", workers=1)
     batcher.start()
-    with pytest.raises(RuntimeError, match="1 items came back as 0 results"):
+    with pytest.raises(RuntimeError, match="the batch function returned 0 results for 1 items"):
         batcher.submit(1, begin_within_seconds=5)
     assert batcher.submit(2, begin_within_seconds=5) == 2
     batcher.stop()
 
 
-def test_what_has_not_begun_in_time_is_refused_and_never_done() -> None:
+def test_an_item_that_is_not_started_in_time_is_never_processed() -> None:
     kitchen = Kitchen()
     kitchen.door.set()
     batcher: Batcher[int, int] = Batcher(kitchen.cook, name="test", workers=1)
@@ -131,7 +131,7 @@ def test_what_has_not_begun_in_time_is_refused_and_never_done() -> None:
     assert kitchen.batches == [[2]]
 
 
-def test_what_has_begun_is_waited_for() -> None:
+def test_a_started_item_is_waited_for_beyond_its_deadline() -> None:
     kitchen = Kitchen()
     batcher: Batcher[int, int] = Batcher(kitchen.cook, name="test", workers=1)
     batcher.start()
@@ -144,12 +144,12 @@ def test_what_has_begun_is_waited_for() -> None:
     batcher.stop()
 
 
-def test_a_queue_that_has_grown_too_long_takes_no_more() -> None:
+def test_a_full_queue_refuses_items() -> None:
     kitchen = Kitchen()
-    batcher: Batcher[int, int] = Batcher(kitchen.cook, name="test", max_size=1, workers=1, most_waiting=16)
+    batcher: Batcher[int, int] = Batcher(kitchen.cook, name="test", max_size=1, workers=1, max_waiting=16)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(batcher.submit_all, range(17), begin_within_seconds=5)
-        wait_until(lambda: len(batcher._waiting) == 17)
+        wait_until(lambda: len(batcher._queue) == 17)
         began_at = time.monotonic()
         with pytest.raises(ServiceUnavailable):
             batcher.submit(99, begin_within_seconds=5)
@@ -160,7 +160,7 @@ def test_a_queue_that_has_grown_too_long_takes_no_more() -> None:
     batcher.stop()
 
 
-def test_several_are_submitted_at_once_and_each_gets_its_own_result() -> None:
+def test_several_items_of_one_call_get_their_own_results() -> None:
     def process(items: list[int]) -> list[int | Exception]:
         return [ValueError("unlucky") if item == 13 else item * 2 for item in items]
 
@@ -171,10 +171,10 @@ def test_several_are_submitted_at_once_and_each_gets_its_own_result() -> None:
     batcher.stop()
 
 
-def test_work_goes_on_after_all_that_waited_have_gone() -> None:
+def test_batches_run_after_all_queued_items_were_withdrawn() -> None:
     batcher: Batcher[int, int] = Batcher(lambda items: items, name="test", workers=1, patience_seconds=0.2)
     batcher.start()
-    batcher._crowd, batcher._crowd_at = 1_000.0, time.monotonic()
+    batcher._load, batcher._load_at = 1_000.0, time.monotonic()
     with pytest.raises(ServiceUnavailable):
         batcher.submit(1, begin_within_seconds=0.01)
     time.sleep(0.3)
@@ -182,19 +182,19 @@ def test_work_goes_on_after_all_that_waited_have_gone() -> None:
     batcher.stop()
 
 
-def test_stopping_finishes_what_was_submitted() -> None:
+def test_stopping_processes_all_queued_items() -> None:
     kitchen = Kitchen()
     batcher: Batcher[int, int] = Batcher(kitchen.cook, name="test", max_size=4, workers=2)
     with ThreadPoolExecutor(10) as pool:
         results = [pool.submit(batcher.submit, number, begin_within_seconds=5) for number in range(10)]
-        wait_until(lambda: len(batcher._waiting) == 10)
+        wait_until(lambda: len(batcher._queue) == 10)
         batcher.start()
         kitchen.door.set()
         batcher.stop()
         assert [result.result(5) for result in results] == [number * 2 for number in range(10)]
 
 
-def test_in_a_crowd_a_batch_gathers_its_fair_share() -> None:
+def test_under_load_a_worker_waits_for_a_fair_share() -> None:
     sizes: list[int] = []
 
     def process(items: list[int]) -> list[int]:
@@ -216,45 +216,45 @@ def test_in_a_crowd_a_batch_gathers_its_fair_share() -> None:
     assert len(sizes) < 600 / 5
 
 
-def test_a_crowd_is_forgotten_with_time_and_by_who_has_waited_for_it_in_vain() -> None:
+def test_the_load_decays_and_is_reset_by_a_worker_that_waited_in_vain() -> None:
     batcher: Batcher[int, int] = Batcher(lambda items: items, name="test", patience_seconds=0.5)
     batcher.start()
-    for crowd_seconds_ago, least, most in ((10, 0.0, 0.3), (0, 0.5, 3.0), (0, 0.0, 0.3)):
-        if least or crowd_seconds_ago:
-            batcher._crowd, batcher._crowd_at = 1_000.0, time.monotonic() - crowd_seconds_ago
+    for seconds_ago, least, most in ((10, 0.0, 0.3), (0, 0.5, 3.0), (0, 0.0, 0.3)):
+        if least or seconds_ago:
+            batcher._load, batcher._load_at = 1_000.0, time.monotonic() - seconds_ago
         began_at = time.monotonic()
         batcher.submit(1, begin_within_seconds=5)
         assert least <= time.monotonic() - began_at < most
     batcher.stop()
 
 
-def test_a_crowd_is_shared_out_between_the_workers() -> None:
+def test_the_load_is_divided_between_the_workers() -> None:
     kitchen = Kitchen()
     kitchen.door.set()
     batcher: Batcher[int, int] = Batcher(kitchen.cook, name="test", workers=2)
     with ThreadPoolExecutor(1) as pool:
         results = pool.submit(batcher.submit_all, range(30), begin_within_seconds=5)
-        wait_until(lambda: len(batcher._waiting) == 30)
+        wait_until(lambda: len(batcher._queue) == 30)
         batcher.start()
         assert results.result() == [number * 2 for number in range(30)]
     batcher.stop()
     assert max(len(batch) for batch in kitchen.batches) == 15
 
 
-def test_without_patience_a_batch_is_all_that_waits() -> None:
+def test_without_patience_a_batch_takes_all_queued_items() -> None:
     kitchen = Kitchen()
     kitchen.door.set()
     batcher: Batcher[int, int] = Batcher(kitchen.cook, name="test", workers=2, patience_seconds=0.0)
     with ThreadPoolExecutor(1) as pool:
         results = pool.submit(batcher.submit_all, range(30), begin_within_seconds=5)
-        wait_until(lambda: len(batcher._waiting) == 30)
+        wait_until(lambda: len(batcher._queue) == 30)
         batcher.start()
         results.result()
     batcher.stop()
     assert [len(batch) for batch in kitchen.batches] == [30]
 
 
-def test_who_does_not_wait_is_called_with_the_result_or_the_error() -> None:
+def test_a_callback_gets_the_result_or_the_exception() -> None:
     def process(items: list[int]) -> list[int | Exception]:
         return [ValueError("unlucky") if item == 13 else item for item in items]
 
@@ -262,22 +262,22 @@ def test_who_does_not_wait_is_called_with_the_result_or_the_error() -> None:
     batcher.start()
     told: list[str] = []
     for item in (12, 13, 14):
-        batcher.submit_later(item, lambda result: told.append(str(result)), begin_within_seconds=5)
-    batcher.submit_later(15, lambda _result: 1 / 0, begin_within_seconds=5)  # type: ignore[arg-type]  # it fails
+        batcher.submit_nowait(item, lambda result: told.append(str(result)), begin_within_seconds=5)
+    batcher.submit_nowait(15, lambda _result: 1 / 0, begin_within_seconds=5)  # type: ignore[arg-type]  # it fails
     assert batcher.submit(16, begin_within_seconds=5) == 16
     batcher.stop()
     assert sorted(told) == ["12", "14", "unlucky"]
 
 
-def test_who_does_not_wait_hears_when_it_is_not_begun_in_time() -> None:
+def test_a_callback_is_called_when_its_item_expires() -> None:
     kitchen = Kitchen()
     batcher: Batcher[int, int] = Batcher(kitchen.cook, name="test", workers=1)
     batcher.start()
     told: list[object] = []
-    batcher.submit_later(1, told.append, begin_within_seconds=0)
+    batcher.submit_nowait(1, told.append, begin_within_seconds=0)
     assert kitchen.entered.wait(5)
-    batcher.submit_later(2, told.append, begin_within_seconds=60)
-    batcher.submit_later(3, told.append, begin_within_seconds=0)
+    batcher.submit_nowait(2, told.append, begin_within_seconds=60)
+    batcher.submit_nowait(3, told.append, begin_within_seconds=0)
     batcher.expire()
     assert [type(result) for result in told] == [ServiceUnavailable]
     kitchen.door.set()
@@ -286,9 +286,9 @@ def test_who_does_not_wait_hears_when_it_is_not_begun_in_time() -> None:
     assert kitchen.batches == [[1], [2]]
 
 
-def test_who_does_not_wait_is_refused_when_too_much_waits_already() -> None:
-    batcher: Batcher[int, int] = Batcher(lambda items: items, name="test", most_waiting=16)
+def test_submit_nowait_is_refused_when_the_queue_is_full() -> None:
+    batcher: Batcher[int, int] = Batcher(lambda items: items, name="test", max_waiting=16)
     for number in range(17):
-        batcher.submit_later(number, lambda _result: None, begin_within_seconds=5)
+        batcher.submit_nowait(number, lambda _result: None, begin_within_seconds=5)
     with pytest.raises(ServiceUnavailable):
-        batcher.submit_later(0, lambda _result: None, begin_within_seconds=5)
+        batcher.submit_nowait(0, lambda _result: None, begin_within_seconds=5)

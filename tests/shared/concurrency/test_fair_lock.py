@@ -1,4 +1,4 @@
-"""First come, first served; nobody waits for ever; nobody is forgotten."""
+"""The lock is given in order, waiting is limited, and no waiting thread is forgotten."""
 
 import threading
 import time
@@ -16,7 +16,7 @@ def wait_for_waiters(lock: FairLock, count: int) -> None:
         time.sleep(0.001)
 
 
-def test_the_lock_comes_in_the_order_of_asking() -> None:
+def test_the_lock_is_given_in_the_order_of_the_requests() -> None:
     lock, order, threads = FairLock(), [], []
 
     def take(number: int) -> None:
@@ -33,7 +33,7 @@ def test_the_lock_comes_in_the_order_of_asking() -> None:
     assert order == list(range(20))
 
 
-def test_only_one_holds_it() -> None:
+def test_only_one_thread_holds_the_lock() -> None:
     lock, inside, worst = FairLock(), [0], [0]
 
     def work() -> None:
@@ -52,7 +52,7 @@ def test_only_one_holds_it() -> None:
     assert worst == [1]
 
 
-def test_who_waits_too_long_is_told_to_come_back_and_holds_up_nobody() -> None:
+def test_a_thread_that_waits_too_long_is_refused_and_leaves_the_queue() -> None:
     lock = FairLock()
     with lock.hold(1):
         with pytest.raises(ServiceUnavailable) as refused, lock.hold(0.01):
@@ -62,7 +62,7 @@ def test_who_waits_too_long_is_told_to_come_back_and_holds_up_nobody() -> None:
         assert not lock._waiting
 
 
-def test_an_error_inside_gives_the_lock_back() -> None:
+def test_an_exception_in_the_block_releases_the_lock() -> None:
     lock = FairLock()
     with pytest.raises(ZeroDivisionError), lock.hold(1):
         raise ZeroDivisionError
@@ -70,8 +70,8 @@ def test_an_error_inside_gives_the_lock_back() -> None:
         pass
 
 
-def test_a_lock_that_comes_just_after_the_timeout_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The turn may come between the end of the wait and the look at it."""
+def test_a_lock_given_just_after_the_timeout_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lock may be passed to a thread after its wait has timed out and before it leaves the queue."""
     lock = FairLock()
 
     class LateTurn(threading.Event):
@@ -100,16 +100,16 @@ def test_a_lock_that_comes_just_after_the_timeout_is_handed_on(monkeypatch: pyte
         pass
 
 
-def test_it_has_as_many_places_as_it_is_given() -> None:
-    lock = FairLock(places=2)
+def test_as_many_threads_as_the_capacity_hold_the_lock() -> None:
+    lock = FairLock(capacity=2)
     with lock.hold(0.01), lock.hold(0.01), pytest.raises(ServiceUnavailable), lock.hold(0.01):
         pass
     with lock.hold(0.01), lock.hold(0.01):
         pass
 
 
-def test_when_enough_wait_the_next_is_refused_at_once() -> None:
-    lock = FairLock(most_waiting=1)
+def test_the_next_thread_is_refused_when_the_queue_is_full() -> None:
+    lock = FairLock(max_waiting=1)
 
     def wait() -> None:
         with lock.hold(10):

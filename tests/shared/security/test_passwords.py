@@ -1,4 +1,4 @@
-"""Passwords that are tried first are refused, others kept as scrypt hashes, and hashing never floods the machine."""
+"""Common passwords are refused, others are hashed with scrypt, and concurrent hashing is limited."""
 
 import threading
 import unicodedata
@@ -45,12 +45,12 @@ def test_sequences_and_repetitions_are_refused(password: str) -> None:
         "dragon1dragon1",
     ],
 )
-def test_what_everybody_tries_is_refused_whatever_its_case_and_digits(password: str) -> None:
+def test_common_passwords_are_refused_regardless_of_case_and_digits(password: str) -> None:
     assert why_too_common(password) == "is too easy to guess, because many people use it; choose another one"
 
 
 @pytest.mark.parametrize("password", ["ada.lovelace", "ADA@example.com", "ada.lovelace1815", "adaadaadaada"])
-def test_ones_own_name_is_refused(password: str) -> None:
+def test_the_users_own_names_are_refused(password: str) -> None:
     assert (
         why_too_common(password, OWN)
         == "is too easy to guess, because it is made of a name or an address of yours; choose another one"
@@ -71,7 +71,7 @@ def test_ones_own_name_is_refused(password: str) -> None:
         "x" * 127 + "y",
     ],
 )
-def test_no_kind_of_character_is_asked_for(password: str) -> None:
+def test_no_kind_of_character_is_required(password: str) -> None:
     assert why_too_common(password, OWN) is None
 
 
@@ -93,12 +93,12 @@ def test_two_hashes_of_one_password_differ(passwords: Passwords) -> None:
     assert passwords.hash("the same") != passwords.hash("the same")
 
 
-def test_the_same_characters_match_however_the_keyboard_composes_them(passwords: Passwords) -> None:
+def test_composed_and_decomposed_characters_match(passwords: Passwords) -> None:
     password_hash = passwords.hash(unicodedata.normalize("NFC", "crème brûlée"))
     assert passwords.matches(unicodedata.normalize("NFD", "crème brûlée"), password_hash)
 
 
-def test_without_a_hash_nothing_matches_and_as_much_work_is_done(
+def test_without_a_hash_the_same_work_is_done_and_nothing_matches(
     passwords: Passwords, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hashed: list[str] = []
@@ -107,8 +107,8 @@ def test_without_a_hash_nothing_matches_and_as_much_work_is_done(
     assert hashed == ["anything"]
 
 
-def test_only_so_many_hash_at_once_and_when_enough_wait_the_next_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    passwords = Passwords(at_once=2, most_waiting=3)
+def test_concurrent_hashes_are_limited_and_a_full_queue_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    passwords = Passwords(max_concurrent=2, max_waiting=3)
     running, most, everybody_in = [0], [0], threading.Event()
     guard, finish = threading.Lock(), threading.Event()
 

@@ -1,4 +1,4 @@
-"""What is signed here verifies there, for an hour, by a key that names itself."""
+"""Signed tokens verify for an hour with the key that their header names."""
 
 import base64
 from uuid import uuid4
@@ -30,7 +30,7 @@ def verifier(signer: TokenSigner) -> TokenVerifier:
     return TokenVerifier(lambda: {"keys": signer.public_keys()}, Revocations(lambda cursor: (cursor, [])))
 
 
-def test_a_persons_token_verifies(signer: TokenSigner, verifier: TokenVerifier) -> None:
+def test_a_user_token_verifies(signer: TokenSigner, verifier: TokenVerifier) -> None:
     user_id, session_id = uuid4(), uuid4()
     token = signer.sign_user(user_id=user_id, session_id=session_id, username="ada", role="admin")
     said = verifier.verify(token)
@@ -38,13 +38,13 @@ def test_a_persons_token_verifies(signer: TokenSigner, verifier: TokenVerifier) 
     assert (said.user_id, said.session_id, said.username, said.role) == (user_id, session_id, "ada", "admin")
 
 
-def test_a_services_token_verifies(signer: TokenSigner, verifier: TokenVerifier) -> None:
+def test_a_service_token_verifies(signer: TokenSigner, verifier: TokenVerifier) -> None:
     said = verifier.verify(signer.sign_service("some-service", {"b:read", "a:read"}))
     assert isinstance(said, ServiceClaims)
     assert (said.service, said.scopes) == ("some-service", frozenset({"a:read", "b:read"}))
 
 
-def test_exactly_the_agreed_claims_are_in_it_for_an_hour(signer: TokenSigner) -> None:
+def test_a_token_has_exactly_the_documented_claims_and_lasts_an_hour(signer: TokenSigner) -> None:
     person = signer.sign_user(user_id=uuid4(), session_id=uuid4(), username="ada", role="customer")
     service = signer.sign_service("some-service", ["a:read"])
     for token, names in ((person, USER_CLAIMS), (service, SERVICE_CLAIMS)):
@@ -68,8 +68,8 @@ def test_a_refresh_token_has_one_successor_for_each_key(signer: TokenSigner) -> 
     assert len(successor) == 43  # 256 bits in base64url
 
 
-def test_the_key_is_named_by_its_thumbprint() -> None:
-    """The key and the name of RFC 8037, appendices A.1 to A.3."""
+def test_the_key_id_is_the_thumbprint() -> None:
+    """The example key and thumbprint of RFC 8037, appendices A.1 to A.3."""
     secret = base64.urlsafe_b64decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=")
     signer = TokenSigner(Ed25519PrivateKey.from_private_bytes(secret))
     assert signer.public_keys() == [
@@ -94,6 +94,6 @@ def test_the_key_is_named_by_its_thumbprint() -> None:
         pytest.param(as_text(X25519PrivateKey.generate()), id="X25519"),
     ],
 )
-def test_only_an_ed25519_key_will_do(text: str) -> None:
+def test_only_an_ed25519_key_is_accepted(text: str) -> None:
     with pytest.raises(ValueError, match="must be an Ed25519 private key"):
         TokenSigner.from_text(text)

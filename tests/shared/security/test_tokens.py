@@ -1,4 +1,4 @@
-"""Only whole, fresh tokens with the right signature, audience and claims get in; ended sessions do not."""
+"""Only unexpired tokens with a correct signature, audience and all claims are accepted, and no ended sessions."""
 
 import base64
 import json
@@ -26,7 +26,7 @@ def jwk(key: Ed25519PrivateKey, key_id: str) -> dict[str, str]:
 
 
 class KeyServer:
-    """Gives the keys, counts how often it was asked, and can be down."""
+    """A key server that counts its requests and can be down."""
 
     def __init__(self, **keys: Ed25519PrivateKey) -> None:
         self.keys, self.asked, self.down = keys, 0, False
@@ -79,27 +79,27 @@ def verifier(key_server: KeyServer, ended: list[str]) -> TokenVerifier:
     return TokenVerifier(key_server, Revocations(lambda cursor: (cursor + 1, list(ended))))
 
 
-def test_a_persons_token_says_who_it_is(verifier: TokenVerifier) -> None:
+def test_a_user_token_returns_its_claims(verifier: TokenVerifier) -> None:
     said = verifier.verify(signed())
     assert isinstance(said, UserClaims)
     assert (said.user_id, said.username, said.role, said.session_id) == (USER, "ada", "customer", SESSION)
 
 
-def test_a_services_token_says_what_it_may(verifier: TokenVerifier) -> None:
+def test_a_service_token_returns_its_scopes(verifier: TokenVerifier) -> None:
     said = verifier.verify(service_token())
     assert isinstance(said, ServiceClaims)
     assert (said.service, said.scopes) == ("some-service", frozenset({"things:read", "things:write"}))
 
 
 @pytest.mark.parametrize("missing", tokens.USER_CLAIMS)
-def test_every_claim_of_a_person_is_required(verifier: TokenVerifier, missing: str) -> None:
+def test_every_claim_of_a_user_token_is_required(verifier: TokenVerifier, missing: str) -> None:
     without: dict[str, Any] = {missing: None}
     with pytest.raises(InvalidToken):
         verifier.verify(signed(**without))
 
 
 @pytest.mark.parametrize("missing", tokens.SERVICE_CLAIMS)
-def test_every_claim_of_a_service_is_required(verifier: TokenVerifier, missing: str) -> None:
+def test_every_claim_of_a_service_token_is_required(verifier: TokenVerifier, missing: str) -> None:
     with pytest.raises(InvalidToken):
         verifier.verify(service_token(**{missing: None}))
 
@@ -123,7 +123,7 @@ def test_a_wrong_claim_is_refused(verifier: TokenVerifier, changes: dict[str, An
         verifier.verify(signed(**changes))
 
 
-def test_a_person_can_not_pass_for_a_service_nor_a_service_for_a_person(verifier: TokenVerifier) -> None:
+def test_user_and_service_tokens_are_not_interchangeable(verifier: TokenVerifier) -> None:
     with pytest.raises(InvalidToken):
         verifier.verify(signed(aud="services", scope=None))
     with pytest.raises(InvalidToken):
@@ -131,11 +131,11 @@ def test_a_person_can_not_pass_for_a_service_nor_a_service_for_a_person(verifier
 
 
 def _unsigned() -> str:
-    return jwt.encode(claims(), None, algorithm="none", headers={"kid": "one"})  # type: ignore[arg-type]  # none is none
+    return jwt.encode(claims(), None, algorithm="none", headers={"kid": "one"})  # type: ignore[arg-type]  # no key for none
 
 
 def _signed_with_the_public_key() -> str:
-    """The key confusion attack: HS256 with the public key, which everybody has, as the secret."""
+    """The key confusion attack: HS256 with the public key as the secret."""
     raw = KEY.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     return jwt.encode(claims(), raw, algorithm="HS256", headers={"kid": "one"})
 
@@ -172,13 +172,13 @@ def test_forgeries_are_refused(verifier: TokenVerifier, forge: Callable[[], str]
         verifier.verify(forge())
 
 
-def test_an_expired_token_is_told_apart(verifier: TokenVerifier) -> None:
+def test_an_expired_token_raises_its_own_error(verifier: TokenVerifier) -> None:
     past = int(time.time()) - 7200
     with pytest.raises(TokenExpired):
         verifier.verify(signed(iat=past, exp=past + 3600))
 
 
-def test_a_remembered_token_expires_too(verifier: TokenVerifier, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cached_token_expires(verifier: TokenVerifier, monkeypatch: pytest.MonkeyPatch) -> None:
     token = signed()
     verifier.verify(token)
     later = time.time() + 3606
@@ -213,7 +213,7 @@ def test_a_clock_may_be_five_seconds_behind(
         verifier.verify(remembered)
 
 
-def test_an_ended_session_is_out_after_the_next_poll(verifier: TokenVerifier, ended: list[str]) -> None:
+def test_an_ended_session_is_rejected_after_the_next_poll(verifier: TokenVerifier, ended: list[str]) -> None:
     token, other = signed(), signed(sid=str(uuid4()))
     verifier.verify(token)
     ended.append(str(SESSION))
@@ -223,7 +223,7 @@ def test_an_ended_session_is_out_after_the_next_poll(verifier: TokenVerifier, en
     verifier.verify(other)
 
 
-def test_a_session_that_this_process_has_ended_is_out_at_once(verifier: TokenVerifier) -> None:
+def test_a_session_that_this_process_ended_is_rejected_immediately(verifier: TokenVerifier) -> None:
     token = signed()
     verifier.verify(token)
     verifier.revocations.add(SESSION)
@@ -233,7 +233,7 @@ def test_a_session_that_this_process_has_ended_is_out_at_once(verifier: TokenVer
     assert SESSION in verifier.revocations
 
 
-def test_polls_go_on_from_the_last_cursor() -> None:
+def test_polls_continue_from_the_last_cursor() -> None:
     asked: list[int] = []
 
     def fetch(cursor: int) -> tuple[int, list[str]]:
@@ -246,7 +246,7 @@ def test_polls_go_on_from_the_last_cursor() -> None:
     assert asked == [0, 5]
 
 
-def test_a_poll_that_fails_is_made_again_from_the_same_place() -> None:
+def test_a_failed_poll_is_repeated_from_the_same_cursor() -> None:
     asked: list[int] = []
 
     def fetch(cursor: int) -> tuple[int, list[str]]:
@@ -265,7 +265,7 @@ def test_a_poll_that_fails_is_made_again_from_the_same_place() -> None:
 
 
 def test_sessions_that_ended_long_ago_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Their tokens have expired by then; without this the memory of a busy bank would only grow."""
+    """Their tokens have expired by then; keeping them would be a memory leak."""
     batches = iter([[str(UUID(int=number)) for number in range(10_001)], [str(SESSION)]])
     revocations = Revocations(lambda cursor: (cursor + 1, next(batches)))
     revocations.poll()
@@ -276,13 +276,13 @@ def test_sessions_that_ended_long_ago_are_forgotten(monkeypatch: pytest.MonkeyPa
     assert SESSION in revocations
 
 
-def test_keys_are_asked_for_once(verifier: TokenVerifier, key_server: KeyServer) -> None:
+def test_keys_are_fetched_once(verifier: TokenVerifier, key_server: KeyServer) -> None:
     for _ in range(3):
         verifier.verify(signed())
     assert key_server.asked == 1
 
 
-def test_made_up_key_ids_do_not_flood_the_key_server(verifier: TokenVerifier, key_server: KeyServer) -> None:
+def test_unknown_key_ids_do_not_flood_the_key_server(verifier: TokenVerifier, key_server: KeyServer) -> None:
     for number in range(20):
         with pytest.raises(InvalidToken):
             verifier.verify(signed(key_id=f"made-up-{number}"))
@@ -299,7 +299,7 @@ def test_a_new_key_is_fetched_when_it_appears(
     verifier.verify(signed(OTHER_KEY, "two"))
 
 
-def test_without_any_key_nobody_can_be_judged(verifier: TokenVerifier, key_server: KeyServer) -> None:
+def test_without_any_key_verification_is_unavailable(verifier: TokenVerifier, key_server: KeyServer) -> None:
     key_server.down = True
     with pytest.raises(ServiceUnavailable):
         verifier.verify(signed())
@@ -307,7 +307,7 @@ def test_without_any_key_nobody_can_be_judged(verifier: TokenVerifier, key_serve
     verifier.verify(signed())
 
 
-def test_known_keys_serve_while_the_key_server_is_down(verifier: TokenVerifier, key_server: KeyServer) -> None:
+def test_known_keys_are_used_while_the_key_server_is_down(verifier: TokenVerifier, key_server: KeyServer) -> None:
     verifier.verify(signed())
     key_server.down = True
     verifier.verify(signed(jti=str(uuid4())))
@@ -351,5 +351,5 @@ def test_the_sessions_in_use_are_reported_once_and_again_after_a_failure(
         (None, None),
     ],
 )
-def test_a_bearer_token_is_read_whatever_the_case_of_its_scheme(header: str | None, token: str | None) -> None:
+def test_a_bearer_token_is_read_regardless_of_the_case_of_the_scheme(header: str | None, token: str | None) -> None:
     assert bearer_token(header) == token
