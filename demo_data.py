@@ -1,38 +1,34 @@
-"""A bank to look at: a few customers with half a year of history, made through the same API that everybody uses.
+"""A bank to look at: a few customers with half a year of history, written while its services are stopped.
 
-The services have to be started with BANK_CLOCK_OFFSET_FILE=<data directory>/demo_clock. The file holds how many seconds
-their clocks are set back; it is moved forward from the first day to the present, and gone at the end.
+`python -m demo_data` fills the bank of the environment; `run_services.py --demo` does so before it starts the services.
 """
 
 import itertools
 import os
 import secrets
-import time
+import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
 from decimal import Decimal
-from pathlib import Path
 from random import Random
-from typing import Any, ClassVar
+from uuid import uuid4
 
-import requests
-from pydantic import Field
-
-from shared.http.client import make_session
-from shared.web.application import Peers
-from shared.web.settings import Settings
+from auth_service.auth_models import User
+from history import Bank, BankSettings, Holder, Payment, new_account, open_bank
+from shared.core.clock import now
+from shared.core.errors import CannotStart
+from shared.security.passwords import Passwords
 
 DAYS = 183
-CLOCK_FILE = "demo_clock"
 PASSWORD_VARIABLE = "BANK_DEMO_PASSWORD"  # noqa: S105 - the name of a variable
 MORNING, NOON, EVENING = 8, 12, 18
 _SEED = 1694
-_THREADS = 8
-_TRIES = 40
+_BATCH_SIZE = 100
+_FIRST_NUMBER = 170_041_133
 Side = tuple[str, str]
 
 
@@ -98,37 +94,85 @@ class Movement:
     is_refused: bool = False
 
 
-class BankNotEmpty(RuntimeError):
+class BankNotEmpty(CannotStart):
     """There are customers already: a demo would mix with what is theirs."""
 
 
+def main() -> int:
+    """Fill the bank of the environment and print the logins; 1 when it can't be filled."""
+    try:
+        with open_bank(BankSettings.load()) as bank, _progress_bar() as advance:
+            logins = fill(bank, advance)
+    except CannotStart as error:
+        print(f"No demo was made: {error}")
+        return 1
+    print("Demo customers (name, password):")
+    for username, password in logins:
+        print(f"  {username:<20} {password}")
+    return 0
+
+
+@contextmanager
+def _progress_bar() -> Iterator[Callable[[datetime, float], None]]:
+    """A bar on stderr, moved by the instant that has been reached and the part that is done."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=1.0)
+        yield lambda at, done: progress.update(task, completed=done, description=f"Living through {at:%d %B %Y}")
+
+
 def fill(
-    gateway_url: str,
-    data_dir: Path,
-    *,
-    auth_url: str = "http://127.0.0.1:8001",
-    session: requests.Session | None = None,
-    days: int = DAYS,
+    bank: Bank, advance: Callable[[datetime, float], None] = lambda _at, _done: None, *, days: int = DAYS
 ) -> list[tuple[str, str]]:
     """Give an empty bank its demo customers and their history. Returns their usernames and passwords.
 
-    Raises BankNotEmpty, or RuntimeError when the bank refuses what it should not.
+    Raises BankNotEmpty, or RuntimeError when the ledger refuses what it should not.
     """
-    session = session or make_session()
-    if _count_customers(data_dir, auth_url, session):
-        raise BankNotEmpty("The bank has customers already; the demo needs an empty one (another BANK_DATA_DIR).")
-    present = datetime.now(UTC)
+    if bank.has_customers():
+        raise BankNotEmpty("the bank has customers already, and the demo needs an empty one (another BANK_DATA_DIR)")
+    present = now()
     movements = plan((present - timedelta(days=days)).date(), present)
-    clock = _Clock(data_dir / CLOCK_FILE)
-    bank = _Bank(gateway_url, session)
-    try:
-        clock.set(movements[0].at - timedelta(hours=1))
-        logins = [(customer.username, bank.welcome(customer)) for customer in EVERYBODY]
-        _replay(movements, bank, clock)
-    finally:
-        clock.end()
-    bank.say_goodbye()
+    logins, holders = _welcome(bank, movements[0].at - timedelta(hours=1))
+    for begin in range(0, len(movements), _BATCH_SIZE):
+        batch = movements[begin : begin + _BATCH_SIZE]
+        advance(batch[0].at, begin / len(movements))
+        carried_out = bank.pay([_payment(bank, movement, holders) for movement in batch])
+        if [not movement.is_refused for movement in batch] != carried_out:
+            raise RuntimeError("the ledger has refused another payment than was planned")
     return logins
+
+
+def _welcome(bank: Bank, at: datetime) -> tuple[list[tuple[str, str]], dict[Side, Holder]]:
+    """Add the customers and their accounts; return their logins, and who holds which account."""
+    passwords, numbers = Passwords(), itertools.count(_FIRST_NUMBER, 7919)
+    logins, people, accounts = [], [], {}
+    for customer in EVERYBODY:
+        password = os.environ.get(PASSWORD_VARIABLE) or secrets.token_urlsafe(12)
+        logins.append((customer.username, password))
+        person = User(
+            id=uuid4(),
+            username=customer.username,
+            email=f"{customer.username}@example.com",
+            full_name=customer.full_name,
+            password_hash=passwords.hash(password),
+            created_at=at,
+        )
+        people.append(person)
+        for minutes, account_type in enumerate(("checking", customer.saves), 1):
+            opened_at, nickname = at + timedelta(minutes=minutes), NICKNAMES[account_type]
+            account = new_account(person.id, next(numbers), account_type, opened_at, nickname)
+            accounts[customer.username, account_type] = account
+    bank.add_users(people)
+    return logins, dict(zip(accounts, bank.add_accounts(accounts.values()), strict=True))
+
+
+def _payment(bank: Bank, movement: Movement, holders: Mapping[Side, Holder]) -> Payment:
+    source, target = (holders[side] if side else None for side in (movement.source, movement.target))
+    amount = Decimal(bank.currency.write(movement.amount))  # with as many decimals as the currency has
+    return Payment(movement.at, bank.currency.to_minor(amount), movement.description, source, target)
 
 
 def plan(first_day: date, until: datetime) -> list[Movement]:
@@ -215,124 +259,5 @@ def _affordable(movements: Sequence[Movement]) -> list[Movement]:
     return kept
 
 
-def _replay(movements: Sequence[Movement], bank: "_Bank", clock: "_Clock") -> None:
-    """Book everything at its time; what happens at the same moment is booked side by side."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, transient=True) as progress, ThreadPoolExecutor(_THREADS) as pool:
-        task = progress.add_task("", total=len(movements))
-        for at, together in itertools.groupby(movements, key=lambda movement: movement.at):
-            clock.set(at)
-            progress.update(task, description=f"Living through {at:%d %B %Y}")
-            progress.advance(task, len(list(pool.map(bank.book, together))))
-
-
-class _Clock:
-    """Tells the services what time it is."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-
-    def set(self, at: datetime) -> None:
-        """Let it be `at` now."""
-        draft = self._file.with_suffix(".tmp")
-        draft.write_text(str(int((datetime.now(UTC) - at).total_seconds())), encoding="ascii")
-        draft.replace(self._file)
-
-    def end(self) -> None:
-        """Let the clocks run true."""
-        self._file.unlink(missing_ok=True)
-
-
-@dataclass
-class _Bank:
-    """The bank's API, and what it has told of the demo's customers."""
-
-    url: str
-    session: requests.Session
-    tokens: dict[str, str] = field(default_factory=dict)
-    accounts: dict[Side, dict[str, str]] = field(default_factory=dict)
-
-    def welcome(self, customer: Customer) -> str:
-        """Register somebody, open their accounts, and give back their password."""
-        password = os.environ.get(PASSWORD_VARIABLE) or secrets.token_urlsafe(12)
-        login = {"username": customer.username, "password": password}
-        self.call("POST", "auth/register", {**login, "email": f"{customer.username}@example.com"})
-        self.tokens[customer.username] = self.call("POST", "auth/login", login)["token"]
-        self.call("PUT", "auth/users/profile", {"full_name": customer.full_name}, customer.username)
-        for account_type in ("checking", customer.saves):
-            wish = {"account_type": account_type, "nickname": NICKNAMES[account_type]}
-            answer = self.call("POST", "accounts/create", wish, customer.username)
-            self.accounts[customer.username, account_type] = answer["account"]
-        return password
-
-    def book(self, movement: Movement) -> None:
-        """Deposit, withdraw or transfer; only what is meant to be refused may be."""
-        kind, username, sides = self._sides(movement)
-        expected = "INSUFFICIENT_FUNDS" if movement.is_refused else ""
-        body = {"amount": self._text(movement.amount), "description": movement.description, **sides}
-        self.call("POST", f"transactions/{kind}", body, username, expected_refusal=expected)
-
-    def _sides(self, movement: Movement) -> tuple[str, str, dict[str, str]]:
-        """The kind of a movement, who asks for it, and the accounts in the words of the API."""
-        match movement.source, movement.target:
-            case None, (username, _) as target:
-                return "deposit", username, {"account_id": self.accounts[target]["id"]}
-            case (username, _) as source, None:
-                return "withdraw", username, {"account_id": self.accounts[source]["id"]}
-            case (username, _) as source, (payee, _) as target:
-                own, other = self.accounts[source], self.accounts[target]
-                to = (
-                    {"to_account_id": other["id"]}
-                    if payee == username
-                    else {"to_account_number": other["account_number"]}
-                )
-                return "transfer", username, {"from_account_id": own["id"], **to}
-        raise ValueError("a movement needs a side in the bank")
-
-    def _text(self, amount: Decimal) -> str:
-        """With as many decimals as the bank's currency has."""
-        balance = next(iter(self.accounts.values()))["balance"]
-        return f"{amount:.{len(balance.partition('.')[2])}f}"
-
-    def say_goodbye(self) -> None:
-        """Log everybody out."""
-        for username in self.tokens:
-            self.call("POST", "auth/logout", {}, username)
-
-    def call(
-        self, method: str, path: str, body: dict[str, str], username: str = "", *, expected_refusal: str = ""
-    ) -> dict[str, Any]:
-        """One request, again for as long as the bank is busy; the key sees to it that nothing is done twice."""
-        headers = {"Idempotency-Key": secrets.token_urlsafe(16)}
-        if username:
-            headers["Authorization"] = f"Bearer {self.tokens[username]}"
-        for _ in range(_TRIES):
-            response = self.session.request(
-                method, f"{self.url}/api/{path}", json=body, headers=headers, timeout=(5, 15), allow_redirects=False
-            )
-            if response.status_code not in (429, 503):
-                break
-            time.sleep(min(float(response.headers.get("Retry-After", 1)), 5.0))
-        answer: dict[str, Any] = response.json()
-        if not response.ok and answer.get("error_code") != expected_refusal:
-            raise RuntimeError(f"{path} answered {response.status_code}: {answer.get('message')}")
-        return answer
-
-
-class _CountingSettings(Settings):
-    """Enough to ask as the reporting service how many customers there are."""
-
-    service_name: ClassVar[str] = "reporting-service"
-    secrets: ClassVar[dict[str, tuple[str, str]]] = {
-        "client_secret": ("REPORTING_SERVICE_SECRET", "reporting_service_secret")
-    }
-    client_secret: str = Field(validation_alias="REPORTING_SERVICE_SECRET")
-
-
-def _count_customers(data_dir: Path, auth_url: str, session: requests.Session) -> int:
-    settings = _CountingSettings.load(BANK_DATA_DIR=str(data_dir), AUTH_SERVICE_URL=auth_url)
-    peers = Peers(settings, session, settings.client_secret)
-    statistics = peers.token.call(peers["auth-service"], "GET", "/internal/statistics")["statistics"]
-    return int(statistics["by_role"].get("customer", 0))
+if __name__ == "__main__":
+    sys.exit(main())

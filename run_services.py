@@ -15,8 +15,8 @@ import importlib.util
 import json
 import os
 import secrets
+import subprocess
 import sys
-import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -51,7 +51,7 @@ def main() -> int:
     console = Console([*PORTS, OWN_NAME])
     try:
         _require_libraries()
-        environment = complete_environment(os.environ, demo=options.demo)
+        environment = complete_environment(os.environ)
         folder = Path(environment["BANK_DATA_DIR"])
         data_dir.prepare(folder)
         with only_supervisor(folder / "supervisor.lock"):
@@ -65,8 +65,6 @@ def main() -> int:
 
 
 def _run(options: argparse.Namespace, environment: dict[str, str], folder: Path, console: Console) -> None:
-    if options.demo:
-        Path(environment["BANK_CLOCK_OFFSET_FILE"]).unlink(missing_ok=True)  # what an interrupted demo has left
     make_secrets(environment, secret_files.folder(folder))
     admin = FirstAdmin(environment, secret_files.folder(folder))
     programs = [
@@ -75,15 +73,14 @@ def _run(options: argparse.Namespace, environment: dict[str, str], folder: Path,
         if name not in options.left_out
     ]
     require_free_ports(programs)
+    demo = _make_demo(environment, console) if options.demo else []
 
     def when_started(statuses: Sequence[Status]) -> None:
         lines = table(statuses, in_colour=console.is_coloured)
         if any(status.name == "auth-service" and status.is_healthy for status in statuses):
             lines += admin.introduce()
-        for line in [*lines, f"Logs are in {folder / 'logs'}; Ctrl-C stops."]:
+        for line in [*lines, *demo, f"Logs are in {folder / 'logs'}; Ctrl-C stops."]:
             console.write(line)
-        if options.demo:
-            threading.Thread(target=_make_demo, args=(environment, programs, console), daemon=True).start()
 
     Supervisor(programs, console).run(when_started)
 
@@ -122,7 +119,7 @@ def _variable(name: str, what: str) -> str:
     return f"{name.upper().replace('-', '_')}_{what}"
 
 
-def complete_environment(given: Mapping[str, str], *, demo: bool = False) -> dict[str, str]:
+def complete_environment(given: Mapping[str, str]) -> dict[str, str]:
     """Return `given`, completed by what it leaves out of ports, addresses and folders.
 
     Raises CannotStart for a port that is none.
@@ -139,8 +136,6 @@ def complete_environment(given: Mapping[str, str], *, demo: bool = False) -> dic
         added[variable] = port
         if name != "api-gateway":
             added[_variable(name, "URL")] = base_url(host, int(port))
-    if demo:
-        added["BANK_CLOCK_OFFSET_FILE"] = str(folder / "demo_clock")
     return {**given, **added, **said, "BANK_DATA_DIR": str(folder)}
 
 
@@ -239,20 +234,12 @@ def table(statuses: Sequence[Status], *, in_colour: bool) -> list[str]:
     return lines
 
 
-def _make_demo(environment: Mapping[str, str], programs: Sequence[Program], console: Console) -> None:
-    """Fill the bank; whatever comes in between, the services run on."""
-    from demo_data import fill
-
-    folder = Path(environment["BANK_DATA_DIR"])
-    console.say(OWN_NAME, "filling the bank with demo customers and their history: about a minute")
-    try:
-        logins = fill(programs[-1].address, folder, auth_url=environment["AUTH_SERVICE_URL"])
-    except Exception as error:
-        console.say(OWN_NAME, f"no demo was made: {error}")
-        return
-    console.write("\nDemo customers (name, password):")
-    for username, password in logins:
-        console.write(f"  {username:<20} {password}")
+def _make_demo(environment: Mapping[str, str], console: Console) -> list[str]:
+    """Fill the bank before its start; return the lines that tell the logins, or why there are none."""
+    console.say(OWN_NAME, "filling the bank with demo customers and their history")
+    command = [sys.executable, "-m", "demo_data"]
+    run = subprocess.run(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own
+    return ["", *run.stdout.splitlines()]
 
 
 if __name__ == "__main__":

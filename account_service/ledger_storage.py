@@ -187,9 +187,10 @@ class LedgerStorage(Storage):
 
     def sum_of_entries(self, account_id: str | None) -> int:
         """Return the sum of an account's entries in minor units; None is the bank's settlement account."""
+        # `==`, which is IS NULL for None: `is_not_distinct_from` would not use the partial indexes.
         sums = (
             select(func.coalesce(func.sum(side.selected_columns.amount_minor), 0)).where(
-                _is_posted, account.is_not_distinct_from(account_id)
+                _is_posted, account == account_id
             )
             for account, side in _SIDES
         )

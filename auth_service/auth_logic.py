@@ -126,7 +126,7 @@ def clear_failures(tools: Tools, username: str) -> None:
 def locked_until(tools: Tools, usernames: Iterable[str]) -> dict[str, datetime]:
     """Return the end of the lockout for each of the usernames that is locked now."""
     by_digest = {_digest(name): name for name in usernames}
-    found = tools.lockouts.locked_until(by_digest, clock.real_now())
+    found = tools.lockouts.locked_until(by_digest, clock.now())
     return {by_digest[digest]: until for digest, until in found.items()}
 
 
@@ -165,7 +165,7 @@ def _record_attempt(tools: Tools, digest: str, *, proven: bool) -> None:
     Checks the lockout again, since many concurrent attempts pass the first check. Raises LockedOut for those that are
     recorded after the username was locked, so that they don't learn their outcome.
     """
-    now = clock.real_now()
+    now = clock.now()
     with tools.transaction():
         lockout = tools.lockouts.find_lockout_to_change(digest)
         _require_not_locked(lockout)
@@ -190,7 +190,7 @@ def _lockout_duration(failures: int) -> timedelta:
 def _require_not_locked(lockout: Lockout | None) -> None:
     if lockout is None or lockout.locked_until is None:
         return
-    left_seconds = (lockout.locked_until - clock.real_now()).total_seconds()
+    left_seconds = (lockout.locked_until - clock.now()).total_seconds()
     if left_seconds > 0:
         _log.info("login refused: the username is locked")
         raise LockedOut(

@@ -56,7 +56,7 @@ Index("user_by_email", func.lower(User.email), unique=True)
 class LoginSession(Base):
     """A login with all tokens issued for it; its id is the `sid` claim of the access tokens.
 
-    It lasts until it is ended or until `expires_at`, which each refresh postpones. Its times are of `clock.real_now`.
+    It lasts until it is ended or until `expires_at`, which each refresh postpones.
     """
 
     __tablename__ = "login_session"

@@ -123,7 +123,7 @@ class SessionOut(Described):
             ip=session.ip,
             user_agent=session.user_agent,
             created_at=session.created_at,
-            last_used_at=clock.real_now() if session.id == current_id else session.last_used_at,
+            last_used_at=clock.now() if session.id == current_id else session.last_used_at,
             current=session.id == current_id,
         )
 

@@ -52,7 +52,7 @@ def refresh(tools: Tools, refresh_token: str) -> Tokens:
     refresh at the same time, and a client whose response was lost retries. A later reuse means that the token was
     stolen, so it ends the session (RFC 9700, section 4.14.2).
     """
-    now = clock.real_now()
+    now = clock.now()
     tokens = None
     with tools.transaction():
         token = tools.sessions.find_refresh_token_to_change(_digest(refresh_token))
@@ -80,7 +80,7 @@ def refresh(tools: Tools, refresh_token: str) -> Tokens:
 def log_out(tools: Tools, caller: Caller) -> None:
     """End the session of the caller's token."""
     with tools.transaction():
-        tools.sessions.end_sessions(caller.user_id, clock.real_now(), only=caller.session_id)
+        tools.sessions.end_sessions(caller.user_id, clock.now(), only=caller.session_id)
     _log.info("logged out", extra={"user_id": str(caller.user_id)})
 
 
@@ -88,7 +88,7 @@ def list_sessions(tools: Tools, caller: Caller, page: Page) -> tuple[list[LoginS
     """Return a page of the caller's active sessions, newest first."""
     rows = tools.sessions.list_alive(
         caller.user_id,
-        clock.real_now(),
+        clock.now(),
         limit=page.limit + 1,
         after=cursors.decode(page.cursor, datetime, UUID),
     )
@@ -98,7 +98,7 @@ def list_sessions(tools: Tools, caller: Caller, page: Page) -> tuple[list[LoginS
 def end_session(tools: Tools, caller: Caller, session_id: UUID) -> None:
     """End one of the caller's sessions. Raises NotFound for a session that has ended or is another user's."""
     with tools.transaction():
-        ended = tools.sessions.end_sessions(caller.user_id, clock.real_now(), only=session_id)
+        ended = tools.sessions.end_sessions(caller.user_id, clock.now(), only=session_id)
     if not ended:
         raise NotFound("There is no such session.")
     _log.info("session ended", extra={"user_id": str(caller.user_id)})
@@ -120,7 +120,7 @@ def change_password(tools: Tools, origin: Origin, caller: Caller, change: Passwo
         if present is None:
             raise auth_logic.WrongPassword(details={"current_password": "is not right; enter it again"})
         present.password_hash = password_hash
-        tools.sessions.end_sessions(user.id, clock.real_now(), all_but=caller.session_id)
+        tools.sessions.end_sessions(user.id, clock.now(), all_but=caller.session_id)
     _log.info("password changed", extra={"user_id": str(user.id), "ip": origin.ip})
 
 
@@ -131,7 +131,7 @@ def ended_since(tools: Tools, after: int) -> tuple[int, list[UUID]]:
     repeated, because on PostgreSQL a lower sequence number may be committed after a higher one. A cursor ahead of the
     feed starts from the beginning: the database was replaced or restored.
     """
-    now = clock.real_now()
+    now = clock.now()
     cursor = tools.sessions.find_last_ended()
     ended = tools.sessions.list_ended(
         after=after if after <= cursor else 0, since=now - FEED_WINDOW, always_since=now - FEED_OVERLAP
@@ -145,7 +145,7 @@ def record_use(tools: Tools, seconds_ago: Mapping[UUID, float]) -> None:
 
     Several services report the same session, so changes of less than USE_WRITE_INTERVAL are not written.
     """
-    now = clock.real_now()
+    now = clock.now()
     used_at = {session_id: now - timedelta(seconds=ago) for session_id, ago in seconds_ago.items()}
     if used_at:
         with tools.transaction():
@@ -154,14 +154,14 @@ def record_use(tools: Tools, seconds_ago: Mapping[UUID, float]) -> None:
 
 def clean_up(tools: Tools) -> None:
     """Delete sessions that ended or expired before the retention period, and old login failures."""
-    now = clock.real_now()
+    now = clock.now()
     with tools.transaction():
         tools.sessions.delete_older(now - RETENTION)
         tools.lockouts.delete_older(now - auth_logic.FAILURES_REMEMBERED)
 
 
 def _create_session(tools: Tools, origin: Origin, user: User) -> Tokens:
-    now = clock.real_now()
+    now = clock.now()
     session = LoginSession(
         id=uuid4(),
         user_id=user.id,

@@ -142,7 +142,7 @@ def change_user(tools: Tools, caller: Caller, user_id: UUID, changes: UserChange
         if changes.status == "active":
             auth_logic.clear_failures(tools, user.username)
         if (user.role, user.status) != before:
-            tools.sessions.end_sessions(user.id, clock.real_now())
+            tools.sessions.end_sessions(user.id, clock.now())
     extra = {"user_id": str(user.id), "by": str(caller.user_id), "role": user.role, "status": user.status}
     _log.info("user changed by an admin", extra=extra)
     return user

@@ -29,14 +29,13 @@ from typing import Any
 
 import requests
 
-from benchmarks.filling import DAYS, REGULAR
+from benchmarks.filling import DAYS, PASSWORD, REGULAR
 from shared.core.clock import now
 from tests.support.processes import ROOT, RunningProcess, free_ports
 
 FEW, AT_MOST = 1000, 1.5
 BLOCK, WARM_UP = 15, 10
 SERVICES = ("AUTH_SERVICE", "ACCOUNT_SERVICE", "TRANSACTION_SERVICE", "REPORTING_SERVICE", "API_GATEWAY")
-PASSWORD = "correct horse battery staple"
 LIST = "/api/transactions/list"
 DAY = f"{now() - timedelta(days=DAYS // 2):%Y-%m-%d}"
 
@@ -189,8 +188,6 @@ def _options() -> argparse.Namespace:
 def _filled_folder(transactions: int) -> Iterator[str]:
     """The data folder of a bank of that many transactions."""
     with tempfile.TemporaryDirectory() as data_dir:
-        with _running(data_dir) as gateway:
-            _welcome_regular(gateway)
         filling = [sys.executable, "-m", "benchmarks.filling", data_dir, "--transactions", str(transactions)]
         subprocess.run(filling, check=True, cwd=ROOT, preexec_fn=lambda: os.nice(10))
         yield data_dir
@@ -207,15 +204,6 @@ def _running(data_dir: str) -> Iterator[str]:
         yield f"http://127.0.0.1:{ports[-1]}"
         suite.send(signal.SIGTERM)
         suite.wait()
-
-
-def _welcome_regular(gateway: str) -> None:
-    login = {"username": REGULAR, "password": PASSWORD}
-    _call("POST", f"{gateway}/api/auth/register", json={**login, "email": "regular@example.com"})
-    token = _call("POST", f"{gateway}/api/auth/login", json=login)["token"]
-    for account_type in ("checking", "savings"):
-        headers = {"Authorization": f"Bearer {token}"}
-        _call("POST", f"{gateway}/api/accounts/create", json={"account_type": account_type}, headers=headers)
 
 
 def _call(method: str, url: str, **options: Any) -> Any:

@@ -12,7 +12,6 @@ from spectree import SpecTree
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from shared.concurrency.background import PeriodicTask
-from shared.core import clock
 from shared.core.errors import CannotStart, PayloadTooLarge
 from shared.db.database import Database
 from shared.http import request_ids
@@ -136,7 +135,6 @@ def make_app(
 
     `app.extensions["lifecycle"]` holds its lasting parts: the caller adds its own and starts them.
     """
-    clock.set_clock_back_by(settings.clock_offset_file)
     app = Flask(settings.service_name, static_folder=None, **flask_options)
     app.request_class = StrictRequest
     app.config["MAX_CONTENT_LENGTH"] = max_body_bytes

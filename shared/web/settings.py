@@ -65,7 +65,6 @@ class Settings(BaseSettings):
     connect_timeout_seconds: Seconds = Field(1.0, validation_alias="BANK_CONNECT_TIMEOUT_SECONDS")
     read_timeout_seconds: Seconds = Field(5.0, validation_alias="BANK_READ_TIMEOUT_SECONDS")
     log_level: LogLevel = Field("INFO", validation_alias="BANK_LOG_LEVEL")
-    clock_offset_file: Path | None = Field(None, validation_alias="BANK_CLOCK_OFFSET_FILE")
 
     @model_validator(mode="before")
     @classmethod

@@ -136,7 +136,7 @@ def test_the_list_of_sessions_says_when_each_was_last_used(bank: Suite, monkeypa
     person = bank.person()
     elsewhere = bank.log_in(person.username, PASSWORD)
     advance_clock(monkeypatch, timedelta(minutes=10))
-    now = clock.real_now()
+    now = clock.now()
     assert bank.call("account", "GET", "/api/accounts/list", elsewhere).status_code == 200
     for app in bank.apps.values():
         app.extensions["token_verifier"].report_use()

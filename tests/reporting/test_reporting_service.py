@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,12 +16,24 @@ from shared.core import clock
 from tests.support.suite import Person, Suite
 
 
+class SetClock:
+    """Stands for `datetime` in the clock of this process, and runs from the instant to which it is set."""
+
+    ahead = timedelta()
+
+    def set(self, at: datetime) -> None:
+        self.ahead = at - datetime.now(UTC)
+
+    def now(self, zone: tzinfo) -> datetime:
+        return datetime.now(zone) + self.ahead
+
+
 @dataclass
 class World:
     """Some people with some history, told at noon of `today`."""
 
     suite: Suite
-    clock_file: Path
+    clock: SetClock
     noon: datetime
     admin: Person
     ada: Person
@@ -40,7 +51,7 @@ class World:
 
     def go_back(self, days: int) -> None:
         """Set the bank's clock to noon, so many days before `today`."""
-        _set_clock(self.clock_file, self.noon - timedelta(days=days))
+        self.clock.set(self.noon - timedelta(days=days))
 
     def move(self, person: Person, kind: str, expect: int = 201, **body: str) -> dict[str, Any]:
         answer = self.suite.call("transaction", "POST", f"/api/transactions/{kind}", person, json=body)
@@ -57,10 +68,6 @@ class World:
         return report
 
 
-def _set_clock(file: Path, at: datetime) -> None:
-    file.write_text(str(int((datetime.now(UTC) - at).total_seconds())), encoding="ascii")
-
-
 def _open(suite: Suite, person: Person, account_type: str) -> tuple[str, str]:
     answer = suite.call("account", "POST", "/api/accounts/create", person, json={"account_type": account_type})
     assert answer.json is not None
@@ -70,17 +77,17 @@ def _open(suite: Suite, person: Person, account_type: str) -> tuple[str, str]:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[World]:
     """Ada's checking account over forty days: 500 before the default period, then all kinds of movements."""
-    data_dir = tmp_path_factory.mktemp("bank")
-    clock_file = data_dir / "clock"
+    patch, set_clock = pytest.MonkeyPatch(), SetClock()
+    patch.setattr(clock, "datetime", set_clock)
     noon = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
-    _set_clock(clock_file, noon - timedelta(days=40))
+    set_clock.set(noon - timedelta(days=40))
     names = ("auth", "account", "transaction", "reporting")
-    suite = Suite(data_dir, names, database=database, BANK_CLOCK_OFFSET_FILE=str(clock_file)).start()
+    suite = Suite(tmp_path_factory.mktemp("bank"), names, database=database).start()
     admin, ada, bob = suite.admin(), suite.person("ada"), suite.person("bob")
     checking, number = _open(suite, ada, "checking")
     savings, _ = _open(suite, ada, "savings")
     bobs, bobs_number = _open(suite, bob, "checking")
-    world = World(suite, clock_file, noon, admin, ada, bob, checking, savings, bobs)
+    world = World(suite, set_clock, noon, admin, ada, bob, checking, savings, bobs)
     world.move(ada, "deposit", account_id=checking, amount="500.00")
     world.go_back(10)
     world.move(ada, "deposit", account_id=checking, amount="1000.00")
@@ -95,7 +102,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[W
     world.move(admin, f"reverse/{mistake}")
     yield world
     suite.stop()
-    clock.set_clock_back_by(None)
+    patch.undo()
 
 
 def test_an_account_report_tells_the_period_exactly(world: World) -> None:

@@ -111,8 +111,8 @@ def code_of(call: Callable[[], object]) -> str:
 
 def advance_clock(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:
     """Let it be later, as far as what expires is concerned."""
-    later = clock.real_now() + by
-    monkeypatch.setattr(clock, "real_now", lambda: later)
+    later = clock.now() + by
+    monkeypatch.setattr(clock, "now", lambda: later)
 
 
 def caller_of(user: User) -> Caller:
