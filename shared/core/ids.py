@@ -32,11 +32,6 @@ IdText = Annotated[str, WithJsonSchema({"type": "string", "format": "uuid"})]
 """An id in a response, with hyphens; see `dashed`."""
 
 
-def new_id() -> UUID:
-    """Return a new id: 48 bits of milliseconds since 1970 and 74 random bits."""
-    return UUID(new_ids(1)[0])
-
-
 def new_ids(count: int) -> list[str]:
     """Return `count` new ids of the same millisecond, each as 32 hexadecimal digits."""
     milliseconds = f"{time.time_ns() // 1_000_000 & 0xFFFF_FFFF_FFFF:012x}"

@@ -8,7 +8,7 @@ from flask import Flask, Response
 from pydantic_core import to_json
 from werkzeug.exceptions import HTTPException
 
-from shared.core.errors import GENERIC_BY_STATUS, AppError, InvalidRequest, NotFound
+from shared.core.errors import GENERIC_BY_STATUS, AppError, InvalidRequest
 
 JSON = "application/json"
 _log = logging.getLogger(__name__)
@@ -76,8 +76,3 @@ def as_told(error: Exception) -> AppError:
         return error
     _log.error("unexpected error", exc_info=error)
     return AppError()
-
-
-def not_found(*_args: Any, **_kwargs: Any) -> Any:
-    """A view for addresses that do not exist."""
-    raise NotFound
