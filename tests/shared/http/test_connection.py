@@ -1,12 +1,14 @@
 """HTTP/1.1 as one connection speaks it: where an answer ends, and what is none."""
 
+import gc
 import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 import pytest
+from httptools import HttpResponseParser
 
-from shared.http.connection import LONGEST_LINE, MOST_HEADERS, HttpConnection, Malformed, Reply
+from shared.http.connection import MOST_HEAD_BYTES, MOST_HEADERS, HttpConnection, Malformed, Reply
 from tests.support.raw_server import RawServer
 
 PLAIN = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -68,7 +70,7 @@ def test_no_header_can_be_smuggled_into_a_request(value: str) -> None:
     ("answer", "body"),
     [
         (PLAIN, b"ok"),
-        (b"HTTP/1.1 200 OK\nContent-Length:2\n\nok", b"ok"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length:2\r\n\r\nok", b"ok"),
         (b"HTTP/1.1 200\r\ncontent-length: 2\r\n\r\nok", b"ok"),
         (
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n3;x\r\nabc\r\nA\r\n0123456789\r\n0\r\nT: 1\r\n\r\n",
@@ -92,12 +94,29 @@ def test_the_answer_to_a_head_has_no_body_whatever_it_says() -> None:
         assert ask(connection).body == b"ok"
 
 
+def test_a_body_after_the_answer_to_a_head_is_not_taken_for_the_next_answer() -> None:
+    told = answer_to(PLAIN, "HEAD")
+    assert (told.body, told.may_go_on) == (b"", False)
+
+
+def test_what_was_read_is_free_without_a_garbage_collection() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        answer_to(PLAIN)
+        assert not [each for each in gc.get_objects() if isinstance(each, HttpResponseParser)]
+    finally:
+        gc.enable()
+
+
 @pytest.mark.parametrize(
     "answer",
     [
         b"HTTP/1.1 200 OK\r\n\r\nok",
         b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
         b"HTTP/1.1 200 OK\r\nConnection: Close\r\nContent-Length: 2\r\n\r\nok",
+        PLAIN + PLAIN,
+        PLAIN + b"\0",
     ],
 )
 def test_after_some_answers_no_other_may_follow(answer: bytes) -> None:
@@ -107,7 +126,7 @@ def test_after_some_answers_no_other_may_follow(answer: bytes) -> None:
 
 def test_headers_are_told_as_they_came() -> None:
     told = answer_to(b"HTTP/1.1 404 Not Found\r\nX-Two:  a, b\t\r\nX-Empty:\r\nContent-Length: 0\r\n\r\n")
-    assert (told.status, told.reason) == (404, "Not Found")
+    assert told.status == 404
     assert told.headers == [("X-Two", "a, b"), ("X-Empty", ""), ("Content-Length", "0")]
 
 
@@ -123,11 +142,18 @@ def test_headers_are_told_as_they_came() -> None:
         b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: 2_0\r\n\r\nok",
         b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok!",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok",
+        b"HTTP/1.1 200 OK\r\nX : 1\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nX: a\0b\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\nX: 1\r\n\r\n" * 10_000,
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nok",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nabcd\r\n0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n",
-        b"HTTP/1.1 200 OK\r\nX: " + b"x" * LONGEST_LINE + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 2 * MOST_HEAD_BYTES + b"\r\n\r\n",
         b"HTTP/1.1 200 OK\r\n" + b"X: 1\r\n" * (MOST_HEADERS + 1) + b"\r\n",
     ],
 )
