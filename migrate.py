@@ -1,9 +1,9 @@
-"""Bring the databases of the four services to the newest schema, while no service runs.
+"""Upgrade the databases of the four services to the newest schema while the bank is stopped.
 
-    python migrate.py                               all four: as *_DATABASE_URL names them, or in BANK_DATA_DIR
-    python migrate.py --new auth "Add a birthday"   write the next revision of a service, from its models
+    python migrate.py                               upgrade all four, from *_DATABASE_URL or in BANK_DATA_DIR
+    python migrate.py --new auth "Add a birthday"   write the next revision of a service from its models
 
-The services do the first by themselves on SQLite; see docs/OPERATIONS.md.
+On SQLite the services upgrade their databases themselves when they start; see docs/OPERATIONS.md.
 """
 
 import argparse
@@ -24,15 +24,15 @@ SERVICES = ("auth", "account", "transaction", "reporting")
 
 
 def main() -> int:
-    """Migrate all, or write a revision; 1 when something could not be done."""
-    parser = argparse.ArgumentParser(description="Bring the databases of the four services to the newest schema.")
+    """Upgrade all databases, or write a revision. Return 1 when a database could not be upgraded."""
+    parser = argparse.ArgumentParser(description="Upgrade the databases of the four services to the newest schema.")
     parser.add_argument("--new", nargs=2, metavar=("SERVICE", "WHAT"), help="write the next revision of a service")
     options = parser.parse_args()
     if not options.new:
         return max(_migrate(service) for service in SERVICES)
     service, what = options.new
     if service not in SERVICES:
-        parser.error(f"there is no service {service!r}: one of {', '.join(SERVICES)}")
+        parser.error(f"there is no service {service!r}; the services are {', '.join(SERVICES)}")
     print(_write_revision(service, what))
     return 0
 
@@ -42,7 +42,7 @@ def _migrate(service: str) -> int:
     try:
         url = Settings.load().database_url(os.environ.get(f"{service.upper()}_DATABASE_URL"), f"{service}.db")
         if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
-            print(f"{service}-service: no database yet, its first start makes it")
+            print(f"{service}-service: no database yet; the first start creates it")
             return 0
         database.connect(Flask(service), url, may_upgrade=True)
     except CannotStart as error:
@@ -54,7 +54,7 @@ def _migrate(service: str) -> int:
 
 
 def _write_revision(service: str, what: str) -> Path:
-    """The new file: what the models of `service` have, and a database made by its revisions has not."""
+    """Write a revision with the differences between the models and the revisions of `service`; return its file."""
     database = _database(service)
     assert database.migrations
     with TemporaryDirectory() as folder:

@@ -1,7 +1,7 @@
-"""Make the transaction database anew from the ledger: `make rebuild`, while the bank is stopped.
+"""Rebuild the transaction database from the ledger while the bank is stopped (`make rebuild`).
 
-The services that know the ledger are started for it, unless they run already (`python run_services.py
---no-transaction`). See transaction_service/rebuild/__main__.py.
+It starts the auth and the account service, unless they run already (`python run_services.py --no-transaction`), and
+runs transaction_service/rebuild/__main__.py.
 """
 
 import os
@@ -22,7 +22,7 @@ OTHERS = ("--no-transaction", "--no-reporting", "--no-gateway")
 
 
 def main() -> int:
-    """Rebuild, and give back how that ended."""
+    """Rebuild the database and return the exit status."""
     try:
         environment = complete_environment(os.environ)
         folder = Path(environment["BANK_DATA_DIR"])
@@ -38,20 +38,20 @@ def main() -> int:
 
 @contextmanager
 def _ledger(environment: dict[str, str]) -> Iterator[None]:
-    """The auth and the account service, for as long as the block lasts."""
+    """Run the auth and the account service during the block, unless they run already. Raises CannotStart."""
     if _answers(environment["AUTH_SERVICE_URL"]) and _answers(environment["ACCOUNT_SERVICE_URL"]):
         yield
         return
     command = [sys.executable, "run_services.py", *OTHERS]
     with subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True) as suite:
         assert suite.stdout
-        said = []
+        lines = []
         for line in suite.stdout:
-            said.append(line)
+            lines.append(line)
             if "Ctrl-C stops" in line:
                 break
         else:
-            raise CannotStart(f"the auth and the account service do not start:\n{''.join(said[-5:])}")
+            raise CannotStart(f"the auth and account services did not start. Their last lines:\n{''.join(lines[-5:])}")
         try:
             yield
         finally:

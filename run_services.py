@@ -1,11 +1,11 @@
-"""Start the bank: five services, in order, kept running until Ctrl-C.
+"""Start the five services in order and keep them running until Ctrl-C.
 
-    python run_services.py            all five; the first start makes the secrets and the first admin
-    python run_services.py --demo     and fill an empty bank with customers and months of history
-    python run_services.py --no-auth  all but one, for instance because that one runs under a debugger
+    python run_services.py            all five; the first start creates the secrets and the first admin
+    python run_services.py --demo     also fill an empty bank with customers and months of history
+    python run_services.py --no-auth  all but one, for example to run that one in a debugger
 
-Settings come from the environment. All of it reaches every service, but for secrets, which reach their owner only: see
-docs/OPERATIONS.md.
+Settings are environment variables. Every service gets all of them, except that a secret is passed only to the service
+that owns it; see docs/OPERATIONS.md.
 """
 
 import argparse
@@ -24,18 +24,18 @@ from shared.core.errors import CannotStart
 from shared.http.addresses import base_url
 from shared.processes.child_process import Program
 from shared.processes.console import Console
-from shared.processes.supervisor import OWN_NAME, Status, Supervisor, only_supervisor, require_free_ports
+from shared.processes.supervisor import OWN_NAME, Status, Supervisor, require_free_ports, supervisor_lock
 from shared.security import data_dir, secret_files
 
 ROOT = Path(__file__).resolve().parent
-PORTS = {  # in the order in which they start; they end in the opposite one
+PORTS = {  # in start order; they stop in reverse order
     "auth-service": 8001,
     "account-service": 8002,
     "transaction-service": 8003,
     "reporting-service": 8004,
     "api-gateway": 5000,
 }
-SECRETS = {  # variables that must reach nobody else
+SECRETS = {  # variables that only the named process gets
     "auth-service": ("AUTH_SIGNING_KEY", "AUTH_DATABASE_URL", "ADMIN_PASSWORD"),
     "account-service": ("ACCOUNT_SERVICE_SECRET", "ACCOUNT_DATABASE_URL"),
     "transaction-service": ("TRANSACTION_SERVICE_SECRET", "TRANSACTION_DATABASE_URL"),
@@ -46,7 +46,7 @@ SECRETS = {  # variables that must reach nobody else
 
 
 def main() -> int:
-    """Run the bank until it is told to stop; 0 after an orderly end, 1 when it could not start."""
+    """Run the bank until a signal stops it. Return 0 after an orderly stop and 1 when it can't start."""
     options = _options()
     console = Console([*PORTS, OWN_NAME])
     try:
@@ -54,7 +54,7 @@ def main() -> int:
         environment = complete_environment(os.environ)
         folder = Path(environment["BANK_DATA_DIR"])
         data_dir.prepare(folder)
-        with only_supervisor(folder / "supervisor.lock"):
+        with supervisor_lock(folder / "supervisor.lock"):
             _run(options, environment, folder, console)
     except CannotStart as error:
         console.say(OWN_NAME, f"can't start: {error}")
@@ -75,14 +75,14 @@ def _run(options: argparse.Namespace, environment: dict[str, str], folder: Path,
     require_free_ports(programs)
     demo = _make_demo(environment, console) if options.demo else []
 
-    def when_started(statuses: Sequence[Status]) -> None:
+    def on_started(statuses: Sequence[Status]) -> None:
         lines = table(statuses, in_colour=console.is_coloured)
         if any(status.name == "auth-service" and status.is_healthy for status in statuses):
-            lines += admin.introduce()
+            lines += admin.announce()
         for line in [*lines, *demo, f"Logs are in {folder / 'logs'}; Ctrl-C stops."]:
             console.write(line)
 
-    Supervisor(programs, console).run(when_started)
+    Supervisor(programs, console).run(on_started)
 
 
 def _options() -> argparse.Namespace:
@@ -98,12 +98,12 @@ def _options() -> argparse.Namespace:
             action="append_const",
             const=name,
             default=[],
-            help=f"leave {name} out",
+            help=f"do not start {name}",
         )
     parser.add_argument("--demo", action="store_true", help="fill an empty bank with demo customers and a history")
     options = parser.parse_args()
     if len(set(options.left_out)) == len(PORTS):
-        parser.error("with all five left out there is nothing to start")
+        parser.error("all five services are left out, so there is nothing to start")
     if options.demo and options.left_out:
         parser.error("--demo needs all five services")
     return options
@@ -111,36 +111,36 @@ def _options() -> argparse.Namespace:
 
 def _require_libraries() -> None:
     if importlib.util.find_spec("granian") is None:
-        raise CannotStart(f"{sys.executable} has not got the libraries: 'make run' installs and uses them in .venv")
+        raise CannotStart(f"{sys.executable} lacks the required libraries: run 'make run', which installs them")
 
 
 def _variable(name: str, what: str) -> str:
-    """A service's variable, such as AUTH_SERVICE_PORT."""
+    """Return the name of a variable of a service: AUTH_SERVICE_PORT for "auth-service" and "PORT"."""
     return f"{name.upper().replace('-', '_')}_{what}"
 
 
 def complete_environment(given: Mapping[str, str]) -> dict[str, str]:
-    """Return `given`, completed by what it leaves out of ports, addresses and folders.
+    """Return the environment `given`, with defaults for missing ports, service addresses and the data directory.
 
-    Raises CannotStart for a port that is none.
+    An empty variable counts as missing. Raises CannotStart for an invalid port.
     """
-    said = {name: value for name, value in given.items() if value}
-    folder = Path(said["BANK_DATA_DIR"]).resolve() if "BANK_DATA_DIR" in said else ROOT / "data"
-    host = said.get("BANK_HOST", "127.0.0.1")
+    present = {name: value for name, value in given.items() if value}
+    folder = Path(present["BANK_DATA_DIR"]).resolve() if "BANK_DATA_DIR" in present else ROOT / "data"
+    host = present.get("BANK_HOST", "127.0.0.1")
     added = {"BANK_HOST": host, "PYTHONUNBUFFERED": "1"}
     for name, default_port in PORTS.items():
         variable = _variable(name, "PORT")
-        port = said.get(variable, str(default_port))
+        port = present.get(variable, str(default_port))
         if not (port.isdecimal() and 0 < int(port) < 65536):
-            raise CannotStart(f"{variable} is {port!r}, which is no port: set it to a number from 1 to 65535")
+            raise CannotStart(f"{variable} is {port!r}, which is not a port: set it to a number from 1 to 65535")
         added[variable] = port
         if name != "api-gateway":
             added[_variable(name, "URL")] = base_url(host, int(port))
-    return {**given, **added, **said, "BANK_DATA_DIR": str(folder)}
+    return {**given, **added, **present, "BANK_DATA_DIR": str(folder)}
 
 
 def environment_of(name: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return what one service is given of the whole environment: all but the secrets of others."""
+    """Return the environment of one service: all variables except the secrets of the others."""
     foreign = {variable for owner, variables in SECRETS.items() if owner != name for variable in variables}
     database_url = environment.get(f"{name.removesuffix('-service').upper()}_DATABASE_URL", "")
     if not database_url.startswith("postgresql"):
@@ -158,15 +158,16 @@ def _program(name: str, environment: dict[str, str], options: argparse.Namespace
         port_variable=_variable(name, "PORT"),
         environment=environment_of(name, environment),
         folder=ROOT,
-        after=() if name == "auth-service" else ("auth-service",),  # whose keys all others ask for at once
+        after=() if name == "auth-service" else ("auth-service",),  # the others fetch its public keys at start
         ready_when_live=bool(options.left_out),
     )
 
 
 def make_secrets(environment: Mapping[str, str], folder: Path) -> None:
-    """Make the secrets that are neither given as variables nor kept from an earlier start.
+    """Create the secrets that are neither given as variables nor stored by an earlier start.
 
-    Writes down the digests of the services' secrets each time, by which the auth service knows them again.
+    Writes the SHA-256 digests of the services' secrets at each start, by which the auth service verifies the secrets.
+    Raises CannotStart for an unusable secret file.
     """
     if not environment.get("SESSION_SECRET"):
         secret_files.read_or_create(folder / "session_secret")
@@ -189,9 +190,9 @@ def _make_signing_key() -> str:
 
 
 class FirstAdmin:
-    """The first admin's password: the one given, or one made for the first start and shown when that has succeeded.
+    """The password of the first admin: given as a variable, or generated and shown after the first successful start.
 
-    Until then the made one is kept in a file, since a start that failed may have made the admin already.
+    Until then a generated password is kept in a file, since a failed start may have created the admin already.
     """
 
     def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
@@ -203,27 +204,27 @@ class FirstAdmin:
 
     @property
     def variables(self) -> dict[str, str]:
-        """What the auth service is to be given."""
+        """The additional variables for the auth service."""
         return {"ADMIN_PASSWORD": self._password} if self._password else {}
 
-    def introduce(self) -> list[str]:
-        """The lines that tell the made password, the first time; from then on no copy is kept."""
+    def announce(self) -> list[str]:
+        """Return lines with the generated password at the first call, and delete the stored copy."""
         if not self._done.exists():
             secret_files.write(self._done, "yes")
         self._draft.unlink(missing_ok=True)
         password, self._password = self._password, ""
         if not password:
             return []
-        return [f"The first admin is {self._username} with the password {password}", "It is shown only now: keep it."]
+        return [f"The first admin is {self._username} with the password {password}", "It is shown only now: store it."]
 
 
 def _make_password() -> str:
-    """Four groups of five letters and digits that are hard to confuse: about 99 bits."""
+    """Return four groups of five random letters and digits, without similar ones such as 0 and o: about 99 bits."""
     return "-".join("".join(secrets.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(5)) for _ in range(4))
 
 
 def table(statuses: Sequence[Status], *, in_colour: bool) -> list[str]:
-    """A line for each service: what runs where, and how it is."""
+    """Return a table with the address, process id and state of each service, and the URL of the gateway."""
     lines = [""]
     for status in statuses:
         state = status.state
@@ -235,10 +236,10 @@ def table(statuses: Sequence[Status], *, in_colour: bool) -> list[str]:
 
 
 def _make_demo(environment: Mapping[str, str], console: Console) -> list[str]:
-    """Fill the bank before its start; return the lines that tell the logins, or why there are none."""
-    console.say(OWN_NAME, "filling the bank with demo customers and their history")
+    """Fill an empty bank before the services start. Return lines with the demo logins, or the reason for none."""
+    console.say(OWN_NAME, "creating demo customers and their history")
     command = [sys.executable, "-m", "demo_data"]
-    run = subprocess.run(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own
+    run = subprocess.run(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True)  # noqa: S603 - a fixed command
     return ["", *run.stdout.splitlines()]
 
 

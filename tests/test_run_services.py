@@ -90,16 +90,16 @@ def test_the_admins_password_stays_the_same_until_it_was_shown_and_is_shown_once
     password = admin.variables["ADMIN_PASSWORD"]
     assert interrupted.variables == admin.variables
     assert len(password) >= 20
-    assert f"root with the password {password}" in admin.introduce()[0]
-    assert admin.introduce() == []
+    assert f"root with the password {password}" in admin.announce()[0]
+    assert admin.announce() == []
     later = FirstAdmin({}, tmp_path)
-    assert (later.variables, later.introduce()) == ({}, [])
+    assert (later.variables, later.announce()) == ({}, [])
     assert not any(password in path.read_text() for path in tmp_path.iterdir())
 
 
 def test_a_given_admin_password_is_not_shown_and_none_is_made_later(tmp_path: Path) -> None:
     admin = FirstAdmin({"ADMIN_PASSWORD": "a long passphrase"}, tmp_path)
-    assert (admin.variables, admin.introduce()) == ({}, [])
+    assert (admin.variables, admin.announce()) == ({}, [])
     assert FirstAdmin({}, tmp_path).variables == {}
 
 
@@ -136,7 +136,7 @@ def digest(secret: str) -> str:
 
 
 class Bank(RunningProcess):
-    """The real five, on free ports."""
+    """The five real services on free ports."""
 
     def __init__(self, folder: Path, *arguments: str, **variables: str) -> None:
         self.ports = dict(zip(PORTS, free_ports(5), strict=True))
@@ -181,7 +181,7 @@ def test_five_services_are_healthy_and_the_first_admin_can_log_in(bank: Bank, fo
 def test_a_secret_that_is_given_is_in_no_other_process(bank: Bank) -> None:
     held = {service: secrets_held_by(bank.process_of(service)) for service in PORTS}
     assert held == {
-        "auth-service": set(),  # which knows the others by their digests
+        "auth-service": set(),  # it has only digests of the other secrets
         "account-service": {"ACCOUNT_SERVICE_SECRET"},
         "transaction-service": {"TRANSACTION_SERVICE_SECRET"},
         "reporting-service": {"REPORTING_SERVICE_SECRET"},
@@ -224,7 +224,7 @@ def test_a_data_directory_that_is_none_is_refused(tmp_path: Path) -> None:
     [
         ("BANK_LOG_LEVEL", "verbose", "auth-service: BANK_LOG_LEVEL is 'verbose', but must be one of DEBUG, INFO"),
         ("BANK_HOST", "nosuch.invalid", "BANK_HOST is 'nosuch.invalid', and no address is known by that name: set"),
-        ("AUTH_SERVICE_PORT", "eighty", "AUTH_SERVICE_PORT is 'eighty', which is no port: set it to a number"),
+        ("AUTH_SERVICE_PORT", "eighty", "AUTH_SERVICE_PORT is 'eighty', which is not a port: set it to a number"),
         ("ADMIN_PASSWORD", "short", "auth-service: ADMIN_PASSWORD must have at least 12 characters"),
         ("SESSION_IDLE_SECONDS", "-1", "api-gateway: SESSION_IDLE_SECONDS is '-1', but must be at least 60"),
     ],
@@ -257,7 +257,7 @@ def test_each_process_is_given_its_own_secrets_only() -> None:
         GatewaySettings,
     ]
     own = {one.service_name: secret_variables(one) for one in settings}
-    own["auth-service"] -= {f"{name.upper().replace('-', '_')}_SECRET" for name in PORTS}  # it has their digests
+    own["auth-service"] -= {f"{name.upper().replace('-', '_')}_SECRET" for name in PORTS}  # it has only the digests
     everything = {variable: f"value of {variable}" for variables in own.values() for variable in variables}
     everything |= {"AUTH_SERVICE_SECRET": "s", "BANK_DEMO_PASSWORD": "d", "PGPASSWORD": "p", "BANK_NAME": "Northwater"}
     everything["ACCOUNT_DATABASE_URL"] = "postgresql://bank@db/account"

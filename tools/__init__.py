@@ -1,1 +1,1 @@
-"""Programs for those who work on the bank."""
+"""Development tools: the documentation site, its API reference, and screenshots."""

@@ -9,7 +9,7 @@ _REPEATED_HEADERS = {"X-Request-ID"}
 
 
 def render(service: str, document: Json) -> str:
-    """Return one page for `document`: each operation with parameters, body and responses, then the schemas."""
+    """Return the Markdown page of a service: each operation with parameters, body and responses, then the schemas."""
     lines = [f"# {service}", "", *_introduction()]
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
@@ -21,7 +21,7 @@ def render(service: str, document: Json) -> str:
 
 
 def _introduction() -> Iterator[str]:
-    yield "Generated from the OpenAPI document that the service answers at `/openapi.json`. Each answer also carries"
+    yield "Generated from the OpenAPI document of the service at `/openapi.json`. Each response also has the header"
     yield "`X-Request-ID`. The conventions for money, times, pages and failures are in [The API](../API.md)."
     yield ""
 
@@ -55,7 +55,7 @@ def _responses(responses: Json) -> Iterator[str]:
         headers = ", ".join(f"`{name}`" for name in sorted(set(response.get("headers", ())) - _REPEATED_HEADERS))
         rows.append((status, response["description"], codes or _type(content.get("schema", {})), headers))
         if "example" in content:
-            examples += _example(f"answer {status}", content["example"])
+            examples += _example(f"response {status}", content["example"])
     yield from _table(("status", "meaning", "error code or schema", "headers"), rows)
     yield from examples
 

@@ -1,7 +1,7 @@
-"""The hooks by which MkDocs builds the documentation site: pages made from elsewhere, links, and diagrams.
+"""MkDocs hooks for the documentation site: generated pages, links and diagrams.
 
-mkdocs.yml names this file. The start page is README.md; CONTRIBUTING.md and CHANGELOG.md become pages. Each service has
-a reference page, made from the OpenAPI document that the real app answers in this process.
+mkdocs.yml names this file. README.md becomes the start page; CONTRIBUTING.md and CHANGELOG.md become pages. Each
+service has a reference page, generated from the OpenAPI document of its app, which runs in this process.
 """
 
 import re
@@ -23,7 +23,7 @@ SERVICES = ("auth", "account", "transaction", "reporting")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the pages that are not in docs/."""
+    """Add the generated pages and those from outside docs/ (an MkDocs event)."""
     for source, target in PAGES.items():
         text = (ROOT / source).read_text(encoding="utf-8")
         files.append(File.generated(config, target, content=_with_links_inside_docs(text)))
@@ -34,12 +34,12 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def diagram(source: str, *_arguments: object, **_keywords: object) -> str:
-    """Return a Mermaid diagram as SVG, so that readers need neither JavaScript nor a network (a superfences format)."""
+    """Render a Mermaid diagram as SVG, which needs no JavaScript or network (a format of pymdownx.superfences)."""
     return f'<div class="diagram">{render_diagram(source)}</div>'
 
 
 def _with_links_inside_docs(text: str) -> str:
-    """Point the links of a file of the root to where its targets are on the site."""
+    """Change the links of a file in the root folder to their targets on the site."""
     text = re.sub(r"\]\(docs/", "](", text)
     return re.sub(r"\[([^]]+)\]\(LICENSE\)", r"\1", text)
 

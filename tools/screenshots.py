@@ -1,4 +1,4 @@
-"""Take the pictures of the documents: a demo bank on free ports, seen by Chromium.
+"""Take the screenshots for the documents with Chromium, from a demo bank on free ports.
 
 python -m tools.screenshots
 """
@@ -18,7 +18,7 @@ PASSWORD = "a password for one picture"
 
 
 def main() -> None:
-    """Write docs/images/*.png."""
+    """Start a demo bank and write docs/images/*.png."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         environment = {f"{name}_PORT": str(port) for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True)}
@@ -27,12 +27,12 @@ def main() -> None:
             gateway = bank.wait_for(r"Open (http://\S+)", within_seconds=60)[1]
             bank.wait_for(rf"{PEOPLE[-1].username}\s+{PASSWORD}", within_seconds=180)
             browser = playwright.chromium.launch(executable_path=chromium.EXECUTABLE, args=chromium.ARGUMENTS)
-            _take_on_a_desk(browser, gateway)
-            _take_on_a_phone(browser, gateway)
+            _take_desktop(browser, gateway)
+            _take_phone(browser, gateway)
             browser.close()
 
 
-def _take_on_a_desk(browser: Browser, gateway: str) -> None:
+def _take_desktop(browser: Browser, gateway: str) -> None:
     page = browser.new_page(viewport={"width": 1100, "height": 960})
     _log_in(page, gateway)
     page.screenshot(path=IMAGES / "dashboard.png")
@@ -46,7 +46,7 @@ def _take_on_a_desk(browser: Browser, gateway: str) -> None:
     page.screenshot(path=IMAGES / "confirmation.png")
 
 
-def _take_on_a_phone(browser: Browser, gateway: str) -> None:
+def _take_phone(browser: Browser, gateway: str) -> None:
     page = browser.new_page(viewport={"width": 390, "height": 844}, color_scheme="dark")
     _log_in(page, gateway)
     page.screenshot(path=IMAGES / "dashboard-phone.png")

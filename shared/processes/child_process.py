@@ -1,4 +1,4 @@
-"""One supervised program: what to run, and the process that runs it now."""
+"""A supervised program and its current process."""
 
 import asyncio
 import signal
@@ -21,11 +21,12 @@ REMEMBERED_LINES = 15
 
 @dataclass(frozen=True)
 class Program:
-    """What to run, and where it will answer.
+    """A command to run and the address at which it serves HTTP.
 
-    `port_variable` is told to a person whose port is taken; `after` names the programs that must have answered before
-    this one is first started. `live_path` answers 200 when the program runs, `health_path` when it can do its work:
-    then it is ready. Where one that it needs runs elsewhere or not at all, it may be `ready_when_live`.
+    `port_variable` is named in the message about a port in use. `after` names the programs that must have responded
+    before the first start of this one. `live_path` returns 200 while the program runs, `health_path` when its
+    dependencies work too, which makes it ready. With `ready_when_live` it is ready as soon as it is live, for a program
+    whose dependencies run elsewhere or not at all.
     """
 
     name: str
@@ -42,71 +43,71 @@ class Program:
 
     @property
     def ready_path(self) -> str:
-        """The path that answers 200 when it is ready."""
+        """The path that returns 200 when the program is ready."""
         return self.live_path if self.ready_when_live else self.health_path
 
     @property
     def address(self) -> str:
-        """Its URL, without a path."""
+        """The URL of the program, without a path."""
         return base_url(self.host, self.port)
 
 
 @dataclass(frozen=True)
 class ProbeReply:
-    """What a program said to a GET."""
+    """The response of a program to a probe."""
 
     status: int
     body: bytes
 
 
 class Child:
-    """The process of a program: started as often as needed, killed by the kernel when this process dies.
+    """The process of a program. It can be restarted, and the kernel kills it when this process dies.
 
-    `heard` is set when it has answered at all since it was started, `ready` when it has said that it can work.
-    For the main thread only: the kernel takes the death of the thread that started a process for that of the parent.
+    `responded` is set once it has answered a probe since its start, `ready` once it has answered that it is ready.
+    Use it in the main thread only: the parent-death signal is sent when the thread that started the process ends.
     """
 
-    def __init__(self, program: Program, say: Callable[[str], None]) -> None:
+    def __init__(self, program: Program, write_line: Callable[[str], None]) -> None:
         self.program = program
         self.starts = 0
-        self.heard = asyncio.Event()
+        self.responded = asyncio.Event()
         self.ready = asyncio.Event()
         self.last_lines: deque[str] = deque(maxlen=REMEMBERED_LINES)
-        self._say = say
+        self._write_line = write_line
         self._process: subprocess.Popen[bytes] | None = None
         self._ended = asyncio.Event()
         self._output_ended = asyncio.Event()
 
     @property
     def process_id(self) -> int | None:
-        """The process that runs now, if one does."""
+        """The id of the running process, or None."""
         return self._process.pid if self._process and self._process.returncode is None else None
 
     async def start(self) -> None:
-        """Start the program; its output goes to `say`, line by line."""
-        for event in (self.heard, self.ready, self._ended, self._output_ended):
+        """Start the program. Each line of its output is passed to `write_line`. Raises OSError."""
+        for event in (self.responded, self.ready, self._ended, self._output_ended):
             event.clear()
         self.last_lines.clear()
         self.starts += 1
-        self._process = subprocess.Popen(  # noqa: S603 - the command is the caller's own
+        self._process = subprocess.Popen(  # noqa: S603 - the command comes from the code
             [sys.executable, "-I", "-S", die_with_parent.__file__, str(getpid()), *self.program.command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=dict(self.program.environment),
             cwd=self.program.folder,
-            start_new_session=True,  # the terminal's Ctrl-C is for the supervisor alone
+            start_new_session=True,  # Ctrl-C in the terminal signals the supervisor only
         )
-        lines = _Lines(self._take_line, self._output_ended.set)
+        lines = _LineSplitter(self._handle_line, self._output_ended.set)
         await asyncio.get_running_loop().connect_read_pipe(lambda: lines, self._process.stdout)
 
     def reap(self) -> None:
-        """Notice the end of the process; to be called when some child has ended."""
+        """Reap the process if it has ended. Call it after SIGCHLD."""
         if self._process and self._process.poll() is not None:
             self._ended.set()
 
     async def ended(self, *, within_seconds: float | None = None) -> bool:
-        """Wait for the end of the process and of its output; False when it still runs after that time."""
+        """Wait for the end of the process and of its output. Return False when it still runs after the timeout."""
         with suppress(TimeoutError):
             async with asyncio.timeout(within_seconds):
                 await self._ended.wait()
@@ -116,31 +117,31 @@ class Child:
                     await self._output_ended.wait()
         return self._ended.is_set()
 
-    def how_it_ended(self) -> str:
-        """In words: its exit status, or the signal that killed it."""
+    def exit_description(self) -> str:
+        """Describe the exit status, or the signal that killed the process."""
         code = self._process.returncode if self._process else None
         if code is not None and code < 0:
             return f"was killed by {signal.Signals(-code).name}"
         return f"ended with status {code}"
 
-    def refusal(self) -> str | None:
-        """Return why the process refused to start, which it said by its exit status and its last line; else None."""
+    def refusal_reason(self) -> str | None:
+        """Return the reason from the last line if the exit status says that the process can't start, else None."""
         if self._process is None or self._process.returncode != CannotStart.exit_status or not self.last_lines:
             return None
         return self.last_lines[-1].removeprefix(f"{self.program.name} can't start: ")
 
     def terminate(self) -> None:
-        """Ask the process to finish what it has begun and end."""
+        """Send SIGTERM, upon which a service finishes its running requests and exits."""
         if self._process:
             self._process.terminate()
 
     def kill(self) -> None:
-        """End the process at once."""
+        """Send SIGKILL."""
         if self._process:
             self._process.kill()
 
-    async def ask(self, path: str, *, within_seconds: float) -> ProbeReply | None:
-        """Its answer to a GET; None when there is none in time."""
+    async def probe(self, path: str, *, within_seconds: float) -> ProbeReply | None:
+        """Send a GET request and return the response, or None without a valid one within the timeout."""
         try:
             async with asyncio.timeout(within_seconds):
                 return await self._get(path)
@@ -160,16 +161,16 @@ class Child:
             writer.close()
         return ProbeReply(int(status_line.split()[1]), body)
 
-    def _take_line(self, line: str) -> None:
+    def _handle_line(self, line: str) -> None:
         self.last_lines.append(line)
-        self._say(line)
+        self._write_line(line)
 
 
-class _Lines(asyncio.Protocol):
-    """Cuts a stream of bytes into lines; one without end is cut where it gets too long."""
+class _LineSplitter(asyncio.Protocol):
+    """Splits the output into lines. A line longer than LONGEST_LINE_BYTES is split."""
 
-    def __init__(self, take: Callable[[str], None], at_end: Callable[[], None]) -> None:
-        self._take, self._at_end = take, at_end
+    def __init__(self, on_line: Callable[[str], None], on_end: Callable[[], None]) -> None:
+        self._on_line, self._on_end = on_line, on_end
         self._rest = b""
 
     def data_received(self, data: bytes) -> None:
@@ -177,9 +178,9 @@ class _Lines(asyncio.Protocol):
         if len(self._rest) > LONGEST_LINE_BYTES:
             lines, self._rest = [*lines, self._rest], b""
         for line in lines:
-            self._take(line.decode(errors="replace").rstrip("\r"))
+            self._on_line(line.decode(errors="replace").rstrip("\r"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._rest:
-            self._take(self._rest.decode(errors="replace"))
-        self._at_end()
+            self._on_line(self._rest.decode(errors="replace"))
+        self._on_end()

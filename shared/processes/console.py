@@ -1,4 +1,4 @@
-"""Lines for a person: each behind the name of who says it, in one stream."""
+"""Console output of several programs in one stream, each line prefixed by the name of its program."""
 
 import os
 import queue
@@ -10,9 +10,10 @@ _COLOURS = (36, 33, 35, 32, 34, 90)  # cyan, yellow, magenta, green, blue, grey
 
 
 class Console:
-    """Writes to a file descriptor from a thread of its own, so that a reader who is slow or gone holds nobody up.
+    """Writes lines to a file descriptor in a thread, so that a slow or closed terminal blocks no caller.
 
-    When more lines wait than it keeps, the rest is left out, and it says so. Colours only where a person looks.
+    When WAITING_LINES lines are queued, further lines are dropped, and their number is written later. Prefixes are
+    coloured only on a terminal and without the variable NO_COLOR (https://no-color.org).
     """
 
     def __init__(self, names: Iterable[str], *, descriptor: int = 1) -> None:
@@ -27,7 +28,7 @@ class Console:
         self._writer.start()
 
     def say(self, name: str, text: str) -> None:
-        """Write `text`, each of its lines behind `name`."""
+        """Write each line of `text`, prefixed by `name`."""
         prefix = f"{name:<{self._width}} | "
         if colour := self._colours.get(name):
             prefix = f"\x1b[{colour}m{prefix}\x1b[0m"
@@ -35,7 +36,7 @@ class Console:
             self.write(prefix + line)
 
     def write(self, line: str) -> None:
-        """Write a line as it is."""
+        """Write a line without a prefix."""
         try:
             if self._left_out:
                 self._lines.put_nowait(f"({self._left_out} lines were left out)")
@@ -45,7 +46,7 @@ class Console:
             self._left_out += 1
 
     def close(self, timeout_seconds: float = 1.0) -> None:
-        """Write what waits; give up after the timeout when nobody reads."""
+        """Write the queued lines, then stop. After the timeout the remaining lines are lost."""
         try:
             self._lines.put(None, timeout=timeout_seconds)
         except queue.Full:
@@ -58,5 +59,5 @@ class Console:
             try:
                 while rest:
                     rest = rest[os.write(self._descriptor, rest) :]
-            except OSError:  # nobody reads any more; the work goes on
+            except OSError:  # the reader is gone; the services keep running
                 continue

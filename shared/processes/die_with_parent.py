@@ -1,7 +1,7 @@
-"""`python die_with_parent.py PARENT COMMAND…` becomes COMMAND, which the kernel kills as soon as PARENT is gone.
+"""`python die_with_parent.py PARENT COMMAND…` executes COMMAND, which the kernel kills when process PARENT ends.
 
-A program of its own, not a `preexec_fn`: nothing may run between fork and exec in a process that has threads. The wish
-survives exec. Where the kernel has no such service (it is Linux's), the command runs without it.
+It sets the parent-death signal (prctl(2), PR_SET_PDEATHSIG), which survives exec. It is a separate program, because a
+`preexec_fn` is unsafe in a process with threads. On other systems than Linux the command runs without the signal.
 """
 
 import ctypes
@@ -13,13 +13,13 @@ PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    """Ask to be killed with the parent, then become the command."""
+    """Set the parent-death signal, then execute the command."""
     parent, *command = sys.argv[1:]
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != int(parent):  # it died before the wish was heard
+        if os.getppid() != int(parent):  # the parent ended before the signal was set
             sys.exit(f"the supervisor (process {parent}) is gone")
-    os.execvp(command[0], command)  # noqa: S606 - no shell is wanted
+    os.execvp(command[0], command)  # noqa: S606 - the command runs without a shell
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def child_of(code: str, said: list[str], port: int = 9) -> Child:
 
 
 def run(main: Coroutine[Any, Any, None], child: Child) -> None:
-    """Run a test in a loop of its own, whatever loop this thread is in; the child's end is looked for, not told."""
+    """Run a test in an event loop of a new thread, which polls for the end of the child instead of using SIGCHLD."""
 
     async def watch() -> None:
         while True:
@@ -53,7 +53,7 @@ def run(main: Coroutine[Any, Any, None], child: Child) -> None:
         thread.submit(asyncio.run, watched()).result()
 
 
-def test_its_output_comes_line_by_line_and_its_end_is_told() -> None:
+def test_output_is_passed_on_line_by_line_and_the_end_is_noticed() -> None:
     said: list[str] = []
     child = child_of(
         "import os, sys; print(os.environ['GREETING'], os.getcwd(), flush=True);"
@@ -70,11 +70,11 @@ def test_its_output_comes_line_by_line_and_its_end_is_told() -> None:
     run(main(), child)
     assert said == ["hello /", "problem", "caf\ufffd without end"]
     assert list(child.last_lines) == said
-    assert child.how_it_ended() == "ended with status 3"
+    assert child.exit_description() == "ended with status 3"
     assert child.process_id is None
 
 
-def test_a_line_without_end_is_cut() -> None:
+def test_a_very_long_line_is_split() -> None:
     said: list[str] = []
     child = child_of(f"print('x' * {LONGEST_LINE_BYTES * 10})", said)
 
@@ -87,7 +87,7 @@ def test_a_line_without_end_is_cut() -> None:
     assert max(map(len, said)) < LONGEST_LINE_BYTES * 6
 
 
-def test_it_leads_a_session_of_its_own_and_can_be_started_again() -> None:
+def test_a_child_has_its_own_session_and_can_be_restarted() -> None:
     child = child_of("import time; time.sleep(60)", [])
 
     async def main() -> None:
@@ -97,32 +97,32 @@ def test_it_leads_a_session_of_its_own_and_can_be_started_again() -> None:
         assert not await child.ended(within_seconds=0.01)
         child.kill()
         assert await child.ended(within_seconds=10)
-        assert child.how_it_ended() == "was killed by SIGKILL"
+        assert child.exit_description() == "was killed by SIGKILL"
         await child.start()
         child.terminate()
         assert await child.ended(within_seconds=10)
-        assert child.how_it_ended() == "was killed by SIGTERM"
+        assert child.exit_description() == "was killed by SIGTERM"
 
     run(main(), child)
     assert child.starts == 2
 
 
-def test_no_answer_in_time_is_none() -> None:
+def test_a_probe_without_a_response_in_time_is_none() -> None:
     port = free_ports(1)[0]
     said: list[str] = []
     child = child_of(SILENT_SERVER.format(port=port), said, port)
 
     async def main() -> None:
-        assert await child.ask("/", within_seconds=1) is None
+        assert await child.probe("/", within_seconds=1) is None
         await child.start()
         while not said:
             await asyncio.sleep(0.01)
-        assert await child.ask("/", within_seconds=0.05) is None
+        assert await child.probe("/", within_seconds=0.05) is None
 
     run(main(), child)
 
 
-def test_an_answer_that_is_not_http_is_none() -> None:
+def test_a_probe_whose_response_is_not_http_is_none() -> None:
     async def main() -> None:
         async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await reader.readline()
@@ -130,7 +130,7 @@ def test_an_answer_that_is_not_http_is_none() -> None:
             writer.close()
 
         async with await asyncio.start_server(babble, "127.0.0.1", child.program.port):
-            assert await child.ask("/", within_seconds=5) is None
+            assert await child.probe("/", within_seconds=5) is None
 
     child = child_of("", [], free_ports(1)[0])
     run(main(), child)

@@ -11,7 +11,7 @@ def all_of(descriptor: int) -> str:
         return file.read()
 
 
-def test_each_line_stands_behind_the_name_of_who_says_it() -> None:
+def test_each_line_is_prefixed_by_the_name_of_its_program() -> None:
     out, into = os.pipe()
     console = Console(["one", "three"], descriptor=into)
     console.say("one", "first\nsecond")
@@ -22,7 +22,7 @@ def test_each_line_stands_behind_the_name_of_who_says_it() -> None:
     assert all_of(out).splitlines() == ["one   | first", "one   | second", "three | third", "as it is"]
 
 
-def test_colours_are_for_people_only() -> None:
+def test_colours_are_used_on_a_terminal_only() -> None:
     master, terminal = pty.openpty()
     console = Console(["one"], descriptor=terminal)
     console.say("one", "hello")
@@ -32,7 +32,7 @@ def test_colours_are_for_people_only() -> None:
     os.close(master)
 
 
-def test_a_reader_who_does_not_read_holds_nobody_up_and_is_told_what_was_left_out() -> None:
+def test_a_blocked_reader_delays_nobody_and_the_dropped_lines_are_counted() -> None:
     out, into = os.pipe()
     console = Console(["one"], descriptor=into)
     for _ in range(WAITING_LINES + 200):
@@ -56,7 +56,7 @@ def test_a_reader_who_does_not_read_holds_nobody_up_and_is_told_what_was_left_ou
     assert read[-1] == "one | back again\n"
 
 
-def test_a_reader_who_is_gone_is_no_error() -> None:
+def test_a_closed_output_is_no_error() -> None:
     out, into = os.pipe()
     os.close(out)
     console = Console(["one"], descriptor=into)

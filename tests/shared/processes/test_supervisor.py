@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared.core.errors import CannotStart
-from shared.processes.supervisor import Backoff, Timing, only_supervisor
+from shared.processes.supervisor import Backoff, Timing, supervisor_lock
 from tests.support.processes import RunningProcess, eventually, free_ports, is_running, status_of
 
 SUPERVISOR = """
@@ -18,7 +18,7 @@ from pathlib import Path
 from shared.processes.child_process import Program
 from shared.processes.console import Console
 from shared.core.errors import CannotStart
-from shared.processes.supervisor import Supervisor, Timing, only_supervisor, require_free_ports
+from shared.processes.supervisor import Supervisor, Timing, supervisor_lock, require_free_ports
 
 folder, wishes = Path(sys.argv[1]), json.loads(sys.argv[2])
 names = list(wishes["programs"])
@@ -30,7 +30,7 @@ programs = [
 ]
 console = Console(names)
 try:
-    with only_supervisor(folder / "supervisor.lock"):
+    with supervisor_lock(folder / "supervisor.lock"):
         require_free_ports(programs, patience_seconds=0.2)
         Supervisor(programs, console, timing=Timing(**wishes["timing"])).run(
             lambda all: console.write("STARTED " + " ".join(f"{one.name}={one.process_id}={one.state}" for one in all)))
@@ -76,7 +76,7 @@ ThreadingHTTPServer.allow_reuse_address = True
 print("hello from", name, flush=True)
 ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
 """
-QUICK = {"ready_every": 0.02, "live_every": 0.1, "answer_within": 0.4, "hung_after": 1.2, "first_delay": 0.1}
+QUICK = {"ready_interval": 0.02, "live_interval": 0.1, "probe_timeout": 0.4, "hung_after": 1.2, "first_delay": 0.1}
 Programs = dict[str, dict[str, object]]
 Start = Callable[..., RunningProcess]
 
@@ -103,19 +103,19 @@ def processes(supervisor: RunningProcess) -> dict[str, int]:
     return {name: int(process_id) for name, process_id, _ in (part.split("=") for part in line.split())}
 
 
-def test_each_restart_waits_twice_as_long_up_to_a_limit_and_a_stable_run_resets_it() -> None:
-    backoff = Backoff(Timing(first_delay=0.5, longest_delay=3.0, stable_after=60.0))
+def test_the_restart_delay_doubles_up_to_a_limit_and_a_stable_run_resets_it() -> None:
+    backoff = Backoff(Timing(first_delay=0.5, max_delay=3.0, stable_after=60.0))
     assert [backoff.delay_after(uptime) for uptime in (1, 1, 1, 1, 59.9, 60, 1)] == [0.5, 1, 2, 3, 3, 0.5, 1]
 
 
-def test_a_hung_program_is_replaced_within_45_seconds_whatever_went_before() -> None:
+def test_a_hung_program_is_replaced_within_45_seconds_with_the_default_timing() -> None:
     usual = Timing()
-    noticed_after = usual.hung_after + usual.live_every + usual.answer_within
+    noticed_after = usual.hung_after + usual.live_interval + usual.probe_timeout
     to_start = 5.0
-    assert noticed_after + usual.longest_delay + to_start <= 45
+    assert noticed_after + usual.max_delay + to_start <= 45
 
 
-def test_all_are_started_and_their_output_carries_their_names(start: Start) -> None:
+def test_all_programs_are_started_and_their_output_is_prefixed(start: Start) -> None:
     with start({"first": {}, "second-one": {"after": ["first"]}}) as supervisor:
         supervisor.wait_for(r"STARTED first=\d+=healthy second-one=\d+=healthy")
         supervisor.wait_for(r"(?m)^first      \| hello from first$")
@@ -125,7 +125,7 @@ def test_all_are_started_and_their_output_carries_their_names(start: Start) -> N
         assert supervisor.output.index("hello from first") < supervisor.output.index("hello from second-one")
 
 
-def test_a_killed_program_is_started_again_while_the_others_go_on(start: Start) -> None:
+def test_a_killed_program_is_restarted_while_the_others_keep_running(start: Start) -> None:
     programs: Programs = {"first": {}, "second": {}}
     with start(programs) as supervisor:
         before = processes(supervisor)
@@ -146,20 +146,20 @@ def test_a_hung_program_is_replaced(start: Start) -> None:
         assert not is_running(process_id)
 
 
-def test_a_program_that_answers_but_can_not_work_is_not_ready_and_not_killed(start: Start) -> None:
-    with start({"first": {"how": ["unwell"]}}, start_within=1.5) as supervisor:
+def test_an_unhealthy_program_that_responds_is_not_ready_and_not_killed(start: Start) -> None:
+    with start({"first": {"how": ["unwell"]}}, start_timeout=1.5) as supervisor:
         assert supervisor.wait() == 1
         assert "REFUSED first was not ready within 1.5 s" in supervisor.output
         assert "was killed" not in supervisor.output
 
 
-def test_a_program_that_never_speaks_gives_up_the_start(start: Start) -> None:
-    with start({"first": {"how": ["mute"]}}, start_within=0.8) as supervisor:
+def test_a_program_that_never_responds_fails_the_start(start: Start) -> None:
+    with start({"first": {"how": ["mute"]}}, start_timeout=0.8) as supervisor:
         assert supervisor.wait() == 1
         assert "REFUSED first was not ready within 0.8 s. Its last lines: none" in supervisor.output
 
 
-def test_a_program_that_can_not_start_ends_everything_and_its_last_words_are_told(start: Start, tmp_path: Path) -> None:
+def test_a_program_that_ends_at_start_stops_all_and_its_last_lines_are_shown(start: Start, tmp_path: Path) -> None:
     with start({"first": {}, "second": {"how": ["broken"], "after": ["first"]}}) as supervisor:
         assert supervisor.wait() == 1
         assert "REFUSED second ended with status 1, 3 times. Its last lines:" in supervisor.output
@@ -167,7 +167,7 @@ def test_a_program_that_can_not_start_ends_everything_and_its_last_words_are_tol
         assert (tmp_path / "ends").read_text() == "first\n"
 
 
-def test_a_program_that_refuses_to_start_is_not_tried_again_and_its_reason_is_told(start: Start) -> None:
+def test_a_program_that_refuses_to_start_is_not_restarted_and_its_reason_is_shown(start: Start) -> None:
     with start({"first": {}, "second": {"how": ["refusing"], "after": ["first"]}}) as supervisor:
         assert supervisor.wait() == 1
         assert supervisor.output.endswith("REFUSED second: X is not set\n")
@@ -175,7 +175,7 @@ def test_a_program_that_refuses_to_start_is_not_tried_again_and_its_reason_is_to
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_the_last_started_ends_first(start: Start, tmp_path: Path, number: signal.Signals) -> None:
+def test_programs_stop_in_reverse_order(start: Start, tmp_path: Path, number: signal.Signals) -> None:
     with start({"first": {}, "second": {}, "third": {}}) as supervisor:
         running = processes(supervisor)
         supervisor.send(number)
@@ -184,17 +184,17 @@ def test_the_last_started_ends_first(start: Start, tmp_path: Path, number: signa
         assert not any(map(is_running, running.values()))
 
 
-def test_who_does_not_end_in_time_is_killed(start: Start) -> None:
-    with start({"first": {"how": ["stubborn"]}}, drain_within=0.6) as supervisor:
+def test_a_program_that_does_not_stop_in_time_is_killed(start: Start) -> None:
+    with start({"first": {"how": ["stubborn"]}}, stop_timeout=0.6) as supervisor:
         process_id = processes(supervisor)["first"]
         supervisor.send(signal.SIGTERM)
         assert supervisor.wait() == 0
-        assert "first did not end in time and was killed" in supervisor.output
+        assert "first did not stop in time and was killed" in supervisor.output
         assert not is_running(process_id)
 
 
-def test_a_second_interrupt_kills_at_once(start: Start, tmp_path: Path) -> None:
-    with start({"first": {"how": ["stubborn"]}, "second": {"how": ["stubborn"]}}, drain_within=60) as supervisor:
+def test_a_second_interrupt_kills_immediately(start: Start, tmp_path: Path) -> None:
+    with start({"first": {"how": ["stubborn"]}, "second": {"how": ["stubborn"]}}, stop_timeout=60) as supervisor:
         processes(supervisor)
         supervisor.send(signal.SIGINT)
         eventually((tmp_path / "ends").exists)
@@ -204,7 +204,7 @@ def test_a_second_interrupt_kills_at_once(start: Start, tmp_path: Path) -> None:
         assert time.monotonic() - began_at < 5
 
 
-def test_a_signal_during_the_start_ends_what_was_started(start: Start) -> None:
+def test_a_signal_during_the_start_stops_the_started_programs(start: Start) -> None:
     with start({"first": {}, "second": {"how": ["mute"]}}) as supervisor:
         supervisor.wait_for("first is ready")
         supervisor.send(signal.SIGTERM)
@@ -212,7 +212,7 @@ def test_a_signal_during_the_start_ends_what_was_started(start: Start) -> None:
         assert "STARTED" not in supervisor.output
 
 
-def test_no_program_outlives_a_killed_supervisor_and_the_next_one_starts_at_once(start: Start) -> None:
+def test_no_program_outlives_a_killed_supervisor_and_the_next_one_can_start(start: Start) -> None:
     programs: Programs = {"first": {}, "second": {"how": ["stubborn"]}}
     with start(programs) as supervisor:
         running = processes(supervisor)
@@ -223,7 +223,7 @@ def test_no_program_outlives_a_killed_supervisor_and_the_next_one_starts_at_once
         processes(supervisor)
 
 
-def test_a_taken_port_is_refused_by_name(start: Start) -> None:
+def test_a_port_in_use_is_refused_by_name(start: Start) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         with start({"first": {}, "second": {"port": port}}) as supervisor:
@@ -237,12 +237,12 @@ def test_two_programs_on_one_port_are_refused(start: Start) -> None:
     port = free_ports(1)[0]
     with start({"first": {"port": port}, "second": {"port": port}}) as supervisor:
         assert supervisor.wait() == 1
-        assert f"first and second both want port {port}: set FIRST_PORT or SECOND_PORT" in supervisor.output
+        assert f"first and second have the same port {port}: set FIRST_PORT or SECOND_PORT" in supervisor.output
 
 
-def test_a_second_supervisor_is_refused_by_the_number_of_the_first(start: Start, tmp_path: Path) -> None:
+def test_a_second_supervisor_is_refused_with_the_process_id_of_the_first(start: Start, tmp_path: Path) -> None:
     with start({"first": {}}) as supervisor:
         processes(supervisor)
         expected = rf"\(process {supervisor.process_id}\) runs on {tmp_path}$"
-        with pytest.raises(CannotStart, match=expected), only_supervisor(tmp_path / "supervisor.lock"):
+        with pytest.raises(CannotStart, match=expected), supervisor_lock(tmp_path / "supervisor.lock"):
             pass
