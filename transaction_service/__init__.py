@@ -1,1 +1,1 @@
-"""What was asked for, and what came of it."""
+"""Payments as customers see them: a projection of the ledger's postings."""

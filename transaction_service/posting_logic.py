@@ -1,13 +1,13 @@
-"""The posting protocol: how a payment gets from asked for to completed or failed, whatever dies in between.
+"""The posting protocol: it brings each payment to completed or failed, whichever process dies in between.
 
-1. With no database transaction open, the ledger is asked to decide the order. Asking again is safe: it decides an order
-   once, known by its transaction id and by its idempotency key, and keeps it.
+1. Send the orders to the ledger, with no database transaction open. Repeating the call is safe: the ledger decides an
+   order once, by its transaction id and its idempotency key, and stores the decision.
 2. (The ledger decides, in one commit of its own.)
-3. What it decided is projected here, and told.
+3. Project the postings that it returns, and answer.
 
-If the ledger is silent, the order is kept here as a pending transaction, durably, before anybody is told of it. Pending
-transactions are sent again while they are young, and later given up: the ledger then promises that they will never
-happen, or says that they have.
+If the ledger does not answer, the orders are stored here as pending transactions, durably, before the client gets a
+response. Pending transactions are sent again. Those older than `VOID_AFTER` are voided instead: the ledger returns the
+posting that exists, or writes a void one, after which the order can't be posted any more.
 """
 
 import logging
@@ -20,7 +20,7 @@ from shared.core.clock import now
 from shared.core.errors import AppError, OutcomeUnknown, Unprocessable
 from shared.core.texts import masked
 from shared.db.outages import rerun_when_unsure
-from transaction_service.projection_logic import Projection, order_of
+from transaction_service.projection_logic import Projection, to_order
 from transaction_service.transaction_clients import Decision, LedgerClient, Order
 from transaction_service.transaction_models import Transaction
 from transaction_service.transaction_storage import TransactionStorage
@@ -31,14 +31,14 @@ _log = logging.getLogger(__name__)
 
 
 class IdempotencyKeyReused(Unprocessable):
-    """The key was used before, for something else."""
+    """The key was used before, with other content."""
 
     code = "IDEMPOTENCY_KEY_REUSED"
     message = "This Idempotency-Key was used for another request. Use a new key for a new request."
 
 
 class Outcome(NamedTuple):
-    """What came of a request; `replayed` when it came again and the first outcome is given."""
+    """The outcome of a request. `replayed` says that the request is a repetition, and this its first outcome."""
 
     transaction: Transaction
     replayed: bool = False
@@ -46,11 +46,11 @@ class Outcome(NamedTuple):
 
 @dataclass
 class PostingTools:
-    """What the protocol works with.
+    """The objects that the protocol uses.
 
-    `may_be_pending` is false while no transaction is pending as far as this process knows, so that payments need not
-    look for one of their key. Another process may know better for a second, until `resend` looks again: then the
-    ledger decides one of the two orders of that key, and the other transaction ends with it.
+    `may_be_pending` is false while this process knows of no pending transaction, so that payments skip the query for
+    one with their key. It may be wrong for up to a second, until `resend` looks again, if another process has stored
+    one. Then the ledger decides only one of the two orders with that key, and `_settle` ends the other transaction.
     """
 
     storage: TransactionStorage
@@ -60,10 +60,10 @@ class PostingTools:
 
 
 def carry_out(tools: PostingTools, orders: list[Order]) -> list[Outcome | Exception]:
-    """Carry out a batch of orders: return what came of each, or the error that its asker gets.
+    """Carry out a batch of orders, and return for each its outcome or the error to answer with.
 
-    That is IdempotencyKeyReused, ServiceUnavailable when nothing was begun, or OutcomeUnknown when what was begun could
-    not be written.
+    The error is IdempotencyKeyReused, ServiceUnavailable if nothing was sent, or OutcomeUnknown if the orders were sent
+    and the decisions could not be written.
     """
     try:
         return _process(tools, orders) if orders else []
@@ -73,27 +73,30 @@ def carry_out(tools: PostingTools, orders: list[Order]) -> list[Outcome | Except
 
 def _process(tools: PostingTools, orders: list[Order]) -> list[Outcome | Exception]:
     tools.projection.require_working()
-    known = _pending_of(tools, orders)
-    sent = [order_of(earlier) if earlier else order for order, earlier in zip(orders, known, strict=True)]
+    known = _find_pending_by_key(tools, orders)
+    sent = [to_order(earlier) if earlier else order for order, earlier in zip(orders, known, strict=True)]
     try:
-        decisions = _ask(tools.ledger.post, sent)
+        decisions = _call_ledger(tools.ledger.post, sent)
         if decisions is None:
-            transactions = keep(tools.storage, sent)
-            tools.may_be_pending = True  # after the commit, see `resend`
+            transactions = store_pending(tools.storage, sent)
+            tools.may_be_pending = True  # after the commit: `resend` relies on this order
         else:
             transactions = tools.projection.project([decision.posting for decision in decisions])
     except Exception:
-        _log.exception("what came of %d orders could not be written", len(orders))
+        _log.exception("the outcome of %d orders could not be written", len(orders))
         raise OutcomeUnknown from None
     repeated = [decision.verdict == "repeated" for decision in decisions or ()] or [False] * len(orders)
     return [
-        _outcome(order, transaction, is_replayed)
+        _to_outcome(order, transaction, is_replayed)
         for order, transaction, is_replayed in zip(orders, transactions, repeated, strict=True)
     ]
 
 
-def _pending_of(tools: PostingTools, orders: list[Order]) -> list[Transaction | None]:
-    """For each order the pending transaction of the same key: that is sent again, under the id that was told."""
+def _find_pending_by_key(tools: PostingTools, orders: list[Order]) -> list[Transaction | None]:
+    """Return for each order the pending transaction with its key, which is sent in its place; None if there is none.
+
+    The client knows the id of that transaction already.
+    """
     if not tools.may_be_pending:
         return [None] * len(orders)
     keys = [(order["user_id"], order["idempotency_key"]) for order in orders]
@@ -101,21 +104,21 @@ def _pending_of(tools: PostingTools, orders: list[Order]) -> list[Transaction | 
     return [found.get((user_id, key)) if key else None for user_id, key in keys]
 
 
-def _outcome(order: Order, transaction: Transaction, is_replayed: bool) -> Outcome | Exception:
+def _to_outcome(order: Order, transaction: Transaction, is_replayed: bool) -> Outcome | Exception:
     if transaction.fingerprint != order["fingerprint"]:
         return IdempotencyKeyReused()
     return Outcome(transaction, is_replayed or transaction.id != order["transaction_id"])
 
 
 @rerun_when_unsure
-def keep(storage: TransactionStorage, orders: list[Order]) -> list[Transaction]:
-    """Keep orders whose outcome is not known as pending, durably, and return what is kept of each.
+def store_pending(storage: TransactionStorage, orders: list[Order]) -> list[Transaction]:
+    """Store orders whose outcome is unknown as pending transactions, durably, and return one transaction for each.
 
-    That is an earlier transaction when its outcome has become known meanwhile, or when it has the same key.
+    The returned transaction is an earlier one if the order was projected meanwhile, or if its key has one already.
     """
-    pending = [pending_transaction(order) for order in orders]
+    pending = [make_pending(order) for order in orders]
     with storage.transaction():
-        earlier = [_earlier(storage, order) for order in orders]
+        earlier = [_find_earlier(storage, order) for order in orders]
         storage.add_pending([row for row, known in zip(pending, earlier, strict=True) if known is None])
         by_key = storage.find_pending((row.user_id, row.idempotency_key) for row in pending if row.idempotency_key)
     return [
@@ -124,39 +127,44 @@ def keep(storage: TransactionStorage, orders: list[Order]) -> list[Transaction]:
     ]
 
 
-def _earlier(storage: TransactionStorage, order: Order) -> Transaction | None:
-    """The order's transaction if it is here already, or an earlier one of its key."""
+def _find_earlier(storage: TransactionStorage, order: Order) -> Transaction | None:
+    """Return the transaction with the order's id, else a recent one with its key, else None."""
     if found := storage.find_transaction(order["transaction_id"]):
         return found
     return storage.find_recent(order["user_id"], order["idempotency_key"]) if order["idempotency_key"] else None
 
 
 def resend(tools: PostingTools) -> int:
-    """Take pending transactions to their end while the ledger answers; how many got there."""
+    """Settle pending transactions while the ledger answers: send the young again, void the old. Return their number."""
     settled, last = 0, None
-    tools.may_be_pending = False  # before it is looked: what is kept meanwhile is either seen or says so itself
+    # Cleared before the query: a transaction that is stored later is either found by it or sets this again.
+    tools.may_be_pending = False
     while rows := tools.storage.list_pending(last, BATCH_SIZE):
         tools.may_be_pending = True
         last, at = (rows[-1].timestamp, rows[-1].id), now()
         young = [row for row in rows if at - row.created_at < VOID_AFTER]
         old = [row for row in rows if at - row.created_at >= VOID_AFTER]
         sent = {"request_ids": [row.request_id for row in rows if row.request_id]}
-        _log.info("%d pending transactions are sent again, %d of them to be given up", len(rows), len(old), extra=sent)
-        for call, some in ((tools.ledger.post, young), (tools.ledger.void, old)):
-            decisions = _ask(call, [order_of(row) for row in some]) if some else []
+        _log.info("sending %d pending transactions again, %d of them to be voided", len(rows), len(old), extra=sent)
+        for call, part in ((tools.ledger.post, young), (tools.ledger.void, old)):
+            decisions = _call_ledger(call, [to_order(row) for row in part]) if part else []
             if decisions is None:
                 return settled
-            _settle(tools, some, decisions)
-            settled += len(some)
+            _settle(tools, part, decisions)
+            settled += len(part)
     return settled
 
 
 def _settle(tools: PostingTools, pending: list[Transaction], decisions: list[Decision]) -> None:
-    """Project what was decided. A pending transaction whose key was decided under another id ends with that one."""
+    """Project the decisions on pending transactions.
+
+    If the ledger decided another order with the same key, the pending transaction is replaced by that one; it fails if
+    the content differs.
+    """
     decided = tools.projection.project([decision.posting for decision in decisions])
     for row, decision, transaction in zip(pending, decisions, decided, strict=True):
         if transaction.id == row.id and decision.verdict == "conflicting":
-            _log.error("transaction %s was decided with other content", row.id)
+            _log.error("the ledger has transaction %s with other content", row.id)
         elif transaction.id != row.id:
             with tools.storage.transaction():
                 if decision.verdict == "conflicting":
@@ -165,17 +173,20 @@ def _settle(tools: PostingTools, pending: list[Transaction], decisions: list[Dec
                     tools.storage.remove_pending(row.id, decided_as=transaction.id)
 
 
-def _ask(call: Callable[[list[Order]], list[Decision]], orders: list[Order]) -> list[Decision] | None:
-    """What the ledger says to each order; None when that can't be known."""
+def _call_ledger(call: Callable[[list[Order]], list[Decision]], orders: list[Order]) -> list[Decision] | None:
+    """Return the decision on each order, or None if the call fails, which leaves the outcome unknown."""
     try:
         return call(orders)
     except AppError as error:
-        _log.warning("the outcome of %d orders is not known: %s", len(orders), error.code)
+        _log.warning("the outcome of %d orders is unknown: %s", len(orders), error.code)
         return None
 
 
-def pending_transaction(order: Order) -> Transaction:
-    """An order whose outcome is not known. It belongs to the asker's side; a reversal has none."""
+def make_pending(order: Order) -> Transaction:
+    """Return the pending transaction of an order. Its user owns the paying side, or the receiving one of a deposit.
+
+    The owners of a reversal's sides are not known before the decision.
+    """
     is_reversal, user_id, number = order["reverses_id"] is not None, order["user_id"], order["to_account_number"]
     pays = order["from_account_id"] is not None
     return Transaction(

@@ -1,9 +1,9 @@
-"""The projection: transactions, legs and sums are made from what the ledger has decided, and from nothing else.
+"""The projection: it derives transactions, legs and sums from the ledger's postings, and from nothing else.
 
-A posting is projected as soon as its decision is known. Whatever was missed (a process died, a disk was full, a backup
-was restored, another instance was lost) is read from the ledger in the order of its postings. A posting may be
-projected as often as one likes: only the first time has an effect. So these commits need not reach the disk before
-anybody is answered: what a power cut takes is read again.
+A posting is projected as soon as its decision is known. Postings that were missed (a process died, a disk was full, a
+backup was restored, another instance was lost) are read from the ledger in the order of their sequences. Projecting is
+idempotent: only the first time has an effect. Its commits need not be durable, since postings that a power cut takes
+are read again.
 """
 
 import logging
@@ -19,13 +19,13 @@ from transaction_service.transaction_models import Transaction
 from transaction_service.transaction_storage import TransactionStorage
 
 PAGE = 1000
-HANDED_OVER_AT_ONCE = 256
-MOST_LANDED = 100_000
+HANDOVER_BATCH = 256
+MAX_PROJECTED_AHEAD = 100_000
 _log = logging.getLogger(__name__)
 
 
-class OtherLedger(CannotStart):
-    """The ledger lacks the posting that was projected last: it is older than the projection, or another bank's."""
+class LedgerMismatch(CannotStart):
+    """The ledger does not have the posting that was projected last: it is older, or belongs to another bank."""
 
     def __init__(self, sequence: int) -> None:
         super().__init__(
@@ -36,26 +36,26 @@ class OtherLedger(CannotStart):
 
 
 class Projection:
-    """Writes postings as transactions, and knows whether that works.
+    """Writes postings as transactions, and stops payments while that fails.
 
-    No payment is sent to the ledger unless it does: what was missing at start is there, the last write succeeded, and
-    the ledger is the one that was projected before.
+    `works` is true once all postings that were missing at start are projected, and until a write fails or the ledger
+    turns out to be another one than before. No payment is sent to the ledger while it is false.
     """
 
     def __init__(self, transactions: TransactionStorage, progress: ProjectionStorage, ledger: LedgerClient) -> None:
         self._transactions, self._progress, self._ledger = transactions, progress, ledger
-        self._landed: dict[int, str] = {}  # sequences that are projected, where one before them may not be
+        self._ahead: dict[int, str] = {}  # projected sequences above the first gap, with their transaction ids
         self._guard = threading.Lock()
         self.works = False
 
     def require_working(self) -> None:
-        """Raise ServiceUnavailable unless payments may be sent."""
+        """Raise ServiceUnavailable while the projection does not work."""
         if not self.works:
             raise ServiceUnavailable(retry_after_seconds=1)
 
     def project(self, postings: list[Posting]) -> list[Transaction]:
-        """Write what was decided and return it as transactions. When that fails, no payment is sent until it works."""
-        transactions = [transaction_of(posting) for posting in postings]
+        """Project postings and return their transactions. If that fails, stop payments until `catch_up` succeeds."""
+        transactions = [to_transaction(posting) for posting in postings]
         try:
             self._write(postings, transactions)
         except Exception:
@@ -63,8 +63,11 @@ class Projection:
             raise
         return transactions
 
-    def catch_up(self, tell: Callable[[int], None] = lambda _sequence: None) -> None:
-        """Project all that is missing, and `tell` the sequence after each page. Raises OtherLedger or an AppError."""
+    def catch_up(self, report: Callable[[int], None] = lambda _sequence: None) -> None:
+        """Project all missing postings, and call `report` with the sequence after each page.
+
+        Raises LedgerMismatch, or an AppError if the ledger can't be read.
+        """
         self.hand_over()
         progress = self._progress.find()
         reached = progress.sequence, progress.transaction_id
@@ -73,75 +76,77 @@ class Projection:
             postings = self._read(*reached)
             is_at_end = len(postings) < PAGE - 1
             if postings:
-                reached = _place(postings[-1])
+                reached = _position(postings[-1])
             if postings or not self.works:
                 self._write(
-                    postings, [transaction_of(posting) for posting in postings if posting.order["user_id"]], reached
+                    postings, [to_transaction(posting) for posting in postings if posting.order["user_id"]], reached
                 )
-                tell(reached[0])
+                report(reached[0])
                 self.works = self.works or is_at_end
 
     def hand_over(self) -> None:
-        """Give the ledger the orders of what it decided before it kept them: their idempotency keys are in them.
+        """Send the ledger the orders, with their idempotency keys, of postings that are older than its order columns.
 
-        Does nothing where that has been done. Raises an AppError.
+        Does nothing after it has succeeded once. Raises an AppError.
         """
         if not self._progress.find().hands_over:
             return
         after = None
-        while transactions := self._transactions.list_by_id(after, HANDED_OVER_AT_ONCE):
-            self._ledger.describe([order_of(transaction) for transaction in transactions])
+        while transactions := self._transactions.list_by_id(after, HANDOVER_BATCH):
+            self._ledger.describe([to_order(transaction) for transaction in transactions])
             after = transactions[-1].id
         with self._progress.transaction():
-            self._progress.hand_over_no_more()
+            self._progress.end_handover()
 
     def _read(self, sequence: int, transaction_id: str | None) -> list[Posting]:
-        """The postings behind `sequence`. It is read with them, to see that it is the one that was projected."""
+        """Return a page of the postings after `sequence`. Raises LedgerMismatch if the ledger lacks the one at it."""
         if not sequence:
             return self._ledger.list_after(0, PAGE)
         postings = self._ledger.list_after(sequence - 1, PAGE)
-        if not postings or _place(postings[0]) != (sequence, transaction_id):
+        if not postings or _position(postings[0]) != (sequence, transaction_id):
             self.works = False
-            raise OtherLedger(sequence)
+            raise LedgerMismatch(sequence)
         return postings[1:]
 
     @rerun_when_unsure
     def _write(
         self, postings: list[Posting], transactions: list[Transaction], read_to: tuple[int, str | None] | None = None
     ) -> None:
-        """Write them, and how far that is: as far as sequences are contiguous, or to where all have been read.
+        """Write transactions, and in the same commit the progress: the sequence up to which all postings are projected.
 
-        They need not be contiguous: two batches may land in another order than they were decided in.
+        That is the last of the contiguous sequences, or `read_to` if all postings up to it have been read. Two batches
+        may be written in another order than they were decided in, so sequences above a gap are kept in memory until it
+        closes.
         """
-        new = dict(map(_place, postings))
+        new = dict(map(_position, postings))
         with self._transactions.transaction(durable=False):
             self._transactions.project(transactions)
             known = self._progress.position()
             reached, row_id = max(known, read_to or known, key=itemgetter(0))
             with self._guard:
-                landed = self._landed | new
-            while reached + 1 in landed:
+                projected = self._ahead | new
+            while reached + 1 in projected:
                 reached += 1
-                row_id = landed[reached]
+                row_id = projected[reached]
             if read_to or reached > known[0]:
                 self._progress.advance(reached, row_id)
         with self._guard:
-            landed = self._landed | new
-            rest = {sequence: row_id for sequence, row_id in landed.items() if sequence > reached}
-            self._landed = rest if len(rest) < MOST_LANDED else {}
+            projected = self._ahead | new
+            rest = {sequence: row_id for sequence, row_id in projected.items() if sequence > reached}
+            self._ahead = rest if len(rest) < MAX_PROJECTED_AHEAD else {}
 
 
-def _place(posting: Posting) -> tuple[int, str]:
+def _position(posting: Posting) -> tuple[int, str]:
     return posting.result["sequence"], posting.order["transaction_id"]
 
 
-def transaction_of(posting: Posting) -> Transaction:
-    """Return what a posting says of its transaction. Raises ValueError when nobody knows whose it was."""
+def to_transaction(posting: Posting) -> Transaction:
+    """Return the transaction of a posting. Raises ValueError if the posting has no user."""
     order, result = posting
     user_id, decided_at, is_posted = order["user_id"], result["decided_at"], result["outcome"] == "posted"
     if user_id is None:
         raise ValueError(f"posting {result['sequence']} has no user")
-    asked_at = order["requested_at"] or decided_at
+    requested_at = order["requested_at"] or decided_at
     return Transaction(
         id=order["transaction_id"],
         user_id=user_id,
@@ -149,8 +154,8 @@ def transaction_of(posting: Posting) -> Transaction:
         amount_minor=order["amount_minor"],
         status="completed" if is_posted else "failed",
         fingerprint=order["fingerprint"],
-        created_at=asked_at,
-        timestamp=decided_at if is_posted else asked_at,
+        created_at=requested_at,
+        timestamp=decided_at if is_posted else requested_at,
         reason=None if is_posted else result["reason"] or "EXPIRED",
         description=order["description"],
         from_account_id=order["from_account_id"],
@@ -168,8 +173,8 @@ def transaction_of(posting: Posting) -> Transaction:
     )
 
 
-def order_of(transaction: Transaction) -> Order:
-    """The order that a transaction was, or will be, decided by."""
+def to_order(transaction: Transaction) -> Order:
+    """Return the order of a transaction, as the ledger decided or will decide it."""
     return Order(
         transaction_id=transaction.id,
         transaction_type=transaction.transaction_type,

@@ -1,4 +1,4 @@
-"""Queries on how far the ledger is projected."""
+"""Queries on the progress of the projection."""
 
 from typing import Any
 
@@ -15,22 +15,22 @@ _THE_ROW = 1
 
 
 class ProjectionStorage(Storage):
-    """The one row that says how far the ledger is projected."""
+    """The single row of `progress`."""
 
     def find(self) -> Progress:
-        """The row as it is now."""
+        """Return the row, read anew."""
         self.refresh()
         return self._session.scalars(select(Progress)).one()
 
-    def hand_over_no_more(self) -> None:
-        """Note that the ledger has the orders of all transactions."""
+    def end_handover(self) -> None:
+        """Record that the ledger has the orders of all transactions."""
         self._session.execute(update(_progress).values(hands_over=False))
 
     def position(self) -> tuple[int, str | None]:
-        """All postings up to which sequence are projected, and the transaction of that one, as of this transaction."""
+        """Return, within this transaction, the sequence up to which all is projected, and its transaction id."""
         sequence, transaction_id = _position.execute(self._writer) or (0, None)
         return sequence, transaction_id
 
     def advance(self, sequence: int, transaction_id: str | None) -> None:
-        """Note that all postings up to this one, which is that transaction's, are projected."""
+        """Record that all postings up to `sequence`, which belongs to `transaction_id`, are projected."""
         _advance.execute(self._writer, [{"id": _THE_ROW, "sequence": sequence, "transaction_id": transaction_id}])

@@ -1,4 +1,4 @@
-"""The rules of reversals: what may be undone, where the money goes back to, and how it leaves suspense again."""
+"""The rules of reversals: which transactions can be reversed, which account gets the money, and paying out suspense."""
 
 from datetime import datetime
 
@@ -14,14 +14,14 @@ from transaction_service.transaction_schemas import PayOut, Reversal, SuspenseQu
 
 
 class NotReversible(Refused):
-    """Only a completed transaction that is no reversal itself can be reversed."""
+    """The transaction is not completed, or is a reversal itself."""
 
     code = "NOT_REVERSIBLE"
     message = "Only a completed transaction can be reversed, and a reversal can't be reversed itself."
 
 
 class OwnTransaction(Forbidden):
-    """Admins leave what concerns their own accounts to a colleague."""
+    """The transaction concerns an account of the caller, and admins may not reverse or pay out their own."""
 
     message = "This transaction concerns an account of your own. A colleague has to do this."
 
@@ -31,13 +31,13 @@ def reverse(
     accounts: AccountClient,
     caller: Caller,
     transaction_id: str,
-    wanted: Reversal,
+    destination: Reversal,
     *,
     origin: Origin,
 ) -> Order:
-    """Make the order that undoes a completed one of other people. The ledger lets that happen once.
+    """Return the order that reverses a completed transaction of other users. The ledger posts only one.
 
-    Raises NotFound, OwnTransaction, NotReversible, AlreadyReversed, or InvalidRequest for a wrong way back.
+    Raises NotFound, OwnTransaction, NotReversible, AlreadyReversed, or InvalidRequest for a wrong target account.
     """
     original = storage.find_transaction(transaction_id)
     if original is None:
@@ -46,7 +46,7 @@ def reverse(
         raise OwnTransaction
     if original.status != "completed" or original.transaction_type == "reversal":
         raise NotReversible
-    if _is_done_by_another(storage, original, origin):
+    if _was_reversed_by_other_request(storage, original, origin):
         raise AlreadyReversed
     return new_order(
         caller,
@@ -54,14 +54,14 @@ def reverse(
         original.amount_minor,
         origin,
         from_account_id=original.to_account_id,
-        to_account_id=_way_back(accounts, caller, original, wanted),
+        to_account_id=_choose_target(accounts, caller, original, destination),
         description=f"Reversal: {original.description or original.transaction_type}"[:200],
         reverses_id=original.id,
     )
 
 
 def list_suspense(storage: ReversalStorage, query: SuspenseQuery) -> tuple[list[SuspenseItem], Pagination]:
-    """Return a page of what was put into suspense, newest first."""
+    """Return a page of the money that reversals put into suspense, newest first."""
     rows = storage.list_suspense(
         user_id=query.user_id,
         paid_out=query.paid_out,
@@ -76,13 +76,13 @@ def pay_out(
     accounts: AccountClient,
     caller: Caller,
     transaction_id: str,
-    wanted: PayOut,
+    destination: PayOut,
     *,
     origin: Origin,
 ) -> Order:
-    """Make the order that gives the money of a suspense item to its customer. The ledger lets that happen once.
+    """Return the order that pays a suspense item to an account of its customer. The ledger posts only one.
 
-    Raises NotFound, OwnTransaction, AlreadyPaidOut, or InvalidRequest for somebody else's account.
+    Raises NotFound, OwnTransaction, AlreadyPaidOut, or InvalidRequest if the account is not the customer's.
     """
     held = storage.find_transaction(transaction_id)
     if held is None or held.status != "completed" or held.to_account_id != SUSPENSE_ACCOUNT_ID:
@@ -91,43 +91,46 @@ def pay_out(
     customer_id = original.from_user_id if original else None
     if caller.user_id.hex == customer_id:
         raise OwnTransaction
-    if _is_done_by_another(storage, held, origin):
+    if _was_reversed_by_other_request(storage, held, origin):
         raise AlreadyPaidOut
-    _require_customers(accounts, caller, wanted.to_account_id, customer_id)
+    _require_customers(accounts, caller, destination.to_account_id, customer_id)
     return new_order(
         caller,
         "reversal",
         held.amount_minor,
         origin,
         from_account_id=SUSPENSE_ACCOUNT_ID,
-        to_account_id=wanted.to_account_id,
+        to_account_id=destination.to_account_id,
         description=held.description,
         reverses_id=held.id,
     )
 
 
-def _is_done_by_another(storage: ReversalStorage, undone: Transaction, origin: Origin) -> bool:
-    """Whether it was undone, or is about to be, and not by this very request, which may come again."""
-    earlier = storage.find_reversal(undone.id)
+def _was_reversed_by_other_request(storage: ReversalStorage, original: Transaction, origin: Origin) -> bool:
+    """Return whether a completed or pending reversal exists that is not this same request, repeated."""
+    earlier = storage.find_reversal(original.id)
     return earlier is not None and not (origin.idempotency_key and earlier.idempotency_key == origin.idempotency_key)
 
 
-def _way_back(accounts: AccountClient, caller: Caller, original: Transaction, wanted: Reversal) -> str | None:
-    """The account that gets the money: to the account that it came from, unless another way is wanted."""
-    if wanted.to_account_id is None and not wanted.to_suspense:
+def _choose_target(accounts: AccountClient, caller: Caller, original: Transaction, destination: Reversal) -> str | None:
+    """Return the id of the account that gets the money; None is the bank. By default it is the one that it came from.
+
+    Raises NotFound or InvalidRequest for another account that may not get it.
+    """
+    if destination.to_account_id is None and not destination.to_suspense:
         return original.from_account_id
-    if wanted.to_account_id and wanted.to_suspense:
+    if destination.to_account_id and destination.to_suspense:
         raise InvalidRequest(details={"to_suspense": "or to_account_id must be given, but not both"})
     if original.from_account_id is None:
-        field = "to_suspense" if wanted.to_suspense else "to_account_id"
+        field = "to_suspense" if destination.to_suspense else "to_account_id"
         raise InvalidRequest(details={field: "must be left out: what was deposited goes back to the bank"})
-    if wanted.to_account_id is None:
+    if destination.to_account_id is None:
         return SUSPENSE_ACCOUNT_ID
-    _require_customers(accounts, caller, wanted.to_account_id, original.from_user_id)
-    return wanted.to_account_id
+    _require_customers(accounts, caller, destination.to_account_id, original.from_user_id)
+    return destination.to_account_id
 
 
 def _require_customers(accounts: AccountClient, caller: Caller, account_id: str, customer_id: str | None) -> None:
-    """Raise NotFound or InvalidRequest unless the account is the customer's; the owner of an account never changes."""
+    """Raise NotFound or InvalidRequest unless the account is the customer's. The owner of an account never changes."""
     if accounts.owner_id(caller.token, account_id) != customer_id:
         raise InvalidRequest(details={"to_account_id": "must be an account of the customer whose money it is"})

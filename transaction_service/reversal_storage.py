@@ -1,4 +1,4 @@
-"""Queries on reversals, and on the money that they have put into suspense."""
+"""Queries on reversals and on the money that they put into suspense."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,7 +13,7 @@ _transaction: Any = TransactionRow.__table__
 
 
 class ReversalStorage(TransactionStorage):
-    """Transactions, as far as reversals need them."""
+    """Transactions, and the items in suspense."""
 
     def list_suspense(
         self,
@@ -23,7 +23,10 @@ class ReversalStorage(TransactionStorage):
         limit: int,
         before: tuple[datetime, str] | None,
     ) -> Sequence[SuspenseItem]:
-        """What was put into suspense, newest first, of one customer or all; `before` is (timestamp, id)."""
+        """Return the items in suspense of one customer or of all, newest first.
+
+        `before` is the (timestamp, transaction_id) of the last item of the page before.
+        """
         held, original, payout = (_transaction.alias(name) for name in ("held", "original", "payout"))
         query = (
             select(

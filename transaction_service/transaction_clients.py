@@ -14,9 +14,9 @@ _T = TypeVar("_T")
 
 
 class Order(TypedDict):
-    """What the ledger is asked to decide, with all that is to be kept of it; a side that is None is the bank's.
+    """What the ledger decides, with all data that it stores about a transaction. A side that is None is the bank's.
 
-    Ids are 32 hexadecimal digits, amounts minor units.
+    Ids are 32 hexadecimal digits, amounts are integers of minor units.
     """
 
     transaction_id: str
@@ -35,14 +35,14 @@ class Order(TypedDict):
 
 
 class KeptOrder(Order):
-    """An order as the ledger has kept it. One from before it kept orders may have neither user nor time."""
+    """An order as the ledger stores it. User and time are None in postings that are older than its order columns."""
 
     user_id: str | None  # type: ignore[misc]  # a TypedDict can't widen a field, and repeating all others says less
     requested_at: datetime | None  # type: ignore[misc]  # as above
 
 
 class Result(TypedDict):
-    """What the ledger has decided on an order: posted, rejected (for `reason`) or void. Account numbers are masked."""
+    """The decision on an order: posted, rejected (`reason` says why) or void. Account numbers are masked."""
 
     sequence: int
     outcome: str
@@ -58,67 +58,68 @@ class Result(TypedDict):
 
 
 class Posting(NamedTuple):
-    """An order and what the ledger has decided on it."""
+    """An order and the ledger's decision on it."""
 
     order: Order | KeptOrder
     result: Result
 
 
 class Decision(NamedTuple):
-    """What the ledger says to an order: `decided` now, `repeated` when it was before, by its id or its key.
+    """The ledger's response to an order, with its posting.
 
-    It is `conflicting` when its id or its key belongs to a posting of other content.
+    The verdict is `decided` if the posting is new, `repeated` if the order's id or key had a posting with the same
+    content, `conflicting` if that posting has other content.
     """
 
     verdict: str
     posting: Posting
 
 
-class _DecisionAnswered(TypedDict):
-    """A decision as it comes: without the order, if that is the one that was sent."""
+class _DecisionFields(TypedDict):
+    """A decision in the ledger's response. It has no order if that is the one that was sent."""
 
     verdict: str
     result: Result
     order: KeptOrder | None
 
 
-class _PostingAnswered(TypedDict):
+class _PostingFields(TypedDict):
     result: Result
     order: KeptOrder
 
 
-_decisions: TypeAdapter[list[_DecisionAnswered]] = TypeAdapter(list[_DecisionAnswered])
-_postings: TypeAdapter[list[_PostingAnswered]] = TypeAdapter(list[_PostingAnswered])
+_decisions: TypeAdapter[list[_DecisionFields]] = TypeAdapter(list[_DecisionFields])
+_postings: TypeAdapter[list[_PostingFields]] = TypeAdapter(list[_PostingFields])
 
 
 class LedgerClient:
-    """The account service's ledger. Every call may be repeated: the ledger decides a transaction once."""
+    """Calls the ledger of the account service. Every call is idempotent: the ledger decides an order once."""
 
     def __init__(self, peer: Peer, token: ServiceToken) -> None:
         self._peer, self._token = peer, token
 
     def post(self, orders: list[Order]) -> list[Decision]:
-        """The decisions on all orders, one each. Raises an AppError when they are not known."""
+        """Send orders, and return one decision for each. Raises an AppError when the outcome is unknown."""
         return self._decide("/internal/postings", orders)
 
     def void(self, orders: list[Order]) -> list[Decision]:
-        """Give orders up; those decided before are answered with their decision. Raises as `post` does."""
+        """Void orders that are not decided yet, and return one decision for each. Raises an AppError as `post` does."""
         return self._decide("/internal/postings/void", orders)
 
     def list_after(self, sequence: int, limit: int) -> list[Posting]:
-        """What was decided, in order; nothing comes between later. Raises an AppError when it can't be read."""
+        """Return at most `limit` postings after `sequence`, in order. Raises an AppError when they can't be read."""
         query = {"after": sequence, "limit": limit}
-        answer = self._token.call(self._peer, "GET", "/internal/postings", query=query)
-        postings = _read(_postings, answer.get("postings"))
+        response = self._token.call(self._peer, "GET", "/internal/postings", query=query)
+        postings = _parse(_postings, response.get("postings"))
         return [Posting(posting["order"], posting["result"]) for posting in postings]
 
     def describe(self, orders: list[Order]) -> None:
-        """Hand over the orders of what was decided before the ledger kept orders. Raises an AppError."""
+        """Send the orders of postings that are older than the ledger's order columns. Raises an AppError."""
         self._token.call(self._peer, "POST", "/internal/postings/describe", body={"postings": orders})
 
     def _decide(self, path: str, orders: list[Order]) -> list[Decision]:
-        answer = self._token.call(self._peer, "POST", path, body={"postings": orders})
-        decisions = _read(_decisions, answer.get("decisions"))
+        response = self._token.call(self._peer, "POST", path, body={"postings": orders})
+        decisions = _parse(_decisions, response.get("decisions"))
         if len(decisions) != len(orders):
             raise NoAnswer(may_have_arrived=True)
         return [
@@ -127,21 +128,21 @@ class LedgerClient:
         ]
 
 
-def _read(adapter: TypeAdapter[_T], answered: object) -> _T:
-    """Read a part of an answer. Raises NoAnswer when it is something else, which says nothing."""
+def _parse(adapter: TypeAdapter[_T], value: object) -> _T:
+    """Return a part of a response as its type. Raises NoAnswer if it is malformed: the outcome is unknown then."""
     try:
-        return adapter.validate_python(answered)
+        return adapter.validate_python(value)
     except ValidationError:
         raise NoAnswer(may_have_arrived=True) from None
 
 
 class AccountClient:
-    """The account service as a person sees it."""
+    """Calls the account service with the token of a user."""
 
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
 
     def owner_id(self, token: str, account_id: str) -> str:
         """Return the id of the owner. Raises NotFound when the token's bearer may not see the account."""
-        answer: dict[str, Any] = self._peer.call("GET", f"/api/accounts/details/{dashed(account_id)}", token=token)
-        return UUID(answer["account"]["user_id"]).hex
+        response: dict[str, Any] = self._peer.call("GET", f"/api/accounts/details/{dashed(account_id)}", token=token)
+        return UUID(response["account"]["user_id"]).hex

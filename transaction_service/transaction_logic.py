@@ -1,7 +1,7 @@
-"""The rules of transactions: what may be asked for, who may see what, and what it all adds up to.
+"""The rules of transactions: which orders payments become, who may see a transaction, and what sums they make.
 
-`deposit`, `withdraw` and `transfer` make the order for what is asked for, as the functions of reversal_logic do; a
-PostingPipeline carries it out.
+`deposit`, `withdraw` and `transfer` only make an order, as the functions of reversal_logic do;
+`posting_logic.carry_out` carries it out.
 """
 
 import hashlib
@@ -25,14 +25,16 @@ from transaction_service.transaction_schemas import (
     OwnMovement,
     SummaryQuery,
     TransactionFilters,
+    TransactionOut,
     TransactionsQuery,
+    transaction_out,
 )
 from transaction_service.transaction_storage import Filters, TransactionStorage
 from transaction_service.volume_storage import Volumes, VolumeStorage
 
 
 class AccountNotFound(NotFound):
-    """The account does not exist, or belongs to somebody else."""
+    """The account does not exist, or belongs to another customer."""
 
     message = "There is no such account."
 
@@ -44,7 +46,7 @@ class PayeeNotFound(NotFound):
 
 
 class InsufficientFunds(Refused):
-    """The account holds less than the amount."""
+    """The balance is smaller than the amount."""
 
     code = "INSUFFICIENT_FUNDS"
     message = "There is not enough money in the account. Enter a smaller amount, or pay money in first."
@@ -64,28 +66,28 @@ class PayeeNotActive(AccountNotActive):
 
 
 class SameAccount(Refused):
-    """A transfer needs two accounts."""
+    """A transfer names the same account on both sides."""
 
     code = "SAME_ACCOUNT"
     message = "Both accounts are the same. Choose another account to pay to."
 
 
 class AlreadyReversed(Conflict):
-    """A transaction is reversed once."""
+    """The transaction has a reversal already."""
 
     code = "ALREADY_REVERSED"
     message = "This transaction has been reversed already."
 
 
 class AlreadyPaidOut(Conflict):
-    """What is kept in suspense is paid out once."""
+    """The money in suspense has been paid out already."""
 
     code = "ALREADY_PAID_OUT"
     message = "This money has been paid out already."
 
 
-class NoWayBack(AccountNotActive):
-    """The account that a reversal would give the money back to is frozen or closed."""
+class ReturnAccountNotActive(AccountNotActive):
+    """The account to which a reversal would return the money is frozen or closed."""
 
     message = (
         "The money can't go back to that account, because it is not active. Unfreeze it if it is frozen, choose another"
@@ -95,7 +97,7 @@ class NoWayBack(AccountNotActive):
 
 
 class Expired(Refused):
-    """It could not be carried out in time and was given up; no money has moved."""
+    """The ledger did not decide the order in time, so it was voided. No money has moved."""
 
     code = "EXPIRED"
     message = "This could not be carried out in time and was given up. No money has moved."
@@ -115,8 +117,7 @@ _FAILURES: dict[str, type[AppError]] = {
 
 
 class Origin(NamedTuple):
-    """The request that asked for a transaction: the id that the transaction gets, the idempotency key if there is one,
-    the id of the request for the logs, and the time."""
+    """The request behind an order: the id for the new transaction, the idempotency key, the request id and the time."""
 
     transaction_id: str
     idempotency_key: str | None
@@ -124,17 +125,38 @@ class Origin(NamedTuple):
     at: datetime
 
 
-def failure_of(transaction: Transaction) -> AppError | None:
-    """Why a transaction failed, as its asker was told; None when it did not."""
+def to_failure(transaction: Transaction) -> AppError | None:
+    """Return the error that answers a failed transaction; None if it has not failed."""
     if transaction.status != "failed":
         return None
-    if transaction.transaction_type == "reversal" and (failure := _failure_of_reversal(transaction)):
+    if transaction.transaction_type == "reversal" and (failure := _to_reversal_failure(transaction)):
         return failure
     return _FAILURES.get(transaction.reason or "", Refused)()
 
 
+def render(
+    transaction: Transaction,
+    caller: Caller,
+    currency: Currency,
+    *,
+    reversed_by: str | None = None,
+    account_id: str | None = None,
+) -> TransactionOut:
+    """Return a transaction as the caller may see it; `account_id` is set for the list of one account."""
+    failure = to_failure(transaction)
+    return transaction_out(
+        transaction,
+        currency,
+        viewer_id=caller.user_id.hex,
+        sees_all=caller.is_staff,
+        failure_code=failure.code if failure else None,
+        reversed_by=reversed_by,
+        account_id=account_id,
+    )
+
+
 def deposit(currency: Currency, caller: Caller, new: OwnMovement, origin: Origin) -> Order:
-    """Money to be paid into an account of the caller's."""
+    """Return the order that pays money into an account. Raises InvalidRequest for a wrong amount."""
     return new_order(
         caller,
         "deposit",
@@ -146,7 +168,7 @@ def deposit(currency: Currency, caller: Caller, new: OwnMovement, origin: Origin
 
 
 def withdraw(currency: Currency, caller: Caller, new: OwnMovement, origin: Origin) -> Order:
-    """Money to be drawn from an account of the caller's."""
+    """Return the order that draws money from an account. Raises InvalidRequest for a wrong amount."""
     return new_order(
         caller,
         "withdrawal",
@@ -158,7 +180,7 @@ def withdraw(currency: Currency, caller: Caller, new: OwnMovement, origin: Origi
 
 
 def transfer(currency: Currency, caller: Caller, new: NewTransfer, origin: Origin) -> Order:
-    """Money to be moved from an account of the caller's to another of the bank's."""
+    """Return the order that moves money to another account. Raises InvalidRequest for a wrong amount or payee."""
     _require_payee(new)
     return new_order(
         caller,
@@ -173,28 +195,28 @@ def transfer(currency: Currency, caller: Caller, new: NewTransfer, origin: Origi
 
 
 def details(storage: TransactionStorage, caller: Caller, transaction_id: str) -> Transaction:
-    """A transaction that the caller asked for or has a side of; for staff any. Raises NotFound.
+    """Return a transaction that the caller made or owns a side of, or any transaction for staff. Raises NotFound.
 
-    A customer sees a reversal once it is completed, and also where only what it reverses was theirs.
+    A customer sees a reversal only when it is completed, and then also if only the reversed transaction was theirs.
     """
     transaction = storage.find_transaction(transaction_id)
-    if transaction is None or not (caller.is_staff or _concerns(storage, caller, transaction)):
+    if transaction is None or not (caller.is_staff or _may_see(storage, caller, transaction)):
         raise NotFound("There is no such transaction.")
     return transaction
 
 
 def reversals(storage: TransactionStorage, transactions: Collection[Transaction]) -> dict[str, str]:
-    """Return by which transactions those of `transactions` that are reversed have been reversed."""
+    """Return the ids of the completed reversals of these transactions, by the id of the reversed one."""
     return storage.find_reversals([row.id for row in transactions if row.status == "completed" and not row.reverses_id])
 
 
 def list_own(
     storage: TransactionStorage, currency: Currency, caller: Caller, query: TransactionsQuery
 ) -> tuple[list[Transaction], Pagination]:
-    """A page of everything on the caller's accounts, in and out, newest first."""
+    """Return a page of the transactions on the caller's accounts, newest first."""
     rows = storage.list_of_user(
         caller.user_id.hex,
-        _filters(query, currency),
+        _to_filters(query, currency),
         account_id=query.account_id,
         limit=query.limit + 1,
         before=cursors.decode(query.cursor, datetime, str),
@@ -211,11 +233,11 @@ def list_of_account(
     *,
     query: TransactionFilters,
 ) -> tuple[list[Transaction], Pagination]:
-    """A page of what happened on one account that the caller may see. Raises NotFound."""
+    """Return a page of the transactions on one account, newest first. Raises NotFound."""
     owner_id = accounts.owner_id(caller.token, account_id)
     rows = storage.list_of_user(
         owner_id,
-        _filters(query, currency),
+        _to_filters(query, currency),
         account_id=account_id,
         unsettled_reversals=caller.is_staff and caller.user_id.hex != owner_id,
         limit=query.limit + 1,
@@ -227,9 +249,9 @@ def list_of_account(
 def list_all(
     storage: TransactionStorage, currency: Currency, query: TransactionsQuery
 ) -> tuple[list[Transaction], Pagination]:
-    """A page of all transactions of the bank, newest first."""
+    """Return a page of all transactions of the bank, newest first."""
     rows = storage.list_all(
-        _filters(query, currency),
+        _to_filters(query, currency),
         account_id=query.account_id,
         limit=query.limit + 1,
         before=cursors.decode(query.cursor, datetime, str),
@@ -238,23 +260,23 @@ def list_all(
 
 
 def recent(storage: TransactionStorage, caller: Caller, limit: int) -> list[Transaction]:
-    """The caller's newest transactions."""
+    """Return the newest transactions on the caller's accounts, at most `limit`."""
     return list(storage.list_of_user(caller.user_id.hex, Filters(), limit=limit))
 
 
 def volumes(storage: VolumeStorage, accounts: AccountClient, caller: Caller, query: SummaryQuery) -> Volumes:
-    """What the caller's completed transactions add up to, or those of one account that the caller may see."""
+    """Return the sums of completed transactions on the caller's accounts, or on one account. Raises NotFound."""
     owner_id = accounts.owner_id(caller.token, query.account_id) if query.account_id else caller.user_id.hex
     return storage.of_user(owner_id, account_id=query.account_id, since=query.since, until=query.until)
 
 
-def _failure_of_reversal(transaction: Transaction) -> AppError | None:
-    """Say of a failed reversal what its reason means there; None where it means the same as in any transaction."""
+def _to_reversal_failure(transaction: Transaction) -> AppError | None:
+    """Return the error of a failed reversal if its reason means something else there; None otherwise."""
     if transaction.from_account_id == SUSPENSE_ACCOUNT_ID:
         return AlreadyPaidOut() if transaction.reason == "ALREADY_REVERSED" else None
-    # From the bank to an account the ledger knows one account only, and does not call it the payee's.
-    of_target = "PAYEE_NOT_ACTIVE" if transaction.from_account_id else "ACCOUNT_NOT_ACTIVE"
-    return NoWayBack() if transaction.reason == of_target else None
+    # If the money comes from the bank, the ledger sees one account only and does not call it the payee's.
+    reason_of_target = "PAYEE_NOT_ACTIVE" if transaction.from_account_id else "ACCOUNT_NOT_ACTIVE"
+    return ReturnAccountNotActive() if transaction.reason == reason_of_target else None
 
 
 def _require_payee(new: NewTransfer) -> None:
@@ -277,7 +299,7 @@ def new_order(
     to_account_number: str | None = None,
     reverses_id: str | None = None,
 ) -> Order:
-    """An order of the caller's; a side that is not given is the bank's."""
+    """Return an order with its fingerprint. A side without an account is the bank's."""
     ids = (dashed(hex_id) if hex_id else None for hex_id in (from_account_id, to_account_id, reverses_id))
     return Order(
         transaction_id=origin.transaction_id,
@@ -297,11 +319,11 @@ def new_order(
 
 
 def _fingerprint(*parts: str | int | None) -> str:
-    """Return a digest by which the same content is known again. It is kept for ever, so it must never change."""
+    """Return a SHA-256 digest of the content of an order. Fingerprints are stored, so it must never change."""
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _concerns(storage: TransactionStorage, customer: Caller, transaction: Transaction) -> bool:
+def _may_see(storage: TransactionStorage, customer: Caller, transaction: Transaction) -> bool:
     if customer.user_id.hex in (transaction.from_user_id, transaction.to_user_id):
         return transaction.status == "completed" or not transaction.reverses_id
     if transaction.reverses_id is None:
@@ -312,7 +334,7 @@ def _concerns(storage: TransactionStorage, customer: Caller, transaction: Transa
     return original is not None and customer.user_id.hex in (original.from_user_id, original.to_user_id)
 
 
-def _filters(query: TransactionFilters, currency: Currency) -> Filters:
+def _to_filters(query: TransactionFilters, currency: Currency) -> Filters:
     return Filters(
         transaction_type=query.transaction_type,
         status=query.status,

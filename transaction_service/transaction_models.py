@@ -1,4 +1,4 @@
-"""Tables of the transaction service: what was asked for and what came of it."""
+"""Tables of the transaction service: transactions, their legs, sums by day, and the progress of the projection."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -22,26 +22,26 @@ db = Database(Base, Path(__file__).with_name("migrations"))
 Id = Annotated[str, mapped_column(HexId)]
 """An id in this service: 32 hexadecimal digits."""
 SUSPENSE_ACCOUNT_ID = f"{1:032x}"
-"""The ledger's account for money that a reversal could give back to no account of its customer."""
+"""The ledger's suspense account: it holds the money of reversals whose customer has no active account."""
 
-# Indexes of the few that are like that, whose lists would else walk through all the many that are not. They begin with
-# what is the same in all of them, or SQLite would be free to take the index of all.
+# Partial indexes for rare rows, so that their lists skip all other rows. Each begins with the column of its condition;
+# otherwise SQLite might choose the complete index of the same columns.
 _NOT_COMPLETED = text("(status = 'pending' OR status = 'failed')")
 _REVERSAL = text("transaction_type = 'reversal'")
 _REVERSES = text("reverses_id IS NOT NULL")
 _PENDING = text("status = 'pending'")
 
 
-def _of_few(name: str, *columns: str, where: TextClause, unique: bool = False) -> Index:
+def _partial_index(name: str, *columns: str, where: TextClause, unique: bool = False) -> Index:
     return Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
 
 
 @dataclass
 class Transaction:
-    """What somebody asked for, and by its status what came of it: completed, failed, or pending while that is unknown.
+    """A payment as customers see it. Its status is completed, failed, or pending while the outcome is unknown.
 
-    A side without an account is the bank's. `reason` is the ledger's word for a failure. `timestamp` is the time of
-    asking, and of booking once it is completed.
+    A side without an account is the bank's. `reason` is the ledger's code of a failure. `timestamp` is the time of the
+    booking for a completed transaction, else that of the request.
     """
 
     id: Id
@@ -70,9 +70,10 @@ class Transaction:
 
 @dataclass(frozen=True)
 class SuspenseItem:
-    """Money in suspense: the reversal that put it there, what that reverses, whose it is, and what has paid it out.
+    """Money in the suspense account, which the reversal `transaction_id` put there for the customer `user_id`.
 
-    `account_id` and `account_number` (masked) are those of the account that could not take it back.
+    `account_id` and `account_number` (masked) are those of the account that it could not return to. `paid_out_by` is
+    the transaction that paid it out, None while there is none.
     """
 
     transaction_id: Id
@@ -87,14 +88,14 @@ class SuspenseItem:
 
 
 class TransactionRow(Base):
-    """A Transaction as it is kept: a column for each of its fields, in their order, and `search_text`.
+    """The table of transactions: a column for each field of Transaction, in the same order, and `search_text`.
 
-    That is the folded description if it is not ASCII, else empty: lower() folds ASCII alike on every database, so a
-    plain description costs a payment nothing more.
+    `search_text` is the case-folded description if that is not ASCII, else empty: lower() folds ASCII in the same way
+    on both databases, so an ASCII description is stored only once.
 
-    Only a pending one is truly kept here. All others are a projection of the ledger's postings, and can be made again.
+    Only pending rows originate here. All others are a projection of the ledger's postings, and can be rebuilt.
 
-    The two are apart because the posting path is the busiest there is, and mapped objects were a good part of its cost.
+    Transaction is a plain dataclass because mapped objects were a large part of the cost of a payment.
     """
 
     __tablename__ = "transaction"
@@ -102,10 +103,10 @@ class TransactionRow(Base):
         CheckConstraint("status IN ('pending', 'completed', 'failed')", name="known_status"),
         CheckConstraint("amount_minor > 0", name="amount_is_positive"),
         Index("transaction_by_age", "timestamp", "id"),
-        _of_few("transaction_not_completed", "status", "timestamp", "id", where=_NOT_COMPLETED),
-        _of_few("reversal_by_age", "transaction_type", "timestamp", "id", where=_REVERSAL),
-        _of_few("transaction_reversal", "reverses_id", where=_REVERSES),
-        _of_few("one_pending_per_key", "user_id", "idempotency_key", where=_PENDING, unique=True),
+        _partial_index("transaction_not_completed", "status", "timestamp", "id", where=_NOT_COMPLETED),
+        _partial_index("reversal_by_age", "transaction_type", "timestamp", "id", where=_REVERSAL),
+        _partial_index("transaction_reversal", "reverses_id", where=_REVERSES),
+        _partial_index("one_pending_per_key", "user_id", "idempotency_key", where=_PENDING, unique=True),
     )
 
     id: Mapped[Id] = mapped_column(primary_key=True)
@@ -134,10 +135,10 @@ class TransactionRow(Base):
 
 
 class TransactionLeg(Base):
-    """One side of a transaction as the owner of its account sees it: what lists and sums read, by index.
+    """One side of a transaction, for the owner of its account. Lists and sums read legs by their indexes.
 
-    `internal` says that both sides belong to the same person. The two large indexes leave what is of the same instant
-    in no order: a list sorts these few, and every completed transaction would pay for longer keys.
+    `internal` says that both sides belong to the same user. The two large indexes don't include the transaction id: a
+    list sorts the few legs of the same instant itself, while longer keys would slow down every payment.
     """
 
     __tablename__ = "transaction_leg"
@@ -145,8 +146,10 @@ class TransactionLeg(Base):
         CheckConstraint("direction IN ('in', 'out')", name="known_direction"),
         Index("leg_by_user", "user_id", "timestamp"),
         Index("leg_by_account", "account_id", "timestamp"),
-        _of_few("leg_not_completed", "user_id", "status", "timestamp", "transaction_id", where=_NOT_COMPLETED),
-        _of_few("leg_of_reversal", "user_id", "transaction_type", "timestamp", "transaction_id", where=_REVERSAL),
+        _partial_index("leg_not_completed", "user_id", "status", "timestamp", "transaction_id", where=_NOT_COMPLETED),
+        _partial_index(
+            "leg_of_reversal", "user_id", "transaction_type", "timestamp", "transaction_id", where=_REVERSAL
+        ),
     )
 
     transaction_id: Mapped[Id] = mapped_column(ForeignKey("transaction.id"), primary_key=True)
@@ -161,10 +164,11 @@ class TransactionLeg(Base):
 
 
 class DailyVolume(Base):
-    """What the completed transactions of one day, type and direction add up to on one account, and in the whole bank.
+    """The sums of completed transactions by day, type and direction, for each account and for the whole bank.
 
-    They are kept as transactions are completed; see volume_storage, which also says whose the bank's are. The key is
-    what a summary asks for, in the order in which it is answered, and the rows lie in that order.
+    They are updated in the commit that completes transactions. The rows of the whole bank have special ids
+    (`volume_storage.WHOLE_BANK`). The columns of the key have the order in which summaries read the rows, and on SQLite
+    the rows are stored in that order.
     """
 
     __tablename__ = "daily_volume"
@@ -182,13 +186,14 @@ class DailyVolume(Base):
 
 
 class CurrencyRow(KeptCurrency, Base):
-    """What the amounts in this database are of."""
+    """The currency of all amounts in this database."""
 
 
 class ToldId(Base):
-    """An id by which somebody was told of a transaction while its outcome was unknown, where it now has another.
+    """An alias of a transaction: the id that a client was given with status pending, before another id was decided.
 
-    That happens when a request is made twice at once, and the ledger has decided the one that nobody was told of.
+    That happens when a request is sent twice at the same time, one of the two is stored as pending, and the ledger
+    decides the other one. `TransactionStorage.find_transaction` finds a transaction by either id.
     """
 
     __tablename__ = "told_id"
@@ -198,10 +203,10 @@ class ToldId(Base):
 
 
 class Progress(Base):
-    """How far the ledger's postings are projected: all up to `sequence`, which is that of `transaction_id`.
+    """The progress of the projection, in one row: all postings up to `sequence` are projected.
 
-    There is one row. `hands_over` says that transactions are here from a time when the ledger did not keep orders, and
-    that they have not all been handed over to it yet.
+    `transaction_id` is that of the posting with this sequence. `hands_over` is true while the ledger still lacks orders
+    of transactions that are older than its order columns.
     """
 
     __tablename__ = "progress"

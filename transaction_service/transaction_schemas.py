@@ -1,4 +1,4 @@
-"""Bodies, queries and answers of the transaction service."""
+"""Request bodies, queries and responses of the transaction service."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal, cast
@@ -23,60 +23,60 @@ Description = Annotated[Line, Field(max_length=200)]
 
 
 class OwnMovement(Body):
-    """Money paid into or drawn from an account of the caller's."""
+    """A deposit into, or a withdrawal from, an account of the caller."""
 
     account_id: GivenId
     """The caller's account."""
     amount: Amount
     """The amount, in the bank's currency."""
     description: Description | None = None
-    """What the payer wrote about it, for both sides to read."""
+    """The payer's description, which both sides can read."""
 
 
 class NewTransfer(Body):
-    """Money for another account: one of the bank's, named by its id or by its number."""
+    """A transfer to another account of this bank, which is named by its id or by its number."""
 
     from_account_id: GivenId
     """The caller's account that the money leaves."""
     to_account_id: GivenId | None = None
-    """The account that it goes to, by its id; or give its number."""
+    """The account that the money reaches, by its id. Give either this or the number."""
     to_account_number: Annotated[str, Field(max_length=20, examples=["1234567897"])] | None = None
-    """The account that it goes to, by its number; or give its id."""
+    """The account that the money reaches, by its number. Give either this or the id."""
     amount: Amount
     """The amount, in the bank's currency."""
     description: Description | None = None
-    """What the payer wrote about it, for both sides to read."""
+    """The payer's description, which both sides can read."""
 
 
 class Reversal(Body):
-    """Where the money of a reversal goes; without a body, to the account that it came from."""
+    """The account that gets the money of a reversal. Without a body it is the account that the money came from."""
 
     may_be_left_out = True
 
     to_account_id: GivenId | None = None
-    """The account of the same customer that gets the money; by default the one that it came from."""
+    """Another account of the same customer that gets the money. The default is the one that it came from."""
     to_suspense: StrictBool = False
-    """Whether the bank keeps the money for the customer, in its suspense account."""
+    """Whether the bank's suspense account gets the money and holds it for the customer."""
 
 
 class PayOut(Body):
-    """The account that gets money out of suspense: an active one of the customer whose money it is."""
+    """The account that gets the money in suspense. It must be an active account of the same customer."""
 
     to_account_id: GivenId
     """The account that gets the money."""
 
 
 class SuspenseQuery(Page):
-    """Whose money in suspense, and whether it was paid out; all of it when neither is said."""
+    """Filters of the items in suspense. Without filters the list has all items."""
 
     user_id: GivenId | None = None
-    """Only money of this customer."""
+    """Only items of this customer."""
     paid_out: bool | None = None
-    """Only money that was paid out, or that was not."""
+    """Only items that were paid out (true) or were not (false)."""
 
 
 class Period(Query):
-    """Days or instants, both ends included."""
+    """A range of days or instants, both ends included."""
 
     since: Annotated[From, Field(alias="from")] = None
     """The first day or instant."""
@@ -85,36 +85,36 @@ class Period(Query):
 
 
 class TransactionFilters(Page, Period):
-    """Filters of a list. `q` is looked for in the descriptions."""
+    """Filters of a list. `q` is searched for in descriptions, without regard to case."""
 
     transaction_type: Annotated[TransactionType | None, Field(alias="type")] = None
     """Only transactions of this type."""
     status: TransactionStatus | None = None
-    """Only transactions in this state."""
+    """Only transactions with this status."""
     at_least: Annotated[AmountBound | None, Field(alias="min")] = None
-    """Only amounts of at least this."""
+    """Only transactions of at least this amount."""
     at_most: Annotated[AmountBound | None, Field(alias="max")] = None
-    """Only amounts of at most this."""
+    """Only transactions of at most this amount."""
     q: Annotated[str, Field(max_length=100)] | None = None
-    """Only transactions with this in the description."""
+    """Only transactions whose description contains this text, without regard to case."""
 
 
 class TransactionsQuery(TransactionFilters):
-    """The same, of several accounts."""
+    """Filters of a list of transactions on several accounts."""
 
     account_id: GivenId | None = None
     """Only transactions on this account."""
 
 
 class RecentQuery(Query):
-    """How many of the newest transactions."""
+    """The number of the newest transactions to return."""
 
     limit: Limit = 5
-    """How many transactions at most."""
+    """The largest number of transactions to return."""
 
 
 class SummaryQuery(Period):
-    """What to sum up: all of the caller's transactions, or one account's."""
+    """The transactions to sum up: those on all accounts of the caller, or on one account."""
 
     account_id: GivenId | None = None
     """Only transactions on this account."""
@@ -122,23 +122,23 @@ class SummaryQuery(Period):
 
 @with_config(ConfigDict(use_attribute_docstrings=True))
 class TransactionOut(TypedDict):
-    """A transaction as one person sees it: somebody else's account is shown by its masked number only.
+    """A transaction as the caller may see it. Accounts of others are shown only by their masked numbers.
 
-    It is a dict, made of what is known to be right: the busiest answer there is need not be validated.
+    It is a dict, since validating the response of every payment would cost time and its values are known to be valid.
     """
 
     id: IdText
     """The id of the transaction."""
     transaction_type: TransactionType
-    """What it does."""
+    """The type of the transaction."""
     amount: AmountText
     """The amount, in the bank's currency."""
     currency: Annotated[str, Field(examples=["USD"])]
     """The currency, by its ISO 4217 code."""
     status: TransactionStatus
-    """Whether the money has moved."""
+    """Whether the money has moved; `pending` while that is not known."""
     failure_code: Annotated[str, Field(examples=["INSUFFICIENT_FUNDS"])] | None
-    """Why it failed, as an `error_code`."""
+    """The `error_code` of a failed transaction."""
     account_id: IdText | None
     """The account of a deposit or a withdrawal."""
     account_number: Annotated[str, Field(examples=["••••7897"])] | None
@@ -156,11 +156,11 @@ class TransactionOut(TypedDict):
     reversed_by: IdText | None
     """The transaction that has reversed this one."""
     description: Annotated[str, Field(examples=["Rent for January"])] | None
-    """What the payer wrote about it, for both sides to read."""
+    """The payer's description, which both sides can read."""
     timestamp: TimestampText
-    """When it was asked for, or when it was booked."""
+    """When it was booked; when it was requested, if it is not completed."""
     balance_after: AmountText | None
-    """The balance afterwards of the caller's own account, where there is exactly one."""
+    """The balance after the transaction of the caller's account, if the caller owns exactly one side."""
 
 
 def transaction_out(
@@ -173,14 +173,14 @@ def transaction_out(
     reversed_by: str | None = None,
     account_id: str | None = None,
 ) -> TransactionOut:
-    """The answer for a row, as `viewer_id` may see it; `sees_all` shows the ids of all accounts.
+    """Return a transaction as `viewer_id` may see it. `sees_all` shows the ids of all accounts.
 
-    The balance afterwards is that of `account_id` in a list of one account, else that of the viewer's only side.
+    `balance_after` is that of `account_id` in the list of one account, else that of the only side that the viewer owns.
     """
     owns_source = transaction.from_user_id == viewer_id
     owns_target = transaction.to_user_id == viewer_id
-    source = _shown(transaction.from_account_id) if owns_source or sees_all else None
-    target = _shown(transaction.to_account_id) if owns_target or sees_all else None
+    source = _to_dashed(transaction.from_account_id) if owns_source or sees_all else None
+    target = _to_dashed(transaction.to_account_id) if owns_target or sees_all else None
     source_number, target_number = transaction.from_masked_number, transaction.to_masked_number
     has_one_side = transaction.transaction_type in ("deposit", "withdrawal")
     if account_id:
@@ -200,20 +200,20 @@ def transaction_out(
         from_account_number=None if has_one_side else source_number,
         to_account_id=None if has_one_side else target,
         to_account_number=None if has_one_side else target_number,
-        reverses=_shown(transaction.reverses_id),
-        reversed_by=_shown(reversed_by),
+        reverses=_to_dashed(transaction.reverses_id),
+        reversed_by=_to_dashed(reversed_by),
         description=transaction.description,
         timestamp=to_text(transaction.timestamp),
         balance_after=None if balance_minor is None else currency.to_text(balance_minor),
     )
 
 
-def _shown(hex_id: str | None) -> str | None:
+def _to_dashed(hex_id: str | None) -> str | None:
     return dashed(hex_id) if hex_id else None
 
 
 def _balance_after(transaction: "Transaction", wanted: str, source: str | None, target: str | None) -> int | None:
-    """The balance after it on the side that is `wanted`, in minor units; None when both sides are or neither is."""
+    """Return the balance in minor units of the only side that equals `wanted`; None if both sides do, or none."""
     if (source == wanted) == (target == wanted):
         return None
     return transaction.from_balance_after_minor if source == wanted else transaction.to_balance_after_minor
@@ -232,30 +232,32 @@ class TransactionsAnswer(Answer):
     transactions: list[TransactionOut]
     """The transactions, newest first."""
     pagination: Pagination
-    """Where the next page begins."""
+    """The page size, and the cursor of the next page."""
 
 
 class SuspenseItemOut(Described):
-    """Money that is kept for a customer in the bank's suspense account."""
+    """Money that the bank's suspense account holds for a customer."""
 
-    transaction_id: Annotated[IdText, Field(description="The reversal that put it there.")]
+    transaction_id: Annotated[IdText, Field(description="The reversal that put the money into suspense.")]
     reverses: Annotated[IdText, Field(description="The transaction that was reversed.")]
-    user_id: Annotated[IdText, Field(description="The customer whose money it is.")]
-    account_id: Annotated[IdText, Field(description="The account that could not take it back.")]
+    user_id: Annotated[IdText, Field(description="The customer who owns the money.")]
+    account_id: Annotated[IdText, Field(description="The account that the money could not return to.")]
     account_number: Annotated[str | None, Field(description="The masked number of that account.")]
     amount: AmountText
     """The amount, in the bank's currency."""
     currency: Annotated[str, Field(examples=["USD"])]
     """The currency, by its ISO 4217 code."""
     description: Annotated[str, Field(examples=["Rent for January"])] | None
-    """What the payer wrote about it."""
+    """The payer's description."""
     timestamp: Timestamp
-    """When it was put there."""
-    paid_out_by: Annotated[IdText | None, Field(description="The transaction that paid it out, once one has.")]
+    """When the money was put into suspense."""
+    paid_out_by: Annotated[
+        IdText | None, Field(description="The transaction that paid the money out; null before that.")
+    ]
 
     @classmethod
     def of(cls, item: "SuspenseItem", currency: Currency) -> "SuspenseItemOut":
-        """The answer for a row."""
+        """Return the response for a row."""
         return cls(
             transaction_id=dashed(item.transaction_id),
             reverses=dashed(item.reverses),
@@ -266,17 +268,17 @@ class SuspenseItemOut(Described):
             currency=currency.code,
             description=item.description,
             timestamp=item.timestamp,
-            paid_out_by=_shown(item.paid_out_by),
+            paid_out_by=_to_dashed(item.paid_out_by),
         )
 
 
 class SuspenseAnswer(Answer):
-    """A page of money in suspense, newest first."""
+    """A page of items in suspense, newest first."""
 
     suspense: list[SuspenseItemOut]
-    """The money in suspense, newest first."""
+    """The items in suspense, newest first."""
     pagination: Pagination
-    """Where the next page begins."""
+    """The page size, and the cursor of the next page."""
 
 
 class RecentAnswer(Answer):
@@ -287,22 +289,22 @@ class RecentAnswer(Answer):
 
 
 class BatchedRequest(Body):
-    """A deposit, withdrawal or transfer as somebody sent it: their token, their Idempotency-Key, the body as text."""
+    """A payment request as a client sent it: its token, its Idempotency-Key, its body as text."""
 
     kind: Literal["deposit", "withdraw", "transfer"]
-    """What is asked for."""
+    """The endpoint that the request was sent to."""
     token: Annotated[str, Field(examples=["eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiI2ZjFjIn0.c2lnbmF0dXJl"])]
-    """The token of who asks."""
+    """The bearer token of the request."""
     idempotency_key: str | None = None
-    """The Idempotency-Key that came with it."""
+    """The Idempotency-Key header of the request."""
     request_id: str | None = None
-    """The id of the request, for the log."""
+    """The id of the request, for the logs."""
     body: str
-    """The body, as it came."""
+    """The unchanged body of the request."""
 
 
 class BatchedRequests(Body):
-    """Requests that came at the same time."""
+    """A batch of payment requests, which may belong to different users."""
 
     requests: Annotated[list[BatchedRequest], Field(min_length=1, max_length=MAX_BATCHED)]
     """The requests."""
@@ -310,7 +312,7 @@ class BatchedRequests(Body):
 
 @dataclass(frozen=True, slots=True)
 class BatchedReply:
-    """What to answer to one of them."""
+    """The response to one request of a batch."""
 
     status: int
     headers: dict[str, str]
@@ -318,7 +320,7 @@ class BatchedReply:
 
 
 class BatchedReplies(Answer):
-    """The answers, in the order of the requests, each as its request would have got it alone."""
+    """The responses to a batch, in the order of its requests. Each is the same as that to a single request."""
 
     answers: list[BatchedReply]
-    """The answers, in the order of the requests."""
+    """The responses, in the order of the requests."""

@@ -1,15 +1,14 @@
 """The transaction service: deposits, withdrawals, transfers and reversals, on port 8003."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 from uuid import UUID
 
 import requests
 from flask import Blueprint, Flask, Response, current_app
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from shared.concurrency.background import PeriodicTask
 from shared.core.clock import now
@@ -18,16 +17,17 @@ from shared.core.ids import new_ids
 from shared.core.money import Currency, CurrencyCode
 from shared.db.kept_currency import require_currency
 from shared.http import request_ids
-from shared.web import fast_path, responses, serving
-from shared.web.access import Caller, admin_only, caller_of, private, service_only, staff_only
+from shared.web import fast_path, serving
+from shared.web.access import Caller, admin_only, private, service_only, staff_only
 from shared.web.application import Peers, health_of, lifecycle_of, make_app, make_session
-from shared.web.idempotency_keys import idempotency_key, well_formed
+from shared.web.idempotency_keys import idempotency_key
 from shared.web.responses import success
 from shared.web.settings import Seconds, Settings
-from shared.web.validation.openapi import AnswerTypes, documented, make_api, read_body
+from shared.web.validation.openapi import AnswerTypes, documented, make_api
 from transaction_service import posting_logic, reversal_logic, transaction_logic
-from transaction_service.posting_logic import IdempotencyKeyReused, Outcome, PostingTools
-from transaction_service.projection_logic import OtherLedger, Projection
+from transaction_service.batch_logic import ParsedPayment, parse_payment, to_batched_reply, to_reply
+from transaction_service.posting_logic import IdempotencyKeyReused, PostingTools
+from transaction_service.projection_logic import LedgerMismatch, Projection
 from transaction_service.projection_storage import ProjectionStorage
 from transaction_service.reversal_logic import NotReversible, OwnTransaction
 from transaction_service.reversal_storage import ReversalStorage
@@ -43,13 +43,10 @@ from transaction_service.transaction_logic import (
     PayeeNotActive,
     PayeeNotFound,
     SameAccount,
-    failure_of,
 )
 from transaction_service.transaction_models import Transaction, db
 from transaction_service.transaction_schemas import (
     BatchedReplies,
-    BatchedReply,
-    BatchedRequest,
     BatchedRequests,
     NewTransfer,
     OwnMovement,
@@ -67,20 +64,14 @@ from transaction_service.transaction_schemas import (
     TransactionOut,
     TransactionsAnswer,
     TransactionsQuery,
-    transaction_out,
 )
 from transaction_service.transaction_storage import TransactionStorage
 from transaction_service.volume_schemas import StatisticsAnswer, SummaryAnswer, statistics_of, summary_of
 from transaction_service.volume_storage import VolumeStorage
 
 CATCH_UP_SECONDS = 1.0
-MAX_BATCH_BYTES = 768 * 1024  # more than the gateway sends at once: a call that is refused refuses all that is in it
+MAX_BATCH_BYTES = 768 * 1024  # more than the gateway sends, since a refused call refuses all its payments
 _log = logging.getLogger(__name__)
-_GATHERED: dict[str, tuple[type[BaseModel], Callable[..., Order]]] = {
-    "deposit": (OwnMovement, transaction_logic.deposit),
-    "withdraw": (OwnMovement, transaction_logic.withdraw),
-    "transfer": (NewTransfer, transaction_logic.transfer),
-}
 
 api = make_api("Transactions")
 transactions = Blueprint("transactions", __name__, url_prefix="/api/transactions")
@@ -103,7 +94,7 @@ class TransactionSettings(Settings):
 
 
 def _payment(*refusals: type[AppError]) -> AnswerTypes:
-    """The answers of an endpoint that moves money, and the refusals that it has beside those that all of them have."""
+    """Return the documented responses of an endpoint that moves money; `refusals` are those beside the common ones."""
     usual = (AccountNotFound, AccountNotActive, Expired, IdempotencyKeyReused)
     return documented(201, TransactionAnswer, *usual, *refusals, may_be_pending=True, takes_key=True, replays=True)
 
@@ -112,7 +103,7 @@ def _payment(*refusals: type[AppError]) -> AnswerTypes:
 @private
 @api.validate(resp=_payment())
 def deposit(caller: Caller, json: OwnMovement) -> Response:
-    """Pay money into an account of the caller's."""
+    """Pay money into an account of the caller."""
     return _carry_out(transaction_logic.deposit(_tools().currency, caller, json, _origin()), caller)
 
 
@@ -120,7 +111,7 @@ def deposit(caller: Caller, json: OwnMovement) -> Response:
 @private
 @api.validate(resp=_payment(InsufficientFunds))
 def withdraw(caller: Caller, json: OwnMovement) -> Response:
-    """Draw money from an account of the caller's."""
+    """Draw money from an account of the caller."""
     return _carry_out(transaction_logic.withdraw(_tools().currency, caller, json, _origin()), caller)
 
 
@@ -128,7 +119,7 @@ def withdraw(caller: Caller, json: OwnMovement) -> Response:
 @private
 @api.validate(resp=_payment(InsufficientFunds, PayeeNotFound, PayeeNotActive, SameAccount))
 def transfer(caller: Caller, json: NewTransfer) -> Response:
-    """Move money from an account of the caller's to another of the bank's."""
+    """Move money from an account of the caller to another account of this bank."""
     return _carry_out(transaction_logic.transfer(_tools().currency, caller, json, _origin()), caller)
 
 
@@ -136,7 +127,7 @@ def transfer(caller: Caller, json: NewTransfer) -> Response:
 @admin_only
 @api.validate(resp=_payment(InsufficientFunds, NotReversible, AlreadyReversed, OwnTransaction))
 def reverse(caller: Caller, transaction_id: UUID, json: Reversal) -> Response:
-    """Undo a completed transaction by a new, opposite one."""
+    """Reverse a completed transaction by a new, opposite one."""
     reversal = reversal_logic.reverse(
         _tools().reversals, _tools().accounts, caller, transaction_id.hex, json, origin=_origin()
     )
@@ -147,7 +138,7 @@ def reverse(caller: Caller, transaction_id: UUID, json: Reversal) -> Response:
 @staff_only
 @api.validate(resp=documented(200, SuspenseAnswer))
 def list_suspense(_caller: Caller, query: SuspenseQuery) -> Response:
-    """Money that reversals could give back to no account, newest first."""
+    """Return the money that reversals put into the suspense account, newest first."""
     items, pagination = reversal_logic.list_suspense(_tools().reversals, query)
     return success(suspense=[SuspenseItemOut.of(item, _tools().currency) for item in items], pagination=pagination)
 
@@ -156,7 +147,7 @@ def list_suspense(_caller: Caller, query: SuspenseQuery) -> Response:
 @admin_only
 @api.validate(resp=_payment(NotFound, OwnTransaction, AlreadyPaidOut))
 def pay_out(caller: Caller, transaction_id: UUID, json: PayOut) -> Response:
-    """Give money in suspense to an account of its customer."""
+    """Pay money in suspense to an account of its customer."""
     payout = reversal_logic.pay_out(
         _tools().reversals, _tools().accounts, caller, transaction_id.hex, json, origin=_origin()
     )
@@ -167,36 +158,38 @@ def pay_out(caller: Caller, transaction_id: UUID, json: PayOut) -> Response:
 @private
 @api.validate(resp=documented(200, TransactionsAnswer))
 def list_own(caller: Caller, query: TransactionsQuery) -> Response:
-    """Everything on the caller's accounts, in and out, newest first."""
+    """Return the transactions on the caller's accounts, newest first."""
     rows, pagination = transaction_logic.list_own(_tools().transactions, _tools().currency, caller, query)
-    return success(transactions=_seen_by(caller, rows), pagination=pagination)
+    return success(transactions=_render_all(caller, rows), pagination=pagination)
 
 
 @transactions.get("/recent")
 @private
 @api.validate(resp=documented(200, RecentAnswer))
 def recent(caller: Caller, query: RecentQuery) -> Response:
-    """The caller's newest transactions."""
-    return success(transactions=_seen_by(caller, transaction_logic.recent(_tools().transactions, caller, query.limit)))
+    """Return the caller's newest transactions."""
+    return success(
+        transactions=_render_all(caller, transaction_logic.recent(_tools().transactions, caller, query.limit))
+    )
 
 
 @transactions.get("/account/<uuid:account_id>")
 @private
 @api.validate(resp=documented(200, TransactionsAnswer))
 def list_of_account(caller: Caller, account_id: UUID, query: TransactionFilters) -> Response:
-    """What happened on one account, newest first."""
+    """Return the transactions on one account, newest first."""
     rows, pagination = transaction_logic.list_of_account(
         _tools().transactions, _tools().accounts, _tools().currency, caller, account_id.hex, query=query
     )
-    return success(transactions=_seen_by(caller, rows, account_id.hex), pagination=pagination)
+    return success(transactions=_render_all(caller, rows, account_id.hex), pagination=pagination)
 
 
 @transactions.get("/details/<uuid:transaction_id>")
 @private
 @api.validate(resp=documented(200, TransactionAnswer))
 def details(caller: Caller, transaction_id: UUID) -> Response:
-    """One transaction."""
-    (transaction,) = _seen_by(caller, [transaction_logic.details(_tools().transactions, caller, transaction_id.hex)])
+    """Return one transaction."""
+    (transaction,) = _render_all(caller, [transaction_logic.details(_tools().transactions, caller, transaction_id.hex)])
     return success(transaction=transaction)
 
 
@@ -204,7 +197,7 @@ def details(caller: Caller, transaction_id: UUID) -> Response:
 @private
 @api.validate(resp=documented(200, SummaryAnswer, NotFound))
 def summary(caller: Caller, query: SummaryQuery) -> Response:
-    """What the caller's completed transactions add up to."""
+    """Return the sums of the caller's completed transactions."""
     return success(
         summary=summary_of(
             transaction_logic.volumes(_tools().volumes, _tools().accounts, caller, query), _tools().currency
@@ -216,16 +209,16 @@ def summary(caller: Caller, query: SummaryQuery) -> Response:
 @staff_only
 @api.validate(resp=documented(200, TransactionsAnswer))
 def list_all(caller: Caller, query: TransactionsQuery) -> Response:
-    """All transactions of the bank, newest first."""
+    """Return all transactions of the bank, newest first."""
     rows, pagination = transaction_logic.list_all(_tools().transactions, _tools().currency, query)
-    return success(transactions=_seen_by(caller, rows), pagination=pagination)
+    return success(transactions=_render_all(caller, rows), pagination=pagination)
 
 
 @internal.get("/statistics")
 @service_only("statistics:read")
 @api.validate(resp=documented(200, StatisticsAnswer))
 def statistics(query: Period) -> Response:
-    """The whole bank's completed transactions, counted."""
+    """Return the numbers and sums of the whole bank's completed transactions."""
     volumes = _tools().volumes.of_all(since=query.since, until=query.until)
     return success(statistics=statistics_of(volumes, _tools().currency))
 
@@ -234,20 +227,21 @@ def statistics(query: Period) -> Response:
 @service_only("transactions:submit")
 @api.validate(resp=documented(200, BatchedReplies))
 def carry_out_batch(json: BatchedRequests) -> Response:
-    """Requests of many people, gathered at the gateway, each answered as if it had come alone."""
+    """Carry out a batch of payment requests, and return for each the response to a single request."""
     tools, at, ids = _tools(), now(), new_ids(len(json.requests))
     _log.info("requests", extra={"request_ids": [request.request_id for request in json.requests]})
-    asked = [
-        _asked_for(request, tools.currency, transaction_id, at)
+    payments = [
+        parse_payment(request, tools.currency, transaction_id, at)
         for request, transaction_id in zip(json.requests, ids, strict=True)
     ]
-    outcomes = iter(posting_logic.carry_out(tools.posting, [one.order for one in asked if isinstance(one, _Asked)]))
-    return success(answers=[_batched_reply(one, outcomes, tools.currency) for one in asked])
+    orders = [payment.order for payment in payments if isinstance(payment, ParsedPayment)]
+    outcomes = iter(posting_logic.carry_out(tools.posting, orders))
+    return success(answers=[to_batched_reply(payment, outcomes, tools.currency) for payment in payments])
 
 
 @dataclass(frozen=True)
 class Tools:
-    """What the endpoints work with."""
+    """The objects that the endpoints use."""
 
     transactions: TransactionStorage
     reversals: ReversalStorage
@@ -258,7 +252,7 @@ class Tools:
 
 
 def create_app(settings: TransactionSettings, session: requests.Session | None = None) -> Flask:
-    """The transaction service. `session` carries its calls to other services."""
+    """Return the Flask app of the transaction service. `session` sends its calls to other services."""
     peers = Peers(settings, session or make_session(), settings.client_secret)
     account_peer = peers["account-service"]
     app = make_app(
@@ -286,7 +280,7 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
 
 
 def _keep_caught_up(app: Flask, posting: PostingTools) -> None:
-    """Project what the ledger has decided: before the service is healthy, and every second from then on."""
+    """Project the ledger's postings before the service is healthy, and then every `CATCH_UP_SECONDS`."""
     lifecycle = lifecycle_of(app)
 
     def catch_up() -> None:
@@ -294,7 +288,7 @@ def _keep_caught_up(app: Flask, posting: PostingTools) -> None:
             try:
                 posting.projection.catch_up()
                 posting_logic.resend(posting)
-            except OtherLedger as error:
+            except LedgerMismatch as error:
                 lifecycle.give_up(error)
                 raise
 
@@ -315,89 +309,20 @@ def _carry_out(order: Order, caller: Caller) -> Response:
     (outcome,) = posting_logic.carry_out(_tools().posting, [order])
     if isinstance(outcome, Exception):
         raise outcome
-    answer = _answer(outcome, caller, _tools().currency)
-    return Response(answer.body, answer.status, answer.headers)
+    reply = to_reply(outcome, caller, _tools().currency)
+    return Response(reply.body, reply.status, reply.headers)
 
 
-class _Asked(NamedTuple):
-    order: Order
-    caller: Caller
+def _render_all(caller: Caller, rows: Sequence[Transaction], account_id: str | None = None) -> list[TransactionOut]:
+    """Return transactions as the caller may see them, with the ids of their reversals.
 
-
-def _asked_for(request: BatchedRequest, currency: Currency, transaction_id: str, at: datetime) -> _Asked | Exception:
-    """What a gathered request asks for, or why it is refused, in the order in which it would be found alone."""
-    schema, rule = _GATHERED[request.kind]
-    try:
-        caller = caller_of(request.token)
-        new = read_body(schema, request.body.encode())
-        origin = Origin(transaction_id, well_formed(request.idempotency_key), request.request_id, at)
-        return _Asked(rule(currency, caller, new, origin), caller)
-    except Exception as error:  # whatever is wrong with one, the others are carried out
-        return error
-
-
-def _batched_reply(
-    asked: _Asked | Exception, outcomes: Iterator[Outcome | Exception], currency: Currency
-) -> BatchedReply:
-    """The answer to one gathered request; `outcomes` holds those of all that were carried out, in order."""
-    if isinstance(asked, Exception):
-        return _refusal(responses.as_told(asked))
-    outcome = next(outcomes)
-    if isinstance(outcome, Exception):
-        return _refusal(responses.as_told(outcome))
-    return _answer(outcome, asked.caller, currency)
-
-
-def _answer(outcome: Outcome, caller: Caller, currency: Currency) -> BatchedReply:
-    """201 for what is done, 202 for what is not known yet, or the refusal; the same again when it is asked again."""
-    transaction = outcome.transaction
-    if failure := failure_of(transaction):
-        answer = _refusal(failure)
-    elif transaction.status == "pending":
-        message = "This payment has not settled yet. Look again in a moment; no money is lost."
-        answer = _success(202, _out(transaction, caller, currency), message)
-    else:
-        message = f"{transaction.transaction_type.capitalize()} completed"
-        answer = _success(201, _out(transaction, caller, currency), message)
-    if outcome.replayed:
-        answer.headers["Idempotent-Replayed"] = "true"
-    return answer
-
-
-def _success(status: int, transaction: TransactionOut, message: str) -> BatchedReply:
-    body = responses.success_body(transaction=transaction, message=message)
-    return BatchedReply(status, {"Content-Type": responses.JSON}, body.decode())
-
-
-def _refusal(error: AppError) -> BatchedReply:
-    response = responses.failure(error)
-    return BatchedReply(response.status_code, dict(response.headers), response.get_data(as_text=True))
-
-
-def _out(
-    transaction: Transaction,
-    caller: Caller,
-    currency: Currency,
-    *,
-    reversed_by: str | None = None,
-    account_id: str | None = None,
-) -> TransactionOut:
-    failure = failure_of(transaction)
-    return transaction_out(
-        transaction,
-        currency,
-        viewer_id=caller.user_id.hex,
-        sees_all=caller.is_staff,
-        failure_code=failure.code if failure else None,
-        reversed_by=reversed_by,
-        account_id=account_id,
-    )
-
-
-def _seen_by(caller: Caller, rows: Sequence[Transaction], account_id: str | None = None) -> list[TransactionOut]:
-    """The answers for rows, each with what has reversed it; `account_id` is given in a list of one account."""
+    `account_id` is set for the list of one account.
+    """
     currency, reversals = _tools().currency, transaction_logic.reversals(_tools().transactions, rows)
-    return [_out(row, caller, currency, reversed_by=reversals.get(row.id), account_id=account_id) for row in rows]
+    return [
+        transaction_logic.render(row, caller, currency, reversed_by=reversals.get(row.id), account_id=account_id)
+        for row in rows
+    ]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Queries on transactions and their legs.
 
-The posting path is the busiest there is: its statements are built once, and it reads and writes plain rows.
+All payments run the statements that write, so they are built once, at import, and read and write plain rows instead of
+mapped objects.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -52,7 +53,7 @@ _add_pending = Insert(_transaction, _COLUMNS, skip_known=True)
 
 
 def _side(direction: str, user_id: Any, account_id: Any) -> Select[Any]:
-    """The legs of one side, in the order of their columns."""
+    """Return the query that derives the legs of one side, with columns in the order of the table of legs."""
     return select(
         _transaction.c.id,
         literal_column(f"'{direction}'"),
@@ -76,7 +77,7 @@ _write_legs = Insert(_leg, _LEG, replace=_LEG[2:])
 
 @dataclass(frozen=True)
 class Filters:
-    """What a list shows; amounts are minor units, and `since <= timestamp < until`."""
+    """The filters of a list. Amounts are minor units, and `since <= timestamp < until`."""
 
     transaction_type: str | None = None
     status: str | None = None
@@ -88,72 +89,72 @@ class Filters:
 
 
 class TransactionStorage(Storage):
-    """Transactions, and the legs by which people find them."""
+    """Transactions and their legs."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self._volumes = VolumeStorage(database)
 
     def find_transaction(self, transaction_id: str) -> Transaction | None:
-        """The transaction of that id, or the one that somebody was told of by it."""
-        found = next(self._found(_all.where(_transaction.c.id == transaction_id)), None)
+        """Return the transaction with this id or this alias (`ToldId`), or None."""
+        found = next(self._fetch(_all.where(_transaction.c.id == transaction_id)), None)
         if found:
             return found
-        told = select(ToldId.transaction_id).where(ToldId.id == transaction_id).scalar_subquery()
-        return next(self._found(_all.where(_transaction.c.id == told)), None)
+        by_alias = select(ToldId.transaction_id).where(ToldId.id == transaction_id).scalar_subquery()
+        return next(self._fetch(_all.where(_transaction.c.id == by_alias)), None)
 
     def project(self, transactions: list[Transaction]) -> None:
-        """Write transactions that are completed or failed: them, everybody's legs, and what they add to the sums.
+        """Write completed and failed transactions with their legs, and add them to the sums by day.
 
-        Legs and sums follow from those that were not here yet, or pending; the others stay as they are.
+        Only rows that are new or were pending are written; transactions that were projected before stay unchanged.
         """
         written = self._insert(_project, {row.id: row for row in transactions}.values())
         _write_legs.copy(self._writer, _legs, written)
         self._volumes.add(written)
 
     def add_pending(self, transactions: list[Transaction]) -> None:
-        """Add pending transactions with their legs, but for those whose id or pending key is here already."""
+        """Add pending transactions with their legs, except those whose id, or key of a pending one, exists already."""
         added = self._insert(_add_pending, transactions)
         _write_legs.copy(self._writer, _legs, added)
 
     def find_pending(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Transaction]:
-        """The pending transactions of these (user id, idempotency key) pairs."""
+        """Return the pending transactions by these (user id, idempotency key) pairs."""
         wanted = list(keys)
         if not wanted:
             return {}
-        return {(row.user_id, str(row.idempotency_key)): row for row in self._found(_pending_by_keys, keys=wanted)}
+        return {(row.user_id, str(row.idempotency_key)): row for row in self._fetch(_pending_by_keys, keys=wanted)}
 
     def find_recent(self, user_id: str, idempotency_key: str) -> Transaction | None:
-        """The transaction of that key, if it is one of the user's newest thousand. There is no index of keys."""
+        """Return the transaction with this key among the user's newest thousand, or None. Keys have no index."""
         newest = select(_leg.c.transaction_id).where(_leg.c.user_id == user_id).order_by(_leg.c.timestamp.desc())
         theirs = _transaction.c.id.in_(newest.limit(1000).scalar_subquery())
         query = _all.where(theirs, _transaction.c.user_id == user_id)
-        return next(self._found(query.where(_transaction.c.idempotency_key == idempotency_key)), None)
+        return next(self._fetch(query.where(_transaction.c.idempotency_key == idempotency_key)), None)
 
     def list_pending(self, after: tuple[datetime, str] | None, limit: int) -> list[Transaction]:
-        """Pending transactions, oldest first; `after` is the (timestamp, id) of the last one before."""
+        """Return pending transactions, oldest first; `after` is the (timestamp, id) of the last one already read."""
         key = _transaction.c.timestamp, _transaction.c.id
         query = _pending.where(tuple_(*key) > position(*after)) if after else _pending
-        return list(self._found(query.order_by(*key).limit(limit)))
+        return list(self._fetch(query.order_by(*key).limit(limit)))
 
     def list_by_id(self, after: str | None, limit: int) -> list[Transaction]:
-        """All transactions in the order of their ids, behind `after`."""
+        """Return all transactions in the order of their ids, after the id `after`."""
         query = _all.where(_transaction.c.id > after) if after else _all
-        return list(self._found(query.order_by(_transaction.c.id).limit(limit)))
+        return list(self._fetch(query.order_by(_transaction.c.id).limit(limit)))
 
     def remove_pending(self, transaction_id: str, *, decided_as: str) -> None:
-        """Remove a pending transaction that was decided under another id, by which it can be found from now on."""
+        """Remove a pending transaction that was decided under another id, and make its id an alias of that one."""
         for table, column in ((_leg, _leg.c.transaction_id), (_transaction, _transaction.c.id)):
             self._session.execute(delete(table).where(column == transaction_id))
         self._session.execute(insert(ToldId).values(id=transaction_id, transaction_id=decided_as))
 
     def find_reversal(self, transaction_id: str) -> Transaction | None:
-        """The transaction that has reversed this one, or is about to."""
+        """Return the completed or pending reversal of this transaction, or None."""
         query = _all.where(_transaction.c.reverses_id == transaction_id, _transaction.c.status != "failed")
-        return next(self._found(query.limit(1)), None)
+        return next(self._fetch(query.limit(1)), None)
 
     def find_reversals(self, transaction_ids: Collection[str]) -> dict[str, str]:
-        """Return the ids of completed reversals by the id of the transaction that each has reversed."""
+        """Return the ids of completed reversals by the id of the transaction that each reverses."""
         if not transaction_ids:
             return {}
         query = _reversals.where(_transaction.c.reverses_id.in_(transaction_ids))
@@ -169,15 +170,16 @@ class TransactionStorage(Storage):
         limit: int,
         before: tuple[datetime, str] | None = None,
     ) -> Sequence[Transaction]:
-        """Return a user's transactions, or those on one account of theirs, newest first; `before` is (timestamp, id).
+        """Return a user's transactions, or those on one of their accounts, newest first.
 
-        Pending and failed reversals are included on request only: they are the staff's affair until money has moved.
+        `before` is the (timestamp, id) of the last transaction of the page before. Pending and failed reversals are
+        included only with `unsettled_reversals`: customers don't see a reversal before its money has moved.
         """
-        filters = _without_end_after(before, filters)
+        filters = _drop_passed_end(before, filters)
         query = _all.join(TransactionLeg, TransactionLeg.transaction_id == TransactionRow.id)
-        query = query.where(_of_user(user_id, account_id), *_leg_filters(filters), *_text_filter(filters))
+        query = query.where(_legs_of_user(user_id, account_id), *_leg_filters(filters), *_text_filter(filters))
         if not unsettled_reversals:
-            query = query.where(_is_settled_or_no_reversal)
+            query = query.where(_is_no_unsettled_reversal)
         return self._page(query, TransactionLeg.timestamp, TransactionLeg.transaction_id, limit, before)
 
     def list_all(
@@ -188,8 +190,11 @@ class TransactionStorage(Storage):
         limit: int,
         before: tuple[datetime, str] | None = None,
     ) -> Sequence[Transaction]:
-        """All transactions, or those that touch one account, newest first; `before` is (timestamp, id)."""
-        filters = _without_end_after(before, filters)
+        """Return all transactions, or those on one account, newest first.
+
+        `before` is the (timestamp, id) of the last transaction of the page before.
+        """
+        filters = _drop_passed_end(before, filters)
         if account_id is None:
             query = _all.where(*_filters(TransactionRow, filters), *_text_filter(filters))
             return self._page(query, TransactionRow.timestamp, TransactionRow.id, limit, before)
@@ -198,11 +203,11 @@ class TransactionStorage(Storage):
         return self._page(query, TransactionLeg.timestamp, TransactionLeg.transaction_id, limit, before)
 
     def _insert(self, command: Insert, transactions: Collection[Transaction]) -> list[str]:
-        """Insert rows and return the ids of those that were written."""
+        """Insert rows, and return the ids of those that were written."""
         rows = [vars(row) | {"search_text": _search_text(row.description)} for row in transactions]
         return [row_id for (row_id,) in command.returning(self._writer, rows, ("id",))]
 
-    def _found(self, query: Select[Any], **parameters: Any) -> Iterator[Transaction]:
+    def _fetch(self, query: Select[Any], **parameters: Any) -> Iterator[Transaction]:
         return (Transaction(*row) for row in self._session.execute(query, parameters))
 
     def _page(
@@ -215,30 +220,33 @@ class TransactionStorage(Storage):
     ) -> Sequence[Transaction]:
         if before:
             query = query.where(tuple_(timestamp, transaction_id) < position(*before))
-        return list(self._found(query.order_by(timestamp.desc(), transaction_id.desc()).limit(limit)))
+        return list(self._fetch(query.order_by(timestamp.desc(), transaction_id.desc()).limit(limit)))
 
 
-_is_settled_or_no_reversal = or_(
+_is_no_unsettled_reversal = or_(
     _leg.c.transaction_type != literal_column("'reversal'"), _leg.c.status == literal_column("'completed'")
 )
 
 
 def position(timestamp: datetime, transaction_id: str) -> Any:
-    """A place in a list, with the types of its columns: PostgreSQL takes no text for an id there."""
+    """Return a (timestamp, id) with the types of the columns. PostgreSQL would not compare an id with text."""
     return tuple_(literal(timestamp, UtcDateTime), literal(transaction_id, HexId))
 
 
-def _of_user(user_id: str, account_id: str | None) -> ColumnElement[bool]:
-    """The legs on one account; or, to list what moved between own accounts once, all but its incoming side."""
+def _legs_of_user(user_id: str, account_id: str | None) -> ColumnElement[bool]:
+    """Return the condition for the legs of a user, or for those on one account.
+
+    Without an account, a transfer between own accounts is listed once, by its outgoing leg.
+    """
     is_theirs = TransactionLeg.user_id == user_id
     if account_id is not None:
-        # As a CASE, or SQLite may walk through all legs of the user instead of those of the account.
+        # CASE keeps SQLite from using the index by user, which would scan all legs of the user.
         return and_(TransactionLeg.account_id == account_id, case((is_theirs, true()), else_=false()))
     return and_(is_theirs, not_(and_(TransactionLeg.internal, TransactionLeg.direction == "in")))
 
 
-def _without_end_after(before: tuple[datetime, str] | None, filters: Filters) -> Filters:
-    """Without an end that the cursor has passed: of two ends SQLite may look for the later and walk to the other."""
+def _drop_passed_end(before: tuple[datetime, str] | None, filters: Filters) -> Filters:
+    """Drop `until` if the cursor is earlier: with two upper bounds SQLite may scan from the later to the earlier."""
     return replace(filters, until=None) if before and filters.until and before[0] < filters.until else filters
 
 
@@ -247,7 +255,7 @@ def _leg_filters(filters: Filters) -> list[ColumnElement[bool]]:
 
 
 def _filters(table: type[TransactionRow] | type[TransactionLeg], filters: Filters) -> list[ColumnElement[bool]]:
-    """The conditions that transactions and legs can both be asked for."""
+    """Return the conditions on the columns that transactions and legs share."""
     conditions: tuple[tuple[Any, Callable[[Any], ColumnElement[bool]]], ...] = (
         (filters.transaction_type, table.transaction_type.__eq__),
         (filters.status, table.status.__eq__),

@@ -1,4 +1,4 @@
-"""What transactions add up to, as it is answered."""
+"""Responses with sums of transactions."""
 
 from typing import Annotated
 
@@ -10,44 +10,44 @@ from transaction_service.volume_storage import Volume, Volumes
 
 
 class TypeTotal(Described):
-    """How many transactions of a type, and the sum of their amounts, in and out alike."""
+    """The number of transactions of a type and the sum of their amounts, incoming and outgoing."""
 
     count: int
-    """How many there are."""
+    """The number of transactions."""
     total: AmountText
-    """The sum of their amounts, in and out alike."""
+    """The sum of their amounts, incoming and outgoing."""
 
 
 class DayTotal(Described):
-    """One day's transactions."""
+    """The number and the sums of a day's transactions."""
 
     date: Annotated[str, Field(examples=["2026-01-31"])]
     """The day."""
     count: int
-    """How many there are."""
+    """The number of transactions."""
     total: AmountText
-    """The sum of their amounts, in and out alike."""
+    """The sum of their amounts, incoming and outgoing."""
     income: AmountText
-    """What came in."""
+    """The sum of incoming amounts."""
     expense: AmountText
-    """What went out."""
+    """The sum of outgoing amounts."""
 
 
 class Summary(Described):
-    """Completed transactions, summed up."""
+    """The sums of completed transactions."""
 
     count: int
-    """How many transactions there are."""
+    """The number of transactions."""
     by_type: Annotated[dict[str, TypeTotal], Field(examples=[{"deposit": {"count": 3, "total": "1250.00"}}])]
-    """The same for each type."""
+    """Number and sum by transaction type."""
     by_day: list[DayTotal]
-    """The same for each day."""
+    """Number and sums by day. Days without transactions are left out."""
     income: AmountText
-    """What came in."""
+    """The sum of incoming amounts."""
     expense: AmountText
-    """What went out."""
+    """The sum of outgoing amounts."""
     net: AmountText
-    """What came in, less what went out."""
+    """Income minus expense."""
     average: AmountText
     """The mean amount."""
     largest: AmountText
@@ -55,32 +55,32 @@ class Summary(Described):
 
 
 class SummaryAnswer(Answer):
-    """Completed transactions, summed up."""
+    """The sums of completed transactions."""
 
     summary: Summary
     """The sums."""
 
 
 class Statistics(Described):
-    """The whole bank's completed transactions, counted."""
+    """The numbers and sums of the whole bank's completed transactions."""
 
     count: int
-    """How many there are."""
+    """The number of transactions."""
     by_type: Annotated[dict[str, TypeTotal], Field(examples=[{"deposit": {"count": 3, "total": "1250.00"}}])]
-    """The same for each type."""
+    """Number and sum by transaction type."""
     by_day: list[DayTotal]
-    """The same for each day."""
+    """Number and sums by day. Days without transactions are left out."""
 
 
 class StatisticsAnswer(Answer):
-    """The whole bank's completed transactions, counted."""
+    """The numbers and sums of the whole bank's completed transactions."""
 
     statistics: Statistics
-    """The counts."""
+    """The numbers and sums."""
 
 
 def summary_of(volumes: Volumes, currency: Currency) -> Summary:
-    """What some transactions add up to."""
+    """Return the summary of the volumes of a user or an account."""
     text, days = currency.to_text, volumes.by_day.values()
     count, total_minor = sum(day.count for day in days), sum(day.total_minor for day in days)
     income_minor, expense_minor = sum(day.income_minor for day in days), sum(day.expense_minor for day in days)
@@ -97,7 +97,7 @@ def summary_of(volumes: Volumes, currency: Currency) -> Summary:
 
 
 def statistics_of(volumes: Volumes, currency: Currency) -> Statistics:
-    """How many transactions there are, in all, by type and by day."""
+    """Return the statistics of the volumes of the whole bank."""
     return Statistics(
         count=sum(volume.count for volume in volumes.by_day.values()),
         by_type=_by_type(volumes.by_type, currency),
@@ -106,7 +106,7 @@ def statistics_of(volumes: Volumes, currency: Currency) -> Statistics:
 
 
 def _average_minor(total_minor: int, count: int) -> int:
-    """The mean amount, to the nearest minor unit, halves up; zero of nothing."""
+    """Return the mean amount in minor units, rounded half up; 0 if there are no transactions."""
     return (2 * total_minor + count) // (2 * count) if count else 0
 
 

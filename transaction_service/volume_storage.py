@@ -1,4 +1,4 @@
-"""Sums by day: kept when transactions are completed, so that no summary has to read what it sums up."""
+"""Sums by day: updated when transactions are completed, so that summaries need not read the transactions."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -29,8 +29,8 @@ from shared.db.database import Storage
 from transaction_service.transaction_models import DailyVolume, TransactionLeg, TransactionRow
 
 WHOLE_BANK = f"{0:032x}"
-"""Whom the sums over all transactions belong to. Their account is only a part of the sum, one for each process, or on a
-database of several processes each would wait until the others have committed."""
+"""The user id of the sums over all transactions. Their account id is one of `PARTS` numbers, chosen by the process id:
+otherwise all processes on one database would contend for the same rows."""
 PARTS = 8
 
 _volume: Any = DailyVolume.__table__
@@ -39,12 +39,12 @@ _transaction: Any = TransactionRow.__table__
 _KINDS = ("day", "transaction_type", "direction", "internal")
 _TOTALS = ("count", "total_minor", "largest_minor")
 _COLUMNS = (*_KINDS, *_TOTALS, "user_id", "account_id")
-_more = Insert(_volume, _COLUMNS, add=("count", "total_minor"), greatest=("largest_minor",))
+_add_sums = Insert(_volume, _COLUMNS, add=("count", "total_minor"), greatest=("largest_minor",))
 
 
 @dataclass(frozen=True)
 class Volume:
-    """Some completed transactions, summed up; amounts are minor units, `first_day` is that of the first of them."""
+    """The sums of a group of completed transactions, in minor units, and the day of the first of them."""
 
     first_day: str
     count: int
@@ -54,7 +54,7 @@ class Volume:
     largest_minor: int
 
     def with_more(self, other: "Volume") -> "Volume":
-        """Both together."""
+        """Return the sums of both groups together."""
         return Volume(
             min(self.first_day, other.first_day),
             self.count + other.count,
@@ -67,7 +67,7 @@ class Volume:
 
 @dataclass(frozen=True)
 class Volumes:
-    """The same transactions by day and by type, each in the order in which they first came."""
+    """The same transactions grouped by day and by type, each group ordered by its first day."""
 
     by_day: dict[str, Volume]
     by_type: dict[str, Volume]
@@ -75,7 +75,7 @@ class Volumes:
 
 @dataclass(frozen=True)
 class _Columns:
-    """What a table has to say of its rows: their kinds (day, type, direction, internal), and how they are counted."""
+    """The columns of a table that sums are made from: (day, type, direction, internal), count and amounts."""
 
     kinds: tuple[Any, Any, Any, Any]
     count: Any
@@ -84,37 +84,38 @@ class _Columns:
 
 
 class VolumeStorage(Storage):
-    """The sums by day, of each account and of the whole bank."""
+    """The sums by day of each account and of the whole bank."""
 
     def add(self, transaction_ids: Collection[str]) -> None:
-        """Count those that are completed. Each may be given once, in the transaction that completes it.
+        """Add the completed ones of these transactions to the sums.
 
-        The rows are written in the order of their keys: two processes can't wait for each other.
+        Call it once for each transaction, in the database transaction that completes it. Rows are written in the order
+        of their keys, so that two processes don't deadlock.
         """
-        _more.copy(self._writer, _SUMS_OF_SOME, transaction_ids)
+        _add_sums.copy(self._writer, _SUMS_OF_TRANSACTIONS, transaction_ids)
 
     def of_user(
         self, user_id: str, *, account_id: str | None, since: datetime | None, until: datetime | None
     ) -> Volumes:
-        """A user's completed transactions of `since <= timestamp < until`, or those on one account of theirs.
+        """Return the sums of a user's completed transactions with `since <= timestamp < until`, or of one account.
 
-        What moved between own accounts counts once, and is neither income nor expense; on one account it is either.
-        A reversal nets against what it reverses, on its own day: money taken back lowers the income and money given
-        back lowers the expense, so that either may be below zero in a period without the original.
+        A transfer between own accounts counts once and is neither income nor expense; for one account it is one of
+        them. A reversal is netted on its own day: money taken back lowers the income and money given back lowers the
+        expense, so either may be negative in a period without the reversed transaction.
         """
-        kept = _volume.c.user_id == user_id, _side(_volume, account_id), *_whole_days(since, until)
-        rest = _leg.c.user_id == user_id, _side(_leg, account_id), _completed(_leg)
+        kept = _volume.c.user_id == user_id, _is_counted(_volume, account_id), *_whole_days(since, until)
+        rest = _leg.c.user_id == user_id, _is_counted(_leg, account_id), _completed(_leg)
         parts = (_groups(_LEGS, account_id, *rest, part) for part in _parts_of_days(_leg, since, until))
-        return self._found(*_groups(_KEPT, account_id, *kept), *chain(*parts))
+        return self._fetch(*_groups(_SUMS, account_id, *kept), *chain(*parts))
 
     def of_all(self, *, since: datetime | None, until: datetime | None) -> Volumes:
-        """The whole bank's completed transactions of `since <= timestamp < until`; none is income or expense."""
+        """Return the sums of the bank's completed transactions with `since <= timestamp < until`, without income."""
         kept, rest = _volume.c.user_id == WHOLE_BANK, _completed(_transaction)
         parts = (_groups(_TRANSACTIONS, None, rest, part) for part in _parts_of_days(_transaction, since, until))
-        return self._found(*_groups(_KEPT, None, kept, *_whole_days(since, until)), *chain(*parts))
+        return self._fetch(*_groups(_SUMS, None, kept, *_whole_days(since, until)), *chain(*parts))
 
-    def _found(self, *queries: Select[Any]) -> Volumes:
-        """What the queries find together. It is one statement, so that nothing is completed in the midst of it."""
+    def _fetch(self, *queries: Select[Any]) -> Volumes:
+        """Run the queries as one statement, so that all see the same transactions, and return their groups."""
         rows = self._session.execute(union_all(*queries))
         by_day: dict[str, Volume] = {}
         by_type: dict[str, Volume] = {}
@@ -122,16 +123,16 @@ class VolumeStorage(Storage):
             volume = Volume(str(first), *map(int, sums))  # PostgreSQL sums up to a Decimal
             groups, name = (by_type, kind) if kind else (by_day, volume.first_day)
             groups[name] = groups[name].with_more(volume) if name in groups else volume
-        return Volumes(_in_order(by_day), _in_order(by_type))
+        return Volumes(_sorted(by_day), _sorted(by_type))
 
 
 def _columns(table: Any, direction: Any, internal: Any) -> _Columns:
-    """Those of a table that has a row for each transaction or side of one."""
+    """Return the columns of a table that has a row for each transaction or leg."""
     day, amount = func.date(table.c.timestamp, type_=_volume.c.day.type), table.c.amount_minor
     return _Columns((day, table.c.transaction_type, direction, internal), func.count(), amount, amount)
 
 
-_KEPT = _Columns(
+_SUMS = _Columns(
     (_volume.c.day, _volume.c.transaction_type, _volume.c.direction, _volume.c.internal),
     func.sum(_volume.c["count"]),
     _volume.c.total_minor,
@@ -142,7 +143,7 @@ _TRANSACTIONS = _columns(_transaction, literal_column("''"), false())
 
 
 def _groups(columns: _Columns, account_id: str | None, *conditions: ColumnElement[bool]) -> list[Select[Any]]:
-    """The queries that sum up by day and by type, with no type in what is by day."""
+    """Return two queries, of the sums by day (with an empty type) and of the sums by type."""
     (day, kind, direction, internal), amount = columns.kinds, columns.amount_minor
     comes_in = direction == "in"
     goes_out = direction == "out" if account_id else and_(direction == "out", not_(internal))
@@ -158,15 +159,15 @@ def _completed(table: Any) -> ColumnElement[bool]:
     return table.c.status == literal_column("'completed'")  # type: ignore[no-any-return]  # columns of a table have no types
 
 
-def _side(table: Any, account_id: str | None) -> ColumnElement[bool]:
-    """What is on one account; or, to count what moved between own accounts once, all but its incoming side."""
+def _is_counted(table: Any, account_id: str | None) -> ColumnElement[bool]:
+    """Return the condition for one account, or for a user, whose internal transfers count by their outgoing leg."""
     if account_id is not None:
         return table.c.account_id == account_id  # type: ignore[no-any-return]  # as above
     return not_(and_(table.c.internal, table.c.direction == "in"))
 
 
 def _whole_days(since: datetime | None, until: datetime | None) -> list[ColumnElement[bool]]:
-    """What holds for the kept sums of those days of a range that are whole."""
+    """Return the conditions for the stored sums of the whole days of a range."""
     day = _volume.c.day
     conditions = [day >= since.date()] if since else []
     conditions += [day < until.date()] if until else []
@@ -174,7 +175,7 @@ def _whole_days(since: datetime | None, until: datetime | None) -> list[ColumnEl
 
 
 def _parts_of_days(table: Any, since: datetime | None, until: datetime | None) -> Iterator[ColumnElement[bool]]:
-    """What holds for that which a range has of each of its partial days."""
+    """Yield a condition for the rows within the range for each of its partial days."""
     last = until - timedelta(microseconds=1) if until else None
     for day in _partial_days(since, until):
         midnight, end = datetime.combine(day, time(), UTC), datetime.combine(day, time.max, UTC)
@@ -182,21 +183,24 @@ def _parts_of_days(table: Any, since: datetime | None, until: datetime | None) -
 
 
 def _partial_days(since: datetime | None, until: datetime | None) -> set[date]:
-    """The days in which a range begins or ends after midnight."""
+    """Return the days in the middle of which a range begins or ends."""
     return {instant.date() for instant in (since, until) if instant and instant.time() != time()}
 
 
-def _in_order(groups: dict[str, Volume]) -> dict[str, Volume]:
+def _sorted(groups: dict[str, Volume]) -> dict[str, Volume]:
     return dict(sorted(groups.items(), key=lambda group: (group[1].first_day, group[0])))
 
 
-def _sums(*conditions_of_legs: Any, of_transactions: Any = ()) -> CompoundSelect[Any]:
-    """What completed legs add up to on their accounts, and completed transactions in a part of the bank's sums."""
+def _select_sums(*conditions_of_legs: Any, of_transactions: Any = ()) -> CompoundSelect[Any]:
+    """Return the query of the sums of completed legs by account, and of transactions for this process's part."""
     owner = (_leg.c.user_id, _leg.c.account_id)
     legs = select(*_LEGS.kinds, *_totals(_LEGS), *owner).group_by(*_LEGS.kinds, *owner)
     day, kind, *_ = _TRANSACTIONS.kinds
     bank = select(
-        *_TRANSACTIONS.kinds, *_totals(_TRANSACTIONS), _id(WHOLE_BANK), _id(f"{getpid() % PARTS:032x}")
+        *_TRANSACTIONS.kinds,
+        *_totals(_TRANSACTIONS),
+        _constant_id(WHOLE_BANK),
+        _constant_id(f"{getpid() % PARTS:032x}"),
     ).group_by(day, kind)
     return union_all(
         legs.where(_completed(_leg), *conditions_of_legs), bank.where(_completed(_transaction), *of_transactions)
@@ -207,11 +211,13 @@ def _totals(columns: _Columns) -> tuple[Any, Any, Any]:
     return columns.count, func.sum(columns.amount_minor), func.max(columns.largest_minor)
 
 
-def _id(value: str) -> ColumnElement[str]:
-    """A constant that is no parameter."""
+def _constant_id(value: str) -> ColumnElement[str]:
+    """Return an id as a literal, since a bulk statement has no parameters but its keys."""
     return cast(literal_column(f"'{value}'"), HexId)
 
 
-_SUMS_OF_SOME = _sums(_leg.c.transaction_id.in_(KEYS), of_transactions=(_transaction.c.id.in_(KEYS),)).order_by(
-    *(literal_column(str(place)) for place in (8, 9, 1, 2, 3, 4))  # the key, by the places of its columns
+_SUMS_OF_TRANSACTIONS = _select_sums(
+    _leg.c.transaction_id.in_(KEYS), of_transactions=(_transaction.c.id.in_(KEYS),)
+).order_by(
+    *(literal_column(str(place)) for place in (8, 9, 1, 2, 3, 4))  # the primary key, by positions of columns
 )

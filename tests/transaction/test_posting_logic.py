@@ -13,8 +13,10 @@ from shared.core.errors import OutcomeUnknown, ServiceUnavailable
 from tests.support.desk import CALLER, USD, Crash, Desk, made_desk, origin
 from transaction_service import posting_logic, transaction_logic
 from transaction_service.posting_logic import IdempotencyKeyReused, Outcome
-from transaction_service.projection_logic import Projection, order_of
+from transaction_service.projection_logic import Projection, to_order
+from transaction_service.transaction_clients import LedgerClient
 from transaction_service.transaction_schemas import NewTransfer
+from transaction_service.transaction_storage import TransactionStorage
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +86,7 @@ def test_an_old_one_that_never_arrived_is_given_up_for_good(desk: Desk) -> None:
     desk.ledger.hears = True
     desk.resend()
     assert desk.status(outcome) == "failed"
-    late = desk.ledger.post([order_of(outcome.transaction)])
+    late = desk.ledger.post([to_order(outcome.transaction)])
     assert late[0].posting.result["outcome"] == "void"
     again = desk.deposit(account, key="given up")
     assert (again.transaction.id, again.transaction.reason, again.replayed) == (outcome.transaction.id, "EXPIRED", True)
@@ -106,10 +108,10 @@ def test_an_old_one_that_was_posted_is_completed_not_given_up(desk: Desk) -> Non
 @pytest.mark.parametrize(
     ("owner", "step", "ledger_hears"),
     [
-        (posting_logic, "_ask", True),
+        (LedgerClient, "post", True),
         (Projection, "project", True),
-        (Projection, "_write", True),
-        (posting_logic, "keep", False),
+        (TransactionStorage, "project", True),
+        (posting_logic, "store_pending", False),
     ],
 )
 def test_a_crash_before_or_after_any_step_loses_and_doubles_nothing(
@@ -131,7 +133,7 @@ def test_a_crash_before_or_after_any_step_loses_and_doubles_nothing(
     desk.ledger.hears = True
     desk.restart()
     desk.resend()
-    happened = (step, moment) not in {("_ask", "before"), ("keep", "before")}
+    happened = (step, moment) not in {("post", "before"), ("store_pending", "before")}
     assert desk.balance(account) == desk.summed(account) == (100 if happened else 0)
     again = desk.deposit(account, key)
     assert (again.transaction.status, again.replayed) == ("completed", happened)
@@ -200,7 +202,7 @@ def test_a_decision_that_was_projected_before_its_silence_is_noticed_is_told(des
     order = desk.order(account)
     desk.ledger.post([order])
     desk.projection.catch_up()
-    (kept,) = posting_logic.keep(desk.storage, [order])
+    (kept,) = posting_logic.store_pending(desk.storage, [order])
     assert kept.status == "completed"
     assert desk.summed(account) == 100
 
@@ -316,7 +318,7 @@ def test_what_was_decided_with_other_content_is_told_as_it_was_decided(
     desk.ledger.hears = False
     outcome = desk.deposit(account)
     desk.ledger.hears = True
-    other = cast(OrderHeard, {**order_of(outcome.transaction), "amount_minor": 999})
+    other = cast(OrderHeard, {**to_order(outcome.transaction), "amount_minor": 999})
     with desk.account_app.app_context():
         ledger_logic.post(desk.ledger.storage, [other])
     desk.resend()

@@ -17,7 +17,7 @@ from shared.core.errors import AppError
 from tests.support.desk import Desk, made_desk
 from transaction_service import projection_logic
 from transaction_service.posting_logic import Outcome
-from transaction_service.projection_logic import OtherLedger, Projection
+from transaction_service.projection_logic import LedgerMismatch, Projection
 from transaction_service.transaction_clients import Order
 from transaction_service.transaction_models import Progress, TransactionLeg, db
 from transaction_service.volume_storage import WHOLE_BANK
@@ -196,7 +196,7 @@ def test_a_ledger_that_is_older_than_the_projection_is_refused(desk: Desk) -> No
         if ending == "is another":
             with desk.storage.transaction():
                 db.session.execute(update(Progress).values(transaction_id=uuid4().hex))
-        with pytest.raises(OtherLedger, match=f"posting {row['sequence']} is projected here"):
+        with pytest.raises(LedgerMismatch, match=f"posting {row['sequence']} is projected here"):
             desk.projection.catch_up()
         with pytest.raises(AppError):
             desk.deposit(account)
@@ -220,7 +220,7 @@ def forget_orders(desk: Desk) -> None:
 
 
 def test_keys_of_payments_from_before_the_upgrade_are_still_known(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(projection_logic, "HANDED_OVER_AT_ONCE", 3)
+    monkeypatch.setattr(projection_logic, "HANDOVER_BATCH", 3)
     account = desk.open()
     old = desk.deposit(account, key="from before")
     some_history(desk)

@@ -72,7 +72,7 @@ def test_what_was_wrong_is_told_and_mended(desk: Desk) -> None:
     assert desk.balance(account) == desk.summed(account) == 200
     lines = report(found)
     assert f"  {dashed(missing.id)}" in lines
-    assert "1 sums by day were other than they are now" in lines
+    assert "1 sums by day were different" in lines
 
 
 def test_what_is_pending_stays(desk: Desk) -> None:
@@ -121,7 +121,7 @@ def test_a_projection_ahead_of_the_ledger_is_made_anew(desk: Desk) -> None:
     desk.deposit(account)
     with desk.storage.transaction():
         desk.progress.advance(10**6, uuid4().hex)
-    with pytest.raises(projection_logic.OtherLedger):
+    with pytest.raises(projection_logic.LedgerMismatch):
         desk.restart()
     rebuild(desk)
     assert desk.deposit(account).transaction.status == "completed"
@@ -132,5 +132,5 @@ def test_a_long_list_is_cut_short() -> None:
     assert (lines[1], lines[22], lines[23]) == (
         "30 were missing:",
         "  and 10 more",
-        "0 were other than the ledger says",
+        "0 were different from the ledger",
     )

@@ -1,6 +1,6 @@
-"""Make the tables: transactions, their legs and their sums by day.
+"""Create the tables of transactions, their legs and their sums by day.
 
-Each is made where it is missing, so that a database from before the revisions is taken over as it is.
+Each is created only if it is missing, so a database that is older than the revisions is taken over unchanged.
 """
 
 import sqlalchemy as sa

@@ -1,4 +1,4 @@
-"""Make the table of the currency, whose row is written at the next start."""
+"""Create the table of the bank's currency. Its row is written at the next start."""
 
 import sqlalchemy as sa
 from alembic import op

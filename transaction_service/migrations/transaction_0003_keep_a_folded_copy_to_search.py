@@ -1,4 +1,4 @@
-"""Keep a folded copy of what is searched, so that both databases find the same."""
+"""Store a case-folded copy of descriptions, so that a search finds the same on both databases."""
 
 import sqlalchemy as sa
 from alembic import op

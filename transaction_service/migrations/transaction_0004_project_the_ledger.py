@@ -1,4 +1,4 @@
-"""Make transactions a projection of the ledger: note how far it has got, and keep only pending ones apart.
+"""Make transactions a projection of the ledger: record its progress, and keep only pending ones unique by key.
 
 Who has a key is for the ledger to know, and there are no leases any more. The transactions that are here are handed
 over to the ledger when the service starts.

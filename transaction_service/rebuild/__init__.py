@@ -1,1 +1,1 @@
-"""Make the transaction database anew from the ledger."""
+"""Rebuild the transaction database from the ledger."""

@@ -1,10 +1,10 @@
-"""Make the transaction database anew from the ledger, and say what was otherwise before.
+"""Rebuild the transaction database from the ledger, and print the differences.
 
     python -m transaction_service.rebuild
 
-The transaction service must not run meanwhile; the auth and the account service must (`make rebuild` starts them where
-they don't). Pending transactions stay: nobody else knows of them. It is done in one database transaction, so that a
-rebuild that is interrupted has changed nothing.
+The transaction service must be stopped; the auth and the account service must run (`make rebuild` starts them if they
+don't). Pending transactions stay, since the ledger does not have them. All is one database transaction, so an
+interrupted rebuild changes nothing.
 """
 
 import sys
@@ -27,7 +27,7 @@ SHOWN = 20
 
 
 def main() -> int:
-    """Rebuild, and print what was different; 1 when it could not be done."""
+    """Rebuild, print the differences, and return the exit status: 0, or 1 if the rebuild failed."""
     try:
         settings = TransactionSettings.load()
         data_dir.prepare(settings.data_dir)
@@ -41,9 +41,9 @@ def main() -> int:
     try:
         with app.app_context():
             tools = RebuildStorage(db), TransactionStorage(db), ProjectionStorage(db)
-            differences = rebuild_logic.rebuild(*tools, ledger, _tell)
+            differences = rebuild_logic.rebuild(*tools, ledger, _print_progress)
     except AppError as error:
-        print(f"can't rebuild: the auth or the account service: {error.message}", file=sys.stderr)
+        print(f"can't rebuild: the auth or the account service answers: {error.message}", file=sys.stderr)
         return 1
     finally:
         db.close()
@@ -52,21 +52,21 @@ def main() -> int:
     return 0
 
 
-def _tell(sequence: int) -> None:
+def _print_progress(sequence: int) -> None:
     print(f"{sequence} postings read", file=sys.stderr, flush=True)
 
 
 def report(differences: Differences) -> list[str]:
-    """What to tell a person."""
+    """Return the lines that describe the differences, with at most `SHOWN` ids of each kind."""
     lines = [f"The ledger has decided {differences.decided} transactions."]
     for what, ids in (
         ("were missing", differences.missing),
-        ("were other than the ledger says", differences.changed),
-        ("are not in the ledger, and were removed", differences.gone),
+        ("were different from the ledger", differences.changed),
+        ("were not in the ledger and have been removed", differences.gone),
     ):
         lines += [f"{len(ids)} {what}{':' if ids else ''}", *(f"  {dashed(row_id)}" for row_id in ids[:SHOWN])]
         lines += [f"  and {len(ids) - SHOWN} more"] if len(ids) > SHOWN else []
-    return [*lines, f"{differences.sums} sums by day were other than they are now"]
+    return [*lines, f"{differences.sums} sums by day were different"]
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""The whole projection made anew from the ledger, and what was otherwise before."""
+"""The rules of a rebuild: project all postings again, and compare the result with the rows before."""
 
 from collections.abc import Callable
 
-from transaction_service.projection_logic import PAGE, Projection, transaction_of
+from transaction_service.projection_logic import PAGE, Projection, to_transaction
 from transaction_service.projection_storage import ProjectionStorage
 from transaction_service.rebuild.rebuild_storage import Differences, RebuildStorage
 from transaction_service.transaction_clients import LedgerClient
@@ -14,20 +14,21 @@ def rebuild(
     transactions: TransactionStorage,
     progress: ProjectionStorage,
     ledger: LedgerClient,
-    tell: Callable[[int], None],
+    report: Callable[[int], None],
 ) -> Differences:
-    """Make transactions, legs and sums anew, in one database transaction; `tell` the sequence after each page.
+    """Rebuild transactions, legs and sums in one database transaction, and return what was different before.
 
-    Pending transactions stay. Raises an AppError, and has changed nothing, when the ledger can't be read.
+    `report` is called with the sequence after each page of postings. Pending transactions stay. Raises an AppError,
+    with nothing changed, if the ledger can't be read.
     """
     Projection(transactions, progress, ledger).hand_over()
     with storage.transaction():
         storage.set_aside()
         sequence = 0
         while postings := ledger.list_after(sequence, PAGE):
-            transactions.project([transaction_of(posting) for posting in postings if posting.order["user_id"]])
+            transactions.project([to_transaction(posting) for posting in postings if posting.order["user_id"]])
             last = postings[-1]
             sequence = last.result["sequence"]
             progress.advance(sequence, last.order["transaction_id"])
-            tell(sequence)
+            report(sequence)
         return storage.compare()

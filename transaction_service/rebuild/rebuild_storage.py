@@ -1,4 +1,4 @@
-"""Queries that make the projection anew and compare it with the one before, in SQL that both databases know."""
+"""Queries that rebuild the projection and compare it with the rows before, in SQL that both databases understand."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _SUMS = """
     SELECT user_id, CASE WHEN direction = '' THEN user_id ELSE account_id END AS account_id, day, transaction_type,
         direction, internal, sum(count) AS count, sum(total_minor) AS total, max(largest_minor) AS largest
     FROM daily_volume GROUP BY 1, 2, 3, 4, 5, 6
-"""  # the whole bank's sums, which have no direction, lie in parts
+"""  # the sums of the whole bank, which have no direction, are stored in parts
 _SET_ASIDE = (
     "CREATE TEMPORARY TABLE old_transaction AS SELECT * FROM \"transaction\" WHERE status != 'pending'",
     f"CREATE TEMPORARY TABLE old_sums AS {_SUMS}",
@@ -25,7 +25,7 @@ _SET_ASIDE = (
 )
 _DECIDED = "SELECT * FROM \"transaction\" WHERE status != 'pending'"
 _IDS = 'SELECT id FROM "transaction"'
-_COUNT = f"SELECT count(*) FROM ({_DECIDED}) AS decided"  # noqa: S608 - of texts of ours alone
+_COUNT = f"SELECT count(*) FROM ({_DECIDED}) AS decided"  # noqa: S608 - built from constants only
 _MISSING = f"SELECT id FROM ({_DECIDED}) AS decided WHERE id NOT IN (SELECT id FROM old_transaction) ORDER BY id"  # noqa: S608 - as above
 _GONE = f"SELECT id FROM old_transaction WHERE id NOT IN ({_IDS}) ORDER BY id"  # noqa: S608 - as above
 _CHANGED = (
@@ -43,7 +43,7 @@ _END = (
 
 @dataclass(frozen=True)
 class Differences:
-    """What a new projection has otherwise than the one before: ids of transactions, and how many sums by day."""
+    """The differences between a new projection and the rows before: ids of transactions, and the number of sums."""
 
     decided: int
     missing: list[str]
@@ -53,15 +53,15 @@ class Differences:
 
 
 class RebuildStorage(Storage):
-    """The projection that was, set aside for one database transaction. Pending transactions stay where they are."""
+    """The projected rows, copied to temporary tables for one database transaction. Pending transactions stay."""
 
     def set_aside(self) -> None:
-        """Set all that is projected aside, and begin with nothing."""
+        """Copy all projected rows to temporary tables, and delete them."""
         for command in _SET_ASIDE:
             self._session.execute(text(command))
 
     def compare(self) -> Differences:
-        """What is there now, beside what was; what was is forgotten."""
+        """Return the differences between the new rows and the copies, and drop the copies."""
         differences = Differences(
             int(self._session.scalar(text(_COUNT)) or 0),
             list(self._ids(_MISSING)),

@@ -1,0 +1,96 @@
+"""Payments in batches: parse each request of a batch, and make the reply that it would get as a single request.
+
+Single payments get their replies from here as well, so that both are the same.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+from pydantic import BaseModel
+
+from shared.core.errors import AppError
+from shared.core.money import Currency
+from shared.web import responses
+from shared.web.access import Caller, caller_of
+from shared.web.idempotency_keys import well_formed
+from shared.web.validation.openapi import read_body
+from transaction_service import transaction_logic
+from transaction_service.posting_logic import Outcome
+from transaction_service.transaction_clients import Order
+from transaction_service.transaction_logic import Origin, render, to_failure
+from transaction_service.transaction_schemas import (
+    BatchedReply,
+    BatchedRequest,
+    NewTransfer,
+    OwnMovement,
+    TransactionOut,
+)
+
+_KINDS: dict[str, tuple[type[BaseModel], Callable[..., Order]]] = {
+    "deposit": (OwnMovement, transaction_logic.deposit),
+    "withdraw": (OwnMovement, transaction_logic.withdraw),
+    "transfer": (NewTransfer, transaction_logic.transfer),
+}
+
+
+class ParsedPayment(NamedTuple):
+    """A valid request of a batch: its order, and the user who sent it."""
+
+    order: Order
+    caller: Caller
+
+
+def parse_payment(
+    request: BatchedRequest, currency: Currency, transaction_id: str, at: datetime
+) -> ParsedPayment | Exception:
+    """Return the order of a request, or the error to answer with.
+
+    Token, body and key are checked in the same sequence as for a single request, so that the first error is the same.
+    """
+    schema, rule = _KINDS[request.kind]
+    try:
+        caller = caller_of(request.token)
+        new = read_body(schema, request.body.encode())
+        origin = Origin(transaction_id, well_formed(request.idempotency_key), request.request_id, at)
+        return ParsedPayment(rule(currency, caller, new, origin), caller)
+    except Exception as error:  # an error of one request must not fail the others of the batch
+        return error
+
+
+def to_batched_reply(
+    payment: ParsedPayment | Exception, outcomes: Iterator[Outcome | Exception], currency: Currency
+) -> BatchedReply:
+    """Return the reply to a request of a batch. `outcomes` are those of all valid requests, in order."""
+    if isinstance(payment, Exception):
+        return _to_error_reply(responses.as_told(payment))
+    outcome = next(outcomes)
+    if isinstance(outcome, Exception):
+        return _to_error_reply(responses.as_told(outcome))
+    return to_reply(outcome, payment.caller, currency)
+
+
+def to_reply(outcome: Outcome, caller: Caller, currency: Currency) -> BatchedReply:
+    """Return 201 for a completed transaction, 202 for a pending one, else the error. A replay gets the same reply."""
+    transaction = outcome.transaction
+    if failure := to_failure(transaction):
+        reply = _to_error_reply(failure)
+    elif transaction.status == "pending":
+        message = "This payment has not settled yet. Look again in a moment; no money is lost."
+        reply = _to_success_reply(202, render(transaction, caller, currency), message)
+    else:
+        message = f"{transaction.transaction_type.capitalize()} completed"
+        reply = _to_success_reply(201, render(transaction, caller, currency), message)
+    if outcome.replayed:
+        reply.headers["Idempotent-Replayed"] = "true"
+    return reply
+
+
+def _to_success_reply(status: int, transaction: TransactionOut, message: str) -> BatchedReply:
+    body = responses.success_body(transaction=transaction, message=message)
+    return BatchedReply(status, {"Content-Type": responses.JSON}, body.decode())
+
+
+def _to_error_reply(error: AppError) -> BatchedReply:
+    response = responses.failure(error)
+    return BatchedReply(response.status_code, dict(response.headers), response.get_data(as_text=True))
