@@ -1,1 +1,1 @@
-"""Reads the others, stores reports."""
+"""Reports: it reads the other services, and stores what it has reported."""

@@ -1,7 +1,7 @@
-"""The services that reports are made of. Money stays text here, as it comes.
+"""Clients of the services that reports read. Amounts stay decimal text, as the services return them.
 
-What is somebody's own is asked for with their own token, so that the asked service decides what they may see; figures
-of the whole bank are asked for with this service's token.
+Data of a user is read with the user's token, so that the called service checks what they may see. Figures of the whole
+bank are read with the token of this service.
 """
 
 from datetime import date, timedelta
@@ -23,42 +23,42 @@ PAGE_ROWS = 200
 
 
 class AuthClient:
-    """The auth service."""
+    """Calls the auth service."""
 
     def __init__(self, peer: Peer, service_token: ServiceToken) -> None:
         self._peer, self._service_token = peer, service_token
 
     def statistics(self) -> UserStatistics:
-        """All people, counted."""
-        answer = self._service_token.call(self._peer, "GET", "/internal/statistics")
-        return UserStatistics.model_validate(answer["statistics"])
+        """Return the numbers of users by role and status."""
+        response = self._service_token.call(self._peer, "GET", "/internal/statistics")
+        return UserStatistics.model_validate(response["statistics"])
 
 
 class AccountClient:
-    """The account service."""
+    """Calls the account service."""
 
     def __init__(self, peer: Peer, service_token: ServiceToken) -> None:
         self._peer, self._service_token = peer, service_token
 
     def account(self, token: str, account_id: UUID) -> AccountFacts:
-        """One account. Raises NotFound when the bearer may not see it."""
-        answer = self._peer.call("GET", f"/api/accounts/details/{account_id}", token=token)
-        return AccountFacts.model_validate(answer["account"])
+        """Return an account. Raises NotFound when the token's bearer may not see it."""
+        response = self._peer.call("GET", f"/api/accounts/details/{account_id}", token=token)
+        return AccountFacts.model_validate(response["account"])
 
     def balance_before(self, token: str, account_id: UUID, day: date) -> str | None:
-        """The balance when a day begins, or None when nothing was ever booked before it."""
+        """Return the balance at the start of a day, or None if the account has no earlier entry."""
         if day == date.min:
             return None
-        answer = self._history(token, account_id, to=day - timedelta(days=1), limit=1)
-        rows = answer["history"]
+        response = self._history(token, account_id, to=day - timedelta(days=1), limit=1)
+        rows = response["history"]
         return str(rows[0]["balance_after"]) if rows else None
 
     def entries(self, token: str, account_id: UUID, period: Period, *, at_most: int) -> list[HistoryRow]:
-        """The newest `at_most` entries of a period, newest first."""
+        """Return the entries of a period, newest first, at most the `at_most` newest."""
         rows: list[HistoryRow] = []
         cursor = None
         while len(rows) < at_most:
-            answer = self._history(
+            response = self._history(
                 token,
                 account_id,
                 to=period.end_date,
@@ -66,16 +66,16 @@ class AccountClient:
                 since=period.start_date,
                 cursor=cursor,
             )
-            rows.extend(HistoryRow.model_validate(row) for row in answer["history"])
-            cursor = answer["pagination"]["next_cursor"]
+            rows.extend(HistoryRow.model_validate(row) for row in response["history"])
+            cursor = response["pagination"]["next_cursor"]
             if cursor is None:
                 break
         return rows
 
     def statistics(self) -> AccountStatistics:
-        """All accounts, counted."""
-        answer = self._service_token.call(self._peer, "GET", "/internal/statistics")
-        return AccountStatistics.model_validate(answer["statistics"])
+        """Return the numbers of accounts and the sums of their balances."""
+        response = self._service_token.call(self._peer, "GET", "/internal/statistics")
+        return AccountStatistics.model_validate(response["statistics"])
 
     def _history(
         self,
@@ -92,19 +92,19 @@ class AccountClient:
 
 
 class TransactionClient:
-    """The transaction service."""
+    """Calls the transaction service."""
 
     def __init__(self, peer: Peer, service_token: ServiceToken) -> None:
         self._peer, self._service_token = peer, service_token
 
     def summary(self, token: str, period: Period, account_id: UUID | None = None) -> Summary:
-        """The completed transactions on all accounts of the bearer, or on one that they may see, summed up."""
+        """Return the sums of the completed transactions on all accounts of the token's bearer, or on one account."""
         query = {"from": period.start_date, "to": period.end_date, "account_id": account_id}
-        answer = self._peer.call("GET", "/api/transactions/summary", token=token, query=query)
-        return Summary.model_validate(answer["summary"])
+        response = self._peer.call("GET", "/api/transactions/summary", token=token, query=query)
+        return Summary.model_validate(response["summary"])
 
     def statistics(self, period: Period) -> Volumes:
-        """The completed transactions of the whole bank, counted."""
+        """Return the numbers and sums of the whole bank's completed transactions."""
         query = {"from": period.start_date, "to": period.end_date}
-        answer = self._service_token.call(self._peer, "GET", "/internal/statistics", query=query)
-        return Volumes.model_validate(answer["statistics"])
+        response = self._service_token.call(self._peer, "GET", "/internal/statistics", query=query)
+        return Volumes.model_validate(response["statistics"])

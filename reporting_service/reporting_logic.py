@@ -1,4 +1,4 @@
-"""The rules of reports: what they count, who may see them, and when they are stored."""
+"""The rules of reports: which data they contain, who may see them, and when they are stored."""
 
 import hashlib
 import json
@@ -43,14 +43,14 @@ READING_PAUSES_SECONDS = (0, 0.1, 0.3)
 
 
 class StillSettling(ServiceUnavailable):
-    """The ledger has an entry whose transaction is not completed yet, so the figures would not fit together."""
+    """The ledger has an entry whose transaction is not projected yet, so entries and sums are inconsistent."""
 
     message = "A transaction on this account is being settled. Please try again in a moment."
 
 
 @dataclass(frozen=True)
 class Sources:
-    """What reports are made of; independent calls are made side by side."""
+    """The clients that reports read from, and the thread pool for concurrent calls."""
 
     auth: AuthClient
     accounts: AccountClient
@@ -61,26 +61,29 @@ class Sources:
 def report_account(
     storage: ReportStorage, sources: Sources, caller: Caller, account_id: UUID, query: ReportQuery
 ) -> Report:
-    """A report on an account of the caller's, for staff on anybody's. Raises NotFound, or ServiceUnavailable."""
-    period = _period(query)
-    data = _account_data(sources, caller, account_id, period)
+    """Make a report on an account of the caller, or on any account for staff.
+
+    It is stored unless `query.save` is false. Raises InvalidRequest, NotFound, or ServiceUnavailable.
+    """
+    period = _to_period(query)
+    data = _read_consistent_account(sources, caller, account_id, period)
     subject = f"Account report {data.account.account_number}"
-    report = _report(caller, "account", data, subject=subject, account_id=str(account_id))
+    report = _make_report(caller, "account", data, subject=subject, account_id=str(account_id))
     return _store(storage, report) if query.save else report
 
 
 def report_transactions(storage: ReportStorage, sources: Sources, caller: Caller, query: ReportQuery) -> Report:
-    """A report on all transactions of the caller. Raises ServiceUnavailable."""
-    period = _period(query)
+    """Make a report on all transactions of the caller. Raises InvalidRequest or ServiceUnavailable."""
+    period = _to_period(query)
     summary = sources.transactions.summary(caller.token, period)
     data = TransactionReportData(period=period, **dict(summary))
-    report = _report(caller, "transaction", data, subject="Transaction report")
+    report = _make_report(caller, "transaction", data, subject="Transaction report")
     return _store(storage, report) if query.save else report
 
 
 def report_system(storage: ReportStorage, sources: Sources, caller: Caller, query: ReportQuery) -> Report:
-    """A report on the whole bank. Raises ServiceUnavailable."""
-    period = _period(query)
+    """Make a report on the whole bank. Raises InvalidRequest or ServiceUnavailable."""
+    period = _to_period(query)
     users = sources.context_pool.submit(sources.auth.statistics)
     accounts = sources.context_pool.submit(sources.accounts.statistics)
     transactions = sources.transactions.statistics(period)
@@ -92,12 +95,12 @@ def report_system(storage: ReportStorage, sources: Sources, caller: Caller, quer
         total_balance=counts.total_balance,
         transactions=transactions,
     )
-    report = _report(caller, "system", data, subject="System report")
+    report = _make_report(caller, "system", data, subject="System report")
     return _store(storage, report) if query.save else report
 
 
 def details(storage: ReportStorage, caller: Caller, report_id: UUID) -> Report:
-    """A report of the caller's, for an admin anybody's. Raises NotFound."""
+    """Return a stored report of the caller, or any report for an admin. Raises NotFound."""
     report = storage.find_report(report_id)
     if report is None or not (report.user_id == caller.user_id or caller.role == "admin"):
         raise NotFound("There is no such report.")
@@ -105,14 +108,15 @@ def details(storage: ReportStorage, caller: Caller, report_id: UUID) -> Report:
 
 
 def list_reports(storage: ReportStorage, page: Page, user_id: UUID | None = None) -> tuple[list[Report], Pagination]:
-    """A page of one user's reports, or of all, newest first."""
+    """Return a page of one user's stored reports, or of all, newest first."""
     before = cursors.decode(page.cursor, datetime, UUID)
     reports, more = storage.list_reports(user_id=user_id, limit=page.limit, max_bytes=MAX_PAGE_BYTES, before=before)
     next_cursor = cursors.encode(reports[-1].created_at, reports[-1].id) if more else None
     return reports, Pagination(limit=page.limit, next_cursor=next_cursor)
 
 
-def _period(query: ReportQuery) -> Period:
+def _to_period(query: ReportQuery) -> Period:
+    """Return the period with its defaults filled in. Raises InvalidRequest if it is reversed or too long."""
     end = query.end_date or now().date()
     start = query.start_date or end - min(timedelta(days=DEFAULT_DAYS - 1), end - date.min)
     period = Period(start_date=start, end_date=end)
@@ -123,7 +127,8 @@ def _period(query: ReportQuery) -> Period:
     return period
 
 
-def _account_data(sources: Sources, caller: Caller, account_id: UUID, period: Period) -> AccountReportData:
+def _read_consistent_account(sources: Sources, caller: Caller, account_id: UUID, period: Period) -> AccountReportData:
+    """Read an account until its entries and sums are consistent. Raises StillSettling after the last attempt."""
     for pause_seconds in READING_PAUSES_SECONDS:
         time.sleep(pause_seconds)
         data = _read_account(sources, caller.token, account_id, period)
@@ -133,19 +138,19 @@ def _account_data(sources: Sources, caller: Caller, account_id: UUID, period: Pe
 
 
 def _read_account(sources: Sources, token: str, account_id: UUID, period: Period) -> AccountReportData | None:
-    """An account's report, or None when the ledger and the transactions do not agree at this moment."""
+    """Return the data of an account report, or None if ledger and transactions are inconsistent at this moment."""
     submit, accounts = sources.context_pool.submit, sources.accounts
     before = submit(accounts.balance_before, token, account_id, period.start_date)
     summed = submit(sources.transactions.summary, token, period, account_id)
     account = accounts.account(token, account_id)
     currency, summary = Currency.of(account.currency), summed.result()
-    # Only now, so that the ledger has at least what the summary counts.
+    # Read the entries after the summary, so that they contain at least the transactions that it counts.
     entries = accounts.entries(token, account_id, period, at_most=HISTORY_ROWS + ENTRIES_AHEAD)
     opening_minor = currency.from_text(before.result() or currency.to_text(0))
     opening, closing = (
         currency.to_text(minor) for minor in (opening_minor, opening_minor + currency.from_text(summary.net))
     )
-    history = _settled(entries, summary.count, opening, closing)
+    history = _select_counted(entries, summary.count, opening, closing)
     if history is None:
         return None
     return AccountReportData(
@@ -163,14 +168,17 @@ def _read_account(sources: Sources, token: str, account_id: UUID, period: Period
     )
 
 
-def _settled(entries: Sequence[HistoryRow], count: int, opening: str, closing: str) -> Sequence[HistoryRow] | None:
-    """The newest entries among those that the summary counts, or None if these can't be told.
+def _select_counted(
+    entries: Sequence[HistoryRow], count: int, opening: str, closing: str
+) -> Sequence[HistoryRow] | None:
+    """Return the newest entries among those that the summary counts, or None if they can't be identified.
 
-    The ledger may be ahead by a few entries whose transactions are being completed right now.
+    The ledger may be ahead by a few entries whose transactions are not projected yet. They are skipped: by their number
+    if all entries were read, else by searching for the closing balance.
     """
     if len(entries) < HISTORY_ROWS + ENTRIES_AHEAD:
         ahead = len(entries) - count
-    else:  # there are more entries than were read, so that they can't be counted
+    else:  # more entries exist than were read
         ahead = next((index for index, entry in enumerate(entries) if entry.balance_after == closing), -1)
     if ahead < 0:
         return None
@@ -179,6 +187,7 @@ def _settled(entries: Sequence[HistoryRow], count: int, opening: str, closing: s
 
 
 def _balance_trend(currency: Currency, opening_minor: int, period: Period, summary: Summary) -> list[BalancePoint]:
+    """Return the balance at the end of each day, from the opening balance in minor units and the sums by day."""
     change_minor = {
         day.date: currency.from_text(day.income) - currency.from_text(day.expense) for day in summary.by_day
     }
@@ -190,8 +199,10 @@ def _balance_trend(currency: Currency, opening_minor: int, period: Period, summa
     return trend
 
 
-def _report(caller: Caller, report_type: ReportType, data: AnyReportData, *, subject: str, **parameters: str) -> Report:
-    """A report that is not stored: without an id, and the first edition of its content."""
+def _make_report(
+    caller: Caller, report_type: ReportType, data: AnyReportData, *, subject: str, **parameters: str
+) -> Report:
+    """Return a report that is not stored yet: it has no id, and is the first edition of its content."""
     start, end = str(data.period.start_date), str(data.period.end_date)
     parameters |= {"start_date": start, "end_date": end}
     report_data = data.model_dump(mode="json")
@@ -212,7 +223,7 @@ def _report(caller: Caller, report_type: ReportType, data: AnyReportData, *, sub
 
 @rerun_when_aborted
 def _store(storage: ReportStorage, report: Report) -> Report:
-    """Store a report, or return the one that the same person stored from the same data within the last minute."""
+    """Store a report, or return the one with the same user and content if it is younger than `SAME_REPORT_SECONDS`."""
     with storage.transaction():
         last = storage.find_last_edition(report.digest)
         if last and (report.created_at - last.created_at).total_seconds() < SAME_REPORT_SECONDS:

@@ -1,4 +1,4 @@
-"""The table of the reporting service: reports, stored as they were answered."""
+"""The table of the reporting service: reports, stored as they were returned."""
 
 from datetime import datetime
 from pathlib import Path
@@ -20,11 +20,11 @@ db = Database(Base, Path(__file__).with_name("migrations"))
 
 
 class Report(Base):
-    """A report of the person who asked for it. It never changes.
+    """A report of the user who requested it. It never changes.
 
-    `digest` is over everything but the time: reports of one digest are editions of each other, counted from 1, and
-    since an edition is there only once, two requests at the same moment can't both store the next one.
-    `size_bytes` is the length of `report_data` as JSON.
+    `digest` is a SHA-256 digest of everything but the time. Reports with the same digest are numbered by `edition`,
+    from 1. Editions are unique, so two concurrent requests can't both store the next one. `size_bytes` is the length of
+    `report_data` as JSON.
     """
 
     __tablename__ = "report"

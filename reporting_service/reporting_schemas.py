@@ -1,4 +1,4 @@
-"""Queries and answers of the reporting service, and what it reads from the others. Money is decimal text."""
+"""Queries and responses of the reporting service, and the data that it reads. Amounts are decimal text."""
 
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -21,17 +21,17 @@ ReportType = Literal["account", "transaction", "system"]
 
 
 class ReportQuery(Query):
-    """The period of a report, both days included: by default the thirty days up to `end_date`, which is today's.
+    """The period of a report, both days included. By default it is the thirty days that end today.
 
-    With `save=false` the report is only answered; it is not stored and has no id.
+    With `save=false` the report is returned but not stored, and has no id.
     """
 
     start_date: Day | None = None
-    """The first day: by default the thirtieth up to `end_date`."""
+    """The first day. The default is 29 days before `end_date`."""
     end_date: Day | None = None
-    """The last day: by default today."""
+    """The last day. The default is today."""
     save: bool = True
-    """Whether to store the report; one that is not stored has no id."""
+    """Whether to store the report. A report that is not stored has no id."""
 
 
 class Period(Described):
@@ -46,67 +46,67 @@ class Period(Described):
 
     @property
     def length_days(self) -> int:
-        """How many days."""
+        """Return the number of days."""
         return (self.end_date - self.start_date).days + 1
 
     @property
     def days(self) -> list[date]:
-        """Each day, first to last."""
+        """Return all days of the period in order."""
         return [self.start_date + timedelta(days=number) for number in range(self.length_days)]
 
 
 class TypeTotal(Described):
-    """How many transactions of a type, and the sum of their amounts, in and out alike."""
+    """The number of transactions of a type and the sum of their amounts, incoming and outgoing."""
 
     count: int
-    """How many there are."""
+    """The number of transactions."""
     total: AmountText
-    """The sum of their amounts, in and out alike."""
+    """The sum of their amounts, incoming and outgoing."""
 
 
 class DayVolume(Described):
-    """How many transactions on a day, and the sum of their amounts, in and out alike."""
+    """The number of transactions of a day and the sum of their amounts, incoming and outgoing."""
 
     date: date
     """The day."""
     count: int
-    """How many there are."""
+    """The number of transactions."""
     total: AmountText
-    """The sum of their amounts, in and out alike."""
+    """The sum of their amounts, incoming and outgoing."""
 
 
 class DayTotal(DayVolume):
-    """The same, with what came in and what went out."""
+    """The number and the sums of a day's transactions, with income and expense."""
 
     income: AmountText
-    """What came in."""
+    """The sum of incoming amounts."""
     expense: AmountText
-    """What went out."""
+    """The sum of outgoing amounts."""
 
 
 class Summary(Described):
-    """Completed transactions, summed up; `by_day` leaves out days without any."""
+    """The sums of completed transactions. `by_day` leaves out days without any."""
 
     count: int
-    """How many transactions there are."""
+    """The number of transactions."""
     by_type: Annotated[dict[str, TypeTotal], Field(examples=[{"deposit": {"count": 3, "total": "1250.00"}}])]
-    """The same for each type."""
+    """Number and sum by transaction type."""
     income: AmountText
-    """What came in."""
+    """The sum of incoming amounts."""
     expense: AmountText
-    """What went out."""
+    """The sum of outgoing amounts."""
     net: AmountText
-    """What came in, less what went out."""
+    """Income minus expense."""
     average: AmountText
     """The mean amount."""
     largest: AmountText
     """The largest amount."""
     by_day: list[DayTotal]
-    """The same for each day."""
+    """Number and sums by day."""
 
 
 class AccountFacts(Described):
-    """An account; of its number only the last digits, because reports are kept and shown to admins."""
+    """An account. Its number is masked, because reports are stored and admins can read them."""
 
     id: UUID
     """The id of the account."""
@@ -115,21 +115,21 @@ class AccountFacts(Described):
     account_number: Annotated[str, AfterValidator(masked), Field(examples=["••••7897"])]
     """The account number, masked."""
     account_type: Annotated[str, Field(examples=["checking"])]
-    """The kind of account."""
+    """The account type."""
     nickname: Annotated[str, Field(examples=["Holidays"])] | None
-    """What the owner calls the account."""
+    """The owner's own name for the account."""
     balance: AmountText
-    """The balance."""
+    """The present balance."""
     currency: Annotated[str, Field(examples=["USD"])]
     """The currency, by its ISO 4217 code."""
     status: Annotated[str, Field(examples=["active"])]
-    """The state it is in."""
+    """The status of the account."""
     created_at: Timestamp
     """When the account was opened."""
 
 
 class HistoryRow(Described):
-    """One entry of an account: signed amount, and the balance after it."""
+    """One entry of an account: the signed amount and the balance after it."""
 
     amount: AmountText
     """The amount of the entry: negative when money left the account."""
@@ -138,7 +138,7 @@ class HistoryRow(Described):
     transaction_id: UUID
     """The id of the transaction."""
     timestamp: Timestamp
-    """When it was booked."""
+    """When the entry was booked."""
 
 
 class BalancePoint(Described):
@@ -154,23 +154,23 @@ class AccountReportData(Described):
     """One account over a period. `history` shows the newest 1,000 of `count` entries."""
 
     account: AccountFacts
-    """The account as it was when the report was made."""
+    """The account at the time of the report."""
     period: Period
-    """The days that it covers."""
+    """The days of the report."""
     opening_balance: AmountText
-    """The balance before the first day."""
+    """The balance at the start of the first day."""
     closing_balance: AmountText
-    """The balance after the last day."""
+    """The balance at the end of the last day."""
     income: AmountText
-    """What came in."""
+    """The sum of incoming amounts."""
     expense: AmountText
-    """What went out."""
+    """The sum of outgoing amounts."""
     net: AmountText
-    """What came in, less what went out."""
+    """Income minus expense."""
     count: int
-    """How many entries there are."""
+    """The number of entries."""
     by_type: Annotated[dict[str, TypeTotal], Field(examples=[{"deposit": {"count": 3, "total": "1250.00"}}])]
-    """The same for each type."""
+    """Number and sum by transaction type."""
     history: list[HistoryRow]
     """The newest 1,000 entries, newest first."""
     balance_trend: list[BalancePoint]
@@ -178,81 +178,84 @@ class AccountReportData(Described):
 
 
 class TransactionReportData(Summary):
-    """All accounts of a person over a period; what they moved between their own accounts is neither in nor out."""
+    """All accounts of a user over a period. Transfers between own accounts are neither income nor expense."""
 
     period: Period
-    """The days that it covers."""
+    """The days of the report."""
 
 
 class UserStatistics(Described):
-    """All people, counted."""
+    """The numbers of users."""
 
     total: int
-    """How many there are in all."""
+    """The number of all users."""
     by_role: Annotated[dict[str, int], Field(examples=[{"customer": 3}])]
-    """How many there are with each role."""
+    """The number of users by role."""
     by_status: Annotated[dict[str, int], Field(examples=[{"active": 3}])]
-    """How many there are in each state."""
+    """The number of users by status."""
 
 
 class TypeHolding(Described):
-    """How many accounts of a type, and what they hold together."""
+    """The number of accounts of a type and the sum of their balances."""
 
     count: int
-    """How many there are."""
+    """The number of accounts."""
     balance: AmountText
-    """What they hold together."""
+    """The sum of their balances."""
 
 
 class AccountCounts(Described):
-    """All accounts, counted."""
+    """The numbers of accounts and the sums of their balances by type."""
 
     total: int
-    """How many there are in all."""
+    """The number of all accounts."""
     by_type: Annotated[dict[str, TypeHolding], Field(examples=[{"checking": {"count": 3, "balance": "1250.00"}}])]
-    """The same for each type."""
+    """Number and sum of balances by account type."""
     by_status: Annotated[dict[str, int], Field(examples=[{"active": 3}])]
-    """How many there are in each state."""
+    """The number of accounts by status."""
 
 
 class AccountStatistics(AccountCounts):
-    """The same, with what all accounts hold together."""
+    """The numbers of accounts, with the sum of all balances."""
 
     total_balance: AmountText
-    """What all accounts hold together."""
+    """The sum of all balances."""
 
 
 class Volumes(Described):
-    """The completed transactions of the whole bank."""
+    """The numbers and sums of the whole bank's completed transactions."""
 
     count: int
-    """How many there are."""
+    """The number of transactions."""
     by_type: Annotated[dict[str, TypeTotal], Field(examples=[{"deposit": {"count": 3, "total": "1250.00"}}])]
-    """The same for each type."""
+    """Number and sum by transaction type."""
     by_day: list[DayVolume]
-    """The same for each day."""
+    """Number and sums by day."""
 
 
 class SystemReportData(Described):
-    """The whole bank: people and accounts as they are now, transactions over a period."""
+    """The whole bank: users and accounts at the time of the report, transactions over the period."""
 
     period: Period
-    """The days that it covers."""
+    """The days of the report."""
     users: UserStatistics
-    """The people, counted."""
+    """The numbers of users."""
     accounts: AccountCounts
-    """The accounts, counted."""
+    """The numbers of accounts and the sums of their balances."""
     total_balance: AmountText
-    """What all accounts hold together."""
+    """The sum of all balances."""
     transactions: Volumes
-    """The completed transactions, counted."""
+    """The numbers and sums of completed transactions."""
 
 
 AnyReportData = AccountReportData | TransactionReportData | SystemReportData
 
 
 class _DescribedAs:
-    """A JSON object that is passed on as it was stored, and described in the OpenAPI as what it was stored from."""
+    """Describes a JSON object in the OpenAPI document by another type, without validating it by that type.
+
+    Stored reports are returned unchanged, so they need no validation.
+    """
 
     def __init__(self, described: Any) -> None:
         self._described = described
@@ -262,26 +265,26 @@ class _DescribedAs:
 
 
 class ReportOut(Described):
-    """A report; its `id` is null when it was asked for with `save=false`."""
+    """A report. Its `id` is null if it was made with `save=false`."""
 
     id: UUID | None
-    """The id of the report, null when it is not stored."""
+    """The id of the report; null if it is not stored."""
     user_id: UUID
-    """Who asked for it."""
+    """The id of the user who made the report."""
     report_type: ReportType
-    """What it is about."""
+    """The type of the report."""
     title: Annotated[str, Field(examples=["Transactions in January 2026"])]
-    """Its title."""
+    """The title, with the period."""
     parameters: Annotated[dict[str, str], Field(examples=[{"start_date": "2026-01-01", "end_date": "2026-01-31"}])]
-    """What was asked for."""
+    """The parameters of the request."""
     report_data: Annotated[dict[str, Any], _DescribedAs(AnyReportData)]
-    """Its figures."""
+    """The data of the report. Its form depends on the type."""
     created_at: Timestamp
-    """When it was made."""
+    """When the report was made."""
 
     @classmethod
     def of(cls, report: "Report") -> "ReportOut":
-        """The answer for a row."""
+        """Return the response for a row."""
         return cls.model_validate(report, from_attributes=True)
 
 
@@ -293,9 +296,9 @@ class ReportAnswer(Answer):
 
 
 class ReportsAnswer(Answer):
-    """A page of reports, newest first; a page of long reports holds fewer than `limit`."""
+    """A page of reports, newest first. A page of long reports has fewer than `limit`."""
 
     reports: list[ReportOut]
     """The reports of this page."""
     pagination: Pagination
-    """Where the next page begins."""
+    """The page size, and the cursor of the next page."""

@@ -44,7 +44,7 @@ class ReportingSettings(Settings):
 @private
 @api.validate(resp=documented(200, ReportAnswer, StillSettling))
 def report_account(caller: Caller, account_id: UUID, query: ReportQuery) -> Response:
-    """One account: its history, balance, income and expense."""
+    """Return a report on one account: its history, balance, income and expense."""
     report = reporting_logic.report_account(_tools().reports, _tools().sources, caller, account_id, query)
     return success(report=ReportOut.of(report))
 
@@ -53,7 +53,7 @@ def report_account(caller: Caller, account_id: UUID, query: ReportQuery) -> Resp
 @private
 @api.validate(resp=documented(200, ReportAnswer))
 def report_transactions(caller: Caller, query: ReportQuery) -> Response:
-    """All transactions of the caller, summed up."""
+    """Return a report on all transactions of the caller."""
     report = reporting_logic.report_transactions(_tools().reports, _tools().sources, caller, query)
     return success(report=ReportOut.of(report))
 
@@ -62,7 +62,7 @@ def report_transactions(caller: Caller, query: ReportQuery) -> Response:
 @admin_only
 @api.validate(resp=documented(200, ReportAnswer))
 def report_system(caller: Caller, query: ReportQuery) -> Response:
-    """The whole bank: people, accounts, balances, volumes."""
+    """Return a report on the whole bank: users, accounts, balances, volumes."""
     report = reporting_logic.report_system(_tools().reports, _tools().sources, caller, query)
     return success(report=ReportOut.of(report))
 
@@ -71,7 +71,7 @@ def report_system(caller: Caller, query: ReportQuery) -> Response:
 @private
 @api.validate(resp=documented(200, ReportsAnswer))
 def list_own(caller: Caller, query: Page) -> Response:
-    """The caller's stored reports, newest first."""
+    """Return the caller's stored reports, newest first."""
     rows, pagination = reporting_logic.list_reports(_tools().reports, query, caller.user_id)
     return success(reports=[ReportOut.of(row) for row in rows], pagination=pagination)
 
@@ -80,7 +80,7 @@ def list_own(caller: Caller, query: Page) -> Response:
 @private
 @api.validate(resp=documented(200, ReportAnswer))
 def details(caller: Caller, report_id: UUID) -> Response:
-    """One stored report: the caller's, or for an admin anybody's."""
+    """Return a stored report of the caller, or any report for an admin."""
     return success(report=ReportOut.of(reporting_logic.details(_tools().reports, caller, report_id)))
 
 
@@ -88,21 +88,21 @@ def details(caller: Caller, report_id: UUID) -> Response:
 @admin_only
 @api.validate(resp=documented(200, ReportsAnswer))
 def list_all(_caller: Caller, query: Page) -> Response:
-    """Everybody's stored reports, newest first."""
+    """Return the stored reports of all users, newest first."""
     rows, pagination = reporting_logic.list_reports(_tools().reports, query)
     return success(reports=[ReportOut.of(row) for row in rows], pagination=pagination)
 
 
 @dataclass(frozen=True)
 class Tools:
-    """What the endpoints work with."""
+    """The objects that the endpoints use."""
 
     reports: ReportStorage
     sources: Sources
 
 
 def create_app(settings: ReportingSettings, session: requests.Session | None = None) -> Flask:
-    """The reporting service. `session` carries its calls to other services."""
+    """Return the Flask app of the reporting service. `session` sends its calls to other services."""
     peers = Peers(settings, session or make_session(), settings.client_secret)
     auth, accounts, transactions = (peers[f"{name}-service"] for name in ("auth", "account", "transaction"))
     context_pool = ContextPool("reports")

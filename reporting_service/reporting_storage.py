@@ -18,20 +18,21 @@ class ReportStorage(Storage):
         self._session.flush()
 
     def find_report(self, report_id: UUID) -> Report | None:
-        """The report of that id."""
+        """Return the report with this id, or None."""
         return self._session.get(Report, report_id)
 
     def find_last_edition(self, digest: str) -> Report | None:
-        """The newest report of that content."""
+        """Return the newest report with this digest, or None."""
         query = select(Report).where(Report.digest == digest).order_by(Report.edition.desc())
         return self._session.scalar(query.limit(1))
 
     def list_reports(
         self, *, user_id: UUID | None, limit: int, max_bytes: int, before: tuple[datetime, UUID] | None
     ) -> tuple[list[Report], bool]:
-        """A user's reports, or all, newest first, and whether there are more; `before` is (created_at, id).
+        """Return a user's reports, or all, newest first, and whether more exist.
 
-        At most `limit` reports, and no more than `max_bytes` of data, but always one if there is one.
+        The page has at most `limit` reports and at most `max_bytes` of data, but at least one report if one exists.
+        `before` is the (created_at, id) of the last report of the page before.
         """
         query = select(Report).order_by(Report.created_at.desc(), Report.id.desc()).limit(limit + 1)
         if user_id is not None:

@@ -1,6 +1,6 @@
-"""Make the tables: reports.
+"""Create the table of reports.
 
-Each is made where it is missing, so that a database from before the revisions is taken over as it is.
+It is created only if it is missing, so a database that is older than the revisions is taken over unchanged.
 """
 
 import sqlalchemy as sa
