@@ -1,1 +1,1 @@
-"""What the tests share: a bank in one process, real processes, browsers, databases."""
+"""Shared parts of tests: a bank in one process, real processes, browsers and databases."""

@@ -1,4 +1,4 @@
-"""How the auth service is asked, and what its answers look like."""
+"""Requests to the auth service, and the keys of its responses."""
 
 from typing import Any
 from uuid import uuid4
@@ -38,7 +38,7 @@ def registration(**changes: Any) -> dict[str, Any]:
 
 
 def service(bank: Suite, name: str) -> Person:
-    """A service, so that it can call."""
+    """Return a caller with the token of a service."""
     variable = f"{name.upper().replace('-', '_')}_SECRET"
     body = {"grant_type": "client_credentials", "client_id": name, "client_secret": bank.variables[variable]}
     answer = call(bank, "POST", "token", json=body)

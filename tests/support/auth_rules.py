@@ -1,4 +1,4 @@
-"""The auth service's rules on a real database, without the network and without the cost of real hashes."""
+"""The rules of the auth service on a real database, without HTTP and without slow password hashes."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ ORIGIN = Origin("192.0.2.1", "a browser")
 
 
 class QuickPasswords(Passwords):
-    """Passwords as they are, instead of their hashes; notes what was compared, and can be made to wait before it."""
+    """A fake of Passwords without hashing. It records the compared hashes and can call a function before comparing."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,14 +43,14 @@ class QuickPasswords(Passwords):
         return f"quick:{password}"
 
     def matches(self, password: str, password_hash: str | None) -> bool:
-        assert not db.session().in_transaction(), "a connection is kept while a password is hashed"
+        assert not db.session().in_transaction(), "a connection is held while a password is hashed"
         self.compared.append(password_hash)
         self.before_comparing()
         return password_hash == f"quick:{password}"
 
 
 class Rules:
-    """What tests of the rules share: people, their logins, and what becomes of them."""
+    """The rules with helpers to create users, log them in and check their sessions."""
 
     def __init__(self, app: Flask) -> None:
         self.app = app
@@ -59,7 +59,7 @@ class Rules:
         self.verifier: TokenVerifier = app.extensions["token_verifier"]
 
     def person(self, role: str = "customer") -> User:
-        """Somebody new with PASSWORD."""
+        """Register a user with PASSWORD and the given role."""
         username = f"user-{uuid4().hex[:12]}"
         user = user_logic.register(self.tools, NewUser(username=username, email=f"{username}@x.yz", password=PASSWORD))
         with self.tools.transaction():
@@ -69,22 +69,22 @@ class Rules:
         return found
 
     def log_in(self, user: User, password: str = PASSWORD) -> Tokens:
-        """A session of theirs."""
+        """Log a user in and return the tokens."""
         return session_logic.log_in(self.tools, ORIGIN, Login(username=user.username, password=password))
 
     def caller(self, tokens: Tokens) -> Caller:
-        """Who comes with these tokens. Raises InvalidToken when their session has ended."""
+        """Return the caller with these tokens. Raises InvalidToken when the session has ended."""
         claims = self.verifier.verify(tokens.token)
         assert isinstance(claims, UserClaims)
         return Caller(claims.user_id, claims.username, claims.role, claims.session_id, tokens.token)
 
     def is_alive(self, tokens: Tokens) -> bool:
-        """Whether the session of these tokens goes on."""
+        """Return whether the session of these tokens is active."""
         self.tools.sessions.refresh()
         return code_of(lambda: self.caller(tokens)) == ""
 
     def at_once(self, *calls: Callable[[], object]) -> list[object]:
-        """Make these calls as nearly at once as threads can; gives back what each returned, or its error code."""
+        """Run the calls concurrently, started by a barrier, and return their results or error codes."""
         self.tools.users.refresh()
         gate = threading.Barrier(len(calls))
 
@@ -101,7 +101,7 @@ class Rules:
 
 
 def code_of(call: Callable[[], object]) -> str:
-    """The code with which a call is refused, or "" when it is not."""
+    """Return the error code of a call, or "" when it succeeds."""
     try:
         call()
     except AppError as error:
@@ -110,24 +110,24 @@ def code_of(call: Callable[[], object]) -> str:
 
 
 def advance_clock(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:
-    """Let it be later, as far as what expires is concerned."""
+    """Set the clock of the service forward."""
     later = clock.now() + by
     monkeypatch.setattr(clock, "now", lambda: later)
 
 
 def caller_of(user: User) -> Caller:
-    """That person, with no session to speak of."""
+    """Return the user as a caller with a session id that does not exist."""
     return Caller(user.id, user.username, user.role, uuid4(), "")
 
 
 def nobody() -> UUID:
-    """The id of nobody."""
+    """Return the id of a user that does not exist."""
     return uuid4()
 
 
 @contextmanager
 def auth_app(database: str, data_dir: Path) -> Iterator[Flask]:
-    """The auth service on "sqlite" or "postgresql", without its background parts and without any person."""
+    """Create the auth service on "sqlite" or "postgresql", without background tasks and without users."""
     with ExitStack() as stack:
         variables = Suite(data_dir, names=()).variables
         del variables["ADMIN_PASSWORD"]

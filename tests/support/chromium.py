@@ -13,4 +13,4 @@ ARGUMENTS = [
     "--disable-sync",
     *([] if os.geteuid() else ["--no-sandbox"]),
 ]
-"""It calls nobody by itself, and does without its sandbox where it can't have one, as for root."""
+"""Chromium makes no requests of its own, and runs without its sandbox as root, where that is not available."""

@@ -1,4 +1,4 @@
-"""A real Consul agent for tests, where its program is found: CONSUL_BINARY, the PATH, or ~/.cache/consul."""
+"""A real Consul agent for tests. The program is found by CONSUL_BINARY, in PATH or in ~/.cache/consul."""
 
 import os
 import shutil
@@ -13,14 +13,14 @@ NO_CONSUL = "no consul program: set CONSUL_BINARY or run .ci/get-consul"
 
 
 def find_program() -> str | None:
-    """The path of the consul program, if there is one."""
+    """Return the path of the consul program, or None when it is not installed."""
     cached = Path.home() / ".cache/consul/usr/bin/consul"
     given = os.environ.get("CONSUL_BINARY") or shutil.which("consul")
     return given or (str(cached) if os.access(cached, os.X_OK) else None)
 
 
 class ConsulAgent:
-    """An agent in development mode: alone, in memory, on loopback. A context manager, which kills it in the end."""
+    """A single agent in development mode, in memory and on loopback. As a context manager it is killed at exit."""
 
     def __init__(self, program: str) -> None:
         self._program = program
@@ -36,7 +36,7 @@ class ConsulAgent:
         self.api.http.session.close()
 
     def start(self) -> None:
-        """Start it, knowing nothing, and wait until it has made itself leader."""
+        """Start an agent without registrations, and wait until it is the leader."""
         server, serf_lan, serf_wan = self._other_ports
         ports = {"http": self.port, "server": server, "serf-lan": serf_lan, "serf-wan": serf_wan, "dns": -1, "grpc": -1}
         self._process = subprocess.Popen(
@@ -49,14 +49,14 @@ class ConsulAgent:
         eventually(lambda: status_of(ready) == 200, within_seconds=20, what="the Consul agent")
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill the agent."""
         self._process.kill()
         self._process.wait()
 
     def passing_ports(self, service: str) -> set[int]:
-        """The ports of the instances of a service whose checks pass."""
+        """Return the ports of the instances of a service whose checks pass."""
         return {entry["Service"]["Port"] for entry in self.api.health.service(service, passing=True)[1]}
 
     def registered_ports(self, service: str) -> set[int]:
-        """The ports of all its instances."""
+        """Return the ports of all instances of a service."""
         return {entry["Service"]["Port"] for entry in self.api.health.service(service)[1]}

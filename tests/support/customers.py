@@ -1,4 +1,4 @@
-"""Customers who are logged in at a browser and own accounts, for the tests of pages."""
+"""Customers with a browser session and accounts, for tests of pages."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,14 +11,14 @@ from tests.support.visitor import PageForm, Visitor, forms_of
 
 @dataclass(frozen=True)
 class Customer:
-    """Somebody with a browser (`visitor`) and, for what is only prepared, the API."""
+    """A customer with a browser (`visitor`) for the tested pages, and the API to prepare data."""
 
     suite: Suite
     person: Person
     visitor: Visitor
 
     def open(self, deposit: str | None = None, account_type: str = "checking", **fields: str) -> dict[str, Any]:
-        """A new account, with a deposit if wanted; its number is whole."""
+        """Open an account, optionally with a deposit, and return it with its unmasked number."""
         body = {"account_type": account_type, **fields}
         account: dict[str, Any] = self._ask("account", "POST", "/api/accounts/create", 201, json=body)["account"]
         if deposit:
@@ -26,16 +26,16 @@ class Customer:
         return account
 
     def pay(self, kind: str, status: int = 201, **body: str) -> dict[str, Any]:
-        """A payment; what the service answers."""
+        """Make a payment and return the response."""
         return self._ask("transaction", "POST", f"/api/transactions/{kind}", status, json=body)
 
     def balance(self, account: dict[str, Any]) -> str:
-        """What an account holds."""
+        """Return the balance of an account."""
         found = self._ask("account", "GET", f"/api/accounts/details/{account['id']}", 200)
         return str(found["account"]["balance"])
 
     def transactions(self) -> list[dict[str, Any]]:
-        """Everything on one's accounts, newest first."""
+        """Return the customer's transactions, newest first."""
         found: list[dict[str, Any]] = self._ask("transaction", "GET", "/api/transactions/list", 200)["transactions"]
         return found
 
@@ -47,7 +47,7 @@ class Customer:
 
 
 def customer(suite: Suite, username: str | None = None, person: Person | None = None) -> Customer:
-    """Somebody new, registered and logged in; or somebody known, if given."""
+    """Return a new customer who is logged in, or log in `person`."""
     person = person or suite.person(username)
     visitor = Visitor(suite.apps["gateway"])
     assert visitor.log_in(person.username, PASSWORD).status_code == 303
@@ -55,5 +55,5 @@ def customer(suite: Suite, username: str | None = None, person: Person | None = 
 
 
 def form_with(page: TestResponse, **fields: str) -> PageForm:
-    """The first form in a page in which these fields have these values."""
+    """Return the first form of a page in which the given fields have the given values."""
     return next(form for form in forms_of(page) if fields.items() <= form.fields.items())

@@ -1,4 +1,4 @@
-"""The rules of the account and the transaction service in one process, with the wire between them in a test's hands."""
+"""The rules of the account and the transaction service in one process; tests can break the calls between them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -43,11 +43,11 @@ USD = Currency.of("USD")
 
 
 class Crash(BaseException):
-    """The process dies here: nothing after this line of it happens."""
+    """Raised to simulate that the process dies at this point."""
 
 
 class Ledger(LedgerClient):
-    """The real ledger, over a line that can be cut before it hears or before it is heard."""
+    """The real ledger, with a connection that can fail before the request arrives or before the response does."""
 
     def __init__(self, app: Flask) -> None:
         super().__init__(cast(Peer, None), cast(ServiceToken, self))
@@ -56,7 +56,7 @@ class Ledger(LedgerClient):
         self.hears = self.is_heard = True
 
     def call(self, _peer: Peer, _method: str, path: str, **asked: Any) -> Any:
-        """Carry a call to the rules of the ledger, and its answer back, as JSON would bring them."""
+        """Call the rules of the ledger, with request and response converted by JSON as over HTTP."""
         rules: dict[str, Callable[[], object]] = {
             "/internal/postings/void": lambda: {"decisions": ledger_logic.void(self.storage, _heard(asked["body"]))},
             "/internal/postings/describe": lambda: ledger_logic.describe(self.storage, _heard(asked["body"])),
@@ -79,7 +79,7 @@ class Ledger(LedgerClient):
 
 
 class Desk:
-    """Takes orders, and looks at what became of them."""
+    """Carries out orders through both services and reads their outcomes."""
 
     def __init__(self, suite: Suite) -> None:
         self.app = suite.apps["transaction"]
@@ -91,7 +91,7 @@ class Desk:
         self.restart()
 
     def restart(self) -> None:
-        """Lose what the process had in memory, and catch up."""
+        """Replace the objects that hold state in memory, and catch up with the ledger."""
         self.projection = Projection(self.storage, self.progress, self.ledger)
         self.tools = PostingTools(self.storage, self.ledger, self.projection)
         self.projection.catch_up()
@@ -112,7 +112,7 @@ class Desk:
         return transaction_logic.deposit(USD, CALLER, new, origin(key))
 
     def deposit(self, account: Account, key: str | None = None, amount: str = "1.00") -> Outcome:
-        """Carry one deposit out. Raises what its asker is told."""
+        """Carry out one deposit and return its outcome. Raises the error that the client gets."""
         (outcome,) = self.carry_out(self.order(account, key, amount))
         if isinstance(outcome, Exception):
             raise outcome
@@ -129,19 +129,19 @@ class Desk:
         return self.storage.find_transaction(transaction_id)
 
     def status(self, outcome: Outcome) -> str | None:
-        """What is kept of a transaction; None when nothing is."""
+        """Return the stored status of a transaction, or None when nothing is stored."""
         found = self.find(outcome.transaction.id)
         return found.status if found else None
 
     def make_old(self, outcome: Outcome) -> None:
-        """Let time pass over a pending transaction."""
+        """Set the creation time of a pending transaction to before VOID_AFTER."""
         long_ago = now() - VOID_AFTER - timedelta(seconds=1)
         with self.storage.transaction():
             this_one = update(TransactionRow).where(TransactionRow.id == outcome.transaction.id)
             db.session.execute(this_one.values(created_at=long_ago))
 
     def summed(self, account: Account) -> int:
-        """What the account's transactions add up to by the sums, which are checked against the lists."""
+        """Return the net sum of an account from the sums by day, after checking it against the listed transactions."""
         self.storage.refresh()
         sums = VolumeStorage(db).of_user(OWNER.hex, account_id=account.id.hex, since=None, until=None).by_day.values()
         listed = self.storage.list_of_user(
@@ -153,14 +153,14 @@ class Desk:
 
 
 def money_made(ledger: LedgerStorage) -> int:
-    """What all accounts hold together, those of the bank too, in minor units: zero, or money was made or lost."""
+    """Return the sum of all balances, including the bank's own accounts, in minor units. It must be zero."""
     with account_db.reader.connect() as connection:
         held = connection.scalar(select(func.coalesce(func.sum(Account.balance_minor), 0)))
     return int(held or 0) + ledger.sum_of_entries(None) + ledger.sum_of_entries(SUSPENSE_ACCOUNT_ID)
 
 
 def origin(key: str | None = None) -> Origin:
-    """A request of now."""
+    """Return the origin of a request that arrives now, with a new id."""
     return Origin(new_ids(1)[0], key, None, now())
 
 
@@ -170,7 +170,7 @@ def _heard(body: object) -> list[OrderHeard]:
 
 @contextmanager
 def made_desk(data_dir: Path, database: str) -> Iterator[Desk]:
-    """A desk on `sqlite` or `postgresql`."""
+    """Create a desk on "sqlite" or "postgresql" during the block."""
     suite = Suite(data_dir, names=("account", "transaction"), database=database)
     try:
         with suite.apps["transaction"].app_context():

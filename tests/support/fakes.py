@@ -1,4 +1,4 @@
-"""What stands in for the clock and for the check of tokens where a test must decide both."""
+"""Fakes of the clock and of the token verifier."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from shared.security.tokens import Claims
 
 
 class FakeVerifier:
-    """Knows a few tokens by name, as `token_verifier` of an app."""
+    """A fake of TokenVerifier with a fixed set of tokens, for the `token_verifier` of an app."""
 
     def __init__(self, known: Mapping[str, Claims]) -> None:
         self._known = known
@@ -20,7 +20,7 @@ class FakeVerifier:
 
 
 class FakeClock:
-    """A clock that a test moves, in place of `time.monotonic`."""
+    """A fake of `time.monotonic` that the test sets."""
 
     def __init__(self, now: float = 0.0) -> None:
         self.now = now

@@ -1,4 +1,4 @@
-"""What the tests of the house read: its files, its functions, its routes and its documents."""
+"""Access to the repository for the house tests: files, functions, routes and documented endpoints."""
 
 import ast
 import io
@@ -21,19 +21,19 @@ _NOT_OURS = {".venv", ".git", "data", "build", "artifacts", "__pycache__"}
 
 
 def python_files(*folders: str) -> list[Path]:
-    """The Python files of folders, or (without any) of the whole house."""
+    """Return the Python files of the given folders, or of the whole repository."""
     roots = [ROOT / folder for folder in folders] or [ROOT]
     return sorted(path for root in roots for path in root.rglob("*.py") if _is_ours(path))
 
 
 def text_files() -> list[Path]:
-    """Everything that a person wrote: code, pages, documents, settings; not the locked requirements."""
+    """Return all files written by hand: code, templates, documents and settings, without the locked requirements."""
     kinds = {".py", ".md", ".toml", ".html", ".css", ".js", ".yml", ".yaml", ".ini", ".cfg", ".sh", ""}
     return sorted(path for path in ROOT.rglob("*") if path.is_file() and path.suffix in kinds and _is_ours(path))
 
 
 def files() -> list[Path]:
-    """All files of the code: Python, and what lies beside it."""
+    """Return all files in the folders of code, templates and documents."""
     roots = [ROOT / folder for folder in (*PACKAGES, "shared", "tests", "benchmarks", "tools", "docs", "templates")]
     return sorted(path for root in roots for path in root.rglob("*") if path.is_file() and _is_ours(path))
 
@@ -44,7 +44,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def functions(path: Path) -> Iterator[tuple[str, int]]:
-    """Each function of a file with the number of its lines that hold code."""
+    """Yield each function of a file with its number of lines of code, without docstring, comments and blank lines."""
     source = path.read_text(encoding="utf-8")
     code_lines = _code_lines(source)
     for node in ast.walk(ast.parse(source)):
@@ -70,7 +70,7 @@ def _docstring_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> set[int]:
 
 
 def contracts() -> list[dict[str, Any]]:
-    """The import-linter contracts of pyproject.toml."""
+    """Return the import-linter contracts of pyproject.toml."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     found: list[dict[str, Any]] = settings["tool"]["importlinter"]["contracts"]
     return found
@@ -78,7 +78,7 @@ def contracts() -> list[dict[str, Any]]:
 
 @dataclass(frozen=True, order=True)
 class Endpoint:
-    """One method of one address, and who may call it."""
+    """A path with a method and the access level of the endpoint."""
 
     path: str
     method: str
@@ -86,7 +86,7 @@ class Endpoint:
 
 
 def endpoints(app: Flask) -> set[Endpoint]:
-    """What `app` answers to, with addresses written as /things/<id>, whatever the type of the id."""
+    """Return the endpoints of an app, with paths without converters: /things/<id>."""
     return {
         Endpoint(plain_path(rule.rule), method, access_of(app.view_functions[rule.endpoint]) or "nobody said")
         for rule in app.url_map.iter_rules()
@@ -95,12 +95,12 @@ def endpoints(app: Flask) -> set[Endpoint]:
 
 
 def plain_path(rule: str) -> str:
-    """/things/<uuid:id> → /things/<id>."""
+    """Remove the converters from a route: /things/<uuid:id> → /things/<id>."""
     return re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", r"<\1>", rule)
 
 
 def documented(heading: str) -> set[Endpoint]:
-    """The endpoints in the tables of docs/API.md below a heading and above the next one of the same depth."""
+    """Return the endpoints in the tables of a section of docs/API.md."""
     text = (ROOT / "docs" / "API.md").read_text(encoding="utf-8")
     section = re.search(rf"^## {re.escape(heading)}$(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
     assert section, f"docs/API.md has no section {heading}"

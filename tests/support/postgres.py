@@ -1,6 +1,6 @@
 """Throwaway PostgreSQL on a Unix socket, for tests that run on both databases.
 
-A test process starts one cluster when it first needs one, without the waits that make a commit durable, and makes a
+A test process starts one cluster when it first needs one, with durability settings off for speed, and creates a
 database in it for each `database()`.
 """
 
@@ -25,7 +25,7 @@ _numbers = count(1)
 
 
 def programs_folder() -> Path | None:
-    """The folder of PostgreSQL's server programs (Debian keeps them off the PATH), or None where there are none."""
+    """Return the folder of PostgreSQL's server programs, which Debian does not put in PATH, or None."""
     debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     on_path = [Path(found).parent] if (found := shutil.which("initdb")) else []
     return next((folder for folder in [*debian, *on_path] if (folder / "initdb").exists()), None)
@@ -33,7 +33,10 @@ def programs_folder() -> Path | None:
 
 @contextmanager
 def cluster_folder(*settings: str) -> Iterator[Path]:
-    """The folder of the socket of a running, empty cluster with the user `bank`. PostgreSQL must be installed."""
+    """Run an empty cluster with the user `bank` during the block, and yield the folder of its socket.
+
+    PostgreSQL must be installed.
+    """
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
     if os.getuid() == 0:
         shutil.chown(folder, "postgres", "postgres")
@@ -50,12 +53,12 @@ def cluster_folder(*settings: str) -> Iterator[Path]:
 
 
 def restart(folder: Path, mode: str) -> None:
-    """Restart the cluster of `cluster_folder`: "fast" aborts what runs, "immediate" is a crash with recovery."""
+    """Restart a cluster: "fast" aborts running transactions, "immediate" is a crash with recovery."""
     _control(folder, "-m", mode, "restart")
 
 
 def _control(folder: Path, *arguments: str | Path, check: bool = True) -> None:
-    """Run pg_ctl. PostgreSQL refuses to run as root, so root does it as the user that its package made."""
+    """Run pg_ctl, as the user `postgres` when this process is root, since PostgreSQL refuses to run as root."""
     programs = programs_folder()
     assert programs
     as_user: dict[str, Any] = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.getuid() == 0 else {}
@@ -81,7 +84,7 @@ def _control(folder: Path, *arguments: str | Path, check: bool = True) -> None:
 
 @contextmanager
 def database() -> Iterator[str]:
-    """The SQLAlchemy URL of an empty database; skips the test where PostgreSQL is not installed."""
+    """Create an empty database during the block and yield its SQLAlchemy URL. Skips the test without PostgreSQL."""
     if programs_folder() is None:
         pytest.skip("PostgreSQL is not installed")
     name = f"test_{next(_numbers)}"
@@ -93,7 +96,7 @@ def database() -> Iterator[str]:
 
 @cache
 def _cluster() -> Path:
-    """The folder of this process's cluster, which ends with the process."""
+    """Return the socket folder of the cluster of this process, which stops when the process exits."""
     stack = ExitStack()
     atexit.register(stack.close)
     return stack.enter_context(cluster_folder(*_NOT_DURABLE))

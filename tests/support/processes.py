@@ -1,4 +1,4 @@
-"""Real processes for tests: started on free ports, read line by line, ended whatever happens."""
+"""Real processes for tests: on free ports, with their output read continuously, and killed at the end."""
 
 import os
 import random
@@ -22,10 +22,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports on which nobody listens now.
+    """Return ports on which nothing listens now.
 
-    None that the system may give to the client's end of a connection: a load of those could take a killed server's port
-    before it is back.
+    They are outside the range of ephemeral ports. Otherwise a client connection could take the port of a killed server
+    before the server is restarted.
     """
     ports: list[int] = []
     while len(ports) < count:
@@ -36,7 +36,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def eventually(condition: Callable[[], object], *, within_seconds: float = 10.0, what: str = "") -> None:
-    """Wait until the condition holds; fail when it does not in time."""
+    """Wait until `condition` returns a true value. Fails the test after the timeout, naming `what`."""
     give_up_at = time.monotonic() + within_seconds
     while not condition():
         assert time.monotonic() < give_up_at, f"not within {within_seconds} s: {what or condition}"
@@ -45,7 +45,7 @@ def eventually(condition: Callable[[], object], *, within_seconds: float = 10.0,
 
 @contextmanager
 def as_another_user() -> Iterator[None]:
-    """Do what the block does as a user who owns nothing; skip the test where this process may not become another."""
+    """Run the block as the user nobody. Skips the test when this process is not root."""
     if os.geteuid() != 0:
         pytest.skip("only root can become another user")
     os.seteuid(65534)
@@ -56,7 +56,7 @@ def as_another_user() -> Iterator[None]:
 
 
 def is_running(process_id: int) -> bool:
-    """Whether there is such a process, and it is no zombie."""
+    """Return whether the process exists and is not a zombie."""
     try:
         return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
@@ -64,7 +64,7 @@ def is_running(process_id: int) -> bool:
 
 
 def status_of(url: str) -> int | None:
-    """The status of a GET, None when nobody answers."""
+    """Return the status of a GET request, or None without a response."""
     try:
         with requests.get(url, timeout=2) as answer:
             return answer.status_code
@@ -73,9 +73,9 @@ def status_of(url: str) -> int | None:
 
 
 class StandStills:
-    """Notices when nothing runs at all for more than a second, as when a virtual machine is held by its host.
+    """Detects when no thread runs for more than a second, as when the host pauses a virtual machine.
 
-    What takes long just then says nothing about the bank.
+    Tests subtract these times from measured durations.
     """
 
     def __init__(self) -> None:
@@ -84,7 +84,7 @@ class StandStills:
 
     @contextmanager
     def watched(self) -> Iterator[Self]:
-        """Look for them as long as the block lasts."""
+        """Detect standstills during the block."""
         thread = threading.Thread(target=self._watch)
         thread.start()
         try:
@@ -95,11 +95,11 @@ class StandStills:
 
     @property
     def seconds(self) -> list[float]:
-        """How long each of them was."""
+        """The duration of each standstill."""
         return [ended_at - began_at for began_at, ended_at in self._spans]
 
     def within(self, began_at: float, ended_at: float) -> float:
-        """How many seconds of that time, by the monotonic clock, were stood still."""
+        """Return the seconds of standstill between two monotonic times."""
         return sum(max(0.0, min(ended_at, end) - max(began_at, begin)) for begin, end in self._spans)
 
     def _watch(self) -> None:
@@ -113,7 +113,7 @@ class StandStills:
 
 @contextmanager
 def running_bank(data_dir: Path, **environment: str) -> Iterator[str]:
-    """The address of the gateway of a bank of real processes, for the length of the block."""
+    """Run a bank of real processes during the block and yield the URL of its gateway."""
     names = ("API_GATEWAY", "AUTH_SERVICE", "ACCOUNT_SERVICE", "TRANSACTION_SERVICE", "REPORTING_SERVICE")
     ports = {f"{name}_PORT": str(port) for name, port in zip(names, free_ports(len(names)), strict=True)}
     with RunningProcess(
@@ -123,7 +123,7 @@ def running_bank(data_dir: Path, **environment: str) -> Iterator[str]:
 
 
 class RunningProcess:
-    """A Python process whose output is read as it comes. A context manager, which kills it in the end.
+    """A Python process whose output is read continuously. As a context manager it is killed at exit.
 
     `cwd` is the source tree whose code it runs.
     """
@@ -152,21 +152,21 @@ class RunningProcess:
         self.wait()
 
     def wait_for(self, pattern: str, *, times: int = 1, within_seconds: float = 15.0) -> re.Match[str]:
-        """The match of the pattern in the output, once it is there that many times."""
+        """Wait until `pattern` occurs `times` times in the output, and return the last of these matches."""
         with self._came:
             self._came.wait_for(
                 lambda: self._has_ended or len(re.findall(pattern, self.output)) >= times, within_seconds
             )
         matches = list(re.finditer(pattern, self.output))
-        assert len(matches) >= times, f"{pattern!r} came {len(matches)} times, not {times}:\n{self.output}"
+        assert len(matches) >= times, f"{pattern!r} occurred {len(matches)} times, not {times}:\n{self.output}"
         return matches[times - 1]
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal."""
+        """Send a signal to the process."""
         self._process.send_signal(number)
 
     def wait(self, *, within_seconds: float = 15.0) -> int:
-        """The exit status, when the process and its output have ended."""
+        """Wait until the process and its output have ended, and return the exit status."""
         status = self._process.wait(within_seconds)
         self._reader.join(within_seconds)
         assert self._process.stdout

@@ -1,4 +1,4 @@
-"""A server that speaks bytes, for tests of what a client makes of broken, late and odd responses."""
+"""A server that sends arbitrary bytes, for tests of a client with broken, late and unusual responses."""
 
 import re
 import socket
@@ -8,7 +8,7 @@ from contextlib import closing, suppress
 
 
 class RawServer:
-    """Handles each connection by the next of the given functions, and notes what came over it."""
+    """Handles each connection with the next of the given functions, and records the requests."""
 
     def __init__(self, *handlers: Callable[["RawServer", socket.socket], None], ip: str = "127.0.0.1") -> None:
         self.requests: list[bytes] = []
@@ -21,7 +21,7 @@ class RawServer:
         self._thread.start()
 
     def receive(self, connection: socket.socket) -> None:
-        """Read a whole request: closing a connection that holds something unread resets it."""
+        """Read and record a complete request. Closing a connection with unread data would reset it."""
         data = b""
         while not _is_whole(data):
             if not (more := connection.recv(65536)):
@@ -30,9 +30,9 @@ class RawServer:
         self.requests.append(data)
 
     def close(self) -> None:
-        """Stop listening, and wait for the last handler."""
+        """Stop listening and wait for the last handler."""
         with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)  # or whoever waits at it would wait for ever
+            self._listener.shutdown(socket.SHUT_RDWR)  # otherwise a thread in accept() would wait for ever
         self._listener.close()
         self._thread.join(5)
 

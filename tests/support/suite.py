@@ -1,7 +1,7 @@
-"""The bank in one process: the real five Flask apps on real databases, wired together without a network.
+"""The bank in one process: the five real Flask apps on real databases, connected without a network.
 
-The databases are SQLite files, or PostgreSQL's for tests that run on both. Calls between the services go through
-`requests` as in production; only the transport is replaced.
+The databases are SQLite files, or PostgreSQL databases for tests that run on both. Calls between the services use
+`requests` as in production; only the transport adapter is replaced.
 """
 
 import base64
@@ -47,7 +47,7 @@ ADMIN_PASSWORD = "an admin's long passphrase"
 class InProcess(BaseAdapter):
     """A requests adapter that calls a Flask app instead of a socket.
 
-    `down` makes it refuse connections, as a dead process does; `hung` makes it silent until the caller gives up.
+    `down` makes it refuse connections like a dead process. `hung` makes it block until the read timeout.
     """
 
     def __init__(self, app: Flask) -> None:
@@ -59,7 +59,7 @@ class InProcess(BaseAdapter):
     def send(
         self, request: requests.PreparedRequest, *_args: Any, timeout: Any = None, **_kwargs: Any
     ) -> requests.Response:
-        """Answer a prepared request."""
+        """Send a prepared request to the app and return its response."""
         if self.down:
             raise requests.ConnectionError("the process is down")
         if self.hung:
@@ -76,7 +76,7 @@ class InProcess(BaseAdapter):
         return _as_requests_response(request, answer)
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        """Do nothing, since no connection is open."""
 
 
 def _as_requests_response(request: requests.PreparedRequest, answer: TestResponse) -> requests.Response:
@@ -91,7 +91,7 @@ def _as_requests_response(request: requests.PreparedRequest, answer: TestRespons
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who is logged in."""
+    """A user with tokens."""
 
     user_id: str
     username: str
@@ -100,13 +100,13 @@ class Person:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What every request of theirs carries."""
+        """The headers that authenticate a request."""
         return {"Authorization": f"Bearer {self.token}"}
 
 
 @dataclass(frozen=True)
 class BankOptions:
-    """What the fixture `bank` makes: which services, on which kind of database, with which variables."""
+    """Options of the fixture `bank`: the services, the kind of database and additional variables."""
 
     services: tuple[str, ...] = tuple(MODULES)
     database: str = "sqlite"
@@ -115,7 +115,7 @@ class BankOptions:
 
 
 class Suite:
-    """The services named, all of them by default, on SQLite files in `data_dir`, or on databases of "postgresql"."""
+    """The apps of the named services, by default all, on SQLite files in `data_dir` or on PostgreSQL databases."""
 
     def __init__(
         self, data_dir: Path, names: tuple[str, ...] = tuple(MODULES), *, database: str = "sqlite", **variables: str
@@ -145,23 +145,23 @@ class Suite:
         module = importlib.import_module(module_name)
         settings = getattr(module, settings_name).load(**self.variables)
         app = module.create_app(settings, self.session)
-        app.testing = False  # errors are answered, as they are to real clients
+        app.testing = False  # exceptions become error responses, as in production
         self.apps[name] = app
         if name in ADDRESSES:
             self.adapters[name] = InProcess(app)
             self.session.mount(ADDRESSES[name], self.adapters[name])
 
     def start(self) -> "Suite":
-        """Start the background parts of every service."""
+        """Start the background tasks of every service and wait until the projection has caught up."""
         for app in self.apps.values():
             lifecycle_of(app).start()
         self._wait_for_projection()
         return self
 
     def stop(self) -> None:
-        """Stop them, and close the databases.
+        """Stop the background tasks and close the databases.
 
-        No job may outlive them: the next suite of this process has the same module-level databases.
+        No task may keep running, since the next suite in this process uses the same module-level databases.
         """
         for adapter in self.adapters.values():
             adapter.hung, adapter.down = False, False
@@ -170,30 +170,30 @@ class Suite:
         self._databases.close()
 
     def restart(self, name: str) -> None:
-        """End one service and start it again on the same data."""
+        """Stop one service and start it again on the same data."""
         lifecycle_of(self.apps[name]).stop()
         self._make(name)
         lifecycle_of(self.apps[name]).start()
         self._wait_for_projection()
 
     def _wait_for_projection(self) -> None:
-        """Wait until the transaction service has caught up with the ledger, where there are both."""
+        """Wait until the transaction service has caught up with the ledger, if both services exist."""
         if {"auth", "account", "transaction"} <= self.apps.keys():
             projection = self.apps["transaction"].extensions["tools"].posting.projection
             eventually(lambda: projection.works, within_seconds=10, what="the ledger is projected")
 
     def client(self, name: str) -> FlaskClient:
-        """A client of one service's endpoints."""
+        """Return a test client of a service, which keeps cookies."""
         return self.apps[name].test_client()
 
     def call(self, name: str, method: str, path: str, person: Person | None = None, **kwargs: Any) -> TestResponse:
-        """One request to one service, as `person` if given."""
+        """Send one request to a service, authenticated as `person` if given."""
         headers = {**(person.headers if person else {}), **kwargs.pop("headers", {})}
         client = self.apps[name].test_client(use_cookies=False)
         return client.open(path, method=method, headers=headers, **kwargs)
 
     def person(self, username: str | None = None) -> Person:
-        """A customer, newly registered and logged in."""
+        """Register a customer and log in."""
         username = username or f"user-{secrets.token_hex(6)}"
         body = {"username": username, "email": f"{username}@example.com", "password": PASSWORD}
         answer = self.call("auth", "POST", "/api/auth/register", json=body)
@@ -201,11 +201,11 @@ class Suite:
         return self.log_in(username, PASSWORD)
 
     def admin(self) -> Person:
-        """The first admin, logged in."""
+        """Log in as the first admin."""
         return self.log_in("admin", ADMIN_PASSWORD)
 
     def log_in(self, username: str, password: str) -> Person:
-        """Somebody known, logged in."""
+        """Log in as an existing user."""
         answer = self.call("auth", "POST", "/api/auth/login", json={"username": username, "password": password})
         assert answer.status_code == 200, answer.text
         body = answer.json

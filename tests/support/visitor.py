@@ -1,4 +1,4 @@
-"""Somebody at a browser without JavaScript: asks for pages and sends the forms that stand in them."""
+"""A browser without JavaScript: requests pages and submits their forms."""
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -12,7 +12,7 @@ from tests.support.suite import PASSWORD
 
 @dataclass
 class PageForm:
-    """A form as it stands in a page: where it goes, and what is in its fields."""
+    """A form of a page with its action and the values of its fields."""
 
     action: str
     fields: dict[str, str] = field(default_factory=dict)
@@ -52,29 +52,29 @@ def _is_sent(attributes: dict[str, str]) -> bool:
 
 
 def forms_of(page: TestResponse) -> list[PageForm]:
-    """The forms in a page that are sent by POST."""
+    """Return the forms of a page with the method POST."""
     reader = _Reader()
     reader.feed(page.text)
     return reader.forms
 
 
 class Visitor:
-    """One browser with its cookies."""
+    """A browser with its own cookies."""
 
     def __init__(self, app: Flask, user_agent: str = "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0") -> None:
         self.client = app.test_client()
         self.user_agent = user_agent
 
     def get(self, path: str, **options: Any) -> TestResponse:
-        """Ask for a page; redirects are not followed unless asked."""
+        """Request a page. `options` are those of the Flask test client, such as `follow_redirects`."""
         return self.client.get(path, headers={"User-Agent": self.user_agent}, **options)
 
     def post(self, path: str, fields: dict[str, str], **headers: str) -> TestResponse:
-        """Send fields, with nothing added."""
+        """Send exactly these form fields."""
         return self.client.post(path, data=fields, headers={"User-Agent": self.user_agent, **headers})
 
     def submit(self, path: str, *, action: str = "", **fields: str) -> TestResponse:
-        """Open the page at `path`, fill in the form that goes to `action` (or to the page itself) and send it."""
+        """Open the page at `path`, fill in the form with `action` (by default the page itself) and submit it."""
         page = self.get(path)
         assert page.status_code == 200, f"{path}: {page.status_code}"
         wanted = action or path
@@ -83,7 +83,7 @@ class Visitor:
         return self.post(wanted, {**form.fields, **fields}, Referer=referrer)
 
     def register(self, username: str, password: str = PASSWORD) -> TestResponse:
-        """Become a customer, who is logged in then."""
+        """Register a customer by the form, which also logs in."""
         return self.submit(
             "/register",
             username=username,
@@ -93,11 +93,11 @@ class Visitor:
         )
 
     def log_in(self, username: str, password: str = PASSWORD, *, path: str = "/login") -> TestResponse:
-        """Log in."""
+        """Log in by the form."""
         return self.submit(path, username=username, password=password)
 
     @property
     def cookie(self) -> str:
-        """The session cookie."""
+        """The value of the session cookie, or "" without one."""
         found = self.client.get_cookie("session")
         return found.value if found else ""
