@@ -4,6 +4,7 @@ It starts the auth and the account service, unless they run already (`python run
 runs transaction_service/rebuild/__main__.py.
 """
 
+import argparse
 import os
 import signal
 import subprocess
@@ -23,6 +24,7 @@ OTHERS = ("--no-transaction", "--no-reporting", "--no-gateway")
 
 def main() -> int:
     """Rebuild the database and return the exit status."""
+    argparse.ArgumentParser(description=__doc__).parse_args()  # a rebuild must not begin because of a mistyped option
     try:
         environment = complete_environment(os.environ)
         folder = Path(environment["BANK_DATA_DIR"])

@@ -1,5 +1,7 @@
 """A rebuild makes the projection what the ledger says, and tells what was otherwise."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -9,6 +11,7 @@ from sqlalchemy import delete, insert, select, update
 from shared.core.ids import dashed, new_ids
 from shared.http.client import NoAnswer
 from tests.support.desk import OWNER, Desk, made_desk
+from tests.support.processes import ROOT
 from transaction_service import projection_logic
 from transaction_service.rebuild import rebuild_logic
 from transaction_service.rebuild.__main__ import report
@@ -134,3 +137,10 @@ def test_a_long_list_is_cut_short() -> None:
         "  and 10 more",
         "0 were different from the ledger",
     )
+
+
+@pytest.mark.parametrize("program", [["rebuild.py"], ["-m", "transaction_service.rebuild"]])
+def test_a_mistyped_option_rebuilds_nothing(program: list[str]) -> None:
+    ended = subprocess.run([sys.executable, *program, "--hlep"], cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 2
+    assert "unrecognized arguments: --hlep" in ended.stderr

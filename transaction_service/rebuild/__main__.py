@@ -7,6 +7,7 @@ don't). Pending transactions stay, since the ledger does not have them. All is o
 interrupted rebuild changes nothing.
 """
 
+import argparse
 import sys
 
 from flask import Flask
@@ -28,6 +29,7 @@ SHOWN = 20
 
 def main() -> int:
     """Rebuild, print the differences, and return the exit status: 0, or 1 if the rebuild failed."""
+    argparse.ArgumentParser(description=__doc__).parse_args()  # a rebuild must not begin because of a mistyped option
     try:
         settings = TransactionSettings.load()
         data_dir.prepare(settings.data_dir)
