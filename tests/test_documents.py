@@ -85,7 +85,8 @@ def test_a_decision_is_dated_listed_and_fits_a_page(decision: Path) -> None:
     assert "## Consequences" in text
     assert len(text.splitlines()) <= 60
     title = text.splitlines()[0].removeprefix("# ")
-    row = f"| [{title}]({decision.name}) | {date} |"
+    state = " (superseded)" if "superseded by" in text.splitlines()[2] else ""
+    row = f"| [{title}]({decision.name}){state} | {date} |"
     assert row in (decision.parent / "README.md").read_text(encoding="utf-8").splitlines()
 
 
