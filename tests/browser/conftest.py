@@ -1,4 +1,4 @@
-"""A bank that is really served, and Chromium to visit it with."""
+"""Fixtures: a served bank, Chromium, and pages that fail the test on browser errors."""
 
 import re
 import threading
@@ -18,10 +18,10 @@ TIMEOUT_MILLISECONDS = 10_000
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what lies here, and leave it out where there is no browser.
+    """Mark the tests of this folder, and skip them without a browser.
 
-    It comes last, also after pytest has put the tests of a parameter together: from its first page on, Playwright keeps
-    an event loop running in the main thread, and the bank that it visits runs until the end of the session.
+    They run last, also after pytest has grouped tests by parameters: from its first page on, Playwright keeps an event
+    loop running in the main thread, and the bank that it visits runs until the end of the session.
     """
     for item in items:
         if Path(__file__).parent in item.path.parents:
@@ -33,13 +33,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    """The system's Chromium."""
+    """Yield the Chromium of the system."""
     return {**browser_type_launch_args, "executable_path": chromium.EXECUTABLE, "args": chromium.ARGUMENTS}
 
 
 @pytest.fixture(scope="session")
 def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
-    """All services; the tests share it, so each makes its own people."""
+    """Yield a bank of all services. Tests share it, so each test registers its own users."""
     suite = Suite(tmp_path_factory.mktemp("bank")).start()
     yield suite
     suite.stop()
@@ -47,7 +47,7 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
 
 @pytest.fixture(scope="session")
 def base_url(bank: Suite) -> Iterator[str]:
-    """Where the gateway is served."""
+    """Yield the URL of the gateway."""
     server = make_server("127.0.0.1", 0, bank.apps["gateway"], threaded=True)
     thread = threading.Thread(target=server.serve_forever, name="gateway")
     thread.start()
@@ -59,7 +59,7 @@ def base_url(bank: Suite) -> Iterator[str]:
 
 @pytest.fixture
 def context(context: BrowserContext) -> BrowserContext:
-    """Impatient, and with a clipboard."""
+    """Return a browser context with short timeouts and clipboard permissions."""
     context.set_default_timeout(TIMEOUT_MILLISECONDS)
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     return context
@@ -67,11 +67,11 @@ def context(context: BrowserContext) -> BrowserContext:
 
 @pytest.fixture
 def page(page: Page) -> Iterator[Page]:
-    """A page that must not complain: of what its policy forbids, of scripts that fail, of assets that are missing."""
+    """Yield a page that must cause no policy violation, script error or missing asset."""
     complaints: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
-        refusal = "status of 4" in message.text  # an honest status of a page of ours, which the test looks at itself
+        refusal = "status of 4" in message.text  # an expected status, which the test checks itself
         if message.type in ("error", "warning") and not refusal:
             complaints.append(message.text)
 
@@ -82,7 +82,7 @@ def page(page: Page) -> Iterator[Page]:
 
 
 def log_in(page: Page, username: str, password: str = PASSWORD) -> None:
-    """Log somebody in by the form."""
+    """Log in by the form."""
     page.goto("/login")
     page.get_by_label("Username").fill(username)
     page.get_by_label("Password", exact=True).fill(password)

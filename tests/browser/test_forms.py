@@ -1,4 +1,4 @@
-"""What scripts do for forms, menus and filters, by the keyboard."""
+"""Scripts of forms, menus and filters, used by the keyboard."""
 
 import re
 
@@ -19,7 +19,7 @@ def press(page: Page, name: str) -> None:
     page.get_by_role("main").get_by_role("button", name=name, exact=True).press("Enter")
 
 
-def test_a_message_goes_as_soon_as_its_field_is_changed(page: Page, ada: Customer) -> None:
+def test_an_error_disappears_when_its_field_is_changed(page: Page, ada: Customer) -> None:
     ada.open("10.00")
     log_in(page, ada.person.username)
     page.goto("/transactions/withdraw")
@@ -33,7 +33,7 @@ def test_a_message_goes_as_soon_as_its_field_is_changed(page: Page, ada: Custome
     assert amount.get_attribute("aria-invalid") is None
 
 
-def test_the_message_of_the_server_goes_too(page: Page, ada: Customer) -> None:
+def test_an_error_of_the_server_disappears_too(page: Page, ada: Customer) -> None:
     ada.open("5.00")
     log_in(page, ada.person.username)
     page.goto("/transactions/withdraw")
@@ -45,7 +45,7 @@ def test_the_message_of_the_server_goes_too(page: Page, ada: Customer) -> None:
     expect(page.get_by_text("not enough money")).to_have_count(0)
 
 
-def test_the_first_try_names_all_that_is_missing(page: Page, ada: Customer) -> None:
+def test_the_first_submit_names_all_missing_fields(page: Page, ada: Customer) -> None:
     ada.open("5.00", nickname="Everyday")
     ada.open(nickname="Holidays")
     log_in(page, ada.person.username)
@@ -125,7 +125,7 @@ def test_the_menu_closes_when_the_focus_leaves_it(page: Page, ada: Customer) -> 
 
 
 @pytest.mark.parametrize("scripts", [True, False])
-def test_one_can_type_at_once_to_log_in(browser: Browser, base_url: str, ada: Customer, scripts: bool) -> None:
+def test_the_login_form_has_the_focus(browser: Browser, base_url: str, ada: Customer, scripts: bool) -> None:
     with browser.new_context(base_url=base_url, java_script_enabled=scripts) as context:
         page = context.new_page()
         page.goto("/login")
@@ -172,7 +172,7 @@ def test_amounts_and_theme_are_switched_with_and_without_scripts(
         expect(page.locator("body")).to_have_css("background-color", "rgb(16, 25, 29)")
 
 
-def test_a_choice_shows_in_the_other_tabs(page: Page, ada: Customer) -> None:
+def test_a_setting_applies_in_the_other_tabs(page: Page, ada: Customer) -> None:
     ada.open("12.00")
     log_in(page, ada.person.username)
     other = page.context.new_page()

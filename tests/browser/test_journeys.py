@@ -1,4 +1,4 @@
-"""What people do at a bank, from the first visit to logging out."""
+"""Complete tasks of users in the browser, from registration to logout."""
 
 import html
 import re
@@ -27,7 +27,7 @@ def main_button(page: Page, name: str) -> None:
     page.get_by_role("main").get_by_role("button", name=name, exact=True).click()
 
 
-def test_a_newcomer_opens_an_account_and_pays_somebody(page: Page, bob: Customer) -> None:
+def test_a_new_customer_opens_an_account_and_pays_another(page: Page, bob: Customer) -> None:
     number = bob.open()["account_number"]
     page.goto("/")
     page.locator('a[href="/register"]').first.click()
@@ -62,7 +62,7 @@ def test_a_newcomer_opens_an_account_and_pays_somebody(page: Page, bob: Customer
     page.wait_for_url("**/login")
 
 
-def test_clicking_twice_reloading_and_going_back_pay_once(page: Page, ada: Customer, bob: Customer) -> None:
+def test_double_click_reload_and_back_pay_once(page: Page, ada: Customer, bob: Customer) -> None:
     mine, his = ada.open("100.00"), bob.open()
     log_in(page, ada.person.username)
     page.goto("/transactions/transfer")
@@ -130,7 +130,7 @@ def test_back_and_reload_work_after_a_form_had_errors(page: Page, ada: Customer,
     assert ada.balance(account) == "3.00"
 
 
-def test_what_is_wrong_gets_the_focus(page: Page, ada: Customer) -> None:
+def test_an_invalid_field_gets_the_focus(page: Page, ada: Customer) -> None:
     ada.open("5.00")
     log_in(page, ada.person.username)
     page.goto("/transactions/withdraw")
@@ -162,7 +162,7 @@ def test_money_moves_by_the_keyboard_alone(page: Page, ada: Customer) -> None:
     expect(page.get_by_text("Transferred $20.00.")).to_be_visible()
 
 
-def test_it_all_works_without_javascript(browser: Browser, base_url: str, ada: Customer, bob: Customer) -> None:
+def test_everything_works_without_javascript(browser: Browser, base_url: str, ada: Customer, bob: Customer) -> None:
     mine, his = ada.open("100.00"), bob.open()
     with browser.new_context(base_url=base_url, java_script_enabled=False) as context:
         page = context.new_page()
@@ -294,7 +294,7 @@ def test_a_pending_payment_settles_in_the_lists_by_itself(page: Page, bank: Suit
     expect(page.get_by_text("+$5.00")).to_be_visible()
 
 
-def test_what_is_missing_is_said_beside_its_field_before_anything_is_sent(page: Page, ada: Customer) -> None:
+def test_missing_fields_are_named_before_the_form_is_sent(page: Page, ada: Customer) -> None:
     ada.open("10.00")
     log_in(page, ada.person.username)
     page.goto("/transactions/withdraw")
@@ -313,7 +313,7 @@ def test_what_is_missing_is_said_beside_its_field_before_anything_is_sent(page: 
     expect(page.get_by_text("Withdrew $5.50.")).to_be_visible()
 
 
-def test_passwords_that_differ_are_noticed_at_once(page: Page) -> None:
+def test_different_passwords_are_reported_immediately(page: Page) -> None:
     page.goto("/register")
     page.get_by_label("Username").fill("somebody")
     page.get_by_label("E-mail").fill("somebody@example.com")
@@ -323,7 +323,7 @@ def test_passwords_that_differ_are_noticed_at_once(page: Page) -> None:
     expect(page.get_by_label("Confirm password")).to_have_accessible_description("The two passwords differ.")
 
 
-def test_the_end_of_the_session_is_announced_and_one_can_stay(page: Page, ada: Customer) -> None:
+def test_the_end_of_the_session_is_announced_and_can_be_postponed(page: Page, ada: Customer) -> None:
     page.clock.install()
     log_in(page, ada.person.username)
     notice = page.get_by_role("alert")
@@ -384,7 +384,7 @@ def test_the_dashboard_is_light(page: Page, ada: Customer) -> None:
     assert 1_000 < warm <= 10_000
 
 
-def test_an_admin_disables_somebody(page: Page, bank: Suite, ada: Customer) -> None:
+def test_an_admin_disables_a_user(page: Page, bank: Suite, ada: Customer) -> None:
     log_in(page, "admin", ADMIN_PASSWORD)
     page.goto(f"/admin/users?q={ada.person.username}")
     row = page.get_by_role("row", name=ada.person.username)
@@ -398,7 +398,7 @@ TYPED = ["", " ", "-5", "0", "0.00", "1234,567", "1,250", " 1,250.50 ", "12,50",
 MORE = ["$5", "\uff11", "\u0663", "10,000,000,000.00", "10000000000.01", "01,234", "0012.5", "1.2.3", "9" * 300]
 
 
-def test_the_page_says_what_the_server_says_of_an_amount(page: Page, ada: Customer) -> None:
+def test_page_and_server_report_the_same_error_for_an_amount(page: Page, ada: Customer) -> None:
     account = ada.open()
     log_in(page, ada.person.username)
     page.goto(f"/transactions/withdraw?account_id={account['id']}")

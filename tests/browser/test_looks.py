@@ -1,6 +1,6 @@
-"""Every page at every width and in both themes: nothing overflows, axe and the browser find nothing to complain of.
+"""Every page at every width and in both themes: nothing overflows, and neither axe nor the browser reports an error.
 
-A picture of each page on a phone and on a desk is kept in artifacts/.
+A screenshot of each page at the width of a phone and of a desktop is kept in artifacts/.
 """
 
 import re
@@ -46,7 +46,7 @@ CUT_OFF = """() => [...document.querySelectorAll("main *, .top *")].filter((elem
   const scrolls = element.closest("[role=region], .tabs, .visually-hidden");
   return box.width > 1 && box.right > document.documentElement.clientWidth + 1 && !scrolls;
 }).map((element) => `${element.tagName}.${element.className}`)"""
-"""What reaches beyond the right edge, though it does not make the page wider. Tables scroll within their regions."""
+"""Elements that extend beyond the right edge without making the page wider, except in scrollable tables."""
 STAFF = (
     "/admin",
     "/admin/users",
@@ -61,7 +61,7 @@ STAFF = (
 
 @pytest.fixture(scope="module")
 def ids(bank: Suite) -> dict[str, str]:
-    """Somebody with a long name and large amounts, for layouts to prove themselves on."""
+    """Return ids of a user with a long name and large amounts, to test the layouts."""
     rich = customer(bank, "maximiliane-von-hohenstein-1")
     account = rich.open("9999999999.99", nickname="W" * 50)
     small = rich.open("5.00", "fixed_deposit")
@@ -84,7 +84,7 @@ def scheme(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def visit(browser: Browser, base_url: str, scheme: Any) -> Iterator[Page]:
-    """A page that asks nobody but the bank."""
+    """Yield a page that fails on requests to other hosts than the bank."""
     asked: list[str] = []
     with browser.new_context(base_url=base_url, color_scheme=scheme) as context:
         page = context.new_page()

@@ -1,4 +1,4 @@
-"""The real bank for fault tests: five processes on free ports, and hands to hurt them with."""
+"""A bank of five real processes on free ports for fault tests, with methods to inject faults."""
 
 import os
 import re
@@ -29,7 +29,7 @@ ENTRIES = """
 
 
 class FaultyBank:
-    """The suite under test, on a data folder that outlives its processes. `variables` are added to its environment."""
+    """The bank under test, whose data directory is kept across restarts. `variables` extend its environment."""
 
     def __init__(self, data_dir: Path, **variables: str) -> None:
         ports = dict(zip(NAMES, free_ports(len(NAMES)), strict=True))
@@ -46,7 +46,7 @@ class FaultyBank:
         self._wires: list[Wire] = []
 
     def wire_to(self, name: str, path: str) -> Wire:
-        """A wire by which everybody reaches that service from the next start on, to hurt POSTs to `path` on it."""
+        """Put a proxy in front of a service from the next start on, for faults on POST requests to `path`."""
         (port,) = free_ports(1)
         wire = Wire(port, self._ports[name], path)
         self._wires.append(wire)
@@ -54,36 +54,36 @@ class FaultyBank:
         return wire
 
     def start(self, root: Path = ROOT) -> None:
-        """Start all five from the source tree `root`; returns when they are healthy."""
+        """Start all services from the source tree `root`, and wait until they are healthy."""
         self._suite = RunningProcess("run_services.py", environment=self._environment, cwd=root)
         self._suite.wait_for("Ctrl-C stops", within_seconds=60)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """End all five."""
+        """Stop all services with a signal to the supervisor."""
         if self._suite:
             self._suite.send(number)
             self._suite.wait(within_seconds=30)
             self._suite = None
 
     def close(self) -> None:
-        """Leave nothing behind, however the test has ended."""
+        """Stop all processes and proxies, also after a failed test."""
         self.stop(signal.SIGKILL)
         for wire in self._wires:
             wire.close()
 
     def kill_all(self) -> None:
-        """kill -9 of everything at once, as when the power goes."""
+        """Kill all processes with SIGKILL, as in a power cut."""
         for name in NAMES:
             self.hurt(name, signal.SIGKILL)
         self.stop(signal.SIGKILL)
 
     def process_id(self, name: str) -> int | None:
-        """The process that serves `name` now, found by the port that it listens on."""
+        """Return the id of the process that listens on the port of a service, or None."""
         inode = _listening_inode(self._ports[name])
         return _process_of_socket(inode) if inode else None
 
     def another_transaction_service(self, data_dir: Path) -> "tuple[str, RunningProcess]":
-        """A second one on the same ledger, with a database of its own; its address, and the process."""
+        """Start a second transaction service with its own database on the same ledger; return its URL and process."""
         (port,) = free_ports(1)
         variables = {
             "TRANSACTION_SERVICE_PORT": str(port),
@@ -96,11 +96,11 @@ class FaultyBank:
         )
 
     def hurt(self, name: str, number: signal.Signals) -> None:
-        """Send a signal to one service, if it runs."""
+        """Send a signal to a service if it is running."""
         _signal(self.process_id(name), number)
 
     def wait_until_healthy(self, within_seconds: float = 60.0) -> None:
-        """Wait for all five."""
+        """Wait until all services are healthy."""
         eventually(self._is_healthy, within_seconds=within_seconds, what="the bank is healthy again")
 
     def _is_healthy(self) -> bool:
@@ -110,7 +110,7 @@ class FaultyBank:
             return False
 
     def call(self, method: str, path: str, token: str = "", **options: Any) -> dict[str, Any]:
-        """The JSON of a call that must succeed."""
+        """Send a request that must succeed, and return the JSON of the response."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         answer = requests.request(method, self.gateway + path, headers=headers, timeout=ANSWER_SECONDS, **options)
         assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text}"
@@ -118,12 +118,12 @@ class FaultyBank:
         return body
 
     def log_in(self, username: str, password: str) -> str:
-        """A token."""
+        """Log in and return the token."""
         token: str = self.call("POST", "/api/auth/login", json={"username": username, "password": password})["token"]
         return token
 
     def read_end(self, history: History) -> None:
-        """Read what the bank says and holds once nothing is pending any more. Ends the bank."""
+        """Wait until nothing is pending, read the final state into `history`, and stop the bank."""
         self.wait_until_healthy()
         admin = self.log_in("admin", ADMIN_PASSWORD)
         eventually(lambda: self._has_settled(admin), within_seconds=SETTLED_SECONDS, what="nothing is pending")
@@ -152,7 +152,7 @@ class FaultyBank:
             cursor = f"&cursor={page['pagination']['next_cursor']}"
 
     def _books(self) -> tuple[dict[str, int], dict[str, int]]:
-        """Balances and sums of entries as they stand in the account service's database file."""
+        """Return balances and sums of entries by account from the database file of the account service."""
         with closing(sqlite3.connect(self.data_dir / "account.db")) as books:
             assert books.execute("PRAGMA integrity_check").fetchone() == ("ok",)
             balances = dict(books.execute("SELECT id, balance_minor FROM account"))
@@ -163,7 +163,7 @@ class FaultyBank:
         )
 
     def _require_projection(self) -> None:
-        """All that the ledger has decided is in the transaction database, and nothing else, and the sums agree."""
+        """Check that the transaction database has exactly the postings of the ledger and that the sums agree."""
         with closing(sqlite3.connect(self.data_dir / "transaction.db")) as projection:
             assert projection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
             projection.execute("ATTACH ? AS ledger", (str(self.data_dir / "account.db"),))
@@ -184,7 +184,7 @@ class FaultyBank:
 
 
 def minor(amount: str) -> int:
-    """The minor units of an amount with two decimals."""
+    """Convert an amount with two decimals to minor units."""
     return int(amount.replace(".", ""))
 
 
@@ -201,7 +201,7 @@ def _signal(process_id: int | None, number: signal.Signals) -> None:
 
 
 def _listening_inode(port: int) -> str | None:
-    """The inode of the socket that listens on a port of loopback (proc(5), /proc/net/tcp; state 0A is LISTEN)."""
+    """Return the inode of the socket that listens on a loopback port (proc(5), /proc/net/tcp; state 0A is LISTEN)."""
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         fields = line.split()
         if fields[1].endswith(f":{port:04X}") and fields[3] == "0A":

@@ -1,4 +1,4 @@
-"""Banks to be hurt."""
+"""Fixtures: banks and machines for fault tests."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.faults.failing import FailingMachine
 
 @pytest.fixture
 def still_bank(tmp_path: Path) -> Iterator[FaultyBank]:
-    """A bank that has not been started yet."""
+    """Yield a bank that is not started."""
     bank = FaultyBank(tmp_path)
     yield bank
     bank.close()
@@ -19,20 +19,20 @@ def still_bank(tmp_path: Path) -> Iterator[FaultyBank]:
 
 @pytest.fixture
 def bank(still_bank: FaultyBank) -> FaultyBank:
-    """A bank that runs."""
+    """Yield a running bank."""
     still_bank.start()
     return still_bank
 
 
 @pytest.fixture
 def machine(tmp_path: Path) -> FailingMachine:
-    """A machine that can be made to fail."""
+    """Yield a machine with injectable faults."""
     return FailingMachine(tmp_path)
 
 
 @pytest.fixture
 def still_bank_on_machine(machine: FailingMachine, tmp_path: Path) -> Iterator[FaultyBank]:
-    """A bank on that machine, not started yet."""
+    """Yield a bank on `machine` that is not started."""
     bank = FaultyBank(tmp_path / "data", **machine.variables)
     yield bank
     bank.close()
@@ -40,6 +40,6 @@ def still_bank_on_machine(machine: FailingMachine, tmp_path: Path) -> Iterator[F
 
 @pytest.fixture
 def bank_on_machine(still_bank_on_machine: FaultyBank) -> FaultyBank:
-    """A bank that runs on that machine."""
+    """Yield a running bank on `machine`."""
     still_bank_on_machine.start()
     return still_bank_on_machine

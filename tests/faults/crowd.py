@@ -1,6 +1,6 @@
-"""A crowd at the gateway: far more customers at once than the bank can serve, each of whom asks again at once.
+"""Overload at the gateway: far more concurrent customers than the bank can serve, each of whom retries immediately.
 
-They are sockets in one thread rather than threads of their own, so that they leave the machine to the bank.
+They are sockets in one asyncio thread instead of threads, so that they use little processor time.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ AMOUNT_MINOR = 1
 
 @dataclass(frozen=True)
 class Told:
-    """What a transfer was answered; status 0 when there was no answer."""
+    """The response to a transfer; status 0 without a response."""
 
     status: int
     retry_after: str | None
@@ -30,12 +30,12 @@ class Told:
 
     @property
     def seconds(self) -> float:
-        """How long it took."""
+        """The duration of the request."""
         return self.operation.ended_at - self.operation.began_at
 
 
 class Crowd:
-    """`size` connections that transfer a cent each, over and over, whatever they are told."""
+    """`size` connections that each transfer a cent repeatedly, whatever the response."""
 
     def __init__(self, bank: FaultyBank, customers: list[Customer], size: int) -> None:
         where = urlsplit(bank.gateway)
@@ -47,7 +47,7 @@ class Crowd:
         self._told: list[Told] = []
 
     def rush(self, seconds: float) -> list[Told]:
-        """Ask for so long; returns when the last one has been answered, with all that was told."""
+        """Send transfers for `seconds`, wait for the last response and return all responses."""
         asyncio.run(self._rush(time.monotonic() + seconds))
         return self._told
 
@@ -81,7 +81,7 @@ class Crowd:
 
 
 def _outcome(status: int, body: bytes) -> dict[str, Any]:
-    """What the answer says has become of an operation; refused is also what came when there was too much of it."""
+    """Return the outcome of an operation by its response. An overload response also means refused."""
     if status == 201:
         return {"answer": "acknowledged", "told_ids": frozenset({json.loads(body)["transaction"]["id"]})}
     is_refused = status in (429, 503) and not json.loads(body)["details"]
@@ -109,7 +109,7 @@ def _request(token: str, operation: Operation) -> bytes:
 
 
 async def _answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers by their small names, and body; all answers of the bank tell their length."""
+    """Read a response: status, headers by lower-case name, and body, whose length the bank always sends."""
     first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").strip().split("\r\n")
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
     return int(first.split()[1]), headers, await reader.readexactly(int(headers["content-length"]))

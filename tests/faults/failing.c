@@ -1,11 +1,11 @@
-/* Preloaded into every process of a bank under test: a disk that is full or does not sync, and a clock that was set.
+/* Preloaded into every process of a bank under test (LD_PRELOAD), to inject faults of the disk and the clock.
  *
- * Each fault is a file in the folder BANK_FAULT_DIR, and lasts as long as the file is there:
- *   full      pwrite fails with ENOSPC  } on files whose path holds the text in the file
+ * A fault is active while a file with its name exists in the folder BANK_FAULT_DIR:
+ *   full      pwrite fails with ENOSPC  } for files whose path contains the text in the fault's file
  *   unsynced  fsync fails with EIO      }
- *   clock     the time of day is as many seconds ahead as the text in the file says
- *   noting    fsync writes down what of such a file is on the disk for sure: its first 32 bytes and its length, in a
- *             file "synced" of that folder. What comes behind that is what a power cut may take.
+ *   clock     the wall clock is ahead by the number of seconds in the fault's file
+ *   noting    fsync records the synced part of such a file, its first 32 bytes and its length, in the file "synced" of
+ *             that folder. A power cut may remove the bytes behind it.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -23,7 +23,7 @@
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
-/* The text of a fault's file; 0 when there is no such fault now. Leaves errno as it is. */
+/* Read the text of a fault's file; return 0 when the fault is not active. Preserves errno. */
 static int reads(const char *fault, char *text, size_t size)
 {
     char path[512];
@@ -63,7 +63,7 @@ ssize_t pwrite64(int file, const void *bytes, size_t count, off64_t offset)
     return REAL(pwrite64)(file, bytes, count, offset);
 }
 
-/* Note what is on the disk now. Renaming makes it whole at once, also for who reads it meanwhile. */
+/* Record the synced part of a file. The rename replaces the record atomically for concurrent readers. */
 static int noted(int result, int file)
 {
     char record[40], draft[512], path[512];

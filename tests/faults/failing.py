@@ -1,4 +1,4 @@
-"""A machine that fails under a bank, by a library that is preloaded into its processes: see failing.c."""
+"""Faults of the machine, injected by a library that is preloaded into the processes; see failing.c."""
 
 import shutil
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 
 
 class FailingMachine:
-    """A disk and a clock that can be made to fail; `variables` are for the environment of the processes concerned."""
+    """Injects faults of the disk and the clock into processes whose environment contains `variables`."""
 
     def __init__(self, folder: Path) -> None:
         compiler = shutil.which("cc")
@@ -26,38 +26,38 @@ class FailingMachine:
 
     @contextmanager
     def disk_full(self, path: str) -> Iterator[None]:
-        """Nothing more fits into files whose path holds `path`."""
+        """Let writes fail with ENOSPC for files whose path contains `path`."""
         with self._fault("full", path):
             yield
 
     @contextmanager
     def not_syncing(self, path: str) -> Iterator[None]:
-        """Files whose path holds `path` can't be brought to the disk."""
+        """Let fsync fail for files whose path contains `path`."""
         with self._fault("unsynced", path):
             yield
 
     @contextmanager
     def noting_syncs(self, path: str) -> Iterator[None]:
-        """What is synced of the one file whose path holds `path` is noted, so that the rest can be cut off."""
+        """Record the synced size of the file whose path contains `path`, for `cut_off_unsynced`."""
         with self._fault("noting", path):
             yield
 
     def cut_off_unsynced(self, write_ahead_log: Path) -> int:
-        """Take from a log of SQLite's what was never synced, as a power cut may; returns how many bytes.
+        """Remove the unsynced end of a write-ahead log, as a power cut may; return the number of bytes.
 
-        A log that was begun anew since has another head, which SQLite syncs: then nothing behind that is.
+        Requires that the log was not restarted since the recorded sync, which changes its header.
         """
         noted = (self._faults / "synced").read_bytes()
         synced = int.from_bytes(noted[32:], sys.byteorder)
         with write_ahead_log.open("r+b") as log:
-            assert log.read(32) == noted[:32], "the log was begun anew, and that was not noted"
+            assert log.read(32) == noted[:32], "the log was restarted, and its sync was not recorded"
             length = log.seek(0, 2)
             log.truncate(min(synced, length))
         return max(0, length - synced)
 
     @contextmanager
     def clock_ahead(self, seconds: int) -> Iterator[None]:
-        """Everybody's time of day is ahead; at the end of the block it is set back."""
+        """Set the wall clock of all processes forward during the block."""
         with self._fault("clock", str(seconds)):
             yield
 

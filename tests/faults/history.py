@@ -1,6 +1,6 @@
-"""What clients saw of a bank under faults, and the judge of it. Amounts are minor units.
+"""The observations of clients of a bank under faults, and the check of them. Amounts are minor units.
 
-Every operation carries a marker of its own as its description, so that whatever the bank did for it can be found again.
+Every operation has a unique marker as its description, by which its transactions are found.
 """
 
 from collections import Counter
@@ -14,7 +14,7 @@ Verdict = Literal["VALID", "INVALID", "UNKNOWN"]
 
 @dataclass(frozen=True)
 class Operation:
-    """One request as its client saw it. `unknown`: no answer, a server error, or 202. Times are of one clock."""
+    """A request as its client saw it. `unknown` is no response, a server error or 202. Times are of one clock."""
 
     marker: str
     amount_minor: int
@@ -24,16 +24,16 @@ class Operation:
     began_at: float = 0.0
     ended_at: float = 0.0
     told_ids: frozenset[str] = frozenset()
-    """The ids of the transactions that were acknowledged, over all times that it was asked with the same key."""
+    """The ids of acknowledged transactions in all responses with the same key."""
     asked_again: Outcome = "unknown"
-    """What came of asking once more with the same key, when the answer was known already."""
+    """The outcome of a repeated request with the same key after a known response."""
     seen_at_once: bool = True
-    """Whether an acknowledged operation could be read back right after its answer."""
+    """Whether an acknowledged operation could be read immediately after its response."""
 
 
 @dataclass(frozen=True)
 class TotalRead:
-    """All balances of the bank, added up, as one read saw them."""
+    """The sum of all balances of the bank in one read."""
 
     total_minor: int
     began_at: float
@@ -42,7 +42,7 @@ class TotalRead:
 
 @dataclass(frozen=True)
 class Silence:
-    """A time in which the bank could write nothing, so that it could not truly say that it had."""
+    """A time span in which the bank could not write, so that it could not acknowledge anything."""
 
     began_at: float
     ended_at: float
@@ -50,7 +50,7 @@ class Silence:
 
 @dataclass(frozen=True)
 class Booked:
-    """A transaction as the bank tells it at the end."""
+    """A transaction in the final state of the bank."""
 
     transaction_id: str
     marker: str
@@ -62,7 +62,7 @@ class Booked:
 
 @dataclass
 class History:
-    """Everything seen; `booked`, `balances` and `sums_of_entries` (by account) are read when all has come to rest."""
+    """All observations. `booked`, `balances` and `sums_of_entries` (by account) are the final state."""
 
     opening: dict[str, int]
     operations: list[Operation] = field(default_factory=list)
@@ -74,7 +74,7 @@ class History:
 
 
 def judge(history: History) -> tuple[Verdict, list[str]]:
-    """VALID, or INVALID with every rule that is broken, or UNKNOWN when the end could not be read."""
+    """Return VALID, INVALID with every broken rule, or UNKNOWN when the final state could not be read."""
     if history.booked is None or history.balances is None or history.sums_of_entries is None:
         return "UNKNOWN", ["the bank could not be read at the end"]
     broken = [
@@ -89,7 +89,7 @@ def judge(history: History) -> tuple[Verdict, list[str]]:
 
 
 def _wrong_effects(operations: list[Operation], booked: list[Booked]) -> Iterable[str]:
-    """Acknowledged: exactly once, and visible at once. Refused: never. Unknown: at most once."""
+    """Check that acknowledged operations exist once and were visible, refused never, unknown at most once."""
     effects = Counter(row.marker for row in booked if row.status == "completed")
     allowed = {"acknowledged": (1, 1), "refused": (0, 0), "unknown": (0, 1)}
     for operation in operations:
@@ -101,7 +101,7 @@ def _wrong_effects(operations: list[Operation], booked: list[Booked]) -> Iterabl
 
 
 def _wrong_repetitions(operations: list[Operation], booked: list[Booked]) -> Iterable[str]:
-    """One key, one answer, and the id that it told is the one that is kept."""
+    """Check that each key has one outcome, whose id is the stored one."""
     completed = {row.transaction_id: row.marker for row in booked if row.status == "completed"}
     for operation in operations:
         if "unknown" not in (operation.answer, operation.asked_again) and operation.answer != operation.asked_again:
@@ -112,7 +112,7 @@ def _wrong_repetitions(operations: list[Operation], booked: list[Booked]) -> Ite
 
 
 def _strange_bookings(operations: list[Operation], booked: list[Booked]) -> Iterable[str]:
-    """Nothing is left pending, and what was booked is what was asked for."""
+    """Check that nothing is pending and that each transaction equals its request."""
     asked = {operation.marker: operation for operation in operations}
     for row in booked:
         if row.status == "pending":
@@ -129,7 +129,7 @@ def _strange_bookings(operations: list[Operation], booked: list[Booked]) -> Iter
 def _wrong_balances(
     opening: dict[str, int], booked: list[Booked], balances: dict[str, int], sums_of_entries: dict[str, int]
 ) -> Iterable[str]:
-    """Each balance is the opening one and every completed transaction, is the sum of its entries, and not negative."""
+    """Check that each balance follows from the transactions, equals the sum of its entries and is not negative."""
     expected = Counter(opening)
     for row in booked:
         if row.status == "completed":
@@ -147,9 +147,9 @@ def _wrong_balances(
 
 
 def _wrong_totals(history: History) -> Iterable[str]:
-    """A read of the whole bank sees what had certainly come in and gone out, and nothing that can't have.
+    """Check that each total is between the certain and the possible payments at the time of the read.
 
-    Transfers never change the total. What came or went at about the time of the read may or may not be in it.
+    Transfers never change the total. Payments concurrent with the read may or may not be included.
     """
     opening = sum(history.opening.values())
     for read in history.reads:
@@ -164,16 +164,16 @@ def _wrong_totals(history: History) -> Iterable[str]:
             least += sign * operation.amount_minor * low
             most += sign * operation.amount_minor * high
         if not least <= read.total_minor <= most:
-            yield f"a read saw {read.total_minor} in the bank, where {least} to {most} can have been"
+            yield f"a read returned a total of {read.total_minor}, but it must be between {least} and {most}"
 
 
 def _empty_promises(history: History) -> Iterable[str]:
-    """Nothing that was asked while the bank could not write is acknowledged before it can.
+    """Check that no request made while the bank could not write was acknowledged in that time.
 
-    What was asked earlier may have been written already, and be told now.
+    An earlier request may have been written before that time and acknowledged in it.
     """
     for silence in history.silences:
         for operation in history.operations:
             is_within = silence.began_at < operation.began_at and operation.ended_at < silence.ended_at
             if is_within and operation.answer == "acknowledged":
-                yield f"{operation.marker} was acknowledged by a bank that could write nothing"
+                yield f"{operation.marker} was acknowledged while the bank could not write"

@@ -1,4 +1,4 @@
-"""A load of customers on the bank under test, and the judgement on what they saw."""
+"""Customers that put load on the bank under test, and the check of their observations."""
 
 import os
 import random
@@ -21,14 +21,14 @@ ROUNDS = int(os.environ.get("BANK_FAULT_ROUNDS") or "1")
 
 @dataclass(frozen=True)
 class Customer:
-    """A customer and their accounts."""
+    """A customer with accounts."""
 
     token: str
     account_ids: tuple[str, ...]
 
     @classmethod
     def of(cls, bank: FaultyBank, username: str, *, accounts: int, opening: str) -> "Customer":
-        """A new customer with money in each account."""
+        """Register a customer and open accounts with an opening deposit each."""
         person = {"username": username, "password": PASSWORD, "email": f"{username}@example.com"}
         bank.call("POST", "/api/auth/register", json=person)
         token = bank.log_in(username, PASSWORD)
@@ -42,10 +42,10 @@ class Customer:
 
 
 class Load:
-    """Customers who pay, draw and move money all the time, and somebody who counts all of it."""
+    """Threads that deposit, withdraw and transfer continuously, and one that reads the total of all balances."""
 
     def __init__(self, bank: FaultyBank, *, clients: int = 8) -> None:
-        print(f"\nBANK_FAULT_SEED={SEED} BANK_FAULT_ROUNDS={ROUNDS}: ", end="")  # to run the same again
+        print(f"\nBANK_FAULT_SEED={SEED} BANK_FAULT_ROUNDS={ROUNDS}: ", end="")  # shown to repeat the run
         self._bank = bank
         customers = [Customer.of(bank, f"customer-{number}", accounts=2, opening="100.00") for number in range(4)]
         accounts = {account: 10_000 for customer in customers for account in customer.account_ids}
@@ -60,7 +60,7 @@ class Load:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """The load, as long as the block lasts."""
+        """Run the load during the block."""
         for thread in self._threads:
             thread.start()
         try:
@@ -72,13 +72,16 @@ class Load:
 
     @contextmanager
     def silence(self) -> Iterator[None]:
-        """Entered when the bank has become unable to write, and left before it is able again: it is judged by that."""
+        """Record the block as a time in which the bank could not write.
+
+        Enter it after the bank has lost the ability to write, and leave it before it is restored.
+        """
         began_at = time.monotonic()
         yield
         self.history.silences.append(Silence(began_at, time.monotonic()))
 
     def require_valid(self) -> None:
-        """Read the end of the bank and judge the history."""
+        """Read the final state of the bank and check the history."""
         self._bank.read_end(self.history)
         verdict, broken = judge(self.history)
         counts = ", ".join(f"{self.count(answer)} {answer}" for answer in get_args(Outcome))
@@ -87,7 +90,7 @@ class Load:
         assert self.count("acknowledged") > 0
 
     def count(self, answer: Outcome) -> int:
-        """How many operations were answered like this so far."""
+        """Return how many operations have this outcome so far."""
         with self._guard:
             return sum(operation.answer == answer for operation in self.history.operations)
 
@@ -113,9 +116,9 @@ class Load:
                 self.history.operations.append(operation)
 
     def _ask(self, session: requests.Session, token: str, kind: str, asked: Operation, *, twice: bool) -> Operation:
-        """One operation under a key of its own; while its outcome is unknown it is asked again, twice at most.
+        """Send an operation with its own key, and repeat it at most twice while its outcome is unknown.
 
-        `twice`: it is asked once more, even when the outcome is known.
+        With `twice`, repeat it once also when its outcome is known.
         """
         body: dict[str, Any] = {"amount": f"{asked.amount_minor / 100:.2f}", "description": asked.marker}
         if kind == "transfer":
@@ -153,7 +156,7 @@ class Load:
         body: dict[str, Any],
         told_ids: set[str],
     ) -> Outcome:
-        """Ask once. The id of an acknowledged transaction is added to `told_ids`."""
+        """Send a request once. Adds the id of an acknowledged transaction to `told_ids`."""
         try:
             answer = session.post(self._bank.gateway + path, json=body, headers=headers, timeout=ANSWER_SECONDS)
         except requests.RequestException:
@@ -165,7 +168,7 @@ class Load:
         return "refused" if is_refused else "unknown"
 
     def _can_be_read(self, session: requests.Session, headers: dict[str, str], told_ids: set[str]) -> bool:
-        """Whether it is told as completed right after; a bank that does not answer proves nothing."""
+        """Return whether the transaction is read as completed. No response counts as success."""
         (transaction_id,) = told_ids
         path = f"{self._bank.gateway}/api/transactions/details/{transaction_id}"
         try:

@@ -1,4 +1,4 @@
-"""The judge itself: a history that breaks one rule is found out, for each rule."""
+"""The check of histories: for each rule, a history that breaks it is detected."""
 
 from dataclasses import replace
 
@@ -32,20 +32,20 @@ def test_a_good_history_is_valid() -> None:
     assert judge(history()) == ("VALID", [])
 
 
-def test_what_was_unknown_may_have_happened() -> None:
+def test_an_unknown_operation_may_have_been_executed() -> None:
     good = history()
     good.booked = [*ROWS, Booked("t4", "m4", 5, "b", None, "completed")]
     good.balances = good.sums_of_entries = {"a": 67, "b": 35}
     assert judge(good)[0] == "VALID"
 
 
-def test_what_was_asked_before_a_silence_may_be_acknowledged_in_it_and_what_was_asked_in_it_afterwards() -> None:
+def test_requests_that_overlap_a_silence_may_be_acknowledged() -> None:
     good = history()
     good.silences = [Silence(1.5, 2.5), Silence(2.5, 3.5)]
     assert judge(good) == ("VALID", [])
 
 
-def test_a_bank_that_could_not_be_read_is_unknown() -> None:
+def test_a_final_state_that_could_not_be_read_is_unknown() -> None:
     unread = history()
     unread.balances = None
     assert judge(unread)[0] == "UNKNOWN"
@@ -66,12 +66,12 @@ def test_a_bank_that_could_not_be_read_is_unknown() -> None:
         ("money lost", "its transactions say"),
         ("entries differ", "its entries say"),
         ("negative", "is negative"),
-        ("a read saw too much", "where 100 to 100"),
-        ("a read saw too little", "where 102 to 107"),
-        ("an empty promise", "could write nothing"),
+        ("a read saw too much", "must be between 100 and 100"),
+        ("a read saw too little", "must be between 102 and 107"),
+        ("an empty promise", "could not write"),
     ],
 )
-def test_each_broken_rule_is_found(rule: str, complaint: str) -> None:
+def test_each_broken_rule_is_detected(rule: str, complaint: str) -> None:
     bad = history()
     assert bad.booked is not None
     if rule == "lost":

@@ -1,4 +1,4 @@
-"""Kill -9, SIGTERM, stalls and power cuts under load: what was acknowledged happened once, what was refused did not."""
+"""SIGKILL, SIGTERM, stalls and power cuts under load: acknowledged operations happen once, refused ones never."""
 
 import random
 import signal
@@ -25,7 +25,7 @@ def test_a_service_killed_under_load_loses_nothing(bank: FaultyBank, victim: str
     load.require_valid()
 
 
-def test_a_service_that_is_told_to_end_under_load_finishes_what_it_has_begun(bank: FaultyBank) -> None:
+def test_a_service_stopped_under_load_finishes_its_requests(bank: FaultyBank) -> None:
     chance = random.Random(SEED)
     load = Load(bank)
     with load.running():
@@ -36,7 +36,7 @@ def test_a_service_that_is_told_to_end_under_load_finishes_what_it_has_begun(ban
     load.require_valid()
 
 
-def test_a_service_that_stalls_holds_nobody_up_for_ever(bank: FaultyBank) -> None:
+def test_a_stalled_service_blocks_no_request_forever(bank: FaultyBank) -> None:
     load = Load(bank)
     with load.running():
         for victim in ["account-service", "transaction-service"] * ROUNDS:

@@ -1,4 +1,4 @@
-"""A machine that fails under load: a full disk, a disk that does not sync, a locked database, a clock that is set."""
+"""Faults of the machine under load: a full disk, failing fsync, a locked database, a clock that is set."""
 
 import signal
 import time
@@ -32,9 +32,9 @@ def test_a_full_disk_loses_nothing(bank_on_machine: FaultyBank, machine: Failing
 def test_a_disk_that_does_not_sync_loses_nothing(
     bank_on_machine: FaultyBank, machine: FailingMachine, database: str
 ) -> None:
-    """Nor when the process dies just then, with a commit in its file that it could not vouch for.
+    """The process is also killed in that time, with a commit in its file that it could not sync.
 
-    Only the ledger has to reach the disk before a 201: the projection is read from it again.
+    Only the ledger must be synced before a 201, since the projection is rebuilt from it.
     """
     bank, load = bank_on_machine, Load(bank_on_machine)
     with load.running():
@@ -49,21 +49,20 @@ def test_a_disk_that_does_not_sync_loses_nothing(
     load.require_valid()
 
 
-def test_a_power_cut_takes_what_was_not_synced_and_it_is_read_again(
+def test_postings_lost_in_a_power_cut_are_projected_again(
     still_bank_on_machine: FaultyBank, machine: FailingMachine
 ) -> None:
-    """The ledger has committed durably, the projection has not: its end is cut off."""
+    """The ledger commits durably, the projection does not: the unsynced end of its log is removed."""
     bank, taken, cuts = still_bank_on_machine, 0, 0
     with machine.noting_syncs("transaction.db-wal"):
         bank.start()
         load = Load(bank)
         with load.running():
-            while cuts < ROUNDS or (taken == 0 and cuts < ROUNDS + 8):  # one may come when all is just synced
+            while cuts < ROUNDS or (taken == 0 and cuts < ROUNDS + 8):  # a cut removes nothing when all is synced
                 cuts += 1
                 load.wait_for_more()
-                bank.hurt(
-                    "transaction-service", signal.SIGKILL
-                )  # first, or it would write down that the others are silent
+                # It is killed first, so that it does not record that the other services don't respond.
+                bank.hurt("transaction-service", signal.SIGKILL)
                 bank.kill_all()
                 taken += machine.cut_off_unsynced(bank.data_dir / "transaction.db-wal")
                 bank.start()
@@ -73,22 +72,22 @@ def test_a_power_cut_takes_what_was_not_synced_and_it_is_read_again(
 
 
 @pytest.mark.parametrize("database", DATABASES)
-def test_a_database_that_somebody_else_has_locked_loses_nothing(bank: FaultyBank, database: str) -> None:
+def test_a_locked_database_loses_nothing(bank: FaultyBank, database: str) -> None:
     load = Load(bank)
     with load.running(), closing(sqlite3.connect(bank.data_dir / database, isolation_level=None)) as other:
         for _ in range(ROUNDS):
             load.wait_for_more()
             other.execute("BEGIN IMMEDIATE")
             with load.silence():
-                time.sleep(6)  # longer than the bank waits for a lock
+                time.sleep(6)  # longer than the lock timeout of the bank
             other.execute("ROLLBACK")
             load.wait_for_more()
     load.require_valid()
 
 
 def test_a_clock_set_forward_and_back_loses_nothing(bank_on_machine: FaultyBank, machine: FailingMachine) -> None:
-    """Ten minutes: what was begun before seems to be old enough to be given up, and what came after, to be of the
-    future."""
+    """The clock is ten minutes ahead: pending transactions seem old enough to be voided, and later ones, after the
+    clock is set back, seem to be from the future."""
     load = Load(bank_on_machine)
     with load.running():
         for _ in range(ROUNDS):

@@ -1,4 +1,4 @@
-"""Far more than the bank can do: it does what it can, refuses the rest soon, and is itself again right after."""
+"""Overload: the bank serves what it can, refuses the rest quickly, and recovers immediately afterwards."""
 
 import re
 import resource
@@ -26,7 +26,7 @@ MOST_THREADS, MOST_MEGABYTES = 256, 256
 
 
 class Watch:
-    """The most threads and megabytes that a process had meanwhile, and how the live check was answered."""
+    """The maximum of threads and memory of each process, and the results of the live check."""
 
     def __init__(self, bank: FaultyBank) -> None:
         self._bank = bank
@@ -37,7 +37,7 @@ class Watch:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Look twice a second as long as the block lasts."""
+        """Sample twice a second during the block."""
         thread = threading.Thread(target=self._watch)
         thread.start()
         try:
@@ -47,7 +47,7 @@ class Watch:
             thread.join()
 
     def has_same_processes(self) -> bool:
-        """Whether none of them has died, or was killed for being silent."""
+        """Return whether no process has died or was restarted by the supervisor."""
         return self._running() == self._process_ids
 
     def _running(self) -> dict[str, int | None]:
@@ -65,14 +65,14 @@ class Watch:
 
 
 def _number(status: str, name: str) -> int:
-    """A line of /proc/PID/status (proc(5)); memory is in KiB."""
+    """Return a value of /proc/PID/status (proc(5)); memory is in KiB."""
     found = re.search(rf"^{name}:\s*(\d+)", status, re.MULTILINE)
     assert found
     return int(found[1])
 
 
 def seconds_alone(bank: FaultyBank, customer: Customer) -> float:
-    """How long a transfer takes when there is nobody else: the median of eleven."""
+    """Return the median duration of eleven transfers without other load, in seconds."""
     source, target = customer.account_ids
     body = {"from_account_id": source, "to_account_id": target, "amount": "0.01", "description": "alone"}
     took = []
@@ -85,14 +85,14 @@ def seconds_alone(bank: FaultyBank, customer: Customer) -> float:
 
 @pytest.fixture(autouse=True)
 def room_for_sockets() -> None:
-    """The crowd and the gateway need a file for each connection: more than many systems allow unasked."""
+    """Raise the limit of open files, since the crowd and the gateway need one for each connection."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if most < 2 * CONNECTIONS + 256:
         pytest.skip(f"this machine allows {most} open files to a process")
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def test_a_crowd_is_served_or_soon_refused_and_leaves_no_trace(bank: FaultyBank) -> None:
+def test_an_overload_is_served_or_refused_quickly_and_leaves_no_trace(bank: FaultyBank) -> None:
     customers = [Customer.of(bank, f"customer-{number}", accounts=2, opening="100.00") for number in range(8)]
     history = History(opening={account: 10_000 for customer in customers for account in customer.account_ids})
     watch = Watch(bank)
@@ -113,7 +113,7 @@ def test_a_crowd_is_served_or_soon_refused_and_leaves_no_trace(bank: FaultyBank)
 
 
 def require_prompt_answers(told: list[Told], stood_still: StandStills) -> None:
-    """Everybody was answered within seconds, and nobody with anything but done, not yet, or come back later."""
+    """Check that all requests were answered in time, as acknowledged, pending or refused by overload."""
     answers = Counter(one.status for one in told)
     refused = [one for one in told if one.status in (429, 503)]
     longest = max(one.seconds - stood_still.within(one.operation.began_at, one.operation.ended_at) for one in told)
@@ -127,7 +127,7 @@ def require_prompt_answers(told: list[Told], stood_still: StandStills) -> None:
 
 
 def require_no_pile(watch: Watch, stood_still: StandStills) -> None:
-    """Threads and memory stayed within bounds, and the supervisor had no reason to kill anybody."""
+    """Check that threads and memory stayed within limits and that no process was restarted."""
     print(f"threads {watch.threads}, megabytes {watch.megabytes}")
     assert max(watch.threads.values()) <= MOST_THREADS
     assert max(watch.megabytes.values()) <= MOST_MEGABYTES

@@ -22,7 +22,7 @@ TRANSACTION = "transaction-service"
 
 
 def replace_database(bank: FaultyBank, backup: Path | None) -> None:
-    """Kill the service and put the backup, or nothing, in the place of its database before it is started again."""
+    """Kill the service, and replace its database by a backup or remove it before the restart."""
     database = bank.data_dir / "transaction.db"
     bank.hurt(TRANSACTION, signal.SIGKILL)
     for end in ("-wal", "-shm", ""):
@@ -69,7 +69,7 @@ def deposit_into(customer: Customer) -> dict[str, str]:
 
 
 class Two:
-    """Two transaction services on one ledger, each with a database of its own, asked directly."""
+    """Two transaction services with their own databases on one ledger, called directly."""
 
     def __init__(self, bank: FaultyBank, folder: Path) -> None:
         self.bank = bank
@@ -98,7 +98,7 @@ class Two:
         return balance
 
 
-def test_two_instances_asked_at_once_with_the_same_key_do_it_once(bank: FaultyBank, tmp_path: Path) -> None:
+def test_two_instances_execute_concurrent_requests_with_one_key_once(bank: FaultyBank, tmp_path: Path) -> None:
     two = Two(bank, tmp_path)
     with two.process, ThreadPoolExecutor(8) as pool:
         asked = [(service, f"key-{number}") for number in range(20) for service in (two.one, two.other)]
@@ -112,7 +112,7 @@ def test_two_instances_asked_at_once_with_the_same_key_do_it_once(bank: FaultyBa
         eventually(lambda: len(two.listed(two.one)) == len(two.listed(two.other)) == 20, what="both list all")
 
 
-def test_what_a_killed_instance_had_decided_is_seen_at_the_other(still_bank: FaultyBank, tmp_path: Path) -> None:
+def test_a_decision_of_a_killed_instance_is_visible_at_the_other(still_bank: FaultyBank, tmp_path: Path) -> None:
     bank = still_bank
     wire = bank.wire_to("account-service", "/internal/postings")
     bank.start()

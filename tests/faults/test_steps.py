@@ -1,4 +1,4 @@
-"""Kill -9 at the named points of the protocol: between every two steps of the table in docs/ARCHITECTURE.md."""
+"""SIGKILL at named points of the protocol: between every two steps of the table in docs/ARCHITECTURE.md."""
 
 import os
 import random
@@ -23,7 +23,7 @@ TRANSACTION, ACCOUNT, GATEWAY = "transaction-service", "account-service", "api-g
 
 
 def before(kill: Kill) -> Fault:
-    """The process dies, and the request never arrives."""
+    """Kill the process and drop the request."""
 
     def fault(exchange: Exchange) -> None:
         kill()
@@ -33,7 +33,7 @@ def before(kill: Kill) -> Fault:
 
 
 def on_the_way(kill: Kill) -> Fault:
-    """The process dies, and the request arrives all the same."""
+    """Kill the process and deliver the request nevertheless."""
 
     def fault(exchange: Exchange) -> None:
         kill()
@@ -44,7 +44,7 @@ def on_the_way(kill: Kill) -> Fault:
 
 
 def meanwhile(kill: Kill) -> Fault:
-    """The process dies at some moment while it works on the request."""
+    """Kill the process at a random moment while it handles the request."""
 
     def fault(exchange: Exchange) -> None:
         killing = threading.Timer(random.Random(SEED).uniform(0, 0.01), kill)
@@ -56,7 +56,7 @@ def meanwhile(kill: Kill) -> Fault:
 
 
 def after(kill: Kill) -> Fault:
-    """All is done, the process dies, and the answer is lost."""
+    """Kill the process after it has handled the request, and drop the response."""
 
     def fault(exchange: Exchange) -> None:
         exchange.deliver()
@@ -82,7 +82,7 @@ ALWAYS_RUN = {"between 2 and 3, the asker"}
 
 
 class Wires:
-    """The way to the transaction service and from there to the ledger."""
+    """The proxies in front of the transaction service and of the ledger."""
 
     def __init__(self, bank: FaultyBank) -> None:
         self._by_target = {
@@ -115,21 +115,21 @@ def test_a_process_killed_at_this_point_loses_nothing(
 
 
 class Deposit:
-    """One deposit of 1.00 into an account that holds 100.00, with nothing else going on."""
+    """One deposit of 1.00 into an account with 100.00, without other load."""
 
     def __init__(self, bank: FaultyBank) -> None:
         self._bank = bank
         self._customer = Customer.of(bank, "ada", accounts=1, opening="100.00")
 
     def ask(self) -> int:
-        """Ask for it; the status of the answer."""
+        """Send the deposit and return the status of the response."""
         body = {"account_id": self._customer.account_ids[0], "amount": "1.00", "description": "one"}
         headers = {"Authorization": f"Bearer {self._customer.token}"}
         url = f"{self._bank.gateway}/api/transactions/deposit"
         return requests.post(url, json=body, headers=headers, timeout=ANSWER_SECONDS).status_code
 
     def wait_for(self, status: str) -> None:
-        """Wait until it has that status."""
+        """Wait until the transaction has this status."""
         eventually(lambda: self._is(status), within_seconds=30, what=f"the deposit is {status}")
 
     def _is(self, status: str) -> bool:
@@ -142,14 +142,14 @@ class Deposit:
         return answer.ok and "one" in [row["description"] for row in answer.json()["transactions"]]
 
     def balance(self) -> str:
-        """What the account holds now."""
+        """Return the balance of the account."""
         path = f"/api/accounts/details/{self._customer.account_ids[0]}"
         balance: str = self._bank.call("GET", path, self._customer.token)["account"]["balance"]
         return balance
 
 
 @pytest.mark.long
-def test_what_is_sent_again_by_a_process_that_is_killed_is_done_by_the_next(still_bank: FaultyBank) -> None:
+def test_a_resend_of_a_killed_process_is_finished_by_the_next(still_bank: FaultyBank) -> None:
     bank, wires = still_bank, Wires(still_bank)
     bank.start()
     deposit = Deposit(bank)
@@ -166,8 +166,8 @@ def test_what_is_sent_again_by_a_process_that_is_killed_is_done_by_the_next(stil
 
 
 @pytest.mark.long
-def test_what_was_given_up_can_not_happen_any_more(still_bank_on_machine: FaultyBank, machine: FailingMachine) -> None:
-    """The order is on its way all the time; it arrives after the customer was told that it has failed."""
+def test_a_voided_order_can_not_be_posted_later(still_bank_on_machine: FaultyBank, machine: FailingMachine) -> None:
+    """The order is delayed and arrives after the transaction was reported as failed."""
     bank, wire = still_bank_on_machine, Wires(still_bank_on_machine)[ACCOUNT]
     bank.start()
     deposit = Deposit(bank)

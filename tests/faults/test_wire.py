@@ -1,4 +1,4 @@
-"""Messages that are lost, late, doubled, cut in half or never answered, on either side of the transaction service."""
+"""Lost, late, duplicated, truncated and unanswered messages before and behind the transaction service."""
 
 import random
 import time

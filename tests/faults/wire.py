@@ -1,7 +1,7 @@
-"""A wire between two services that can be hurt: a proxy which does to one message what a fault says.
+"""A proxy between two services that applies faults to single requests.
 
-A fault is a function of an Exchange, which is a request that has come and an answer that may be given. The moments just
-before `deliver` and just after it are the named points of the protocol at which a process can be killed.
+A fault is a function of an Exchange: a received request and the response that may be sent. The moments just before and
+just after `deliver` are the named points of the protocol at which a process can be killed.
 """
 
 import contextlib
@@ -18,13 +18,13 @@ ANSWER_SECONDS = 20
 
 
 class Exchange:
-    """One request on its way, and what becomes of it."""
+    """A request in the proxy, with the operations of which faults consist."""
 
     def __init__(self, client: socket.socket, port: int, request: bytes) -> None:
         self._client, self._port, self.request = client, port, request
 
     def deliver(self) -> bytes:
-        """Hand the request on, and give back the answer; nothing when there is none."""
+        """Forward the request and return the response, or empty bytes without one."""
         try:
             with socket.create_connection(("127.0.0.1", self._port), CONNECT_SECONDS) as service:
                 service.settimeout(ANSWER_SECONDS)
@@ -35,25 +35,25 @@ class Exchange:
             return b""
 
     def answer(self, answer: bytes) -> None:
-        """Let the client have this; without anything to say, the connection is reset."""
+        """Send a response to the client; empty bytes reset the connection."""
         if not answer:
             self.reset()
         with contextlib.suppress(OSError):
             self._client.sendall(answer)
 
     def reset(self) -> None:
-        """Reset the connection: RST instead of FIN."""
+        """Reset the connection of the client (RST instead of FIN)."""
         with contextlib.suppress(OSError):
             self._client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self._client.shutdown(socket.SHUT_RD)
 
     def hang_up(self) -> None:
-        """End the connection in order, as if there were no more to say."""
+        """Close the connection of the client in an orderly way (FIN)."""
         with contextlib.suppress(OSError):
             self._client.shutdown(socket.SHUT_RDWR)
 
     def wait_until_client_gives_up(self) -> None:
-        """Say nothing until the client closes the connection."""
+        """Send nothing until the client closes the connection."""
         with contextlib.suppress(OSError):
             self._client.settimeout(ANSWER_SECONDS)
             self._client.recv(1)
@@ -63,30 +63,30 @@ Fault = Callable[[Exchange], None]
 
 
 def passed_on(exchange: Exchange) -> None:
-    """No fault."""
+    """Forward request and response unchanged."""
     exchange.answer(exchange.deliver())
 
 
 def reset(exchange: Exchange) -> None:
-    """The request never arrives, and the connection is reset."""
+    """Drop the request and reset the connection."""
     exchange.reset()
 
 
 def answer_lost(exchange: Exchange) -> None:
-    """What was asked for is done, and the connection is reset before the answer."""
+    """Deliver the request, drop the response and reset the connection."""
     exchange.deliver()
     exchange.reset()
 
 
 def half_an_answer(exchange: Exchange) -> None:
-    """What was asked for is done, and the answer breaks off in the middle."""
+    """Deliver the request and truncate the response."""
     answer = exchange.deliver()
     exchange.answer(answer[: len(answer) // 2])
     exchange.hang_up()
 
 
 def nonsense(exchange: Exchange) -> None:
-    """What was asked for is done, and something else answers in the service's place."""
+    """Deliver the request and replace the response by one that is not from the service."""
     exchange.deliver()
     exchange.answer(
         b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n" + b'{"success":true}'
@@ -94,31 +94,31 @@ def nonsense(exchange: Exchange) -> None:
 
 
 def black_hole(exchange: Exchange) -> None:
-    """The request never arrives, and nobody answers."""
+    """Drop the request and send no response."""
     exchange.wait_until_client_gives_up()
     exchange.reset()
 
 
 def silence(exchange: Exchange) -> None:
-    """What was asked for is done, and nobody answers."""
+    """Deliver the request and send no response."""
     exchange.deliver()
     black_hole(exchange)
 
 
 def late(exchange: Exchange) -> None:
-    """The request arrives when the client has long given up."""
+    """Deliver the request after the client has given up."""
     black_hole(exchange)
     exchange.deliver()
 
 
 def doubled(exchange: Exchange) -> None:
-    """The request arrives twice, and the second answer is heard."""
+    """Deliver the request twice and return the second response."""
     exchange.deliver()
     passed_on(exchange)
 
 
 class Wire:
-    """Listens on `port`, hands everything on to `target_port`, and is to hurt POSTs to paths that begin with `path`."""
+    """A proxy from `port` to `target_port`, with faults on POST requests to paths that begin with `path`."""
 
     def __init__(self, port: int, target_port: int, path: str) -> None:
         self._faults: queue.SimpleQueue[tuple[Fault, threading.Event]] = queue.SimpleQueue()
@@ -136,17 +136,17 @@ class Wire:
         self._thread.start()
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
 
     def hurt(self, fault: Fault, *, within_seconds: float = 40.0) -> None:
-        """Do this to the next message; returns when it is done."""
+        """Apply a fault to the next matching request, and wait until it is done."""
         self.hurt_later(fault)(within_seconds)
 
     def hurt_later(self, fault: Fault) -> Callable[[float], None]:
-        """Do this to the next message that comes; what is given back waits for its end, for so many seconds."""
+        """Apply a fault to the next matching request; return a function that waits for it, given a timeout."""
         done = threading.Event()
         self._faults.put((fault, done))
 
@@ -174,13 +174,13 @@ class _Server(socketserver.ThreadingTCPServer):
     request_queue_size = 128
 
     def shutdown_request(self, request: object) -> None:
-        """Close without the FIN that would come before a RST."""
+        """Close without a shutdown, which would send a FIN before the RST."""
         assert isinstance(request, socket.socket)
         request.close()
 
 
 def read_message(stream: BufferedIOBase) -> bytes:
-    """One HTTP/1.1 request or answer with a Content-Length (none means no body); nothing at the end of the stream."""
+    """Read an HTTP/1.1 message with Content-Length, where none means no body; return empty bytes at the end."""
     head = b""
     while line := stream.readline():
         head += line

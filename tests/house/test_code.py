@@ -1,4 +1,4 @@
-"""What every file of code keeps to, as far as a program can check it."""
+"""Rules for every source file."""
 
 import ast
 import re
@@ -11,7 +11,7 @@ MAX_FUNCTION_LINES = 40
 MAX_FILE_LINES = 450
 
 
-def test_functions_fit_on_a_screen() -> None:
+def test_functions_have_at_most_40_lines_of_code() -> None:
     long = [
         f"{name}: {lines} lines of code"
         for path in house.python_files()
@@ -21,7 +21,7 @@ def test_functions_fit_on_a_screen() -> None:
     assert long == []
 
 
-def test_files_are_split_before_they_grow_too_long() -> None:
+def test_files_have_a_maximum_length() -> None:
     files = house.python_files("shared", *house.PACKAGES)
     sizes = {str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in files}
     assert {path: size for path, size in sizes.items() if size > MAX_FILE_LINES} == {}
@@ -43,7 +43,7 @@ def test_one_sqlite_library_opens_all_files() -> None:
     assert [str(path.relative_to(ROOT)) for path in files] == ["shared/db/sqlite.py"]
 
 
-def test_every_lint_exception_says_why() -> None:
+def test_every_lint_exception_has_a_reason() -> None:
     exception = re.compile(r"# (?:noqa|type: ?ignore)")
     with_reason = re.compile(r"# (?:noqa: [A-Z0-9, ]+ - |type: ignore\[[a-z, -]+\]  # )\w")
     silent = []
@@ -54,8 +54,8 @@ def test_every_lint_exception_says_why() -> None:
     assert not silent, "\n".join(silent)
 
 
-def test_nothing_points_out_of_the_house() -> None:
-    """The house stands alone: it names neither the folder that it lies in nor where packages come from."""
+def test_no_file_refers_to_anything_outside_the_repository() -> None:
+    """No file contains the path of the checkout, a path outside of it, or a package index."""
     outside = re.compile(rf"\.\./shared|{re.escape(str(ROOT))}/|https?://\S+/simple\b|\s--(?:extra-)?index[-]url")
     pointing = [
         str(path.relative_to(ROOT))

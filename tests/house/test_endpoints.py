@@ -1,4 +1,4 @@
-"""Every endpoint says who may call it, stands in docs/API.md, and fails in the one form."""
+"""Every endpoint has an access level and a row in docs/API.md, and errors have one JSON form."""
 
 import pytest
 from werkzeug.test import TestResponse
@@ -21,7 +21,7 @@ def somebody(bank: Suite) -> Person:
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_every_route_says_who_may_call_it(bank: Suite, name: str) -> None:
+def test_every_route_has_an_access_level(bank: Suite, name: str) -> None:
     silent = sorted(endpoint.path for endpoint in house.endpoints(bank.apps[name]) if endpoint.access == "nobody said")
     assert silent == []
 
@@ -45,12 +45,12 @@ def _check_failure(answer: TestResponse, status: int, code: str) -> None:
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_an_unknown_address_is_404_in_the_one_form(bank: Suite, somebody: Person, name: str) -> None:
+def test_an_unknown_path_is_404_in_the_common_form(bank: Suite, somebody: Person, name: str) -> None:
     _check_failure(bank.call(name, "GET", "/api/nowhere", somebody), 404, "NOT_FOUND")
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_a_wrong_method_is_405_in_the_one_form(bank: Suite, somebody: Person, name: str) -> None:
+def test_a_wrong_method_is_405_in_the_common_form(bank: Suite, somebody: Person, name: str) -> None:
     path = "/health" if name == "gateway" else "/api/health"
     _check_failure(bank.call(name, "PATCH", path, somebody), 405, "METHOD_NOT_ALLOWED")
 
@@ -68,13 +68,13 @@ def test_a_wrong_method_is_405_in_the_one_form(bank: Suite, somebody: Person, na
         (400, "INVALID_REQUEST", {"json": {"no": "such field"}}),
     ],
 )
-def test_a_bad_body_is_refused_in_the_one_form(
+def test_an_invalid_body_is_refused_in_the_common_form(
     bank: Suite, somebody: Person, name: str, status: int, code: str, request_parts: dict[str, object]
 ) -> None:
     _check_failure(bank.call(name, "POST", BODY_TAKERS[name], somebody, **request_parts), status, code)
 
 
-def test_each_bad_field_is_named(bank: Suite, somebody: Person) -> None:
+def test_each_invalid_field_is_named(bank: Suite, somebody: Person) -> None:
     answer = bank.call("account", "POST", "/api/accounts/create", somebody, json={"account_type": "gold", "role": "x"})
     assert answer.json is not None
     assert answer.json["details"].keys() == {"account_type", "role"}
@@ -90,7 +90,7 @@ def test_each_bad_field_is_named(bank: Suite, somebody: Person) -> None:
         ("gateway", "POST", "/api/accounts/create"),
     ],
 )
-def test_who_is_not_logged_in_is_told_so_before_the_body_is_looked_at(
+def test_a_missing_login_is_refused_before_the_body_is_validated(
     bank: Suite, name: str, method: str, path: str
 ) -> None:
     answer = bank.call(name, method, path, data=b"{", content_type="application/json")

@@ -1,4 +1,4 @@
-"""Every file lies in its room, and rooms import downwards only: the map in docs/ARCHITECTURE.md, checked."""
+"""The folders of docs/ARCHITECTURE.md: every file is in one of them, and imports follow the layers."""
 
 import ast
 import subprocess
@@ -16,7 +16,7 @@ SERVICE_ROLES = ("service", "logic", "storage", "clients", "schemas", "models")
 MAX_FILES = 15
 MAX_LAYERS = 4
 GROWING = {"migrations", "decisions", "templates"}
-"""Folders whose files are a list of the same kind: a reader looks for one by its name."""
+"""Folders with many files of the same kind, which are looked up by name."""
 
 
 def role_of(path: Path) -> str:
@@ -36,7 +36,7 @@ def test_every_file_of_a_service_has_a_role(package: str) -> None:
     assert (ROOT / package / f"{package.removesuffix('_service')}_service.py").exists()
 
 
-def test_every_file_of_the_gateway_lies_in_a_room() -> None:
+def test_every_file_of_the_gateway_is_in_a_folder() -> None:
     assert {path.stem for path in (ROOT / "api_gateway").glob("*.py")} == {"__init__", "api_gateway"}
 
 
@@ -53,23 +53,23 @@ def test_the_tests_of_a_package_have_its_folders(package: str) -> None:
     assert [str(folder) for folder in folders if not (ROOT / package / folder).is_dir()] == []
 
 
-def test_every_module_of_shared_lies_in_a_room() -> None:
+def test_every_module_of_shared_is_in_a_folder() -> None:
     assert {path.name for path in (ROOT / "shared").glob("*.py")} == {"__init__.py"}
 
 
-def test_the_rooms_of_shared_have_few_layers() -> None:
+def test_shared_has_few_layers() -> None:
     (contract,) = (one for one in house.contracts() if one.get("containers") == ["shared"])
     assert contract["exhaustive"]
     assert len(contract["layers"]) <= MAX_LAYERS
 
 
 @pytest.mark.parametrize("packages", [("shared",), ("api_gateway",), ("tests/support",)], ids=lambda names: names[0])
-def test_a_class_has_a_name_of_its_own(packages: tuple[str, ...]) -> None:
+def test_class_names_are_unique(packages: tuple[str, ...]) -> None:
     counts = Counter(name for path in house.python_files(*packages) for name in _classes(path))
     assert [name for name, count in counts.items() if count > 1] == []
 
 
-def test_no_class_has_the_name_of_one_in_shared() -> None:
+def test_no_class_has_the_name_of_a_class_in_shared() -> None:
     shared = {name for path in house.python_files("shared") for name in _classes(path)}
     others = {name for path in house.python_files(*house.PACKAGES) for name in _classes(path)}
     assert shared & others == set()
@@ -80,7 +80,7 @@ def _classes(path: Path) -> set[str]:
     return {node.name for node in nodes if isinstance(node, ast.ClassDef) and not node.name.startswith("_")}
 
 
-def test_the_architecture_holds() -> None:
+def test_the_import_contracts_hold() -> None:
     program = "from importlinter.cli import lint_imports_command; lint_imports_command()"
     checked = subprocess.run(
         [sys.executable, "-c", program, "--no-cache"], cwd=ROOT, capture_output=True, text=True, timeout=60
