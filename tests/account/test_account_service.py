@@ -80,7 +80,7 @@ def test_a_key_opens_one_account(bank: Suite, ada: Person, bob: Person, admin: P
         ({"account_type": "savings", "user_id": str(uuid4())}, "user_id"),
     ],
 )
-def test_a_body_that_is_not_valid_names_the_field(bank: Suite, ada: Person, body: dict[str, Any], field: str) -> None:
+def test_an_invalid_body_is_refused_by_field(bank: Suite, ada: Person, body: dict[str, Any], field: str) -> None:
     answer = bank.call("account", "POST", "/api/accounts/create", ada, json=body)
     assert answer.status_code == 400
     assert list(answer.get_json()["details"]) == [field]
@@ -99,7 +99,7 @@ def test_the_whole_number_is_shown_to_the_owner_alone_and_never_in_lists(
         assert {row["account_number"] for row in accounts if row["id"] == account["id"]} == {masked}
 
 
-def test_another_customers_account_answers_as_one_that_does_not_exist(bank: Suite, ada: Person, bob: Person) -> None:
+def test_the_account_of_another_customer_is_not_found(bank: Suite, ada: Person, bob: Person) -> None:
     account = open_account(bank, ada)
     missing = bank.call("account", "GET", MISSING, bob)
     for method, path in (
@@ -145,7 +145,7 @@ def test_only_an_empty_active_account_can_be_closed_and_only_once(bank: Suite, a
     assert (answer.status_code, answer.get_json()["error_code"]) == (400, "ACCOUNT_NOT_ACTIVE")
 
 
-def test_staff_freeze_an_account_with_a_reason_and_let_it_go_on(bank: Suite, ada: Person, admin: Person) -> None:
+def test_staff_freeze_and_unfreeze_an_account_with_a_reason(bank: Suite, ada: Person, admin: Person) -> None:
     account = open_account(bank, ada)
     path = f"/api/accounts/update/{account['id']}"
     assert bank.call("account", "PUT", path, admin, json={"status": "frozen"}).status_code == 400
@@ -158,7 +158,7 @@ def test_staff_freeze_an_account_with_a_reason_and_let_it_go_on(bank: Suite, ada
     assert bank.call("transaction", "POST", "/api/transactions/deposit", ada, json=body).status_code == 201
 
 
-def test_a_customer_is_forbidden_what_is_for_staff(bank: Suite, ada: Person) -> None:
+def test_customers_may_not_call_staff_endpoints(bank: Suite, ada: Person) -> None:
     account = open_account(bank, ada)
     for method, path, body in (
         ("GET", "/api/accounts/all", None),
@@ -170,7 +170,7 @@ def test_a_customer_is_forbidden_what_is_for_staff(bank: Suite, ada: Person) -> 
         assert (answer.status_code, answer.get_json()["error_code"]) == (403, "FORBIDDEN")
 
 
-def test_the_history_of_an_accounts_state_says_who_when_and_why(bank: Suite, ada: Person, admin: Person) -> None:
+def test_the_status_history_says_who_when_and_why(bank: Suite, ada: Person, admin: Person) -> None:
     account = open_account(bank, ada)
     path = f"/api/accounts/status_history/{account['id']}"
     assert bank.call("account", "GET", path, admin).get_json()["status_history"] == []
@@ -206,7 +206,7 @@ def test_customers_never_see_why_an_account_was_frozen(bank: Suite, ada: Person,
 
 
 @pytest.mark.parametrize("role", ["employee", "admin"])
-def test_staff_change_the_state_of_no_account_of_their_own(bank: Suite, admin: Person, role: str) -> None:
+def test_staff_can_not_change_the_status_of_their_own_account(bank: Suite, admin: Person, role: str) -> None:
     person = bank.person()
     bank.call("auth", "PUT", f"/api/auth/users/{person.user_id}", admin, json={"role": role})
     clerk = bank.log_in(person.username, PASSWORD)
@@ -236,12 +236,12 @@ def test_staff_change_the_state_of_no_account_of_their_own(bank: Suite, admin: P
         ("GET", "/internal/statistics"),
     ],
 )
-def test_no_person_reaches_the_inside_endpoints(bank: Suite, admin: Person, method: str, path: str) -> None:
+def test_no_user_may_call_the_internal_endpoints(bank: Suite, admin: Person, method: str, path: str) -> None:
     assert bank.call("account", method, path).status_code == 401
     assert bank.call("account", method, path, admin).status_code == 403
 
 
-def test_a_payee_is_shown_masked_and_a_mistyped_number_is_noticed(bank: Suite, ada: Person, bob: Person) -> None:
+def test_a_payee_is_masked_and_a_mistyped_number_is_refused(bank: Suite, ada: Person, bob: Person) -> None:
     number = open_account(bank, bob)["account_number"]
     answer = bank.call("account", "GET", f"/api/accounts/lookup?account_number={number}", ada)
     assert answer.get_json()["account"] == {"account_number": "••••" + number[-4:], "owner_name": "b••"}
@@ -252,7 +252,7 @@ def test_a_payee_is_shown_masked_and_a_mistyped_number_is_noticed(bank: Suite, a
     assert answer.status_code == 404
 
 
-def test_staff_open_an_account_for_a_customer_who_exists(bank: Suite, bob: Person, admin: Person) -> None:
+def test_staff_open_an_account_for_an_existing_customer(bank: Suite, bob: Person, admin: Person) -> None:
     path = f"/api/accounts/user/{bob.user_id}"
     account = bank.call("account", "POST", path, admin, json={"account_type": "savings"}).get_json()["account"]
     assert account["user_id"] == bob.user_id
@@ -262,7 +262,7 @@ def test_staff_open_an_account_for_a_customer_who_exists(bank: Suite, bob: Perso
     assert bank.call("account", "POST", nobody, admin, json={"account_type": "savings"}).status_code == 404
 
 
-def test_the_history_tells_every_balance_newest_first(bank: Suite, ada: Person) -> None:
+def test_the_history_has_every_balance_newest_first(bank: Suite, ada: Person) -> None:
     account = open_account(bank, ada)
     for amount in ("10.00", "20.00", "30.00"):
         deposit(bank, ada, account, amount)
@@ -279,7 +279,7 @@ def test_the_history_tells_every_balance_newest_first(bank: Suite, ada: Person) 
     assert bank.call("account", "GET", f"{path}?from=yesterday", ada).status_code == 400
 
 
-def test_health_is_honest_about_the_auth_service(bank: Suite) -> None:
+def test_health_reports_an_unreachable_auth_service(bank: Suite) -> None:
     assert bank.call("account", "GET", "/api/health").get_json() == {
         "status": "healthy",
         "service": "account-service",

@@ -1,4 +1,4 @@
-"""What reports count and when they are stored, on books that can be put into any state, and on the real database."""
+"""The figures of reports and when they are stored, with fake sources in any state and a real database."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -47,7 +47,7 @@ MARCH = ReportQuery.model_validate({"start_date": "2026-03-01", "end_date": "202
 
 @dataclass
 class Books:
-    """One account: a ledger of (day, signed minor units), and which of its entries are completed transactions.
+    """An account: entries of (day, signed minor units), and the number of those that are projected.
 
     `on_summary` runs when the sums have been read, before the history is.
     """
@@ -61,7 +61,7 @@ class Books:
     on_summary: Callable[[], object] = field(default=lambda: None)
 
     def rows(self) -> list[HistoryRow]:
-        """All entries, newest first."""
+        """Return all entries, newest first."""
         balance_minor, rows = 0, []
         for number, (day, amount_minor) in enumerate(self.entries):
             balance_minor += amount_minor
@@ -167,7 +167,7 @@ def _totals(day: date, amounts: list[int]) -> DayTotal:
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    """The reporting service on each database."""
+    """Return the reporting service on each kind of database."""
     variables = {"BANK_DATA_DIR": str(tmp_path_factory.mktemp("reporting")), "REPORTING_SERVICE_SECRET": "s" * 32}
     with ExitStack() as stack:
         if request.param == "postgresql":
@@ -256,7 +256,7 @@ def test_only_the_newest_thousand_entries_are_shown_but_all_of_them_count(
 
 
 @pytest.mark.parametrize("how_many", [3, 1500])
-def test_entries_booked_while_the_report_is_read_are_left_out(
+def test_entries_booked_while_the_report_is_made_are_left_out(
     storage: ReportStorage, sources: Sources, books: Books, caller: Caller, how_many: int
 ) -> None:
     books.entries = [(TODAY, 100)] * how_many
@@ -271,7 +271,7 @@ def test_entries_booked_while_the_report_is_read_are_left_out(
     assert len(data["history"]) == min(how_many, 1000)
 
 
-def test_an_entry_that_is_not_completed_yet_is_waited_for(
+def test_a_report_waits_for_an_entry_that_is_not_projected_yet(
     storage: ReportStorage, sources: Sources, books: Books, caller: Caller
 ) -> None:
     books.entries = [(TODAY, 500), (TODAY, -100), (TODAY, 300)]
@@ -286,7 +286,7 @@ def test_an_entry_that_is_not_completed_yet_is_waited_for(
     assert (data["count"], data["closing_balance"], books.summaries) == (3, "7.00", 2)
 
 
-def test_figures_that_do_not_fit_together_are_neither_answered_nor_stored(
+def test_inconsistent_figures_are_neither_returned_nor_stored(
     storage: ReportStorage, sources: Sources, books: Books, caller: Caller
 ) -> None:
     books.entries = [(TODAY, 500), (TODAY, -100), (TODAY, 300)]
@@ -298,7 +298,7 @@ def test_figures_that_do_not_fit_together_are_neither_answered_nor_stored(
     assert reporting_logic.list_reports(storage, Page(), caller.user_id)[0] == []
 
 
-def test_a_ledger_that_lacks_what_the_sums_count_is_not_believed(
+def test_a_ledger_with_fewer_entries_than_the_sums_count_is_refused(
     storage: ReportStorage, sources: Sources, books: Books, caller: Caller
 ) -> None:
     books.entries = [(TODAY, 500), (TODAY, 100), (TODAY, -100)]
@@ -311,7 +311,7 @@ def test_a_ledger_that_lacks_what_the_sums_count_is_not_believed(
 
 
 @pytest.mark.parametrize("source", ["history", "transactions"])
-def test_nothing_is_stored_when_a_source_of_an_account_report_is_away(
+def test_nothing_is_stored_when_a_source_of_an_account_report_is_unavailable(
     storage: ReportStorage, sources: Sources, books: Books, caller: Caller, source: str
 ) -> None:
     books.away = {source}
@@ -321,7 +321,7 @@ def test_nothing_is_stored_when_a_source_of_an_account_report_is_away(
 
 
 @pytest.mark.parametrize("source", ["auth", "accounts"])
-def test_nothing_is_stored_when_a_source_of_a_system_report_is_away(
+def test_nothing_is_stored_when_a_source_of_a_system_report_is_unavailable(
     storage: ReportStorage, sources: Sources, books: Books, caller: Caller, source: str
 ) -> None:
     books.away = {source}
@@ -346,7 +346,7 @@ def test_an_account_that_the_caller_may_not_see_has_no_report(
         ("2016-03-31", None, "2016-03-31"),
     ],
 )
-def test_the_period_is_the_thirty_days_up_to_the_last_one_unless_it_is_given(
+def test_the_default_period_is_the_thirty_days_up_to_the_last_one(
     storage: ReportStorage, sources: Sources, caller: Caller, start: str | None, end: str | None, first_day: str
 ) -> None:
     query = ReportQuery.model_validate({"start_date": start, "end_date": end})
@@ -389,7 +389,7 @@ def test_the_same_report_within_a_minute_is_stored_once(
 
 
 @pytest.mark.parametrize("attempt", range(5))
-def test_many_requests_at_once_store_one_report(app: Flask, sources: Sources, caller: Caller, attempt: int) -> None:
+def test_concurrent_requests_store_one_report(app: Flask, sources: Sources, caller: Caller, attempt: int) -> None:
     barrier = threading.Barrier(8)
     ids: list[UUID] = []
 
@@ -407,7 +407,7 @@ def test_many_requests_at_once_store_one_report(app: Flask, sources: Sources, ca
     assert len(set(ids)) == 1
 
 
-def test_a_stored_report_is_for_its_maker_and_for_admins(
+def test_only_its_user_and_admins_may_read_a_stored_report(
     storage: ReportStorage, sources: Sources, caller: Caller
 ) -> None:
     report = reporting_logic.report_transactions(storage, sources, caller, MARCH)
@@ -421,7 +421,7 @@ def test_a_stored_report_is_for_its_maker_and_for_admins(
             as_seen_by(role, uuid4())
 
 
-def test_a_page_of_long_reports_ends_early_and_goes_on(
+def test_a_page_of_long_reports_ends_early_and_the_next_continues(
     storage: ReportStorage, sources: Sources, caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = []

@@ -1,4 +1,4 @@
-"""Every report over the real services, each number worked out by hand."""
+"""Reports over the real services. The expected figures are computed by hand."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +17,7 @@ from tests.support.suite import Person, Suite
 
 
 class SetClock:
-    """Stands for `datetime` in the clock of this process, and runs from the instant to which it is set."""
+    """Replaces `datetime` in the clock of this process, and runs on from the instant that it is set to."""
 
     ahead = timedelta()
 
@@ -30,7 +30,7 @@ class SetClock:
 
 @dataclass
 class World:
-    """Some people with some history, told at noon of `today`."""
+    """Users with forty days of history, seen at noon of `today`."""
 
     suite: Suite
     clock: SetClock
@@ -50,7 +50,7 @@ class World:
         return str(self.today - timedelta(days=back))
 
     def go_back(self, days: int) -> None:
-        """Set the bank's clock to noon, so many days before `today`."""
+        """Set the bank's clock to noon of the day `days` days before `today`."""
         self.clock.set(self.noon - timedelta(days=days))
 
     def move(self, person: Person, kind: str, expect: int = 201, **body: str) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[W
     patch.undo()
 
 
-def test_an_account_report_tells_the_period_exactly(world: World) -> None:
+def test_an_account_report_has_the_exact_figures_of_its_period(world: World) -> None:
     report = world.report(f"account/{world.checking}", world.ada)
     assert set(report) == {"id", "user_id", "report_type", "title", "parameters", "report_data", "created_at"}
     assert (report["report_type"], report["user_id"]) == ("account", world.ada.user_id)
@@ -154,7 +154,7 @@ def test_the_balance_trend_has_a_point_for_every_day(world: World) -> None:
         (3000, 41, "0.00", "0.00", 0),
     ],
 )
-def test_both_days_of_the_period_count_and_no_other(
+def test_the_period_includes_its_first_and_last_day_only(
     world: World, start: int, end: int, opening: str, closing: str, count: int
 ) -> None:
     days = {"start_date": world.day(start), "end_date": world.day(end)}
@@ -234,7 +234,7 @@ def test_the_volumes_of_a_system_report_are_those_of_its_period(world: World) ->
     }
 
 
-def test_the_same_report_asked_for_at_once_and_again_is_stored_once(world: World) -> None:
+def test_concurrent_and_repeated_requests_store_the_same_report_once(world: World) -> None:
     days = {"start_date": world.day(7), "end_date": world.day(1)}
     with ThreadPoolExecutor(6) as pool:
         made = list(pool.map(lambda _: world.report("transactions", world.ada, **days), range(6)))
@@ -244,7 +244,7 @@ def test_the_same_report_asked_for_at_once_and_again_is_stored_once(world: World
 
 
 @pytest.mark.parametrize("path", ["account/{checking}", "transactions", "system"])
-def test_a_report_that_is_not_to_be_saved_is_only_answered(world: World, path: str) -> None:
+def test_a_report_with_save_false_is_returned_and_not_stored(world: World, path: str) -> None:
     person, path = world.admin if path == "system" else world.ada, path.format(checking=world.checking)
     before = world.get("list", person)["reports"]
     report = world.report(path, person, end_date=world.day(2), save="false")
@@ -283,7 +283,7 @@ def test_stored_reports_are_listed_page_by_page_newest_first(world: World) -> No
     assert seen == made[::-1]
 
 
-def test_a_stored_report_is_its_makers_and_the_admins(world: World) -> None:
+def test_only_its_user_and_admins_see_a_stored_report(world: World) -> None:
     report = world.report("transactions", world.ada)
     assert world.report(f"details/{report['id']}", world.ada) == report
     assert world.report(f"details/{report['id']}", world.admin) == report
@@ -295,7 +295,7 @@ def test_a_stored_report_is_its_makers_and_the_admins(world: World) -> None:
     assert foreign.json == unknown.json
 
 
-def test_somebody_elses_account_is_no_different_from_none(world: World) -> None:
+def test_the_account_of_another_customer_has_no_report(world: World) -> None:
     foreign = world.suite.call("reporting", "GET", f"/api/reports/account/{world.checking}", world.bob)
     unknown = world.suite.call("reporting", "GET", f"/api/reports/account/{uuid4()}", world.bob)
     assert foreign.status_code == unknown.status_code == 404
@@ -312,7 +312,7 @@ def test_an_admin_may_report_on_any_account_and_keeps_the_report(world: World) -
 
 
 @pytest.mark.parametrize("path", ["system", "all"])
-def test_what_is_for_admins_is_refused_to_others(world: World, path: str) -> None:
+def test_only_admins_may_call_admin_endpoints(world: World, path: str) -> None:
     answer = world.suite.call("reporting", "GET", f"/api/reports/{path}", world.ada)
     assert answer.status_code == 403
     assert answer.json is not None
@@ -320,7 +320,7 @@ def test_what_is_for_admins_is_refused_to_others(world: World, path: str) -> Non
 
 
 @pytest.mark.parametrize("path", ["account/nobody", "transactions", "system", "list", "details/none", "all"])
-def test_nobody_gets_a_report_without_logging_in(world: World, path: str) -> None:
+def test_reports_need_a_login(world: World, path: str) -> None:
     path = path.replace("nobody", str(uuid4())).replace("none", str(uuid4()))
     answer = world.suite.call("reporting", "GET", f"/api/reports/{path}?start_date=nonsense&limit=nonsense")
     assert answer.status_code == 401
@@ -342,9 +342,7 @@ def test_nobody_gets_a_report_without_logging_in(world: World, path: str) -> Non
         ({"start_date": "1990-01-01", "end_date": "2026-01-01"}, "start_date"),
     ],
 )
-def test_a_period_that_makes_no_sense_is_refused_by_its_field(
-    world: World, path: str, query: dict[str, str], field: str
-) -> None:
+def test_an_invalid_period_is_refused_by_field(world: World, path: str, query: dict[str, str], field: str) -> None:
     path = path.replace("mine", world.checking)
     answer = world.suite.call("reporting", "GET", f"/api/reports/{path}", world.admin, query_string=query)
     assert answer.status_code == 400
@@ -373,7 +371,7 @@ def test_an_unreadable_page_is_refused(world: World, path: str, query: dict[str,
         ("system", "transaction"),
     ],
 )
-def test_a_source_that_is_away_means_503_and_nothing_stored(world: World, path: str, source: str) -> None:
+def test_an_unavailable_source_means_503_and_nothing_stored(world: World, path: str, source: str) -> None:
     path = path.replace("mine", world.checking)
     before = world.get("list", world.admin, limit="200")["reports"]
     adapter = world.suite.adapters[source]
@@ -389,7 +387,7 @@ def test_a_source_that_is_away_means_503_and_nothing_stored(world: World, path: 
     assert world.get("list", world.admin, limit="200")["reports"] == before
 
 
-def test_reports_made_while_money_moves_fit_together(world: World) -> None:
+def test_reports_are_consistent_while_money_moves(world: World) -> None:
     eve = world.suite.person()
     account_id, _ = _open(world.suite, eve, "checking")
     world.move(eve, "deposit", account_id=account_id, amount="100.00")
@@ -411,7 +409,7 @@ def test_reports_made_while_money_moves_fit_together(world: World) -> None:
     assert (reports[-1]["count"], reports[-1]["closing_balance"]) == (61, "100.00")
 
 
-def test_a_history_of_many_pages_is_whole(world: World) -> None:
+def test_a_report_reads_all_pages_of_the_history(world: World) -> None:
     finn = world.suite.person()
     account_id, _ = _open(world.suite, finn, "checking")
     with ThreadPoolExecutor(16) as pool:

@@ -53,7 +53,7 @@ class Ledger(LedgerClient):
         super().__init__(cast(Peer, None), cast(ServiceToken, self))
         self._app = app
         self.storage: LedgerStorage = app.extensions["tools"].ledger
-        self.hears = self.is_heard = True
+        self.is_reachable = self.responds = True
 
     def call(self, _peer: Peer, _method: str, path: str, **asked: Any) -> Any:
         """Call the rules of the ledger, with request and response converted by JSON as over HTTP."""
@@ -69,11 +69,11 @@ class Ledger(LedgerClient):
         return self._carry(rules[path])
 
     def _carry(self, function: Callable[[], object]) -> Any:
-        if not self.hears:
+        if not self.is_reachable:
             raise NoAnswer(may_have_arrived=False)
         with self._app.app_context():
             result = function()
-        if not self.is_heard:
+        if not self.responds:
             raise NoAnswer(may_have_arrived=True)
         return from_json(to_json(result))
 

@@ -1,4 +1,4 @@
-"""The posting protocol: a crash between any two of its steps, an answer that is lost, a request that comes twice."""
+"""The posting protocol: crashes between any two steps, lost responses, repeated requests."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +28,7 @@ def both(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[De
 @pytest.fixture
 def desk(both: Desk) -> Iterator[Desk]:
     yield both
-    both.ledger.hears = both.ledger.is_heard = True
+    both.ledger.is_reachable = both.ledger.responds = True
     both.restart()
     both.resend()
 
@@ -39,7 +39,9 @@ def test_a_deposit_is_completed_and_booked(desk: Desk) -> None:
     assert desk.balance(account) == desk.summed(account) == 100
 
 
-def test_a_decided_payment_is_never_pending_and_waits_for_no_disk(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_decided_payment_is_never_stored_as_pending_and_its_commit_is_not_durable(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     account, durably = desk.open(), []
     transaction = desk.storage.transaction
 
@@ -50,40 +52,40 @@ def test_a_decided_payment_is_never_pending_and_waits_for_no_disk(desk: Desk, mo
     monkeypatch.setattr(desk.storage, "transaction", noted)
     desk.deposit(account)
     assert durably == [False]
-    desk.ledger.hears = False
+    desk.ledger.is_reachable = False
     desk.deposit(account)
     assert durably == [False, True]
 
 
-def test_a_ledger_that_does_not_hear_leaves_it_pending_and_it_is_sent_again(desk: Desk) -> None:
+def test_an_order_that_did_not_reach_the_ledger_is_pending_and_sent_again(desk: Desk) -> None:
     account = desk.open()
-    desk.ledger.hears = False
+    desk.ledger.is_reachable = False
     outcome = desk.deposit(account)
     assert (desk.status(outcome), desk.resend()) == ("pending", 0)
     assert desk.status(outcome) == "pending"
-    desk.ledger.hears = True
+    desk.ledger.is_reachable = True
     assert desk.resend() == 1
     assert desk.status(outcome) == "completed"
     assert desk.balance(account) == desk.summed(account) == 100
 
 
-def test_a_lost_answer_leaves_it_pending_and_nothing_moves_twice(desk: Desk) -> None:
+def test_a_lost_response_leaves_the_payment_pending_and_moves_nothing_twice(desk: Desk) -> None:
     account = desk.open()
-    desk.ledger.is_heard = False
+    desk.ledger.responds = False
     outcome = desk.deposit(account)
     assert (desk.status(outcome), desk.balance(account)) == ("pending", 100)
-    desk.ledger.is_heard = True
+    desk.ledger.responds = True
     desk.resend()
     assert desk.status(outcome) == "completed"
     assert desk.balance(account) == desk.summed(account) == 100
 
 
-def test_an_old_one_that_never_arrived_is_given_up_for_good(desk: Desk) -> None:
+def test_an_old_pending_transaction_that_never_arrived_is_voided_for_good(desk: Desk) -> None:
     account = desk.open()
-    desk.ledger.hears = False
+    desk.ledger.is_reachable = False
     outcome = desk.deposit(account, key="given up")
     desk.make_old(outcome)
-    desk.ledger.hears = True
+    desk.ledger.is_reachable = True
     desk.resend()
     assert desk.status(outcome) == "failed"
     late = desk.ledger.post([to_order(outcome.transaction)])
@@ -93,12 +95,12 @@ def test_an_old_one_that_never_arrived_is_given_up_for_good(desk: Desk) -> None:
     assert desk.balance(account) == desk.summed(account) == 0
 
 
-def test_an_old_one_that_was_posted_is_completed_not_given_up(desk: Desk) -> None:
+def test_an_old_pending_transaction_that_was_posted_is_completed(desk: Desk) -> None:
     account = desk.open()
-    desk.ledger.is_heard = False
+    desk.ledger.responds = False
     outcome = desk.deposit(account)
     desk.make_old(outcome)
-    desk.ledger.is_heard = True
+    desk.ledger.responds = True
     desk.resend()
     assert desk.status(outcome) == "completed"
     assert desk.balance(account) == desk.summed(account) == 100
@@ -106,7 +108,7 @@ def test_an_old_one_that_was_posted_is_completed_not_given_up(desk: Desk) -> Non
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize(
-    ("owner", "step", "ledger_hears"),
+    ("owner", "step", "ledger_is_reachable"),
     [
         (LedgerClient, "post", True),
         (Projection, "project", True),
@@ -115,7 +117,7 @@ def test_an_old_one_that_was_posted_is_completed_not_given_up(desk: Desk) -> Non
     ],
 )
 def test_a_crash_before_or_after_any_step_loses_and_doubles_nothing(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, owner: object, step: str, ledger_hears: bool, moment: str
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, owner: object, step: str, ledger_is_reachable: bool, moment: str
 ) -> None:
     account, key = desk.open(), str(uuid4())
     original: Callable[..., object] = getattr(owner, step)
@@ -125,12 +127,12 @@ def test_a_crash_before_or_after_any_step_loses_and_doubles_nothing(
             original(*args)
         raise Crash
 
-    desk.ledger.hears = ledger_hears
+    desk.ledger.is_reachable = ledger_is_reachable
     with monkeypatch.context() as patch:
         patch.setattr(owner, step, dies)
         with pytest.raises(Crash):
             desk.deposit(account, key)
-    desk.ledger.hears = True
+    desk.ledger.is_reachable = True
     desk.restart()
     desk.resend()
     happened = (step, moment) not in {("post", "before"), ("store_pending", "before")}
@@ -148,7 +150,7 @@ def test_the_same_key_gives_the_same_transaction(desk: Desk) -> None:
     assert desk.balance(account) == desk.summed(account) == 100
 
 
-def test_a_refusal_is_given_again_though_it_would_succeed_now(desk: Desk) -> None:
+def test_a_repeated_request_gets_its_rejection_even_if_it_would_succeed_now(desk: Desk) -> None:
     account, other = desk.open(), desk.open()
 
     def transfer() -> Outcome:
@@ -165,39 +167,39 @@ def test_a_refusal_is_given_again_though_it_would_succeed_now(desk: Desk) -> Non
     assert (again.replayed, desk.balance(other)) == (True, 0)
 
 
-def test_the_same_key_for_something_else_is_refused(desk: Desk) -> None:
+def test_a_key_with_other_content_is_refused(desk: Desk) -> None:
     account = desk.open()
     desk.deposit(account, key="one")
     assert [type(one) for one in desk.carry_out(desk.order(account, "one", "2.00"))] == [IdempotencyKeyReused]
-    desk.ledger.hears = False
+    desk.ledger.is_reachable = False
     desk.deposit(account, key="two")
     for amount, key in (("2.00", "one"), ("2.00", "two")):
         assert [type(one) for one in desk.carry_out(desk.order(account, key, amount))] == [IdempotencyKeyReused]
     assert desk.balance(account) == desk.summed(account) == 100
 
 
-def test_a_silent_ledger_leaves_one_pending_transaction_for_each_key(desk: Desk) -> None:
+def test_a_ledger_without_answer_leaves_one_pending_transaction_for_each_key(desk: Desk) -> None:
     account = desk.open()
-    desk.ledger.hears = False
+    desk.ledger.is_reachable = False
     same_batch = desk.carry_out(desk.order(account, "outage"), desk.order(account, "outage"))
     outcomes = [*same_batch, desk.deposit(account, "outage")]
     ids = {outcome.transaction.id for outcome in outcomes if isinstance(outcome, Outcome)}
     assert (len(outcomes), len(ids)) == (3, 1)
-    desk.ledger.hears = True
+    desk.ledger.is_reachable = True
     again = desk.deposit(account, "outage")
     assert (again.transaction.id, again.transaction.status, again.replayed) == (ids.pop(), "completed", True)
     assert desk.balance(account) == desk.summed(account) == 100
 
 
-def test_what_is_known_is_told_again_while_the_ledger_is_silent(desk: Desk) -> None:
+def test_a_known_outcome_is_returned_while_the_ledger_does_not_answer(desk: Desk) -> None:
     account = desk.open()
     first = desk.deposit(account, key="known")
-    desk.ledger.hears = False
+    desk.ledger.is_reachable = False
     again = desk.deposit(account, key="known")
     assert (again.transaction, again.replayed) == (first.transaction, True)
 
 
-def test_a_decision_that_was_projected_before_its_silence_is_noticed_is_told(desk: Desk) -> None:
+def test_a_decision_that_was_projected_before_the_call_failed_is_returned(desk: Desk) -> None:
     account = desk.open()
     order = desk.order(account)
     desk.ledger.post([order])
@@ -208,16 +210,16 @@ def test_a_decision_that_was_projected_before_its_silence_is_noticed_is_told(des
 
 
 def test_a_pending_transaction_whose_key_was_decided_under_another_id_is_found_by_both(desk: Desk) -> None:
-    """Two instances were asked at once: one heard the ledger, the other has told its customer that it is pending."""
+    """Two instances got the request: one got the decision, the other answered with status pending."""
     account = desk.open()
-    desk.ledger.hears = False
-    told = desk.deposit(account, key="twice")
-    desk.ledger.hears = True
+    desk.ledger.is_reachable = False
+    pending = desk.deposit(account, key="twice")
+    desk.ledger.is_reachable = True
     other = desk.order(account, "twice")
     desk.ledger.post([other])
     desk.projection.catch_up()
     assert desk.resend() == 1
-    found = desk.find(told.transaction.id)
+    found = desk.find(pending.transaction.id)
     assert found
     assert (found.id, found.status) == (other["transaction_id"], "completed")
     assert desk.balance(account) == desk.summed(account) == 100
@@ -225,18 +227,18 @@ def test_a_pending_transaction_whose_key_was_decided_under_another_id_is_found_b
 
 def test_a_pending_transaction_whose_key_was_used_for_something_else_fails(desk: Desk) -> None:
     account = desk.open()
-    desk.ledger.hears = False
-    told = desk.deposit(account, key="taken")
-    desk.ledger.hears = True
+    desk.ledger.is_reachable = False
+    pending = desk.deposit(account, key="taken")
+    desk.ledger.is_reachable = True
     desk.ledger.post([desk.order(account, "taken", "2.00")])
     desk.resend()
-    found = desk.find(told.transaction.id)
+    found = desk.find(pending.transaction.id)
     assert found
     assert (found.status, found.reason) == ("failed", "IDEMPOTENCY_KEY_REUSED")
     assert desk.balance(account) == desk.summed(account) == 200
 
 
-def test_the_same_key_at_once_has_one_effect_and_all_hear_of_it(desk: Desk) -> None:
+def test_concurrent_orders_with_one_key_have_one_effect_and_one_outcome(desk: Desk) -> None:
     account = desk.open()
 
     def ask(_number: int) -> tuple[str, str]:
@@ -251,13 +253,13 @@ def test_the_same_key_at_once_has_one_effect_and_all_hear_of_it(desk: Desk) -> N
     assert desk.balance(account) == desk.summed(account) == 100
 
 
-def test_when_orders_can_not_be_begun_each_hears_why(desk: Desk) -> None:
+def test_each_order_gets_the_error_when_none_can_be_sent(desk: Desk) -> None:
     account, desk.projection.works = desk.open(), False
     outcomes = desk.carry_out(desk.order(account), desk.order(account))
     assert [type(outcome) for outcome in outcomes] == [ServiceUnavailable] * 2
 
 
-def test_no_orders_are_nothing_to_carry_out(desk: Desk) -> None:
+def test_an_empty_batch_is_carried_out_without_a_call(desk: Desk) -> None:
     desk.projection.works = False
     assert desk.carry_out() == []
 
@@ -266,7 +268,7 @@ def full_disk(*_args: object) -> None:
     raise OSError("no space left on device")
 
 
-def test_what_can_not_be_written_is_unknown_and_nothing_is_sent_until_it_can(
+def test_a_failed_projection_makes_the_outcome_unknown_and_stops_payments_until_it_works(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account = desk.open()
@@ -288,36 +290,38 @@ def test_what_can_not_be_written_is_unknown_and_nothing_is_sent_until_it_can(
     assert not desk.deposit(account, key="not sent").replayed
 
 
-def test_silence_that_can_not_be_written_down_is_unknown(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pending_transaction_that_can_not_be_stored_makes_the_outcome_unknown(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     account = desk.open()
-    desk.ledger.is_heard = False
+    desk.ledger.responds = False
     monkeypatch.setattr(desk.storage, "add_pending", full_disk)
     with pytest.raises(OutcomeUnknown):
         desk.deposit(account)
-    desk.ledger.is_heard = True
+    desk.ledger.responds = True
     monkeypatch.undo()
     desk.projection.catch_up()
     assert desk.summed(account) == 100
 
 
-def test_a_long_outage_is_settled_in_one_go(desk: Desk) -> None:
+def test_the_pending_transactions_of_a_long_outage_are_settled_by_one_resend(desk: Desk) -> None:
     account = desk.open()
-    desk.ledger.hears = False
+    desk.ledger.is_reachable = False
     outcomes = [desk.deposit(account) for _ in range(posting_logic.BATCH_SIZE + 10)]
     for outcome in outcomes[:3]:
         desk.make_old(outcome)
-    desk.ledger.hears = True
+    desk.ledger.is_reachable = True
     assert desk.resend() == len(outcomes)
     assert desk.balance(account) == desk.summed(account) == 100 * (len(outcomes) - 3)
 
 
-def test_what_was_decided_with_other_content_is_told_as_it_was_decided(
+def test_a_posting_with_other_content_is_projected_as_it_was_decided(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
     account = desk.open()
-    desk.ledger.hears = False
+    desk.ledger.is_reachable = False
     outcome = desk.deposit(account)
-    desk.ledger.hears = True
+    desk.ledger.is_reachable = True
     other = cast(OrderHeard, {**to_order(outcome.transaction), "amount_minor": 999})
     with desk.account_app.app_context():
         ledger_logic.post(desk.ledger.storage, [other])

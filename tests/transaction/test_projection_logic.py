@@ -1,4 +1,4 @@
-"""The projection: whatever was missed, doubled, late or lost, it becomes what the ledger has decided."""
+"""The projection: after missed, repeated, late or lost postings it ends as the ledger has decided."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -34,14 +34,14 @@ def both(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[De
 
 @pytest.fixture
 def desk(both: Desk) -> Desk:
-    both.ledger.hears = both.ledger.is_heard = True
+    both.ledger.is_reachable = both.ledger.responds = True
     both.restart()
     both.resend()
     return both
 
 
 def content(desk: Desk) -> Content:
-    """All that is in the transaction database, but for how far it has got and which process counted what."""
+    """Return all rows of the transaction database, without progress and without the parts of the bank's sums."""
     desk.storage.refresh()
     found: Content = {}
     for table in TABLES:
@@ -54,13 +54,13 @@ def content(desk: Desk) -> Content:
 
 
 def snapshot(desk: Desk) -> Content:
-    """A backup of the transaction database."""
+    """Return a backup of the transaction database."""
     desk.storage.refresh()
     return {table.name: [dict(row) for row in db.session.execute(select(table)).mappings()] for table in TABLES}
 
 
 def restore(desk: Desk, backup: Content) -> None:
-    """Put a backup back."""
+    """Restore a backup of the transaction database."""
     with desk.storage.transaction():
         for table in TABLES:
             db.session.execute(delete(table))
@@ -70,7 +70,7 @@ def restore(desk: Desk, backup: Content) -> None:
 
 
 def lose(desk: Desk) -> None:
-    """Begin with an empty transaction database."""
+    """Empty the transaction database."""
     empty: Content = {table.name: [] for table in TABLES}
     restore(desk, empty | {"progress": [{"id": 1, "sequence": 0, "transaction_id": None, "hands_over": False}]})
 
@@ -87,27 +87,27 @@ def some_history(desk: Desk) -> None:
     account = desk.open()
     for amount in ("3.00", "4.00"):
         desk.deposit(account, key=str(uuid4()), amount=amount)
-    desk.carry_out(to_nobody(desk.order(account)))  # refused
-    desk.ledger.hears = False
+    desk.carry_out(to_nobody(desk.order(account)))  # rejected
+    desk.ledger.is_reachable = False
     given_up = desk.deposit(account)
-    desk.ledger.hears = True
+    desk.ledger.is_reachable = True
     desk.make_old(given_up)
     desk.resend()
 
 
-def test_a_lost_database_is_made_again_from_the_ledger(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_database_is_projected_again_from_the_ledger(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(projection_logic, "PAGE", 3)
     some_history(desk)
     before = content(desk)
     lose(desk)
     assert not any(content(desk).values())
-    told: list[int] = []
-    desk.projection.catch_up(told.append)
+    reported: list[int] = []
+    desk.projection.catch_up(reported.append)
     assert content(desk) == before
-    assert (told, told[-1]) == (sorted(told), sequence(desk))
+    assert (reported, reported[-1]) == (sorted(reported), sequence(desk))
 
 
-def test_a_database_restored_from_a_backup_gets_what_was_decided_since(desk: Desk) -> None:
+def test_a_restored_backup_gets_the_postings_decided_since(desk: Desk) -> None:
     some_history(desk)
     backup = snapshot(desk)
     account = desk.open()
@@ -121,7 +121,7 @@ def test_a_database_restored_from_a_backup_gets_what_was_decided_since(desk: Des
     assert desk.balance(account) == desk.summed(account) == 100
 
 
-def test_what_comes_twice_or_late_has_one_effect(desk: Desk) -> None:
+def test_a_repeated_or_late_posting_has_one_effect(desk: Desk) -> None:
     last = sequence(desk)
     some_history(desk)
     before = content(desk)
@@ -133,7 +133,7 @@ def test_what_comes_twice_or_late_has_one_effect(desk: Desk) -> None:
     assert content(desk) == before
 
 
-def test_what_was_not_posted_counts_in_no_sum(desk: Desk) -> None:
+def test_rejections_and_voids_count_in_no_sum(desk: Desk) -> None:
     account = desk.open()
     (outcome,) = desk.carry_out(to_nobody(desk.order(account)))
     assert isinstance(outcome, Outcome)
@@ -142,7 +142,7 @@ def test_what_was_not_posted_counts_in_no_sum(desk: Desk) -> None:
     assert list(db.session.scalars(statuses)) == ["failed"]
 
 
-def test_it_is_known_how_far_it_has_got_over_batches_that_land_in_another_order(desk: Desk) -> None:
+def test_progress_moves_over_contiguous_sequences_when_batches_are_written_out_of_order(desk: Desk) -> None:
     account, first = desk.open(), sequence(desk)
     decided = [[one.posting for one in desk.ledger.post([desk.order(account), desk.order(account)])] for _ in range(3)]
     reached = []
@@ -155,9 +155,9 @@ def test_it_is_known_how_far_it_has_got_over_batches_that_land_in_another_order(
     assert sequence(desk) == first + 7
 
 
-def test_what_another_instance_was_about_to_project_is_not_passed_over(desk: Desk) -> None:
+def test_a_posting_that_another_instance_did_not_project_is_not_skipped(desk: Desk) -> None:
     account = desk.open()
-    missed = desk.ledger.post([desk.order(account)])  # by an instance that has died since
+    missed = desk.ledger.post([desk.order(account)])  # by an instance that died before it projected this
     seen = desk.deposit(account)
     assert desk.status(seen) == "completed"
     assert sequence(desk) < missed[0].posting.result["sequence"]
@@ -165,7 +165,7 @@ def test_what_another_instance_was_about_to_project_is_not_passed_over(desk: Des
     assert desk.balance(account) == desk.summed(account) == 200
 
 
-def test_several_instances_project_side_by_side_and_count_once(desk: Desk) -> None:
+def test_concurrent_instances_count_each_posting_once(desk: Desk) -> None:
     account, begun_at = desk.open(), sequence(desk)
     for _ in range(40):
         desk.ledger.post([desk.order(account)])
@@ -209,7 +209,7 @@ def test_a_ledger_that_is_older_than_the_projection_is_refused(desk: Desk) -> No
 
 
 def forget_orders(desk: Desk) -> None:
-    """Let both databases be as they are right after the upgrade from before the ledger kept orders."""
+    """Bring both databases to the state right after the upgrade from a ledger without order columns."""
     with desk.account_app.app_context(), account_db.transaction():
         bare = {"fingerprint": "", "description": None, "idempotency_key": None, "request_id": None}
         account_db.session.execute(update(Posting).values(**bare, requested_at=None))
@@ -219,7 +219,9 @@ def forget_orders(desk: Desk) -> None:
         db.session.execute(update(Progress).values(sequence=0, transaction_id=None, hands_over=True))
 
 
-def test_keys_of_payments_from_before_the_upgrade_are_still_known(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_of_payments_from_before_the_upgrade_are_known_to_the_ledger(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(projection_logic, "HANDOVER_BATCH", 3)
     account = desk.open()
     old = desk.deposit(account, key="from before")
@@ -236,7 +238,7 @@ def test_keys_of_payments_from_before_the_upgrade_are_still_known(desk: Desk, mo
     assert content(desk) == before
 
 
-def test_an_old_ledger_alone_still_tells_where_the_money_went(desk: Desk) -> None:
+def test_a_ledger_from_before_the_upgrade_is_enough_to_project_its_payments(desk: Desk) -> None:
     account = desk.open()
     desk.deposit(account)
     (refused,) = desk.carry_out(to_nobody(desk.order(account)))
@@ -253,27 +255,27 @@ def test_an_old_ledger_alone_still_tells_where_the_money_went(desk: Desk) -> Non
 
 
 class ProjectionAgainstTheLedger(RuleBasedStateMachine):
-    """Requests that come again, silence, crashes, restores and losses, in any order: in the end all is as decided.
+    """Repeated requests, lost responses, crashes, restores and losses in any order end as the ledger has decided.
 
-    What was told as completed or failed stays so, a key has one effect, and the sums are those of the transactions.
+    A completed or failed outcome never changes, a key has one effect, and the sums are those of the transactions.
     """
 
     desk: Desk
 
     @initialize()
     def begin(self) -> None:
-        self.desk.ledger.hears = self.desk.ledger.is_heard = True
+        self.desk.ledger.is_reachable = self.desk.ledger.responds = True
         self.desk.restart()
         self.desk.resend()
         self.account = self.desk.open()
-        self.told: dict[str, tuple[str, str]] = {}
+        self.outcomes: dict[str, tuple[str, str]] = {}
         self.pending: set[str] = set()
         self.names = [str(uuid4()) for _ in range(4)]
         self.backups = [snapshot(self.desk)]
 
-    @rule(hears=st.booleans(), is_heard=st.booleans())
-    def cut_or_mend_the_wire(self, hears: bool, is_heard: bool) -> None:
-        self.desk.ledger.hears, self.desk.ledger.is_heard = hears, is_heard
+    @rule(is_reachable=st.booleans(), responds=st.booleans())
+    def cut_or_mend_the_wire(self, is_reachable: bool, responds: bool) -> None:
+        self.desk.ledger.is_reachable, self.desk.ledger.responds = is_reachable, responds
 
     @rule(keys=st.lists(st.integers(0, 3), min_size=1, max_size=3))
     def ask(self, keys: list[int]) -> None:
@@ -289,14 +291,14 @@ class ProjectionAgainstTheLedger(RuleBasedStateMachine):
         if transaction.status == "pending":
             self.pending.add(transaction.id)
         else:
-            assert self.told.setdefault(key, (transaction.id, transaction.status)) == (
+            assert self.outcomes.setdefault(key, (transaction.id, transaction.status)) == (
                 transaction.id,
                 transaction.status,
             )
 
     @rule(key=st.integers(0, 3))
     def another_instance_asks_and_dies(self, key: int) -> None:
-        if self.desk.ledger.hears and self.desk.ledger.is_heard:
+        if self.desk.ledger.is_reachable and self.desk.ledger.responds:
             self.desk.ledger.post([self.desk.order(self.account, self.names[key])])
 
     @rule()
@@ -312,7 +314,7 @@ class ProjectionAgainstTheLedger(RuleBasedStateMachine):
         try:
             step()
         except AppError:
-            assert not (self.desk.ledger.hears and self.desk.ledger.is_heard)
+            assert not (self.desk.ledger.is_reachable and self.desk.ledger.responds)
 
     @rule()
     def grow_old(self) -> None:
@@ -325,7 +327,7 @@ class ProjectionAgainstTheLedger(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 9))
     def restore_or_lose(self, which: int) -> None:
-        """What was only pending, and not in the backup, is lost with the database: nobody else has it."""
+        """Lose the database: pending transactions that are not in the backup are lost, since the ledger lacks them."""
         if which < len(self.backups):
             restore(self.desk, self.backups[which])
         else:
@@ -334,7 +336,7 @@ class ProjectionAgainstTheLedger(RuleBasedStateMachine):
         self.catching_up(self.desk.restart)
 
     def teardown(self) -> None:
-        self.desk.ledger.hears = self.desk.ledger.is_heard = True
+        self.desk.ledger.is_reachable = self.desk.ledger.responds = True
         self.desk.restart()
         self.desk.resend()
         assert not self.desk.storage.list_pending(None, 100)
@@ -360,7 +362,7 @@ class ProjectionAgainstTheLedger(RuleBasedStateMachine):
         assert after == before
 
 
-def test_in_the_end_all_is_as_the_ledger_has_decided(desk: Desk) -> None:
+def test_the_projection_ends_as_the_ledger_has_decided(desk: Desk) -> None:
     machine = ProjectionAgainstTheLedger
     machine.desk = desk
     machine.TestCase.settings = settings(

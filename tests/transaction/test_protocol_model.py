@@ -1,9 +1,9 @@
-"""The posting protocol as a model: every order of messages, delays, doubles, losses, crashes and restores is walked.
+"""A model check of the posting protocol: it visits every state that messages, faults and crashes can lead to.
 
-One wish is followed, which two instances may be asked for at once with the same key: each sends an order under an id
-of its own. The ledger decides the wish; each instance has a projection, which forgets what was not synced when the
-power is cut. Messages may be late, doubled or lost, and an instance may die at any point. Then each safety rule is
-taken away in turn, to show that the walk finds what goes wrong without it.
+The model has one payment with one key, which two instances may get at the same time. Each sends an order with its own
+id, the ledger decides, and each instance has a projection, which loses unsynced rows in a power cut. Messages may be
+delayed, duplicated or lost, and an instance may die at any point. Then each safety rule is switched off in turn, to
+show that the check finds the broken promise.
 """
 
 from collections import deque
@@ -12,42 +12,42 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-MOST_SENT, MOST_IN_FLIGHT = 2, 3
-ORDERS = ("a", "b")  # by which instance, and under which id
+MAX_SENT, MAX_IN_FLIGHT = 2, 3
+ORDERS = ("a", "b")  # the instances, and the ids of their orders
 
 
 @dataclass(frozen=True)
 class Rules:
-    """The safety rules of the protocol."""
+    """The safety rules of the protocol, each of which can be switched off."""
 
-    postings_are_remembered: bool = True
-    rejections_are_remembered: bool = True
+    postings_are_stored: bool = True
+    rejections_are_stored: bool = True
     a_key_is_decided_once: bool = True
-    a_void_is_written_down: bool = True
+    voids_are_stored: bool = True
     a_void_respects_the_decision: bool = True
-    silence_is_not_failure: bool = True
-    pending_is_written_before_it_is_told: bool = True
+    a_timeout_is_not_a_failure: bool = True
+    pending_is_stored_before_the_response: bool = True
     pending_is_synced: bool = True
-    the_projection_is_written_before_it_is_told: bool = True
-    what_is_projected_twice_counts_once: bool = True
-    what_was_missed_is_read: bool = True
-    a_key_finds_the_id_that_was_told: bool = True
+    the_projection_is_stored_before_the_response: bool = True
+    a_repeated_projection_counts_once: bool = True
+    missed_postings_are_read: bool = True
+    a_pending_id_becomes_an_alias: bool = True
 
 
 @dataclass(frozen=True)
 class Instance:
-    """What one instance has: its projection, how often it has counted the wish, and what it has told its customer."""
+    """The state of one instance: its projection, how often it has counted the order, and what it has answered."""
 
     status: str = ""
     counted: int = 0
-    told: str = ""
-    asks: bool = False
+    answered: str = ""
+    is_waiting: bool = False
     sent: int = 0
 
 
 @dataclass(frozen=True)
 class State:
-    """The ledger, the wire, both instances, and whether there is money in the account just now."""
+    """The state of the model: the ledger, the messages on their way, both instances, and the funds of the account."""
 
     decision: str = ""
     decided_id: str = ""
@@ -74,85 +74,85 @@ class State:
 
 
 def next_states(state: State, rules: Rules) -> Iterator[State]:
-    """All that can happen next."""
+    """Yield all states that can follow."""
     yield replace(state, funds=not state.funds)
     for name in ORDERS:
         yield from steps(state, name, rules)
     for message in set(state.wire):
         yield state.take(message)  # lost
         yield received(state.take(message), message, rules)
-        if len(state.wire) < MOST_IN_FLIGHT:
-            yield received(state, message, rules)  # a double is still on its way
+        if len(state.wire) < MAX_IN_FLIGHT:
+            yield received(state, message, rules)  # a copy is still on its way
 
 
 def steps(state: State, name: str, rules: Rules) -> Iterator[State]:
-    """What an instance may do by itself, and what may be done to it."""
+    """Yield the states after each step that an instance can take, and after each fault."""
     instance = state.instance(name)
-    may_send = instance.sent < MOST_SENT and len(state.wire) < MOST_IN_FLIGHT
-    if not instance.asks and not instance.status and not instance.told:
-        yield state.having(name, asks=True)
-    if may_send and (instance.asks or instance.status == "pending"):
+    may_send = instance.sent < MAX_SENT and len(state.wire) < MAX_IN_FLIGHT
+    if not instance.is_waiting and not instance.status and not instance.answered:
+        yield state.having(name, is_waiting=True)
+    if may_send and (instance.is_waiting or instance.status == "pending"):
         yield state.having(name, sent=instance.sent + 1).send(f"post {name}")
     if may_send and instance.status == "pending":
         yield state.having(name, sent=instance.sent + 1).send(f"void {name}")
-    if instance.asks and instance.sent:
-        yield from silence(state, name, rules)
-    if state.decision and rules.what_was_missed_is_read:
+    if instance.is_waiting and instance.sent:
+        yield from timed_out(state, name, rules)
+    if state.decision and rules.missed_postings_are_read:
         yield projected(state, name, rules)
-    if instance.asks:
-        yield state.having(name, asks=False)  # it dies, and its customer hears nothing
-    yield from losses(state, name, rules)
+    if instance.is_waiting:
+        yield state.having(name, is_waiting=False)  # it dies without answering
+    yield from power_cut(state, name, rules)
 
 
-def silence(state: State, name: str, rules: Rules) -> Iterator[State]:
-    """The instance has waited long enough."""
-    if not rules.silence_is_not_failure:
-        yield state.having(name, asks=False, told="failed")
+def timed_out(state: State, name: str, rules: Rules) -> Iterator[State]:
+    """Yield the states after a call of an instance has timed out."""
+    if not rules.a_timeout_is_not_a_failure:
+        yield state.having(name, is_waiting=False, answered="failed")
     status = state.instance(name).status or "pending"
-    if not rules.pending_is_written_before_it_is_told:
-        yield state.having(name, asks=False, told="pending")
+    if not rules.pending_is_stored_before_the_response:
+        yield state.having(name, is_waiting=False, answered="pending")
     else:
-        yield state.having(name, asks=False, status=status, told="pending")
+        yield state.having(name, is_waiting=False, status=status, answered="pending")
 
 
-def losses(state: State, name: str, rules: Rules) -> Iterator[State]:
-    """A power cut takes what was not synced: what is decided can be read again, what is pending was synced."""
+def power_cut(state: State, name: str, rules: Rules) -> Iterator[State]:
+    """Yield the states after a power cut: unsynced rows are lost, pending ones are synced."""
     instance = state.instance(name)
     if instance.status in ("completed", "failed"):
-        before = "pending" if instance.told == "pending" and rules.pending_is_synced else ""
-        yield state.having(name, status=before, counted=0, asks=False)
+        before = "pending" if instance.answered == "pending" and rules.pending_is_synced else ""
+        yield state.having(name, status=before, counted=0, is_waiting=False)
     if instance.status == "pending" and not rules.pending_is_synced:
-        yield state.having(name, status="", asks=False)
+        yield state.having(name, status="", is_waiting=False)
 
 
 def received(state: State, message: str, rules: Rules) -> State:
-    """What one message does where it arrives."""
+    """Return the state after a message has arrived."""
     kind, _, name = message.partition(" ")
     if kind == "post":
         return decided(state, name, rules)
     if kind == "void":
         return voided(state, name, rules)
     instance = state.instance(name)
-    if not instance.asks and instance.status != "pending":
-        return state  # nobody waits for it any more
-    if rules.the_projection_is_written_before_it_is_told:
+    if not instance.is_waiting and instance.status != "pending":
+        return state  # the call has timed out
+    if rules.the_projection_is_stored_before_the_response:
         state = projected(state, name, rules)
-    if not instance.asks:
+    if not instance.is_waiting:
         return projected(state, name, rules)
     outcome = "completed" if kind == "it-is-posted" else "failed"
-    seen = "" if state.instance(name).status == outcome else ", and it could not be seen"
-    return state.having(name, asks=False, told=outcome + seen)
+    seen = "" if state.instance(name).status == outcome else ", not readable"
+    return state.having(name, is_waiting=False, answered=outcome + seen)
 
 
 def is_known(state: State, name: str, rules: Rules) -> bool:
-    """Whether the ledger finds its decision again, by id or by key."""
-    remembered = {
-        "posted": rules.postings_are_remembered,
-        "rejected": rules.rejections_are_remembered,
+    """Return whether the ledger finds its decision by id or by key."""
+    is_stored = {
+        "posted": rules.postings_are_stored,
+        "rejected": rules.rejections_are_stored,
         "void": True,
         "": False,
     }
-    return remembered[state.decision] and (state.decided_id == name or rules.a_key_is_decided_once)
+    return is_stored[state.decision] and (state.decided_id == name or rules.a_key_is_decided_once)
 
 
 def decided(state: State, name: str, rules: Rules) -> State:
@@ -167,58 +167,58 @@ def decided(state: State, name: str, rules: Rules) -> State:
 def voided(state: State, name: str, rules: Rules) -> State:
     if is_known(state, name, rules) and rules.a_void_respects_the_decision:
         return state.send(f"it-is-{state.decision} {name}")
-    if rules.a_void_is_written_down:
+    if rules.voids_are_stored:
         state = replace(state, decision="void", decided_id=name)
     return state.send(f"it-is-void {name}")
 
 
 def projected(state: State, name: str, rules: Rules) -> State:
-    """What is read from the ledger, or was answered by it; an id that was told is found by the key."""
+    """Return the state after an instance has projected the decision; a pending id becomes an alias by its key."""
     instance = state.instance(name)
     if not state.decision:
-        return state.having(name, status="failed") if not rules.a_void_is_written_down else state
+        return state.having(name, status="failed") if not rules.voids_are_stored else state
     if instance.status in ("completed", "failed"):
-        again = 0 if rules.what_is_projected_twice_counts_once else int(state.decision == "posted")
+        again = 0 if rules.a_repeated_projection_counts_once else int(state.decision == "posted")
         return state.having(name, counted=min(instance.counted + again, 2))
-    if instance.status == "pending" and state.decided_id != name and not rules.a_key_finds_the_id_that_was_told:
+    if instance.status == "pending" and state.decided_id != name and not rules.a_pending_id_becomes_an_alias:
         return state.having(name, status="gone", counted=int(state.decision == "posted"))
     outcome = "completed" if state.decision == "posted" else "failed"
     return state.having(name, status=outcome, counted=int(state.decision == "posted"))
 
 
 def broken_promise(state: State) -> str | None:
-    """What a customer could hold against the bank in this state."""
+    """Return the promise to the customer that this state breaks, or None."""
     if state.times_moved > 1:
         return "the money moved twice"
     for instance in (state.a, state.b):
-        if (instance.told == "completed" or instance.status == "completed") and state.times_moved != 1:
+        if (instance.answered == "completed" or instance.status == "completed") and state.times_moved != 1:
             return "completed, and no money moved"
-        if (instance.told == "failed" or instance.status == "failed") and state.times_moved:
+        if (instance.answered == "failed" or instance.status == "failed") and state.times_moved:
             return "failed, and the money moved"
-        if "could not be seen" in instance.told:
-            return "told, and not there"
+        if "not readable" in instance.answered:
+            return "answered and not readable"
         if instance.counted > 1:
             return "counted twice"
         if instance.status == "gone":
-            return "what was told can't be found"
+            return "an answered id is not found"
     return None
 
 
 def broken_end(state: State, rules: Rules) -> str | None:
-    """What is wrong when all has come to rest: nothing is on its way, and each instance has caught up."""
+    """Return the promise that is broken when no message is on its way and each instance has caught up, or None."""
     for name in ORDERS:
         instance = state.instance(name)
-        if rules.what_was_missed_is_read and state.decision:
+        if rules.missed_postings_are_read and state.decision:
             instance = projected(state, name, rules).instance(name)
-        if instance.told and not instance.status:
-            return "what was told can't be found"
-        if instance.told == "completed" and instance.status != "completed":
-            return "what was told can't be found"
+        if instance.answered and not instance.status:
+            return "an answered id is not found"
+        if instance.answered == "completed" and instance.status != "completed":
+            return "an answered id is not found"
     return None
 
 
-def walk(rules: Rules, *, until: str = "") -> tuple[int, set[str]]:
-    """How many states can be reached, and which promises are broken in any of them; `until` one that is looked for."""
+def check(rules: Rules, *, until: str = "") -> tuple[int, set[str]]:
+    """Return the number of reachable states and the promises that any of them breaks; stop at `until`."""
     seen, todo, broken = {State()}, deque([State()]), set[str]()
     while todo:
         state = todo.popleft()
@@ -228,46 +228,46 @@ def walk(rules: Rules, *, until: str = "") -> tuple[int, set[str]]:
                 break
             continue
         for following in next_states(state, rules):
-            if len(following.wire) <= MOST_IN_FLIGHT and following not in seen:
+            if len(following.wire) <= MAX_IN_FLIGHT and following not in seen:
                 seen.add(following)
                 todo.append(following)
     return len(seen), broken
 
 
 def test_no_order_of_events_breaks_a_promise() -> None:
-    states, broken = walk(Rules())
+    states, broken = check(Rules())
     assert broken == set()
     assert states > 10_000
 
 
 def test_a_pending_transaction_can_always_be_settled() -> None:
-    """From any decision, under whichever id, one more question with one answer is enough."""
+    """From any decision, under either id, one more call with a response is enough."""
     for decision in ("", "posted", "rejected", "void"):
         for decided_id in ORDERS:
             state = State(decision=decision, decided_id=decided_id, times_moved=int(decision == "posted"))
-            state = state.having("a", status="pending", told="pending")
-            asked = received(state.send("void a").take("void a"), "void a", Rules())
-            (answer,) = asked.wire
-            assert received(asked.take(answer), answer, Rules()).a.status in ("completed", "failed")
+            state = state.having("a", status="pending", answered="pending")
+            replied = received(state.send("void a").take("void a"), "void a", Rules())
+            (reply,) = replied.wire
+            assert received(replied.take(reply), reply, Rules()).a.status in ("completed", "failed")
 
 
 @pytest.mark.parametrize(
     ("rule", "promise"),
     [
-        ("postings_are_remembered", "the money moved twice"),
-        ("rejections_are_remembered", "failed, and the money moved"),
+        ("postings_are_stored", "the money moved twice"),
+        ("rejections_are_stored", "failed, and the money moved"),
         ("a_key_is_decided_once", "the money moved twice"),
-        ("a_void_is_written_down", "failed, and the money moved"),
+        ("voids_are_stored", "failed, and the money moved"),
         ("a_void_respects_the_decision", "failed, and the money moved"),
-        ("silence_is_not_failure", "failed, and the money moved"),
-        ("pending_is_written_before_it_is_told", "what was told can't be found"),
-        ("pending_is_synced", "what was told can't be found"),
-        ("the_projection_is_written_before_it_is_told", "told, and not there"),
-        ("what_is_projected_twice_counts_once", "counted twice"),
-        ("what_was_missed_is_read", "what was told can't be found"),
-        ("a_key_finds_the_id_that_was_told", "what was told can't be found"),
+        ("a_timeout_is_not_a_failure", "failed, and the money moved"),
+        ("pending_is_stored_before_the_response", "an answered id is not found"),
+        ("pending_is_synced", "an answered id is not found"),
+        ("the_projection_is_stored_before_the_response", "answered and not readable"),
+        ("a_repeated_projection_counts_once", "counted twice"),
+        ("missed_postings_are_read", "an answered id is not found"),
+        ("a_pending_id_becomes_an_alias", "an answered id is not found"),
     ],
 )
-def test_each_rule_matters(rule: str, promise: str) -> None:
-    _, broken = walk(replace(Rules(), **{rule: False}), until=promise)
+def test_each_rule_of_the_protocol_is_needed(rule: str, promise: str) -> None:
+    _, broken = check(replace(Rules(), **{rule: False}), until=promise)
     assert promise in broken

@@ -1,4 +1,4 @@
-"""A rebuild makes the projection what the ledger says, and tells what was otherwise."""
+"""A rebuild makes the projection equal to the ledger, and reports the differences."""
 
 import subprocess
 import sys
@@ -27,34 +27,34 @@ def both(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[De
 
 @pytest.fixture
 def desk(both: Desk) -> Desk:
-    both.ledger.hears = both.ledger.is_heard = True
+    both.ledger.is_reachable = both.ledger.responds = True
     both.restart()
     return both
 
 
 def rebuild(desk: Desk) -> tuple[Differences, list[int]]:
-    told: list[int] = []
+    reported: list[int] = []
     storage = RebuildStorage(db)
-    found = rebuild_logic.rebuild(storage, desk.storage, desk.progress, desk.ledger, told.append)
+    found = rebuild_logic.rebuild(storage, desk.storage, desk.progress, desk.ledger, reported.append)
     desk.restart()
-    return found, told
+    return found, reported
 
 
-def test_what_is_right_is_made_again_as_it_was(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rebuild_of_a_correct_projection_changes_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rebuild_logic, "PAGE", 2)
     account = desk.open()
     for _ in range(5):
         desk.deposit(account, key=str(uuid4()))
     before = desk.progress.find().sequence
-    found, told = rebuild(desk)
+    found, reported = rebuild(desk)
     assert (found.missing, found.changed, found.gone, found.sums) == ([], [], [], 0)
     assert found.decided >= 5
-    assert (told, told[-1]) == (sorted(told), before)
+    assert (reported, reported[-1]) == (sorted(reported), before)
     assert desk.progress.find().sequence == before
     assert desk.balance(account) == desk.summed(account) == 500
 
 
-def test_what_was_wrong_is_told_and_mended(desk: Desk) -> None:
+def test_a_rebuild_reports_and_repairs_differences(desk: Desk) -> None:
     account = desk.open()
     missing, changed = desk.deposit(account).transaction, desk.deposit(account).transaction
     with desk.storage.transaction():
@@ -78,29 +78,29 @@ def test_what_was_wrong_is_told_and_mended(desk: Desk) -> None:
     assert "1 sums by day were different" in lines
 
 
-def test_what_is_pending_stays(desk: Desk) -> None:
+def test_a_rebuild_keeps_pending_transactions(desk: Desk) -> None:
     account = desk.open()
-    desk.ledger.hears = False
+    desk.ledger.is_reachable = False
     outcome = desk.deposit(account, key="pending")
-    desk.ledger.hears = True
+    desk.ledger.is_reachable = True
     rebuild(desk)
     assert desk.status(outcome) == "pending"
     assert desk.deposit(account, key="pending").transaction.id == outcome.transaction.id
     assert desk.balance(account) == desk.summed(account) == 100
 
 
-def test_an_id_that_somebody_was_told_still_finds_the_transaction(desk: Desk) -> None:
+def test_a_rebuild_keeps_the_aliases_of_transactions(desk: Desk) -> None:
     account = desk.open()
-    desk.ledger.hears = False
-    told = desk.deposit(account, key="told")
-    desk.ledger.hears = True
-    desk.ledger.post([desk.order(account, "told")])
+    desk.ledger.is_reachable = False
+    pending = desk.deposit(account, key="twice")
+    desk.ledger.is_reachable = True
+    desk.ledger.post([desk.order(account, "twice")])
     desk.resend()
     rebuild(desk)
-    assert desk.status(told) == "completed"
+    assert desk.status(pending) == "completed"
 
 
-def test_a_rebuild_that_breaks_off_has_changed_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_rebuild_changes_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     account = desk.open()
     desk.deposit(account)
     monkeypatch.setattr(rebuild_logic, "PAGE", 1)
@@ -119,7 +119,7 @@ def test_a_rebuild_that_breaks_off_has_changed_nothing(desk: Desk, monkeypatch: 
     assert desk.balance(account) == desk.summed(account) == 100
 
 
-def test_a_projection_ahead_of_the_ledger_is_made_anew(desk: Desk) -> None:
+def test_a_rebuild_repairs_a_projection_ahead_of_the_ledger(desk: Desk) -> None:
     account = desk.open()
     desk.deposit(account)
     with desk.storage.transaction():
@@ -130,7 +130,7 @@ def test_a_projection_ahead_of_the_ledger_is_made_anew(desk: Desk) -> None:
     assert desk.deposit(account).transaction.status == "completed"
 
 
-def test_a_long_list_is_cut_short() -> None:
+def test_the_report_shows_only_the_first_ids_of_a_long_list() -> None:
     lines = report(Differences(30, new_ids(30), [], [], 0))
     assert (lines[1], lines[22], lines[23]) == (
         "30 were missing:",

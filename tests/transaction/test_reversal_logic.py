@@ -1,4 +1,4 @@
-"""Reversals give money back: to where it came from, to another account of the customer, or into suspense."""
+"""Reversals return money to its account, to another account of the customer, or to the suspense account."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def admin(bank: Suite) -> Person:
 
 
 class Customer:
-    """A customer with what a test needs to do for them."""
+    """A customer, and the calls that tests make for them."""
 
     def __init__(self, bank: Suite, person: Person | None = None) -> None:
         self.bank, self.person = bank, person or bank.person()
@@ -99,18 +99,20 @@ def bob(bank: Suite) -> Customer:
 
 @pytest.fixture
 def stranded(ada: Customer, bob: Customer) -> tuple[str, str]:
-    """A transfer of 6.00 from an account of Ada that is closed now to one of Bob: its id, and the closed account."""
+    """Make a transfer of 6.00 from Ada to Bob, and close Ada's account. Return the ids of both."""
     source, target = ada.open("6.00"), bob.open("1.00")
     sent = ada.pay("transfer", from_account_id=source, to_account_id=target, amount="6.00")
     ada.close(source)
     return sent, source
 
 
-def test_both_services_mean_the_same_suspense_account() -> None:
+def test_both_services_use_the_same_id_for_the_suspense_account() -> None:
     assert transaction_models.SUSPENSE_ACCOUNT_ID == account_models.SUSPENSE_ACCOUNT_ID
 
 
-def test_a_closed_way_back_is_refused_with_the_choices(bank: Suite, admin: Person, stranded: tuple[str, str]) -> None:
+def test_a_reversal_to_a_closed_account_is_refused_and_names_the_alternatives(
+    bank: Suite, admin: Person, stranded: tuple[str, str]
+) -> None:
     sent, _ = stranded
     for body in ({}, {"to_account_id": None}, {"to_suspense": False}):
         answer = reverse(bank, admin, sent, **body)
@@ -137,7 +139,7 @@ def test_the_money_goes_to_another_account_of_the_customer(
     assert (newest["id"], newest["to_account_id"], newest["balance_after"]) == (transaction["id"], other, "6.00")
 
 
-def test_a_frozen_account_is_a_way_back_once_it_is_unfrozen(bank: Suite, admin: Person, ada: Customer) -> None:
+def test_the_money_can_return_to_an_account_after_it_is_unfrozen(bank: Suite, admin: Person, ada: Customer) -> None:
     account = ada.open("5.00")
     drawn = ada.pay("withdraw", account_id=account, amount="2.00")
 
@@ -154,7 +156,7 @@ def test_a_frozen_account_is_a_way_back_once_it_is_unfrozen(bank: Suite, admin: 
     assert ada.balance(account) == "5.00"
 
 
-def test_the_money_never_goes_to_somebody_else(
+def test_the_money_never_goes_to_another_customer(
     bank: Suite, admin: Person, ada: Customer, bob: Customer, stranded: tuple[str, str]
 ) -> None:
     sent, closed = stranded
@@ -179,14 +181,14 @@ def test_the_money_never_goes_to_somebody_else(
         ({"amount": "1.00"}, "amount"),
     ],
 )
-def test_a_way_back_that_makes_no_sense_is_refused(
+def test_contradictory_targets_of_a_reversal_are_refused(
     bank: Suite, admin: Person, stranded: tuple[str, str], body: dict[str, Any], field: str
 ) -> None:
     answer = reverse(bank, admin, stranded[0], **body)
     assert (refusal(answer), list(answer.get_json()["details"])) == ((400, "INVALID_REQUEST"), [field])
 
 
-def test_the_reversal_of_a_deposit_goes_back_to_the_bank_alone(bank: Suite, admin: Person, ada: Customer) -> None:
+def test_the_money_of_a_reversed_deposit_can_only_return_to_the_bank(bank: Suite, admin: Person, ada: Customer) -> None:
     account = ada.open()
     paid = ada.pay("deposit", account_id=account, amount="3.00")
     for body in ({"to_suspense": True}, {"to_account_id": ada.open()}):
@@ -197,7 +199,7 @@ def test_the_reversal_of_a_deposit_goes_back_to_the_bank_alone(bank: Suite, admi
 
 
 @pytest.mark.parametrize("kind", ["transfer", "withdraw"])
-def test_money_in_suspense_is_on_record_and_paid_out_once(
+def test_money_in_suspense_is_listed_and_paid_out_once(
     bank: Suite, admin: Person, ada: Customer, bob: Customer, kind: str
 ) -> None:
     source, target = ada.open("6.00"), bob.open()
@@ -247,7 +249,7 @@ def test_a_repeated_payout_gets_the_first_outcome(
     assert ada.balance(other) == "6.00"
 
 
-def test_the_list_of_suspense_goes_on_page_by_page(bank: Suite, admin: Person, ada: Customer) -> None:
+def test_the_list_of_suspense_is_paged(bank: Suite, admin: Person, ada: Customer) -> None:
     held = []
     for _ in range(3):
         account = ada.open("1.00")
@@ -279,7 +281,9 @@ def test_only_staff_see_suspense_and_only_admins_pay_out(
         assert refusal(pay_out(bank, admin, nothing, to_account_id=other)) == (404, "NOT_FOUND")
 
 
-def test_an_admin_pays_no_own_money_out(bank: Suite, admin: Person, ada: Customer, stranded: tuple[str, str]) -> None:
+def test_an_admin_can_not_pay_out_their_own_money(
+    bank: Suite, admin: Person, ada: Customer, stranded: tuple[str, str]
+) -> None:
     held = reverse(bank, admin, stranded[0], to_suspense=True).get_json()["transaction"]["id"]
     other = ada.open()
     bank.call("auth", "PUT", f"/api/auth/users/{ada.person.user_id}", admin, json={"role": "admin"})
@@ -287,7 +291,7 @@ def test_an_admin_pays_no_own_money_out(bank: Suite, admin: Person, ada: Custome
     assert refusal(pay_out(bank, promoted, held, to_account_id=other)) == (403, "FORBIDDEN")
 
 
-def test_nobody_sends_money_into_suspense_by_hand(ada: Customer, bank: Suite) -> None:
+def test_no_payment_can_name_the_suspense_account(ada: Customer, bank: Suite) -> None:
     account = ada.open("5.00")
     for kind, body in (
         ("transfer", {"from_account_id": account, "to_account_id": SUSPENSE}),

@@ -1,4 +1,4 @@
-"""The kept sums by day equal what the legs add up to, whatever was completed, refused, undone or told twice."""
+"""The stored sums by day equal the sums of the legs, after completions, rejections, reversals and repetitions."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +29,7 @@ instants = st.one_of(
 
 
 class Books:
-    """The transaction service's storage, and transactions as the ledger would decide them."""
+    """The storage of the transaction service, and transactions in the form in which the ledger decides them."""
 
     def __init__(self, app: Flask) -> None:
         self.app = app
@@ -49,7 +49,7 @@ class Books:
         is_posted: bool = True,
         reverses: Transaction | None = None,
     ) -> Transaction:
-        """A transaction between two sides as the ledger has decided it; it is not kept."""
+        """Return a decided transaction between two sides, without storing it."""
         user_id, _ = source or target or (None, None)
         assert user_id
         kind = "transfer" if source and target else "withdrawal" if source else "deposit"
@@ -76,7 +76,7 @@ class Books:
             self.storage.project(list(transactions))
 
     def move(self, source: int, target: int, amount_minor: int, minutes: int, is_posted: bool) -> Transaction:
-        """A transaction between two of the sides."""
+        """Store a decided transaction between two of the sides."""
         at = FIRST + timedelta(minutes=minutes)
         return self.decided(self.sides[source], self.sides[target], amount_minor, at, is_posted=is_posted)
 
@@ -94,7 +94,7 @@ class Books:
         self.project(self.decided(source, target, amount_minor, at))
 
     def summed(self, account_id: str | None, user_id: str, in_time: InTime) -> Volumes:
-        """What a user's legs add up to."""
+        """Return the sums of a user's legs."""
         rows = []
         for leg in self._legs():
             wanted = leg.account_id == account_id if account_id else not (leg.internal and leg.direction == "in")
@@ -105,7 +105,7 @@ class Books:
         return volumes_of(rows)
 
     def balance_change(self, account_id: str | None, user_id: str, in_time: InTime) -> int:
-        """By how much the balance of a user's accounts, or of one of them, changed."""
+        """Return the change of the balance of a user's accounts, or of one of them."""
         return sum(
             leg.amount_minor if leg.direction == "in" else -leg.amount_minor
             for leg in self._legs()
@@ -113,12 +113,12 @@ class Books:
         )
 
     def summed_of_all(self, in_time: InTime) -> Volumes:
-        """What all transactions add up to; one with two sides counts once."""
+        """Return the sums of all transactions. A transaction with two sides counts once."""
         once = {leg.transaction_id: leg for leg in self._legs() if in_time(leg.timestamp)}
         return volumes_of([(leg, 0, 0) for leg in once.values()])
 
     def check(self, since: datetime | None = None, until: datetime | None = None) -> None:
-        """All the kept sums equal what the legs add up to."""
+        """Assert that all stored sums equal the sums of the legs."""
         self.storage.refresh()
 
         def in_time(at: datetime) -> bool:
@@ -137,7 +137,7 @@ class Books:
 
 
 def volumes_of(rows: list[tuple[TransactionLeg, int, int]]) -> Volumes:
-    """Legs, each with the factor (1, 0 or -1) by which it is income and expense, by day and type as they first came."""
+    """Sum up legs by day and type. Each has a factor (1, 0 or -1) for income and one for expense."""
     by_day: dict[str, Volume] = {}
     by_type: dict[str, Volume] = {}
     for leg, income, expense in rows:
@@ -151,7 +151,7 @@ def volumes_of(rows: list[tuple[TransactionLeg, int, int]]) -> Volumes:
 
 
 def same(one: Volumes, other: Volumes) -> bool:
-    """Whether both say the same in the same order."""
+    """Return whether both have the same groups in the same order."""
     assert one == other
     return (list(one.by_day), list(one.by_type)) == (list(other.by_day), list(other.by_type))
 
@@ -183,7 +183,7 @@ moves = st.tuples(
     since=instants,
     until=instants,
 )
-def test_kept_sums_equal_what_the_legs_add_up_to(
+def test_stored_sums_equal_the_sums_of_the_legs(
     books: Books, batches: list[list[Move]], undone: int, since: datetime | None, until: datetime | None
 ) -> None:
     done = []
@@ -199,7 +199,7 @@ def test_kept_sums_equal_what_the_legs_add_up_to(
     books.check(since, until)
 
 
-def test_a_decision_that_comes_again_after_a_restart_counts_once(books: Books, bank: Suite) -> None:
+def test_a_posting_that_is_projected_again_after_a_restart_counts_once(books: Books, bank: Suite) -> None:
     transaction = books.decided(None, books.sides[1])
     for _ in range(3):
         books.project(transaction)
@@ -207,7 +207,7 @@ def test_a_decision_that_comes_again_after_a_restart_counts_once(books: Books, b
     assert (volume.count, volume.total_minor, volume.largest_minor) == (1, 100, 100)
 
 
-def test_the_ends_of_a_range_may_lie_inside_of_days(books: Books) -> None:
+def test_a_range_may_begin_and_end_within_a_day(books: Books) -> None:
     noon = timedelta(hours=12)
     for days in range(4):
         books.complete(None, books.sides[1], 10**days, FIRST + timedelta(days=days) + noon)
@@ -229,7 +229,7 @@ def test_the_ends_of_a_range_may_lie_inside_of_days(books: Books) -> None:
     assert total(None, datetime.min.replace(tzinfo=UTC) + later) == 0
 
 
-def test_processes_that_count_the_same_kinds_at_once_lose_nothing(
+def test_concurrent_processes_lose_no_update_of_the_same_sums(
     books: Books, bank: Suite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there, back = (books.sides[1], books.sides[2]), (books.sides[2], books.sides[1])

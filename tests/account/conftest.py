@@ -1,0 +1,26 @@
+"""The account service alone, for the tests of the ledger."""
+
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+
+from tests.account.ledger import Ledger
+from tests.support.desk import money_made
+from tests.support.suite import Suite
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[Flask]:
+    suite = Suite(tmp_path_factory.mktemp("ledger"), names=("account",), database=database)
+    yield suite.apps["account"]
+    suite.stop()
+
+
+@pytest.fixture
+def ledger(app: Flask) -> Iterator[Ledger]:
+    with app.app_context():
+        ledger = Ledger(app)
+        yield ledger
+        ledger.accounts.refresh()
+        assert money_made(ledger.storage) == 0

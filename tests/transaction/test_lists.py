@@ -1,0 +1,157 @@
+"""Lists, searches and sums of transactions over the real services."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from account_service import ledger_logic
+from shared.core.clock import now
+from tests.support.suite import BankOptions, Person, Suite
+from tests.transaction.endpoints import DEPOSIT, TRANSFER, WITHDRAW, get, open_account, post
+
+
+@pytest.fixture(scope="module")
+def bank_options(database: str) -> BankOptions:
+    return BankOptions(("auth", "account", "transaction"), database)
+
+
+def test_lists_filter_and_page(bank: Suite) -> None:
+    person = bank.person()
+    first, second = open_account(bank, person, "100.00"), open_account(bank, person, "50.00")
+    post(
+        bank, TRANSFER, person, from_account_id=first["id"], to_account_id=second["id"], amount="30", description="Rent"
+    )
+    post(bank, WITHDRAW, person, account_id=second["id"], amount="20", description="100% cash")
+
+    def amounts(query: str) -> list[str]:
+        return [row["amount"] for row in get(bank, f"list?{query}", person)["transactions"]]
+
+    assert amounts("") == ["20.00", "30.00", "50.00", "100.00"]
+    assert amounts("type=transfer") == ["30.00"]
+    assert amounts(f"account_id={second['id']}") == ["20.00", "30.00", "50.00"]
+    assert amounts("min=30&max=50") == ["30.00", "50.00"]
+    assert amounts("q=rent") == ["30.00"]
+    assert amounts("q=%25") == ["20.00"]
+    assert amounts("status=failed") == []
+    assert amounts("from=2100-01-01") == []
+    assert amounts("to=2100-01-01&limit=1") == ["20.00"]
+    page = get(bank, "list?limit=3", person)
+    rest = get(bank, f"list?limit=3&cursor={page['pagination']['next_cursor']}", person)
+    assert [row["amount"] for row in rest["transactions"]] == ["100.00"]
+    assert [row["amount"] for row in get(bank, "recent?limit=2", person)["transactions"]] == ["20.00", "30.00"]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("école", True),
+        ("%C3%89COLE", True),
+        ("e%CC%81cole", True),
+        ("ecole", False),
+        ("STRASSE 5", True),
+        ("100%25_", True),
+        ("100_", False),
+    ],
+)
+def test_a_search_finds_text_whatever_its_case(bank: Suite, ada: Person, query: str, found: bool) -> None:
+    account = open_account(bank, ada)
+    post(bank, DEPOSIT, ada, account_id=account["id"], amount="7", description="École, Straße 5, 100%_")
+    for address in (f"list?account_id={account['id']}&", f"account/{account['id']}?"):
+        assert len(get(bank, f"{address}q={query}", ada)["transactions"]) == found, address
+
+
+def pages(bank: Suite, person: Person, query: str) -> Iterator[list[str]]:
+    """Yield the ids of each page of a list."""
+    cursor = ""
+    while cursor is not None:
+        page = get(bank, f"list?{query}{cursor and f'&cursor={cursor}'}", person)
+        yield [row["id"] for row in page["transactions"]]
+        cursor = page["pagination"]["next_cursor"]
+
+
+def test_transactions_of_the_same_instant_are_listed_once(bank: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    person = bank.person()
+    account = open_account(bank, person)
+    instant = now()
+    monkeypatch.setattr(ledger_logic, "now", lambda: instant)
+    made = [post(bank, DEPOSIT, person, account_id=account["id"], amount="1.00").get_json() for _ in range(5)]
+    assert len({answer["transaction"]["timestamp"] for answer in made}) == 1
+    newest_first = sorted((answer["transaction"]["id"] for answer in made), reverse=True)
+    in_pages = [newest_first[:2], newest_first[2:4], newest_first[4:]]
+    assert list(pages(bank, person, "limit=2")) == in_pages
+    assert list(pages(bank, person, f"limit=2&account_id={account['id']}")) == in_pages
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "type=gift",
+        "status=lost",
+        "min=x",
+        "min=1e3",
+        "max=-1",
+        "max=NaN",
+        "from=soon",
+        "to=2026-13-01",
+        "limit=0",
+        "cursor=%00",
+    ],
+)
+def test_an_invalid_filter_is_refused_by_name(bank: Suite, ada: Person, query: str) -> None:
+    answer = bank.call("transaction", "GET", f"/api/transactions/list?{query}", ada)
+    assert (answer.status_code, list(answer.get_json()["details"])) == (400, [query.partition("=")[0]])
+
+
+def test_sums_count_a_transfer_between_own_accounts_once(bank: Suite, bob: Person) -> None:
+    person = bank.person()
+    first, second, bobs = open_account(bank, person, "100.00"), open_account(bank, person), open_account(bank, bob)
+    post(bank, TRANSFER, person, from_account_id=first["id"], to_account_id=second["id"], amount="30")
+    post(bank, TRANSFER, person, from_account_id=first["id"], to_account_id=bobs["id"], amount="5")
+    post(bank, WITHDRAW, person, account_id=first["id"], amount="1000")
+    summary = get(bank, "summary", person)["summary"]
+    by_type = {"deposit": {"count": 1, "total": "100.00"}, "transfer": {"count": 2, "total": "35.00"}}
+    assert summary["by_type"] == by_type
+    totals = {key: summary[key] for key in ("count", "income", "expense", "net", "average", "largest")}
+    assert totals == {
+        "count": 3,
+        "income": "100.00",
+        "expense": "5.00",
+        "net": "95.00",
+        "average": "45.00",
+        "largest": "100.00",
+    }
+    of_second = get(bank, f"summary?account_id={second['id']}", person)["summary"]
+    assert (of_second["income"], of_second["expense"], of_second["count"]) == ("30.00", "0.00", 1)
+    (day,) = summary["by_day"]
+    assert (day["count"], day["total"], day["income"], day["expense"]) == (3, "135.00", "100.00", "5.00")
+
+
+def test_the_list_of_an_account_has_its_balance_after_each_transaction(
+    bank: Suite, ada: Person, bob: Person, admin: Person
+) -> None:
+    first, second = open_account(bank, ada, "100"), open_account(bank, ada)
+    theirs = open_account(bank, bob)
+    post(bank, TRANSFER, ada, from_account_id=first["id"], to_account_id=second["id"], amount="30")
+    post(bank, TRANSFER, ada, from_account_id=first["id"], to_account_id=theirs["id"], amount="5")
+    for person in (ada, admin):
+        rows = get(bank, f"account/{first['id']}", person)["transactions"]
+        assert [row["balance_after"] for row in rows] == ["65.00", "70.00", "100.00"]
+        (row,) = get(bank, f"account/{second['id']}?type=transfer", person)["transactions"]
+        assert row["balance_after"] == "30.00"
+        (row,) = get(bank, f"account/{theirs['id']}", bob)["transactions"]
+        assert row["balance_after"] == "5.00"
+
+
+def test_the_transactions_of_another_customer_are_not_found(
+    bank: Suite, ada: Person, bob: Person, admin: Person
+) -> None:
+    account = open_account(bank, ada, "1.00")
+    (transaction,) = get(bank, f"account/{account['id']}", ada)["transactions"]
+    for path in (f"details/{transaction['id']}", f"account/{account['id']}", f"summary?account_id={account['id']}"):
+        answer = bank.call("transaction", "GET", f"/api/transactions/{path}", bob)
+        assert (answer.status_code, answer.get_json()["error_code"]) == (404, "NOT_FOUND")
+        get(bank, path, admin)
+    assert get(bank, f"list?account_id={account['id']}", bob)["transactions"] == []
+    assert bank.call("transaction", "GET", "/api/transactions/all", bob).status_code == 403
+    everybody = get(bank, f"all?account_id={account['id']}", admin)["transactions"]
+    assert [row["id"] for row in everybody] == [transaction["id"]]
