@@ -185,7 +185,7 @@ class TransactionReportData(Summary):
 
 
 class UserStatistics(Described):
-    """The numbers of users."""
+    """Users, counted by role and by status."""
 
     total: int
     """The number of all users."""
