@@ -159,7 +159,7 @@ class PostingsAnswer(Answer):
 
 
 class DescribedAnswer(Answer):
-    """The number of postings whose order was added."""
+    """The reply to orders of postings that lacked theirs."""
 
     described: int
     """The number of postings whose order was added."""

@@ -45,7 +45,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _QueuedPayment:
-    """One request on its way: whose it is, and by what it is answered."""
+    """A payment request in the queue, with its user and the function that sends the response."""
 
     environ: "WSGIEnvironment"
     request: BatchedRequest
