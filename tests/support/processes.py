@@ -1,5 +1,6 @@
 """Real processes for tests: on free ports, with their output read continuously, and killed at the end."""
 
+import itertools
 import os
 import random
 import re
@@ -21,18 +22,24 @@ from shared.http.addresses import why_not_free
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def free_ports(count: int) -> list[int]:
-    """Return ports on which nothing listens now.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_PORTS_PER_WORKER = 2_000
+_untried = iter(
+    random.SystemRandom().sample(
+        range(15_000 + _WORKER * _PORTS_PER_WORKER, 15_000 + (_WORKER + 1) * _PORTS_PER_WORKER), k=_PORTS_PER_WORKER
+    )
+)
 
-    They are outside the range of ephemeral ports. Otherwise a client connection could take the port of a killed server
-    before the server is restarted.
+
+def free_ports(count: int) -> list[int]:
+    """Return ports on which nothing listens now, each of them once per run.
+
+    Each worker of the run has ports of its own, and a service that a test left behind may still be starting: no other
+    test is given its port. All are outside the range of ephemeral ports. Otherwise a client connection could take the
+    port of a killed server before the server is restarted.
     """
-    ports: list[int] = []
-    while len(ports) < count:
-        port = random.randrange(15_000, 32_000)
-        if port not in ports and why_not_free("127.0.0.1", port) is None:
-            ports.append(port)
-    return ports
+    free = (port for port in _untried if why_not_free("127.0.0.1", port) is None)
+    return list(itertools.islice(free, count))
 
 
 def eventually(condition: Callable[[], object], *, within_seconds: float = 10.0, what: str = "") -> None:
