@@ -68,7 +68,8 @@ def _write_revision(service: str, what: str) -> Path:
 
 
 def _database(service: str) -> Database:
-    database: Database = importlib.import_module(f"{service}_service.{service}_models").db
+    wiring = importlib.import_module(f"{service}_service.{service}_service")  # it imports the tables of all rooms
+    database: Database = wiring.db
     return database
 
 

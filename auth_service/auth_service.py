@@ -12,7 +12,7 @@ from flask import Blueprint, Flask, Response, current_app, request
 from pydantic import Field, ValidationInfo, field_validator
 
 from auth_service import auth_logic, session_logic, user_logic
-from auth_service.auth_logic import InvalidClient, InvalidScope, LockedOut, Origin, Tools, WrongPassword
+from auth_service.auth_logic import InvalidClient, InvalidScope, LockedOut, Tools, WrongPassword
 from auth_service.auth_models import db
 from auth_service.auth_schemas import (
     AdminAnswer,
@@ -31,6 +31,7 @@ from auth_service.auth_schemas import (
     VerifiedAnswer,
 )
 from auth_service.auth_storage import LockoutStorage, UserStorage
+from auth_service.common_service import api, origin, tools
 from auth_service.session_storage import SessionStorage, StoredRevocations
 from auth_service.user_logic import EmailTaken, LastAdmin, UsernameTaken
 from auth_service.user_schemas import (
@@ -50,7 +51,6 @@ from auth_service.user_schemas import (
 )
 from shared.concurrency.background import PeriodicTask
 from shared.core.errors import CannotStart, InvalidCredentials, InvalidToken, NotFound, TokenExpired
-from shared.http.addresses import client_address
 from shared.security import secret_files
 from shared.security.passwords import MAX_PASSWORD_LENGTH, Passwords, why_too_common
 from shared.security.token_signer import TokenSigner
@@ -61,15 +61,13 @@ from shared.web.application import lifecycle_of, make_app
 from shared.web.cursors import Page
 from shared.web.responses import success
 from shared.web.settings import Settings
-from shared.web.validation.openapi import Answer, Query, documented, make_api, validated
+from shared.web.validation.openapi import Answer, Query, documented, validated
 from shared.web.validation.request_text import parameters
 from shared.web.validation.strict_json import FORM
 
 CLEAN_UP_SECONDS = 600.0
-LONGEST_USER_AGENT = 200
 _ClientSecret = Annotated[str, Field(min_length=32)] | None
 
-api = make_api("Auth")
 auth = Blueprint("auth", __name__, url_prefix="/api/auth")
 internal = Blueprint("internal", __name__, url_prefix="/internal")
 
@@ -130,7 +128,7 @@ class AuthSettings(Settings):
 @api.validate(resp=documented(201, NewUserAnswer, UsernameTaken, EmailTaken))
 def register(json: NewUser) -> Response:
     """Register a customer."""
-    user = user_logic.register(_tools(), json)
+    user = user_logic.register(tools(), json)
     return success(201, user=UserOut.model_validate(user), user_id=user.id, message="Welcome. You can log in now.")
 
 
@@ -139,7 +137,7 @@ def register(json: NewUser) -> Response:
 @api.validate(resp=documented(200, TokensAnswer, InvalidCredentials, LockedOut))
 def login(json: Login) -> Response:
     """Log in and start a session."""
-    tokens = session_logic.log_in(_tools(), _origin(), json)
+    tokens = session_logic.log_in(tools(), origin(), json)
     return success(**tokens.model_dump(), message="You are logged in.")
 
 
@@ -149,7 +147,7 @@ def login(json: Login) -> Response:
 def refresh(json: Refresh) -> Response:
     """Exchange a refresh token for the next tokens of the session. Repeating the request within ten seconds returns the
     same refresh token again; a later reuse ends the session."""
-    return success(**session_logic.refresh(_tools(), json.refresh_token).model_dump())
+    return success(**session_logic.refresh(tools(), json.refresh_token).model_dump())
 
 
 @auth.post("/logout")
@@ -157,7 +155,7 @@ def refresh(json: Refresh) -> Response:
 @api.validate(resp=documented(200, Answer))
 def logout(caller: Caller) -> Response:
     """End the session of the token. All services reject its tokens within one second."""
-    session_logic.log_out(_tools(), caller)
+    session_logic.log_out(tools(), caller)
     return success(message="You are logged out.")
 
 
@@ -166,7 +164,7 @@ def logout(caller: Caller) -> Response:
 @api.validate(resp=documented(200, VerifiedAnswer))
 def verify_token(caller: Caller) -> Response:
     """Return the current data of the user to whom the token belongs."""
-    user = user_logic.details(_tools(), caller.user_id)
+    user = user_logic.details(tools(), caller.user_id)
     return success(user_id=user.id, username=user.username, email=user.email, role=user.role, status=user.status)
 
 
@@ -183,7 +181,7 @@ def verify_admin(caller: Caller) -> Response:
 @api.validate(resp=documented(200, UserAnswer))
 def profile(caller: Caller) -> Response:
     """Return the profile of the caller."""
-    return success(user=UserOut.model_validate(user_logic.details(_tools(), caller.user_id)))
+    return success(user=UserOut.model_validate(user_logic.details(tools(), caller.user_id)))
 
 
 @auth.put("/users/profile")
@@ -192,7 +190,7 @@ def profile(caller: Caller) -> Response:
 @api.validate(resp=documented(200, UserAnswer, WrongPassword, EmailTaken))
 def update_profile(caller: Caller, json: ProfileChanges) -> Response:
     """Change the profile of the caller. A new e-mail address needs the current password."""
-    user = user_logic.update_profile(_tools(), _origin(), caller, json)
+    user = user_logic.update_profile(tools(), origin(), caller, json)
     return success(user=UserOut.model_validate(user), message="Your profile is saved.")
 
 
@@ -201,7 +199,7 @@ def update_profile(caller: Caller, json: ProfileChanges) -> Response:
 @api.validate(resp=documented(200, Answer, WrongPassword))
 def change_password(caller: Caller, json: PasswordChange) -> Response:
     """Change the caller's password and end all other sessions of the caller."""
-    session_logic.change_password(_tools(), _origin(), caller, json)
+    session_logic.change_password(tools(), origin(), caller, json)
     return success(message="The password is changed. Everywhere else you are logged out.")
 
 
@@ -210,7 +208,7 @@ def change_password(caller: Caller, json: PasswordChange) -> Response:
 @api.validate(resp=documented(200, SessionsAnswer))
 def list_sessions(caller: Caller, query: Page) -> Response:
     """List the caller's active sessions, newest first."""
-    rows, pagination = session_logic.list_sessions(_tools(), caller, query)
+    rows, pagination = session_logic.list_sessions(tools(), caller, query)
     return success(sessions=[SessionOut.of(row, caller.session_id) for row in rows], pagination=pagination)
 
 
@@ -219,7 +217,7 @@ def list_sessions(caller: Caller, query: Page) -> Response:
 @api.validate(resp=documented(200, Answer))
 def end_session(caller: Caller, session_id: UUID) -> Response:
     """End one session of the caller."""
-    session_logic.end_session(_tools(), caller, session_id)
+    session_logic.end_session(tools(), caller, session_id)
     return success(message="The session has ended.")
 
 
@@ -228,7 +226,7 @@ def end_session(caller: Caller, session_id: UUID) -> Response:
 @api.validate(resp=documented(200, UsersAnswer))
 def list_users(_caller: Caller, query: UsersQuery) -> Response:
     """List users, newest first."""
-    users, pagination = user_logic.list_users(_tools(), query)
+    users, pagination = user_logic.list_users(tools(), query)
     return success(users=users, pagination=pagination)
 
 
@@ -237,7 +235,7 @@ def list_users(_caller: Caller, query: UsersQuery) -> Response:
 @api.validate(resp=documented(200, PersonAnswer, NotFound))
 def look_up_user(caller: Caller, query: PersonQuery) -> Response:
     """Find one user by exact username, e-mail address or id. For employees, so without contact data."""
-    return success(user=PersonOut.model_validate(user_logic.look_up(_tools(), caller, query)))
+    return success(user=PersonOut.model_validate(user_logic.look_up(tools(), caller, query)))
 
 
 @auth.get("/users/<uuid:user_id>")
@@ -245,7 +243,7 @@ def look_up_user(caller: Caller, query: PersonQuery) -> Response:
 @api.validate(resp=documented(200, UserAnswer))
 def user_details(_caller: Caller, user_id: UUID) -> Response:
     """Return one user."""
-    return success(user=UserOut.model_validate(user_logic.details(_tools(), user_id)))
+    return success(user=UserOut.model_validate(user_logic.details(tools(), user_id)))
 
 
 @auth.put("/users/<uuid:user_id>")
@@ -253,7 +251,7 @@ def user_details(_caller: Caller, user_id: UUID) -> Response:
 @api.validate(resp=documented(200, UserAnswer, LastAdmin))
 def change_user(caller: Caller, user_id: UUID, json: UserChanges) -> Response:
     """Change a user's role or status and end all sessions of the user."""
-    user = user_logic.change_user(_tools(), caller, user_id, json)
+    user = user_logic.change_user(tools(), caller, user_id, json)
     return success(user=UserOut.model_validate(user), message="The change is saved.")
 
 
@@ -262,7 +260,7 @@ def change_user(caller: Caller, user_id: UUID, json: UserChanges) -> Response:
 @api.validate(resp=documented(200, UserAnswer, LastAdmin))
 def disable_user(caller: Caller, user_id: UUID) -> Response:
     """Disable a user and end all sessions of the user. The history is kept."""
-    user = user_logic.change_user(_tools(), caller, user_id, UserChanges(status="disabled"))
+    user = user_logic.change_user(tools(), caller, user_id, UserChanges(status="disabled"))
     return success(user=UserOut.model_validate(user), message="The person is disabled.")
 
 
@@ -271,7 +269,7 @@ def disable_user(caller: Caller, user_id: UUID) -> Response:
 @api.validate(resp=documented(200, KeysAnswer))
 def jwks() -> Response:
     """Return the public keys that verify tokens, as a JWK set (RFC 7517)."""
-    return success(keys=_tools().signer.public_keys())
+    return success(keys=tools().signer.public_keys())
 
 
 @auth.post("/token")
@@ -285,7 +283,7 @@ def token() -> Response:
     """Issue a token for a service. Credentials are sent as JSON, form or HTTP Basic (RFC 6749, section 2.3.1)."""
     validated(Query, parameters(request.query_string))
     credentials = validated(ClientCredentials, _client_credentials())
-    issued = auth_logic.service_token(_tools(), current_app.extensions["client_digests"], credentials)
+    issued = auth_logic.service_token(tools(), current_app.extensions["client_digests"], credentials)
     response = success(**issued.model_dump())
     response.headers["Cache-Control"] = "no-store"
     return response
@@ -296,7 +294,7 @@ def token() -> Response:
 @api.validate(resp=documented(200, RevocationsAnswer))
 def revocations(query: RevocationsQuery) -> Response:
     """List the sessions that have ended since a cursor."""
-    cursor, ended = session_logic.ended_since(_tools(), query.after)
+    cursor, ended = session_logic.ended_since(tools(), query.after)
     return success(cursor=cursor, sessions=ended)
 
 
@@ -305,7 +303,7 @@ def revocations(query: RevocationsQuery) -> Response:
 @api.validate(resp=documented(200, Answer))
 def sessions_used(json: SessionsUsed) -> Response:
     """Record when sessions were last used at another service."""
-    session_logic.record_use(_tools(), json.sessions)
+    session_logic.record_use(tools(), json.sessions)
     return success()
 
 
@@ -314,7 +312,7 @@ def sessions_used(json: SessionsUsed) -> Response:
 @api.validate(resp=documented(200, PersonAnswer))
 def person(user_id: UUID) -> Response:
     """Return the data of a user that other services need."""
-    return success(user=PersonOut.model_validate(user_logic.details(_tools(), user_id)))
+    return success(user=PersonOut.model_validate(user_logic.details(tools(), user_id)))
 
 
 @internal.get("/statistics")
@@ -322,7 +320,7 @@ def person(user_id: UUID) -> Response:
 @api.validate(resp=documented(200, StatisticsAnswer))
 def statistics() -> Response:
     """Count all users by role and by status."""
-    return success(statistics=user_logic.statistics(_tools()))
+    return success(statistics=user_logic.statistics(tools()))
 
 
 def create_app(settings: AuthSettings, session: requests.Session | None = None) -> Flask:
@@ -336,7 +334,7 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
     def report_use(used_at: dict[UUID, float]) -> None:
         now = time.time()
         with app.app_context():
-            session_logic.record_use(tools, {session_id: max(0.0, now - at) for session_id, at in used_at.items()})
+            session_logic.record_use(parts, {session_id: max(0.0, now - at) for session_id, at in used_at.items()})
 
     app = make_app(
         settings,
@@ -345,14 +343,14 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
         database_url=settings.database_url(settings.given_database_url, "auth.db"),
         api=api,
     )
-    tools = Tools(UserStorage(db), LockoutStorage(db), sessions, Passwords(), signer)
-    app.extensions.update(tools=tools, client_digests=settings.client_digests())
+    parts = Tools(UserStorage(db), LockoutStorage(db), sessions, Passwords(), signer)
+    app.extensions.update(tools=parts, client_digests=settings.client_digests())
     app.register_blueprint(auth)
     app.register_blueprint(internal)
 
     def clean_up() -> None:
         with app.app_context():
-            session_logic.clean_up(tools)
+            session_logic.clean_up(parts)
 
     lifecycle_of(app).add(PeriodicTask(clean_up, name="clean-up", interval_seconds=CLEAN_UP_SECONDS))
     _ensure_admin(app, settings)
@@ -370,18 +368,6 @@ def _ensure_admin(app: Flask, settings: AuthSettings) -> None:
         raise CannotStart(
             f"ADMIN_USERNAME is {settings.admin_username!r}, which is the username of a customer: set another name"
         ) from None
-
-
-def _tools() -> Tools:
-    tools: Tools = current_app.extensions["tools"]
-    return tools
-
-
-def _origin() -> Origin:
-    return Origin(
-        ip=client_address(request.remote_addr or "", request.headers.get("X-Forwarded-For", "")),
-        user_agent=request.headers.get("User-Agent", "")[:LONGEST_USER_AGENT],
-    )
 
 
 def _client_credentials() -> dict[str, str]:

@@ -69,7 +69,7 @@ def upgrade():
 
 
 def database_of(service: str) -> Database:
-    database: Database = importlib.import_module(f"{service}_service.{service}_models").db
+    database: Database = importlib.import_module(f"{service}_service.{service}_service").db
     return database
 
 
