@@ -75,6 +75,7 @@ class Database(SQLAlchemy):
         self._lock = FairLock()
         self._file_lock = FileLock()
         self._kept: Connection | None = None
+        self._open_engines: set[Engine] = set()
         self._outages: Outages | None = None
 
     def connect(self, app: Flask, url: str, *, may_upgrade: bool = False) -> None:
@@ -85,6 +86,7 @@ class Database(SQLAlchemy):
         """
         is_sqlite = engines.is_sqlite(url)
         self._end_writing()
+        self._dispose_engines()
         if is_sqlite:
             self._file_lock.take(Path(str(make_url(url).database)))
         self._make_engines(app, url, is_sqlite=is_sqlite)
@@ -110,6 +112,7 @@ class Database(SQLAlchemy):
         with app.app_context():
             self.reader = self.engine
             self.writer = self.engines.get(_WRITER, self.reader)
+        self._open_engines = {self.reader, self.writer}
         if is_sqlite:
             engines.set_up_sqlite_reader(self.reader)
             engines.set_up_sqlite_writer(self.writer)
@@ -117,9 +120,13 @@ class Database(SQLAlchemy):
     def close(self) -> None:
         """Close all connections and let another process have the file."""
         self._end_writing()
-        self.writer.dispose()
-        self.reader.dispose()
+        self._dispose_engines()
         self._file_lock.release()
+
+    def _dispose_engines(self) -> None:
+        """Close the connections of the app that this database was opened for last."""
+        for engine in self._open_engines:
+            engine.dispose()
 
     @contextmanager
     def transaction(self, *, durable: bool = True) -> Iterator[None]:

@@ -62,7 +62,23 @@ def _wait(deadline: float, since: float) -> bool:
 
 
 class ImpatientPool(QueuePool):
-    """Connections, of which one has to become free in time, or the request is refused with 503."""
+    """A pool that refuses a request with 503 when no connection becomes free in time.
+
+    After `dispose`, a connection that is returned is closed. SQLAlchemy would keep it for the garbage collector.
+    """
+
+    _is_disposed = False
+
+    def dispose(self) -> None:
+        """Close the free connections now, and those in use when they are returned."""
+        self._is_disposed = True
+        super().dispose()
+
+    def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
+        if self._is_disposed:
+            record.close()
+        else:
+            super()._do_return_conn(record)
 
     def _do_get(self) -> ConnectionPoolEntry:
         try:
