@@ -1,1 +1,1 @@
-"""The one public door: pages and /api. No database, no business rule."""
+"""The public entrance: pages and /api. It has no database and no business rule."""

@@ -1,4 +1,4 @@
-"""The gateway: the one process that browsers and programs talk to. Pages, the way to /api, and the suite's health."""
+"""The gateway process, which browsers and programs talk to: pages, /api, and the health of all services."""
 
 from collections.abc import Callable
 from importlib.resources import files
@@ -61,7 +61,7 @@ gateway = Blueprint("gateway", __name__)
 
 
 class GatewaySettings(Settings):
-    """What the gateway needs to be told."""
+    """Settings of the gateway."""
 
     service_name = "api-gateway"
     secrets: ClassVar[dict[str, tuple[str, str]]] = {
@@ -83,21 +83,25 @@ class GatewaySettings(Settings):
     )
     currency: CurrencyCode = Field("USD", validation_alias="BANK_CURRENCY")
     waiting_requests: int = Field(96, ge=0, le=512, validation_alias="BANK_WAITING_REQUESTS")
-    # How long a page waits for what it shows; payments wait as long as the next setting says.
+    # How long a page waits for the data that it shows. Payments wait for `read_timeout_seconds`.
     page_timeout_seconds: Seconds = Field(3.0, validation_alias="BANK_PAGE_TIMEOUT_SECONDS")
-    # Longer than the transaction service takes to say that it does not know yet: silence would be told as a failure.
+    # Longer than the transaction service takes to answer 202 "pending"; a shorter timeout would report a failure
+    # instead.
     read_timeout_seconds: Seconds = Field(12.0, validation_alias="BANK_READ_TIMEOUT_SECONDS")
 
     @property
     def server_threads(self) -> int:
-        """For those at work, for those who wait, and for refusing the others."""
-        return self.threads + self.waiting_requests + admission.DOOR_THREADS
+        """Return the number of threads: for running requests, waiting ones, and refusing the rest."""
+        return self.threads + self.waiting_requests + admission.REFUSING_THREADS
 
 
 @gateway.get("/health")
 @public
 def health() -> Response:
-    """The health of all five: 200 when everything works, else 503; the response times are in `Server-Timing`."""
+    """Return the health of all five processes: 200 when all are healthy, else 503.
+
+    The response time of each, in milliseconds, is in the header `Server-Timing`.
+    """
     results = probe_services()
     is_healthy = all(result.is_healthy for result in results.values())
     body = {
@@ -111,7 +115,7 @@ def health() -> Response:
 
 
 def create_app(settings: GatewaySettings, session: requests.Session | None = None) -> Flask:
-    """The gateway, wired."""
+    """Build the gateway app and connect its parts."""
     peers = Peers(settings, session or make_session(), settings.client_secret)
     app = make_app(
         settings,
@@ -129,8 +133,8 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
     _install_payment_batching(app, peers, by_session, settings)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask's way
-    app.url_map.merge_slashes = False  # an address has one spelling; a redirect would only hide a mistake
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask's documented way
+    app.url_map.merge_slashes = False  # one spelling per address; a redirect would hide a client's mistake
     app.config["SESSION_COOKIE_SECURE"] = settings.session_cookie_secure
     browser_session.install(app, secret=settings.session_secret, idle_seconds=settings.session_idle_seconds)
     rate_limits.install(app, _limits(settings, by_session))
@@ -164,7 +168,7 @@ def _install_payment_batching(app: Flask, peers: Peers, buckets: TokenBuckets, s
         buckets=buckets,
         recorder=recorder_of(app),
     )
-    app.wsgi_app = batching  # type: ignore[method-assign]  # Flask's way
+    app.wsgi_app = batching  # type: ignore[method-assign]  # Flask's documented way
     serving.add_fast_paths(app, KINDS)
     lifecycle_of(app).add(batching)
     lifecycle_of(app).add(PeriodicTask(batching.expire, name="payment-expiry", interval_seconds=EXPIRY_SECONDS))
@@ -175,33 +179,33 @@ def _buckets(per_second: int) -> TokenBuckets:
 
 
 def _limits(settings: GatewaySettings, by_session: TokenBuckets) -> tuple[Rule, ...]:
-    """Logins and registrations by address; everything else by session, and by address for those who have none."""
+    """Return the rate limits: logins and registrations by address, the rest by session or, without one, by address."""
     return (
-        Rule(_sender_to("/login", "/api/auth/login"), TokenBuckets(per_second=1, burst=60)),
-        Rule(_sender_to("/register", "/api/auth/register"), TokenBuckets(per_second=1 / 3, burst=20)),
-        Rule(_stranger, _buckets(settings.address_requests_per_second)),
+        Rule(_address_posting_to("/login", "/api/auth/login"), TokenBuckets(per_second=1, burst=60)),
+        Rule(_address_posting_to("/register", "/api/auth/register"), TokenBuckets(per_second=1 / 3, burst=20)),
+        Rule(_address_without_session, _buckets(settings.address_requests_per_second)),
         Rule(browser_session.session_id, by_session),
     )
 
 
-def _sender_to(*paths: str) -> Callable[[], str | None]:
+def _address_posting_to(*paths: str) -> Callable[[], str | None]:
     return lambda: request.remote_addr if request.method == "POST" and request.path.rstrip("/") in paths else None
 
 
-def _stranger() -> str | None:
+def _address_without_session() -> str | None:
     if browser_session.session_id() is not None or request.path.startswith(UNLIMITED):
         return None
     return request.remote_addr
 
 
 def _install_pages(app: Flask, settings: GatewaySettings) -> None:
-    app.config["WTF_CSRF_TIME_LIMIT"] = None  # a form is good as long as its session
+    app.config["WTF_CSRF_TIME_LIMIT"] = None  # a form token is valid as long as its session
     csrf = CSRFProtect(app)
     csrf.exempt(proxy.api)
     install_form_token_errors(app)
     static_files.serve(app, "static", "/static", ROOT / "static")
-    static_files.serve(app, "bootstrap", "/static/bootstrap", _folder_of("flask_bootstrap") / "static/bootstrap5")
-    static_files.serve(app, "swagger", "/static/swagger", _folder_of("flask_swagger_ui") / "dist")
+    static_files.serve(app, "bootstrap", "/static/bootstrap", _package_folder("flask_bootstrap") / "static/bootstrap5")
+    static_files.serve(app, "swagger", "/static/swagger", _package_folder("flask_swagger_ui") / "dist")
     formats.install(app)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(
@@ -217,8 +221,8 @@ def _install_pages(app: Flask, settings: GatewaySettings) -> None:
         app.register_blueprint(pages)
 
 
-def _folder_of(package: str) -> Path:
-    """Where an installed package lies: its files are served from there."""
+def _package_folder(package: str) -> Path:
+    """Return the directory of an installed package, from which its static files are served."""
     return Path(str(files(package)))
 
 

@@ -1,1 +1,1 @@
-"""The public REST API: forwarded requests, batched payments, its documentation."""
+"""The public REST API: forwarded requests, batched payments and their documentation."""

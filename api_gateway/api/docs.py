@@ -1,4 +1,4 @@
-"""The documentation of /api: one OpenAPI out of the four services', and Swagger UI over it."""
+"""The documentation of /api: one OpenAPI document merged from the four services, and Swagger UI."""
 
 import threading
 import time
@@ -14,47 +14,50 @@ from shared.http.client import Peer
 from shared.web.access import public
 from shared.web.validation import openapi
 
-KEPT_SECONDS = 60.0
+CACHE_SECONDS = 60.0
 docs = Blueprint("docs", __name__)
 
 
 class Documents:
-    """The OpenAPI document of all services, who are asked side by side when somebody wants it; kept for a minute."""
+    """The merged OpenAPI document. It is fetched from all services in parallel on demand and cached for a minute."""
 
     def __init__(self, peers: list[Peer], context_pool: ContextPool) -> None:
         self._peers, self._context_pool = peers, context_pool
         self._lock = threading.Lock()
-        self._kept = b""
-        self._asked_at = float("-inf")
+        self._cached = b""
+        self._fetched_at = float("-inf")
 
     def get(self) -> bytes:
-        """The document, as JSON, of the services that answer; what is missing is asked for again the next time."""
+        """Return the merged document of the services that answer, as JSON bytes.
+
+        Only a complete document is cached, so a service that was silent is asked again by the next call.
+        """
         with self._lock:
-            if time.monotonic() - self._asked_at > KEPT_SECONDS:
-                asked = [self._context_pool.submit(_ask, peer) for peer in self._peers]
+            if time.monotonic() - self._fetched_at > CACHE_SECONDS:
+                asked = [self._context_pool.submit(_fetch_document, peer) for peer in self._peers]
                 answered = [document for call in asked if (document := call.result())]
                 merged = to_json(openapi.merge(answered, title="Banking API", server="/", under="/api/"))
                 if len(answered) < len(self._peers):
                     return merged
-                self._kept, self._asked_at = merged, time.monotonic()
-            return self._kept
+                self._cached, self._fetched_at = merged, time.monotonic()
+            return self._cached
 
 
 @docs.get("/openapi.json")
 @public
 def document() -> Response:
-    """The OpenAPI of everything under /api."""
+    """Return the OpenAPI document of everything under /api."""
     return Response(tools().openapi_document(), content_type="application/json")
 
 
 @docs.get("/docs")
 @public
 def show() -> str:
-    """Swagger UI."""
+    """Show Swagger UI."""
     return render_template("docs.html")
 
 
-def _ask(peer: Peer) -> dict[str, Any] | None:
+def _fetch_document(peer: Peer) -> dict[str, Any] | None:
     try:
         return peer.call("GET", "/openapi.json")
     except AppError:

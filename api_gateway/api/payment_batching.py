@@ -36,8 +36,9 @@ if TYPE_CHECKING:
 KINDS = {f"/api/transactions/{kind}": kind for kind in ("deposit", "withdraw", "transfer")}
 JSON_TYPES = frozenset({"application/json", "application/json;charset=utf-8"})
 LONGEST_BODY = 2048
-# No JSON has these bytes. Six times as long as text in the call, they could make it too large for all that are in it.
-GROWS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]").search
+# JSON text never contains these control bytes. Escaped in the batch they take six times their size, which could push
+# the whole call over its size limit.
+HAS_CONTROL_BYTES = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]").search
 BEGIN_WITHIN_SECONDS = 1.0
 WORKERS = 2
 _log = logging.getLogger(__name__)
@@ -55,9 +56,10 @@ class _QueuedPayment:
 
 
 class PaymentBatching:
-    """WSGI: before `app`, which takes all that this does not. Where the server can answer later, no thread waits.
+    """WSGI middleware that queues valid payments and passes every other request on to `app`.
 
-    So a crowd may wait here, for a second; who has not been taken along by then is refused.
+    Where the server supports deferred responses, a queued payment holds no thread. A payment that no batch has taken
+    within `BEGIN_WITHIN_SECONDS` is refused.
     """
 
     def __init__(
@@ -76,24 +78,24 @@ class PaymentBatching:
         )
 
     def start(self) -> None:
-        """Begin to send."""
+        """Start the worker threads."""
         self._batches.start()
 
     def stop(self) -> None:
-        """Let all that are on their way arrive."""
+        """Finish the queued payments and stop the worker threads."""
         self._batches.stop()
 
     def expire(self) -> None:
-        """Refuse those who have waited for too long; to be called again and again."""
+        """Refuse payments that have waited for too long. Call it periodically."""
         self._batches.expire()
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        """Answer here, or let the app answer."""
+        """Queue the request if it is a valid payment; otherwise pass it on to the app."""
         began_at = time.perf_counter()
         kind = KINDS.get(environ["PATH_INFO"]) if environ["REQUEST_METHOD"] == "POST" else None
         token = bearer_token(environ.get("HTTP_AUTHORIZATION")) if kind and not environ.get("QUERY_STRING") else None
-        user_id = self._may_take(environ, token) if token else None
-        request = _batched(environ, kind, token) if kind and token and user_id else None
+        user_id = self._authorized_user(environ, token) if token else None
+        request = _to_batched_request(environ, kind, token) if kind and token and user_id else None
         if user_id is None or request is None:
             return self._app(environ, start_response)
         if deferred := environ.pop(DEFERRED_RESPONSE, None):
@@ -105,8 +107,8 @@ class PaymentBatching:
         start_response(f"{status} {HTTPStatus(status).phrase}", headers)
         return [body]
 
-    def _may_take(self, environ: "WSGIEnvironment", token: str) -> UUID | None:
-        """Whose request this is, when it is in order and not one too many; None to let the app answer."""
+    def _authorized_user(self, environ: "WSGIEnvironment", token: str) -> UUID | None:
+        """Return the user of a valid request within its rate limit, or None to pass the request on to the app."""
         if not _is_short_json(environ) or not host_header.is_valid(environ):
             return None
         if len(environ.get("HTTP_IDEMPOTENCY_KEY", "")) > MAX_LENGTH:
@@ -120,25 +122,25 @@ class PaymentBatching:
         return claims.user_id
 
     def _send(self, payment: _QueuedPayment) -> None:
-        """Let it go with others; it ends with an answer, whatever happens."""
+        """Queue a payment. If the queue refuses it, answer it with the failure."""
         try:
             self._batches.submit_nowait(payment, partial(self._end, payment), begin_within_seconds=BEGIN_WITHIN_SECONDS)
         except Exception as error:
             self._refuse(payment, error)
 
     def _end(self, payment: _QueuedPayment, result: Exception | None) -> None:
-        """What was carried out has its answer; what was given up gets it here."""
+        """Answer a payment that was given up. Payments that were sent have their answers already."""
         if result is not None:
             self._refuse(payment, result)
 
     def _carry_out(self, payments: list[_QueuedPayment]) -> Sequence[None]:
-        """Send them together and answer each.
+        """Send a batch and answer each of its payments.
 
-        They are answered by one thread in one go: with anything slow in between, it would have to wait for its turn
-        after each.
+        All responses are sent in one loop without blocking calls: after each of them this thread would compete for the
+        GIL again.
         """
         answered = []
-        for payment, answer in zip(payments, self._answers(payments), strict=True):
+        for payment, answer in zip(payments, self._replies(payments), strict=True):
             try:
                 answered.append(self._answer(payment, answer))
             except Exception:
@@ -146,14 +148,14 @@ class PaymentBatching:
         self._recorder.record(answered)
         return [None] * len(payments)
 
-    def _answers(self, payments: list[_QueuedPayment]) -> Sequence[BatchedReply]:
+    def _replies(self, payments: list[_QueuedPayment]) -> Sequence[BatchedReply]:
         try:
             return self._client.carry_out([payment.request for payment in payments])
         except Exception as error:
-            return [_told(error)] * len(payments)
+            return [_to_reply(error)] * len(payments)
 
     def _refuse(self, payment: _QueuedPayment, error: Exception) -> None:
-        self._recorder.record([self._answer(payment, _told(error))])
+        self._recorder.record([self._answer(payment, _to_reply(error))])
 
     def _answer(self, payment: _QueuedPayment, answer: BatchedReply) -> AnsweredRequest:
         request_id, path = payment.request.request_id, payment.environ["PATH_INFO"]
@@ -164,7 +166,7 @@ class PaymentBatching:
         return AnsweredRequest("POST", path, answer.status, seconds, payment.user_id, request_id)
 
 
-def _told(error: Exception) -> BatchedReply:
+def _to_reply(error: Exception) -> BatchedReply:
     failure = responses.failure(responses.as_told(error))
     return BatchedReply(failure.status_code, dict(failure.headers), failure.get_data(as_text=True))
 
@@ -176,12 +178,15 @@ def _is_short_json(environ: "WSGIEnvironment") -> bool:
     return length.isdecimal() and int(length) <= LONGEST_BODY
 
 
-def _batched(environ: "WSGIEnvironment", kind: str, token: str) -> BatchedRequest | None:
-    """The request as the transaction service takes it; its body and id stay there for the app to read."""
+def _to_batched_request(environ: "WSGIEnvironment", kind: str, token: str) -> BatchedRequest | None:
+    """Return the request for the batch, or None when its body can't be batched.
+
+    Body and request id are put back into `environ`, so that the app can still read them.
+    """
     body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
     environ["wsgi.input"] = io.BytesIO(body)
     environ["HTTP_X_REQUEST_ID"] = request_id = request_ids.taken_or_made(environ.get("HTTP_X_REQUEST_ID"))
-    if GROWS(body):
+    if HAS_CONTROL_BYTES(body):
         return None
     try:
         return BatchedRequest(kind, token, environ.get("HTTP_IDEMPOTENCY_KEY"), request_id, body.decode())

@@ -1,6 +1,6 @@
-"""The way to `/api`: each request goes on to the service that owns its first segment, and the answer comes back.
+"""Forwards each `/api` request to the service that owns its first path segment, and returns the response.
 
-Only bearer tokens count here. The browser's session is never used, so that no page of somebody else's can act for it.
+Only bearer tokens count. The browser's session is never used, so no foreign page can act through it (CSRF).
 """
 
 import re
@@ -22,11 +22,11 @@ OWNERS = {
     "reports": "reporting-service",
 }
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-READING = frozenset({"GET", "HEAD", "OPTIONS"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 PATH = re.compile(r"(auth|accounts|transactions|reports)(?:/[A-Za-z0-9_-]+)+/?")
-OPEN_TO_ALL = frozenset({"auth/register", "auth/login", "auth/refresh", "auth/token", "auth/jwks"})
-TAKEN_ON = ("Authorization", "Content-Type", "Content-Encoding", "Idempotency-Key", "User-Agent")
-BROUGHT_BACK = (
+PUBLIC_PATHS = frozenset({"auth/register", "auth/login", "auth/refresh", "auth/token", "auth/jwks"})
+REQUEST_HEADERS = ("Authorization", "Content-Type", "Content-Encoding", "Idempotency-Key", "User-Agent")
+RESPONSE_HEADERS = (
     "Content-Type",
     "Content-Disposition",
     "Cache-Control",
@@ -42,7 +42,10 @@ api = Blueprint("api", __name__)
 @api.route("/api/<path:path>", methods=METHODS, provide_automatic_options=False)
 @public
 def forward(path: str) -> Response:
-    """Hand the request on as it is. What the owning service says of it stands; only a bad token is refused here."""
+    """Forward the request unchanged and return the owning service's response.
+
+    A bad token is refused here, without a call. Raises NotFound for a path that no service owns.
+    """
     owner = PATH.fullmatch(path)
     if owner is None:
         raise NotFound
@@ -50,36 +53,37 @@ def forward(path: str) -> Response:
     target = f"/api/{path}"
     if request.query_string:
         target += "?" + request.query_string.decode("latin-1")
-    # HEAD is answered with the headers of GET, the length among them (RFC 9110, section 9.3.2): the service is asked by
-    # GET, and Flask leaves the body out.
+    # HEAD gets the headers of GET, Content-Length among them (RFC 9110, section 9.3.2): the service is asked by GET,
+    # and Flask drops the body.
     method = "GET" if request.method == "HEAD" else request.method
-    answer = tools().peers[OWNERS[owner[1]]].forward(method, target, _headers(), request.get_data(cache=False))
+    service = tools().peers[OWNERS[owner[1]]]
+    answer = service.forward(method, target, _request_headers(), request.get_data(cache=False))
     if answer.ok and _may_end_sessions(path):
         refuse_ended_sessions()
     response = Response(answer.content, answer.status_code)
-    _take(response, answer.headers)
+    _copy_headers(response, answer.headers)
     return response
 
 
 def _refuse_bad_token(path: str) -> None:
     token = bearer_token(request.headers.get("Authorization"))
-    if token is not None and path.rstrip("/") not in OPEN_TO_ALL:
+    if token is not None and path.rstrip("/") not in PUBLIC_PATHS:
         token_verifier().verify(token)
 
 
 def _may_end_sessions(path: str) -> bool:
-    """Whether a request that succeeded may have ended a session: a logout, a new password, a change of a person."""
-    return request.method not in READING and path.startswith("auth/") and path.rstrip("/") not in OPEN_TO_ALL
+    """Return whether a successful request may have ended a session: a logout, a password change, a change of a user."""
+    return request.method not in SAFE_METHODS and path.startswith("auth/") and path.rstrip("/") not in PUBLIC_PATHS
 
 
-def _headers() -> dict[str, str]:
-    headers = {name: request.headers[name] for name in TAKEN_ON if name in request.headers}
+def _request_headers() -> dict[str, str]:
+    headers = {name: request.headers[name] for name in REQUEST_HEADERS if name in request.headers}
     headers["X-Forwarded-For"] = request.remote_addr or ""
     headers[request_ids.HEADER] = request_ids.current() or ""
     return headers
 
 
-def _take(response: Response, headers: Mapping[str, str]) -> None:
-    for name in BROUGHT_BACK:
+def _copy_headers(response: Response, headers: Mapping[str, str]) -> None:
+    for name in RESPONSE_HEADERS:
         if name in headers:
             response.headers[name] = headers[name]

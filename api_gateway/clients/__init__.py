@@ -1,1 +1,1 @@
-"""The four services as the gateway calls them, and what they answer."""
+"""Clients for the four services, with the models of their responses."""

@@ -1,4 +1,4 @@
-"""The account service, as the pages call it."""
+"""Client for the account service."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -16,11 +16,11 @@ ACCOUNT_TYPES = {
 
 
 SUSPENSE_ACCOUNT_ID = UUID(int=1)
-"""The bank's account for money that a reversal could give back to no account of its customer. It has no page."""
+"""The account for money of reversals that have no account of the customer to pay into. It has no page."""
 
 
 class Account(Seen):
-    """An account. `account_number` is whole only in the owner's own details, else ••••1234."""
+    """An account. `account_number` is complete only in the owner's own details, else masked (••••1234)."""
 
     id: UUID
     user_id: UUID
@@ -34,22 +34,22 @@ class Account(Seen):
 
     @property
     def name(self) -> str:
-        """What its owner calls it."""
+        """Return the nickname, or else the type of the account in words."""
         return self.nickname or f"{ACCOUNT_TYPES.get(self.account_type, self.account_type)} account"
 
     @property
     def masked_number(self) -> str:
-        """••••1234."""
+        """Return the number with all but its last four digits masked."""
         return masked(self.account_number)
 
     @property
     def label(self) -> str:
-        """Name and masked number, to choose by."""
+        """Return name and masked number, as shown in selects."""
         return f"{self.name} {self.masked_number}"
 
     @property
     def is_active(self) -> bool:
-        """Whether money can move."""
+        """Return whether money can move in and out of the account."""
         return self.status == "active"
 
 
@@ -61,7 +61,7 @@ class Accounts(Seen):
 
 
 class StatusChange(Seen):
-    """A change of an account's state: who, when and why, as far as that was kept."""
+    """A change of an account's status. Reason, author and instant are None where they were not stored."""
 
     from_status: str
     to_status: str
@@ -71,14 +71,14 @@ class StatusChange(Seen):
 
 
 class StatusHistory(Seen):
-    """A page of the changes of an account's state, newest first."""
+    """A page of an account's status changes, newest first."""
 
     status_history: list[StatusChange]
     pagination: NextPage
 
 
 class Entry(Seen):
-    """A row of an account's history: the signed amount, and the balance after it."""
+    """A ledger entry of an account: the signed amount and the balance after it."""
 
     amount: Decimal
     balance_after: Decimal
@@ -87,24 +87,24 @@ class Entry(Seen):
 
 
 class Entries(Seen):
-    """A page of an account's history, newest first."""
+    """A page of an account's ledger entries, newest first."""
 
     history: list[Entry]
     pagination: NextPage
 
 
 class Payee(Seen):
-    """Who would be paid: masked number and masked name."""
+    """The payee of an account number: masked number and masked name."""
 
     account_number: str
     owner_name: str
 
 
 class AccountClient(Client):
-    """Accounts: one's own, and for staff everybody's."""
+    """Calls the account service: the caller's own accounts and, for staff, everybody's."""
 
     def list_own(self, token: str) -> list[Account]:
-        """All accounts of the caller, closed ones last."""
+        """Return all accounts of the caller, closed ones last, over as many pages as needed."""
         own: list[Account] = []
         cursor = None
         while True:
@@ -115,49 +115,49 @@ class AccountClient(Client):
                 return own
 
     def has_any(self, token: str) -> bool:
-        """Whether the caller has an account, be it a closed one."""
+        """Return whether the caller has an account, open or closed."""
         return bool(self._get(Accounts, token, "/api/accounts/list", {"limit": 1}).accounts)
 
     def list_all(self, token: str, query: Query, user_id: UUID | None = None) -> Accounts:
-        """A page of all accounts or one person's, for staff; `q`, `status`, `account_type`, `limit`, `cursor`."""
+        """Return a page of all or one user's accounts, for staff. Filters: `q, status, account_type, limit, cursor`."""
         path = f"/api/accounts/user/{user_id}" if user_id else "/api/accounts/all"
         return self._get(Accounts, token, path, query)
 
     def details(self, token: str, account_id: UUID) -> Account:
-        """One account; the whole number for its owner only."""
+        """Return an account. Only its owner gets the complete number."""
         return self._get(Account, token, f"/api/accounts/details/{account_id}", key="account")
 
     def history(self, token: str, account_id: UUID, query: Query) -> Entries:
-        """A page of an account's entries, newest first; `from`, `to`, `limit`, `cursor`."""
+        """Return a page of an account's ledger entries, newest first. Filters: `from, to, limit, cursor`."""
         return self._get(Entries, token, f"/api/accounts/history/{account_id}", query)
 
     def look_up(self, token: str, account_number: str) -> Payee:
-        """Whose number it is, masked. Raises InvalidRequest for a mistyped number, NotFound."""
+        """Return the masked payee of an account number. Raises InvalidRequest for a wrong check digit, NotFound."""
         return self._get(Payee, token, "/api/accounts/lookup", {"account_number": account_number}, key="account")
 
     def open(self, token: str, *, account_type: str, nickname: str | None, idempotency_key: str) -> Account:
-        """Open an account for the caller; the same key opens only one."""
+        """Open an account for the caller. The same key opens it only once."""
         return self._open("/api/accounts/create", token, account_type, nickname, idempotency_key)
 
     def open_for(
         self, token: str, user_id: UUID, *, account_type: str, nickname: str | None, idempotency_key: str
     ) -> Account:
-        """Open an account for a customer, as staff; the same key opens only one."""
+        """Open an account for a customer, as staff. The same key opens it only once."""
         return self._open(f"/api/accounts/user/{user_id}", token, account_type, nickname, idempotency_key)
 
     def close(self, token: str, account_id: UUID) -> Account:
-        """Close an empty account for good."""
+        """Close an empty account permanently."""
         answer = self._peer.call("DELETE", f"/api/accounts/close/{account_id}", token=token)
         return Account.model_validate(answer["account"])
 
     def change_status(self, token: str, account_id: UUID, *, status: str, reason: str) -> Account:
-        """Freeze an account or let it go on, as staff."""
+        """Set an account's status to `frozen` or `active`, as staff."""
         body = {"status": status, "reason": reason}
         answer = self._peer.call("PUT", f"/api/accounts/update/{account_id}", token=token, body=body)
         return Account.model_validate(answer["account"])
 
     def status_history(self, token: str, account_id: UUID, query: Query) -> StatusHistory:
-        """A page of the changes of a customer's account's state, for staff; `limit`, `cursor`."""
+        """Return a page of the status changes of a customer's account, for staff. Filters: `limit, cursor`."""
         return self._get(StatusHistory, token, f"/api/accounts/status_history/{account_id}", query)
 
     def _open(self, path: str, token: str, account_type: str, nickname: str | None, key: str) -> Account:

@@ -1,4 +1,4 @@
-"""The auth service, as the pages call it."""
+"""Client for the auth service."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from api_gateway.clients.base import Client, NextPage, Query, Seen
 
 
 class User(Seen):
-    """A person as an admin sees them; `locked_until` after too many wrong passwords."""
+    """A user as admins see them. `locked_until` is set after too many wrong passwords."""
 
     id: UUID
     username: str
@@ -22,12 +22,12 @@ class User(Seen):
 
     @property
     def name(self) -> str:
-        """What they are called."""
+        """Return the full name, or else the username."""
         return self.full_name or self.username
 
 
 class Person(Seen):
-    """A person as an employee sees them."""
+    """A user as employees see them."""
 
     id: UUID
     username: str
@@ -37,12 +37,12 @@ class Person(Seen):
 
     @property
     def name(self) -> str:
-        """What they are called."""
+        """Return the full name, or else the username."""
         return self.full_name or self.username
 
 
 class Users(Seen):
-    """A page of people."""
+    """A page of users."""
 
     users: list[User]
     pagination: NextPage
@@ -68,7 +68,7 @@ SYSTEMS = (
 
 
 class Tokens(Seen):
-    """What a login answers: the token for an hour, and what renews it."""
+    """The response to a login: an access token for an hour, and the refresh token that renews it."""
 
     token: str
     refresh_token: str
@@ -77,14 +77,14 @@ class Tokens(Seen):
 
 
 class RenewedTokens(Seen):
-    """What a renewal answers."""
+    """The response to a renewal: the next pair of tokens."""
 
     token: str
     refresh_token: str
 
 
 class Profile(Seen):
-    """What a person sees of themselves."""
+    """The caller's own data."""
 
     id: UUID
     username: str
@@ -96,7 +96,7 @@ class Profile(Seen):
 
 
 class LoginSession(Seen):
-    """One place where a person is logged in."""
+    """A login session of the caller."""
 
     id: UUID
     ip: str
@@ -107,7 +107,7 @@ class LoginSession(Seen):
 
     @property
     def device(self) -> str:
-        """Firefox on Windows, as far as the browser said."""
+        """Return browser and system, as in "Firefox on Windows", as far as the User-Agent names them."""
         browser = next((name for mark, name in BROWSERS if mark in self.user_agent), None)
         system = next((name for mark, name in SYSTEMS if mark in self.user_agent), None)
         return " on ".join(filter(None, (browser, system))) or self.user_agent[:60] or "Unknown device"
@@ -115,27 +115,27 @@ class LoginSession(Seen):
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a login comes from: kept by the auth service with the session, so that its owner recognises it."""
+    """Where a login comes from. The auth service stores it with the session, so that its owner recognises it."""
 
     address: str
     user_agent: str
 
     @property
     def headers(self) -> dict[str, str]:
-        """As the gateway tells them on."""
+        """Return the headers that carry the origin to the auth service."""
         return {"X-Forwarded-For": self.address, "User-Agent": self.user_agent}
 
 
 class AuthClient(Client):
-    """Registration, logins, one's own profile and sessions, and people for those who manage them."""
+    """Calls the auth service: registration, logins, profile, sessions, and the administration of users."""
 
     def register(self, origin: Origin, *, username: str, email: str, password: str) -> None:
-        """Make a customer."""
+        """Register a customer."""
         body = {"username": username, "email": email, "password": password}
         self._peer.call("POST", "/api/auth/register", body=body, headers=origin.headers)
 
     def log_in(self, origin: Origin, *, username: str, password: str) -> Tokens:
-        """Begin a session."""
+        """Start a session and return its tokens."""
         body = {"username": username, "password": password}
         return Tokens.model_validate(self._peer.call("POST", "/api/auth/login", body=body, headers=origin.headers))
 
@@ -149,7 +149,7 @@ class AuthClient(Client):
         self._peer.call("POST", "/api/auth/logout", token=token)
 
     def profile(self, token: str) -> Profile:
-        """Who the token was given to."""
+        """Return the data of the token's user."""
         return self._get(Profile, token, "/api/auth/users/profile", key="user")
 
     def update_profile(self, token: str, changes: dict[str, str | None]) -> Profile:
@@ -163,27 +163,27 @@ class AuthClient(Client):
         self._peer.call("POST", "/api/auth/change_password", token=token, body=body)
 
     def sessions(self, token: str) -> list[LoginSession]:
-        """Where the person is logged in."""
+        """Return the active sessions of the caller."""
         answer = self._peer.call("GET", "/api/auth/sessions", token=token)
         return [LoginSession.model_validate(session) for session in answer["sessions"]]
 
     def end_session(self, token: str, session_id: UUID) -> None:
-        """Log one of one's own sessions out."""
+        """End another session of the caller."""
         self._peer.call("DELETE", f"/api/auth/sessions/{session_id}", token=token)
 
     def users(self, token: str, query: Query) -> Users:
-        """A page of people; `q`, `role`, `status`, `limit`, `cursor`."""
+        """Return a page of users. Filters: `q, role, status, limit, cursor`."""
         return self._get(Users, token, "/api/auth/users", query)
 
     def user(self, token: str, user_id: UUID) -> User:
-        """One person."""
+        """Return a user."""
         return self._get(User, token, f"/api/auth/users/{user_id}", key="user")
 
     def look_up(self, token: str, **named: object) -> Person:
-        """The one person of exactly this `username`, `email` or `user_id`, for staff. Raises NotFound."""
+        """Return the user with exactly this `username`, `email` or `user_id`, for staff. Raises NotFound."""
         return self._get(Person, token, "/api/auth/users/lookup", named, key="user")
 
     def change_user(self, token: str, user_id: UUID, **changes: str) -> User:
-        """Set somebody's `role` or `status`, which ends their sessions."""
+        """Set a user's `role` or `status`, which ends their sessions."""
         answer = self._peer.call("PUT", f"/api/auth/users/{user_id}", token=token, body=changes)
         return User.model_validate(answer["user"])

@@ -1,6 +1,6 @@
-"""What the clients and their schemas have in common.
+"""Base classes of the clients and their response models.
 
-Money is Decimal, times are aware datetimes in UTC.
+Money is Decimal; instants are aware datetimes in UTC.
 """
 
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ from shared.http.client import Peer
 
 
 class Seen(BaseModel):
-    """Part of an answer: what a page does not need is passed over."""
+    """Base of the response models. Fields that no page needs are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 class NextPage(Seen):
-    """Where a list goes on."""
+    """The cursor of the next page of a list; None on the last one."""
 
     limit: int
     next_cursor: str | None = None
@@ -32,15 +32,15 @@ _T = TypeVar("_T", bound=Seen)
 
 
 class Client:
-    """Calls one service with a person's token.
+    """Calls a service with a user's token.
 
-    Every call raises the AppError that the service answered, or ServiceUnavailable when it is silent.
+    Every call raises the AppError that the service answered, or ServiceUnavailable when it does not answer.
     """
 
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
 
     def _get(self, kind: type[_T], token: str, path: str, query: Query | None = None, *, key: str = "") -> _T:
-        """The answer as `kind`, or the part of it under `key`."""
+        """Send a GET and return the response, or the part of it under `key`, as `kind`."""
         answer = self._peer.call("GET", path, token=token, query=dict(query or {}))
         return kind.model_validate(answer[key] if key else answer)

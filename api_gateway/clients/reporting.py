@@ -1,4 +1,4 @@
-"""The reporting service, as the pages call it."""
+"""Client for the reporting service."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,7 +13,7 @@ from api_gateway.clients.transaction import Flow, Summary, TypeTotal
 
 
 class Period(Seen):
-    """The days of a report, both ends included."""
+    """The days of a report, first and last included."""
 
     start_date: date
     end_date: date
@@ -27,7 +27,7 @@ class BalancePoint(Seen):
 
 
 class AccountReport(Flow):
-    """One account over a period. `history` may hold only the newest of `count` entries."""
+    """An account over a period. `history` may hold only the newest of `count` entries."""
 
     account: Account
     period: Period
@@ -38,13 +38,13 @@ class AccountReport(Flow):
 
 
 class TransactionReport(Summary):
-    """All accounts of a person over a period."""
+    """All accounts of a user over a period."""
 
     period: Period
 
 
 class Persons(Seen):
-    """All people, counted."""
+    """Counts of all users."""
 
     total: int
     by_role: dict[str, int]
@@ -52,14 +52,14 @@ class Persons(Seen):
 
 
 class Holding(Seen):
-    """How many accounts of a kind, and what they hold together."""
+    """The number of accounts of a type and the sum of their balances."""
 
     count: int
     balance: Decimal
 
 
 class Holdings(Seen):
-    """All accounts, counted."""
+    """Counts and balances of all accounts."""
 
     total: int
     by_type: dict[str, Holding]
@@ -67,7 +67,7 @@ class Holdings(Seen):
 
 
 class DayVolume(Seen):
-    """How many transactions on a day, and the sum of their amounts."""
+    """The number of transactions on a day and the sum of their amounts."""
 
     date: date
     count: int
@@ -75,7 +75,7 @@ class DayVolume(Seen):
 
 
 class Volumes(Seen):
-    """The transactions of the whole bank."""
+    """Counts and sums of all transactions of the bank."""
 
     count: int
     by_type: dict[str, TypeTotal]
@@ -83,7 +83,7 @@ class Volumes(Seen):
 
 
 class SystemReport(Seen):
-    """The whole bank: people and accounts as they were, transactions over a period."""
+    """The whole bank: users and accounts as of the report's creation, transactions over a period."""
 
     period: Period
     users: Persons
@@ -96,7 +96,7 @@ ReportData = Annotated[AccountReport | SystemReport | TransactionReport, Field(u
 
 
 class Report(Seen):
-    """A report; its data has the shape of its type, and one that is not stored has no id."""
+    """A report. `report_type` decides the shape of `report_data`; a report that is not stored has no id."""
 
     id: UUID | None
     user_id: UUID
@@ -106,7 +106,7 @@ class Report(Seen):
     created_at: datetime
 
     def is_about(self, user_id: UUID) -> bool:
-        """Whether it reports on what belongs to that person."""
+        """Return whether the report is about the user's own accounts."""
         if isinstance(self.report_data, AccountReport):
             return self.report_data.account.user_id == user_id
         return isinstance(self.report_data, TransactionReport) and self.user_id == user_id
@@ -123,26 +123,26 @@ Days = tuple[date | None, date | None]
 
 
 class ReportingClient(Client):
-    """Reports: made when asked for, and stored with `save`."""
+    """Calls the reporting service. A report is made on request, and stored when `save` is set."""
 
     def account_report(self, token: str, account_id: UUID, days: Days, *, save: bool = False) -> Report:
-        """One account over a period of days, both counted; 30 days when none is given."""
+        """Report on an account over a period, both days included; without days over the last 30."""
         return self._report(token, f"/api/reports/account/{account_id}", days, save=save)
 
     def transaction_report(self, token: str, days: Days, *, save: bool = False) -> Report:
-        """All of the caller's accounts over a period."""
+        """Report on all accounts of the caller over a period."""
         return self._report(token, "/api/reports/transactions", days, save=save)
 
     def system_report(self, token: str, days: Days = (None, None), *, save: bool = False) -> Report:
-        """The whole bank over a period, for admins."""
+        """Report on the whole bank over a period, for admins."""
         return self._report(token, "/api/reports/system", days, save=save)
 
     def details(self, token: str, report_id: UUID) -> Report:
-        """A stored report."""
+        """Return a stored report."""
         return self._get(Report, token, f"/api/reports/details/{report_id}", key="report")
 
     def list_own(self, token: str, query: Query) -> Reports:
-        """A page of the caller's stored reports."""
+        """Return a page of the caller's stored reports."""
         return self._get(Reports, token, "/api/reports/list", query)
 
     def _report(self, token: str, path: str, days: Days, *, save: bool) -> Report:

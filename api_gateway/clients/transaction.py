@@ -1,4 +1,4 @@
-"""The transaction service, as the pages and the batching of payments call it."""
+"""Clients for the transaction service: one for pages, one for batched payments."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Direction = Literal["in", "out", "between", "past"]
 
 
 class Transaction(Seen):
-    """A transaction as one person sees it: an account of somebody else has a masked number and no id."""
+    """A transaction as its viewer may see it: the account of somebody else has a masked number and no id."""
 
     id: UUID
     transaction_type: str
@@ -38,26 +38,26 @@ class Transaction(Seen):
 
     @property
     def source_id(self) -> UUID | None:
-        """The account that the money comes from, where the viewer may know it."""
+        """Return the id of the account that the money comes from; None when the viewer may not know it."""
         return self.account_id if self.transaction_type == "withdrawal" else self.from_account_id
 
     @property
     def target_id(self) -> UUID | None:
-        """The account that the money goes to, where the viewer may know it."""
+        """Return the id of the account that the money goes to; None when the viewer may not know it."""
         return self.account_id if self.transaction_type == "deposit" else self.to_account_id
 
     @property
     def source_number(self) -> str | None:
-        """The masked number of the account that the money comes from; None for the bank, or not yet known."""
+        """Return the masked number of the account that the money comes from; None for the bank, or if unknown yet."""
         return self.account_number if self.transaction_type == "withdrawal" else self.from_account_number
 
     @property
     def target_number(self) -> str | None:
-        """The masked number of the account that the money goes to; None for the bank, or not yet known."""
+        """Return the masked number of the account that the money goes to; None for the bank, or if unknown yet."""
         return self.account_number if self.transaction_type == "deposit" else self.to_account_number
 
     def direction(self, mine: Collection[UUID]) -> Direction:
-        """How the money moves, seen from the accounts `mine`: in, out, between them, or past them."""
+        """Return the direction as seen from the accounts `mine`. It is "past" when none of them takes part."""
         goes_out, comes_in = self.source_id in mine, self.target_id in mine
         if goes_out and comes_in:
             return "between"
@@ -66,7 +66,7 @@ class Transaction(Seen):
         return "in" if comes_in else "past"
 
     def headline(self, own: Mapping[UUID, Account]) -> str:
-        """What it is, as one line: "Transfer to ••••1234". Accounts in `own` are called by their names."""
+        """Describe the transaction in a line: "Transfer to ••••1234". Accounts in `own` are named."""
         kind = self.transaction_type.capitalize()
         source = _label(self.source_id, self.source_number, own)
         target = _label(self.target_id, self.target_number, own)
@@ -77,7 +77,7 @@ class Transaction(Seen):
         return f"{kind} from {source} to {target}"
 
     def signed_amount(self, mine: Collection[UUID]) -> Decimal:
-        """The amount as the accounts `mine` feel it: below zero when it goes out."""
+        """Return the amount, negative when it leaves the accounts `mine`."""
         return -self.amount if self.direction(mine) == "out" else self.amount
 
 
@@ -96,7 +96,7 @@ class Transactions(Seen):
 
 
 class SuspenseItem(Seen):
-    """Money kept for a customer in the bank's suspense account, by the reversal `transaction_id` of `reverses`."""
+    """Money of a customer in the suspense account: reversal `transaction_id` of transaction `reverses` put it there."""
 
     transaction_id: UUID
     reverses: UUID
@@ -111,21 +111,21 @@ class SuspenseItem(Seen):
 
 
 class Suspense(Seen):
-    """A page of money in suspense, newest first."""
+    """A page of money in the suspense account, newest first."""
 
     suspense: list[SuspenseItem]
     pagination: NextPage
 
 
 class TypeTotal(Seen):
-    """How many transactions of a type, and the sum of their amounts."""
+    """The number of transactions of a type and the sum of their amounts."""
 
     count: int
     total: Decimal
 
 
 class Day(Seen):
-    """What happened on one day."""
+    """Number, total, income and expense of the transactions of a day."""
 
     date: date
     count: int
@@ -135,7 +135,7 @@ class Day(Seen):
 
 
 class Flow(Seen):
-    """What came in and what went out in a period; a type's total is the sum of its amounts, in and out alike."""
+    """Income and expense of a period. The total of a type adds up amounts in both directions."""
 
     count: int
     by_type: dict[str, TypeTotal]
@@ -145,9 +145,10 @@ class Flow(Seen):
 
     @property
     def expense_by_type(self) -> dict[str, Decimal]:
-        """How the money went out. Only withdrawals have one direction, so the rest is told from the sum.
+        """Return the expense by type of transaction.
 
-        What reversals have given back is subtracted from the rest, or from all when it is more than that.
+        Totals of types don't tell the direction, and only withdrawals have just one. So the rest of the expense counts
+        as transfers. Reversals are subtracted from it, or from all when they exceed it.
         """
         withdrawn = self.by_type["withdrawal"].total if "withdrawal" in self.by_type else Decimal()
         less = ", less reversals" if "reversal" in self.by_type else ""
@@ -158,7 +159,7 @@ class Flow(Seen):
 
 
 class Summary(Flow):
-    """Completed transactions of a period, summed up."""
+    """Totals of the completed transactions of a period."""
 
     by_day: list[Day]
     average: Decimal
@@ -166,51 +167,57 @@ class Summary(Flow):
 
 
 class TransactionClient(Client):
-    """Payments, and what became of them."""
+    """Calls the transaction service: payments, lists, summaries and reversals."""
 
     def pay(self, token: str, kind: str, body: dict[str, object], *, idempotency_key: str) -> Transaction:
-        """A `deposit`, `withdraw` or `transfer`; the same key never pays twice. It may come back as pending."""
+        """Make a payment; `kind` is `deposit`, `withdraw` or `transfer`.
+
+        The same key never pays twice. The returned transaction may be pending.
+        """
         headers = {"Idempotency-Key": idempotency_key}
         answer = self._peer.call("POST", f"/api/transactions/{kind}", token=token, body=body, headers=headers)
         return Transaction.model_validate(answer["transaction"])
 
     def list_own(self, token: str, query: Query) -> Transactions:
-        """A page of everything on the caller's accounts; `type, status, account_id, from, to, min, max, q, …`."""
+        """Return a page of the caller's transactions. Filters: `type, status, account_id, from, to, min, max, q, …`."""
         return self._get(Transactions, token, "/api/transactions/list", query)
 
     def list_of_account(self, token: str, account_id: UUID, query: Query) -> Transactions:
-        """A page of one account's transactions, with the same filters."""
+        """Return a page of an account's transactions, with the filters of `list_own`."""
         return self._get(Transactions, token, f"/api/transactions/account/{account_id}", query)
 
     def list_all(self, token: str, query: Query) -> Transactions:
-        """A page of all transactions, for staff, with the same filters."""
+        """Return a page of all transactions, for staff, with the filters of `list_own`."""
         return self._get(Transactions, token, "/api/transactions/all", query)
 
     def recent(self, token: str, limit: int = 5) -> list[Transaction]:
-        """The newest transactions on the caller's accounts."""
+        """Return the newest transactions of the caller's accounts."""
         answer = self._peer.call("GET", "/api/transactions/recent", token=token, query={"limit": limit})
         return [Transaction.model_validate(transaction) for transaction in answer["transactions"]]
 
     def details(self, token: str, transaction_id: UUID) -> Transaction:
-        """One transaction."""
+        """Return a transaction."""
         return self._get(Transaction, token, f"/api/transactions/details/{transaction_id}", key="transaction")
 
     def summary(self, token: str, query: Query) -> Summary:
-        """Completed transactions summed up; `account_id`, `from`, `to`."""
+        """Return totals of completed transactions. Filters: `account_id, from, to`."""
         return self._get(Summary, token, "/api/transactions/summary", query, key="summary")
 
     def reverse(
         self, token: str, transaction_id: UUID, body: dict[str, object], *, idempotency_key: str
     ) -> Transaction:
-        """The opposite of a transaction, as an admin, once; `to_account_id` or `to_suspense` is another way back."""
+        """Reverse a transaction, as an admin, at most once. The body may name another target for the money.
+
+        It is `to_account_id` (another account of the customer) or `to_suspense`.
+        """
         return self._undo(f"/api/transactions/reverse/{transaction_id}", token, body, idempotency_key)
 
     def list_suspense(self, token: str, query: Query) -> Suspense:
-        """A page of money in suspense, for staff; `user_id`, `paid_out`, `limit`, `cursor`."""
+        """Return a page of money in the suspense account, for staff. Filters: `user_id, paid_out, limit, cursor`."""
         return self._get(Suspense, token, "/api/transactions/suspense", query)
 
     def pay_out(self, token: str, transaction_id: UUID, to_account_id: str, *, idempotency_key: str) -> Transaction:
-        """Money in suspense, given to an account of its customer as an admin, once."""
+        """Pay money in the suspense account out to an account of its customer, as an admin, at most once."""
         body = {"to_account_id": to_account_id}
         return self._undo(f"/api/transactions/pay_out/{transaction_id}", token, body, idempotency_key)
 
@@ -222,7 +229,7 @@ class TransactionClient(Client):
 
 @dataclass(frozen=True, slots=True)
 class BatchedRequest:
-    """A deposit, withdrawal or transfer as somebody sent it."""
+    """A deposit, withdrawal or transfer as the client sent it."""
 
     kind: str
     token: str
@@ -233,7 +240,7 @@ class BatchedRequest:
 
 @dataclass(frozen=True, slots=True)
 class BatchedReply:
-    """What to answer to it."""
+    """The response to a batched request."""
 
     status: int
     headers: dict[str, str]
@@ -241,15 +248,15 @@ class BatchedReply:
 
 
 class PaymentClient:
-    """The transaction service as it takes requests of many people at once."""
+    """Calls the transaction service with batches of payments from many users."""
 
     def __init__(self, peer: Peer, token: ServiceToken) -> None:
         self._peer, self._token = peer, token
 
     def carry_out(self, requests: list[BatchedRequest]) -> list[BatchedReply]:
-        """The answers in order.
+        """Send a batch and return the replies in the order of the requests.
 
-        Raises ServiceUnavailable when nothing can have been done, else OutcomeUnknown.
+        Raises ServiceUnavailable when nothing has been done for certain, else OutcomeUnknown.
         """
         try:
             self._token.get()

@@ -1,1 +1,1 @@
-"""The pages that people see: a module per section, its forms beside it."""
+"""The pages of the web site: a module per section, its forms beside it."""

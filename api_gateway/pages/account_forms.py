@@ -1,4 +1,4 @@
-"""Forms about accounts."""
+"""Forms for opening and closing accounts."""
 
 from wtforms import RadioField, StringField
 from wtforms.validators import InputRequired, Optional
@@ -9,7 +9,7 @@ from api_gateway.pages.common.money_forms import AmountField, MoneyForm
 
 
 class OpenAccountForm(MoneyForm):
-    """The account that somebody wants, and what they pay in at once."""
+    """The type and nickname of a new account, and its opening deposit."""
 
     account_type = RadioField(
         "Kind of account",
@@ -22,4 +22,4 @@ class OpenAccountForm(MoneyForm):
 
 
 class CloseAccountForm(BankForm):
-    """Nothing to fill in: its button confirms."""
+    """A form without fields, whose button confirms the closing."""

@@ -1,4 +1,4 @@
-"""One's own accounts: seeing, opening and closing them."""
+"""Pages for the caller's own accounts: list, details, opening, closing."""
 
 from datetime import timedelta
 from typing import Any
@@ -28,25 +28,25 @@ accounts = Blueprint("accounts", __name__)
 @accounts.get("/accounts")
 @private
 def index(caller: Caller) -> str:
-    """All of one's accounts."""
+    """List the caller's accounts."""
     return render_template("accounts.html", accounts=account_service().list_own(caller.token))
 
 
 @accounts.route("/accounts/create", methods=["GET", "POST"])
 @private
 def create(caller: Caller) -> Any:
-    """Open an account."""
+    """Open an account, with an optional opening deposit."""
     form = OpenAccountForm()
     account = form.submitted(lambda: _open(caller, form))
     if account is None:
         return form_page("create_account.html", form)
-    return _opened(caller, account, form)
+    return _redirect_to_opened(caller, account, form)
 
 
 @accounts.get("/accounts/<uuid:account_id>")
 @private
 def details(caller: Caller, account_id: UUID) -> Any:
-    """One account: its number, how its balance went, and what happened on it."""
+    """Show an account: its number, the curve of its balance, and its transactions."""
     filters = TransactionFilters()
     since = now().date() - timedelta(days=CURVE_DAYS)
     account_call = begin(account_service().details, caller.token, account_id)
@@ -70,7 +70,7 @@ def details(caller: Caller, account_id: UUID) -> Any:
 @accounts.route("/accounts/<uuid:account_id>/close", methods=["GET", "POST"])
 @private
 def close(caller: Caller, account_id: UUID) -> Any:
-    """Close an account for good, after saying what that means."""
+    """Close an account permanently, after a page that explains the consequences."""
     account = account_service().details(caller.token, account_id)
     form = CloseAccountForm()
     closed = form.submitted(lambda: account_service().close(caller.token, account_id))
@@ -88,8 +88,11 @@ def _open(caller: Caller, form: OpenAccountForm) -> Account:
     )
 
 
-def _opened(caller: Caller, account: Account, form: OpenAccountForm) -> Response:
-    """To the new account, with what became of the opening deposit. The account stays, whatever that is."""
+def _redirect_to_opened(caller: Caller, account: Account, form: OpenAccountForm) -> Response:
+    """Make the opening deposit, if any, and redirect to the new account with a message on its outcome.
+
+    The account stays open whatever becomes of the deposit.
+    """
     location = url_for("accounts.details", account_id=account.id)
     if not form.initial_deposit.data:
         return done(f"{account.name} is open.", location)
@@ -115,4 +118,5 @@ def _deposit(caller: Caller, account: Account, form: OpenAccountForm) -> tuple[s
         return "warning", f"The opening deposit was not made: {error.message}"
     if transaction.status == "pending":
         return "info", "The opening deposit is on its way and will settle within moments."
-    return "success", Markup("{} is in it.").format(private_money(transaction.amount, transaction.currency))
+    amount = private_money(transaction.amount, transaction.currency)
+    return "success", Markup("The opening deposit of {} is booked.").format(amount)

@@ -1,4 +1,4 @@
-"""The first page after logging in: what is there, what happened last, and how money came and went."""
+"""The dashboard: accounts, recent transactions, and spending."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -22,7 +22,7 @@ dashboard = Blueprint("dashboard", __name__)
 
 @dataclass(frozen=True)
 class Spending:
-    """What came in and went out in the present month, and pictures of its days, of the last months, and of the ways."""
+    """Income and expense of the current month, with charts by day, by month and by type."""
 
     income: Decimal
     expense: Decimal
@@ -32,7 +32,7 @@ class Spending:
 
     @classmethod
     def of(cls, summary: Summary, today: date, currency: str) -> Self:
-        """Read it out of a summary of the last months."""
+        """Compute the figures from a summary of the last months."""
         first, last = _month(today), _month(today, 1) - timedelta(days=1)
         month = [day for day in summary.by_day if day.date >= first]
         return cls(
@@ -47,7 +47,7 @@ class Spending:
 @dashboard.get("/dashboard")
 @private
 def index(caller: Caller) -> str:
-    """Accounts, recent transactions, and the spending of the last months; three calls, side by side."""
+    """Show accounts, recent transactions and spending, from three parallel calls."""
     today = now().date()
     recent_call = begin(transaction_service().recent, caller.token)
     summary_call = begin(transaction_service().summary, caller.token, {"from": _month(today, 1 - MONTHS)})
@@ -67,6 +67,6 @@ def index(caller: Caller) -> str:
 
 
 def _month(today: date, later: int = 0) -> date:
-    """The first day of the present month, or of one some months later (or earlier, below zero)."""
+    """Return the first day of the current month, or of the month `later` months after it (before, if negative)."""
     months = today.year * 12 + today.month - 1 + later
     return date(months // 12, months % 12 + 1, 1)

@@ -1,4 +1,4 @@
-"""Paying money in, drawing it out, and sending it on."""
+"""Pages for deposits, withdrawals and transfers."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -22,8 +22,8 @@ from shared.web.access import Caller, private
 money = Blueprint("money", __name__)
 
 
-class NotEnough(Refused):
-    """Said before the payee is looked up; the account service decides when the money moves."""
+class NotEnoughMoney(Refused):
+    """422: an early check before the payee is looked up; the ledger decides when the money moves."""
 
     code = "INSUFFICIENT_FUNDS"
     message = "There is not enough money in the account. Enter a smaller amount, or pay money in first."
@@ -31,7 +31,7 @@ class NotEnough(Refused):
 
 @dataclass(frozen=True)
 class Review:
-    """What a transfer will do, to be confirmed. The name of somebody else is masked. `left` stays on the source."""
+    """What a transfer will do. The payee's name is masked unless it is the caller; `left` remains in `source`."""
 
     source: Account
     payee_name: str
@@ -42,38 +42,38 @@ class Review:
 @money.route("/transactions/deposit", methods=["GET", "POST"])
 @private
 def deposit(caller: Caller) -> Any:
-    """Pay money into an account."""
-    return _one_account(caller, "deposit", "Deposited")
+    """Deposit money into an account."""
+    return _single_account_page(caller, "deposit", "Deposited")
 
 
 @money.route("/transactions/withdraw", methods=["GET", "POST"])
 @private
 def withdraw(caller: Caller) -> Any:
-    """Draw money from an account."""
-    return _one_account(caller, "withdraw", "Withdrew")
+    """Withdraw money from an account."""
+    return _single_account_page(caller, "withdraw", "Withdrew")
 
 
 @money.route("/transactions/transfer", methods=["GET", "POST"])
 @private
 def transfer(caller: Caller) -> Any:
-    """Send money to another account: the form, which leads to the review of what was entered."""
+    """Show the transfer form; a valid one leads to the review."""
     own = account_service().list_own(caller.token)
-    form = TransferForm(own, _asked_draft(caller))
-    reviewed = form.submitted(lambda: _reviewed(caller, form, own, needs_funds=True))
+    form = TransferForm(own, _draft_in_address(caller))
+    reviewed = form.submitted(lambda: _build_review(caller, form, own, needs_funds=True))
     if reviewed is None:
         return form_page("transfer.html", form, accounts=own)
-    return redirect(url_for("money.review", draft=_sealed(caller, form.draft)), 303)
+    return redirect(url_for("money.review", draft=_seal_draft(caller, form.draft)), 303)
 
 
 @money.route("/transactions/transfer/review", methods=["GET", "POST"])
 @private
 def review(caller: Caller) -> Any:
-    """Show who gets what, and pay once it is confirmed.
+    """Show payee and amount, and pay on confirmation.
 
-    The address names the draft with its idempotency key. So the page can be reloaded and returned to, and however
-    often it is confirmed, it pays once.
+    The address carries the draft with its idempotency key. So the page survives reloads and the back button, and pays
+    once however often it is confirmed.
     """
-    draft = _asked_draft(caller)
+    draft = _draft_in_address(caller)
     own = account_service().list_own(caller.token)
     if request.method == "POST":
         form = TransferForm(own)
@@ -87,21 +87,21 @@ def review(caller: Caller) -> Any:
     else:
         form = ReviewedTransferForm(own, draft)
         is_shown = form.validate()
-    shown = form.attempted(lambda: _reviewed(caller, form, own)) if is_shown else None
+    shown = form.attempted(lambda: _build_review(caller, form, own)) if is_shown else None
     if shown is None:
         return form_page("transfer.html", form, accounts=own)
-    return form_page("transfer_review.html", form, review=shown, change=_sealed(caller, form.draft))
+    return form_page("transfer_review.html", form, review=shown, change=_seal_draft(caller, form.draft))
 
 
 @money.get("/transactions/payee")
 @private
 def payee(caller: Caller) -> Response:
-    """Whose account number it is, masked, for the transfer form to show while one types."""
+    """Return the masked payee of an account number, which the transfer form shows while the number is typed."""
     found = account_service().look_up(caller.token, request.args.get("account_number", ""))
     return Response(to_json(found), content_type="application/json")
 
 
-def _one_account(caller: Caller, kind: str, word: str) -> Any:
+def _single_account_page(caller: Caller, kind: str, word: str) -> Any:
     own = account_service().list_own(caller.token)
     form = OwnAccountForm(own)
     transaction = form.submitted(lambda: _pay(caller, kind, form))
@@ -110,13 +110,13 @@ def _one_account(caller: Caller, kind: str, word: str) -> Any:
     return paid(transaction, Markup("{} {}.").format(word, private_money(transaction.amount, transaction.currency)))
 
 
-def _reviewed(caller: Caller, form: TransferForm, own: list[Account], *, needs_funds: bool = False) -> Review:
-    """What the form's transfer will do. Raises NotFound for an unknown payee, and NotEnough if it `needs_funds`."""
+def _build_review(caller: Caller, form: TransferForm, own: list[Account], *, needs_funds: bool = False) -> Review:
+    """Build the review of a transfer. Raises NotFound for an unknown payee, and NotEnoughMoney if it `needs_funds`."""
     by_id = {str(account.id): account for account in own}
     source = by_id[form.from_account_id.data]
     left = source.balance - form.amount.data
     if needs_funds and left < 0:
-        raise NotEnough
+        raise NotEnoughMoney
     if form.to_account_id.data:
         target = by_id[form.to_account_id.data]
         return Review(source, target.name, target.masked_number, left)
@@ -124,13 +124,13 @@ def _reviewed(caller: Caller, form: TransferForm, own: list[Account], *, needs_f
     return Review(source, account_service().look_up(caller.token, number).owner_name, number, left)
 
 
-def _sealed(caller: Caller, draft: Draft) -> str:
-    """A draft for the address of its page. Only the same person can open it."""
+def _seal_draft(caller: Caller, draft: Draft) -> str:
+    """Encrypt a draft for the address of its page. Only the same user can open it."""
     return tools().drafts.seal({"user_id": caller.user_id, "draft": draft})
 
 
-def _asked_draft(caller: Caller) -> Draft | None:
-    """The draft that the address names, if it is one of the caller's."""
+def _draft_in_address(caller: Caller) -> Draft | None:
+    """Return the draft in the address, or None if there is none of this caller."""
     opened = tools().drafts.open(request.args.get("draft", ""))
     return opened["draft"] if opened and opened["user_id"] == str(caller.user_id) else None
 

@@ -1,4 +1,4 @@
-"""Registering, logging in and logging out."""
+"""Pages for registration, login and logout."""
 
 from typing import Any
 
@@ -19,14 +19,14 @@ people = Blueprint("people", __name__)
 
 
 class LoginForm(BankForm):
-    """Name and password."""
+    """Username and password."""
 
     username = StringField("Username", [InputRequired("Enter your username."), at_most(200)])
     password = PasswordField("Password", [InputRequired("Enter your password."), at_most(1000)])
 
 
 class RegisterForm(BankForm):
-    """What a new customer says of themselves."""
+    """The data of a new customer."""
 
     username = StringField("Username", [InputRequired("Choose a username."), at_most(50)])
     email = StringField("E-mail", [InputRequired("Enter your e-mail address."), at_most(100)])
@@ -40,7 +40,7 @@ class RegisterForm(BankForm):
 @people.route("/login", methods=["GET", "POST"])
 @public
 def login() -> Any:
-    """Log in, and go on to where the visitor wanted to be."""
+    """Log in and redirect to the page that the visitor wanted."""
     if somebody := visitor():
         return redirect(local_path(request.args.get("next"), home_of(somebody)), 303)
     form = LoginForm()
@@ -54,7 +54,7 @@ def login() -> Any:
 @people.route("/register", methods=["GET", "POST"])
 @public
 def register() -> Any:
-    """Become a customer, and be logged in at once."""
+    """Register a customer and log them in."""
     if somebody := visitor():
         return redirect(home_of(somebody), 303)
     form = RegisterForm()
@@ -77,7 +77,7 @@ def logout(caller: Caller) -> Response:
 @people.get("/session")
 @private
 def stay(_caller: Caller) -> Response:
-    """Let the session go on as long again; for the notice that it is about to end."""
+    """Extend the session, for the notice that it is about to end."""
     session.modified = True
     return Response(status=204)
 
@@ -91,7 +91,7 @@ def _log_in(form: LoginForm | RegisterForm) -> Tokens:
 
 
 def _log_out(caller: Caller) -> str:
-    """End the session, at this gateway whatever the auth service says, and return what to tell the person."""
+    """End the session and return the message to show. This gateway refuses it even if the auth service is away."""
     refuse_session(caller.session_id)
     try:
         auth_service().log_out(caller.token)

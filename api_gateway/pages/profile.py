@@ -1,4 +1,4 @@
-"""What people see and change of themselves: profile, password, and where they are logged in."""
+"""Pages for the caller's own data: profile, password, sessions, display."""
 
 from typing import Any
 from uuid import UUID
@@ -19,7 +19,7 @@ profile = Blueprint("profile", __name__)
 
 
 class ProfileForm(BankForm):
-    """What a person may change of themselves; a new e-mail address needs the password."""
+    """The profile. A new e-mail address needs the current password."""
 
     full_name = StringField("Full name", [at_most(100)])
     phone = StringField("Phone", [at_most(30)])
@@ -27,7 +27,7 @@ class ProfileForm(BankForm):
     current_password = PasswordField("Current password", [at_most(1000)])
 
     def changes(self, present: Profile) -> dict[str, str | None]:
-        """The fields that differ from what is stored, with the password when it was given."""
+        """Return the fields that differ from the stored ones; a new e-mail address adds the password."""
         wanted = {name: self[name].data or None for name in ("full_name", "phone", "email")}
         changed = {name: value for name, value in wanted.items() if value != getattr(present, name)}
         if "email" in changed:
@@ -36,7 +36,7 @@ class ProfileForm(BankForm):
 
 
 class PasswordForm(BankForm):
-    """A new password, by somebody who knows the old one."""
+    """A new password, confirmed by the current one."""
 
     current_password = PasswordField("Current password", [InputRequired("Enter your current password.")])
     new_password = PasswordField("New password", [InputRequired("Choose a new password."), at_most(1000)])
@@ -49,7 +49,7 @@ class PasswordForm(BankForm):
 @profile.route("/profile", methods=["GET", "POST"])
 @private
 def show(caller: Caller) -> Any:
-    """See and change one's own data."""
+    """Show and change the caller's profile."""
     present = auth_service().profile(caller.token)
     form = ProfileForm(obj=present)
     if form.submitted(lambda: _save(caller, form, present)):
@@ -60,7 +60,7 @@ def show(caller: Caller) -> Any:
 @profile.route("/settings", methods=["GET", "POST"])
 @private
 def settings(caller: Caller) -> Any:
-    """Change the password, see where one is logged in, choose the theme."""
+    """Change the password, list the sessions, choose the theme."""
     form = PasswordForm()
     if form.submitted(lambda: _change_password(caller, form)):
         return done(
@@ -74,7 +74,7 @@ def settings(caller: Caller) -> Any:
 @profile.post("/settings/sessions/<uuid:session_id>/end")
 @private
 def end_session(caller: Caller, session_id: UUID) -> Response:
-    """Log one of one's own sessions out."""
+    """End one of the caller's sessions."""
     auth_service().end_session(caller.token, session_id)
     refuse_session(session_id)
     return done("That session is logged out.", url_for("profile.settings"))

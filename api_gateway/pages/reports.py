@@ -1,4 +1,4 @@
-"""Reports: made for a period when they are opened, and stored on request."""
+"""Report pages. A report is made for a period on request, and stored by a POST."""
 
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ reports = Blueprint("reports", __name__)
 @reports.get("/reports")
 @private
 def index(caller: Caller) -> tuple[str, int]:
-    """What can be reported on, and the reports that were stored before."""
+    """List what can be reported on, and the caller's stored reports."""
     own_call = begin(account_service().list_own, caller.token)
     query = {"limit": ROWS, "cursor": request.args.get("cursor")}
     found_call = begin(reporting_service().list_own, caller.token, query)
@@ -26,7 +26,7 @@ def index(caller: Caller) -> tuple[str, int]:
 @reports.get("/reports/<uuid:report_id>")
 @private
 def details(caller: Caller, report_id: UUID) -> Any:
-    """A report as it was stored; staff see those that are not about themselves in their own section."""
+    """Show a stored report. Staff are redirected to their section for reports about others."""
     report = reporting_service().details(caller.token, report_id)
     if caller.is_staff and not report.is_about(caller.user_id):
         return redirect(url_for("staff_reports.details", report_id=report_id), 303)
@@ -36,7 +36,7 @@ def details(caller: Caller, report_id: UUID) -> Any:
 @reports.route("/reports/account/<uuid:account_id>", methods=["GET", "POST"])
 @private
 def account(caller: Caller, account_id: UUID) -> Any:
-    """One account over a period. A POST stores the report."""
+    """Report on an account over a period. A POST stores the report."""
     if caller.is_staff and account_service().details(caller.token, account_id).user_id != caller.user_id:
         period: dict[str, Any] = request.args.to_dict()
         return redirect(url_for("staff_reports.account", account_id=account_id, **period), 303)
@@ -50,7 +50,7 @@ def account(caller: Caller, account_id: UUID) -> Any:
 @reports.route("/reports/transactions", methods=["GET", "POST"])
 @private
 def transactions(caller: Caller) -> Any:
-    """All one's accounts over a period. A POST stores the report."""
+    """Report on all accounts of the caller over a period. A POST stores the report."""
     return report_page(
         "transaction_report.html",
         lambda days, save: reporting_service().transaction_report(caller.token, days, save=save),

@@ -1,4 +1,4 @@
-"""What has happened on one's accounts."""
+"""Pages for the transactions of the caller's accounts."""
 
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ transactions = Blueprint("transactions", __name__)
 @transactions.get("/transactions")
 @private
 def index(caller: Caller) -> Any:
-    """Everything on one's accounts, newest first, with filters."""
+    """List the caller's transactions, newest first, with filters."""
     filters = OwnTransactionFilters()
     own_call = begin(account_service().list_own, caller.token)
     found = filters.found(lambda: transaction_service().list_own(caller.token, filters.query()))
@@ -27,19 +27,19 @@ def index(caller: Caller) -> Any:
 @transactions.get("/transactions/<uuid:transaction_id>")
 @private
 def details(caller: Caller, transaction_id: UUID) -> Any:
-    """One transaction."""
+    """Show a transaction."""
     return _own_page("transaction_details.html", "staff.payment", caller, transaction_id)
 
 
 @transactions.get("/transactions/<uuid:transaction_id>/receipt")
 @private
 def receipt(caller: Caller, transaction_id: UUID) -> Any:
-    """One transaction, to be printed."""
+    """Show a printable receipt of a transaction."""
     return _own_page("transaction_detail.html", "staff.receipt", caller, transaction_id)
 
 
 def _own_page(template: str, staff_view: str, caller: Caller, transaction_id: UUID) -> Any:
-    """The page of one of the caller's transactions; staff see those of others in their own section."""
+    """Render a transaction of the caller. Staff are redirected to their section for transactions of others."""
     own_call = begin(account_service().list_own, caller.token)
     transaction = transaction_service().details(caller.token, transaction_id)
     mine = by_id(own_call.result())

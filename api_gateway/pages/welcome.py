@@ -1,4 +1,4 @@
-"""The page that everybody may see."""
+"""The public start page."""
 
 from flask import Blueprint, render_template
 
@@ -11,6 +11,6 @@ welcome = Blueprint("welcome", __name__)
 @welcome.get("/")
 @public
 def index() -> str:
-    """Welcome; those who are logged in find the way to their dashboard."""
+    """Show the start page, with a link to the dashboard for people who are logged in."""
     visitor()
     return render_template("index.html")

@@ -1,1 +1,1 @@
-"""What stands between the internet and the gateway's views: sessions, limits, headers, compression."""
+"""Web infrastructure in front of the views: sessions, limits, admission, headers, compression, static files."""

@@ -1,7 +1,7 @@
-"""Admission: how many requests are worked on, and how many may wait for that. The rest is refused at once.
+"""Admission control: limits how many requests run and how many wait, and refuses the rest immediately.
 
-Without it, what is too much waits unseen in the server, all of it is carried out in the end, and everybody waits for
-all of it. Waiting takes a thread, so the server needs more threads than may work and wait: the rest of them refuses.
+Without it excess requests would queue up in the server, all would be processed in the end, and all would wait for that.
+A waiting request holds a thread, so the server has more threads than may run and wait: the rest refuses.
 """
 
 from contextlib import ExitStack
@@ -10,16 +10,15 @@ from flask import Flask, g, request
 
 from shared.concurrency.fair_lock import FairLock
 
-DOOR_THREADS = 16
+REFUSING_THREADS = 16
 LONGEST_WAIT_SECONDS = 2.0
 
 
 def install(app: Flask, places: FairLock, *, exempt: tuple[str, ...] = ()) -> None:
-    """Let as many requests in at a time as there are `places`, first come, first served.
+    """Let at most as many requests run as there are `places`, in order of arrival.
 
-    Who comes when too many wait already, or has waited for two seconds, is answered 503 with Retry-After. Paths that
-    begin like one of `exempt` are let in always: whoever has to know how the process is, above all when it has much to
-    do.
+    A request is answered 503 with Retry-After when too many are waiting, or after `LONGEST_WAIT_SECONDS`. Paths that
+    start with one of `exempt` are always admitted: health checks must work under overload above all.
     """
 
     @app.before_request

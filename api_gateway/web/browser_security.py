@@ -1,4 +1,4 @@
-"""Headers that tell browsers what a page may do: nothing but show itself and what comes from its own address."""
+"""Security headers: pages may load only their own resources and can't be framed."""
 
 from flask import Flask, Response, request
 
@@ -16,13 +16,13 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 ONE_YEAR_SECONDS = 365 * 24 * 3600
-_BY_HTTPS = HEADERS | {"Strict-Transport-Security": f"max-age={ONE_YEAR_SECONDS}; includeSubDomains"}
+_HTTPS_HEADERS = HEADERS | {"Strict-Transport-Security": f"max-age={ONE_YEAR_SECONDS}; includeSubDomains"}
 
 
 def install(app: Flask) -> None:
-    """Put the headers on every answer of `app`; what does not say how long it keeps is not kept at all.
+    """Set the security headers on every response of `app`. Without a Cache-Control of its own it is not cached.
 
-    Browsers that came by https are told to come so always.
+    Requests by https get HSTS too.
     """
 
     @app.after_request
@@ -33,5 +33,5 @@ def install(app: Flask) -> None:
 
 
 def headers(scheme: str) -> dict[str, str]:
-    """The headers of an answer to a request that came by `scheme`, where it does not say otherwise itself."""
-    return _BY_HTTPS if scheme == "https" else HEADERS
+    """Return the security headers for a request by `scheme`; a response's own headers take precedence."""
+    return _HTTPS_HEADERS if scheme == "https" else HEADERS

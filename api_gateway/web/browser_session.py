@@ -1,7 +1,7 @@
-"""Who sits at the browser: their tokens in the encrypted cookie, renewed unseen, and gone when the session ends.
+"""The login session of a browser: tokens in an encrypted cookie, renewed before they expire.
 
-Pages use the decorators of `shared.web.access` (`@public`, `@private`, `@staff_only`, `@admin_only`) like any endpoint:
-here the Caller comes from the cookie instead of a bearer token.
+Pages use the decorators of `shared.web.access` (`@public`, `@private`, `@staff_only`, `@admin_only`) like any endpoint;
+the Caller comes from the cookie instead of a bearer token.
 """
 
 import time
@@ -26,18 +26,18 @@ RENEW_BEFORE_SECONDS = 60
 
 
 class SignedIn(UserMixin):
-    """The person whom Flask-Login knows for the length of a request."""
+    """Flask-Login's user object for one request."""
 
     def __init__(self, caller: Caller) -> None:
         self.caller = caller
 
     def get_id(self) -> str:
-        """The id of their session at the auth service."""
+        """Return the id of the session at the auth service."""
         return str(self.caller.session_id)
 
 
 def install(app: Flask, *, secret: str, idle_seconds: int) -> None:
-    """Give `app` its sessions: the cookie, Flask-Login, and the Caller of each page."""
+    """Install sessions: the encrypted cookie, Flask-Login, and the Caller of each request."""
     app.secret_key = derive_key(secret, "form tokens")
     app.config.update(
         SESSION_COOKIE_SAMESITE="Lax", SESSION_COOKIE_HTTPONLY=True, PERMANENT_SESSION_LIFETIME=idle_seconds
@@ -46,49 +46,49 @@ def install(app: Flask, *, secret: str, idle_seconds: int) -> None:
     app.session_interface = cookies
     app.extensions["identify_caller"] = _identify
     manager = LoginManager(app, add_context_processor=False)
-    manager.session_protection = None  # the cookie can't be read or made by others; addresses of phones change
-    manager.user_loader(_load)
+    manager.session_protection = None  # the cookie can't be read or forged, and the addresses of phones change
+    manager.user_loader(_load_user)
     app.context_processor(lambda: {"person": g.get("caller")})
     app.jinja_env.globals["session_lasts_seconds"] = lambda: cookies.lasts_seconds(app)
 
 
 def is_machine_path() -> bool:
-    """Whether the present request comes from a program, which gets JSON and has no session."""
+    """Return whether the path belongs to programs, which get JSON and have no session."""
     return f"{request.path}/".startswith(MACHINE_PATHS)
 
 
 def sign_in(tokens: Tokens) -> Caller:
-    """Begin a new session in the browser; nothing of the one before stays, so that none can be planted."""
+    """Start a new session in the browser. The old one is cleared against session fixation."""
     session.clear()
-    _keep(tokens)
+    _store_tokens(tokens)
     caller = caller_of(tokens.token)
     login_user(SignedIn(caller))
     return caller
 
 
 def sign_out() -> None:
-    """Forget who sits at the browser."""
+    """Remove the tokens from the browser's session."""
     logout_user()
     session.clear()
     g.pop("caller", None)
 
 
 def refuse_session(session_id: UUID) -> None:
-    """Refuse a session that has been logged out, in every tab and at `/api`, without waiting for the feed."""
+    """Refuse a logged-out session, in every tab and at `/api`, without waiting for the feed of ended sessions."""
     token_verifier().revocations.add(session_id)
 
 
 def refuse_ended_sessions() -> None:
-    """Ask the feed of ended sessions now, after a request through this gateway that may have ended some.
+    """Poll the feed of ended sessions now, after a request through this gateway that may have ended some.
 
-    When the auth service is silent the regular poll will learn of them.
+    If the auth service does not answer, the regular poll catches up.
     """
     with suppress(AppError):
         token_verifier().revocations.poll()
 
 
 def caller_at_browser() -> Caller:
-    """Who sits at the browser. Raises NotAuthenticated, or ServiceUnavailable when it can't be known now."""
+    """Return the Caller of the browser's session. Raises NotAuthenticated, or ServiceUnavailable if it is unknown."""
     if not current_user.is_authenticated:
         raise NotAuthenticated
     caller: Caller = current_user.caller
@@ -97,7 +97,7 @@ def caller_at_browser() -> Caller:
 
 
 def visitor() -> Caller | None:
-    """Who sits at the browser, if somebody does and it can be known now: for pages that are open to all."""
+    """Return the Caller, or None if nobody is logged in or it is unknown now. For public pages."""
     try:
         return caller_at_browser()
     except AppError:
@@ -105,7 +105,7 @@ def visitor() -> Caller | None:
 
 
 def session_id() -> str | None:
-    """The session that the present request claims and can prove, or None: by its token, or by its cookie."""
+    """Return the verified session id of the request, from its token or its cookie; None without one."""
     if not is_machine_path():
         return session.get("_user_id")
     try:
@@ -115,7 +115,7 @@ def session_id() -> str | None:
 
 
 def to_login() -> Response:
-    """Send the visitor to the login page, from where they come back."""
+    """Redirect to the login page, which leads back afterwards."""
     had_session = "token" in session or "session_ended" in g
     sign_out()
     flash("Your session has ended. Please log in again." if had_session else "Please log in first.", "info")
@@ -123,14 +123,14 @@ def to_login() -> Response:
 
 
 def way_back() -> str | None:
-    """The page to come back to: the present one, or the one whose form was sent."""
+    """Return the address to come back to: the current page or, for a POST, the page of its form."""
     if request.method in ("GET", "HEAD"):
         return request.full_path.removesuffix("?")
     return referring_page()
 
 
 def referring_page() -> str | None:
-    """The page of ours from which the present request came, other than itself, if the browser says so."""
+    """Return the local path in Referer; None if it is foreign, missing, or the requested page itself."""
     referrer = urlsplit(request.referrer or "")
     path = f"{referrer.path}?{referrer.query}" if referrer.query else referrer.path
     is_ours = referrer.netloc == request.host and local_path(path) == path
@@ -139,12 +139,12 @@ def referring_page() -> str | None:
 
 
 def home_of(caller: Caller) -> str:
-    """Where somebody lands after logging in."""
+    """Return the page to show after a login."""
     return STAFF_HOME if caller.is_staff else HOME
 
 
 def local_path(path: str | None, home: str = HOME) -> str:
-    """`path` if it is an address of ours, else `home`: a link from elsewhere must not lead people elsewhere."""
+    """Return `path` if it is local, else `home`. Prevents open redirects."""
     if not path or not path.startswith("/") or path.startswith("//"):
         return home
     if "\\" in path or any(ord(character) <= 0x20 or ord(character) == 0x7F for character in path):
@@ -156,8 +156,8 @@ def _identify() -> Caller:
     return caller_of(token_of_request()) if is_machine_path() else caller_at_browser()
 
 
-def _load(_session_id: str) -> SignedIn | None:
-    """The person of the cookie's tokens, renewed when need be; None when their session has ended."""
+def _load_user(_session_id: str) -> SignedIn | None:
+    """Load the user from the cookie's tokens, renewing them when needed; None when the session has ended."""
     try:
         return SignedIn(_caller_of_cookie())
     except NotAuthenticated:
@@ -171,23 +171,23 @@ def _caller_of_cookie() -> Caller:
     try:
         lasts_seconds = token_verifier().verify(token).expires_at - time.time()
     except TokenExpired:
-        return _renewed()
+        return _renew_tokens()
     if lasts_seconds > RENEW_BEFORE_SECONDS:
         return caller_of(token)
     try:
-        return _renewed()
+        return _renew_tokens()
     except NotAuthenticated:
         raise
     except AppError:
-        return caller_of(token)  # the auth service is away, but the token is good still
+        return caller_of(token)  # the auth service does not answer, but the token is still valid
 
 
-def _renewed() -> Caller:
+def _renew_tokens() -> Caller:
     tokens = tools().renewals.tokens_for(str(session.get("refresh_token")))
-    _keep(tokens)
+    _store_tokens(tokens)
     return caller_of(tokens.token)
 
 
-def _keep(tokens: Tokens | RenewedTokens) -> None:
+def _store_tokens(tokens: Tokens | RenewedTokens) -> None:
     session["token"] = tokens.token
     session["refresh_token"] = tokens.refresh_token

@@ -1,7 +1,7 @@
-"""Compressed answers (RFC 9110, section 8.4), for clients that accept them.
+"""Response compression (RFC 9110, section 8.4).
 
-BREACH reads a secret out of the length of a compressed page that also holds text of the attacker's choice. So a page
-that may reflect its request is not compressed, and the length of the others is padded (docs/SECURITY.md).
+The BREACH attack reads a secret from the length of a compressed page that also contains text of the attacker. So a page
+that may reflect its request is not compressed, and the others are padded (docs/SECURITY.md).
 """
 
 import hashlib
@@ -34,10 +34,10 @@ _KEY = secrets.token_bytes(32)
 
 
 def install(app: Flask, *, is_of_browser: Callable[[], bool]) -> None:
-    """Compress each text of `app` that is longer than a kilobyte, where the client accepts gzip.
+    """Compress each text response of `app` above a kilobyte, if the client accepts gzip.
 
-    `is_of_browser` tells whether the present request is one that a browser sends with its cookie. Its answer is padded,
-    and not compressed at all when it may reflect the request: when that has a query, is no GET, or failed.
+    `is_of_browser` tells whether the current request comes with a browser's cookie. Its response is padded, and not
+    compressed when it may reflect the request: one with a query, not a GET, or failed.
     """
 
     @app.after_request
@@ -56,7 +56,7 @@ def install(app: Flask, *, is_of_browser: Callable[[], bool]) -> None:
 
 
 def negotiated(accepted: Accept, *offered: str) -> str | None:
-    """The first of the `offered` codings that the client prefers (RFC 9110, section 12.5.3), None for no coding."""
+    """Return the first of `offered` codings that the client prefers (RFC 9110, section 12.5.3); None for no coding."""
     best = max(offered, key=accepted.quality)
     is_named = any(coding.lower() == "identity" for coding, _ in accepted)
     least = accepted.quality("identity") if is_named else 0
@@ -64,7 +64,7 @@ def negotiated(accepted: Accept, *offered: str) -> str | None:
 
 
 def compressed(body: bytes, coding: str) -> bytes:
-    """`body` in `coding`, `gzip` or `br`, as small as is worth its time: for what is kept."""
+    """Compress `body` as `gzip` or `br` at a high level, for responses that are cached."""
     if coding == "br":
         found: bytes = brotli.compress(body, mode=brotli.MODE_TEXT, quality=BEST_LEVEL)
         return found
@@ -82,7 +82,7 @@ def _may_reflect(asked: Request, response: Response) -> bool:
 
 
 def _gzip(body: bytes, level: int, padding: int = 0) -> bytes:
-    """`body` by gzip (RFC 1952); the padding stands as the file's name in the header, which nobody reads."""
+    """Compress by gzip (RFC 1952). The padding is the file name in the header, which clients ignore."""
     written = BytesIO()
     with GzipFile("x" * padding, "wb", level, written, mtime=0) as file:
         file.write(body)
@@ -90,6 +90,6 @@ def _gzip(body: bytes, level: int, padding: int = 0) -> bytes:
 
 
 def _padding(body: bytes) -> int:
-    """A length that nobody outside can foretell, but always the same for the same body: asking again tells no more."""
+    """Return a padding length that is secret, but constant for a body, so that repeated requests reveal nothing."""
     digest = hashlib.blake2b(body, key=_KEY, digest_size=4).digest()
     return int.from_bytes(digest) % (MOST_PADDING_BYTES + 1)

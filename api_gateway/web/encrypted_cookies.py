@@ -1,6 +1,6 @@
-"""Sessions of a web app in one encrypted cookie: nobody reads or changes it, and idle ones end.
+"""Flask sessions in one encrypted cookie, which ends after an idle time.
 
-The cookie is HttpOnly and SameSite=Lax, Secure where the request came by https, and survives a restart of the process.
+The cookie is HttpOnly and SameSite=Lax, Secure for requests by https, and survives a restart of the process.
 """
 
 import base64
@@ -19,7 +19,7 @@ RENEW_AFTER_SECONDS = 60
 
 
 def derive_key(secret: str, purpose: str) -> bytes:
-    """A key of 32 bytes for one purpose, as base64 (HKDF, RFC 5869): one secret serves several uses safely."""
+    """Derive a key of 32 bytes for one purpose, as base64 (HKDF, RFC 5869), so that one secret serves several uses."""
     key = HKDF(SHA256(), length=32, salt=None, info=purpose.encode()).derive(secret.encode())
     return base64.urlsafe_b64encode(key)
 
@@ -27,8 +27,8 @@ def derive_key(secret: str, purpose: str) -> bytes:
 class EncryptedCookies(SecureCookieSessionInterface):
     """Flask's cookie sessions, encrypted instead of only signed.
 
-    A session ends when nothing was asked for `app.permanent_session_lifetime`. What lies under one of
-    the paths `without_session` (each ends with a slash) has none, and spends no time on it.
+    A session ends after `app.permanent_session_lifetime` without a request. Paths under one of `without_session` (each
+    ends with a slash) have no session and spend no time on it.
     """
 
     def __init__(self, secret: str, without_session: tuple[str, ...] = ()) -> None:
@@ -36,11 +36,11 @@ class EncryptedCookies(SecureCookieSessionInterface):
         self._without_session = without_session
 
     def get_signing_serializer(self, app: Flask) -> Any:
-        """What Flask reads and writes the cookie with; ours encrypts too."""
+        """Return the serializer of the cookie, which encrypts."""
         return self._cipher
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        """The session in the cookie, or a fresh one; to be written again when that was a while ago."""
+        """Return the session in the cookie or a new one; mark it for rewriting when the cookie is not fresh."""
         if f"{request.path}/".startswith(self._without_session):
             return None
         found = super().open_session(app, request)
@@ -49,7 +49,7 @@ class EncryptedCookies(SecureCookieSessionInterface):
         return found
 
     def lasts_seconds(self, app: Flask) -> int:
-        """How long the present session lasts at least, if nothing more is asked for."""
+        """Return the minimal number of seconds that the session lasts without another request."""
         whole_seconds = int(app.permanent_session_lifetime.total_seconds())
         cookie = request.cookies.get(self.get_cookie_name(app))
         if session.modified or cookie is None:
@@ -57,12 +57,12 @@ class EncryptedCookies(SecureCookieSessionInterface):
         return max(0, whole_seconds - int(self._cipher.age_seconds(cookie)) - 1)
 
     def get_cookie_secure(self, app: Flask) -> bool:
-        """Only over https, where that is how the browser came or what the settings say."""
+        """Return whether to set Secure: if the settings say so, or the request came by https."""
         return super().get_cookie_secure(app) or (has_request_context() and request.is_secure)
 
 
 class _Cipher:
-    """Turns a session into text and back; `loads` and `dumps` are what Flask calls."""
+    """Serializes and encrypts a session. Flask calls `loads` and `dumps`."""
 
     def __init__(self, fernet: Fernet) -> None:
         self._fernet = fernet
@@ -72,7 +72,7 @@ class _Cipher:
         return self._fernet.encrypt(self._serializer.dumps(session).encode()).decode()
 
     def loads(self, text: str, max_age: int) -> Any:
-        """Raises BadSignature for what we did not write, and for what we wrote more than `max_age` seconds ago."""
+        """Raises BadSignature for a foreign or damaged text, and for one older than `max_age` seconds."""
         try:
             return self._serializer.loads(self._fernet.decrypt(text, ttl=max_age).decode())
         except (InvalidToken, ValueError):

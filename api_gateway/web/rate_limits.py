@@ -1,8 +1,8 @@
-"""How often somebody may ask: token buckets in the memory of this process.
+"""Rate limits by token buckets in the memory of this process.
 
-Each key has a bucket of `burst` tokens that fills up again at `per_second`; a request takes one, and without one it is
-refused until the next has come. On the way to the API four rules take 20 µs of a request, most of it to find out who
-asks; Flask-Limiter took 160 µs, as much as everything else there together.
+Each key has a bucket of `burst` tokens that refills at `per_second`. A request takes a token; without one it is
+refused. Four rules cost an API request 20 µs, most of it to identify the caller; Flask-Limiter took 160 µs, as much as
+the rest of the request together.
 """
 
 import math
@@ -20,7 +20,7 @@ MOST_KEYS = 50_000
 
 
 class TokenBuckets:
-    """The buckets of one rule."""
+    """The token buckets of one rule."""
 
     def __init__(self, per_second: float, burst: int, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._per_second, self._burst, self._clock = per_second, burst, clock
@@ -28,7 +28,7 @@ class TokenBuckets:
         self._levels: dict[str, tuple[float, float]] = {}
 
     def take(self, key: str) -> float:
-        """Take a token: 0.0 if there was one, else the seconds until there is."""
+        """Take a token and return 0.0, or return the seconds until one is available."""
         with self._lock:
             now = self._clock()
             level = self._level(key, now)
@@ -44,7 +44,7 @@ class TokenBuckets:
         return min(float(self._burst), level + (now - at) * self._per_second)
 
     def _forget_full(self, now: float) -> None:
-        """A full bucket is as good as none; if all are in use, everybody starts anew rather than fill the memory."""
+        """Forget full buckets, which equal new ones. If all are in use, reset all, so that memory stays bounded."""
         self._levels = {key: kept for key, kept in self._levels.items() if self._level(key, now) < self._burst}
         if len(self._levels) >= MOST_KEYS:
             self._levels.clear()
@@ -52,14 +52,14 @@ class TokenBuckets:
 
 @dataclass(frozen=True)
 class Rule:
-    """Requests are counted for each `who()`, and not at all where it says None."""
+    """A limit on requests, counted by the key that `who()` returns; None exempts the request."""
 
     who: Callable[[], str | None]
     buckets: TokenBuckets
 
 
 def install(app: Flask, rules: Sequence[Rule]) -> None:
-    """Refuse what is above any of the rules with 429 and Retry-After."""
+    """Refuse requests above any of the rules with 429 and Retry-After."""
 
     @app.before_request
     def _refuse_too_many() -> None:

@@ -1,4 +1,4 @@
-"""Renewal of a browser's tokens: once for each refresh token, however many requests come with it."""
+"""Renewal of a browser's tokens, once per refresh token."""
 
 import hashlib
 import threading
@@ -22,11 +22,11 @@ class _Renewal:
 
 
 class Renewals:
-    """Renews each refresh token once, however many requests of one browser come with it at the same time.
+    """Renews each refresh token once, however many concurrent requests of a browser carry it.
 
-    The auth service gives the same refresh token the same successor for ten seconds, and takes a later use for theft.
-    A browser may send its old cookie for longer than that, so the new pair is remembered here for REMEMBERED_SECONDS.
-    A page waits no longer than `patience_seconds`; the renewal then goes on, and the next page gets what came of it.
+    The auth service returns the same successor for ten seconds and treats a later use as theft. A browser may send its
+    old cookie for longer, so the new pair is remembered for REMEMBERED_SECONDS. A page waits at most
+    `patience_seconds`; the renewal then continues, and the next page gets its result.
     """
 
     def __init__(self, renew: Callable[[str], RenewedTokens], patience_seconds: float = 3.0) -> None:
@@ -37,7 +37,7 @@ class Renewals:
         self._by_digest: dict[bytes, _Renewal] = {}
 
     def tokens_for(self, refresh_token: str) -> RenewedTokens:
-        """The new pair. Raises what the auth service answers, or ServiceUnavailable; asks again the next time."""
+        """Return the new pair. Raises the auth service's error, or ServiceUnavailable on timeout; each call retries."""
         renewal = self._renewal(hashlib.sha256(refresh_token.encode()).digest())
         with renewal.lock:
             if renewal.call is None or (renewal.call.done() and renewal.call.exception()):
@@ -49,7 +49,7 @@ class Renewals:
             raise ServiceUnavailable from None
 
     def close(self) -> None:
-        """End the threads when their renewals are done."""
+        """Stop the threads after their renewals."""
         self._pool.close()
 
     def _renewal(self, digest: bytes) -> _Renewal:

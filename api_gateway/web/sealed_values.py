@@ -1,4 +1,4 @@
-"""Values that travel in an address: encrypted, so that nobody else can read, make or change them."""
+"""Encrypted values for URLs, which nobody else can read, create or change."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from api_gateway.web.encrypted_cookies import derive_key
 
 
 class SealedValues:
-    """Turns JSON values into text for a URL and back, with a key of its own for each `purpose` (Fernet, HKDF)."""
+    """Encrypts JSON values as text for URLs, with a separate key for each `purpose` (Fernet, HKDF)."""
 
     def __init__(self, secret: str, purpose: str) -> None:
         self._fernet = Fernet(derive_key(secret, purpose))

@@ -1,4 +1,4 @@
-"""Files that never change under one address: each address carries a digest of its file and is kept for a year."""
+"""Static files with a digest in their URL, which clients cache for a year."""
 
 import functools
 import hashlib
@@ -13,8 +13,8 @@ from api_gateway.web import compression
 from shared.core.errors import NotFound
 from shared.web.access import public
 
-KEPT = "public, max-age=31536000, immutable"
-BRIEFLY = "public, max-age=300"
+CACHE_A_YEAR = "public, max-age=31536000, immutable"
+CACHE_BRIEFLY = "public, max-age=300"
 CODINGS = ("br", "gzip")
 
 
@@ -23,12 +23,12 @@ def serve(app: Flask, endpoint: str, url_prefix: str, folder: Path) -> None:
 
     @public
     def file(filename: str) -> Response:
-        """A file, to be kept as long as its address says, compressed where the client accepts that."""
+        """Send the file, compressed if the client accepts that; a URL with its digest is cached for a year."""
         path = Path(safe_join(str(folder), filename) or "")
         response = _compressed_file(path) or send_from_directory(folder, filename)
         if _is_compressible(path):
             response.vary.add("Accept-Encoding")
-        response.headers["Cache-Control"] = KEPT if request.args.get("v") == _digest(path) else BRIEFLY
+        response.headers["Cache-Control"] = CACHE_A_YEAR if request.args.get("v") == _digest(path) else CACHE_BRIEFLY
         return response
 
     @app.url_defaults
@@ -40,14 +40,14 @@ def serve(app: Flask, endpoint: str, url_prefix: str, folder: Path) -> None:
 
 
 def _compressed_file(path: Path) -> Response | None:
-    """The file in a coding that the client accepts, or None: for a part of a file, which is a part of the plain one."""
+    """Return the file in a coding that the client accepts; None for plain, as ranges refer to the plain file."""
     coding = compression.negotiated(request.accept_encodings, *CODINGS)
     if coding is None or "Range" in request.headers or not _is_compressible(path):
         return None
     digest = _digest(path)
     response = Response(_compressed(path, coding, digest), mimetype=_type(path))
     response.headers["Content-Encoding"] = coding
-    response.set_etag(f"{digest}-{coding}")  # each coding is a representation of its own (RFC 9110, section 8.8.3)
+    response.set_etag(f"{digest}-{coding}")  # each coding has its own ETag (RFC 9110, section 8.8.3)
     response.make_conditional(request)
     return response
 
@@ -67,7 +67,7 @@ def _compressed(path: Path, coding: str, _digest_of_content: str) -> bytes:
 
 @functools.cache
 def _digest(path: Path) -> str:
-    """Twelve hex digits of the file's SHA-256. Raises NotFound for what is not there."""
+    """Return the first twelve hex digits of the file's SHA-256. Raises NotFound for a missing file."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
     except OSError:

@@ -1,4 +1,4 @@
-"""What the modules of the gateway need from the app."""
+"""The objects that the gateway's modules get from the app."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from shared.web.application import Peers
 
 @dataclass(frozen=True)
 class Tools:
-    """What views work with."""
+    """The objects that views use."""
 
     peers: Peers
     context_pool: ContextPool

@@ -1,5 +1,5 @@
 "use strict";
-// The health of the services, live.
+// Refreshes the health of the services.
 
 const LOOK_AGAIN_MILLISECONDS = 5000;
 const rows = document.querySelectorAll("[data-service]");

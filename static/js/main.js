@@ -1,5 +1,5 @@
 "use strict";
-// Makes pages nicer; all of them work without it.
+// Progressive enhancement: all pages work without this script.
 
 const held = {}; // what storage would not take holds for this page
 const root = document.documentElement;
@@ -24,8 +24,8 @@ function remember(name, value) {
   }
 }
 
-// The theme, and amounts that are hidden from people looking over one's shoulder. Both are cookies, by which the server
-// renders each page; here a choice is kept and shown without a reload, in all tabs.
+// The theme, and the switch that hides amounts. Both are cookies, by which the server renders each page; this
+// applies a choice without a reload, in all tabs.
 
 const otherTabs = new BroadcastChannel("display");
 
@@ -75,7 +75,7 @@ function setUpThemeSwitch(form) {
   form.querySelector("button").hidden = true;
 }
 
-// Small helps.
+// Small helpers.
 
 function announce(text) {
   document.querySelector("#announcer").textContent = text;
@@ -127,11 +127,11 @@ function closeMenuByKey(event) {
   });
 }
 
-// Forms: what is missing or malformed is said beside its field, as the server would say it, until the field is changed.
-// A form that is on its way is not sent again; the server counts it once anyway.
+// Form validation: shows the server's message beside an invalid field until the field changes. A form that is being
+// sent is not sent twice; its idempotency key protects against that as well.
 //
-// data-missing, data-malformed: what to say. data-same: the id of a field that must be equal. data-either: the id of a
-// field of which just one must be filled in. data-unlike: the id of a field that must differ, data-clash: what to say.
+// data-missing, data-malformed: messages. data-same: the id of a field that must be equal. data-either: the id of a
+// field; exactly one of both must be filled in. data-unlike: the id of a field that must differ; data-clash: its message.
 
 function mistakeIn(input) {
   const mistakes = JSON.parse(input.dataset.mistakes || "[]"); // regular expressions and what to say, the server's own
@@ -198,7 +198,7 @@ function sendOnce(event) {
   event.submitter?.classList.add("busy");
 }
 
-// While the next page is on its way a bar at the top says so. A download or a stopped page lets this one stay.
+// A progress bar while the next page loads. It is removed when the page stays, as for a download or a stopped load.
 
 function showProgress() {
   root.classList.add("leaving");
@@ -213,7 +213,7 @@ function hideProgress() {
   for (const button of document.querySelectorAll(".busy")) button.classList.remove("busy");
 }
 
-// The session ends when nothing is asked for: that is announced, in every tab, and one can stay.
+// A notice before the idle session ends, in every tab, with a button to stay logged in.
 
 function watchSession(notice) {
   const lasts = notice.dataset.sessionLasts * 1000;
@@ -239,7 +239,7 @@ function watchSession(notice) {
   setInterval(look, 1000);
 }
 
-// A form with errors: reloading or coming back fetches the form anew instead of sending what was refused again.
+// A page with form errors: reload and back fetch an empty form instead of repeating the refused POST.
 if ("posted" in document.body.dataset) history.replaceState(history.state, "", location.href);
 document.querySelectorAll("form[data-hide-balances], form[data-theme-switch]").forEach(setUpChoice);
 document.querySelectorAll("[data-theme-switch]").forEach(setUpThemeSwitch);

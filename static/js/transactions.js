@@ -1,5 +1,5 @@
 "use strict";
-// Filters without a reload, the payee's name while one types, and a pending payment that looks for its outcome itself.
+// Filters without a reload, the payee's name while the number is typed, and polling for a pending payment's outcome.
 
 const LOOK_AGAIN_MILLISECONDS = 2000;
 

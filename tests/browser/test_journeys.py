@@ -42,7 +42,7 @@ def test_a_new_customer_opens_an_account_and_pays_another(page: Page, bob: Custo
     page.get_by_label("Nickname").fill("Nest egg")
     page.get_by_label("Opening deposit").fill("1,000")
     main_button(page, "Open account")
-    expect(page.get_by_text("Nest egg is open. $1,000.00 is in it.")).to_be_visible()
+    expect(page.get_by_text("Nest egg is open. The opening deposit of $1,000.00 is booked.")).to_be_visible()
     page.get_by_role("main").get_by_role("link", name="Transfer", exact=True).click()
     page.get_by_label("Or to an account number").fill(f"{number[:3]} {number[3:]}")
     expect(page.get_by_text("This account belongs to")).to_be_visible()

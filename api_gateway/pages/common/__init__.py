@@ -1,1 +1,1 @@
-"""What several pages use: responses, forms, filters, charts, navigation."""
+"""Parts that several pages share: responses, forms, filters, charts, navigation."""

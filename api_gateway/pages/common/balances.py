@@ -1,4 +1,4 @@
-"""The curve of an account's balance."""
+"""The data of an account's balance chart."""
 
 from datetime import date, timedelta
 from decimal import Decimal
@@ -10,7 +10,7 @@ CURVE_DAYS = 90
 
 
 def balances(account: Account, history: Entries, since: date) -> list[tuple[date, Decimal]]:
-    """The balance at the end of each day on which it changed, of the day before the period, and as it is now."""
+    """Return (day, balance) pairs in order: each day that changed it, the day before the period, and today."""
     closing: dict[date, Decimal] = {}
     for entry in history.history:
         closing.setdefault(entry.timestamp.date(), entry.balance_after)

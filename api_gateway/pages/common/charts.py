@@ -1,7 +1,7 @@
-"""Pictures on the pages: small SVGs, drawn by templates and carried in the page as data addresses.
+"""Charts as small SVG images, rendered from templates and embedded as data URLs.
 
-One picture serves both themes: a browser gives an SVG in an <img> the colour scheme of the element around it. Its
-horizontal measures are percentages, so that it fills any width with its text at the same size.
+One image serves both themes: a browser gives an SVG in an <img> the colour scheme of the element around it. Horizontal
+measures are percentages, so that the image fills any width with its text at the same size.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,27 +26,27 @@ SHARE_HEIGHT = 52
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture's data address and height, and the numbers that it shows, for those who can't see it."""
+    """A chart: data URL, height in pixels, and its numbers as a table, for people who can't see the image."""
 
     src: str
     rows: Sequence[tuple[str, *tuple[Decimal, ...]]]
     height: int = 190
 
     def cells(self, currency: str) -> list[list[str]]:
-        """The numbers as text."""
+        """Return the table's rows as text."""
         return [[label, *(money(amount, currency) for amount in amounts)] for label, *amounts in self.rows]
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A labelled place on an axis: `at` is in the SVG's own units."""
+    """A labelled position on an axis; `at` is in the SVG's own units."""
 
     at: float
     label: str
 
 
 def bars(amounts: Mapping[date, Decimal], start: date, end: date) -> Picture:
-    """A bar for each day of a period, both ends included, or for each month of a long one."""
+    """Draw a bar per day of a period, both ends included, or per month if it has `MOST_DAYS` days or more."""
     if (end - start).days >= MOST_DAYS:
         months = _by_month(amounts, start, end)
         return _columns([(f"{month:%b}", f"{month:%b %Y}", amount) for month, amount in months], ("bar",))
@@ -55,7 +55,7 @@ def bars(amounts: Mapping[date, Decimal], start: date, end: date) -> Picture:
 
 
 def in_and_out(days: Iterable[Day], start: date, end: date) -> Picture:
-    """Two bars for each month of a period: what came in, and what went out."""
+    """Draw two bars per month of a period: income and expense."""
     known = list(days)
     income = _by_month({day.date: day.income for day in known}, start, end)
     expense = dict(_by_month({day.date: day.expense for day in known}, start, end))
@@ -64,7 +64,7 @@ def in_and_out(days: Iterable[Day], start: date, end: date) -> Picture:
 
 
 def shares(amounts: Mapping[str, Decimal], currency: str) -> Picture:
-    """A lying bar for each name, the largest first."""
+    """Draw a horizontal bar per name, the largest first."""
     rows = sorted(amounts.items(), key=lambda row: row[1], reverse=True)
     most = max(amounts.values(), default=Decimal(1))
     lying = [
@@ -74,7 +74,7 @@ def shares(amounts: Mapping[str, Decimal], currency: str) -> Picture:
 
 
 def curve(days: Sequence[tuple[date, Decimal]]) -> Picture:
-    """A balance over time, oldest day first: it holds from one day to the next."""
+    """Draw a balance over time as a step line. `days` are in order, oldest first."""
     changes = [row for place, row in enumerate(days) if place in (0, len(days) - 1) or row[1] != days[place - 1][1]]
     top, lines = _scale(max(balance for _, balance in changes))
     first, last = changes[0][0], changes[-1][0]
@@ -86,9 +86,9 @@ def curve(days: Sequence[tuple[date, Decimal]]) -> Picture:
 
 
 def _columns(rows: Sequence[tuple[str, str, *tuple[Decimal, ...]]], kinds: Sequence[str]) -> Picture:
-    """Standing bars: rows of a mark below, its long name and an amount of each kind.
+    """Draw vertical bars. A row has its axis mark, its full name, and an amount per kind.
 
-    An amount below zero, where more was reversed than moved, has no bar; the numbers behind the picture show it.
+    An amount below zero, where more was reversed than moved, has no bar; the table shows it.
     """
     top, lines = _scale(max(max(amounts) for _, _, *amounts in rows))
     slot = WIDTH / len(rows)
@@ -121,14 +121,14 @@ def _by_month(amounts: Mapping[date, Decimal], start: date, end: date) -> list[t
 
 
 def _scale(most: Decimal) -> tuple[Decimal, list[Mark]]:
-    """The top of the axis, a round number at or above `most`, and its lines from zero up."""
+    """Return the top of the axis, a round number at or above `most`, and its grid lines from zero upwards."""
     step = _round_up(most / LINES) if most > 0 else Decimal(1)
     lines = [Mark(TOP + HEIGHT * (1 - number / LINES), _compact(step * number)) for number in range(LINES + 1)]
     return step * LINES, lines
 
 
 def _round_up(amount: Decimal) -> Decimal:
-    """The next of 1, 2, 2.5, 5, 10 times a power of ten."""
+    """Round up to the next of 1, 2, 2.5, 5 or 10 times a power of ten."""
     power = Decimal(10) ** amount.adjusted()
     return next(power * factor for factor in map(Decimal, ("1", "2", "2.5", "5", "10")) if power * factor >= amount)
 

@@ -1,7 +1,7 @@
-"""How the bank looks in one browser: its theme, and whether amounts of money are hidden.
+"""Display choices of a browser: the theme, and whether amounts are hidden.
 
-Both are cookies that hold no secret and outlive the login. The server renders each page by them, so that nothing
-flashes and no script is needed; a script may set them too, to show a choice without a reload.
+Both are cookies without secrets that outlive the login. The server renders each page by them, so no page flickers and
+none needs a script. Scripts set the same cookies to apply a choice without a reload.
 """
 
 from flask import Blueprint, Flask, current_app, redirect, request
@@ -12,7 +12,7 @@ from shared.core.errors import InvalidRequest
 from shared.web.access import Caller, private
 
 CHOICES = {"theme": ("system", "light", "dark"), "balances": ("shown", "hidden")}
-"""The cookies and their values, the default first."""
+"""The cookies and their allowed values, the default first."""
 ONE_YEAR_SECONDS = 365 * 24 * 3600
 display = Blueprint("display", __name__)
 
@@ -20,7 +20,7 @@ display = Blueprint("display", __name__)
 @display.post("/settings/display")
 @private
 def choose(_caller: Caller) -> Response:
-    """Keep a choice for a year, and go back to the page it was made on. Raises InvalidRequest for any other value."""
+    """Store a choice for a year and redirect to the page it was made on. Raises InvalidRequest for other values."""
     chosen = {name: request.form[name] for name in CHOICES if name in request.form}
     if not chosen or any(value not in CHOICES[name] for name, value in chosen.items()):
         raise InvalidRequest
@@ -33,18 +33,18 @@ def choose(_caller: Caller) -> Response:
 
 
 def balances_are_hidden() -> bool:
-    """Whether the present browser hides amounts of money."""
+    """Return whether this browser hides amounts."""
     return _chosen("balances") == "hidden"
 
 
 def theme() -> str | None:
-    """The theme chosen in the present browser; None to follow the system."""
+    """Return the theme chosen in this browser; None to follow the system."""
     chosen = _chosen("theme")
     return None if chosen == "system" else chosen
 
 
 def install(app: Flask) -> None:
-    """Let templates ask for both."""
+    """Register the endpoint, and give templates `balances_are_hidden()` and `theme()`."""
     app.register_blueprint(display)
     app.jinja_env.globals.update(balances_are_hidden=balances_are_hidden, theme=theme)
 

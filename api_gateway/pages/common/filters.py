@@ -1,4 +1,4 @@
-"""Filters of lists: kept in the address, so that a list can be bookmarked, shared and paged through."""
+"""Filter forms of lists. Filters are in the query string, so a list can be bookmarked, shared and paged."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -25,13 +25,13 @@ TRANSACTION_TYPES = {
 
 
 class DayField(DateField):
-    """A day as date inputs send it, YYYY-MM-DD. WTForms would take other spellings, which the services refuse."""
+    """A date in the form that date inputs send, YYYY-MM-DD. WTForms accepts others, which the services refuse."""
 
     def __init__(self, label: str, **options: Any) -> None:
         super().__init__(label, [Optional()], **options)
 
     def process_formdata(self, valuelist: list[str]) -> None:
-        """Read the day of the address, if there is one. Raises ValueError with what to enter."""
+        """Parse the submitted date, if any. Raises ValueError with the message for the field."""
         self.data = None
         if valuelist and valuelist[0]:
             try:
@@ -41,13 +41,13 @@ class DayField(DateField):
 
 
 class FilterForm(BankForm):
-    """A form that only looks: it reads the address, changes nothing and needs no token.
+    """A form that filters a list. It reads the query string, changes nothing and has no CSRF token.
 
-    Its fields are named as the service's filters are.
+    Its fields have the names of the service's query parameters.
     """
 
     class Meta:
-        """As WTForms wants to be told."""
+        """Options of WTForms."""
 
         csrf = False
 
@@ -58,12 +58,15 @@ class FilterForm(BankForm):
         super().__init__(formdata=request.args)
 
     def query(self, limit: int = ROWS) -> dict[str, object]:
-        """What to ask the service for; what is not filtered by is None."""
-        chosen = {field.name: str(field.data) if _is_given(field) else None for field in self}
+        """Return the query parameters for the service; a filter that is not set is None."""
+        chosen = {field.name: str(field.data) if _has_value(field) else None for field in self}
         return {**chosen, "limit": limit, "cursor": request.args.get("cursor")}
 
     def found(self, ask: Callable[[], T]) -> T | None:
-        """What `ask` finds; None when a filter can't be read or is refused, and then the form says so, or `is_away`."""
+        """Return the result of `ask`, or None when a filter is invalid or the service did not answer.
+
+        The reason is then shown in the form, or `is_away` is set.
+        """
         if not self.validate():
             return None
         try:
@@ -77,12 +80,12 @@ class FilterForm(BankForm):
 
     @property
     def is_used(self) -> bool:
-        """Whether anything is filtered by."""
-        return any(map(_is_given, self))
+        """Return whether any filter is set."""
+        return any(map(_has_value, self))
 
 
 class TransactionFilters(FilterForm):
-    """Which transactions to show."""
+    """Filters of a list of transactions."""
 
     q = StringField("Description", [at_most(100)])
     transaction_type = SelectField("Type", choices=options(TRANSACTION_TYPES, "All types"), default="", name="type")
@@ -98,32 +101,32 @@ class TransactionFilters(FilterForm):
 
     @property
     def uses_seldom_ones(self) -> bool:
-        """Whether there is filtering by one of the fields that are folded away."""
-        return any(map(_is_given, (self.status, self.since, self.until, self.at_least, self.at_most)))
+        """Return whether one of the collapsed filters is set."""
+        return any(map(_has_value, (self.status, self.since, self.until, self.at_least, self.at_most)))
 
     def validate_until(self, field: DateField) -> None:
-        """The period must not end before it begins."""
+        """Refuse a period that ends before it begins."""
         if field.data and self.since.data and field.data < self.since.data:
             raise ValidationError("“To” must not be before “From”.")
 
     def validate_at_most(self, field: AmountField) -> None:
-        """The largest amount must not be below the smallest."""
+        """Refuse a largest amount below the smallest."""
         if None not in (field.data, self.at_least.data) and field.data < self.at_least.data:
             raise ValidationError("“At most” must not be less than “At least”.")
 
 
 class OwnTransactionFilters(TransactionFilters):
-    """The same, on one of one's own accounts or all."""
+    """Filters of the caller's own transactions, with a choice among their accounts."""
 
     account_id = SelectField("Account", validate_choice=False)
 
     def offer(self, own: list[Account]) -> None:
-        """Let the accounts be chosen from."""
+        """Offer the accounts as choices."""
         self.account_id.choices = options({str(account.id): account.label for account in own}, "All accounts")
 
 
 class AccountFilters(FilterForm):
-    """Which accounts to show to staff."""
+    """Filters of the staff's list of accounts."""
 
     q = StringField("Number ends in", [at_most(10)])
     account_type = SelectField("Type", choices=options(ACCOUNT_TYPES, "All types"), default="")
@@ -132,13 +135,13 @@ class AccountFilters(FilterForm):
     )
 
     def validate_q(self, field: StringField) -> None:
-        """Account numbers are digits."""
+        """Refuse anything but digits."""
         if field.data and not (field.data.isascii() and field.data.isdigit()):
             raise ValidationError("Enter only the last digits of the account number.")
 
 
 class PeopleFilters(FilterForm):
-    """Which people to show to an admin."""
+    """Filters of the admins' list of users."""
 
     q = StringField("Name or e-mail", [at_most(100)])
     role = SelectField(
@@ -150,40 +153,40 @@ class PeopleFilters(FilterForm):
 
 
 class PersonSearch(FilterForm):
-    """Whom an employee looks for: one person, by exactly what they are called."""
+    """An employee's search for one user by exact username or e-mail address."""
 
     who = StringField("Username or e-mail address", [at_most(100)])
 
     @property
     def named(self) -> dict[str, str]:
-        """What to look for; a username has no @."""
+        """Return the lookup parameter: `email` for a text with an @, else `username`."""
         text = (self.who.data or "").strip()
         return {"email" if "@" in text else "username": text}
 
 
 class SuspenseFilters(FilterForm):
-    """Which money in suspense to show to staff."""
+    """Filters of the list of money in the suspense account."""
 
     paid_out = SelectField("State", choices=options({"false": "Not paid out", "true": "Paid out"}, "Any"), default="")
 
 
 class PeriodFilters(FilterForm):
-    """The days of a report."""
+    """The first and the last day of a report."""
 
     start_date = DayField("From")
     end_date = DayField("To")
 
     def validate_start_date(self, field: DateField) -> None:
-        """Without a last day, the period ends today."""
-        if field.data and not _is_given(self.end_date) and field.data > now().date():
+        """Refuse a start after today when there is no end: such a period ends today."""
+        if field.data and not _has_value(self.end_date) and field.data > now().date():
             raise ValidationError("“From” must not be after today.")
 
     def validate_end_date(self, field: DateField) -> None:
-        """The period must not end before it begins."""
+        """Refuse a period that ends before it begins."""
         if field.data and self.start_date.data and field.data < self.start_date.data:
             raise ValidationError("“To” must not be before “From”.")
 
 
-def _is_given(field: Field) -> bool:
-    """Whether the address has a value for this field, be it readable or not; zero is a value too."""
+def _has_value(field: Field) -> bool:
+    """Return whether the query string has a value for this field, valid or not. Zero counts as a value."""
     return bool(field.raw_data and field.raw_data[0])

@@ -1,4 +1,4 @@
-"""What all forms have in common: their CSRF token, and refusals of a service shown where they belong."""
+"""The base of all forms: CSRF token, and refusals of services shown beside the fields that they name."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, SubmitField
-from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the types are of an older version
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # types-WTForms is behind WTForms here
 from wtforms.validators import Length
 
 from shared.core.errors import AppError, InvalidCredentials, ServiceUnavailable
@@ -17,20 +17,20 @@ REFUSALS = frozenset({400, 404, 409, 422})
 
 
 def options(choices: Mapping[str, str], first: str | None = None) -> list[Any]:
-    """The choices of a select, label by value; `first` stands at the top for none of them."""
+    """Return choices of a select from labels by value. `first` labels a leading empty choice."""
     labels = {**({} if first is None else {"": first}), **choices}
     return [SelectChoice(value, label) for value, label in labels.items()]
 
 
 def at_most(characters: int) -> Length:
-    """A validator: no longer than this."""
+    """Return a validator that limits the length."""
     return Length(max=characters, message="Use at most %(max)d characters.")
 
 
 class BankForm(FlaskForm):
-    """A form of the bank. `status_code` is its page's: 400 when it comes back, or 503 when a service is away.
+    """The base of all forms. `status_code` is its page's: 200, 400 with errors, 503 when a service is unavailable.
 
-    `outcome_is_open` when what was sent may have had its effect, and only the same again can tell.
+    `outcome_is_open` says that the request may have taken effect; only sending it again with the same key can tell.
     """
 
     status_code = 200
@@ -38,13 +38,13 @@ class BankForm(FlaskForm):
 
     @property
     def may_be_fetched_anew(self) -> bool:
-        """Whether the page with this form's errors can be replaced by the empty form when it is reloaded."""
+        """Return whether a reload of the page with this form's errors may show the empty form instead."""
         return self.status_code == 400 and not self.outcome_is_open
 
     def submitted(self, action: Callable[[], T]) -> T | None:
-        """What `action` gives when the form was sent and is good, else None: then show the page (again).
+        """Run `action` if the form was sent and is valid, and return its result; None means to show the form.
 
-        What the service refuses stands beside the field it names, or above the form. Other errors are raised on.
+        A refusal by the service is shown beside the field that it names, or above the form. Other errors are raised.
         """
         if not self.is_submitted():
             return None
@@ -52,7 +52,7 @@ class BankForm(FlaskForm):
         return self.attempted(action) if self.validate() else None
 
     def attempted(self, action: Callable[[], T]) -> T | None:
-        """What `action` gives; None when it is refused, and then the form says why. Other errors are raised on."""
+        """Return the result of `action`, or None if it is refused and the form shows why. Other errors are raised."""
         try:
             return action()
         except AppError as error:
@@ -62,13 +62,15 @@ class BankForm(FlaskForm):
             return None
 
     def refuse(self, error: AppError) -> None:
-        """Show what a service has refused, and set the page's status."""
+        """Show a service's refusal in the form and set the status of the page."""
         self.status_code = 503 if error.status == 503 else 400
-        unplaced = [f"{name} {reason}." for name, reason in error.details.items() if not self._place(name, reason)]
+        unplaced = [
+            f"{name} {reason}." for name, reason in error.details.items() if not self._show_beside(name, reason)
+        ]
         if unplaced or not error.details:
             self.form_errors.append(" ".join([error.message, *unplaced]))
 
-    def _place(self, name: str, reason: Any) -> bool:
+    def _show_beside(self, name: str, reason: Any) -> bool:
         field = next((field for field in self if field.name == name), None)
         if field is None or isinstance(field, HiddenField | SubmitField):
             return False

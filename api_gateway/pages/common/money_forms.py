@@ -1,4 +1,4 @@
-"""Forms that move money or open accounts: each counts once, however often it is sent."""
+"""Forms that move money or open accounts. Each has an idempotency key, so it takes effect at most once."""
 
 import re
 import uuid
@@ -9,7 +9,7 @@ from typing import Any
 from flask import request
 from werkzeug.datastructures import MultiDict
 from wtforms import Field, HiddenField, SelectField, StringField
-from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the types are of an older version
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # types-WTForms is behind WTForms here
 from wtforms.validators import InputRequired, ValidationError
 from wtforms.widgets import TextInput
 
@@ -25,7 +25,7 @@ from shared.http.client import NoAnswer
 from shared.web.idempotency_keys import is_well_formed
 
 Draft = dict[str, str]
-_FIELD_OF = {
+_FIELD_BY_CODE = {
     "INSUFFICIENT_FUNDS": "amount",
     "SAME_ACCOUNT": "to_account_id",
     "NOT_FOUND": "to_account_number",
@@ -36,19 +36,19 @@ _NO_PAYEE = "Choose one of your accounts, or enter an account number."
 _TWO_PAYEES = "Choose one of your accounts or enter an account number, but not both."
 _SAME_ACCOUNT = "Choose an account other than the one the money comes from."
 _WRONG_NUMBER = "This is not an account number. Check its ten digits."
-_OPEN = "We can't tell yet what came of this. Send it again as it is to find out: it will count only once."
+_OUTCOME_OPEN = "We can't tell yet what came of this. Send it again as it is to find out: it will count only once."
 
 
 def new_key() -> str:
-    """An idempotency key."""
+    """Return a new random idempotency key."""
     return str(uuid.uuid4())
 
 
 class AmountField(Field):
-    """An amount of the bank's currency, as a person types it.
+    """An amount in the bank's currency, as people type it.
 
-    `data` is the Decimal, or None without a readable amount. The field keeps what was typed. With `is_bound` the amount
-    is one that others are compared with, and may be zero.
+    `data` is the Decimal, or None without a valid amount; the typed text is kept for display. With `is_bound` the
+    amount is a limit to compare with, and may be zero.
     """
 
     widget = TextInput()
@@ -59,13 +59,13 @@ class AmountField(Field):
 
     @property
     def mistakes(self) -> Mistakes:
-        """What a page can check by itself, after removing space at both ends; each reason is a sentence."""
+        """Return what a page can check itself, after stripping: (pattern, sentence to show) pairs."""
         known = tools().currency.mistakes(is_bound=self._is_bound)
         return (("^$", NO_AMOUNT), *((pattern, _sentence(reason)) for pattern, reason in known))
 
     @property
     def hint(self) -> str:
-        """How an amount can be written."""
+        """Return a sentence on how an amount can be written."""
         currency = tools().currency
         plain, grouped = currency.write(1250), currency.write(1250, grouped=True)
         if currency.takes_commas:
@@ -74,20 +74,20 @@ class AmountField(Field):
 
     @property
     def placeholder(self) -> str:
-        """Nothing, as an amount."""
+        """Return zero, with the decimals of the currency."""
         return tools().currency.write(0)
 
     def process_data(self, value: str | None) -> None:
-        """Take over an amount that was read before, as plain text."""
+        """Set an amount that was validated before, from plain text."""
         self.data = Decimal(value) if value else None
 
     def process_formdata(self, valuelist: list[str]) -> None:
-        """Read what was typed. Raises ValueError, which becomes the message beside the field."""
+        """Parse the typed amount. Raises ValueError with the message for the field."""
         if not valuelist:
             return
         self.data = None
         if not valuelist[0].strip():
-            raise ValueError(NO_AMOUNT)  # an optional field may be left blank: its validator drops this
+            raise ValueError(NO_AMOUNT)  # in an optional field the Optional validator drops this error
         try:
             self.data = tools().currency.parse(valuelist[0], is_bound=self._is_bound)
         except ValueError as error:
@@ -121,45 +121,45 @@ def account_options(accounts: Iterable[Account], first: str | None = None) -> li
 
 
 def can_move_money(_form: Any, field: SelectField) -> None:
-    """Refuse a frozen account, which a page shows but does not offer. A validator: raises ValidationError."""
-    choices: list[Any] = list(field.iter_choices())  # the types are of an older version
+    """Refuse a frozen account, which a select shows but disables. A validator: raises ValidationError."""
+    choices: list[Any] = list(field.iter_choices())  # types-WTForms is behind WTForms here
     if any(choice.value == field.data and "disabled" in choice.render_kw for choice in choices):
         raise ValidationError("This account is frozen: no money can move in or out of it.")
 
 
 class MoneyForm(BankForm):
-    """A form that moves money or opens an account: by the `idempotency_key` of its page it counts once."""
+    """A form that moves money or opens an account, at most once for each `idempotency_key`."""
 
     idempotency_key = HiddenField(filters=[lambda key: key if is_well_formed(key or "") else new_key()])
 
     def refuse(self, error: AppError) -> None:
-        """A refusal is final, so the corrected form gets a new key; while the outcome is open the key is kept."""
+        """Show a refusal. It is final, so the corrected form gets a new key; an open outcome keeps the key."""
         is_silence = isinstance(error, NoAnswer) and error.may_have_arrived
         self.outcome_is_open = is_silence or error.details.get("outcome") == "unknown"
         if error.code == "IDEMPOTENCY_KEY_REUSED":
             error.message = _KEY_REUSED
         if self.outcome_is_open:
-            error.message = _OPEN
+            error.message = _OUTCOME_OPEN
         if error.status != 503:
             self.idempotency_key.data = new_key()
         super().refuse(error)
 
 
 class PaymentForm(MoneyForm):
-    """An amount for somebody, and what it is for."""
+    """The amount and the description of a payment."""
 
     amount = AmountField("Amount", [InputRequired(NO_AMOUNT)])
     description = StringField("Description", [at_most(200)])
 
     @property
     def body(self) -> dict[str, object]:
-        """What to send to the service; fields left empty are left out."""
+        """Return the request body. Empty fields are left out."""
         ours = {"idempotency_key", "csrf_token"}
         return {field.name: str(field.data) for field in self if field.data and field.name not in ours}
 
     def refuse(self, error: AppError) -> None:
         """Show a refusal beside the field that it is about."""
-        name = _FIELD_OF.get(error.code, "")
+        name = _FIELD_BY_CODE.get(error.code, "")
         if name in self._fields:
             error.details = {name: error.message}
         super().refuse(error)
@@ -176,9 +176,9 @@ class OwnAccountForm(PaymentForm):
 
 
 class TransferForm(PaymentForm):
-    """Money for another account: one of one's own, or one known by its number.
+    """A transfer to one of the caller's own accounts, or to an account number.
 
-    A `draft` is what was entered before: it fills the form in.
+    A `draft` is an earlier input, which fills in the form.
     """
 
     from_account_id = SelectField("From", [InputRequired("Choose an account."), can_move_money])
@@ -207,11 +207,11 @@ class TransferForm(PaymentForm):
 
     @property
     def draft(self) -> Draft:
-        """What was entered, and the idempotency key, as text by field."""
+        """Return the input and the idempotency key, as text by field."""
         return {field.name: str(field.data or "") for field in self if field.name != "csrf_token"}
 
     def validate_to_account_id(self, field: SelectField) -> None:
-        """There is one payee, and it is not the payer."""
+        """Require exactly one payee, other than the payer."""
         if not (field.data or self.to_account_number.data):
             raise ValidationError(_NO_PAYEE)
         if field.data and self.to_account_number.data:
@@ -220,16 +220,16 @@ class TransferForm(PaymentForm):
             raise ValidationError(_SAME_ACCOUNT)
 
     def validate_to_account_number(self, field: StringField) -> None:
-        """A mistyped number is noticed by its check digit."""
+        """Refuse a number with a wrong check digit."""
         if field.data and not check_digits.is_valid(field.data):
             raise ValidationError(_WRONG_NUMBER)
 
 
 class ReviewedTransferForm(TransferForm):
-    """A draft under review. It is checked like a form that was sent, but it only shows, and needs no token."""
+    """A draft under review. It is validated like a submitted form, but sends nothing and needs no CSRF token."""
 
     class Meta:
-        """As WTForms wants to be told."""
+        """Options of WTForms."""
 
         csrf = False
 
@@ -237,7 +237,7 @@ class ReviewedTransferForm(TransferForm):
         super().__init__(own, formdata=MultiDict(draft))
 
     def validate(self, *args: Any, **kwargs: Any) -> bool:
-        """Check the draft, and set the page's status."""
+        """Validate the draft and set the status of the page."""
         is_good: bool = super().validate(*args, **kwargs)
         self.status_code = 200 if is_good else 400
         return is_good

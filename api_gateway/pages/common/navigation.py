@@ -1,4 +1,4 @@
-"""What leads where: the sections that a person has, their home, and the way from a list to one of its rows and back."""
+"""Navigation: the sections of a user, their home page, and links from a list to a row and back."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -28,7 +28,7 @@ LISTS = {
     "/admin/transactions": "Transactions of customers",
     "/admin/reports/": "Report",
 }
-"""Pages that list transactions, and how a link back names them. With a slash at its end it stands for all below."""
+"""Pages that list transactions, and how links back name them. A trailing slash stands for all pages below."""
 PATIENCE_SECONDS = 1.0
 
 
@@ -40,7 +40,7 @@ def install(app: Flask) -> None:
 
 
 def home() -> tuple[str, str]:
-    """The page that the brand leads to, and its name."""
+    """Return the address and the name of the page that the bank's name links to."""
     person: Caller | None = g.get("caller")
     if person is None:
         return "/", "start page"
@@ -48,7 +48,10 @@ def home() -> tuple[str, str]:
 
 
 def sections() -> Sequence[tuple[str, str, str]]:
-    """The sections of who is logged in, as (address, name, icon): staff have a customer's only with own accounts."""
+    """Return the sections of the caller as (address, name, icon).
+
+    Staff see the sections of customers only if they have an account of their own.
+    """
     person: Caller = g.caller
     if not person.is_staff:
         return SECTIONS
@@ -56,19 +59,19 @@ def sections() -> Sequence[tuple[str, str, str]]:
 
 
 def from_here(address: str) -> str:
-    """The address of a row of the present list; it names the list with its filters, for the way back."""
+    """Return the address of a row with a `back` parameter that names the current list and its filters."""
     listed = here(back=None)
     return address if listed in LISTS else f"{address}?{urlencode({'back': listed})}"
 
 
 def keeping_back(address: str) -> str:
-    """The address of another page about the same row, with the same way back to the list."""
+    """Return another address about the same row, with the current `back` parameter."""
     back = request.args.get("back")
     return f"{address}?{urlencode({'back': back})}" if back else address
 
 
 def way_up(default: str) -> tuple[str, str]:
-    """The list that the visitor came from, as (address, name); `default` if the address names none of its section."""
+    """Return the list named by `back` as (address, name), or `default` if it is not one of the same section."""
     address = local_path(request.args.get("back"), default)
     name = _name_of(address.partition("?")[0])
     is_same_section = address.startswith(STAFF_HOME) == default.startswith(STAFF_HOME)
@@ -81,7 +84,7 @@ def _name_of(path: str) -> str | None:
 
 
 def _has_accounts(person: Caller) -> bool:
-    """Whether staff have an account of their own; once they have, it stays so. False while that can't be known."""
+    """Return whether a staff member has an account. A yes is kept in the session; False while it is unknown."""
     if not session.get("has_accounts"):
         asked: Any = begin(account_service().has_any, person.token)
         try:

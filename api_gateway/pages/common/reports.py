@@ -1,4 +1,4 @@
-"""The page of a report, for customers and staff alike."""
+"""The report page, shared by customers and staff."""
 
 from collections.abc import Callable
 from datetime import date
@@ -19,7 +19,7 @@ ROWS = 15
 
 
 def report_page(template: str, make: Callable[[Days, bool], Report], *, section: str) -> Any:
-    """The page of a report for the period in the address; asked for by POST, the report is stored and shown as such."""
+    """Show a report for the period in the query string. A POST stores it and redirects to the stored report."""
     filters = PeriodFilters()
     days, save = (filters.start_date.data, filters.end_date.data), request.method == "POST"
     report = filters.found(lambda: make(days, save))
@@ -29,7 +29,7 @@ def report_page(template: str, make: Callable[[Days, bool], Report], *, section:
 
 
 def pictures_of(report: Report) -> dict[str, Picture]:
-    """What a report shows: how a balance went, what was spent or moved when, by month, and in which ways."""
+    """Return the charts of a report by name."""
     data = report.report_data
     if isinstance(data, SystemReport):
         return {"volume": _bars(data, {day.date: day.total for day in data.transactions.by_day})}

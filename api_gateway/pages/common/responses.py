@@ -1,4 +1,4 @@
-"""What all pages have in common: the services they ask, how they end well, and the page for what went wrong."""
+"""Responses that all pages share: services with the page's deadline, redirects, forms, error pages."""
 
 import time
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ from shared.http.client import Peer
 from shared.web import responses
 from shared.web.access import Caller, access_of
 
-WORDS: Mapping[int, tuple[str, str]] = {
+ERROR_TEXTS: Mapping[int, tuple[str, str]] = {
     400: ("That did not work", "The request could not be understood. Go back, check what you entered and try again."),
     403: ("This page is not for you", "Your account does not have access to this page."),
     404: ("We can't find that", "The page or record does not exist, or it is not yours to see."),
@@ -51,47 +51,47 @@ WORDS: Mapping[int, tuple[str, str]] = {
     ),
 }
 
-AGAIN = frozenset({429, 500, 503})
-"""Failures that may be over when the page is asked for again."""
+RETRYABLE_STATUSES = frozenset({429, 500, 503})
+"""Statuses of failures that a later request may not meet."""
 
 
 class PageExpired(InvalidRequest):
-    """400: the form's token is missing, or of another session."""
+    """400: the CSRF token of a form is missing or belongs to another session."""
 
     code = "PAGE_EXPIRED"
     message = "This page had been open for too long. Nothing was sent. Please open it again and repeat your entry."
 
 
 def peer(name: str) -> Peer:
-    """A service by its name, such as "account-service", for the present page.
+    """Return a service by name, such as "account-service", with the page's deadline.
 
-    All that a page reads must come within its timeout, so that a hung service makes no page hang. What a form changes
-    has a timeout of its own, and what is read around that has the page's time anew.
+    All reads of a page share one timeout, so that a hung service can't hang the page. A write has its own timeout, and
+    the reads before and after it start the page's timeout anew.
     """
     deadline = time.monotonic() + tools().page_timeout_seconds
     return tools().peers[name].until(deadline if request.method == "POST" else g.setdefault("page_deadline", deadline))
 
 
 def here(**changes: Any) -> str:
-    """The present page's address with its query changed; None takes a key out."""
+    """Return the current address with some query parameters changed; None removes one."""
     query = {**request.args.to_dict(), **changes}
     kept = {name: value for name, value in query.items() if value is not None}
     return f"{request.path}?{urlencode(kept)}" if kept else request.path
 
 
 def done(message: str, location: str) -> Response:
-    """The end of a successful POST: 303 to `location`, where `message` is shown."""
+    """Redirect (303) after a successful POST to `location`, which shows `message`."""
     flash(message, "success")
     return redirect(location, 303)
 
 
 def form_page(template: str, form: BankForm, **context: Any) -> tuple[str, int]:
-    """A page with its form: 200 when asked for, 400 or 503 when the form comes back with errors."""
+    """Render a page with a form: 200, or 400 or 503 when the form has errors."""
     return render_template(template, form=form, **context), form.status_code
 
 
 def render_error(error: AppError) -> Any:
-    """Any failure: JSON for programs, a page in plain words for people, the way to the login for those signed out."""
+    """Render any failure: JSON for programs, a page for people, a redirect to the login for signed-out people."""
     if is_machine_path():
         return responses.failure(error)
     if error.status == 401:
@@ -104,22 +104,22 @@ def render_error(error: AppError) -> Any:
 
 def _error_page(error: AppError) -> str:
     visitor()
-    title, text = WORDS.get(error.status, WORDS[500])
+    title, text = ERROR_TEXTS.get(error.status, ERROR_TEXTS[500])
     if error.message != GENERIC_BY_STATUS.get(error.status, AppError).message:
         text = error.message
     elif error.status == 429 and error.retry_after_seconds:
         text = f"There were too many tries. Try again in {periods.wait_text(error.retry_after_seconds)}."
     return render_template(
-        "error.html", error=error, title=title, text=text, ways=_ways_on(error), request_id=request_ids.current()
+        "error.html", error=error, title=title, text=text, ways=_links_from(error), request_id=request_ids.current()
     )
 
 
-def _ways_on(error: AppError) -> list[tuple[str, str]]:
-    """Where to go from the page of an error, as addresses with their words, the best first.
+def _links_from(error: AppError) -> list[tuple[str, str]]:
+    """Return links for an error page as (address, text), the best first.
 
-    The page that has failed is offered only where it may work now, and then as what it is: another try.
+    A retry is offered only where it may succeed.
     """
-    may_be_over = error.status == 429 or (request.method in ("GET", "HEAD") and error.status in AGAIN)
+    may_be_over = error.status == 429 or (request.method in ("GET", "HEAD") and error.status in RETRYABLE_STATUSES)
     ways = {}
     if may_be_over and (again := way_back()):
         ways[again] = "Try again"
@@ -134,10 +134,10 @@ def _ways_on(error: AppError) -> list[tuple[str, str]]:
 
 
 def install_form_token_errors(app: Flask) -> None:
-    """A form without its token: from somebody signed out the way to the login, else a page that says what to do."""
+    """Handle a missing or foreign CSRF token: redirect signed-out people to the login, else explain what to do."""
 
     @app.errorhandler(CSRFError)
-    def _expired(_error: CSRFError) -> Any:
+    def _handle_csrf_error(_error: CSRFError) -> Any:
         if access_of(current_app.view_functions[str(request.endpoint)]) != "public":
             try:
                 caller_at_browser()
@@ -147,7 +147,7 @@ def install_form_token_errors(app: Flask) -> None:
 
 
 def paid(transaction: Transaction, message: str, page: str = "transactions.details") -> Response:
-    """The end of a payment: 303 to the transaction's page, with a word on what came of it."""
+    """Redirect (303) after a payment to its transaction, with a message on its outcome."""
     if transaction.status == "pending":
         flash("Your payment is on its way. It will settle within moments; there is no need to send it again.", "info")
     else:

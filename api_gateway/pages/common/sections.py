@@ -1,4 +1,4 @@
-"""What the pages of the sections have in common: the services they ask, several at a time, and their lists."""
+"""Parts that the sections share: clients, parallel calls, health probes, lists."""
 
 import time
 from collections.abc import Callable
@@ -25,47 +25,47 @@ SERVICES = ("auth-service", "account-service", "transaction-service", "reporting
 
 
 def auth_service() -> AuthClient:
-    """The auth service."""
+    """Return the client for the auth service, with the page's deadline."""
     return AuthClient(peer("auth-service"))
 
 
 def account_service() -> AccountClient:
-    """The account service."""
+    """Return the client for the account service, with the page's deadline."""
     return AccountClient(peer("account-service"))
 
 
 def transaction_service() -> TransactionClient:
-    """The transaction service."""
+    """Return the client for the transaction service, with the page's deadline."""
     return TransactionClient(peer("transaction-service"))
 
 
 def reporting_service() -> ReportingClient:
-    """The reporting service."""
+    """Return the client for the reporting service, with the page's deadline."""
     return ReportingClient(peer("reporting-service"))
 
 
 def begin(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-    """Ask a service while others are asked; `result()` gives the answer or raises the refusal."""
+    """Start a call in the thread pool. `result()` of the future returns its answer or raises its error."""
     return tools().context_pool.submit(function, *args, **kwargs)
 
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """What a health check has found, and how long the process took to answer."""
+    """The result of a health check, and the response time of the process."""
 
     is_healthy: bool
     milliseconds: float
 
     @property
     def word(self) -> str:
-        """The health as one word."""
+        """Return "healthy" or "unhealthy"."""
         return "healthy" if self.is_healthy else "unhealthy"
 
 
 def probe_services() -> dict[str, ProbeResult]:
-    """Check the health of all five processes at once, by name.
+    """Check the health of all five processes in parallel and return the results by name.
 
-    This one, the gateway, answers; its time is what passed from the arrival of the request until it asks the others.
+    The gateway counts as healthy, since it runs this; its time is the age of the current request.
     """
     own = ProbeResult(True, _milliseconds_since(g.began_at))
     calls = {name: begin(_probe, peer(name)) for name in SERVICES}
@@ -82,7 +82,7 @@ def _milliseconds_since(began_at: float) -> float:
 
 
 def unless_away(call: Future[T]) -> T | None:
-    """The answer, or None when its service is silent: for what a page can do without."""
+    """Return the answer, or None when the service did not answer. For optional parts of a page."""
     try:
         return call.result()
     except ServiceUnavailable:
@@ -90,11 +90,11 @@ def unless_away(call: Future[T]) -> T | None:
 
 
 def list_page(template: str, filters: FilterForm, **context: Any) -> tuple[str, int]:
-    """A page with a filtered list: 400 when a filter can't be read, 503 when the list can't be had now."""
+    """Render a filtered list: 400 when a filter is invalid, 503 when its service did not answer."""
     status = 503 if filters.is_away else 400 if filters.errors else 200
     return render_template(template, form=filters, **context), status
 
 
 def by_id(own: list[Account]) -> dict[UUID, Account]:
-    """One's accounts, to tell by a transaction's ids which of them it touches."""
+    """Return the accounts by id, to find out which of them a transaction touches."""
     return {account.id: account for account in own}

@@ -1,4 +1,4 @@
-"""The bank as those who run it see it: how it is doing, and who its people are."""
+"""The admin's overview and the administration of users."""
 
 from typing import Any
 from uuid import UUID
@@ -34,7 +34,7 @@ admin = Blueprint("admin", __name__)
 @admin.get("/admin")
 @staff_only
 def index(caller: Caller) -> str:
-    """How the services are, and for admins what the bank holds and moves."""
+    """Show the health of the services and, for admins, a report on the whole bank."""
     report_call = begin(reporting_service().system_report, caller.token) if caller.role == "admin" else None
     results = probe_services()
     report = unless_away(report_call) if report_call else None
@@ -49,16 +49,16 @@ def index(caller: Caller) -> str:
 @admin.get("/admin/users")
 @admin_only
 def users(caller: Caller) -> Any:
-    """The people of the bank."""
+    """List the users of the bank."""
     return _people_page(caller, PersonForm())
 
 
 @admin.route("/admin/users/<uuid:user_id>", methods=["GET", "POST"])
 @admin_only
 def change(caller: Caller, user_id: UUID) -> Any:
-    """Give somebody another role, or disable or enable them; then back to the list as it was filtered.
+    """Change a user's role or status, and redirect to the list with its filters.
 
-    A GET leads to the list too: a browser may reload the page on which a change was refused.
+    A GET redirects there too, for a browser that reloads the page of a refused change.
     """
     query = request.query_string.decode()
     listed = f"{url_for('admin.users')}?{query}" if query else url_for("admin.users")
@@ -69,7 +69,7 @@ def change(caller: Caller, user_id: UUID) -> Any:
     if user is None:
         return _people_page(caller, form)
     refuse_ended_sessions()
-    return done(_told(user, form), listed)
+    return done(_change_message(user, form), listed)
 
 
 def _people_page(caller: Caller, change_form: PersonForm) -> tuple[str, int]:
@@ -79,7 +79,7 @@ def _people_page(caller: Caller, change_form: PersonForm) -> tuple[str, int]:
     return page, max(status, change_form.status_code)
 
 
-def _told(user: User, form: PersonForm) -> str:
+def _change_message(user: User, form: PersonForm) -> str:
     if form.role.data:
         return f"{user.username} is now {'an' if user.role[0] in 'ae' else 'a'} {user.role}."
     return f"{user.username} is {user.status}."

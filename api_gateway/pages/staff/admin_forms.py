@@ -1,4 +1,4 @@
-"""Forms of the staff: about people, about customers' accounts, about reversals."""
+"""Forms of the staff: users, customers' accounts, reversals."""
 
 from collections.abc import Iterable
 
@@ -14,7 +14,7 @@ ROLES = {"customer": "Customer", "employee": "Employee", "admin": "Admin"}
 
 
 class PersonForm(BankForm):
-    """Another role, or another status, for somebody."""
+    """A new role or a new status for a user."""
 
     role = SelectField("Role", [Optional()], choices=options(ROLES, ""), default="")
     status = SelectField(
@@ -23,7 +23,7 @@ class PersonForm(BankForm):
 
     @property
     def changes(self) -> dict[str, str]:
-        """What to change."""
+        """Return the changed fields."""
         return {field.name: field.data for field in (self.role, self.status) if field.data}
 
 
@@ -36,7 +36,7 @@ class CustomerAccountForm(MoneyForm):
 
 
 class AccountStatusForm(BankForm):
-    """An account is frozen, or let go on, for a reason."""
+    """A new status of an account, with the reason."""
 
     status = SelectField("Status", choices=options({"active": "Active", "frozen": "Frozen"}))
     reason = StringField("Reason", [InputRequired("Enter the reason."), at_most(200)])
@@ -46,7 +46,10 @@ SUSPENSE = "suspense"
 
 
 class ReversalForm(MoneyForm):
-    """Its button confirms. Where the way back is closed, one of `others`, the customer's active accounts, is chosen."""
+    """Confirms a reversal. If the source account can't take the money, `others` are offered as its target.
+
+    They are the customer's other active accounts; the suspense account is always offered beside them.
+    """
 
     way_back = SelectField("Give the money to", [InputRequired("Choose where the money goes.")])
 
@@ -60,20 +63,20 @@ class ReversalForm(MoneyForm):
 
     @property
     def body(self) -> dict[str, object]:
-        """What to send to the service; nothing when the money goes back to where it came from."""
+        """Return the request body; empty when the money goes back to where it came from."""
         chosen = self.way_back.data if self.way_back else None
         if chosen == SUSPENSE:
             return {"to_suspense": True}
         return {"to_account_id": chosen} if chosen else {}
 
     def refuse(self, error: AppError) -> None:
-        """The details name the fields of the API; here there is one."""
+        """Show a refusal above the form: its details name fields of the API that this form does not have."""
         error.details = {}
         super().refuse(error)
 
 
 class PayOutForm(MoneyForm):
-    """The active account of the customer that gets money out of suspense."""
+    """The active account of the customer that money in the suspense account is paid out to."""
 
     to_account_id = SelectField("Pay to", [InputRequired("Choose an account.")])
 

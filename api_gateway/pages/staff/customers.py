@@ -1,4 +1,4 @@
-"""Customers' accounts and transactions, for employees and admins."""
+"""Staff pages for customers' accounts and transactions."""
 
 from datetime import timedelta
 from typing import Any
@@ -35,8 +35,8 @@ staff = Blueprint("staff", __name__)
 @staff.get("/admin/accounts")
 @staff_only
 def index(caller: Caller) -> Any:
-    """All accounts, or one customer's."""
-    filters, user_id = AccountFilters(), _asked_user()
+    """List all accounts, or one customer's."""
+    filters, user_id = AccountFilters(), _user_in_address()
     found = filters.found(lambda: account_service().list_all(caller.token, filters.query(), user_id))
     return list_page("admin_accounts.html", filters, found=found, user_id=user_id, owner=_owner(caller, user_id))
 
@@ -44,14 +44,14 @@ def index(caller: Caller) -> Any:
 @staff.get("/admin/accounts/<uuid:account_id>")
 @staff_only
 def account(caller: Caller, account_id: UUID) -> Any:
-    """A customer's account."""
+    """Show a customer's account."""
     return _account_page(caller, account_id, AccountStatusForm())
 
 
 @staff.post("/admin/accounts/<uuid:account_id>")
 @staff_only
 def change(caller: Caller, account_id: UUID) -> Any:
-    """Freeze an account, or let it go on."""
+    """Freeze or unfreeze an account."""
     form = AccountStatusForm()
     changed = form.submitted(
         lambda: account_service().change_status(
@@ -66,7 +66,7 @@ def change(caller: Caller, account_id: UUID) -> Any:
 @staff.route("/admin/accounts/create", methods=["GET", "POST"])
 @staff_only
 def create(caller: Caller) -> Any:
-    """Open an account for a customer, who is looked for first."""
+    """Open an account for a customer, after a search for the customer."""
     form = CustomerAccountForm(data={"user_id": request.args.get("user_id")})
     opened = form.submitted(
         lambda: account_service().open_for(
@@ -79,7 +79,7 @@ def create(caller: Caller) -> Any:
     )
     if opened:
         return done(f"{opened.name} is open.", url_for("staff.account", account_id=opened.id))
-    user_id = _asked_user()
+    user_id = _user_in_address()
     search = PeopleFilters() if caller.role == "admin" else PersonSearch()
     return form_page(
         "account_create.html",
@@ -95,7 +95,7 @@ def create(caller: Caller) -> Any:
 @staff.get("/admin/transactions")
 @staff_only
 def payments(caller: Caller) -> Any:
-    """All transactions of the bank."""
+    """List all transactions of the bank."""
     filters = TransactionFilters()
     found = filters.found(lambda: transaction_service().list_all(caller.token, filters.query()))
     return list_page("admin_transactions.html", filters, found=found, mine={})
@@ -104,7 +104,7 @@ def payments(caller: Caller) -> Any:
 @staff.get("/admin/transactions/<uuid:transaction_id>")
 @staff_only
 def payment(caller: Caller, transaction_id: UUID) -> str:
-    """Any transaction, as staff see it."""
+    """Show any transaction."""
     own_call = begin(account_service().list_own, caller.token)
     transaction = transaction_service().details(caller.token, transaction_id)
     is_own = transaction.direction(by_id(own_call.result())) != "past"
@@ -114,7 +114,7 @@ def payment(caller: Caller, transaction_id: UUID) -> str:
 @staff.get("/admin/transactions/<uuid:transaction_id>/receipt")
 @staff_only
 def receipt(caller: Caller, transaction_id: UUID) -> str:
-    """Any transaction, to be printed."""
+    """Show a printable receipt of any transaction."""
     transaction = transaction_service().details(caller.token, transaction_id)
     return render_template("transaction_detail.html", transaction=transaction, mine={}, section=SECTION)
 
@@ -139,7 +139,7 @@ def _account_page(caller: Caller, account_id: UUID, form: AccountStatusForm) -> 
 
 
 def _status_history(caller: Caller, account: Account) -> list[tuple[StatusChange, str]] | None:
-    """The changes of an account's state, each with the name of who made it; None of an own account."""
+    """Return the status changes of an account with their authors' names; None for the caller's own account."""
     if account.user_id == caller.user_id:
         return None
     changes = account_service().status_history(caller.token, account.id, {"limit": ROWS}).status_history
@@ -151,7 +151,7 @@ def _status_history(caller: Caller, account: Account) -> list[tuple[StatusChange
 
 
 def _people(caller: Caller, search: PeopleFilters | PersonSearch) -> list[User] | list[Person]:
-    """Whom staff may find: an admin by a part of what they are called, an employee by all of it."""
+    """Search for users: by a part of their names for admins, by exact username or e-mail for employees."""
     if isinstance(search, PeopleFilters):
         return auth_service().users(caller.token, search.query(ROWS)).users
     try:
@@ -161,7 +161,7 @@ def _people(caller: Caller, search: PeopleFilters | PersonSearch) -> list[User] 
 
 
 def _owner(caller: Caller, user_id: UUID | None) -> User | Person | None:
-    """Whose account it is, with what an admin or an employee may know of them."""
+    """Return the owner of an account, with the fields that the caller's role may see; None if unknown."""
     if user_id is None:
         return None
     if caller.role == "admin":
@@ -169,8 +169,8 @@ def _owner(caller: Caller, user_id: UUID | None) -> User | Person | None:
     return unless_away(begin(auth_service().look_up, caller.token, user_id=user_id))
 
 
-def _asked_user() -> UUID | None:
-    """The customer whom the address names. Raises InvalidRequest when that is no id."""
+def _user_in_address() -> UUID | None:
+    """Return the `user_id` in the query string, or None. Raises InvalidRequest when it is no UUID."""
     text = request.args.get("user_id")
     try:
         return UUID(text) if text else None

@@ -1,4 +1,4 @@
-"""Undoing transactions, and paying out the money that could go back to no account, for admins."""
+"""Pages for reversals and for paying out money in the suspense account."""
 
 from typing import Any
 from uuid import UUID
@@ -20,7 +20,7 @@ reversals = Blueprint("reversals", __name__)
 @reversals.route("/admin/transactions/<uuid:transaction_id>/reverse", methods=["GET", "POST"])
 @admin_only
 def reverse(caller: Caller, transaction_id: UUID) -> Any:
-    """Undo a transaction by its opposite, after saying what that means, and where the money goes."""
+    """Reverse a transaction, after a page that explains it and asks where the money goes."""
     own_call = begin(account_service().list_own, caller.token)
     transaction = transaction_service().details(caller.token, transaction_id)
     source = _account(caller, transaction.source_id)
@@ -39,7 +39,7 @@ def reverse(caller: Caller, transaction_id: UUID) -> Any:
 @reversals.get("/admin/suspense")
 @staff_only
 def suspense(caller: Caller) -> Any:
-    """Money in suspense: whose it is, and what became of it."""
+    """List money in the suspense account."""
     filters = SuspenseFilters()
     found = filters.found(lambda: transaction_service().list_suspense(caller.token, filters.query()))
     return list_page("admin_suspense.html", filters, found=found)
@@ -48,7 +48,7 @@ def suspense(caller: Caller) -> Any:
 @reversals.route("/admin/suspense/<uuid:transaction_id>", methods=["GET", "POST"])
 @admin_only
 def pay_out(caller: Caller, transaction_id: UUID) -> Any:
-    """Give money in suspense to an account of its customer."""
+    """Pay money in the suspense account out to an account of its customer."""
     held = transaction_service().details(caller.token, transaction_id)
     if held.reverses is None:
         raise NotFound
@@ -73,5 +73,5 @@ def _account(caller: Caller, account_id: UUID | None) -> Account | None:
 
 
 def _active(caller: Caller, user_id: UUID) -> list[Account]:
-    """The accounts of a customer that money can go to."""
+    """Return the accounts of a customer that can receive money."""
     return account_service().list_all(caller.token, {"status": "active", "limit": MOST}, user_id).accounts

@@ -1,4 +1,4 @@
-"""Reports of the staff: on a customer's account, and for admins on the whole bank."""
+"""Staff reports: on a customer's account and, for admins, on the whole bank."""
 
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,7 @@ staff_reports = Blueprint("staff_reports", __name__)
 @staff_reports.get("/admin/reports")
 @staff_only
 def index(caller: Caller) -> str:
-    """The reports that the caller has stored, and what can be reported on."""
+    """List what can be reported on, and the caller's stored reports."""
     found = reporting_service().list_own(caller.token, {"limit": ROWS, "cursor": request.args.get("cursor")})
     return render_template("admin_reports.html", found=found)
 
@@ -24,7 +24,7 @@ def index(caller: Caller) -> str:
 @staff_reports.get("/admin/reports/<uuid:report_id>")
 @staff_only
 def details(caller: Caller, report_id: UUID) -> str:
-    """A report as it was stored: the caller's, for admins anybody's."""
+    """Show a stored report: the caller's own or, for admins, anybody's."""
     report = reporting_service().details(caller.token, report_id)
     return render_template("report_details.html", report=report, pictures=pictures_of(report), section=SECTION)
 
@@ -32,7 +32,7 @@ def details(caller: Caller, report_id: UUID) -> str:
 @staff_reports.route("/admin/reports/account/<uuid:account_id>", methods=["GET", "POST"])
 @staff_only
 def account(caller: Caller, account_id: UUID) -> Any:
-    """A customer's account over a period. A POST stores the report."""
+    """Report on a customer's account over a period. A POST stores the report."""
     return report_page(
         "account_report.html",
         lambda days, save: reporting_service().account_report(caller.token, account_id, days, save=save),
@@ -43,7 +43,7 @@ def account(caller: Caller, account_id: UUID) -> Any:
 @staff_reports.route("/admin/reports/system", methods=["GET", "POST"])
 @admin_only
 def system(caller: Caller) -> Any:
-    """The whole bank over a period. A POST stores the report."""
+    """Report on the whole bank over a period. A POST stores the report."""
     return report_page(
         "system_report.html",
         lambda days, save: reporting_service().system_report(caller.token, days, save=save),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from api_gateway.api.payment_batching import GROWS, LONGEST_BODY
+from api_gateway.api.payment_batching import HAS_CONTROL_BYTES, LONGEST_BODY
 from api_gateway.clients.transaction import BatchedReply, BatchedRequest, PaymentClient
 from shared.core.errors import GENERIC_BY_STATUS, AppError, OutcomeUnknown, ServiceUnavailable
 from shared.http.client import Peer
@@ -117,7 +117,7 @@ def test_an_invalid_request_falls_through_to_the_app_which_says_why(
 @pytest.mark.parametrize("character", ["\n", '"', "\\", "x", "\x7f"])
 def test_whatever_is_sent_a_full_call_is_not_too_large(bank: Suite, ada: Person, character: str) -> None:
     batching: Any = bank.apps["gateway"].wsgi_app
-    assert not GROWS(character.encode())
+    assert not HAS_CONTROL_BYTES(character.encode())
     longest = BatchedRequest("deposit", ada.token, '"' * MAX_LENGTH, "i" * 64, character * LONGEST_BODY)
     assert {answer.status for answer in batching._client.carry_out([longest] * batching._batches._max_size)} == {400}
 

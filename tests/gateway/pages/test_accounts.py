@@ -56,7 +56,8 @@ def test_sending_the_page_twice_opens_one_account(bank: Suite) -> None:
 
 def test_an_opening_deposit_is_paid_in(ada: Customer) -> None:
     _, page = open_by_form(ada, account_type="checking", initial_deposit="1,250.50")
-    assert 'Checking account is open. <span class="money private">$1,250.50</span> is in it.' in page
+    assert "Checking account is open." in page
+    assert 'The opening deposit of <span class="money private">$1,250.50</span> is booked.' in page
     assert "Opening deposit" in page
 
 
