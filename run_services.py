@@ -19,6 +19,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.parse import urlencode
 
 from shared.core.errors import CannotStart
 from shared.http.addresses import base_url
@@ -36,11 +37,11 @@ PORTS = {  # in start order; they stop in reverse order
     "api-gateway": 5000,
 }
 SECRETS = {  # variables that only the named process gets
-    "auth-service": ("AUTH_SIGNING_KEY", "AUTH_DATABASE_URL", "ADMIN_PASSWORD"),
+    "auth-service": ("AUTH_SIGNING_KEY", "AUTH_DATABASE_URL", "ADMIN_PASSWORD", "MAIL_URL"),
     "account-service": ("ACCOUNT_SERVICE_SECRET", "ACCOUNT_DATABASE_URL"),
     "transaction-service": ("TRANSACTION_SERVICE_SECRET", "TRANSACTION_DATABASE_URL"),
     "reporting-service": ("REPORTING_SERVICE_SECRET", "REPORTING_DATABASE_URL"),
-    "api-gateway": ("API_GATEWAY_SECRET", "SESSION_SECRET"),
+    "api-gateway": ("API_GATEWAY_SECRET", "SESSION_SECRET", "OUTBOX_KEY"),
     OWN_NAME: ("AUTH_SERVICE_SECRET", "BANK_DEMO_PASSWORD"),
 }
 
@@ -79,6 +80,7 @@ def _run(options: argparse.Namespace, environment: dict[str, str], folder: Path,
         lines = table(statuses, in_colour=console.is_coloured)
         if any(status.name == "auth-service" and status.is_healthy for status in statuses):
             lines += admin.announce()
+        lines += outbox_lines(environment, secret_files.folder(folder))
         for line in [*lines, *demo, f"Logs are in {folder / 'logs'}; Ctrl-C stops."]:
             console.write(line)
 
@@ -173,12 +175,26 @@ def make_secrets(environment: Mapping[str, str], folder: Path) -> None:
         secret_files.read_or_create(folder / "session_secret")
     if not environment.get("AUTH_SIGNING_KEY"):
         secret_files.read_or_create(folder / "signing_key", _make_signing_key)
+    if not environment.get("OUTBOX_KEY"):
+        secret_files.read_or_create(folder / "outbox_key")
     digests = {}
     for name in PORTS:
         variable = _variable(name, "SECRET")
         secret = environment.get(variable) or secret_files.read_or_create(folder / variable.lower())
         digests[name] = hashlib.sha256(secret.encode()).hexdigest()
     secret_files.write(folder / "service_digests.json", json.dumps(digests))
+
+
+def outbox_lines(environment: Mapping[str, str], folder: Path) -> list[str]:
+    """Return a line with the address of the page that shows the mails, when no mail server is set.
+
+    The key in the address keeps out other users of this machine and visitors who come through a proxy on it.
+    """
+    if environment.get("MAIL_URL"):
+        return []
+    key = environment.get("OUTBOX_KEY") or secret_files.read(folder / "outbox_key")
+    gateway = base_url(environment["BANK_HOST"], int(environment["API_GATEWAY_PORT"]))
+    return [f"Mail is not sent (MAIL_URL is not set); read it at {gateway}/developer/mail?{urlencode({'key': key})}"]
 
 
 def _make_signing_key() -> str:

@@ -17,7 +17,7 @@ from api_gateway.api.payment_batching import KINDS, PaymentBatching
 from api_gateway.clients.account import SUSPENSE_ACCOUNT_ID
 from api_gateway.clients.auth import AuthClient
 from api_gateway.clients.transaction import PaymentClient
-from api_gateway.pages import accounts, dashboard, money, people, profile, reports, transactions, welcome
+from api_gateway.pages import accounts, dashboard, developer, money, people, profile, reports, transactions, welcome
 from api_gateway.pages.common import display, navigation
 from api_gateway.pages.common.responses import here, install_form_token_errors, render_error
 from api_gateway.pages.common.sections import SERVICES, probe_services
@@ -43,6 +43,7 @@ PAGES: tuple[Blueprint, ...] = (
     welcome.welcome,
     people.people,
     profile.profile,
+    developer.developer,
     docs.docs,
     dashboard.dashboard,
     accounts.accounts,
@@ -67,11 +68,13 @@ class GatewaySettings(Settings):
     secrets: ClassVar[dict[str, tuple[str, str]]] = {
         "session_secret": ("SESSION_SECRET", "session_secret"),
         "client_secret": ("API_GATEWAY_SECRET", "api_gateway_secret"),
+        "outbox_key": ("OUTBOX_KEY", "outbox_key"),
     }
 
     port: int = Field(5000, ge=0, le=65535, validation_alias="API_GATEWAY_PORT")
     session_secret: str = Field(min_length=32, repr=False, validation_alias="SESSION_SECRET")
     client_secret: str = Field(min_length=32, repr=False, validation_alias="API_GATEWAY_SECRET")
+    outbox_key: str | None = Field(None, min_length=32, repr=False, validation_alias="OUTBOX_KEY")
     session_idle_seconds: int = Field(1800, ge=60, validation_alias="SESSION_IDLE_SECONDS")
     session_cookie_secure: bool = Field(False, validation_alias="SESSION_COOKIE_SECURE")
     trusted_proxies: int = Field(0, ge=0, validation_alias="BANK_TRUSTED_PROXIES")
@@ -156,6 +159,7 @@ def _tools(peers: Peers, settings: GatewaySettings) -> Tools:
         drafts=SealedValues(settings.session_secret, "drafts"),
         currency=Currency.of(settings.currency),
         page_timeout_seconds=settings.page_timeout_seconds,
+        outbox_key=settings.outbox_key or "",
         openapi_document=docs.Documents([peers[name] for name in SERVICES], context_pool).get,
     )
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from auth_service.auth_models import Lockout, User
 from auth_service.auth_schemas import ClientCredentials, IssuedToken
 from auth_service.auth_storage import LockoutStorage, UserStorage
+from auth_service.mail.mail_storage import MailStorage
 from auth_service.session_storage import SessionStorage
 from shared.core import clock, periods
 from shared.core.errors import InvalidCredentials, InvalidRequest, Refused, TooManyRequests
@@ -26,7 +27,7 @@ SCOPES = {
     "account-service": frozenset({"revocations:read", "sessions:report", "users:read"}),
     "transaction-service": frozenset({"revocations:read", "sessions:report", "postings:read", "postings:write"}),
     "reporting-service": frozenset({"revocations:read", "sessions:report", "statistics:read"}),
-    "api-gateway": frozenset({"revocations:read", "sessions:report", "transactions:submit"}),
+    "api-gateway": frozenset({"outbox:read", "revocations:read", "sessions:report", "transactions:submit"}),
 }
 _log = logging.getLogger(__name__)
 
@@ -66,12 +67,13 @@ class Tools:
     users: UserStorage
     lockouts: LockoutStorage
     sessions: SessionStorage
+    mails: MailStorage
     passwords: Passwords
     signer: TokenSigner
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Open one transaction over all three storages, which share a session."""
+        """Open one transaction over all storages, which share a session."""
         with self.users.transaction():
             yield
 

@@ -32,6 +32,12 @@ from auth_service.auth_schemas import (
 )
 from auth_service.auth_storage import LockoutStorage, UserStorage
 from auth_service.common_service import api, origin, tools
+from auth_service.mail import mail_logic
+from auth_service.mail.letter_logic import Letters
+from auth_service.mail.mail_logic import Mailroom
+from auth_service.mail.mail_schemas import MailSettings
+from auth_service.mail.mail_storage import MailStorage
+from auth_service.outbox_service import outbox
 from auth_service.session_storage import SessionStorage, StoredRevocations
 from auth_service.user_logic import EmailTaken, LastAdmin, UsernameTaken
 from auth_service.user_schemas import (
@@ -60,19 +66,19 @@ from shared.web.access import Caller, admin_only, private, public, service_only,
 from shared.web.application import lifecycle_of, make_app
 from shared.web.cursors import Page
 from shared.web.responses import success
-from shared.web.settings import Settings
 from shared.web.validation.openapi import Answer, Query, documented, validated
 from shared.web.validation.request_text import parameters
 from shared.web.validation.strict_json import FORM
 
 CLEAN_UP_SECONDS = 600.0
+MAIL_SECONDS = 1.0
 _ClientSecret = Annotated[str, Field(min_length=32)] | None
 
 auth = Blueprint("auth", __name__, url_prefix="/api/auth")
 internal = Blueprint("internal", __name__, url_prefix="/internal")
 
 
-class AuthSettings(Settings):
+class AuthSettings(MailSettings):
     """Settings of the auth service, the only process with the signing key.
 
     The secrets of the other services are optional: `client_digests` otherwise takes their digests from a file.
@@ -343,16 +349,23 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
         database_url=settings.database_url(settings.given_database_url, "auth.db"),
         api=api,
     )
-    parts = Tools(UserStorage(db), LockoutStorage(db), sessions, Passwords(), signer)
-    app.extensions.update(tools=parts, client_digests=settings.client_digests())
+    parts = Tools(UserStorage(db), LockoutStorage(db), sessions, MailStorage(db), Passwords(), signer)
+    mailroom = Mailroom.of(settings, parts.mails, Letters(settings.bank_url, settings.bank_contact).writers)
+    app.extensions.update(tools=parts, mailroom=mailroom, client_digests=settings.client_digests())
     app.register_blueprint(auth)
     app.register_blueprint(internal)
+    app.register_blueprint(outbox)
 
     def clean_up() -> None:
         with app.app_context():
             session_logic.clean_up(parts)
 
+    def send_mail() -> None:
+        with app.app_context():
+            mail_logic.send_due(mailroom)
+
     lifecycle_of(app).add(PeriodicTask(clean_up, name="clean-up", interval_seconds=CLEAN_UP_SECONDS))
+    lifecycle_of(app).add(PeriodicTask(send_mail, name="mail", interval_seconds=MAIL_SECONDS))
     _ensure_admin(app, settings)
     return app
 

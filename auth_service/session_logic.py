@@ -11,7 +11,7 @@ from auth_service import auth_logic
 from auth_service.auth_logic import Origin, Tools
 from auth_service.auth_models import LoginSession, RefreshToken, User
 from auth_service.auth_schemas import Login, PasswordChange, Tokens
-from shared.core import clock
+from shared.core import clock, periods
 from shared.core.errors import InvalidCredentials, InvalidRequest, InvalidToken, NotFound, TokenExpired
 from shared.db.outages import rerun_when_aborted
 from shared.security.token_signer import LIFETIME_SECONDS
@@ -120,7 +120,10 @@ def change_password(tools: Tools, origin: Origin, caller: Caller, change: Passwo
         if present is None:
             raise auth_logic.WrongPassword(details={"current_password": "is not right; enter it again"})
         present.password_hash = password_hash
-        tools.sessions.end_sessions(user.id, clock.now(), all_but=caller.session_id)
+        now = clock.now()
+        tools.sessions.end_sessions(user.id, now, all_but=caller.session_id)
+        facts = {"username": user.username, "at": periods.to_text(now), "ip": origin.ip}
+        tools.mails.add_mail("password_changed", present.email, **facts)
     _log.info("password changed", extra={"user_id": str(user.id), "ip": origin.ip})
 
 

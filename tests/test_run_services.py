@@ -31,7 +31,7 @@ GIVEN_SECRETS = {
     variable: f"given as {variable}, and long enough"
     for variable in ("SESSION_SECRET", *(f"{name.upper().replace('-', '_')}_SECRET" for name in PORTS))
     if variable != "AUTH_SERVICE_SECRET"
-}
+} | {"OUTBOX_KEY": "given-as-OUTBOX_KEY-and-long-enough"}
 
 
 def test_what_is_given_reaches_the_services_and_the_addresses_follow_the_ports(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_secrets_are_made_once_and_are_for_their_owner_only(tmp_path: Path) -> N
     assert isinstance(load_der_private_key(base64.b64decode(first.pop("signing_key")), None), Ed25519PrivateKey)
     digests = json.loads(first.pop("service_digests.json"))
     assert digests == {name: digest(first[f"{name.replace('-', '_')}_secret"]) for name in PORTS}
-    assert len(set(first.values())) == 6
+    assert len(set(first.values())) == 7
     assert min(map(len, first.values())) >= 32
 
 
@@ -185,8 +185,13 @@ def test_a_secret_that_is_given_is_in_no_other_process(bank: Bank) -> None:
         "account-service": {"ACCOUNT_SERVICE_SECRET"},
         "transaction-service": {"TRANSACTION_SERVICE_SECRET"},
         "reporting-service": {"REPORTING_SERVICE_SECRET"},
-        "api-gateway": {"API_GATEWAY_SECRET", "SESSION_SECRET"},
+        "api-gateway": {"API_GATEWAY_SECRET", "SESSION_SECRET", "OUTBOX_KEY"},
     }
+
+
+def test_mail_that_is_not_sent_can_be_read_at_a_page_of_this_machine(bank: Bank) -> None:
+    address = bank.wait_for(r"read it at (http://\S+)")[1]
+    assert address == bank.url(f"/developer/mail?key={GIVEN_SECRETS['OUTBOX_KEY']}")
 
 
 def secrets_held_by(process_id: int) -> set[str]:

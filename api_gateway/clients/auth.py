@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from api_gateway.clients.base import Client, NextPage, Query, Seen
+from shared.http.client import Peer, ServiceToken
 
 
 class User(Seen):
@@ -113,6 +114,15 @@ class LoginSession(Seen):
         return " on ".join(filter(None, (browser, system))) or self.user_agent[:60] or "Unknown device"
 
 
+class UnsentMail(Seen):
+    """A mail that was written into the outbox folder."""
+
+    recipient: str
+    subject: str
+    text: str
+    sent_at: datetime
+
+
 @dataclass(frozen=True)
 class Origin:
     """Where a login comes from. The auth service stores it with the session, so that its owner recognises it."""
@@ -187,3 +197,15 @@ class AuthClient(Client):
         """Set a user's `role` or `status`, which ends their sessions."""
         answer = self._peer.call("PUT", f"/api/auth/users/{user_id}", token=token, body=changes)
         return User.model_validate(answer["user"])
+
+
+class OutboxClient:
+    """The outbox folder of the auth service, read with the gateway's own token."""
+
+    def __init__(self, peer: Peer, token: ServiceToken) -> None:
+        self._peer, self._token = peer, token
+
+    def mails(self) -> list[UnsentMail]:
+        """The newest mails. Raises NotFound when mail goes to a mail server."""
+        answer = self._token.call(self._peer, "GET", "/internal/outbox")
+        return [UnsentMail.model_validate(mail) for mail in answer["mails"]]

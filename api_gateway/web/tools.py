@@ -22,6 +22,8 @@ class Tools:
     drafts: SealedValues
     currency: Currency
     page_timeout_seconds: float
+    outbox_key: str
+    """Opens the page of the mails that were not sent; empty when there is no such page."""
     openapi_document: Callable[[], bytes]
     """Returns the OpenAPI document of all services as JSON."""
 

@@ -1,0 +1,1 @@
+"""Mail: queued with what it tells, written and sent in the background."""

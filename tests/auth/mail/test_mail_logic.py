@@ -1,0 +1,178 @@
+"""The queue of mails: what is sent, what is tried again, what is given up."""
+
+import logging
+import smtplib
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from auth_service.mail import mail_logic
+from auth_service.mail.mail_clients import RecipientRefused
+from auth_service.mail.mail_logic import Mailroom
+from auth_service.mail.mail_schemas import Letter
+from shared.core import clock
+from tests.support.auth_rules import Rules, advance_clock, auth_app
+
+LETTER = Letter("A word", ("First of all.", "Last <of> all."), "https://bank.example/go?token=abc-_1", "Go on")
+
+
+class Postman:
+    """A fake transport that keeps what it delivers, or raises `error`."""
+
+    def __init__(self) -> None:
+        self.delivered: list[EmailMessage] = []
+        self.error: BaseException | None = None
+
+    def deliver(self, message: EmailMessage) -> None:
+        if self.error:
+            raise self.error
+        self.delivered.append(message)
+
+
+@pytest.fixture(scope="module")
+def app(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    with auth_app(database, tmp_path_factory.mktemp("auth")) as app:
+        yield app
+
+
+@pytest.fixture
+def rules(app: Flask) -> Iterator[Rules]:
+    with app.app_context():
+        yield Rules(app)
+
+
+@pytest.fixture
+def postman() -> Postman:
+    return Postman()
+
+
+@pytest.fixture
+def room(rules: Rules, postman: Postman) -> Iterator[Mailroom]:
+    room: Mailroom = rules.app.extensions["mailroom"]
+    yield replace(room, transport=postman, writers={"word": lambda _mail: LETTER, "gone": lambda _mail: None})
+    with rules.tools.transaction():
+        while mail := rules.tools.mails.find_due_to_change(clock.now() + timedelta(days=30)):
+            rules.tools.mails.delete_mail(mail.id)
+
+
+def queue(rules: Rules, kind: str = "word") -> None:
+    with rules.tools.transaction():
+        rules.tools.mails.add_mail(kind, "ada@example.com")
+
+
+def test_a_queued_mail_is_sent_once(rules: Rules, room: Mailroom, postman: Postman) -> None:
+    queue(rules)
+    queue(rules)
+    mail_logic.send_due(room)
+    mail_logic.send_due(room)
+    assert len({message["Message-ID"] for message in postman.delivered}) == len(postman.delivered) == 2
+
+
+def test_a_mail_is_text_with_an_html_alternative(rules: Rules, room: Mailroom, postman: Postman) -> None:
+    queue(rules)
+    mail_logic.send_due(room)
+    (message,) = postman.delivered
+    assert (message["To"], message["Subject"]) == ("ada@example.com", "A word")
+    assert str(message["From"]) == "Northwater Bank <no-reply@localhost>"
+    text, html = (part.get_content() for part in message.iter_parts())
+    assert text == f"First of all.\n\nGo on:\n{LETTER.link}\n\nLast <of> all.\n\nNorthwater Bank\n"
+    assert f'<a href="{LETTER.link}">Go on</a>' in html
+    assert "Last &lt;of&gt; all." in html
+    assert f"{LETTER.link}\n".encode() in message.as_bytes()  # in one piece, whoever reads the file
+
+
+def test_nothing_is_sent_when_the_transaction_fails(rules: Rules, room: Mailroom, postman: Postman) -> None:
+    def fail() -> None:
+        with rules.tools.transaction():
+            rules.tools.mails.add_mail("word", "ada@example.com")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    mail_logic.send_due(room)
+    assert postman.delivered == []
+
+
+def test_a_mail_that_has_lost_its_reason_is_not_sent(rules: Rules, room: Mailroom, postman: Postman) -> None:
+    queue(rules, "gone")
+    mail_logic.send_due(room)
+    assert postman.delivered == []
+    assert not rules.tools.mails.has_due(clock.now() + timedelta(days=30))
+
+
+@pytest.mark.parametrize("error", [ConnectionRefusedError(), TimeoutError(), smtplib.SMTPServerDisconnected("x")])
+def test_what_can_not_be_sent_is_tried_again_later_and_later(
+    rules: Rules, room: Mailroom, postman: Postman, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    queue(rules)
+    postman.error = error
+    for minutes in (1, 2, 4):
+        mail_logic.send_due(room)
+        advance_clock(monkeypatch, timedelta(minutes=minutes, seconds=-1))
+        assert not room.mails.has_due(clock.now())
+        advance_clock(monkeypatch, timedelta(seconds=1))
+    postman.error = None
+    mail_logic.send_due(room)
+    assert len(postman.delivered) == 1
+
+
+def test_a_mail_survives_the_end_of_the_process_while_it_is_sent(
+    rules: Rules, room: Mailroom, postman: Postman, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue(rules)
+    postman.error = KeyboardInterrupt()  # the process ends here
+    with pytest.raises(KeyboardInterrupt):
+        mail_logic.send_due(room)
+    postman.error = None
+    mail_logic.send_due(room)
+    assert postman.delivered == []
+    advance_clock(monkeypatch, timedelta(minutes=1))
+    mail_logic.send_due(room)
+    assert len(postman.delivered) == 1
+
+
+def test_a_refused_recipient_is_not_tried_again(rules: Rules, room: Mailroom, postman: Postman) -> None:
+    queue(rules)
+    queue(rules)
+    postman.error = RecipientRefused("the mail server answered 550")
+    mail_logic.send_due(room)
+    assert not rules.tools.mails.has_due(clock.now() + timedelta(days=30))
+
+
+def test_after_two_days_a_mail_is_given_up(
+    rules: Rules,
+    room: Mailroom,
+    postman: Postman,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    queue(rules)
+    advance_clock(monkeypatch, timedelta(days=2, seconds=1))
+    with caplog.at_level(logging.ERROR):
+        mail_logic.send_due(room)
+    assert postman.delivered == []
+    assert "given up" in caplog.text
+    assert not rules.tools.mails.has_due(clock.now() + timedelta(days=30))
+
+
+def test_several_processes_send_a_mail_once(rules: Rules, room: Mailroom, postman: Postman) -> None:
+    for _ in range(6):
+        queue(rules)
+    rules.at_once(*[lambda: mail_logic.send_due(room)] * 4)
+    assert len(postman.delivered) == 6
+
+
+def test_the_log_names_no_recipient(
+    rules: Rules, room: Mailroom, postman: Postman, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    queue(rules)
+    postman.error = smtplib.SMTPSenderRefused(451, b"not ada@example.com", "x")
+    with caplog.at_level(logging.DEBUG):
+        mail_logic.send_due(room)
+    assert "not sent" in caplog.text
+    assert "ada@" not in caplog.text
