@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from auth_service.audit import audit_logic
+from auth_service.audit.audit_storage import AuditStorage
 from auth_service.auth_models import Lockout, User
 from auth_service.auth_schemas import ClientCredentials, IssuedToken
 from auth_service.auth_storage import LockoutStorage, UserStorage
@@ -24,10 +26,14 @@ FAILURES_ALLOWED = 5
 LONGEST_LOCKOUT = timedelta(minutes=15)
 FAILURES_REMEMBERED = timedelta(days=1)
 SCOPES = {
-    "account-service": frozenset({"revocations:read", "sessions:report", "users:read"}),
-    "transaction-service": frozenset({"revocations:read", "sessions:report", "postings:read", "postings:write"}),
-    "reporting-service": frozenset({"revocations:read", "sessions:report", "statistics:read"}),
-    "api-gateway": frozenset({"outbox:read", "revocations:read", "sessions:report", "transactions:submit"}),
+    "account-service": frozenset({"audit:write", "revocations:read", "sessions:report", "users:read"}),
+    "transaction-service": frozenset(
+        {"audit:write", "revocations:read", "sessions:report", "postings:read", "postings:write"}
+    ),
+    "reporting-service": frozenset({"audit:write", "revocations:read", "sessions:report", "statistics:read"}),
+    "api-gateway": frozenset(
+        {"audit:write", "outbox:read", "revocations:read", "sessions:report", "transactions:submit"}
+    ),
 }
 _log = logging.getLogger(__name__)
 
@@ -70,6 +76,7 @@ class Tools:
     mails: MailStorage
     passwords: Passwords
     signer: TokenSigner
+    audit: AuditStorage
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -91,19 +98,26 @@ class Origin:
     user_agent: str
 
 
-def check_password(tools: Tools, origin: Origin, username: str, user: User | None, password: str) -> bool:
+def check_password(
+    tools: Tools, origin: Origin, username: str, user: User | None, password: str, *, action: str = "password.check"
+) -> bool:
     """Check the password of `user`, who is the user with the name `username`, or None when there is none.
 
     Return True only for the correct password of an active user. Unknown users, wrong passwords and disabled users give
     the same result after the same time, so that an attacker can't confirm the password of a disabled user. Each counts
-    as a failure of that username. Raises LockedOut after too many failures, also for the correct password.
+    as a failure of that username, and is audited as `action`. Raises LockedOut after too many failures, also for the
+    correct password.
     """
     digest = _digest(username)
-    _require_not_locked(tools.lockouts.find_lockout(digest))
-    tools.users.refresh()
-    matches = tools.passwords.matches(password, user.password_hash if user else None)
-    proven = matches and user is not None and user.status == "active"
-    _record_attempt(tools, digest, proven=proven)
+    try:
+        _require_not_locked(tools.lockouts.find_lockout(digest))
+        tools.users.refresh()
+        matches = tools.passwords.matches(password, user.password_hash if user else None)
+        proven = matches and user is not None and user.status == "active"
+        _record_attempt(tools, digest, user, action, proven=proven)
+    except LockedOut:
+        audit_logic.record(tools.audit, action, subject=user, outcome="refused", details={"reason": "locked"})
+        raise
     if not proven:
         _log.info("password refused", extra={"user_id": str(user.id) if user else None, "ip": origin.ip})
     return proven
@@ -149,6 +163,8 @@ def service_token(tools: Tools, client_digests: Mapping[str, str], credentials: 
         or credentials.client_id not in SCOPES
     ):
         _log.warning("service token refused: unknown client id or wrong client secret")
+        client_id = credentials.client_id if credentials.client_id in SCOPES else "unknown"
+        audit_logic.record(tools.audit, "service_token", outcome="refused", details={"client_id": client_id})
         raise InvalidClient
     granted = frozenset(credentials.scope.split()) if credentials.scope else SCOPES[credentials.client_id]
     if not granted <= SCOPES[credentials.client_id]:
@@ -161,7 +177,7 @@ def service_token(tools: Tools, client_digests: Mapping[str, str], credentials: 
 
 
 @rerun_when_aborted
-def _record_attempt(tools: Tools, digest: str, *, proven: bool) -> None:
+def _record_attempt(tools: Tools, digest: str, user: User | None, action: str, *, proven: bool) -> None:
     """Record whether a login attempt succeeded; lock the username after FAILURES_ALLOWED failures in a row.
 
     Checks the lockout again, since many concurrent attempts pass the first check. Raises LockedOut for those that are
@@ -179,8 +195,18 @@ def _record_attempt(tools: Tools, digest: str, *, proven: bool) -> None:
             tools.lockouts.add_lockout(lockout)
         lockout.failures += 1
         lockout.failed_at = now
+        _audit_failure(tools, user, action, failures=lockout.failures)
         if lockout.failures >= FAILURES_ALLOWED:
             lockout.locked_until = now + _lockout_duration(lockout.failures)
+
+
+def _audit_failure(tools: Tools, user: User | None, action: str, *, failures: int) -> None:
+    """Write who could not log in, and a lockout that begins. Unknown usernames are left out: they may be passwords."""
+    reason = "unknown username" if user is None else "wrong password" if user.status == "active" else "disabled"
+    details = {"reason": reason, "failures_in_a_row": failures}
+    audit_logic.record(tools.audit, action, subject=user, outcome="failure", details=details)
+    if failures >= FAILURES_ALLOWED:
+        audit_logic.record(tools.audit, "lockout", subject=user, details={"failures_in_a_row": failures})
 
 
 def _lockout_duration(failures: int) -> timedelta:

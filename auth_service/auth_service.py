@@ -11,7 +11,9 @@ import requests
 from flask import Blueprint, Flask, Response, current_app, request
 from pydantic import Field, ValidationInfo, field_validator
 
-from auth_service import auth_logic, session_logic, user_logic
+from auth_service import audit_service, auth_logic, session_logic, user_logic
+from auth_service.audit import audit_logic
+from auth_service.audit.audit_storage import AuditStorage
 from auth_service.auth_logic import InvalidClient, InvalidScope, LockedOut, Tools, WrongPassword
 from auth_service.auth_models import db
 from auth_service.auth_schemas import (
@@ -62,7 +64,7 @@ from shared.security.passwords import MAX_PASSWORD_LENGTH, Passwords, why_too_co
 from shared.security.token_signer import TokenSigner
 from shared.security.tokens import TokenVerifier
 from shared.web import serving
-from shared.web.access import Caller, admin_only, private, public, service_only, staff_only
+from shared.web.access import Caller, admin_only, private, public, report_refusals, service_only, staff_only
 from shared.web.application import lifecycle_of, make_app
 from shared.web.cursors import Page
 from shared.web.responses import success
@@ -72,6 +74,7 @@ from shared.web.validation.strict_json import FORM
 
 CLEAN_UP_SECONDS = 600.0
 MAIL_SECONDS = 1.0
+CHAIN_SECONDS = 1.0
 _ClientSecret = Annotated[str, Field(min_length=32)] | None
 
 auth = Blueprint("auth", __name__, url_prefix="/api/auth")
@@ -230,9 +233,9 @@ def end_session(caller: Caller, session_id: UUID) -> Response:
 @auth.get("/users")
 @admin_only
 @api.validate(resp=documented(200, UsersAnswer))
-def list_users(_caller: Caller, query: UsersQuery) -> Response:
+def list_users(caller: Caller, query: UsersQuery) -> Response:
     """List users, newest first."""
-    users, pagination = user_logic.list_users(tools(), query)
+    users, pagination = user_logic.list_users(tools(), caller, query)
     return success(users=users, pagination=pagination)
 
 
@@ -247,9 +250,9 @@ def look_up_user(caller: Caller, query: PersonQuery) -> Response:
 @auth.get("/users/<uuid:user_id>")
 @admin_only
 @api.validate(resp=documented(200, UserAnswer))
-def user_details(_caller: Caller, user_id: UUID) -> Response:
+def user_details(caller: Caller, user_id: UUID) -> Response:
     """Return one user."""
-    return success(user=UserOut.model_validate(user_logic.details(tools(), user_id)))
+    return success(user=UserOut.model_validate(user_logic.view(tools(), caller, user_id)))
 
 
 @auth.put("/users/<uuid:user_id>")
@@ -349,12 +352,14 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
         database_url=settings.database_url(settings.given_database_url, "auth.db"),
         api=api,
     )
-    parts = Tools(UserStorage(db), LockoutStorage(db), sessions, MailStorage(db), Passwords(), signer)
+    parts = Tools(UserStorage(db), LockoutStorage(db), sessions, MailStorage(db), Passwords(), signer, AuditStorage(db))
     mailroom = Mailroom.of(settings, parts.mails, Letters(settings.bank_url, settings.bank_contact).writers)
     app.extensions.update(tools=parts, mailroom=mailroom, client_digests=settings.client_digests())
     app.register_blueprint(auth)
     app.register_blueprint(internal)
     app.register_blueprint(outbox)
+    app.register_blueprint(audit_service.audit)
+    app.register_blueprint(audit_service.audit_internal)
 
     def clean_up() -> None:
         with app.app_context():
@@ -364,8 +369,15 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
         with app.app_context():
             mail_logic.send_due(mailroom)
 
+    report_refusals(app, lambda caller: audit_logic.record_refusal(parts.audit, caller))
+
+    def chain_audit() -> None:
+        with app.app_context():
+            audit_logic.chain(parts.audit)
+
     lifecycle_of(app).add(PeriodicTask(clean_up, name="clean-up", interval_seconds=CLEAN_UP_SECONDS))
     lifecycle_of(app).add(PeriodicTask(send_mail, name="mail", interval_seconds=MAIL_SECONDS))
+    lifecycle_of(app).add(PeriodicTask(chain_audit, name="audit-chain", interval_seconds=CHAIN_SECONDS))
     _ensure_admin(app, settings)
     return app
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from auth_service import auth_logic
+from auth_service.audit import audit_logic
 from auth_service.auth_logic import Origin, Tools
 from auth_service.auth_models import LoginSession, RefreshToken, User
 from auth_service.auth_schemas import Login, PasswordChange, Tokens
@@ -32,14 +33,18 @@ _log = logging.getLogger(__name__)
 def log_in(tools: Tools, origin: Origin, credentials: Login) -> Tokens:
     """Authenticate a user and start a session. Raises InvalidCredentials, LockedOut."""
     user = tools.users.find_by_username(credentials.username)
-    if not auth_logic.check_password(tools, origin, credentials.username, user, credentials.password) or user is None:
+    name, password = credentials.username, credentials.password
+    if not auth_logic.check_password(tools, origin, name, user, password, action="login") or user is None:
         raise InvalidCredentials
     tokens = None
     with tools.transaction():
         present = auth_logic.lock_unchanged_user(tools, user)
         if present:
             tokens = _create_session(tools, origin, present)
+            audit_logic.record(tools.audit, "login", actor=present, subject=present)
     if tokens is None:
+        reason = {"reason": "changed meanwhile"}
+        audit_logic.record(tools.audit, "login", subject=user, outcome="failure", details=reason)
         raise InvalidCredentials
     _log.info("logged in", extra={"user_id": str(user.id), "ip": origin.ip})
     return tokens
@@ -71,6 +76,7 @@ def refresh(tools: Tools, refresh_token: str) -> Tokens:
             tokens = _issue_tokens(tools, session, user, successor)
         else:
             tools.sessions.end_sessions(user.id, now, only=session.id)
+            audit_logic.record(tools.audit, "session.refresh_reuse", subject=user, outcome="refused")
     if tokens is None:
         _log.warning("refresh token reused after the grace period: session ended", extra={"user_id": str(user.id)})
         raise InvalidToken(ENDED)
@@ -81,6 +87,7 @@ def log_out(tools: Tools, caller: Caller) -> None:
     """End the session of the caller's token."""
     with tools.transaction():
         tools.sessions.end_sessions(caller.user_id, clock.now(), only=caller.session_id)
+        audit_logic.record(tools.audit, "logout", actor=caller, subject=caller)
     _log.info("logged out", extra={"user_id": str(caller.user_id)})
 
 
@@ -99,6 +106,8 @@ def end_session(tools: Tools, caller: Caller, session_id: UUID) -> None:
     """End one of the caller's sessions. Raises NotFound for a session that has ended or is another user's."""
     with tools.transaction():
         ended = tools.sessions.end_sessions(caller.user_id, clock.now(), only=session_id)
+        if ended:
+            audit_logic.record(tools.audit, "session.end", actor=caller, subject=caller)
     if not ended:
         raise NotFound("There is no such session.")
     _log.info("session ended", extra={"user_id": str(caller.user_id)})
@@ -124,6 +133,7 @@ def change_password(tools: Tools, origin: Origin, caller: Caller, change: Passwo
         tools.sessions.end_sessions(user.id, now, all_but=caller.session_id)
         facts = {"username": user.username, "at": periods.to_text(now), "ip": origin.ip}
         tools.mails.add_mail("password_changed", present.email, **facts)
+        audit_logic.record(tools.audit, "password.change", actor=caller, subject=caller)
     _log.info("password changed", extra={"user_id": str(user.id), "ip": origin.ip})
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from auth_service import auth_logic
+from auth_service.audit import audit_logic
 from auth_service.auth_logic import Origin, Tools
 from auth_service.auth_models import User
 from auth_service.user_schemas import (
@@ -78,6 +79,13 @@ def details(tools: Tools, user_id: UUID) -> User:
     return _require_found(tools.users.find_user(user_id))
 
 
+def view(tools: Tools, caller: Caller, user_id: UUID) -> User:
+    """Return the user with this id to an admin. Raises NotFound."""
+    user = details(tools, user_id)
+    audit_logic.record(tools.audit, "view.person", actor=caller, subject=user)
+    return user
+
+
 def look_up(tools: Tools, caller: Caller, query: PersonQuery) -> User:
     """Return the one user with exactly this username, e-mail address or id. Raises InvalidRequest, NotFound."""
     if len([given for given in (query.username, query.email, query.user_id) if given is not None]) != 1:
@@ -89,11 +97,12 @@ def look_up(tools: Tools, caller: Caller, query: PersonQuery) -> User:
     else:
         user = tools.users.find_user(query.user_id) if query.user_id else None
     found = _require_found(user)
+    audit_logic.record(tools.audit, "view.person", actor=caller, subject=found)
     _log.info("user looked up by staff", extra={"user_id": str(found.id), "by": str(caller.user_id)})
     return found
 
 
-def list_users(tools: Tools, query: UsersQuery) -> tuple[list[ListedUser], Pagination]:
+def list_users(tools: Tools, caller: Caller, query: UsersQuery) -> tuple[list[ListedUser], Pagination]:
     """Return a page of the users that match the query, newest first, with their lockouts."""
     rows = tools.users.list_users(
         q=query.q,
@@ -103,6 +112,8 @@ def list_users(tools: Tools, query: UsersQuery) -> tuple[list[ListedUser], Pagin
         after=cursors.decode(query.cursor, datetime, UUID),
     )
     users, pagination = cursors.paginate(list(rows), query.limit, "created_at", "id")
+    asked = query.model_dump(mode="json", exclude_none=True, exclude={"limit", "cursor"})
+    audit_logic.record(tools.audit, "list.people", actor=caller, details={"filters": asked})
     locked_until = auth_logic.locked_until(tools, [user.username for user in users])
     listed = [ListedUser.model_validate(user) for user in users]
     return [user.model_copy(update={"locked_until": locked_until.get(user.username)}) for user in listed], pagination
@@ -126,12 +137,21 @@ def update_profile(tools: Tools, origin: Origin, caller: Caller, changes: Profil
     return _change_profile(tools, caller, changes)
 
 
-@rerun_when_aborted
 def change_user(tools: Tools, caller: Caller, user_id: UUID, changes: UserChanges) -> User:
     """Change a user's role or status and end all of their sessions. Raises NotFound, LastAdmin.
 
     Setting the status to active also ends a lockout, even if the user was active before.
     """
+    try:
+        return _change_user(tools, caller, user_id, changes)
+    except LastAdmin:
+        reason = {"reason": "last admin", **changes.model_dump(exclude_none=True)}
+        audit_logic.record(tools.audit, "user.change", actor=caller, outcome="refused", details=reason)
+        raise
+
+
+@rerun_when_aborted
+def _change_user(tools: Tools, caller: Caller, user_id: UUID, changes: UserChanges) -> User:
     with tools.transaction():
         admins = tools.users.lock_active_admins()
         user = _require_found(tools.users.find_user_to_change(user_id))
@@ -143,9 +163,20 @@ def change_user(tools: Tools, caller: Caller, user_id: UUID, changes: UserChange
             auth_logic.clear_failures(tools, user.username)
         if (user.role, user.status) != before:
             tools.sessions.end_sessions(user.id, clock.now())
+        _audit_change(tools, caller, user, before, changes)
     extra = {"user_id": str(user.id), "by": str(caller.user_id), "role": user.role, "status": user.status}
     _log.info("user changed by an admin", extra=extra)
     return user
+
+
+def _audit_change(tools: Tools, caller: Caller, user: User, before: tuple[str, str], changes: UserChanges) -> None:
+    """Write the change of a role and of a status, or the end of a lockout. `before` is the role and the status."""
+    for name, was, now in zip(("role", "status"), before, (user.role, user.status), strict=True):
+        if was != now:
+            change = {"from": was, "to": now}
+            audit_logic.record(tools.audit, f"user.{name}_change", actor=caller, subject=user, details=change)
+    if changes.status == "active" and before[1] == "active":
+        audit_logic.record(tools.audit, "lockout.lift", actor=caller, subject=user)
 
 
 @rerun_when_aborted
@@ -156,6 +187,8 @@ def _change_profile(tools: Tools, caller: Caller, changes: ProfileChanges) -> Us
             _require_free(tools, email=changes.email)
         for name in changes.model_fields_set - {"current_password"}:
             setattr(user, name, getattr(changes, name))
+        fields = sorted(changes.model_fields_set - {"current_password"})
+        audit_logic.record(tools.audit, "profile.change", actor=caller, subject=user, details={"fields": fields})
     _log.info("profile changed", extra={"user_id": str(user.id)})
     return user
 
@@ -173,6 +206,9 @@ def _add(tools: Tools, *, username: str, email: str, password_hash: str, role: s
         _require_free(tools, username=username, email=email)
         user = User(username=username, email=email, password_hash=password_hash, role=role)
         tools.users.add_user(user)
+        is_own = role == "customer"
+        action = "user.register" if is_own else "user.create_admin"
+        audit_logic.record(tools.audit, action, actor=user if is_own else None, subject=user)
         return user
 
 

@@ -1,9 +1,12 @@
 """How connections to SQLite and to PostgreSQL are pooled and set up."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from shared.db import driver
 from shared.db.migrations import DatabaseUnusable
@@ -61,6 +64,29 @@ def set_up_sqlite_writer(engine: Engine) -> None:
 def set_up_sqlite_reader(engine: Engine) -> None:
     """Let the connections of `engine` only read."""
     _set_up_sqlite(engine, "BEGIN", "query_only=ON")
+
+
+@contextmanager
+def reading_connection(url: str) -> Iterator[Connection]:
+    """Open a connection that only reads, beside a running service, with one view of the data until it is closed.
+
+    Raises DatabaseUnusable when there is no such database or it can't be read.
+    """
+    if is_sqlite(url):
+        path = Path(str(make_url(url).database))
+        if not path.exists():
+            raise DatabaseUnusable(f"there is no database at {path}: set the variable that names it or BANK_DATA_DIR")
+        engine = create_engine(url, **sqlite_options(1))
+        set_up_sqlite_reader(engine)
+    else:
+        engine = create_engine(url, isolation_level="REPEATABLE READ", **postgresql_options())
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except DBAPIError as error:
+        raise DatabaseUnusable(f"the database can't be read: {' '.join(str(error.orig).split())}") from error
+    finally:
+        engine.dispose()
 
 
 def _pool(connections: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from shared.core.errors import AppError, OutcomeUnknown, ServiceUnavailable, from_response
-from shared.http import request_ids
+from shared.http import origins, request_ids
 from shared.http.circuit_breaker import CircuitBreaker, CircuitOpen
 from shared.http.discovery import Directory
 from shared.http.transport import LeanAdapter, NotConnected
@@ -109,7 +109,7 @@ class Peer:
         headers: dict[str, str] | None = None,
     ) -> requests.Response:
         """Call and give back the response, whatever its status. Raises NoAnswer on silence."""
-        all_headers = dict(headers or {})
+        all_headers = {**origins.forwarded_headers(), **(headers or {})}
         if token:
             all_headers["Authorization"] = f"Bearer {token}"
         if request_id := request_ids.current():

@@ -4,7 +4,7 @@ public        anybody
 private       a logged-in person; the view gets the Caller as its first argument
 staff_only    an employee or an admin
 admin_only    an admin
-service_only  another service of the suite, with the named scope; never a person
+service_only  another service of the suite, with the named scope; never a person; `g.service` is its name
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from functools import wraps
 from typing import Any
 from uuid import UUID
 
-from flask import current_app, g, request
+from flask import Flask, current_app, g, request
 
 from shared.core.errors import Forbidden, NotAuthenticated
 from shared.security.tokens import ServiceClaims, TokenVerifier, UserClaims, bearer_token
@@ -72,6 +72,7 @@ def service_only(scope: str) -> Callable[[View], View]:
             claims = token_verifier().verify(token_of_request())
             if not isinstance(claims, ServiceClaims) or scope not in claims.scopes:
                 raise Forbidden
+            g.service = claims.service
             return view(**kwargs)
 
         return _marked(wrapper, f"service:{scope}")
@@ -92,11 +93,18 @@ def access_of(view: View) -> str | None:
     return getattr(view, "access", None)
 
 
+def report_refusals(app: Flask, report: Callable[[Caller], None]) -> None:
+    """Call `report` with each person who may not call what they called, before they are refused."""
+    app.extensions["report_refusal"] = report
+
+
 def _restricted(view: View, roles: frozenset[str], name: str) -> View:
     @wraps(view)
     def wrapper(**kwargs: Any) -> Any:
         caller = _caller()
         if caller.role not in roles:
+            if report := current_app.extensions.get("report_refusal"):
+                report(caller)
             raise Forbidden
         return view(caller, **kwargs)
 

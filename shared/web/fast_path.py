@@ -16,7 +16,7 @@ from flask import Flask, Response
 from pydantic import BaseModel, ValidationError
 
 from shared.core.errors import AppError
-from shared.http import request_ids
+from shared.http import origins, request_ids
 from shared.security.tokens import ServiceClaims, TokenVerifier, bearer_token
 from shared.web import host_header, responses
 from shared.web.access import access_of
@@ -61,7 +61,7 @@ class FastPath:
             environ["wsgi.input"] = BytesIO(body)
             return self._flask_wsgi(environ, start_response)
         request_id = request_ids.taken_or_made(environ.get("HTTP_X_REQUEST_ID"))
-        with self._flask.app_context(), request_ids.held(request_id):
+        with self._flask.app_context(), request_ids.held(request_id), origins.held(environ):
             response = _answer(endpoint, asked)
             response.headers[request_ids.HEADER] = request_id
             given = _give(response, environ, start_response)

@@ -149,9 +149,11 @@ def test_people_are_found_by_any_part_of_their_names(rules: Rules) -> None:
     profile = ProfileChanges(full_name="Maria von 100% Trapp_")
     user_logic.update_profile(rules.tools, ORIGIN, caller_of(user), profile)
     for q in ("QUENTIN", "odd-domain", "von 100%", "trapp_"):
-        assert [found.id for found in user_logic.list_users(rules.tools, UsersQuery(q=q))[0]] == [user.id]
+        assert [found.id for found in user_logic.list_users(rules.tools, caller_of(user), UsersQuery(q=q))[0]] == [
+            user.id
+        ]
     for q in ("v_n", "quentin%", "nobody like this"):
-        assert user_logic.list_users(rules.tools, UsersQuery(q=q))[0] == []
+        assert user_logic.list_users(rules.tools, caller_of(user), UsersQuery(q=q))[0] == []
 
 
 def test_the_list_is_filtered_and_goes_on_page_by_page(rules: Rules, admins: tuple[User, User]) -> None:
@@ -162,7 +164,7 @@ def test_the_list_is_filtered_and_goes_on_page_by_page(rules: Rules, admins: tup
     cursor: str | None = None
     while len(seen) < 4:
         query = UsersQuery(role="employee", status="active", limit=2, cursor=cursor)
-        rows, pagination = user_logic.list_users(rules.tools, query)
+        rows, pagination = user_logic.list_users(rules.tools, caller_of(admins[0]), query)
         seen += [row.id for row in rows]
         cursor = pagination.next_cursor
     assert seen[:4] == wanted

@@ -1,0 +1,115 @@
+"""Queries and responses of the audit trail."""
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+from pydantic import Field
+
+from shared.core.periods import From, Timestamp, Until
+from shared.core.texts import Line
+from shared.web.audit_reports import Action, Outcome
+from shared.web.cursors import Page, Pagination
+from shared.web.validation.openapi import Answer, Described, Query
+
+if TYPE_CHECKING:
+    from auth_service.audit.audit_models import AuditEntry
+
+
+class ExportQuery(Query):
+    """Filters of the audit trail; all must match."""
+
+    action: Action | None = None
+    """Only entries with this action."""
+    user_id: UUID | None = None
+    """Only entries whose actor or subject is the user with this id."""
+    actor: Annotated[Line, Field(min_length=1, max_length=100, examples=["grace.hopper"])] | None = None
+    """Only entries whose actor has this username, regardless of case."""
+    outcome: Outcome | None = None
+    """Only entries with this outcome."""
+    since: Annotated[From, Field(alias="from")] = None
+    """The first day or instant."""
+    until: Annotated[Until, Field(alias="to")] = None
+    """The last day or instant."""
+    q: Annotated[Line, Field(min_length=1, max_length=100)] | None = None
+    """Only entries that contain this text, regardless of case: in action, names, address, user agent, request id or
+    details."""
+
+
+class AuditQuery(ExportQuery, Page):
+    """Filters of the audit trail and the page to return."""
+
+
+class AuditEntryOut(Described):
+    """An entry of the audit trail, for admins."""
+
+    id: UUID
+    """The id of the entry."""
+    service: Annotated[str, Field(examples=["account-service"])]
+    """The service that reported the entry."""
+    action: Annotated[str, Field(examples=["account.freeze"])]
+    """What was done."""
+    outcome: Outcome
+    """Whether it worked, failed, or was refused."""
+    actor_id: UUID | None
+    """The id of the user who did it; null when nobody is proven."""
+    actor: Annotated[str, Field(examples=["grace.hopper"])] | None
+    """The username of the actor at that time."""
+    subject_id: UUID | None
+    """The id of the user whom it concerns."""
+    subject: Annotated[str, Field(examples=["ada.lovelace"])] | None
+    """The username of the subject at that time."""
+    address: Annotated[str, Field(examples=["203.0.113.7"])]
+    """The IP address of the actor's program."""
+    user_agent: Annotated[str, Field(examples=["Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"])]
+    """The User-Agent header of the actor's program."""
+    request_id: Annotated[str, Field(examples=["8f3c2d1e"])] | None
+    """The id of the request, as in the logs."""
+    details: Annotated[dict[str, Any], Field(examples=[{"account": "••••1234"}])]
+    """What else is known, depending on the action."""
+    timestamp: Timestamp
+    """When it was done."""
+
+    @classmethod
+    def of(cls, entry: "AuditEntry") -> "AuditEntryOut":
+        """Return the response for a row."""
+        values = {name: getattr(entry, name) for name in cls.model_fields if name != "details"}
+        return cls(details=json.loads(entry.details), **values)
+
+
+class AuditAnswer(Answer):
+    """A page of the audit trail, newest first."""
+
+    audit: list[AuditEntryOut]
+    """The entries of this page."""
+    pagination: Pagination
+    """The position of the next page."""
+
+
+class ExportAnswer(Answer):
+    """All entries of an export, newest first."""
+
+    audit: list[AuditEntryOut]
+    """The entries."""
+
+
+class DataViewOut(Described):
+    """A look of the staff at the caller's data."""
+
+    id: UUID
+    """The id of the entry."""
+    action: Annotated[str, Field(examples=["view.account"])]
+    """What was looked at."""
+    actor: Annotated[str, Field(examples=["grace.hopper"])] | None
+    """The username of who looked."""
+    timestamp: Timestamp
+    """When they looked."""
+
+
+class DataViewsAnswer(Answer):
+    """A page of who of the staff looked at the caller's data, newest first."""
+
+    audit: list[DataViewOut]
+    """The entries of this page."""
+    pagination: Pagination
+    """The position of the next page."""
