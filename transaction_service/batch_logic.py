@@ -63,10 +63,10 @@ def to_batched_reply(
 ) -> BatchedReply:
     """Return the reply to a request of a batch. `outcomes` are those of all valid requests, in order."""
     if isinstance(payment, Exception):
-        return _to_error_reply(responses.as_told(payment))
+        return _to_error_reply(responses.to_app_error(payment))
     outcome = next(outcomes)
     if isinstance(outcome, Exception):
-        return _to_error_reply(responses.as_told(outcome))
+        return _to_error_reply(responses.to_app_error(outcome))
     return to_reply(outcome, payment.caller, currency)
 
 

@@ -167,7 +167,7 @@ class PaymentBatching:
 
 
 def _to_reply(error: Exception) -> BatchedReply:
-    failure = responses.failure(responses.as_told(error))
+    failure = responses.failure(responses.to_app_error(error))
     return BatchedReply(failure.status_code, dict(failure.headers), failure.get_data(as_text=True))
 
 
@@ -185,7 +185,7 @@ def _to_batched_request(environ: "WSGIEnvironment", kind: str, token: str) -> Ba
     """
     body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
     environ["wsgi.input"] = io.BytesIO(body)
-    environ["HTTP_X_REQUEST_ID"] = request_id = request_ids.taken_or_made(environ.get("HTTP_X_REQUEST_ID"))
+    environ["HTTP_X_REQUEST_ID"] = request_id = request_ids.accepted_or_new(environ.get("HTTP_X_REQUEST_ID"))
     if HAS_CONTROL_BYTES(body):
         return None
     try:

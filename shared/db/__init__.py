@@ -1,1 +1,1 @@
-"""The database: engines, transactions, column types, bulk statements, migrations."""
+"""Databases: engines, transactions, column types, bulk statements, migrations."""

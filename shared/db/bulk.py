@@ -1,12 +1,12 @@
-"""Statements for many rows at once: add, change, or look up by keys.
+"""Statements for many rows at once: insert, update, and look up by keys.
 
-A driver's `executemany` runs a statement for each row, and SQLite's releases Python's interpreter lock each time. Other
-threads then run in between, so a batch waits as often as it has rows.
+A driver's `executemany` runs a statement for each row, and SQLite's releases the GIL each time. Other threads then run
+in between, so a batch waits as often as it has rows.
 
-SQLAlchemy compiles each statement once, for one row. For each size of a batch that row of parameters is repeated, and
-the text is cached. SQLAlchemy itself takes 6 to 13 ms to compile an INSERT of 32 rows.
+SQLAlchemy compiles each statement once, for one row. For each batch size that row of parameters is repeated, and the
+text is cached. SQLAlchemy itself takes 6 to 13 ms to compile an INSERT of 32 rows.
 
-Ids go in and come out as 32 hexadecimal digits, also those of columns that SQLAlchemy gives as `uuid.UUID`.
+Ids are 32 hexadecimal digits in both directions, also for columns that SQLAlchemy maps to `uuid.UUID`.
 """
 
 import re
@@ -48,17 +48,17 @@ REMEMBERED = 8192
 _REPEATED = re.compile(r"/\*each\*/(.*?)/\*end\*/")
 
 KEYS: TextClause = text("/*each*/?/*end*/")
-"""Stands for the keys of a batch in a query whose rows are copied: `column.in_(KEYS)`."""
+"""Placeholder for the keys of a batch in a query to copy from: `column.in_(KEYS)`."""
 
 
 @dataclass(frozen=True)
 class Insert:
-    """Add rows of `columns` to `table`.
+    """Inserts rows of `columns` into `table`.
 
-    For a row whose primary key exists, the existing row takes the new values in the columns `replace`, adds them in the
-    columns `add`, and keeps the greater value in the columns `greatest`. With `skip_known`, a row that violates any
-    unique key is left out. Without any of these, an existing key is an error. `replace_if` is a column and the value
-    that it must have, else the existing row stays unchanged.
+    If a row's primary key exists, the existing row takes the new values in the columns `replace`, adds them in the
+    columns `add`, and keeps the greater value in the columns `greatest`. `replace_if` is a column and the value that it
+    must have for that, else the existing row stays unchanged. With `skip_known`, a row that violates any unique key is
+    left out. Without any of these, an existing key is an error.
     """
 
     table: Table
@@ -70,22 +70,22 @@ class Insert:
     replace_if: tuple[str, Any] | None = None
 
     def execute(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> int:
-        """Add `rows`, each of which has all columns. Return how many were added or changed."""
+        """Insert `rows`, each with all columns. Return the number of rows inserted or changed."""
         return int(self._run(connection, rows).rowcount) if rows else 0
 
     def returning(
         self, connection: Connection, rows: Sequence[dict[str, Any]], columns: tuple[str, ...]
     ) -> list[tuple[Any, ...]]:
-        """Add `rows`, and return these columns of each row that was added or changed, in no order."""
+        """Insert `rows` and return these columns of each row inserted or changed, in no order."""
         if not rows:
             return []
         found = self._run(connection, rows, columns).fetchall()
         return [*_read(self.table, columns, connection.dialect, found)]
 
     def copy(self, connection: Connection, query: Select[Any] | CompoundSelect[Any], keys: Collection[Any]) -> None:
-        """Add what `query`, which has KEYS in it, finds for `keys`; its columns are in the order of `columns`.
+        """Insert the result of `query`, which contains KEYS, for `keys`. Its columns are in the order of `columns`.
 
-        Keys are handed to the driver as they are.
+        Keys are passed to the driver unconverted.
         """
         if keys:
             times = len(_REPEATED.findall(_compiled(connection.dialect, _copy, self, query)))
@@ -98,11 +98,11 @@ class Insert:
 
 @dataclass(frozen=True)
 class Update:
-    """Set `columns` of the rows of `table` that have the same `key`.
+    """Sets `columns` of the rows of `table` that have the same `key`.
 
-    `only_if` is a column and the value that it must have for a row to be changed. The value stands in the text: SQLite
-    plans a statement anew each time when a parameter decides whether a partial index applies, which takes longer than
-    the change itself.
+    `only_if` is a column and the value that it must have for a row to be changed. The value is a literal in the SQL
+    text: with a parameter that decides whether a partial index applies, SQLite plans the statement anew each time,
+    which takes longer than the change itself.
     """
 
     table: Table
@@ -111,7 +111,7 @@ class Update:
     only_if: tuple[str, Any] | None = None
 
     def execute(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> set[Any]:
-        """Change the rows that `rows` name; each has the key and all columns. Return the keys of the changed rows."""
+        """Update the rows that `rows` name, each with key and all columns. Return the keys of the changed rows."""
         if not rows:
             return set()
         dialect = connection.dialect
@@ -122,7 +122,7 @@ class Update:
 
 @dataclass(frozen=True)
 class Lookup:
-    """Read `columns` of the rows of `table` whose `key` is one of many. With `lock`, lock them on PostgreSQL."""
+    """Reads `columns` of the rows of `table` with one of many `key` values. With `lock`, PostgreSQL locks them."""
 
     table: Table
     key: str
@@ -141,7 +141,7 @@ class Lookup:
 
 @dataclass(frozen=True)
 class LookupTogether:
-    """Read `columns` of the rows of `table` whose values of `keys`, taken together, are one of many."""
+    """Reads `columns` of the rows of `table` whose combined `keys` are one of many tuples."""
 
     table: Table
     keys: tuple[str, ...]
@@ -159,7 +159,7 @@ class LookupTogether:
 
 @dataclass(frozen=True)
 class Last:
-    """Read `columns` of the row of `table` that has the greatest value of `by`."""
+    """Reads `columns` of the row of `table` with the greatest value of `by`."""
 
     table: Table
     by: str
@@ -172,7 +172,7 @@ class Last:
 
 
 def _bound(table: Table, columns: tuple[str, ...], dialect: Dialect, rows: Iterable[dict[str, Any]]) -> list[Any]:
-    """Return all values of all rows, one after the other, as the driver takes them."""
+    """Return the values of all rows as one list, converted for the driver."""
     by_column: list[Iterable[Any]] = [map(itemgetter(name), rows) for name in columns]
     for place, process in _bind_processors(table, columns, dialect):
         by_column[place] = map(process, by_column[place])
@@ -191,27 +191,27 @@ def _read(
 
 @lru_cache(maxsize=256)
 def _bind_processors(table: Table, columns: tuple[str, ...], dialect: Dialect) -> list[tuple[int, _Process]]:
-    """Return the functions that convert values for the driver, with the positions of their columns."""
+    """Return the converters to the driver with the positions of their columns."""
     processes = (_type(table, name, dialect).bind_processor(dialect) for name in columns)
     return [(place, process) for place, process in enumerate(processes) if process]
 
 
 @lru_cache(maxsize=256)
 def _result_processors(table: Table, columns: tuple[str, ...], dialect: Dialect) -> list[tuple[int, _Process]]:
-    """Return those that convert values of the driver; they cache values that recur, as the ids of payers do."""
+    """Return the converters from the driver. They cache recurring values, such as the ids of payers."""
     processes = (_type(table, name, dialect).result_processor(dialect, None) for name in columns)
     return [(place, lru_cache(REMEMBERED)(process)) for place, process in enumerate(processes) if process]
 
 
 def _type(table: Table, name: str, dialect: Dialect) -> TypeEngine[Any]:
-    """Return the type of a column as `dialect` has it."""
+    """Return the type of a column in `dialect`."""
     kind = table.c[name].type
     return (HexId() if isinstance(kind, Uuid) else kind).dialect_impl(dialect)
 
 
 @lru_cache(maxsize=4096)
 def _text(dialect: Dialect, rows: int, build: _Build, *parts: Any) -> str:
-    """Return the text of the statement that `build` makes of the dialect and `parts`, for so many rows."""
+    """Return the SQL text that `build` makes of the dialect and `parts`, for `rows` rows."""
     parameter = "?" if dialect.paramstyle == "qmark" else "%s"
     compiled = _compiled(dialect, build, *parts)
     return _REPEATED.sub(lambda row: ", ".join([row[1].replace("?", parameter)] * rows), compiled)
@@ -219,7 +219,7 @@ def _text(dialect: Dialect, rows: int, build: _Build, *parts: Any) -> str:
 
 @lru_cache(maxsize=256)
 def _compiled(dialect: Dialect, build: _Build, *parts: Any) -> str:
-    """Return that text as SQLAlchemy compiles it, for one row; values that are not of the batch stand in it."""
+    """Return that text for one row, as SQLAlchemy compiles it. Values outside of the batch are literals in it."""
     return str(build(dialect, *parts).compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
 
 
@@ -234,7 +234,7 @@ def _copy(dialect: Dialect, insert: Insert, query: Select[Any] | CompoundSelect[
 
 
 def _insert_from(dialect: Dialect, insert: Insert, rows: Any) -> Any:
-    """Return the statement that adds `rows`, with what happens where a row of the same key exists."""
+    """Return the INSERT of `rows`, with what happens when a row of the same key exists."""
     make: Any = sqlite.insert if dialect.name == "sqlite" else postgresql.insert
     statement = make(insert.table).from_select(insert.columns, rows, include_defaults=False)
     if insert.skip_known:
@@ -282,9 +282,9 @@ def _has(table: Table, name: str, value: Any) -> ColumnElement[bool]:
 
 
 def _typed_values(dialect: Dialect, table: Table, names: tuple[str, ...]) -> TextualSelect:
-    """Return the rows of a batch with the types of columns, which PostgreSQL does not know otherwise.
+    """Return the rows of a batch with the types of columns, which PostgreSQL can't infer.
 
-    Text has no length here: a CAST would cut what is too long instead of refusing it.
+    Text has no length here: a CAST would truncate long text instead of refusing it.
     """
     if dialect.name == "sqlite":
         return _values(", ".join("?" for _name in names), len(names))

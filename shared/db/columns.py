@@ -1,4 +1,4 @@
-"""Types of columns that Python and both databases see alike."""
+"""Column types that behave alike in Python and on both databases."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -11,40 +11,40 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An instant: kept as UTC without a zone, read back as UTC with one, the same on every database."""
+    """An instant: stored in UTC without a zone, read back in UTC with one, on both databases."""
 
     impl = DateTime
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """SQLite has no type for instants: there they are text, written by Python itself."""
+        """Return the database's type. SQLite has none for instants: there they are text, formatted by Python."""
         return dialect.type_descriptor(String(26) if dialect.name == "sqlite" else DateTime())
 
     def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], datetime | str | None]:
-        """To the database, by one call for each value."""
+        """Return the converter to the database, a single call for each value."""
         return _sqlite_text if dialect.name == "sqlite" else _naive
 
     def process_result_value(self, value: datetime | str | None, dialect: Dialect) -> datetime | None:
-        """From the database."""
+        """Convert a value from the database."""
         known = datetime.fromisoformat(value) if isinstance(value, str) else value
         return None if known is None else known.replace(tzinfo=UTC)
 
 
 class HexId(TypeDecorator[str]):
-    """An id that Python sees as 32 hexadecimal digits (see `shared.core.ids`), kept as SQLAlchemy's Uuid keeps it."""
+    """An id that is 32 hexadecimal digits in Python (see `shared.core.ids`), stored like SQLAlchemy's Uuid."""
 
     impl = Uuid
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """SQLite has no type for ids: there they are this very text."""
+        """Return the database's type. SQLite has none for ids: there they are the same text."""
         return dialect.type_descriptor(CHAR(32) if dialect.name == "sqlite" else Uuid(as_uuid=False))
 
     def bind_processor(self, dialect: Dialect) -> None:
-        """Give the text as it is: PostgreSQL reads it with and without dashes."""
+        """Return no converter: PostgreSQL reads ids with and without dashes."""
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], str | None] | None:
-        """Read the text as it is, or what PostgreSQL's driver has made of it."""
+        """Return the converter from the database: none for SQLite, from PostgreSQL's UUIDs else."""
         return None if dialect.name == "sqlite" else _hex
 
 
@@ -58,6 +58,6 @@ def _naive(instant: datetime | None) -> datetime | None:
 
 @lru_cache(maxsize=1024)
 def _sqlite_text(instant: datetime | None) -> str | None:
-    """As SQLite compares it; what is written in one batch is mostly of one moment."""
+    """Format an instant so that SQLite sorts it right. Cached, as the instants of a batch are mostly equal."""
     naive = _naive(instant)
     return None if naive is None else naive.isoformat(" ", "microseconds")

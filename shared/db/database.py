@@ -1,8 +1,8 @@
-"""One database per service: SQLAlchemy set up so that a committed transaction is durable and writers never race.
+"""One database per service: SQLAlchemy set up for durable commits and writers that never race.
 
-On SQLite all writing goes through one connection behind a fair lock, with `BEGIN IMMEDIATE` and `synchronous=FULL`;
-readers have connections of their own and see the last commit. On PostgreSQL both are one pool, and rows are locked by
-the queries that need it. This is the only module that commits.
+On SQLite all writes go through one connection behind a fair lock, with `BEGIN IMMEDIATE` and `synchronous=FULL`;
+readers have connections of their own and see the last commit. On PostgreSQL both use one pool, and queries lock rows as
+needed. No other module commits.
 """
 
 import threading
@@ -28,14 +28,14 @@ from shared.db.migrations import DatabaseUnusable, Migrations, database_name
 from shared.db.outages import ConnectionLost, Outages, is_lost
 from shared.db.sqlite import sqlite3
 
-_NO_ROOM_OR_NO_TURN = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY})
+_FULL_OR_LOCKED = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY})
 _DURABLE = "durable"
 _WRITER = "writer"
 _R = TypeVar("_R")
 
 
 class _RoutedSession(Session):
-    """Flask-SQLAlchemy's session, which uses the connection of the open transaction where there is one."""
+    """Flask-SQLAlchemy's session on the connection of the open transaction, if there is one."""
 
     def __init__(self, db: "Database", **options: Any) -> None:
         super().__init__(db, **options)
@@ -51,9 +51,9 @@ class _RoutedSession(Session):
 
 
 class Database(SQLAlchemy):
-    """Flask-SQLAlchemy with a writer beside its engine, and the one place where a transaction begins and ends.
+    """Flask-SQLAlchemy with a separate writer engine, and the only place where transactions begin and end.
 
-    `reader` is Flask-SQLAlchemy's own engine. `writer` is another one, its bind "writer", on SQLite, and the same on
+    `reader` is Flask-SQLAlchemy's own engine. `writer` is another one on SQLite, its bind "writer", and the same on
     PostgreSQL.
     """
 
@@ -61,9 +61,9 @@ class Database(SQLAlchemy):
     reader: Engine
 
     def __init__(self, base: type[DeclarativeBase] | None = None, migrations: Path | None = None) -> None:
-        """Take the base class of the tables, and the folder of their revisions; without that, the tables are created.
+        """Take the tables' base class and the folder of their revisions; without it, tables are created directly.
 
-        A base class of its own keeps each database from having the tables of all.
+        A base class of its own keeps each database's tables separate.
         """
         super().__init__(
             model_class=base or type("Base", (DeclarativeBase,), {}),
@@ -81,8 +81,8 @@ class Database(SQLAlchemy):
     def connect(self, app: Flask, url: str, *, may_upgrade: bool = False) -> None:
         """Open the database at `url` for `app`. An empty one gets its tables.
 
-        One of an older schema is upgraded when it is SQLite's, or if `may_upgrade`. Raises SchemaRefused when it may
-        not or can't be, DatabaseInUse when another process has the same SQLite file open, and else DatabaseUnusable.
+        An older schema is upgraded on SQLite, or if `may_upgrade`. Raises SchemaRefused when it may not or can't be
+        upgraded, DatabaseInUse when another process has the same SQLite file open, and DatabaseUnusable otherwise.
         """
         is_sqlite = engines.is_sqlite(url)
         self._end_writing()
@@ -118,7 +118,7 @@ class Database(SQLAlchemy):
             engines.set_up_sqlite_writer(self.writer)
 
     def close(self) -> None:
-        """Close all connections and let another process have the file."""
+        """Close all connections and release the lock of the file."""
         self._end_writing()
         self._dispose_engines()
         self._file_lock.release()
@@ -130,18 +130,18 @@ class Database(SQLAlchemy):
 
     @contextmanager
     def transaction(self, *, durable: bool = True) -> Iterator[None]:
-        """Commit all that the block does, durably, or (when it raises) nothing of it. Does not nest.
+        """Run the block in a transaction: commit at its end, roll back when it raises. Does not nest.
 
-        Everything read before is forgotten first, so that what the block reads is the present state. Raises
-        ServiceUnavailable when the disk is full or another process keeps the file locked, ConnectionLost when the
-        server is away and nothing was committed, CommitUnknown when it went away during COMMIT.
+        The session is cleared first, so that the block reads the current state. Raises ServiceUnavailable when the disk
+        is full or another process keeps the file locked, ConnectionLost when the server is away and nothing was
+        committed, CommitUnknown when the connection broke during COMMIT.
 
-        With `durable=False` the commit does not wait for the disk. It outlives the process; a power cut may take it and
-        what came after it, back to the last durable one, but never a part of a transaction.
+        With `durable=False` the commit does not wait for the disk. It survives a crash of the process; a power cut may
+        lose it and all later ones up to the last durable commit, but never a part of a transaction.
         """
         if self.open_transaction:
             raise RuntimeError("a transaction is open already")
-        if session := self._session_of_now():
+        if session := self._current_session():
             session.close()
         with self._writing() as connection:
             self._of_thread.connection = connection
@@ -149,13 +149,13 @@ class Database(SQLAlchemy):
             try:
                 self._begin(connection, durable=durable)
                 yield
-                if (session := self._session_of_now()) and session.in_transaction():
-                    session.commit()  # hands over what it still holds; the transaction is the connection's
+                if (session := self._current_session()) and session.in_transaction():
+                    session.commit()  # flushes the session; the connection's transaction is committed below
                 self._of_thread.commits = commits + 1
                 connection.commit()
             except BaseException as error:
                 with suppress(ConnectionLost):
-                    if session := self._session_of_now():
+                    if session := self._current_session():
                         session.rollback()
                 self._raise_for(error, connection, is_committing=self._commits > commits)
                 raise
@@ -163,8 +163,8 @@ class Database(SQLAlchemy):
                 self._of_thread.connection = None
 
     def _raise_for(self, error: BaseException, connection: Connection, *, is_committing: bool) -> None:
-        """Raise what became of a transaction, if its error comes from a full disk, a locked file or a lost server."""
-        if _has_no_room_or_no_turn(error):
+        """Raise the error for a full disk, a locked file or a lost server, if `error` comes from one."""
+        if _is_full_or_locked(error):
             raise ServiceUnavailable(retry_after_seconds=1) from error
         if self._outages and (connection.invalidated or isinstance(error, ConnectionLost) or is_lost(error)):
             lost = self._outages.commit_unknown() if is_committing else self._outages.connection_lost()
@@ -172,11 +172,11 @@ class Database(SQLAlchemy):
 
     @property
     def _commits(self) -> int:
-        """How many transactions this thread has tried to commit."""
+        """Return how many transactions this thread has tried to commit."""
         return getattr(self._of_thread, "commits", 0)
 
     def _rerun_when_lost(self, answer: Callable[[], _R]) -> Callable[[], _R]:
-        """Run a request's view again when it has lost its connection and nothing of it can be committed."""
+        """Rerun a request's view that lost its connection while nothing can have been committed."""
 
         def answer_again() -> _R:
             commits, since = self._commits, 0.0
@@ -192,24 +192,24 @@ class Database(SQLAlchemy):
         return answer_again
 
     def _begin(self, connection: Connection, *, durable: bool) -> None:
-        """Begin a transaction that waits for the disk or not."""
+        """Begin a transaction whose commit waits for the disk, or not."""
         if connection.dialect.name != "sqlite":
             connection.begin()
             if not durable:
                 driver.run(connection, "SET LOCAL synchronous_commit TO off")
             return
-        if connection.info.setdefault(_DURABLE, True) != durable:  # SQLite takes it outside of transactions only
+        if connection.info.setdefault(_DURABLE, True) != durable:  # SQLite changes it outside of transactions only
             driver.run(connection, f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
             connection.info[_DURABLE] = durable
         connection.begin()
 
     @property
     def open_transaction(self) -> Connection | None:
-        """The connection of the transaction that this thread has open."""
+        """Return the connection of this thread's open transaction, or None."""
         return getattr(self._of_thread, "connection", None)
 
     def writing_connection(self) -> Connection:
-        """The same, for commands that need no session. Raises RuntimeError when there is none."""
+        """Return the connection of the open transaction. Raises RuntimeError when there is none."""
         if connection := self.open_transaction:
             return connection
         raise RuntimeError("no transaction is open")
@@ -226,15 +226,17 @@ class Database(SQLAlchemy):
         with self.writer.begin() as connection:
             self.metadata.create_all(connection)
 
-    def _session_of_now(self) -> Session | None:
-        """The session of this request, if it has one by now."""
+    def _current_session(self) -> Session | None:
+        """Return the session of this request if it has been created."""
         return self.session() if self.session.registry.has() else None
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        """The connection to write by. SQLite's only one is kept, since taking it from its pool and giving it back costs
-        as much as a short transaction. After an error it goes back, which undoes what it was in the midst of."""
-        if self.writer is self.reader:  # a server database queues its writers itself
+        """Provide the connection for writing. On error it is returned to the pool, which rolls back.
+
+        On SQLite it is kept between transactions, since a check-out costs as much as a short transaction.
+        """
+        if self.writer is self.reader:  # PostgreSQL serializes its writers itself
             with self.writer.connect() as connection:
                 yield connection
             return
@@ -243,52 +245,52 @@ class Database(SQLAlchemy):
             try:
                 yield self._kept
             except BaseException:
-                self._give_up_kept()
+                self._return_kept()
                 raise
 
     def _end_writing(self) -> None:
-        """Give the kept connection up as soon as nobody writes; who takes too long keeps it."""
+        """Return the kept connection after the open write transaction, unless that takes too long."""
         with suppress(ServiceUnavailable), self._lock.hold(WRITE_WAIT_SECONDS):
-            self._give_up_kept()
+            self._return_kept()
 
-    def _give_up_kept(self) -> None:
+    def _return_kept(self) -> None:
         kept, self._kept = self._kept, None
         if kept:
             try:
                 if not kept.invalidated:
-                    kept.connection.rollback()  # SQLAlchemy takes it for done when a commit has failed; SQLite may not
+                    kept.connection.rollback()  # SQLite may keep a transaction whose commit failed
             except sqlite3.Error:
-                kept.invalidate()  # closed, which undoes it too
+                kept.invalidate()  # closes the connection, which rolls back too
             kept.close()
 
 
 class Storage:
-    """The queries of one aggregate. Subclasses read and add; the rules open the transaction around them."""
+    """Base of the query classes. Subclasses read and add; the rules open the transaction around them."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     @property
     def _writer(self) -> Connection:
-        """The connection of the open transaction, for commands that need no session. Raises RuntimeError outside."""
+        """Return the connection of the open transaction. Raises RuntimeError outside of one."""
         return self._database.writing_connection()
 
     @property
     def _session(self) -> Session:
-        """The session of this request: the readers', or inside `transaction()` the writer's."""
+        """Return the session of this request: a reader's, or inside `transaction()` the writer's."""
         return self._database.session()
 
     def refresh(self) -> None:
-        """Forget what was read, so that the next query sees the present state."""
+        """Clear the session, so that the next query reads the current state."""
         self._session.close()
 
     def transaction(self, *, durable: bool = True) -> AbstractContextManager[None]:
-        """See Database.transaction."""
+        """Open a transaction; see Database.transaction."""
         return self._database.transaction(durable=durable)
 
 
 def _why_not_open(name: str, error: DBAPIError, *, is_sqlite: bool) -> str:
-    """Say in one line why a database can't be opened, and what to do."""
+    """Explain in one line why a database can't be opened, and what to do."""
     reason = " ".join(str(error.orig).split())
     advice = (
         "restore the file from a backup, or give it to the user who runs the services"
@@ -298,6 +300,6 @@ def _why_not_open(name: str, error: DBAPIError, *, is_sqlite: bool) -> str:
     return f"{name} can't be opened ({reason}): {advice}"
 
 
-def _has_no_room_or_no_turn(error: BaseException) -> bool:
+def _is_full_or_locked(error: BaseException) -> bool:
     code = getattr(error.orig, "sqlite_errorcode", 0) if isinstance(error, OperationalError) else 0
-    return code & 0xFF in _NO_ROOM_OR_NO_TURN
+    return code & 0xFF in _FULL_OR_LOCKED

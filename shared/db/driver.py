@@ -1,7 +1,7 @@
-"""Commands handed to the database's driver as they are.
+"""Runs SQL on the driver's cursor directly.
 
-SQLAlchemy's `exec_driver_sql` does the same for about 35 µs a command. This takes a tenth of that, which is felt where
-much is done by many commands.
+SQLAlchemy's `exec_driver_sql` does the same in about 35 µs a statement. This takes a tenth of that, which matters for
+work of many statements.
 """
 
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ from sqlalchemy.exc import DBAPIError
 
 
 def run(connection: Connection, command: str, values: Sequence[Any] = ()) -> Any:
-    """Run a command in the transaction of `connection`, and give back the driver's cursor.
+    """Run a statement in the transaction of `connection`, and return the driver's cursor.
 
-    `values` are as the driver takes them. Its errors are raised as SQLAlchemy's, without the values: they may be
-    anybody's, and errors are logged.
+    `values` are as the driver takes them. Driver errors are raised as SQLAlchemy's, without the values: errors are
+    logged, and values may be private.
     """
     cursor = connection.connection.cursor()
     try:

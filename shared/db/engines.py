@@ -1,4 +1,4 @@
-"""How connections to SQLite and to PostgreSQL are pooled and set up."""
+"""Options of connections to SQLite and PostgreSQL, and of their pools."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,13 +15,13 @@ from shared.db.sqlite import sqlite3
 
 WRITE_WAIT_SECONDS = 3.0
 READERS = 32
-WRITER_CACHE_KIB = 8 * 1024  # several large transactions; more made no transaction faster, and looks like a leak
-CHECKPOINT_PAGES = 4000  # 16 MB: what a thousand pages hold is written again too soon, most of it the same pages
+WRITER_CACHE_KIB = 8 * 1024  # room for several large transactions; more made none faster, and looks like a leak
+CHECKPOINT_PAGES = 4000  # 16 MB: the default of 1000 pages writes the same pages again and again
 _DRIVERS = frozenset({"sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg"})
 
 
 def is_sqlite(url: str) -> bool:
-    """Return whether a URL names a SQLite file, or else PostgreSQL. Raises DatabaseUnusable for any other text."""
+    """Return whether a URL names a SQLite file; False for PostgreSQL. Raises DatabaseUnusable for anything else."""
     try:
         parts = make_url(url)
     except (ArgumentError, ValueError):
@@ -37,18 +37,18 @@ def is_sqlite(url: str) -> bool:
 
 
 def postgresql_options() -> dict[str, Any]:
-    """Return the options of an engine whose connections notice within seconds when the other machine is gone."""
+    """Return engine options with timeouts that detect a lost server within seconds."""
     timeouts = {"connect_timeout": 3, "tcp_user_timeout": 5000, "keepalives_idle": 10, "keepalives_interval": 5}
     return {**_pool(READERS), "pool_pre_ping": True, "connect_args": timeouts}
 
 
 def sqlite_options(connections: int) -> dict[str, Any]:
-    """Return the options of an engine for a SQLite file, with as many connections at most."""
+    """Return engine options for a SQLite file with at most this many connections."""
     return {**_pool(connections), "module": sqlite3, "connect_args": {"check_same_thread": False}}
 
 
 def set_up_sqlite_writer(engine: Engine) -> None:
-    """Make the connection of `engine` durable, and let its transactions lock the file when they begin."""
+    """Make transactions of `engine` durable, and let them lock the file when they begin."""
     _set_up_sqlite(
         engine,
         "BEGIN IMMEDIATE",
@@ -62,7 +62,7 @@ def set_up_sqlite_writer(engine: Engine) -> None:
 
 
 def set_up_sqlite_reader(engine: Engine) -> None:
-    """Let the connections of `engine` only read."""
+    """Make the connections of `engine` read-only."""
     _set_up_sqlite(engine, "BEGIN", "query_only=ON")
 
 
@@ -101,7 +101,7 @@ def _pool(connections: int) -> dict[str, Any]:
 def _set_up_sqlite(engine: Engine, begin: str, *pragmas: str) -> None:
     @event.listens_for(engine, "connect")
     def _connect(connection: sqlite3.Connection, _record: Any) -> None:
-        connection.isolation_level = None  # transactions begin below, not by the driver
+        connection.isolation_level = None  # the event handler below begins transactions, not the driver
         for pragma in ("busy_timeout=5000", *pragmas):
             connection.execute(f"PRAGMA {pragma}")
 

@@ -1,4 +1,4 @@
-"""A lock that keeps a second process out of a SQLite file."""
+"""A lock that keeps a second process from using a SQLite file."""
 
 import fcntl
 import os
@@ -12,13 +12,13 @@ class DatabaseInUse(DatabaseUnusable):
 
 
 class FileLock:
-    """The lock of at most one file, held by a file beside it until it is released or the process ends."""
+    """A lock on at most one database file, by a lock file beside it. It ends with the process at the latest."""
 
     def __init__(self) -> None:
         self._lock_file: int | None = None
 
     def take(self, path: Path) -> None:
-        """Lock the file at `path`, and create it for its owner alone if it is missing.
+        """Lock the database file at `path`, and create it for its owner alone if it is missing.
 
         Raises DatabaseInUse when another process has it, DatabaseUnusable when it can't be opened.
         """
@@ -38,7 +38,7 @@ class FileLock:
             ) from None
 
     def release(self) -> None:
-        """Let another process have the file."""
+        """Release the lock."""
         lock_file, self._lock_file = self._lock_file, None
         if lock_file is not None:
             os.close(lock_file)

@@ -1,7 +1,7 @@
-"""Schema changes: a folder of Alembic revisions for each database, applied in one transaction before it is used.
+"""Schema changes: a folder of Alembic revisions for each database, applied in one transaction.
 
-A revision is a Python file with an `upgrade` function. A database remembers the last one that was applied to it in the
-table `alembic_version`. There are no downgrades: the way back is the copy or the backup made before the upgrade.
+A revision is a Python file with an `upgrade` function. The database stores the last applied one in the table
+`alembic_version`. There are no downgrades: restore the copy or the backup from before the upgrade instead.
 """
 
 import logging
@@ -23,16 +23,16 @@ from shared.core.errors import CannotStart
 from shared.db.sqlite import sqlite3
 
 LOCK_WAIT_SECONDS = 60
-_LOCK = 0x0A1E_B1C5_C4E3_A001  # PostgreSQL's advisory locks are numbers; every process has to use this one
+_LOCK = 0x0A1E_B1C5_C4E3_A001  # the key of a PostgreSQL advisory lock, common to all processes
 _log = logging.getLogger(__name__)
 
 
 class DatabaseUnusable(CannotStart):
-    """A process can't start with a database: which one, why, and what to do, for the person who starts it."""
+    """A database can't be used at start. The message names it, the reason and the remedy."""
 
 
 class SchemaRefused(DatabaseUnusable):
-    """The schema of a database is of an unknown or an older revision, or could not be upgraded."""
+    """The schema has an unknown or older revision, or could not be upgraded."""
 
 
 @dataclass(frozen=True)
@@ -43,15 +43,15 @@ class Migrations:
     metadata: MetaData
 
     def apply(self, engine: Engine, *, may_upgrade: bool) -> None:
-        """Bring the database to the newest revision: an empty one always, an older one if `may_upgrade`.
+        """Upgrade the database to the newest revision: an empty one always, an older one if `may_upgrade`.
 
-        SQLite's file is copied beside itself before it is upgraded. On PostgreSQL one process at a time does this; the
-        others wait, and then find it done. Raises SchemaRefused, and has changed nothing then.
+        A SQLite file is copied first. On PostgreSQL an advisory lock lets one process upgrade while others wait. Raises
+        SchemaRefused, in which case nothing was changed.
         """
         with engine.connect() as connection, _foreign_keys_off(connection):
             try:
                 with connection.begin():
-                    _wait_for_turn(connection)
+                    _lock_database(connection)
                     self._apply(connection, may_upgrade=may_upgrade)
             except DBAPIError as error:
                 raise SchemaRefused(
@@ -61,11 +61,11 @@ class Migrations:
 
     @cached_property
     def head(self) -> str:
-        """The newest revision."""
+        """Return the newest revision."""
         return str(self._scripts.get_current_head())
 
     def write_revision(self, connection: Connection, message: str) -> Path:
-        """Write the next revision: what the models have and the database of `connection` has not. Returns its file."""
+        """Write the next revision, from the differences between models and database, and return its file."""
         prefix, _, number = self.head.rpartition("_")
         name = f"{prefix}_{int(number) + 1:04d}"
         command.revision(self._config(connection), message, autogenerate=True, rev_id=name)
@@ -105,7 +105,7 @@ class Migrations:
         return config
 
     def _revision_of(self, connection: Connection) -> str | None:
-        """The revision of the database; None where it has none, being empty or older than the first."""
+        """Return the revision of the database; None if it is empty or older than the first revision."""
         heads = MigrationContext.configure(connection).get_current_heads()
         with suppress(CommandError):
             if not heads:
@@ -121,7 +121,7 @@ class Migrations:
         return not self.metadata.tables.keys().isdisjoint(inspect(connection).get_table_names())
 
     def _copy(self, path: Path) -> None:
-        """Copy a SQLite file as it was last committed, to its name with the revision that comes next."""
+        """Copy the last committed state of a SQLite file to a file named after the next revision."""
         copy, partial = Path(f"{path}.before-{self.head}"), Path(f"{path}.before-{self.head}.partial")
         try:
             partial.unlink(missing_ok=True)
@@ -133,7 +133,7 @@ class Migrations:
         _log.info("%s was copied to %s", path, copy)
 
     def _refuse_missing_columns(self, connection: Connection) -> None:
-        """A database from before the revisions may be so old that its tables are other ones."""
+        """Refuse a database from before the revisions whose tables are too old to be upgraded."""
         inspector = inspect(connection)
         for table in self.metadata.tables.values():
             has = {column["name"] for column in inspector.get_columns(table.name)}
@@ -146,12 +146,12 @@ class Migrations:
 
 @contextmanager
 def _foreign_keys_off(connection: Connection) -> Iterator[None]:
-    """SQLite makes a table anew to change it, and dropping the old one must not touch the rows that refer to it."""
+    """Disable SQLite's foreign keys: rebuilding a table drops the old one, which must not affect referring rows."""
     if connection.dialect.name != "sqlite":
         yield
         return
     cursor = connection.connection.cursor()
-    cursor.execute("PRAGMA foreign_keys=OFF")  # has an effect outside of a transaction only
+    cursor.execute("PRAGMA foreign_keys=OFF")  # has no effect inside a transaction
     try:
         yield
     finally:
@@ -164,13 +164,13 @@ def _refuse_broken_references(connection: Connection) -> None:
         raise SchemaRefused(f"{database_name(connection)}: the upgrade would leave references of {broken[0]} broken")
 
 
-def _wait_for_turn(connection: Connection) -> None:
+def _lock_database(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_WAIT_SECONDS}s'"))
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
 
 
 def database_name(bind: Engine | Connection) -> str:
-    """A database as a person knows it: SQLite's file, or an address without the password."""
+    """Return a database's name for messages: the SQLite file, or the URL without its password."""
     url = bind.engine.url
     return str(url.database) if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)

@@ -1,4 +1,4 @@
-"""Where a process listens, and how others on this machine reach it there."""
+"""Addresses: where a process listens, and the URL under which it is reached."""
 
 import errno
 import ipaddress
@@ -7,34 +7,34 @@ from urllib.parse import urlsplit
 
 from shared.core.errors import CannotStart
 
-_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
+_WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 
 
 def reachable_host(host: str) -> str:
-    """The host under which this machine reaches what listens on `host`, which may mean all interfaces."""
-    return _EVERYWHERE.get(host, host)
+    """Return the host for local connections to `host`, which may be a wildcard address."""
+    return _WILDCARDS.get(host, host)
 
 
 def base_url(host: str, port: int) -> str:
-    """The URL of what listens on `host` and `port`, such as http://127.0.0.1:8001."""
+    """Return the URL of a server on `host` and `port`, such as http://127.0.0.1:8001."""
     reachable = reachable_host(host)
     return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 
 
 def listening_ip(host: str) -> str:
-    """The IP address to listen on for `host`, which may be a name such as localhost: IPv4, unless it is given as IPv6.
+    """Return the IP address to listen on for `host`, which may be a name: IPv4, unless it is given as IPv6.
 
-    Raises OSError for a name that nobody knows.
+    Raises OSError for an unknown name.
     """
     return host if ":" in host else socket.gethostbyname(host)
 
 
 def service_url(text: str) -> str:
-    """The URL under which a service is reached, without a slash at its end. Raises ValueError for what is none."""
+    """Return a service's URL without a trailing slash. Raises ValueError for anything else."""
     try:
         parts = urlsplit(text)
         is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port or an IPv6 address that is none
+    except ValueError:  # not a valid port or IPv6 address
         is_url = False
     if not is_url:
         raise ValueError("must be a URL such as http://127.0.0.1:8001")
@@ -42,9 +42,9 @@ def service_url(text: str) -> str:
 
 
 def client_address(peer: str, forwarded_for: str) -> str:
-    """Where a request began: the last entry of X-Forwarded-For when the peer is a proxy on this machine, else the peer.
+    """Return the client's address: the last entry of X-Forwarded-For if the peer is a local proxy, else the peer.
 
-    Entries before the last are whatever the client claimed. An IPv6 zone, which may be of any length, is cut off.
+    Earlier entries are unverified claims of the client. An IPv6 zone, which may be of any length, is removed.
     """
     try:
         last = ipaddress.ip_address(forwarded_for.rpartition(",")[2].strip())
@@ -54,9 +54,9 @@ def client_address(peer: str, forwarded_for: str) -> str:
 
 
 def why_not_free(host: str, port: int) -> OSError | None:
-    """Return what would keep anybody from listening on this port now; None when it is free.
+    """Return the error that listening on this port would raise now; None when it is free.
 
-    The port is asked for alone: servers that set SO_REUSEPORT would quietly share it with whoever has it already.
+    The probe does not set SO_REUSEPORT: with it, servers would silently share a port that is taken.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -65,13 +65,13 @@ def why_not_free(host: str, port: int) -> OSError | None:
             probe.bind((host, port))
         except OSError as error:
             return error
-        except UnicodeError:  # a name that no name server could be asked for
+        except UnicodeError:  # not encodable as a host name
             return socket.gaierror(socket.EAI_NONAME, "not a host name")
     return None
 
 
 def cannot_listen(error: OSError, host: str, port: int, *, name: str, port_variable: str) -> CannotStart:
-    """Explain to a person what `why_not_free` returned: which setting of `name` is wrong, and what to do."""
+    """Explain an error of `why_not_free`: which setting of `name` is wrong, and what to do."""
     if isinstance(error, socket.gaierror):
         return CannotStart(
             f"BANK_HOST is {host!r}, and no address is known by that name: "

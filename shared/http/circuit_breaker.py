@@ -1,6 +1,6 @@
-"""A circuit breaker: after several failures in a row, calls fail at once for a while; then one is let through to try.
+"""A circuit breaker: after several failures in a row, calls fail immediately for a while; then one is tried.
 
-No lock is held while a call runs, so calls go side by side.
+No lock is held during a call, so calls run concurrently.
 """
 
 import threading
@@ -13,11 +13,11 @@ _R = TypeVar("_R")
 
 
 class CircuitOpen(Exception):
-    """The call was not made."""
+    """The circuit is open; the call was not made."""
 
 
 class CircuitBreaker:
-    """Counts what raises; `fail_max` in a row open the circuit for `rest_seconds`, then one call in that time tries."""
+    """Counts exceptions. `fail_max` in a row open the circuit; then one call per `rest_seconds` is tried."""
 
     def __init__(
         self, *, fail_max: int = 5, rest_seconds: float = 1.0, clock: Callable[[], float] = time.monotonic
@@ -28,7 +28,7 @@ class CircuitBreaker:
         self._resting_until = float("-inf")
 
     def call(self, function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        """Call `function`. Raises what it raises, or CircuitOpen without having called it."""
+        """Call `function`. Raises its exception, or CircuitOpen without a call."""
         self._enter()
         try:
             result = function(*args, **kwargs)
@@ -39,7 +39,7 @@ class CircuitBreaker:
         return result
 
     def close(self) -> None:
-        """Let calls be made again: whom they go to was seen to work."""
+        """Close the circuit, as after a successful health check."""
         self._failures = 0
 
     def _enter(self) -> None:

@@ -1,6 +1,6 @@
-"""Calls from one service to another: timeouts, kept connections, safe retries, a circuit breaker, one form of errors.
+"""Calls between services: timeouts, kept connections, safe retries, a circuit breaker, uniform errors.
 
-A refusal of the other service comes out as the same error that it raised; silence comes out as ServiceUnavailable.
+A refusal by the other service is raised as the same error; no answer is raised as ServiceUnavailable.
 """
 
 import threading
@@ -23,11 +23,11 @@ from shared.http.discovery import Directory
 from shared.http.transport import LeanAdapter, NotConnected
 
 CONNECTIONS = 128
-_CHANGE_NOTHING = frozenset({"GET", "HEAD", "OPTIONS"})
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class NoAnswer(ServiceUnavailable):
-    """The other service did not answer; `may_have_arrived` tells whether the request can have reached it."""
+    """The other service did not answer. `may_have_arrived` tells whether it can have received the request."""
 
     def __init__(self, *, may_have_arrived: bool) -> None:
         super().__init__(retry_after_seconds=1)
@@ -35,7 +35,7 @@ class NoAnswer(ServiceUnavailable):
 
 
 def make_session() -> requests.Session:
-    """A session that keeps its connections, follows no environment, and retries only what changes nothing, once."""
+    """Return a session that keeps connections, ignores proxy variables, and retries safe methods once."""
     session = requests.Session()
     session.trust_env = False
     session.mount("http://", LeanAdapter())
@@ -44,9 +44,10 @@ def make_session() -> requests.Session:
 
 
 class Peer:
-    """One other service, as this process calls it.
+    """Another service, as this process calls it.
 
-    After five silences in a row the circuit opens: calls fail at once for a second, then one is let through to try.
+    After five calls in a row without an answer the circuit opens: calls fail immediately for a second, then one is
+    tried.
     """
 
     def __init__(
@@ -66,10 +67,10 @@ class Peer:
         self._breaker = CircuitBreaker()
 
     def until(self, deadline: float) -> "Peer":
-        """Return this peer for somebody who waits until `deadline`, in seconds of `time.monotonic()`.
+        """Return this peer with a deadline, in seconds of `time.monotonic()`.
 
-        Calls that change nothing end by then; the others keep their own timeout, since giving up leaves their outcome
-        open. Connections and the circuit breaker are shared.
+        Calls of safe methods end by then. Others keep their own timeout, since giving up would leave their outcome
+        unknown. Connections and circuit breaker are shared.
         """
         limited = copy(self)
         limited._deadline = deadline
@@ -85,9 +86,9 @@ class Peer:
         query: dict[str, Any] | None = None,
         headers: dict[str, str] | None = None,
     ) -> dict[str, Any]:
-        """Call and give back the JSON of a success. Raises the AppError that the other service answered, or NoAnswer.
+        """Send a request and return the JSON of a success. Raises the AppError that the service answered, or NoAnswer.
 
-        `body` may hold pydantic models; `query` leaves out what is None.
+        `body` may contain pydantic models; None values of `query` are left out.
         """
         response = self.send(method, path, token=token, body=body, query=query, headers=headers)
         try:
@@ -108,7 +109,7 @@ class Peer:
         query: dict[str, Any] | None = None,
         headers: dict[str, str] | None = None,
     ) -> requests.Response:
-        """Call and give back the response, whatever its status. Raises NoAnswer on silence."""
+        """Send a request and return the response, whatever its status. Raises NoAnswer."""
         all_headers = {**origins.forwarded_headers(), **(headers or {})}
         if token:
             all_headers["Authorization"] = f"Bearer {token}"
@@ -122,23 +123,23 @@ class Peer:
         return self._exchange(method, f"{path}?{urlencode(wanted, doseq=True)}" if wanted else path, all_headers, data)
 
     def forward(self, method: str, target: str, headers: dict[str, str], body: bytes) -> requests.Response:
-        """Hand a request on as it is, path and query in `target`, and give back the response.
+        """Forward a request unchanged, with path and query in `target`, and return the response.
 
-        Raises NoAnswer, or OutcomeUnknown when it is silent on what it may have done.
+        Raises NoAnswer, or OutcomeUnknown when an unsafe request may have arrived.
         """
         try:
             return self._exchange(method, target, headers, body)
         except NoAnswer as silence:
-            if silence.may_have_arrived and method not in _CHANGE_NOTHING:
+            if silence.may_have_arrived and method not in _SAFE_METHODS:
                 raise OutcomeUnknown from None
             raise
 
     def is_alive(self) -> bool:
-        """Whether the other process answers at all, within a second."""
+        """Return whether the process answers at all, within a second."""
         return self._is_ok("/api/live", read_timeout_seconds=1.0)
 
     def is_healthy(self) -> bool:
-        """Whether the other process says that it and what it depends on work, within three seconds."""
+        """Return whether the process reports itself and its dependencies healthy, within three seconds."""
         return self._is_ok("/api/health", read_timeout_seconds=3.0)
 
     def _is_ok(self, path: str, *, read_timeout_seconds: float) -> bool:
@@ -147,7 +148,7 @@ class Peer:
         except requests.RequestException:
             return False
         if response.ok:
-            self._breaker.close()  # or calls would still be refused when everybody has been told that all is well
+            self._breaker.close()  # a health check succeeded, so calls must not be refused any longer
         return response.ok
 
     def _guarded(self, call: Callable[..., requests.Response], *args: Any, **kwargs: Any) -> requests.Response:
@@ -159,7 +160,7 @@ class Peer:
             raise NoAnswer(may_have_arrived=not _never_connected(error)) from None
 
     def _exchange(self, method: str, target: str, headers: dict[str, str], body: bytes) -> requests.Response:
-        """Send just this. Nothing is added or encoded again, which spares most of what a call of `requests` costs."""
+        """Send a prepared request as it is. Skipping its preparation by `requests` saves most of a call's time."""
         timeout = self._timeout_of(method)
         prepared = requests.PreparedRequest()
         prepared.method = method
@@ -171,7 +172,7 @@ class Peer:
         return self._guarded(self._session.get_adapter(prepared.url).send, prepared, timeout=timeout)
 
     def _timeout_of(self, method: str) -> tuple[float, float]:
-        if method not in _CHANGE_NOTHING:
+        if method not in _SAFE_METHODS:
             return self._timeout
         connect_seconds, read_seconds = self._timeout
         left_seconds = self._deadline - time.monotonic()
@@ -184,8 +185,10 @@ class Peer:
 
 
 class ServiceToken:
-    """This service's own token (OAuth 2.0 client credentials, RFC 6749 section 4.4), fetched when first needed and
-    again shortly before it expires."""
+    """This service's own token, fetched on demand and again shortly before it expires.
+
+    It is issued for client credentials (OAuth 2.0, RFC 6749, section 4.4).
+    """
 
     def __init__(self, auth: Peer, client_id: str, secret: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._auth, self._client_id, self._secret, self._clock = auth, client_id, secret, clock
@@ -194,7 +197,7 @@ class ServiceToken:
         self._good_until = float("-inf")
 
     def get(self) -> str:
-        """A token that is good for at least a minute. Raises NoAnswer or the refusal of the auth service."""
+        """Return a token that is valid for at least a minute. Raises NoAnswer or the auth service's refusal."""
         with self._lock:
             if self._clock() >= self._good_until:
                 answer = self._auth.call(
@@ -211,11 +214,11 @@ class ServiceToken:
             return self._token
 
     def forget(self) -> None:
-        """Fetch anew next time: the token was refused."""
+        """Drop the token, which was refused, so that the next call fetches a new one."""
         self._good_until = float("-inf")
 
     def call(self, peer: Peer, method: str, path: str, **kwargs: Any) -> dict[str, Any]:
-        """Call an inside endpoint of `peer` with this token; a token refused as invalid is fetched anew, once."""
+        """Call an internal endpoint of `peer` with this token. A token refused as invalid is renewed once."""
         try:
             return peer.call(method, path, token=self.get(), **kwargs)
         except AppError as error:
@@ -231,7 +234,7 @@ def _retry_after(response: requests.Response) -> int | None:
 
 
 def _never_connected(error: requests.RequestException) -> bool:
-    """Whether no connection came about, so that nothing can have been sent."""
+    """Return whether no connection was established, so that nothing can have been sent."""
     cause = error.args[0] if error.args else None
     return isinstance(error, NotConnected) or isinstance(
         getattr(cause, "reason", None), NewConnectionError | ConnectTimeoutError

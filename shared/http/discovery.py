@@ -1,4 +1,4 @@
-"""Where the other services are: from Consul when it is configured, else (and when it is away) from the variables."""
+"""Service discovery: from Consul when configured, else, and as a fallback, from the environment variables."""
 
 import itertools
 import logging
@@ -18,12 +18,12 @@ from shared.http.addresses import base_url, reachable_host
 REFRESH_SECONDS = 1.0
 REGISTER_AGAIN_SECONDS = 5.0
 TIMEOUT_SECONDS = 2.0
-DROP_AFTER = "1m"  # of failing checks; Consul allows no less
+DEREGISTER_AFTER = "1m"  # of failing checks; Consul's minimum
 _log = logging.getLogger(__name__)
 
 
 class _TimeLimitedSession(requests.Session):
-    """A session whose every call has a timeout; python-consul passes none."""
+    """A session with a timeout for every call; python-consul passes none."""
 
     def request(self, *args: Any, **kwargs: Any) -> requests.Response:
         kwargs.setdefault("timeout", TIMEOUT_SECONDS)
@@ -40,7 +40,7 @@ class _HTTPClient(consul.std.HTTPClient):  # type: ignore[misc]  # python-consul
 class _Consul(consul.base.Consul):  # type: ignore[misc]  # python-consul has no types
     """The two parts of Consul's API that are used here.
 
-    Not made by the library's `__init__`, which lets CONSUL_HTTP_ADDR overrule the host, and fails when that is a URL.
+    The library's `__init__` is not called: CONSUL_HTTP_ADDR would override the host there, and fails when it is a URL.
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -52,10 +52,10 @@ class _Consul(consul.base.Consul):  # type: ignore[misc]  # python-consul has no
 
 
 class Directory:
-    """Addresses by service name. Without a Consul host no call to Consul is ever made.
+    """Addresses by service name. Without a Consul host, Consul is never called.
 
-    With one, the passing instances are asked for in the background, calls are spread over them in turn, the last answer
-    is remembered, and the variables' addresses serve while Consul was never heard or knows no passing instance.
+    With one, the passing instances are polled in the background, and calls are spread over them round-robin. The last
+    answer stays valid. The variables' addresses serve until Consul has answered, or while it knows no passing instance.
     """
 
     def __init__(self, addresses: dict[str, str], *, consul_host: str | None = None, consul_port: int = 8500) -> None:
@@ -66,23 +66,23 @@ class Directory:
         self._refresher = PeriodicTask(self.refresh, name="consul-lookup", interval_seconds=REFRESH_SECONDS)
 
     def start(self) -> None:
-        """Begin to look services up in the background (only with Consul)."""
+        """Start polling Consul in the background, if it is configured."""
         if self._consul:
             self._refresher.start()
 
     def stop(self) -> None:
-        """End the background thread."""
+        """Stop the background thread."""
         self._refresher.stop()
 
     def address(self, service: str) -> str:
-        """The base URL to call next for `service`, such as http://127.0.0.1:8001."""
+        """Return the base URL for the next call of `service`, such as http://127.0.0.1:8001."""
         instances = self._instances.get(service)
         if instances:
             return instances[next(self._turns[service]) % len(instances)]
         return self._addresses[service]
 
     def refresh(self) -> None:
-        """Ask Consul for the passing instances of every service; what it can't tell stays as it was."""
+        """Ask Consul for the passing instances of every service. If it does not answer, the known ones stay."""
         if not self._consul:
             return
         for service in self._addresses:
@@ -98,11 +98,10 @@ class Directory:
 
 
 class Registration:
-    """This process in Consul: registered at start (again if Consul forgets it), deregistered at stop.
+    """The registration of this process in Consul: made at start, again when Consul lost it, removed at stop.
 
-    Its id is made of service, host and port, so that the process after one that was killed takes its entry over and is
-    not listed beside it. A process that listens on every interface is registered without an address, for which Consul
-    puts that of its agent.
+    Its id consists of service, host and port, so that a process replaces the entry of its killed predecessor. A process
+    that listens on all interfaces is registered without an address, for which Consul substitutes that of its agent.
     """
 
     def __init__(self, service: str, host: str, port: int, *, consul_host: str | None, consul_port: int) -> None:
@@ -115,12 +114,12 @@ class Registration:
         self._keeper = PeriodicTask(self._register, name="consul-registration", interval_seconds=REGISTER_AGAIN_SECONDS)
 
     def start(self) -> None:
-        """Register in the background, and keep it so."""
+        """Register in the background, and again whenever Consul has lost the entry."""
         if self._consul:
             self._keeper.start()
 
     def stop(self) -> None:
-        """Deregister; a Consul that is away is let be (it drops the instance by its failing check)."""
+        """Deregister. If Consul does not answer, it will drop the instance by its failing check."""
         if not self._consul:
             return
         with self._lock:
@@ -148,7 +147,7 @@ class Registration:
                         f"{base_url(self._host, self._port)}/api/health",
                         interval="1s",
                         timeout="2s",
-                        deregister=DROP_AFTER,
+                        deregister=DEREGISTER_AFTER,
                     ),
                 )
                 self._is_registered = True
@@ -158,6 +157,6 @@ class Registration:
                 _log.info("consul registration failed: %s", type(error).__name__)
 
     def _is_stale(self, entry: dict[str, Any]) -> bool:
-        """Whether the agent lists another entry for this very address: whoever made it listens there no more."""
+        """Return whether an entry of the agent has this very address but another id, so that it is outdated."""
         place = (entry["Service"], entry["Address"], entry["Port"])
         return entry["ID"] != self._id and place == (self._service, self._address or "", self._port)

@@ -19,12 +19,12 @@ class ClientOrigin(NamedTuple):
     user_agent: str = ""
 
 
-_held: ContextVar[Mapping[str, Any]] = ContextVar("origin_environ")
+_environ: ContextVar[Mapping[str, Any]] = ContextVar("origin_environ")
 
 
 def current() -> ClientOrigin:
     """Return the origin of the request that this thread works for, or an empty one."""
-    environ = request.environ if has_request_context() else _held.get({})
+    environ = request.environ if has_request_context() else _environ.get({})
     if not environ:
         return ClientOrigin()
     return ClientOrigin(
@@ -39,13 +39,13 @@ def current_route() -> str:
 
 
 @contextmanager
-def held(environ: Mapping[str, Any]) -> Iterator[None]:
+def bound(environ: Mapping[str, Any]) -> Iterator[None]:
     """Let `environ`, of WSGI, be the request of the block, for code that runs outside of Flask's request context."""
-    outer = _held.set(environ)
+    outer = _environ.set(environ)
     try:
         yield
     finally:
-        _held.reset(outer)
+        _environ.reset(outer)
 
 
 def forwarded_headers() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Request ids: one for each request at the door, carried through every service and into every log line."""
+"""Request ids: one for each request at the gateway, passed on to every service and in every log line."""
 
 import re
 import secrets
@@ -14,22 +14,22 @@ _current: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 
 def current() -> str | None:
-    """The id of the request that this thread works for, or None outside of one."""
+    """Return the id of the request that this thread works for, or None outside of one."""
     return _current.get()
 
 
-def taken_or_made(given: str | None) -> str:
-    """The id that a caller gave, when it is well formed, or a new one."""
-    return given if given and _WELL_FORMED.fullmatch(given) else _made()
+def accepted_or_new(given: str | None) -> str:
+    """Return the client's id if it is well formed, else a new one."""
+    return given if given and _WELL_FORMED.fullmatch(given) else _new()
 
 
-def _made() -> str:
+def _new() -> str:
     return secrets.token_hex(16)
 
 
 @contextmanager
-def held(request_id: str) -> Iterator[None]:
-    """Let `request_id` be the current one for the block."""
+def bound(request_id: str) -> Iterator[None]:
+    """Make `request_id` the current one within the block."""
     outer = _current.set(request_id)
     try:
         yield
@@ -38,15 +38,15 @@ def held(request_id: str) -> Iterator[None]:
 
 
 def install(app: Flask) -> None:
-    """Take the caller's id when it is well formed, else make one, and answer with it."""
+    """Use the client's request id if it is well formed, else a new one, and return it in the response."""
 
     @app.before_request
     def _begin() -> None:
-        g.outer_request_id = _current.set(taken_or_made(request.headers.get(HEADER)))
+        g.outer_request_id = _current.set(accepted_or_new(request.headers.get(HEADER)))
 
     @app.after_request
     def _end(response: Response) -> Response:
-        response.headers[HEADER] = _current.get() or _made()
+        response.headers[HEADER] = _current.get() or _new()
         return response
 
     @app.teardown_request

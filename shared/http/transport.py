@@ -1,7 +1,7 @@
-"""A transport for `requests` on kept connections of our own, for plain http between the services.
+"""A transport adapter of `requests` on kept connections, for plain http between the services.
 
-It carries a request for a seventh of what `requests` and urllib3 spend on theirs, which is felt where every request
-passes. It knows no proxies, no redirects and no content coding: the services use none of them.
+It takes a seventh of the time of urllib3's adapter, which matters where every request passes. It supports no proxies,
+redirects or content codings, as the services use none.
 """
 
 from collections import defaultdict, deque
@@ -16,19 +16,19 @@ from requests.structures import CaseInsensitiveDict
 from shared.http.connection import HttpConnection, Malformed, Reply
 
 HTTP_PORT = 80
-MOST_IDLE = 128
-TRIED_TWICE = frozenset({"GET", "HEAD", "OPTIONS"})
-_NOT_SENT_ON = frozenset({"accept-encoding", "host"})
+MAX_IDLE = 128
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_OMITTED_HEADERS = frozenset({"accept-encoding", "host"})
 
 
 class NotConnected(requests.ConnectionError):
-    """No connection came about, so nothing can have been sent."""
+    """No connection was established, so nothing can have been sent."""
 
 
 class LeanAdapter(BaseAdapter):
-    """Sends each request once; one that changes nothing a second time, when a connection breaks and is not just silent.
+    """Sends each request once. A safe method is retried once when the connection breaks, not when it times out.
 
-    Raises NotConnected, requests.ReadTimeout, or requests.ConnectionError when the answer did not come whole.
+    Raises NotConnected, requests.ReadTimeout, or requests.ConnectionError for an incomplete response.
     """
 
     def __init__(self) -> None:
@@ -43,14 +43,14 @@ class LeanAdapter(BaseAdapter):
         *_others: Any,
         **_more: Any,
     ) -> requests.Response:
-        """The answer to a prepared request, always whole.
+        """Send a prepared request and return the complete response.
 
-        `timeout` is (seconds to connect, seconds of silence), or one number for both.
+        `timeout` is (seconds to connect, seconds without data), or one number for both.
         """
         connect_seconds, silence_seconds = timeout if isinstance(timeout, tuple) else (timeout, timeout)
         url = urlsplit(str(request.url))
         where = (url.hostname or "", url.port or HTTP_PORT)
-        tries = 2 if request.method in TRIED_TWICE else 1
+        tries = 2 if request.method in SAFE_METHODS else 1
         while True:
             tries -= 1
             connection = self._connection(where, connect_seconds)
@@ -68,13 +68,13 @@ class LeanAdapter(BaseAdapter):
                 return _response(request, answer)
 
     def close(self) -> None:
-        """Close what is kept."""
+        """Close all idle connections."""
         for connections in self._idle.values():
             while connections:
                 connections.pop().close()
 
     def _connection(self, where: tuple[str, int], connect_seconds: float | None) -> HttpConnection:
-        """A kept connection that the other side has not closed, or a new one."""
+        """Return an idle connection that the server has not closed, or a new one."""
         idle = self._idle[where]
         while idle:
             connection = idle.pop()
@@ -88,7 +88,7 @@ class LeanAdapter(BaseAdapter):
 
     def _keep(self, connection: HttpConnection, where: tuple[str, int], answer: Reply) -> None:
         idle = self._idle[where]
-        if answer.may_go_on and len(idle) < MOST_IDLE:
+        if answer.can_be_reused and len(idle) < MAX_IDLE:
             idle.append(connection)
         else:
             connection.close()
@@ -98,7 +98,7 @@ def _exchange(
     connection: HttpConnection, request: requests.PreparedRequest, url: SplitResult, silence_seconds: float | None
 ) -> Reply:
     target = f"{url.path or '/'}?{url.query}" if url.query else url.path or "/"
-    headers = {name: value for name, value in request.headers.items() if name.lower() not in _NOT_SENT_ON}
+    headers = {name: value for name, value in request.headers.items() if name.lower() not in _OMITTED_HEADERS}
     body = request.body.encode() if isinstance(request.body, str) else request.body or b""
     return connection.exchange(str(request.method), target, headers, body, silence_seconds=silence_seconds)
 

@@ -1,1 +1,1 @@
-"""What every Flask app is made of, and how it is served."""
+"""Flask apps of all processes: access, responses, settings, logs, metrics, serving."""

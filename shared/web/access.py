@@ -1,10 +1,10 @@
-"""Who may call: every route carries exactly one of these decorators, and the house test checks that it does.
+"""Access control: every route carries exactly one of these decorators, which a house test checks.
 
 public        anybody
-private       a logged-in person; the view gets the Caller as its first argument
+private       a logged-in user; the view gets the Caller as its first argument
 staff_only    an employee or an admin
 admin_only    an admin
-service_only  another service of the suite, with the named scope; never a person; `g.service` is its name
+service_only  another service of the suite, with the named scope; never a user; `g.service` is its name
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ STAFF_ROLES = frozenset({"admin", "employee"})
 
 @dataclass(frozen=True)
 class Caller:
-    """The person behind a request, and the token to carry on to other services."""
+    """The user behind a request, with the token to pass on to other services."""
 
     user_id: UUID
     username: str
@@ -34,17 +34,17 @@ class Caller:
 
     @property
     def is_staff(self) -> bool:
-        """Employees and admins."""
+        """Return whether the user is an employee or an admin."""
         return self.role in STAFF_ROLES
 
 
 def public(view: View) -> View:
-    """Anybody may call."""
+    """Let anybody call the view."""
     return _marked(view, "public")
 
 
 def private(view: View) -> View:
-    """Anybody who is logged in may call; the view gets the Caller first."""
+    """Let any logged-in user call the view, which gets the Caller first."""
 
     @wraps(view)
     def wrapper(**kwargs: Any) -> Any:
@@ -54,17 +54,17 @@ def private(view: View) -> View:
 
 
 def staff_only(view: View) -> View:
-    """Employees and admins may call; the view gets the Caller first."""
+    """Let employees and admins call the view, which gets the Caller first."""
     return _restricted(view, STAFF_ROLES, "staff")
 
 
 def admin_only(view: View) -> View:
-    """Admins may call; the view gets the Caller first."""
+    """Let admins call the view, which gets the Caller first."""
     return _restricted(view, frozenset({"admin"}), "admin")
 
 
 def service_only(scope: str) -> Callable[[View], View]:
-    """Another service may call, when its token has `scope`."""
+    """Let another service call the view if its token has `scope`."""
 
     def decorate(view: View) -> View:
         @wraps(view)
@@ -89,7 +89,7 @@ def token_of_request() -> str:
 
 
 def access_of(view: View) -> str | None:
-    """What the decorator said of a view: public, private, staff, admin, service:<scope>, or None."""
+    """Return the access of a view: public, private, staff, admin, service:<scope>, or None without a decorator."""
     return getattr(view, "access", None)
 
 
@@ -112,12 +112,12 @@ def _restricted(view: View, roles: frozenset[str], name: str) -> View:
 
 
 def _marked(view: View, access: str) -> View:
-    view.access = access  # type: ignore[attr-defined]  # functions take attributes, Callable does not say so
+    view.access = access  # type: ignore[attr-defined]  # Callable has no attributes, functions do
     return view
 
 
 def caller_of(token: str) -> Caller:
-    """The person a token was given to. Raises NotAuthenticated for a bad token, Forbidden for a service's."""
+    """Return the user that a token was issued to. Raises NotAuthenticated for a bad one, Forbidden for a service's."""
     claims = token_verifier().verify(token)
     if not isinstance(claims, UserClaims):
         raise Forbidden
@@ -125,7 +125,7 @@ def caller_of(token: str) -> Caller:
 
 
 def _caller() -> Caller:
-    """By the bearer token, unless the app knows its callers otherwise (`app.extensions["identify_caller"]`)."""
+    """Identify the caller by `app.extensions["identify_caller"]` if the app has one, else by the bearer token."""
     identify: Callable[[], Caller] | None = current_app.extensions.get("identify_caller")
     caller = identify() if identify else caller_of(token_of_request())
     g.user_id = caller.user_id

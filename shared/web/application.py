@@ -1,4 +1,4 @@
-"""What every process of the suite has in common, put together once: the start of each `create_app`."""
+"""The Flask app that every process starts from."""
 
 import time
 from collections.abc import Callable
@@ -27,29 +27,29 @@ from shared.web.validation.strict_json import StrictRequest
 MAX_BODY_BYTES = 64 * 1024
 REVOCATION_POLL_SECONDS = 0.5
 USE_REPORT_SECONDS = 30.0
-USES_AT_ONCE = 1000
+USES_PER_CALL = 1000
 
 
 class BackgroundTask(Protocol):
-    """Something with a thread or a connection: started when the process serves, stopped when it ends."""
+    """A part with a thread or a connection: started when the process begins to serve, stopped when it ends."""
 
     def start(self) -> None:
-        """Begin."""
+        """Start the part."""
 
     def stop(self) -> None:
-        """End."""
+        """Stop the part."""
 
 
 @dataclass
 class Lifecycle:
-    """The lasting parts of an app: nothing runs before `start`, nothing is left after `stop`."""
+    """The background parts of an app. Nothing runs before `start` or after `stop`."""
 
     parts: list[BackgroundTask] = field(default_factory=list)
     give_up: Callable[[CannotStart], None] = lambda _reason: None
-    """Ends the process, where there is one to end, for a reason that turned out after the start."""
+    """Ends the process, if the app runs in one of its own, for a reason found after the start."""
 
     def add(self, part: BackgroundTask) -> None:
-        """Start this with the rest."""
+        """Add a part, which is started and stopped with the others."""
         self.parts.append(part)
 
     def start(self) -> None:
@@ -58,27 +58,27 @@ class Lifecycle:
             part.start()
 
     def stop(self) -> None:
-        """Stop all parts, last first."""
+        """Stop all parts in reverse order."""
         while self.parts:
             self.parts.pop().stop()
 
 
 @dataclass(frozen=True)
 class AtEnd:
-    """A part that only has an end."""
+    """A part that only has something to do at the end."""
 
     end: Callable[[], None]
 
     def start(self) -> None:
-        """Nothing to begin."""
+        """Do nothing."""
 
     def stop(self) -> None:
-        """End."""
+        """Call `end`."""
         self.end()
 
 
 class Peers:
-    """The other services as this process calls them, and its own service token."""
+    """The other services as clients of this process, and its own service token."""
 
     def __init__(self, settings: Settings, session: requests.Session, client_secret: str | None = None) -> None:
         self._settings = settings
@@ -90,7 +90,7 @@ class Peers:
         self.token = ServiceToken(self["auth-service"], settings.service_name, client_secret or "")
 
     def __getitem__(self, name: str) -> Peer:
-        """The peer of that name; always the same object, so that its circuit breaker is shared."""
+        """Return the peer of that name. It is always the same object, so that all calls share its circuit breaker."""
         if name not in self._by_name:
             self._by_name[name] = Peer(
                 name,
@@ -102,7 +102,7 @@ class Peers:
         return self._by_name[name]
 
     def verifier(self) -> TokenVerifier:
-        """Verifies with the auth service's public keys, hears of ended sessions from its feed, reports those in use."""
+        """Return a verifier with the auth service's keys and ended sessions, which reports the sessions in use."""
         auth = self["auth-service"]
 
         def ended_since(cursor: int) -> tuple[int, list[str]]:
@@ -112,8 +112,8 @@ class Peers:
         def report(used_at: dict[UUID, float]) -> None:
             now = time.time()
             seconds_ago = [(str(session_id), max(0.0, now - at)) for session_id, at in used_at.items()]
-            for start in range(0, len(seconds_ago), USES_AT_ONCE):
-                sessions = dict(seconds_ago[start : start + USES_AT_ONCE])
+            for start in range(0, len(seconds_ago), USES_PER_CALL):
+                sessions = dict(seconds_ago[start : start + USES_PER_CALL])
                 self.token.call(auth, "POST", "/internal/sessions/used", body={"sessions": sessions})
 
         return TokenVerifier(lambda: auth.call("GET", "/api/auth/jwks"), Revocations(ended_since), report)
@@ -131,9 +131,9 @@ def make_app(
     max_body_bytes: int = MAX_BODY_BYTES,
     **flask_options: Any,
 ) -> Flask:
-    """A Flask app with strict JSON, request ids, logs, metrics, errors, health, OpenAPI and its database opened.
+    """Return an app with strict JSON, request ids, logs, metrics, errors, health, OpenAPI and its database.
 
-    `app.extensions["lifecycle"]` holds its lasting parts: the caller adds its own and starts them.
+    `app.extensions["lifecycle"]` holds the background parts. The caller adds its own and starts them.
     """
     app = Flask(settings.service_name, static_folder=None, **flask_options)
     app.request_class = StrictRequest
@@ -164,13 +164,13 @@ def make_app(
 
 
 def lifecycle_of(app: Flask) -> Lifecycle:
-    """The lasting parts of an app made by `make_app`."""
+    """Return the background parts of an app made by `make_app`."""
     lifecycle: Lifecycle = app.extensions["lifecycle"]
     return lifecycle
 
 
 def health_of(app: Flask) -> Health:
-    """What has to work in an app made by `make_app`."""
+    """Return the health checks of an app made by `make_app`."""
     state: Health = app.extensions["health"]
     return state
 

@@ -1,4 +1,4 @@
-"""Cursors: opaque text that says where the next page of a list begins."""
+"""Cursors for pagination: opaque text with the position of the last row shown."""
 
 import base64
 import json
@@ -13,34 +13,34 @@ from shared.core.errors import InvalidRequest
 from shared.web.validation.openapi import Described, Query
 
 
-def _digits(value: Any) -> Any:
-    """Refuse what Python would read as a number as well: 1_0, +5, 5.0 and spaces."""
+def _require_digits(value: Any) -> Any:
+    """Refuse other spellings that Python reads as integers: 1_0, +5, 5.0 and spaces."""
     if isinstance(value, str) and not (value.isascii() and value.isdecimal()):
         raise ValueError("must be a whole number")
     return value
 
 
-Limit = Annotated[int, BeforeValidator(_digits), Field(ge=1, le=200, description="How many rows at most.")]
+Limit = Annotated[int, BeforeValidator(_require_digits), Field(ge=1, le=200, description="How many rows at most.")]
 
 
 class Page(Query):
-    """The query of every list: how many rows, and where to go on."""
+    """The query of every list: page size and cursor."""
 
     limit: Limit = 50
     cursor: Annotated[str | None, Field(max_length=500, description="`next_cursor` of the page before.")] = None
 
 
 class Pagination(Described):
-    """What every list says about itself."""
+    """Pagination data of every list."""
 
     limit: int
-    """How many rows a page has at most."""
+    """The maximal number of rows of a page."""
     next_cursor: Annotated[str, Field(examples=["WyIyMDI2LTAxLTMxIl0"])] | None
     """The `cursor` of the next page; null on the last one."""
 
 
 def _read_int(value: Any) -> int:
-    if type(value) is not int or abs(value) >= 2**63:  # more than a database column holds
+    if type(value) is not int or abs(value) >= 2**63:  # the range of a BIGINT column
         raise ValueError
     return value
 
@@ -65,16 +65,16 @@ _READERS: dict[type, Callable[[Any], Any]] = {
 
 
 def encode(*position: Any) -> str:
-    """A cursor for a position: the sort key of the last row shown, of numbers, instants and ids."""
+    """Return a cursor for a position: the sort key of the last row shown, of integers, instants and ids."""
     parts = [part if isinstance(part, int) else str(part) for part in position]
     return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
 
 
 def decode(cursor: str | None, *types: type) -> Any:
-    """The position in a cursor, its parts of `types` (int, datetime, UUID, or str for an id of 32
-    hexadecimal digits), or None for the first page.
+    """Return the position in a cursor as values of `types`, or None for the first page.
 
-    Raises InvalidRequest for text that we did not make.
+    A type is int, datetime, UUID, or str for an id of 32 hexadecimal digits. Raises InvalidRequest for a text that
+    `encode` did not make.
     """
     if cursor is None:
         return None
@@ -87,9 +87,9 @@ def decode(cursor: str | None, *types: type) -> Any:
 
 
 def paginate(rows: list[Any], limit: int, *key_names: str) -> tuple[list[Any], Pagination]:
-    """Cut `limit + 1` fetched rows to a page; the extra row tells that there is a next one.
+    """Cut `limit + 1` fetched rows to a page. The extra row only shows that there is a next page.
 
-    The cursor is made of the last shown row's attributes `key_names`.
+    The cursor consists of the attributes `key_names` of the last row shown.
     """
     shown = rows[:limit]
     if len(rows) <= limit:

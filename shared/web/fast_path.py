@@ -1,8 +1,8 @@
 """WSGI middleware that answers batch endpoints without Flask's request stack.
 
-Flask's way from a request to its view and back takes as long as what the view does for a dozen people. So these calls
-are answered before it: by the same views, for the same callers, with the same lines in the log. It handles
-valid requests here; every other request falls through to Flask, which writes every refusal.
+For a small batch, Flask's request handling takes as long as the view itself. Here the same views answer the same
+callers, with the same access log. It handles valid requests only; every other request falls through to Flask, which
+writes every refusal.
 """
 
 import inspect
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Endpoint:
-    """A view without its decorators, what its body must be, and the scope that its caller must have."""
+    """A view without its decorators, the type of its body, and the scope that its caller needs."""
 
     view: Callable[[BaseModel], Response]
     schema: type[BaseModel]
@@ -38,7 +38,7 @@ class _Endpoint:
 
 
 class FastPath:
-    """WSGI: before the rest of `app`, for the POST endpoints of those names, which must be `service_only`."""
+    """WSGI middleware in front of `app` for the named POST endpoints, which must be `service_only`."""
 
     def __init__(self, app: Flask, names: Iterable[str]) -> None:
         self._flask = app
@@ -49,28 +49,28 @@ class FastPath:
         self._recorder = recorder_of(app)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        """Answer here, or let the rest of the app answer."""
+        """Answer a valid request here, or pass it on to the app."""
         began_at = time.perf_counter()
         endpoint = self._endpoints.get(environ["PATH_INFO"]) if environ["REQUEST_METHOD"] == "POST" else None
-        if endpoint is None or not self._may_take(environ, endpoint.scope):
+        if endpoint is None or not self._is_eligible(environ, endpoint.scope):
             return self._flask_wsgi(environ, start_response)
         body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
         try:
-            asked = endpoint.schema.model_validate_json(body)
+            json = endpoint.schema.model_validate_json(body)
         except ValidationError:
             environ["wsgi.input"] = BytesIO(body)
             return self._flask_wsgi(environ, start_response)
-        request_id = request_ids.taken_or_made(environ.get("HTTP_X_REQUEST_ID"))
-        with self._flask.app_context(), request_ids.held(request_id), origins.held(environ):
-            response = _answer(endpoint, asked)
+        request_id = request_ids.accepted_or_new(environ.get("HTTP_X_REQUEST_ID"))
+        with self._flask.app_context(), request_ids.bound(request_id), origins.bound(environ):
+            response = _answer(endpoint, json)
             response.headers[request_ids.HEADER] = request_id
-            given = _give(response, environ, start_response)
+            given = _send(response, environ, start_response)
             seconds = time.perf_counter() - began_at
             path, status = environ["PATH_INFO"], response.status_code
             self._recorder.record([AnsweredRequest("POST", path, status, seconds, None, request_id)])
         return given
 
-    def _may_take(self, environ: "WSGIEnvironment", scope: str) -> bool:
+    def _is_eligible(self, environ: "WSGIEnvironment", scope: str) -> bool:
         length = environ.get("CONTENT_LENGTH") or ""
         if environ.get("CONTENT_TYPE") != responses.JSON or not length.isdecimal():
             return False
@@ -89,8 +89,8 @@ class FastPath:
 
 
 def install(app: Flask, *names: str) -> None:
-    """Answer calls of these endpoints without Flask's request stack."""
-    app.wsgi_app = FastPath(app, names)  # type: ignore[method-assign]  # Flask's own way of adding a middleware
+    """Answer requests to these endpoints without Flask's request stack."""
+    app.wsgi_app = FastPath(app, names)  # type: ignore[method-assign]  # Flask's documented way
 
 
 def _endpoint(app: Flask, name: str) -> _Endpoint:
@@ -102,15 +102,15 @@ def _endpoint(app: Flask, name: str) -> _Endpoint:
     return _Endpoint(view, get_type_hints(view)["json"], scope)
 
 
-def _answer(endpoint: _Endpoint, asked: BaseModel) -> Response:
+def _answer(endpoint: _Endpoint, json: BaseModel) -> Response:
     try:
-        return endpoint.view(asked)
+        return endpoint.view(json)
     except Exception as error:
-        return responses.failure(responses.as_told(error))
+        return responses.failure(responses.to_app_error(error))
 
 
-def _give(response: Response, environ: "WSGIEnvironment", start_response: "StartResponse") -> list[bytes]:
-    """The answer. Where the server takes it at once, nobody waits for its line in the log."""
+def _send(response: Response, environ: "WSGIEnvironment", start_response: "StartResponse") -> list[bytes]:
+    """Send the response. With a deferred response it is sent before the access log is written."""
     headers, body = list(response.headers), response.get_data()
     if deferred := environ.pop(DEFERRED_RESPONSE, None):
         deferred.defer()(response.status_code, headers, body)

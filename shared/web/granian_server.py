@@ -1,10 +1,10 @@
-"""The WSGI server granian with its worker in a thread of this process: the only module that imports granian.
+"""The WSGI server granian, run in a thread of this process. No other module imports granian.
 
-It relies on two names that are not public, so `pyproject.toml` pins granian to one version:
+It relies on two private names, so `pyproject.toml` pins granian to one version:
 
 - `granian.server.mt._wsgi_call_wrap` makes the handler of a request from a WSGI app. Only that handler is given
   granian's protocol, by which a response can be sent later and from another thread. granian has no hook around it.
-- `MTServer._check_gil` refuses Pythons with a GIL, since several worker threads would compete for it. One does not.
+- `MTServer._check_gil` refuses Pythons with a GIL, since several workers would compete for it. Here is one only.
 """
 
 from collections.abc import Callable, Iterable
@@ -24,17 +24,17 @@ KEEP_ALIVE_BUFFER_BYTES = 64 * 1024
 
 
 class ServerProtocol(Protocol):
-    """granian's side of one request, by which it is answered once."""
+    """granian's interface to answer one request, once."""
 
     def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-        """Send a response whole."""
+        """Send a complete response."""
 
     def response_iter(self, status: int, headers: list[tuple[str, str]], body: Iterable[bytes]) -> None:
-        """Send a response piece by piece."""
+        """Send a response in chunks."""
 
 
 Handler = Callable[[ServerProtocol, dict[str, Any]], None]
-"""Answers one request; the second argument is what becomes the WSGI environment."""
+"""Handles one request. The second argument becomes the WSGI environment."""
 
 
 class _InProcessServer(MTServer):
@@ -52,14 +52,14 @@ def listen(
     open_connections: int,
     wrap: Callable[[Handler], Handler],
 ) -> None:
-    """Serve HTTP/1.1 until SIGTERM or SIGINT: then accept no connection, let the running requests end, and return.
+    """Serve HTTP/1.1 until SIGTERM or SIGINT, then accept no connection, finish running requests, and return.
 
-    Each request runs in one of so many threads, by what `wrap` makes of granian's own handler. A connection above
-    `open_connections` waits until another one is closed.
+    Requests run in a pool of `threads`, each by the result of `wrap` on granian's own handler. Connections above
+    `open_connections` wait until another one is closed.
     """
     module: Any = mt
     make_handler = module._wsgi_call_wrap
-    module._wsgi_call_wrap = lambda *args: wrap(make_handler(*args))  # the hook that granian does not have
+    module._wsgi_call_wrap = lambda *args: wrap(make_handler(*args))  # granian has no hook here
     server = _InProcessServer(
         name,
         address=ip,

@@ -1,4 +1,4 @@
-"""Health: `/api/live` says that the process answers, `/api/health` that it can do its work."""
+"""Health checks: `/api/live` shows that the process answers, `/api/health` that it can do its work."""
 
 import logging
 from collections.abc import Callable
@@ -14,7 +14,7 @@ _log = logging.getLogger(__name__)
 
 
 class Health:
-    """The checks of one service: each is a name and a call that raises, or returns False, when it fails."""
+    """The health checks of a service. A check fails by raising or by returning False."""
 
     def __init__(self, service: str, checks: dict[str, Callable[[], object]]) -> None:
         self.service = service
@@ -22,17 +22,17 @@ class Health:
         self._pool = ThreadPoolExecutor(max_workers=len(checks) + 1, thread_name_prefix="health")
 
     def add(self, name: str, check: Callable[[], object]) -> None:
-        """Make this one more thing that has to work."""
+        """Add a check."""
         self._checks[name] = check
 
     def failing(self) -> list[str]:
-        """The names of the checks that fail now; they run side by side."""
+        """Run all checks in parallel and return the names of those that fail."""
         results = self._pool.map(lambda item: (item[0], _passes(*item)), self._checks.items())
         return [name for name, passed in results if not passed]
 
 
 def install(app: Flask, service: str, *, check_database: Callable[[], object] | None, peers: list[Peer]) -> Health:
-    """Give `app` its health endpoints: its database and the services it depends on, and what is added to them."""
+    """Add the health endpoints to `app`, with checks of its database and of the services it depends on."""
     checks: dict[str, Callable[[], object]] = {peer.name: peer.is_alive for peer in peers}
     if check_database is not None:
         checks["database"] = check_database
@@ -40,12 +40,12 @@ def install(app: Flask, service: str, *, check_database: Callable[[], object] | 
 
     @public
     def live() -> Response:
-        """The process answers."""
+        """Answer that the process is alive."""
         return _answer(200, {"status": "alive", "service": service})
 
     @public
     def check() -> Response:
-        """The service, its database and the services it depends on work: 200, else 503 with what does not."""
+        """Answer 200 if the service, its database and the services it depends on work, else 503 naming what fails."""
         failing = state.failing()
         if failing:
             return _answer(

@@ -16,7 +16,7 @@ from shared.core.errors import InvalidHost
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-_LONGEST = 255 + len(":65535")  # a host name, RFC 1035 section 2.3.4, and a port
+_LONGEST = 255 + len(":65535")  # a host name (RFC 1035, section 2.3.4) and a port
 _HOST = re.compile(r"(?:[A-Za-z0-9._~-]{1,255}|\[([0-9A-Fa-f:.]+)\])(?::([0-9]{0,5}))?")
 _WITHOUT_HOST = ("HTTP/1", "HTTP/1.0", "HTTP/0.9")
 

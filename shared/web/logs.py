@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line in the service's file, and a line for a person on stderr."""
+"""Logs: JSON lines in the service's file, and warnings as text on stderr."""
 
 import logging
 import logging.handlers
@@ -15,12 +15,12 @@ from shared.core.periods import to_text
 from shared.http import request_ids
 
 _access = logging.getLogger("access")
-_MANY = "lines"
+_LINES = "lines"
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
 class AnsweredRequest(NamedTuple):
-    """A request that was answered: what its line tells of it."""
+    """A request with its response, as the access log shows it."""
 
     method: str
     route: str
@@ -31,17 +31,17 @@ class AnsweredRequest(NamedTuple):
 
 
 class _RotatingFile(logging.handlers.RotatingFileHandler):
-    """Begins a new file when the present one is large enough."""
+    """A file handler that starts a new file when the current one has reached its maximal size."""
 
-    def shouldRollover(self, _record: logging.LogRecord) -> bool:  # noqa: N802 - the name is the base class's
-        """Look at the size alone; the base class formats every line twice to know its length beforehand."""
+    def shouldRollover(self, _record: logging.LogRecord) -> bool:  # noqa: N802 - named by the base class
+        """Compare the size only. The base class would format every line twice to know its length beforehand."""
         return self.stream is not None and self.stream.tell() >= self.maxBytes
 
 
 class _JsonLine(logging.Formatter):
-    """A record as one JSON object: its message as `event`, its `extra` fields, and the request that it belongs to.
+    """A formatter for JSON: the message as `event`, the `extra` fields, and the id of the request.
 
-    A record of many lines has the fields of each under `_MANY`.
+    A record with several lines has a dict of fields for each under `_LINES`.
     """
 
     def __init__(self, service: str) -> None:
@@ -49,7 +49,7 @@ class _JsonLine(logging.Formatter):
         self._service = service
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line or lines, without the last one's end."""
+        """Return the line or lines, without a trailing newline."""
         common = {
             "event": record.getMessage(),
             "level": record.levelname.lower(),
@@ -58,7 +58,7 @@ class _JsonLine(logging.Formatter):
             "service": self._service,
             "request_id": request_ids.current(),
         }
-        lines = vars(record).get(_MANY) or [self._own_fields(record)]
+        lines = vars(record).get(_LINES) or [self._own_fields(record)]
         return "\n".join(to_json(common | fields, fallback=str).decode() for fields in lines)
 
     def _own_fields(self, record: logging.LogRecord) -> dict[str, object]:
@@ -69,9 +69,9 @@ class _JsonLine(logging.Formatter):
 
 
 def configure(service: str, data_dir: Path, level: str = "INFO") -> None:
-    """Send every library's and our own log lines to `<data_dir>/logs/<service>.log` and to stderr.
+    """Send all log records, those of libraries too, to `<data_dir>/logs/<service>.log` and warnings to stderr.
 
-    Raises CannotStart where that file can't be written.
+    Raises CannotStart when the file can't be written.
     """
     path = data_dir / "logs" / f"{service}.log"
     try:
@@ -83,7 +83,7 @@ def configure(service: str, data_dir: Path, level: str = "INFO") -> None:
             "or set BANK_DATA_DIR to another folder"
         ) from None
     file.setFormatter(_JsonLine(service))
-    _note_only_what_is_written()
+    _disable_unused_fields()
     person = logging.StreamHandler(sys.stderr)
     person.setLevel(logging.WARNING)
     person.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
@@ -92,15 +92,15 @@ def configure(service: str, data_dir: Path, level: str = "INFO") -> None:
         logging.getLogger(noisy).setLevel(logging.ERROR)
 
 
-def _note_only_what_is_written() -> None:
-    """Leave out of each record what no line shows; "Optimization" in Python's logging how-to."""
+def _disable_unused_fields() -> None:
+    """Don't collect fields of records that no line shows; see "Optimization" in Python's logging how-to."""
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
 def log_requests(answered: Sequence[AnsweredRequest]) -> None:
-    """Write a line for each of at least one request, all by one write: that costs little more than a single line."""
-    _access.info("request", extra={_MANY: [_fields(one) for one in answered]})
+    """Write a line for each request, all in one write, which costs little more than a single line."""
+    _access.info("request", extra={_LINES: [_fields(one) for one in answered]})
 
 
 def _fields(answered: AnsweredRequest) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus: how many requests, how they ended, how long they took."""
+"""Prometheus metrics: number, statuses and durations of requests."""
 
 import ipaddress
 from functools import lru_cache
@@ -14,7 +14,7 @@ _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 class Metrics:
-    """What one process counts."""
+    """The metrics of one process."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -28,30 +28,30 @@ class Metrics:
         )
 
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count one request; `route` is the rule that it matched, never what was asked for."""
+        """Count a request. `route` is the matched URL rule, never the requested path."""
         answered, took = self._of(method, route, status)
         answered.inc()
         took.observe(seconds)
 
-    @lru_cache(maxsize=1024)  # noqa: B019 - one for each process, which ends with it
+    @lru_cache(maxsize=1024)  # noqa: B019 - one instance per process, as long-lived as the process
     def _of(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
         return self._requests.labels(route, method, status), self._seconds.labels(route)
 
 
 def install(app: Flask) -> Metrics:
-    """Show counts at `/metrics`, and return them for requests to be counted.
+    """Serve metrics at `/metrics`, and return them to be counted up.
 
-    Machines on loopback may read them; from anywhere else only an admin may.
+    Clients on loopback may read them; from anywhere else only admins may.
     """
     counted = Metrics()
 
     @public
     def metrics() -> Response:
-        """Prometheus metrics, for loopback and admins."""
+        """Return the metrics in Prometheus's format, for loopback and admins."""
         return _from_loopback() or _for_admin()
 
     def _from_loopback() -> Response | None:
-        local = ipaddress.ip_address(request.remote_addr or "0.0.0.0").is_loopback  # noqa: S104 - not bound, compared
+        local = ipaddress.ip_address(request.remote_addr or "0.0.0.0").is_loopback  # noqa: S104 - compared, not bound
         return _exposition() if local and "X-Forwarded-For" not in request.headers else None
 
     def _exposition() -> Response:

@@ -1,4 +1,4 @@
-"""Record every answered request in one way: a line in the access log, and a count for Prometheus."""
+"""Records answered requests: a line in the access log and a count in the metrics."""
 
 import time
 from collections.abc import Sequence
@@ -14,15 +14,15 @@ _PROBES = ("/api/live", "/api/health", "/metrics")
 
 
 class Recorder:
-    """Logs and counts what one process has answered."""
+    """Logs and counts the requests that this process has answered."""
 
     def __init__(self, counts: Metrics) -> None:
         self._counts = counts
 
     def record(self, answered: Sequence[AnsweredRequest]) -> None:
-        """Count these requests and write all their log lines at once, which costs little more than a single line.
+        """Count these requests and write all their log lines in one write.
 
-        Probes that succeeded (health checks, scrapes) are counted only.
+        Successful probes (health checks, scrapes) are counted only.
         """
         for one in answered:
             self._counts.count(one.method, one.route, one.status, one.seconds)
@@ -31,9 +31,9 @@ class Recorder:
 
 
 def install(app: Flask) -> None:
-    """Record every request that `app` answers by route, never by path or query, which may be private.
+    """Record every request that `app` answers, by route: path and query may contain private data.
 
-    `app.extensions["recorder"]` holds the Recorder for requests that are answered before Flask; `/metrics` shows the
+    `app.extensions["recorder"]` holds the Recorder for middleware that answers before Flask; `/metrics` shows the
     counts.
     """
     recorder = app.extensions["recorder"] = Recorder(metrics.install(app))

@@ -1,4 +1,4 @@
-"""The one form of every JSON answer: success with its resources, failure with its four keys."""
+"""The common form of JSON responses: success with its resources, failure with its four keys."""
 
 import logging
 from collections.abc import Callable
@@ -15,12 +15,12 @@ _log = logging.getLogger(__name__)
 
 
 def success(status: int = 200, /, *, message: str | None = None, **resources: Any) -> Response:
-    """An answer of a `success_body`."""
+    """Return a response with a `success_body`."""
     return Response(success_body(message=message, **resources), status, content_type=JSON)
 
 
 def success_body(*, message: str | None = None, **resources: Any) -> bytes:
-    """`{"success": true, "message": …, "<resource>": …}`; resources may be pydantic models, or lists of them."""
+    """Return `{"success": true, "message": …, "<resource>": …}`. Resources may be pydantic models or lists of them."""
     body: dict[str, Any] = {"success": True}
     if message is not None:
         body["message"] = message
@@ -29,7 +29,7 @@ def success_body(*, message: str | None = None, **resources: Any) -> bytes:
 
 
 def failure(error: AppError) -> Response:
-    """`{"success": false, "message": …, "error_code": …, "details": {}}` with the error's status."""
+    """Return `{"success": false, "message": …, "error_code": …, "details": {}}` with the error's status."""
     body = {"success": False, "message": error.message, "error_code": error.code, "details": error.details}
     response = Response(to_json(body), error.status, content_type=JSON)
     response.headers.update(error.headers)
@@ -41,7 +41,7 @@ def failure(error: AppError) -> Response:
 
 
 def from_http_exception(exception: HTTPException) -> AppError:
-    """Werkzeug's own errors (404, 405, 413, …) as ours; other 4xx become a plain 400, the rest a 500."""
+    """Map Werkzeug's errors (404, 405, 413, …) to ours; other 4xx become a plain 400, the rest a 500."""
     status = exception.code or 500
     if status in GENERIC_BY_STATUS:
         return GENERIC_BY_STATUS[status]()
@@ -49,7 +49,7 @@ def from_http_exception(exception: HTTPException) -> AppError:
 
 
 def install_error_handlers(app: Flask, render: Callable[[AppError], Any] = failure) -> None:
-    """Answer every error of `app` through `render`. Unexpected ones are logged with their trace and answered as 500."""
+    """Answer every error of `app` through `render`, after `to_app_error`."""
 
     @app.errorhandler(AppError)
     def _expected(error: AppError) -> Any:
@@ -67,11 +67,11 @@ def install_error_handlers(app: Flask, render: Callable[[AppError], Any] = failu
 
     @app.errorhandler(Exception)
     def _unexpected(exception: Exception) -> Any:
-        return render(as_told(exception))
+        return render(to_app_error(exception))
 
 
-def as_told(error: Exception) -> AppError:
-    """An error as a caller may hear of it: an unexpected one is logged with its trace, and told as a plain 500."""
+def to_app_error(error: Exception) -> AppError:
+    """Map any exception to an AppError; log unexpected ones with their trace and return a generic 500."""
     if isinstance(error, AppError):
         return error
     _log.error("unexpected error", exc_info=error)

@@ -1,8 +1,8 @@
-"""Serving: from settings to a listening process, and to its orderly end.
+"""Serving: load settings, build the app, listen, and shut down gracefully.
 
-The WSGI server runs in this process, where there is no child to orphan and no second start-up, and handles each request
-in a thread of its pool (see _Threads). SIGTERM and SIGINT drain: no new connection, running requests end, then this
-returns.
+The WSGI server runs in this process, so there is no child process to orphan and no second start-up. It handles each
+request in a thread of its pool (see _Threads). On SIGTERM and SIGINT it accepts no new connection, finishes running
+requests, and returns.
 """
 
 import gc
@@ -30,8 +30,8 @@ from shared.web.settings import Settings
 
 OPEN_CONNECTIONS = 4096
 ACTIVE_THREADS = 8
-LONGEST_FAST_SECONDS = 0.05
-LOOK_SECONDS = 0.025
+MAX_FAST_SECONDS = 0.05
+SLOW_CHECK_SECONDS = 0.025
 DEFERRED_RESPONSE = "server.deferred_response"
 FAST_PATHS = "server.fast_paths"
 SendResponse = Callable[[int, list[tuple[str, str]], bytes], None]
@@ -39,10 +39,10 @@ S = TypeVar("S", bound=Settings)
 
 
 class DeferredResponse:
-    """The server's end of one request, which an app may take over to answer later and from any thread.
+    """The server's side of one request, which an app may keep to answer later and from any thread.
 
-    So no thread has to wait for an answer that comes with many others. It stands between granian and its own WSGI,
-    and is found in the environment as `DEFERRED_RESPONSE`.
+    So no thread has to wait for an answer that comes with a batch. It stands between granian and its WSGI handler, and
+    is in the environment as `DEFERRED_RESPONSE`.
     """
 
     __slots__ = ("_protocol", "is_deferred")
@@ -51,28 +51,28 @@ class DeferredResponse:
         self._protocol, self.is_deferred = protocol, False
 
     def defer(self) -> SendResponse:
-        """What to answer by, once; what the app returns now is not sent. The body has to be read before."""
+        """Return the function that sends the response. The app's own result is dropped; read the body first."""
         self.is_deferred = True
         return self._protocol.response_bytes
 
     def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-        """Answer now, by granian's WSGI."""
+        """Send the app's response, unless it is deferred."""
         if not self.is_deferred:
             self._protocol.response_bytes(status, headers, body)
 
     def response_iter(self, status: int, headers: list[tuple[str, str]], body: Iterable[bytes]) -> None:
-        """The same, piece by piece."""
+        """Send the app's response in chunks, unless it is deferred."""
         if not self.is_deferred:
             self._protocol.response_iter(status, headers, body)
 
 
 def add_fast_paths(app: Flask, paths: Iterable[str]) -> None:
-    """Name the paths of `app` whose requests only read their bodies and are answered later (see DeferredResponse)."""
+    """Name paths of `app` whose requests only read their body and answer later (see DeferredResponse)."""
     app.extensions[FAST_PATHS] = frozenset(paths)
 
 
 class _Place:
-    """One of so many places. It is free again when it is left, and when the thread that had it has ended."""
+    """A place among the active threads. It becomes free when it is left, or when its thread has ended."""
 
     __slots__ = ("_is_left", "_places")
 
@@ -92,15 +92,15 @@ class _Thread(threading.local):
 
 
 class _Threads:
-    """The threads of granian's pool: a few that take requests, and a reserve.
+    """The threads of granian's pool: a few active ones, and a reserve.
 
-    A crowd wakes as many threads as it has requests, and their competition for the interpreter costs a quarter of the
-    gateway's processor. Yet a thread that runs a view or reads a slow body must keep no other request waiting, and only
-    the thread that granian calls can read the body. So `ACTIVE_THREADS` have a place. A thread gives its place up to
-    one of the reserve before a request that may last, and rests in the reserve afterwards until there is a place again.
+    Under load as many threads would wake as there are requests, and their competition for the GIL costs a quarter of
+    the gateway's CPU time. Yet a thread that runs a view or reads a slow body must not block other requests, and only
+    the thread that granian calls can read the body. So `ACTIVE_THREADS` have a place. A thread leaves its place to the
+    reserve before a request that may take long, and afterwards waits in the reserve until a place is free.
 
-    Threads keep their places while they run requests to fast paths. Where such a request does last, because its body
-    is slow, `give_slow_places_away` lets the reserve have the place.
+    Threads keep their places during requests to fast paths. When such a request takes long after all, because its body
+    is slow, `give_slow_places_away` frees the place for the reserve.
     """
 
     def __init__(self, app: Flask) -> None:
@@ -110,7 +110,7 @@ class _Threads:
         self._began_at: dict[_Place, float] = {}
 
     def wrap(self, run: Handler) -> Handler:
-        """Return the handler of the server's requests: `run`, with a DeferredResponse in between."""
+        """Return the handler of requests: `run`, with a DeferredResponse in between."""
 
         def on_request(protocol: ServerProtocol, scope: dict[str, Any]) -> None:
             scope[DEFERRED_RESPONSE] = deferred = DeferredResponse(protocol)
@@ -120,26 +120,26 @@ class _Threads:
                 try:
                     run(deferred, scope)
                 finally:
-                    if self._began_at.pop(place, None) is None:  # it was given away
+                    if self._began_at.pop(place, None) is None:  # None: the place was given away
                         self._this.place = None
             else:
                 self._this.place = place = None
                 run(deferred, scope)
             if self._this.place is None:
-                self._take_place(may_rest=deferred.is_deferred or not _has_body(scope))
+                self._acquire_place(may_wait=deferred.is_deferred or not _has_body(scope))
 
         return on_request
 
     def give_slow_places_away(self) -> None:
-        """Take the places of requests to fast paths that last; to be called again and again."""
-        last = time.monotonic() - LONGEST_FAST_SECONDS
+        """Free the places of slow requests to fast paths. Call it periodically."""
+        last = time.monotonic() - MAX_FAST_SECONDS
         for place, began_at in self._began_at.copy().items():
             if began_at < last and self._began_at.pop(place, None) is not None:
                 place.leave()
 
-    def _take_place(self, *, may_rest: bool) -> None:
-        """Wait for a place, but not with a body that may be unread: its connection would have to wait as well."""
-        if self._places.acquire(blocking=may_rest):
+    def _acquire_place(self, *, may_wait: bool) -> None:
+        """Wait for a place, unless a body may be unread: its connection would have to wait as well."""
+        if self._places.acquire(blocking=may_wait):
             self._this.place = _Place(self._places)
 
 
@@ -148,10 +148,10 @@ def _has_body(scope: dict[str, Any]) -> bool:
 
 
 def serve(create_app: Callable[[S], Flask], settings_type: type[S]) -> None:
-    """Run one process: read settings, make the app, listen until SIGTERM or SIGINT, end in order.
+    """Run a process: load settings, build the app, listen until SIGTERM or SIGINT, shut down.
 
-    Where it can't start for something that a person can mend (a setting, a taken port, a database in use), it ends with
-    one line on stderr that says so, and with the status of CannotStart.
+    If a setting is wrong, the port is taken or the database is in use, it writes one line with the remedy to stderr and
+    exits with the status of CannotStart.
     """
     try:
         settings = settings_type.load()
@@ -160,30 +160,32 @@ def serve(create_app: Callable[[S], Flask], settings_type: type[S]) -> None:
         _require_free_port(settings)
         app = create_app(settings)
     except CannotStart as error:
-        _tell(settings_type, error)
+        _print_error(settings_type, error)
         sys.exit(CannotStart.exit_status)
     lifecycle = lifecycle_of(app)
     lifecycle.add(_registration(settings))
     lifecycle.give_up = partial(_give_up, settings)
     threads = _Threads(app)
-    lifecycle.add(PeriodicTask(threads.give_slow_places_away, name="slow-requests", interval_seconds=LOOK_SECONDS))
+    lifecycle.add(
+        PeriodicTask(threads.give_slow_places_away, name="slow-requests", interval_seconds=SLOW_CHECK_SECONDS)
+    )
     lifecycle.start()
-    gc.freeze()  # what is there now stays: going through it in every collection stops all threads for some 40 ms
+    gc.freeze()  # exempt start-up objects from garbage collection, whose full runs stop all threads for some 40 ms
     try:
         _listen(app, settings, threads)
     finally:
         lifecycle.stop()
     logging.shutdown()
-    os._exit(0)  # idle threads of granian's pool would abort the process when the interpreter takes itself apart
+    os._exit(0)  # skip the interpreter's finalization: idle threads of granian's pool would abort the process
 
 
-def _tell(settings: Settings | type[Settings], error: CannotStart) -> None:
+def _print_error(settings: Settings | type[Settings], error: CannotStart) -> None:
     print(f"{settings.service_name} can't start: {error}", file=sys.stderr, flush=True)  # noqa: T201 - for a person
 
 
 def _give_up(settings: Settings, reason: CannotStart) -> None:
-    """End at once, as a crash would: nothing that is under way may be told any more."""
-    _tell(settings, reason)
+    """Exit immediately, as a crash would: no running request may be answered any more."""
+    _print_error(settings, reason)
     logging.shutdown()
     os._exit(CannotStart.exit_status)
 
@@ -196,16 +198,16 @@ def _listen(app: Flask, settings: Settings, threads: _Threads) -> None:
         ip=listening_ip(settings.host),
         port=settings.port,
         threads=settings.server_threads,
-        open_connections=_room_for_connections(),
+        open_connections=_max_connections(),
         wrap=threads.wrap,
     )
 
 
-def _room_for_connections() -> int:
-    """How many connections may be open: at most half of all files, whose limit granian has raised as far as it may.
+def _max_connections() -> int:
+    """Return the maximal number of open connections: at most half of the file limit, which granian raises.
 
-    It is far more than there are threads, since idle connections count too and must not keep others from asking, and
-    what is too much can be refused only on a connection that was taken.
+    Idle keep-alive connections count too, so the limit far exceeds the number of threads. And an excess request can be
+    refused only on a connection that was accepted.
     """
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return min(OPEN_CONNECTIONS, files // 2)

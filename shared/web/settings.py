@@ -1,4 +1,4 @@
-"""Settings: read once from the environment, checked at start, passed on as one object."""
+"""Settings: read once from the environment, validated at start, passed on as one object."""
 
 import os
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ def _log_level(text: str) -> str:
 
 ServiceURL = Annotated[str, AfterValidator(service_url)]
 LogLevel = Annotated[str, AfterValidator(_log_level)]
-_WHAT_IS_WRONG = {
+_MESSAGES = {
     "int_parsing": "must be a whole number",
     "int_from_float": "must be a whole number",
     "float_parsing": "must be a number",
@@ -37,15 +37,15 @@ _WHAT_IS_WRONG = {
     "string_too_long": "must have at most {max_length} characters",
     "value_error": "{error}",
 }
-"""A phrase for each type of pydantic's errors that a setting can have, with fields of the error's context."""
+"""The message for each type of pydantic error that a setting can have, with fields of the error's context."""
 
 
 class Settings(BaseSettings):
-    """What every process of the suite needs. Each process adds its own fields and names its secrets.
+    """Settings of every process. Each process adds its own fields and names its secrets.
 
-    `secrets` maps a field to (variable, file under the data directory): the variable wins, then the file; with neither,
-    or a short one, the process refuses to start. What must not be shown to anybody is a field with `repr=False`:
-    run_services.py gives its variable to this process only.
+    `secrets` maps a field to (variable, file under the data directory): the variable wins over the file. Without
+    either, or with a short one, the process refuses to start. Fields with `repr=False` are secret: run_services.py
+    passes their variables to this process only.
     """
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
@@ -78,10 +78,7 @@ class Settings(BaseSettings):
 
     @classmethod
     def load(cls, **overrides: Any) -> Self:
-        """Return the settings of this process.
-
-        Raises CannotStart, which names each setting that is missing or wrong, and says how to put it right.
-        """
+        """Load settings, or raise CannotStart naming each variable that is missing or invalid, with the remedy."""
         try:
             return cls(**overrides)
         except ValidationError as error:
@@ -90,12 +87,12 @@ class Settings(BaseSettings):
 
     @classmethod
     def _explain(cls, problem: Mapping[str, Any]) -> str:
-        """Say what is wrong with one setting, without showing what is secret."""
+        """Explain what is wrong with a setting, without its value if it is secret."""
         variable, kind = str(problem["loc"][0]), problem["type"]
         field = next(field for field in cls.model_fields.values() if field.validation_alias == variable)
         if kind == "missing":
             return f"{variable} is not set: set it, or start everything with run_services.py, which makes the secrets"
-        phrase = _WHAT_IS_WRONG.get(kind, problem["msg"]).format(**problem.get("ctx", {}))
+        phrase = _MESSAGES.get(kind, problem["msg"]).format(**problem.get("ctx", {}))
         if field.repr:
             return f"{variable} is {problem['input']!r}, but {phrase}"
         file = dict(cls.secrets.values()).get(variable)
@@ -103,17 +100,17 @@ class Settings(BaseSettings):
         return f"{variable}{source} {phrase}"
 
     def database_url(self, given: str | None, file_name: str) -> str:
-        """The URL given, or SQLite's for a file in the data directory."""
+        """Return `given`, or the URL of a SQLite file in the data directory."""
         return given or f"sqlite:///{(self.data_dir / file_name).resolve()}"
 
     @property
     def server_threads(self) -> int:
-        """How many threads the server has for requests."""
+        """Return the number of the server's threads."""
         return self.threads
 
     @property
     def peer_urls(self) -> dict[str, str]:
-        """Each service's address as the variables give it."""
+        """Return each service's address from the variables."""
         return {
             "auth-service": self.auth_service_url,
             "account-service": self.account_service_url,

@@ -1,6 +1,6 @@
-"""What Alembic runs for each of its commands: the revisions, on the connection and for the tables that it was given.
+"""Alembic's script environment: runs revisions on the given connection, for the given tables.
 
-Batch mode lets SQLite change a table in ways that its ALTER TABLE can't: the table is made anew and copied.
+Batch mode performs changes that SQLite's ALTER TABLE can't make: it copies the table into a new one.
 """
 
 from typing import Any, Literal
@@ -12,7 +12,7 @@ from shared.db.columns import UtcDateTime
 
 
 def _render(kind: str, item: Any, autogenerate: AutogenContext) -> str | Literal[False]:
-    """Write our own column type by its short name into a new revision; False leaves an item to Alembic."""
+    """Write our own column type with its import into a new revision; False leaves other items to Alembic."""
     if kind == "type" and isinstance(item, UtcDateTime):
         autogenerate.imports.add("from shared.db.columns import UtcDateTime")
         return "UtcDateTime()"

@@ -1,1 +1,1 @@
-"""Validate what comes in, and document it with OpenAPI."""
+"""Validation of requests, and their documentation as OpenAPI."""

@@ -1,11 +1,9 @@
-"""OpenAPI, and the validation of bodies and queries, both out of the same schemas.
+"""OpenAPI documents and the validation of bodies and queries, from the same schemas.
 
 A view names its body `json` and its query `query`, typed as pydantic models:
 
-    @things.post("/create")
-    @private
-    @api.validate(resp=documented(201, ThingAnswer))
-    def create(caller: Caller, json: NewThing): ...
+    @things.post("/create")     @private     @api.validate(resp=documented(201, ThingAnswer))     def create(caller:
+Caller, json: NewThing): ...
 """
 
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
@@ -29,7 +27,7 @@ from shared.web.validation.strict_json import read_object
 _M = TypeVar("_M", bound=BaseModel)
 
 
-_IN_OUR_WORDS = {
+_MESSAGES = {
     "missing": "is required",
     "extra_forbidden": "is not a known field",
     "string_type": "must be text",
@@ -39,15 +37,15 @@ _IN_OUR_WORDS = {
 
 
 class Described(BaseModel):
-    """A part of a body or an answer, whose fields are described in the OpenAPI by the docstrings below them."""
+    """Base of all schemas. The docstrings below fields are their descriptions in OpenAPI."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
 
 class Body(Described):
-    """A request body: unknown keys are refused, text is not stripped or guessed at.
+    """A request body. Unknown keys are refused; text is neither stripped nor converted.
 
-    Where a subclass says `may_be_left_out`, a request without a body is one with an empty object.
+    Where a subclass sets `may_be_left_out`, a missing body counts as an empty object.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -55,43 +53,43 @@ class Body(Described):
 
 
 class Query(Described):
-    """The query of a request: unknown parameters are refused. An endpoint that names no query takes this empty one."""
+    """The query of a request. Unknown parameters are refused; an endpoint without one refuses all."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Answer(Described):
-    """A success; subclasses add the resource under its noun."""
+    """A success response. Subclasses add the resource under its noun."""
 
     success: Literal[True]
     """Always true in a success."""
     message: Annotated[str, Field(examples=["Done"])] | SkipJsonSchema[None] = None
-    """A sentence for people, where one would read it."""
+    """A sentence for people, where one is useful."""
 
 
 class Failure(Described):
-    """Every failure."""
+    """The body of every failure response."""
 
     success: Literal[False]
     """Always false in a failure."""
     message: Annotated[str, Field(examples=["The request is not valid."])]
     """What happened and what to do about it, for people."""
     error_code: Annotated[str, Field(examples=["INVALID_REQUEST"])]
-    """What happened, for programs: the codes are stable."""
+    """What happened, for programs. Codes never change."""
     details: Annotated[dict[str, Any], Field(examples=[{"limit": "must be a whole number"}])]
-    """What is wrong with each field of the request, by the field's name; empty when no field is at fault."""
+    """What is wrong with each field of the request, by field name; empty when no field is at fault."""
 
 
 class _StrictPlugin(FlaskPlugin):
-    """Spectree's Flask plugin, made strict about bodies and quick about answers."""
+    """Spectree's Flask plugin, with strict request validation and without response validation."""
 
-    # a form where JSON is expected is refused as 415 instead of passed over
-    FORM_MIMETYPE = ()  # type: ignore[assignment]  # no type is a form to us
+    # a form instead of JSON is refused with 415 rather than ignored
+    FORM_MIMETYPE = ()  # type: ignore[assignment]  # no media type is a form here
 
     def request_validation(self, request: Any, query: Any, json: Any, *_others: Any) -> None:
-        """Read what our endpoints declare, a query and a JSON body, and nothing else.
+        """Validate query and JSON body, the only inputs that endpoints declare.
 
-        Raises InvalidRequest here: the plugin would put what was sent into an answer, which not all of it can be.
+        Raises InvalidRequest. The plugin itself would echo the input in its answer, which can fail to encode.
         """
         has_body = request.method not in ("GET", "DELETE")
         if has_body or request.content_length:
@@ -108,12 +106,12 @@ class _StrictPlugin(FlaskPlugin):
             raise _refusal_of(error) from None
 
     def validate_response(self, resp: Any, *_args: Any, **_kwargs: Any) -> tuple[Any, None]:
-        """Answers are built from the schemas already; reading them back would cost as much as the request."""
+        """Skip this: responses are built from the schemas, and parsing them costs as much as the request."""
         return resp, None
 
 
 def _body(model: type[_M], request: Any) -> _M:
-    """The body as a `model`. Services write theirs by the same library, so theirs are read the short way."""
+    """Parse the body. Services write theirs with pydantic too, so bodies of internal calls need no strict parsing."""
     if request.path.startswith("/internal/") and request.mimetype == "application/json":
         return model.model_validate_json(request.get_data())
     if getattr(model, "may_be_left_out", False) and not request.get_data():
@@ -122,7 +120,7 @@ def _body(model: type[_M], request: Any) -> _M:
 
 
 def make_api(title: str) -> SpecTree:
-    """The validator of one service's endpoints, which also writes its OpenAPI."""
+    """Return the validator of a service's endpoints, which also writes its OpenAPI document."""
     return SpecTree(
         "flask",
         backend=_StrictPlugin,
@@ -144,7 +142,7 @@ def make_api(title: str) -> SpecTree:
 
 
 class AnswerTypes(Response):
-    """The answers of an endpoint, for its OpenAPI: its successes, and what it declares beyond them."""
+    """The responses of an endpoint for OpenAPI: its successes, and its own refusals and headers."""
 
     declared: Declared = Declared()
 
@@ -157,7 +155,7 @@ def documented(
     takes_key: bool = False,
     replays: bool = False,
 ) -> AnswerTypes:
-    """The success of an endpoint, and the refusals that are its own; those that all have need not be named.
+    """Declare the success response of an endpoint and its own refusals. Common refusals are added to all endpoints.
 
     `may_be_pending` adds 202, `takes_key` the header Idempotency-Key, `replays` the header Idempotent-Replayed.
     """
@@ -168,19 +166,19 @@ def documented(
 
 
 def install(app: Flask, api: SpecTree) -> None:
-    """Serve the OpenAPI of `app` at `/openapi.json`."""
+    """Serve the OpenAPI document of `app` at `/openapi.json`."""
     api.app = app
 
     @public
     def openapi() -> FlaskResponse:
-        """The OpenAPI of this service."""
+        """Return the OpenAPI document of this service."""
         return FlaskResponse(to_json(specification(app, api)), content_type="application/json")
 
     app.add_url_rule("/openapi.json", "openapi", openapi)
 
 
 def read_body(model: type[_M], data: bytes) -> _M:
-    """Read a JSON body as a `model`. Raises InvalidRequest or CharsetNotSupported, as a request of its own does."""
+    """Parse a JSON body as a `model`. Raises InvalidRequest or CharsetNotSupported."""
     try:
         return model.model_validate(read_object(data))
     except ValidationError as error:
@@ -188,7 +186,7 @@ def read_body(model: type[_M], data: bytes) -> _M:
 
 
 def validated(model: type[_M], values: dict[str, Any]) -> _M:
-    """`values` as a `model`, for what does not come as JSON. Raises InvalidRequest, as a body does."""
+    """Validate values from another source than JSON as a `model`. Raises InvalidRequest."""
     refuse_unstorable((name, value) for name, value in values.items() if isinstance(value, str))
     try:
         return model.model_validate(values)
@@ -197,19 +195,19 @@ def validated(model: type[_M], values: dict[str, Any]) -> _M:
 
 
 def _refusal_of(error: ValidationError) -> InvalidRequest:
-    """Pydantic's complaint as our 400: each field with what is wrong with it, never what was sent."""
+    """Return the 400 for a pydantic error: a message for each field, never the input."""
     details: dict[str, str] = {}
     for problem in error.errors(include_input=False, include_url=False):
         field = ".".join(str(part) for part in problem["loc"] if part != "function-before") or "body"
-        details.setdefault(field, _plain(problem))
+        details.setdefault(field, _message_of(problem))
     return InvalidRequest(details=details)
 
 
-def _plain(problem: ErrorDetails) -> str:
+def _message_of(problem: ErrorDetails) -> str:
     kind, context = problem["type"], problem.get("ctx", {})
-    if kind in _IN_OUR_WORDS:
-        return _IN_OUR_WORDS[kind]
-    is_text = context.get("field_type", "Value") == "Value"  # what pydantic calls text that has a validator of ours
+    if kind in _MESSAGES:
+        return _MESSAGES[kind]
+    is_text = context.get("field_type", "Value") == "Value"  # pydantic names text with a custom validator "Value"
     match kind:
         case "string_too_short" | "too_short" if is_text:
             return f"must have at least {_characters(context['min_length'])}"

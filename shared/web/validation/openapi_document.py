@@ -1,7 +1,7 @@
-"""The OpenAPI document: what spectree writes of bodies and queries, completed from what the code knows anyway.
+"""The OpenAPI document: spectree's bodies and queries, completed from decorators, errors and docstrings.
 
-Who may call comes from the access decorators, refusals and their examples from the tree of errors, sentences from
-docstrings, examples from the schemas. So no route says any of it by hand.
+Access comes from the access decorators, refusals and their examples from the tree of errors, descriptions from
+docstrings, examples from the schemas. So no route repeats any of it.
 """
 
 import re
@@ -76,7 +76,7 @@ _ACCEPTED_CODING = {
 
 
 class Declared(NamedTuple):
-    """What an endpoint says of itself beyond its success: its own refusals, and how it treats an Idempotency-Key."""
+    """Declarations of an endpoint beyond its success: its own refusals, and its headers for idempotency."""
 
     refusals: tuple[type[AppError], ...] = ()
     takes_key: bool = False
@@ -109,7 +109,7 @@ def specification(app: Flask, api: SpecTree) -> dict[str, Any]:
 
 
 def _operation_id(method: str, path: str) -> str:
-    """GET /api/things/details/{thing_id} → get_things_details_by_thing_id: a name in any language, and unique."""
+    """GET /api/things/details/{thing_id} → get_things_details_by_thing_id: unique, and valid in any language."""
     parts = (part for part in path.split("/") if part not in ("", "api"))
     return "_".join([method, *(re.sub(r"^\{(\w+)\}$", r"by_\1", part) for part in parts)]).replace("-", "_")
 
@@ -130,7 +130,7 @@ def _describe_parameters(operation: dict[str, Any], declared: Declared) -> None:
 
 
 def _parameter(parameter: dict[str, Any]) -> dict[str, Any]:
-    """What is left out of an address is not null but not there."""
+    """Complete a parameter. A parameter that is left out is absent, not null."""
     schema = _without_null(parameter["schema"])
     if schema.get("default", ...) is None:
         del schema["default"]
@@ -148,7 +148,7 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_null_default(part: Any) -> Any:
-    """A copy of a schema without `default: null`: what is not given is not null but not there."""
+    """Copy a schema without `default: null`: a key that is left out is absent, not null."""
     if isinstance(part, list):
         return [_without_null_default(value) for value in part]
     if not isinstance(part, dict):
@@ -164,7 +164,7 @@ def _describe_body(operation: dict[str, Any], view: Callable[..., Any], schemas:
 
 
 def _describe_answers(operation: dict[str, Any], path: str, declared: Declared, schemas: dict[str, Any]) -> None:
-    """Every status that can come, with its headers and an example of it, or of each of its codes."""
+    """Describe every possible status, with its headers and an example of it, or of each of its error codes."""
     answers = operation["responses"]
     is_public = not operation["security"]
     for status, answer in answers.items():
@@ -182,7 +182,7 @@ def _describe_answers(operation: dict[str, Any], path: str, declared: Declared, 
 
 
 def _common_refusals(path: str, *, is_public: bool) -> Iterable[type[AppError]]:
-    """What every endpoint of that kind can refuse."""
+    """Yield the refusals that all endpoints of that kind share."""
     yield errors.InvalidRequest
     yield errors.InvalidHost
     if not is_public:
@@ -217,9 +217,9 @@ def _headers(status: int, declared: Declared) -> dict[str, Any]:
 
 
 def merge(documents: Sequence[dict[str, Any]], *, title: str, server: str, under: str = "/") -> dict[str, Any]:
-    """One document out of several services', at the address `server`, of the paths that begin with `under`.
+    """Merge the documents of several services into one at the address `server`, with paths below `under`.
 
-    A schema that two of them name alike but write differently gets the later service's title before its name.
+    If two services give different schemas the same name, the later service's gets its title as a prefix.
     """
     schemas: dict[str, Any] = {}
     merged: dict[str, Any] = {
@@ -246,7 +246,7 @@ def merge(documents: Sequence[dict[str, Any]], *, title: str, server: str, under
 
 
 def _drop_unused_schemas(document: dict[str, Any]) -> None:
-    """Leave out what no path needs: queries stand in the paths themselves."""
+    """Remove unreferenced schemas. Those of queries are, since parameters are inlined in the paths."""
     schemas = document["components"]["schemas"]
     needed: set[str] = set()
     found = _schemas_in(document["paths"])
@@ -261,7 +261,7 @@ def _schemas_in(part: Any) -> set[str]:
 
 
 def _new_names(known: dict[str, Any], own: dict[str, Any], title: str) -> dict[str, str]:
-    """New names for those of `own` that differ from the known ones so named, or hold one that does."""
+    """Return new names for schemas in `own` that differ from known ones of the same name, or refer to such."""
     prefix = "".join(word.capitalize() for word in title.replace("-", " ").split())
     names: dict[str, str] = {}
     while True:
@@ -273,7 +273,7 @@ def _new_names(known: dict[str, Any], own: dict[str, Any], title: str) -> dict[s
 
 
 def _with_refs(part: Any, names: dict[str, str]) -> Any:
-    """A copy of `part` that refers to schemas by their new names."""
+    """Copy `part` with references to the new names."""
     if isinstance(part, list):
         return [_with_refs(value, names) for value in part]
     if not isinstance(part, dict):

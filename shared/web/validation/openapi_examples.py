@@ -1,4 +1,4 @@
-"""Examples for the OpenAPI document, made from the schemas: each value that a field names, or one of its type."""
+"""Examples for the OpenAPI document: a schema's own, or else one of its type."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ _BY_TYPE: dict[str, Any] = {"string": "text", "integer": 1, "number": 1, "boolea
 
 
 def example_of(schema: dict[str, Any], schemas: dict[str, Any], *, optional: bool = True) -> Any:
-    """Return a value that fits `schema`, whose references are to `schemas`.
+    """Return an example of `schema`, whose references are resolved in `schemas`.
 
-    Without `optional` an object has only its required keys, and those with an example of their own.
+    Without `optional` an object has only its required keys, and those that have an example of their own.
     """
     if "$ref" in schema:
         return example_of(schemas[schema["$ref"].rpartition("/")[2]], schemas, optional=optional)

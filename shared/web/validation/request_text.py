@@ -1,8 +1,8 @@
-"""The one rule for text from outside: it is UTF-8 without NUL, or the request is 400 and names the field.
+"""One rule for all text from clients: UTF-8 without NUL, else 400 naming the field.
 
-PostgreSQL can keep neither a NUL nor half of a character (a lone surrogate), and SQLite's functions end a text at a
-NUL. `install` checks the address and the headers of each request before anything reads them, and `StrictRequest` checks
-a body, JSON or form, when it is read.
+PostgreSQL can store neither a NUL nor a lone surrogate, and SQLite's functions end a text at a NUL. `install` checks
+address and headers of each request before anything reads them; `StrictRequest` checks a body, JSON or form, when it is
+read.
 """
 
 from collections import Counter
@@ -21,7 +21,7 @@ NOT_STORABLE = "must be UTF-8 text without NUL characters"
 
 
 def is_storable(text: str) -> bool:
-    """Return whether every database can keep `text`. Bytes that are not UTF-8 are lone surrogates in it."""
+    """Return whether every database can store `text`. Bytes that are not UTF-8 are lone surrogates in it."""
     if "\0" in text:
         return False
     try:
@@ -32,7 +32,7 @@ def is_storable(text: str) -> bool:
 
 
 def displayable(name: str) -> str:
-    """Return a name from outside as an answer can hold it."""
+    """Replace characters of a client's field name that a response can't hold."""
     return name.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
@@ -70,7 +70,7 @@ def refuse_unstorable(pairs: Iterable[tuple[str, str]]) -> None:
 
 
 def install(app: Flask) -> None:
-    """Answer 400 to each request of `app` with an address or a header that is not storable."""
+    """Answer 400 to each request of `app` whose address or headers are not storable."""
 
     @app.before_request
     def _check() -> None:
@@ -82,7 +82,7 @@ def install(app: Flask) -> None:
 
 
 def _faulty_header(environ: "WSGIEnvironment") -> str | None:
-    """The first header with a NUL. Its other bytes are free (RFC 9110, section 5.5)."""
+    """Return the name of the first header with a NUL. Other bytes are allowed (RFC 9110, section 5.5)."""
     for name, value in environ.items():
         if name.startswith("HTTP_") and "\0" in value:
             return name.removeprefix("HTTP_").replace("_", "-").title()
@@ -90,5 +90,5 @@ def _faulty_header(environ: "WSGIEnvironment") -> str | None:
 
 
 def _path(environ: "WSGIEnvironment") -> str:
-    """The path, whose bytes WSGI carries as Latin-1 (PEP 3333)."""
+    """Decode the path, whose bytes WSGI carries as Latin-1 (PEP 3333)."""
     return str(environ["PATH_INFO"]).encode("latin-1").decode("utf-8", "surrogateescape")

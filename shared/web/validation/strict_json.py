@@ -1,4 +1,4 @@
-"""JSON bodies read strictly: exact numbers, no key twice, no NaN, objects only."""
+"""Strict JSON bodies: exact numbers, no duplicate key, no NaN, objects only."""
 
 import json
 from collections import Counter
@@ -24,7 +24,7 @@ _UTF_8 = frozenset({"utf-8", "utf8"})
 
 
 class Unacceptable(ValueError):
-    """What is wrong with a text, as the rest of a sentence about the value of `key`, or about all of it."""
+    """A malformed JSON text. The message completes a sentence about the value of `key`, or about the body."""
 
     def __init__(self, reason: str, key: str | None = None) -> None:
         self.key = key
@@ -32,35 +32,35 @@ class Unacceptable(ValueError):
 
 
 @dataclass(frozen=True)
-class _NoNumber:
-    """Stands for a number that is not accepted, until its key is known: then it is refused, and the key is told."""
+class _RefusedNumber:
+    """Replaces a refused number until its key is known for the error message."""
 
     reason: str
 
 
-_SUSPECT = frozenset({list, _NoNumber})
+_SUSPECT = frozenset({list, _RefusedNumber})
 
 
-def _exact(text: str) -> Decimal | _NoNumber:
+def _exact(text: str) -> Decimal | _RefusedNumber:
     if "e" in text or "E" in text:
-        return _NoNumber("must be a number without exponent")
+        return _RefusedNumber("must be a number without exponent")
     return Decimal(text)
 
 
-def _integer(text: str) -> int | _NoNumber:
+def _integer(text: str) -> int | _RefusedNumber:
     if len(text) > MAX_DIGITS:
-        return _NoNumber(f"must have at most {MAX_DIGITS} digits")
+        return _RefusedNumber(f"must have at most {MAX_DIGITS} digits")
     return int(text)
 
 
-def _no_constant(text: str) -> _NoNumber:
-    return _NoNumber(f"must be a number, which {text} is not")
+def _no_constant(text: str) -> _RefusedNumber:
+    return _RefusedNumber(f"must be a number, which {text} is not")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     for key, value in pairs:
         if type(value) in _SUSPECT:
-            _refuse_no_numbers(value, displayable(key))
+            _raise_refused_numbers(value, displayable(key))
     result = dict(pairs)
     if len(result) != len(pairs):
         ((key, _times),) = Counter(key for key, _ in pairs).most_common(1)
@@ -68,12 +68,12 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return result
 
 
-def _refuse_no_numbers(value: Any, key: str | None = None) -> None:
-    if isinstance(value, _NoNumber):
+def _raise_refused_numbers(value: Any, key: str | None = None) -> None:
+    if isinstance(value, _RefusedNumber):
         raise Unacceptable(value.reason, key)
     if isinstance(value, list):
         for item in value:
-            _refuse_no_numbers(item, key)
+            _raise_refused_numbers(item, key)
 
 
 def _refuse_unstorable(value: Any, key: str | None = None) -> None:
@@ -94,15 +94,15 @@ _decoder = json.JSONDecoder(
 
 
 def loads(data: bytes) -> Any:
-    """Decode UTF-8 JSON; numbers with a point become Decimal.
+    """Decode UTF-8 JSON. Numbers with a decimal point become Decimal.
 
-    Raises Unacceptable saying what is wrong, or CharsetNotSupported.
+    Raises Unacceptable with the reason, or CharsetNotSupported.
     """
     try:
         text = data.decode("utf-8")
         value = _decoder.decode(text)
-        _refuse_no_numbers(value)
-        if "\\u" in text:  # only an escape can spell what is not storable
+        _raise_refused_numbers(value)
+        if "\\u" in text:  # only an escape can spell a character that is not storable
             _refuse_unstorable(value)
     except UnicodeError:
         _refuse_other_encoding(data)
@@ -118,7 +118,7 @@ def loads(data: bytes) -> Any:
 
 
 def _refuse_other_encoding(data: bytes) -> None:
-    """Tell the encoding of a body that could not be read by its first bytes, as RFC 4627, section 3, describes."""
+    """Detect the encoding of an unreadable body by its first bytes (RFC 4627, section 3), and refuse it."""
     match json.detect_encoding(data):
         case "utf-8":
             return
@@ -129,15 +129,15 @@ def _refuse_other_encoding(data: bytes) -> None:
 
 
 class StrictRequest(Request):
-    """Flask's request, with bodies of JSON objects only: 415 for another type, 400 for another shape.
+    """Flask's request for JSON objects only: 415 for another type, 400 for another shape.
 
-    Pages read forms, whose text is checked as a query's is (see `request_text`).
+    Forms of pages are accepted too; their text is checked like a query's (see `request_text`).
 
-    A body that is compressed or not in UTF-8 is refused with 415, whatever reads it.
+    A compressed body, or one that is not UTF-8, is refused with 415.
     """
 
     def refuse_unreadable_body(self) -> None:
-        """Raise ContentCodingNotSupported or CharsetNotSupported for a body that nothing here reads."""
+        """Raise ContentCodingNotSupported or CharsetNotSupported for a body that nothing here decodes."""
         codings = self.headers.get("Content-Encoding", "").lower().split(",")
         if any(coding.strip() not in _NO_CODING for coding in codings):
             raise ContentCodingNotSupported
@@ -152,14 +152,14 @@ class StrictRequest(Request):
         refuse_unstorable(self.form.items(multi=True))
 
     def get_data(self, *args: Any, **kwargs: Any) -> Any:
-        """The body. One that is sent in chunks says no length; Werkzeug would cut it at the limit and not say so."""
+        """Return the body. Raises PayloadTooLarge for a chunked body that Werkzeug would silently truncate."""
         data = super().get_data(*args, **kwargs)
         if self.content_length is None and self.max_content_length and len(data) >= self.max_content_length:
             raise PayloadTooLarge
         return data
 
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
-        """The body as a dict. The arguments are Flask's; none of them makes it less strict."""
+        """Return the body as a dict. The arguments are Flask's; none of them makes parsing less strict."""
         if self.mimetype != "application/json":
             raise UnsupportedMediaType
         self.refuse_unreadable_body()
@@ -167,9 +167,9 @@ class StrictRequest(Request):
 
 
 def read_object(data: bytes) -> dict[str, Any]:
-    """Decode a body that must be one JSON object.
+    """Decode a body that must be a JSON object.
 
-    Raises InvalidRequest naming the key that is at fault, or CharsetNotSupported.
+    Raises InvalidRequest naming the faulty key, or CharsetNotSupported.
     """
     try:
         value = loads(data)

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 import pytest
 from httptools import HttpResponseParser
 
-from shared.http.connection import MOST_HEAD_BYTES, MOST_HEADERS, HttpConnection, Malformed, Reply
+from shared.http.connection import MAX_HEAD_BYTES, MAX_HEADERS, HttpConnection, Malformed, Reply
 from tests.support.raw_server import RawServer
 
 PLAIN = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -84,7 +84,7 @@ def test_no_header_can_be_smuggled_into_a_request(value: str) -> None:
 def test_an_answer_ends_where_it_says_and_another_may_follow(answer: bytes, body: bytes) -> None:
     with server_of(answer, PLAIN) as (connection, _asked):
         first = ask(connection)
-        assert (first.body, first.may_go_on) == (body, True)
+        assert (first.body, first.can_be_reused) == (body, True)
         assert ask(connection).body == b"ok"
 
 
@@ -96,7 +96,7 @@ def test_the_answer_to_a_head_has_no_body_whatever_it_says() -> None:
 
 def test_a_body_after_the_answer_to_a_head_is_not_taken_for_the_next_answer() -> None:
     told = answer_to(PLAIN, "HEAD")
-    assert (told.body, told.may_go_on) == (b"", False)
+    assert (told.body, told.can_be_reused) == (b"", False)
 
 
 def test_what_was_read_is_free_without_a_garbage_collection() -> None:
@@ -121,7 +121,7 @@ def test_what_was_read_is_free_without_a_garbage_collection() -> None:
 )
 def test_after_some_answers_no_other_may_follow(answer: bytes) -> None:
     told = answer_to(answer)
-    assert (told.body, told.may_go_on) == (b"ok", False)
+    assert (told.body, told.can_be_reused) == (b"ok", False)
 
 
 def test_headers_are_told_as_they_came() -> None:
@@ -153,8 +153,8 @@ def test_headers_are_told_as_they_came() -> None:
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nabcd\r\n0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n",
-        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 2 * MOST_HEAD_BYTES + b"\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\n" + b"X: 1\r\n" * (MOST_HEADERS + 1) + b"\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 2 * MAX_HEAD_BYTES + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"X: 1\r\n" * (MAX_HEADERS + 1) + b"\r\n",
     ],
 )
 def test_half_an_answer_or_nonsense_is_none(answer: bytes) -> None:

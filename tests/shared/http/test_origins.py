@@ -27,7 +27,7 @@ def test_a_request_has_the_address_of_the_client_and_a_short_user_agent_of_one_l
 
 
 def test_code_outside_of_flask_s_context_holds_a_request() -> None:
-    with origins.held(FROM_PROXY):
+    with origins.bound(FROM_PROXY):
         assert origins.current().address == "203.0.113.7"
         assert origins.forwarded_headers() == {}
     assert origins.current() == ClientOrigin("", "")
