@@ -7,7 +7,7 @@ from uuid import UUID, uuid4, uuid5
 
 from account_service.account_clients import AuthClient
 from account_service.account_models import Account, AccountStatusChange, Entry
-from account_service.account_schemas import AccountsQuery, HistoryQuery, NewAccount, StatusChange
+from account_service.account_schemas import AccountsQuery, EntriesQuery, HistoryQuery, NewAccount, StatusChange
 from account_service.account_storage import AccountStorage
 from account_service.ledger_storage import LedgerStorage
 from shared.core import check_digits
@@ -124,6 +124,26 @@ def history(
         before=cursors.decode(query.cursor, datetime, int),
     )
     return cursors.paginate(rows, query.limit, "booked_at", "sequence")
+
+
+def entries(
+    accounts: AccountStorage, ledger: LedgerStorage, caller: Caller, account_id: UUID, query: EntriesQuery
+) -> tuple[list[Entry], dict[str, str], Pagination]:
+    """Return a page of the ledger entries of an account, oldest first. Raises NotFound.
+
+    The numbers of the accounts on the other side are returned beside them, by the accounts' ids.
+    """
+    account = details(accounts, caller, account_id)
+    rows = ledger.list_entries_in_order(
+        account.id.hex,
+        since=query.since,
+        until=query.until,
+        limit=query.limit + 1,
+        after=cursors.decode(query.cursor, datetime, int),
+    )
+    shown, pagination = cursors.paginate(rows, query.limit, "booked_at", "sequence")
+    others = ledger.find_accounts({row.other_account_id for row in shown if row.other_account_id})
+    return shown, {other.id: other.account_number for other in others}, pagination
 
 
 def close(storage: AccountStorage, caller: Caller, account_id: UUID) -> Account:

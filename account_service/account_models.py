@@ -132,13 +132,19 @@ class Posting(Base):
 
 @dataclass(frozen=True)
 class Entry:
-    """One side of a posting: the signed amount and the balance after it (None for an account of the bank)."""
+    """One side of a posting: the signed amount and the balance after it (None for an account of the bank).
+
+    `other_account_id` is the account on the other side, None for the settlement account.
+    """
 
     sequence: int
     transaction_id: str
     amount_minor: int
     balance_after_minor: int | None
     booked_at: datetime
+    transaction_type: str
+    description: str | None
+    other_account_id: str | None
 
 
 class CurrencyRow(KeptCurrency, Base):

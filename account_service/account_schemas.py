@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 from shared.core.money import AmountText, Currency
 from shared.core.periods import From, Timestamp, Until
 from shared.core.texts import Line, masked
-from shared.web.cursors import Page, Pagination
+from shared.web.cursors import LongLimit, Page, Pagination
 from shared.web.validation.openapi import Answer, Body, Described, Query
 
 if TYPE_CHECKING:
@@ -62,6 +62,13 @@ class HistoryQuery(Page):
     """The first day or instant to show."""
     until: Annotated[Until, Field(alias="to")] = None
     """The last day or instant to show."""
+
+
+class EntriesQuery(HistoryQuery):
+    """The range of entries, in longer pages."""
+
+    limit: LongLimit = 200
+    """The largest number of entries to return."""
 
 
 class AccountOut(Described):
@@ -125,6 +132,38 @@ class HistoryRow(Described):
         )
 
 
+class EntryOut(Described):
+    """One entry of an account with all that a statement says of it."""
+
+    transaction_id: UUID
+    """The id of the transaction."""
+    transaction_type: Annotated[str, Field(examples=["transfer"])]
+    """The type of the transaction."""
+    amount: AmountText
+    """The amount of the entry: negative when money left the account."""
+    balance_after: AmountText
+    """The balance of the account after the entry."""
+    description: Annotated[str, Field(examples=["Rent for January"])] | None
+    """The payer's description."""
+    other_account_number: Annotated[str, Field(examples=["••••7897"])] | None
+    """The masked number of the account on the other side; null when that is the bank."""
+    timestamp: Timestamp
+    """When the entry was booked."""
+
+    @classmethod
+    def of(cls, entry: "Entry", currency: Currency, other_number: str | None) -> "EntryOut":
+        """Return the response for a row."""
+        return cls(
+            transaction_id=UUID(entry.transaction_id),
+            transaction_type=entry.transaction_type,
+            amount=currency.to_text(entry.amount_minor),
+            balance_after=currency.to_text(entry.balance_after_minor or 0),
+            description=entry.description,
+            other_account_number=masked(other_number) if other_number else None,
+            timestamp=entry.booked_at,
+        )
+
+
 class StatusChangeOut(Described):
     """A change of an account's status, for staff."""
 
@@ -180,6 +219,15 @@ class HistoryAnswer(Answer):
 
     history: list[HistoryRow]
     """The entries, newest first."""
+    pagination: Pagination
+    """The page size, and the cursor of the next page."""
+
+
+class EntriesAnswer(Answer):
+    """A page of an account's entries, oldest first."""
+
+    entries: list[EntryOut]
+    """The entries, oldest first."""
     pagination: Pagination
     """The page size, and the cursor of the next page."""
 

@@ -17,6 +17,9 @@ from account_service.account_schemas import (
     AccountOut,
     AccountsAnswer,
     AccountsQuery,
+    EntriesAnswer,
+    EntriesQuery,
+    EntryOut,
     HistoryAnswer,
     HistoryQuery,
     HistoryRow,
@@ -108,6 +111,17 @@ def history(caller: Caller, account_id: UUID, query: HistoryQuery) -> Response:
     """Return the entries of an account with the balance after each, newest first."""
     rows, pagination = account_logic.history(_tools().accounts, _tools().ledger, caller, account_id, query)
     return success(history=[HistoryRow.of(row, _tools().currency) for row in rows], pagination=pagination)
+
+
+@accounts.get("/entries/<uuid:account_id>")
+@private
+@api.validate(resp=documented(200, EntriesAnswer))
+def entries(caller: Caller, account_id: UUID, query: EntriesQuery) -> Response:
+    """Return the entries of an account as statements show them, oldest first."""
+    rows, numbers, pagination = account_logic.entries(_tools().accounts, _tools().ledger, caller, account_id, query)
+    currency = _tools().currency
+    found = [EntryOut.of(row, currency, numbers.get(row.other_account_id or "")) for row in rows]
+    return success(entries=found, pagination=pagination)
 
 
 @accounts.delete("/close/<uuid:account_id>")

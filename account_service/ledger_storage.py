@@ -52,7 +52,7 @@ _set_balances = Update(_account, "id", ("balance_minor",))
 _is_posted = _posting.c.outcome == literal_column("'posted'")
 
 
-def _side(name: str, amount_minor: Any) -> tuple[Any, Select[Any]]:
+def _side(name: str, other: str, amount_minor: Any) -> tuple[Any, Select[Any]]:
     """Return the account column of one side, and the query of the entries on that side."""
     account, balance_after_minor = _posting.c[f"{name}_account_id"], _posting.c[f"{name}_balance_after_minor"]
     columns = (
@@ -61,11 +61,14 @@ def _side(name: str, amount_minor: Any) -> tuple[Any, Select[Any]]:
         amount_minor.label("amount_minor"),
         balance_after_minor.label("balance_after_minor"),
         _posting.c.decided_at.label("booked_at"),
+        _posting.c.transaction_type,
+        _posting.c.description,
+        _posting.c[f"{other}_account_id"].label("other_account_id"),
     )
     return account, select(*columns).where(_is_posted)
 
 
-_SIDES = _side("from", -_posting.c.amount_minor), _side("to", _posting.c.amount_minor)
+_SIDES = _side("from", "to", -_posting.c.amount_minor), _side("to", "from", _posting.c.amount_minor)
 
 
 @dataclass(slots=True)
@@ -179,11 +182,41 @@ class LedgerStorage(Storage):
         if before:
             conditions.append(tuple_(_posting.c.decided_at, _posting.c.sequence) < tuple_(*before))
         newest = _posting.c.decided_at.desc(), _posting.c.sequence.desc()
+        return self._first_entries(account_id, conditions, newest, limit)[::-1][:limit]
+
+    def list_entries_in_order(
+        self,
+        account_id: str,
+        *,
+        since: datetime | None,
+        until: datetime | None,
+        limit: int,
+        after: tuple[datetime, int] | None,
+    ) -> list[Entry]:
+        """Return the entries of an account with `since <= booked_at < until`, oldest first.
+
+        `after` is the (booked_at, sequence) of the last entry of the page before.
+        """
+        conditions: list[ColumnElement[bool]] = []
+        if until:
+            conditions.append(_posting.c.decided_at < until)
+        # As above: with two lower bounds SQLite may start at the earlier one.
+        if since and not (after and after[0] > since):
+            conditions.append(_posting.c.decided_at >= since)
+        if after:
+            conditions.append(tuple_(_posting.c.decided_at, _posting.c.sequence) > tuple_(*after))
+        oldest = _posting.c.decided_at, _posting.c.sequence
+        return self._first_entries(account_id, conditions, oldest, limit)[:limit]
+
+    def _first_entries(
+        self, account_id: str, conditions: list[ColumnElement[bool]], order: tuple[Any, ...], limit: int
+    ) -> list[Entry]:
+        """Return the first `limit` entries of each side in the given order, sorted by time, the oldest first."""
         sides = (side.where(account == account_id, *conditions) for account, side in _SIDES)
-        pages = (select(side.order_by(*newest).limit(limit).subquery()) for side in sides)
+        pages = (select(side.order_by(*order).limit(limit).subquery()) for side in sides)
         entries = [Entry(*row) for row in self._session.execute(union_all(*pages))]
         # Sort here: for an ORDER BY over the union PostgreSQL would read and sort all entries of the account.
-        return sorted(entries, key=attrgetter("booked_at", "sequence"), reverse=True)[:limit]
+        return sorted(entries, key=attrgetter("booked_at", "sequence"))
 
     def sum_of_entries(self, account_id: str | None) -> int:
         """Return the sum of an account's entries in minor units; None is the bank's settlement account."""

@@ -30,7 +30,9 @@ SCOPES = {
     "transaction-service": frozenset(
         {"audit:write", "revocations:read", "sessions:report", "postings:read", "postings:write"}
     ),
-    "reporting-service": frozenset({"audit:write", "revocations:read", "sessions:report", "statistics:read"}),
+    "reporting-service": frozenset(
+        {"audit:write", "revocations:read", "sessions:report", "statistics:read", "users:read"}
+    ),
     "api-gateway": frozenset(
         {"audit:write", "outbox:read", "revocations:read", "sessions:report", "transactions:submit"}
     ),

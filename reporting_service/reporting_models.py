@@ -1,11 +1,11 @@
-"""The table of the reporting service: reports, stored as they were returned."""
+"""Tables of the reporting service: reports, stored as they were returned, and statements of months that are over."""
 
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import JSON, CheckConstraint, Index, String, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from shared.db.columns import UtcDateTime
@@ -45,3 +45,36 @@ class Report(Base):
     digest: Mapped[str] = mapped_column(String(64))
     edition: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class KeptStatement(Base):
+    """A statement of a month that is over, in one format. It never changes.
+
+    `shows_number` tells the owner's statement, with the whole account number, from the one that staff see. `digest` is
+    the SHA-256 of the bytes, whose number is `size_bytes`.
+    """
+
+    __tablename__ = "kept_statement"
+    __table_args__ = (
+        UniqueConstraint("account_id", "month", "time_zone", "format", "shows_number", name="one_statement_per_month"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    account_id: Mapped[UUID]
+    month: Mapped[str] = mapped_column(String(7))
+    time_zone: Mapped[str] = mapped_column(String(64))
+    format: Mapped[str] = mapped_column(String(8))
+    shows_number: Mapped[bool]
+    digest: Mapped[str] = mapped_column(String(64))
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class KeptPart(Base):
+    """A part of the bytes of a kept statement, compressed by zlib. Parts are numbered from 0."""
+
+    __tablename__ = "kept_part"
+
+    statement_id: Mapped[UUID] = mapped_column(ForeignKey("kept_statement.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    data: Mapped[bytes] = mapped_column(LargeBinary)

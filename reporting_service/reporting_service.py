@@ -1,7 +1,7 @@
 """The reporting service: reports on accounts, on transactions and on the whole bank, on port 8004."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 import requests
@@ -9,21 +9,28 @@ from flask import Blueprint, Flask, Response, current_app
 from pydantic import Field
 
 from reporting_service import reporting_logic
+from reporting_service.common_service import api
 from reporting_service.reporting_clients import AccountClient, AuthClient, TransactionClient
 from reporting_service.reporting_logic import Sources, StillSettling
 from reporting_service.reporting_models import db
 from reporting_service.reporting_schemas import ReportAnswer, ReportOut, ReportQuery, ReportsAnswer
 from reporting_service.reporting_storage import ReportStorage
+from reporting_service.statements.statement_clients import EntryClient, HolderClient, PendingClient
+from reporting_service.statements.statement_logic import StatementTools
+from reporting_service.statements.statement_schemas import Bank
+from reporting_service.statements.statement_service import statements
+from reporting_service.statements.statement_storage import KeptStatementStorage
 from shared.concurrency.context_pool import ContextPool
+from shared.core.texts import Line
 from shared.web import serving
 from shared.web.access import Caller, admin_only, private
 from shared.web.application import AtEnd, Peers, lifecycle_of, make_app, make_session
 from shared.web.cursors import Page
 from shared.web.responses import success
 from shared.web.settings import Settings
-from shared.web.validation.openapi import documented, make_api
+from shared.web.validation.openapi import documented
 
-api = make_api("Reports")
+BankLine = Annotated[Line, Field(min_length=1, max_length=200)]
 reports = Blueprint("reports", __name__, url_prefix="/api/reports")
 
 
@@ -38,6 +45,15 @@ class ReportingSettings(Settings):
     port: int = Field(8004, ge=1, le=65535, validation_alias="REPORTING_SERVICE_PORT")
     given_database_url: str | None = Field(None, repr=False, validation_alias="REPORTING_DATABASE_URL")
     client_secret: str = Field(min_length=32, repr=False, validation_alias="REPORTING_SERVICE_SECRET")
+    bank_name: BankLine = Field("Northwater Bank", validation_alias="BANK_NAME")
+    bank_address: BankLine = Field("1 Harbour Street; Northwater", validation_alias="BANK_ADDRESS")
+    bank_contact: BankLine = Field("Please call or visit your branch.", validation_alias="BANK_CONTACT")
+
+    @property
+    def bank(self) -> Bank:
+        """The bank as documents name it. The lines of its address are separated by semicolons."""
+        lines = tuple(line.strip() for line in self.bank_address.split(";") if line.strip())
+        return Bank(self.bank_name, lines, self.bank_contact)
 
 
 @reports.get("/account/<uuid:account_id>")
@@ -121,7 +137,15 @@ def create_app(settings: ReportingSettings, session: requests.Session | None = N
         context_pool=context_pool,
     )
     app.extensions["tools"] = Tools(ReportStorage(db), sources)
+    app.extensions["statement_tools"] = StatementTools(
+        kept=KeptStatementStorage(db),
+        holders=HolderClient(auth, peers.token),
+        entries=EntryClient(accounts),
+        pending=PendingClient(transactions),
+        bank=settings.bank,
+    )
     app.register_blueprint(reports)
+    app.register_blueprint(statements)
     lifecycle_of(app).add(peers.directory)
     lifecycle_of(app).add(AtEnd(context_pool.close))
     return app

@@ -54,6 +54,10 @@ LISTS = {
     f"/api/accounts/history/{{account}}?cursor={{history}}&{PERIOD}": (
         "posting_by_target (to_account_id=? AND decided_at>? AND decided_at<?)"
     ),
+    "/api/accounts/entries/{account}": "posting_by_source (from_account_id=?)",
+    f"/api/accounts/entries/{{account}}?cursor={{history}}&{PERIOD}": (
+        "posting_by_target (to_account_id=? AND decided_at>? AND decided_at<?)"
+    ),
     "/api/reports/list": "report_by_user (user_id=?)",
     "/api/reports/all": "report_by_age",
 }

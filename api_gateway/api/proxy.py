@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from flask import Blueprint, Response, request
 
 from api_gateway.web.browser_session import refuse_ended_sessions
+from api_gateway.web.documents import send_on
 from api_gateway.web.tools import tools
 from shared.core.errors import NotFound
 from shared.http import request_ids
@@ -25,11 +26,20 @@ METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 PATH = re.compile(r"(auth|accounts|transactions|reports)(?:/[A-Za-z0-9_-]+)+/?")
 PUBLIC_PATHS = frozenset({"auth/register", "auth/login", "auth/refresh", "auth/token", "auth/jwks"})
-REQUEST_HEADERS = ("Authorization", "Content-Type", "Content-Encoding", "Idempotency-Key", "User-Agent")
+DOCUMENTS = ("reports/statement/",)
+REQUEST_HEADERS = (
+    "Authorization",
+    "Content-Type",
+    "Content-Encoding",
+    "Idempotency-Key",
+    "If-None-Match",
+    "User-Agent",
+)
 RESPONSE_HEADERS = (
     "Content-Type",
     "Content-Disposition",
     "Cache-Control",
+    "ETag",
     "Retry-After",
     "Idempotent-Replayed",
     "WWW-Authenticate",
@@ -57,7 +67,10 @@ def forward(path: str) -> Response:
     # and Flask drops the body.
     method = "GET" if request.method == "HEAD" else request.method
     service = tools().peers[OWNERS[owner[1]]]
-    answer = service.forward(method, target, _request_headers(), request.get_data(cache=False))
+    body = request.get_data(cache=False)
+    if method == "GET" and path.startswith(DOCUMENTS):
+        return send_on(service.stream(target, _request_headers()), RESPONSE_HEADERS)
+    answer = service.forward(method, target, _request_headers(), body)
     if answer.ok and _may_end_sessions(path):
         refuse_ended_sessions()
     response = Response(answer.content, answer.status_code)

@@ -6,7 +6,7 @@ from functools import lru_cache
 from math import ceil
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic import BeforeValidator, PlainSerializer, PlainValidator, WithJsonSchema
 
 DAY_REASON = "must be a day (YYYY-MM-DD, such as 2026-01-31)"
 INSTANT_REASON = (
@@ -89,6 +89,16 @@ Until = Annotated[datetime | None, BeforeValidator(_range_end), _SCHEMA]
 
 None when the range includes the largest datetime, the end of the year 9999.
 """
+
+
+def _day_or_instant(text: Any) -> date | datetime:
+    """Parse a day as a date and an instant as a datetime, for a range whose days are those of a time zone."""
+    start = _range_start(text)
+    return start if "T" in text else start.date()
+
+
+DayOrInstant = Annotated[date | datetime, PlainValidator(_day_or_instant), _SCHEMA]
+"""A day or an instant in a query, where a time zone decides when the day begins."""
 _INSTANT = {"type": "string", "format": "date-time"}
 Timestamp = Annotated[
     datetime, PlainSerializer(to_text, return_type=str), WithJsonSchema(_INSTANT, mode="serialization")

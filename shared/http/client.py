@@ -23,6 +23,7 @@ from shared.http.discovery import Directory
 from shared.http.transport import LeanAdapter, NotConnected
 
 CONNECTIONS = 128
+DOCUMENT_SECONDS = 60.0
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -122,6 +123,14 @@ class Peer:
         wanted = {key: value for key, value in (query or {}).items() if value is not None}
         return self._exchange(method, f"{path}?{urlencode(wanted, doseq=True)}" if wanted else path, all_headers, data)
 
+    def stream(self, target: str, headers: dict[str, str]) -> requests.Response:
+        """GET a document, path and query in `target`. Its body is read piece by piece; the caller closes the response.
+
+        A long document may take a while until its first byte. Raises NoAnswer.
+        """
+        timeout = self._timeout[0], max(self._timeout[1], DOCUMENT_SECONDS)
+        return self._exchange("GET", target, headers, b"", stream=True, timeout=timeout)
+
     def forward(self, method: str, target: str, headers: dict[str, str], body: bytes) -> requests.Response:
         """Forward a request unchanged, with path and query in `target`, and return the response.
 
@@ -159,9 +168,18 @@ class Peer:
         except requests.RequestException as error:
             raise NoAnswer(may_have_arrived=not _never_connected(error)) from None
 
-    def _exchange(self, method: str, target: str, headers: dict[str, str], body: bytes) -> requests.Response:
+    def _exchange(
+        self,
+        method: str,
+        target: str,
+        headers: dict[str, str],
+        body: bytes,
+        *,
+        stream: bool = False,
+        timeout: tuple[float, float] | None = None,
+    ) -> requests.Response:
         """Send a prepared request as it is. Skipping its preparation by `requests` saves most of a call's time."""
-        timeout = self._timeout_of(method)
+        timeout = timeout or self._timeout_of(method)
         prepared = requests.PreparedRequest()
         prepared.method = method
         prepared.url = self._url(target)
@@ -169,7 +187,7 @@ class Peer:
         if body:
             prepared.body = body
             prepared.headers["Content-Length"] = str(len(body))
-        return self._guarded(self._session.get_adapter(prepared.url).send, prepared, timeout=timeout)
+        return self._guarded(self._session.get_adapter(prepared.url).send, prepared, stream=stream, timeout=timeout)
 
     def _timeout_of(self, method: str) -> tuple[float, float]:
         if method not in _SAFE_METHODS:

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 import requests
-from requests.adapters import BaseAdapter
+from requests.adapters import BaseAdapter, HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 
 from shared.http.connection import HttpConnection, Malformed, Reply
@@ -33,6 +33,7 @@ class LeanAdapter(BaseAdapter):
 
     def __init__(self) -> None:
         super().__init__()
+        self._streaming = HTTPAdapter(pool_maxsize=MAX_IDLE)
         self._idle: defaultdict[tuple[str, int], deque[HttpConnection]] = defaultdict(deque)
 
     def send(
@@ -45,8 +46,12 @@ class LeanAdapter(BaseAdapter):
     ) -> requests.Response:
         """Send a prepared request and return the complete response.
 
+        With `stream` urllib3 sends it, its body is read later, and the caller closes the response.
+
         `timeout` is (seconds to connect, seconds without data), or one number for both.
         """
+        if stream:
+            return self._streaming.send(request, stream=True, timeout=timeout)
         connect_seconds, silence_seconds = timeout if isinstance(timeout, tuple) else (timeout, timeout)
         url = urlsplit(str(request.url))
         where = (url.hostname or "", url.port or HTTP_PORT)
@@ -69,6 +74,7 @@ class LeanAdapter(BaseAdapter):
 
     def close(self) -> None:
         """Close all idle connections."""
+        self._streaming.close()
         for connections in self._idle.values():
             while connections:
                 connections.pop().close()

@@ -21,6 +21,7 @@ def _require_digits(value: Any) -> Any:
 
 
 Limit = Annotated[int, BeforeValidator(_require_digits), Field(ge=1, le=200, description="How many rows at most.")]
+LongLimit = Annotated[int, BeforeValidator(_require_digits), Field(ge=1, le=1000, description="How many rows at most.")]
 
 
 class Page(Query):

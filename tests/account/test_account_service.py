@@ -279,6 +279,34 @@ def test_the_history_has_every_balance_newest_first(bank: Suite, ada: Person) ->
     assert bank.call("account", "GET", f"{path}?from=yesterday", ada).status_code == 400
 
 
+def test_the_entries_are_complete_and_oldest_first(bank: Suite, ada: Person) -> None:
+    account, other = open_account(bank, ada), open_account(bank, ada)
+    for amount in ("10.00", "20.00", "30.00"):
+        deposit(bank, ada, account, amount)
+    body = {"from_account_id": account["id"], "to_account_id": other["id"], "amount": "5.00", "description": "Savings"}
+    assert bank.call("transaction", "POST", "/api/transactions/transfer", ada, json=body).status_code == 201
+    path, rows, cursor = f"/api/accounts/entries/{account['id']}", [], ""
+    while cursor is not None:
+        page = bank.call("account", "GET", f"{path}?limit=1{cursor and f'&cursor={cursor}'}", ada).get_json()
+        rows += page["entries"]
+        cursor = page["pagination"]["next_cursor"]
+    assert [(row["amount"], row["balance_after"]) for row in rows] == [
+        ("10.00", "10.00"),
+        ("20.00", "30.00"),
+        ("30.00", "60.00"),
+        ("-5.00", "55.00"),
+    ]
+    last = rows[-1]
+    assert (last["transaction_type"], last["description"]) == ("transfer", "Savings")
+    assert last["other_account_number"] == f"••••{other['account_number'][-4:]}"
+    assert rows[0]["other_account_number"] is None
+    whole = bank.call("account", "GET", f"{path}?limit=1000&to={last['timestamp']}", ada).get_json()["entries"]
+    assert whole == rows
+    assert bank.call("account", "GET", f"{path}?from=2100-01-01", ada).get_json()["entries"] == []
+    assert bank.call("account", "GET", f"{path}?limit=1001", ada).status_code == 400
+    assert bank.call("account", "GET", path, bank.person()).status_code == 404
+
+
 def test_health_reports_an_unreachable_auth_service(bank: Suite) -> None:
     assert bank.call("account", "GET", "/api/health").get_json() == {
         "status": "healthy",

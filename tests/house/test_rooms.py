@@ -12,7 +12,7 @@ from tests.support import house
 from tests.support.house import ROOT, SERVICES
 
 PROGRAMS = {"__main__", "verify_audit"}
-SERVICE_ROLES = ("service", "logic", "storage", "clients", "schemas", "models")
+SERVICE_ROLES = ("service", "logic", "writer", "storage", "clients", "schemas", "models")
 MAX_FILES = 15
 MAX_LAYERS = 4
 GROWING = {"migrations", "decisions", "templates"}

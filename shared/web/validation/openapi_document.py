@@ -26,6 +26,7 @@ _MEANINGS = {
     200: "Done.",
     201: "Created.",
     202: "Accepted, and not decided yet: ask again with the same Idempotency-Key, or look at the details later.",
+    304: "The document is the one that the caller has, by its `If-None-Match`.",
     400: "The request is not valid, or a rule refuses it: see `error_code` and `details`.",
     401: "Nobody is logged in, or the credentials are not right.",
     403: "The caller has no right to do this.",
@@ -68,6 +69,21 @@ _RETRY_AFTER = {
     "example": 1,
 }
 _CHALLENGE = {"description": "How to authenticate.", "schema": {"type": "string"}, "example": "Bearer"}
+_ETAG = {
+    "description": "Names the bytes of the document (RFC 9110, section 8.8.3).",
+    "schema": {"type": "string"},
+    "example": '"9f86d081884c7d65"',
+}
+_IF_NONE_MATCH = {
+    "description": "The `ETag` of the document that the caller has: if it is the same, the answer is 304.",
+    "schema": {"type": "string"},
+    "example": '"9f86d081884c7d65"',
+}
+_DISPOSITION = {
+    "description": "The name of the file (RFC 6266).",
+    "schema": {"type": "string"},
+    "example": 'attachment; filename="statement-7897-2026-01.csv"',
+}
 _ACCEPTED_CODING = {
     "description": "The content codings that a body may have, when the body had another one.",
     "schema": {"type": "string"},
@@ -76,11 +92,15 @@ _ACCEPTED_CODING = {
 
 
 class Declared(NamedTuple):
-    """Declarations of an endpoint beyond its success: its own refusals, and its headers for idempotency."""
+    """Declarations of an endpoint beyond its success: its own refusals, and its headers for idempotency.
+
+    `documents` are the media types of a document to download.
+    """
 
     refusals: tuple[type[AppError], ...] = ()
     takes_key: bool = False
     replays: bool = False
+    documents: tuple[str, ...] = ()
 
 
 def specification(app: Flask, api: SpecTree) -> dict[str, Any]:
@@ -126,6 +146,8 @@ def _describe_parameters(operation: dict[str, Any], declared: Declared) -> None:
     parameters.append({"name": "X-Request-ID", "in": "header", "required": False, **_REQUEST_ID})
     if declared.takes_key:
         parameters.append({"name": "Idempotency-Key", "in": "header", "required": False, **_IDEMPOTENCY_KEY})
+    if declared.documents:
+        parameters.append({"name": "If-None-Match", "in": "header", "required": False, **_IF_NONE_MATCH})
     operation["parameters"] = parameters
 
 
@@ -171,6 +193,8 @@ def _describe_answers(operation: dict[str, Any], path: str, declared: Declared, 
         for content in answer.get("content", {}).values():
             content["example"] = example_of(content["schema"], schemas)
         answers[status] = {**answer, "description": _MEANINGS[int(status)]}
+    if declared.documents:
+        _describe_documents(answers, declared.documents)
     for refusal in (*_common_refusals(path, is_public=is_public), *declared.refusals):
         answer = answers.get(str(refusal.status), {})
         if refusal.status >= 400 and "examples" not in answer.get("content", {}).get(JSON, {}):
@@ -179,6 +203,13 @@ def _describe_answers(operation: dict[str, Any], path: str, declared: Declared, 
     for status, answer in answers.items():
         answer["headers"] = _headers(int(status), declared)
     operation["responses"] = {status: answers[status] for status in sorted(answers)}
+
+
+def _describe_documents(answers: dict[str, Any], media_types: tuple[str, ...]) -> None:
+    """Describe a document beside its JSON form, and the answer to a caller who has it already."""
+    for media_type in media_types:
+        answers["200"]["content"].setdefault(media_type, {"schema": {"type": "string"}, "example": "…"})
+    answers["304"] = {"description": _MEANINGS[304]}
 
 
 def _common_refusals(path: str, *, is_public: bool) -> Iterable[type[AppError]]:
@@ -211,6 +242,10 @@ def _headers(status: int, declared: Declared) -> dict[str, Any]:
         headers["WWW-Authenticate"] = _CHALLENGE
     if status == 415:
         headers["Accept-Encoding"] = _ACCEPTED_CODING
+    if declared.documents and status in (200, 304):
+        headers["ETag"] = _ETAG
+    if declared.documents and status == 200:
+        headers["Content-Disposition"] = _DISPOSITION
     if declared.replays and status < 429:
         headers["Idempotent-Replayed"] = _REPLAYED
     return headers

@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from shared.core import periods
-from shared.core.periods import Day, From, Timestamp, Until
+from shared.core.periods import Day, DayOrInstant, From, Timestamp, Until
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
@@ -141,3 +141,10 @@ def test_timestamps_are_utc_with_z() -> None:
 def test_to_text_converts_other_zones_to_utc() -> None:
     there = NOON.astimezone(timezone(timedelta(hours=5)))
     assert periods.to_text(there) == "2026-01-31T12:00:00.000000Z"
+
+
+def test_a_day_or_an_instant_keeps_its_kind() -> None:
+    assert read(DayOrInstant, "2026-01-31") == date(2026, 1, 31)
+    assert read(DayOrInstant, "2026-01-31T13:00:00+01:00") == NOON
+    with pytest.raises(ValidationError, match="YYYY-MM-DDTHH:MM:SS"):
+        read(DayOrInstant, "2026-01-31 12:00")

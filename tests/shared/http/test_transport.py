@@ -110,6 +110,24 @@ def test_half_an_answer_is_none(adapter: LeanAdapter) -> None:
         send(adapter, server.url)
 
 
+def test_a_streamed_answer_is_read_piece_by_piece(adapter: LeanAdapter) -> None:
+    with closing(RawServer(answer_once)) as server:
+        request = requests.Request("GET", server.url).prepare()
+        with adapter.send(request, stream=True, timeout=(1.0, 1.0)) as response:
+            assert response.headers["Content-Length"] == "2"
+            assert list(response.iter_content(1)) == [b"o", b"k"]
+
+
+def test_a_streamed_answer_that_ends_too_early_is_an_error(adapter: LeanAdapter) -> None:
+    with closing(RawServer(answer_half)) as server:
+        request = requests.Request("GET", server.url).prepare()
+        with (
+            adapter.send(request, stream=True, timeout=(1.0, 1.0)) as response,
+            pytest.raises(requests.exceptions.ChunkedEncodingError),
+        ):
+            list(response.iter_content(1))
+
+
 def test_nobody_there_means_that_nothing_was_sent(adapter: LeanAdapter) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         port = listener.getsockname()[1]

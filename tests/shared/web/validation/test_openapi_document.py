@@ -110,7 +110,7 @@ def test_headers_are_declared(operations: Operations) -> None:
 def test_each_answer_and_body_has_an_example_that_fits(document: dict[str, Any], operations: Operations) -> None:
     for _, path, operation in operations:
         parts = [*operation["responses"].values(), operation.get("requestBody", {"content": {}})]
-        for content in (content for part in parts for content in part["content"].values()):
+        for content in (content for part in parts for content in part.get("content", {}).values()):
             examples = (
                 [content["example"]]
                 if "example" in content

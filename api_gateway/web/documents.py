@@ -1,0 +1,22 @@
+"""Documents of the services, such as statements, sent on piece by piece: a long one is never in memory as a whole."""
+
+from collections.abc import Iterable
+
+import requests
+from flask import Response
+
+PIECE_BYTES = 64 * 1024
+_LENGTH = "Content-Length"
+
+
+def send_on(document: requests.Response, headers: Iterable[str]) -> Response:
+    """Return the response to a streamed request (see `Peer.stream`), with those of its headers that are named.
+
+    A document that breaks off leaves the response shorter than its Content-Length, so that the client notices.
+    """
+    response = Response(document.iter_content(PIECE_BYTES), document.status_code)
+    response.call_on_close(document.close)
+    for name in (*headers, _LENGTH):
+        if name in document.headers:
+            response.headers[name] = document.headers[name]
+    return response

@@ -1,0 +1,1 @@
+"""Statements of accounts: one model of a statement, and a writer for each format."""

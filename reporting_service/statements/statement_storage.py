@@ -1,0 +1,74 @@
+"""The entries of a statement while it is written, in a temporary file, and the statements that are kept."""
+
+import zlib
+from collections.abc import Iterator
+from datetime import date, datetime
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any
+from uuid import UUID
+
+from pydantic_core import from_json, to_json
+from sqlalchemy import insert, select
+
+from reporting_service.reporting_models import KeptPart, KeptStatement
+from reporting_service.statements.statement_schemas import StatementEntry
+from shared.db.database import Storage
+
+PART_BYTES = 256 * 1024
+_IN_MEMORY_BYTES = 256 * 1024
+
+
+def temporary_file() -> IO[bytes]:
+    """Return a file without a name, which is in memory while it is small and gone when it is closed."""
+    return SpooledTemporaryFile(_IN_MEMORY_BYTES)
+
+
+class EntryFile:
+    """Entries in a temporary file, so that memory does not grow with their number."""
+
+    def __init__(self) -> None:
+        self._file = temporary_file()
+
+    def add(self, entry: StatementEntry) -> None:
+        """Add an entry after the others."""
+        self._file.write(to_json(entry) + b"\n")
+
+    def __iter__(self) -> Iterator[StatementEntry]:
+        self._file.seek(0)
+        for line in self._file:
+            entry_id, day, booked_at, *rest = from_json(line)
+            yield StatementEntry(entry_id, date.fromisoformat(day), datetime.fromisoformat(booked_at), *rest)
+
+    def close(self) -> None:
+        """Remove the file."""
+        self._file.close()
+
+
+class KeptStatementStorage(Storage):
+    """The statements that are kept."""
+
+    def find(self, **key: Any) -> KeptStatement | None:
+        """Return the statement with these values of the unique constraint, or None."""
+        return self._session.scalar(select(KeptStatement).filter_by(**key))
+
+    def add(self, statement: KeptStatement, file: IO[bytes]) -> None:
+        """Add a statement with the bytes of `file`. They are read part by part."""
+        self._session.add(statement)
+        self._session.flush()
+        file.seek(0)
+        number = 0
+        while part := file.read(PART_BYTES):
+            row = {"statement_id": statement.id, "number": number, "data": zlib.compress(part)}
+            self._session.execute(insert(KeptPart).values(row))
+            number += 1
+
+    def copy_bytes(self, statement_id: UUID, file: IO[bytes]) -> None:
+        """Write the bytes of a statement to `file`, part by part."""
+        number = 0
+        while (part := self._session.scalar(_part(statement_id, number))) is not None:
+            file.write(zlib.decompress(part))
+            number += 1
+
+
+def _part(statement_id: UUID, number: int) -> Any:
+    return select(KeptPart.data).where(KeptPart.statement_id == statement_id, KeptPart.number == number)

