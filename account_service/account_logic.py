@@ -187,6 +187,17 @@ def status_history(
     return cursors.paginate(list(rows), page.limit, "sequence")
 
 
+def status_history_of_user(
+    storage: AccountStorage, caller: Caller, user_id: UUID, page: Page
+) -> tuple[list[AccountStatusChange], Pagination]:
+    """Return a page of the status changes of all accounts of one user for staff, newest first. Raises OwnAccount."""
+    if user_id == caller.user_id:
+        raise OwnAccount("These are your own accounts. Only colleagues see who froze them and why.")
+    after = cursors.decode(page.cursor, int)
+    rows = storage.list_status_changes_of_user(user_id, limit=page.limit + 1, before=after[0] if after else None)
+    return cursors.paginate(list(rows), page.limit, "sequence")
+
+
 def look_up(storage: AccountStorage, auth: AuthClient, account_number: str) -> tuple[Account, str]:
     """Return the account with this number, and its owner's masked name.
 

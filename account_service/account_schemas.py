@@ -169,6 +169,8 @@ class StatusChangeOut(Described):
 
     model_config = ConfigDict(from_attributes=True)
 
+    account_id: UUID
+    """The id of the account."""
     from_status: AccountStatus
     """The status before the change."""
     to_status: AccountStatus

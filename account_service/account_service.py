@@ -187,6 +187,15 @@ def status_history(caller: Caller, account_id: UUID, query: Page) -> Response:
     return success(status_history=[StatusChangeOut.model_validate(row) for row in rows], pagination=pagination)
 
 
+@accounts.get("/user/<uuid:user_id>/status_history")
+@staff_only
+@api.validate(resp=documented(200, StatusHistoryAnswer, OwnAccount))
+def status_history_of_user(caller: Caller, user_id: UUID, query: Page) -> Response:
+    """Return who froze, unfroze or closed the accounts of a customer, when and why, newest first."""
+    rows, pagination = account_logic.status_history_of_user(_tools().accounts, caller, user_id, query)
+    return success(status_history=[StatusChangeOut.model_validate(row) for row in rows], pagination=pagination)
+
+
 @internal.post("/postings")
 @service_only("postings:write")
 @api.validate(resp=documented(200, DecisionsAnswer))

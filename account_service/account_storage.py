@@ -29,6 +29,16 @@ class AccountStorage(Storage):
             query = query.where(AccountStatusChange.sequence < before)
         return self._session.scalars(query.order_by(AccountStatusChange.sequence.desc()).limit(limit)).all()
 
+    def list_status_changes_of_user(
+        self, user_id: UUID, *, limit: int, before: int | None
+    ) -> Sequence[AccountStatusChange]:
+        """Return the status changes of all accounts of a user, newest first; `before` as in `list_status_changes`."""
+        theirs = select(Account.id).where(Account.user_id == user_id)
+        query = select(AccountStatusChange).where(AccountStatusChange.account_id.in_(theirs))
+        if before is not None:
+            query = query.where(AccountStatusChange.sequence < before)
+        return self._session.scalars(query.order_by(AccountStatusChange.sequence.desc()).limit(limit)).all()
+
     def find_account(self, account_id: UUID) -> Account | None:
         """Return the account with this id, or None."""
         return self._session.get(Account, account_id)

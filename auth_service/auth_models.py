@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, 
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from shared.core.clock import now
-from shared.core.texts import folded
+from shared.core.texts import digits_of, folded
 from shared.db.columns import UtcDateTime
 from shared.db.database import Database
 
@@ -46,7 +46,8 @@ class User(Base):
 @event.listens_for(User, "before_update")
 def _fold(_mapper: object, _connection: object, user: User) -> None:
     """Update the case-folded copy of the searchable columns (see `folded`)."""
-    user.search_text = folded("\n".join(filter(None, (user.username, user.email, user.full_name))))
+    phone = user.phone and f"{user.phone}\n{digits_of(user.phone)}"
+    user.search_text = folded("\n".join(filter(None, (user.username, user.email, user.full_name, phone))))
 
 
 Index("user_by_username", func.lower(User.username), unique=True)

@@ -11,7 +11,7 @@ import requests
 from flask import Blueprint, Flask, Response, current_app, request
 from pydantic import Field, ValidationInfo, field_validator
 
-from auth_service import audit_service, auth_logic, session_logic, user_logic
+from auth_service import audit_service, auth_logic, customer_service, session_logic, user_logic
 from auth_service.audit import audit_logic
 from auth_service.audit.audit_storage import AuditStorage
 from auth_service.auth_logic import InvalidClient, InvalidScope, LockedOut, Tools, WrongPassword
@@ -34,6 +34,7 @@ from auth_service.auth_schemas import (
 )
 from auth_service.auth_storage import LockoutStorage, UserStorage
 from auth_service.common_service import api, origin, tools
+from auth_service.customers.customer_storage import CustomerStorage
 from auth_service.mail import mail_logic
 from auth_service.mail.letter_logic import Letters
 from auth_service.mail.mail_logic import Mailroom
@@ -354,12 +355,15 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
     )
     parts = Tools(UserStorage(db), LockoutStorage(db), sessions, MailStorage(db), Passwords(), signer, AuditStorage(db))
     mailroom = Mailroom.of(settings, parts.mails, Letters(settings.bank_url, settings.bank_contact).writers)
-    app.extensions.update(tools=parts, mailroom=mailroom, client_digests=settings.client_digests())
+    app.extensions.update(
+        tools=parts, mailroom=mailroom, customers=CustomerStorage(db), client_digests=settings.client_digests()
+    )
     app.register_blueprint(auth)
     app.register_blueprint(internal)
     app.register_blueprint(outbox)
     app.register_blueprint(audit_service.audit)
     app.register_blueprint(audit_service.audit_internal)
+    app.register_blueprint(customer_service.customers)
 
     def clean_up() -> None:
         with app.app_context():

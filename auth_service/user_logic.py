@@ -179,12 +179,18 @@ def _audit_change(tools: Tools, caller: Caller, user: User, before: tuple[str, s
         audit_logic.record(tools.audit, "lockout.lift", actor=caller, subject=user)
 
 
+def require_free_email(tools: Tools, user: User, email: str) -> None:
+    """Raise EmailTaken when another user has this e-mail address."""
+    if email.lower() != user.email.lower():
+        _require_free(tools, email=email)
+
+
 @rerun_when_aborted
 def _change_profile(tools: Tools, caller: Caller, changes: ProfileChanges) -> User:
     with tools.transaction():
         user = _require_found(tools.users.find_user_to_change(caller.user_id))
-        if changes.email and changes.email.lower() != user.email.lower():
-            _require_free(tools, email=changes.email)
+        if changes.email:
+            require_free_email(tools, user, changes.email)
         for name in changes.model_fields_set - {"current_password"}:
             setattr(user, name, getattr(changes, name))
         fields = sorted(changes.model_fields_set - {"current_password"})

@@ -59,7 +59,7 @@ def _describe_changes(schema: dict[str, Any]) -> None:
         field.update(field.pop("anyOf", [{}])[0])
 
 
-class _Changes(Body):
+class Changes(Body):
     """Fields to change; absent fields stay as they are."""
 
     model_config = ConfigDict(json_schema_extra=_describe_changes)
@@ -78,7 +78,7 @@ class _Changes(Body):
         return self
 
 
-class ProfileChanges(_Changes):
+class ProfileChanges(Changes):
     """Changes of the caller's profile. A new e-mail address needs the current password."""
 
     email: Email | None = None
@@ -91,7 +91,7 @@ class ProfileChanges(_Changes):
     """The new phone number; null removes it."""
 
 
-class UserChanges(_Changes):
+class UserChanges(Changes):
     """Changes of a user by an admin."""
 
     role: Role | None = None
@@ -104,7 +104,7 @@ class UsersQuery(Page):
     """Filters for the list of users; all must match."""
 
     q: Annotated[Line, Field(min_length=1, max_length=100)] | None = None
-    """Only users whose username, e-mail address or full name contains this text, regardless of case."""
+    """Only users whose username, e-mail address, full name or phone number contains this text, regardless of case."""
     role: Role | None = None
     """Only users with this role."""
     status: Status | None = None

@@ -9,6 +9,7 @@ import json
 from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
+from uuid import UUID
 
 from shared.core import check_digits
 from shared.core.errors import AppError, Conflict, InvalidRequest, NotFound, Refused
@@ -240,6 +241,21 @@ def list_of_account(
         _to_filters(query, currency),
         account_id=account_id,
         unsettled_reversals=caller.is_staff and caller.user_id.hex != owner_id,
+        limit=query.limit + 1,
+        before=cursors.decode(query.cursor, datetime, str),
+    )
+    return cursors.paginate(list(rows), query.limit, "timestamp", "id")
+
+
+def list_of_user(
+    storage: TransactionStorage, currency: Currency, caller: Caller, user_id: UUID, query: TransactionsQuery
+) -> tuple[list[Transaction], Pagination]:
+    """Return a page of the transactions on one user's accounts to staff, newest first."""
+    rows = storage.list_of_user(
+        user_id.hex,
+        _to_filters(query, currency),
+        account_id=query.account_id,
+        unsettled_reversals=caller.user_id != user_id,
         limit=query.limit + 1,
         before=cursors.decode(query.cursor, datetime, str),
     )

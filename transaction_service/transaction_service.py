@@ -214,6 +214,15 @@ def list_all(caller: Caller, query: TransactionsQuery) -> Response:
     return success(transactions=_render_all(caller, rows), pagination=pagination)
 
 
+@transactions.get("/user/<uuid:user_id>")
+@staff_only
+@api.validate(resp=documented(200, TransactionsAnswer))
+def list_of_user(caller: Caller, user_id: UUID, query: TransactionsQuery) -> Response:
+    """Return the transactions on one user's accounts, newest first."""
+    rows, pagination = transaction_logic.list_of_user(_tools().transactions, _tools().currency, caller, user_id, query)
+    return success(transactions=_render_all(caller, rows), pagination=pagination)
+
+
 @internal.get("/statistics")
 @service_only("statistics:read")
 @api.validate(resp=documented(200, StatisticsAnswer))

@@ -63,6 +63,7 @@ class Accounts(Seen):
 class StatusChange(Seen):
     """A change of an account's status. Reason, author and instant are None where they were not stored."""
 
+    account_id: UUID
     from_status: str
     to_status: str
     reason: str | None = None
@@ -159,6 +160,10 @@ class AccountClient(Client):
     def status_history(self, token: str, account_id: UUID, query: Query) -> StatusHistory:
         """Return a page of the status changes of a customer's account, for staff. Filters: `limit, cursor`."""
         return self._get(StatusHistory, token, f"/api/accounts/status_history/{account_id}", query)
+
+    def status_history_of(self, token: str, user_id: UUID, query: Query) -> StatusHistory:
+        """Return a page of the changes of the state of all accounts of a customer, for staff; `limit`, `cursor`."""
+        return self._get(StatusHistory, token, f"/api/accounts/user/{user_id}/status_history", query)
 
     def _open(self, path: str, token: str, account_type: str, nickname: str | None, key: str) -> Account:
         body, headers = {"account_type": account_type, "nickname": nickname}, {"Idempotency-Key": key}

@@ -104,7 +104,7 @@ class LoginSession(Seen):
     user_agent: str
     created_at: datetime
     last_used_at: datetime
-    current: bool
+    current: bool = False
 
     @property
     def device(self) -> str:

@@ -186,6 +186,10 @@ class TransactionClient(Client):
         """Return a page of an account's transactions, with the filters of `list_own`."""
         return self._get(Transactions, token, f"/api/transactions/account/{account_id}", query)
 
+    def list_of_user(self, token: str, user_id: UUID, query: Query) -> Transactions:
+        """Return a page of the transactions on a customer's accounts, for staff, with the same filters."""
+        return self._get(Transactions, token, f"/api/transactions/user/{user_id}", query)
+
     def list_all(self, token: str, query: Query) -> Transactions:
         """Return a page of all transactions, for staff, with the filters of `list_own`."""
         return self._get(Transactions, token, "/api/transactions/all", query)

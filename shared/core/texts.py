@@ -24,6 +24,20 @@ Line = Annotated[str, AfterValidator(_require_one_line)]
 """One line of text without control, formatting or unassigned characters. Add the length with `Field`."""
 
 
+def _require_paragraphs(text: str) -> str:
+    lines = text.replace("\r\n", "\n").split("\n")
+    if not text.strip():
+        raise ValueError("must not be blank")
+    for line in lines:
+        if any(unicodedata.category(character) in _INVISIBLE for character in _JOINED.sub("", line)):
+            raise ValueError("must be lines of visible characters")
+    return "\n".join(lines)
+
+
+Paragraphs = Annotated[str, AfterValidator(_require_paragraphs)]
+"""Text of one or several lines, of the characters of a `Line`; ends of lines become a line feed."""
+
+
 def folded(text: str) -> str:
     """Return `text` with case and compatibility differences removed, for searches.
 
@@ -33,6 +47,11 @@ def folded(text: str) -> str:
     if text.isascii():
         return text.lower()
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+def digits_of(phone: str) -> str:
+    """Return the digits of a phone number without the national prefix: "+44 (0)20 7946" → "44207946"."""
+    return re.sub(r"[^0-9]", "", phone.replace("(0)", "")).lstrip("0")
 
 
 def masked(text: str) -> str:

@@ -11,6 +11,7 @@ from flask import g, render_template
 
 from api_gateway.clients.account import Account, AccountClient
 from api_gateway.clients.auth import AuthClient
+from api_gateway.clients.customers import CustomerClient
 from api_gateway.clients.reporting import ReportingClient
 from api_gateway.clients.transaction import TransactionClient
 from api_gateway.pages.common.filters import FilterForm
@@ -27,6 +28,11 @@ SERVICES = ("auth-service", "account-service", "transaction-service", "reporting
 def auth_service() -> AuthClient:
     """Return the client for the auth service, with the page's deadline."""
     return AuthClient(peer("auth-service"))
+
+
+def customer_service() -> CustomerClient:
+    """The auth service, for the staff's view of customers."""
+    return CustomerClient(peer("auth-service"))
 
 
 def account_service() -> AccountClient:

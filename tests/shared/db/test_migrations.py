@@ -216,7 +216,12 @@ def test_a_database_from_before_the_revisions_is_upgraded_with_all_that_is_in_it
     ("service", "change", "folded"),
     [
         ("transaction", "UPDATE \"transaction\" SET description = 'ÉCOLE' WHERE reason IS NOT NULL", {"", "école"}),
-        ("auth", "UPDATE \"user\" SET full_name = 'Straße'", {"mia\nmia@example.com\nstrasse"}),
+        ("auth", "UPDATE \"user\" SET full_name = 'Straße', phone = NULL", {"mia\nmia@example.com\nstrasse"}),
+        (
+            "auth",
+            "UPDATE \"user\" SET full_name = NULL, phone = '+44 (0)20 79'",
+            {"mia\nmia@example.com\n+44 (0)20 79\n442079"},
+        ),
     ],
 )
 def test_what_is_searched_is_folded_by_the_upgrade(

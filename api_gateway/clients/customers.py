@@ -1,0 +1,87 @@
+"""Customers as the staff see them, as the pages call the auth service."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from api_gateway.clients.auth import LoginSession, Person, User
+from api_gateway.clients.base import MOST, Client, NextPage, Query, Seen
+
+
+class Customers(Seen):
+    """A page of customers."""
+
+    customers: list[User]
+    pagination: NextPage
+
+
+class Note(Seen):
+    """What somebody of the staff wrote about a customer."""
+
+    author: str
+    text: str
+    created_at: datetime
+
+
+class Notes(Seen):
+    """A page of notes, newest first."""
+
+    notes: list[Note]
+    pagination: NextPage
+
+
+class CustomerSessions(Seen):
+    """A page of a customer's active sessions."""
+
+    sessions: list[LoginSession]
+
+
+class People(Seen):
+    """Users by their ids."""
+
+    users: list[Person]
+
+
+class CustomerClient(Client):
+    """Search and help of customers by staff. Every call on somebody who is no customer raises NotFound."""
+
+    def find(self, token: str, query: Query) -> Customers:
+        """Return a page of customers; `q`, `status`, `limit`, `cursor`."""
+        return self._get(Customers, token, "/api/auth/customers", query)
+
+    def details(self, token: str, user_id: UUID) -> User:
+        """Return one customer."""
+        return self._get(User, token, f"/api/auth/customers/{user_id}", key="customer")
+
+    def correct(self, token: str, user_id: UUID, changes: dict[str, str | None]) -> None:
+        """Change `full_name`, `phone` and, as an admin, `email`."""
+        self._peer.call("PUT", f"/api/auth/customers/{user_id}", token=token, body=changes)
+
+    def unlock(self, token: str, user_id: UUID) -> None:
+        """End the lockout after too many wrong passwords."""
+        self._peer.call("POST", f"/api/auth/customers/{user_id}/unlock", token=token)
+
+    def sessions(self, token: str, user_id: UUID) -> list[LoginSession]:
+        """Return where a customer is logged in."""
+        path = f"/api/auth/customers/{user_id}/sessions"
+        return self._get(CustomerSessions, token, path, {"limit": MOST}).sessions
+
+    def log_out_everywhere(self, token: str, user_id: UUID) -> None:
+        """End all sessions of a customer."""
+        self._peer.call("DELETE", f"/api/auth/customers/{user_id}/sessions", token=token)
+
+    def notes(self, token: str, user_id: UUID, query: Query) -> Notes:
+        """Return a page of the notes about a customer, newest first."""
+        return self._get(Notes, token, f"/api/auth/customers/{user_id}/notes", query)
+
+    def add_note(self, token: str, user_id: UUID, text: str) -> None:
+        """Write a note about a customer."""
+        self._peer.call("POST", f"/api/auth/customers/{user_id}/notes", token=token, body={"text": text})
+
+    def by_id(self, token: str, user_ids: Iterable[UUID]) -> dict[UUID, Person]:
+        """Return users, staff included, by their ids; at most 200."""
+        wanted = ",".join(sorted({str(user_id) for user_id in user_ids}))
+        if not wanted:
+            return {}
+        found = self._get(People, token, "/api/auth/users/by_id", {"user_ids": wanted})
+        return {person.id: person for person in found.users}

@@ -1,0 +1,117 @@
+"""The endpoints by which the bank's staff find customers and help them."""
+
+from uuid import UUID
+
+from flask import Blueprint, Response, current_app
+
+from auth_service.common_service import api, tools
+from auth_service.customers import customer_logic
+from auth_service.customers.customer_logic import EmailForAdmins
+from auth_service.customers.customer_schemas import (
+    ContactChanges,
+    CustomerAnswer,
+    CustomersAnswer,
+    CustomerSessionOut,
+    CustomerSessionsAnswer,
+    CustomersQuery,
+    EndedAnswer,
+    NewNote,
+    NoteAnswer,
+    NotesAnswer,
+    PeopleAnswer,
+    PeopleQuery,
+)
+from auth_service.customers.customer_storage import CustomerStorage
+from auth_service.user_logic import EmailTaken
+from auth_service.user_schemas import PersonOut
+from shared.web.access import Caller, staff_only
+from shared.web.cursors import Page
+from shared.web.responses import success
+from shared.web.validation.openapi import documented
+
+customers = Blueprint("customers", __name__, url_prefix="/api/auth")
+
+
+@customers.get("/customers")
+@staff_only
+@api.validate(resp=documented(200, CustomersAnswer))
+def list_customers(caller: Caller, query: CustomersQuery) -> Response:
+    """Find customers by parts of their name, username, e-mail address or phone number, newest first."""
+    found, pagination = customer_logic.list_customers(tools(), _storage(), caller, query)
+    return success(customers=found, pagination=pagination)
+
+
+@customers.get("/customers/<uuid:user_id>")
+@staff_only
+@api.validate(resp=documented(200, CustomerAnswer))
+def details(caller: Caller, user_id: UUID) -> Response:
+    """Return one customer."""
+    return success(customer=customer_logic.details(tools(), caller, user_id))
+
+
+@customers.put("/customers/<uuid:user_id>")
+@staff_only
+@api.validate(resp=documented(200, CustomerAnswer, EmailForAdmins, EmailTaken))
+def correct_contact(caller: Caller, user_id: UUID, json: ContactChanges) -> Response:
+    """Correct a customer's contact data; the e-mail address only as an admin."""
+    customer = customer_logic.correct_contact(tools(), caller, user_id, json)
+    return success(customer=customer, message="The contact data are saved.")
+
+
+@customers.post("/customers/<uuid:user_id>/unlock")
+@staff_only
+@api.validate(resp=documented(200, CustomerAnswer))
+def unlock(caller: Caller, user_id: UUID) -> Response:
+    """End a customer's lockout after too many wrong passwords."""
+    return success(customer=customer_logic.unlock(tools(), caller, user_id), message="The customer can log in again.")
+
+
+@customers.get("/customers/<uuid:user_id>/sessions")
+@staff_only
+@api.validate(resp=documented(200, CustomerSessionsAnswer))
+def list_sessions(caller: Caller, user_id: UUID, query: Page) -> Response:
+    """List a customer's active sessions, newest first."""
+    rows, pagination = customer_logic.list_sessions(tools(), caller, user_id, query)
+    return success(
+        sessions=[CustomerSessionOut.model_validate(row, from_attributes=True) for row in rows], pagination=pagination
+    )
+
+
+@customers.delete("/customers/<uuid:user_id>/sessions")
+@staff_only
+@api.validate(resp=documented(200, EndedAnswer))
+def log_out_everywhere(caller: Caller, user_id: UUID) -> Response:
+    """End all sessions of a customer."""
+    ended = customer_logic.log_out_everywhere(tools(), caller, user_id)
+    return success(ended=ended, message="The customer is logged out everywhere.")
+
+
+@customers.get("/customers/<uuid:user_id>/notes")
+@staff_only
+@api.validate(resp=documented(200, NotesAnswer))
+def list_notes(caller: Caller, user_id: UUID, query: Page) -> Response:
+    """List the notes about a customer, newest first."""
+    notes, pagination = customer_logic.list_notes(tools(), _storage(), caller, user_id, query)
+    return success(notes=notes, pagination=pagination)
+
+
+@customers.post("/customers/<uuid:user_id>/notes")
+@staff_only
+@api.validate(resp=documented(201, NoteAnswer))
+def add_note(caller: Caller, user_id: UUID, json: NewNote) -> Response:
+    """Write a note about a customer. Customers don't see notes."""
+    return success(201, note=customer_logic.add_note(tools(), _storage(), caller, user_id, json))
+
+
+@customers.get("/users/by_id")
+@staff_only
+@api.validate(resp=documented(200, PeopleAnswer))
+def by_id(_caller: Caller, query: PeopleQuery) -> Response:
+    """Return the names of up to 200 users, for lists that know only ids."""
+    found = customer_logic.by_id(_storage(), query.user_ids)
+    return success(users=[PersonOut.model_validate(user) for user in found])
+
+
+def _storage() -> CustomerStorage:
+    found: CustomerStorage = current_app.extensions["customers"]
+    return found

@@ -1,0 +1,170 @@
+"""The rules for the staff's view of customers: who may see and change what. Other staff are not customers."""
+
+import logging
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from auth_service import auth_logic, user_logic
+from auth_service.audit import audit_logic
+from auth_service.auth_logic import Tools
+from auth_service.auth_models import LoginSession, User
+from auth_service.customers.customer_models import CustomerNote
+from auth_service.customers.customer_schemas import ContactChanges, CustomersQuery, NewNote, NoteOut
+from auth_service.customers.customer_storage import CustomerStorage
+from auth_service.user_schemas import ListedUser
+from shared.core import clock
+from shared.core.errors import Forbidden, NotFound
+from shared.core.texts import digits_of
+from shared.db.outages import rerun_when_aborted
+from shared.web import cursors
+from shared.web.access import Caller
+from shared.web.cursors import Page, Pagination
+
+_PHONE = re.compile(r"\+?[0-9 ()./-]{4,}")
+_log = logging.getLogger(__name__)
+
+
+class EmailForAdmins(Forbidden):
+    """403: an employee may not change an e-mail address, since who reads its mail can take the login over."""
+
+    message = "Only an admin may correct an e-mail address. Ask one to do it."
+
+
+def list_customers(
+    tools: Tools, storage: CustomerStorage, caller: Caller, query: CustomersQuery
+) -> tuple[list[ListedUser], Pagination]:
+    """Return a page of the customers that match the query, newest first, with their lockouts."""
+    rows = storage.list_customers(
+        _words(query.q or ""),
+        status=query.status,
+        limit=query.limit + 1,
+        after=cursors.decode(query.cursor, datetime, UUID),
+    )
+    customers, pagination = cursors.paginate(list(rows), query.limit, "created_at", "id")
+    asked = query.model_dump(mode="json", exclude_none=True, exclude={"limit", "cursor"})
+    audit_logic.record(tools.audit, "list.customers", actor=caller, details={"filters": asked})
+    return _with_lockouts(tools, customers), pagination
+
+
+def details(tools: Tools, caller: Caller, user_id: UUID) -> ListedUser:
+    """Return one customer with their lockout. Raises NotFound, also for an employee or an admin."""
+    user = _require_customer(tools.users.find_user(user_id))
+    audit_logic.record(tools.audit, "view.person", actor=caller, subject=user)
+    return _present(tools, user.id)
+
+
+def by_id(storage: CustomerStorage, user_ids: Iterable[UUID]) -> Sequence[User]:
+    """Return those of these users that exist, staff included, to name them in lists."""
+    return storage.find_users(set(user_ids))
+
+
+@rerun_when_aborted
+def correct_contact(tools: Tools, caller: Caller, user_id: UUID, changes: ContactChanges) -> ListedUser:
+    """Correct a customer's contact data. Raises NotFound, EmailForAdmins, EmailTaken."""
+    with tools.transaction():
+        user = _require_customer(tools.users.find_user_to_change(user_id))
+        if changes.email and changes.email != user.email:
+            if caller.role != "admin":
+                raise EmailForAdmins
+            user_logic.require_free_email(tools, user, changes.email)
+        for name in changes.model_fields_set:
+            setattr(user, name, getattr(changes, name))
+        fields = {"fields": sorted(changes.model_fields_set)}
+        audit_logic.record(tools.audit, "contact.correct", actor=caller, subject=user, details=fields)
+    _log.info("contact data corrected by staff", extra={"user_id": str(user.id), "by": str(caller.user_id)})
+    return _present(tools, user_id)
+
+
+def unlock(tools: Tools, caller: Caller, user_id: UUID) -> ListedUser:
+    """End the lockout of a customer after too many wrong passwords. Raises NotFound."""
+    with tools.transaction():
+        user = _require_customer(tools.users.find_user_to_change(user_id))
+        auth_logic.clear_failures(tools, user.username)
+        audit_logic.record(tools.audit, "lockout.lift", actor=caller, subject=user)
+    _log.info("lockout ended by staff", extra={"user_id": str(user.id), "by": str(caller.user_id)})
+    return _present(tools, user_id)
+
+
+def list_sessions(tools: Tools, caller: Caller, user_id: UUID, page: Page) -> tuple[list[LoginSession], Pagination]:
+    """Return a page of a customer's active sessions, newest first. Raises NotFound."""
+    user = _require_customer(tools.users.find_user(user_id))
+    audit_logic.record(tools.audit, "view.sessions", actor=caller, subject=user)
+    after = cursors.decode(page.cursor, datetime, UUID)
+    rows = tools.sessions.list_alive(user_id, clock.now(), limit=page.limit + 1, after=after)
+    return cursors.paginate(list(rows), page.limit, "created_at", "id")
+
+
+def log_out_everywhere(tools: Tools, caller: Caller, user_id: UUID) -> int:
+    """End all sessions of a customer and return their number. Raises NotFound."""
+    with tools.transaction():
+        user = _require_customer(tools.users.find_user_to_change(user_id))
+        ended = tools.sessions.end_sessions(user.id, clock.now())
+        details = {"sessions": len(ended)}
+        audit_logic.record(tools.audit, "session.end_all", actor=caller, subject=user, details=details)
+    _log.info("logged out everywhere by staff", extra={"user_id": str(user_id), "by": str(caller.user_id)})
+    return len(ended)
+
+
+def add_note(tools: Tools, storage: CustomerStorage, caller: Caller, user_id: UUID, new: NewNote) -> NoteOut:
+    """Add a note about a customer. Raises NotFound."""
+    with tools.transaction():
+        user = _require_customer(tools.users.find_user(user_id))
+        note = CustomerNote(user_id=user.id, author_id=caller.user_id, text=new.text)
+        storage.add_note(note)
+        audit_logic.record(tools.audit, "note.add", actor=caller, subject=user)
+        (written,) = _with_authors(storage, [note])
+    _log.info("note written by staff", extra={"user_id": str(user_id), "by": str(caller.user_id)})
+    return written
+
+
+def list_notes(
+    tools: Tools, storage: CustomerStorage, caller: Caller, user_id: UUID, page: Page
+) -> tuple[list[NoteOut], Pagination]:
+    """Return a page of the notes about a customer, newest first. Raises NotFound."""
+    user = _require_customer(tools.users.find_user(user_id))
+    audit_logic.record(tools.audit, "view.notes", actor=caller, subject=user)
+    before = cursors.decode(page.cursor, int)
+    rows = storage.list_notes(user_id, limit=page.limit + 1, before=before[0] if before else None)
+    notes, pagination = cursors.paginate(list(rows), page.limit, "sequence")
+    return _with_authors(storage, notes), pagination
+
+
+def _with_authors(storage: CustomerStorage, notes: list[CustomerNote]) -> list[NoteOut]:
+    authors = {user.id: user.full_name or user.username for user in by_id(storage, (note.author_id for note in notes))}
+    return [
+        NoteOut(
+            id=note.sequence,
+            author_id=note.author_id,
+            author=authors[note.author_id],
+            text=note.text,
+            created_at=note.created_at,
+        )
+        for note in notes
+    ]
+
+
+def _words(q: str) -> list[str]:
+    """Return what a customer's search text must contain: a phone number's digits, or each word of another text."""
+    digits = digits_of(q) if _PHONE.fullmatch(q.strip()) else ""
+    return [digits] if digits else q.split()
+
+
+def _present(tools: Tools, user_id: UUID) -> ListedUser:
+    (customer,) = _with_lockouts(tools, [_require_customer(tools.users.find_user(user_id))])
+    return customer
+
+
+def _with_lockouts(tools: Tools, users: list[User]) -> list[ListedUser]:
+    locked_until = auth_logic.locked_until(tools, [user.username for user in users])
+    return [
+        ListedUser.model_validate(user).model_copy(update={"locked_until": locked_until.get(user.username)})
+        for user in users
+    ]
+
+
+def _require_customer(user: User | None) -> User:
+    if user is None or user.role != "customer":
+        raise NotFound("There is no such customer.")
+    return user

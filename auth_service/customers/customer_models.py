@@ -1,0 +1,26 @@
+"""Table of the notes that staff write about customers."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from auth_service.auth_models import Base
+from shared.core.clock import now
+from shared.db.columns import UtcDateTime
+
+
+class CustomerNote(Base):
+    """A note of an employee or admin about a customer. Notes are only added: a wrong one is corrected by another."""
+
+    __tablename__ = "customer_note"
+    __table_args__ = (Index("customer_note_by_user", "user_id", "sequence"),)
+
+    sequence: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    )
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("user.id"))
+    author_id: Mapped[UUID] = mapped_column(ForeignKey("user.id"))
+    text: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)

@@ -1,0 +1,144 @@
+"""Request bodies, queries and responses for the staff's view of customers."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import BeforeValidator, Field
+
+from auth_service.user_schemas import Changes, Email, FullName, ListedUser, PersonOut, Phone, Status
+from shared.core.periods import Timestamp
+from shared.core.texts import Line, Paragraphs
+from shared.web.cursors import Page, Pagination
+from shared.web.validation.openapi import Answer, Body, Described, Query
+
+MAX_PEOPLE = 200
+
+
+def _read_ids(value: Any) -> Any:
+    try:
+        return [UUID(text) for text in str(value).split(",")]
+    except ValueError:
+        raise ValueError("must be ids separated by commas") from None
+
+
+class CustomersQuery(Page):
+    """Filters for the list of customers; all must match."""
+
+    q: Annotated[Line, Field(min_length=1, max_length=100, examples=["clara"])] | None = None
+    """Only customers in whose name, username, e-mail address or phone number each of these words occurs."""
+    status: Status | None = None
+    """Only customers with this status."""
+
+
+class PeopleQuery(Query):
+    """The users whose names are wanted."""
+
+    user_ids: Annotated[
+        list[UUID],
+        BeforeValidator(_read_ids, json_schema_input_type=str),
+        Field(min_length=1, max_length=MAX_PEOPLE),
+    ]
+    """The ids of the users, separated by commas; at most 200."""
+
+
+class ContactChanges(Changes):
+    """Corrections of a customer's contact data. Only an admin may correct the e-mail address."""
+
+    full_name: FullName | None = None
+    """The new full name; null removes it."""
+    phone: Phone | None = None
+    """The new phone number; null removes it."""
+    email: Email | None = None
+    """The new e-mail address; for admins only."""
+
+
+class NewNote(Body):
+    """A note about a customer."""
+
+    text: Annotated[Paragraphs, Field(min_length=1, max_length=2000, examples=["Called about a lost card."])]
+    """The text of the note: 1 to 2000 characters, which may be several lines."""
+
+
+class NoteOut(Described):
+    """A note about a customer."""
+
+    id: int
+    """The number of the note."""
+    author_id: UUID
+    """The id of the employee or admin who wrote the note."""
+    author: Annotated[str, Field(examples=["Ben Okafor"])]
+    """The name of the author."""
+    text: Annotated[str, Field(examples=["Called about a lost card."])]
+    """The text of the note."""
+    created_at: Timestamp
+    """When the note was written."""
+
+
+class CustomerSessionOut(Described):
+    """An active session of a customer."""
+
+    id: UUID
+    """The id of the session."""
+    ip: Annotated[str, Field(examples=["203.0.113.7"])]
+    """The IP address from which the customer logged in."""
+    user_agent: Annotated[str, Field(examples=["Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"])]
+    """The User-Agent header of the login."""
+    created_at: Timestamp
+    """The time of the login."""
+    last_used_at: Timestamp
+    """The time of the last request with this session, accurate to one minute."""
+
+
+class CustomersAnswer(Answer):
+    """A page of customers, newest first."""
+
+    customers: list[ListedUser]
+    """The customers of this page."""
+    pagination: Pagination
+    """The position of the next page."""
+
+
+class CustomerAnswer(Answer):
+    """One customer."""
+
+    customer: ListedUser
+    """The customer."""
+
+
+class CustomerSessionsAnswer(Answer):
+    """A page of a customer's active sessions, newest first."""
+
+    sessions: list[CustomerSessionOut]
+    """The sessions of this page."""
+    pagination: Pagination
+    """The position of the next page."""
+
+
+class EndedAnswer(Answer):
+    """The number of sessions that were ended."""
+
+    ended: int
+    """How many sessions were ended."""
+
+
+class NotesAnswer(Answer):
+    """A page of notes, newest first."""
+
+    notes: list[NoteOut]
+    """The notes of this page."""
+    pagination: Pagination
+    """The position of the next page."""
+
+
+class NoteAnswer(Answer):
+    """A new note."""
+
+    note: NoteOut
+    """The note."""
+
+
+class PeopleAnswer(Answer):
+    """The users with the given ids; unknown ids are left out."""
+
+    users: list[PersonOut]
+    """The users, in no particular order."""
