@@ -192,6 +192,22 @@ def test_the_status_history_says_who_when_and_why(bank: Suite, ada: Person, admi
     assert rest["pagination"]["next_cursor"] is None
 
 
+def test_the_status_history_of_a_customer_covers_all_their_accounts(bank: Suite, admin: Person) -> None:
+    person, other = bank.person(), bank.person()
+    accounts = [open_account(bank, owner)["id"] for owner in (person, person, other)]
+    for account_id in accounts:
+        body = {"status": "frozen", "reason": f"of {account_id}"}
+        bank.call("account", "PUT", f"/api/accounts/update/{account_id}", admin, json=body)
+    path = f"/api/accounts/user/{person.user_id}/status_history"
+    first = bank.call("account", "GET", f"{path}?limit=1", admin).get_json()
+    rest = bank.call("account", "GET", f"{path}?cursor={first['pagination']['next_cursor']}", admin).get_json()
+    rows = first["status_history"] + rest["status_history"]
+    assert [(row["account_id"], row["reason"]) for row in rows] == [(one, f"of {one}") for one in accounts[1::-1]]
+    assert bank.call("account", "GET", path, person).status_code == 403
+    own = bank.call("account", "GET", f"/api/accounts/user/{admin.user_id}/status_history", admin)
+    assert own.status_code == 403
+
+
 def test_customers_never_see_why_an_account_was_frozen(bank: Suite, ada: Person, admin: Person) -> None:
     account = open_account(bank, ada)
     body = {"status": "frozen", "reason": "suspicion of fraud"}

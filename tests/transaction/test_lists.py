@@ -41,6 +41,19 @@ def test_lists_filter_and_page(bank: Suite) -> None:
     assert [row["amount"] for row in get(bank, "recent?limit=2", person)["transactions"]] == ["20.00", "30.00"]
 
 
+def test_staff_list_the_transactions_of_one_customer(bank: Suite) -> None:
+    person, other, admin = bank.person(), bank.person(), bank.admin()
+    account, theirs = open_account(bank, person, "9.00"), open_account(bank, other, "4.00")
+    post(bank, TRANSFER, other, from_account_id=theirs["id"], to_account_id=account["id"], amount="3")
+    path = f"user/{person.user_id}"
+    assert [row["amount"] for row in get(bank, path, admin)["transactions"]] == ["3.00", "9.00"]
+    page = get(bank, f"{path}?limit=1", admin)
+    rest = get(bank, f"{path}?type=deposit&cursor={page['pagination']['next_cursor']}", admin)
+    assert [row["amount"] for row in rest["transactions"]] == ["9.00"]
+    assert get(bank, f"{path}?status=pending", admin)["transactions"] == []
+    assert bank.call("transaction", "GET", f"/api/transactions/{path}", person).status_code == 403
+
+
 @pytest.mark.parametrize(
     ("query", "found"),
     [
