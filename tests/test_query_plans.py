@@ -77,8 +77,8 @@ class Planner:
     """A customer's account with a few transactions, asked for as an admin may."""
 
     def __init__(self, bank: Suite) -> None:
-        self._suite, self._admin = bank, bank.admin()
-        self._somebody = somebody = bank.person()
+        self.suite, self.admin = bank, bank.admin()
+        self.somebody = somebody = bank.person()
         opened = self.ask("POST", "/api/accounts/create", somebody, {"account_type": "checking"})["account"]
         for _ in range(3):
             body = {"account_id": opened["id"], "amount": "10.00"}
@@ -86,7 +86,7 @@ class Planner:
         page = self.ask("GET", "/api/transactions/list?limit=1", somebody)
         everything = self.ask("GET", "/api/transactions/all?limit=1")
         history = self.ask("GET", f"/api/accounts/history/{opened['id']}?limit=1", somebody)
-        self._names = {
+        self.names = {
             "account": opened["id"],
             "transaction": page["transactions"][0]["id"],
             "list": page["pagination"]["next_cursor"],
@@ -97,21 +97,21 @@ class Planner:
     def ask(self, method: str, path: str, person: Person | None = None, body: Any = None) -> Any:
         names = {"transactions": "transaction", "accounts": "account", "reports": "reporting"}
         name = names[path.split("/")[2]]
-        answer = self._suite.call(name, method, path, person or self._admin, **({"json": body} if body else {}))
+        answer = self.suite.call(name, method, path, person or self.admin, **({"json": body} if body else {}))
         assert answer.status_code in (200, 201), answer.text
         return answer.json
 
     def plan(self, path: str) -> list[str]:
         """What SQLite says of all queries that a request makes."""
         with plans() as found:
-            self.ask("GET", path.format(**self._names))
+            self.ask("GET", path.format(**self.names))
         return found
 
     def plan_of_posting(self) -> list[str]:
         """The same of a withdrawal, through both services."""
         with plans() as found:
-            body = {"account_id": self._names["account"], "amount": "1.00"}
-            self.ask("POST", "/api/transactions/withdraw", self._somebody, body)
+            body = {"account_id": self.names["account"], "amount": "1.00"}
+            self.ask("POST", "/api/transactions/withdraw", self.somebody, body)
         return found
 
 
@@ -180,14 +180,14 @@ def test_a_posting_finds_what_it_needs_by_index(planner: Planner) -> None:
 
 def test_a_posting_is_found_by_its_key_and_by_its_number_along_an_index(planner: Planner) -> None:
     with plans() as steps:
-        body = {"account_id": planner._names["account"], "amount": "1.00"}
+        body = {"account_id": planner.names["account"], "amount": "1.00"}
         headers = {"Idempotency-Key": "planned"}
-        planner._suite.call(
-            "transaction", "POST", "/api/transactions/deposit", planner._somebody, json=body, headers=headers
+        planner.suite.call(
+            "transaction", "POST", "/api/transactions/deposit", planner.somebody, json=body, headers=headers
         )
     assert any(
         re.match(r"SEARCH posting USING INDEX \w+ \(user_id=\? AND idempotency_key=\?\)", step) for step in steps
     )
-    with planner._suite.apps["account"].app_context(), plans() as steps:
+    with planner.suite.apps["account"].app_context(), plans() as steps:
         LedgerStorage(account_db).list_postings(1, 1)
     assert steps == ["SEARCH posting USING INTEGER PRIMARY KEY (rowid>?)"]

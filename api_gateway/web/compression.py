@@ -50,7 +50,7 @@ def install(app: Flask, *, is_of_browser: Callable[[], bool]) -> None:
         if (has_secrets and _may_reflect(request, response)) or not negotiated(request.accept_encodings, "gzip"):
             return response
         body = response.get_data()
-        response.set_data(_gzip(body, QUICK_LEVEL, _padding(body) if has_secrets else 0))
+        response.set_data(_gzip(body, QUICK_LEVEL, padding_for(body) if has_secrets else 0))
         response.headers["Content-Encoding"] = "gzip"
         return response
 
@@ -89,7 +89,7 @@ def _gzip(body: bytes, level: int, padding: int = 0) -> bytes:
     return written.getvalue()
 
 
-def _padding(body: bytes) -> int:
+def padding_for(body: bytes) -> int:
     """Return a padding length that is secret, but constant for a body, so that repeated requests reveal nothing."""
     digest = hashlib.blake2b(body, key=_KEY, digest_size=4).digest()
     return int.from_bytes(digest) % (MOST_PADDING_BYTES + 1)

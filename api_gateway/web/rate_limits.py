@@ -27,6 +27,9 @@ class TokenBuckets:
         self._lock = threading.Lock()
         self._levels: dict[str, tuple[float, float]] = {}
 
+    def __len__(self) -> int:
+        return len(self._levels)
+
     def take(self, key: str) -> float:
         """Take a token and return 0.0, or return the seconds until one is available."""
         with self._lock:

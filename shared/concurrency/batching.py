@@ -13,6 +13,7 @@ from shared.core.errors import ServiceUnavailable
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 MAX_WAITING = 2048
+MAX_SIZE = 128
 LOAD_HALF_LIFE_SECONDS = 0.05
 _log = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ class Batcher(Generic[Item, Result]):
         process: Callable[[list[Item]], Sequence[Result | Exception]],
         *,
         name: str,
-        max_size: int = 128,
+        max_size: int = MAX_SIZE,
         workers: int = 2,
         patience_seconds: float = 0.02,
         max_waiting: int = MAX_WAITING,
@@ -93,6 +94,11 @@ class Batcher(Generic[Item, Result]):
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(timeout_seconds)
+
+    @property
+    def waiting(self) -> int:
+        """Return the number of queued items."""
+        return len(self._queue)
 
     def submit(self, item: Item, *, begin_within_seconds: float) -> Result:
         """Queue an item and wait for its result.

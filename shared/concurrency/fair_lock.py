@@ -21,6 +21,11 @@ class FairLock:
         self._max_waiting = max_waiting
         self._waiting: deque[threading.Event] = deque()
 
+    @property
+    def waiting(self) -> int:
+        """Return the number of threads that wait for the lock."""
+        return len(self._waiting)
+
     @contextmanager
     def hold(self, timeout_seconds: float) -> Iterator[None]:
         """Hold the lock during the block.

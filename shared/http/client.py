@@ -59,16 +59,17 @@ class Peer:
         *,
         connect_timeout_seconds: float = 1.0,
         read_timeout_seconds: float = 5.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
         self._directory = directory
         self._session = session
         self._timeout = (connect_timeout_seconds, read_timeout_seconds)
-        self._deadline = float("inf")
-        self._breaker = CircuitBreaker()
+        self._deadline, self._clock = float("inf"), clock
+        self._breaker = CircuitBreaker(clock=clock)
 
     def until(self, deadline: float) -> "Peer":
-        """Return this peer with a deadline, in seconds of `time.monotonic()`.
+        """Return this peer with a deadline, in seconds of its clock.
 
         Calls of safe methods end by then. Others keep their own timeout, since giving up would leave their outcome
         unknown. Connections and circuit breaker are shared.
@@ -193,7 +194,7 @@ class Peer:
         if method not in _SAFE_METHODS:
             return self._timeout
         connect_seconds, read_seconds = self._timeout
-        left_seconds = self._deadline - time.monotonic()
+        left_seconds = self._deadline - self._clock()
         if left_seconds <= 0:
             raise NoAnswer(may_have_arrived=False)
         return min(connect_seconds, left_seconds), min(read_seconds, left_seconds)

@@ -111,7 +111,7 @@ class Registration:
         self._consul = _Consul(consul_host, consul_port) if consul_host else None
         self._lock = threading.Lock()
         self._ended = self._is_registered = False
-        self._keeper = PeriodicTask(self._register, name="consul-registration", interval_seconds=REGISTER_AGAIN_SECONDS)
+        self._keeper = PeriodicTask(self.register, name="consul-registration", interval_seconds=REGISTER_AGAIN_SECONDS)
 
     def start(self) -> None:
         """Register in the background, and again whenever Consul has lost the entry."""
@@ -130,7 +130,8 @@ class Registration:
         except (requests.RequestException, consul.base.ConsulException) as error:
             _log.info("consul deregistration failed: %s", type(error).__name__)
 
-    def _register(self) -> None:
+    def register(self) -> None:
+        """Register now, unless the entry is there or this registration has ended."""
         with self._lock:
             if self._ended or self._consul is None:
                 return

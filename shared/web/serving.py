@@ -1,8 +1,8 @@
 """Serving: load settings, build the app, listen, and shut down gracefully.
 
 The WSGI server runs in this process, so there is no child process to orphan and no second start-up. It handles each
-request in a thread of its pool (see _Threads). On SIGTERM and SIGINT it accepts no new connection, finishes running
-requests, and returns.
+request in a thread of its pool (see RequestThreads). On SIGTERM and SIGINT it accepts no new connection, finishes
+running requests, and returns.
 """
 
 import gc
@@ -91,7 +91,7 @@ class _Thread(threading.local):
     place: _Place | None = None
 
 
-class _Threads:
+class RequestThreads:
     """The threads of granian's pool: a few active ones, and a reserve.
 
     Under load as many threads would wake as there are requests, and their competition for the GIL costs a quarter of
@@ -165,7 +165,7 @@ def serve(create_app: Callable[[S], Flask], settings_type: type[S]) -> None:
     lifecycle = lifecycle_of(app)
     lifecycle.add(_registration(settings))
     lifecycle.give_up = partial(_give_up, settings)
-    threads = _Threads(app)
+    threads = RequestThreads(app)
     lifecycle.add(
         PeriodicTask(threads.give_slow_places_away, name="slow-requests", interval_seconds=SLOW_CHECK_SECONDS)
     )
@@ -190,7 +190,7 @@ def _give_up(settings: Settings, reason: CannotStart) -> None:
     os._exit(CannotStart.exit_status)
 
 
-def _listen(app: Flask, settings: Settings, threads: _Threads) -> None:
+def _listen(app: Flask, settings: Settings, threads: RequestThreads) -> None:
     logging.getLogger(__name__).info("listening on %s:%d", settings.host, settings.port)
     granian_server.listen(
         app.wsgi_app,

@@ -34,9 +34,9 @@ class FaultyBank:
     def __init__(self, data_dir: Path, **variables: str) -> None:
         ports = dict(zip(NAMES, free_ports(len(NAMES)), strict=True))
         self.gateway = f"http://127.0.0.1:{ports['api-gateway']}"
-        self._ports = ports
+        self.ports = ports
         self.data_dir = data_dir
-        self._environment = {
+        self.environment = {
             **{_variable(name, "PORT"): str(port) for name, port in ports.items()},
             "BANK_DATA_DIR": str(data_dir),
             "ADMIN_PASSWORD": ADMIN_PASSWORD,
@@ -48,14 +48,14 @@ class FaultyBank:
     def wire_to(self, name: str, path: str) -> Wire:
         """Put a proxy in front of a service from the next start on, for faults on POST requests to `path`."""
         (port,) = free_ports(1)
-        wire = Wire(port, self._ports[name], path)
+        wire = Wire(port, self.ports[name], path)
         self._wires.append(wire)
-        self._environment[_variable(name, "URL")] = f"http://127.0.0.1:{port}"
+        self.environment[_variable(name, "URL")] = f"http://127.0.0.1:{port}"
         return wire
 
     def start(self, root: Path = ROOT) -> None:
         """Start all services from the source tree `root`, and wait until they are healthy."""
-        self._suite = RunningProcess("run_services.py", environment=self._environment, cwd=root)
+        self._suite = RunningProcess("run_services.py", environment=self.environment, cwd=root)
         self._suite.wait_for("Ctrl-C stops", within_seconds=60)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
@@ -79,7 +79,7 @@ class FaultyBank:
 
     def process_id(self, name: str) -> int | None:
         """Return the id of the process that listens on the port of a service, or None."""
-        inode = _listening_inode(self._ports[name])
+        inode = _listening_inode(self.ports[name])
         return _process_of_socket(inode) if inode else None
 
     def another_transaction_service(self, data_dir: Path) -> "tuple[str, RunningProcess]":
@@ -89,8 +89,8 @@ class FaultyBank:
             "TRANSACTION_SERVICE_PORT": str(port),
             "TRANSACTION_DATABASE_URL": f"sqlite:///{data_dir}/other.db",
         }
-        addresses = {_variable(name, "URL"): f"http://127.0.0.1:{its_port}" for name, its_port in self._ports.items()}
-        environment = addresses | self._environment | variables
+        addresses = {_variable(name, "URL"): f"http://127.0.0.1:{its_port}" for name, its_port in self.ports.items()}
+        environment = addresses | self.environment | variables
         return f"http://127.0.0.1:{port}", RunningProcess(
             "-m", "transaction_service.transaction_service", environment=environment
         )

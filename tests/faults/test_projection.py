@@ -59,7 +59,7 @@ def test_an_account_database_that_is_older_is_refused(bank: FaultyBank, tmp_path
     for end in ("-wal", "-shm", ""):
         Path(f"{bank.data_dir / 'account.db'}{end}").unlink(missing_ok=True)
     backup.rename(bank.data_dir / "account.db")
-    with RunningProcess("run_services.py", environment=bank._environment) as suite:
+    with RunningProcess("run_services.py", environment=bank.environment) as suite:
         suite.wait_for("is projected here, and the ledger does not have it", within_seconds=60)
         assert suite.wait(within_seconds=60) == 1
 
@@ -74,7 +74,7 @@ class Two:
     def __init__(self, bank: FaultyBank, folder: Path) -> None:
         self.bank = bank
         self.customer = Customer.of(bank, "ada", accounts=1, opening="100.00")
-        self.one = f"http://127.0.0.1:{bank._ports[TRANSACTION]}"
+        self.one = f"http://127.0.0.1:{bank.ports[TRANSACTION]}"
         self.other, self.process = bank.another_transaction_service(folder)
         self.wait_for_other()
 

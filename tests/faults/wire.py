@@ -129,7 +129,7 @@ class Wire:
             def handle(self) -> None:
                 with contextlib.suppress(OSError):
                     while request := read_message(self.rfile):
-                        wire._carry(Exchange(self.connection, target_port, request))
+                        wire.carry(Exchange(self.connection, target_port, request))
 
         self._server = _Server(("127.0.0.1", port), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
@@ -155,7 +155,8 @@ class Wire:
 
         return wait
 
-    def _carry(self, exchange: Exchange) -> None:
+    def carry(self, exchange: Exchange) -> None:
+        """Deliver a request, with the next fault if it matches."""
         fault: Fault = passed_on
         done = threading.Event()
         if exchange.request.startswith(self._first_words):

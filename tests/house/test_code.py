@@ -43,6 +43,29 @@ def test_one_sqlite_library_opens_all_files() -> None:
     assert [str(path.relative_to(ROOT)) for path in files] == ["shared/db/sqlite.py"]
 
 
+def test_tests_reach_for_no_private_attribute() -> None:
+    """Tests use `_name` of their own objects (`self`, `cls`) only, and import or patch no private name."""
+    private = re.compile(r"_[a-z]\w*")
+    reaching = []
+    for path in house.python_files("tests"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names: list[str] = []
+            if isinstance(node, ast.Attribute) and not _is_own(node.value):
+                names = [node.attr]
+            elif isinstance(node, ast.ImportFrom):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and "setattr" in node.func.attr:
+                names = [str(part.value).rpartition(".")[2] for part in node.args[:2] if isinstance(part, ast.Constant)]
+            place = f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}"
+            reaching += [f"{place} {name}" for name in names if private.fullmatch(name)]
+    assert reaching == []
+
+
+def _is_own(value: ast.expr) -> bool:
+    is_super = isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "super"
+    return is_super or (isinstance(value, ast.Name) and value.id in ("self", "cls"))
+
+
 def test_every_lint_exception_has_a_reason() -> None:
     exception = re.compile(r"# (?:noqa|type: ?ignore)")
     with_reason = re.compile(r"# (?:noqa: [A-Z0-9, ]+ - |type: ignore\[[a-z, -]+\]  # )\w")

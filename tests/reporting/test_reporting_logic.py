@@ -77,10 +77,10 @@ class Books:
 
 class Accounts(AccountClient):
     def __init__(self, books: Books) -> None:
-        self._books = books
+        self.books = books
 
     def account(self, token: str, account_id: UUID) -> AccountFacts:
-        if account_id != self._books.account_id:
+        if account_id != self.books.account_id:
             raise NotFound
         return AccountFacts(
             id=account_id,
@@ -95,34 +95,34 @@ class Accounts(AccountClient):
         )
 
     def balance_before(self, token: str, account_id: UUID, day: date) -> str | None:
-        return next((row.balance_after for row in self._books.rows() if row.timestamp.date() < day), None)
+        return next((row.balance_after for row in self.books.rows() if row.timestamp.date() < day), None)
 
     def entries(self, token: str, account_id: UUID, period: Period, *, at_most: int) -> list[HistoryRow]:
-        if "history" in self._books.away:
+        if "history" in self.books.away:
             raise ServiceUnavailable
-        inside = [row for row in self._books.rows() if period.start_date <= row.timestamp.date() <= period.end_date]
+        inside = [row for row in self.books.rows() if period.start_date <= row.timestamp.date() <= period.end_date]
         return inside[:at_most]
 
     def statistics(self) -> AccountStatistics:
-        if "accounts" in self._books.away:
+        if "accounts" in self.books.away:
             raise ServiceUnavailable
         return AccountStatistics(total=1, by_type={}, by_status={"active": 1}, total_balance="0.00")
 
 
 class Transactions(TransactionClient):
     def __init__(self, books: Books) -> None:
-        self._books = books
+        self.books = books
 
     def summary(self, token: str, period: Period, account_id: UUID | None = None) -> Summary:
-        if "transactions" in self._books.away:
+        if "transactions" in self.books.away:
             raise ServiceUnavailable
-        self._books.summaries += 1
+        self.books.summaries += 1
         settled = [
             (day, amount)
-            for number, (day, amount) in enumerate(self._books.entries)
-            if number not in self._books.unsettled and period.start_date <= day <= period.end_date
+            for number, (day, amount) in enumerate(self.books.entries)
+            if number not in self.books.unsettled and period.start_date <= day <= period.end_date
         ]
-        self._books.on_summary()
+        self.books.on_summary()
         by_day = [
             _totals(day, [amount for its_day, amount in settled if its_day == day])
             for day in sorted({day for day, _ in settled})
@@ -146,10 +146,10 @@ class Transactions(TransactionClient):
 
 class People(AuthClient):
     def __init__(self, books: Books) -> None:
-        self._books = books
+        self.books = books
 
     def statistics(self) -> UserStatistics:
-        if "auth" in self._books.away:
+        if "auth" in self.books.away:
             raise ServiceUnavailable
         return UserStatistics(total=1, by_role={"customer": 1}, by_status={"active": 1})
 
@@ -205,7 +205,7 @@ def caller() -> Caller:
 def account_data(
     storage: ReportStorage, sources: Sources, caller: Caller, query: ReportQuery = MARCH
 ) -> dict[str, Any]:
-    account_id = cast(Accounts, sources.accounts)._books.account_id
+    account_id = cast(Accounts, sources.accounts).books.account_id
     return reporting_logic.report_account(storage, sources, caller, account_id, query).report_data
 
 
@@ -298,7 +298,7 @@ def test_inconsistent_figures_are_neither_returned_nor_stored(
     assert reporting_logic.list_reports(storage, Page(), caller.user_id)[0] == []
 
 
-def test_a_ledger_with_fewer_entries_than_the_sums_count_is_refused(
+def test_a_ledger_with_fewer_entries_than_the_sums_count_is_read_again(
     storage: ReportStorage, sources: Sources, books: Books, caller: Caller
 ) -> None:
     books.entries = [(TODAY, 500), (TODAY, 100), (TODAY, -100)]
@@ -307,7 +307,8 @@ def test_a_ledger_with_fewer_entries_than_the_sums_count_is_refused(
         books.entries = [(TODAY, 500)]
 
     books.on_summary = lose_two
-    assert reporting_logic._read_account(sources, caller.token, books.account_id, MARCH_DAYS) is None
+    data = account_data(storage, sources, caller)
+    assert (data["count"], data["closing_balance"], books.summaries) == (1, "5.00", 2)
 
 
 @pytest.mark.parametrize("source", ["history", "transactions"])

@@ -5,13 +5,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from werkzeug.test import TestResponse
+from werkzeug.test import TestResponse, create_environ
 
-from api_gateway.api.payment_batching import HAS_CONTROL_BYTES, LONGEST_BODY
+from api_gateway.api.payment_batching import HAS_CONTROL_BYTES, LONGEST_BODY, PaymentBatching
 from api_gateway.clients.transaction import BatchedReply, BatchedRequest, PaymentClient
+from api_gateway.web.rate_limits import TokenBuckets
+from shared.concurrency.batching import MAX_SIZE, Batcher
 from shared.core.errors import GENERIC_BY_STATUS, AppError, OutcomeUnknown, ServiceUnavailable
 from shared.http.client import Peer
 from shared.web.idempotency_keys import MAX_LENGTH
+from shared.web.recording import recorder_of
+from shared.web.serving import DEFERRED_RESPONSE
 from tests.support.suite import ADDRESSES, BankOptions, Person, Suite
 
 
@@ -116,10 +120,11 @@ def test_an_invalid_request_falls_through_to_the_app_which_says_why(
 
 @pytest.mark.parametrize("character", ["\n", '"', "\\", "x", "\x7f"])
 def test_whatever_is_sent_a_full_call_is_not_too_large(bank: Suite, ada: Person, character: str) -> None:
-    batching: Any = bank.apps["gateway"].wsgi_app
+    peers = bank.apps["gateway"].extensions["tools"].peers
+    client = PaymentClient(peers["transaction-service"], peers.token)
     assert not HAS_CONTROL_BYTES(character.encode())
     longest = BatchedRequest("deposit", ada.token, '"' * MAX_LENGTH, "i" * 64, character * LONGEST_BODY)
-    assert {answer.status for answer in batching._client.carry_out([longest] * batching._batches._max_size)} == {400}
+    assert {answer.status for answer in client.carry_out([longest] * MAX_SIZE)} == {400}
 
 
 def test_a_refusal_by_the_rules_comes_back_when_batched(
@@ -166,24 +171,23 @@ def test_a_service_that_has_died_means_nothing_was_done(bank: Suite, ada: Person
     assert (answer.status_code, answer.json["error_code"]) == (503, "SERVICE_UNAVAILABLE")  # type: ignore[index]  # a failure
 
 
-def test_one_answer_that_can_not_be_given_keeps_nobody_else_from_theirs(
-    bank: Suite, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    batching: Any = bank.apps["gateway"].wsgi_app
-    given: list[tuple[Any, ...]] = []
+def test_a_response_that_can_not_be_sent_does_not_affect_the_others(bank: Suite, ada: Person) -> None:
+    app = bank.apps["gateway"]
+    client: Any = SimpleNamespace(carry_out=lambda requests: [BatchedReply(201, {}, "{}")] * len(requests))
+    verifier, buckets = app.extensions["token_verifier"], TokenBuckets(per_second=100, burst=100)
+    batching = PaymentBatching(app, client, verifier=verifier, buckets=buckets, recorder=recorder_of(app))
+    sent: list[tuple[Any, ...]] = []
 
-    def payment(answer: Any) -> Any:
-        request = SimpleNamespace(request_id="mine-8")
-        environ = {"PATH_INFO": "/api/transactions/deposit", "wsgi.url_scheme": "http"}
-        return SimpleNamespace(environ=environ, request=request, user_id=None, answer=answer, began_at=0.0)
-
-    def broken(*_answer: Any) -> None:
+    def fail(*_answer: Any) -> None:
         raise RuntimeError
 
-    told = BatchedReply(201, {}, "{}")
-    monkeypatch.setattr(batching, "_client", SimpleNamespace(carry_out=lambda requests: [told] * len(requests)))
-    batching._carry_out([payment(broken), payment(lambda *answer: given.append(answer))])
-    assert [(status, body) for status, _headers, body in given] == [(201, b"{}")]
+    for send in (fail, lambda *answer: sent.append(answer)):
+        environ = create_environ("/api/transactions/deposit", method="POST", json={}, headers=ada.headers)
+        environ[DEFERRED_RESPONSE] = SimpleNamespace(defer=lambda send=send: send)
+        assert batching(environ, lambda *_start: pytest.fail("not deferred")) == []
+    batching.start()
+    batching.stop()
+    assert [(status, body) for status, _headers, body in sent] == [(201, b"{}")]
 
 
 class Refusing:
@@ -224,8 +228,10 @@ def test_a_failure_of_the_service_is_an_outcome_that_is_not_known() -> None:
 def test_who_finds_no_room_is_told_at_once_to_come_again(
     bank: Suite, ada: Person, account_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    batching: Any = bank.apps["gateway"].wsgi_app
-    monkeypatch.setattr(batching._batches, "_max_waiting", -1)
+    def refuse(*_args: Any, **_options: Any) -> None:
+        raise ServiceUnavailable(retry_after_seconds=1)
+
+    monkeypatch.setattr(Batcher, "submit_nowait", refuse)
     answer = deposit(bank, ada, account_id)
     assert (answer.status_code, answer.json["error_code"]) == (503, "SERVICE_UNAVAILABLE")  # type: ignore[index]  # a failure
     assert answer.headers["Retry-After"] == "1"
@@ -239,8 +245,7 @@ def test_a_way_that_breaks_down_ends_with_an_answer(
     def broken(*_args: Any) -> Any:
         raise RuntimeError("private")
 
-    batching: Any = bank.apps["gateway"].wsgi_app
-    monkeypatch.setattr(batching._client, "carry_out", broken)
+    monkeypatch.setattr(PaymentClient, "carry_out", broken)
     answer = deposit(bank, ada, account_id)
     assert (answer.status_code, answer.json["error_code"]) == (500, "INTERNAL_ERROR")  # type: ignore[index]  # a failure
     assert b"private" not in answer.data

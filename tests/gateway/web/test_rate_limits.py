@@ -48,7 +48,7 @@ def test_the_memory_is_bounded(clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     buckets = TokenBuckets(per_second=1, burst=1, clock=clock)
     for number in range(100):
         buckets.take(str(number))
-        assert len(buckets._levels) <= 10
+        assert len(buckets) <= 10
 
 
 def test_full_buckets_are_forgotten_before_the_empty_ones(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:

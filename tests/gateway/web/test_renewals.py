@@ -47,8 +47,14 @@ def test_one_renewal_does_not_wait_for_another() -> None:
 
 
 def test_renewals_are_forgotten_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    renewals = Renewals(lambda _token: RenewedTokens(token="t", refresh_token="r"))
+    renewed: list[str] = []
+
+    def renew(refresh_token: str) -> RenewedTokens:
+        renewed.append(refresh_token)
+        return RenewedTokens(token="t", refresh_token="r")
+
+    renewals = Renewals(renew)
     renewals.tokens_for("old")
     monkeypatch.setattr(module, "REMEMBERED_SECONDS", -1)
-    renewals.tokens_for("other")
-    assert len(renewals._by_digest) == 1
+    renewals.tokens_for("old")
+    assert renewed == ["old", "old"]

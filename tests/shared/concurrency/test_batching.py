@@ -52,7 +52,7 @@ def test_queued_items_are_processed_together_up_to_the_maximum_size() -> None:
         first = pool.submit(submit, 0)
         assert kitchen.entered.wait(5)
         rest = [pool.submit(submit, number) for number in range(1, 21)]
-        wait_until(lambda: len(batcher._queue) == 20)
+        wait_until(lambda: batcher.waiting == 20)
         kitchen.door.set()
         assert first.result() == 0
         assert [future.result() for future in rest] == [number * 2 for number in range(1, 21)]
@@ -104,7 +104,7 @@ def test_an_exception_as_a_result_is_raised_for_its_item_only() -> None:
     with ThreadPoolExecutor(3) as pool:
         for item in (12, 13, 14):
             pool.submit(submit, item)
-        wait_until(lambda: len(batcher._queue) == 3)
+        wait_until(lambda: batcher.waiting == 3)
         batcher.start()
     batcher.stop()
     assert results == {12: 12, 13: "unlucky", 14: 14}
@@ -149,7 +149,7 @@ def test_a_full_queue_refuses_items() -> None:
     batcher: Batcher[int, int] = Batcher(kitchen.cook, name="test", max_size=1, workers=1, max_waiting=16)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(batcher.submit_all, range(17), begin_within_seconds=5)
-        wait_until(lambda: len(batcher._queue) == 17)
+        wait_until(lambda: batcher.waiting == 17)
         began_at = time.monotonic()
         with pytest.raises(ServiceUnavailable):
             batcher.submit(99, begin_within_seconds=5)
@@ -174,7 +174,7 @@ def test_several_items_of_one_call_get_their_own_results() -> None:
 def test_batches_run_after_all_queued_items_were_withdrawn() -> None:
     batcher: Batcher[int, int] = Batcher(lambda items: items, name="test", workers=1, patience_seconds=0.2)
     batcher.start()
-    batcher._load, batcher._load_at = 1_000.0, time.monotonic()
+    batcher.submit_all(range(1000), begin_within_seconds=5)
     with pytest.raises(ServiceUnavailable):
         batcher.submit(1, begin_within_seconds=0.01)
     time.sleep(0.3)
@@ -187,7 +187,7 @@ def test_stopping_processes_all_queued_items() -> None:
     batcher: Batcher[int, int] = Batcher(kitchen.cook, name="test", max_size=4, workers=2)
     with ThreadPoolExecutor(10) as pool:
         results = [pool.submit(batcher.submit, number, begin_within_seconds=5) for number in range(10)]
-        wait_until(lambda: len(batcher._queue) == 10)
+        wait_until(lambda: batcher.waiting == 10)
         batcher.start()
         kitchen.door.set()
         batcher.stop()
@@ -219,9 +219,10 @@ def test_under_load_a_worker_waits_for_a_fair_share() -> None:
 def test_the_load_decays_and_is_reset_by_a_worker_that_waited_in_vain() -> None:
     batcher: Batcher[int, int] = Batcher(lambda items: items, name="test", patience_seconds=0.5)
     batcher.start()
-    for seconds_ago, least, most in ((10, 0.0, 0.3), (0, 0.5, 3.0), (0, 0.0, 0.3)):
-        if least or seconds_ago:
-            batcher._load, batcher._load_at = 1_000.0, time.monotonic() - seconds_ago
+    for has_load, pause_seconds, least, most in ((True, 0.8, 0.0, 0.3), (True, 0, 0.5, 3.0), (False, 0, 0.0, 0.3)):
+        if has_load:
+            batcher.submit_all(range(1000), begin_within_seconds=5)
+        time.sleep(pause_seconds)
         began_at = time.monotonic()
         batcher.submit(1, begin_within_seconds=5)
         assert least <= time.monotonic() - began_at < most
@@ -234,7 +235,7 @@ def test_the_load_is_divided_between_the_workers() -> None:
     batcher: Batcher[int, int] = Batcher(kitchen.cook, name="test", workers=2)
     with ThreadPoolExecutor(1) as pool:
         results = pool.submit(batcher.submit_all, range(30), begin_within_seconds=5)
-        wait_until(lambda: len(batcher._queue) == 30)
+        wait_until(lambda: batcher.waiting == 30)
         batcher.start()
         assert results.result() == [number * 2 for number in range(30)]
     batcher.stop()
@@ -247,7 +248,7 @@ def test_without_patience_a_batch_takes_all_queued_items() -> None:
     batcher: Batcher[int, int] = Batcher(kitchen.cook, name="test", workers=2, patience_seconds=0.0)
     with ThreadPoolExecutor(1) as pool:
         results = pool.submit(batcher.submit_all, range(30), begin_within_seconds=5)
-        wait_until(lambda: len(batcher._queue) == 30)
+        wait_until(lambda: batcher.waiting == 30)
         batcher.start()
         results.result()
     batcher.stop()

@@ -11,7 +11,7 @@ from shared.core.errors import ServiceUnavailable
 
 def wait_for_waiters(lock: FairLock, count: int) -> None:
     deadline = time.monotonic() + 5
-    while len(lock._waiting) < count:
+    while lock.waiting < count:
         assert time.monotonic() < deadline
         time.sleep(0.001)
 
@@ -59,7 +59,7 @@ def test_a_thread_that_waits_too_long_is_refused_and_leaves_the_queue() -> None:
             pytest.fail("two hold the lock")
         assert refused.value.retry_after_seconds == 1
     with lock.hold(0.01):
-        assert not lock._waiting
+        assert lock.waiting == 0
 
 
 def test_an_exception_in_the_block_releases_the_lock() -> None:

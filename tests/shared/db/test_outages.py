@@ -17,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from werkzeug.test import TestResponse
 
-from shared.db import outages
+from shared.db import engines, outages
 from shared.db.database import Database
 from shared.db.outages import CommitUnknown, ConnectionLost, rerun_when_aborted, rerun_when_unsure
 from shared.web import responses
@@ -200,14 +200,24 @@ def refuse(*_args: object, **_kwargs: object) -> None:
     raise psycopg.OperationalError("connection refused")
 
 
-def test_who_finds_no_free_connection_is_told_to_come_again(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(db.reader.pool, "_timeout", 0.05)
-    taken = [db.reader.connect() for _ in range(32)]
-    answer = app.test_client().get("/items")
-    for connection in taken:
-        connection.close()
-    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
-    assert app.test_client().get("/items").status_code == 200
+def test_a_request_without_a_free_connection_is_answered_503(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "WRITE_WAIT_SECONDS", 0.05)
+    app = Flask("busy")
+    responses.install_error_handlers(app)
+    with postgres.database() as url, closing(Database()) as busy:
+
+        @app.get("/check")
+        def check() -> str:
+            busy.check()
+            return "ok"
+
+        busy.connect(app, url)
+        taken = [busy.reader.connect() for _ in range(engines.READERS)]
+        answer = app.test_client().get("/check")
+        for connection in taken:
+            connection.close()
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+        assert app.test_client().get("/check").status_code == 200
 
 
 @dataclass

@@ -16,7 +16,6 @@ from flask import Flask
 
 from shared.core.errors import Forbidden, NotAuthenticated, NotFound, ServiceUnavailable, TooManyRequests
 from shared.http import request_ids
-from shared.http.circuit_breaker import CircuitBreaker
 from shared.http.client import NoAnswer, Peer, ServiceToken, make_session
 from shared.http.discovery import Directory
 from tests.support.fakes import FakeClock
@@ -89,13 +88,19 @@ def peer(server: Server, session: requests.Session) -> Peer:
     return peer_at(server.url, session)
 
 
-def peer_at(url: str, session: requests.Session, read_timeout_seconds: float = 0.2) -> Peer:
+def peer_at(
+    url: str,
+    session: requests.Session,
+    read_timeout_seconds: float = 0.2,
+    clock: Callable[[], float] = time.monotonic,
+) -> Peer:
     return Peer(
         "other",
         Directory({"other": url}),
         session,
         connect_timeout_seconds=0.2,
         read_timeout_seconds=read_timeout_seconds,
+        clock=clock,
     )
 
 
@@ -267,8 +272,8 @@ def test_a_refusal_is_no_failure_of_the_circuit(server: Server, peer: Peer) -> N
 
 
 def test_the_circuit_closes_when_the_server_is_back(server: Server, session: requests.Session) -> None:
-    peer, now = peer_at(server.url, session), [0.0]
-    peer._breaker = CircuitBreaker(clock=lambda: now[0])
+    now = [0.0]
+    peer = peer_at(server.url, session, clock=lambda: now[0])
     server.reply = Handler.hang_up
     for _ in range(5):
         with pytest.raises(NoAnswer):
@@ -284,8 +289,7 @@ def test_the_circuit_closes_when_the_server_is_back(server: Server, session: req
 def test_the_circuit_closes_at_once_when_a_check_has_found_the_server_well(
     server: Server, session: requests.Session, check: Callable[[Peer], bool]
 ) -> None:
-    peer = peer_at(server.url, session)
-    peer._breaker = CircuitBreaker(clock=lambda: 0.0)
+    peer = peer_at(server.url, session, clock=lambda: 0.0)
     server.reply = Handler.hang_up
     for _ in range(5):
         with pytest.raises(NoAnswer):

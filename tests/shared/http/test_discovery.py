@@ -70,7 +70,7 @@ def test_without_a_consul_host_nothing_ever_goes_to_consul(monkeypatch: pytest.M
     def refuse(*_args: object, **_kwargs: object) -> None:
         raise AssertionError("a client of Consul was made")
 
-    monkeypatch.setattr(discovery, "_HTTPClient", refuse)
+    monkeypatch.setattr(consul.std.HTTPClient, "__init__", refuse)
     monkeypatch.setattr(requests.Session, "request", refuse)
     directory = Directory(VARIABLES)
     registration = Registration("price-service", "127.0.0.1", 1, consul_host=None, consul_port=8500)
@@ -94,9 +94,16 @@ def test_a_consul_that_is_away_leaves_the_variables_in_force() -> None:
 
 def test_other_variables_of_consul_do_not_overrule_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONSUL_HTTP_ADDR", "http://127.0.0.1:1")
-    directory = Directory(VARIABLES, consul_host="consul.example", consul_port=8501)
-    assert directory._consul
-    assert directory._consul.http.base_uri == "http://consul.example:8501"
+    asked: list[str] = []
+
+    class Consul(_Instance):
+        def do_GET(self) -> None:
+            asked.append(self.path.partition("?")[0])
+            self.send_error(500)
+
+    with serving(Consul) as port:
+        Directory(VARIABLES, consul_host="127.0.0.1", consul_port=port).refresh()
+    assert asked == ["/v1/health/service/price-service"]
 
 
 @needs_consul
@@ -122,7 +129,7 @@ def test_the_process_after_one_that_was_killed_takes_its_entry_over(agent: Consu
             registration = Registration(
                 "price-service", "127.0.0.1", port, consul_host="127.0.0.1", consul_port=agent.port
             )
-            registration._register()  # and no stop, as after kill -9
+            registration.register()  # not stopped, as after kill -9
             known = [entry for entry in agent.api.agent.services().values() if entry["Service"] == "price-service"]
             assert [(entry["ID"], entry["Port"]) for entry in known] == [(f"price-service-127.0.0.1-{port}", port)]
         registration.stop()

@@ -3,10 +3,13 @@
 import socket
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from typing import Any
 
 import pytest
 import requests
 
+from shared.http import transport
+from shared.http.connection import HttpConnection
 from shared.http.transport import LeanAdapter, NotConnected
 from tests.support.raw_server import RawServer
 
@@ -69,16 +72,26 @@ def test_a_connection_is_kept(adapter: LeanAdapter, ip: str) -> None:
         assert [send(adapter, server.url).text for _ in range(2)] == ["ok", "ok"]
 
 
-def test_a_kept_connection_that_was_closed_meanwhile_is_not_used(adapter: LeanAdapter) -> None:
+def test_a_kept_connection_that_was_closed_meanwhile_is_not_used(
+    adapter: LeanAdapter, connections: list[HttpConnection]
+) -> None:
     with closing(RawServer(answer_once, answer_once)) as server:
         assert send(adapter, server.url).text == "ok"
-        wait_until_closed(adapter)
+        assert connections[0].was_closed(within_seconds=5)
         assert send(adapter, server.url).text == "ok"
 
 
-def wait_until_closed(adapter: LeanAdapter) -> None:
-    ((connection,),) = adapter._idle.values()
-    assert connection.was_closed(within_seconds=5)
+@pytest.fixture
+def connections(monkeypatch: pytest.MonkeyPatch) -> list[HttpConnection]:
+    """The connections that are opened during the test."""
+    opened: list[HttpConnection] = []
+
+    def connect(*args: Any, **options: Any) -> HttpConnection:
+        opened.append(HttpConnection(*args, **options))
+        return opened[-1]
+
+    monkeypatch.setattr(transport, "HttpConnection", connect)
+    return opened
 
 
 def test_a_change_is_never_sent_twice(adapter: LeanAdapter) -> None:

@@ -260,9 +260,10 @@ def test_an_unread_body_keeps_its_connection_waiting_for_nothing(start: Start) -
 
 
 def test_a_thread_that_ends_leaves_its_place_to_another() -> None:
-    threads = serving._Threads(Flask("empty"))
+    threads = serving.RequestThreads(Flask("empty"))
+    handle = threads.wrap(lambda _deferred, _scope: None)
     for _ in range(2 * serving.ACTIVE_THREADS):
-        ending = threading.Thread(target=threads._acquire_place, kwargs={"may_wait": True}, daemon=True)
+        ending = threading.Thread(target=handle, args=(None, {"PATH_INFO": "/"}), daemon=True)
         ending.start()
         ending.join(5)
         assert not ending.is_alive()
