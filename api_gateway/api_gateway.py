@@ -17,7 +17,18 @@ from api_gateway.api.payment_batching import KINDS, PaymentBatching
 from api_gateway.clients.account import SUSPENSE_ACCOUNT_ID
 from api_gateway.clients.auth import AuthClient
 from api_gateway.clients.transaction import PaymentClient
-from api_gateway.pages import accounts, dashboard, developer, money, people, profile, reports, transactions, welcome
+from api_gateway.pages import (
+    accounts,
+    dashboard,
+    developer,
+    money,
+    people,
+    profile,
+    recovery,
+    reports,
+    transactions,
+    welcome,
+)
 from api_gateway.pages.common import display, navigation
 from api_gateway.pages.common.responses import here, install_form_token_errors, render_error
 from api_gateway.pages.common.sections import SERVICES, probe_services
@@ -42,6 +53,7 @@ from shared.web.settings import Seconds, Settings
 PAGES: tuple[Blueprint, ...] = (
     welcome.welcome,
     people.people,
+    recovery.recovery,
     profile.profile,
     developer.developer,
     docs.docs,
@@ -186,6 +198,10 @@ def _limits(settings: GatewaySettings, by_session: TokenBuckets) -> tuple[Rule, 
     """Return the rate limits: logins and registrations by address, the rest by session or, without one, by address."""
     return (
         Rule(_address_posting_to("/login", "/api/auth/login"), TokenBuckets(per_second=1, burst=60)),
+        Rule(
+            _address_posting_to("/forgot-password", "/api/auth/password/forgot"),
+            TokenBuckets(per_second=1 / 3, burst=20),
+        ),
         Rule(_address_posting_to("/register", "/api/auth/register"), TokenBuckets(per_second=1 / 3, burst=20)),
         Rule(_address_without_session, _buckets(settings.address_requests_per_second)),
         Rule(browser_session.session_id, by_session),

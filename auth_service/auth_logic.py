@@ -13,7 +13,7 @@ from auth_service.audit import audit_logic
 from auth_service.audit.audit_storage import AuditStorage
 from auth_service.auth_models import Lockout, User
 from auth_service.auth_schemas import ClientCredentials, IssuedToken
-from auth_service.auth_storage import LockoutStorage, UserStorage
+from auth_service.auth_storage import LinkStorage, LockoutStorage, UserStorage
 from auth_service.mail.mail_storage import MailStorage
 from auth_service.session_storage import SessionStorage
 from shared.core import clock, periods
@@ -75,6 +75,7 @@ class Tools:
     users: UserStorage
     lockouts: LockoutStorage
     sessions: SessionStorage
+    links: LinkStorage
     mails: MailStorage
     passwords: Passwords
     signer: TokenSigner

@@ -1,4 +1,4 @@
-"""Tables of the auth service: users, sessions, refresh tokens, ended sessions and lockouts."""
+"""Tables of the auth service: users, sessions, refresh tokens, ended sessions, lockouts and links in mails."""
 
 from datetime import datetime
 from pathlib import Path
@@ -108,3 +108,20 @@ class Lockout(Base):
     failures: Mapped[int]
     failed_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     locked_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class MailLink(Base):
+    """A link that was sent by mail: its token as a SHA-256, and the one thing that it is good for.
+
+    `bound_to` is a digest of what has to be unchanged until the link is used (see `recovery_logic`).
+    """
+
+    __tablename__ = "mail_link"
+    __table_args__ = (Index("mail_link_by_user", "user_id", "purpose"),)
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    purpose: Mapped[str] = mapped_column(String(20))
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("user.id"))
+    email: Mapped[str] = mapped_column(String(100))
+    bound_to: Mapped[str] = mapped_column(String(64))
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import time
+from collections.abc import Callable
 from typing import Annotated, ClassVar
 from urllib.parse import unquote
 from uuid import UUID
@@ -32,7 +33,7 @@ from auth_service.auth_schemas import (
     TokensAnswer,
     VerifiedAnswer,
 )
-from auth_service.auth_storage import LockoutStorage, UserStorage
+from auth_service.auth_storage import LinkStorage, LockoutStorage, UserStorage
 from auth_service.common_service import api, origin, tools
 from auth_service.customers.customer_storage import CustomerStorage
 from auth_service.mail import mail_logic
@@ -41,6 +42,9 @@ from auth_service.mail.mail_logic import Mailroom
 from auth_service.mail.mail_schemas import MailSettings
 from auth_service.mail.mail_storage import MailStorage
 from auth_service.outbox_service import outbox
+from auth_service.recovery import recovery_logic
+from auth_service.recovery.recovery_logic import Recovery
+from auth_service.recovery.recovery_service import recovery
 from auth_service.session_storage import SessionStorage, StoredRevocations
 from auth_service.user_logic import EmailTaken, LastAdmin, UsernameTaken
 from auth_service.user_schemas import (
@@ -353,8 +357,9 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
         database_url=settings.database_url(settings.given_database_url, "auth.db"),
         api=api,
     )
-    parts = Tools(UserStorage(db), LockoutStorage(db), sessions, MailStorage(db), Passwords(), signer, AuditStorage(db))
-    mailroom = Mailroom.of(settings, parts.mails, Letters(settings.bank_url, settings.bank_contact).writers)
+    parts = _make_tools(sessions, signer)
+    writers = Letters(settings.bank_url, settings.bank_contact).writers | Recovery(parts, settings.bank_url).writers
+    mailroom = Mailroom.of(settings, parts.mails, writers)
     app.extensions.update(
         tools=parts, mailroom=mailroom, customers=CustomerStorage(db), client_digests=settings.client_digests()
     )
@@ -364,26 +369,36 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
     app.register_blueprint(audit_service.audit)
     app.register_blueprint(audit_service.audit_internal)
     app.register_blueprint(customer_service.customers)
-
-    def clean_up() -> None:
-        with app.app_context():
-            session_logic.clean_up(parts)
-
-    def send_mail() -> None:
-        with app.app_context():
-            mail_logic.send_due(mailroom)
+    app.register_blueprint(recovery)
 
     report_refusals(app, lambda caller: audit_logic.record_refusal(parts.audit, caller))
-
-    def chain_audit() -> None:
-        with app.app_context():
-            audit_logic.chain(parts.audit)
-
-    lifecycle_of(app).add(PeriodicTask(clean_up, name="clean-up", interval_seconds=CLEAN_UP_SECONDS))
-    lifecycle_of(app).add(PeriodicTask(send_mail, name="mail", interval_seconds=MAIL_SECONDS))
-    lifecycle_of(app).add(PeriodicTask(chain_audit, name="audit-chain", interval_seconds=CHAIN_SECONDS))
+    _add_task(app, "clean-up", CLEAN_UP_SECONDS, lambda: session_logic.clean_up(parts))
+    _add_task(app, "link-clean-up", CLEAN_UP_SECONDS, lambda: recovery_logic.clean_up(parts))
+    _add_task(app, "mail", MAIL_SECONDS, lambda: mail_logic.send_due(mailroom))
+    _add_task(app, "audit-chain", CHAIN_SECONDS, lambda: audit_logic.chain(parts.audit))
     _ensure_admin(app, settings)
     return app
+
+
+def _make_tools(sessions: SessionStorage, signer: TokenSigner) -> Tools:
+    return Tools(
+        users=UserStorage(db),
+        lockouts=LockoutStorage(db),
+        sessions=sessions,
+        links=LinkStorage(db),
+        mails=MailStorage(db),
+        passwords=Passwords(),
+        signer=signer,
+        audit=AuditStorage(db),
+    )
+
+
+def _add_task(app: Flask, name: str, interval_seconds: float, job: Callable[[], object]) -> None:
+    def run() -> None:
+        with app.app_context():
+            job()
+
+    lifecycle_of(app).add(PeriodicTask(run, name=name, interval_seconds=interval_seconds))
 
 
 def _ensure_admin(app: Flask, settings: AuthSettings) -> None:

@@ -1,12 +1,12 @@
-"""Queries on users and on lockouts."""
+"""Queries on users, on lockouts and on links in mails."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, tuple_
+from sqlalchemy import Select, delete, func, select, tuple_
 
-from auth_service.auth_models import Lockout, User
+from auth_service.auth_models import Lockout, MailLink, User
 from shared.core.texts import folded
 from shared.db.database import Storage
 
@@ -94,3 +94,39 @@ class LockoutStorage(Storage):
     def delete_older(self, failed_before: datetime) -> None:
         """Delete the rows whose last failure is before `failed_before`."""
         self._session.execute(delete(Lockout).where(Lockout.failed_at < failed_before))
+
+
+class LinkStorage(Storage):
+    """Queries on links that were sent by mail, by the SHA-256 of their token."""
+
+    def add_link(self, link: MailLink) -> None:
+        """Insert a link."""
+        self._session.add(link)
+        self._session.flush()
+
+    def find_link(self, digest: str, purpose: str, now: datetime) -> MailLink | None:
+        """Return the link with this digest and purpose that has not expired."""
+        return self._session.scalar(self._good(digest, purpose, now))
+
+    def find_link_to_change(self, digest: str, purpose: str, now: datetime) -> MailLink | None:
+        """Return the link with this digest and purpose that has not expired, locked until the transaction ends."""
+        return self._session.scalar(self._good(digest, purpose, now).with_for_update())
+
+    def count_links(self, user_id: UUID, purpose: str, now: datetime) -> int:
+        """Count the links of a user for a purpose that have not expired."""
+        query = select(func.count()).where(
+            MailLink.user_id == user_id, MailLink.purpose == purpose, MailLink.expires_at > now
+        )
+        return self._session.scalar(query) or 0
+
+    def delete_links(self, user_id: UUID, purpose: str) -> None:
+        """Delete all links of a user for a purpose."""
+        self._session.execute(delete(MailLink).where(MailLink.user_id == user_id, MailLink.purpose == purpose))
+
+    def delete_expired(self, now: datetime) -> None:
+        """Delete the links that have expired."""
+        self._session.execute(delete(MailLink).where(MailLink.expires_at <= now))
+
+    @staticmethod
+    def _good(digest: str, purpose: str, now: datetime) -> Select[MailLink]:
+        return select(MailLink).where(MailLink.digest == digest, MailLink.purpose == purpose, MailLink.expires_at > now)

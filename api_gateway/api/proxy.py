@@ -25,7 +25,8 @@ OWNERS = {
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 PATH = re.compile(r"(auth|accounts|transactions|reports)(?:/[A-Za-z0-9_-]+)+/?")
-PUBLIC_PATHS = frozenset({"auth/register", "auth/login", "auth/refresh", "auth/token", "auth/jwks"})
+END_NO_SESSION = frozenset({"auth/register", "auth/login", "auth/refresh", "auth/token", "auth/password/forgot"})
+PUBLIC_PATHS = END_NO_SESSION | {"auth/jwks", "auth/link", "auth/password/reset"}
 DOCUMENTS = ("reports/statement/",)
 REQUEST_HEADERS = (
     "Authorization",
@@ -86,7 +87,7 @@ def _refuse_bad_token(path: str) -> None:
 
 def _may_end_sessions(path: str) -> bool:
     """Return whether a successful request may have ended a session: a logout, a password change, a change of a user."""
-    return request.method not in SAFE_METHODS and path.startswith("auth/") and path.rstrip("/") not in PUBLIC_PATHS
+    return request.method not in SAFE_METHODS and path.startswith("auth/") and path.rstrip("/") not in END_NO_SESSION
 
 
 def _request_headers() -> dict[str, str]:

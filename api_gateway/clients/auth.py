@@ -172,6 +172,19 @@ class AuthClient(Client):
         body = {"current_password": current_password, "new_password": new_password}
         self._peer.call("POST", "/api/auth/change_password", token=token, body=body)
 
+    def ask_for_reset(self, email: str) -> None:
+        """Have a link for a new password sent to this address, if a user has it."""
+        self._peer.call("POST", "/api/auth/password/forgot", body={"email": email})
+
+    def check_link(self, purpose: str, link_token: str) -> None:
+        """Raise the refusal INVALID_LINK when the link of a mail can't be used."""
+        self._peer.call("POST", "/api/auth/link", body={"purpose": purpose, "token": link_token[:200]})
+
+    def reset_password(self, link_token: str, new_password: str) -> None:
+        """Set a new password by the link of a mail, which ends all sessions of its owner."""
+        body = {"token": link_token[:200], "new_password": new_password}
+        self._peer.call("POST", "/api/auth/password/reset", body=body)
+
     def sessions(self, token: str) -> list[LoginSession]:
         """Return the active sessions of the caller."""
         answer = self._peer.call("GET", "/api/auth/sessions", token=token)

@@ -66,7 +66,7 @@ def compose(room: Mailroom, mail: OutgoingMail, letter: Letter) -> EmailMessage:
     local_part, _, domain = room.sender.rpartition("@")
     message = EmailMessage(policy=_POLICY)
     message["From"] = Address(room.bank_name, local_part, domain)
-    message["To"] = mail.recipient
+    message["To"] = letter.recipient or mail.recipient
     message["Subject"] = letter.subject
     message["Date"] = format_datetime(clock.now())
     message["Message-ID"] = f"<{mail.id.hex}@{domain}>"

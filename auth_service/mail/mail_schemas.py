@@ -47,12 +47,16 @@ class MailSettings(Settings):
 
 @dataclass(frozen=True)
 class Letter:
-    """The content of a mail: a subject, paragraphs, and one link to follow, with the words that name it."""
+    """The content of a mail: a subject, paragraphs, and one link to follow, with the words that name it.
+
+    `recipient` replaces the address that the mail was queued for.
+    """
 
     subject: str
     paragraphs: tuple[str, ...]
     link: str = ""
     link_text: str = ""
+    recipient: str = ""
 
 
 class OutboxMail(Described):

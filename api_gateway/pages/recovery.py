@@ -1,0 +1,99 @@
+"""Pages for people who can't log in: ask for a link by mail, and use it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, render_template, request, url_for
+from werkzeug.wrappers import Response
+from wtforms import PasswordField, StringField
+from wtforms.validators import EqualTo, InputRequired
+
+from api_gateway.pages.common.forms import BankForm, at_most
+from api_gateway.pages.common.responses import done, form_page
+from api_gateway.pages.common.sections import auth_service
+from api_gateway.web.browser_session import refuse_ended_sessions, sign_out, visitor
+from shared.core.errors import AppError
+from shared.web.access import public
+
+INVALID_LINK = "INVALID_LINK"
+
+recovery = Blueprint("recovery", __name__)
+
+
+class LinkUnusable(Exception):
+    """A link was used, has expired or never existed: a page of its own says so, not the form."""
+
+
+class ForgottenForm(BankForm):
+    """The e-mail address of somebody who has forgotten the password."""
+
+    email = StringField("E-mail", [InputRequired("Enter your e-mail address."), at_most(100)])
+
+
+class ResetForm(BankForm):
+    """A new password, by the link of a mail."""
+
+    new_password = PasswordField("New password", [InputRequired("Choose a new password."), at_most(1000)])
+    confirm_password = PasswordField(
+        "Confirm new password",
+        [InputRequired("Enter the new password again."), EqualTo("new_password", "The two passwords differ.")],
+    )
+
+    @property
+    def password(self) -> str:
+        """Return the new password."""
+        return self.new_password.data or ""
+
+
+@recovery.after_request
+def _keep_the_link(response: Response) -> Response:
+    """Tell no other page the address, since a link in it may open an account."""
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+@recovery.route("/forgot-password", methods=["GET", "POST"])
+@public
+def forgot() -> Any:
+    """Ask for a link to set a new password. The page is the same whether the address is known or not."""
+    visitor()
+    form = ForgottenForm()
+    if form.submitted(lambda: _ask(form)):
+        return render_template("forgot_password.html", form=form, is_sent=True)
+    return form_page("forgot_password.html", form, is_sent=False)
+
+
+@recovery.route("/reset-password", methods=["GET", "POST"])
+@public
+def reset() -> Any:
+    """Set a new password by the link of a mail; a link that can't be used leads to a page that offers a new one."""
+    visitor()
+    token = request.args.get("token", "")
+    form = ResetForm()
+    try:
+        if not form.is_submitted():
+            _by_link(lambda: auth_service().check_link("password_reset", token))
+        is_done = form.submitted(lambda: _by_link(lambda: auth_service().reset_password(token, form.password)))
+    except LinkUnusable:
+        return render_template("link_unusable.html"), 400
+    if not is_done:
+        return form_page("reset_password.html", form)
+    refuse_ended_sessions()
+    sign_out()
+    return done("Your password is changed, and you are logged out everywhere. Log in with it.", url_for("people.login"))
+
+
+def _ask(form: ForgottenForm) -> bool:
+    auth_service().ask_for_reset(form.email.data or "")
+    return True
+
+
+def _by_link(call: Callable[[], None]) -> bool:
+    """Call the auth service with the token of a link. Raises LinkUnusable when the link is the reason for a refusal."""
+    try:
+        call()
+    except AppError as error:
+        if error.code != INVALID_LINK:
+            raise
+        raise LinkUnusable from None
+    return True

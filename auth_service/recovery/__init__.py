@@ -1,0 +1,1 @@
+"""Getting back in: links that are sent by mail, to set a new password."""

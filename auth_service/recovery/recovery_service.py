@@ -1,0 +1,39 @@
+"""Endpoints for people who can't log in: they prove by a link in a mail who they are."""
+
+from flask import Blueprint, Response
+
+from auth_service.common_service import api, tools
+from auth_service.recovery import recovery_logic
+from auth_service.recovery.recovery_logic import InvalidLink
+from auth_service.recovery.recovery_schemas import ForgottenPassword, LinkAnswer, LinkCheck, PasswordReset
+from shared.web.access import public
+from shared.web.responses import success
+from shared.web.validation.openapi import Answer, documented
+
+recovery = Blueprint("recovery", __name__, url_prefix="/api/auth")
+
+
+@recovery.post("/password/forgot")
+@public
+@api.validate(resp=documented(200, Answer))
+def forgot_password(json: ForgottenPassword) -> Response:
+    """Send a link for a new password to this address, if a user has it. The response is always the same."""
+    recovery_logic.ask_for_reset(tools(), json.email)
+    return success(message="If we know this address, a mail with a link is on its way. The link works for 30 minutes.")
+
+
+@recovery.post("/password/reset")
+@public
+@api.validate(resp=documented(200, Answer, InvalidLink))
+def reset_password(json: PasswordReset) -> Response:
+    """Set a new password by the token of a link, which works once. All sessions of the user end."""
+    recovery_logic.reset_password(tools(), json)
+    return success(message="The password is changed, and you are logged out everywhere. Log in with the new one.")
+
+
+@recovery.post("/link")
+@public
+@api.validate(resp=documented(200, LinkAnswer, InvalidLink))
+def check_link(json: LinkCheck) -> Response:
+    """Return whether a link can be used, without using it."""
+    return success(expires_at=recovery_logic.check(tools(), json.purpose, json.token).expires_at)
