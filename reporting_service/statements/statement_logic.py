@@ -10,7 +10,7 @@ from typing import IO, Any, NamedTuple, cast
 from uuid import UUID
 
 from reporting_service.reporting_models import KeptStatement
-from reporting_service.statements import camt053_writer, csv_writer, json_writer, ofx_writer
+from reporting_service.statements import camt053_writer, csv_writer, json_writer, ofx_writer, pdf_writer
 from reporting_service.statements.statement_clients import EntryClient, HolderClient, PendingClient
 from reporting_service.statements.statement_schemas import (
     Bank,
@@ -51,6 +51,7 @@ class Format(NamedTuple):
 
 FORMATS: dict[StatementFormat, Format] = {
     "json": Format("application/json", "json", json_writer.write),
+    "pdf": Format("application/pdf", "pdf", pdf_writer.write),
     "csv": Format("text/csv; charset=utf-8", "csv", csv_writer.write),
     "ofx": Format("application/x-ofx", "ofx", ofx_writer.write),
     "camt053": Format("application/xml", "camt053.xml", camt053_writer.write),

@@ -14,7 +14,7 @@ from shared.core.periods import DayOrInstant, Timestamp
 from shared.core.time_zones import Month, Zone, day_of
 from shared.web.validation.openapi import Answer, Described, Query
 
-StatementFormat = Literal["json", "csv", "ofx", "camt053"]
+StatementFormat = Literal["json", "pdf", "csv", "ofx", "camt053"]
 UTC_ZONE = ZoneInfo("UTC")
 _TITLES = {"deposit": "Deposit", "withdrawal": "Withdrawal", "reversal": "Reversal"}
 

