@@ -50,6 +50,8 @@ CUT_OFF = """() => [...document.querySelectorAll("main *, .top *")].filter((elem
 STAFF = (
     "/admin",
     "/admin/users",
+    "/admin/customers",
+    "/admin/customers/{user}",
     "/admin/accounts",
     "/admin/accounts/{account}",
     "/admin/accounts/create?q=e",

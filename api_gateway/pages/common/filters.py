@@ -152,6 +152,19 @@ class PeopleFilters(FilterForm):
     status = SelectField("Status", choices=options({"active": "Active", "disabled": "Disabled"}, "Any"), default="")
 
 
+class CustomerFilters(FilterForm):
+    """The customers to show to staff."""
+
+    q = StringField("Name, username, e-mail, phone or account number", [at_most(100)])
+    status = SelectField("Status", choices=options({"active": "Active", "disabled": "Disabled"}, "Any"), default="")
+
+    @property
+    def account_digits(self) -> str:
+        """The entered text as digits of an account number; "" if it is something else."""
+        digits = "".join((self.q.data or "").split())
+        return digits if digits.isascii() and digits.isdigit() and 4 <= len(digits) <= 10 else ""
+
+
 class PersonSearch(FilterForm):
     """An employee's search for one user by exact username or e-mail address."""
 

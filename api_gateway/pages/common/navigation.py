@@ -25,6 +25,7 @@ LISTS = {
     "/transactions": "Transactions",
     "/reports/": "Report",
     "/admin/accounts/": "Account",
+    "/admin/customers/": "Customer",
     "/admin/transactions": "Transactions of customers",
     "/admin/reports/": "Report",
 }

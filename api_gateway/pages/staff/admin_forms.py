@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 
-from wtforms import SelectField, StringField
+from wtforms import SelectField, StringField, TextAreaField
 from wtforms.validators import UUID, InputRequired, Optional
 
 from api_gateway.clients.account import ACCOUNT_TYPES, Account
+from api_gateway.clients.auth import User
 from api_gateway.pages.common.forms import BankForm, at_most, options
 from api_gateway.pages.common.money_forms import MoneyForm
 from shared.core.errors import AppError
@@ -40,6 +41,25 @@ class AccountStatusForm(BankForm):
 
     status = SelectField("Status", choices=options({"active": "Active", "frozen": "Frozen"}))
     reason = StringField("Reason", [InputRequired("Enter the reason."), at_most(200)])
+
+
+class ContactForm(BankForm):
+    """A customer's contact data; an employee's form has no e-mail address, which only an admin may correct."""
+
+    full_name = StringField("Full name", [at_most(100)])
+    phone = StringField("Phone", [at_most(30)])
+    email = StringField("E-mail", [InputRequired("Enter the e-mail address."), at_most(100)])
+
+    def changes(self, present: User) -> dict[str, str | None]:
+        """The fields that differ from the stored ones; an emptied one is None."""
+        wanted = {field.name: field.data or None for field in (self.full_name, self.phone, self.email) if field}
+        return {name: value for name, value in wanted.items() if value != getattr(present, name)}
+
+
+class NoteForm(BankForm):
+    """A note about a customer."""
+
+    text = TextAreaField("Note", [InputRequired("Write the note."), at_most(2000)])
 
 
 SUSPENSE = "suspense"

@@ -1,5 +1,6 @@
 """Staff pages for customers' accounts and transactions."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -18,6 +19,7 @@ from api_gateway.pages.common.sections import (
     auth_service,
     begin,
     by_id,
+    customer_service,
     list_page,
     transaction_service,
     unless_away,
@@ -38,7 +40,10 @@ def index(caller: Caller) -> Any:
     """List all accounts, or one customer's."""
     filters, user_id = AccountFilters(), _user_in_address()
     found = filters.found(lambda: account_service().list_all(caller.token, filters.query(), user_id))
-    return list_page("admin_accounts.html", filters, found=found, user_id=user_id, owner=_owner(caller, user_id))
+    owners = {} if user_id or found is None else _people_by_id(caller, (one.user_id for one in found.accounts))
+    return list_page(
+        "admin_accounts.html", filters, found=found, user_id=user_id, owner=_owner(caller, user_id), owners=owners
+    )
 
 
 @staff.get("/admin/accounts/<uuid:account_id>")
@@ -143,11 +148,14 @@ def _status_history(caller: Caller, account: Account) -> list[tuple[StatusChange
     if account.user_id == caller.user_id:
         return None
     changes = account_service().status_history(caller.token, account.id, {"limit": ROWS}).status_history
-    authors = {change.changed_by for change in changes if change.changed_by}
-    calls = {author: begin(auth_service().look_up, caller.token, user_id=author) for author in authors}
-    found = {author: unless_away(call) for author, call in calls.items()}
-    names = {author: person.name if person else str(author) for author, person in found.items()}
-    return [(change, names[change.changed_by] if change.changed_by else "") for change in changes]
+    names = {person.id: person.name for person in _people_by_id(caller, (one.changed_by for one in changes)).values()}
+    return [(change, names.get(change.changed_by or UUID(int=0), "somebody of the staff")) for change in changes]
+
+
+def _people_by_id(caller: Caller, user_ids: Iterable[UUID | None]) -> dict[UUID, Person]:
+    """Return these users by their ids; nobody while the auth service is silent."""
+    wanted = {user_id for user_id in user_ids if user_id}
+    return unless_away(begin(customer_service().by_id, caller.token, wanted)) or {}
 
 
 def _people(caller: Caller, search: PeopleFilters | PersonSearch) -> list[User] | list[Person]:

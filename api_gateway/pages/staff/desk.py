@@ -1,0 +1,175 @@
+"""The bank's desk: finding a customer, and one page with all that helps them."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, url_for
+from werkzeug.wrappers import Response
+
+from api_gateway.clients.account import Account, Accounts
+from api_gateway.clients.auth import Person, User
+from api_gateway.clients.base import MOST
+from api_gateway.pages.common.filters import CustomerFilters
+from api_gateway.pages.common.forms import BankForm
+from api_gateway.pages.common.responses import done, form_page
+from api_gateway.pages.common.sections import (
+    account_service,
+    begin,
+    by_id,
+    customer_service,
+    list_page,
+    transaction_service,
+    unless_away,
+)
+from api_gateway.pages.staff.admin_forms import AccountStatusForm, ContactForm, NoteForm
+from api_gateway.web.browser_session import refuse_ended_sessions
+from shared.core.errors import ServiceUnavailable
+from shared.web.access import Caller, staff_only
+
+ROWS = 10
+NOTES = 20
+desk = Blueprint("desk", __name__)
+
+
+@desk.get("/admin/customers")
+@staff_only
+def index(caller: Caller) -> Any:
+    """Find customers by what they are called, or by the number of one of their accounts."""
+    filters = CustomerFilters()
+    digits = filters.account_digits
+    accounts_call = begin(account_service().list_all, caller.token, {"q": digits, "limit": ROWS}) if digits else None
+    found = filters.found(lambda: customer_service().find(caller.token, filters.query()))
+    accounts = unless_away(accounts_call) if accounts_call else None
+    return list_page("admin_customers.html", filters, found=found, accounts=_with_owners(caller, accounts))
+
+
+@desk.get("/admin/customers/<uuid:user_id>")
+@staff_only
+def customer(caller: Caller, user_id: UUID) -> Any:
+    """A customer, with all that the bank knows of them and can do for them."""
+    return _customer_page(caller, user_id)
+
+
+@desk.post("/admin/customers/<uuid:user_id>/contact")
+@staff_only
+def correct(caller: Caller, user_id: UUID) -> Any:
+    """Correct a customer's contact data."""
+    present = customer_service().details(caller.token, user_id)
+    form = _contact_form(caller, present)
+
+    def save() -> bool:
+        if changes := form.changes(present):
+            customer_service().correct(caller.token, user_id, changes)
+        return True
+
+    return _end(caller, user_id, form, save, "The contact data are saved.", contact=form)
+
+
+@desk.post("/admin/customers/<uuid:user_id>/notes")
+@staff_only
+def add_note(caller: Caller, user_id: UUID) -> Any:
+    """Write a note about a customer."""
+    form = NoteForm()
+
+    def save() -> bool:
+        customer_service().add_note(caller.token, user_id, form.text.data or "")
+        return True
+
+    return _end(caller, user_id, form, save, "The note is kept.", note=form)
+
+
+@desk.post("/admin/customers/<uuid:user_id>/accounts/<uuid:account_id>")
+@staff_only
+def change_status(caller: Caller, user_id: UUID, account_id: UUID) -> Any:
+    """Freeze or unfreeze one of a customer's accounts."""
+    form = AccountStatusForm()
+
+    def save() -> Account:
+        reason = form.reason.data or ""
+        return account_service().change_status(caller.token, account_id, status=form.status.data, reason=reason)
+
+    words = "The account is frozen." if form.status.data == "frozen" else "The account is active again."
+    return _end(caller, user_id, form, save, words, status=(account_id, form))
+
+
+@desk.post("/admin/customers/<uuid:user_id>/unlock")
+@staff_only
+def unlock(caller: Caller, user_id: UUID) -> Response:
+    """End a customer's lockout after too many wrong passwords."""
+    customer_service().unlock(caller.token, user_id)
+    return done("The customer can log in again.", url_for("desk.customer", user_id=user_id))
+
+
+@desk.post("/admin/customers/<uuid:user_id>/log_out")
+@staff_only
+def log_out(caller: Caller, user_id: UUID) -> Response:
+    """End all sessions of a customer."""
+    customer_service().log_out_everywhere(caller.token, user_id)
+    refuse_ended_sessions()
+    return done("The customer is logged out everywhere.", url_for("desk.customer", user_id=user_id))
+
+
+def _end(caller: Caller, user_id: UUID, form: BankForm, action: Callable[[], Any], words: str, **forms: Any) -> Any:
+    """Carry out the action of a form and go back to the customer; with errors, show the page with the form."""
+    if form.submitted(action):
+        return done(words, url_for("desk.customer", user_id=user_id))
+    return _customer_page(caller, user_id, form, **forms)
+
+
+def _customer_page(
+    caller: Caller,
+    user_id: UUID,
+    form: BankForm | None = None,
+    *,
+    contact: ContactForm | None = None,
+    note: NoteForm | None = None,
+    status: tuple[UUID, AccountStatusForm] | None = None,
+) -> tuple[str, int]:
+    """Return the page of a customer. Of its forms, the one that was refused is given, and is `form` too."""
+    newest = {"limit": ROWS}
+    calls: dict[str, Future[Any]] = {
+        "sessions": begin(customer_service().sessions, caller.token, user_id),
+        "notes": begin(customer_service().notes, caller.token, user_id, {"limit": NOTES}),
+        "accounts": begin(account_service().list_all, caller.token, {"limit": MOST}, user_id),
+        "history": begin(account_service().status_history_of, caller.token, user_id, {"limit": NOTES}),
+        "recent": begin(transaction_service().list_of_user, caller.token, user_id, newest),
+        "pending": begin(transaction_service().list_of_user, caller.token, user_id, {**newest, "status": "pending"}),
+    }
+    shown = customer_service().details(caller.token, user_id)
+    parts: dict[str, Any] = {name: unless_away(call) for name, call in calls.items()}
+    accounts = by_id(parts["accounts"].accounts) if parts["accounts"] else {}
+    return form_page(
+        "customer_view.html",
+        form or NoteForm(),
+        customer=shown,
+        contact=contact or _contact_form(caller, shown, formdata=None),
+        note=note or NoteForm(formdata=None),
+        status=status or (None, AccountStatusForm(formdata=None)),
+        mine=accounts,
+        authors=_authors(caller, parts["history"].status_history if parts["history"] else []),
+        **parts,
+    )
+
+
+def _contact_form(caller: Caller, customer: User, **options: Any) -> ContactForm:
+    form = ContactForm(obj=customer, **options)
+    if caller.role != "admin":
+        del form.email
+    return form
+
+
+def _authors(caller: Caller, changes: list[Any]) -> dict[UUID, Person]:
+    """Return who made these changes, by id; nobody while the auth service is silent."""
+    try:
+        return customer_service().by_id(caller.token, {change.changed_by for change in changes if change.changed_by})
+    except ServiceUnavailable:
+        return {}
+
+
+def _with_owners(caller: Caller, accounts: Accounts | None) -> list[tuple[Account, Person | None]]:
+    if accounts is None or not accounts.accounts:
+        return []
+    owners = unless_away(begin(customer_service().by_id, caller.token, {one.user_id for one in accounts.accounts}))
+    return [(account, (owners or {}).get(account.user_id)) for account in accounts.accounts]
