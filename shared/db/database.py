@@ -75,7 +75,7 @@ class Database(SQLAlchemy):
         self._lock = FairLock()
         self._file_lock = FileLock()
         self._kept: Connection | None = None
-        self._open_engines: set[Engine] = set()
+        self._all_engines: set[Engine] = set()
         self._outages: Outages | None = None
 
     def connect(self, app: Flask, url: str, *, may_upgrade: bool = False) -> None:
@@ -112,7 +112,7 @@ class Database(SQLAlchemy):
         with app.app_context():
             self.reader = self.engine
             self.writer = self.engines.get(_WRITER, self.reader)
-        self._open_engines = {self.reader, self.writer}
+        self._all_engines |= {self.reader, self.writer}
         if is_sqlite:
             engines.set_up_sqlite_reader(self.reader)
             engines.set_up_sqlite_writer(self.writer)
@@ -124,8 +124,11 @@ class Database(SQLAlchemy):
         self._file_lock.release()
 
     def _dispose_engines(self) -> None:
-        """Close the connections of the app that this database was opened for last."""
-        for engine in self._open_engines:
+        """Close the connections of all apps that this database was ever opened for.
+
+        An earlier app that is still called opens connections again, also after `close`.
+        """
+        for engine in self._all_engines:
             engine.dispose()
 
     @contextmanager

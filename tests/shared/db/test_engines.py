@@ -35,3 +35,18 @@ def test_a_connection_that_is_in_use_when_its_database_is_closed_is_closed_on_re
         assert not driver_connection.closed
         in_use.close()
         assert driver_connection.closed
+
+
+def test_connections_of_an_earlier_app_are_closed_with_those_of_the_last(db: Database) -> None:
+    with postgres.database() as url:
+        first = Flask("first")
+        db.connect(first, url)
+        db.close()
+        db.connect(Flask("second"), url)
+        with first.app_context():
+            driver_connection = db.session.connection().connection.driver_connection
+            db.session.remove()
+        assert driver_connection is not None
+        assert not driver_connection.closed
+        db.close()
+        assert driver_connection.closed
