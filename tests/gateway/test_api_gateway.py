@@ -1,4 +1,4 @@
-"""The gateway as a whole: health, headers, errors for people and for programs, limits, documentation."""
+"""The gateway as a whole: health, headers, errors, rate limits, documentation."""
 
 import re
 
@@ -26,7 +26,7 @@ def test_health_is_healthy_when_all_five_are(bank: Suite) -> None:
 
 
 @pytest.mark.parametrize("name", ["auth", "account", "transaction", "reporting"])
-def test_health_says_which_service_is_away(bank: Suite, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_health_names_the_unavailable_service(bank: Suite, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bank.adapters[name], "down", True)
     answer = bank.call("gateway", "GET", "/health")
     assert answer.status_code == 503
@@ -37,14 +37,16 @@ def test_health_says_which_service_is_away(bank: Suite, name: str, monkeypatch: 
     assert answer.json["services"]["api-gateway"] == "healthy"
 
 
-def test_health_says_how_long_each_took(bank: Suite) -> None:
+def test_health_has_the_response_time_of_each_service(bank: Suite) -> None:
     timing = bank.call("gateway", "GET", "/health").headers["Server-Timing"]
     times = dict(entry.split(";dur=") for entry in timing.split(", "))
     assert set(times) == set(SERVICES)
     assert all(0 <= float(milliseconds) < 60_000 for milliseconds in times.values())
 
 
-def test_the_gateways_own_health_names_what_it_misses(bank: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_gateways_own_health_names_its_unavailable_dependencies(
+    bank: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert bank.call("gateway", "GET", "/api/health").json == {"status": "healthy", "service": "api-gateway"}
     monkeypatch.setattr(bank.adapters["reporting"], "down", True)
     answer = bank.call("gateway", "GET", "/api/health")
@@ -69,12 +71,12 @@ def test_every_answer_carries_the_security_headers(bank: Suite, path: str) -> No
     assert "Strict-Transport-Security" not in headers
 
 
-def test_browsers_on_https_are_told_to_stay_there(bank: Suite) -> None:
+def test_https_responses_have_hsts(bank: Suite) -> None:
     answer = bank.call("gateway", "GET", "/", base_url="https://localhost")
     assert "max-age=31536000" in answer.headers["Strict-Transport-Security"]
 
 
-def test_pages_are_not_kept(visitor: Visitor) -> None:
+def test_pages_are_not_cached(visitor: Visitor) -> None:
     assert visitor.get("/login").headers["Cache-Control"] == "no-store"
 
 
@@ -82,7 +84,7 @@ def test_pages_are_not_kept(visitor: Visitor) -> None:
     "path",
     ["/", "/login", "/nowhere", "/docs", "/health", "/api/live", "/static/css/custom.css", "/logout", "/dashboard"],
 )
-def test_head_says_what_get_would(visitor: Visitor, path: str) -> None:
+def test_head_returns_the_headers_of_get(visitor: Visitor, path: str) -> None:
     with visitor.client.head(path) as head, visitor.get(path) as get:
         assert head.status_code == get.status_code
         assert head.data == b""
@@ -96,7 +98,7 @@ def test_a_compressed_form_is_refused_with_a_page(visitor: Visitor) -> None:
     assert answer.headers["Accept-Encoding"] == "identity"
 
 
-def test_pages_load_nothing_from_elsewhere_and_hold_no_script(visitor: Visitor) -> None:
+def test_pages_load_no_foreign_resources_and_have_no_inline_script(visitor: Visitor) -> None:
     visitor.register("styled")
     for path in ("/profile", "/settings", "/docs", "/nowhere"):
         page = visitor.get(path).text
@@ -105,7 +107,7 @@ def test_pages_load_nothing_from_elsewhere_and_hold_no_script(visitor: Visitor) 
         assert re.findall(r"<[^>]+\s(?:style|on\w+)=", page) == []
 
 
-def test_every_file_that_a_page_names_is_there_and_kept(visitor: Visitor) -> None:
+def test_every_file_that_a_page_refers_to_exists_and_is_cacheable(visitor: Visitor) -> None:
     for path in ("/login", "/docs"):
         for address in re.findall(r"(?:src|href)=\"(/static/[^\"]+)", visitor.get(path).text):
             answer = visitor.get(address)
@@ -124,7 +126,7 @@ def test_the_first_page_is_small(visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/api", "/apix/list", "/healthy"])
-def test_people_get_a_page_for_what_is_not_there(visitor: Visitor, path: str) -> None:
+def test_a_missing_page_is_an_error_page(visitor: Visitor, path: str) -> None:
     answer = visitor.get(path)
     assert answer.status_code == 404
     if path != "/api":
@@ -134,7 +136,7 @@ def test_people_get_a_page_for_what_is_not_there(visitor: Visitor, path: str) ->
 
 
 @pytest.mark.parametrize("path", ["/api/nowhere", "/internal/postings", "/internal", "/health/x", "/metrics/x"])
-def test_programs_get_json(bank: Suite, path: str) -> None:
+def test_programs_get_errors_as_json(bank: Suite, path: str) -> None:
     answer = bank.call("gateway", "GET", path)
     assert answer.status_code == 404
     assert answer.json == {
@@ -145,7 +147,7 @@ def test_programs_get_json(bank: Suite, path: str) -> None:
     }
 
 
-def test_a_wrong_method_is_told_to_people_too(visitor: Visitor) -> None:
+def test_a_wrong_method_is_an_error_page(visitor: Visitor) -> None:
     answer = visitor.get("/logout")
     assert (answer.status_code, answer.mimetype) == (405, "text/html")
     assert answer.headers["Allow"] == "OPTIONS, POST"
@@ -156,7 +158,7 @@ def test_a_large_form_is_refused_with_a_page(visitor: Visitor) -> None:
     assert (answer.status_code, answer.mimetype) == (413, "text/html")
 
 
-def test_an_unexpected_error_shows_nothing_of_itself(bank: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_reveals_no_details(bank: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> str:
         raise RuntimeError("secret detail")
 
@@ -168,7 +170,7 @@ def test_an_unexpected_error_shows_nothing_of_itself(bank: Suite, monkeypatch: p
     assert answer.headers["X-Request-ID"] in answer.text
 
 
-def test_strangers_are_limited_by_address(bank: Suite) -> None:
+def test_signed_out_clients_are_rate_limited_by_address(bank: Suite) -> None:
     client = bank.client("gateway")
     client.environ_base["REMOTE_ADDR"] = "203.0.113.1"
     answers = [client.get("/api/nowhere") for _ in range(300)]
@@ -181,7 +183,7 @@ def test_strangers_are_limited_by_address(bank: Suite) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/live", "/static/css/custom.css"])
-def test_machines_and_files_are_not_limited(bank: Suite, path: str) -> None:
+def test_health_checks_and_static_files_are_not_rate_limited(bank: Suite, path: str) -> None:
     client = bank.client("gateway")
     client.environ_base["REMOTE_ADDR"] = "203.0.113.3"
     for _ in range(150):
@@ -189,7 +191,7 @@ def test_machines_and_files_are_not_limited(bank: Suite, path: str) -> None:
             assert answer.status_code == 200
 
 
-def test_registrations_are_limited_on_the_page_and_the_api_alike(bank: Suite) -> None:
+def test_registrations_share_one_limit_on_page_and_api(bank: Suite) -> None:
     client = bank.client("gateway")
     client.environ_base["REMOTE_ADDR"] = "203.0.113.4"
     statuses = [client.post("/api/auth/register", json={}).status_code for _ in range(21)]
@@ -208,7 +210,7 @@ def test_the_documentation_is_valid_and_names_every_service(bank: Suite) -> None
     assert document["paths"]["/api/transactions/transfer"]["post"]["security"] == [{"bearer": []}]
 
 
-def test_the_documentation_does_without_a_service_that_is_away(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_the_documentation_omits_an_unavailable_service(tmp_path_factory: pytest.TempPathFactory) -> None:
     bank = Suite(tmp_path_factory.mktemp("bank"), names=("auth", "gateway"))
     document = bank.call("gateway", "GET", "/openapi.json").json
     assert document is not None
@@ -216,13 +218,13 @@ def test_the_documentation_does_without_a_service_that_is_away(tmp_path_factory:
     bank.stop()
 
 
-def test_swagger_ui_comes_from_here(visitor: Visitor) -> None:
+def test_swagger_ui_is_served_locally(visitor: Visitor) -> None:
     page = visitor.get("/docs")
     assert page.status_code == 200
     assert "/static/swagger/swagger-ui-bundle.js?v=" in page.text
 
 
-def test_behind_a_trusted_proxy_the_visitor_is_who_it_says(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_trusted_proxys_address_of_the_client_is_used(tmp_path_factory: pytest.TempPathFactory) -> None:
     for proxies, scheme in (("0", "http"), ("1", "https")):
         bank = Suite(tmp_path_factory.mktemp("bank"), names=("auth", "gateway"), BANK_TRUSTED_PROXIES=proxies)
         headers = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.7"}
@@ -233,7 +235,7 @@ def test_behind_a_trusted_proxy_the_visitor_is_who_it_says(tmp_path_factory: pyt
 
 @pytest.mark.parametrize("variable", ["SESSION_SECRET", "API_GATEWAY_SECRET"])
 @pytest.mark.parametrize("value", ["", "short"])
-def test_without_good_secrets_it_does_not_start(
+def test_a_start_without_valid_secrets_is_refused(
     variable: str, value: str, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     monkeypatch.setenv("BANK_DATA_DIR", str(tmp_path_factory.mktemp("empty")))
@@ -244,8 +246,8 @@ def test_without_good_secrets_it_does_not_start(
         GatewaySettings.load()
 
 
-def test_head_of_any_page_leads_where_get_does(bank: Suite) -> None:
-    """Pages that tell GET from POST must not take HEAD for the latter."""
+def test_head_of_any_page_answers_like_get(bank: Suite) -> None:
+    """Views that distinguish GET from POST must not treat HEAD as a POST."""
     app = bank.apps["gateway"]
     admin = Visitor(app)
     admin.log_in("admin", ADMIN_PASSWORD)

@@ -1,4 +1,4 @@
-"""A service that accepts connections and never answers: pages come within their time, and say what is missing."""
+"""Pages answer in time, and name missing parts, when a service accepts connections but never answers."""
 
 import time
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ def hung(bank: Suite, name: str) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("name", ["auth", "account", "transaction", "reporting"])
-def test_every_page_comes_in_time_and_has_a_way_on(bank: Suite, ada: Customer, ids: dict[str, str], name: str) -> None:
+def test_every_page_answers_in_time_with_a_link(bank: Suite, ada: Customer, ids: dict[str, str], name: str) -> None:
     admin = Visitor(bank.apps["gateway"])
     admin.log_in("admin", ADMIN_PASSWORD)
     for visitor, paths in ((ada.visitor, OWN + MORE), (admin, STAFF)):
@@ -79,7 +79,7 @@ def test_every_page_comes_in_time_and_has_a_way_on(bank: Suite, ada: Customer, i
         ("reporting", "/reports/account/{account}", "Period", "The report is not available right now."),
     ],
 )
-def test_what_can_be_had_is_shown(
+def test_available_parts_of_a_page_are_shown(
     bank: Suite, ada: Customer, ids: dict[str, str], name: str, path: str, shown: str, missing: str
 ) -> None:
     with hung(bank, name):
@@ -88,7 +88,7 @@ def test_what_can_be_had_is_shown(
     assert missing in page
 
 
-def test_a_dashboard_that_failed_offers_another_try_and_not_itself(bank: Suite, ada: Customer) -> None:
+def test_a_failed_dashboard_offers_a_retry(bank: Suite, ada: Customer) -> None:
     with hung(bank, "account"), hung(bank, "transaction"):
         page = ada.visitor.get("/dashboard")
     assert page.status_code == 503
@@ -96,7 +96,7 @@ def test_a_dashboard_that_failed_offers_another_try_and_not_itself(bank: Suite, 
     assert "Go to your dashboard" not in page.text
 
 
-def test_a_payment_waits_for_its_own_timeout_and_claims_nothing(
+def test_a_payment_waits_for_its_own_timeout_and_reports_an_open_outcome(
     bank: Suite, ada: Customer, ids: dict[str, str]
 ) -> None:
     begun = time.monotonic()

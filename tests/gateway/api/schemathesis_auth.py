@@ -1,4 +1,4 @@
-"""How schemathesis authenticates; loaded by the program `schemathesis`, see `test_schemathesis.py`."""
+"""Authentication of schemathesis, which loads this module (see `test_schemathesis.py`)."""
 
 import os
 from typing import Any
@@ -10,7 +10,7 @@ ENDING = {"/api/auth/logout", "/api/auth/sessions/{session_id}", "/api/auth/chan
 
 @schemathesis.auth(refresh_interval=None)
 class Bearer:
-    """Sends the token of one person, but for ending sessions that of another one: or nothing else could be tested."""
+    """Sends one user's token, but another one's to operations that end sessions, as they would end the tests."""
 
     def get(self, case: Any, _context: Any) -> str:
         return os.environ["SCHEMATHESIS_TOKEN"]

@@ -1,4 +1,4 @@
-"""A client that openapi-python-client generates from `/openapi.json` does the README's journey against a real bank."""
+"""A client generated from `/openapi.json` by openapi-python-client performs the README's example."""
 
 import importlib
 import subprocess
@@ -21,7 +21,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def folder(gateway: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the package `bank_client` lies."""
+    """The folder of the generated package `bank_client`."""
     folder = tmp_path_factory.mktemp("generated")
     command = [
         str(Path(sys.executable).with_name("openapi-python-client")),
@@ -37,7 +37,7 @@ def folder(gateway: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Journey:
-    """Somebody who uses the generated package."""
+    """A user of the generated package."""
 
     def __init__(self, gateway: str) -> None:
         self.models = importlib.import_module("bank_client.models")
@@ -46,12 +46,12 @@ class Journey:
         self.client = self._package.Client(base_url=gateway)
 
     def call(self, module: str, **arguments: Any) -> Any:
-        """What the operation answers, as the package reads it."""
+        """Call an operation and return its parsed response."""
         operation = importlib.import_module(f"bank_client.api.{module}")
         return operation.sync(client=self.client, **arguments)
 
     def log_in(self, username: str) -> None:
-        """Go on with a token."""
+        """Use a token for the following calls."""
         body = self.models.Login(username=username, password=PASSWORD)
         tokens = self.call("auth.post_auth_login", body=body)
         self.client.get_httpx_client().close()

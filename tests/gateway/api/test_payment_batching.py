@@ -1,4 +1,4 @@
-"""Payments go to the transaction service in batches, and are answered as if each had come alone."""
+"""Batched payments get the same responses as single ones."""
 
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -37,7 +37,7 @@ def account_id(bank: Suite, ada: Person) -> str:
 
 @pytest.fixture
 def fallthroughs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The addresses of what was sent alone."""
+    """The targets of forwarded requests."""
     seen: list[str] = []
     forward = Peer.forward
 
@@ -79,7 +79,7 @@ def test_a_valid_payment_is_batched(bank: Suite, ada: Person, account_id: str, f
         {"json": {"account_id": "x", "amount": "1", "description": "\ud800"}},
     ],
 )
-def test_what_the_service_can_not_read_is_refused_when_batched_too(
+def test_an_unreadable_payment_gets_the_same_refusal_when_batched(
     bank: Suite, ada: Person, account_id: str, fallthroughs: list[str], options: dict[str, Any]
 ) -> None:
     if "data" in options:
@@ -119,7 +119,7 @@ def test_an_invalid_request_falls_through_to_the_app_which_says_why(
 
 
 @pytest.mark.parametrize("character", ["\n", '"', "\\", "x", "\x7f"])
-def test_whatever_is_sent_a_full_call_is_not_too_large(bank: Suite, ada: Person, character: str) -> None:
+def test_a_full_batch_of_the_longest_requests_is_below_the_size_limit(bank: Suite, ada: Person, character: str) -> None:
     peers = bank.apps["gateway"].extensions["tools"].peers
     client = PaymentClient(peers["transaction-service"], peers.token)
     assert not HAS_CONTROL_BYTES(character.encode())
@@ -127,7 +127,7 @@ def test_whatever_is_sent_a_full_call_is_not_too_large(bank: Suite, ada: Person,
     assert {answer.status for answer in client.carry_out([longest] * MAX_SIZE)} == {400}
 
 
-def test_a_refusal_by_the_rules_comes_back_when_batched(
+def test_a_batched_payment_returns_the_refusal_of_the_rules(
     bank: Suite, ada: Person, account_id: str, fallthroughs: list[str]
 ) -> None:
     body = {"account_id": account_id, "amount": "1000000"}
@@ -136,18 +136,18 @@ def test_a_refusal_by_the_rules_comes_back_when_batched(
     assert fallthroughs == []
 
 
-def test_nobody_gets_in_without_a_good_token(bank: Suite, ada: Person, account_id: str) -> None:
+def test_a_payment_without_a_valid_token_is_401(bank: Suite, ada: Person, account_id: str) -> None:
     assert deposit(bank, None, account_id).status_code == 401
     forged = Person(ada.user_id, ada.username, ada.token[:-4] + "AAAA", "")
     assert deposit(bank, forged, account_id).status_code == 401
 
 
-def test_somebody_elses_account_does_not_exist(bank: Suite, account_id: str) -> None:
+def test_a_payment_to_an_account_of_another_user_is_404(bank: Suite, account_id: str) -> None:
     answer = deposit(bank, bank.person("eve"), account_id)
     assert (answer.status_code, answer.json["error_code"]) == (404, "NOT_FOUND")  # type: ignore[index]  # a failure
 
 
-def test_each_of_a_crowd_gets_the_own_answer(bank: Suite, ada: Person, account_id: str) -> None:
+def test_concurrent_payments_get_their_own_responses(bank: Suite, ada: Person, account_id: str) -> None:
     def one(number: int) -> tuple[int, str]:
         body = {"account_id": account_id, "amount": f"{number}.00", "description": f"number {number}"}
         answer = bank.call("gateway", "POST", "/api/transactions/deposit", ada, json=body)
@@ -161,7 +161,7 @@ def test_each_of_a_crowd_gets_the_own_answer(bank: Suite, ada: Person, account_i
     assert details["account"]["balance"] == "300.00"
 
 
-def test_a_service_that_has_died_means_nothing_was_done(bank: Suite, ada: Person, account_id: str) -> None:
+def test_a_stopped_transaction_service_is_reported_as_unavailable(bank: Suite, ada: Person, account_id: str) -> None:
     adapter: Any = bank.session.get_adapter(ADDRESSES["transaction"])
     adapter.down = True
     try:
@@ -191,7 +191,7 @@ def test_a_response_that_can_not_be_sent_does_not_affect_the_others(bank: Suite,
 
 
 class Refusing:
-    """A service token whose calls are all answered with one error."""
+    """A service token whose calls all raise the same error."""
 
     def __init__(self, error: type[AppError]) -> None:
         self._error = error
@@ -204,14 +204,14 @@ class Refusing:
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 413])
-def test_a_call_that_is_refused_as_a_whole_has_done_nothing(status: int) -> None:
+def test_a_refused_batch_is_reported_as_unavailable(status: int) -> None:
     client = PaymentClient(None, Refusing(GENERIC_BY_STATUS[status]))  # type: ignore[arg-type]  # its peer is never called
     with pytest.raises(ServiceUnavailable) as refused:
         client.carry_out([])
     assert (type(refused.value), refused.value.retry_after_seconds) == (ServiceUnavailable, 1)
 
 
-def test_without_a_token_of_its_own_the_gateway_has_done_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_without_a_service_token_is_reported_as_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     token = Refusing(ServiceUnavailable)
     monkeypatch.setattr(token, "get", token.call)
     with pytest.raises(ServiceUnavailable) as refused:
@@ -219,13 +219,13 @@ def test_without_a_token_of_its_own_the_gateway_has_done_nothing(monkeypatch: py
     assert type(refused.value) is ServiceUnavailable
 
 
-def test_a_failure_of_the_service_is_an_outcome_that_is_not_known() -> None:
+def test_a_failed_batch_has_an_unknown_outcome() -> None:
     client = PaymentClient(None, Refusing(ServiceUnavailable))  # type: ignore[arg-type]  # as above
     with pytest.raises(OutcomeUnknown):
         client.carry_out([])
 
 
-def test_who_finds_no_room_is_told_at_once_to_come_again(
+def test_a_payment_is_refused_with_retry_after_when_the_queue_is_full(
     bank: Suite, ada: Person, account_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_args: Any, **_options: Any) -> None:
@@ -239,7 +239,7 @@ def test_who_finds_no_room_is_told_at_once_to_come_again(
     assert deposit(bank, ada, account_id).status_code == 201
 
 
-def test_a_way_that_breaks_down_ends_with_an_answer(
+def test_an_unexpected_error_is_answered_with_a_generic_500(
     bank: Suite, ada: Person, account_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_args: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Requests to /api go to the service that owns them as they are, and nothing of the browser's session goes along."""
+"""Requests to /api are forwarded unchanged to the owning service, without the browser's session."""
 
 import io
 import json
@@ -18,7 +18,7 @@ from tests.support.visitor import Visitor
 
 
 class Echo:
-    """Stands in for a service, and says what arrived there."""
+    """A service that records and echoes requests."""
 
     def __init__(self) -> None:
         self.seen: list[dict[str, Any]] = []
@@ -72,7 +72,7 @@ def check_failure(answer: TestResponse, status: int, code: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
-def test_a_request_arrives_as_it_was_sent(bank: Suite, ada: Person, echo: Echo, method: str) -> None:
+def test_a_request_is_forwarded_unchanged(bank: Suite, ada: Person, echo: Echo, method: str) -> None:
     body = b'{"amount": 1.10,  "b": "\xc3\xa9"}'
     headers = {"Idempotency-Key": "k-1", "User-Agent": "curl/8", "Content-Type": "application/json"}
     path = "/api/transactions/transfer?q=a%20b&q=%C3%A9&limit=5&empty="
@@ -86,7 +86,7 @@ def test_a_request_arrives_as_it_was_sent(bank: Suite, ada: Person, echo: Echo, 
     assert arrived["headers"]["Authorization"] == f"Bearer {ada.token}"
 
 
-def test_only_the_named_headers_go_along(bank: Suite, ada: Person, echo: Echo) -> None:
+def test_only_listed_headers_are_forwarded(bank: Suite, ada: Person, echo: Echo) -> None:
     sent = {
         "Cookie": "session=x",
         "X-Forwarded-For": "6.6.6.6",
@@ -101,7 +101,7 @@ def test_only_the_named_headers_go_along(bank: Suite, ada: Person, echo: Echo) -
     assert [name for name in ("Cookie", "Forwarded", "X-User-Id") if name in arrived["headers"]] == []
 
 
-def test_the_answer_comes_back_as_it_was_given(bank: Suite, ada: Person, echo: Echo) -> None:
+def test_the_response_is_returned_unchanged(bank: Suite, ada: Person, echo: Echo) -> None:
     echo.answer = Response(
         b"%PDF-1.4",
         422,
@@ -123,7 +123,7 @@ def test_the_answer_comes_back_as_it_was_given(bank: Suite, ada: Person, echo: E
     assert [name for name in ("Set-Cookie", "Server") if name in answer.headers] == []
 
 
-def test_answers_are_not_kept_and_do_not_open_a_session(bank: Suite, ada: Person, echo: Echo) -> None:
+def test_api_responses_are_not_cached_and_set_no_cookie(bank: Suite, ada: Person, echo: Echo) -> None:
     answer = bank.call("gateway", "GET", "/api/transactions/list", ada)
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -151,7 +151,7 @@ def test_answers_are_not_kept_and_do_not_open_a_session(bank: Suite, ada: Person
         "/api/metrics",
     ],
 )
-def test_nothing_else_is_forwarded(bank: Suite, ada: Person, echo: Echo, path: str) -> None:
+def test_other_paths_are_not_forwarded(bank: Suite, ada: Person, echo: Echo, path: str) -> None:
     check_failure(bank.call("gateway", "POST", path, ada, json={}), 404, "NOT_FOUND")
     assert echo.seen == []
 
@@ -159,7 +159,7 @@ def test_nothing_else_is_forwarded(bank: Suite, ada: Person, echo: Echo, path: s
 @pytest.mark.parametrize(
     "path", ["/api/transactions/a%00", "/api/transactions/list?q=%00", "/api/transactions/list?q=%ff"]
 )
-def test_text_that_can_not_be_stored_is_not_forwarded(bank: Suite, ada: Person, echo: Echo, path: str) -> None:
+def test_unstorable_text_is_not_forwarded(bank: Suite, ada: Person, echo: Echo, path: str) -> None:
     check_failure(bank.call("gateway", "POST", path, ada, json={}), 400, "INVALID_REQUEST")
     assert echo.seen == []
 
@@ -171,7 +171,7 @@ def test_a_doubled_slash_is_not_forwarded(bank: Suite, ada: Person, echo: Echo, 
 
 
 @pytest.mark.parametrize("token", ["rubbish", "", "a.b.c"])
-def test_a_bad_token_is_refused_at_the_door(bank: Suite, echo: Echo, token: str) -> None:
+def test_a_bad_token_is_refused_by_the_gateway(bank: Suite, echo: Echo, token: str) -> None:
     headers = {"Authorization": f"Bearer {token}"}
     answer = bank.call("gateway", "GET", "/api/transactions/list", headers=headers)
     check_failure(answer, 401, "INVALID_TOKEN")
@@ -179,7 +179,7 @@ def test_a_bad_token_is_refused_at_the_door(bank: Suite, echo: Echo, token: str)
     assert echo.seen == []
 
 
-def test_a_bad_token_does_not_stand_in_the_way_of_logging_in(bank: Suite, ada: Person) -> None:
+def test_a_bad_token_does_not_prevent_a_login(bank: Suite, ada: Person) -> None:
     body = {"username": ada.username, "password": "wrong"}
     headers = {"Authorization": "Bearer rubbish"}
     check_failure(
@@ -187,14 +187,14 @@ def test_a_bad_token_does_not_stand_in_the_way_of_logging_in(bank: Suite, ada: P
     )
 
 
-def test_without_a_token_the_service_decides(bank: Suite, echo: Echo) -> None:
+def test_a_request_without_a_token_is_forwarded(bank: Suite, echo: Echo) -> None:
     echo.answer = Response(json.dumps({"success": False}), 401, {"WWW-Authenticate": "Bearer"})
     answer = bank.call("gateway", "GET", "/api/transactions/list")
     assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
     assert len(echo.seen) == 1
 
 
-def test_an_ended_session_is_refused_at_the_door(bank: Suite, echo: Echo) -> None:
+def test_an_ended_session_is_refused_by_the_gateway(bank: Suite, echo: Echo) -> None:
     person = bank.person()
     assert bank.call("gateway", "GET", "/api/transactions/list", person).status_code == 200
     assert bank.call("gateway", "POST", "/api/auth/logout", person).status_code == 200
@@ -203,7 +203,7 @@ def test_an_ended_session_is_refused_at_the_door(bank: Suite, echo: Echo) -> Non
     assert len(echo.seen) == 1
 
 
-def test_the_browsers_session_opens_nothing(bank: Suite, ada: Person, echo: Echo) -> None:
+def test_the_browsers_session_does_not_authenticate_api_requests(bank: Suite, ada: Person, echo: Echo) -> None:
     browser = Visitor(bank.apps["gateway"])
     browser.log_in(ada.username)
     browser.get("/api/transactions/list")
@@ -211,7 +211,7 @@ def test_the_browsers_session_opens_nothing(bank: Suite, ada: Person, echo: Echo
     assert "Authorization" not in arrived["headers"]
 
 
-def test_a_silent_service_is_503(bank: Suite, ada: Person) -> None:
+def test_a_service_without_an_answer_is_503(bank: Suite, ada: Person) -> None:
     answer = bank.call("gateway", "POST", "/api/reports/transactions", ada, json={})
     check_failure(answer, 503, "SERVICE_UNAVAILABLE")
     assert int(answer.headers["Retry-After"]) >= 1
@@ -225,10 +225,10 @@ def test_a_large_body_is_refused(bank: Suite, ada: Person, echo: Echo) -> None:
 
 
 @pytest.mark.parametrize(("size", "status"), [(60_000, 200), (65_536, 413), (70_000, 413), (200_000, 413)])
-def test_a_large_body_in_chunks_is_refused_and_not_cut(
+def test_a_large_chunked_body_is_refused_instead_of_truncated(
     bank: Suite, ada: Person, echo: Echo, size: int, status: int
 ) -> None:
-    """It says no length, so it is only found out by reading."""
+    """It has no Content-Length, so its length is known only after reading."""
     answer = bank.call(
         "gateway",
         "POST",
@@ -247,7 +247,7 @@ def test_an_unknown_method_is_refused(bank: Suite, ada: Person, echo: Echo) -> N
 
 @pytest.mark.parametrize("path", ["/api/auth/jwks", "/api/auth/verify_token", "/api/auth/login", "/api/auth/nowhere"])
 @pytest.mark.parametrize("is_known", [True, False])
-def test_head_says_what_get_would(bank: Suite, ada: Person, path: str, is_known: bool) -> None:
+def test_head_returns_the_headers_of_get(bank: Suite, ada: Person, path: str, is_known: bool) -> None:
     person = ada if is_known else None
     head, get = (bank.call("gateway", method, path, person) for method in ("HEAD", "GET"))
     assert head.status_code == get.status_code
@@ -261,7 +261,7 @@ def without_id(answer: TestResponse) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "deflate", "zstd"])
-def test_a_compressed_body_is_refused_with_what_is_accepted(bank: Suite, ada: Person, coding: str) -> None:
+def test_a_compressed_body_is_refused_with_the_accepted_coding(bank: Suite, ada: Person, coding: str) -> None:
     headers = {"Content-Encoding": coding}
     for path in ("/api/auth/login", "/api/auth/logout", "/api/auth/token", "/api/auth/update_profile"):
         answer = bank.call("gateway", "POST", path, ada, headers=headers, json={"username": "ada"})

@@ -1,4 +1,4 @@
-"""Whatever schemathesis sends, to any operation and as anybody, is answered as the OpenAPI document declares."""
+"""Responses to schemathesis's generated requests conform to the OpenAPI document."""
 
 import os
 import subprocess
@@ -41,7 +41,7 @@ def log_in(gateway: str, username: str, password: str) -> str:
 
 
 def customer(gateway: str, username: str) -> str:
-    """The token of somebody with money."""
+    """The token of a customer with money."""
     post(f"{gateway}/api/auth/register", username=username, email=f"{username}@example.com", password=PASSWORD)
     token = log_in(gateway, username, PASSWORD)
     account = post(f"{gateway}/api/accounts/create", token, account_type="checking")["account"]

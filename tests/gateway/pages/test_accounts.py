@@ -1,4 +1,4 @@
-"""One's own accounts on pages: opening, seeing and closing them."""
+"""Pages for the caller's own accounts: opening, viewing, closing."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -23,13 +23,13 @@ def ada(bank: Suite) -> Customer:
 
 
 def open_by_form(ada: Customer, **fields: str) -> tuple[str, str]:
-    """Where the form led to, and the page there."""
+    """Submit the form and return the address and text of the page that it redirects to."""
     answer = ada.visitor.submit("/accounts/create", **fields)
     assert answer.status_code == 303, answer.text
     return answer.headers["Location"], ada.visitor.get(answer.headers["Location"]).text
 
 
-def test_who_has_no_account_is_shown_the_way_to_one(bank: Suite) -> None:
+def test_an_empty_list_links_to_opening_an_account(bank: Suite) -> None:
     for path in ("/accounts", "/dashboard", "/transactions", "/reports"):
         page = customer(bank).visitor.get(path)
         assert page.status_code == 200
@@ -61,7 +61,7 @@ def test_an_opening_deposit_is_paid_in(ada: Customer) -> None:
     assert "Opening deposit" in page
 
 
-def test_an_opening_deposit_that_fails_is_told_and_the_account_stays(ada: Customer) -> None:
+def test_a_failed_opening_deposit_is_reported_and_the_account_stays_open(ada: Customer) -> None:
     adapter = ada.suite.adapters["transaction"]
     adapter.down = True
     try:
@@ -73,7 +73,7 @@ def test_an_opening_deposit_that_fails_is_told_and_the_account_stays(ada: Custom
     assert "Investment account is open. We can&#39;t tell yet whether the opening deposit arrived" in page
 
 
-def test_an_opening_deposit_that_is_still_open_is_told(ada: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_opening_deposit_with_an_unknown_outcome_is_reported(ada: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
     def silence(*_args: object) -> None:
         raise NoAnswer(may_have_arrived=True)
 
@@ -93,7 +93,7 @@ def test_an_opening_deposit_that_is_still_open_is_told(ada: Customer, monkeypatc
         ({"nickname": "a\tb"}, "Nickname must be one line"),
     ],
 )
-def test_what_is_wrong_stands_beside_its_field(ada: Customer, fields: dict[str, str], words: str) -> None:
+def test_errors_are_shown_beside_their_fields(ada: Customer, fields: dict[str, str], words: str) -> None:
     page = ada.visitor.submit("/accounts/create", **{"account_type": "checking", **fields})
     assert page.status_code == 400
     assert words in page.text
@@ -124,7 +124,7 @@ def test_the_history_can_be_filtered(ada: Customer) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "/close"])
-def test_an_account_of_somebody_else_does_not_exist(ada: Customer, bank: Suite, path: str) -> None:
+def test_an_account_of_another_user_is_404(ada: Customer, bank: Suite, path: str) -> None:
     strange = customer(bank).open()
     for account_id in (strange["id"], uuid4(), "nonsense"):
         assert ada.visitor.get(f"/accounts/{account_id}{path}").status_code == 404
@@ -145,7 +145,7 @@ def test_only_an_empty_account_can_be_closed(ada: Customer) -> None:
     assert "This account is closed." in ada.visitor.get(f"/accounts/{account['id']}").text
 
 
-def test_money_that_came_meanwhile_stops_the_closing(ada: Customer) -> None:
+def test_an_account_that_received_money_meanwhile_is_not_closed(ada: Customer) -> None:
     account = ada.open()
     path = f"/accounts/{account['id']}/close"
     token = ada.visitor.get(path).text.split('name="csrf_token" type="hidden" value="')[1].split('"')[0]
@@ -155,7 +155,7 @@ def test_money_that_came_meanwhile_stops_the_closing(ada: Customer) -> None:
     assert "Move the remaining money away first" in page.text
 
 
-def test_while_accounts_are_away_the_page_says_so(ada: Customer) -> None:
+def test_the_page_reports_unavailable_accounts(ada: Customer) -> None:
     adapter = ada.suite.adapters["account"]
     adapter.down = True
     try:
@@ -178,7 +178,7 @@ def _account(**fields: Any) -> Account:
 
 
 def _entries(*rows: tuple[int, int, int], more: bool = False) -> Entries:
-    """Rows of (days ago, amount, balance after), newest first."""
+    """Return entries from (days ago, amount, balance after) tuples, newest first."""
     history = [
         Entry(
             amount=Decimal(amount),
@@ -204,7 +204,7 @@ def test_the_balance_of_a_day_is_that_of_its_last_entry() -> None:
     assert balances(_account(), history, ago(10)) == on((11, 0), (4, 5), (1, 7), (0, 7))
 
 
-def test_a_young_account_began_with_nothing() -> None:
+def test_a_new_account_starts_at_zero() -> None:
     assert balances(_account(created=ago(2)), _entries((2, 7, 7)), ago(90)) == on((3, 0), (2, 7), (0, 7))
 
 
@@ -212,5 +212,5 @@ def test_without_entries_the_balance_has_not_changed() -> None:
     assert balances(_account(), _entries(), ago(90)) == on((91, 7), (0, 7))
 
 
-def test_where_not_all_entries_are_known_nothing_is_said_of_the_time_before() -> None:
+def test_an_incomplete_history_has_no_opening_balance() -> None:
     assert balances(_account(), _entries((3, 1, 7), more=True), ago(90)) == on((3, 7), (0, 7))

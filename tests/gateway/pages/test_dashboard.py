@@ -1,4 +1,4 @@
-"""The first page after logging in."""
+"""The dashboard."""
 
 from datetime import date
 from decimal import Decimal
@@ -21,20 +21,20 @@ def ada(bank: Suite) -> Customer:
     return ada
 
 
-def test_it_shows_what_is_there_and_what_happened(ada: Customer) -> None:
+def test_the_dashboard_shows_accounts_and_recent_transactions(ada: Customer) -> None:
     page = ada.visitor.get("/dashboard")
     assert page.status_code == 200
     for words in ("$120.00", "Everyday", "$50.00", "Holidays", "$70.00", "Shoes", f"{MINUS}$30.00", "+$150.00"):
         assert words in page.text
 
 
-def test_the_spending_of_the_month_is_a_picture_with_its_numbers(ada: Customer) -> None:
+def test_the_dashboard_shows_the_spending_as_chart_and_table(ada: Customer) -> None:
     page = ada.visitor.get("/dashboard").text
     assert 'src="data:image/svg+xml,' in page
     assert '<td class="text-end tabular">$30.00</td>' in page
 
 
-def test_it_takes_three_calls(ada: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_dashboard_takes_three_calls(ada: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     send = InProcess.send
 
@@ -52,7 +52,7 @@ def test_it_takes_three_calls(ada: Customer, monkeypatch: pytest.MonkeyPatch) ->
     ]
 
 
-def test_while_payments_are_away_the_rest_is_shown(ada: Customer) -> None:
+def test_the_dashboard_shows_the_rest_while_transactions_are_unavailable(ada: Customer) -> None:
     adapter = ada.suite.adapters["transaction"]
     adapter.down = True
     try:
@@ -64,7 +64,7 @@ def test_while_payments_are_away_the_rest_is_shown(ada: Customer) -> None:
     assert "$120.00" in page.text
 
 
-def test_it_is_small(ada: Customer) -> None:
+def test_the_dashboard_page_is_small(ada: Customer) -> None:
     assert len(ada.visitor.get("/dashboard").data) < 60_000
 
 
@@ -74,7 +74,7 @@ def day(when: date, income: int = 0, expense: int = 0) -> Day:
 
 @pytest.fixture
 def spending(bank: Suite) -> Spending:
-    """Of a leap year's February, seen on its 10th."""
+    """The spending in February of a leap year, as of the 10th."""
     zero = Decimal()
     summary = Summary(
         count=4,
@@ -97,7 +97,7 @@ def test_spending_has_every_day_of_the_month(spending: Spending) -> None:
     assert spending.expense == 5
 
 
-def test_income_and_expense_of_six_months_stand_side_by_side(spending: Spending) -> None:
+def test_the_chart_of_months_has_income_and_expense_of_six_months(spending: Spending) -> None:
     months = spending.of_months.cells("USD")
     assert months[0] == ["Sep 2027", "$9.00", "$0.00"]
     assert months[-2:] == [["Jan 2028", "$8.00", "$7.00"], ["Feb 2028", "$4.00", "$5.00"]]
@@ -114,13 +114,13 @@ def test_income_and_expense_of_six_months_stand_side_by_side(spending: Spending)
         (-4, {}),
     ],
 )
-def test_what_was_given_back_was_not_spent(expense: int, rows: dict[str, Decimal]) -> None:
+def test_reversals_are_subtracted_from_the_expense(expense: int, rows: dict[str, Decimal]) -> None:
     by_type = {"withdrawal": TypeTotal(count=1, total=Decimal(5)), "reversal": TypeTotal(count=1, total=Decimal(2))}
     flow = Flow(count=2, by_type=by_type, income=Decimal(), expense=Decimal(expense), net=Decimal(-expense))
     assert flow.expense_by_type == rows
 
 
-def test_a_month_in_which_more_was_given_back_than_spent_is_shown(bank: Suite) -> None:
+def test_a_month_with_more_reversals_than_expense_is_shown(bank: Suite) -> None:
     ada, admin = customer(bank), bank.admin()
     account = ada.open("100.00")
     made = ada.pay("withdraw", account_id=account["id"], amount="40.00")["transaction"]
@@ -131,5 +131,5 @@ def test_a_month_in_which_more_was_given_back_than_spent_is_shown(bank: Suite) -
     assert "+$140.00" not in page
 
 
-def test_what_was_not_withdrawn_was_sent(spending: Spending) -> None:
+def test_the_expense_besides_withdrawals_counts_as_transfers(spending: Spending) -> None:
     assert spending.of_types.cells("USD") == [["Transfers", "$7.00"], ["Withdrawals", "$5.00"]]

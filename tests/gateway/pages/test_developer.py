@@ -1,4 +1,4 @@
-"""The page with the mails that were not sent: for the person at this machine who has its key, and for nobody else."""
+"""The page of unsent mails is for local visitors with its key only."""
 
 from dataclasses import replace
 

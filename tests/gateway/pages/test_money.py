@@ -1,4 +1,4 @@
-"""Money moves once for each form, whatever is clicked, reloaded or gone back to."""
+"""Payment forms take effect once despite double clicks, reloads and the back button."""
 
 import re
 import threading
@@ -43,7 +43,7 @@ def key_of(page: TestResponse) -> str:
 
 
 def fill_in(visitor: Visitor, path: str, **fields: str) -> dict[str, str]:
-    """The fields of the payment form at `path`, filled in."""
+    """Return the fields of the payment form at `path` with the given input."""
     page = visitor.get(path)
     form = next(form for form in forms_of(page) if "idempotency_key" in form.fields)
     return {**form.fields, **fields}
@@ -52,7 +52,7 @@ def fill_in(visitor: Visitor, path: str, **fields: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("kind", "balance", "words"), [("deposit", "112.50", "Deposited"), ("withdraw", "87.50", "Withdrew")]
 )
-def test_a_payment_ends_at_its_transaction(
+def test_a_payment_redirects_to_its_transaction(
     ada: Customer, account: dict[str, Any], kind: str, balance: str, words: str
 ) -> None:
     path = f"/transactions/{kind}"
@@ -90,7 +90,7 @@ def test_a_double_click_pays_once(ada: Customer, account: dict[str, Any]) -> Non
     assert ada.balance(account) == "99.00"
 
 
-def test_a_refusal_keeps_what_was_typed_and_takes_a_new_key(ada: Customer, account: dict[str, Any]) -> None:
+def test_a_refused_form_keeps_its_input_and_gets_a_new_key(ada: Customer, account: dict[str, Any]) -> None:
     fields = fill_in(
         ada.visitor, "/transactions/withdraw", account_id=account["id"], amount="100.01", description="Too much"
     )
@@ -105,7 +105,7 @@ def test_a_refusal_keeps_what_was_typed_and_takes_a_new_key(ada: Customer, accou
     assert ada.balance(account) == "0.00"
 
 
-def test_a_form_that_was_used_for_another_payment_says_so(ada: Customer, account: dict[str, Any]) -> None:
+def test_a_reused_key_is_explained(ada: Customer, account: dict[str, Any]) -> None:
     fields = fill_in(ada.visitor, "/transactions/deposit", account_id=account["id"], amount="1.00")
     ada.visitor.post("/transactions/deposit", fields)
     page = ada.visitor.post("/transactions/deposit", {**fields, "amount": "2.00"})
@@ -115,7 +115,7 @@ def test_a_form_that_was_used_for_another_payment_says_so(ada: Customer, account
 
 
 @pytest.mark.parametrize("amount", ["", "0", "-1", "1.001", "1e3", "NaN", "abc", "1,5", "10000000000.01", "٣"])
-def test_what_is_no_amount_is_told_beside_the_field(ada: Customer, account: dict[str, Any], amount: str) -> None:
+def test_an_invalid_amount_is_explained_beside_the_field(ada: Customer, account: dict[str, Any], amount: str) -> None:
     page = ada.visitor.submit("/transactions/deposit", account_id=account["id"], amount=amount)
     assert page.status_code == 400
     assert 'id="amount-error"' in page.text
@@ -126,14 +126,16 @@ def test_what_is_no_amount_is_told_beside_the_field(ada: Customer, account: dict
     ("typed", "balance"),
     [("1,250.00", "1350.00"), (" 5 ", "105.00"), ("1,250,000", "1250100.00"), ("1,234.5", "1334.50")],
 )
-def test_commas_may_stand_between_thousands(ada: Customer, account: dict[str, Any], typed: str, balance: str) -> None:
+def test_commas_between_thousands_are_accepted(
+    ada: Customer, account: dict[str, Any], typed: str, balance: str
+) -> None:
     assert ada.visitor.submit("/transactions/deposit", account_id=account["id"], amount=typed).status_code == 303
     assert ada.balance(account) == balance
 
 
 @pytest.mark.parametrize("typed", ["1234,567", "1,25", "1,2345", "01,234", "1,234,5", ",5", "1,,000", "0,000"])
 @pytest.mark.parametrize("path", ["/transactions/deposit", "/transactions/withdraw", TRANSFER, "/accounts/create"])
-def test_a_comma_in_another_place_is_refused_and_kept(
+def test_a_misplaced_comma_is_refused_and_kept_in_the_field(
     ada: Customer, account: dict[str, Any], payee: dict[str, Any], path: str, typed: str
 ) -> None:
     fields = {
@@ -147,7 +149,7 @@ def test_a_comma_in_another_place_is_refused_and_kept(
     assert ada.balance(account) == "100.00"
 
 
-def test_the_page_says_how_amounts_are_written(ada: Customer, account: dict[str, Any]) -> None:
+def test_the_form_explains_the_notation_of_amounts(ada: Customer, account: dict[str, Any]) -> None:
     page = ada.visitor.get(f"/transactions/deposit?account_id={account['id']}").text
     assert "You can write “1,250.00” or “1250.00”." in page
     assert 'placeholder="0.00"' in page
@@ -155,20 +157,20 @@ def test_the_page_says_how_amounts_are_written(ada: Customer, account: dict[str,
 
 @pytest.mark.usefixtures("account")
 @pytest.mark.parametrize("kind", ["deposit", "withdraw"])
-def test_somebody_elses_account_can_not_be_chosen(ada: Customer, payee: dict[str, Any], kind: str) -> None:
+def test_an_account_of_another_user_can_not_be_chosen(ada: Customer, payee: dict[str, Any], kind: str) -> None:
     page = ada.visitor.submit(f"/transactions/{kind}", account_id=payee["id"], amount="1.00")
     assert page.status_code == 400
     assert 'id="account_id-error"' in page.text
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "schlüssel", "a b\r\nc"])
-def test_a_key_that_we_did_not_make_is_replaced(ada: Customer, account: dict[str, Any], key: str) -> None:
+def test_a_malformed_key_is_replaced(ada: Customer, account: dict[str, Any], key: str) -> None:
     answer = ada.visitor.submit("/transactions/deposit", account_id=account["id"], amount="1.00", idempotency_key=key)
     assert answer.status_code == 303
 
 
 @pytest.mark.parametrize("kind", ["deposit", "withdraw", "transfer"])
-def test_without_an_account_the_page_says_how_to_get_one(bank: Suite, kind: str) -> None:
+def test_the_form_links_to_opening_an_account_if_there_is_none(bank: Suite, kind: str) -> None:
     page = customer(bank).visitor.get(f"/transactions/{kind}")
     assert page.status_code == 200
     assert 'href="/accounts/create"' in page.text
@@ -201,7 +203,7 @@ def test_a_frozen_account_is_listed_but_can_not_be_chosen(bank: Suite, kind: str
     assert person.balance(frozen) == "5.00"
 
 
-def test_who_has_frozen_accounts_alone_is_told_whom_to_ask(bank: Suite) -> None:
+def test_a_customer_with_frozen_accounts_only_is_told_whom_to_ask(bank: Suite) -> None:
     person = customer(bank)
     account = person.open("5.00")
     freeze(bank, account)
@@ -212,14 +214,14 @@ def test_who_has_frozen_accounts_alone_is_told_whom_to_ask(bank: Suite) -> None:
     assert not [form for form in forms_of(person.visitor.get(TRANSFER)) if "amount" in form.fields]
 
 
-def test_a_link_from_an_account_has_it_chosen(ada: Customer, account: dict[str, Any]) -> None:
+def test_a_link_from_an_account_selects_it_in_the_form(ada: Customer, account: dict[str, Any]) -> None:
     assert fill_in(ada.visitor, f"/transactions/deposit?account_id={account['id']}")["account_id"] == account["id"]
     fields = fill_in(ada.visitor, f"{TRANSFER}?from_account_id={account['id']}")
     assert fields["from_account_id"] == account["id"]
 
 
 def review_of(customer: Customer, **fields: str) -> TestResponse:
-    """The review of a transfer, or the form with what is wrong."""
+    """Submit a transfer and return its review, or the form with errors."""
     answer = customer.visitor.post(TRANSFER, fill_in(customer.visitor, TRANSFER, **fields))
     return customer.visitor.get(answer.headers["Location"]) if answer.status_code == 303 else answer
 
@@ -238,7 +240,7 @@ def change_link(review: TestResponse) -> str:
     return found[1]
 
 
-def test_a_transfer_is_confirmed_by_who_gets_what(
+def test_the_review_shows_payee_and_amount(
     ada: Customer, bob: Customer, account: dict[str, Any], payee: dict[str, Any]
 ) -> None:
     number = payee["account_number"]
@@ -274,7 +276,7 @@ def test_a_transfer_can_be_changed_before_it_is_confirmed(
     assert ada.balance(account) == "100.00"
 
 
-def test_money_moves_between_ones_own_accounts(ada: Customer, account: dict[str, Any]) -> None:
+def test_a_transfer_between_own_accounts(ada: Customer, account: dict[str, Any]) -> None:
     target = ada.open(nickname="Holidays")
     review = review_of(ada, from_account_id=account["id"], to_account_id=target["id"], amount="100.00")
     assert "Holidays" in review.text
@@ -295,7 +297,7 @@ def test_money_moves_between_ones_own_accounts(ada: Customer, account: dict[str,
         ({"to_account_number": "NUMBER", "from_account_id": "nonsense"}, "from_account_id"),
     ],
 )
-def test_what_is_wrong_with_a_transfer_stands_beside_its_field(
+def test_errors_of_a_transfer_are_shown_beside_their_fields(
     ada: Customer, account: dict[str, Any], payee: dict[str, Any], fields: dict[str, str], wrong: str
 ) -> None:
     known = {"SELF": account["id"], "NUMBER": payee["account_number"]}
@@ -306,7 +308,7 @@ def test_what_is_wrong_with_a_transfer_stands_beside_its_field(
     assert "Confirm transfer" not in page.text
 
 
-def test_a_confirmation_is_checked_as_the_form_was(
+def test_a_confirmation_is_validated_like_the_form(
     ada: Customer, account: dict[str, Any], payee: dict[str, Any]
 ) -> None:
     review = review_of(ada, from_account_id=account["id"], to_account_number=payee["account_number"], amount="1")
@@ -316,7 +318,7 @@ def test_a_confirmation_is_checked_as_the_form_was(
     assert ada.balance(account) == "100.00"
 
 
-def test_every_step_of_a_transfer_can_be_fetched_again(
+def test_every_step_of_a_transfer_can_be_reloaded(
     ada: Customer, account: dict[str, Any], payee: dict[str, Any]
 ) -> None:
     review = review_of(ada, from_account_id=account["id"], to_account_number=payee["account_number"], amount="60")
@@ -330,7 +332,7 @@ def test_every_step_of_a_transfer_can_be_fetched_again(
     assert ada.balance(account) == "40.00"
 
 
-def test_a_draft_is_of_one_person_and_can_not_be_read(
+def test_a_draft_is_encrypted_for_one_user(
     ada: Customer, bob: Customer, account: dict[str, Any], payee: dict[str, Any]
 ) -> None:
     review = review_of(ada, from_account_id=account["id"], to_account_number=payee["account_number"], amount="1")
@@ -341,7 +343,7 @@ def test_a_draft_is_of_one_person_and_can_not_be_read(
         assert (answer.status_code, answer.headers["Location"]) == (303, TRANSFER)
 
 
-def test_a_draft_that_no_longer_holds_comes_back_as_the_form(ada: Customer, payee: dict[str, Any]) -> None:
+def test_a_draft_that_became_invalid_shows_the_form(ada: Customer, payee: dict[str, Any]) -> None:
     source = ada.open("5.00")
     review = review_of(ada, from_account_id=source["id"], to_account_number=payee["account_number"], amount="5")
     confirm(ada, review)
@@ -351,7 +353,7 @@ def test_a_draft_that_no_longer_holds_comes_back_as_the_form(ada: Customer, paye
     assert 'id="from_account_id-error"' in page.text
 
 
-def test_while_the_outcome_of_a_transfer_is_open_it_can_be_confirmed_again(
+def test_a_transfer_with_an_open_outcome_can_be_confirmed_again(
     ada: Customer, account: dict[str, Any], payee: dict[str, Any]
 ) -> None:
     review = review_of(ada, from_account_id=account["id"], to_account_number=payee["account_number"], amount="60")
@@ -368,7 +370,7 @@ def test_while_the_outcome_of_a_transfer_is_open_it_can_be_confirmed_again(
     assert ada.balance(account) == "40.00"
 
 
-def test_a_transfer_that_is_refused_after_all_comes_back_as_the_form(
+def test_a_transfer_refused_on_confirmation_shows_the_form(
     ada: Customer, account: dict[str, Any], payee: dict[str, Any]
 ) -> None:
     review = review_of(ada, from_account_id=account["id"], to_account_number=payee["account_number"], amount="90")
@@ -380,13 +382,13 @@ def test_a_transfer_that_is_refused_after_all_comes_back_as_the_form(
     assert fields["idempotency_key"] != key_of(review)
 
 
-def test_the_payees_name_is_told_masked(ada: Customer, payee: dict[str, Any]) -> None:
+def test_the_payees_name_is_masked(ada: Customer, payee: dict[str, Any]) -> None:
     answer = ada.visitor.get(f"/transactions/payee?account_number={payee['account_number']}")
     assert answer.json == {"account_number": f"••••{payee['account_number'][-4:]}", "owner_name": "b••"}
     assert ada.visitor.get("/transactions/payee?account_number=1000000008").status_code == 404
 
 
-def test_while_payments_are_away_the_form_is_kept_with_its_key(ada: Customer, account: dict[str, Any]) -> None:
+def test_the_form_keeps_its_key_while_transactions_are_unavailable(ada: Customer, account: dict[str, Any]) -> None:
     fields = fill_in(ada.visitor, "/transactions/deposit", account_id=account["id"], amount="5.00")
     adapter = ada.suite.adapters["transaction"]
     adapter.down = True
@@ -419,7 +421,7 @@ def _silence(*_args: object) -> None:
     raise NoAnswer(may_have_arrived=True)
 
 
-def test_while_a_payment_may_have_been_made_the_key_is_kept(
+def test_the_form_keeps_its_key_while_the_outcome_is_open(
     ada: Customer, account: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unknown(*_args: object, **_options: object) -> None:

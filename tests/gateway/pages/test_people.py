@@ -1,4 +1,4 @@
-"""Registering, logging in and logging out, as a person without JavaScript does it."""
+"""Registration, login and logout without JavaScript."""
 
 import pytest
 
@@ -22,13 +22,13 @@ def visitor(bank: Suite) -> Visitor:
     return Visitor(bank.apps["gateway"])
 
 
-def test_who_registers_is_logged_in_and_welcomed(visitor: Visitor) -> None:
+def test_a_registration_logs_the_customer_in(visitor: Visitor) -> None:
     answer = visitor.register("grace")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/dashboard")
     assert "Welcome, grace." in visitor.get("/profile").text
 
 
-def test_a_taken_name_comes_back_beside_its_field(visitor: Visitor, username: str) -> None:
+def test_a_taken_name_is_reported_beside_its_field(visitor: Visitor, username: str) -> None:
     answer = visitor.register(username)
     assert answer.status_code == 400
     assert f'value="{username}"' in answer.text
@@ -46,7 +46,7 @@ def test_a_taken_name_comes_back_beside_its_field(visitor: Visitor, username: st
         ({"username": "a b"}, "Username"),
     ],
 )
-def test_what_is_wrong_stands_beside_its_field(visitor: Visitor, fields: dict[str, str], words: str) -> None:
+def test_errors_are_shown_beside_their_fields(visitor: Visitor, fields: dict[str, str], words: str) -> None:
     good = {
         "username": "linus",
         "email": "linus@example.com",
@@ -61,7 +61,7 @@ def test_what_is_wrong_stands_beside_its_field(visitor: Visitor, fields: dict[st
     assert PASSWORD not in answer.text
 
 
-def test_a_wrong_password_is_told_without_saying_what_was_wrong(visitor: Visitor, username: str) -> None:
+def test_a_failed_login_does_not_reveal_which_part_is_wrong(visitor: Visitor, username: str) -> None:
     wrong_password = visitor.log_in(username, "not this one")
     unknown_name = visitor.log_in("nobody-of-that-name", "not this one")
     for answer in (wrong_password, unknown_name):
@@ -72,7 +72,7 @@ def test_a_wrong_password_is_told_without_saying_what_was_wrong(visitor: Visitor
     assert f'value="{username}"' in wrong_password.text
 
 
-def test_who_is_logged_in_needs_no_login_page(visitor: Visitor, username: str) -> None:
+def test_the_login_page_redirects_logged_in_people(visitor: Visitor, username: str) -> None:
     visitor.log_in(username)
     for path in ("/login", "/register"):
         answer = visitor.get(path)
@@ -91,7 +91,7 @@ def test_logging_out_ends_the_session_everywhere(bank: Suite, visitor: Visitor, 
     assert bank.call("auth", "GET", "/api/auth/verify_token", headers=headers).status_code == 401
 
 
-def test_logging_out_works_while_the_auth_service_is_away(
+def test_a_logout_works_while_the_auth_service_is_unavailable(
     bank: Suite, visitor: Visitor, username: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     visitor.log_in(username)
@@ -102,14 +102,14 @@ def test_logging_out_works_while_the_auth_service_is_away(
     assert "You are logged out of this browser." in visitor.get("/login").text
 
 
-def test_logging_out_is_a_form_and_never_a_link(visitor: Visitor, username: str) -> None:
+def test_a_logout_needs_a_post(visitor: Visitor, username: str) -> None:
     visitor.log_in(username)
     assert visitor.get("/logout").status_code == 405
     assert visitor.post("/logout", {}).status_code == 400
     assert visitor.get("/profile").status_code == 200
 
 
-def test_a_form_without_its_token_is_refused_in_plain_words(visitor: Visitor, username: str) -> None:
+def test_a_form_without_its_csrf_token_is_refused_with_an_explanation(visitor: Visitor, username: str) -> None:
     fields = {"username": username, "password": PASSWORD}
     answer = visitor.post("/login", fields, Referer="http://localhost/login")
     assert answer.status_code == 400
@@ -118,7 +118,7 @@ def test_a_form_without_its_token_is_refused_in_plain_words(visitor: Visitor, us
     assert "Open the page again" not in visitor.post("/login", fields).text
 
 
-def test_a_form_of_somebody_whose_session_can_not_be_renewed_now_ends_nothing(
+def test_a_session_that_can_not_be_renewed_now_is_kept(
     bank: Suite, visitor: Visitor, username: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     visitor.log_in(username)
@@ -133,7 +133,7 @@ def test_a_form_of_somebody_whose_session_can_not_be_renewed_now_ends_nothing(
     assert visitor.get("/settings").status_code == 200
 
 
-def test_a_silent_auth_service_keeps_what_was_typed(
+def test_the_form_keeps_its_input_while_the_auth_service_is_unavailable(
     bank: Suite, visitor: Visitor, username: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bank.adapters["auth"], "down", True)
@@ -143,7 +143,7 @@ def test_a_silent_auth_service_keeps_what_was_typed(
     assert 'class="alert alert-danger"' in answer.text
 
 
-def test_the_place_of_the_login_is_told_to_the_auth_service(bank: Suite, username: str) -> None:
+def test_the_auth_service_gets_the_origin_of_a_login(bank: Suite, username: str) -> None:
     visitor = Visitor(bank.apps["gateway"], user_agent="Mozilla/5.0 (iPhone) Safari/605.1")
     visitor.log_in(username)
     assert "Safari on iPhone" in visitor.get("/settings").text
@@ -163,7 +163,7 @@ def test_too_many_logins_are_refused_with_a_page(bank: Suite, tmp_path_factory: 
     assert "alert" in refused.text
 
 
-def test_too_many_tries_leave_a_way_back_to_the_login(visitor: Visitor, bank: Suite) -> None:
+def test_the_page_of_too_many_logins_links_to_the_login(visitor: Visitor, bank: Suite) -> None:
     bank.person("impatient")
     for _ in range(5):
         assert "The username or the password is not right." in visitor.log_in("impatient", "wrong").text
@@ -174,7 +174,7 @@ def test_too_many_tries_leave_a_way_back_to_the_login(visitor: Visitor, bank: Su
     assert 'href="/login">Try again' in page.text
 
 
-def test_a_session_goes_on_when_asked_to(bank: Suite) -> None:
+def test_a_session_can_be_extended(bank: Suite) -> None:
     visitor = Visitor(bank.apps["gateway"])
     assert visitor.get("/session").status_code == 303
     assert visitor.register("lingering").status_code == 303

@@ -1,4 +1,4 @@
-"""What people see and change of themselves."""
+"""The profile and settings pages."""
 
 import pytest
 
@@ -25,13 +25,13 @@ def logged_in(bank: Suite, username: str, password: str = PASSWORD) -> Visitor:
     return browser
 
 
-def test_the_profile_shows_who_one_is(ada: Visitor) -> None:
+def test_the_profile_shows_the_callers_data(ada: Visitor) -> None:
     page = ada.get("/profile").text
     assert "ada@example.com" in page
     assert "Customer" in page
 
 
-def test_name_and_phone_are_saved_and_taken_away_again(ada: Visitor) -> None:
+def test_name_and_phone_are_saved_and_removed(ada: Visitor) -> None:
     answer = ada.submit("/profile", full_name="Ada Lovelace", phone="+44 20 7946 0958")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/profile")
     page = ada.get("/profile").text
@@ -45,7 +45,7 @@ def test_saving_without_a_change_is_no_error(ada: Visitor) -> None:
     assert ada.submit("/profile").status_code == 303
 
 
-def test_a_new_address_needs_the_password(ada: Visitor) -> None:
+def test_a_new_email_address_needs_the_password(ada: Visitor) -> None:
     answer = ada.submit("/profile", email="ada@new.example.com")
     assert answer.status_code == 400
     assert 'value="ada@new.example.com"' in answer.text
@@ -55,14 +55,14 @@ def test_a_new_address_needs_the_password(ada: Visitor) -> None:
     assert "ada@new.example.com" in ada.get("/profile").text
 
 
-def test_what_the_service_refuses_stands_beside_its_field(ada: Visitor) -> None:
+def test_a_refusal_is_shown_beside_its_field(ada: Visitor) -> None:
     answer = ada.submit("/profile", phone="not a number")
     assert answer.status_code == 400
     assert 'value="not a number"' in answer.text
     assert 'id="phone-error"' in answer.text
 
 
-def test_a_new_password_logs_the_other_places_out(bank: Suite) -> None:
+def test_a_new_password_ends_the_other_sessions(bank: Suite) -> None:
     bank.person("grace")
     here, elsewhere = logged_in(bank, "grace"), logged_in(bank, "grace")
     answer = here.submit(
@@ -84,7 +84,7 @@ def test_a_new_password_logs_the_other_places_out(bank: Suite) -> None:
         ({"current_password": ""}, "current_password-error"),
     ],
 )
-def test_a_password_is_not_changed_by_mistake(ada: Visitor, fields: dict[str, str], error_id: str) -> None:
+def test_an_invalid_new_password_is_refused(ada: Visitor, fields: dict[str, str], error_id: str) -> None:
     good = {"current_password": PASSWORD, "new_password": NEXT_PASSWORD, "confirm_password": NEXT_PASSWORD}
     answer = ada.submit("/settings", **{**good, **fields})
     assert answer.status_code == 400
@@ -93,14 +93,14 @@ def test_a_password_is_not_changed_by_mistake(ada: Visitor, fields: dict[str, st
     assert "Where you are logged in" in answer.text
 
 
-def test_the_present_password_must_be_right(ada: Visitor) -> None:
+def test_a_new_password_needs_the_current_one(ada: Visitor) -> None:
     answer = ada.submit(
         "/settings", current_password="wrong", new_password=NEXT_PASSWORD, confirm_password=NEXT_PASSWORD
     )
     assert answer.status_code == 400
 
 
-def test_another_session_is_logged_out_from_here(bank: Suite) -> None:
+def test_another_session_can_be_ended(bank: Suite) -> None:
     bank.person("linus")
     here, elsewhere = logged_in(bank, "linus"), logged_in(bank, "linus")
     page = here.get("/settings")
@@ -114,7 +114,7 @@ def test_another_session_is_logged_out_from_here(bank: Suite) -> None:
     assert here.get("/settings").status_code == 200
 
 
-def test_somebody_elses_session_is_not_found(bank: Suite, ada: Visitor) -> None:
+def test_a_session_of_another_user_is_404(bank: Suite, ada: Visitor) -> None:
     bank.person("mallory")
     mallory = logged_in(bank, "mallory")
     with ada.client.session_transaction() as session:

@@ -1,4 +1,4 @@
-"""Reports on pages."""
+"""Report pages."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -61,7 +61,7 @@ def test_the_period_can_be_chosen(ada: Customer, account_id: str) -> None:
         ("start_date=0001-01-01", "From must be at most ten years before To"),
     ],
 )
-def test_a_period_that_can_not_be_is_told_beside_its_field_and_kept(
+def test_an_invalid_period_is_explained_beside_its_field_and_kept(
     ada: Customer, account_id: str, path: str, query: str, words: str
 ) -> None:
     address = f"/reports/account/{account_id}" if path == "account" else "/reports/transactions"
@@ -74,7 +74,7 @@ def test_a_period_that_can_not_be_is_told_beside_its_field_and_kept(
 
 
 @pytest.mark.parametrize("path", ["account/{account_id}", "transactions"])
-def test_a_report_is_stored_when_it_is_saved_and_not_before(ada: Customer, account_id: str, path: str) -> None:
+def test_a_report_is_stored_only_on_request(ada: Customer, account_id: str, path: str) -> None:
     def index() -> str:
         page = ada.visitor.get("/reports").text.partition("Make a report")[0]
         return re.sub(r'(name="csrf_token"[^>]* value=)"[^"]+"', r"\1", page)  # it holds the second of its making
@@ -92,7 +92,7 @@ def test_a_report_is_stored_when_it_is_saved_and_not_before(ada: Customer, accou
     assert f"to {TODAY - timedelta(days=3)}" in saved
 
 
-def test_a_period_that_can_not_be_is_not_saved(ada: Customer, account_id: str) -> None:
+def test_a_report_with_an_invalid_period_is_not_saved(ada: Customer, account_id: str) -> None:
     path = f"/reports/account/{account_id}"
     form = next(form for form in forms_of(ada.visitor.get(path)) if form.action.startswith(path))
     page = ada.visitor.post(f"{path}?start_date=2026-02-01&end_date=2026-01-01", form.fields)
@@ -101,13 +101,13 @@ def test_a_period_that_can_not_be_is_not_saved(ada: Customer, account_id: str) -
     assert ada.visitor.post(path, {}).status_code == 400
 
 
-def test_what_is_somebody_elses_does_not_exist(ada: Customer, bank: Suite, account_id: str) -> None:
+def test_a_report_of_another_user_is_404(ada: Customer, bank: Suite, account_id: str) -> None:
     stranger = customer(bank).visitor
     for path in (f"account/{account_id}", f"account/{uuid4()}", str(uuid4()), "nonsense"):
         assert stranger.get(f"/reports/{path}").status_code == 404
 
 
-def test_while_reports_are_away_the_page_says_so(ada: Customer) -> None:
+def test_the_page_reports_unavailable_reports(ada: Customer) -> None:
     adapter = ada.suite.adapters["reporting"]
     adapter.down = True
     try:

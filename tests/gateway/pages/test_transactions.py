@@ -1,4 +1,4 @@
-"""What has happened on one's accounts, as pages."""
+"""Transaction pages."""
 
 import re
 from uuid import uuid4
@@ -18,7 +18,7 @@ def ada(bank: Suite) -> Customer:
 
 @pytest.fixture(scope="module")
 def busy(bank: Suite) -> Customer:
-    """Somebody with more transactions than a page shows."""
+    """A customer with more transactions than a page shows."""
     busy = customer(bank, "busy")
     account = busy.open()
     for number in range(30):
@@ -30,7 +30,7 @@ def numbers_in(page: str) -> list[str]:
     return re.findall(r">Number (\d\d)</a>", page)
 
 
-def test_in_and_out_differ_by_their_sign(ada: Customer) -> None:
+def test_incoming_and_outgoing_amounts_have_a_sign(ada: Customer) -> None:
     bob = customer(ada.suite)
     mine, his = ada.open("100.00", nickname="Everyday"), bob.open("50.00")
     ada.pay("transfer", from_account_id=mine["id"], to_account_number=his["account_number"], amount="20.00")
@@ -42,7 +42,7 @@ def test_in_and_out_differ_by_their_sign(ada: Customer) -> None:
     assert his["account_number"] not in page
 
 
-def test_what_failed_has_no_sign(ada: Customer) -> None:
+def test_a_failed_transaction_has_no_sign(ada: Customer) -> None:
     account = ada.open()
     ada.pay("withdraw", 400, account_id=account["id"], amount="77.00")
     page = ada.visitor.get(f"/transactions?account_id={account['id']}&status=failed").text
@@ -51,7 +51,7 @@ def test_what_failed_has_no_sign(ada: Customer) -> None:
     assert "$77.00" in page
 
 
-def test_pages_go_on_where_the_one_before_ended_and_keep_the_filters(busy: Customer) -> None:
+def test_pagination_keeps_the_filters(busy: Customer) -> None:
     first = busy.visitor.get("/transactions?type=deposit&min=2").text
     shown = numbers_in(first)
     assert shown[0] == "29"
@@ -82,7 +82,7 @@ def test_filters_narrow_the_list_and_stay_in_the_form(busy: Customer) -> None:
         ("max=1234,567", "The amount can have commas only between thousands"),
     ],
 )
-def test_what_is_wrong_with_a_filter_stands_beside_it_and_all_filters_are_kept(
+def test_an_invalid_filter_is_explained_and_all_filters_are_kept(
     busy: Customer, path: str, query: str, words: str
 ) -> None:
     visitor = busy.visitor
@@ -101,7 +101,7 @@ def test_what_is_wrong_with_a_filter_stands_beside_it_and_all_filters_are_kept(
 
 
 @pytest.mark.parametrize(("query", "count"), [("max=0", 0), ("max=0.00", 0), ("min=0", 25), ("min=0&max=1", 1)])
-def test_zero_is_an_amount_to_filter_by(busy: Customer, query: str, count: int) -> None:
+def test_zero_is_a_valid_amount_in_a_filter(busy: Customer, query: str, count: int) -> None:
     page = busy.visitor.get(f"/transactions?{query}").text
     assert len(numbers_in(page)) == count
     assert ">Clear</a>" in page
@@ -121,13 +121,13 @@ def test_zero_is_an_amount_to_filter_by(busy: Customer, query: str, count: int) 
         "from=2026-02-01&to=2026-01-01",
     ],
 )
-def test_a_filter_that_can_not_be_read_is_told(ada: Customer, query: str) -> None:
+def test_an_unreadable_filter_is_explained(ada: Customer, query: str) -> None:
     page = ada.visitor.get(f"/transactions?{query}")
     assert page.status_code == 400
     assert 'class="invalid-feedback"' in page.text or "alert-danger" in page.text
 
 
-def test_one_transaction_and_its_receipt(ada: Customer) -> None:
+def test_a_transaction_and_its_receipt_are_shown(ada: Customer) -> None:
     account = ada.open("10.00", nickname="Shoebox")
     made = ada.pay("withdraw", account_id=account["id"], amount="4.00", description="Tea")["transaction"]
     page = ada.visitor.get(f"/transactions/{made['id']}").text
@@ -139,7 +139,7 @@ def test_one_transaction_and_its_receipt(ada: Customer) -> None:
         assert words in receipt.text
 
 
-def test_a_failed_transaction_says_why(ada: Customer) -> None:
+def test_a_failed_transaction_shows_the_reason(ada: Customer) -> None:
     account = ada.open()
     ada.pay("withdraw", 400, account_id=account["id"], amount="1.00", description="Nothing left")
     failed = ada.transactions()[0]
@@ -150,12 +150,12 @@ def test_a_failed_transaction_says_why(ada: Customer) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "/receipt"])
-def test_a_transaction_of_somebody_else_does_not_exist(ada: Customer, busy: Customer, path: str) -> None:
+def test_a_transaction_of_another_user_is_404(ada: Customer, busy: Customer, path: str) -> None:
     for transaction_id in (busy.transactions()[0]["id"], uuid4(), "nonsense"):
         assert ada.visitor.get(f"/transactions/{transaction_id}{path}").status_code == 404
 
 
-def test_while_payments_are_away_the_page_says_so(ada: Customer) -> None:
+def test_the_page_reports_unavailable_transactions(ada: Customer) -> None:
     adapter = ada.suite.adapters["transaction"]
     adapter.down = True
     try:

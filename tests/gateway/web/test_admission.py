@@ -1,4 +1,4 @@
-"""So many at work, so many in line, the rest refused at once; who asks how the process is comes in always."""
+"""Admission limits running and waiting requests and refuses the rest; health checks are exempt."""
 
 import threading
 import time
@@ -19,7 +19,7 @@ AT_WORK, WAITING = 2, 3
 
 
 class Shop:
-    """An app whose work lasts until the test says that it is done."""
+    """An app whose requests run until the test ends them."""
 
     def __init__(self) -> None:
         self.app = Flask("shop")
@@ -58,7 +58,7 @@ def pool(shop: Shop) -> Iterator[ThreadPoolExecutor]:
 
 
 def fill(shop: Shop, pool: ThreadPoolExecutor, waiting: int = WAITING) -> list[Future[TestResponse]]:
-    """Requests that take every place, and some that stand in line."""
+    """Start requests that take every place, and some that wait."""
     asked = [pool.submit(shop.get, f"/work/{number}") for number in range(AT_WORK)]
     for _ in asked:
         assert shop.begun.acquire(timeout=5)
@@ -68,7 +68,7 @@ def fill(shop: Shop, pool: ThreadPoolExecutor, waiting: int = WAITING) -> list[F
     return asked
 
 
-def test_what_is_too_much_is_refused_at_once_and_told_when_to_come_back(shop: Shop, pool: ThreadPoolExecutor) -> None:
+def test_excess_requests_are_refused_immediately_with_retry_after(shop: Shop, pool: ThreadPoolExecutor) -> None:
     fill(shop, pool)
     began_at = time.monotonic()
     answer = shop.get("/work/too-much")
@@ -79,14 +79,14 @@ def test_what_is_too_much_is_refused_at_once_and_told_when_to_come_back(shop: Sh
     assert "too-much" not in shop.names
 
 
-def test_who_waits_comes_in_as_soon_as_there_is_a_place(shop: Shop, pool: ThreadPoolExecutor) -> None:
+def test_a_waiting_request_runs_as_soon_as_a_place_is_free(shop: Shop, pool: ThreadPoolExecutor) -> None:
     asked = fill(shop, pool)
     assert len(shop.names) == AT_WORK
     shop.done.set()
     assert [request.result(5).status_code for request in asked] == [200] * (AT_WORK + WAITING)
 
 
-def test_who_has_waited_too_long_is_refused(
+def test_a_request_that_waited_too_long_is_refused(
     shop: Shop, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(admission, "LONGEST_WAIT_SECONDS", 0.1)
@@ -97,18 +97,18 @@ def test_who_has_waited_too_long_is_refused(
     assert shop.get("/work/later").status_code == 200
 
 
-def test_exempt_paths_are_answered_when_everything_is_full(shop: Shop, pool: ThreadPoolExecutor) -> None:
+def test_exempt_paths_are_answered_under_overload(shop: Shop, pool: ThreadPoolExecutor) -> None:
     fill(shop, pool)
     assert shop.get("/live").status_code == 200
 
 
 @pytest.mark.parametrize(("path", "status"), [("/fail", 400), ("/nowhere", 404), ("/live", 200)])
-def test_whatever_comes_of_a_request_its_place_is_free_again(shop: Shop, path: str, status: int) -> None:
+def test_every_outcome_of_a_request_frees_its_place(shop: Shop, path: str, status: int) -> None:
     for _ in range(3 * (AT_WORK + WAITING)):
         assert shop.get(path).status_code == status
 
 
-def test_after_a_crowd_all_places_are_free(shop: Shop, pool: ThreadPoolExecutor) -> None:
+def test_all_places_are_free_after_an_overload(shop: Shop, pool: ThreadPoolExecutor) -> None:
     asked = fill(shop, pool)
     assert {shop.get("/work/too-much").status_code for _ in range(10)} == {503}
     shop.done.set()

@@ -1,4 +1,4 @@
-"""Who sits at the browser: kept in the cookie, renewed unseen, and gone when the session ends."""
+"""The browser session: stored in the cookie, renewed before it expires, removed when it ends."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -32,7 +32,7 @@ def hear_of_ended_sessions(bank: Suite) -> None:
 
 
 def renew_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take every token for one that is about to expire."""
+    """Treat every token as about to expire."""
     monkeypatch.setattr(browser_session, "RENEW_BEFORE_SECONDS", 1_000_000)
 
 
@@ -41,7 +41,7 @@ def session_of(visitor: Visitor) -> dict[str, str]:
         return dict(session)
 
 
-def test_signed_out_visitors_are_sent_to_the_login_and_back(bank: Suite, username: str) -> None:
+def test_signed_out_visitors_are_redirected_to_the_login_and_back(bank: Suite, username: str) -> None:
     visitor = Visitor(bank.apps["gateway"])
     answer = visitor.get("/profile?a=1&b=2")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/login?next=/profile?a%3D1%26b%3D2")
@@ -63,8 +63,8 @@ def test_tokens_are_not_readable_in_the_cookie(bank: Suite, visitor: Visitor) ->
     assert token not in visitor.get("/profile").text
 
 
-def test_a_login_begins_a_new_session(bank: Suite, username: str) -> None:
-    """Somebody who plants a cookie before the login shares nothing with the session after it."""
+def test_a_login_starts_a_new_session(bank: Suite, username: str) -> None:
+    """A cookie planted before the login is not part of the session after it (session fixation)."""
     visitor = Visitor(bank.apps["gateway"])
     visitor.get("/login")
     planted = session_of(visitor)["csrf_token"]
@@ -73,7 +73,7 @@ def test_a_login_begins_a_new_session(bank: Suite, username: str) -> None:
     assert session_of(visitor)["csrf_token"] != planted
 
 
-def test_an_old_token_is_renewed_unseen(bank: Suite, visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_expiring_token_is_renewed(bank: Suite, visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
     before = session_of(visitor)
     renew_at_once(monkeypatch)
     assert visitor.get("/profile").status_code == 200
@@ -84,7 +84,7 @@ def test_an_old_token_is_renewed_unseen(bank: Suite, visitor: Visitor, monkeypat
     assert visitor.get("/profile").status_code == 200
 
 
-def test_requests_at_the_same_time_renew_once(bank: Suite, visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_requests_renew_once(bank: Suite, visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
     renew_at_once(monkeypatch)
     browsers = [Visitor(bank.apps["gateway"]) for _ in range(6)]
     for other in browsers:
@@ -97,7 +97,7 @@ def test_requests_at_the_same_time_renew_once(bank: Suite, visitor: Visitor, mon
     assert {other.get("/profile").status_code for other in browsers} == {200}
 
 
-def test_a_late_request_with_the_old_cookie_is_let_in(
+def test_a_late_request_with_the_old_cookie_is_accepted(
     bank: Suite, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     late = Visitor(bank.apps["gateway"])
@@ -108,7 +108,7 @@ def test_a_late_request_with_the_old_cookie_is_let_in(
     assert session_of(late)["token"] != ""
 
 
-def test_a_good_token_serves_while_the_auth_service_is_away(
+def test_a_valid_token_is_used_while_the_auth_service_is_unavailable(
     bank: Suite, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     renew_at_once(monkeypatch)
@@ -119,7 +119,7 @@ def test_a_good_token_serves_while_the_auth_service_is_away(
     assert visitor.get("/profile").status_code == 200
 
 
-def test_an_ended_session_leads_to_the_login_with_a_word(bank: Suite, visitor: Visitor) -> None:
+def test_an_ended_session_redirects_to_the_login_with_a_message(bank: Suite, visitor: Visitor) -> None:
     headers = {"Authorization": f"Bearer {session_of(visitor)['token']}"}
     assert bank.call("auth", "POST", "/api/auth/logout", headers=headers).status_code == 200
     hear_of_ended_sessions(bank)
@@ -130,8 +130,8 @@ def test_an_ended_session_leads_to_the_login_with_a_word(bank: Suite, visitor: V
     assert "Please log in first." not in shown
 
 
-def test_a_session_that_a_service_refuses_leads_to_the_login_too(bank: Suite, visitor: Visitor) -> None:
-    """The service may hear of the end before the gateway does."""
+def test_a_session_refused_by_a_service_redirects_to_the_login(bank: Suite, visitor: Visitor) -> None:
+    """A service may know of the end earlier than the gateway."""
     headers = {"Authorization": f"Bearer {session_of(visitor)['token']}"}
     bank.apps["gateway"].extensions["token_verifier"].verify(session_of(visitor)["token"])
     bank.call("auth", "POST", "/api/auth/logout", headers=headers)
@@ -140,7 +140,7 @@ def test_a_session_that_a_service_refuses_leads_to_the_login_too(bank: Suite, vi
     assert visitor.get("/profile").status_code == 303
 
 
-def test_a_post_without_a_session_leads_back_to_its_page(bank: Suite) -> None:
+def test_a_post_without_a_session_returns_to_its_page_after_the_login(bank: Suite) -> None:
     visitor = Visitor(bank.apps["gateway"])
     answer = visitor.post("/settings", {"current_password": "x"}, Referer="http://localhost/settings")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/login?next=/settings")
@@ -149,7 +149,7 @@ def test_a_post_without_a_session_leads_back_to_its_page(bank: Suite) -> None:
 
 
 @pytest.mark.parametrize("path", ["/accounts", "/accounts?a=1&b=2", "/a/b-c_d", "/login"])
-def test_local_paths_are_followed(path: str) -> None:
+def test_local_paths_are_accepted(path: str) -> None:
     assert local_path(path) == path
 
 
@@ -172,20 +172,20 @@ def test_local_paths_are_followed(path: str) -> None:
         "/\x7f/evil",
     ],
 )
-def test_other_addresses_are_not(path: str | None) -> None:
+def test_foreign_addresses_are_replaced(path: str | None) -> None:
     assert local_path(path) == HOME
 
 
-def test_a_login_never_leads_out_of_the_bank(bank: Suite, username: str) -> None:
+def test_a_login_never_redirects_to_a_foreign_address(bank: Suite, username: str) -> None:
     visitor = Visitor(bank.apps["gateway"])
     answer = visitor.log_in(username, path="/login?next=//evil.example/x")
     assert answer.headers["Location"] == HOME
 
 
-def test_a_late_request_with_the_old_cookie_is_let_in_after_a_restart_of_the_gateway(
+def test_a_late_request_with_the_old_cookie_is_accepted_after_a_restart(
     bank: Suite, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The auth service gives the same refresh token the same next one, for ten seconds, to whichever gateway asks."""
+    """The auth service returns the same successor of a refresh token for ten seconds, to any gateway."""
     old_cookie = visitor.cookie
     renew_at_once(monkeypatch)
     assert visitor.get("/profile").status_code == 200

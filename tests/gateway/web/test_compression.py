@@ -1,4 +1,4 @@
-"""Texts are compressed for clients that accept it, and no secret stands beside reflected input in a compressed page."""
+"""Text is compressed on request, but no page that combines secrets with reflected input."""
 
 import gzip
 import itertools
@@ -82,11 +82,11 @@ def test_head_has_the_headers_of_get(client: FlaskClient, path: str) -> None:
         ("gzip;q=nonsense", None),
     ],
 )
-def test_the_client_chooses(accepted: str, coding: str | None) -> None:
+def test_the_coding_is_negotiated(accepted: str, coding: str | None) -> None:
     assert compression.negotiated(parse_accept_header(accepted, Accept), "br", "gzip") == coding
 
 
-def test_without_a_wish_nothing_is_compressed_but_caches_are_told(client: FlaskClient) -> None:
+def test_without_accept_encoding_nothing_is_compressed_but_vary_is_set(client: FlaskClient) -> None:
     answer = client.get("/page/html")
     assert (answer.text, answer.headers["Vary"]) == (LONG, "Accept-Encoding")
     assert "Content-Encoding" not in answer.headers
@@ -102,8 +102,8 @@ def test_a_page_that_may_reflect_its_request_is_not_compressed(client: FlaskClie
     assert program.headers["Content-Encoding"] == "gzip"
 
 
-def test_the_length_of_a_page_says_little_about_what_is_in_it() -> None:
-    """Guesses of one length differ by more than a right guess would gain, and asking again tells nothing new."""
+def test_padding_hides_the_length_of_a_page() -> None:
+    """Padding varies more than a right guess would save, and is constant for repeated requests."""
     guesses = [f"{LONG}{''.join(digits)}".encode() for digits in itertools.product("0123456789", repeat=2)]
     padded = {compression.padding_for(guess) for guess in guesses}
     assert max(padded) - min(padded) > 50
@@ -123,7 +123,7 @@ def test_pages_and_answers_of_the_gateway_are_compressed(bank: Suite) -> None:
 
 
 def test_the_dashboard_is_small(bank: Suite) -> None:
-    """All that a browser loads for it: less than 500 KB at first, and 60 KB when it has the files."""
+    """A first visit loads less than 500 KB, a later one 60 KB."""
     visitor = Visitor(bank.apps["gateway"])
     visitor.register("grace")
     page = visitor.client.get("/dashboard", headers=GZIP)
@@ -137,8 +137,10 @@ def test_the_dashboard_is_small(bank: Suite) -> None:
     assert len(page.data) + sum(sizes) < 500_000
 
 
-def test_the_form_token_of_another_second_shares_no_signature(bank: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its payload is the same for the whole session, so the signature is what must not be guessed."""
+def test_csrf_tokens_of_different_seconds_have_different_signatures(
+    bank: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The payload is constant during a session, so an attacker must not be able to guess the signature."""
     visitor = Visitor(bank.apps["gateway"])
     tokens = []
     for seconds in (0, 1):

@@ -1,4 +1,4 @@
-"""The session lies in the cookie, where nobody can read or change it, and ends when it is not used."""
+"""The session cookie can't be read or changed, and expires when idle."""
 
 import time
 
@@ -47,12 +47,12 @@ def cookie_of(client: FlaskClient) -> str:
     return cookie.value if cookie else ""
 
 
-def test_what_is_kept_is_found_again(client: FlaskClient) -> None:
+def test_values_of_a_session_are_restored(client: FlaskClient) -> None:
     client.get("/keep/very-secret")
     assert client.get("/show").text == "very-secret"
 
 
-def test_the_cookie_does_not_show_what_is_in_it(client: FlaskClient) -> None:
+def test_the_cookie_is_encrypted(client: FlaskClient) -> None:
     answer = client.get("/keep/very-secret")
     assert "very-secret" not in cookie_of(client)
     assert "dmVyeS1zZWNyZXQ" not in cookie_of(client)
@@ -66,7 +66,7 @@ def test_over_https_the_cookie_is_secure(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("place", [0, 20, -5])
-def test_a_changed_cookie_is_no_session(client: FlaskClient, place: int) -> None:
+def test_a_modified_cookie_is_ignored(client: FlaskClient, place: int) -> None:
     client.get("/keep/x")
     letters = list(cookie_of(client))
     letters[place] = "A" if letters[place] != "A" else "B"
@@ -75,26 +75,26 @@ def test_a_changed_cookie_is_no_session(client: FlaskClient, place: int) -> None
 
 
 @pytest.mark.parametrize("cookie", ["", "x", "gAAAAA", "é".encode().decode("latin-1"), "a" * 4000])
-def test_rubbish_is_no_session(client: FlaskClient, cookie: str) -> None:
+def test_a_malformed_cookie_is_ignored(client: FlaskClient, cookie: str) -> None:
     client.set_cookie("session", cookie)
     assert client.get("/show").text == "None"
 
 
-def test_another_secret_opens_nothing(client: FlaskClient) -> None:
+def test_a_cookie_of_another_secret_is_ignored(client: FlaskClient) -> None:
     client.get("/keep/x")
     other = make_app("t" * 40).test_client()
     other.set_cookie("session", cookie_of(client))
     assert other.get("/show").text == "None"
 
 
-def test_the_same_secret_opens_it_after_a_restart(client: FlaskClient) -> None:
+def test_a_cookie_survives_a_restart_with_the_same_secret(client: FlaskClient) -> None:
     client.get("/keep/x")
     restarted = make_app().test_client()
     restarted.set_cookie("session", cookie_of(client))
     assert restarted.get("/show").text == "x"
 
 
-def test_an_idle_session_ends_and_a_used_one_goes_on(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_idle_session_ends_and_a_used_one_continues(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     client.get("/keep/x")
     began = time.time()
     monkeypatch.setattr(time, "time", lambda: began + 500)
@@ -105,12 +105,12 @@ def test_an_idle_session_ends_and_a_used_one_goes_on(client: FlaskClient, monkey
     assert client.get("/show").text == "None"
 
 
-def test_a_session_is_not_written_at_every_request(client: FlaskClient) -> None:
+def test_a_session_is_not_rewritten_by_every_request(client: FlaskClient) -> None:
     client.get("/keep/x")
     assert "Set-Cookie" not in client.get("/show").headers
 
 
-def test_an_ended_session_takes_its_cookie_along(client: FlaskClient) -> None:
+def test_an_ended_session_deletes_its_cookie(client: FlaskClient) -> None:
     client.get("/keep/x")
     client.get("/end")
     assert cookie_of(client) == ""
@@ -126,7 +126,7 @@ def test_each_purpose_has_its_own_key() -> None:
     assert derive_key("s" * 40, "one") == derive_key("s" * 40, "one")
 
 
-def test_it_is_known_how_long_the_session_lasts(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_remaining_time_of_the_session_is_known(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     assert client.get("/lasts").text == "600"
     client.get("/keep/x")
     assert 597 <= int(client.get("/lasts").text) <= 599

@@ -1,4 +1,4 @@
-"""A session that ends through the gateway is refused there at once, by pages and at /api."""
+"""A session that ends through the gateway is refused there immediately, by pages and /api."""
 
 import jwt
 import pytest
@@ -11,12 +11,12 @@ from tests.support.visitor import Visitor, forms_of
 
 @pytest.fixture(scope="module")
 def bank_options() -> BankOptions:
-    """The gateway never asks for ended sessions by itself: what it knows of them it learned at once."""
+    """Without the regular poll, so that only immediate refusals count."""
     return BankOptions(("auth", "gateway"), is_started=False)
 
 
 class Login:
-    """One login of a person, with two tabs of the browser open, and its token as a program would use it."""
+    """A login with two browser tabs, and its token for use by a program."""
 
     def __init__(self, bank: Suite, username: str, password: str = PASSWORD) -> None:
         self.verifier: TokenVerifier = bank.apps["gateway"].extensions["token_verifier"]
@@ -32,7 +32,7 @@ class Login:
         return {"Authorization": f"Bearer {self.token}"}
 
     def is_accepted(self) -> bool:
-        """Whether the gateway lets the other tab in, and the token too: it answers the same to both."""
+        """Return whether the gateway accepts the other tab; assert that it treats the token the same."""
         try:
             self.verifier.verify(self.token)
             accepts_token = True
@@ -43,7 +43,7 @@ class Login:
         return accepts_token
 
 
-def test_logging_out_is_heard_in_every_tab_at_once(bank: Suite) -> None:
+def test_a_logout_ends_every_tab_immediately(bank: Suite) -> None:
     bank.person("grace")
     here, elsewhere = Login(bank, "grace"), Login(bank, "grace")
     assert here.tab.submit("/profile", action="/logout").status_code == 303
@@ -52,7 +52,7 @@ def test_logging_out_is_heard_in_every_tab_at_once(bank: Suite) -> None:
     assert (answer.status_code, (answer.json or {})["error_code"]) == (401, "INVALID_TOKEN")
 
 
-def test_logging_out_counts_here_while_the_auth_service_is_away(bank: Suite) -> None:
+def test_a_logout_ends_the_session_here_while_the_auth_service_is_unavailable(bank: Suite) -> None:
     bank.person("mary")
     here = Login(bank, "mary")
     page = here.tab.get("/profile")
@@ -63,7 +63,7 @@ def test_logging_out_counts_here_while_the_auth_service_is_away(bank: Suite) -> 
     assert not here.is_accepted()
 
 
-def test_a_session_that_is_logged_out_in_the_settings_is_refused_at_once(bank: Suite) -> None:
+def test_a_session_ended_in_the_settings_is_refused_immediately(bank: Suite) -> None:
     bank.person("joan")
     here, elsewhere = Login(bank, "joan"), Login(bank, "joan")
     session_id = jwt.decode(elsewhere.token, options={"verify_signature": False})["sid"]
@@ -72,7 +72,7 @@ def test_a_session_that_is_logged_out_in_the_settings_is_refused_at_once(bank: S
     assert (here.is_accepted(), elsewhere.is_accepted()) == (True, False)
 
 
-def test_a_new_password_ends_the_other_sessions_at_once(bank: Suite) -> None:
+def test_a_new_password_ends_the_other_sessions_immediately(bank: Suite) -> None:
     bank.person("edith")
     here, elsewhere = Login(bank, "edith"), Login(bank, "edith")
     new = "quite another horse, quite another battery"
@@ -81,7 +81,7 @@ def test_a_new_password_ends_the_other_sessions_at_once(bank: Suite) -> None:
     assert (here.is_accepted(), elsewhere.is_accepted()) == (True, False)
 
 
-def test_an_admins_change_ends_the_sessions_of_that_person_at_once(bank: Suite) -> None:
+def test_an_admins_change_ends_the_users_sessions_immediately(bank: Suite) -> None:
     user_id = bank.person("hedy").user_id
     hedy, admin = Login(bank, "hedy"), Login(bank, "admin", ADMIN_PASSWORD)
     path = f"/admin/users/{user_id}"
@@ -90,7 +90,7 @@ def test_an_admins_change_ends_the_sessions_of_that_person_at_once(bank: Suite) 
 
 
 @pytest.mark.parametrize("way", ["logout", "session", "password", "person"])
-def test_what_ends_a_session_through_the_api_counts_at_once(bank: Suite, way: str) -> None:
+def test_a_session_ended_by_the_api_is_refused_immediately(bank: Suite, way: str) -> None:
     user_id = bank.person(f"api-{way}").user_id
     other, ended = Login(bank, f"api-{way}"), Login(bank, f"api-{way}")
 

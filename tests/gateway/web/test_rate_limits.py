@@ -1,4 +1,4 @@
-"""Token buckets: a burst, then a steady rate; the refused are told when to come back."""
+"""Token buckets accept a burst, then a steady rate, and answer refusals with Retry-After."""
 
 import pytest
 from flask import Flask, request
@@ -14,7 +14,7 @@ def clock() -> FakeClock:
     return FakeClock(100.0)
 
 
-def test_a_burst_goes_through_and_then_the_rate_holds(clock: FakeClock) -> None:
+def test_a_burst_is_accepted_and_then_the_rate_applies(clock: FakeClock) -> None:
     buckets = TokenBuckets(per_second=2, burst=3, clock=clock)
     assert [buckets.take("a") for _ in range(4)] == [0, 0, 0, 0.5]
     clock.now += 0.5
@@ -22,7 +22,7 @@ def test_a_burst_goes_through_and_then_the_rate_holds(clock: FakeClock) -> None:
     assert buckets.take("a") == 0.5
 
 
-def test_a_refusal_costs_nothing(clock: FakeClock) -> None:
+def test_a_refusal_takes_no_token(clock: FakeClock) -> None:
     buckets = TokenBuckets(per_second=1, burst=1, clock=clock)
     buckets.take("a")
     for _ in range(100):
@@ -38,7 +38,7 @@ def test_a_bucket_never_holds_more_than_its_burst(clock: FakeClock) -> None:
     assert [buckets.take("a") > 0 for _ in range(3)] == [False, False, True]
 
 
-def test_each_key_has_its_own(clock: FakeClock) -> None:
+def test_each_key_has_its_own_bucket(clock: FakeClock) -> None:
     buckets = TokenBuckets(per_second=1, burst=1, clock=clock)
     assert [buckets.take(key) for key in ("a", "b", "a")] == [0, 0, 1]
 
@@ -63,7 +63,7 @@ def test_full_buckets_are_forgotten_before_the_empty_ones(clock: FakeClock, monk
     assert buckets.take("busy") == 1
 
 
-def test_the_refused_hear_when_to_come_back(clock: FakeClock) -> None:
+def test_a_refusal_has_retry_after(clock: FakeClock) -> None:
     app = Flask("limited")
     install_error_handlers(app)
     app.add_url_rule("/", view_func=lambda: "here", methods=["GET", "POST"])

@@ -1,4 +1,4 @@
-"""A refresh token is renewed once, and a renewal that failed is tried again."""
+"""Each refresh token is renewed once; failed renewals are retried."""
 
 import threading
 from uuid import uuid4

@@ -1,4 +1,4 @@
-"""Values in an address are read only by who sealed them."""
+"""Sealed values can be opened only with the same secret and purpose."""
 
 import pytest
 
@@ -8,13 +8,13 @@ SECRET = "s" * 32
 
 
 @pytest.mark.parametrize("value", [{"text": "Lunch & tea, ñ"}, [], "x", {"a": {"b": [1, None]}}])
-def test_what_is_sealed_is_opened_again(value: object) -> None:
+def test_a_sealed_value_can_be_opened(value: object) -> None:
     sealed = SealedValues(SECRET, "drafts").seal(value)
     assert SealedValues(SECRET, "drafts").open(sealed) == value
     assert "Lunch" not in sealed
 
 
-def test_what_was_sealed_elsewhere_or_changed_is_not_opened() -> None:
+def test_a_foreign_or_modified_value_is_not_opened() -> None:
     values = SealedValues(SECRET, "drafts")
     sealed = values.seal({"amount": "1"})
     others = SealedValues("t" * 32, "drafts").seal({}), SealedValues(SECRET, "other").seal({})

@@ -1,4 +1,4 @@
-"""Files are kept for a year under an address that changes with them."""
+"""Static files are cached for a year under a URL that changes with their content."""
 
 import gzip
 from pathlib import Path
@@ -34,14 +34,14 @@ def address(client: FlaskClient, filename: str) -> str:
         return url_for("static", filename=filename)
 
 
-def test_the_address_carries_a_digest_and_is_kept_for_a_year(client: FlaskClient) -> None:
+def test_the_address_has_a_digest_and_is_cached_for_a_year(client: FlaskClient) -> None:
     with client.get(address(client, "css/a.css")) as answer:
         assert (answer.status_code, answer.data, answer.mimetype) == (200, b"body {}", "text/css")
         assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
 
 
 @pytest.mark.parametrize("query", ["", "?v=000000000000"])
-def test_any_other_address_is_kept_briefly(client: FlaskClient, query: str) -> None:
+def test_an_address_without_the_digest_is_cached_briefly(client: FlaskClient, query: str) -> None:
     with client.get(f"/static/css/a.css{query}") as answer:
         assert answer.headers["Cache-Control"] == "public, max-age=300"
 
@@ -54,7 +54,7 @@ def test_another_content_has_another_address(client: FlaskClient, folder: Path) 
 
 
 @pytest.mark.parametrize("path", ["nothing.css", "../secret.txt", "css/../../secret.txt", "%2e%2e/secret.txt", "css"])
-def test_nothing_else_is_served(client: FlaskClient, path: str) -> None:
+def test_other_files_are_not_served(client: FlaskClient, path: str) -> None:
     assert client.get(f"/static/{path}").status_code == 404
 
 
@@ -86,7 +86,7 @@ def test_a_text_is_compressed_as_the_client_accepts(
 
 
 @pytest.mark.parametrize("accepted", ["", "gzip", "br"])
-def test_a_kept_file_is_not_sent_again(client: FlaskClient, long_file: Path, accepted: str) -> None:
+def test_a_cached_file_is_not_sent_again(client: FlaskClient, long_file: Path, accepted: str) -> None:
     path = address(client, "css/long.css")
     with client.get(path, headers={"Accept-Encoding": accepted}) as first:
         etag = first.headers["ETag"]
@@ -105,14 +105,14 @@ def test_each_coding_has_its_own_tag(client: FlaskClient, long_file: Path) -> No
     assert len(tags) == 3
 
 
-def test_a_part_is_a_part_of_the_plain_file(client: FlaskClient, long_file: Path) -> None:
+def test_a_range_refers_to_the_plain_file(client: FlaskClient, long_file: Path) -> None:
     headers = {"Accept-Encoding": "gzip", "Range": "bytes=5-9"}
     with client.get(address(client, "css/long.css"), headers=headers) as answer:
         assert (answer.status_code, answer.data) == (206, RULES[5:10].encode())
         assert "Content-Encoding" not in answer.headers
 
 
-def test_a_short_file_and_a_picture_are_sent_as_they_are(client: FlaskClient, folder: Path) -> None:
+def test_short_files_and_images_are_not_compressed(client: FlaskClient, folder: Path) -> None:
     (folder / "picture.png").write_bytes(b"\x89PNG" * 1000)
     for filename in ("css/a.css", "picture.png"):
         with client.get(address(client, filename), headers={"Accept-Encoding": "gzip, br"}) as answer:

@@ -1,4 +1,4 @@
-"""Many rows in one statement: the same rows as by one statement each, on both databases."""
+"""Bulk statements have the same effect as single ones, on both databases."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -58,18 +58,18 @@ def rows_of(connection: Connection) -> list[tuple[object, ...]]:
     return [tuple(found) for found in connection.execute(select(order).order_by(order.c.amount))]
 
 
-def test_what_is_written_is_read_back(connection: Connection) -> None:
+def test_inserted_rows_are_read_back(connection: Connection) -> None:
     ids = [uuid4().hex for _ in range(130)]
     Insert(order, COLUMNS).execute(connection, [row(identity, amount=place) for place, identity in enumerate(ids)])
     assert rows_of(connection) == [(identity, "open", place, False, AT) for place, identity in enumerate(ids)]
 
 
-def test_nothing_to_write_is_no_statement(connection: Connection) -> None:
+def test_an_empty_batch_runs_no_statement(connection: Connection) -> None:
     Insert(order, COLUMNS).execute(connection, [])
     assert rows_of(connection) == []
 
 
-def test_a_key_that_is_there_is_an_error(connection: Connection) -> None:
+def test_an_existing_key_is_an_error(connection: Connection) -> None:
     identity = uuid4().hex
     with pytest.raises(IntegrityError):
         Insert(order, COLUMNS).execute(connection, [row(identity), row(identity)])
@@ -83,7 +83,7 @@ def test_only_the_named_columns_are_replaced(connection: Connection) -> None:
     assert [found[:3] for found in rows_of(connection)] == [(there, "paid", 1), (new, "paid", 9)]
 
 
-def test_what_is_known_is_skipped_and_not_counted(connection: Connection) -> None:
+def test_known_rows_are_skipped_and_not_counted(connection: Connection) -> None:
     there, new = uuid4().hex, uuid4().hex
     adding = Insert(order, COLUMNS, skip_known=True)
     assert adding.execute(connection, [row(there, amount=1)]) == 1
@@ -91,7 +91,7 @@ def test_what_is_known_is_skipped_and_not_counted(connection: Connection) -> Non
     assert [found[:3] for found in rows_of(connection)] == [(there, "open", 1), (new, "open", 2)]
 
 
-def test_a_row_that_is_there_can_be_added_to_and_keep_the_greater_value(connection: Connection) -> None:
+def test_existing_rows_are_added_to_and_keep_the_greater_value(connection: Connection) -> None:
     known, new = uuid4().hex, uuid4().hex
     total, largest = (
         Insert(order, COLUMNS, add=("amount",)),
@@ -105,7 +105,7 @@ def test_a_row_that_is_there_can_be_added_to_and_keep_the_greater_value(connecti
     assert [(found[1], found[2]) for found in rows_of(connection)] == [("more", 6), ("less", 17)]
 
 
-def test_rows_are_changed_by_their_keys_and_only_where_they_may_be(connection: Connection) -> None:
+def test_rows_are_updated_by_key_if_the_condition_holds(connection: Connection) -> None:
     open_, paid, unknown = uuid4().hex, uuid4().hex, uuid4().hex
     Insert(order, COLUMNS).execute(connection, [row(open_, amount=1), row(paid, "paid", amount=2)])
     update = Update(order, "id", ("status", "amount", "paid", "at"), only_if=("status", "open"))
@@ -119,7 +119,7 @@ def test_rows_are_changed_by_their_keys_and_only_where_they_may_be(connection: C
     assert update.execute(connection, []) == set()
 
 
-def test_the_condition_of_a_change_stands_in_its_text_whatever_it_is(
+def test_the_condition_of_an_update_is_an_escaped_literal(
     connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = driver.run
@@ -138,7 +138,7 @@ def test_the_condition_of_a_change_stands_in_its_text_whatever_it_is(
     assert strange not in given
 
 
-def test_a_change_may_take_a_value_away(connection: Connection) -> None:
+def test_an_update_may_set_null(connection: Connection) -> None:
     first, second = uuid4().hex, uuid4().hex
     Insert(order, COLUMNS).execute(connection, [row(first, amount=1), row(second, amount=2)])
     changes: list[dict[str, object]] = [
@@ -149,7 +149,7 @@ def test_a_change_may_take_a_value_away(connection: Connection) -> None:
     assert [found[1::3] for found in rows_of(connection)] == [(None, None), ("paid", AT)]
 
 
-def test_text_that_is_too_long_is_refused_and_not_cut(connection: Connection) -> None:
+def test_long_text_is_refused_rather_than_truncated(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         pytest.skip("SQLite has no lengths")
     there = uuid4().hex
@@ -168,7 +168,7 @@ def test_rows_are_looked_up_in_the_order_of_their_keys(connection: Connection, l
     assert list(lookup.execute(connection, [])) == []
 
 
-def test_what_a_query_finds_for_keys_is_copied(connection: Connection) -> None:
+def test_the_result_of_a_query_for_keys_is_copied(connection: Connection) -> None:
     first, second, third = (uuid4().hex for _ in range(3))
     Insert(order, COLUMNS).execute(connection, [row(first, amount=1), row(second, amount=3), row(third, amount=4)])
     of_some = select(*order.c).where(order.c.id.in_(KEYS))
@@ -190,7 +190,7 @@ def test_the_last_row_is_the_one_with_the_greatest_value(connection: Connection)
     assert last.execute(connection) == (newest, AT)
 
 
-def test_an_id_of_any_column_goes_in_and_comes_out_as_hexadecimal_digits(connection: Connection) -> None:
+def test_ids_of_any_column_type_are_hexadecimal_digits(connection: Connection) -> None:
     plain = Table("plain", MetaData(), Column("id", Uuid, primary_key=True), Column("other", HexId))
     plain.create(connection)
     row_id, other = uuid4().hex, uuid4().hex

@@ -1,4 +1,4 @@
-"""A committed transaction stays, an aborted one leaves nothing, and no two writers ever lose an update."""
+"""Transactions are atomic and durable, and concurrent writers lose no update."""
 
 import subprocess
 import sys
@@ -97,7 +97,7 @@ def test_forty_threads_take_ten_items_and_ten_of_them_succeed(app: Flask, shelve
         assert shelves.items(1) == 0
 
 
-def test_a_transaction_keeps_every_other_writer_out_from_its_first_read(app: Flask, shelves: Shelves) -> None:
+def test_a_transaction_excludes_other_writers_from_its_first_read(app: Flask, shelves: Shelves) -> None:
     file = app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///")
     with closing(sqlite3.connect(file, timeout=0)) as other, app.app_context(), shelves.transaction():
         shelves.find(1)
@@ -113,7 +113,7 @@ def add_and_raise(app: Flask, shelves: Shelves, error: BaseException) -> None:
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError(), SystemExit(), KeyboardInterrupt()])
-def test_what_raises_leaves_nothing(app: Flask, shelves: Shelves, error: BaseException) -> None:
+def test_an_exception_rolls_back(app: Flask, shelves: Shelves, error: BaseException) -> None:
     with pytest.raises(type(error)):
         add_and_raise(app, shelves, error)
     with app.app_context():
@@ -124,7 +124,7 @@ def test_what_raises_leaves_nothing(app: Flask, shelves: Shelves, error: BaseExc
         assert shelves.items(2) == 3
 
 
-def test_a_constraint_aborts_the_whole(app: Flask, shelves: Shelves) -> None:
+def test_a_violated_constraint_rolls_back_everything(app: Flask, shelves: Shelves) -> None:
     def add_good_and_bad() -> None:
         with app.app_context(), shelves.transaction():
             shelves.add(Shelf(id=2, items=1))
@@ -137,19 +137,19 @@ def test_a_constraint_aborts_the_whole(app: Flask, shelves: Shelves) -> None:
         assert shelves.items(1) == 10
 
 
-def test_foreign_keys_hold(app: Flask, shelves: Shelves) -> None:
+def test_foreign_keys_are_enforced(app: Flask, shelves: Shelves) -> None:
     with app.app_context(), pytest.raises(IntegrityError), shelves.transaction():
         db.session.add(Label(id=1, shelf_id=99))
 
 
 def label_nothing(app: Flask, shelves: Shelves) -> None:
-    """Breaks a rule that SQLite looks at last of all, when it commits."""
+    """Violate a deferred foreign key, which SQLite checks at COMMIT."""
     with app.app_context(), shelves.transaction():
         driver.run(db.writing_connection(), "PRAGMA defer_foreign_keys = ON")
         driver.run(db.writing_connection(), "INSERT INTO label (id, shelf_id) VALUES (1, 99)")
 
 
-def test_a_commit_that_fails_leaves_nothing_and_keeps_nobody_from_writing(app: Flask, shelves: Shelves) -> None:
+def test_a_failed_commit_rolls_back_and_blocks_no_writer(app: Flask, shelves: Shelves) -> None:
     with pytest.raises(IntegrityError):
         label_nothing(app, shelves)
     assert take_one(app, shelves)
@@ -168,7 +168,7 @@ def break_connection(app: Flask, shelves: Shelves) -> None:
         raw.close()
 
 
-def test_a_connection_that_is_broken_is_replaced(app: Flask, shelves: Shelves) -> None:
+def test_a_broken_connection_is_replaced(app: Flask, shelves: Shelves) -> None:
     with pytest.raises(Exception, match="closed database"):
         break_connection(app, shelves)
     assert take_one(app, shelves)
@@ -193,7 +193,7 @@ def test_a_transaction_does_not_nest(app: Flask, shelves: Shelves) -> None:
         assert shelves.items(1) == 10
 
 
-def test_nor_does_it_in_another_context_of_the_same_thread(app: Flask, shelves: Shelves) -> None:
+def test_a_transaction_does_not_nest_in_another_context_of_the_thread(app: Flask, shelves: Shelves) -> None:
     with app.app_context(), shelves.transaction(), app.app_context():
         inner = shelves.transaction()
         with pytest.raises(RuntimeError, match="open already"):
@@ -207,7 +207,7 @@ def write_by_session_and_driver(shelves: Shelves, *, then_divide_by: int) -> Non
         assert 1 / then_divide_by
 
 
-def test_what_the_session_and_the_driver_write_is_one_transaction(app: Flask, shelves: Shelves) -> None:
+def test_session_and_driver_write_in_one_transaction(app: Flask, shelves: Shelves) -> None:
     with app.app_context():
         with pytest.raises(ZeroDivisionError):
             write_by_session_and_driver(shelves, then_divide_by=0)
@@ -216,12 +216,12 @@ def test_what_the_session_and_the_driver_write_is_one_transaction(app: Flask, sh
         assert (shelves.items(8), shelves.items(1)) == (1, 3)
 
 
-def test_there_is_no_writer_outside_of_a_transaction(app: Flask) -> None:
+def test_there_is_no_writing_connection_outside_of_a_transaction(app: Flask) -> None:
     with app.app_context(), pytest.raises(RuntimeError):
         db.writing_connection()
 
 
-def test_what_was_read_before_is_read_anew_inside(app: Flask, shelves: Shelves) -> None:
+def test_a_transaction_reads_the_current_state(app: Flask, shelves: Shelves) -> None:
     with app.app_context():
         before = shelves.find(1)
         assert before is not None
@@ -233,7 +233,7 @@ def test_what_was_read_before_is_read_anew_inside(app: Flask, shelves: Shelves) 
             assert (before.items, inside.items) == (10, 9)
 
 
-def test_a_reader_sees_the_last_commit_and_waits_for_no_writer(app: Flask, shelves: Shelves) -> None:
+def test_readers_see_the_last_commit_without_waiting_for_writers(app: Flask, shelves: Shelves) -> None:
     writing, done = threading.Event(), threading.Event()
 
     def write() -> None:
@@ -256,7 +256,7 @@ def test_a_reader_sees_the_last_commit_and_waits_for_no_writer(app: Flask, shelv
         assert shelves.items(1) == 3
 
 
-def test_outside_of_a_transaction_nothing_can_be_written(app: Flask, shelves: Shelves) -> None:
+def test_writing_outside_of_a_transaction_is_refused(app: Flask, shelves: Shelves) -> None:
     with app.app_context():
         shelves.add(Shelf(id=2, items=1))
         with pytest.raises(OperationalError, match="readonly"):
@@ -264,7 +264,7 @@ def test_outside_of_a_transaction_nothing_can_be_written(app: Flask, shelves: Sh
         db.session.rollback()
 
 
-def test_what_was_committed_is_on_disk_for_others(app: Flask, shelves: Shelves, tmp_path: Path) -> None:
+def test_committed_rows_are_visible_to_other_connections(app: Flask, shelves: Shelves, tmp_path: Path) -> None:
     take_one(app, shelves)
     other = sqlite3.connect(tmp_path / "warehouse.db")
     try:
@@ -304,12 +304,12 @@ def test_a_second_process_is_refused(app: Flask, tmp_path: Path) -> None:
     ["", "bank.db", "sqlite://", "sqlite:///:memory:", "mysql://bank@db/bank", "postgresql+psycopg2://bank@db/bank",
      "postgresql://bank@db:port/bank"],
 )  # fmt: skip
-def test_a_url_of_no_database_that_it_can_open_is_refused(url: str) -> None:
+def test_an_unsupported_url_is_refused(url: str) -> None:
     with pytest.raises(DatabaseUnusable, match=r"^its database's URL is neither sqlite:///<path> nor postgresql://"):
         Database().connect(Flask("shop"), url)
 
 
-def test_a_file_that_is_no_database_is_refused_and_kept(tmp_path: Path) -> None:
+def test_a_file_other_than_a_database_is_refused_and_kept(tmp_path: Path) -> None:
     path = tmp_path / "letter.db"
     path.write_text("Dear customer, " * 1000)
     with pytest.raises(
@@ -320,7 +320,7 @@ def test_a_file_that_is_no_database_is_refused_and_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["shop.db", "shop.db.lock"])
-def test_a_file_of_another_user_is_refused_by_its_name(name: str) -> None:
+def test_a_file_of_another_user_is_refused_with_its_name(name: str) -> None:
     with TemporaryDirectory() as folder:  # not tmp_path, which lies in a folder that is closed to others
         Path(folder).chmod(0o777)
         file = Path(folder) / name
@@ -340,7 +340,7 @@ def test_a_closed_database_can_be_opened_again(app: Flask, shelves: Shelves, tmp
         assert shelves.items(1) == 10
 
 
-def test_who_is_writing_when_it_is_closed_comes_to_the_end(app: Flask, shelves: Shelves, tmp_path: Path) -> None:
+def test_closing_waits_for_the_open_transaction(app: Flask, shelves: Shelves, tmp_path: Path) -> None:
     is_closing, has_written = threading.Event(), threading.Event()
 
     def write() -> None:
@@ -375,17 +375,17 @@ def test_a_database_that_is_connected_to_another_file_writes_there(
         assert shelves.items(1) == 5
 
 
-def test_files_are_their_owners_alone(app: Flask, tmp_path: Path) -> None:
+def test_files_are_readable_by_their_owner_only(app: Flask, tmp_path: Path) -> None:
     assert (tmp_path / "warehouse.db").stat().st_mode & 0o077 == 0
     assert (tmp_path / "warehouse.db.lock").stat().st_mode & 0o077 == 0
 
 
-def test_two_databases_have_each_their_own_tables() -> None:
+def test_two_databases_have_separate_tables() -> None:
     assert "shelf" in db.metadata.tables
     assert not Database().metadata.tables
 
 
-def test_the_check_notices_a_database_that_is_gone(app: Flask) -> None:
+def test_the_check_detects_a_missing_database(app: Flask) -> None:
     db.check()
     db.close()
     db.reader.dispose()
@@ -394,9 +394,7 @@ def test_the_check_notices_a_database_that_is_gone(app: Flask) -> None:
         db.check()
 
 
-def test_who_waits_too_long_for_the_writer_is_told_to_come_back(
-    app: Flask, shelves: Shelves, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_waiting_too_long_for_the_writer_is_503(app: Flask, shelves: Shelves, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database_module, "WRITE_WAIT_SECONDS", 0.01)
     with app.app_context(), shelves.transaction(), ThreadPoolExecutor(1) as pool:
         second = pool.submit(take_one, app, shelves)
@@ -404,7 +402,7 @@ def test_who_waits_too_long_for_the_writer_is_told_to_come_back(
     assert take_one(app, shelves)
 
 
-def test_instants_come_back_in_utc(app: Flask, shelves: Shelves) -> None:
+def test_instants_are_read_in_utc(app: Flask, shelves: Shelves) -> None:
     there = datetime(2026, 1, 31, 12, 30, tzinfo=timezone(timedelta(hours=-5)))
     with app.app_context(), shelves.transaction():
         shelves.add(Shelf(id=2, items=1, filled_at=there))
@@ -421,7 +419,7 @@ class Aborted(Exception):
 
 
 def failing(sqlstate: str, times: int) -> list[int]:
-    """How often a function runs that is aborted `times` times; the list grows with each run."""
+    """Return a function that is aborted `times` times, and the list of its runs."""
     runs: list[int] = []
 
     @rerun_when_aborted
@@ -435,16 +433,16 @@ def failing(sqlstate: str, times: int) -> list[int]:
 
 
 @pytest.mark.parametrize("sqlstate", ["40001", "40P01"])
-def test_a_transaction_that_was_aborted_for_another_runs_again(sqlstate: str) -> None:
+def test_an_aborted_transaction_is_rerun(sqlstate: str) -> None:
     assert len(failing(sqlstate, times=2)) == 3
 
 
-def test_another_failure_is_not_run_again() -> None:
+def test_other_failures_are_not_rerun() -> None:
     with pytest.raises(DBAPIError):
         failing("22003", times=1)
 
 
-def test_it_gives_up_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reruns_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "sleep", lambda _seconds: None)
     with pytest.raises(ServiceUnavailable):
         failing("40001", times=99)
@@ -457,12 +455,12 @@ def fill_up(app: Flask, shelves: Shelves) -> None:
 
 
 def let_grow_to(app: Flask, shelves: Shelves, pages: int) -> None:
-    """SQLite's own way to say how much room there is."""
+    """Limit the size of the SQLite file."""
     with app.app_context(), shelves.transaction():
         driver.run(db.writing_connection(), f"PRAGMA max_page_count = {pages}")
 
 
-def test_a_full_disk_is_told_as_such_and_leaves_nothing(app: Flask, shelves: Shelves) -> None:
+def test_a_full_disk_is_503_and_rolls_back(app: Flask, shelves: Shelves) -> None:
     let_grow_to(app, shelves, 5)
     with pytest.raises(ServiceUnavailable):
         fill_up(app, shelves)

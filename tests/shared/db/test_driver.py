@@ -1,4 +1,4 @@
-"""Commands that go straight to the driver: in the transaction of their connection, with SQLAlchemy's errors."""
+"""Statements on the driver's cursor: same transaction, SQLAlchemy's errors."""
 
 from collections.abc import Iterator
 
@@ -22,7 +22,7 @@ def mark(connection: Connection) -> str:
     return "?" if connection.dialect.paramstyle == "qmark" else "%s"
 
 
-def test_a_command_belongs_to_the_transaction_of_its_connection(connection: Connection) -> None:
+def test_a_statement_runs_in_the_transaction_of_its_connection(connection: Connection) -> None:
     connection.connection.commit()
     transaction = connection.begin()
     driver.run(connection, f"INSERT INTO secret VALUES ({mark(connection)})", ["sesame"])
@@ -33,7 +33,7 @@ def test_a_command_belongs_to_the_transaction_of_its_connection(connection: Conn
     connection.connection.commit()
 
 
-def test_an_error_is_sqlalchemys_and_tells_no_values(connection: Connection) -> None:
+def test_an_error_is_sqlalchemys_and_contains_no_values(connection: Connection) -> None:
     command = f"INSERT INTO secret VALUES ({mark(connection)})"
     driver.run(connection, command, ["sesame"])
     with pytest.raises(IntegrityError) as raised:
@@ -42,12 +42,12 @@ def test_an_error_is_sqlalchemys_and_tells_no_values(connection: Connection) -> 
     assert raised.value.orig is not None
 
 
-def test_a_command_that_is_none_is_told_as_such(connection: Connection) -> None:
+def test_an_invalid_statement_is_an_error(connection: Connection) -> None:
     with pytest.raises((OperationalError, ProgrammingError)):
         driver.run(connection, "SELEC 1")
 
 
-def test_a_connection_that_was_cut_is_not_used_again(connection: Connection) -> None:
+def test_a_lost_connection_is_not_reused(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         pytest.skip("a file has no line that can be cut")
     with pytest.raises(OperationalError):

@@ -1,4 +1,4 @@
-"""A database keeps the currency of its first start, and no other one is ever booked into it."""
+"""A database stores the currency of its first start and refuses others."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,14 +21,14 @@ USD, TND, JPY = (Currency.of(code) for code in ("USD", "TND", "JPY"))
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty database."""
+    """The URL of an empty database."""
     with ExitStack() as stack:
         is_sqlite = request.param == "sqlite"
         yield f"sqlite:///{tmp_path / 'money.db'}" if is_sqlite else stack.enter_context(postgres.database())
 
 
 def open_database(app: Flask, url: str) -> Database:
-    """A database of nothing else."""
+    """Open a database with the currency table only."""
     database = Database()
     type("CurrencyRow", (KeptCurrency, database.Model), {})
     type("Price", (database.Model,), {"__tablename__": "price", "minor": mapped_column(Integer, primary_key=True)})
@@ -37,14 +37,14 @@ def open_database(app: Flask, url: str) -> Database:
 
 
 def start(url: str, currency: Currency) -> Database:
-    """What a service does at its start."""
+    """Open the database and require the currency, as a service does at start."""
     app = Flask("service")
     database = open_database(app, url)
     require_currency(app, database, currency, amounts="price")
     return database
 
 
-def test_the_currency_of_the_first_start_is_the_only_one_from_then_on(url: str) -> None:
+def test_the_currency_of_the_first_start_is_required_afterwards(url: str) -> None:
     for _ in range(2):
         start(url, TND).close()
     with pytest.raises(OtherCurrency) as refused:
@@ -53,14 +53,14 @@ def test_the_currency_of_the_first_start_is_the_only_one_from_then_on(url: str) 
     start(url, TND).close()
 
 
-def test_another_number_of_decimals_is_another_currency(url: str) -> None:
+def test_another_number_of_decimals_is_refused(url: str) -> None:
     start(url, Currency("RSD", 0)).close()
     with pytest.raises(OtherCurrency, match=r"RSD \(0 decimals\), but BANK_CURRENCY is RSD \(2 decimals\): start the"):
         start(url, Currency.of("RSD"))
 
 
 @pytest.mark.parametrize("code", ["RSD", "IQD", "LBP"])
-def test_amounts_that_were_written_with_the_decimals_of_cldr_are_not_rescaled(url: str, code: str) -> None:
+def test_amounts_with_decimals_of_cldr_are_not_rescaled(url: str, code: str) -> None:
     app = Flask("service")
     database = open_database(app, url)
     with app.app_context(), database.transaction():
@@ -72,7 +72,7 @@ def test_amounts_that_were_written_with_the_decimals_of_cldr_are_not_rescaled(ur
         start(url, USD)
 
 
-def test_of_processes_that_start_at_once_with_different_currencies_one_kind_gets_in() -> None:
+def test_of_concurrent_starts_with_different_currencies_one_wins() -> None:
     with postgres.database() as url:
         open_database(Flask("schema"), url).close()  # the table is made under a lock of its own, by revisions
 
@@ -89,7 +89,7 @@ def test_of_processes_that_start_at_once_with_different_currencies_one_kind_gets
 
 
 @pytest.mark.parametrize("name", ["account", "transaction"])
-def test_the_services_that_keep_money_refuse_another_currency(tmp_path: Path, name: str) -> None:
+def test_services_with_amounts_refuse_another_currency(tmp_path: Path, name: str) -> None:
     suite = Suite(tmp_path, names=("auth", name), BANK_CURRENCY="TND").start()
     suite.stop()
     with pytest.raises(OtherCurrency, match=rf"{name}\.db holds amounts in TND"):

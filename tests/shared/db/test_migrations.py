@@ -1,4 +1,4 @@
-"""A database of any age gets the newest schema and keeps what is in it, or is refused with what to do."""
+"""Migrations upgrade databases of any age without losing rows, or refuse them with a remedy."""
 
 import importlib
 import logging
@@ -87,7 +87,7 @@ def sqlite_writer(url: str) -> Engine:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A database with nothing in it."""
+    """The URL of an empty database."""
     with ExitStack() as stack:
         is_sqlite = request.param == "sqlite"
         yield f"sqlite:///{tmp_path / 'old.db'}" if is_sqlite else stack.enter_context(postgres.database())
@@ -95,7 +95,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def engine(url: str) -> Iterator[Engine]:
-    """The same, as any program would open it."""
+    """An engine for that database."""
     engine = create_engine(url, **({"module": sqlite3} if url.startswith("sqlite") else {}))
     yield engine
     engine.dispose()
@@ -103,7 +103,7 @@ def engine(url: str) -> Iterator[Engine]:
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Migrations:
-    """Two revisions of a small database."""
+    """A small database with two revisions."""
     folder = tmp_path / "migrations"
     folder.mkdir()
     (folder / "shop_0001.py").write_text(FIRST)
@@ -125,7 +125,7 @@ def run(engine: Engine, script: Path) -> None:
 
 
 def rows(connection: Connection) -> dict[str, list[dict[str, Any]]]:
-    """All that is in a database."""
+    """Return all rows of a database by table."""
     metadata = MetaData()
     metadata.reflect(connection)
     return {
@@ -179,7 +179,7 @@ def test_the_revisions_lead_to_the_tables_of_the_models(service: str, engine: En
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_the_revisions_of_a_service_are_one_line_and_carry_its_name(service: str) -> None:
+def test_the_revisions_of_a_service_are_linear_and_carry_its_name(service: str) -> None:
     migrations = migrations_of(service)
     files = sorted(migrations.folder.glob("*.py"))
     for number, file in enumerate(files, 1):
@@ -191,9 +191,7 @@ def test_the_revisions_of_a_service_are_one_line_and_carry_its_name(service: str
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_database_from_before_the_revisions_is_upgraded_with_all_that_is_in_it(
-    service: str, url: str, engine: Engine
-) -> None:
+def test_a_database_from_before_the_revisions_is_upgraded_with_its_rows(service: str, url: str, engine: Engine) -> None:
     run(engine, OLD / f"{service}_{engine.dialect.name}.sql")
     run(engine, OLD / f"{service}_rows.sql")
     with engine.connect() as connection:
@@ -224,9 +222,7 @@ def test_a_database_from_before_the_revisions_is_upgraded_with_all_that_is_in_it
         ),
     ],
 )
-def test_what_is_searched_is_folded_by_the_upgrade(
-    url: str, engine: Engine, service: str, change: str, folded: set[str]
-) -> None:
+def test_the_upgrade_folds_searched_text(url: str, engine: Engine, service: str, change: str, folded: set[str]) -> None:
     run(engine, OLD / f"{service}_{engine.dialect.name}.sql")
     run(engine, OLD / f"{service}_rows.sql")
     with engine.begin() as connection:
@@ -237,7 +233,7 @@ def test_what_is_searched_is_folded_by_the_upgrade(
         assert {row["search_text"] for row in rows(connection)[service if service != "auth" else "user"]} == folded
 
 
-def test_why_an_account_was_frozen_becomes_its_history(url: str, engine: Engine) -> None:
+def test_the_reason_of_a_frozen_account_becomes_its_history(url: str, engine: Engine) -> None:
     run(engine, OLD / f"account_{engine.dialect.name}.sql")
     run(engine, OLD / "account_rows.sql")
     frozen, closed = uuid4(), uuid4()
@@ -261,7 +257,7 @@ def test_why_an_account_was_frozen_becomes_its_history(url: str, engine: Engine)
     assert [UUID(str(row["account_id"])) for row in found] == [frozen, closed]
 
 
-def test_of_what_was_decided_before_orders_were_kept_the_entries_tell_the_sides(url: str, engine: Engine) -> None:
+def test_sides_of_old_postings_are_taken_from_their_entries(url: str, engine: Engine) -> None:
     run(engine, OLD / f"account_{engine.dialect.name}.sql")
     run(engine, OLD / "account_rows.sql")
     database_of("account").connect(Flask("account"), url, may_upgrade=True)
@@ -279,7 +275,7 @@ def test_of_what_was_decided_before_orders_were_kept_the_entries_tell_the_sides(
     assert (rejected["user_id"], rejected["transaction_type"], rejected["fingerprint"]) == (None, "", "")
 
 
-def test_a_database_that_is_older_than_the_sums_gets_them(url: str, engine: Engine) -> None:
+def test_a_database_without_sums_gets_them(url: str, engine: Engine) -> None:
     run(engine, OLD / f"transaction_{engine.dialect.name}.sql")
     run(engine, OLD / "transaction_rows.sql")
     with engine.begin() as connection:
@@ -293,7 +289,7 @@ def test_a_database_that_is_older_than_the_sums_gets_them(url: str, engine: Engi
             assert sorted(rows(connection)["daily_volume"], key=str) == sorted(sums, key=str)
 
 
-def test_a_database_too_old_for_the_first_revision_is_refused_and_stays(url: str, engine: Engine) -> None:
+def test_a_database_too_old_for_the_first_revision_is_refused_unchanged(url: str, engine: Engine) -> None:
     run(engine, OLD / f"reporting_{engine.dialect.name}.sql")
     with engine.begin() as connection:
         connection.execute(text("ALTER TABLE report DROP COLUMN title"))
@@ -306,7 +302,7 @@ def test_a_database_too_old_for_the_first_revision_is_refused_and_stays(url: str
 
 
 @pytest.mark.parametrize("may_upgrade", [True, False])
-def test_an_unknown_revision_is_refused_with_what_to_do(url: str, engine: Engine, may_upgrade: bool) -> None:
+def test_an_unknown_revision_is_refused_with_a_remedy(url: str, engine: Engine, may_upgrade: bool) -> None:
     database = database_of("reporting")
     database.connect(Flask("reporting"), url)
     database.close()
@@ -334,14 +330,14 @@ def at_first_revision(shop: Migrations, engine: Engine) -> None:
 
 @pytest.fixture
 def older(shop: Migrations, url: str) -> Iterator[Engine]:
-    """A database of the first of the two revisions, as a service opens it."""
+    """A database with the first of the two revisions."""
     engine = sqlite_writer(url) if url.startswith("sqlite") else create_engine(url)
     at_first_revision(shop, engine)
     yield engine
     engine.dispose()
 
 
-def test_a_table_is_changed_and_what_refers_to_it_stays(shop: Migrations, older: Engine) -> None:
+def test_a_changed_table_keeps_the_rows_that_refer_to_it(shop: Migrations, older: Engine) -> None:
     shop.apply(older, may_upgrade=True)
     with older.connect() as connection:
         assert rows(connection) == {
@@ -361,12 +357,12 @@ def test_an_upgrade_that_fails_changes_nothing(shop: Migrations, older: Engine) 
         assert rows(connection) == before
 
 
-def test_an_older_database_is_refused_where_it_may_not_be_upgraded(shop: Migrations, older: Engine) -> None:
+def test_an_older_database_is_refused_without_may_upgrade(shop: Migrations, older: Engine) -> None:
     with pytest.raises(SchemaRefused, match=r"of revision shop_0001, and shop_0002 is needed: .* run `make migrate`$"):
         shop.apply(older, may_upgrade=False)
 
 
-def test_a_sqlite_file_is_copied_as_it_was_before_it_is_upgraded(shop: Migrations, tmp_path: Path) -> None:
+def test_a_sqlite_file_is_copied_before_its_upgrade(shop: Migrations, tmp_path: Path) -> None:
     file = tmp_path / "shop.db"
     engine = sqlite_writer(f"sqlite:///{file}")
     at_first_revision(shop, engine)
@@ -380,7 +376,7 @@ def test_a_sqlite_file_is_copied_as_it_was_before_it_is_upgraded(shop: Migration
     engine.dispose()
 
 
-def test_without_room_for_the_copy_nothing_is_upgraded(shop: Migrations, tmp_path: Path) -> None:
+def test_a_failed_copy_prevents_the_upgrade(shop: Migrations, tmp_path: Path) -> None:
     file = tmp_path / "shop.db"
     engine = sqlite_writer(f"sqlite:///{file}")
     at_first_revision(shop, engine)
@@ -400,7 +396,7 @@ def test_references_are_enforced_after_an_upgrade(shop: Migrations, tmp_path: Pa
     engine.dispose()
 
 
-def test_many_processes_may_start_at_once_on_an_empty_postgresql() -> None:
+def test_concurrent_starts_on_an_empty_postgresql_create_the_tables_once() -> None:
     program = (
         "import sys; from flask import Flask; from transaction_service.transaction_models import db\n"
         "sys.stdin.read(1); db.connect(Flask('transaction'), sys.argv[1]); db.close()"
@@ -418,7 +414,7 @@ def test_many_processes_may_start_at_once_on_an_empty_postgresql() -> None:
         assert [(process.communicate(timeout=60)[1], process.returncode) for process in started] == [("", 0)] * 4
 
 
-def test_a_database_that_does_not_answer_is_named(tmp_path: Path) -> None:
+def test_an_unavailable_database_is_named(tmp_path: Path) -> None:
     url = f"postgresql+psycopg://bank:secret@/bank?host={tmp_path}"
     with pytest.raises(
         DatabaseUnusable, match=r"can't be opened \(.*\): see that the server runs, and that the variable"
@@ -428,7 +424,7 @@ def test_a_database_that_does_not_answer_is_named(tmp_path: Path) -> None:
     assert "secret" not in str(refused.value)
 
 
-def test_logs_stay_as_they_are(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_migrations_do_not_change_the_logging(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     before = logging.root.level, list(logging.root.handlers), logging.getLogger("access").disabled
     database_of("reporting").connect(Flask("reporting"), f"sqlite:///{tmp_path / 'reporting.db'}")
     database_of("reporting").close()
@@ -447,7 +443,7 @@ def migrate(*arguments: str, **variables: str) -> subprocess.CompletedProcess[st
     )
 
 
-def test_the_command_upgrades_all_databases_that_there_are(tmp_path: Path) -> None:
+def test_the_command_upgrades_all_existing_databases(tmp_path: Path) -> None:
     with postgres.database() as url:
         engine = create_engine(url)
         run(engine, OLD / "account_postgresql.sql")
@@ -464,7 +460,7 @@ def test_the_command_upgrades_all_databases_that_there_are(tmp_path: Path) -> No
     assert not list(tmp_path.iterdir())
 
 
-def test_the_command_says_which_database_is_in_use(tmp_path: Path) -> None:
+def test_the_command_names_a_database_in_use(tmp_path: Path) -> None:
     database_of("auth").connect(Flask("auth"), f"sqlite:///{tmp_path / 'auth.db'}")
     done = migrate(BANK_DATA_DIR=str(tmp_path))
     database_of("auth").close()
@@ -473,7 +469,7 @@ def test_the_command_says_which_database_is_in_use(tmp_path: Path) -> None:
     assert "in use by another process" in done.stderr
 
 
-def test_a_new_revision_holds_what_the_models_have_more(shop: Migrations, tmp_path: Path) -> None:
+def test_a_new_revision_contains_the_differences_to_the_models(shop: Migrations, tmp_path: Path) -> None:
     engine = create_engine(f"sqlite:///{tmp_path / 'scratch.db'}", module=sqlite3)
     shop.apply(engine, may_upgrade=True)
     metadata = MetaData()

@@ -1,4 +1,4 @@
-"""A PostgreSQL that is restarted under load: no answer is 500, and no payment is lost or made twice."""
+"""Restarts of PostgreSQL under load cause no 500 and neither lose nor double a payment."""
 
 import secrets
 import threading
@@ -57,7 +57,7 @@ broken: list[str] = []
 
 
 def break_connection() -> None:
-    """End the server's side of all connections, once for each time that a test wants it."""
+    """Terminate all connections on the server, once for each entry in `broken`."""
     if broken:
         broken.pop()
         parts = db.writer.url
@@ -97,13 +97,13 @@ def count_of(app: Flask) -> int:
         return int(db.session.execute(text("SELECT items FROM shelf WHERE id = 1")).scalar_one())
 
 
-def test_a_read_that_loses_its_connection_is_answered_all_the_same(app: Flask) -> None:
+def test_a_read_that_loses_its_connection_is_rerun(app: Flask) -> None:
     broken[:] = ["once", "twice"]
     assert app.test_client().get("/items").status_code == 200
     assert not broken
 
 
-def test_a_request_that_has_committed_something_is_not_run_again(app: Flask) -> None:
+def test_a_request_that_has_committed_is_not_rerun(app: Flask) -> None:
     before = count_of(app)
     broken[:] = ["after the commit"]
     answer = app.test_client().post("/two-steps")
@@ -119,7 +119,7 @@ def test_a_transaction_that_loses_its_connection_changes_nothing(app: Flask) -> 
     assert count_of(app) == before
 
 
-def test_a_transaction_that_is_lost_before_its_commit_is_run_again(app: Flask) -> None:
+def test_a_transaction_lost_before_its_commit_is_rerun(app: Flask) -> None:
     before = count_of(app)
     broken[:] = ["once"]
     with app.app_context():
@@ -129,7 +129,7 @@ def test_a_transaction_that_is_lost_before_its_commit_is_run_again(app: Flask) -
 
 
 @pytest.mark.parametrize("committed", [True, False])
-def test_a_commit_that_gets_no_answer_is_not_told_as_a_failure(
+def test_a_commit_without_an_answer_has_an_unknown_outcome(
     app: Flask, monkeypatch: pytest.MonkeyPatch, committed: bool
 ) -> None:
     before, runs = count_of(app), []
@@ -154,9 +154,7 @@ def test_a_commit_that_gets_no_answer_is_not_told_as_a_failure(
         assert count_of(app) == before + committed
 
 
-def test_what_may_be_done_twice_is_run_again_after_a_commit_without_answer(
-    app: Flask, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_idempotent_work_is_rerun_after_a_commit_without_an_answer(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     left, commit = ["once"], psycopg.Connection.commit
 
     def lose(connection: psycopg.Connection[Any]) -> None:
@@ -177,9 +175,7 @@ def test_what_may_be_done_twice_is_run_again_after_a_commit_without_answer(
     assert count_of(app) == 50
 
 
-def test_a_long_outage_is_answered_at_once_and_forgotten_when_it_ends(
-    app: Flask, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_requests_fail_fast_during_a_long_outage(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outages, "WAIT_SECONDS", 0.3)
     db.writer.dispose()
     with monkeypatch.context() as away:
@@ -222,7 +218,7 @@ def test_a_request_without_a_free_connection_is_answered_503(monkeypatch: pytest
 
 @dataclass
 class Client:
-    """Somebody who pays, reads and logs in until told to stop, and remembers every answer."""
+    """A client that pays, reads and logs in until stopped, and records every response."""
 
     suite: Suite
     person: Person
@@ -284,7 +280,7 @@ def client_of(suite: Suite) -> Client:
 
 
 def end_all(client: Client) -> None:
-    """Ask again for every payment until each is completed, as its key allows."""
+    """Repeat every payment with its key until it is completed."""
     for key in client.payments:
         deadline = time.monotonic() + 30
         while client.pay(key) != 201:
@@ -293,7 +289,7 @@ def end_all(client: Client) -> None:
 
 
 @pytest.mark.skipif(postgres.programs_folder() is None, reason="PostgreSQL is not installed")
-def test_restarts_under_load_lose_nothing_and_are_told_truly(tmp_path: Path) -> None:
+def test_restarts_under_load_lose_no_payment(tmp_path: Path) -> None:
     with postgres.cluster_folder("max_connections=300") as folder, bank(folder, tmp_path) as suite:
         clients = [client_of(suite) for _ in range(6)]
         stop = threading.Event()

@@ -1,4 +1,4 @@
-"""The SQLite that is in use: one library in each process, and the current one where there is a package of it."""
+"""The choice of the SQLite library: pysqlite3 if installed, one per process."""
 
 import subprocess
 import sys
@@ -21,16 +21,16 @@ def printed_by(program: str) -> str:
     return result.stdout.strip()
 
 
-def test_a_current_one_is_used_where_there_is_a_package_of_it() -> None:
+def test_pysqlite3_is_used_where_it_is_installed() -> None:
     pytest.importorskip("pysqlite3", reason="there is no package of it for this machine")
     assert printed_by(LIBRARY) == "pysqlite3.dbapi2"
 
 
-def test_pythons_own_serves_where_there_is_none() -> None:
+def test_pythons_sqlite_is_the_fallback() -> None:
     assert printed_by(f"import sys; sys.modules['pysqlite3'] = None; {LIBRARY}") == "sqlite3"
 
 
-def test_a_database_opens_its_file_with_no_other(tmp_path: Path) -> None:
+def test_a_database_uses_one_sqlite_library(tmp_path: Path) -> None:
     app, database = Flask("warehouse"), Database()
     database.connect(app, f"sqlite:///{tmp_path / 'warehouse.db'}")
     with app.app_context():

@@ -25,7 +25,7 @@ from tests.support.processes import as_another_user
         ("bank.example", "http://bank.example:80"),
     ],
 )
-def test_what_listens_somewhere_is_reached_there_and_what_listens_everywhere_on_loopback(host: str, url: str) -> None:
+def test_a_wildcard_address_is_reached_on_loopback(host: str, url: str) -> None:
     assert base_url(host, 80) == url
     assert reachable_host(host) in url
 
@@ -43,9 +43,7 @@ def test_what_listens_somewhere_is_reached_there_and_what_listens_everywhere_on_
         ("", "192.0.2.7", ""),
     ],
 )
-def test_only_a_proxy_on_this_machine_is_believed_and_only_its_own_word(
-    peer: str, forwarded_for: str, client: str
-) -> None:
+def test_only_the_last_entry_of_a_local_proxy_is_trusted(peer: str, forwarded_for: str, client: str) -> None:
     assert client_address(peer, forwarded_for) == client
 
 
@@ -53,7 +51,7 @@ def test_only_a_proxy_on_this_machine_is_believed_and_only_its_own_word(
     ("host", "address"),
     [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "0.0.0.0"), ("::1", "::1"), ("::", "::"), ("localhost", "127.0.0.1")],
 )
-def test_a_process_may_listen_on_what_a_name_stands_for(host: str, address: str) -> None:
+def test_a_host_name_is_resolved_for_listening(host: str, address: str) -> None:
     assert listening_ip(host) == address
 
 
@@ -66,14 +64,14 @@ def test_a_process_may_listen_on_what_a_name_stands_for(host: str, address: str)
         ("http://[::1]:8001/", "http://[::1]:8001"),
     ],
 )
-def test_a_service_is_called_where_it_is_said_to_be(given: str, used: str) -> None:
+def test_a_valid_service_url_is_accepted(given: str, used: str) -> None:
     assert service_url(given) == used
 
 
 @pytest.mark.parametrize(
     "given", ["localhost:8001", "127.0.0.1:8001", "8001", "ftp://x", "http://", "http://x:http", "http://x:99999"]
 )
-def test_what_is_no_url_is_refused(given: str) -> None:
+def test_an_invalid_service_url_is_refused(given: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         service_url(given)
 
@@ -87,7 +85,7 @@ def test_a_port_is_free_until_somebody_listens() -> None:
     assert why_not_free("127.0.0.1", port) is None
 
 
-def test_a_port_that_others_would_share_is_not_free() -> None:
+def test_a_port_with_so_reuseport_is_not_free() -> None:
     with socket.socket() as sharing:
         sharing.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sharing.bind(("127.0.0.1", 0))
@@ -101,18 +99,18 @@ def reason(host: str, port: int) -> str:
     return str(cannot_listen(error, host, port, name="shop", port_variable="SHOP_PORT"))
 
 
-def test_an_address_of_another_machine_is_no_place_to_listen() -> None:
+def test_an_address_of_another_machine_is_explained() -> None:
     assert reason("192.0.2.1", 80) == (
         "BANK_HOST is '192.0.2.1', which is no address of this machine: set it to one, such as 127.0.0.1"
     )
 
 
 @pytest.mark.parametrize("host", ["no such host", "nosuch.invalid", "a..b", "127.0.0.1:80", "x" * 64])
-def test_a_name_that_nobody_knows_is_told_as_that(host: str) -> None:
+def test_an_unknown_host_name_is_explained(host: str) -> None:
     assert reason(host, 8001).startswith(f"BANK_HOST is {host!r}, and no address is known by that name: set it to")
 
 
-def test_a_port_for_root_only_is_told_as_that() -> None:
+def test_a_privileged_port_is_explained() -> None:
     if int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()) <= 81:
         pytest.skip("on this machine everybody may listen on port 81")
     with as_another_user():

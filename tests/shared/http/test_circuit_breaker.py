@@ -1,4 +1,4 @@
-"""The breaker opens, tries, closes, and never makes one call wait for another."""
+"""The circuit breaker opens, tries a call, closes, and never blocks concurrent calls."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -19,14 +19,14 @@ def break_it(breaker: CircuitBreaker, times: int) -> None:
             breaker.call(fail)
 
 
-def test_failures_in_a_row_open_it_and_each_of_them_is_told_as_it_was() -> None:
+def test_consecutive_failures_are_raised_and_open_the_circuit() -> None:
     breaker = CircuitBreaker(fail_max=3, clock=FakeClock())
     break_it(breaker, 3)
     with pytest.raises(CircuitOpen):
         breaker.call(lambda: "not called")
 
 
-def test_a_success_in_between_starts_the_count_anew() -> None:
+def test_a_success_resets_the_count() -> None:
     breaker = CircuitBreaker(fail_max=3, clock=FakeClock())
     break_it(breaker, 2)
     assert breaker.call(lambda: 7) == 7
@@ -34,7 +34,7 @@ def test_a_success_in_between_starts_the_count_anew() -> None:
     assert breaker.call(lambda: 7) == 7
 
 
-def test_after_its_rest_one_call_tries_and_closes_it() -> None:
+def test_a_successful_trial_call_closes_the_circuit() -> None:
     clock = FakeClock()
     breaker = CircuitBreaker(fail_max=2, rest_seconds=1, clock=clock)
     break_it(breaker, 2)
@@ -44,7 +44,7 @@ def test_after_its_rest_one_call_tries_and_closes_it() -> None:
     assert breaker.call(lambda: 7) == 7
 
 
-def test_a_try_that_fails_opens_it_again() -> None:
+def test_a_failed_trial_call_opens_the_circuit_again() -> None:
     clock = FakeClock()
     breaker = CircuitBreaker(fail_max=2, rest_seconds=1, clock=clock)
     break_it(breaker, 2)
@@ -55,7 +55,7 @@ def test_a_try_that_fails_opens_it_again() -> None:
         breaker.call(lambda: 7)
 
 
-def test_only_one_tries_at_a_time() -> None:
+def test_only_one_trial_call_is_made_at_a_time() -> None:
     clock = FakeClock()
     breaker = CircuitBreaker(fail_max=1, rest_seconds=1, clock=clock)
     break_it(breaker, 1)
@@ -69,7 +69,7 @@ def test_only_one_tries_at_a_time() -> None:
     assert breaker.call(trying) == "first"
 
 
-def test_calls_go_side_by_side() -> None:
+def test_calls_run_concurrently() -> None:
     breaker, together = CircuitBreaker(), threading.Barrier(4)
     with ThreadPoolExecutor(4) as pool:
         calls = [pool.submit(breaker.call, together.wait, 5) for _ in range(4)]

@@ -1,4 +1,4 @@
-"""Calls over real sockets to servers that answer, refuse, hang, hang up, or are not there."""
+"""Calls over real sockets to servers that answer, refuse, hang, disconnect, or don't listen."""
 
 import contextlib
 import json
@@ -24,7 +24,7 @@ Reply = Callable[["Handler"], None]
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Gives each request to the server's `reply`."""
+    """Passes each request to the server's `reply`."""
 
     protocol_version = "HTTP/1.1"
     server: "Server"
@@ -105,13 +105,13 @@ def peer_at(
 
 
 def refused_url() -> str:
-    """An address at which nobody listens."""
+    """Return a URL at which nobody listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{probe.getsockname()[1]}"
 
 
-def test_a_call_carries_body_query_token_and_headers(server: Server, peer: Peer) -> None:
+def test_a_call_sends_body_query_token_and_headers(server: Server, peer: Peer) -> None:
     server.reply = lambda handler: handler.answer(201, {"success": True, "thing": {"id": 7}})
     answer = peer.call(
         "POST", "/things", token="abc", body={"a": 1}, query={"limit": 5, "q": None}, headers={"Idempotency-Key": "k"}
@@ -124,7 +124,7 @@ def test_a_call_carries_body_query_token_and_headers(server: Server, peer: Peer)
     assert seen.headers["Idempotency-Key"] == "k"
 
 
-def test_the_request_id_is_carried_on(server: Server, peer: Peer) -> None:
+def test_the_request_id_is_passed_on(server: Server, peer: Peer) -> None:
     app = Flask("caller")
     request_ids.install(app)
     app.add_url_rule("/", view_func=lambda: peer.call("GET", "/"))
@@ -138,7 +138,7 @@ def test_connections_are_kept(server: Server, peer: Peer) -> None:
     assert len({handler.client_address for handler in server.seen}) == 1
 
 
-def test_refusals_come_out_as_the_same_errors(server: Server, peer: Peer) -> None:
+def test_refusals_are_raised_as_the_same_errors(server: Server, peer: Peer) -> None:
     refusal = {"success": False, "message": "No such thing.", "error_code": "THING_GONE", "details": {"id": "unknown"}}
     server.reply = lambda handler: handler.answer(404, refusal)
     with pytest.raises(NotFound) as refused:
@@ -147,7 +147,7 @@ def test_refusals_come_out_as_the_same_errors(server: Server, peer: Peer) -> Non
     assert refused.value.details == {"id": "unknown"}
 
 
-def test_when_to_come_back_is_passed_on(server: Server, peer: Peer) -> None:
+def test_retry_after_is_passed_on(server: Server, peer: Peer) -> None:
     body = {"success": False, "message": "Slowly.", "error_code": "TOO_MANY_REQUESTS", "details": {}}
     server.reply = lambda handler: handler.answer(429, body, Retry_After="9")
     with pytest.raises(TooManyRequests) as refused:
@@ -156,13 +156,13 @@ def test_when_to_come_back_is_passed_on(server: Server, peer: Peer) -> None:
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"", b"[]", b"7"])
-def test_an_answer_that_is_no_json_object_is_no_success(server: Server, peer: Peer, body: bytes) -> None:
+def test_a_response_other_than_a_json_object_is_no_answer(server: Server, peer: Peer, body: bytes) -> None:
     server.reply = lambda handler: handler.answer(200, body)
     with pytest.raises(Exception, match="not available"):
         peer.call("GET", "/")
 
 
-def test_a_request_is_forwarded_as_it_is(server: Server, peer: Peer) -> None:
+def test_a_request_is_forwarded_without_changes(server: Server, peer: Peer) -> None:
     server.reply = lambda handler: handler.answer(422, b"%PDF", Content_Type="application/pdf")
     answer = peer.forward("POST", "/x?a=%2F&b=%C3%A9", {"Content-Type": "text/odd", "User-Agent": "me"}, b"\x00\xff")
     (seen,) = server.seen
@@ -181,7 +181,7 @@ def test_a_request_without_a_body_is_forwarded_without_one(server: Server, peer:
 @pytest.mark.parametrize(
     ("method", "details"), [("GET", {}), ("POST", {"outcome": "unknown"}), ("DELETE", {"outcome": "unknown"})]
 )
-def test_silence_on_a_forwarded_change_warns_that_it_may_have_been_done(
+def test_a_forwarded_change_without_an_answer_has_an_unknown_outcome(
     server: Server, peer: Peer, method: str, details: dict[str, str]
 ) -> None:
     server.reply = Handler.hang_up
@@ -191,7 +191,7 @@ def test_silence_on_a_forwarded_change_warns_that_it_may_have_been_done(
     assert ("not known" in silence.value.message) == bool(details)
 
 
-def test_forwarding_to_nobody_is_no_answer(session: requests.Session) -> None:
+def test_forwarding_to_a_closed_port_is_no_answer(session: requests.Session) -> None:
     with pytest.raises(NoAnswer):
         peer_at(refused_url(), session).forward("POST", "/x", {}, b"{}")
 
@@ -202,14 +202,14 @@ def test_redirects_are_not_followed(server: Server, peer: Peer) -> None:
     assert len(server.seen) == 1
 
 
-def test_nobody_listening_means_that_nothing_arrived(session: requests.Session) -> None:
+def test_a_call_to_a_closed_port_did_not_arrive(session: requests.Session) -> None:
     with pytest.raises(NoAnswer) as silence:
         peer_at(refused_url(), session).call("POST", "/", body={})
     assert not silence.value.may_have_arrived
     assert silence.value.status == 503
 
 
-def test_a_connection_that_does_not_come_about_ends_in_time(session: requests.Session) -> None:
+def test_a_connection_attempt_times_out(session: requests.Session) -> None:
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -225,7 +225,7 @@ def test_a_connection_that_does_not_come_about_ends_in_time(session: requests.Se
             one.close()
 
 
-def test_a_hanging_server_is_given_up_on_and_may_have_acted(server: Server, peer: Peer) -> None:
+def test_a_call_that_times_out_may_have_arrived(server: Server, peer: Peer) -> None:
     release = threading.Event()
     server.reply = lambda _handler: (release.wait(5), None)[1]
     with pytest.raises(NoAnswer) as silence:
@@ -243,7 +243,7 @@ def test_a_post_is_sent_once(server: Server, peer: Peer) -> None:
     assert len(server.seen) == 1
 
 
-def test_a_get_is_tried_again_once(server: Server, peer: Peer) -> None:
+def test_a_get_is_retried_once(server: Server, peer: Peer) -> None:
     server.reply = lambda handler: (
         handler.hang_up() if len(server.seen) == 1 else handler.answer(200, {"success": True})
     )
@@ -251,7 +251,7 @@ def test_a_get_is_tried_again_once(server: Server, peer: Peer) -> None:
     assert len(server.seen) == 2
 
 
-def test_the_failure_that_opens_the_circuit_is_told_as_it_was(server: Server, peer: Peer) -> None:
+def test_the_failure_that_opens_the_circuit_is_raised_unchanged(server: Server, peer: Peer) -> None:
     server.reply = Handler.hang_up
     told = []
     for _ in range(6):
@@ -262,7 +262,7 @@ def test_the_failure_that_opens_the_circuit_is_told_as_it_was(server: Server, pe
     assert len(server.seen) == 5
 
 
-def test_a_refusal_is_no_failure_of_the_circuit(server: Server, peer: Peer) -> None:
+def test_a_refusal_does_not_count_as_a_failure(server: Server, peer: Peer) -> None:
     refusal = {"success": False, "message": "No.", "error_code": "FORBIDDEN", "details": {}}
     server.reply = lambda handler: handler.answer(403, refusal)
     for _ in range(8):
@@ -286,7 +286,7 @@ def test_the_circuit_closes_when_the_server_is_back(server: Server, session: req
 
 
 @pytest.mark.parametrize("check", [Peer.is_alive, Peer.is_healthy])
-def test_the_circuit_closes_at_once_when_a_check_has_found_the_server_well(
+def test_a_successful_health_check_closes_the_circuit(
     server: Server, session: requests.Session, check: Callable[[Peer], bool]
 ) -> None:
     peer = peer_at(server.url, session, clock=lambda: 0.0)
@@ -305,7 +305,7 @@ def test_the_circuit_closes_at_once_when_a_check_has_found_the_server_well(
     assert peer.call("POST", "/", body={})["success"]
 
 
-def test_calls_to_one_peer_go_side_by_side(server: Server, session: requests.Session) -> None:
+def test_calls_to_one_peer_run_concurrently(server: Server, session: requests.Session) -> None:
     together = threading.Barrier(8)
 
     def meet(handler: Handler) -> None:
@@ -320,21 +320,21 @@ def test_calls_to_one_peer_go_side_by_side(server: Server, session: requests.Ses
     assert met == [True] * 8
 
 
-def test_healthy_is_who_says_so(server: Server, peer: Peer) -> None:
+def test_a_peer_is_healthy_if_its_health_check_answers_200(server: Server, peer: Peer) -> None:
     assert peer.is_healthy()
     assert server.seen[-1].path == "/api/health"
     server.reply = lambda handler: handler.answer(503, {"status": "unhealthy"})
     assert not peer.is_healthy()
 
 
-def test_alive_is_who_answers(server: Server, session: requests.Session) -> None:
+def test_a_peer_is_alive_if_it_answers(server: Server, session: requests.Session) -> None:
     assert peer_at(server.url, session).is_alive()
     assert server.seen[0].path == "/api/live"
     assert not peer_at(refused_url(), session).is_alive()
 
 
 def give_tokens(server: Server, *, refuse: str = "") -> None:
-    """Answer as the auth service: tokens token-1, token-2, …; the token `refuse` is not accepted elsewhere."""
+    """Answer like the auth service with tokens token-1, token-2, …; other paths refuse the token `refuse`."""
     given: list[str] = []
 
     def reply(handler: Handler) -> None:
@@ -382,7 +382,7 @@ def test_a_service_token_that_is_refused_twice_is_a_401(server: Server, peer: Pe
     assert len(server.seen) == 4
 
 
-def test_a_silent_peer_is_waited_for_once() -> None:
+def test_a_timeout_is_not_retried() -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()

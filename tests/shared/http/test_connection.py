@@ -1,4 +1,4 @@
-"""HTTP/1.1 as one connection speaks it: where an answer ends, and what is none."""
+"""The end of HTTP/1.1 responses, and malformed ones."""
 
 import gc
 import socket
@@ -16,7 +16,7 @@ PLAIN = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 @contextmanager
 def server_of(*answers: bytes) -> Iterator[tuple[HttpConnection, list[bytes]]]:
-    """A connection to somebody who reads a request before each of the answers, and hangs up after the last."""
+    """Connect to a server that reads a request before each answer, and disconnects after the last."""
 
     def serve(server: RawServer, connection: socket.socket) -> None:
         for answer in answers:
@@ -39,7 +39,7 @@ def answer_to(answer: bytes, method: str = "GET") -> Reply:
         return ask(connection, method)
 
 
-def test_a_request_has_its_host_its_headers_and_its_length() -> None:
+def test_a_request_has_host_headers_and_length() -> None:
     with server_of(PLAIN) as (connection, asked):
         ask(connection, "POST", b"{}", Authorization="Bearer x")
     first, *rest = asked[0].split(b"\r\n")
@@ -49,14 +49,14 @@ def test_a_request_has_its_host_its_headers_and_its_length() -> None:
 
 
 @pytest.mark.parametrize(("method", "says"), [("POST", True), ("PUT", True), ("GET", False), ("DELETE", False)])
-def test_a_change_says_that_it_has_no_body(method: str, says: bool) -> None:
+def test_a_post_without_a_body_has_content_length_zero(method: str, says: bool) -> None:
     with server_of(PLAIN) as (connection, asked):
         ask(connection, method)
     assert (b"Content-Length: 0" in asked[0]) is says
 
 
 @pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "a\nb", "a\rb"])
-def test_no_header_can_be_smuggled_into_a_request(value: str) -> None:
+def test_headers_can_not_be_injected(value: str) -> None:
     with server_of(PLAIN) as (connection, asked):
         with pytest.raises(ValueError, match="separates"):
             connection.exchange("GET", "/x", {"X-Given": value}, b"", silence_seconds=5)
@@ -81,25 +81,25 @@ def test_no_header_can_be_smuggled_into_a_request(value: str) -> None:
         (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 10\r\n\r\n", b""),
     ],
 )
-def test_an_answer_ends_where_it_says_and_another_may_follow(answer: bytes, body: bytes) -> None:
+def test_the_length_ends_a_response_and_the_connection_is_reused(answer: bytes, body: bytes) -> None:
     with server_of(answer, PLAIN) as (connection, _asked):
         first = ask(connection)
         assert (first.body, first.can_be_reused) == (body, True)
         assert ask(connection).body == b"ok"
 
 
-def test_the_answer_to_a_head_has_no_body_whatever_it_says() -> None:
+def test_a_response_to_head_has_no_body() -> None:
     with server_of(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n", PLAIN) as (connection, _asked):
         assert ask(connection, "HEAD").body == b""
         assert ask(connection).body == b"ok"
 
 
-def test_a_body_after_the_answer_to_a_head_is_not_taken_for_the_next_answer() -> None:
+def test_a_body_after_a_response_to_head_ends_the_connection() -> None:
     told = answer_to(PLAIN, "HEAD")
     assert (told.body, told.can_be_reused) == (b"", False)
 
 
-def test_what_was_read_is_free_without_a_garbage_collection() -> None:
+def test_a_response_is_freed_without_garbage_collection() -> None:
     gc.collect()
     gc.disable()
     try:
@@ -119,12 +119,12 @@ def test_what_was_read_is_free_without_a_garbage_collection() -> None:
         PLAIN + b"\0",
     ],
 )
-def test_after_some_answers_no_other_may_follow(answer: bytes) -> None:
+def test_some_responses_end_the_connection(answer: bytes) -> None:
     told = answer_to(answer)
     assert (told.body, told.can_be_reused) == (b"ok", False)
 
 
-def test_headers_are_told_as_they_came() -> None:
+def test_headers_keep_their_order_and_case() -> None:
     told = answer_to(b"HTTP/1.1 404 Not Found\r\nX-Two:  a, b\t\r\nX-Empty:\r\nContent-Length: 0\r\n\r\n")
     assert told.status == 404
     assert told.headers == [("X-Two", "a, b"), ("X-Empty", ""), ("Content-Length", "0")]
@@ -157,12 +157,12 @@ def test_headers_are_told_as_they_came() -> None:
         b"HTTP/1.1 200 OK\r\n" + b"X: 1\r\n" * (MAX_HEADERS + 1) + b"\r\n",
     ],
 )
-def test_half_an_answer_or_nonsense_is_none(answer: bytes) -> None:
+def test_an_incomplete_or_invalid_response_is_malformed(answer: bytes) -> None:
     with pytest.raises(Malformed):
         answer_to(answer)
 
 
-def test_silence_is_not_waited_for_longer_than_told() -> None:
+def test_reading_times_out() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         connection = HttpConnection(*silent.getsockname(), timeout_seconds=5)
         with closing(connection), pytest.raises(TimeoutError):

@@ -66,7 +66,7 @@ def directory(agent: ConsulAgent) -> Directory:
     return Directory(VARIABLES, consul_host="127.0.0.1", consul_port=agent.port)
 
 
-def test_without_a_consul_host_nothing_ever_goes_to_consul(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_consul_host_consul_is_never_called(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_args: object, **_kwargs: object) -> None:
         raise AssertionError("a client of Consul was made")
 
@@ -82,7 +82,7 @@ def test_without_a_consul_host_nothing_ever_goes_to_consul(monkeypatch: pytest.M
         part.stop()
 
 
-def test_a_consul_that_is_away_leaves_the_variables_in_force() -> None:
+def test_the_variables_apply_while_consul_is_unavailable() -> None:
     port = free_ports(1)[0]
     directory = Directory(VARIABLES, consul_host="127.0.0.1", consul_port=port)
     directory.refresh()
@@ -92,7 +92,7 @@ def test_a_consul_that_is_away_leaves_the_variables_in_force() -> None:
     registration.stop()
 
 
-def test_other_variables_of_consul_do_not_overrule_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_consul_http_addr_does_not_override_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONSUL_HTTP_ADDR", "http://127.0.0.1:1")
     asked: list[str] = []
 
@@ -107,9 +107,7 @@ def test_other_variables_of_consul_do_not_overrule_the_host(monkeypatch: pytest.
 
 
 @needs_consul
-def test_a_registered_instance_is_found_once_its_check_passes_and_gone_after_its_end(
-    agent: ConsulAgent, directory: Directory
-) -> None:
+def test_a_registered_instance_is_found_while_its_check_passes(agent: ConsulAgent, directory: Directory) -> None:
     with serving() as port:
         with registered(agent, "price-service", port):
             eventually(lambda: agent.passing_ports("price-service") == {port})
@@ -122,7 +120,7 @@ def test_a_registered_instance_is_found_once_its_check_passes_and_gone_after_its
 
 
 @needs_consul
-def test_the_process_after_one_that_was_killed_takes_its_entry_over(agent: ConsulAgent) -> None:
+def test_a_process_replaces_the_entry_of_its_killed_predecessor(agent: ConsulAgent) -> None:
     with serving() as port:
         agent.api.agent.service.register("price-service", "of-an-older-version", address="127.0.0.1", port=port)
         for _ in range(2):
@@ -145,7 +143,7 @@ def test_an_instance_whose_check_fails_is_not_used(agent: ConsulAgent, directory
 
 
 @needs_consul
-def test_calls_are_spread_over_the_instances_of_each_service(agent: ConsulAgent, directory: Directory) -> None:
+def test_calls_alternate_between_the_instances_of_a_service(agent: ConsulAgent, directory: Directory) -> None:
     with (
         serving() as one,
         serving() as two,
@@ -163,9 +161,7 @@ def test_calls_are_spread_over_the_instances_of_each_service(agent: ConsulAgent,
 
 
 @needs_consul
-def test_an_instance_on_all_interfaces_is_found_under_the_address_of_its_agent(
-    agent: ConsulAgent, directory: Directory
-) -> None:
+def test_an_instance_on_all_interfaces_has_the_address_of_its_agent(agent: ConsulAgent, directory: Directory) -> None:
     with serving() as port, registered(agent, "price-service", port, host="0.0.0.0"):
         eventually(lambda: agent.passing_ports("price-service") == {port})
         assert agent.api.agent.services().popitem()[1]["Address"] == ""
@@ -174,7 +170,7 @@ def test_an_instance_on_all_interfaces_is_found_under_the_address_of_its_agent(
 
 
 @needs_consul
-def test_the_last_answer_outlives_consul_and_a_consul_that_forgot_is_told_again(
+def test_addresses_survive_an_outage_of_consul_and_entries_are_restored(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(discovery, "REGISTER_AGAIN_SECONDS", 0.2)

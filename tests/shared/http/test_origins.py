@@ -1,4 +1,4 @@
-"""The origin of a request: known inside of requests, empty outside, told on to the next service."""
+"""The origin of a request: known inside of requests, empty outside, forwarded to the next service."""
 
 from flask import Flask
 

@@ -1,4 +1,4 @@
-"""Each request has an id: the caller's when it is well formed, in the answer and in every log line."""
+"""Each request has an id, the client's if well formed, in the response and in every log line."""
 
 import logging
 import re
@@ -33,33 +33,33 @@ def client() -> FlaskClient:
 
 
 @pytest.mark.parametrize("given", ["abc", "A-b_c.9", "x" * 64])
-def test_a_well_formed_id_is_kept(client: FlaskClient, given: str) -> None:
+def test_a_well_formed_request_id_is_used(client: FlaskClient, given: str) -> None:
     answer = client.get("/", headers={"X-Request-ID": given})
     assert answer.headers["X-Request-ID"] == given
     assert seen == [given]
 
 
 @pytest.mark.parametrize("given", ["", "x" * 65, "a b", "a;b", "<script>", 'a"b', "é"])
-def test_another_is_replaced(client: FlaskClient, given: str) -> None:
+def test_a_malformed_request_id_is_replaced(client: FlaskClient, given: str) -> None:
     answer = client.get("/", headers={"X-Request-ID": given})
     assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["X-Request-ID"])
     assert seen[0] == answer.headers["X-Request-ID"]
 
 
-def test_each_request_has_its_own(client: FlaskClient) -> None:
+def test_each_request_has_its_own_id(client: FlaskClient) -> None:
     assert len({client.get("/").headers["X-Request-ID"] for _ in range(5)}) == 5
 
 
-def test_an_unknown_address_has_one_too(client: FlaskClient) -> None:
+def test_a_request_to_an_unknown_path_has_an_id(client: FlaskClient) -> None:
     assert client.get("/nowhere", headers={"X-Request-ID": "abc"}).headers["X-Request-ID"] == "abc"
 
 
-def test_outside_of_a_request_there_is_none_and_none_is_left_over(client: FlaskClient) -> None:
+def test_outside_of_a_request_there_is_no_id(client: FlaskClient) -> None:
     client.get("/")
     assert request_ids.current() is None
 
 
-def test_a_request_within_a_request_leaves_the_outer_one_its_id(client: FlaskClient) -> None:
+def test_a_nested_request_does_not_change_the_outer_id(client: FlaskClient) -> None:
     outer = Flask("outer")
     request_ids.install(outer)
 
@@ -72,7 +72,7 @@ def test_a_request_within_a_request_leaves_the_outer_one_its_id(client: FlaskCli
 
 
 class LogFiles(logging.Handler):
-    """What each service of a bank would write to its log file; the gateway's fast path runs outside of its app."""
+    """Collects each service's log records; the gateway's fast path runs outside of its app."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -130,7 +130,7 @@ def test_each_service_logs_the_id_of_a_payment_that_came_alone(
 
 
 @pytest.mark.parametrize("is_old", [False, True])
-def test_what_is_sent_again_or_given_up_is_logged_with_its_ids(
+def test_retries_are_logged_with_their_request_ids(
     bank: Suite,
     ada: Person,
     account_id: str,

@@ -1,4 +1,4 @@
-"""The transport between the services: what a broken, kept or silent connection means."""
+"""The transport adapter with broken, kept and silent connections."""
 
 import socket
 from collections.abc import Iterator
@@ -60,7 +60,7 @@ def send(adapter: LeanAdapter, url: str, method: str = "POST") -> requests.Respo
     return adapter.send(request, timeout=(1.0, 1.0))
 
 
-def test_an_answer_comes_whole(adapter: LeanAdapter) -> None:
+def test_a_complete_response_is_returned(adapter: LeanAdapter) -> None:
     with closing(RawServer(answer_once)) as server:
         answer = send(adapter, server.url)
     assert (answer.status_code, answer.text, answer.headers["x-seen"]) == (200, "ok", "yes")
@@ -83,7 +83,7 @@ def test_a_kept_connection_that_was_closed_meanwhile_is_not_used(
 
 @pytest.fixture
 def connections(monkeypatch: pytest.MonkeyPatch) -> list[HttpConnection]:
-    """The connections that are opened during the test."""
+    """Record the connections that are opened during the test."""
     opened: list[HttpConnection] = []
 
     def connect(*args: Any, **options: Any) -> HttpConnection:
@@ -94,7 +94,7 @@ def connections(monkeypatch: pytest.MonkeyPatch) -> list[HttpConnection]:
     return opened
 
 
-def test_a_change_is_never_sent_twice(adapter: LeanAdapter) -> None:
+def test_a_post_is_never_sent_twice(adapter: LeanAdapter) -> None:
     with closing(RawServer(hang_up_on_the_second, answer_once)) as server:
         send(adapter, server.url)
         with pytest.raises(requests.ConnectionError) as raised:
@@ -104,21 +104,21 @@ def test_a_change_is_never_sent_twice(adapter: LeanAdapter) -> None:
         send(adapter, server.url)
 
 
-def test_a_look_is_tried_a_second_time_and_no_third(adapter: LeanAdapter) -> None:
+def test_a_get_is_retried_once_at_most(adapter: LeanAdapter) -> None:
     with closing(RawServer(hang_up, answer_once)) as server:
         assert send(adapter, server.url, "GET").text == "ok"
     with closing(RawServer(hang_up, hang_up)) as server, pytest.raises(requests.ConnectionError):
         send(adapter, server.url, "GET")
 
 
-def test_silence_is_waited_for_once_by_one_number_too(adapter: LeanAdapter) -> None:
+def test_a_single_number_is_a_timeout_too(adapter: LeanAdapter) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         request = requests.Request("GET", f"http://127.0.0.1:{silent.getsockname()[1]}/x").prepare()
         with pytest.raises(requests.ReadTimeout):
             adapter.send(request, timeout=0.1)
 
 
-def test_half_an_answer_is_none(adapter: LeanAdapter) -> None:
+def test_an_incomplete_response_is_an_error(adapter: LeanAdapter) -> None:
     with closing(RawServer(answer_half)) as server, pytest.raises(requests.ConnectionError):
         send(adapter, server.url)
 
@@ -141,7 +141,7 @@ def test_a_streamed_answer_that_ends_too_early_is_an_error(adapter: LeanAdapter)
             list(response.iter_content(1))
 
 
-def test_nobody_there_means_that_nothing_was_sent(adapter: LeanAdapter) -> None:
+def test_a_closed_port_is_not_connected(adapter: LeanAdapter) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(NotConnected):

@@ -1,4 +1,4 @@
-"""Each decorator lets in whom it says, tells 401 from 403, and can be read off the view."""
+"""Access decorators admit the right callers, and distinguish 401 from 403."""
 
 from uuid import UUID, uuid4
 
@@ -67,7 +67,7 @@ IN, OUT = 200, 403
         ("service", {"reader"}),
     ],
 )
-def test_each_door_opens_for_those_it_names(client: FlaskClient, door: str, opens_for: set[str]) -> None:
+def test_each_decorator_admits_its_callers(client: FlaskClient, door: str, opens_for: set[str]) -> None:
     answers = {who: client.get(f"/{door}", headers={"Authorization": f"Bearer {who}"}).status_code for who in KNOWN}
     assert answers == {who: IN if who in opens_for else OUT for who in KNOWN}
 
@@ -93,7 +93,7 @@ def test_without_a_known_token_the_answer_is_401(client: FlaskClient, door: str,
     assert answer.json["error_code"] == code
 
 
-def test_the_public_door_asks_nothing(client: FlaskClient) -> None:
+def test_a_public_view_needs_no_token(client: FlaskClient) -> None:
     assert client.get("/public", headers={"Authorization": "Bearer stranger"}).status_code == 200
 
 
@@ -102,7 +102,7 @@ def test_the_view_gets_the_caller_and_the_address(client: FlaskClient) -> None:
     assert answer.json == {"success": True, "user": str(USER), "token": "employee", "staff": True, "number": 7}
 
 
-def test_the_access_can_be_read_off_the_view() -> None:
+def test_the_access_of_a_view_is_known() -> None:
     views = [public(lambda: None), private(own), staff_only(own), admin_only(own), service_only("a:b")(anybody)]
     assert [access_of(view) for view in views] == ["public", "private", "staff", "admin", "service:a:b"]
     assert access_of(lambda: None) is None
@@ -116,6 +116,6 @@ def test_a_decorated_view_keeps_its_name_and_description() -> None:
         assert (decorated.__name__, decorated.__doc__) == ("look", "What it does.")
 
 
-def test_customers_are_no_staff() -> None:
+def test_customers_are_not_staff() -> None:
     roles = {role: Caller(UUID(int=1), "ada", role, uuid4(), "token").is_staff for role in ("customer", "admin")}
     assert roles == {"customer": False, "admin": True}

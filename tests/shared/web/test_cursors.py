@@ -1,4 +1,4 @@
-"""Cursors bring back the position they were made of, and nothing else is taken for one."""
+"""Cursors restore their position; other text is refused."""
 
 import base64
 import json
@@ -24,7 +24,7 @@ class Row:
 
 
 @given(st.integers(-(2**63) + 1, 2**63 - 1), st.datetimes(timezones=st.just(UTC)), st.uuids())
-def test_a_position_comes_back(number: int, instant: datetime, identity: UUID) -> None:
+def test_a_position_is_restored(number: int, instant: datetime, identity: UUID) -> None:
     cursor = cursors.encode(number, instant, identity)
     assert cursors.decode(cursor, int, datetime, UUID) == (number, instant, identity)
 
@@ -61,7 +61,7 @@ def made_of(parts: Any) -> str:
         base64.urlsafe_b64encode(b"\xff\xfe").decode(),
     ],
 )
-def test_text_that_is_no_cursor_of_the_list_is_refused(cursor: str) -> None:
+def test_a_foreign_cursor_is_refused(cursor: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         cursors.decode(cursor, int, UUID)
     assert list(refused.value.details) == ["cursor"]
@@ -70,7 +70,7 @@ def test_text_that_is_no_cursor_of_the_list_is_refused(cursor: str) -> None:
 @pytest.mark.parametrize(
     "instant", ["2026-01-31T12:00:00", "yesterday", 7, None, "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"]
 )
-def test_an_instant_without_a_zone_or_outside_of_time_is_refused(instant: Any) -> None:
+def test_an_instant_without_a_zone_or_out_of_range_is_refused(instant: Any) -> None:
     with pytest.raises(InvalidRequest):
         cursors.decode(made_of([instant]), datetime)
 

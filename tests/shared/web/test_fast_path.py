@@ -1,4 +1,4 @@
-"""The fast path answers as Flask does, and leaves to Flask every request that is not valid."""
+"""The fast path answers like Flask, and passes invalid requests on to Flask."""
 
 import logging
 from typing import Any
@@ -40,7 +40,7 @@ class ThingAnswer(Answer):
 
 
 class Recorder:
-    """WSGI: notes which requests have come as far as Flask."""
+    """WSGI middleware that records the requests that reach Flask."""
 
     def __init__(self, app: Flask) -> None:
         self._flask, self.seen = app.wsgi_app, 0
@@ -99,7 +99,7 @@ def test_the_fast_path_gives_the_same_response_as_flask(name: str, caplog: pytes
 
 
 class Server:
-    """A server's end that takes an answer at once, and notes when."""
+    """A deferred response that records when it is sent."""
 
     def __init__(self, happened: list[str]) -> None:
         self._happened = happened
@@ -111,7 +111,7 @@ class Server:
         self._happened.append(f"answered {status} with {len(headers)} headers and {len(body)} bytes")
 
 
-def test_nobody_waits_for_the_line_in_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_response_is_sent_before_the_access_log_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     client, _ = make(has_fast_path=True)
     usual = ask(client)
     happened: list[str] = []
@@ -127,7 +127,7 @@ def unexpected(*_: Any) -> Any:
     raise AssertionError("the answer was given already")
 
 
-def test_it_is_counted_as_any_other_request() -> None:
+def test_a_request_on_the_fast_path_is_recorded() -> None:
     client, _ = make(has_fast_path=True)
     ask(client)
     counts = client.get("/metrics").text
@@ -165,7 +165,7 @@ def test_no_request_id_outlives_its_request() -> None:
     assert request_ids.current() is None
 
 
-def test_it_is_for_services_alone() -> None:
+def test_the_fast_path_refuses_endpoints_for_users() -> None:
     app = Flask("things")
     app.add_url_rule("/things", "things", private(lambda _caller, json: BaseModel()), methods=["POST"])
     with pytest.raises(ValueError, match="not for services"):

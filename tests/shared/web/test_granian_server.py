@@ -1,4 +1,4 @@
-"""granian's private names, which hold for one version."""
+"""granian is pinned, since its private names are used."""
 
 import tomllib
 from importlib.metadata import version

@@ -1,4 +1,4 @@
-"""Live is who answers; healthy is who can work, and says what is missing when not."""
+"""Live check and health check; an unhealthy service names what fails."""
 
 import threading
 
@@ -10,7 +10,7 @@ from shared.web import health
 
 
 class Neighbour:
-    """A peer that is alive or not, or that raises."""
+    """A peer whose live check returns a value or raises."""
 
     def __init__(self, name: str) -> None:
         self.name, self.alive = name, True
@@ -40,12 +40,12 @@ def scene() -> Scene:
     return Scene()
 
 
-def test_all_well(scene: Scene) -> None:
+def test_a_healthy_service_is_200(scene: Scene) -> None:
     answer = scene.client.get("/api/health")
     assert (answer.status_code, answer.json) == (200, {"status": "healthy", "service": "some-service"})
 
 
-def test_what_is_missing_is_named_and_nothing_else_told(scene: Scene) -> None:
+def test_failing_checks_are_named_without_details(scene: Scene) -> None:
     scene.database_is_there = False
     scene.neighbours[1].alive = False
     answer = scene.client.get("/api/health")
@@ -57,7 +57,7 @@ def test_what_is_missing_is_named_and_nothing_else_told(scene: Scene) -> None:
     assert "fire" not in answer.text
 
 
-def test_live_asks_nobody(scene: Scene) -> None:
+def test_live_runs_no_checks(scene: Scene) -> None:
     scene.database_is_there = False
     for neighbour in scene.neighbours:
         neighbour.alive = False
@@ -65,7 +65,7 @@ def test_live_asks_nobody(scene: Scene) -> None:
     assert (answer.status_code, answer.json) == (200, {"status": "alive", "service": "some-service"})
 
 
-def test_checks_run_side_by_side(scene: Scene) -> None:
+def test_checks_run_in_parallel(scene: Scene) -> None:
     together = threading.Barrier(2)
     for neighbour in scene.neighbours:
         neighbour.together = together

@@ -1,4 +1,4 @@
-"""A request over HTTP/1.1 names one valid host, or it is refused (RFC 9112, section 3.2)."""
+"""HTTP/1.1 requests without exactly one valid host are refused (RFC 9112, section 3.2)."""
 
 import socket
 from collections.abc import Iterator
@@ -55,7 +55,7 @@ def test_a_host_is_accepted(client: FlaskClient, host: str) -> None:
         "x" * 300,
     ],
 )
-def test_anything_else_is_refused(client: FlaskClient, host: str) -> None:
+def test_an_invalid_host_is_refused(client: FlaskClient, host: str) -> None:
     answer = client.get("/", environ_overrides={"HTTP_HOST": host})
     assert answer.status_code == 400
     assert answer.json == {
@@ -75,19 +75,19 @@ def test_http_1_0_need_not_name_a_host(client: FlaskClient, protocol: str) -> No
 
 @pytest.mark.parametrize("name", ["gateway", "auth", "account", "transaction", "reporting"])
 @pytest.mark.parametrize("path", ["/api/live", "/api/health", "/api/nowhere", "/openapi.json"])
-def test_each_service_refuses_it_everywhere(bank: Suite, name: str, path: str) -> None:
+def test_each_service_refuses_an_invalid_host_on_every_path(bank: Suite, name: str, path: str) -> None:
     answer = bank.call(name, "GET", path, environ_overrides={"HTTP_HOST": "a,b"})
     assert (answer.status_code, answer.json["error_code"]) == (400, "INVALID_HOST")  # type: ignore[index]  # a failure
     assert answer.headers["X-Request-ID"]
 
 
 @pytest.mark.parametrize("path", ["/", "/login", "/static/css/custom.css", "/nowhere"])
-def test_people_get_a_page(bank: Suite, path: str) -> None:
+def test_an_invalid_host_on_a_page_is_an_error_page(bank: Suite, path: str) -> None:
     answer = bank.call("gateway", "GET", path, environ_overrides={"HTTP_HOST": "user@bank"})
     assert (answer.status_code, answer.mimetype) == (400, "text/html")
 
 
-def test_a_payment_is_refused_too(bank: Suite) -> None:
+def test_a_payment_with_an_invalid_host_is_refused(bank: Suite) -> None:
     person: Person = bank.person()
     body = {"account_id": "6f1c2b1e-8a53-4a0e-9d57-0c1d2e3f4a5b", "amount": "1.00"}
     path, bad = "/api/transactions/deposit", {"HTTP_HOST": "a,b"}
@@ -97,7 +97,7 @@ def test_a_payment_is_refused_too(bank: Suite) -> None:
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of a service that really listens."""
+    """The port of a running service."""
     (port,) = free_ports(1)
     data = str(tmp_path_factory.mktemp("hosts") / "data")
     with RunningProcess("-c", SERVICE, environment={"BANK_DATA_DIR": data, "SLOW_SERVICE_PORT": str(port)}):
@@ -119,7 +119,7 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         (b"GET /api/live HTTP/1.0", 200),
     ],
 )
-def test_the_server_hands_on_what_the_check_needs(port: int, head: bytes, status: int) -> None:
+def test_the_server_passes_missing_and_repeated_hosts_on(port: int, head: bytes, status: int) -> None:
     with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
         connection.sendall(head + b"\r\nConnection: close\r\n\r\n")
         assert connection.recv(4096).split()[1] == str(status).encode()

@@ -1,4 +1,4 @@
-"""Log lines are JSON objects that name service and request, and hold nothing private."""
+"""Log lines are JSON objects with service and request id, without private data."""
 
 import json
 import logging
@@ -32,7 +32,7 @@ def lines(log_file: Path) -> list[dict[str, Any]]:
 
 
 class Stream:
-    """Keeps what is written."""
+    """A stream that keeps its text."""
 
     def __init__(self, written: list[str]) -> None:
         self.write = written.append
@@ -41,10 +41,10 @@ class Stream:
         return 0
 
     def flush(self) -> None:
-        """There is nothing to write out."""
+        """Do nothing."""
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing."""
 
 
 @pytest.fixture
@@ -103,20 +103,20 @@ def test_many_requests_are_a_line_each_by_one_write(log_file: Path, monkeypatch:
     }
 
 
-def test_an_unknown_address_is_not_repeated(app: Flask, log_file: Path) -> None:
+def test_an_unknown_path_is_not_logged(app: Flask, log_file: Path) -> None:
     app.test_client().get("/s3cret")
     (line,) = (line for line in lines(log_file) if line["event"] == "request")
     assert (line["route"], line["status"]) == ("unknown", 404)
     assert "s3cret" not in log_file.read_text()
 
 
-def test_machines_that_look_after_it_leave_no_line(app: Flask, log_file: Path) -> None:
+def test_probes_are_not_logged(app: Flask, log_file: Path) -> None:
     for path in ("/api/live", "/api/health", "/metrics"):
         app.test_client().get(path)
     assert lines(log_file) == []
 
 
-def test_a_trace_stands_in_the_file(log_file: Path) -> None:
+def test_a_trace_is_logged(log_file: Path) -> None:
     try:
         int("out of tune")
     except ValueError:
@@ -125,6 +125,6 @@ def test_a_trace_stands_in_the_file(log_file: Path) -> None:
     assert "ValueError: invalid literal" in line["exception"]
 
 
-def test_what_others_type_can_not_forge_a_line(log_file: Path) -> None:
+def test_input_can_not_forge_a_log_line(log_file: Path) -> None:
     logging.getLogger("somewhere").warning("name is %s", 'x\n{"event": "forged"}')
     assert len(lines(log_file)) == 1

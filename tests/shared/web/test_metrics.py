@@ -1,4 +1,4 @@
-"""Counts are for loopback and admins."""
+"""Access to the metrics."""
 
 from uuid import uuid4
 
@@ -39,5 +39,7 @@ FAR = {"REMOTE_ADDR": "192.0.2.7"}
         ({"REMOTE_ADDR": "127.0.0.1"}, {"X-Forwarded-For": "192.0.2.7"}, 401),
     ],
 )
-def test_who_may_look(client: FlaskClient, environ: dict[str, str], headers: dict[str, str], status: int) -> None:
+def test_metrics_are_for_loopback_and_admins(
+    client: FlaskClient, environ: dict[str, str], headers: dict[str, str], status: int
+) -> None:
     assert client.get("/metrics", environ_overrides=environ, headers=headers).status_code == status

@@ -1,4 +1,4 @@
-"""Requests are counted by route, and probes leave no line in the log."""
+"""Requests are counted by route; successful probes are not logged."""
 
 import logging
 
@@ -25,7 +25,7 @@ def client(app: Flask) -> FlaskClient:
     return app.test_client()
 
 
-def test_requests_are_counted_by_route_and_not_by_address(client: FlaskClient) -> None:
+def test_requests_are_counted_by_route_rather_than_path(client: FlaskClient) -> None:
     for number in range(3):
         client.get(f"/things/{number}")
     client.get("/nowhere")

@@ -92,7 +92,7 @@ def wait_until_alive(port: int) -> None:
     eventually(lambda: status_of(f"http://127.0.0.1:{port}/api/live") == 200, within_seconds=20)
 
 
-def test_a_service_serves_in_one_process_and_drains_when_told_to_end(start: Start) -> None:
+def test_a_service_runs_in_one_process_and_drains_on_sigterm(start: Start) -> None:
     port = free_ports(1)[0]
     address = f"http://127.0.0.1:{port}"
     answers: list[requests.Response] = []
@@ -120,7 +120,7 @@ def test_a_taken_port_is_refused(start: Start) -> None:
             assert f"slow-service can't start: port {port} on 127.0.0.1 is not free" in service.output
 
 
-def test_a_data_directory_that_is_none_is_refused(start: Start, tmp_path: Path) -> None:
+def test_an_unusable_data_directory_is_refused(start: Start, tmp_path: Path) -> None:
     (tmp_path / "data").touch()
     with start(free_ports(1)[0]) as service:
         assert service.wait() == CannotStart.exit_status
@@ -143,7 +143,7 @@ def test_a_second_process_on_the_same_database_is_refused(start: Start, tmp_path
         wait_until_alive(ports[1])
 
 
-def test_what_a_service_writes_is_for_its_owner_only(start: Start, tmp_path: Path) -> None:
+def test_files_of_a_service_are_readable_by_their_owner_only(start: Start, tmp_path: Path) -> None:
     port = free_ports(1)[0]
     with start(port):
         wait_until_alive(port)
@@ -153,13 +153,13 @@ def test_what_a_service_writes_is_for_its_owner_only(start: Start, tmp_path: Pat
         assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
 
 
-def test_a_setting_that_is_missing_is_named(tmp_path: Path) -> None:
+def test_a_missing_setting_is_named(tmp_path: Path) -> None:
     with RunningProcess("-c", SERVICE, environment={"BANK_DATA_DIR": str(tmp_path)}) as service:
         assert service.wait() == CannotStart.exit_status
         assert "slow-service can't start: SLOW_SERVICE_PORT is not set: set it" in service.output
 
 
-def test_idle_connections_keep_nobody_from_asking(start: Start) -> None:
+def test_idle_connections_do_not_block_requests(start: Start) -> None:
     (port,) = free_ports(1)
     with start(port), ExitStack() as stack:
         wait_until_alive(port)
@@ -169,7 +169,7 @@ def test_idle_connections_keep_nobody_from_asking(start: Start) -> None:
         assert requests.get(f"http://127.0.0.1:{port}/api/live", timeout=5).status_code == 200
 
 
-def test_an_answer_may_come_later_and_takes_no_thread_meanwhile(start: Start) -> None:
+def test_a_deferred_response_holds_no_thread(start: Start) -> None:
     (port,) = free_ports(1)
     crowd = 150  # more than there are threads
     with start(port), ThreadPoolExecutor(crowd) as pool:
@@ -180,7 +180,7 @@ def test_an_answer_may_come_later_and_takes_no_thread_meanwhile(start: Start) ->
     assert {(answer.status_code, answer.text) for answer in answers} == {(201, "at last")}
 
 
-def test_an_answer_that_comes_later_is_waited_for_at_the_end(start: Start) -> None:
+def test_a_shutdown_waits_for_deferred_responses(start: Start) -> None:
     (port,) = free_ports(1)
     with start(port) as service, ThreadPoolExecutor(1) as pool:
         wait_until_alive(port)
@@ -191,7 +191,7 @@ def test_an_answer_that_comes_later_is_waited_for_at_the_end(start: Start) -> No
         assert asked.result().text == "at last"
 
 
-def test_who_has_gone_before_the_answer_comes_harms_nobody(start: Start) -> None:
+def test_a_closed_connection_does_not_affect_other_deferred_responses(start: Start) -> None:
     (port,) = free_ports(1)
     with start(port) as service:
         wait_until_alive(port)
@@ -202,14 +202,14 @@ def test_who_has_gone_before_the_answer_comes_harms_nobody(start: Start) -> None
 
 
 def open_half(stack: ExitStack, port: int, path: str) -> socket.socket:
-    """A connection that has sent the head of a request and half of its body."""
+    """Return a connection that has sent the head of a request and half of its body."""
     connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
     connection.sendall(f"POST {path} HTTP/1.1\r\nHost: test\r\nContent-Length: 20\r\n\r\n0123456789".encode())
     return connection
 
 
 @pytest.mark.parametrize("path", ["/fast", "/body"])
-def test_slow_bodies_keep_nobody_waiting(start: Start, path: str) -> None:
+def test_slow_bodies_do_not_block_other_requests(start: Start, path: str) -> None:
     (port,) = free_ports(1)
     address = address_of(port)
     with start(port), ExitStack() as stack:
@@ -230,7 +230,7 @@ def test_slow_bodies_keep_nobody_waiting(start: Start, path: str) -> None:
             assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
 
 
-def test_a_few_threads_serve_the_crowd_on_fast_paths(start: Start) -> None:
+def test_a_few_threads_serve_most_requests_on_fast_paths(start: Start) -> None:
     (port,) = free_ports(1)
     crowd = 60
     with start(port), ThreadPoolExecutor(crowd) as pool, requests.Session() as session:
@@ -246,7 +246,7 @@ def test_a_few_threads_serve_the_crowd_on_fast_paths(start: Start) -> None:
         assert busiest > 0.6 * served.total()
 
 
-def test_an_unread_body_keeps_its_connection_waiting_for_nothing(start: Start) -> None:
+def test_an_unread_body_does_not_block_its_connection(start: Start) -> None:
     (port,) = free_ports(1)
     crowd = 40
 
@@ -259,7 +259,7 @@ def test_an_unread_body_keeps_its_connection_waiting_for_nothing(start: Start) -
         assert list(pool.map(ask_thrice, range(crowd))) == [[200] * 3] * crowd
 
 
-def test_a_thread_that_ends_leaves_its_place_to_another() -> None:
+def test_an_ended_thread_frees_its_place() -> None:
     threads = serving.RequestThreads(Flask("empty"))
     handle = threads.wrap(lambda _deferred, _scope: None)
     for _ in range(2 * serving.ACTIVE_THREADS):

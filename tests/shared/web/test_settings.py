@@ -1,4 +1,4 @@
-"""Settings come from the environment, secrets from a variable or a file, and what is wrong is named at start."""
+"""Settings are read from variables and secret files; invalid ones are named."""
 
 from pathlib import Path
 from typing import ClassVar
@@ -44,7 +44,7 @@ def test_a_variable_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.Monke
     assert ShopSettings.load().key == "v" * 40
 
 
-def test_an_empty_variable_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_variable_counts_as_unset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     secret_files.write(secret_files.folder(tmp_path) / "shop_key", "f" * 40)
     monkeypatch.setenv("SHOP_KEY", "")
     monkeypatch.setenv("SHOP_PORT", "")
@@ -98,7 +98,7 @@ def test_a_bad_value_is_named_shown_and_explained(
     assert str(refusal.value) == f"{variable} is {value!r}, but {what}"
 
 
-def test_all_that_is_wrong_is_told_at_once_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_invalid_settings_are_named_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP_PORT", "0")
     monkeypatch.setenv("BANK_LOG_LEVEL", "loud")
     with pytest.raises(CannotStart, match=r"^SHOP_PORT is '0'.*; BANK_LOG_LEVEL is 'loud'.*; SHOP_KEY is not set"):
@@ -106,13 +106,13 @@ def test_all_that_is_wrong_is_told_at_once_in_one_line(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("level", ["debug", "Info", "WARNING"])
-def test_the_log_level_is_taken_in_any_case(monkeypatch: pytest.MonkeyPatch, level: str) -> None:
+def test_the_log_level_is_case_insensitive(monkeypatch: pytest.MonkeyPatch, level: str) -> None:
     monkeypatch.setenv("SHOP_KEY", "k" * 32)
     monkeypatch.setenv("BANK_LOG_LEVEL", level)
     assert ShopSettings.load().log_level == level.upper()
 
 
-def test_databases_lie_in_the_data_directory_unless_an_address_is_given(tmp_path: Path) -> None:
+def test_a_database_is_in_the_data_directory_unless_a_url_is_set(tmp_path: Path) -> None:
     settings = ShopSettings.load(SHOP_KEY="k" * 32)
     assert settings.database_url(None, "shop.db") == f"sqlite:///{tmp_path / 'shop.db'}"
     assert settings.database_url("postgresql://x/y", "shop.db") == "postgresql://x/y"

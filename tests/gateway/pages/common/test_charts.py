@@ -1,4 +1,4 @@
-"""Pictures show the numbers that they are given."""
+"""Charts and their tables show the given numbers."""
 
 import re
 from collections.abc import Iterator
@@ -49,7 +49,7 @@ def test_bars_are_as_high_as_their_amounts() -> None:
     assert labels(picture)[:4] == ["0", "10", "20", "30"]
 
 
-def test_an_amount_below_zero_has_no_bar_but_is_among_the_numbers() -> None:
+def test_a_negative_amount_has_no_bar_but_a_row_in_the_table() -> None:
     picture = charts.bars({FIRST: Decimal(30), date(2026, 1, 2): Decimal(-15)}, FIRST, date(2026, 1, 2))
     assert bar_heights(picture) == [HEIGHT]
     assert [amounts for _, *amounts in picture.rows] == [[30], [-15]]
@@ -61,7 +61,7 @@ def test_a_long_period_is_shown_by_months() -> None:
     assert picture.rows == [("Jan 2026", Decimal(3)), ("Feb 2026", Decimal(0)), ("Mar 2026", Decimal(0))]
 
 
-def test_nothing_has_no_bars() -> None:
+def test_zero_amounts_have_no_bars() -> None:
     assert bar_heights(charts.bars({}, FIRST, FIRST)) == []
 
 
@@ -74,7 +74,7 @@ def test_the_axis_ends_at_a_round_number(most: str, top: str) -> None:
     assert 0 < bar_heights(picture)[0] <= HEIGHT
 
 
-def test_in_and_out_stand_side_by_side_and_look_different() -> None:
+def test_income_and_expense_are_two_kinds_of_bars() -> None:
     day = Day(date=FIRST, count=1, total=Decimal(), income=Decimal(30), expense=Decimal(15))
     picture = charts.in_and_out([day], FIRST, date(2026, 2, 1))
     assert [bar.attrib["class"] for bar in drawn(picture).iter(f"{SVG}rect")] == ["bar", "hollow"]
@@ -82,7 +82,7 @@ def test_in_and_out_stand_side_by_side_and_look_different() -> None:
     assert picture.cells("USD") == [["Jan 2026", "$30.00", "$15.00"], ["Feb 2026", "$0.00", "$0.00"]]
 
 
-def test_shares_are_as_long_as_their_amounts_the_largest_first() -> None:
+def test_shares_are_proportional_bars_in_descending_order() -> None:
     picture = charts.shares({"Withdrawals": Decimal(5), "Transfers": Decimal(20)}, "USD")
     bars = [bar.attrib["width"] for bar in drawn(picture).iter(f"{SVG}rect") if bar.attrib["class"] == "bar"]
     assert bars == ["100.00%", "25.00%"]
@@ -106,5 +106,5 @@ def test_a_curve_of_one_day_is_a_line() -> None:
     assert charts.curve([(FIRST, Decimal(5))]).rows == [("1 Jan 2026", Decimal(5))]
 
 
-def test_the_numbers_are_there_as_text() -> None:
+def test_the_table_contains_the_numbers_as_text() -> None:
     assert charts.curve([(FIRST, Decimal("1234.5"))]).cells("USD") == [["1 Jan 2026", "$1,234.50"]]

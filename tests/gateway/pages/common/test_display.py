@@ -1,4 +1,4 @@
-"""The theme and hidden amounts, as a person without JavaScript chooses them."""
+"""Choosing the theme and hidden amounts without JavaScript."""
 
 import re
 from html.parser import HTMLParser
@@ -49,7 +49,7 @@ def ids(ada: Customer) -> dict[str, str]:
 
 
 class _Amounts(HTMLParser):
-    """Amounts of money in the text of a page that lie in nothing `private`."""
+    """Collects amounts outside of elements with the class `private`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -97,9 +97,7 @@ def test_the_theme_outlives_the_login(bank: Suite) -> None:
 
 
 @pytest.mark.parametrize("path", [*OWN, *STAFF])
-def test_every_amount_on_every_page_is_one_that_can_be_hidden(
-    bank: Suite, ada: Customer, ids: dict[str, str], path: str
-) -> None:
+def test_every_amount_on_every_page_can_be_hidden(bank: Suite, ada: Customer, ids: dict[str, str], path: str) -> None:
     visitor = ada.visitor
     if path in STAFF:
         visitor = Visitor(bank.apps["gateway"])
@@ -114,7 +112,7 @@ def test_every_amount_on_every_page_is_one_that_can_be_hidden(
     assert len(re.findall(r"<figure", page.text)) == len(re.findall(r'<figure class="chart private"', page.text))
 
 
-def test_the_switch_leads_back_to_the_page_as_it_was_filtered(ada: Customer, ids: dict[str, str]) -> None:
+def test_the_switch_redirects_to_the_page_with_its_filters(ada: Customer, ids: dict[str, str]) -> None:
     answer = choose(ada.visitor, f"/transactions?type=withdrawal&account_id={ids['account']}", balances="hidden")
     assert answer.headers["Location"] == f"/transactions?type=withdrawal&account_id={ids['account']}"
     choose(ada.visitor, balances="shown")
@@ -129,12 +127,12 @@ def test_the_outcome_of_a_payment_hides_its_amount_too(ada: Customer, ids: dict[
 
 
 @pytest.mark.parametrize("fields", [{}, {"theme": "pink"}, {"balances": "gone"}, {"theme": "dark", "balances": ""}])
-def test_any_other_choice_is_refused(ada: Customer, fields: dict[str, str]) -> None:
+def test_an_unknown_choice_is_refused(ada: Customer, fields: dict[str, str]) -> None:
     token = forms_of(ada.visitor.get("/settings"))[0].fields["csrf_token"]
     assert ada.visitor.post(DISPLAY, {"csrf_token": token, **fields}).status_code == 400
 
 
-def test_a_cookie_of_somebody_else_s_making_is_the_default(ada: Customer) -> None:
+def test_an_unknown_cookie_value_means_the_default(ada: Customer) -> None:
     ada.visitor.client.set_cookie("theme", '"><script>')
     ada.visitor.client.set_cookie("balances", "x")
     page = ada.visitor.get("/dashboard").text

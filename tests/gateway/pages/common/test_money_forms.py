@@ -1,4 +1,4 @@
-"""Amounts are typed, and shown, as the bank's currency has decimals."""
+"""Amounts have the decimals of the bank's currency in input and output."""
 
 from collections.abc import Iterator
 
@@ -28,7 +28,7 @@ WRITTEN = {
 }
 
 
-def test_the_page_says_how_to_write_an_amount(ada: Customer, currency: str) -> None:
+def test_the_page_explains_the_notation_of_amounts(ada: Customer, currency: str) -> None:
     nothing, hint, shown = WRITTEN[currency]
     ada.open("1250")
     for path in ("/transactions/deposit", "/transactions/withdraw", "/transactions/transfer", "/accounts/create"):
@@ -51,7 +51,7 @@ TYPED = [
 ]
 
 
-def test_commas_are_taken_where_they_can_not_be_decimals(ada: Customer, currency: str) -> None:
+def test_grouping_commas_are_accepted_where_they_can_not_be_decimals(ada: Customer, currency: str) -> None:
     for _, typed, balance in (row for row in TYPED if row[0] == currency):
         account = ada.open()
         answer = ada.visitor.submit("/transactions/deposit", account_id=account["id"], amount=typed)
@@ -59,7 +59,7 @@ def test_commas_are_taken_where_they_can_not_be_decimals(ada: Customer, currency
         assert balance is None or ada.balance(account) == balance
 
 
-def test_filters_are_typed_in_the_same_way(ada: Customer, currency: str) -> None:
+def test_filters_accept_the_same_notation(ada: Customer, currency: str) -> None:
     for _, typed, balance in (row for row in TYPED if row[0] == currency):
         page = ada.visitor.get("/transactions", query_string={"min": typed})
         assert page.status_code == (400 if balance is None else 200), typed
@@ -68,7 +68,7 @@ def test_filters_are_typed_in_the_same_way(ada: Customer, currency: str) -> None
 MOST = {"USD": "10,000,000,000.00", "JPY": "10,000,000,000", "TND": "10,000,000,000.000", "RSD": "10,000,000,000.00"}
 
 
-def test_the_largest_amount_is_written_as_people_read_it(ada: Customer, currency: str) -> None:
+def test_the_limit_in_the_message_is_formatted_for_people(ada: Customer, currency: str) -> None:
     account = ada.open()
     page = ada.visitor.submit("/transactions/deposit", account_id=account["id"], amount="10000000001")
     assert f"The amount must be at most {MOST[currency]}." in page.text

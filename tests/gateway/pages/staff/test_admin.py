@@ -1,4 +1,4 @@
-"""The staff's part: who may see it, the bank at a glance, and its people."""
+"""Admin pages: access, overview, administration of users."""
 
 import re
 
@@ -46,7 +46,7 @@ STAFF_PAGES = ["/admin", "/admin/accounts", "/admin/accounts/create", "/admin/tr
 
 
 @pytest.mark.parametrize("path", [*STAFF_PAGES, "/admin/users"])
-def test_customers_may_not_see_it(ada: Customer, path: str) -> None:
+def test_customers_have_no_access_to_admin_pages(ada: Customer, path: str) -> None:
     page = ada.visitor.get(path)
     assert page.status_code == 403
     assert "This page is not for you" in page.text
@@ -54,19 +54,19 @@ def test_customers_may_not_see_it(ada: Customer, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", STAFF_PAGES)
-def test_employees_see_it_without_its_people(employee: Visitor, path: str) -> None:
+def test_employees_have_no_access_to_the_list_of_users(employee: Visitor, path: str) -> None:
     page = employee.get(path)
     assert page.status_code == 200
     assert "/admin/users" not in page.text
     assert employee.get("/admin/users").status_code == 403
 
 
-def test_the_address_of_a_refused_change_can_be_fetched(admin: Visitor, ada: Customer) -> None:
+def test_the_address_of_a_refused_change_redirects_to_the_list(admin: Visitor, ada: Customer) -> None:
     answer = admin.get(f"/admin/users/{ada.person.user_id}?q=ada")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/admin/users?q=ada")
 
 
-def test_admins_see_the_bank_at_a_glance(admin: Visitor, ada: Customer) -> None:
+def test_the_overview_shows_admins_the_totals_of_the_bank(admin: Visitor, ada: Customer) -> None:
     page = admin.get("/admin").text
     assert page.count(">Healthy<") == 5
     for words in ("Held in all", "$1,234.00", "People by role", "Volume"):
@@ -76,7 +76,7 @@ def test_admins_see_the_bank_at_a_glance(admin: Visitor, ada: Customer) -> None:
     assert "api-gateway" in page
 
 
-def test_the_health_of_the_services_is_shown_as_it_is(admin: Visitor, bank: Suite) -> None:
+def test_the_overview_shows_the_health_of_the_services(admin: Visitor, bank: Suite) -> None:
     adapter = bank.adapters["reporting"]
     adapter.down = True
     try:
@@ -88,14 +88,14 @@ def test_the_health_of_the_services_is_shown_as_it_is(admin: Visitor, bank: Suit
     assert "The figures of the bank are not available right now." in page.text
 
 
-def test_people_can_be_looked_for(admin: Visitor, ada: Customer) -> None:
+def test_users_can_be_searched(admin: Visitor, ada: Customer) -> None:
     page = admin.get("/admin/users?q=ada&role=customer").text
     assert "ada@example.com" in page
     assert "admin@" not in page
     assert "Nobody fits" in admin.get("/admin/users?q=nobody-of-that-name").text
 
 
-def test_somebody_is_disabled_and_enabled_in_their_row(admin: Visitor, bank: Suite) -> None:
+def test_a_user_is_disabled_and_enabled_in_the_list(admin: Visitor, bank: Suite) -> None:
     person = bank.person("eve")
     query = "?q=eve&role=customer"
     answer = change(admin, person.user_id, query, status="disabled")
@@ -108,7 +108,7 @@ def test_somebody_is_disabled_and_enabled_in_their_row(admin: Visitor, bank: Sui
     assert Visitor(bank.apps["gateway"]).log_in("eve").status_code == 303
 
 
-def test_who_is_locked_out_can_be_unlocked(admin: Visitor, bank: Suite) -> None:
+def test_a_locked_user_can_be_unlocked(admin: Visitor, bank: Suite) -> None:
     bank.person("locked")
     row = "/admin/users?q=locked"
     assert "Unlock" not in admin.get(row).text
@@ -123,14 +123,14 @@ def test_who_is_locked_out_can_be_unlocked(admin: Visitor, bank: Suite) -> None:
     assert Visitor(bank.apps["gateway"]).log_in("locked").status_code == 303
 
 
-def test_a_role_is_changed_in_the_row(admin: Visitor, bank: Suite) -> None:
+def test_a_role_is_changed_in_the_list(admin: Visitor, bank: Suite) -> None:
     person = bank.person("max")
     answer = change(admin, person.user_id, "?q=max", role="employee")
     assert "max is now an employee." in admin.get(answer.headers["Location"]).text
 
 
 @pytest.mark.parametrize("fields", [{"status": "disabled"}, {"role": "customer"}])
-def test_the_last_admin_stays(admin: Visitor, bank: Suite, fields: dict[str, str]) -> None:
+def test_the_last_admin_can_not_be_changed(admin: Visitor, bank: Suite, fields: dict[str, str]) -> None:
     page = change(admin, bank.admin().user_id, "?q=admin", **fields)
     assert page.status_code == 400
     assert "alert-danger" in page.text

@@ -1,4 +1,4 @@
-"""Customers' accounts and transactions, as the staff see and change them."""
+"""Staff pages for customers' accounts and transactions."""
 
 import re
 from typing import Any
@@ -51,7 +51,7 @@ def test_accounts_are_found_by_the_end_of_their_number(employee: Visitor, accoun
     assert employee.get("/admin/accounts?user_id=abc").status_code == 400
 
 
-def test_the_accounts_of_one_customer(admin: Visitor, ada: Customer, account: dict[str, Any], bank: Suite) -> None:
+def test_accounts_are_filtered_by_customer(admin: Visitor, ada: Customer, account: dict[str, Any], bank: Suite) -> None:
     other = customer(bank).open()
     page = admin.get(f"/admin/accounts?user_id={ada.person.user_id}").text
     assert account["id"] in page
@@ -69,12 +69,12 @@ def test_an_account_shows_what_staff_need(admin: Visitor, employee: Visitor, acc
     assert admin.get(f"/admin/accounts/{uuid4()}").status_code == 404
 
 
-def test_staff_who_follow_a_customers_link_come_to_their_own_view(employee: Visitor, account: dict[str, Any]) -> None:
+def test_a_customers_account_link_redirects_staff_to_their_view(employee: Visitor, account: dict[str, Any]) -> None:
     answer = employee.get(f"/accounts/{account['id']}")
     assert (answer.status_code, answer.headers["Location"]) == (303, f"/admin/accounts/{account['id']}")
 
 
-def test_an_account_is_frozen_for_a_reason_and_let_go_on(
+def test_an_account_is_frozen_and_unfrozen_with_a_reason(
     employee: Visitor, ada: Customer, account: dict[str, Any]
 ) -> None:
     path = f"/admin/accounts/{account['id']}"
@@ -92,7 +92,7 @@ def test_an_account_is_frozen_for_a_reason_and_let_go_on(
     ada.pay("withdraw", account_id=account["id"], amount="1.00")
 
 
-def test_staff_find_no_button_to_freeze_or_reverse_what_is_their_own(bank: Suite) -> None:
+def test_staff_can_not_freeze_or_reverse_their_own(bank: Suite) -> None:
     person = bank.person("boss")
     bank.call("auth", "PUT", f"/api/auth/users/{person.user_id}", bank.admin(), json={"role": "admin"})
     boss = customer(bank, "boss", bank.log_in("boss", PASSWORD))
@@ -107,7 +107,7 @@ def test_staff_find_no_button_to_freeze_or_reverse_what_is_their_own(bank: Suite
     assert not [form for form in forms_of(page) if "idempotency_key" in form.fields]
 
 
-def test_a_customer_is_looked_for_and_given_an_account(admin: Visitor, ada: Customer) -> None:
+def test_an_account_is_opened_for_a_customer_found_by_search(admin: Visitor, ada: Customer) -> None:
     page = admin.get("/admin/accounts/create?q=ada")
     path = f"/admin/accounts/create?user_id={ada.person.user_id}"
     assert path in page.text
@@ -117,7 +117,7 @@ def test_a_customer_is_looked_for_and_given_an_account(admin: Visitor, ada: Cust
     assert "Gift" in ada.visitor.get("/accounts").text
 
 
-def test_employees_open_another_account_from_one_they_know(
+def test_an_employee_opens_another_account_from_a_customers_account(
     employee: Visitor, ada: Customer, account: dict[str, Any]
 ) -> None:
     assert 'href="/admin/accounts"' in employee.get("/admin/accounts/create").text
@@ -126,13 +126,13 @@ def test_employees_open_another_account_from_one_they_know(
     assert employee.submit(path, account_type="fixed_deposit").status_code == 303
 
 
-def test_nobody_gets_no_account(admin: Visitor, employee: Visitor) -> None:
+def test_an_account_needs_a_customer(admin: Visitor, employee: Visitor) -> None:
     for visitor in (admin, employee):
         assert visitor.get(f"/admin/accounts/create?user_id={uuid4()}").status_code == 404
         assert visitor.get("/admin/accounts/create?user_id=abc").status_code == 400
 
 
-def test_transactions_of_all_are_shown_and_filtered(employee: Visitor, ada: Customer, account: dict[str, Any]) -> None:
+def test_all_transactions_are_listed_and_filtered(employee: Visitor, ada: Customer, account: dict[str, Any]) -> None:
     ada.pay("withdraw", account_id=account["id"], amount="3.33", description="Needle")
     page = employee.get("/admin/transactions?q=Needle")
     assert page.status_code == 200
@@ -169,7 +169,7 @@ def test_employees_can_not_reverse(employee: Visitor, ada: Customer, account: di
     assert employee.get(f"/admin/transactions/{made['id']}/reverse").status_code == 403
 
 
-def test_a_reversed_transaction_and_its_reversal_lead_to_each_other(
+def test_a_reversed_transaction_and_its_reversal_link_to_each_other(
     admin: Visitor, ada: Customer, account: dict[str, Any], bank: Suite
 ) -> None:
     made = ada.pay("withdraw", account_id=account["id"], amount="7.00", description="Twice")["transaction"]
@@ -203,7 +203,7 @@ def test_a_reversal_that_failed_is_shown_to_staff_only(admin: Visitor, ada: Cust
     assert "Failed" in admin.get(f"/admin{path}").text
 
 
-def test_staff_stay_in_their_section(admin: Visitor, ada: Customer, account: dict[str, Any]) -> None:
+def test_staff_pages_link_to_staff_pages(admin: Visitor, ada: Customer, account: dict[str, Any]) -> None:
     made = ada.pay("withdraw", account_id=account["id"], amount="1.00", description="Stay here")["transaction"]
     listed = "/admin/transactions?q=Stay+here"
     link = re.search(r'href="(/admin/transactions/[0-9a-f-]{36}\?back=[^"]+)"', admin.get(listed).text)
@@ -222,7 +222,7 @@ def test_staff_stay_in_their_section(admin: Visitor, ada: Customer, account: dic
 
 
 @pytest.mark.parametrize("path", ["/transactions/{transaction}", "/reports/account/{account}"])
-def test_staff_who_follow_a_customers_link_stay_in_their_section(
+def test_customers_links_redirect_staff_to_their_section(
     employee: Visitor, ada: Customer, account: dict[str, Any], path: str
 ) -> None:
     made = ada.pay("withdraw", account_id=account["id"], amount="1.00")["transaction"]
@@ -234,13 +234,13 @@ def test_staff_who_follow_a_customers_link_stay_in_their_section(
 @pytest.mark.parametrize(
     "back", ["https://evil.example/", "//evil.example", "/logout", "/transactions", "/adminx", "x"]
 )
-def test_the_way_back_leads_to_a_list_of_the_section(admin: Visitor, ada: Customer, back: str) -> None:
+def test_the_back_link_leads_to_a_list_of_the_same_section(admin: Visitor, ada: Customer, back: str) -> None:
     ada.open("1.00")
     page = admin.get(f"/admin/transactions/{ada.transactions()[0]['id']}?back={back}").text
     assert 'class="back" href="/admin/transactions"' in page
 
 
-def test_the_balance_stands_beside_each_transaction_of_an_account(admin: Visitor, bank: Suite) -> None:
+def test_the_list_of_an_account_shows_the_balance_after_each_transaction(admin: Visitor, bank: Suite) -> None:
     eve = customer(bank)
     first, second = eve.open(), eve.open()
     for _ in range(30):
@@ -255,7 +255,7 @@ def test_the_balance_stands_beside_each_transaction_of_an_account(admin: Visitor
     assert f"{DASH}</td>" not in admin.get(f"/admin/accounts/{first['id']}").text
 
 
-def test_staff_have_a_customers_sections_only_with_an_account(bank: Suite) -> None:
+def test_staff_see_the_customer_sections_only_with_an_account(bank: Suite) -> None:
     person = bank.person("teller")
     bank.call("auth", "PUT", f"/api/auth/users/{person.user_id}", bank.admin(), json={"role": "employee"})
     visitor = Visitor(bank.apps["gateway"])
@@ -271,7 +271,7 @@ def test_staff_have_a_customers_sections_only_with_an_account(bank: Suite) -> No
     assert 'href="/reports"' in page
 
 
-def test_while_accounts_are_away_staff_still_have_their_section(bank: Suite, admin: Visitor) -> None:
+def test_staff_see_their_section_while_accounts_are_unavailable(bank: Suite, admin: Visitor) -> None:
     adapter = bank.adapters["account"]
     adapter.down = True
     try:
@@ -311,7 +311,7 @@ def save(visitor: Visitor, page: str) -> TestResponse:
     return visitor.post(form.action.replace("&amp;", "&"), form.fields)
 
 
-def test_a_first_account_is_opened_from_the_person(admin: Visitor, bank: Suite) -> None:
+def test_a_first_account_is_opened_from_the_list_of_users(admin: Visitor, bank: Suite) -> None:
     newcomer = customer(bank)
     path = f"/admin/accounts/create?user_id={newcomer.person.user_id}"
     assert path in admin.get(f"/admin/users?q={newcomer.person.username}").text
@@ -323,9 +323,7 @@ def test_a_first_account_is_opened_from_the_person(admin: Visitor, bank: Suite) 
 
 
 @pytest.mark.parametrize("by", ["username", "email"])
-def test_an_employee_finds_a_customer_without_account_by_what_they_are_called(
-    employee: Visitor, bank: Suite, by: str
-) -> None:
+def test_an_employee_finds_a_customer_without_account_by_exact_name(employee: Visitor, bank: Suite, by: str) -> None:
     newcomer = customer(bank)
     name = newcomer.person.username.upper()
     page = employee.get(f"/admin/accounts/create?who={name if by == 'username' else name + '@example.com'}")
@@ -336,7 +334,7 @@ def test_an_employee_finds_a_customer_without_account_by_what_they_are_called(
     assert "Savings" in newcomer.visitor.get("/accounts").text
 
 
-def test_an_employee_can_not_browse_through_people(employee: Visitor, bank: Suite) -> None:
+def test_an_employee_can_not_list_users(employee: Visitor, bank: Suite) -> None:
     newcomer = customer(bank)
     part = newcomer.person.username[:-1]
     page = employee.get(f"/admin/accounts/create?who={part}")
@@ -346,7 +344,7 @@ def test_an_employee_can_not_browse_through_people(employee: Visitor, bank: Suit
     assert employee.get("/admin/accounts/create?who=" + "x" * 101).status_code == 200
 
 
-def test_staff_see_who_froze_an_account_when_and_why(
+def test_the_status_history_shows_author_time_and_reason(
     employee: Visitor, admin: Visitor, ada: Customer, account: dict[str, Any]
 ) -> None:
     path = f"/admin/accounts/{account['id']}"
@@ -363,7 +361,7 @@ def test_staff_see_who_froze_an_account_when_and_why(
 
 @pytest.fixture
 def stranded(bank: Suite, ada: Customer) -> tuple[str, str]:
-    """The id of a transfer of 40.00 from an account that is closed now, and that of the account."""
+    """The ids of a transfer of 40.00 and of its source account, which is closed now."""
     source = ada.open("40.00", nickname="Gone")
     target = customer(bank).open()
     sent = ada.pay("transfer", from_account_id=source["id"], to_account_id=target["id"], amount="40.00")
@@ -372,7 +370,7 @@ def stranded(bank: Suite, ada: Customer) -> tuple[str, str]:
     return sent["transaction"]["id"], source["id"]
 
 
-def test_a_reversal_with_a_closed_way_back_offers_the_choices(
+def test_a_reversal_to_a_closed_account_offers_other_targets(
     admin: Visitor, ada: Customer, stranded: tuple[str, str]
 ) -> None:
     other = ada.open(nickname="Other")
@@ -390,7 +388,7 @@ def test_a_reversal_with_a_closed_way_back_offers_the_choices(
     assert ada.balance(other) == "40.00"
 
 
-def test_a_reversal_to_a_frozen_account_says_what_can_be_done(
+def test_a_reversal_to_a_frozen_account_explains_the_options(
     admin: Visitor, ada: Customer, account: dict[str, Any]
 ) -> None:
     made = ada.pay("withdraw", account_id=account["id"], amount="40.00")["transaction"]
@@ -434,7 +432,7 @@ def test_money_in_suspense_is_listed_and_paid_out_once(
     assert admin.get(f"/admin/suspense/{stranded[0]}").status_code == 404
 
 
-def test_without_an_active_account_money_in_suspense_waits(bank: Suite, admin: Visitor) -> None:
+def test_money_in_suspense_can_not_be_paid_out_without_an_active_account(bank: Suite, admin: Visitor) -> None:
     person = customer(bank)
     account = person.open("5.00")
     drawn = person.pay("withdraw", account_id=account["id"], amount="5.00")["transaction"]

@@ -1,4 +1,4 @@
-"""Bodies and queries are validated after the caller, and the document says what the endpoints do."""
+"""Bodies and queries are validated after access control, and documented."""
 
 from typing import Annotated, Literal
 from uuid import UUID, uuid4
@@ -81,7 +81,7 @@ def client(app: Flask) -> FlaskClient:
 GOOD = {"Authorization": "Bearer good"}
 
 
-def test_a_good_body_reaches_the_view(client: FlaskClient) -> None:
+def test_a_valid_body_reaches_the_view(client: FlaskClient) -> None:
     answer = client.post("/api/things/create", json={"name": "lamp", "price": "12.50"}, headers=GOOD)
     assert (answer.status_code, answer.json) == (201, {"success": True, "thing": {"name": "lamp", "price": "12.50"}})
 
@@ -101,7 +101,7 @@ def test_a_good_body_reaches_the_view(client: FlaskClient) -> None:
         ({"name": "lamp", "price": "1", "legs": -1}, {"legs": "must be greater than or equal to 0"}),
     ],
 )
-def test_each_field_is_told_what_is_wrong_with_it(
+def test_each_invalid_field_has_a_message(
     client: FlaskClient, body: dict[str, object], details: dict[str, str | None]
 ) -> None:
     answer = client.post("/api/things/create", json=body, headers=GOOD)
@@ -115,7 +115,7 @@ def test_each_field_is_told_what_is_wrong_with_it(
     }
 
 
-def test_what_was_sent_is_not_sent_back(client: FlaskClient) -> None:
+def test_input_is_not_echoed(client: FlaskClient) -> None:
     answer = client.post("/api/things/create", json={"name": "s3cret-p4ss", "price": "x7x"}, headers=GOOD)
     assert answer.status_code == 400
     assert "s3cret" not in answer.text
@@ -123,7 +123,7 @@ def test_what_was_sent_is_not_sent_back(client: FlaskClient) -> None:
     assert "pydantic" not in answer.text
 
 
-def test_the_caller_comes_before_the_body(client: FlaskClient) -> None:
+def test_the_caller_is_checked_before_the_body(client: FlaskClient) -> None:
     answer = client.post("/api/things/create", data=b"{", content_type="text/plain")
     assert answer.status_code == 401
 
@@ -170,7 +170,7 @@ def test_an_unknown_or_repeated_key_of_a_query_is_refused(
     assert answer.json["details"] == details
 
 
-def test_an_endpoint_without_a_query_takes_no_keys(client: FlaskClient) -> None:
+def test_an_endpoint_without_a_query_refuses_parameters(client: FlaskClient) -> None:
     answer = client.post("/api/things/create?dry_run=1", json={"name": "lamp", "price": "1"}, headers=GOOD)
     assert answer.status_code == 400
     assert answer.json is not None
@@ -183,5 +183,5 @@ def test_an_address_with_a_malformed_id_is_404(client: FlaskClient) -> None:
     assert client.get("/api/things/list/7").status_code == 404
 
 
-def test_the_document_is_the_same_when_asked_for_again(client: FlaskClient) -> None:
+def test_the_document_is_the_same_when_built_again(client: FlaskClient) -> None:
     assert client.get("/openapi.json").data == client.get("/openapi.json").data

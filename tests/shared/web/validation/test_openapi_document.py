@@ -1,4 +1,4 @@
-"""The OpenAPI document declares whatever can come, with a sentence and an example of each."""
+"""The OpenAPI document declares all responses, with descriptions and examples."""
 
 import re
 from typing import Any
@@ -43,7 +43,7 @@ def test_each_schema_has_its_name_as_title(document: dict[str, Any]) -> None:
     assert {name: schema["title"] for name, schema in schemas.items()} == {name: name for name in schemas}
 
 
-def test_each_operation_parameter_and_field_has_a_sentence(document: dict[str, Any], operations: Operations) -> None:
+def test_each_operation_parameter_and_field_has_a_description(document: dict[str, Any], operations: Operations) -> None:
     described = {
         f"{method} {path} {part}": text
         for method, path, operation in operations
@@ -62,7 +62,7 @@ def test_each_operation_parameter_and_field_has_a_sentence(document: dict[str, A
     assert [part for part, text in described.items() if not text or not text.endswith((".", "?"))] == []
 
 
-def test_what_all_operations_can_answer_is_declared(operations: Operations) -> None:
+def test_common_responses_are_declared(operations: Operations) -> None:
     for _, path, operation in operations:
         expected = {"400", "413", "415", "429", "500", "503"}
         expected |= {"401", "403"} if operation["security"] else set()
@@ -85,7 +85,7 @@ def test_what_all_operations_can_answer_is_declared(operations: Operations) -> N
         ("post_transactions_reverse_by_transaction_id", {"202", "409", "422"}),
     ],
 )
-def test_what_some_operations_can_answer_is_declared(
+def test_responses_of_single_operations_are_declared(
     operations: Operations, operation: str, statuses: set[str]
 ) -> None:
     (found,) = (one for _, _, one in operations if one["operationId"] == operation)
@@ -107,7 +107,7 @@ def test_headers_are_declared(operations: Operations) -> None:
         assert "Retry-After" in operation["responses"]["503"]["headers"]
 
 
-def test_each_answer_and_body_has_an_example_that_fits(document: dict[str, Any], operations: Operations) -> None:
+def test_each_response_and_body_has_a_valid_example(document: dict[str, Any], operations: Operations) -> None:
     for _, path, operation in operations:
         parts = [*operation["responses"].values(), operation.get("requestBody", {"content": {}})]
         for content in (content for part in parts for content in part.get("content", {}).values()):
@@ -122,7 +122,7 @@ def test_each_answer_and_body_has_an_example_that_fits(document: dict[str, Any],
             assert problems == [], path
 
 
-def test_refusals_are_shown_by_their_codes(operations: Operations) -> None:
+def test_refusals_have_an_example_for_each_code(operations: Operations) -> None:
     (withdraw,) = (one for _, _, one in operations if one["operationId"] == "post_transactions_withdraw")
     examples = withdraw["responses"]["400"]["content"]["application/json"]["examples"]
     assert (
@@ -131,7 +131,7 @@ def test_refusals_are_shown_by_their_codes(operations: Operations) -> None:
     )
 
 
-def test_nothing_is_null_in_an_address(operations: Operations) -> None:
+def test_parameters_are_not_nullable(operations: Operations) -> None:
     for _, path, operation in operations:
         for parameter in operation["parameters"]:
             assert "null" not in str(parameter["schema"]), path
@@ -155,7 +155,7 @@ def schema_of(document: dict[str, Any], path: str) -> str:
     return str(answer["content"]["application/json"]["schema"]["$ref"])
 
 
-def test_documents_are_merged_at_one_address() -> None:
+def test_documents_are_merged_for_one_server() -> None:
     one, two = (document_of(name, f"/api/{name}", {"type": "string"}) for name in ("one", "two"))
     merged = merge([one, two], title="Both", server="https://both.example")
     validate(merged)
@@ -165,7 +165,7 @@ def test_documents_are_merged_at_one_address() -> None:
     assert set(merged["components"]["schemas"]) == {"Thing", "Things"}
 
 
-def test_what_lies_elsewhere_is_left_out_with_its_schemas() -> None:
+def test_other_paths_are_omitted_with_their_schemas() -> None:
     one = document_of("one", "/inside/one", {"type": "string"})
     two = document_of("two", "/api/two", {"type": "integer"})
     merged = merge([one, two], title="Both", server="/", under="/api/")
@@ -176,7 +176,7 @@ def test_what_lies_elsewhere_is_left_out_with_its_schemas() -> None:
     }
 
 
-def test_schemas_of_one_name_and_different_content_are_kept_apart() -> None:
+def test_different_schemas_of_the_same_name_are_renamed() -> None:
     one = document_of("first service", "/api/one", {"type": "string"})
     two = document_of("second service", "/api/two", {"type": "integer"})
     merged = merge([one, two], title="Both", server="/")
@@ -189,8 +189,8 @@ def test_schemas_of_one_name_and_different_content_are_kept_apart() -> None:
     assert one == document_of("first service", "/api/one", {"type": "string"})
 
 
-def test_a_schema_that_holds_a_renamed_one_follows_it() -> None:
-    """Both lists are written alike, but they are lists of different things."""
+def test_a_schema_with_a_reference_to_a_renamed_one_is_renamed() -> None:
+    """Both lists have the same schema text, but refer to different schemas."""
     one = document_of("first service", "/api/one", {"type": "string"})
     two = document_of("second service", "/api/two", {"type": "integer"})
     schemas = merge([one, two], title="Both", server="/")["components"]["schemas"]

@@ -1,4 +1,4 @@
-"""Text from outside is UTF-8 without NUL, wherever in a request it stands; anything else is 400 with its name."""
+"""Text with a NUL or other than UTF-8 is refused anywhere in a request, naming the field."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def client() -> FlaskClient:
 
 
 def refused(answer: Any) -> str:
-    """The field that an answer refuses for its text."""
+    """Return the field that a response refuses as unstorable."""
     assert answer.status_code == 400, answer.text
     ((name, reason),) = answer.json["details"].items()
     assert reason == NOT_STORABLE
@@ -38,12 +38,12 @@ def refused(answer: Any) -> str:
 
 
 @pytest.mark.parametrize("text", ["", "plain", "é", "\U0001f600", "\u2028\u202e\x01\x7f\uffff"])
-def test_any_other_text_can_be_stored(text: str) -> None:
+def test_ordinary_text_is_storable(text: str) -> None:
     assert is_storable(text)
 
 
 @pytest.mark.parametrize("text", ["\0", "a\0b", "\ud800", "a\udfff", "\ude00\ud83d"])
-def test_nul_and_halves_of_characters_can_not(text: str) -> None:
+def test_nul_and_lone_surrogates_are_not_storable(text: str) -> None:
     assert not is_storable(text)
 
 
@@ -64,19 +64,19 @@ def test_nul_and_halves_of_characters_can_not(text: str) -> None:
         ("/a%00/b", "path"),
     ],
 )
-def test_an_address_names_the_part_that_is_at_fault(client: FlaskClient, address: str, name: str) -> None:
+def test_a_refusal_names_the_faulty_part_of_the_address(client: FlaskClient, address: str, name: str) -> None:
     assert refused(client.get(address)) == name
     assert refused(client.post(address)) == name
 
 
 @pytest.mark.parametrize("raw", [b"q=\xff", b"q=\xed\xa0\x80", b"q=\x00"])
-def test_a_query_that_is_not_escaped_is_read_alike(client: FlaskClient, raw: bytes) -> None:
+def test_an_unescaped_query_is_validated(client: FlaskClient, raw: bytes) -> None:
     overrides = {"QUERY_STRING": raw.decode("latin-1")}
     assert refused(client.get("/a", environ_overrides=overrides)) == "q"
 
 
 @pytest.mark.parametrize("raw", [b"/\xff", b"/a/\xc3", b"/\xed\xa0\x80"])
-def test_the_bytes_of_a_path_are_read_alike(client: FlaskClient, raw: bytes) -> None:
+def test_the_bytes_of_a_path_are_validated(client: FlaskClient, raw: bytes) -> None:
     assert refused(client.get("/a", environ_overrides={"PATH_INFO": raw.decode("latin-1")})) == "path"
 
 
@@ -96,15 +96,15 @@ def test_a_header_with_a_nul_is_named(client: FlaskClient, name: str) -> None:
         (b"b%00=1", "b\ufffd"),
     ],
 )
-def test_a_form_names_its_field(client: FlaskClient, body: bytes, name: str) -> None:
+def test_a_refused_form_names_its_field(client: FlaskClient, body: bytes, name: str) -> None:
     assert refused(client.post("/a", data=body, content_type="application/x-www-form-urlencoded")) == name
 
 
-def test_a_form_in_parts_names_its_field(client: FlaskClient) -> None:
+def test_a_refused_multipart_form_names_its_field(client: FlaskClient) -> None:
     assert refused(client.post("/a", data={"a": "1", "b": "x\0"}, content_type="multipart/form-data")) == "b"
 
 
-def test_all_else_comes_through_as_it_is(client: FlaskClient) -> None:
+def test_valid_text_is_passed_unchanged(client: FlaskClient) -> None:
     answer = client.post("/é/x?q=%C3%A9+%2B&q2=a%01&empty=", data={"t": "ä\n+"})
     assert answer.json == {
         "success": True,
@@ -114,7 +114,7 @@ def test_all_else_comes_through_as_it_is(client: FlaskClient) -> None:
     }
 
 
-def test_parameters_are_given_once() -> None:
+def test_repeated_parameters_are_refused() -> None:
     assert parameters(b"a=1&b=&c") == {"a": "1", "b": "", "c": ""}
     assert parameters(b"") == parameters(b"&") == {}
     with pytest.raises(InvalidRequest) as twice:

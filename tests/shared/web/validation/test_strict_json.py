@@ -1,4 +1,4 @@
-"""Bodies are read strictly, and refusals never name a library."""
+"""Strict parsing of JSON bodies; messages don't mention libraries."""
 
 import gzip
 from collections.abc import Iterator
@@ -57,7 +57,7 @@ def test_numbers_are_read_exactly() -> None:
         b'{"a": 0.' + b"1" * 5_000 + b"e1}",
     ],
 )
-def test_what_is_not_plain_json_is_refused(text: bytes) -> None:
+def test_other_than_strict_json_is_refused(text: bytes) -> None:
     with pytest.raises(ValueError, match=r".") as refused:
         strict_json.loads(text)
     assert "sys." not in str(refused.value)
@@ -95,12 +95,12 @@ def test_a_refusal_names_the_key(client: FlaskClient, body: bytes, key: str) -> 
     assert answer.json["message"] == f"The request is not valid: {key} {reason}."
 
 
-def test_escapes_for_whole_characters_are_read() -> None:
+def test_escaped_characters_are_decoded() -> None:
     assert strict_json.loads(b'{"a": "\\u20ac \\ud83d\\ude00"}') == {"a": "€ 😀"}
 
 
 @pytest.mark.parametrize("body", [b"[1]", b'"text"', b"1", b"null", b"true", b""])
-def test_a_body_is_an_object(client: FlaskClient, body: bytes) -> None:
+def test_a_body_must_be_an_object(client: FlaskClient, body: bytes) -> None:
     answer = client.post("/", data=body, content_type="application/json")
     assert answer.status_code == 400
     assert answer.json is not None
@@ -117,7 +117,7 @@ def test_another_content_type_is_415(client: FlaskClient, kind: str | None) -> N
 
 
 @pytest.mark.parametrize("charset", ["utf-8", "UTF-8", '"utf-8"', "utf8"])
-def test_utf_8_may_be_named_beside_the_content_type(client: FlaskClient, charset: str) -> None:
+def test_the_charset_utf_8_is_accepted(client: FlaskClient, charset: str) -> None:
     answer = client.post("/", data='{"é": 1}'.encode(), content_type=f"application/json; charset={charset}")
     assert answer.json == {"success": True, "keys": ["é"]}
 
@@ -154,7 +154,7 @@ def test_a_compressed_body_is_415(client: FlaskClient, coding: str, path: str) -
 
 
 @pytest.mark.parametrize("coding", ["", "identity", "Identity"])
-def test_no_coding_may_be_named(client: FlaskClient, coding: str) -> None:
+def test_the_coding_identity_is_accepted(client: FlaskClient, coding: str) -> None:
     answer = client.post("/", json={"a": 1}, headers={"Content-Encoding": coding})
     assert answer.status_code == 200
 
