@@ -13,8 +13,9 @@ from account_service.ledger_storage import LedgerStorage
 from shared.core import check_digits
 from shared.core.clock import now
 from shared.core.errors import Forbidden, InvalidRequest, NotFound, Refused, Unprocessable
+from shared.core.texts import masked
 from shared.db.outages import rerun_when_aborted
-from shared.web import cursors
+from shared.web import audit_trail, cursors
 from shared.web.access import Caller
 from shared.web.cursors import Page, Pagination
 
@@ -49,8 +50,10 @@ class IdempotencyKeyReused(Unprocessable):
 
 
 @rerun_when_aborted
-def open_account(storage: AccountStorage, user_id: UUID, new: NewAccount, key: str | None = None) -> Account:
-    """Open an account with a new number and a zero balance.
+def open_account(
+    storage: AccountStorage, user_id: UUID, new: NewAccount, key: str | None = None, *, opened_by: Caller | None = None
+) -> Account:
+    """Open an account with a new number and a zero balance. `opened_by` is who of the staff does it for the user.
 
     The same `key` of the same user opens only one account: the account's id is a UUID version 5 (RFC 9562) of the
     user's id and the key. Raises IdempotencyKeyReused when that account has another type or nickname.
@@ -70,15 +73,18 @@ def open_account(storage: AccountStorage, user_id: UUID, new: NewAccount, key: s
             nickname=new.nickname,
         )
         storage.add_account(account)
+        if opened_by:
+            details = {"account": _audited(account)}
+            audit_trail.record(storage.outbox, "account.open", actor=opened_by, subject_id=user_id, details=details)
         return account
 
 
 def open_for_customer(
-    storage: AccountStorage, auth: AuthClient, user_id: UUID, new: NewAccount, key: str | None = None
+    storage: AccountStorage, auth: AuthClient, caller: Caller, user_id: UUID, new: NewAccount, *, key: str | None = None
 ) -> Account:
     """Open an account for another user, as `open_account` does. Raises NotFound when that user does not exist."""
     auth.owner(user_id)
-    return open_account(storage, user_id, new, key)
+    return open_account(storage, user_id, new, key, opened_by=caller)
 
 
 def details(storage: AccountStorage, caller: Caller, account_id: UUID) -> Account:
@@ -86,6 +92,7 @@ def details(storage: AccountStorage, caller: Caller, account_id: UUID) -> Accoun
     account = storage.find_account(account_id)
     if account is None or not (account.user_id == caller.user_id or caller.is_staff):
         raise NotFound("There is no such account.")
+    audit_trail.record_view(storage.outbox, "view.account", caller, account.user_id, account=_audited(account))
     return account
 
 
@@ -97,9 +104,11 @@ def list_own(storage: AccountStorage, caller: Caller, page: Page) -> tuple[list[
 
 
 def list_all(
-    storage: AccountStorage, query: AccountsQuery, user_id: UUID | None = None
+    storage: AccountStorage, caller: Caller, query: AccountsQuery, user_id: UUID | None = None
 ) -> tuple[list[Account], Pagination]:
     """Return a page of all accounts, or of one user's accounts, newest first."""
+    filters = query.model_dump(exclude_none=True, exclude={"limit", "cursor"})
+    audit_trail.record_view(storage.outbox, "view.accounts" if user_id else "list.accounts", caller, user_id, **filters)
     rows = storage.list_all(
         user_id=user_id,
         status=query.status,
@@ -172,6 +181,13 @@ def change_status(storage: AccountStorage, caller: Caller, account_id: UUID, cha
         if account.status == "closed":
             raise AccountNotActive("This account is closed.")
         _set_status(storage, caller, account, change.status, change.reason)
+        audit_trail.record(
+            storage.outbox,
+            "account.freeze" if change.status == "frozen" else "account.unfreeze",
+            actor=caller,
+            subject_id=account.user_id,
+            details={"account": _audited(account), "reason": change.reason},
+        )
     _log.info("account %s is now %s, by %s", account_id, change.status, caller.user_id)
     return account
 
@@ -210,6 +226,11 @@ def look_up(storage: AccountStorage, auth: AuthClient, account_number: str) -> t
         raise NotFound("There is no account with that number.")
     owner = auth.owner(account.user_id)
     return account, masked_name(owner.full_name or owner.username)
+
+
+def _audited(account: Account) -> str:
+    """Return what the audit trail calls an account: its masked number."""
+    return masked(account.account_number)
 
 
 def masked_name(name: str) -> str:

@@ -13,6 +13,7 @@ from shared.core.clock import now
 from shared.db.columns import HexId, UtcDateTime
 from shared.db.database import Database
 from shared.db.kept_currency import KeptCurrency
+from shared.db.outbox import OutboxColumns
 
 
 class Base(DeclarativeBase):
@@ -149,3 +150,7 @@ class Entry:
 
 class CurrencyRow(KeptCurrency, Base):
     """The currency of all amounts in this database."""
+
+
+class OutboxRow(OutboxColumns, Base):
+    """An entry of the audit trail that is not delivered yet."""

@@ -47,7 +47,8 @@ from shared.core.errors import NotFound
 from shared.core.money import Currency, CurrencyCode
 from shared.core.texts import masked
 from shared.db.kept_currency import require_currency
-from shared.web import fast_path, serving
+from shared.db.outbox import Outbox
+from shared.web import audit_trail, fast_path, serving
 from shared.web.access import Caller, private, service_only, staff_only
 from shared.web.application import Peers, lifecycle_of, make_app, make_session
 from shared.web.cursors import Page
@@ -145,27 +146,29 @@ def lookup(_caller: Caller, query: LookupQuery) -> Response:
 @accounts.get("/all")
 @staff_only
 @api.validate(resp=documented(200, AccountsAnswer))
-def list_all(_caller: Caller, query: AccountsQuery) -> Response:
+def list_all(caller: Caller, query: AccountsQuery) -> Response:
     """Return all accounts, newest first."""
-    rows, pagination = account_logic.list_all(_tools().accounts, query)
+    rows, pagination = account_logic.list_all(_tools().accounts, caller, query)
     return success(accounts=_render_all(rows), pagination=pagination)
 
 
 @accounts.get("/user/<uuid:user_id>")
 @staff_only
 @api.validate(resp=documented(200, AccountsAnswer))
-def list_of_user(_caller: Caller, user_id: UUID, query: AccountsQuery) -> Response:
+def list_of_user(caller: Caller, user_id: UUID, query: AccountsQuery) -> Response:
     """Return the accounts of one user, newest first."""
-    rows, pagination = account_logic.list_all(_tools().accounts, query, user_id)
+    rows, pagination = account_logic.list_all(_tools().accounts, caller, query, user_id)
     return success(accounts=_render_all(rows), pagination=pagination)
 
 
 @accounts.post("/user/<uuid:user_id>")
 @staff_only
 @api.validate(resp=documented(201, AccountAnswer, IdempotencyKeyReused, takes_key=True))
-def create_for_user(_caller: Caller, user_id: UUID, json: NewAccount) -> Response:
+def create_for_user(caller: Caller, user_id: UUID, json: NewAccount) -> Response:
     """Open an account for a customer. The same Idempotency-Key opens only one."""
-    account = account_logic.open_for_customer(_tools().accounts, _tools().auth, user_id, json, idempotency_key())
+    account = account_logic.open_for_customer(
+        _tools().accounts, _tools().auth, caller, user_id, json, key=idempotency_key()
+    )
     return success(201, account=AccountOut.of(account, _tools().currency), message="The account is open.")
 
 
@@ -276,6 +279,7 @@ def create_app(settings: AccountSettings, session: requests.Session | None = Non
     app.register_blueprint(internal)
     fast_path.install(app, "internal.post")
     lifecycle_of(app).add(peers.directory)
+    audit_trail.install(app, Outbox(db), peers)
     return app
 
 

@@ -7,11 +7,16 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, case, func, or_, select, tuple_
 
 from account_service.account_models import Account, AccountStatusChange
-from shared.db.database import Storage
+from shared.db.database import Database, Storage
+from shared.db.outbox import Outbox
 
 
 class AccountStorage(Storage):
     """Accounts and their status changes."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.outbox = Outbox(database)
 
     def add_account(self, account: Account) -> None:
         """Add a new account."""

@@ -13,17 +13,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
+from uuid import UUID
 
 from account_service.account_models import SUSPENSE_ACCOUNT_ID
 from account_service.ledger_schemas import Decision, KeptOrder, Order, Posting, Result, Verdict
 from account_service.ledger_storage import LedgerStorage, LockedAccount
 from shared.core.clock import now
+from shared.core.ids import dashed
 from shared.core.texts import masked
 from shared.db.outages import rerun_when_unsure
+from shared.web import audit_trail
+from shared.web.audit_trail import Outcome
 
 _log = logging.getLogger(__name__)
 Row = dict[str, Any]
 Accounts = dict[str, LockedAccount]
+_AUDITED: dict[str, Outcome] = {"posted": "success", "rejected": "refused", "void": "failure"}
 _ORDER = tuple(KeptOrder.__annotations__)
 
 
@@ -104,8 +109,30 @@ def _decide_all(storage: LedgerStorage, orders: list[Order], decide: Callable[[_
         decided = [_decide_or_repeat(batch, order, decide) for order in orders]
         storage.add_postings(batch.postings)
         storage.set_balances(batch.changed_accounts.values())
+        _audit_reversals(storage, batch)
         accounts = batch.by_id | _read_accounts(storage, [row for verdict, row in decided if verdict != "decided"])
     return [_to_decision(verdict, row, accounts) for verdict, row in decided]
+
+
+def _audit_reversals(storage: LedgerStorage, batch: _Batch) -> None:
+    """Write the reversals of a batch, of which most have none, into the audit trail."""
+    for row in [row for row in batch.postings if row["reverses_id"]]:
+        account = batch.by_id.get(row["to_account_id"] or "") or batch.by_id.get(row["from_account_id"] or "")
+        is_pay_out = row["from_account_id"] == SUSPENSE_ACCOUNT_ID
+        audit_trail.record(
+            storage.outbox,
+            "suspense.pay_out" if is_pay_out else "transaction.reverse",
+            actor_id=UUID(row["user_id"]),
+            subject_id=UUID(account.user_id) if account else None,
+            outcome=_AUDITED[row["outcome"]],
+            request_id=row["request_id"],
+            details={
+                "transaction_id": dashed(row["transaction_id"]),
+                "reverses": dashed(row["reverses_id"]),
+                "amount_minor": row["amount_minor"],
+                **({"reason": row["reason"]} if row["reason"] else {}),
+            },
+        )
 
 
 def _read_accounts(storage: LedgerStorage, postings: list[Row]) -> Accounts:

@@ -15,7 +15,8 @@ from sqlalchemy import ColumnElement, Select, func, literal_column, select, text
 from account_service.account_models import Account, Entry, Posting
 from shared.db.bulk import Insert, Last, Lookup, LookupTogether, Update
 from shared.db.columns import HexId
-from shared.db.database import Storage
+from shared.db.database import Database, Storage
+from shared.db.outbox import Outbox
 
 _account: Any = Account.__table__
 _posting: Any = Posting.__table__
@@ -84,6 +85,10 @@ class LockedAccount:
 
 class LedgerStorage(Storage):
     """Postings, and the accounts that they change."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.outbox = Outbox(database)
 
     def lock_accounts(self, ids: Collection[str]) -> list[LockedAccount]:
         """Return the accounts with these ids, and lock their rows until the transaction ends.

@@ -15,7 +15,7 @@ from auth_service.audit.audit_schemas import (
 )
 from auth_service.common_service import api, tools
 from shared.web.access import Caller, admin_only, private, service_only
-from shared.web.audit_reports import ReportedEntries
+from shared.web.audit_trail import ReportedEntries
 from shared.web.cursors import Page
 from shared.web.responses import success
 from shared.web.validation.openapi import Answer, documented

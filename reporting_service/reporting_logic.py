@@ -29,7 +29,7 @@ from shared.core.clock import now
 from shared.core.errors import InvalidRequest, NotFound, ServiceUnavailable
 from shared.core.money import Currency
 from shared.db.outages import rerun_when_aborted
-from shared.web import cursors
+from shared.web import audit_trail, cursors
 from shared.web.access import Caller
 from shared.web.cursors import Page, Pagination
 
@@ -104,6 +104,7 @@ def details(storage: ReportStorage, caller: Caller, report_id: UUID) -> Report:
     report = storage.find_report(report_id)
     if report is None or not (report.user_id == caller.user_id or caller.role == "admin"):
         raise NotFound("There is no such report.")
+    audit_trail.record_view(storage.outbox, "view.report", caller, report.user_id, report_id=str(report.id))
     return report
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from shared.db.columns import UtcDateTime
 from shared.db.database import Database
+from shared.db.outbox import OutboxColumns
 
 
 class Base(DeclarativeBase):
@@ -78,3 +79,7 @@ class KeptPart(Base):
     statement_id: Mapped[UUID] = mapped_column(ForeignKey("kept_statement.id"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     data: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class OutboxRow(OutboxColumns, Base):
+    """An entry of the audit trail that is not delivered yet."""

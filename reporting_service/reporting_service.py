@@ -22,7 +22,8 @@ from reporting_service.statements.statement_service import statements
 from reporting_service.statements.statement_storage import KeptStatementStorage
 from shared.concurrency.context_pool import ContextPool
 from shared.core.texts import Line
-from shared.web import serving
+from shared.db.outbox import Outbox
+from shared.web import audit_trail, serving
 from shared.web.access import Caller, admin_only, private
 from shared.web.application import AtEnd, Peers, lifecycle_of, make_app, make_session
 from shared.web.cursors import Page
@@ -103,8 +104,9 @@ def details(caller: Caller, report_id: UUID) -> Response:
 @reports.get("/all")
 @admin_only
 @api.validate(resp=documented(200, ReportsAnswer))
-def list_all(_caller: Caller, query: Page) -> Response:
+def list_all(caller: Caller, query: Page) -> Response:
     """Return the stored reports of all users, newest first."""
+    audit_trail.record_view(_tools().reports.outbox, "list.reports", caller)
     rows, pagination = reporting_logic.list_reports(_tools().reports, query)
     return success(reports=[ReportOut.of(row) for row in rows], pagination=pagination)
 
@@ -143,10 +145,12 @@ def create_app(settings: ReportingSettings, session: requests.Session | None = N
         entries=EntryClient(accounts),
         pending=PendingClient(transactions),
         bank=settings.bank,
+        outbox=Outbox(db),
     )
     app.register_blueprint(reports)
     app.register_blueprint(statements)
     lifecycle_of(app).add(peers.directory)
+    audit_trail.install(app, Outbox(db), peers)
     lifecycle_of(app).add(AtEnd(context_pool.close))
     return app
 

@@ -6,11 +6,16 @@ from uuid import UUID
 from sqlalchemy import select, tuple_
 
 from reporting_service.reporting_models import Report
-from shared.db.database import Storage
+from shared.db.database import Database, Storage
+from shared.db.outbox import Outbox
 
 
 class ReportStorage(Storage):
     """The stored reports."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.outbox = Outbox(database)
 
     def add_report(self, report: Report) -> None:
         """Add a report."""

@@ -1,9 +1,10 @@
 """The rules of reversals: which transactions can be reversed, which account gets the money, and paying out suspense."""
 
 from datetime import datetime
+from uuid import UUID
 
 from shared.core.errors import Forbidden, InvalidRequest, NotFound, Refused
-from shared.web import cursors
+from shared.web import audit_trail, cursors
 from shared.web.access import Caller
 from shared.web.cursors import Pagination
 from transaction_service.reversal_storage import ReversalStorage
@@ -60,8 +61,12 @@ def reverse(
     )
 
 
-def list_suspense(storage: ReversalStorage, query: SuspenseQuery) -> tuple[list[SuspenseItem], Pagination]:
+def list_suspense(
+    storage: ReversalStorage, caller: Caller, query: SuspenseQuery
+) -> tuple[list[SuspenseItem], Pagination]:
     """Return a page of the money that reversals put into suspense, newest first."""
+    subject_id = UUID(query.user_id) if query.user_id else None
+    audit_trail.record_view(storage.outbox, "view.suspense" if subject_id else "list.suspense", caller, subject_id)
     rows = storage.list_suspense(
         user_id=query.user_id,
         paid_out=query.paid_out,

@@ -15,7 +15,7 @@ from shared.core import check_digits
 from shared.core.errors import AppError, Conflict, InvalidRequest, NotFound, Refused
 from shared.core.ids import dashed
 from shared.core.money import Currency
-from shared.web import cursors
+from shared.web import audit_trail, cursors
 from shared.web.access import Caller
 from shared.web.cursors import Pagination
 from transaction_service.posting_logic import IdempotencyKeyReused
@@ -203,6 +203,12 @@ def details(storage: TransactionStorage, caller: Caller, transaction_id: str) ->
     transaction = storage.find_transaction(transaction_id)
     if transaction is None or not (caller.is_staff or _may_see(storage, caller, transaction)):
         raise NotFound("There is no such transaction.")
+    owners = {owner for owner in (transaction.from_user_id, transaction.to_user_id) if owner}
+    if caller.user_id.hex not in owners:
+        for owner in sorted(owners):
+            audit_trail.record_view(
+                storage.outbox, "view.transaction", caller, UUID(owner), transaction_id=dashed(transaction.id)
+            )
     return transaction
 
 
@@ -236,6 +242,7 @@ def list_of_account(
 ) -> tuple[list[Transaction], Pagination]:
     """Return a page of the transactions on one account, newest first. Raises NotFound."""
     owner_id = accounts.owner_id(caller.token, account_id)
+    audit_trail.record_view(storage.outbox, "view.transactions", caller, UUID(owner_id), account_id=dashed(account_id))
     rows = storage.list_of_user(
         owner_id,
         _to_filters(query, currency),
@@ -263,9 +270,11 @@ def list_of_user(
 
 
 def list_all(
-    storage: TransactionStorage, currency: Currency, query: TransactionsQuery
+    storage: TransactionStorage, currency: Currency, caller: Caller, query: TransactionsQuery
 ) -> tuple[list[Transaction], Pagination]:
     """Return a page of all transactions of the bank, newest first."""
+    filters = query.model_dump(by_alias=True, exclude_none=True, exclude={"limit", "cursor"}, warnings=False)
+    audit_trail.record_view(storage.outbox, "list.transactions", caller, **filters)
     rows = storage.list_all(
         _to_filters(query, currency),
         account_id=query.account_id,
@@ -281,7 +290,10 @@ def recent(storage: TransactionStorage, caller: Caller, limit: int) -> list[Tran
 
 
 def volumes(storage: VolumeStorage, accounts: AccountClient, caller: Caller, query: SummaryQuery) -> Volumes:
-    """Return the sums of completed transactions on the caller's accounts, or on one account. Raises NotFound."""
+    """Return the sums of completed transactions on the caller's accounts, or on one account. Raises NotFound.
+
+    The account service records it when staff see another user's account.
+    """
     owner_id = accounts.owner_id(caller.token, query.account_id) if query.account_id else caller.user_id.hex
     return storage.of_user(owner_id, account_id=query.account_id, since=query.since, until=query.until)
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from shared.db.columns import HexId, UtcDateTime
 from shared.db.database import Database
 from shared.db.kept_currency import KeptCurrency
+from shared.db.outbox import OutboxColumns
 
 
 class Base(DeclarativeBase):
@@ -187,6 +188,10 @@ class DailyVolume(Base):
 
 class CurrencyRow(KeptCurrency, Base):
     """The currency of all amounts in this database."""
+
+
+class OutboxRow(OutboxColumns, Base):
+    """An entry of the audit trail that is not delivered yet."""
 
 
 class ToldId(Base):

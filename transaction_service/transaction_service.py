@@ -16,8 +16,9 @@ from shared.core.errors import AppError, NotFound
 from shared.core.ids import new_ids
 from shared.core.money import Currency, CurrencyCode
 from shared.db.kept_currency import require_currency
+from shared.db.outbox import Outbox
 from shared.http import request_ids
-from shared.web import fast_path, serving
+from shared.web import audit_trail, fast_path, serving
 from shared.web.access import Caller, admin_only, private, service_only, staff_only
 from shared.web.application import Peers, health_of, lifecycle_of, make_app, make_session
 from shared.web.idempotency_keys import idempotency_key
@@ -137,9 +138,9 @@ def reverse(caller: Caller, transaction_id: UUID, json: Reversal) -> Response:
 @transactions.get("/suspense")
 @staff_only
 @api.validate(resp=documented(200, SuspenseAnswer))
-def list_suspense(_caller: Caller, query: SuspenseQuery) -> Response:
+def list_suspense(caller: Caller, query: SuspenseQuery) -> Response:
     """Return the money that reversals put into the suspense account, newest first."""
-    items, pagination = reversal_logic.list_suspense(_tools().reversals, query)
+    items, pagination = reversal_logic.list_suspense(_tools().reversals, caller, query)
     return success(suspense=[SuspenseItemOut.of(item, _tools().currency) for item in items], pagination=pagination)
 
 
@@ -210,7 +211,7 @@ def summary(caller: Caller, query: SummaryQuery) -> Response:
 @api.validate(resp=documented(200, TransactionsAnswer))
 def list_all(caller: Caller, query: TransactionsQuery) -> Response:
     """Return all transactions of the bank, newest first."""
-    rows, pagination = transaction_logic.list_all(_tools().transactions, _tools().currency, query)
+    rows, pagination = transaction_logic.list_all(_tools().transactions, _tools().currency, caller, query)
     return success(transactions=_render_all(caller, rows), pagination=pagination)
 
 
@@ -284,6 +285,7 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
     app.register_blueprint(internal)
     fast_path.install(app, "internal.carry_out_batch")
     lifecycle_of(app).add(peers.directory)
+    audit_trail.install(app, Outbox(db), peers)
     _keep_caught_up(app, posting)
     return app
 

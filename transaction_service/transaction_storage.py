@@ -33,6 +33,7 @@ from shared.core.texts import folded
 from shared.db.bulk import KEYS, Insert
 from shared.db.columns import HexId, UtcDateTime
 from shared.db.database import Database, Storage
+from shared.db.outbox import Outbox
 from transaction_service.transaction_models import ToldId, Transaction, TransactionLeg, TransactionRow
 from transaction_service.volume_storage import VolumeStorage
 
@@ -94,6 +95,7 @@ class TransactionStorage(Storage):
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self._volumes = VolumeStorage(database)
+        self.outbox = Outbox(database)
 
     def find_transaction(self, transaction_id: str) -> Transaction | None:
         """Return the transaction with this id or this alias (`ToldId`), or None."""

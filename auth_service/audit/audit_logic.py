@@ -23,7 +23,7 @@ from shared.db.outages import rerun_when_aborted
 from shared.http import origins, request_ids
 from shared.web import cursors
 from shared.web.access import Caller
-from shared.web.audit_reports import Outcome, ReportedEntry
+from shared.web.audit_trail import Outcome, ReportedEntry
 from shared.web.cursors import Page, Pagination
 
 SERVICE = "auth-service"

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from shared.core.periods import From, Timestamp, Until
 from shared.core.texts import Line
-from shared.web.audit_reports import Action, Outcome
+from shared.web.audit_trail import Action, Outcome
 from shared.web.cursors import Page, Pagination
 from shared.web.validation.openapi import Answer, Described, Query
 

@@ -25,8 +25,11 @@ from reporting_service.statements.statement_schemas import (
 from reporting_service.statements.statement_storage import PART_BYTES, EntryFile, KeptStatementStorage, temporary_file
 from shared.core.clock import now
 from shared.core.errors import AppError, InvalidRequest
+from shared.core.texts import masked
 from shared.core.time_zones import LAST_INSTANT, day_end, day_of, day_start, last_of_month
 from shared.db.outages import rerun_when_aborted
+from shared.db.outbox import Outbox
+from shared.web import audit_trail
 from shared.web.access import Caller
 
 MAX_DAYS = 10 * 366
@@ -67,6 +70,7 @@ class StatementTools:
     entries: EntryClient
     pending: PendingClient
     bank: Bank
+    outbox: Outbox
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,9 @@ def make_document(tools: StatementTools, caller: Caller, account_id: UUID, query
     at = now()
     period = to_period(query, at)
     account, owner_id = tools.entries.account(caller.token, account_id, caller.user_id)
+    if caller.is_staff and caller.user_id != owner_id:
+        details = {"account": masked(account.number), "period": period.label, "format": query.format}
+        audit_trail.record(tools.outbox, "statement.export", actor=caller, subject_id=owner_id, details=details)
     name = f"statement-{account.number[-4:]}-{period.label}.{FORMATS[query.format].suffix}"
     is_over = period.end + SETTLED_AFTER <= at
     key = _key(account, period, query.format) if period.month and is_over else None

@@ -25,7 +25,7 @@ _environ: ContextVar[Mapping[str, Any]] = ContextVar("origin_environ")
 def current() -> ClientOrigin:
     """Return the origin of the request that this thread works for, or an empty one."""
     environ = request.environ if has_request_context() else _environ.get({})
-    if not environ:
+    if not environ or not (has_request_context() or "HTTP_X_FORWARDED_FOR" in environ):
         return ClientOrigin()
     return ClientOrigin(
         address=client_address(environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", "")),
@@ -40,7 +40,10 @@ def current_route() -> str:
 
 @contextmanager
 def bound(environ: Mapping[str, Any]) -> Iterator[None]:
-    """Let `environ`, of WSGI, be the request of the block, for code that runs outside of Flask's request context."""
+    """Let `environ`, of WSGI, be the request of the block, for code that runs outside of Flask's request context.
+
+    It comes from another service, so it has an origin only if that one told it.
+    """
     outer = _environ.set(environ)
     try:
         yield

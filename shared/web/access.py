@@ -13,7 +13,7 @@ from functools import wraps
 from typing import Any
 from uuid import UUID
 
-from flask import Flask, current_app, g, request
+from flask import Flask, Response, current_app, g, request
 
 from shared.core.errors import Forbidden, NotAuthenticated
 from shared.security.tokens import ServiceClaims, TokenVerifier, UserClaims, bearer_token
@@ -94,8 +94,13 @@ def access_of(view: View) -> str | None:
 
 
 def report_refusals(app: Flask, report: Callable[[Caller], None]) -> None:
-    """Call `report` with each person who may not call what they called, before they are refused."""
-    app.extensions["report_refusal"] = report
+    """Call `report` with each person whose request is answered with 403, by an endpoint's role or by a rule."""
+
+    @app.after_request
+    def _report(response: Response) -> Response:
+        if response.status_code == 403 and "known_caller" in g:
+            report(g.known_caller)
+        return response
 
 
 def _restricted(view: View, roles: frozenset[str], name: str) -> View:
@@ -103,8 +108,6 @@ def _restricted(view: View, roles: frozenset[str], name: str) -> View:
     def wrapper(**kwargs: Any) -> Any:
         caller = _caller()
         if caller.role not in roles:
-            if report := current_app.extensions.get("report_refusal"):
-                report(caller)
             raise Forbidden
         return view(caller, **kwargs)
 
@@ -128,7 +131,7 @@ def _caller() -> Caller:
     """Identify the caller by `app.extensions["identify_caller"]` if the app has one, else by the bearer token."""
     identify: Callable[[], Caller] | None = current_app.extensions.get("identify_caller")
     caller = identify() if identify else caller_of(token_of_request())
-    g.user_id = caller.user_id
+    g.user_id, g.known_caller = caller.user_id, caller
     return caller
 
 

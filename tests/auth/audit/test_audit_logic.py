@@ -21,7 +21,7 @@ from auth_service.auth_models import User, db
 from auth_service.auth_schemas import PasswordChange
 from auth_service.user_schemas import UserChanges
 from shared.core import clock
-from shared.web.audit_reports import ReportedEntry
+from shared.web.audit_trail import ReportedEntry
 from tests.support.auth_rules import ORIGIN, PASSWORD, Rules, auth_app, caller_of, code_of
 
 
