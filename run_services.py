@@ -37,7 +37,13 @@ PORTS = {  # in start order; they stop in reverse order
     "api-gateway": 5000,
 }
 SECRETS = {  # variables that only the named process gets
-    "auth-service": ("AUTH_SIGNING_KEY", "AUTH_DATABASE_URL", "ADMIN_PASSWORD", "MAIL_URL"),
+    "auth-service": (
+        "AUTH_SIGNING_KEY",
+        "AUTH_ENCRYPTION_KEYS",
+        "AUTH_DATABASE_URL",
+        "ADMIN_PASSWORD",
+        "MAIL_URL",
+    ),
     "account-service": ("ACCOUNT_SERVICE_SECRET", "ACCOUNT_DATABASE_URL"),
     "transaction-service": ("TRANSACTION_SERVICE_SECRET", "TRANSACTION_DATABASE_URL"),
     "reporting-service": ("REPORTING_SERVICE_SECRET", "REPORTING_DATABASE_URL"),

@@ -26,6 +26,7 @@ from api_gateway.pages import (
     profile,
     recovery,
     reports,
+    second_factor,
     transactions,
     welcome,
 )
@@ -55,6 +56,7 @@ PAGES: tuple[Blueprint, ...] = (
     people.people,
     recovery.recovery,
     profile.profile,
+    second_factor.second_factor,
     developer.developer,
     docs.docs,
     dashboard.dashboard,
@@ -198,7 +200,10 @@ def _buckets(per_second: int) -> TokenBuckets:
 def _limits(settings: GatewaySettings, by_session: TokenBuckets) -> tuple[Rule, ...]:
     """Return the rate limits: logins and registrations by address, the rest by session or, without one, by address."""
     return (
-        Rule(_address_posting_to("/login", "/api/auth/login"), TokenBuckets(per_second=1, burst=60)),
+        Rule(
+            _address_posting_to("/login", "/api/auth/login", "/api/auth/mfa/login"),
+            TokenBuckets(per_second=1, burst=60),
+        ),
         Rule(
             _address_posting_to("/forgot-password", "/api/auth/password/forgot"),
             TokenBuckets(per_second=1 / 3, burst=20),

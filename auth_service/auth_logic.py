@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import logging
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -110,20 +110,39 @@ def check_password(
     the same result after the same time, so that an attacker can't confirm the password of a disabled user. Each counts
     as a failure of that username, and is audited as `action`. Raises LockedOut after too many failures, also for the
     correct password.
+
+    The correct password clears the failures of a user without a second factor. With one only a code does, since
+    somebody who knows the password could otherwise guess codes without end.
     """
-    digest = _digest(username)
-    try:
-        _require_not_locked(tools.lockouts.find_lockout(digest))
-        tools.users.refresh()
-        matches = tools.passwords.matches(password, user.password_hash if user else None)
-        proven = matches and user is not None and user.status == "active"
-        _record_attempt(tools, digest, user, action, proven=proven)
-    except LockedOut:
-        audit_logic.record(tools.audit, action, subject=user, outcome="refused", details={"reason": "locked"})
-        raise
+    with _auditing_refusals(tools, user, action):
+        _require_not_locked(tools.lockouts.find_lockout(_digest(username)))
+    tools.users.refresh()
+    matches = tools.passwords.matches(password, user.password_hash if user else None)
+    proven = matches and user is not None and user.status == "active"
+    attempt(tools, username, user, lambda: proven, action=action, clears_failures=not (user and user.mfa_enabled))
     if not proven:
         _log.info("password refused", extra={"user_id": str(user.id) if user else None, "ip": origin.ip})
     return proven
+
+
+def attempt(
+    tools: Tools,
+    username: str,
+    user: User | None,
+    check: Callable[[], bool],
+    *,
+    action: str,
+    what: str = "password",
+    clears_failures: bool = True,
+) -> bool:
+    """Run the check of a credential in a transaction, record and return whether it succeeded.
+
+    FAILURES_ALLOWED failures in a row lock the username; a success deletes them, if it `clears_failures`. Failures are
+    audited as `action`, with `what` was wrong. Raises LockedOut for attempts that come after the username was locked,
+    without their outcome: many concurrent ones pass an earlier check of the lockout.
+    """
+    with _auditing_refusals(tools, user, action):
+        return _attempt(tools, username, user, check, action=action, what=what, clears_failures=clears_failures)
 
 
 def lock_unchanged_user(tools: Tools, user: User) -> User | None:
@@ -180,32 +199,47 @@ def service_token(tools: Tools, client_digests: Mapping[str, str], credentials: 
 
 
 @rerun_when_aborted
-def _record_attempt(tools: Tools, digest: str, user: User | None, action: str, *, proven: bool) -> None:
-    """Record whether a login attempt succeeded; lock the username after FAILURES_ALLOWED failures in a row.
-
-    Checks the lockout again, since many concurrent attempts pass the first check. Raises LockedOut for those that are
-    recorded after the username was locked, so that they don't learn their outcome.
-    """
-    now = clock.now()
+def _attempt(
+    tools: Tools,
+    username: str,
+    user: User | None,
+    check: Callable[[], bool],
+    *,
+    action: str,
+    what: str,
+    clears_failures: bool,
+) -> bool:
+    now, digest = clock.now(), _digest(username)
     with tools.transaction():
         lockout = tools.lockouts.find_lockout_to_change(digest)
         _require_not_locked(lockout)
-        if proven:
-            tools.lockouts.delete_lockout(digest)
-            return
+        if check():
+            if clears_failures:
+                tools.lockouts.delete_lockout(digest)
+            return True
         if lockout is None:
             lockout = Lockout(name_digest=digest, failures=0, failed_at=now)
             tools.lockouts.add_lockout(lockout)
         lockout.failures += 1
         lockout.failed_at = now
-        _audit_failure(tools, user, action, failures=lockout.failures)
+        _audit_failure(tools, user, action, what, failures=lockout.failures)
         if lockout.failures >= FAILURES_ALLOWED:
             lockout.locked_until = now + _lockout_duration(lockout.failures)
+    return False
 
 
-def _audit_failure(tools: Tools, user: User | None, action: str, *, failures: int) -> None:
+@contextmanager
+def _auditing_refusals(tools: Tools, user: User | None, action: str) -> Iterator[None]:
+    try:
+        yield
+    except LockedOut:
+        audit_logic.record(tools.audit, action, subject=user, outcome="refused", details={"reason": "locked"})
+        raise
+
+
+def _audit_failure(tools: Tools, user: User | None, action: str, what: str, *, failures: int) -> None:
     """Write who could not log in, and a lockout that begins. Unknown usernames are left out: they may be passwords."""
-    reason = "unknown username" if user is None else "wrong password" if user.status == "active" else "disabled"
+    reason = "unknown username" if user is None else f"wrong {what}" if user.status == "active" else "disabled"
     details = {"reason": reason, "failures_in_a_row": failures}
     audit_logic.record(tools.audit, action, subject=user, outcome="failure", details=details)
     if failures >= FAILURES_ALLOWED:

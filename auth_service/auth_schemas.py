@@ -23,6 +23,10 @@ EnteredPassword = Annotated[str, Field(max_length=1000, examples=["correct horse
 """A password to compare with the stored hash. The rules for new passwords do not apply to it."""
 
 
+EnteredCode = Annotated[Line, Field(min_length=1, max_length=64, examples=["492039"])]
+"""A code of the second factor: six digits of an authenticator app, or a recovery code."""
+
+
 class Login(Body):
     """The credentials of a user."""
 
@@ -30,6 +34,8 @@ class Login(Body):
     """The username, regardless of case."""
     password: EnteredPassword
     """The password of the user."""
+    otp: EnteredCode | None = None
+    """A code of the second factor, for users who have one: six digits, or a recovery code."""
 
 
 class Refresh(Body):

@@ -45,6 +45,12 @@ from auth_service.outbox_service import outbox
 from auth_service.recovery import recovery_logic
 from auth_service.recovery.recovery_logic import Recovery
 from auth_service.recovery.recovery_service import recovery
+from auth_service.second_factor import login_logic, second_factor_logic
+from auth_service.second_factor.login_logic import MfaRequired
+from auth_service.second_factor.second_factor_logic import InvalidOtp, SecondFactors
+from auth_service.second_factor.second_factor_schemas import ENCRYPTION_KEYS_FILE, SecondFactorSettings
+from auth_service.second_factor.second_factor_service import factors, mfa
+from auth_service.second_factor.second_factor_storage import SecondFactorStorage
 from auth_service.session_storage import SessionStorage, StoredRevocations
 from auth_service.user_logic import EmailTaken, LastAdmin, UsernameTaken
 from auth_service.user_schemas import (
@@ -82,18 +88,23 @@ MAIL_SECONDS = 1.0
 CHAIN_SECONDS = 1.0
 _ClientSecret = Annotated[str, Field(min_length=32)] | None
 
+ROOMS = (mfa, outbox, audit_service.audit, audit_service.audit_internal, customer_service.customers, recovery)
+"""The endpoints in other files."""
 auth = Blueprint("auth", __name__, url_prefix="/api/auth")
 internal = Blueprint("internal", __name__, url_prefix="/internal")
 
 
-class AuthSettings(MailSettings):
+class AuthSettings(MailSettings, SecondFactorSettings):
     """Settings of the auth service, the only process with the signing key.
 
     The secrets of the other services are optional: `client_digests` otherwise takes their digests from a file.
     """
 
     service_name: ClassVar[str] = "auth-service"
-    secrets: ClassVar[dict[str, tuple[str, str]]] = {"signing_key": ("AUTH_SIGNING_KEY", "signing_key")}
+    secrets: ClassVar[dict[str, tuple[str, str]]] = {
+        "signing_key": ("AUTH_SIGNING_KEY", "signing_key"),
+        "encryption_keys": ("AUTH_ENCRYPTION_KEYS", ENCRYPTION_KEYS_FILE),
+    }
 
     port: int = Field(8001, ge=1, le=65535, validation_alias="AUTH_SERVICE_PORT")
     given_database_url: str | None = Field(None, repr=False, validation_alias="AUTH_DATABASE_URL")
@@ -148,10 +159,10 @@ def register(json: NewUser) -> Response:
 
 @auth.post("/login")
 @public
-@api.validate(resp=documented(200, TokensAnswer, InvalidCredentials, LockedOut))
+@api.validate(resp=documented(200, TokensAnswer, InvalidCredentials, MfaRequired, InvalidOtp, LockedOut))
 def login(json: Login) -> Response:
-    """Log in and start a session."""
-    tokens = session_logic.log_in(tools(), origin(), json)
+    """Log in and start a session. With a second factor `otp` is needed too, in the same request or at `mfa/login`."""
+    tokens = login_logic.log_in(tools(), factors(), origin(), json)
     return success(**tokens.model_dump(), message="You are logged in.")
 
 
@@ -361,21 +372,21 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
     writers = Letters(settings.bank_url, settings.bank_contact).writers | Recovery(parts, settings.bank_url).writers
     mailroom = Mailroom.of(settings, parts.mails, writers)
     app.extensions.update(
-        tools=parts, mailroom=mailroom, customers=CustomerStorage(db), client_digests=settings.client_digests()
+        tools=parts,
+        mailroom=mailroom,
+        customers=CustomerStorage(db),
+        second_factors=SecondFactors.of(settings, SecondFactorStorage(db), settings.bank_name),
+        client_digests=settings.client_digests(),
     )
-    app.register_blueprint(auth)
-    app.register_blueprint(internal)
-    app.register_blueprint(outbox)
-    app.register_blueprint(audit_service.audit)
-    app.register_blueprint(audit_service.audit_internal)
-    app.register_blueprint(customer_service.customers)
-    app.register_blueprint(recovery)
-
+    for blueprint in (auth, internal, *ROOMS):
+        app.register_blueprint(blueprint)
     report_refusals(app, lambda caller: audit_logic.record_refusal(parts.audit, caller))
     _add_task(app, "clean-up", CLEAN_UP_SECONDS, lambda: session_logic.clean_up(parts))
     _add_task(app, "link-clean-up", CLEAN_UP_SECONDS, lambda: recovery_logic.clean_up(parts))
     _add_task(app, "mail", MAIL_SECONDS, lambda: mail_logic.send_due(mailroom))
     _add_task(app, "audit-chain", CHAIN_SECONDS, lambda: audit_logic.chain(parts.audit))
+    with app.app_context():
+        second_factor_logic.rotate_keys(parts, app.extensions["second_factors"])
     _ensure_admin(app, settings)
     return app
 

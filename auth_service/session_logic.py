@@ -1,4 +1,4 @@
-"""Session rules: login, refresh token rotation, logout, password change and the feed of ended sessions."""
+"""Session rules: start, refresh token rotation, logout, password change and the feed of ended sessions."""
 
 import hashlib
 import logging
@@ -11,9 +11,9 @@ from auth_service import auth_logic
 from auth_service.audit import audit_logic
 from auth_service.auth_logic import Origin, Tools
 from auth_service.auth_models import LoginSession, RefreshToken, User
-from auth_service.auth_schemas import Login, PasswordChange, Tokens
+from auth_service.auth_schemas import PasswordChange, Tokens
 from shared.core import clock, periods
-from shared.core.errors import InvalidCredentials, InvalidRequest, InvalidToken, NotFound, TokenExpired
+from shared.core.errors import InvalidRequest, InvalidToken, NotFound, TokenExpired
 from shared.db.outages import rerun_when_aborted
 from shared.security.token_signer import LIFETIME_SECONDS
 from shared.web import cursors
@@ -30,24 +30,22 @@ ENDED = "The session has ended. Please log in again."
 _log = logging.getLogger(__name__)
 
 
-def log_in(tools: Tools, origin: Origin, credentials: Login) -> Tokens:
-    """Authenticate a user and start a session. Raises InvalidCredentials, LockedOut."""
-    user = tools.users.find_by_username(credentials.username)
-    name, password = credentials.username, credentials.password
-    if not auth_logic.check_password(tools, origin, name, user, password, action="login") or user is None:
-        raise InvalidCredentials
-    tokens = None
-    with tools.transaction():
-        present = auth_logic.lock_unchanged_user(tools, user)
-        if present:
-            tokens = _create_session(tools, origin, present)
-            audit_logic.record(tools.audit, "login", actor=present, subject=present)
-    if tokens is None:
-        reason = {"reason": "changed meanwhile"}
-        audit_logic.record(tools.audit, "login", subject=user, outcome="failure", details=reason)
-        raise InvalidCredentials
-    _log.info("logged in", extra={"user_id": str(user.id), "ip": origin.ip})
-    return tokens
+def start_session(tools: Tools, origin: Origin, user: User) -> Tokens:
+    """Start a session of an authenticated user. Call it inside a transaction."""
+    now = clock.now()
+    session = LoginSession(
+        id=uuid4(),
+        user_id=user.id,
+        ip=origin.ip,
+        user_agent=origin.user_agent,
+        created_at=now,
+        last_used_at=now,
+        expires_at=now + UNUSED_LIFETIME,
+    )
+    tools.sessions.add_session(session)
+    refresh_token = secrets.token_urlsafe(32)
+    _add_refresh_token(tools, session, refresh_token)
+    return _issue_tokens(tools, session, user, refresh_token)
 
 
 def refresh(tools: Tools, refresh_token: str) -> Tokens:
@@ -171,23 +169,6 @@ def clean_up(tools: Tools) -> None:
     with tools.transaction():
         tools.sessions.delete_older(now - RETENTION)
         tools.lockouts.delete_older(now - auth_logic.FAILURES_REMEMBERED)
-
-
-def _create_session(tools: Tools, origin: Origin, user: User) -> Tokens:
-    now = clock.now()
-    session = LoginSession(
-        id=uuid4(),
-        user_id=user.id,
-        ip=origin.ip,
-        user_agent=origin.user_agent,
-        created_at=now,
-        last_used_at=now,
-        expires_at=now + UNUSED_LIFETIME,
-    )
-    tools.sessions.add_session(session)
-    refresh_token = secrets.token_urlsafe(32)
-    _add_refresh_token(tools, session, refresh_token)
-    return _issue_tokens(tools, session, user, refresh_token)
 
 
 def _add_refresh_token(tools: Tools, session: LoginSession, refresh_token: str) -> None:

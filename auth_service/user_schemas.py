@@ -141,6 +141,8 @@ class UserOut(Described):
     """The role of the user."""
     status: Status
     """The status of the user; a disabled user can't log in."""
+    mfa_enabled: bool
+    """Whether a login needs a code of a second factor."""
     created_at: Timestamp
     """The time of the registration."""
 

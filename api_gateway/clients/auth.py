@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from api_gateway.clients.base import Client, NextPage, Query, Seen
+from shared.core.errors import NotAuthenticated
 from shared.http.client import Peer, ServiceToken
 
 
@@ -77,6 +78,12 @@ class Tokens(Seen):
     role: str
 
 
+class SecondStep(Seen):
+    """What a login with a second factor answers to the right password: a text that takes its place with the code."""
+
+    mfa_token: str
+
+
 class RenewedTokens(Seen):
     """The response to a renewal: the next pair of tokens."""
 
@@ -144,10 +151,16 @@ class AuthClient(Client):
         body = {"username": username, "email": email, "password": password}
         self._peer.call("POST", "/api/auth/register", body=body, headers=origin.headers)
 
-    def log_in(self, origin: Origin, *, username: str, password: str) -> Tokens:
-        """Start a session and return its tokens."""
-        body = {"username": username, "password": password}
-        return Tokens.model_validate(self._peer.call("POST", "/api/auth/login", body=body, headers=origin.headers))
+    def log_in(self, origin: Origin, *, username: str, password: str, otp: str | None = None) -> Tokens | SecondStep:
+        """Start a session, or return what the second step needs when the person has a second factor."""
+        body = {"username": username, "password": password} | ({"otp": otp} if otp else {})
+        try:
+            answer = self._peer.call("POST", "/api/auth/login", body=body, headers=origin.headers)
+        except NotAuthenticated as error:
+            if error.code != "MFA_REQUIRED":
+                raise
+            return SecondStep.model_validate(error.details)
+        return Tokens.model_validate(answer)
 
     def renew(self, refresh_token: str) -> RenewedTokens:
         """Return the next tokens of a session: the same refresh token for ten seconds. Raises InvalidToken later."""

@@ -11,7 +11,7 @@ from wtforms.validators import EqualTo, InputRequired
 from api_gateway.clients.auth import Profile
 from api_gateway.pages.common.forms import BankForm, at_most
 from api_gateway.pages.common.responses import done, form_page
-from api_gateway.pages.common.sections import auth_service, begin, unless_away
+from api_gateway.pages.common.sections import auth_service, begin, second_factor, unless_away
 from api_gateway.web.browser_session import refuse_ended_sessions, refuse_session
 from shared.web.access import Caller, private
 
@@ -67,8 +67,8 @@ def settings(caller: Caller) -> Any:
             "Your password is changed. Every other place where you were logged in is logged out.",
             url_for("profile.settings"),
         )
-    sessions = unless_away(begin(auth_service().sessions, caller.token))
-    return form_page("settings.html", form, sessions=sessions)
+    asked, status = begin(auth_service().sessions, caller.token), begin(second_factor().status, caller.token)
+    return form_page("settings.html", form, sessions=unless_away(asked), two_step=unless_away(status))
 
 
 @profile.post("/settings/sessions/<uuid:session_id>/end")

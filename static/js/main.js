@@ -105,7 +105,7 @@ async function copy(button) {
   const label = [...button.childNodes];
   const copied = await navigator.clipboard.writeText(button.dataset.copy).then(() => true, () => false);
   button.replaceChildren(copied ? "Copied" : "Not copied");
-  announce(copied ? "The number is in the clipboard." : "The browser does not allow copying. Select the number and copy it.");
+  announce(copied ? "Copied to the clipboard." : "The browser does not allow copying. Select the text and copy it.");
   setTimeout(() => button.replaceChildren(...label), 2000);
 }
 
@@ -245,6 +245,10 @@ document.querySelectorAll("form[data-hide-balances], form[data-theme-switch]").f
 document.querySelectorAll("[data-theme-switch]").forEach(setUpThemeSwitch);
 document.querySelectorAll("input[data-reveal]").forEach(addRevealButton);
 document.querySelectorAll("[data-copy]").forEach(setUpCopyButton);
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => print());
+}
 document.querySelectorAll("form[method=post]").forEach((form) => (form.noValidate = true));
 document.querySelectorAll("[data-session-lasts]").forEach(watchSession);
 document.querySelector(".is-invalid")?.focus();

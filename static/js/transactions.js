@@ -72,7 +72,3 @@ async function lookForOutcome() {
 document.querySelectorAll("form[data-filters]").forEach(setUpFilters);
 document.querySelectorAll("[data-payee]").forEach(setUpPayee);
 if (pendingIn(document)) setTimeout(lookForOutcome, LOOK_AGAIN_MILLISECONDS);
-for (const button of document.querySelectorAll("[data-print]")) {
-  button.hidden = false;
-  button.addEventListener("click", () => print());
-}

@@ -13,6 +13,7 @@ from auth_service import auth_logic, session_logic, user_logic
 from auth_service.auth_logic import LockedOut
 from auth_service.auth_models import Lockout, User, db
 from auth_service.auth_schemas import ClientCredentials, Login, PasswordChange, Tokens
+from auth_service.second_factor import login_logic
 from auth_service.user_schemas import ProfileChanges, UserChanges
 from shared.core.errors import AppError, InvalidCredentials
 from shared.security.tokens import ServiceClaims
@@ -38,7 +39,7 @@ def rules(app: Flask) -> Iterator[Rules]:
 
 
 def log_in(rules: Rules, username: str, password: str) -> Tokens:
-    return session_logic.log_in(rules.tools, ORIGIN, Login(username=username, password=password))
+    return login_logic.log_in(rules.tools, rules.factors, ORIGIN, Login(username=username, password=password))
 
 
 def fail(rules: Rules, username: str, times: int) -> list[str]:

@@ -22,6 +22,7 @@ def test_who_registers_is_a_customer_and_can_log_in(bank: Suite) -> None:
         "phone": None,
         "role": "customer",
         "status": "active",
+        "mfa_enabled": False,
         "created_at": user["created_at"],
     }
     assert user["created_at"].endswith("Z")
@@ -91,7 +92,7 @@ def test_of_four_registrations_of_a_name_at_once_one_succeeds(bank: Suite) -> No
     ("status", "code", "parts"),
     [
         (400, "INVALID_REQUEST", {"data": '{"username": "ada", "username": "bob", "password": "x"}'}),
-        (400, "INVALID_REQUEST", {"data": '{"username": "ada", "password": "x", "otp": "123456"}'}),
+        (400, "INVALID_REQUEST", {"data": '{"username": "ada", "password": "x", "pin": "123456"}'}),
         (400, "INVALID_REQUEST", {"data": '{"username": "ada\\u0000", "password": "x"}'}),
         (400, "INVALID_REQUEST", {"data": '{"username": "ada", "password": "\\ud800"}'}),
         (400, "INVALID_REQUEST", {"data": '["ada", "x"]'}),

@@ -19,7 +19,7 @@ LOGIN_KEYS = {
     "username",
     "role",
 }
-USER_KEYS = {"id", "username", "email", "full_name", "phone", "role", "status", "created_at"}
+USER_KEYS = {"id", "username", "email", "full_name", "phone", "role", "status", "mfa_enabled", "created_at"}
 
 
 def call(bank: Suite, method: str, path: str, person: Person | None = None, **kwargs: Any) -> TestResponse:

@@ -9,14 +9,17 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import pyotp
 import pytest
 from flask import Flask
 
-from auth_service import session_logic, user_logic
+from auth_service import user_logic
 from auth_service.auth_logic import Origin, Tools
 from auth_service.auth_models import User, db
 from auth_service.auth_schemas import Login, Tokens
 from auth_service.auth_service import AuthSettings, create_app
+from auth_service.second_factor import login_logic
+from auth_service.second_factor.second_factor_logic import SecondFactors
 from auth_service.user_schemas import NewUser
 from shared.core import clock
 from shared.core.errors import AppError
@@ -28,6 +31,7 @@ from tests.support import postgres
 from tests.support.suite import Suite
 
 PASSWORD = "correct horse battery staple"
+ENCRYPTION_KEY = "a key for what the tests encrypt that is long enough"
 ORIGIN = Origin("192.0.2.1", "a browser")
 
 
@@ -56,6 +60,7 @@ class Rules:
         self.app = app
         self.passwords = QuickPasswords()
         self.tools: Tools = replace(app.extensions["tools"], passwords=self.passwords)
+        self.factors: SecondFactors = app.extensions["second_factors"]
         self.verifier: TokenVerifier = app.extensions["token_verifier"]
 
     def person(self, role: str = "customer") -> User:
@@ -68,9 +73,10 @@ class Rules:
             found.role = role
         return found
 
-    def log_in(self, user: User, password: str = PASSWORD) -> Tokens:
+    def log_in(self, user: User, password: str = PASSWORD, otp: str | None = None) -> Tokens:
         """Log a user in and return the tokens."""
-        return session_logic.log_in(self.tools, ORIGIN, Login(username=user.username, password=password))
+        credentials = Login(username=user.username, password=password, otp=otp)
+        return login_logic.log_in(self.tools, self.factors, ORIGIN, credentials)
 
     def caller(self, tokens: Tokens) -> Caller:
         """Return the caller with these tokens. Raises InvalidToken when the session has ended."""
@@ -109,6 +115,11 @@ def code_of(call: Callable[[], object]) -> str:
     return ""
 
 
+def app_code(secret: str, steps_ahead: int = 0) -> str:
+    """Return the code that an authenticator app with this secret shows, now or so many steps of 30 seconds later."""
+    return pyotp.TOTP(secret).at(clock.now(), counter_offset=steps_ahead)
+
+
 def advance_clock(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:
     """Set the clock of the service forward."""
     later = clock.now() + by
@@ -131,6 +142,7 @@ def auth_app(database: str, data_dir: Path) -> Iterator[Flask]:
     with ExitStack() as stack:
         variables = Suite(data_dir, names=()).variables
         del variables["ADMIN_PASSWORD"]
+        variables["AUTH_ENCRYPTION_KEYS"] = ENCRYPTION_KEY
         if database == "postgresql":
             variables["AUTH_DATABASE_URL"] = stack.enter_context(postgres.database())
         app = create_app(AuthSettings.load(**variables))

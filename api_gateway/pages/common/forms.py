@@ -14,6 +14,8 @@ from shared.core.errors import AppError, InvalidCredentials, ServiceUnavailable
 T = TypeVar("T")
 _NAME_IN_API = re.compile(r"\b[a-z]+(_[a-z]+)+\b")  # such as end_date; people know the field by its label
 REFUSALS = frozenset({400, 404, 409, 422})
+WRONG_PROOFS = frozenset({InvalidCredentials.code, "INVALID_OTP"})
+"""Codes of 401 that come from what was typed, not from a session that has ended."""
 
 
 def options(choices: Mapping[str, str], first: str | None = None) -> list[Any]:
@@ -81,4 +83,4 @@ class BankForm(FlaskForm):
 
 
 def _belongs_to_form(error: AppError) -> bool:
-    return error.status in REFUSALS or isinstance(error, ServiceUnavailable) or error.code == InvalidCredentials.code
+    return error.status in REFUSALS or isinstance(error, ServiceUnavailable) or error.code in WRONG_PROOFS

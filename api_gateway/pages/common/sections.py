@@ -13,6 +13,7 @@ from api_gateway.clients.account import Account, AccountClient
 from api_gateway.clients.auth import AuthClient
 from api_gateway.clients.customers import CustomerClient
 from api_gateway.clients.reporting import ReportingClient
+from api_gateway.clients.second_factor import SecondFactorClient
 from api_gateway.clients.transaction import TransactionClient
 from api_gateway.pages.common.filters import FilterForm
 from api_gateway.pages.common.responses import peer
@@ -33,6 +34,11 @@ def auth_service() -> AuthClient:
 def customer_service() -> CustomerClient:
     """The auth service, for the staff's view of customers."""
     return CustomerClient(peer("auth-service"))
+
+
+def second_factor() -> SecondFactorClient:
+    """The second factor of logins, at the auth service."""
+    return SecondFactorClient(peer("auth-service"))
 
 
 def account_service() -> AccountClient:

@@ -1,0 +1,51 @@
+"""The second factor of logins at the auth service, as the pages call it."""
+
+from api_gateway.clients.auth import Origin, Tokens
+from api_gateway.clients.base import Client, Seen
+
+
+class MfaStatus(Seen):
+    """Whether a login needs a code, and how many recovery codes are left."""
+
+    mfa_enabled: bool
+    recovery_codes_left: int
+
+
+class Setup(Seen):
+    """A new secret for an authenticator app."""
+
+    secret: str
+    otpauth_uri: str
+
+
+class SecondFactorClient(Client):
+    """The person's second factor, and the second step of a login."""
+
+    def finish_login(self, origin: Origin, *, mfa_token: str, otp: str) -> Tokens:
+        """Begin the session of a login whose first step gave `mfa_token`."""
+        body = {"mfa_token": mfa_token, "otp": otp}
+        return Tokens.model_validate(self._peer.call("POST", "/api/auth/mfa/login", body=body, headers=origin.headers))
+
+    def status(self, token: str) -> MfaStatus:
+        """Return the state of the person's second factor."""
+        return self._get(MfaStatus, token, "/api/auth/mfa")
+
+    def set_up(self, token: str) -> Setup:
+        """Make a secret for an authenticator app; nothing is enabled yet."""
+        return Setup.model_validate(self._peer.call("POST", "/api/auth/mfa/setup", token=token))
+
+    def enable(self, token: str, otp: str) -> list[str]:
+        """Enable the second factor and return the recovery codes. Ends the person's other sessions."""
+        return self._codes("/api/auth/mfa/enable", token, otp)
+
+    def renew_recovery_codes(self, token: str, otp: str) -> list[str]:
+        """Replace the recovery codes and return the new ones."""
+        return self._codes("/api/auth/mfa/recovery_codes", token, otp)
+
+    def disable(self, token: str, *, password: str, otp: str) -> None:
+        """Remove the second factor. Ends the person's other sessions."""
+        self._peer.call("POST", "/api/auth/mfa/disable", token=token, body={"password": password, "otp": otp})
+
+    def _codes(self, path: str, token: str, otp: str) -> list[str]:
+        codes: list[str] = self._peer.call("POST", path, token=token, body={"otp": otp})["recovery_codes"]
+        return codes

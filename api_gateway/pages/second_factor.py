@@ -1,0 +1,104 @@
+"""Two-step login: set it up with an authenticator app, renew the recovery codes, turn it off."""
+
+from typing import Any
+
+import segno
+from flask import Blueprint, redirect, render_template, session, url_for
+from werkzeug.wrappers import Response
+from wtforms import PasswordField, StringField
+from wtforms.validators import InputRequired
+
+from api_gateway.clients.second_factor import Setup
+from api_gateway.pages.common import sections
+from api_gateway.pages.common.forms import BankForm, at_most
+from api_gateway.pages.common.responses import done, form_page
+from api_gateway.web.browser_session import refuse_ended_sessions
+from shared.web.access import Caller, private
+
+second_factor = Blueprint("second_factor", __name__)
+
+
+class EnableForm(BankForm):
+    """The first code of a new authenticator app."""
+
+    otp = StringField("Code from the app", [InputRequired("Enter the code that the app shows."), at_most(64)])
+
+
+class RenewForm(BankForm):
+    """A code, for new recovery codes."""
+
+    otp = StringField("Code", [InputRequired("Enter the code that the app shows."), at_most(64)])
+
+
+class DisableForm(BankForm):
+    """What turns two-step login off."""
+
+    password = PasswordField("Password", [InputRequired("Enter your password."), at_most(1000)])
+    otp = StringField("Code", [InputRequired("Enter a code."), at_most(64)])
+
+
+@second_factor.post("/settings/second-factor/setup")
+@private
+def begin_setup(caller: Caller) -> Response:
+    """Make a new secret, which the browser keeps in its encrypted session until it is enabled."""
+    session["mfa_setup"] = sections.second_factor().set_up(caller.token).model_dump()
+    return redirect(url_for("second_factor.setup"), 303)
+
+
+@second_factor.route("/settings/second-factor", methods=["GET", "POST"])
+@private
+def setup(caller: Caller) -> Any:
+    """Show the secret as a QR code, and enable it by a first code."""
+    if sections.second_factor().status(caller.token).mfa_enabled:
+        return redirect(url_for("profile.settings"), 303)
+    form = EnableForm()
+    if "mfa_setup" not in session:
+        return render_template("second_factor.html", form=form, setup=None)
+    codes = form.submitted(lambda: sections.second_factor().enable(caller.token, form.otp.data or ""))
+    if codes is None:
+        begun = Setup.model_validate(session["mfa_setup"])
+        return form_page("second_factor.html", form, setup=begun, picture=_qr_code(begun.otpauth_uri))
+    del session["mfa_setup"]
+    refuse_ended_sessions()
+    return _show_codes(codes, "Two-step login is on. Everywhere else you are logged out.")
+
+
+@second_factor.route("/settings/second-factor/recovery-codes", methods=["GET", "POST"])
+@private
+def recovery_codes(caller: Caller) -> Any:
+    """Show new recovery codes once; otherwise make new ones after a code."""
+    form = RenewForm()
+    if not form.is_submitted() and (codes := session.pop("recovery_codes", None)):
+        return render_template("recovery_codes.html", codes=codes)
+    made = form.submitted(lambda: sections.second_factor().renew_recovery_codes(caller.token, form.otp.data or ""))
+    if made is None:
+        return form_page("recovery_codes_new.html", form)
+    return _show_codes(made, "These are your new recovery codes. The earlier ones are no longer good.")
+
+
+@second_factor.route("/settings/second-factor/disable", methods=["GET", "POST"])
+@private
+def disable(caller: Caller) -> Any:
+    """Turn two-step login off."""
+    form = DisableForm()
+    if form.submitted(lambda: _disable(caller, form)):
+        return done("Two-step login is off. Everywhere else you are logged out.", url_for("profile.settings"))
+    return form_page("second_factor_off.html", form)
+
+
+def _disable(caller: Caller, form: DisableForm) -> bool:
+    sections.second_factor().disable(caller.token, password=form.password.data or "", otp=form.otp.data or "")
+    refuse_ended_sessions()
+    return True
+
+
+def _show_codes(codes: list[str], message: str) -> Response:
+    """Lead to the page that shows the codes once: they wait in the browser's encrypted session."""
+    session["recovery_codes"] = codes
+    return done(message, url_for("second_factor.recovery_codes"))
+
+
+def _qr_code(text: str) -> str:
+    """Return a picture of a QR code with `text`, as a data address, dark on light with a margin in every theme."""
+    picture: str = segno.make(text, error="m").svg_data_uri(scale=4, border=4, dark="#000", light="#fff")
+    return picture

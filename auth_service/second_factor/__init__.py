@@ -1,0 +1,1 @@
+"""The second factor of a login: time-based codes and recovery codes."""

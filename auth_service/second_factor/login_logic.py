@@ -1,0 +1,84 @@
+"""The login in one or two steps: the password, then a code where the user has a second factor."""
+
+import hashlib
+import logging
+from uuid import UUID
+
+from auth_service import auth_logic, session_logic
+from auth_service.audit import audit_logic
+from auth_service.auth_logic import Origin, Tools
+from auth_service.auth_models import User
+from auth_service.auth_schemas import Login, Tokens
+from auth_service.second_factor import second_factor_logic
+from auth_service.second_factor.second_factor_logic import SecondFactors
+from auth_service.second_factor.second_factor_schemas import SecondStep
+from shared.core.errors import InvalidCredentials, InvalidToken, NotAuthenticated
+from shared.security.encryption import UnknownKey
+
+TICKET_SECONDS = 300
+_log = logging.getLogger(__name__)
+
+
+class MfaRequired(NotAuthenticated):
+    """401: the password is right, and a code of the second factor is needed. `details.mfa_token` takes its place."""
+
+    code = "MFA_REQUIRED"
+    message = "Enter the code that your authenticator app shows, or a recovery code."
+
+
+def log_in(tools: Tools, factors: SecondFactors, origin: Origin, credentials: Login) -> Tokens:
+    """Authenticate a user and start a session.
+
+    Raises InvalidCredentials, LockedOut, and only after the right password MfaRequired or InvalidOtp.
+    """
+    user = tools.users.find_by_username(credentials.username)
+    name, password = credentials.username, credentials.password
+    if not auth_logic.check_password(tools, origin, name, user, password, action="login") or user is None:
+        raise InvalidCredentials
+    if user.mfa_enabled and credentials.otp is None:
+        raise MfaRequired(details={"mfa_token": _ticket(factors, user)})
+    return _start(tools, factors, origin, user, credentials.otp)
+
+
+def finish(tools: Tools, factors: SecondFactors, origin: Origin, step: SecondStep) -> Tokens:
+    """Start a session after the second step of a login. Raises InvalidToken for a late or used up first step,
+    InvalidOtp, LockedOut."""
+    return _start(tools, factors, origin, _user_of(tools, factors, step.mfa_token), step.otp)
+
+
+def _start(tools: Tools, factors: SecondFactors, origin: Origin, user: User, otp: str | None) -> Tokens:
+    if user.mfa_enabled:
+        second_factor_logic.prove(tools, factors, user, otp or "", action="login")
+    tokens = None
+    with tools.transaction():
+        present = auth_logic.lock_unchanged_user(tools, user)
+        if present is not None and present.mfa_enabled == user.mfa_enabled:
+            tokens = session_logic.start_session(tools, origin, present)
+            how = {"second_factor": True} if present.mfa_enabled else {}
+            audit_logic.record(tools.audit, "login", actor=present, subject=present, details=how)
+    if tokens is None:
+        reason = {"reason": "changed meanwhile"}
+        audit_logic.record(tools.audit, "login", subject=user, outcome="failure", details=reason)
+        raise InvalidCredentials
+    _log.info("logged in", extra={"user_id": str(user.id), "ip": origin.ip})
+    return tokens
+
+
+def _ticket(factors: SecondFactors, user: User) -> str:
+    """Return a text that proves the right password of `user` for TICKET_SECONDS, as long as it stays the same."""
+    return factors.tickets.encrypt(f"{user.id}:{_fingerprint(user)}")
+
+
+def _user_of(tools: Tools, factors: SecondFactors, ticket: str) -> User:
+    try:
+        user_id, _, fingerprint = factors.tickets.decrypt(ticket, max_age_seconds=TICKET_SECONDS).partition(":")
+    except UnknownKey:
+        raise InvalidToken("Too much time has passed. Enter your password again.") from None
+    user = tools.users.find_user(UUID(user_id))
+    if user is None or user.status != "active" or not user.mfa_enabled or _fingerprint(user) != fingerprint:
+        raise InvalidToken("Your login has changed meanwhile. Enter your password again.")
+    return user
+
+
+def _fingerprint(user: User) -> str:
+    return hashlib.sha256(user.password_hash.encode()).hexdigest()[:32]

@@ -1,0 +1,36 @@
+"""Tables of the second factor: authenticator apps and recovery codes."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import BigInteger, ForeignKey, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from auth_service.auth_models import Base
+from shared.core.clock import now
+from shared.db.columns import UtcDateTime
+
+
+class Authenticator(Base):
+    """The authenticator app of a user (TOTP, RFC 6238). It counts once `User.mfa_enabled` is set.
+
+    The secret is encrypted (`shared.security.encryption`). `last_step` is the time step of the last accepted code: a
+    code of this step or of an earlier one is refused.
+    """
+
+    __tablename__ = "authenticator"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("user.id"), primary_key=True)
+    encrypted_secret: Mapped[str] = mapped_column(Text)
+    last_step: Mapped[int] = mapped_column(BigInteger, default=0)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+
+
+class RecoveryCode(Base):
+    """A recovery code of a user, stored only as its SHA-256. A used one is kept and refused."""
+
+    __tablename__ = "recovery_code"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("user.id"), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -1,0 +1,88 @@
+"""Settings, request bodies and responses of the second factor."""
+
+from typing import Annotated
+
+from pydantic import Field, field_validator
+
+from auth_service.auth_schemas import EnteredCode, EnteredPassword
+from shared.security.encryption import read_keys
+from shared.web.settings import Settings
+from shared.web.validation.openapi import Answer, Body, Described
+
+_CODES = ["kq7m2x-w9dfrt-3hncvb-pz8ysj"]
+
+
+ENCRYPTION_KEYS_FILE = "encryption_keys"
+
+
+class SecondFactorSettings(Settings):
+    """Settings of the second factor. Without keys the first start makes one, as no other process needs it."""
+
+    encryption_keys: str | None = Field(None, repr=False, validation_alias="AUTH_ENCRYPTION_KEYS")
+
+    @field_validator("encryption_keys")
+    @classmethod
+    def _validate_encryption_keys(cls, text: str | None) -> str | None:
+        if text:
+            read_keys(text)
+        return text
+
+
+class Empty(Body):
+    """No fields; the request may have no body."""
+
+    may_be_left_out = True
+
+
+class Code(Body):
+    """A code of the caller's second factor."""
+
+    otp: EnteredCode
+    """The six digits that the authenticator app shows now, or a recovery code where one is accepted."""
+
+
+class SecondStep(Code):
+    """The second step of a login, after the right password."""
+
+    mfa_token: Annotated[str, Field(max_length=1000, examples=["1f0c9a2b:gAAAAABpKf3k"])]
+    """The `mfa_token` from the details of `MFA_REQUIRED`; it is good for five minutes."""
+
+
+class MfaRemoval(Code):
+    """The password and a code, to remove the caller's second factor."""
+
+    password: EnteredPassword
+    """The current password."""
+
+
+class Setup(Described):
+    """A new secret for an authenticator app. It counts when a code of it has been sent to `enable`."""
+
+    secret: Annotated[str, Field(examples=["JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"])]
+    """The secret in base32, to type into the app."""
+    otpauth_uri: Annotated[str, Field(examples=["otpauth://totp/Bank:ada?secret=JBSWY3DPEHPK3PXP&issuer=Bank"])]
+    """The same with account and bank, to show as a QR code (Key Uri Format)."""
+
+
+class SetupAnswer(Setup, Answer):
+    """A new secret for an authenticator app."""
+
+
+class RecoveryCodesAnswer(Answer):
+    """New recovery codes, in the only response that contains them."""
+
+    recovery_codes: Annotated[list[str], Field(examples=[_CODES])]
+    """Ten codes, each of which is good once in place of a code of the app."""
+
+
+class MfaStatus(Described):
+    """The state of the caller's second factor."""
+
+    mfa_enabled: bool
+    """Whether a login needs a code."""
+    recovery_codes_left: int
+    """The number of recovery codes that have not been used."""
+
+
+class MfaStatusAnswer(MfaStatus, Answer):
+    """The state of the caller's second factor."""

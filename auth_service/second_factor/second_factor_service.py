@@ -1,0 +1,88 @@
+"""Endpoints of the second factor."""
+
+from flask import Blueprint, Response, current_app
+
+from auth_service.auth_logic import LockedOut, WrongPassword
+from auth_service.auth_schemas import TokensAnswer
+from auth_service.common_service import api, origin, tools
+from auth_service.second_factor import login_logic, second_factor_logic
+from auth_service.second_factor.second_factor_logic import (
+    InvalidOtp,
+    MfaAlreadyEnabled,
+    MfaNotEnabled,
+    MfaNotSetUp,
+    SecondFactors,
+)
+from auth_service.second_factor.second_factor_schemas import (
+    Code,
+    Empty,
+    MfaRemoval,
+    MfaStatusAnswer,
+    RecoveryCodesAnswer,
+    SecondStep,
+    SetupAnswer,
+)
+from shared.core.errors import InvalidToken
+from shared.web.access import Caller, private, public
+from shared.web.responses import success
+from shared.web.validation.openapi import Answer, documented
+
+mfa = Blueprint("mfa", __name__, url_prefix="/api/auth/mfa")
+
+
+@mfa.get("")
+@private
+@api.validate(resp=documented(200, MfaStatusAnswer))
+def status(caller: Caller) -> Response:
+    """Return whether the caller's logins need a code, and the number of recovery codes left."""
+    return success(**second_factor_logic.status(tools(), factors(), caller).model_dump())
+
+
+@mfa.post("/setup")
+@private
+@api.validate(resp=documented(200, SetupAnswer, MfaAlreadyEnabled))
+def set_up(caller: Caller, json: Empty) -> Response:
+    """Make a secret for an authenticator app. Nothing is enabled yet; another call makes another secret."""
+    return success(**second_factor_logic.set_up(tools(), factors(), caller).model_dump())
+
+
+@mfa.post("/enable")
+@private
+@api.validate(resp=documented(200, RecoveryCodesAnswer, InvalidOtp, MfaNotSetUp, MfaAlreadyEnabled, LockedOut))
+def enable(caller: Caller, json: Code) -> Response:
+    """Enable the second factor with a code of the new secret, and end the caller's other sessions."""
+    codes = second_factor_logic.enable(tools(), factors(), caller, json.otp)
+    return success(recovery_codes=codes, message="The second factor is on. Store the recovery codes in a safe place.")
+
+
+@mfa.post("/disable")
+@private
+@api.validate(resp=documented(200, Answer, InvalidOtp, WrongPassword, MfaNotEnabled, LockedOut))
+def disable(caller: Caller, json: MfaRemoval) -> Response:
+    """Remove the second factor with the password and a code, and end the caller's other sessions."""
+    second_factor_logic.disable(tools(), factors(), origin(), caller, json)
+    return success(message="The second factor is off.")
+
+
+@mfa.post("/recovery_codes")
+@private
+@api.validate(resp=documented(200, RecoveryCodesAnswer, InvalidOtp, MfaNotEnabled, LockedOut))
+def renew_recovery_codes(caller: Caller, json: Code) -> Response:
+    """Make ten new recovery codes, which replace all earlier ones."""
+    codes = second_factor_logic.renew_recovery_codes(tools(), factors(), caller, json.otp)
+    return success(recovery_codes=codes, message="The earlier recovery codes are no longer good.")
+
+
+@mfa.post("/login")
+@public
+@api.validate(resp=documented(200, TokensAnswer, InvalidOtp, InvalidToken, LockedOut))
+def finish_login(json: SecondStep) -> Response:
+    """Finish a login that was answered with `MFA_REQUIRED`, and start a session."""
+    tokens = login_logic.finish(tools(), factors(), origin(), json)
+    return success(**tokens.model_dump(), message="You are logged in.")
+
+
+def factors() -> SecondFactors:
+    """Return the second factors of the current app."""
+    found: SecondFactors = current_app.extensions["second_factors"]
+    return found
