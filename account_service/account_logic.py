@@ -2,17 +2,28 @@
 
 import logging
 import secrets
+from collections import Counter
 from datetime import datetime
 from uuid import UUID, uuid4, uuid5
 
 from account_service.account_clients import AuthClient
 from account_service.account_models import Account, AccountStatusChange, Entry
-from account_service.account_schemas import AccountsQuery, EntriesQuery, HistoryQuery, NewAccount, StatusChange
+from account_service.account_schemas import (
+    AccountsQuery,
+    EntriesQuery,
+    HistoryQuery,
+    NewAccount,
+    Statistics,
+    StatisticsQuery,
+    StatusChange,
+    TypeTotals,
+)
 from account_service.account_storage import AccountStorage
 from account_service.ledger_storage import LedgerStorage
 from shared.core import check_digits
 from shared.core.clock import now
 from shared.core.errors import Forbidden, InvalidRequest, NotFound, Refused, Unprocessable
+from shared.core.money import Currency
 from shared.core.texts import masked
 from shared.db.outages import rerun_when_aborted
 from shared.web import audit_trail, cursors
@@ -212,6 +223,35 @@ def status_history_of_user(
     after = cursors.decode(page.cursor, int)
     rows = storage.list_status_changes_of_user(user_id, limit=page.limit + 1, before=after[0] if after else None)
     return cursors.paginate(list(rows), page.limit, "sequence")
+
+
+def statistics(storage: AccountStorage, currency: Currency, query: StatisticsQuery) -> Statistics:
+    """Count all accounts and sum up their balances, by type and status, and count those opened in a range of time."""
+    by_type: Counter[str] = Counter()
+    by_status: Counter[str] = Counter()
+    balances_minor: Counter[str] = Counter()
+    by_type_and_status: dict[str, dict[str, TypeTotals]] = {}
+    with storage.snapshot():
+        for kind, status, count, total_minor in storage.count_by_type_and_status():
+            by_type[kind] += count
+            by_status[status] += count
+            balances_minor[kind] += total_minor
+            totals = TypeTotals(count=count, balance=currency.to_text(total_minor))
+            by_type_and_status.setdefault(kind, {})[status] = totals
+        created = storage.count_created(query.since, query.until)
+        created_before = storage.count_created(query.compare_from, query.since) if query.compare_from else None
+    return Statistics(
+        total=by_type.total(),
+        by_type={
+            kind: TypeTotals(count=count, balance=currency.to_text(balances_minor[kind]))
+            for kind, count in by_type.items()
+        },
+        by_status=by_status,
+        by_type_and_status=by_type_and_status,
+        total_balance=currency.to_text(balances_minor.total()),
+        created=created,
+        created_before=created_before,
+    )
 
 
 def look_up(storage: AccountStorage, auth: AuthClient, account_number: str) -> tuple[Account, str]:

@@ -250,6 +250,17 @@ class TypeTotals(Described):
     """The sum of their balances."""
 
 
+class StatisticsQuery(Query):
+    """A range of time in which accounts were opened, and a range before it to compare with."""
+
+    since: Annotated[From, Field(alias="from")] = None
+    """The first day or instant."""
+    until: Annotated[Until, Field(alias="to")] = None
+    """The last day or instant."""
+    compare_from: From = None
+    """The first day or instant of the range before, which ends where `from` begins."""
+
+
 class Statistics(Described):
     """The numbers of accounts and the sums of their balances."""
 
@@ -259,8 +270,17 @@ class Statistics(Described):
     """Number and sum of balances by account type."""
     by_status: Annotated[dict[str, int], Field(examples=[{"active": 3}])]
     """The number of accounts by status."""
+    by_type_and_status: Annotated[
+        dict[str, dict[str, TypeTotals]],
+        Field(examples=[{"checking": {"active": {"count": 3, "balance": "1250.00"}}}]),
+    ]
+    """Number and sum of balances by account type and status together."""
     total_balance: AmountText
     """The sum of all balances."""
+    created: int
+    """The number of accounts that were opened in the range of the query."""
+    created_before: int | None
+    """The number of accounts that were opened in the range before; null if none was named."""
 
 
 class StatisticsAnswer(Answer):

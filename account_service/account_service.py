@@ -27,12 +27,11 @@ from account_service.account_schemas import (
     NewAccount,
     Payee,
     PayeeAnswer,
-    Statistics,
     StatisticsAnswer,
+    StatisticsQuery,
     StatusChange,
     StatusChangeOut,
     StatusHistoryAnswer,
-    TypeTotals,
 )
 from account_service.account_storage import AccountStorage
 from account_service.ledger_schemas import (
@@ -234,19 +233,9 @@ def list_postings(query: PostingsQuery) -> Response:
 @internal.get("/statistics")
 @service_only("statistics:read")
 @api.validate(resp=documented(200, StatisticsAnswer))
-def statistics() -> Response:
+def statistics(query: StatisticsQuery) -> Response:
     """Return the numbers of accounts and the sums of their balances."""
-    by_type = list(_tools().accounts.count_by_type())
-    by_status = dict(_tools().accounts.count_by_status())
-    currency = _tools().currency
-    return success(
-        statistics=Statistics(
-            total=sum(count for _, count, _ in by_type),
-            by_type={kind: TypeTotals(count=count, balance=currency.to_text(minor)) for kind, count, minor in by_type},
-            by_status=by_status,
-            total_balance=currency.to_text(sum(minor for _, _, minor in by_type)),
-        )
-    )
+    return success(statistics=account_logic.statistics(_tools().accounts, _tools().currency, query))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Queries on accounts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -92,16 +92,18 @@ class AccountStorage(Storage):
         query = query.order_by(Account.created_at.desc(), Account.id.desc())
         return self._session.scalars(query.limit(limit)).all()
 
-    def count_by_type(self) -> Iterable[tuple[str, int, int]]:
-        """Return (type, number of accounts, sum of balances in minor units) for each account type."""
-        balance = func.coalesce(func.sum(Account.balance_minor), 0)
-        rows = self._session.execute(select(Account.account_type, func.count(), balance).group_by(Account.account_type))
-        return [(kind, count, int(total)) for kind, count, total in rows]
+    def count_by_type_and_status(self) -> Sequence[tuple[str, str, int, int]]:
+        """Return (type, status, number of accounts, sum of balances in minor units) for each that occurs."""
+        kinds, balance = (Account.account_type, Account.status), func.coalesce(func.sum(Account.balance_minor), 0)
+        rows = self._session.execute(select(*kinds, func.count(), balance).group_by(*kinds).order_by(*kinds))
+        return [(kind, status, count, int(total)) for kind, status, count, total in rows]
 
-    def count_by_status(self) -> Iterable[tuple[str, int]]:
-        """Return (status, number of accounts) for each status."""
-        rows = self._session.execute(select(Account.status, func.count()).group_by(Account.status))
-        return [(status, count) for status, count in rows]
+    def count_created(self, since: datetime | None, until: datetime | None) -> int:
+        """Return the number of accounts with `since <= created_at < until`."""
+        query = select(func.count()).select_from(Account)
+        query = query.where(Account.created_at >= since) if since else query
+        query = query.where(Account.created_at < until) if until else query
+        return int(self._session.scalar(query) or 0)
 
 
 def _equal_to_given(*filters: tuple[object, object]) -> list[ColumnElement[bool]]:

@@ -61,6 +61,7 @@ from auth_service.user_schemas import (
     PersonQuery,
     ProfileChanges,
     StatisticsAnswer,
+    StatisticsQuery,
     UserAnswer,
     UserChanges,
     Username,
@@ -343,9 +344,9 @@ def person(user_id: UUID) -> Response:
 @internal.get("/statistics")
 @service_only("statistics:read")
 @api.validate(resp=documented(200, StatisticsAnswer))
-def statistics() -> Response:
-    """Count all users by role and by status."""
-    return success(statistics=user_logic.statistics(tools()))
+def statistics(query: StatisticsQuery) -> Response:
+    """Count all users by role and by status, and those who registered in a range of time."""
+    return success(statistics=user_logic.statistics(tools(), query))
 
 
 def create_app(settings: AuthSettings, session: requests.Session | None = None) -> Flask:

@@ -64,6 +64,13 @@ class UserStorage(Storage):
         query = select(User.role, User.status, func.count()).group_by(User.role, User.status)
         return [(role, status, count) for role, status, count in self._session.execute(query)]
 
+    def count_created(self, since: datetime | None, until: datetime | None) -> int:
+        """Return the number of users with `since <= created_at < until`."""
+        query = select(func.count()).select_from(User)
+        query = query.where(User.created_at >= since) if since else query
+        query = query.where(User.created_at < until) if until else query
+        return int(self._session.scalar(query) or 0)
+
 
 class LockoutStorage(Storage):
     """Queries on failed logins, by the SHA-256 of the username."""

@@ -1,6 +1,7 @@
 """User rules: registration, profile changes, and role and status changes by admins."""
 
 import logging
+from collections import Counter
 from datetime import datetime
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from auth_service.user_schemas import (
     PersonQuery,
     ProfileChanges,
     Statistics,
+    StatisticsQuery,
     UserChanges,
     UsersQuery,
 )
@@ -119,14 +121,26 @@ def list_users(tools: Tools, caller: Caller, query: UsersQuery) -> tuple[list[Li
     return [user.model_copy(update={"locked_until": locked_until.get(user.username)}) for user in listed], pagination
 
 
-def statistics(tools: Tools) -> Statistics:
-    """Count all users by role and by status."""
-    by_role: dict[str, int] = {}
-    by_status: dict[str, int] = {}
-    for role, status, count in tools.users.count_by_role_and_status():
-        by_role[role] = by_role.get(role, 0) + count
-        by_status[status] = by_status.get(status, 0) + count
-    return Statistics(total=sum(by_role.values()), by_role=by_role, by_status=by_status)
+def statistics(tools: Tools, query: StatisticsQuery) -> Statistics:
+    """Count all users by role and by status, and those who registered in a range of time."""
+    by_role: Counter[str] = Counter()
+    by_status: Counter[str] = Counter()
+    by_role_and_status: dict[str, dict[str, int]] = {}
+    with tools.users.snapshot():
+        for role, status, count in tools.users.count_by_role_and_status():
+            by_role[role] += count
+            by_status[status] += count
+            by_role_and_status.setdefault(role, {})[status] = count
+        created = tools.users.count_created(query.since, query.until)
+        created_before = tools.users.count_created(query.compare_from, query.since) if query.compare_from else None
+    return Statistics(
+        total=by_role.total(),
+        by_role=by_role,
+        by_status=by_status,
+        by_role_and_status=by_role_and_status,
+        created=created,
+        created_before=created_before,
+    )
 
 
 def update_profile(tools: Tools, origin: Origin, caller: Caller, changes: ProfileChanges) -> User:

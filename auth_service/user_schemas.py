@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from auth_service.auth_schemas import EnteredPassword, NewPassword
-from shared.core.periods import Timestamp
+from shared.core.periods import From, Timestamp, Until
 from shared.core.texts import Line, Matching
 from shared.web.cursors import Page, Pagination
 from shared.web.validation.openapi import Answer, Body, Described, Query
@@ -201,6 +201,17 @@ class PersonAnswer(Answer):
     """The user."""
 
 
+class StatisticsQuery(Query):
+    """A range of time in which users registered, and a range before it to compare with."""
+
+    since: Annotated[From, Field(alias="from")] = None
+    """The first day or instant."""
+    until: Annotated[Until, Field(alias="to")] = None
+    """The last day or instant."""
+    compare_from: From = None
+    """The first day or instant of the range before, which ends where `from` begins."""
+
+
 class Statistics(Described):
     """The number of users, by role and by status."""
 
@@ -210,6 +221,12 @@ class Statistics(Described):
     """The number of users by role."""
     by_status: Annotated[dict[str, int], Field(examples=[{"active": 3}])]
     """The number of users by status."""
+    by_role_and_status: Annotated[dict[str, dict[str, int]], Field(examples=[{"customer": {"active": 3}}])]
+    """The number of users by role and status together."""
+    created: int
+    """The number of users who registered in the range of the query."""
+    created_before: int | None
+    """The number of users who registered in the range before; null if none was named."""
 
 
 class StatisticsAnswer(Answer):

@@ -8,12 +8,13 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
-from reporting_service.reporting_schemas import (
+from reporting_service.source_schemas import (
     AccountFacts,
     AccountStatistics,
-    HistoryRow,
+    FlowStatistics,
+    LedgerRow,
     Period,
-    Summary,
+    TransactionFacts,
     UserStatistics,
     Volumes,
 )
@@ -28,9 +29,10 @@ class AuthClient:
     def __init__(self, peer: Peer, service_token: ServiceToken) -> None:
         self._peer, self._service_token = peer, service_token
 
-    def statistics(self) -> UserStatistics:
-        """Return the numbers of users by role and status."""
-        response = self._service_token.call(self._peer, "GET", "/internal/statistics")
+    def statistics(self, period: Period, previous: Period | None) -> UserStatistics:
+        """Return the numbers of users by role and status, and of those who registered in the two periods."""
+        query = _to_range(period, previous)
+        response = self._service_token.call(self._peer, "GET", "/internal/statistics", query=query)
         return UserStatistics.model_validate(response["statistics"])
 
 
@@ -53,9 +55,9 @@ class AccountClient:
         rows = response["history"]
         return str(rows[0]["balance_after"]) if rows else None
 
-    def entries(self, token: str, account_id: UUID, period: Period, *, at_most: int) -> list[HistoryRow]:
+    def entries(self, token: str, account_id: UUID, period: Period, *, at_most: int) -> list[LedgerRow]:
         """Return the entries of a period, newest first, at most the `at_most` newest."""
-        rows: list[HistoryRow] = []
+        rows: list[LedgerRow] = []
         cursor = None
         while len(rows) < at_most:
             response = self._history(
@@ -66,15 +68,16 @@ class AccountClient:
                 since=period.start_date,
                 cursor=cursor,
             )
-            rows.extend(HistoryRow.model_validate(row) for row in response["history"])
+            rows.extend(LedgerRow.model_validate(row) for row in response["history"])
             cursor = response["pagination"]["next_cursor"]
             if cursor is None:
                 break
         return rows
 
-    def statistics(self) -> AccountStatistics:
-        """Return the numbers of accounts and the sums of their balances."""
-        response = self._service_token.call(self._peer, "GET", "/internal/statistics")
+    def statistics(self, period: Period, previous: Period | None) -> AccountStatistics:
+        """Return the numbers of accounts, the sums of their balances, and how many were opened in the two periods."""
+        query = _to_range(period, previous)
+        response = self._service_token.call(self._peer, "GET", "/internal/statistics", query=query)
         return AccountStatistics.model_validate(response["statistics"])
 
     def _history(
@@ -97,14 +100,38 @@ class TransactionClient:
     def __init__(self, peer: Peer, service_token: ServiceToken) -> None:
         self._peer, self._service_token = peer, service_token
 
-    def summary(self, token: str, period: Period, account_id: UUID | None = None) -> Summary:
-        """Return the sums of the completed transactions on all accounts of the token's bearer, or on one account."""
-        query = {"from": period.start_date, "to": period.end_date, "account_id": account_id}
-        response = self._peer.call("GET", "/api/transactions/summary", token=token, query=query)
-        return Summary.model_validate(response["summary"])
+    def statistics(
+        self, token: str, period: Period, previous: Period | None, account_id: UUID | None = None
+    ) -> FlowStatistics:
+        """Return what moved on all accounts of the token's bearer, or on one account, all of one moment."""
+        query = {**_to_range(period, previous), "account_id": account_id}
+        response = self._peer.call("GET", "/api/transactions/statistics", token=token, query=query)
+        return FlowStatistics.model_validate(response["statistics"])
 
-    def statistics(self, period: Period) -> Volumes:
+    def list_of_account(
+        self, token: str, account_id: UUID, period: Period, *, at_most: int
+    ) -> dict[UUID, TransactionFacts]:
+        """Return the `at_most` newest completed transactions of an account in a period, by their ids."""
+        query = {"from": period.start_date, "to": period.end_date, "status": "completed", "cursor": None}
+        found: dict[UUID, TransactionFacts] = {}
+        while len(found) < at_most:
+            query["limit"] = min(PAGE_ROWS, at_most - len(found))
+            response = self._peer.call("GET", f"/api/transactions/account/{account_id}", token=token, query=query)
+            rows = map(TransactionFacts.model_validate, response["transactions"])
+            found.update((row.id, row) for row in rows)
+            query["cursor"] = response["pagination"]["next_cursor"]
+            if query["cursor"] is None:
+                break
+        return found
+
+    def volumes(self, period: Period, previous: Period | None) -> Volumes:
         """Return the numbers and sums of the whole bank's completed transactions."""
-        query = {"from": period.start_date, "to": period.end_date}
+        query = _to_range(period, previous)
         response = self._service_token.call(self._peer, "GET", "/internal/statistics", query=query)
         return Volumes.model_validate(response["statistics"])
+
+
+def _to_range(period: Period, previous: Period | None) -> dict[str, Any]:
+    """Return the query for a period and the one before it."""
+    compare_from = previous and previous.start_date
+    return {"from": period.start_date, "to": period.end_date, "compare_from": compare_from}

@@ -2,28 +2,57 @@
 
 import hashlib
 import json
+import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, TypeVar
 from uuid import UUID
 
+from pydantic import BaseModel
+
+from reporting_service.figure_logic import (
+    bank_ties_out,
+    choose_grouping,
+    group_flows,
+    group_volumes,
+    period_before,
+    ties_out,
+    zero_like,
+)
 from reporting_service.reporting_clients import AccountClient, AuthClient, TransactionClient
 from reporting_service.reporting_models import Report
 from reporting_service.reporting_schemas import (
-    AccountCounts,
     AccountReportData,
+    AmountGrowth,
     AnyReportData,
     BalancePoint,
+    BankGrowth,
+    Grouping,
+    Growth,
     HistoryRow,
-    Period,
+    PreviousFlows,
     ReportQuery,
     ReportType,
-    Summary,
     SystemReportData,
     TransactionReportData,
 )
 from reporting_service.reporting_storage import ReportStorage
+from reporting_service.source_schemas import (
+    AccountCounts,
+    AccountStatistics,
+    FlowStatistics,
+    LedgerRow,
+    Period,
+    Summary,
+    TransactionFacts,
+    UserCounts,
+    UserStatistics,
+    Volumes,
+    VolumeTotals,
+)
 from shared.concurrency.context_pool import ContextPool
 from shared.core.clock import now
 from shared.core.errors import InvalidRequest, NotFound, ServiceUnavailable
@@ -40,6 +69,8 @@ ENTRIES_AHEAD = 200
 SAME_REPORT_SECONDS = 60
 MAX_PAGE_BYTES = 2_000_000
 READING_PAUSES_SECONDS = (0, 0.1, 0.3)
+_Data = TypeVar("_Data")
+_log = logging.getLogger(__name__)
 
 
 class StillSettling(ServiceUnavailable):
@@ -66,36 +97,25 @@ def report_account(
     It is stored unless `query.save` is false. Raises InvalidRequest, NotFound, or ServiceUnavailable.
     """
     period = _to_period(query)
-    data = _read_consistent_account(sources, caller, account_id, period)
+    data = _read_until_consistent(lambda: _read_account(sources, caller.token, account_id, period, query.group))
     subject = f"Account report {data.account.account_number}"
-    report = _make_report(caller, "account", data, subject=subject, account_id=str(account_id))
+    report = _make_report(caller, "account", data, query, subject=subject, account_id=str(account_id))
     return _store(storage, report) if query.save else report
 
 
 def report_transactions(storage: ReportStorage, sources: Sources, caller: Caller, query: ReportQuery) -> Report:
     """Make a report on all transactions of the caller. Raises InvalidRequest or ServiceUnavailable."""
     period = _to_period(query)
-    summary = sources.transactions.summary(caller.token, period)
-    data = TransactionReportData(period=period, **dict(summary))
-    report = _make_report(caller, "transaction", data, subject="Transaction report")
+    data = _read_until_consistent(lambda: _read_transactions(sources, caller.token, period, query.group))
+    report = _make_report(caller, "transaction", data, query, subject="Transaction report")
     return _store(storage, report) if query.save else report
 
 
 def report_system(storage: ReportStorage, sources: Sources, caller: Caller, query: ReportQuery) -> Report:
     """Make a report on the whole bank. Raises InvalidRequest or ServiceUnavailable."""
     period = _to_period(query)
-    users = sources.context_pool.submit(sources.auth.statistics)
-    accounts = sources.context_pool.submit(sources.accounts.statistics)
-    transactions = sources.transactions.statistics(period)
-    counts = accounts.result()
-    data = SystemReportData(
-        period=period,
-        users=users.result(),
-        accounts=AccountCounts(total=counts.total, by_type=counts.by_type, by_status=counts.by_status),
-        total_balance=counts.total_balance,
-        transactions=transactions,
-    )
-    report = _make_report(caller, "system", data, subject="System report")
+    data = _read_until_consistent(lambda: _read_system(sources, period, query.group))
+    report = _make_report(caller, "system", data, query, subject="System report")
     return _store(storage, report) if query.save else report
 
 
@@ -128,50 +148,154 @@ def _to_period(query: ReportQuery) -> Period:
     return period
 
 
-def _read_consistent_account(sources: Sources, caller: Caller, account_id: UUID, period: Period) -> AccountReportData:
-    """Read an account until its entries and sums are consistent. Raises StillSettling after the last attempt."""
+def _read_until_consistent(read: Callable[[], _Data | None]) -> _Data:
+    """Read data until its figures are consistent. Raises StillSettling after the last attempt."""
     for pause_seconds in READING_PAUSES_SECONDS:
         time.sleep(pause_seconds)
-        data = _read_account(sources, caller.token, account_id, period)
+        data = read()
         if data:
             return data
+    _log.error("the figures of a report do not add up")
     raise StillSettling(retry_after_seconds=1)
 
 
-def _read_account(sources: Sources, token: str, account_id: UUID, period: Period) -> AccountReportData | None:
+def _read_account(
+    sources: Sources, token: str, account_id: UUID, period: Period, group: Grouping | None
+) -> AccountReportData | None:
     """Return the data of an account report, or None if ledger and transactions are inconsistent at this moment."""
-    submit, accounts = sources.context_pool.submit, sources.accounts
+    submit, accounts, transactions = sources.context_pool.submit, sources.accounts, sources.transactions
     before = submit(accounts.balance_before, token, account_id, period.start_date)
-    summed = submit(sources.transactions.summary, token, period, account_id)
+    figures = submit(transactions.statistics, token, period, period_before(period), account_id)
     account = accounts.account(token, account_id)
-    currency, summary = Currency.of(account.currency), summed.result()
-    # Read the entries after the summary, so that they contain at least the transactions that it counts.
-    entries = accounts.entries(token, account_id, period, at_most=HISTORY_ROWS + ENTRIES_AHEAD)
-    opening_minor = currency.from_text(before.result() or currency.to_text(0))
-    opening, closing = (
-        currency.to_text(minor) for minor in (opening_minor, opening_minor + currency.from_text(summary.net))
+    currency, statistics = Currency.of(account.currency), figures.result()
+    # Read the entries after the figures, so that they contain at least the transactions that those count.
+    at_most = HISTORY_ROWS + ENTRIES_AHEAD
+    described = submit(
+        transactions.list_of_account, token, account_id, period, at_most=min(at_most, statistics.count + ENTRIES_AHEAD)
     )
-    history = _select_counted(entries, summary.count, opening, closing)
-    if history is None:
+    entries = accounts.entries(token, account_id, period, at_most=at_most)
+    opening, closing = statistics.opening_balance, statistics.closing_balance
+    history = _describe(_select_counted(entries, statistics.count, opening, closing), described.result())
+    if history is None or (before.result() or currency.to_text(0)) != opening or not ties_out(statistics):
         return None
     return AccountReportData(
-        account=account,
+        **_flows(statistics, period, group),
+        account=account.model_copy(update={"balance": statistics.balance}),
         period=period,
         opening_balance=opening,
         closing_balance=closing,
-        income=summary.income,
-        expense=summary.expense,
-        net=summary.net,
-        count=summary.count,
-        by_type=summary.by_type,
+        income=statistics.income,
+        expense=statistics.expense,
+        net=statistics.net,
+        count=statistics.count,
+        by_type=statistics.by_type,
         history=history,
-        balance_trend=_balance_trend(currency, opening_minor, period, summary),
+        balance_trend=_balance_trend(currency, currency.from_text(opening), period, statistics),
     )
 
 
-def _select_counted(
-    entries: Sequence[HistoryRow], count: int, opening: str, closing: str
-) -> Sequence[HistoryRow] | None:
+def _read_transactions(
+    sources: Sources, token: str, period: Period, group: Grouping | None
+) -> TransactionReportData | None:
+    """Return the data of a transaction report, or None if its figures do not add up."""
+    statistics = sources.transactions.statistics(token, period, period_before(period))
+    if not ties_out(statistics):
+        return None
+    summary = {name: getattr(statistics, name) for name in Summary.model_fields}
+    return TransactionReportData(
+        **summary,
+        **_flows(statistics, period, group),
+        period=period,
+        opening_balance=statistics.opening_balance,
+        closing_balance=statistics.closing_balance,
+    )
+
+
+def _flows(statistics: FlowStatistics, period: Period, group: Grouping | None) -> dict[str, Any]:
+    """Return the fields of `Flows`."""
+    grouping, before = group or choose_grouping(period), period_before(period)
+    previous = statistics.previous
+    return {
+        "as_of": statistics.as_of,
+        "money_in": statistics.money_in,
+        "money_out": statistics.money_out,
+        "grouping": grouping,
+        "groups": group_flows(statistics.by_day, period, grouping, zero_like(statistics.net)),
+        "previous": PreviousFlows(period=before, **dict(previous)) if before and previous else None,
+    }
+
+
+def _read_system(sources: Sources, period: Period, group: Grouping | None) -> SystemReportData | None:
+    """Return the data of a system report, or None if its figures do not add up."""
+    submit, before = sources.context_pool.submit, period_before(period)
+    users_read = submit(sources.auth.statistics, period, before)
+    accounts_read = submit(sources.accounts.statistics, period, before)
+    volumes = sources.transactions.volumes(period, before)
+    accounts, users = accounts_read.result(), users_read.result()
+    if not bank_ties_out(users, accounts, volumes):
+        return None
+    grouping = group or choose_grouping(period)
+    groups = group_volumes(volumes.by_day, period, grouping, zero_like(accounts.total_balance))
+    return SystemReportData(
+        period=period,
+        as_of=volumes.as_of,
+        users=UserCounts(**_part(UserCounts, users)),
+        users_by_role_and_status=users.by_role_and_status,
+        accounts=AccountCounts(**_part(AccountCounts, accounts)),
+        accounts_by_type_and_status=accounts.by_type_and_status,
+        total_balance=accounts.total_balance,
+        transactions=VolumeTotals(**_part(VolumeTotals, volumes)),
+        volumes_by_day=volumes.by_day_and_type,
+        grouping=grouping,
+        groups=groups,
+        growth=_growth(before, users, accounts, volumes),
+    )
+
+
+def _growth(
+    before: Period | None, users: UserStatistics, accounts: AccountStatistics, volumes: Volumes
+) -> BankGrowth | None:
+    """Return what was added in the period beside the period before, or None if there is none."""
+    if before is None or volumes.previous is None:
+        return None
+    zero = zero_like(accounts.total_balance)
+    volume = zero + sum((Decimal(day.total) for day in volumes.by_day), zero)
+    return BankGrowth(
+        period=before,
+        users=Growth(current=users.created, previous=users.created_before or 0),
+        accounts=Growth(current=accounts.created, previous=accounts.created_before or 0),
+        transactions=Growth(current=volumes.count, previous=volumes.previous.count),
+        volume=AmountGrowth(current=format(volume, "f"), previous=volumes.previous.total),
+    )
+
+
+def _part(model: type[BaseModel], whole: BaseModel) -> dict[str, Any]:
+    """Return the fields of `whole` that `model` has."""
+    return {name: getattr(whole, name) for name in model.model_fields}
+
+
+def _describe(
+    entries: Sequence[LedgerRow] | None, described: Mapping[UUID, TransactionFacts]
+) -> list[HistoryRow] | None:
+    """Return the entries with what their transactions say, or None if a transaction is missing."""
+    if entries is None or any(entry.transaction_id not in described for entry in entries):
+        return None
+    rows = []
+    for entry in entries:
+        facts = described[entry.transaction_id]
+        goes_out = entry.amount.startswith("-")
+        rows.append(
+            HistoryRow(
+                **dict(entry),
+                transaction_type=facts.transaction_type,
+                description=facts.description,
+                counterparty=facts.to_account_number if goes_out else facts.from_account_number,
+            )
+        )
+    return rows
+
+
+def _select_counted(entries: Sequence[LedgerRow], count: int, opening: str, closing: str) -> Sequence[LedgerRow] | None:
     """Return the newest entries among those that the summary counts, or None if they can't be identified.
 
     The ledger may be ahead by a few entries whose transactions are not projected yet. They are skipped: by their number
@@ -201,14 +325,16 @@ def _balance_trend(currency: Currency, opening_minor: int, period: Period, summa
 
 
 def _make_report(
-    caller: Caller, report_type: ReportType, data: AnyReportData, *, subject: str, **parameters: str
+    caller: Caller, report_type: ReportType, data: AnyReportData, query: ReportQuery, *, subject: str, **parameters: str
 ) -> Report:
     """Return a report that is not stored yet: it has no id, and is the first edition of its content."""
     start, end = str(data.period.start_date), str(data.period.end_date)
     parameters |= {"start_date": start, "end_date": end}
+    parameters |= {"group": query.group} if query.group else {}
     report_data = data.model_dump(mode="json")
     content = json.dumps(report_data, sort_keys=True)
-    identity = json.dumps([str(caller.user_id), report_type, parameters, content])
+    figures = json.dumps(report_data | {"as_of": None}, sort_keys=True)
+    identity = json.dumps([str(caller.user_id), report_type, parameters, figures])
     return Report(
         user_id=caller.user_id,
         report_type=report_type,

@@ -1,16 +1,29 @@
-"""Queries and responses of the reporting service, and the data that it reads. Amounts are decimal text."""
+"""Queries and responses of the reporting service. Amounts are decimal text."""
 
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, ConfigDict, Field, GetJsonSchemaHandler, TypeAdapter
+from pydantic import Field, GetJsonSchemaHandler, TypeAdapter
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from reporting_service.source_schemas import (
+    AccountCounts,
+    AccountFacts,
+    DayVolumes,
+    FlowSums,
+    LedgerRow,
+    Period,
+    Spread,
+    Summary,
+    TypeHolding,
+    TypeTotal,
+    UserCounts,
+    VolumeTotals,
+)
 from shared.core.money import AmountText
 from shared.core.periods import Day, Timestamp
-from shared.core.texts import masked
 from shared.web.cursors import Pagination
 from shared.web.validation.openapi import Answer, Described, Query
 
@@ -18,6 +31,7 @@ if TYPE_CHECKING:
     from reporting_service.reporting_models import Report
 
 ReportType = Literal["account", "transaction", "system"]
+Grouping = Literal["day", "week", "month"]
 
 
 class ReportQuery(Query):
@@ -30,115 +44,63 @@ class ReportQuery(Query):
     """The first day. The default is 29 days before `end_date`."""
     end_date: Day | None = None
     """The last day. The default is today."""
+    group: Grouping | None = None
+    """How the days are grouped. The default depends on the length of the period."""
     save: bool = True
     """Whether to store the report. A report that is not stored has no id."""
 
 
-class Period(Described):
-    """The days of a report, both ends included."""
+class HistoryRow(LedgerRow):
+    """One entry of an account: the signed amount, the balance after it, and what it was."""
 
-    model_config = ConfigDict(frozen=True)
+    transaction_type: Annotated[str, Field(examples=["transfer"])]
+    """The type of the transaction."""
+    description: Annotated[str, Field(examples=["Rent for January"])] | None
+    """The payer's description."""
+    counterparty: Annotated[str, Field(examples=["••••7897"])] | None
+    """The masked number of the account on the other side; null when that is the bank."""
+
+
+class Group(FlowSums):
+    """The transactions of a day, a week from Monday on, or a month. The first and the last one may be partial."""
 
     start_date: date
-    """The first day."""
+    """The first day of the group within the period."""
     end_date: date
-    """The last day."""
-
-    @property
-    def length_days(self) -> int:
-        """Return the number of days."""
-        return (self.end_date - self.start_date).days + 1
-
-    @property
-    def days(self) -> list[date]:
-        """Return all days of the period in order."""
-        return [self.start_date + timedelta(days=number) for number in range(self.length_days)]
+    """The last day of the group within the period."""
 
 
-class TypeTotal(Described):
-    """The number of transactions of a type and the sum of their amounts, incoming and outgoing."""
+class VolumeGroup(TypeTotal):
+    """The transactions of the whole bank in a day, a week from Monday on, or a month."""
 
-    count: int
-    """The number of transactions."""
-    total: AmountText
-    """The sum of their amounts, incoming and outgoing."""
-
-
-class DayVolume(Described):
-    """The number of transactions of a day and the sum of their amounts, incoming and outgoing."""
-
-    date: date
-    """The day."""
-    count: int
-    """The number of transactions."""
-    total: AmountText
-    """The sum of their amounts, incoming and outgoing."""
+    start_date: date
+    """The first day of the group within the period."""
+    end_date: date
+    """The last day of the group within the period."""
 
 
-class DayTotal(DayVolume):
-    """The number and the sums of a day's transactions, with income and expense."""
+class PreviousFlows(FlowSums):
+    """The period before, with its sums. A period of whole months is compared with the same number of months."""
 
-    income: AmountText
-    """The sum of incoming amounts."""
-    expense: AmountText
-    """The sum of outgoing amounts."""
+    period: Period
+    """The days of the period before."""
 
 
-class Summary(Described):
-    """The sums of completed transactions. `by_day` leaves out days without any."""
+class Flows(Described):
+    """What reports on one account and on all accounts of a user have in common."""
 
-    count: int
-    """The number of transactions."""
-    by_type: Annotated[dict[str, TypeTotal], Field(examples=[{"deposit": {"count": 3, "total": "1250.00"}}])]
-    """Number and sum by transaction type."""
-    income: AmountText
-    """The sum of incoming amounts."""
-    expense: AmountText
-    """The sum of outgoing amounts."""
-    net: AmountText
-    """Income minus expense."""
-    average: AmountText
-    """The mean amount."""
-    largest: AmountText
-    """The largest amount."""
-    by_day: list[DayTotal]
-    """Number and sums by day."""
-
-
-class AccountFacts(Described):
-    """An account. Its number is masked, because reports are stored and admins can read them."""
-
-    id: UUID
-    """The id of the account."""
-    user_id: UUID
-    """The id of the owner."""
-    account_number: Annotated[str, AfterValidator(masked), Field(examples=["••••7897"])]
-    """The account number, masked."""
-    account_type: Annotated[str, Field(examples=["checking"])]
-    """The account type."""
-    nickname: Annotated[str, Field(examples=["Holidays"])] | None
-    """The owner's own name for the account."""
-    balance: AmountText
-    """The present balance."""
-    currency: Annotated[str, Field(examples=["USD"])]
-    """The currency, by its ISO 4217 code."""
-    status: Annotated[str, Field(examples=["active"])]
-    """The status of the account."""
-    created_at: Timestamp
-    """When the account was opened."""
-
-
-class HistoryRow(Described):
-    """One entry of an account: the signed amount and the balance after it."""
-
-    amount: AmountText
-    """The amount of the entry: negative when money left the account."""
-    balance_after: AmountText
-    """The balance of the account after the entry."""
-    transaction_id: UUID
-    """The id of the transaction."""
-    timestamp: Timestamp
-    """When the entry was booked."""
+    as_of: Timestamp
+    """The moment of all figures."""
+    money_in: Spread
+    """The incoming payments: number, sum, mean, median and largest."""
+    money_out: Spread
+    """The outgoing payments: number, sum, mean, median and largest."""
+    grouping: Grouping
+    """How `groups` are made."""
+    groups: list[Group]
+    """The sums by day, week or month, without a gap."""
+    previous: PreviousFlows | None
+    """The period before; null if there is none."""
 
 
 class BalancePoint(Described):
@@ -150,7 +112,7 @@ class BalancePoint(Described):
     """The balance at the end of the day."""
 
 
-class AccountReportData(Described):
+class AccountReportData(Flows):
     """One account over a period. `history` shows the newest 1,000 of `count` entries."""
 
     account: AccountFacts
@@ -177,60 +139,51 @@ class AccountReportData(Described):
     """The balance at the end of each day."""
 
 
-class TransactionReportData(Summary):
-    """All accounts of a user over a period. Transfers between own accounts are neither income nor expense."""
+class TransactionReportData(Summary, Flows):
+    """All accounts of a user over a period. Transfers between own accounts are neither income nor expense.
+
+    `average` and `largest` are of all transactions, in and out alike; `money_in` and `money_out` tell them apart.
+    """
 
     period: Period
     """The days of the report."""
+    opening_balance: AmountText
+    """The balance of all accounts together at the start of the first day."""
+    closing_balance: AmountText
+    """The balance of all accounts together at the end of the last day."""
 
 
-class UserStatistics(Described):
-    """Users, counted by role and by status."""
+class Growth(Described):
+    """A number in the period of a report and in the period before."""
 
-    total: int
-    """The number of all users."""
-    by_role: Annotated[dict[str, int], Field(examples=[{"customer": 3}])]
-    """The number of users by role."""
-    by_status: Annotated[dict[str, int], Field(examples=[{"active": 3}])]
-    """The number of users by status."""
+    current: int
+    """The number in the period."""
+    previous: int
+    """The number in the period before."""
 
 
-class TypeHolding(Described):
-    """The number of accounts of a type and the sum of their balances."""
+class AmountGrowth(Described):
+    """An amount in the period of a report and in the period before."""
 
-    count: int
-    """The number of accounts."""
-    balance: AmountText
-    """The sum of their balances."""
-
-
-class AccountCounts(Described):
-    """The numbers of accounts and the sums of their balances by type."""
-
-    total: int
-    """The number of all accounts."""
-    by_type: Annotated[dict[str, TypeHolding], Field(examples=[{"checking": {"count": 3, "balance": "1250.00"}}])]
-    """Number and sum of balances by account type."""
-    by_status: Annotated[dict[str, int], Field(examples=[{"active": 3}])]
-    """The number of accounts by status."""
+    current: AmountText
+    """The amount in the period."""
+    previous: AmountText
+    """The amount in the period before."""
 
 
-class AccountStatistics(AccountCounts):
-    """The numbers of accounts, with the sum of all balances."""
+class BankGrowth(Described):
+    """What was added in the period, beside the period before."""
 
-    total_balance: AmountText
-    """The sum of all balances."""
-
-
-class Volumes(Described):
-    """The numbers and sums of the whole bank's completed transactions."""
-
-    count: int
-    """The number of transactions."""
-    by_type: Annotated[dict[str, TypeTotal], Field(examples=[{"deposit": {"count": 3, "total": "1250.00"}}])]
-    """Number and sum by transaction type."""
-    by_day: list[DayVolume]
-    """Number and sums by day."""
+    period: Period
+    """The days of the period before."""
+    users: Growth
+    """The users who registered."""
+    accounts: Growth
+    """The accounts that were opened."""
+    transactions: Growth
+    """The completed transactions."""
+    volume: AmountGrowth
+    """The sum of their amounts."""
 
 
 class SystemReportData(Described):
@@ -238,14 +191,31 @@ class SystemReportData(Described):
 
     period: Period
     """The days of the report."""
-    users: UserStatistics
+    as_of: Timestamp
+    """The moment of the figures."""
+    users: UserCounts
     """The numbers of users."""
+    users_by_role_and_status: Annotated[dict[str, dict[str, int]], Field(examples=[{"customer": {"active": 3}}])]
+    """The number of users by role and status together."""
     accounts: AccountCounts
     """The numbers of accounts and the sums of their balances."""
+    accounts_by_type_and_status: Annotated[
+        dict[str, dict[str, TypeHolding]],
+        Field(examples=[{"checking": {"active": {"count": 3, "balance": "1250.00"}}}]),
+    ]
+    """Number and sum of balances by account type and status together."""
     total_balance: AmountText
     """The sum of all balances."""
-    transactions: Volumes
+    transactions: VolumeTotals
     """The numbers and sums of completed transactions."""
+    volumes_by_day: list[DayVolumes]
+    """The numbers and sums of completed transactions by day and type."""
+    grouping: Grouping
+    """How `groups` are made."""
+    groups: list[VolumeGroup]
+    """The numbers and sums by day, week or month, without a gap."""
+    growth: BankGrowth | None
+    """What was added, beside the period before; null if there is none."""
 
 
 AnyReportData = AccountReportData | TransactionReportData | SystemReportData

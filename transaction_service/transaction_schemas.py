@@ -120,6 +120,20 @@ class SummaryQuery(Period):
     """Only transactions on this account."""
 
 
+class StatisticsQuery(SummaryQuery):
+    """The transactions of a summary, and a range before them to compare with."""
+
+    compare_from: From = None
+    """The first day or instant of the range before. It ends where `from` begins, so both must be given."""
+
+
+class VolumesQuery(Period):
+    """The range of the bank's volumes, and a range before it to compare with."""
+
+    compare_from: From = None
+    """The first day or instant of the range before. It ends where `from` begins, so both must be given."""
+
+
 @with_config(ConfigDict(use_attribute_docstrings=True))
 class TransactionOut(TypedDict):
     """A transaction as the caller may see it. Accounts of others are shown only by their masked numbers.

@@ -26,6 +26,7 @@ from shared.web.responses import success
 from shared.web.settings import Seconds, Settings
 from shared.web.validation.openapi import AnswerTypes, documented, make_api
 from transaction_service import posting_logic, reversal_logic, transaction_logic
+from transaction_service.amount_storage import AmountStorage
 from transaction_service.batch_logic import ParsedPayment, parse_payment, to_batched_reply, to_reply
 from transaction_service.posting_logic import IdempotencyKeyReused, PostingTools
 from transaction_service.projection_logic import LedgerMismatch, Projection
@@ -52,10 +53,10 @@ from transaction_service.transaction_schemas import (
     NewTransfer,
     OwnMovement,
     PayOut,
-    Period,
     RecentAnswer,
     RecentQuery,
     Reversal,
+    StatisticsQuery,
     SummaryQuery,
     SuspenseAnswer,
     SuspenseItemOut,
@@ -65,9 +66,17 @@ from transaction_service.transaction_schemas import (
     TransactionOut,
     TransactionsAnswer,
     TransactionsQuery,
+    VolumesQuery,
 )
 from transaction_service.transaction_storage import TransactionStorage
-from transaction_service.volume_schemas import StatisticsAnswer, SummaryAnswer, statistics_of, summary_of
+from transaction_service.volume_schemas import (
+    FlowStatisticsAnswer,
+    StatisticsAnswer,
+    SummaryAnswer,
+    flow_statistics_of,
+    statistics_of,
+    summary_of,
+)
 from transaction_service.volume_storage import VolumeStorage
 
 CATCH_UP_SECONDS = 1.0
@@ -206,6 +215,16 @@ def summary(caller: Caller, query: SummaryQuery) -> Response:
     )
 
 
+@transactions.get("/statistics")
+@private
+@api.validate(resp=documented(200, FlowStatisticsAnswer, NotFound))
+def flow_statistics(caller: Caller, query: StatisticsQuery) -> Response:
+    """Return a summary with balances, and with mean, median and largest payment in each direction."""
+    tools = _tools()
+    flows = transaction_logic.flows(tools.volumes, tools.amounts, tools.accounts, caller, query)
+    return success(statistics=flow_statistics_of(flows, tools.currency))
+
+
 @transactions.get("/all")
 @staff_only
 @api.validate(resp=documented(200, TransactionsAnswer))
@@ -227,10 +246,9 @@ def list_of_user(caller: Caller, user_id: UUID, query: TransactionsQuery) -> Res
 @internal.get("/statistics")
 @service_only("statistics:read")
 @api.validate(resp=documented(200, StatisticsAnswer))
-def statistics(query: Period) -> Response:
+def statistics(query: VolumesQuery) -> Response:
     """Return the numbers and sums of the whole bank's completed transactions."""
-    volumes = _tools().volumes.of_all(since=query.since, until=query.until)
-    return success(statistics=statistics_of(volumes, _tools().currency))
+    return success(statistics=statistics_of(transaction_logic.bank_volumes(_tools().volumes, query), _tools().currency))
 
 
 @internal.post("/requests")
@@ -256,6 +274,7 @@ class Tools:
     transactions: TransactionStorage
     reversals: ReversalStorage
     volumes: VolumeStorage
+    amounts: AmountStorage
     accounts: AccountClient
     currency: Currency
     posting: PostingTools
@@ -279,7 +298,13 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
     storage, ledger = TransactionStorage(db), LedgerClient(account_peer, peers.token)
     posting = PostingTools(storage, ledger, Projection(storage, ProjectionStorage(db), ledger))
     app.extensions["tools"] = Tools(
-        storage, ReversalStorage(db), VolumeStorage(db), AccountClient(account_peer), currency, posting
+        transactions=storage,
+        reversals=ReversalStorage(db),
+        volumes=VolumeStorage(db),
+        amounts=AmountStorage(db),
+        accounts=AccountClient(account_peer),
+        currency=currency,
+        posting=posting,
     )
     app.register_blueprint(transactions)
     app.register_blueprint(internal)

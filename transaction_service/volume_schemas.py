@@ -1,12 +1,43 @@
 """Responses with sums of transactions."""
 
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field
 
 from shared.core.money import AmountText, Currency
+from shared.core.periods import Timestamp
 from shared.web.validation.openapi import Answer, Described
+from transaction_service.amount_storage import Amounts
 from transaction_service.volume_storage import Volume, Volumes
+
+
+@dataclass(frozen=True)
+class Flows:
+    """What moved on a user's accounts or on one account, as it was known at one moment. Money is in minor units.
+
+    `opening_minor` is the balance before the range, `later_minor` the change after it.
+    """
+
+    volumes: Volumes
+    amounts: Amounts
+    opening_minor: int
+    later_minor: int
+    previous: Volumes | None
+    as_of: datetime
+
+
+@dataclass(frozen=True)
+class BankVolumes:
+    """The volumes of the whole bank, as they were known at one moment."""
+
+    volumes: Volumes
+    by_day_and_type: dict[str, dict[str, Volume]]
+    previous: Volumes | None
+    as_of: datetime
 
 
 class TypeTotal(Described):
@@ -61,6 +92,76 @@ class SummaryAnswer(Answer):
     """The sums."""
 
 
+class Spread(Described):
+    """The payments in one direction. A payment reversed in the same range is left out with its reversal.
+
+    `total` minus `reversed` is the income, or the expense.
+    """
+
+    count: int
+    """The number of payments."""
+    total: AmountText
+    """The sum of their amounts."""
+    reversed: AmountText
+    """What reversals gave back of payments that are not in the range."""
+    mean: AmountText
+    """The mean amount, rounded half up; zero without payments."""
+    median: AmountText
+    """The median amount, rounded half up; zero without payments."""
+    largest: AmountText
+    """The largest amount; zero without payments."""
+
+
+class RangeBefore(Described):
+    """The sums of the range before, to compare with."""
+
+    count: int
+    """The number of transactions."""
+    total: AmountText
+    """The sum of their amounts, incoming and outgoing."""
+    income: AmountText
+    """The sum of incoming amounts."""
+    expense: AmountText
+    """The sum of outgoing amounts."""
+    net: AmountText
+    """Income minus expense."""
+
+
+class FlowStatistics(Summary):
+    """A summary with balances, and with the payments in each direction. All figures are of the moment `as_of`."""
+
+    as_of: Timestamp
+    """The moment of all figures."""
+    opening_balance: AmountText
+    """The balance at the start of the range, of the account or of all accounts together."""
+    closing_balance: AmountText
+    """The balance at the end of the range."""
+    balance: AmountText
+    """The balance at the moment `as_of`."""
+    money_in: Spread
+    """The incoming payments."""
+    money_out: Spread
+    """The outgoing payments."""
+    previous: RangeBefore | None
+    """The sums of the range before; null if none was named."""
+
+
+class FlowStatisticsAnswer(Answer):
+    """A summary with balances, and with the payments in each direction."""
+
+    statistics: FlowStatistics
+    """The figures."""
+
+
+class DayVolumes(Described):
+    """The transactions of a day by type."""
+
+    date: Annotated[str, Field(examples=["2026-01-31"])]
+    """The day."""
+    by_type: Annotated[dict[str, TypeTotal], Field(examples=[{"deposit": {"count": 3, "total": "1250.00"}}])]
+    """Number and sum by transaction type."""
+
+
 class Statistics(Described):
     """The numbers and sums of the whole bank's completed transactions."""
 
@@ -70,6 +171,12 @@ class Statistics(Described):
     """Number and sum by transaction type."""
     by_day: list[DayTotal]
     """Number and sums by day. Days without transactions are left out."""
+    by_day_and_type: list[DayVolumes]
+    """Number and sums by day and type. Days without transactions are left out."""
+    previous: TypeTotal | None
+    """Number and sum of the range before; null if none was named."""
+    as_of: Timestamp
+    """The moment of all figures."""
 
 
 class StatisticsAnswer(Answer):
@@ -81,28 +188,84 @@ class StatisticsAnswer(Answer):
 
 def summary_of(volumes: Volumes, currency: Currency) -> Summary:
     """Return the summary of the volumes of a user or an account."""
-    text, days = currency.to_text, volumes.by_day.values()
-    count, total_minor = sum(day.count for day in days), sum(day.total_minor for day in days)
-    income_minor, expense_minor = sum(day.income_minor for day in days), sum(day.expense_minor for day in days)
+    text, income_minor, expense_minor = currency.to_text, volumes.income_minor, volumes.expense_minor
     return Summary(
-        count=count,
+        count=volumes.count,
         by_type=_by_type(volumes.by_type, currency),
         by_day=_by_day(volumes.by_day, currency),
         income=text(income_minor),
         expense=text(expense_minor),
         net=text(income_minor - expense_minor),
-        average=text(_average_minor(total_minor, count)),
-        largest=text(max((day.largest_minor for day in days), default=0)),
+        average=text(_average_minor(volumes.total_minor, volumes.count)),
+        largest=text(max((day.largest_minor for day in volumes.by_day.values()), default=0)),
     )
 
 
-def statistics_of(volumes: Volumes, currency: Currency) -> Statistics:
+def flow_statistics_of(flows: Flows, currency: Currency) -> FlowStatistics:
+    """Return the statistics of a user or an account."""
+    text, summary = currency.to_text, summary_of(flows.volumes, currency)
+    income_minor, expense_minor = flows.volumes.income_minor, flows.volumes.expense_minor
+    closing_minor = flows.opening_minor + income_minor - expense_minor
+    return FlowStatistics(
+        **dict(summary),
+        as_of=flows.as_of,
+        opening_balance=text(flows.opening_minor),
+        closing_balance=text(closing_minor),
+        balance=text(closing_minor + flows.later_minor),
+        money_in=_spread_of(flows.amounts["in"], income_minor, currency),
+        money_out=_spread_of(flows.amounts["out"], expense_minor, currency),
+        previous=flows.previous and _range_before(flows.previous, currency),
+    )
+
+
+def statistics_of(bank: BankVolumes, currency: Currency) -> Statistics:
     """Return the statistics of the volumes of the whole bank."""
+    previous = bank.previous
     return Statistics(
-        count=sum(volume.count for volume in volumes.by_day.values()),
-        by_type=_by_type(volumes.by_type, currency),
-        by_day=_by_day(volumes.by_day, currency),
+        count=bank.volumes.count,
+        by_type=_by_type(bank.volumes.by_type, currency),
+        by_day=_by_day(bank.volumes.by_day, currency),
+        by_day_and_type=[
+            DayVolumes(date=day, by_type=_by_type(kinds, currency)) for day, kinds in bank.by_day_and_type.items()
+        ],
+        previous=previous and TypeTotal(count=previous.count, total=currency.to_text(previous.total_minor)),
+        as_of=bank.as_of,
     )
+
+
+def _range_before(volumes: Volumes, currency: Currency) -> RangeBefore:
+    text = currency.to_text
+    return RangeBefore(
+        count=volumes.count,
+        total=text(volumes.total_minor),
+        income=text(volumes.income_minor),
+        expense=text(volumes.expense_minor),
+        net=text(volumes.income_minor - volumes.expense_minor),
+    )
+
+
+def _spread_of(amounts: Counter[int], net_minor: int, currency: Currency) -> Spread:
+    """Return the figures of the payments in one direction, whose sum after all reversals is `net_minor`."""
+    text = currency.to_text
+    kept = sorted((amount_minor, count) for amount_minor, count in amounts.items() if count)
+    count, total_minor = sum(count for _, count in kept), sum(minor * count for minor, count in kept)
+    return Spread(
+        count=count,
+        total=text(total_minor),
+        reversed=text(total_minor - net_minor),
+        mean=text(_average_minor(total_minor, count)),
+        median=text(_median_minor(kept, count)),
+        largest=text(kept[-1][0] if kept else 0),
+    )
+
+
+def _median_minor(amounts: Sequence[tuple[int, int]], count: int) -> int:
+    """Return the median of sorted (amount, how often) pairs in minor units, rounded half up; 0 if there are none."""
+    middle, seen = [], 0
+    for amount_minor, often in amounts:
+        middle += [amount_minor] * ((seen <= (count - 1) // 2 < seen + often) + (seen <= count // 2 < seen + often))
+        seen += often
+    return _average_minor(sum(middle), len(middle))
 
 
 def _average_minor(total_minor: int, count: int) -> int:

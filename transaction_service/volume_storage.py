@@ -72,6 +72,31 @@ class Volumes:
     by_day: dict[str, Volume]
     by_type: dict[str, Volume]
 
+    @property
+    def count(self) -> int:
+        """Return the number of transactions."""
+        return sum(day.count for day in self.by_day.values())
+
+    @property
+    def total_minor(self) -> int:
+        """Return the sum of the amounts, incoming and outgoing."""
+        return sum(day.total_minor for day in self.by_day.values())
+
+    @property
+    def income_minor(self) -> int:
+        """Return the sum of the incoming amounts."""
+        return sum(day.income_minor for day in self.by_day.values())
+
+    @property
+    def expense_minor(self) -> int:
+        """Return the sum of the outgoing amounts."""
+        return sum(day.expense_minor for day in self.by_day.values())
+
+    @property
+    def net_minor(self) -> int:
+        """Return the income minus the expense."""
+        return self.income_minor - self.expense_minor
+
 
 @dataclass(frozen=True)
 class _Columns:
@@ -114,6 +139,20 @@ class VolumeStorage(Storage):
         parts = (_groups(_TRANSACTIONS, None, rest, part) for part in _parts_of_days(_transaction, since, until))
         return self._fetch(*_groups(_SUMS, None, kept, *_whole_days(since, until)), *chain(*parts))
 
+    def by_day_and_type(self, *, since: datetime | None, until: datetime | None) -> dict[str, dict[str, Volume]]:
+        """Return the sums of the bank's completed transactions with `since <= timestamp < until`, by day and type."""
+        kept = _volume.c.user_id == WHOLE_BANK, *_whole_days(since, until)
+        rest = _completed(_transaction)
+        parts = (_by_day_and_type(_TRANSACTIONS, rest, part) for part in _parts_of_days(_transaction, since, until))
+        groups: dict[str, dict[str, Volume]] = {}
+        for day, kind, count, total_minor, largest_minor in self._session.execute(
+            union_all(_by_day_and_type(_SUMS, *kept), *parts)
+        ):
+            volume = Volume(str(day), int(count), int(total_minor), 0, 0, int(largest_minor))
+            kinds = groups.setdefault(volume.first_day, {})
+            kinds[kind] = kinds[kind].with_more(volume) if kind in kinds else volume
+        return {day: dict(sorted(kinds.items())) for day, kinds in sorted(groups.items())}
+
     def _fetch(self, *queries: Select[Any]) -> Volumes:
         """Run the queries as one statement, so that all see the same transactions, and return their groups."""
         rows = self._session.execute(union_all(*queries))
@@ -153,6 +192,12 @@ def _groups(columns: _Columns, account_id: str | None, *conditions: ColumnElemen
     totals = (columns.count, func.sum(amount), func.sum(income), func.sum(expense), func.max(columns.largest_minor))
     by_day, by_type = select(day, literal(""), *totals).group_by(day), select(func.min(day), kind, *totals)
     return [by_day.where(*conditions), by_type.group_by(kind).where(*conditions)]
+
+
+def _by_day_and_type(columns: _Columns, *conditions: ColumnElement[bool]) -> Select[Any]:
+    """Return the query of the sums by day and type together."""
+    day, kind, *_ = columns.kinds
+    return select(day, kind, *_totals(columns)).group_by(day, kind).where(*conditions)
 
 
 def _completed(table: Any) -> ColumnElement[bool]:

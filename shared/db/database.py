@@ -291,6 +291,17 @@ class Storage:
         """Open a transaction; see Database.transaction."""
         return self._database.transaction(durable=durable)
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Let all queries of the block see the same state of the database. The block may only read."""
+        self.refresh()
+        if self._database.reader.dialect.name == "postgresql":  # a transaction of SQLite sees one state in any case
+            self._session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+        try:
+            yield
+        finally:
+            self.refresh()
+
 
 def _why_not_open(name: str, error: DBAPIError, *, is_sqlite: bool) -> str:
     """Explain in one line why a database can't be opened, and what to do."""

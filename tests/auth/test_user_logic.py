@@ -11,7 +11,7 @@ from sqlalchemy import update
 from auth_service import session_logic, user_logic
 from auth_service.auth_logic import Tools
 from auth_service.auth_models import User, db
-from auth_service.user_schemas import NewUser, ProfileChanges, UserChanges, UsersQuery
+from auth_service.user_schemas import NewUser, ProfileChanges, StatisticsQuery, UserChanges, UsersQuery
 from tests.support.auth_rules import ORIGIN, PASSWORD, Rules, auth_app, caller_of, code_of, nobody
 
 
@@ -171,10 +171,10 @@ def test_the_list_is_filtered_and_goes_on_page_by_page(rules: Rules, admins: tup
 
 
 def test_people_are_counted(rules: Rules) -> None:
-    before = user_logic.statistics(rules.tools)
+    before = user_logic.statistics(rules.tools, StatisticsQuery())
     rules.person("employee")
     rules.tools.users.refresh()
-    after = user_logic.statistics(rules.tools)
+    after = user_logic.statistics(rules.tools, StatisticsQuery())
     assert after.total == before.total + 1 == sum(after.by_role.values()) == sum(after.by_status.values())
     assert after.by_role["employee"] == before.by_role.get("employee", 0) + 1
 

@@ -16,20 +16,23 @@ from reporting_service import reporting_logic
 from reporting_service.reporting_clients import AccountClient, AuthClient, TransactionClient
 from reporting_service.reporting_logic import Sources, StillSettling
 from reporting_service.reporting_models import Report, db
-from reporting_service.reporting_schemas import (
+from reporting_service.reporting_schemas import ReportQuery
+from reporting_service.reporting_service import ReportingSettings, create_app
+from reporting_service.reporting_storage import ReportStorage
+from reporting_service.source_schemas import (
     AccountFacts,
     AccountStatistics,
     DayTotal,
-    HistoryRow,
+    FlowStatistics,
+    LedgerRow,
     Period,
-    ReportQuery,
-    Summary,
+    Spread,
+    TransactionFacts,
+    TypeHolding,
     TypeTotal,
     UserStatistics,
     Volumes,
 )
-from reporting_service.reporting_service import ReportingSettings, create_app
-from reporting_service.reporting_storage import ReportStorage
 from shared.concurrency.context_pool import ContextPool
 from shared.core.errors import InvalidRequest, NotFound, ServiceUnavailable
 from shared.core.money import Currency
@@ -47,7 +50,7 @@ MARCH = ReportQuery.model_validate({"start_date": "2026-03-01", "end_date": "202
 
 @dataclass
 class Books:
-    """An account: entries of (day, signed minor units), and the number of those that are projected.
+    """An account: entries of (day, signed minor units), and the numbers of those that are not projected.
 
     `on_summary` runs when the sums have been read, before the history is.
     """
@@ -57,10 +60,11 @@ class Books:
     account_id: UUID = field(default_factory=uuid4)
     ids: list[UUID] = field(default_factory=lambda: [uuid4() for _ in range(3000)])
     summaries: int = 0
+    uncounted: int = 0
     away: set[str] = field(default_factory=set)
     on_summary: Callable[[], object] = field(default=lambda: None)
 
-    def rows(self) -> list[HistoryRow]:
+    def rows(self) -> list[LedgerRow]:
         """Return all entries, newest first."""
         balance_minor, rows = 0, []
         for number, (day, amount_minor) in enumerate(self.entries):
@@ -71,7 +75,7 @@ class Books:
                 "transaction_id": self.ids[number],
                 "timestamp": datetime(day.year, day.month, day.day, tzinfo=UTC),
             }
-            rows.append(HistoryRow.model_validate(row))
+            rows.append(LedgerRow.model_validate(row))
         return rows[::-1]
 
 
@@ -97,39 +101,52 @@ class Accounts(AccountClient):
     def balance_before(self, token: str, account_id: UUID, day: date) -> str | None:
         return next((row.balance_after for row in self.books.rows() if row.timestamp.date() < day), None)
 
-    def entries(self, token: str, account_id: UUID, period: Period, *, at_most: int) -> list[HistoryRow]:
+    def entries(self, token: str, account_id: UUID, period: Period, *, at_most: int) -> list[LedgerRow]:
         if "history" in self.books.away:
             raise ServiceUnavailable
         inside = [row for row in self.books.rows() if period.start_date <= row.timestamp.date() <= period.end_date]
         return inside[:at_most]
 
-    def statistics(self) -> AccountStatistics:
+    def statistics(self, period: Period, previous: Period | None) -> AccountStatistics:
         if "accounts" in self.books.away:
             raise ServiceUnavailable
-        return AccountStatistics(total=1, by_type={}, by_status={"active": 1}, total_balance="0.00")
+        held = TypeHolding(count=1, balance="0.00")
+        return AccountStatistics(
+            total=1 + self.books.uncounted,
+            by_type={"checking": held},
+            by_status={"active": 1},
+            by_type_and_status={"checking": {"active": held}},
+            total_balance="0.00",
+            created=1,
+            created_before=0,
+        )
 
 
 class Transactions(TransactionClient):
     def __init__(self, books: Books) -> None:
         self.books = books
 
-    def summary(self, token: str, period: Period, account_id: UUID | None = None) -> Summary:
+    def statistics(
+        self, token: str, period: Period, previous: Period | None, account_id: UUID | None = None
+    ) -> FlowStatistics:
         if "transactions" in self.books.away:
             raise ServiceUnavailable
         self.books.summaries += 1
         settled = [
             (day, amount)
             for number, (day, amount) in enumerate(self.books.entries)
-            if number not in self.books.unsettled and period.start_date <= day <= period.end_date
+            if number not in self.books.unsettled and day <= period.end_date
         ]
         self.books.on_summary()
+        inside = [(day, amount) for day, amount in settled if day >= period.start_date]
         by_day = [
-            _totals(day, [amount for its_day, amount in settled if its_day == day])
-            for day in sorted({day for day, _ in settled})
+            _totals(day, [amount for its_day, amount in inside if its_day == day])
+            for day in sorted({day for day, _ in inside})
         ]
-        amounts = [amount for _, amount in settled]
+        amounts = [amount for _, amount in inside]
         everything = _totals(period.start_date, amounts)
-        return Summary(
+        closing_minor = sum(amount for _, amount in settled) + self.books.uncounted
+        return FlowStatistics(
             count=len(amounts),
             by_type={"deposit": TypeTotal(count=len(amounts), total=everything.total)},
             income=everything.income,
@@ -138,20 +155,53 @@ class Transactions(TransactionClient):
             average="0.00",
             largest="0.00",
             by_day=by_day,
+            as_of=NOON,
+            opening_balance=USD.to_text(sum(amount for day, amount in settled if day < period.start_date)),
+            closing_balance=USD.to_text(closing_minor),
+            balance=USD.to_text(closing_minor),
+            money_in=_spread(everything.income),
+            money_out=_spread(everything.expense),
+            previous=None,
         )
 
-    def statistics(self, period: Period) -> Volumes:
-        return Volumes(count=0, by_type={}, by_day=[])
+    def list_of_account(
+        self, token: str, account_id: UUID, period: Period, *, at_most: int
+    ) -> dict[UUID, TransactionFacts]:
+        return {
+            self.books.ids[number]: TransactionFacts(
+                id=self.books.ids[number],
+                transaction_type="transfer",
+                description=f"number {number}",
+                from_account_number="••••0001",
+                to_account_number="••••0002",
+            )
+            for number in range(len(self.books.entries))
+            if number not in self.books.unsettled
+        }
+
+    def volumes(self, period: Period, previous: Period | None) -> Volumes:
+        return Volumes(count=0, by_type={}, by_day=[], by_day_and_type=[], previous=None, as_of=NOON)
 
 
 class People(AuthClient):
     def __init__(self, books: Books) -> None:
         self.books = books
 
-    def statistics(self) -> UserStatistics:
+    def statistics(self, period: Period, previous: Period | None) -> UserStatistics:
         if "auth" in self.books.away:
             raise ServiceUnavailable
-        return UserStatistics(total=1, by_role={"customer": 1}, by_status={"active": 1})
+        return UserStatistics(
+            total=1,
+            by_role={"customer": 1},
+            by_status={"active": 1},
+            by_role_and_status={"customer": {"active": 1}},
+            created=0,
+            created_before=None,
+        )
+
+
+def _spread(total: str) -> Spread:
+    return Spread(count=0, total=total, reversed="0.00", mean="0.00", median="0.00", largest="0.00")
 
 
 def _totals(day: date, amounts: list[int]) -> DayTotal:
@@ -443,3 +493,13 @@ def test_a_page_of_long_reports_ends_early_and_the_next_continues(
     monkeypatch.setattr(reporting_logic, "MAX_PAGE_BYTES", 1)
     reports, pagination = reporting_logic.list_reports(storage, Page(), caller.user_id)
     assert (len(reports), pagination.next_cursor is None) == (1, False)
+
+
+def test_a_report_whose_figures_do_not_add_up_is_neither_returned_nor_stored(
+    storage: ReportStorage, sources: Sources, books: Books, caller: Caller
+) -> None:
+    books.entries, books.uncounted = [(TODAY, 500)], 1
+    for make in (reporting_logic.report_transactions, reporting_logic.report_system):
+        with pytest.raises(StillSettling):
+            make(storage, sources, caller, MARCH)
+    assert reporting_logic.list_reports(storage, Page(), caller.user_id)[0] == []

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from reporting_service.reporting_logic import Sources
-from reporting_service.reporting_schemas import Period
+from reporting_service.source_schemas import Period
 from shared.core import clock
 from tests.support.suite import Person, Suite
 
@@ -115,6 +115,7 @@ def test_an_account_report_has_the_exact_figures_of_its_period(world: World) -> 
     assert set(data) == {
         *("account", "period", "opening_balance", "closing_balance", "income", "expense", "net"),
         *("count", "by_type", "history", "balance_trend"),
+        *("as_of", "money_in", "money_out", "grouping", "groups", "previous"),
     }
     assert data["period"] == period
     assert data["opening_balance"] == "500.00"
@@ -131,7 +132,58 @@ def test_an_account_report_has_the_exact_figures_of_its_period(world: World) -> 
     balances = ["1089.51", "1129.51", "1089.51", "1079.51", "1179.50", "1379.50", "1500.00"]
     assert [row["amount"] for row in data["history"]] == amounts
     assert [row["balance_after"] for row in data["history"]] == balances
-    assert all(set(row) == {"amount", "balance_after", "transaction_id", "timestamp"} for row in data["history"])
+    keys = {"amount", "balance_after", "transaction_id", "timestamp", "transaction_type", "description", "counterparty"}
+    assert all(set(row) == keys for row in data["history"])
+
+
+def test_an_entry_of_the_history_says_what_it_was_and_who_was_on_the_other_side(world: World) -> None:
+    history = world.report(f"account/{world.checking}", world.ada)["report_data"]["history"]
+    assert [row["transaction_type"] for row in history[:4]] == ["reversal", "deposit", "transfer", "transfer"]
+    assert [row["description"] for row in history[:2]] == ["Reversal: deposit", None]
+    assert history[0]["counterparty"] is history[1]["counterparty"] is None
+    from_bob, to_bob, to_own = history[2]["counterparty"], history[3]["counterparty"], history[4]["counterparty"]
+    assert from_bob == to_bob != to_own
+    assert {number[:4] for number in (from_bob, to_own)} == {"••••"}
+
+
+def test_payments_in_and_out_are_told_apart_and_a_reversed_one_counts_in_neither(world: World) -> None:
+    data = world.report(f"account/{world.checking}", world.ada)["report_data"]
+    spread = {"count": 2, "total": "1010.00", "reversed": "0.00", "mean": "505.00", "median": "505.00"}
+    assert data["money_in"] == {**spread, "largest": "1000.00"}
+    spread = {"count": 3, "total": "420.49", "reversed": "0.00", "mean": "140.16", "median": "120.50"}
+    assert data["money_out"] == {**spread, "largest": "200.00"}
+    all_accounts = world.report("transactions", world.ada)["report_data"]
+    spread = {"count": 2, "total": "220.49", "reversed": "0.00", "mean": "110.25", "median": "110.25"}
+    assert all_accounts["money_out"] == {**spread, "largest": "120.50"}
+    assert (all_accounts["opening_balance"], all_accounts["closing_balance"]) == ("500.00", "1289.51")
+
+
+def test_a_report_is_grouped_and_compared_with_the_period_before(world: World) -> None:
+    days = {"start_date": world.day(10), "end_date": world.day(0)}
+    data = world.report("transactions", world.ada, **days, group="day")["report_data"]
+    assert (data["grouping"], len(data["groups"])) == ("day", 11)
+    flows = {"count": 2, "total": "299.99", "income": "0.00", "expense": "99.99", "net": "-99.99"}
+    assert data["groups"][7] == {"start_date": world.day(3), "end_date": world.day(3), **flows}
+    assert data["previous"] == {
+        "period": {"start_date": world.day(21), "end_date": world.day(11)},
+        **{"count": 0, "total": "0.00", "income": "0.00", "expense": "0.00", "net": "0.00"},
+    }
+    weeks = world.report(f"account/{world.checking}", world.ada, **days, group="week")
+    assert weeks["parameters"]["group"] == weeks["report_data"]["grouping"] == "week"
+    assert sum(Decimal(group["net"]) for group in weeks["report_data"]["groups"]) == Decimal("589.51")
+    before = world.report("transactions", world.ada, start_date=world.day(20), end_date=world.day(0))["report_data"]
+    assert before["previous"]["income"] == "500.00"
+
+
+def test_a_balance_is_of_the_same_moment_as_a_report_that_ends_earlier(world: World) -> None:
+    data = world.report(f"account/{world.checking}", world.ada, end_date=world.day(10))["report_data"]
+    assert (data["closing_balance"], data["account"]["balance"]) == ("1379.50", "1089.51")
+    assert data["as_of"].startswith(str(world.today))
+
+
+def test_an_unknown_grouping_is_refused_by_field(world: World) -> None:
+    answer = world.suite.call("reporting", "GET", "/api/reports/transactions?group=year", world.ada)
+    assert (answer.status_code, list((answer.json or {})["details"])) == (400, ["group"])
 
 
 def test_the_balance_trend_has_a_point_for_every_day(world: World) -> None:
@@ -187,7 +239,10 @@ def test_a_transaction_report_counts_a_transfer_between_own_accounts_once(world:
     report = world.report("transactions", world.ada)
     assert report["report_type"] == "transaction"
     data = report["report_data"]
-    assert set(data) == {"period", "count", "by_type", "income", "expense", "net", "average", "largest", "by_day"}
+    assert set(data) == {
+        *("period", "count", "by_type", "income", "expense", "net", "average", "largest", "by_day"),
+        *("as_of", "opening_balance", "closing_balance", "money_in", "money_out", "grouping", "groups", "previous"),
+    }
     assert data["count"] == 7
     assert (data["income"], data["expense"], data["net"]) == ("1010.00", "220.49", "789.51")
     assert (data["average"], data["largest"]) == ("215.78", "1000.00")
@@ -205,7 +260,10 @@ def test_a_system_report_counts_the_whole_bank(world: World) -> None:
     report = world.report("system", world.admin, start_date=world.day(60))
     assert report["report_type"] == "system"
     data = report["report_data"]
-    assert set(data) == {"period", "users", "accounts", "total_balance", "transactions"}
+    assert set(data) == {
+        *("period", "users", "accounts", "total_balance", "transactions", "as_of", "growth", "grouping", "groups"),
+        *("users_by_role_and_status", "accounts_by_type_and_status", "volumes_by_day"),
+    }
     assert data["users"] == {
         "total": 3,
         "by_role": {"admin": 1, "customer": 2},
@@ -223,6 +281,24 @@ def test_a_system_report_counts_the_whole_bank(world: World) -> None:
     assert volumes["by_type"]["transfer"] == {"count": 3, "total": "309.99"}
     assert volumes["by_day"][0] == {"date": world.day(40), "count": 1, "total": "500.00"}
     assert [day["date"] for day in volumes["by_day"]] == [world.day(back) for back in (40, 10, 3, 0)]
+
+
+def test_a_system_report_breaks_its_numbers_down_and_shows_their_growth(world: World) -> None:
+    days = {"start_date": world.day(24), "end_date": world.day(0)}
+    data = world.report("system", world.admin, **days)["report_data"]
+    assert data["users_by_role_and_status"] == {"admin": {"active": 1}, "customer": {"active": 2}}
+    assert data["accounts_by_type_and_status"]["savings"] == {"active": {"count": 1, "balance": "200.00"}}
+    assert data["volumes_by_day"][0] == {
+        "date": world.day(10),
+        "by_type": {"deposit": {"count": 1, "total": "1000.00"}, "withdrawal": {"count": 1, "total": "120.50"}},
+    }
+    assert len(data["groups"]) == 25
+    assert sum(group["count"] for group in data["groups"]) == 7
+    growth = data["growth"]
+    assert growth["period"] == {"start_date": world.day(49), "end_date": world.day(25)}
+    assert growth["transactions"] == {"current": 7, "previous": 1}
+    assert growth["volume"]["previous"] == "500.00"
+    assert growth["accounts"] == {"current": 0, "previous": 3}
 
 
 def test_the_volumes_of_a_system_report_are_those_of_its_period(world: World) -> None:
@@ -251,6 +327,8 @@ def test_a_report_with_save_false_is_returned_and_not_stored(world: World, path:
     assert report["id"] is None
     assert world.get("list", person)["reports"] == before
     saved = world.report(path, person, end_date=world.day(2), save="true")
+    for made in (saved, report):
+        made["report_data"].pop("as_of")
     assert {**saved, "id": None, "created_at": ""} == {**report, "created_at": ""}
     assert saved["id"] == world.get("list", person)["reports"][0]["id"]
     answer = world.suite.call("reporting", "GET", f"/api/reports/{path}?save=perhaps", person)

@@ -1,8 +1,13 @@
-"""The stored sums by day equal the sums of the legs, after completions, rejections, reversals and repetitions."""
+"""The stored sums by day equal the sums of the legs, after completions, rejections, reversals and repetitions.
+
+So do the figures of single payments, such as medians.
+"""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from statistics import median
 from uuid import uuid4
 
 import pytest
@@ -11,12 +16,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from shared.core.clock import now
 from shared.core.ids import new_ids
+from shared.core.money import Currency
 from tests.support.suite import BankOptions, Suite
+from transaction_service.amount_storage import AmountStorage
 from transaction_service.transaction_models import Transaction, TransactionLeg, db
 from transaction_service.transaction_storage import TransactionStorage
+from transaction_service.volume_schemas import Flows, FlowStatistics, flow_statistics_of
 from transaction_service.volume_storage import Volume, Volumes, VolumeStorage
 
+YEN = Currency.of("JPY")
 FIRST = datetime(2026, 1, 30, tzinfo=UTC)
 Side = tuple[str, str] | None
 InTime = Callable[[datetime], bool]
@@ -80,7 +90,8 @@ class Books:
         at = FIRST + timedelta(minutes=minutes)
         return self.decided(self.sides[source], self.sides[target], amount_minor, at, is_posted=is_posted)
 
-    def undo(self, transaction: Transaction, at: datetime) -> None:
+    def undo(self, transaction: Transaction, at: datetime) -> Transaction:
+        """Store the reversal of a transaction, and return it."""
         source, target = (
             (user_id, account_id) if user_id and account_id else None
             for user_id, account_id in (
@@ -88,7 +99,9 @@ class Books:
                 (transaction.from_user_id, transaction.from_account_id),
             )
         )
-        self.project(self.decided(source, target, transaction.amount_minor, at, reverses=transaction))
+        reversal = self.decided(source, target, transaction.amount_minor, at, reverses=transaction)
+        self.project(reversal)
+        return reversal
 
     def complete(self, source: Side, target: Side, amount_minor: int = 100, at: datetime = FIRST) -> None:
         self.project(self.decided(source, target, amount_minor, at))
@@ -130,7 +143,15 @@ class Books:
                 assert same(kept, self.summed(account_id, user_id, in_time))
                 net = sum(day.income_minor - day.expense_minor for day in kept.by_day.values())
                 assert net == self.balance_change(account_id, user_id, in_time)
-        assert same(self.volumes.of_all(since=since, until=until), self.summed_of_all(in_time))
+        of_all, by_day_and_type = self.summed_of_all(in_time), self.volumes.by_day_and_type(since=since, until=until)
+        assert same(self.volumes.of_all(since=since, until=until), of_all)
+        for groups, place in ((of_all.by_day, 0), (of_all.by_type, 1)):
+            counts = {name: [0, 0] for name in groups}
+            for day, kinds in by_day_and_type.items():
+                for kind, volume in kinds.items():
+                    sums = counts[(day, kind)[place]]
+                    sums[:] = sums[0] + volume.count, sums[1] + volume.total_minor
+            assert counts == {name: [volume.count, volume.total_minor] for name, volume in groups.items()}
 
     def _legs(self) -> list[TransactionLeg]:
         return list(db.session.scalars(select(TransactionLeg).where(TransactionLeg.status == "completed")))
@@ -247,3 +268,104 @@ def test_concurrent_processes_lose_no_update_of_the_same_sums(
     volumes = books.volumes.of_user(books.users[0], account_id=None, since=None, until=None)
     assert volumes.by_type == {"transfer": Volume(str(FIRST.date()), 80, 8000, 4000, 4000, 100)}
     books.check()
+
+
+def kept(books: Books, user_id: str, account_id: str | None, since: datetime | None, until: datetime | None) -> Flows:
+    volumes = books.volumes
+    with volumes.snapshot():
+        return Flows(
+            volumes=volumes.of_user(user_id, account_id=account_id, since=since, until=until),
+            amounts=AmountStorage(db).of_user(user_id, account_id=account_id, since=since, until=until),
+            opening_minor=volumes.of_user(user_id, account_id=account_id, since=None, until=since).net_minor
+            if since
+            else 0,
+            later_minor=0,
+            previous=None,
+            as_of=now(),
+        )
+
+
+def payments(
+    done: list[Transaction],
+    legs: list[TransactionLeg],
+    direction: str,
+    account_id: str | None,
+) -> list[int]:
+    """Return the amounts of the payments in one direction that no reversal among the legs gave back."""
+    reverses = {row.id: row.reverses_id for row in done if row.reverses_id}
+    returned = {(reverses[leg.transaction_id], leg.direction) for leg in legs if leg.transaction_id in reverses}
+    opposite = "out" if direction == "in" else "in"
+    return [
+        leg.amount_minor
+        for leg in legs
+        if leg.direction == direction
+        and leg.transaction_type != "reversal"
+        and (account_id or not leg.internal)
+        and (leg.transaction_id, opposite) not in returned
+    ]
+
+
+def check(
+    books: Books, done: list[Transaction], user: int, account: int | None, span: tuple[datetime | None, datetime | None]
+) -> None:
+    since, until = span
+    user_id, side = books.users[user], books.sides[account] if account else None
+    account_id = side[1] if side else None
+    if side and side[0] != user_id:
+        return
+    legs = [
+        leg
+        for leg in db.session.scalars(select(TransactionLeg).where(TransactionLeg.user_id == user_id))
+        if leg.status == "completed"
+        and account_id in (None, leg.account_id)
+        and (since is None or leg.timestamp >= since)
+        and (until is None or leg.timestamp < until)
+    ]
+    found: FlowStatistics = flow_statistics_of(kept(books, user_id, account_id, since, until), YEN)
+    for direction, spread, flow in (("in", found.money_in, found.income), ("out", found.money_out, found.expense)):
+        amounts = payments(done, legs, direction, account_id)
+        assert (spread.count, int(spread.total)) == (len(amounts), sum(amounts))
+        assert int(spread.largest) == max(amounts, default=0)
+        assert int(spread.mean) == half_up(Fraction(sum(amounts), len(amounts) or 1))
+        assert int(spread.median) == half_up(Fraction(median(amounts)) if amounts else Fraction(0))
+        assert int(spread.total) - int(spread.reversed) == int(flow)
+    net = sum(leg.amount_minor if leg.direction == "in" else -leg.amount_minor for leg in legs)
+    assert int(found.closing_balance) - int(found.opening_balance) == net
+
+
+def half_up(value: Fraction) -> int:
+    return int(value + Fraction(1, 2))
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    moved=st.lists(moves, min_size=1, max_size=20),
+    undone=st.lists(st.integers(0, 3), max_size=8),
+    since=instants,
+    until=instants,
+)
+def test_figures_of_payments_equal_those_of_an_independent_calculation(
+    books: Books, moved: list[Move], undone: list[int], since: datetime | None, until: datetime | None
+) -> None:
+    books = Books(books.app)  # each example has people of its own
+    done = [books.move(*move) for move in moved]
+    books.project(*done)
+    for transaction, days in zip(list(done), undone, strict=False):
+        if transaction.status == "completed":
+            done.append(books.undo(transaction, transaction.timestamp + timedelta(days=days)))
+    books.storage.refresh()
+    for user in range(3):
+        for account in (None, 1, 2, 3, 4):
+            check(books, done, user, account, (since, until))
+
+
+def test_money_that_waited_in_suspense_nets_against_its_payment(books: Books) -> None:
+    ada, bob = books.sides[1], books.sides[2]
+    transfer = books.decided(ada, bob, 700)
+    books.project(transfer)
+    held = books.decided(bob, None, 700, reverses=transfer)
+    books.project(held)
+    books.project(books.decided(None, ada, 700, reverses=held))
+    for user in books.users[:2]:
+        found = flow_statistics_of(kept(books, user, None, None, None), YEN)
+        assert (found.money_in.count, found.money_out.count, found.net) == (0, 0, "0")
