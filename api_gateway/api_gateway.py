@@ -33,7 +33,7 @@ from api_gateway.pages import (
 from api_gateway.pages.common import display, navigation
 from api_gateway.pages.common.responses import here, install_form_token_errors, render_error
 from api_gateway.pages.common.sections import SERVICES, probe_services
-from api_gateway.pages.staff import admin, customers, desk, reversals, staff_reports
+from api_gateway.pages.staff import admin, audit, customers, desk, reversals, staff_reports
 from api_gateway.web import admission, browser_security, browser_session, compression, rate_limits, static_files
 from api_gateway.web.rate_limits import Rule, TokenBuckets
 from api_gateway.web.renewals import Renewals
@@ -65,6 +65,7 @@ PAGES: tuple[Blueprint, ...] = (
     money.money,
     reports.reports,
     admin.admin,
+    audit.audit,
     customers.staff,
     desk.desk,
     reversals.reversals,

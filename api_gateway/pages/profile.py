@@ -3,18 +3,31 @@
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, url_for
+from flask import Blueprint, render_template, request, url_for
 from werkzeug.wrappers import Response
 from wtforms import PasswordField, StringField
 from wtforms.validators import EqualTo, InputRequired
 
+from api_gateway.clients.audit import AuditClient
 from api_gateway.clients.auth import Profile
+from api_gateway.pages.common.filters import ROWS
 from api_gateway.pages.common.forms import BankForm, at_most
-from api_gateway.pages.common.responses import done, form_page
+from api_gateway.pages.common.responses import done, form_page, peer
 from api_gateway.pages.common.sections import auth_service, begin, second_factor, unless_away
 from api_gateway.web.browser_session import refuse_ended_sessions, refuse_session
 from shared.web.access import Caller, private
 
+LOOKED_AT = {
+    "view.account": "An account of yours",
+    "view.accounts": "Your list of accounts",
+    "view.notes": "The bank's notes about you",
+    "view.person": "Your name and contact data",
+    "view.report": "A report of yours",
+    "view.sessions": "Where you are logged in",
+    "view.suspense": "Money that the bank holds for you",
+    "view.transaction": "A transaction of yours",
+    "view.transactions": "The transactions of an account of yours",
+}
 profile = Blueprint("profile", __name__)
 
 
@@ -55,6 +68,14 @@ def show(caller: Caller) -> Any:
     if form.submitted(lambda: _save(caller, form, present)):
         return done("Your profile is saved.", url_for("profile.show"))
     return form_page("profile.html", form, profile=present)
+
+
+@profile.get("/profile/views")
+@private
+def views(caller: Caller) -> str:
+    """Show who of the staff looked at the caller's data."""
+    call = begin(AuditClient(peer("auth-service")).views, caller.token, limit=ROWS, cursor=request.args.get("cursor"))
+    return render_template("profile_views.html", found=unless_away(call), looked_at=LOOKED_AT)
 
 
 @profile.route("/settings", methods=["GET", "POST"])
