@@ -9,25 +9,6 @@ from shared.core.errors import NotAuthenticated
 from shared.http.client import Peer, ServiceToken
 
 
-class User(Seen):
-    """A user as admins see them. `locked_until` is set after too many wrong passwords."""
-
-    id: UUID
-    username: str
-    email: str
-    full_name: str | None = None
-    phone: str | None = None
-    role: str
-    status: str
-    created_at: datetime
-    locked_until: datetime | None = None
-
-    @property
-    def name(self) -> str:
-        """Return the full name, or else the username."""
-        return self.full_name or self.username
-
-
 class Person(Seen):
     """A user as employees see them."""
 
@@ -41,6 +22,15 @@ class Person(Seen):
     def name(self) -> str:
         """Return the full name, or else the username."""
         return self.full_name or self.username
+
+
+class User(Person):
+    """A user as admins see them. `locked_until` is set after too many wrong passwords."""
+
+    email: str
+    phone: str | None = None
+    created_at: datetime
+    locked_until: datetime | None = None
 
 
 class Users(Seen):

@@ -174,9 +174,7 @@ class TransactionClient(Client):
 
         The same key never pays twice. The returned transaction may be pending.
         """
-        headers = {"Idempotency-Key": idempotency_key}
-        answer = self._peer.call("POST", f"/api/transactions/{kind}", token=token, body=body, headers=headers)
-        return Transaction.model_validate(answer["transaction"])
+        return self._post(f"/api/transactions/{kind}", token, body, idempotency_key)
 
     def list_own(self, token: str, query: Query) -> Transactions:
         """Return a page of the caller's transactions. Filters: `type, status, account_id, from, to, min, max, q, …`."""
@@ -214,7 +212,7 @@ class TransactionClient(Client):
 
         It is `to_account_id` (another account of the customer) or `to_suspense`.
         """
-        return self._undo(f"/api/transactions/reverse/{transaction_id}", token, body, idempotency_key)
+        return self._post(f"/api/transactions/reverse/{transaction_id}", token, body, idempotency_key)
 
     def list_suspense(self, token: str, query: Query) -> Suspense:
         """Return a page of money in the suspense account, for staff. Filters: `user_id, paid_out, limit, cursor`."""
@@ -223,9 +221,9 @@ class TransactionClient(Client):
     def pay_out(self, token: str, transaction_id: UUID, to_account_id: str, *, idempotency_key: str) -> Transaction:
         """Pay money in the suspense account out to an account of its customer, as an admin, at most once."""
         body = {"to_account_id": to_account_id}
-        return self._undo(f"/api/transactions/pay_out/{transaction_id}", token, body, idempotency_key)
+        return self._post(f"/api/transactions/pay_out/{transaction_id}", token, body, idempotency_key)
 
-    def _undo(self, path: str, token: str, body: Query, idempotency_key: str) -> Transaction:
+    def _post(self, path: str, token: str, body: Query, idempotency_key: str) -> Transaction:
         headers = {"Idempotency-Key": idempotency_key}
         answer = self._peer.call("POST", path, token=token, body=body, headers=headers)
         return Transaction.model_validate(answer["transaction"])
