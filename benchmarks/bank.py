@@ -70,7 +70,7 @@ class LoadedBank:
         return spent | {"wrk": children.ru_utime + children.ru_stime}
 
     def _count_money(self) -> int:
-        """All customers' money in cents, once nothing is pending any more."""
+        """Wait until nothing is pending, and return all customers' money in cents."""
         time.sleep(2)
         money = 0
         for customer in self._customers:

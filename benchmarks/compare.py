@@ -65,7 +65,7 @@ def _options() -> argparse.Namespace:
 
 @contextmanager
 def _source_tree(name: str) -> Iterator[Path]:
-    """The folder of that name, or a git worktree of the commit of that name as long as the block lasts."""
+    """Yield the named folder, or a git worktree of the named commit during the block."""
     if Path(name).is_dir():
         yield Path(name).resolve()
         return

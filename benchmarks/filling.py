@@ -113,7 +113,7 @@ def _live(bank: Bank, life: Life, transactions: int) -> int:
 
 
 def _disagreements(bank: Bank, life: Life, completed: int) -> Iterator[str]:
-    """What does not add up: balances to what came in, entries and sums by day to balances, sums to transactions."""
+    """Return the inconsistencies among deposits, balances, entries, sums by day and transactions."""
     holders, volumes = (*life.regulars, *life.others), VolumeStorage(transaction_db)
     with bank.account_app.app_context():
         if life.balances.total() != -bank.ledger.sum_of_entries(None):

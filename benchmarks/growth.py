@@ -99,7 +99,7 @@ class Client:
         self._connection = http.client.HTTPConnection(self.gateway.removeprefix("http://"), timeout=30)
 
     def _log_in(self, login: dict[str, str]) -> str:
-        """The session cookie of a browser that has sent the login form."""
+        """Submit the login form and return the session cookie."""
         url = f"{self.gateway}/login"
         with requests.Session() as browser:
             found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', browser.get(url, timeout=10).text)
@@ -125,7 +125,7 @@ class Client:
         return spent * 1000, content
 
     def get(self, path: str) -> Any:
-        """The JSON at a path."""
+        """Return the JSON at a path."""
         return json.loads(self.ask(path)[1])
 
 
@@ -150,7 +150,7 @@ class Bank:
         regular.ask("/api/transactions/deposit", {"account_id": accounts[0]["id"], "amount": "1000.00"})
 
     def measure(self, request: Request, times: int) -> list[float]:
-        """The milliseconds of as many requests, one after the other on one connection, which another one has warmed."""
+        """Return the milliseconds of consecutive requests on one connection, after a warm-up request."""
         client, path = self._clients[request.asker], request.path.format(**self.names)
         body = self._transfer if request.name == "transfer" else None
         client.connect()
@@ -158,7 +158,7 @@ class Bank:
         return [client.ask(path, body)[0] for _ in range(times)]
 
     def in_words(self) -> str:
-        """How many transactions there are, and how many of them are the asking customer's."""
+        """Describe the size: all transactions, and those of the measuring customer."""
         count = self._clients[REGULAR].get("/api/transactions/summary")["summary"]["count"]
         return f"{self.transactions} transactions, of which {count} completed ones are the asking customer's"
 
@@ -186,7 +186,7 @@ def _options() -> argparse.Namespace:
 
 @contextmanager
 def _filled_folder(transactions: int) -> Iterator[str]:
-    """The data folder of a bank of that many transactions."""
+    """Yield the data folder of a bank with that many transactions."""
     with tempfile.TemporaryDirectory() as data_dir:
         filling = [sys.executable, "-m", "benchmarks.filling", data_dir, "--transactions", str(transactions)]
         subprocess.run(filling, check=True, cwd=ROOT, preexec_fn=lambda: os.nice(10))
@@ -195,7 +195,7 @@ def _filled_folder(transactions: int) -> Iterator[str]:
 
 @contextmanager
 def _running(data_dir: str) -> Iterator[str]:
-    """All five processes on free ports; the gateway's address."""
+    """Run all five processes on free ports during the block; yield the gateway's address."""
     ports = free_ports(len(SERVICES))
     environment = {f"{name}_PORT": str(port) for name, port in zip(SERVICES, ports, strict=True)}
     environment |= {"BANK_DATA_DIR": data_dir, "ADMIN_PASSWORD": PASSWORD, "BANK_SESSION_REQUESTS_PER_SECOND": "9999"}
@@ -213,7 +213,7 @@ def _call(method: str, url: str, **options: Any) -> Any:
 
 
 def _medians(request: Request, banks: tuple[Bank, Bank], rounds: int) -> list[float]:
-    """The median of each bank, measured in turns."""
+    """Return the median of each bank, measured in turns."""
     spent: list[list[float]] = [[], []]
     for bank in banks:
         bank.measure(request, WARM_UP)

@@ -53,14 +53,14 @@ class Memory:
             thread.join()
 
     def warm_and_last(self, name: str) -> tuple[float, float]:
-        """What a process held when the warm-up was over, and at the end."""
+        """Return the memory of a process after the warm-up and at the end."""
         samples = self._samples[name]
         window = max(1, round(len(samples) * WINDOW))
         begin = round(len(samples) * WARM_UP)
         return median(samples[begin : begin + window]), median(samples[-window:])
 
     def has_same_processes(self) -> bool:
-        """Whether none of them has died and been replaced."""
+        """Return whether no process was replaced."""
         return self._running() == self._process_ids
 
     def _running(self) -> dict[str, int | None]:

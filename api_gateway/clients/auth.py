@@ -222,6 +222,6 @@ class OutboxClient:
         self._peer, self._token = peer, token
 
     def mails(self) -> list[UnsentMail]:
-        """The newest mails. Raises NotFound when mail goes to a mail server."""
+        """Return the newest mails. Raises NotFound when mail goes to a mail server."""
         answer = self._token.call(self._peer, "GET", "/internal/outbox")
         return [UnsentMail.model_validate(mail) for mail in answer["mails"]]

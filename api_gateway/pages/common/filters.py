@@ -160,7 +160,7 @@ class CustomerFilters(FilterForm):
 
     @property
     def account_digits(self) -> str:
-        """The entered text as digits of an account number; "" if it is something else."""
+        """Return the entered digits of an account number; "" for any other text."""
         digits = "".join((self.q.data or "").split())
         return digits if digits.isascii() and digits.isdigit() and 4 <= len(digits) <= 10 else ""
 

@@ -32,12 +32,12 @@ def auth_service() -> AuthClient:
 
 
 def customer_service() -> CustomerClient:
-    """The auth service, for the staff's view of customers."""
+    """Return the client for the staff's view of customers, with the page's deadline."""
     return CustomerClient(peer("auth-service"))
 
 
 def second_factor() -> SecondFactorClient:
-    """The second factor of logins, at the auth service."""
+    """Return the client for second factors of logins, with the page's deadline."""
     return SecondFactorClient(peer("auth-service"))
 
 

@@ -51,7 +51,7 @@ class ContactForm(BankForm):
     email = StringField("E-mail", [InputRequired("Enter the e-mail address."), at_most(100)])
 
     def changes(self, present: User) -> dict[str, str | None]:
-        """The fields that differ from the stored ones; an emptied one is None."""
+        """Return the fields that differ from the stored ones; an emptied one is None."""
         wanted = {field.name: field.data or None for field in (self.full_name, self.phone, self.email) if field}
         return {name: value for name, value in wanted.items() if value != getattr(present, name)}
 

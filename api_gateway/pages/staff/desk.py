@@ -48,7 +48,7 @@ def index(caller: Caller) -> Any:
 @desk.get("/admin/customers/<uuid:user_id>")
 @staff_only
 def customer(caller: Caller, user_id: UUID) -> Any:
-    """A customer, with all that the bank knows of them and can do for them."""
+    """Show a customer with their data, accounts and notes, and the actions on them."""
     return _customer_page(caller, user_id)
 
 
