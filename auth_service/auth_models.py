@@ -33,6 +33,7 @@ class User(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     username: Mapped[str] = mapped_column(String(50))
     email: Mapped[str] = mapped_column(String(100))
+    email_verified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     password_hash: Mapped[str] = mapped_column(String(255))
     full_name: Mapped[str | None] = mapped_column(String(100))
     phone: Mapped[str | None] = mapped_column(String(30))
@@ -111,6 +112,15 @@ class Lockout(Base):
     locked_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
+class KnownDevice(Base):
+    """A kind of device that a user has logged in from, such as "Firefox on Windows"."""
+
+    __tablename__ = "known_device"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("user.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(60), primary_key=True)
+
+
 class MailLink(Base):
     """A link that was sent by mail: its token as a SHA-256, and the one thing that it is good for.
 
@@ -126,3 +136,6 @@ class MailLink(Base):
     email: Mapped[str] = mapped_column(String(100))
     bound_to: Mapped[str] = mapped_column(String(64))
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+Index("mail_link_by_email", func.lower(MailLink.email))

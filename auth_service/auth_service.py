@@ -4,7 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 from urllib.parse import unquote
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from auth_service import audit_service, auth_logic, customer_service, session_lo
 from auth_service.audit import audit_logic
 from auth_service.audit.audit_storage import AuditStorage
 from auth_service.auth_logic import InvalidClient, InvalidScope, LockedOut, Tools, WrongPassword
-from auth_service.auth_models import db
+from auth_service.auth_models import User, db
 from auth_service.auth_schemas import (
     AdminAnswer,
     ClientCredentials,
@@ -59,6 +59,7 @@ from auth_service.user_schemas import (
     PersonAnswer,
     PersonOut,
     PersonQuery,
+    ProfileAnswer,
     ProfileChanges,
     StatisticsAnswer,
     StatisticsQuery,
@@ -204,20 +205,20 @@ def verify_admin(caller: Caller) -> Response:
 
 @auth.get("/users/profile")
 @private
-@api.validate(resp=documented(200, UserAnswer))
+@api.validate(resp=documented(200, ProfileAnswer))
 def profile(caller: Caller) -> Response:
     """Return the profile of the caller."""
-    return success(user=UserOut.model_validate(user_logic.details(tools(), caller.user_id)))
+    return success(**_render_profile(user_logic.details(tools(), caller.user_id)))
 
 
 @auth.put("/users/profile")
 @auth.route("/update_profile", methods=["PUT", "POST"])
 @private
-@api.validate(resp=documented(200, UserAnswer, WrongPassword, EmailTaken))
+@api.validate(resp=documented(200, ProfileAnswer, WrongPassword, EmailTaken))
 def update_profile(caller: Caller, json: ProfileChanges) -> Response:
     """Change the profile of the caller. A new e-mail address needs the current password."""
     user = user_logic.update_profile(tools(), origin(), caller, json)
-    return success(user=UserOut.model_validate(user), message="Your profile is saved.")
+    return success(**_render_profile(user), message="Your profile is saved.")
 
 
 @auth.post("/change_password")
@@ -424,6 +425,10 @@ def _ensure_admin(app: Flask, settings: AuthSettings) -> None:
         raise CannotStart(
             f"ADMIN_USERNAME is {settings.admin_username!r}, which is the username of a customer: set another name"
         ) from None
+
+
+def _render_profile(user: User) -> dict[str, Any]:
+    return {"user": UserOut.model_validate(user), "email_verified": user.email_verified_at is not None}
 
 
 def _client_credentials() -> dict[str, str]:

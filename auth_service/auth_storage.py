@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Select, delete, func, select, tuple_
 
-from auth_service.auth_models import Lockout, MailLink, User
+from auth_service.auth_models import KnownDevice, Lockout, MailLink, User
 from shared.core.texts import folded
 from shared.db.database import Storage
 
@@ -34,6 +34,14 @@ class UserStorage(Storage):
     def find_by_email(self, email: str) -> User | None:
         """Return the user with this e-mail address, regardless of case."""
         return self._session.scalar(select(User).where(func.lower(User.email) == email.lower()))
+
+    def add_device(self, user_id: UUID, name: str) -> tuple[bool, bool]:
+        """Remember a device. Return whether it is new, and whether it is the first one of the user."""
+        known = set(self._session.scalars(select(KnownDevice.name).where(KnownDevice.user_id == user_id)))
+        if name not in known:
+            self._session.add(KnownDevice(user_id=user_id, name=name))
+            self._session.flush()
+        return name not in known, not known
 
     def has_admin(self) -> bool:
         """Return whether at least one admin exists, active or disabled."""
@@ -129,6 +137,25 @@ class LinkStorage(Storage):
     def delete_links(self, user_id: UUID, purpose: str) -> None:
         """Delete all links of a user for a purpose."""
         self._session.execute(delete(MailLink).where(MailLink.user_id == user_id, MailLink.purpose == purpose))
+
+    def is_reserved(self, email: str, user_id: UUID | None, now: datetime) -> bool:
+        """Return whether another user than `user_id` can still undo a change away from this e-mail address."""
+        query = select(MailLink.digest).where(
+            func.lower(MailLink.email) == email.lower(), MailLink.purpose == "email_undo", MailLink.expires_at > now
+        )
+        if user_id:
+            query = query.where(MailLink.user_id != user_id)
+        return self._session.scalar(query.limit(1)) is not None
+
+    def delete_newer_links(self, link: MailLink) -> None:
+        """Delete a link, and those of the same user and purpose that were made after it."""
+        self._session.execute(
+            delete(MailLink).where(
+                MailLink.user_id == link.user_id,
+                MailLink.purpose == link.purpose,
+                MailLink.expires_at >= link.expires_at,
+            )
+        )
 
     def delete_expired(self, now: datetime) -> None:
         """Delete the links that have expired."""

@@ -14,6 +14,7 @@ from auth_service.auth_models import LoginSession, RefreshToken, User
 from auth_service.auth_schemas import PasswordChange, Tokens
 from shared.core import clock, periods
 from shared.core.errors import InvalidRequest, InvalidToken, NotFound, TokenExpired
+from shared.core.user_agents import device_name
 from shared.db.outages import rerun_when_aborted
 from shared.security.token_signer import LIFETIME_SECONDS
 from shared.web import cursors
@@ -45,6 +46,7 @@ def start_session(tools: Tools, origin: Origin, user: User) -> Tokens:
     tools.sessions.add_session(session)
     refresh_token = secrets.token_urlsafe(32)
     _add_refresh_token(tools, session, refresh_token)
+    _notice_device(tools, session, user)
     return _issue_tokens(tools, session, user, refresh_token)
 
 
@@ -169,6 +171,16 @@ def clean_up(tools: Tools) -> None:
     with tools.transaction():
         tools.sessions.delete_older(now - RETENTION)
         tools.lockouts.delete_older(now - auth_logic.FAILURES_REMEMBERED)
+
+
+def _notice_device(tools: Tools, session: LoginSession, user: User) -> None:
+    """Tell a user by mail of a login from a kind of device that they have not used before, except of the first one."""
+    device = device_name(session.user_agent)
+    is_new, is_first = tools.users.add_device(user.id, device)
+    if is_new and not is_first:
+        at = periods.to_text(session.created_at)
+        facts = {"username": user.username, "at": at, "device": device, "ip": session.ip}
+        tools.mails.add_mail("new_device", user.email, **facts)
 
 
 def _add_refresh_token(tools: Tools, session: LoginSession, refresh_token: str) -> None:

@@ -21,6 +21,7 @@ from auth_service.user_schemas import (
 )
 from shared.core import clock
 from shared.core.errors import Conflict, InvalidRequest, NotFound
+from shared.core.periods import to_text
 from shared.db.outages import rerun_when_aborted
 from shared.web import cursors
 from shared.web.access import Caller
@@ -193,10 +194,19 @@ def _audit_change(tools: Tools, caller: Caller, user: User, before: tuple[str, s
         audit_logic.record(tools.audit, "lockout.lift", actor=caller, subject=user)
 
 
-def require_free_email(tools: Tools, user: User, email: str) -> None:
-    """Raise EmailTaken when another user has this e-mail address."""
+def change_email(tools: Tools, user: User, email: str) -> None:
+    """Give a user another e-mail address, which has to be verified, and tell the old one how to undo that.
+
+    Call it inside a transaction. Raises EmailTaken when another user has this address, or can still return to it.
+    """
+    if email == user.email:
+        return
     if email.lower() != user.email.lower():
-        _require_free(tools, email=email)
+        _require_free(tools, email=email, user_id=user.id)
+    facts = {"user_id": str(user.id), "username": user.username, "at": to_text(clock.now())}
+    tools.mails.add_mail("email_changed", user.email, **facts)
+    tools.mails.add_mail("email_check", email)
+    user.email, user.email_verified_at = email, None
 
 
 @rerun_when_aborted
@@ -204,8 +214,8 @@ def _change_profile(tools: Tools, caller: Caller, changes: ProfileChanges) -> Us
     with tools.transaction():
         user = _require_found(tools.users.find_user_to_change(caller.user_id))
         if changes.email:
-            require_free_email(tools, user, changes.email)
-        for name in changes.model_fields_set - {"current_password"}:
+            change_email(tools, user, changes.email)
+        for name in changes.model_fields_set - {"current_password", "email"}:
             setattr(user, name, getattr(changes, name))
         fields = sorted(changes.model_fields_set - {"current_password"})
         audit_logic.record(tools.audit, "profile.change", actor=caller, subject=user, details={"fields": fields})
@@ -227,15 +237,17 @@ def _add(tools: Tools, *, username: str, email: str, password_hash: str, role: s
         user = User(username=username, email=email, password_hash=password_hash, role=role)
         tools.users.add_user(user)
         is_own = role == "customer"
+        if is_own:
+            tools.mails.add_mail("email_check", email)
         action = "user.register" if is_own else "user.create_admin"
         audit_logic.record(tools.audit, action, actor=user if is_own else None, subject=user)
         return user
 
 
-def _require_free(tools: Tools, *, email: str, username: str | None = None) -> None:
+def _require_free(tools: Tools, *, email: str, username: str | None = None, user_id: UUID | None = None) -> None:
     if username and tools.users.find_by_username(username):
         raise UsernameTaken(details={"username": "is taken; choose another one"})
-    if tools.users.find_by_email(email):
+    if tools.users.find_by_email(email) or tools.links.is_reserved(email, user_id, clock.now()):
         raise EmailTaken(details={"email": "is in use; enter another one"})
 
 

@@ -178,6 +178,13 @@ class UserAnswer(Answer):
     """The user."""
 
 
+class ProfileAnswer(UserAnswer):
+    """The profile of the caller."""
+
+    email_verified: bool
+    """Whether the user has proven that the e-mail address is theirs."""
+
+
 class NewUserAnswer(UserAnswer):
     """A new customer."""
 

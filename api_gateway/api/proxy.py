@@ -28,7 +28,13 @@ PATH = re.compile(r"(auth|accounts|transactions|reports)(?:/[A-Za-z0-9_-]+)+/?")
 END_NO_SESSION = frozenset(
     {"auth/register", "auth/login", "auth/mfa/login", "auth/refresh", "auth/token", "auth/password/forgot"}
 )
-PUBLIC_PATHS = END_NO_SESSION | {"auth/jwks", "auth/link", "auth/password/reset"}
+PUBLIC_PATHS = END_NO_SESSION | {
+    "auth/jwks",
+    "auth/link",
+    "auth/password/reset",
+    "auth/email/verify",
+    "auth/email/undo",
+}
 DOCUMENTS = ("reports/statement/",)
 REQUEST_HEADERS = (
     "Authorization",

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from api_gateway.clients.base import Client, NextPage, Query, Seen
 from shared.core.errors import NotAuthenticated
+from shared.core.user_agents import device_name
 from shared.http.client import Peer, ServiceToken
 
 
@@ -40,25 +41,6 @@ class Users(Seen):
     pagination: NextPage
 
 
-BROWSERS = (
-    ("Edg", "Edge"),
-    ("OPR", "Opera"),
-    ("Firefox", "Firefox"),
-    ("Chrome", "Chrome"),
-    ("Safari", "Safari"),
-)
-
-
-SYSTEMS = (
-    ("Windows", "Windows"),
-    ("Android", "Android"),
-    ("iPhone", "iPhone"),
-    ("iPad", "iPad"),
-    ("Mac OS", "macOS"),
-    ("Linux", "Linux"),
-)
-
-
 class Tokens(Seen):
     """The response to a login: an access token for an hour, and the refresh token that renews it."""
 
@@ -91,6 +73,7 @@ class Profile(Seen):
     phone: str | None = None
     role: str
     created_at: datetime
+    email_verified: bool = True
 
 
 class LoginSession(Seen):
@@ -106,9 +89,7 @@ class LoginSession(Seen):
     @property
     def device(self) -> str:
         """Return browser and system, as in "Firefox on Windows", as far as the User-Agent names them."""
-        browser = next((name for mark, name in BROWSERS if mark in self.user_agent), None)
-        system = next((name for mark, name in SYSTEMS if mark in self.user_agent), None)
-        return " on ".join(filter(None, (browser, system))) or self.user_agent[:60] or "Unknown device"
+        return device_name(self.user_agent)
 
 
 class UnsentMail(Seen):
@@ -163,7 +144,8 @@ class AuthClient(Client):
 
     def profile(self, token: str) -> Profile:
         """Return the data of the token's user."""
-        return self._get(Profile, token, "/api/auth/users/profile", key="user")
+        answer = self._peer.call("GET", "/api/auth/users/profile", token=token)
+        return Profile.model_validate({**answer["user"], "email_verified": answer["email_verified"]})
 
     def update_profile(self, token: str, changes: dict[str, str | None]) -> Profile:
         """Change `email` (with `current_password`), `full_name`, `phone`."""
@@ -187,6 +169,18 @@ class AuthClient(Client):
         """Set a new password by the link of a mail, which ends all sessions of its owner."""
         body = {"token": link_token[:200], "new_password": new_password}
         self._peer.call("POST", "/api/auth/password/reset", body=body)
+
+    def send_verification(self, token: str) -> None:
+        """Have the mail sent once more that asks the caller to verify their address."""
+        self._peer.call("POST", "/api/auth/email/send_verification", token=token)
+
+    def verify_email(self, link_token: str) -> None:
+        """Verify an e-mail address by the link of a mail."""
+        self._peer.call("POST", "/api/auth/email/verify", body={"token": link_token[:200]})
+
+    def undo_email(self, link_token: str) -> None:
+        """Return to the e-mail address before a change, by the link of a mail."""
+        self._peer.call("POST", "/api/auth/email/undo", body={"token": link_token[:200]})
 
     def sessions(self, token: str) -> list[LoginSession]:
         """Return the active sessions of the caller."""

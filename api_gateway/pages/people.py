@@ -8,6 +8,7 @@ from wtforms import PasswordField, StringField
 from wtforms.validators import EqualTo, InputRequired
 
 from api_gateway.clients.auth import Origin, SecondStep, Tokens
+from api_gateway.pages.common import email_state
 from api_gateway.pages.common.forms import BankForm, at_most
 from api_gateway.pages.common.responses import done, form_page, here
 from api_gateway.pages.common.sections import auth_service, second_factor
@@ -79,7 +80,9 @@ def _second_step(mfa_token: str) -> Any:
 
 
 def _go_on(tokens: Tokens) -> Response:
-    return redirect(local_path(request.args.get("next"), home_of(sign_in(tokens))), 303)
+    caller = sign_in(tokens)
+    email_state.ask(caller)
+    return redirect(local_path(request.args.get("next"), home_of(caller)), 303)
 
 
 @people.route("/register", methods=["GET", "POST"])
@@ -92,7 +95,7 @@ def register() -> Any:
     tokens = form.submitted(lambda: _register(form))
     if not isinstance(tokens, Tokens):
         return form_page("register.html", form)
-    sign_in(tokens)
+    email_state.ask(sign_in(tokens))
     return done(f"Welcome, {tokens.username}. You are logged in.", HOME)
 
 

@@ -10,6 +10,7 @@ from wtforms.validators import EqualTo, InputRequired
 
 from api_gateway.clients.audit import AuditClient
 from api_gateway.clients.auth import Profile
+from api_gateway.pages.common import email_state
 from api_gateway.pages.common.filters import ROWS
 from api_gateway.pages.common.forms import BankForm, at_most
 from api_gateway.pages.common.responses import done, form_page, peer
@@ -64,6 +65,7 @@ class PasswordForm(BankForm):
 def show(caller: Caller) -> Any:
     """Show and change the caller's profile."""
     present = auth_service().profile(caller.token)
+    email_state.remember(present)
     form = ProfileForm(obj=present)
     if form.submitted(lambda: _save(caller, form, present)):
         return done("Your profile is saved.", url_for("profile.show"))
@@ -76,6 +78,14 @@ def views(caller: Caller) -> str:
     """Show who of the staff looked at the caller's data."""
     call = begin(AuditClient(peer("auth-service")).views, caller.token, limit=ROWS, cursor=request.args.get("cursor"))
     return render_template("profile_views.html", found=unless_away(call), looked_at=LOOKED_AT)
+
+
+@profile.post("/profile/verification")
+@private
+def send_verification(caller: Caller) -> Response:
+    """Have the mail sent once more that asks to verify the e-mail address."""
+    auth_service().send_verification(caller.token)
+    return done("A mail with a link is on its way, if your address is not verified yet.", url_for("profile.show"))
 
 
 @profile.route("/settings", methods=["GET", "POST"])

@@ -3,15 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, render_template, request, url_for
+from flask import Blueprint, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 from wtforms import PasswordField, StringField
 from wtforms.validators import EqualTo, InputRequired
 
+from api_gateway.pages.common import email_state
 from api_gateway.pages.common.forms import BankForm, at_most
 from api_gateway.pages.common.responses import done, form_page
 from api_gateway.pages.common.sections import auth_service
-from api_gateway.web.browser_session import refuse_ended_sessions, sign_out, visitor
+from api_gateway.web.browser_session import home_of, refuse_ended_sessions, sign_out, visitor
 from shared.core.errors import AppError
 from shared.web.access import public
 
@@ -81,6 +82,51 @@ def reset() -> Any:
     refuse_ended_sessions()
     sign_out()
     return done("Your password is changed, and you are logged out everywhere. Log in with it.", url_for("people.login"))
+
+
+@recovery.route("/verify-email", methods=["GET", "POST"])
+@public
+def verify_email() -> Any:
+    """Verify an e-mail address by the link of a mail. It takes a button, since programs that check mail open links."""
+    person, token = visitor(), request.args.get("token", "")
+    form = BankForm()
+    try:
+        if not form.is_submitted():
+            _by_link(lambda: auth_service().check_link("email_check", token))
+        is_done = form.submitted(lambda: _by_link(lambda: auth_service().verify_email(token)))
+    except LinkUnusable:
+        return render_template("link_unusable.html", way_on="/profile"), 400
+    if not is_done:
+        text = "Please confirm that this e-mail address is yours and that you are a customer of ours."
+        return form_page(
+            "link_confirm.html", form, title="Verify your address", text=text, action="Confirm the address"
+        )
+    session.pop(email_state.UNVERIFIED, None)
+    return done("Your e-mail address is verified. Thank you.", home_of(person) if person else url_for("people.login"))
+
+
+@recovery.route("/undo-email-change", methods=["GET", "POST"])
+@public
+def undo_email() -> Any:
+    """Return to the e-mail address before a change, by the link of a mail."""
+    visitor()
+    token = request.args.get("token", "")
+    form = BankForm()
+    try:
+        if not form.is_submitted():
+            _by_link(lambda: auth_service().check_link("email_undo", token))
+        is_done = form.submitted(lambda: _by_link(lambda: auth_service().undo_email(token)))
+    except LinkUnusable:
+        return render_template("link_unusable.html"), 400
+    if not is_done:
+        text = (
+            "This brings your old address back, logs everybody out of your account, and makes the present password "
+            "useless. We send you a link to set a new one."
+        )
+        return form_page("link_confirm.html", form, title="Undo the change", text=text, action="Confirm: undo it")
+    refuse_ended_sessions()
+    sign_out()
+    return done("Your old address is back. We have sent it a link to set a new password.", url_for("people.login"))
 
 
 def _ask(form: ForgottenForm) -> bool:

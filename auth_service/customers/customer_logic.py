@@ -68,8 +68,8 @@ def correct_contact(tools: Tools, caller: Caller, user_id: UUID, changes: Contac
         if changes.email and changes.email != user.email:
             if caller.role != "admin":
                 raise EmailForAdmins
-            user_logic.require_free_email(tools, user, changes.email)
-        for name in changes.model_fields_set:
+            user_logic.change_email(tools, user, changes.email)
+        for name in changes.model_fields_set - {"email"}:
             setattr(user, name, getattr(changes, name))
         fields = {"fields": sorted(changes.model_fields_set)}
         audit_logic.record(tools.audit, "contact.correct", actor=caller, subject=user, details=fields)

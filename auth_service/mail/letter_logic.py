@@ -18,23 +18,66 @@ class Letters:
     @property
     def writers(self) -> dict[str, Writer]:
         """The function that writes each kind of mail."""
-        return {"password_changed": self.password_changed}
+        return {
+            "new_device": self.new_device,
+            "password_changed": self.password_changed,
+            "recovery_code_used": self.recovery_code_used,
+            "second_factor_changed": self.second_factor_changed,
+        }
+
+    def new_device(self, mail: OutgoingMail) -> Letter:
+        """Tell of a login from a kind of device that the user has not used before."""
+        return Letter(
+            "A login from a new device",
+            (
+                f"Your login {mail.facts['username']} was used on {minute_of(mail.facts['at'])} from a device that we "
+                f"have not seen before: {mail.facts['device']}, from the address {mail.facts['ip']}.",
+                *self._was_it_you(),
+            ),
+        )
+
+    def second_factor_changed(self, mail: OutgoingMail) -> Letter:
+        """Tell that the second factor was set up or removed, or that its recovery codes were replaced."""
+        return Letter(
+            "Your second factor was changed",
+            (
+                f"On {minute_of(mail.facts['at'])}, {mail.facts['what']} for your login {mail.facts['username']}, "
+                f"from the address {mail.facts['ip']}.",
+                *self._was_it_you(),
+            ),
+        )
+
+    def recovery_code_used(self, mail: OutgoingMail) -> Letter:
+        """Tell that a recovery code took the place of the second factor, and how many are left."""
+        return Letter(
+            "A recovery code was used",
+            (
+                f"A recovery code of your login {mail.facts['username']} was used on {minute_of(mail.facts['at'])}, "
+                f"from the address {mail.facts['ip']}. Codes left: {mail.facts['left']}.",
+                *self._was_it_you(),
+            ),
+        )
 
     def password_changed(self, mail: OutgoingMail) -> Letter:
         """Tell that the password was changed, and what to do if somebody else did so."""
         return Letter(
             "Your password was changed",
             (
-                f"The password of your login {mail.facts['username']} was changed on {_minute(mail.facts['at'])}, "
+                f"The password of your login {mail.facts['username']} was changed on {minute_of(mail.facts['at'])}, "
                 f"from the address {mail.facts['ip']}. Everywhere else you are logged out.",
-                "If it was you, there is nothing to do.",
-                f"If it was not you, set a new password right away at {self.url}/forgot-password, "
-                f"and tell us about it. {self.contact}",
+                *self._was_it_you(),
             ),
         )
 
+    def _was_it_you(self) -> tuple[str, str]:
+        return (
+            "If it was you, there is nothing to do.",
+            f"If it was not you, set a new password right away at {self.url}/forgot-password. That logs everybody out. "
+            f"And tell us about it. {self.contact}",
+        )
 
-def _minute(instant: str) -> str:
+
+def minute_of(instant: str) -> str:
     """Format an instant of ISO 8601 in UTC for people: "28 November 2026 at 09:05 UTC"."""
     moment = datetime.fromisoformat(instant)
     return f"{moment.day} {moment:%B %Y} at {moment:%H:%M} UTC"

@@ -9,7 +9,7 @@ from auth_service.user_schemas import Email
 from shared.core.periods import Timestamp
 from shared.web.validation.openapi import Answer, Body
 
-Purpose = Literal["password_reset"]
+Purpose = Literal["email_check", "email_undo", "password_reset"]
 LinkToken = Annotated[str, Field(max_length=200, examples=["kq2b0rJX3m9s5v8yT1nW7c4hE6gU0aZp"])]
 
 
@@ -27,6 +27,13 @@ class PasswordReset(Body):
     """The token of the link."""
     new_password: NewPassword
     """The new password: 12 to 128 characters, and not a common one."""
+
+
+class LinkUse(Body):
+    """The use of a link that needs nothing else."""
+
+    token: LinkToken
+    """The token of the link."""
 
 
 class LinkCheck(Body):

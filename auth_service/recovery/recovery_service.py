@@ -5,8 +5,9 @@ from flask import Blueprint, Response
 from auth_service.common_service import api, tools
 from auth_service.recovery import recovery_logic
 from auth_service.recovery.recovery_logic import InvalidLink
-from auth_service.recovery.recovery_schemas import ForgottenPassword, LinkAnswer, LinkCheck, PasswordReset
-from shared.web.access import public
+from auth_service.recovery.recovery_schemas import ForgottenPassword, LinkAnswer, LinkCheck, LinkUse, PasswordReset
+from auth_service.user_logic import EmailTaken
+from shared.web.access import Caller, private, public
 from shared.web.responses import success
 from shared.web.validation.openapi import Answer, documented
 
@@ -29,6 +30,34 @@ def reset_password(json: PasswordReset) -> Response:
     """Set a new password by the token of a link, which works once. All sessions of the user end."""
     recovery_logic.reset_password(tools(), json)
     return success(message="The password is changed, and you are logged out everywhere. Log in with the new one.")
+
+
+@recovery.post("/email/send_verification")
+@private
+@api.validate(resp=documented(200, Answer))
+def send_verification(caller: Caller) -> Response:
+    """Send the mail that asks the caller to verify their e-mail address once more."""
+    recovery_logic.ask_for_check(tools(), caller)
+    return success(message="If your address is not verified yet, a mail with a link is on its way.")
+
+
+@recovery.post("/email/verify")
+@public
+@api.validate(resp=documented(200, Answer, InvalidLink))
+def verify_email(json: LinkUse) -> Response:
+    """Verify an e-mail address by the token of a link."""
+    recovery_logic.verify_email(tools(), json.token)
+    return success(message="Your e-mail address is verified.")
+
+
+@recovery.post("/email/undo")
+@public
+@api.validate(resp=documented(200, Answer, InvalidLink, EmailTaken))
+def undo_email(json: LinkUse) -> Response:
+    """Return to the e-mail address before a change, by the token of the link that it got. All sessions of the user end,
+    and the password becomes useless; a link for a new one is sent."""
+    recovery_logic.undo_email(tools(), json.token)
+    return success(message="Your old e-mail address is back. We have sent it a link to set a new password.")
 
 
 @recovery.post("/link")

@@ -29,6 +29,8 @@ from auth_service.second_factor.second_factor_schemas import (
 from auth_service.second_factor.second_factor_storage import SecondFactorStorage
 from shared.core import clock
 from shared.core.errors import CannotStart, Conflict, InvalidToken, NotAuthenticated, Refused
+from shared.core.periods import to_text
+from shared.http import origins
 from shared.security import secret_files
 from shared.security.encryption import Encryption, UnknownKey, read_keys
 from shared.web.access import Caller
@@ -132,6 +134,7 @@ def enable(tools: Tools, factors: SecondFactors, caller: Caller, otp: str) -> li
         factors.storage.replace_recovery_codes(present.id, map(_digest, codes))
         tools.sessions.end_sessions(present.id, clock.now(), all_but=caller.session_id)
         audit_logic.record(tools.audit, "mfa.enable", actor=caller, subject=caller)
+        _tell(tools, present, "second_factor_changed", what="a second factor was set up")
         return True
 
     _require(tools, user, check, action="mfa.enable", clears_failures=False)
@@ -150,12 +153,13 @@ def disable(tools: Tools, factors: SecondFactors, origin: Origin, caller: Caller
 
     def check() -> bool:
         present = auth_logic.lock_unchanged_user(tools, user)
-        if present is None or not _accept(factors, present, removal.otp):
+        if present is None or not _accept(tools, factors, present, removal.otp):
             return False
         present.mfa_enabled = False
         factors.storage.delete_all(present.id)
         tools.sessions.end_sessions(present.id, clock.now(), all_but=caller.session_id)
         audit_logic.record(tools.audit, "mfa.disable", actor=caller, subject=caller)
+        _tell(tools, present, "second_factor_changed", what="the second factor was removed")
         return True
 
     _require(tools, user, check, action="mfa.disable")
@@ -168,10 +172,11 @@ def renew_recovery_codes(tools: Tools, factors: SecondFactors, caller: Caller, o
 
     def check() -> bool:
         present = _lock_user(tools, caller)
-        if not _accept(factors, present, otp):
+        if not _accept(tools, factors, present, otp):
             return False
         factors.storage.replace_recovery_codes(present.id, map(_digest, codes))
         audit_logic.record(tools.audit, "mfa.recovery_codes", actor=caller, subject=caller)
+        _tell(tools, present, "second_factor_changed", what="the recovery codes were replaced")
         return True
 
     _require(tools, user, check, action="mfa.recovery_codes")
@@ -184,7 +189,7 @@ def prove(tools: Tools, factors: SecondFactors, user: User, otp: str, *, action:
 
     def check() -> bool:
         present = tools.users.find_user_to_change(user.id)
-        return present is not None and _accept(factors, present, otp)
+        return present is not None and _accept(tools, factors, present, otp)
 
     _require(tools, user, check, action=action)
 
@@ -203,14 +208,24 @@ def rotate_keys(tools: Tools, factors: SecondFactors) -> None:
             authenticator.encrypted_secret = factors.secrets.encrypt(secret)
 
 
-def _accept(factors: SecondFactors, user: User, otp: str) -> bool:
+def _accept(tools: Tools, factors: SecondFactors, user: User, otp: str) -> bool:
     """Accept a code of the user's app or an unused recovery code. Call it inside a transaction."""
     if not user.mfa_enabled:
         return False
     authenticator = factors.storage.find_authenticator(user.id)
     if authenticator is not None and _accept_app_code(factors, authenticator, otp):
         return True
-    return factors.storage.use_recovery_code(user.id, _digest(otp), clock.now())
+    if not factors.storage.use_recovery_code(user.id, _digest(otp), clock.now()):
+        return False
+    _tell(tools, user, "recovery_code_used", left=str(factors.storage.count_recovery_codes(user.id)))
+    return True
+
+
+def _tell(tools: Tools, user: User, kind: str, **facts: str) -> None:
+    """Queue a mail to a user about what has just happened to their second factor."""
+    origin = origins.current()
+    common = {"username": user.username, "at": to_text(clock.now()), "ip": origin.address}
+    tools.mails.add_mail(kind, user.email, **common, **facts)
 
 
 def _accept_app_code(factors: SecondFactors, authenticator: Authenticator, otp: str) -> bool:

@@ -12,6 +12,8 @@ from sqlalchemy import select, update
 from auth_service import auth_logic
 from auth_service.auth_models import User, db
 from auth_service.auth_schemas import Tokens
+from auth_service.mail.letter_logic import Letters
+from auth_service.mail.mail_models import OutgoingMail
 from auth_service.second_factor import login_logic, second_factor_logic
 from auth_service.second_factor.login_logic import MfaRequired
 from auth_service.second_factor.second_factor_models import Authenticator, RecoveryCode
@@ -259,3 +261,19 @@ def test_an_old_failure_is_forgotten_before_a_code_too(
     advance_clock(monkeypatch, timedelta(seconds=61))
     rules.log_in(holder.user, otp=app_code(holder.secret))
     assert auth_logic.locked_until(rules.tools, [holder.user.username]) == {}
+
+
+def test_changes_and_used_recovery_codes_are_told_by_mail(rules: Rules, holder: Holder) -> None:
+    rules.log_in(holder.user, otp=holder.codes[0])
+    second_factor_logic.renew_recovery_codes(rules.tools, rules.factors, holder.caller, app_code(holder.secret))
+    query = select(OutgoingMail).where(OutgoingMail.recipient == holder.user.email)
+    letters = Letters("https://bank.example", "Call us.").writers
+    told = [letters[mail.kind](mail) for mail in db.session.scalars(query) if mail.kind in letters]
+    assert sorted(letter.subject for letter in told if letter) == [
+        "A recovery code was used",
+        "Your second factor was changed",
+        "Your second factor was changed",
+    ]
+    text = " ".join(paragraph for letter in told if letter for paragraph in letter.paragraphs)
+    for words in ("a second factor was set up", "the recovery codes were replaced", "Codes left: 9."):
+        assert words in text
