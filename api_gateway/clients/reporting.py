@@ -1,5 +1,6 @@
 """Client for the reporting service."""
 
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Literal
@@ -26,21 +27,75 @@ class BalancePoint(Seen):
     balance: Decimal
 
 
-class AccountReport(Flow):
+class Spread(Seen):
+    """The payments in one direction."""
+
+    count: int
+    total: Decimal
+    reversed: Decimal
+    mean: Decimal
+    median: Decimal
+    largest: Decimal
+
+
+class Group(Seen):
+    """The sums of a day, a week or a month."""
+
+    start_date: date
+    end_date: date
+    count: int
+    total: Decimal
+    income: Decimal = Decimal()
+    expense: Decimal = Decimal()
+    net: Decimal = Decimal()
+
+
+class PreviousFlows(Seen):
+    """The sums of the period before."""
+
+    period: Period
+    count: int
+    income: Decimal
+    expense: Decimal
+    net: Decimal
+
+
+class Figures(Seen):
+    """The figures that reports have had since they name their moment; older stored reports lack them."""
+
+    as_of: datetime | None = None
+    money_in: Spread | None = None
+    money_out: Spread | None = None
+    grouping: Literal["day", "week", "month"] = "day"
+    groups: list[Group] = Field(default_factory=list)
+    previous: PreviousFlows | None = None
+
+
+class HistoryEntry(Entry):
+    """An entry with what it was; older stored reports lack that."""
+
+    transaction_type: str = ""
+    description: str | None = None
+    counterparty: str | None = None
+
+
+class AccountReport(Flow, Figures):
     """An account over a period. `history` may hold only the newest of `count` entries."""
 
     account: Account
     period: Period
     opening_balance: Decimal
     closing_balance: Decimal
-    history: list[Entry]
+    history: list[HistoryEntry]
     balance_trend: list[BalancePoint]
 
 
-class TransactionReport(Summary):
+class TransactionReport(Summary, Figures):
     """All accounts of a user over a period."""
 
     period: Period
+    opening_balance: Decimal | None = None
+    closing_balance: Decimal | None = None
 
 
 class Persons(Seen):
@@ -82,6 +137,30 @@ class Volumes(Seen):
     by_day: list[DayVolume]
 
 
+class DayVolumes(Seen):
+    """The transactions of a day by type."""
+
+    date: date
+    by_type: dict[str, TypeTotal]
+
+
+class Growth(Seen):
+    """A number, or an amount, in the period of a report and in the one before."""
+
+    current: Decimal
+    previous: Decimal
+
+
+class BankGrowth(Seen):
+    """What was added in the period, beside the period before."""
+
+    period: Period
+    users: Growth
+    accounts: Growth
+    transactions: Growth
+    volume: Growth
+
+
 class SystemReport(Seen):
     """The whole bank: users and accounts as of the report's creation, transactions over a period."""
 
@@ -90,6 +169,13 @@ class SystemReport(Seen):
     accounts: Holdings
     total_balance: Decimal
     transactions: Volumes
+    as_of: datetime | None = None
+    users_by_role_and_status: dict[str, dict[str, int]] = Field(default_factory=dict)
+    accounts_by_type_and_status: dict[str, dict[str, Holding]] = Field(default_factory=dict)
+    volumes_by_day: list[DayVolumes] = Field(default_factory=list)
+    grouping: Literal["day", "week", "month"] = "day"
+    groups: list[Group] = Field(default_factory=list)
+    growth: BankGrowth | None = None
 
 
 ReportData = Annotated[AccountReport | SystemReport | TransactionReport, Field(union_mode="left_to_right")]
@@ -119,23 +205,34 @@ class Reports(Seen):
     pagination: NextPage
 
 
-Days = tuple[date | None, date | None]
+@dataclass(frozen=True)
+class Choice:
+    """The period and the grouping that a report is asked for; None is the service's default."""
+
+    start: date | None = None
+    end: date | None = None
+    group: str | None = None
+
+    @property
+    def query(self) -> dict[str, object]:
+        """Return the query parameters."""
+        return {"start_date": self.start, "end_date": self.end, "group": self.group}
 
 
 class ReportingClient(Client):
     """Calls the reporting service. A report is made on request, and stored when `save` is set."""
 
-    def account_report(self, token: str, account_id: UUID, days: Days, *, save: bool = False) -> Report:
+    def account_report(self, token: str, account_id: UUID, choice: Choice, *, save: bool = False) -> Report:
         """Report on an account over a period, both days included; without days over the last 30."""
-        return self._report(token, f"/api/reports/account/{account_id}", days, save=save)
+        return self._report(token, f"/api/reports/account/{account_id}", choice, save=save)
 
-    def transaction_report(self, token: str, days: Days, *, save: bool = False) -> Report:
+    def transaction_report(self, token: str, choice: Choice, *, save: bool = False) -> Report:
         """Report on all accounts of the caller over a period."""
-        return self._report(token, "/api/reports/transactions", days, save=save)
+        return self._report(token, "/api/reports/transactions", choice, save=save)
 
-    def system_report(self, token: str, days: Days = (None, None), *, save: bool = False) -> Report:
+    def system_report(self, token: str, choice: Choice = Choice(), *, save: bool = False) -> Report:
         """Report on the whole bank over a period, for admins."""
-        return self._report(token, "/api/reports/system", days, save=save)
+        return self._report(token, "/api/reports/system", choice, save=save)
 
     def details(self, token: str, report_id: UUID) -> Report:
         """Return a stored report."""
@@ -145,6 +242,6 @@ class ReportingClient(Client):
         """Return a page of the caller's stored reports."""
         return self._get(Reports, token, "/api/reports/list", query)
 
-    def _report(self, token: str, path: str, days: Days, *, save: bool) -> Report:
-        query = {"start_date": days[0], "end_date": days[1], "save": "true" if save else "false"}
+    def _report(self, token: str, path: str, choice: Choice, *, save: bool) -> Report:
+        query = {**choice.query, "save": "true" if save else "false"}
         return self._get(Report, token, path, query, key="report")

@@ -63,7 +63,7 @@ def details(caller: Caller, account_id: UUID) -> Any:
         found=found,
         mine={account.id: account},
         own=by_id(own_call.result()),
-        picture=charts.curve(balances(account, history, since)),
+        picture=charts.curve(balances(account, history, since), account.currency),
     )
 
 

@@ -38,8 +38,8 @@ class Spending:
         return cls(
             income=sum((day.income for day in month), Decimal()),
             expense=sum((day.expense for day in month), Decimal()),
-            of_days=charts.bars({day.date: day.expense for day in month}, first, last),
-            of_months=charts.in_and_out(summary.by_day, _month(today, 1 - MONTHS), today),
+            of_days=charts.bars({day.date: day.expense for day in month}, first, last, currency),
+            of_months=charts.in_and_out(summary.by_day, _month(today, 1 - MONTHS), today, currency),
             of_types=charts.shares(summary.expense_by_type, currency),
         )
 

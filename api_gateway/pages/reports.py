@@ -42,7 +42,7 @@ def account(caller: Caller, account_id: UUID) -> Any:
         return redirect(url_for("staff_reports.account", account_id=account_id, **period), 303)
     return report_page(
         "account_report.html",
-        lambda days, save: reporting_service().account_report(caller.token, account_id, days, save=save),
+        lambda choice, save: reporting_service().account_report(caller.token, account_id, choice, save=save),
         section="/reports",
     )
 
@@ -53,6 +53,6 @@ def transactions(caller: Caller) -> Any:
     """Report on all accounts of the caller over a period. A POST stores the report."""
     return report_page(
         "transaction_report.html",
-        lambda days, save: reporting_service().transaction_report(caller.token, days, save=save),
+        lambda choice, save: reporting_service().transaction_report(caller.token, choice, save=save),
         section="/reports",
     )

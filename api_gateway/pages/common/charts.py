@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from urllib.parse import quote
 
-from babel.numbers import format_compact_decimal
+from babel.numbers import format_compact_currency, format_compact_decimal
 from flask import render_template
 
 from api_gateway.clients.transaction import Day
@@ -31,6 +31,7 @@ class Picture:
     src: str
     rows: Sequence[tuple[str, *tuple[Decimal, ...]]]
     height: int = 190
+    tips: Sequence["Tip"] = ()
 
     def cells(self, currency: str) -> list[list[str]]:
         """Return the table's rows as text."""
@@ -45,22 +46,31 @@ class Mark:
     label: str
 
 
-def bars(amounts: Mapping[date, Decimal], start: date, end: date) -> Picture:
+@dataclass(frozen=True)
+class Tip:
+    """A tooltip over a part of a chart: its left edge and its width in percent, and its text."""
+
+    x: float
+    width: float
+    text: str
+
+
+def bars(amounts: Mapping[date, Decimal], start: date, end: date, currency: str = "") -> Picture:
     """Draw a bar per day of a period, both ends included, or per month if it has `MOST_DAYS` days or more."""
     if (end - start).days >= MOST_DAYS:
         months = _by_month(amounts, start, end)
-        return _columns([(f"{month:%b}", f"{month:%b %Y}", amount) for month, amount in months], ("bar",))
+        return _columns([(f"{month:%b}", f"{month:%b %Y}", amount) for month, amount in months], ("bar",), currency)
     days = _by_day(amounts, start, end)
-    return _columns([(_short(day), _long(day), amount) for day, amount in days], ("bar",))
+    return _columns([(_short(day), _long(day), amount) for day, amount in days], ("bar",), currency)
 
 
-def in_and_out(days: Iterable[Day], start: date, end: date) -> Picture:
+def in_and_out(days: Iterable[Day], start: date, end: date, currency: str = "") -> Picture:
     """Draw two bars per month of a period: income and expense."""
     known = list(days)
     income = _by_month({day.date: day.income for day in known}, start, end)
     expense = dict(_by_month({day.date: day.expense for day in known}, start, end))
     rows = [(f"{month:%b}", f"{month:%b %Y}", amount, expense[month]) for month, amount in income]
-    return _columns(rows, ("bar", "hollow"))
+    return _columns(rows, ("bar", "hollow"), currency)
 
 
 def shares(amounts: Mapping[str, Decimal], currency: str) -> Picture:
@@ -73,24 +83,41 @@ def shares(amounts: Mapping[str, Decimal], currency: str) -> Picture:
     return Picture(_picture("shares.svg", shares=lying, lines=[], step=SHARE_HEIGHT), rows, SHARE_HEIGHT * len(rows))
 
 
-def curve(days: Sequence[tuple[date, Decimal]]) -> Picture:
-    """Draw a balance over time as a step line. `days` are in order, oldest first."""
+def curve(days: Sequence[tuple[date, Decimal]], currency: str = "") -> Picture:
+    """Draw a balance over time as a step line. `days` are in order, oldest first. A long period has a tick a month."""
     changes = [row for place, row in enumerate(days) if place in (0, len(days) - 1) or row[1] != days[place - 1][1]]
-    top, lines = _scale(max(balance for _, balance in changes))
+    top, lines = _scale(max(balance for _, balance in changes), currency)
     first, last = changes[0][0], changes[-1][0]
     span = max((last - first).days, 1)
     points = [(100 * (day - first).days / span, HEIGHT * (1 - float(balance / top))) for day, balance in changes]
     path = f"M0 {points[0][1]:.1f}" + "".join(f"H{x:.2f}V{y:.1f}" for x, y in points[1:]) + "H100"
-    src = _picture("curve.svg", path=path, lines=lines, first=_short(first), last=_short(last))
-    return Picture(src, [(_long(day), balance) for day, balance in changes])
+    places = {day: LEFT + WIDTH * (day - first).days / span for day in _ticks(first, last)}
+    marks = [Mark(at, _short(day)) for day, at in places.items()]
+    src = _picture("curve.svg", path=path, lines=lines, marks=marks)
+    steps = [
+        (LEFT + WIDTH * x / 100, f"{_long(day)}: {_amount(balance, currency)}")
+        for (x, _), (day, balance) in zip(points, changes, strict=True)
+    ]
+    ends = [x for x, _ in steps[1:]] + [LEFT + WIDTH]
+    tips = [Tip(x, end - x, text) for (x, text), end in zip(steps, ends, strict=True) if end > x]
+    return Picture(src, [(_long(day), balance) for day, balance in changes], tips=tips)
 
 
-def _columns(rows: Sequence[tuple[str, str, *tuple[Decimal, ...]]], kinds: Sequence[str]) -> Picture:
+def _ticks(first: date, last: date) -> list[date]:
+    """Return the days to mark below a curve: its ends, or for a long period the first days of months."""
+    if (last - first).days < MOST_DAYS:
+        return [first, last] if first < last else [first]
+    months = [month for month, _ in _by_month({}, first, last) if month >= first]
+    every = -(-len(months) // MOST_MARKS)
+    return months[::every]
+
+
+def _columns(rows: Sequence[tuple[str, str, *tuple[Decimal, ...]]], kinds: Sequence[str], currency: str) -> Picture:
     """Draw vertical bars. A row has its axis mark, its full name, and an amount per kind.
 
     An amount below zero, where more was reversed than moved, has no bar; the table shows it.
     """
-    top, lines = _scale(max(max(amounts) for _, _, *amounts in rows))
+    top, lines = _scale(max(max(amounts) for _, _, *amounts in rows), currency)
     slot = WIDTH / len(rows)
     width = slot * 0.7 / len(kinds)
     columns = [
@@ -101,7 +128,11 @@ def _columns(rows: Sequence[tuple[str, str, *tuple[Decimal, ...]]], kinds: Seque
     every = 1 if len(rows) <= MOST_MARKS else -(-len(rows) // (MOST_MARKS - 1))
     marks = [Mark(LEFT + slot * (place + 0.5), rows[place][0]) for place in range(0, len(rows), every)]
     src = _picture("bars.svg", columns=columns, lines=lines, marks=marks, bar_width=width)
-    return Picture(src, [(name, *amounts) for _, name, *amounts in rows])
+    tips = [
+        Tip(LEFT + slot * place, slot, f"{name}: {', '.join(_amount(amount, currency) for amount in amounts)}")
+        for place, (_, name, *amounts) in enumerate(rows)
+    ]
+    return Picture(src, [(name, *amounts) for _, name, *amounts in rows], tips=tips)
 
 
 def _height(part: Decimal) -> float:
@@ -120,10 +151,12 @@ def _by_month(amounts: Mapping[date, Decimal], start: date, end: date) -> list[t
     return list(months.items())
 
 
-def _scale(most: Decimal) -> tuple[Decimal, list[Mark]]:
+def _scale(most: Decimal, currency: str) -> tuple[Decimal, list[Mark]]:
     """Return the top of the axis, a round number at or above `most`, and its grid lines from zero upwards."""
     step = _round_up(most / LINES) if most > 0 else Decimal(1)
-    lines = [Mark(TOP + HEIGHT * (1 - number / LINES), _compact(step * number)) for number in range(LINES + 1)]
+    lines = [
+        Mark(TOP + HEIGHT * (1 - number / LINES), _compact(step * number, currency)) for number in range(LINES + 1)
+    ]
     return step * LINES, lines
 
 
@@ -133,7 +166,13 @@ def _round_up(amount: Decimal) -> Decimal:
     return next(power * factor for factor in map(Decimal, ("1", "2", "2.5", "5", "10")) if power * factor >= amount)
 
 
-def _compact(amount: Decimal) -> str:
+def _amount(amount: Decimal, currency: str) -> str:
+    return money(amount, currency) if currency else str(amount)
+
+
+def _compact(amount: Decimal, currency: str) -> str:
+    if currency:
+        return format_compact_currency(amount, currency, locale=LOCALE, fraction_digits=2)
     return format_compact_decimal(amount, locale=LOCALE, fraction_digits=2)
 
 

@@ -184,10 +184,13 @@ class SuspenseFilters(FilterForm):
 
 
 class PeriodFilters(FilterForm):
-    """The first and the last day of a report."""
+    """The first and the last day of a report, and how its days are grouped."""
 
     start_date = DayField("From")
     end_date = DayField("To")
+    group = SelectField(
+        "Group by", choices=options({"day": "Days", "week": "Weeks", "month": "Months"}, "As fits"), default=""
+    )
 
     def validate_start_date(self, field: DateField) -> None:
         """Refuse a start after today when there is no end: such a period ends today."""

@@ -1,50 +1,72 @@
 """The report page, shared by customers and staff."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 from flask import request
 
-from api_gateway.clients.reporting import AccountReport, Days, Report, SystemReport, TransactionReport
+from api_gateway.clients.reporting import AccountReport, Choice, Report, SystemReport, TransactionReport
 from api_gateway.pages.common import charts
 from api_gateway.pages.common.charts import Picture
 from api_gateway.pages.common.filters import PeriodFilters
 from api_gateway.pages.common.responses import done
 from api_gateway.pages.common.sections import list_page
 from api_gateway.web.tools import tools
+from shared.core.clock import now
 
 ROWS = 15
 
 
-def report_page(template: str, make: Callable[[Days, bool], Report], *, section: str) -> Any:
+def report_page(template: str, make: Callable[[Choice, bool], Report], *, section: str) -> Any:
     """Show a report for the period in the query string. A POST stores it and redirects to the stored report."""
     filters = PeriodFilters()
-    days, save = (filters.start_date.data, filters.end_date.data), request.method == "POST"
-    report = filters.found(lambda: make(days, save))
+    choice = Choice(filters.start_date.data, filters.end_date.data, filters.group.data or None)
+    report = filters.found(lambda: make(choice, request.method == "POST"))
     if report and report.id:
         return done("The report is saved.", f"{section}/{report.id}")
-    return list_page(template, filters, report=report, pictures=report and pictures_of(report), section=section)
+    return list_page(
+        template,
+        filters,
+        report=report,
+        pictures=report and pictures_of(report),
+        section=section,
+        presets=presets(now().date()),
+    )
+
+
+def presets(today: date) -> list[tuple[str, date, date]]:
+    """Return the periods to choose from: a name, the first and the last day."""
+    month, quarter = today.replace(day=1), today.replace(month=(today.month - 1) // 3 * 3 + 1, day=1)
+    month_before, quarter_before = month - timedelta(days=1), quarter - timedelta(days=1)
+    return [
+        ("This month", month, today),
+        ("Last month", month_before.replace(day=1), month_before),
+        ("This quarter", quarter, today),
+        ("Last quarter", quarter_before.replace(month=quarter_before.month - 2, day=1), quarter_before),
+        ("This year", today.replace(month=1, day=1), today),
+        ("Last year", date(today.year - 1, 1, 1), date(today.year - 1, 12, 31)),
+    ]
 
 
 def pictures_of(report: Report) -> dict[str, Picture]:
     """Return the charts of a report by name."""
-    data = report.report_data
+    data, currency = report.report_data, tools().currency.code
     if isinstance(data, SystemReport):
-        return {"volume": _bars(data, {day.date: day.total for day in data.transactions.by_day})}
-    ways = charts.shares(data.expense_by_type, tools().currency.code)
+        return {"volume": _bars(data, {day.date: day.total for day in data.transactions.by_day}, currency)}
+    ways = charts.shares(data.expense_by_type, currency)
     if isinstance(data, AccountReport):
         return {
-            "balance": charts.curve([(point.date, point.balance) for point in data.balance_trend]),
+            "balance": charts.curve([(point.date, point.balance) for point in data.balance_trend], currency),
             "ways": ways,
         }
     return {
-        "spending": _bars(data, {day.date: day.expense for day in data.by_day}),
-        "months": charts.in_and_out(data.by_day, data.period.start_date, data.period.end_date),
+        "spending": _bars(data, {day.date: day.expense for day in data.by_day}, currency),
+        "months": charts.in_and_out(data.by_day, data.period.start_date, data.period.end_date, currency),
         "ways": ways,
     }
 
 
-def _bars(data: SystemReport | TransactionReport, amounts: dict[date, Decimal]) -> Picture:
-    return charts.bars(amounts, data.period.start_date, data.period.end_date)
+def _bars(data: SystemReport | TransactionReport, amounts: dict[date, Decimal], currency: str) -> Picture:
+    return charts.bars(amounts, data.period.start_date, data.period.end_date, currency)

@@ -137,7 +137,7 @@ def _account_page(caller: Caller, account_id: UUID, form: AccountStatusForm) -> 
         account=shown,
         owner=_owner(caller, shown.user_id),
         status_history=_status_history(caller, shown),
-        picture=charts.curve(balances(shown, history, since)),
+        picture=charts.curve(balances(shown, history, since), shown.currency),
         recent=recent and recent.transactions,
         mine={shown.id: shown},
     )

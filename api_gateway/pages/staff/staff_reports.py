@@ -35,7 +35,7 @@ def account(caller: Caller, account_id: UUID) -> Any:
     """Report on a customer's account over a period. A POST stores the report."""
     return report_page(
         "account_report.html",
-        lambda days, save: reporting_service().account_report(caller.token, account_id, days, save=save),
+        lambda choice, save: reporting_service().account_report(caller.token, account_id, choice, save=save),
         section=SECTION,
     )
 
@@ -46,6 +46,6 @@ def system(caller: Caller) -> Any:
     """Report on the whole bank over a period. A POST stores the report."""
     return report_page(
         "system_report.html",
-        lambda days, save: reporting_service().system_report(caller.token, days, save=save),
+        lambda choice, save: reporting_service().system_report(caller.token, choice, save=save),
         section=SECTION,
     )

@@ -1,11 +1,14 @@
 """Report pages."""
 
 import re
-from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID, uuid4
 
 import pytest
 
+from api_gateway.pages.common.reports import presets
+from reporting_service.reporting_models import Report
+from reporting_service.reporting_models import db as reporting_db
 from shared.core.formats import MINUS
 from tests.support.customers import Customer, customer
 from tests.support.suite import Suite
@@ -116,3 +119,48 @@ def test_the_page_reports_unavailable_reports(ada: Customer) -> None:
         adapter.down = False
     assert page.status_code == 503
     assert "Your reports are not available right now." in page.text
+
+
+def test_a_page_offers_periods_and_marks_the_one_that_is_shown(ada: Customer) -> None:
+    first = TODAY.replace(day=1)
+    page = ada.visitor.get(f"/reports/transactions?start_date={first}&end_date={TODAY}&group=week")
+    link = f'href="?start_date={first}&amp;end_date={TODAY}&amp;group=week" aria-current="true">This month<'
+    assert link in page.text
+    for name in ("Last month", "This quarter", "Last quarter", "This year", "Last year"):
+        assert f">{name}</a>" in page.text
+    assert "By week" in page.text
+
+
+@pytest.mark.parametrize(
+    ("today", "expected"),
+    [
+        ("2026-01-01", {"This month": "2026-01-01 2026-01-01", "Last quarter": "2025-10-01 2025-12-31"}),
+        ("2026-03-31", {"Last month": "2026-02-01 2026-02-28", "This quarter": "2026-01-01 2026-03-31"}),
+        ("2028-02-29", {"Last year": "2027-01-01 2027-12-31", "This year": "2028-01-01 2028-02-29"}),
+    ],
+)
+def test_the_offered_periods_are_those_of_the_calendar(today: str, expected: dict[str, str]) -> None:
+    offered = {name: f"{start} {end}" for name, start, end in presets(date.fromisoformat(today))}
+    assert {name: offered[name] for name in expected} == expected
+
+
+def test_a_report_page_tells_payments_in_from_out_and_compares(ada: Customer, account_id: str) -> None:
+    for path in (f"account/{account_id}", "transactions"):
+        page = ada.visitor.get(f"/reports/{path}")
+        for words in ("Payments in and out", "Median", "Compared with the period before", "All figures are as of"):
+            assert words in page.text
+    assert "<title>" in page.text.partition('class="chart-tips"')[2]
+
+
+def test_a_report_stored_before_reports_named_their_moment_is_still_shown(ada: Customer, bank: Suite) -> None:
+    page = ada.visitor.get("/reports/transactions")
+    form = next(form for form in forms_of(page) if form.action.startswith("/reports/transactions?"))
+    saved = ada.visitor.post(form.action, form.fields).headers["Location"]
+    newer = {"as_of", "money_in", "money_out", "grouping", "groups", "previous", "opening_balance", "closing_balance"}
+    with bank.apps["reporting"].app_context(), reporting_db.transaction():
+        report = reporting_db.session.get(Report, UUID(saved.rpartition("/")[2]))
+        assert report
+        report.report_data = {key: value for key, value in report.report_data.items() if key not in newer}
+    page = ada.visitor.get(saved)
+    assert page.status_code == 200
+    assert "Payments in and out" not in page.text

@@ -108,3 +108,17 @@ def test_a_curve_of_one_day_is_a_line() -> None:
 
 def test_the_table_contains_the_numbers_as_text() -> None:
     assert charts.curve([(FIRST, Decimal("1234.5"))]).cells("USD") == [["1 Jan 2026", "$1,234.50"]]
+
+
+def test_the_axis_and_the_tooltips_name_amounts_in_the_currency() -> None:
+    picture = charts.bars({FIRST: Decimal(30000)}, FIRST, FIRST, "EUR")
+    assert labels(picture)[:4] == ["€0", "€10K", "€20K", "€30K"]
+    assert [tip.text for tip in picture.tips] == ["1 Jan 2026: €30,000.00"]
+    days = [(FIRST, Decimal(1)), (date(2026, 1, 2), Decimal(2)), (date(2026, 1, 5), Decimal(2))]
+    assert [tip.text for tip in charts.curve(days, "USD").tips] == ["1 Jan 2026: $1.00", "2 Jan 2026: $2.00"]
+
+
+def test_a_long_curve_is_marked_by_months() -> None:
+    days = [(FIRST + timedelta(days=number), Decimal(number)) for number in range(120)]
+    assert labels(charts.curve(days))[4:] == ["1 Jan", "1 Feb", "1 Mar", "1 Apr"]
+    assert labels(charts.curve(days[:30]))[4:] == ["1 Jan", "30 Jan"]
