@@ -56,7 +56,14 @@ def register(tools: Tools, new: NewUser) -> User:
     auth_logic.require_uncommon("password", new.password, new.username, new.email)
     _require_free(tools, username=new.username, email=new.email)
     password_hash = tools.hash(new.password)
-    user = _add(tools, username=new.username, email=new.email, password_hash=password_hash, role="customer")
+    user = _add(
+        tools,
+        username=new.username,
+        email=new.email,
+        full_name=new.full_name,
+        password_hash=password_hash,
+        role="customer",
+    )
     _log.info("user registered", extra={"user_id": str(user.id)})
     return user
 
@@ -231,10 +238,12 @@ def _require_own_password(tools: Tools, origin: Origin, user: User, password: st
 
 
 @rerun_when_aborted
-def _add(tools: Tools, *, username: str, email: str, password_hash: str, role: str) -> User:
+def _add(
+    tools: Tools, *, username: str, email: str, password_hash: str, role: str, full_name: str | None = None
+) -> User:
     with tools.transaction():
         _require_free(tools, username=username, email=email)
-        user = User(username=username, email=email, password_hash=password_hash, role=role)
+        user = User(username=username, email=email, full_name=full_name, password_hash=password_hash, role=role)
         tools.users.add_user(user)
         is_own = role == "customer"
         if is_own:

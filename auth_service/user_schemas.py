@@ -46,6 +46,8 @@ class NewUser(Body):
     """The e-mail address; unique regardless of case."""
     password: NewPassword
     """The password: 12 to 128 characters, and not a common one."""
+    full_name: FullName | None = None
+    """The full name, which receipts show, and payers in a masked form."""
 
 
 _NOT_NULLABLE = ("email", "role", "status")

@@ -63,15 +63,11 @@ class RenewedTokens(Seen):
     refresh_token: str
 
 
-class Profile(Seen):
+class Profile(Person):
     """The caller's own data."""
 
-    id: UUID
-    username: str
     email: str
-    full_name: str | None = None
     phone: str | None = None
-    role: str
     created_at: datetime
     email_verified: bool = True
 
@@ -117,9 +113,11 @@ class Origin:
 class AuthClient(Client):
     """Calls the auth service: registration, logins, profile, sessions, and the administration of users."""
 
-    def register(self, origin: Origin, *, username: str, email: str, password: str) -> None:
+    def register(
+        self, origin: Origin, *, username: str, email: str, password: str, full_name: str | None = None
+    ) -> None:
         """Register a customer."""
-        body = {"username": username, "email": email, "password": password}
+        body = {"username": username, "email": email, "password": password, "full_name": full_name}
         self._peer.call("POST", "/api/auth/register", body=body, headers=origin.headers)
 
     def log_in(self, origin: Origin, *, username: str, password: str, otp: str | None = None) -> Tokens | SecondStep:

@@ -36,6 +36,7 @@ class CodeForm(BankForm):
 class RegisterForm(BankForm):
     """The data of a new customer."""
 
+    full_name = StringField("Full name", [at_most(100)], filters=[lambda text: (text or "").strip() or None])
     username = StringField("Username", [InputRequired("Choose a username."), at_most(50)])
     email = StringField("E-mail", [InputRequired("Enter your e-mail address."), at_most(100)])
     password = PasswordField("Password", [InputRequired("Choose a password."), at_most(1000)])
@@ -141,5 +142,6 @@ def _register(form: RegisterForm) -> Tokens | SecondStep:
         username=form.username.data or "",
         email=form.email.data or "",
         password=form.password.data or "",
+        full_name=form.full_name.data,
     )
     return _log_in(form)

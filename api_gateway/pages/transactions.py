@@ -1,12 +1,22 @@
 """Pages for the transactions of the caller's accounts."""
 
+from concurrent.futures import Future
 from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, redirect, render_template, url_for
 
+from api_gateway.clients.auth import Profile
 from api_gateway.pages.common.filters import OwnTransactionFilters
-from api_gateway.pages.common.sections import account_service, begin, by_id, list_page, transaction_service
+from api_gateway.pages.common.sections import (
+    account_service,
+    auth_service,
+    begin,
+    by_id,
+    list_page,
+    transaction_service,
+    unless_away,
+)
 from shared.web.access import Caller, private
 
 transactions = Blueprint("transactions", __name__)
@@ -35,14 +45,18 @@ def details(caller: Caller, transaction_id: UUID) -> Any:
 @private
 def receipt(caller: Caller, transaction_id: UUID) -> Any:
     """Show a printable receipt of a transaction."""
-    return _own_page("transaction_detail.html", "staff.receipt", caller, transaction_id)
+    holder = begin(auth_service().profile, caller.token)
+    return _own_page("transaction_detail.html", "staff.receipt", caller, transaction_id, holder)
 
 
-def _own_page(template: str, staff_view: str, caller: Caller, transaction_id: UUID) -> Any:
+def _own_page(
+    template: str, staff_view: str, caller: Caller, transaction_id: UUID, holder: Future[Profile] | None = None
+) -> Any:
     """Render a transaction of the caller. Staff are redirected to their section for transactions of others."""
     own_call = begin(account_service().list_own, caller.token)
     transaction = transaction_service().details(caller.token, transaction_id)
     mine = by_id(own_call.result())
     if caller.is_staff and transaction.direction(mine) == "past":
         return redirect(url_for(staff_view, transaction_id=transaction_id), 303)
-    return render_template(template, transaction=transaction, mine=mine, section="/transactions")
+    profile = unless_away(holder) if holder else None
+    return render_template(template, transaction=transaction, mine=mine, section="/transactions", holder=profile)

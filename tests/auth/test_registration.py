@@ -112,3 +112,16 @@ def test_bodies_are_read_strictly(bank: Suite, status: int, code: str, parts: di
     for path in ("login", "register", "refresh"):
         answer = call(bank, "POST", path, **{"content_type": "application/json", **parts})
         assert refusal(answer) == (status, code)
+
+
+@pytest.mark.parametrize("full_name", ["Élodie Straß", None])
+def test_a_full_name_may_be_given(bank: Suite, full_name: str | None) -> None:
+    answer = call(bank, "POST", "register", json=registration(full_name=full_name))
+    assert answer.get_json()["user"]["full_name"] == full_name
+
+
+@pytest.mark.parametrize("full_name", ["", " Ada", "x" * 101, "Ada\nLovelace", 7])
+def test_a_full_name_that_is_not_valid_is_refused(bank: Suite, full_name: object) -> None:
+    answer = call(bank, "POST", "register", json=registration(full_name=full_name))
+    assert refusal(answer) == (400, "INVALID_REQUEST")
+    assert list(answer.get_json()["details"]) == ["full_name"]

@@ -181,3 +181,15 @@ def test_a_session_can_be_extended(bank: Suite) -> None:
     stayed = visitor.get("/session")
     assert stayed.status_code == 204
     assert "session=" in stayed.headers["Set-Cookie"]
+
+
+def test_the_full_name_is_asked_for_and_may_be_left_out(bank: Suite, visitor: Visitor) -> None:
+    fields = {"password": PASSWORD, "confirm_password": PASSWORD}
+    answer = visitor.submit("/register", full_name="  ", username="kay", email="kay@example.com", **fields)
+    assert answer.status_code == 303
+    other = Visitor(bank.apps["gateway"])
+    answer = other.submit("/register", full_name=" Jean Bartik ", username="jean", email="jean@example.com", **fields)
+    assert answer.status_code == 303
+    assert 'value="Jean Bartik"' in other.get("/profile").text
+    refused = Visitor(bank.apps["gateway"]).submit("/register", full_name="x" * 101, username="jo", **fields)
+    assert (refused.status_code, 'id="full_name-error"' in refused.text) == (400, True)

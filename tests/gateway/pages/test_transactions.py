@@ -135,6 +135,7 @@ def test_a_transaction_and_its_receipt_are_shown(ada: Customer) -> None:
         assert words in page
     receipt = ada.visitor.get(f"/transactions/{made['id']}/receipt")
     assert receipt.status_code == 200
+    assert "<dt>Account holder</dt><dd>ada</dd>" in receipt.text
     for words in ("Receipt", "$4.00", "Tea", made["id"]):
         assert words in receipt.text
 
