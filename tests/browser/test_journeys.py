@@ -247,7 +247,7 @@ def test_the_account_number_is_revealed_and_copied(page: Page, ada: Customer) ->
     page.get_by_text("Show", exact=True).click()
     expect(number).to_be_visible()
     page.get_by_role("button", name="Copy account number").click()
-    expect(page.get_by_text("Copied")).to_be_visible()
+    expect(page.get_by_text("Copied", exact=True)).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == account["account_number"]
 
 
