@@ -27,6 +27,7 @@ from api_gateway.pages import (
     recovery,
     reports,
     second_factor,
+    statements,
     transactions,
     welcome,
 )
@@ -64,6 +65,7 @@ PAGES: tuple[Blueprint, ...] = (
     transactions.transactions,
     money.money,
     reports.reports,
+    statements.statements,
     admin.admin,
     audit.audit,
     customers.staff,

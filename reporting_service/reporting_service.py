@@ -17,7 +17,7 @@ from reporting_service.reporting_schemas import ReportAnswer, ReportOut, ReportQ
 from reporting_service.reporting_storage import ReportStorage
 from reporting_service.statements.statement_clients import EntryClient, HolderClient, PendingClient
 from reporting_service.statements.statement_logic import StatementTools
-from reporting_service.statements.statement_schemas import Bank
+from reporting_service.documents.document_schemas import Bank
 from reporting_service.statements.statement_service import statements
 from reporting_service.statements.statement_storage import KeptStatementStorage
 from shared.concurrency.context_pool import ContextPool

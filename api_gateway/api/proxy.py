@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from flask import Blueprint, Response, request
 
 from api_gateway.web.browser_session import refuse_ended_sessions
-from api_gateway.web.documents import send_on
+from api_gateway.web.documents import DOCUMENT_HEADERS, send_on
 from api_gateway.web.tools import tools
 from shared.core.errors import NotFound
 from shared.http import request_ids
@@ -45,10 +45,7 @@ REQUEST_HEADERS = (
     "User-Agent",
 )
 RESPONSE_HEADERS = (
-    "Content-Type",
-    "Content-Disposition",
-    "Cache-Control",
-    "ETag",
+    *DOCUMENT_HEADERS,
     "Retry-After",
     "Idempotent-Replayed",
     "WWW-Authenticate",

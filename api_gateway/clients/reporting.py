@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Annotated, Literal
 from uuid import UUID
 
+import requests
 from pydantic import Field
 
 from api_gateway.clients.account import Account, Entry
@@ -241,6 +242,12 @@ class ReportingClient(Client):
     def list_own(self, token: str, query: Query) -> Reports:
         """Return a page of the caller's stored reports."""
         return self._get(Reports, token, "/api/reports/list", query)
+
+    def statement(self, token: str, account_id: UUID, query: Query, known: str | None) -> requests.Response:
+        """Return the streamed response with the statement of an account; 304 if its ETag is `known`."""
+        headers = {"If-None-Match": known} if known else {}
+        path = f"/api/reports/statement/{account_id}"
+        return self._peer.document(path, token=token, query=dict(query), headers=headers)
 
     def _report(self, token: str, path: str, choice: Choice, *, save: bool) -> Report:
         query = {**choice.query, "save": "true" if save else "false"}

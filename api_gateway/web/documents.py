@@ -5,11 +5,12 @@ from collections.abc import Iterable
 import requests
 from flask import Response
 
+DOCUMENT_HEADERS = ("Content-Type", "Content-Disposition", "Cache-Control", "ETag")
 PIECE_BYTES = 64 * 1024
 _LENGTH = "Content-Length"
 
 
-def send_on(document: requests.Response, headers: Iterable[str]) -> Response:
+def send_on(document: requests.Response, headers: Iterable[str] = DOCUMENT_HEADERS) -> Response:
     """Return the response to a streamed request (see `Peer.stream`), with those of its headers that are named.
 
     A document that breaks off leaves the response shorter than its Content-Length, so that the client notices.

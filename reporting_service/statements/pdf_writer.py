@@ -6,7 +6,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import IO, NamedTuple
 
-from reporting_service.statements.page_writer import (
+from reporting_service.documents.page_writer import (
     FOOT,
     HEIGHT,
     INK,

@@ -1,6 +1,5 @@
 """The rules of statements: their period, that their figures tie out, and which of them are kept."""
 
-import hashlib
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import closing
@@ -9,11 +8,12 @@ from datetime import datetime, timedelta
 from typing import IO, Any, NamedTuple, cast
 from uuid import UUID
 
+from reporting_service.documents.document_schemas import Bank
+from reporting_service.documents.document_storage import Document, make_document
 from reporting_service.reporting_models import KeptStatement
 from reporting_service.statements import camt053_writer, csv_writer, json_writer, ofx_writer, pdf_writer
 from reporting_service.statements.statement_clients import EntryClient, HolderClient, PendingClient
 from reporting_service.statements.statement_schemas import (
-    Bank,
     Statement,
     StatementAccount,
     StatementEntry,
@@ -22,7 +22,7 @@ from reporting_service.statements.statement_schemas import (
     StatementQuery,
     Totals,
 )
-from reporting_service.statements.statement_storage import PART_BYTES, EntryFile, KeptStatementStorage, temporary_file
+from reporting_service.statements.statement_storage import EntryFile, KeptStatementStorage
 from shared.core.clock import now
 from shared.core.errors import AppError, InvalidRequest
 from shared.core.texts import masked
@@ -73,18 +73,7 @@ class StatementTools:
     outbox: Outbox
 
 
-@dataclass(frozen=True)
-class Document:
-    """A whole document in a temporary file, which whoever sends it closes. `digest` is the SHA-256 of its bytes."""
-
-    file: IO[bytes]
-    size_bytes: int
-    digest: str
-    content_type: str
-    name: str
-
-
-def make_document(tools: StatementTools, caller: Caller, account_id: UUID, query: StatementQuery) -> Document:
+def make_statement(tools: StatementTools, caller: Caller, account_id: UUID, query: StatementQuery) -> Document:
     """Return the statement of an account of the caller, or of any account for staff.
 
     That of a month which is over is kept, and its bytes are the same every time. Raises InvalidRequest, NotFound,
@@ -206,24 +195,8 @@ def _copy_until(last_id: str, source: Iterable[StatementEntry], entries: EntryFi
 
 
 def _write(statement: Statement, format_name: StatementFormat, name: str) -> Document:
-    """Write a statement into a temporary file, from which its length and digest are known before it is sent."""
-    form, file = FORMATS[format_name], temporary_file()
-    try:
-        form.write(statement, file)
-        return _document(file, form.content_type, name)
-    except BaseException:
-        file.close()
-        raise
-
-
-def _document(file: IO[bytes], content_type: str, name: str) -> Document:
-    file.seek(0)
-    digest = hashlib.sha256()
-    while part := file.read(PART_BYTES):
-        digest.update(part)
-    size_bytes = file.tell()
-    file.seek(0)
-    return Document(file, size_bytes, digest.hexdigest(), content_type, name)
+    form = FORMATS[format_name]
+    return make_document(lambda file: form.write(statement, file), form.content_type, name)
 
 
 def _key(account: StatementAccount, period: StatementPeriod, format_name: StatementFormat) -> dict[str, Any]:
@@ -251,9 +224,8 @@ def _keep(storage: KeptStatementStorage, key: dict[str, Any], document: Document
 
 def _read_kept(storage: KeptStatementStorage, kept: KeptStatement, name: str) -> Document:
     """Return a kept document as it was first sent. Raises DoesNotTieOut if its bytes are not those any more."""
-    form, file = FORMATS[cast(StatementFormat, kept.format)], temporary_file()
-    storage.copy_bytes(kept.id, file)
-    document = _document(file, form.content_type, name)
+    content_type = FORMATS[cast(StatementFormat, kept.format)].content_type
+    document = make_document(lambda file: storage.copy_bytes(kept.id, file), content_type, name)
     if document.digest != kept.digest:
         _log.error("the kept statement %s is damaged", kept.id)
         raise DoesNotTieOut

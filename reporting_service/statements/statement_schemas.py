@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
+from reporting_service.documents.document_schemas import Bank
 from shared.core.money import AmountText, Currency
 from shared.core.periods import DayOrInstant, Timestamp
 from shared.core.time_zones import Month, Zone, day_of
@@ -62,15 +63,6 @@ class StatementPeriod:
     def label(self) -> str:
         """Return the month, or both days, as file names and ids contain them."""
         return self.month or f"{self.start_date}-to-{self.end_date}"
-
-
-@dataclass(frozen=True)
-class Bank:
-    """The bank as documents name it: its name, the lines of its address, and how to reach it."""
-
-    name: str
-    address: tuple[str, ...]
-    contact: str
 
 
 @dataclass(frozen=True)

@@ -3,24 +3,16 @@
 import zlib
 from collections.abc import Iterator
 from datetime import date, datetime
-from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 from uuid import UUID
 
 from pydantic_core import from_json, to_json
 from sqlalchemy import insert, select
 
+from reporting_service.documents.document_storage import PART_BYTES, temporary_file
 from reporting_service.reporting_models import KeptPart, KeptStatement
 from reporting_service.statements.statement_schemas import StatementEntry
 from shared.db.database import Storage
-
-PART_BYTES = 256 * 1024
-_IN_MEMORY_BYTES = 256 * 1024
-
-
-def temporary_file() -> IO[bytes]:
-    """Return a file without a name, which is in memory while it is small and gone when it is closed."""
-    return SpooledTemporaryFile(_IN_MEMORY_BYTES)
 
 
 class EntryFile:

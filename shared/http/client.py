@@ -93,10 +93,7 @@ class Peer:
         `body` may contain pydantic models; None values of `query` are left out.
         """
         response = self.send(method, path, token=token, body=body, query=query, headers=headers)
-        try:
-            answer = from_json(response.content)
-        except ValueError:
-            raise NoAnswer(may_have_arrived=True) from None
+        answer = _json_of(response)
         if response.ok and isinstance(answer, dict):
             return answer
         raise from_response(response.status_code, answer, _retry_after(response))
@@ -112,17 +109,30 @@ class Peer:
         headers: dict[str, str] | None = None,
     ) -> requests.Response:
         """Send a request and return the response, whatever its status. Raises NoAnswer."""
-        all_headers = {**origins.forwarded_headers(), **(headers or {})}
-        if token:
-            all_headers["Authorization"] = f"Bearer {token}"
-        if request_id := request_ids.current():
-            all_headers[request_ids.HEADER] = request_id
+        all_headers = _headers_of(token, headers)
         data = b""
         if body is not None:
             data = body if isinstance(body, bytes) else to_json(body)
             all_headers.setdefault("Content-Type", "application/json")
-        wanted = {key: value for key, value in (query or {}).items() if value is not None}
-        return self._exchange(method, f"{path}?{urlencode(wanted, doseq=True)}" if wanted else path, all_headers, data)
+        return self._exchange(method, _target_of(path, query), all_headers, data)
+
+    def document(
+        self,
+        path: str,
+        *,
+        token: str,
+        query: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> requests.Response:
+        """GET a document that may be long. Its body is read piece by piece; the caller closes the response.
+
+        Raises the AppError that the service answered, or NoAnswer.
+        """
+        response = self.stream(_target_of(path, query), _headers_of(token, headers))
+        if response.ok:
+            return response
+        with response:
+            raise from_response(response.status_code, _json_of(response), _retry_after(response))
 
     def stream(self, target: str, headers: dict[str, str]) -> requests.Response:
         """GET a document, path and query in `target`. Its body is read piece by piece; the caller closes the response.
@@ -245,6 +255,28 @@ class ServiceToken:
                 raise
         self.forget()
         return peer.call(method, path, token=self.get(), **kwargs)
+
+
+def _headers_of(token: str | None, headers: dict[str, str] | None) -> dict[str, str]:
+    """Return headers with those that a call carries on: who calls, from where, and the id of the request."""
+    found = {**origins.forwarded_headers(), **(headers or {})}
+    if token:
+        found["Authorization"] = f"Bearer {token}"
+    if request_id := request_ids.current():
+        found[request_ids.HEADER] = request_id
+    return found
+
+
+def _target_of(path: str, query: dict[str, Any] | None) -> str:
+    wanted = {key: value for key, value in (query or {}).items() if value is not None}
+    return f"{path}?{urlencode(wanted, doseq=True)}" if wanted else path
+
+
+def _json_of(response: requests.Response) -> Any:
+    try:
+        return from_json(response.content)
+    except ValueError:
+        raise NoAnswer(may_have_arrived=True) from None
 
 
 def _retry_after(response: requests.Response) -> int | None:

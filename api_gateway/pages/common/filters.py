@@ -23,6 +23,14 @@ TRANSACTION_TYPES = {
     "reversal": "Reversals",
 }
 
+STATEMENT_FORMATS = {
+    "pdf": "PDF",
+    "csv": "CSV",
+    "ofx": "OFX",
+    "camt053": "camt.053",
+    "json": "JSON",
+}
+
 
 class DayField(DateField):
     """A date in the form that date inputs send, YYYY-MM-DD. WTForms accepts others, which the services refuse."""
@@ -200,6 +208,25 @@ class PeriodFilters(FilterForm):
     def validate_end_date(self, field: DateField) -> None:
         """Refuse a period that ends before it begins."""
         if field.data and self.start_date.data and field.data < self.start_date.data:
+            raise ValidationError("“To” must not be before “From”.")
+
+
+class StatementFilters(FilterForm):
+    """The period and the format of a statement to download: a month, or a first and a last day."""
+
+    month = StringField("Month")
+    since = DayField("From", name="from")
+    until = DayField("To", name="to")
+    format = SelectField("Format", choices=options(STATEMENT_FORMATS), default="pdf", validate_choice=False)
+
+    def chosen(self, time_zone: str) -> dict[str, object]:
+        """Return the query of the statement, whose days are those of a time zone."""
+        found = {field.name: str(field.data) for field in self if _has_value(field)}
+        return {"format": "pdf", **found, "tz": time_zone}
+
+    def validate_until(self, field: DateField) -> None:
+        """Refuse a period that ends before it begins."""
+        if field.data and self.since.data and field.data < self.since.data:
             raise ValidationError("“To” must not be before “From”.")
 
 

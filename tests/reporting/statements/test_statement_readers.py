@@ -20,10 +20,10 @@ import xmlschema
 from ofxtools.Parser import OFXTree
 from pypdf import PdfReader
 
+from reporting_service.documents.document_schemas import Bank
 from reporting_service.statements import pdf_writer
 from reporting_service.statements.pdf_writer import grouped
 from reporting_service.statements.statement_schemas import (
-    Bank,
     Statement,
     StatementAccount,
     StatementEntry,

@@ -14,7 +14,7 @@ from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.pdfgen.textobject import PDFTextObject
 
-from reporting_service.statements.statement_schemas import Bank
+from reporting_service.documents.document_schemas import Bank
 
 FONT = "DejaVuSans"
 WIDTH, HEIGHT = A4

@@ -1,0 +1,12 @@
+"""What documents of all kinds say of the bank."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Bank:
+    """The bank as documents name it: its name, the lines of its address, and how to reach it."""
+
+    name: str
+    address: tuple[str, ...]
+    contact: str
