@@ -24,7 +24,7 @@ from shared.core import check_digits
 from shared.core.clock import now
 from shared.core.errors import Forbidden, InvalidRequest, NotFound, Refused, Unprocessable
 from shared.core.money import Currency
-from shared.core.texts import masked
+from shared.core.texts import masked, masked_name
 from shared.db.outages import rerun_when_aborted
 from shared.web import audit_trail, cursors
 from shared.web.access import Caller
@@ -271,11 +271,6 @@ def look_up(storage: AccountStorage, auth: AuthClient, account_number: str) -> t
 def _audited(account: Account) -> str:
     """Return what the audit trail calls an account: its masked number."""
     return masked(account.account_number)
-
-
-def masked_name(name: str) -> str:
-    """Mask all letters but the first of each word: "Ada Lovelace" → "A•• L•••••••"."""
-    return " ".join(word[0] + "•" * (len(word) - 1) for word in name.split())
 
 
 def _set_status(

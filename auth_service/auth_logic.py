@@ -31,7 +31,7 @@ SCOPES = {
         {"audit:write", "revocations:read", "sessions:report", "postings:read", "postings:write"}
     ),
     "reporting-service": frozenset(
-        {"audit:write", "revocations:read", "sessions:report", "statistics:read", "users:read"}
+        {"audit:write", "revocations:read", "sessions:report", "statistics:read", "transactions:read", "users:read"}
     ),
     "api-gateway": frozenset(
         {"audit:write", "outbox:read", "revocations:read", "sessions:report", "transactions:submit"}

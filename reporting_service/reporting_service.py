@@ -10,6 +10,10 @@ from pydantic import Field
 
 from reporting_service import reporting_logic
 from reporting_service.common_service import api
+from reporting_service.documents.document_schemas import Bank
+from reporting_service.receipts.receipt_clients import NameClient, PaymentClient
+from reporting_service.receipts.receipt_logic import ReceiptTools
+from reporting_service.receipts.receipt_service import receipts
 from reporting_service.reporting_clients import AccountClient, AuthClient, TransactionClient
 from reporting_service.reporting_logic import Sources, StillSettling
 from reporting_service.reporting_models import db
@@ -17,7 +21,6 @@ from reporting_service.reporting_schemas import ReportAnswer, ReportOut, ReportQ
 from reporting_service.reporting_storage import ReportStorage
 from reporting_service.statements.statement_clients import EntryClient, HolderClient, PendingClient
 from reporting_service.statements.statement_logic import StatementTools
-from reporting_service.documents.document_schemas import Bank
 from reporting_service.statements.statement_service import statements
 from reporting_service.statements.statement_storage import KeptStatementStorage
 from shared.concurrency.context_pool import ContextPool
@@ -139,6 +142,9 @@ def create_app(settings: ReportingSettings, session: requests.Session | None = N
         context_pool=context_pool,
     )
     app.extensions["tools"] = Tools(ReportStorage(db), sources)
+    app.extensions["receipt_tools"] = ReceiptTools(
+        PaymentClient(transactions, peers.token), NameClient(auth, peers.token), settings.bank
+    )
     app.extensions["statement_tools"] = StatementTools(
         kept=KeptStatementStorage(db),
         holders=HolderClient(auth, peers.token),
@@ -148,6 +154,7 @@ def create_app(settings: ReportingSettings, session: requests.Session | None = N
         outbox=Outbox(db),
     )
     app.register_blueprint(reports)
+    app.register_blueprint(receipts)
     app.register_blueprint(statements)
     lifecycle_of(app).add(peers.directory)
     audit_trail.install(app, Outbox(db), peers)

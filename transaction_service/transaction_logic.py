@@ -25,6 +25,7 @@ from transaction_service.transaction_clients import AccountClient, Order
 from transaction_service.transaction_models import SUSPENSE_ACCOUNT_ID, Transaction
 from transaction_service.transaction_schemas import (
     NewTransfer,
+    Owners,
     OwnMovement,
     StatisticsQuery,
     SummaryQuery,
@@ -215,6 +216,16 @@ def details(storage: TransactionStorage, caller: Caller, transaction_id: str) ->
                 storage.outbox, "view.transaction", caller, UUID(owner), transaction_id=dashed(transaction.id)
             )
     return transaction
+
+
+def owners(storage: TransactionStorage, transaction_id: str) -> Owners:
+    """Return the owners of both sides of a transaction. Raises NotFound."""
+    transaction = storage.find_transaction(transaction_id)
+    if transaction is None:
+        raise NotFound("There is no such transaction.")
+    sides = transaction.from_user_id, transaction.to_user_id
+    source, target = (dashed(user_id) if user_id else None for user_id in sides)
+    return Owners(from_user_id=source, to_user_id=target)
 
 
 def reversals(storage: TransactionStorage, transactions: Collection[Transaction]) -> dict[str, str]:

@@ -249,6 +249,22 @@ class TransactionsAnswer(Answer):
     """The page size, and the cursor of the next page."""
 
 
+class Owners(Described):
+    """The owners of both sides of a transaction, for receipts."""
+
+    from_user_id: IdText | None
+    """The owner of the account that the money leaves; null for the bank's."""
+    to_user_id: IdText | None
+    """The owner of the account that the money reaches; null for the bank's."""
+
+
+class OwnersAnswer(Answer):
+    """The owners of both sides of a transaction."""
+
+    owners: Owners
+    """The owners."""
+
+
 class SuspenseItemOut(Described):
     """Money that the bank's suspense account holds for a customer."""
 

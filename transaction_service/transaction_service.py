@@ -51,6 +51,7 @@ from transaction_service.transaction_schemas import (
     BatchedReplies,
     BatchedRequests,
     NewTransfer,
+    OwnersAnswer,
     OwnMovement,
     PayOut,
     RecentAnswer,
@@ -241,6 +242,14 @@ def list_of_user(caller: Caller, user_id: UUID, query: TransactionsQuery) -> Res
     """Return the transactions on one user's accounts, newest first."""
     rows, pagination = transaction_logic.list_of_user(_tools().transactions, _tools().currency, caller, user_id, query)
     return success(transactions=_render_all(caller, rows), pagination=pagination)
+
+
+@internal.get("/transactions/<uuid:transaction_id>/owners")
+@service_only("transactions:read")
+@api.validate(resp=documented(200, OwnersAnswer))
+def owners(transaction_id: UUID) -> Response:
+    """Return the owners of both sides of a transaction."""
+    return success(owners=transaction_logic.owners(_tools().transactions, transaction_id.hex))
 
 
 @internal.get("/statistics")

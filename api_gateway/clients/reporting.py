@@ -245,8 +245,14 @@ class ReportingClient(Client):
 
     def statement(self, token: str, account_id: UUID, query: Query, known: str | None) -> requests.Response:
         """Return the streamed response with the statement of an account; 304 if its ETag is `known`."""
+        return self._document(token, f"/api/reports/statement/{account_id}", query, known)
+
+    def receipt(self, token: str, transaction_id: UUID, query: Query, known: str | None) -> requests.Response:
+        """Return the streamed response with the receipt of a payment; 304 if its ETag is `known`."""
+        return self._document(token, f"/api/reports/receipt/{transaction_id}", query, known)
+
+    def _document(self, token: str, path: str, query: Query, known: str | None) -> requests.Response:
         headers = {"If-None-Match": known} if known else {}
-        path = f"/api/reports/statement/{account_id}"
         return self._peer.document(path, token=token, query=dict(query), headers=headers)
 
     def _report(self, token: str, path: str, choice: Choice, *, save: bool) -> Report:

@@ -4,7 +4,7 @@ from concurrent.futures import Future
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, redirect, render_template, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 
 from api_gateway.clients.auth import Profile
 from api_gateway.pages.common.filters import OwnTransactionFilters
@@ -14,9 +14,11 @@ from api_gateway.pages.common.sections import (
     begin,
     by_id,
     list_page,
+    reporting_service,
     transaction_service,
     unless_away,
 )
+from api_gateway.web.documents import send_on
 from shared.web.access import Caller, private
 
 transactions = Blueprint("transactions", __name__)
@@ -47,6 +49,14 @@ def receipt(caller: Caller, transaction_id: UUID) -> Any:
     """Show a printable receipt of a transaction."""
     holder = begin(auth_service().profile, caller.token)
     return _own_page("transaction_detail.html", "staff.receipt", caller, transaction_id, holder)
+
+
+@transactions.get("/transactions/<uuid:transaction_id>/receipt.pdf")
+@private
+def receipt_document(caller: Caller, transaction_id: UUID) -> Any:
+    """Return the receipt of a transaction as a document that proves it."""
+    known = request.headers.get("If-None-Match")
+    return send_on(reporting_service().receipt(caller.token, transaction_id, {}, known))
 
 
 def _own_page(

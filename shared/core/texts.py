@@ -68,6 +68,11 @@ def formula_safe(text: str) -> str:
     return f"'{text}" if text.lstrip()[:1] in _FORMULA_STARTS else text
 
 
+def masked_name(name: str) -> str:
+    """Mask all letters but the first of each word: "Ada Lovelace" → "A•• L•••••••"."""
+    return " ".join(word[0] + "•" * (len(word) - 1) for word in name.split())
+
+
 @dataclass(frozen=True)
 class Matching:
     """A constraint for `Annotated`: the whole text must match `pattern`. `hint` is the reason shown to users."""

@@ -69,6 +69,7 @@ _RETRY_AFTER = {
     "example": 1,
 }
 _CHALLENGE = {"description": "How to authenticate.", "schema": {"type": "string"}, "example": "Bearer"}
+_BYTES = {"type": "string", "format": "binary"}
 _ETAG = {
     "description": "Names the bytes of the document (RFC 9110, section 8.8.3).",
     "schema": {"type": "string"},
@@ -207,8 +208,8 @@ def _describe_answers(operation: dict[str, Any], path: str, declared: Declared, 
 
 def _describe_documents(answers: dict[str, Any], media_types: tuple[str, ...]) -> None:
     """Describe a document beside its JSON form, and the answer to a caller who has it already."""
-    for media_type in media_types:
-        answers["200"]["content"].setdefault(media_type, {"schema": {"type": "string"}, "example": "…"})
+    content = {media_type: {"schema": _BYTES, "example": "…"} for media_type in media_types}
+    answers["200"]["content"] = {**content, **{JSON: answers["200"]["content"][JSON]}} if JSON in content else content
     answers["304"] = {"description": _MEANINGS[304]}
 
 

@@ -1,0 +1,1 @@
+"""Receipts: one completed payment as a document that proves it."""

@@ -1,0 +1,65 @@
+"""The rules of receipts: whose payment it is, that it is completed, and which names are shown."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from reporting_service.documents.document_schemas import Bank
+from reporting_service.documents.document_storage import Document, make_document
+from reporting_service.receipts import receipt_writer
+from reporting_service.receipts.receipt_clients import NameClient, PaymentClient
+from reporting_service.receipts.receipt_schemas import Receipt, ReceiptQuery, Side
+from shared.core.errors import Refused
+from shared.core.texts import masked_name
+from shared.web.access import Caller
+
+
+class NotCompleted(Refused):
+    """The payment is pending or has failed, so nothing can be proved."""
+
+    code = "NOT_COMPLETED"
+    message = "This payment is not completed, so there is no receipt of it."
+
+
+@dataclass(frozen=True)
+class ReceiptTools:
+    """The clients, and the bank as documents name it."""
+
+    payments: PaymentClient
+    names: NameClient
+    bank: Bank
+
+
+def make_receipt(tools: ReceiptTools, caller: Caller, transaction_id: UUID, query: ReceiptQuery) -> Document:
+    """Return the receipt of a payment that the caller may see. Raises NotFound, NotCompleted or ServiceUnavailable.
+
+    A customer reads the own name whole, and that of the other side masked, as before paying; staff read both whole.
+    """
+    payment = tools.payments.payment(caller.token, transaction_id)
+    if payment["status"] != "completed":
+        raise NotCompleted
+    source, target = tools.payments.owners(payment["id"])
+    own_number = payment["account_number"]
+    receipt = Receipt(
+        bank=tools.bank,
+        id=UUID(payment["id"]),
+        transaction_type=payment["transaction_type"],
+        amount=payment["amount"],
+        currency=payment["currency"],
+        description=payment["description"],
+        booked_at=datetime.fromisoformat(payment["timestamp"]),
+        zone=query.tz,
+        source=_side(tools, caller, source, payment["from_account_number"] or own_number),
+        target=_side(tools, caller, target, payment["to_account_number"] or own_number),
+        reverses=payment["reverses"],
+        reversed_by=payment["reversed_by"],
+    )
+    name = f"receipt-{payment['timestamp'][:10]}-{payment['id']}.pdf"
+    return make_document(lambda file: receipt_writer.write(receipt, file), "application/pdf", name)
+
+
+def _side(tools: ReceiptTools, caller: Caller, owner_id: UUID | None, number: str | None) -> Side | None:
+    if owner_id is None:
+        return None
+    name = tools.names.name(owner_id)
+    return Side(name if caller.is_staff or owner_id == caller.user_id else masked_name(name), number)
