@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 SIDE_BY_SIDE = --numprocesses 4 --dist loadfile --no-loadscope-reorder
+PACKAGES = api_gateway auth_service account_service transaction_service reporting_service shared run_services.py
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header $(ARGS) pyproject.toml
@@ -40,11 +41,12 @@ faults: $(VENV)/.dev ## run the fault tests: break a bank under load (BANK_FAULT
 	BANK_FAULT_SEED=$${BANK_FAULT_SEED:-$$(date +%s)} BANK_FAULT_ROUNDS=$${BANK_FAULT_ROUNDS:-5} \
 		$(BIN)/pytest -m "faults or long" --capture=no $(ARGS)
 
-check: $(VENV)/.dev ## lint, types, layers, house rules
+check: $(VENV)/.dev ## lint, types, layers, security rules, house rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive $(PACKAGES)
 	$(BIN)/pytest tests/house
 
 bench: $(VENV)/.dev ## measure durable transfers beside pgbench (BASE=<commit>: beside that commit)

@@ -1,0 +1,104 @@
+"""Another customer's resource answers exactly like one that does not exist, at every endpoint that takes an id."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.support import house
+from tests.support.suite import ADDRESSES, PASSWORD, Person, Suite
+from tests.support.visitor import Visitor
+
+PERIOD = "from=2026-01-01&to=2026-12-31&format=json"
+QUERIES = {"/api/reports/statement/<account_id>": PERIOD}
+"""Queries without which an endpoint would refuse the request before it looks for the resource."""
+
+
+def routes(bank: Suite, *names: str) -> list[tuple[str, house.Endpoint]]:
+    """Return the routes of these processes that people call with an id in the path, except those of staff."""
+    return sorted(
+        (name, endpoint)
+        for name in names
+        for endpoint in house.endpoints(bank.apps[name])
+        if "<" in endpoint.path and endpoint.access == "private"
+    )
+
+
+@pytest.fixture(scope="module")
+def ada(bank: Suite) -> Person:
+    return bank.person("ada")
+
+
+@pytest.fixture(scope="module")
+def bob(bank: Suite) -> Person:
+    return bank.person("bob")
+
+
+@pytest.fixture(scope="module")
+def of_ada(bank: Suite, ada: Person) -> dict[str, str]:
+    """Return the ids of Ada's resources by the name of the path parameter."""
+
+    def ask(name: str, method: str, path: str, **body: Any) -> Any:
+        answer = bank.call(name, method, path, ada, **({"json": body} if body else {}))
+        assert answer.status_code < 300, answer.text
+        return answer.get_json()
+
+    account = ask("account", "POST", "/api/accounts/create", account_type="checking")["account"]["id"]
+    deposit = ask("transaction", "POST", "/api/transactions/deposit", account_id=account, amount="10.00")
+    report = ask("reporting", "GET", f"/api/reports/account/{account}")["report"]["id"]
+    (session,) = ask("auth", "GET", "/api/auth/sessions")["sessions"]
+    return {
+        "<account_id>": account,
+        "<transaction_id>": deposit["transaction"]["id"],
+        "<report_id>": report,
+        "<session_id>": session["id"],
+    }
+
+
+def filled(path: str, ids: dict[str, str]) -> str:
+    """Put ids into a path. Fails for a parameter that has no resource here: add one to `of_ada`."""
+    return "/".join(ids[part] if part.startswith("<") else part for part in path.split("/"))
+
+
+def test_at_the_api_a_foreign_id_is_not_found(bank: Suite, bob: Person, of_ada: dict[str, str]) -> None:
+    different = []
+    for name, endpoint in routes(bank, *ADDRESSES):
+        query = QUERIES.get(endpoint.path, "")
+        unknown = dict.fromkeys(of_ada, str(uuid4()))
+        foreign, nowhere = (
+            bank.call(name, endpoint.method, filled(endpoint.path, ids), bob, query_string=query)
+            for ids in (of_ada, unknown)
+        )
+        if (foreign.status_code, foreign.get_json()) != (404, nowhere.get_json()):
+            different.append(f"{endpoint.method} {endpoint.path}: {foreign.status} {foreign.text}")
+    assert different == []
+
+
+def test_on_pages_a_foreign_id_is_not_found(
+    bank: Suite, bob: Person, of_ada: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(bank.apps["gateway"].config, "WTF_CSRF_CHECK_DEFAULT", False)
+    visitor, different = Visitor(bank.apps["gateway"]), []
+    visitor.log_in(bob.username, PASSWORD)
+    for _, endpoint in routes(bank, "gateway"):
+        answer = visitor.client.open(filled(endpoint.path, of_ada), method=endpoint.method)
+        if answer.status_code != 404:
+            different.append(f"{endpoint.method} {endpoint.path}: {answer.status}")
+    assert different == []
+
+
+def test_a_foreign_account_in_a_body_or_a_query_is_not_found(bank: Suite, bob: Person, of_ada: dict[str, str]) -> None:
+    body = {"account_type": "checking"}
+    own = bank.call("account", "POST", "/api/accounts/create", bob, json=body).get_json()["account"]["id"]
+    foreign = of_ada["<account_id>"]
+    for name, path, given in (
+        ("transaction", "deposit", {"account_id": foreign}),
+        ("transaction", "withdraw", {"account_id": foreign}),
+        ("transaction", "transfer", {"from_account_id": foreign, "to_account_id": own}),
+    ):
+        answer = bank.call(name, "POST", f"/api/transactions/{path}", bob, json={**given, "amount": "1.00"})
+        assert (answer.status_code, answer.get_json()["error_code"]) == (404, "NOT_FOUND"), path
+    listed = bank.call("transaction", "GET", f"/api/transactions/list?account_id={foreign}", bob).get_json()
+    assert {row["status"] for row in listed["transactions"]} == {"failed"}, "only Bob's own attempts"
+    answer = bank.call("transaction", "GET", f"/api/transactions/summary?account_id={foreign}", bob)
+    assert answer.status_code == 404

@@ -1,0 +1,54 @@
+"""No pinned package is older than the first version without a known hole."""
+
+import re
+
+import pytest
+from packaging.version import Version
+
+from tests.support.house import ROOT
+
+LEAST = {
+    # package: (the first version without the hole, the advisory)
+    "aiosmtpd": ("1.4.6", "CVE-2024-34083, STARTTLS command injection"),
+    "brotli": ("1.2.0", "CVE-2025-6176, decompression bombs"),
+    "certifi": ("2024.7.4", "CVE-2024-39689, a distrusted root"),
+    "cryptography": ("44.0.1", "CVE-2024-12797, OpenSSL in the wheels"),
+    "flask": ("3.1.1", "CVE-2025-47278, order of the fallback keys"),
+    "h11": ("0.16.0", "CVE-2025-43859, chunked bodies"),
+    "idna": ("3.7", "CVE-2024-3651, quadratic time"),
+    "jinja2": ("3.1.6", "CVE-2025-27516, sandbox escape by |attr"),
+    "mako": ("1.2.2", "CVE-2022-40023, regular expression"),
+    "markdown-it-py": ("2.2.0", "CVE-2023-26303, crash"),
+    "pillow": ("11.3.0", "CVE-2025-48379, buffer overflow"),
+    "pydantic": ("2.4.0", "CVE-2024-3772, regular expression of e-mail addresses"),
+    "pygments": ("2.15.1", "CVE-2022-40896, regular expression"),
+    "pyjwt": ("2.10.1", "CVE-2024-53861, partial comparison of the issuer"),
+    "redis": ("4.5.4", "CVE-2023-28859, answers of other requests"),
+    "reportlab": ("3.6.13", "CVE-2023-33733, code execution"),
+    "requests": ("2.32.4", "CVE-2024-47081, credentials of .netrc"),
+    "starlette": ("0.49.1", "CVE-2025-62727, quadratic time of ranges"),
+    "urllib3": ("2.6.0", "CVE-2025-66418, decompression chains"),
+    "werkzeug": ("3.1.4", "CVE-2025-66221, device names in safe_join"),
+}
+
+
+@pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.txt"])
+def test_no_pin_is_below_the_first_safe_version(file: str) -> None:
+    text = (ROOT / file).read_text(encoding="utf-8")
+    pinned = re.findall(r"^([a-z0-9._-]+)(?:\[[^]]*\])?==([^ ;\\]+)", text, re.MULTILINE)
+    assert len(pinned) > 20
+    old = [
+        f"{name} {version}" for name, version in pinned if name in LEAST and Version(version) < Version(LEAST[name][0])
+    ]
+    assert old == []
+
+
+def test_the_table_names_only_packages_that_are_pinned() -> None:
+    text = (ROOT / "requirements-dev.txt").read_text(encoding="utf-8")
+    assert [name for name in LEAST if not re.search(rf"^{re.escape(name)}(?:\[|==)", text, re.MULTILINE)] == []
+
+
+def test_every_pin_has_hashes() -> None:
+    for file in ("requirements.txt", "requirements-dev.txt"):
+        text = (ROOT / file).read_text(encoding="utf-8")
+        assert text.count("==") <= text.count("--hash=sha256:")
