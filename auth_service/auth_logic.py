@@ -80,6 +80,7 @@ class Tools:
     passwords: Passwords
     signer: TokenSigner
     audit: AuditStorage
+    admin_requires_mfa: bool = False
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

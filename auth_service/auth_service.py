@@ -5,28 +5,24 @@ import json
 import time
 from collections.abc import Callable
 from typing import Annotated, Any, ClassVar
-from urllib.parse import unquote
 from uuid import UUID
 
 import requests
-from flask import Blueprint, Flask, Response, current_app, request
+from flask import Blueprint, Flask, Response
 from pydantic import Field, ValidationInfo, field_validator
 
-from auth_service import audit_service, auth_logic, customer_service, session_logic, user_logic
+from auth_service import audit_service, customer_service, session_logic, user_logic
 from auth_service.audit import audit_logic
 from auth_service.audit.audit_storage import AuditStorage
-from auth_service.auth_logic import InvalidClient, InvalidScope, LockedOut, Tools, WrongPassword
+from auth_service.auth_logic import LockedOut, Tools, WrongPassword
 from auth_service.auth_models import User, db
 from auth_service.auth_schemas import (
     AdminAnswer,
-    ClientCredentials,
-    KeysAnswer,
     Login,
     PasswordChange,
     Refresh,
     RevocationsAnswer,
     RevocationsQuery,
-    ServiceTokenAnswer,
     SessionOut,
     SessionsAnswer,
     SessionsUsed,
@@ -36,6 +32,7 @@ from auth_service.auth_schemas import (
 from auth_service.auth_storage import LinkStorage, LockoutStorage, UserStorage
 from auth_service.common_service import api, origin, tools
 from auth_service.customers.customer_storage import CustomerStorage
+from auth_service.key_service import keys
 from auth_service.mail import mail_logic
 from auth_service.mail.letter_logic import Letters
 from auth_service.mail.mail_logic import Mailroom
@@ -77,20 +74,28 @@ from shared.security.passwords import MAX_PASSWORD_LENGTH, Passwords, why_too_co
 from shared.security.token_signer import TokenSigner
 from shared.security.tokens import TokenVerifier
 from shared.web import serving
-from shared.web.access import Caller, admin_only, private, public, report_refusals, service_only, staff_only
+from shared.web.access import (
+    Caller,
+    StepUpRequired,
+    admin_only,
+    private,
+    private_even_limited,
+    public,
+    report_refusals,
+    service_only,
+    staff_only,
+)
 from shared.web.application import lifecycle_of, make_app
 from shared.web.cursors import Page
 from shared.web.responses import success
-from shared.web.validation.openapi import Answer, Query, documented, validated
-from shared.web.validation.request_text import parameters
-from shared.web.validation.strict_json import FORM
+from shared.web.validation.openapi import Answer, documented
 
 CLEAN_UP_SECONDS = 600.0
 MAIL_SECONDS = 1.0
 CHAIN_SECONDS = 1.0
 _ClientSecret = Annotated[str, Field(min_length=32)] | None
 
-ROOMS = (mfa, outbox, audit_service.audit, audit_service.audit_internal, customer_service.customers, recovery)
+ROOMS = (keys, mfa, outbox, audit_service.audit, audit_service.audit_internal, customer_service.customers, recovery)
 """The endpoints in other files."""
 auth = Blueprint("auth", __name__, url_prefix="/api/auth")
 internal = Blueprint("internal", __name__, url_prefix="/internal")
@@ -178,7 +183,7 @@ def refresh(json: Refresh) -> Response:
 
 
 @auth.post("/logout")
-@private
+@private_even_limited
 @api.validate(resp=documented(200, Answer))
 def logout(caller: Caller) -> Response:
     """End the session of the token. All services reject its tokens within one second."""
@@ -187,7 +192,7 @@ def logout(caller: Caller) -> Response:
 
 
 @auth.get("/verify_token")
-@private
+@private_even_limited
 @api.validate(resp=documented(200, VerifiedAnswer))
 def verify_token(caller: Caller) -> Response:
     """Return the current data of the user to whom the token belongs."""
@@ -204,7 +209,7 @@ def verify_admin(caller: Caller) -> Response:
 
 
 @auth.get("/users/profile")
-@private
+@private_even_limited
 @api.validate(resp=documented(200, ProfileAnswer))
 def profile(caller: Caller) -> Response:
     """Return the profile of the caller."""
@@ -214,7 +219,7 @@ def profile(caller: Caller) -> Response:
 @auth.put("/users/profile")
 @auth.route("/update_profile", methods=["PUT", "POST"])
 @private
-@api.validate(resp=documented(200, ProfileAnswer, WrongPassword, EmailTaken))
+@api.validate(resp=documented(200, ProfileAnswer, WrongPassword, EmailTaken, StepUpRequired))
 def update_profile(caller: Caller, json: ProfileChanges) -> Response:
     """Change the profile of the caller. A new e-mail address needs the current password."""
     user = user_logic.update_profile(tools(), origin(), caller, json)
@@ -223,7 +228,7 @@ def update_profile(caller: Caller, json: ProfileChanges) -> Response:
 
 @auth.post("/change_password")
 @private
-@api.validate(resp=documented(200, Answer, WrongPassword))
+@api.validate(resp=documented(200, Answer, WrongPassword, StepUpRequired))
 def change_password(caller: Caller, json: PasswordChange) -> Response:
     """Change the caller's password and end all other sessions of the caller."""
     session_logic.change_password(tools(), origin(), caller, json)
@@ -291,31 +296,6 @@ def disable_user(caller: Caller, user_id: UUID) -> Response:
     return success(user=UserOut.model_validate(user), message="The person is disabled.")
 
 
-@auth.get("/jwks")
-@public
-@api.validate(resp=documented(200, KeysAnswer))
-def jwks() -> Response:
-    """Return the public keys that verify tokens, as a JWK set (RFC 7517)."""
-    return success(keys=tools().signer.public_keys())
-
-
-@auth.post("/token")
-@public
-@api.validate(
-    json=ClientCredentials,
-    resp=documented(200, ServiceTokenAnswer, InvalidClient, InvalidScope),
-    skip_validation=True,
-)
-def token() -> Response:
-    """Issue a token for a service. Credentials are sent as JSON, form or HTTP Basic (RFC 6749, section 2.3.1)."""
-    validated(Query, parameters(request.query_string))
-    credentials = validated(ClientCredentials, _client_credentials())
-    issued = auth_logic.service_token(tools(), current_app.extensions["client_digests"], credentials)
-    response = success(**issued.model_dump())
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
 @internal.get("/revocations")
 @service_only("revocations:read")
 @api.validate(resp=documented(200, RevocationsAnswer))
@@ -370,7 +350,7 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
         database_url=settings.database_url(settings.given_database_url, "auth.db"),
         api=api,
     )
-    parts = _make_tools(sessions, signer)
+    parts = _make_tools(settings, sessions, signer)
     writers = Letters(settings.bank_url, settings.bank_contact).writers | Recovery(parts, settings.bank_url).writers
     mailroom = Mailroom.of(settings, parts.mails, writers)
     app.extensions.update(
@@ -393,7 +373,7 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
     return app
 
 
-def _make_tools(sessions: SessionStorage, signer: TokenSigner) -> Tools:
+def _make_tools(settings: AuthSettings, sessions: SessionStorage, signer: TokenSigner) -> Tools:
     return Tools(
         users=UserStorage(db),
         lockouts=LockoutStorage(db),
@@ -403,6 +383,7 @@ def _make_tools(sessions: SessionStorage, signer: TokenSigner) -> Tools:
         passwords=Passwords(),
         signer=signer,
         audit=AuditStorage(db),
+        admin_requires_mfa=settings.admin_requires_mfa,
     )
 
 
@@ -429,18 +410,6 @@ def _ensure_admin(app: Flask, settings: AuthSettings) -> None:
 
 def _render_profile(user: User) -> dict[str, Any]:
     return {"user": UserOut.model_validate(user), "email_verified": user.email_verified_at is not None}
-
-
-def _client_credentials() -> dict[str, str]:
-    """Return the fields of the token request: the body, and the credentials of an HTTP Basic header if there is one.
-
-    The id and the secret in the header are percent-decoded (RFC 6749, section 2.3.1). A "+" is not decoded to a space,
-    since most clients send it unencoded.
-    """
-    given = request.form.to_dict() if request.mimetype == FORM else request.get_json()
-    if (basic := request.authorization) and basic.type == "basic":
-        return {**given, "client_id": unquote(basic.username or ""), "client_secret": unquote(basic.password or "")}
-    return given
 
 
 if __name__ == "__main__":

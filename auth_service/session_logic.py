@@ -18,7 +18,7 @@ from shared.core.user_agents import device_name
 from shared.db.outages import rerun_when_aborted
 from shared.security.token_signer import LIFETIME_SECONDS
 from shared.web import cursors
-from shared.web.access import Caller
+from shared.web.access import Caller, require_fresh_second_factor
 from shared.web.cursors import Page, Pagination
 
 UNUSED_LIFETIME = timedelta(days=30)
@@ -32,7 +32,10 @@ _log = logging.getLogger(__name__)
 
 
 def start_session(tools: Tools, origin: Origin, user: User) -> Tokens:
-    """Start a session of an authenticated user. Call it inside a transaction."""
+    """Start a session of a user who has proven their password and, if they have one, their second factor.
+
+    Call it inside a transaction.
+    """
     now = clock.now()
     session = LoginSession(
         id=uuid4(),
@@ -42,6 +45,7 @@ def start_session(tools: Tools, origin: Origin, user: User) -> Tokens:
         created_at=now,
         last_used_at=now,
         expires_at=now + UNUSED_LIFETIME,
+        second_factor_at=now if user.mfa_enabled else None,
     )
     tools.sessions.add_session(session)
     refresh_token = secrets.token_urlsafe(32)
@@ -114,7 +118,11 @@ def end_session(tools: Tools, caller: Caller, session_id: UUID) -> None:
 
 
 def change_password(tools: Tools, origin: Origin, caller: Caller, change: PasswordChange) -> None:
-    """Change the caller's password and end their other sessions. Raises WrongPassword, LockedOut, InvalidRequest."""
+    """Change the caller's password and end their other sessions.
+
+    Raises WrongPassword, LockedOut, InvalidRequest, and StepUpRequired for a user with a second factor.
+    """
+    require_fresh_second_factor(caller)
     user = tools.users.find_user(caller.user_id)
     if user is None:
         raise InvalidToken
@@ -201,12 +209,29 @@ def _is_repeated_refresh(tools: Tools, token: RefreshToken, successor: str, now:
 
 def _issue_tokens(tools: Tools, session: LoginSession, user: User, refresh_token: str) -> Tokens:
     return Tokens(
-        token=tools.signer.sign_user(user_id=user.id, session_id=session.id, username=user.username, role=user.role),
+        token=issue_access_token(tools, session, user),
         refresh_token=refresh_token,
         expires_in=LIFETIME_SECONDS,
         user_id=user.id,
         username=user.username,
         role=user.role,
+    )
+
+
+def issue_access_token(tools: Tools, session: LoginSession, user: User) -> str:
+    """Return an access token of a session.
+
+    For a user with a second factor it says when that was last proven in this session. For an admin without one it is
+    limited to setting one up, where the settings require one.
+    """
+    proven_at = session.second_factor_at.timestamp() if session.second_factor_at else 0.0
+    return tools.signer.sign_user(
+        user_id=user.id,
+        session_id=session.id,
+        username=user.username,
+        role=user.role,
+        second_factor_at=int(proven_at) if user.mfa_enabled else None,
+        is_limited=tools.admin_requires_mfa and user.role == "admin" and not user.mfa_enabled,
     )
 
 

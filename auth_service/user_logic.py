@@ -24,7 +24,7 @@ from shared.core.errors import Conflict, InvalidRequest, NotFound
 from shared.core.periods import to_text
 from shared.db.outages import rerun_when_aborted
 from shared.web import cursors
-from shared.web.access import Caller
+from shared.web.access import Caller, require_fresh_second_factor
 from shared.web.cursors import Pagination
 
 _log = logging.getLogger(__name__)
@@ -152,9 +152,13 @@ def statistics(tools: Tools, query: StatisticsQuery) -> Statistics:
 
 
 def update_profile(tools: Tools, origin: Origin, caller: Caller, changes: ProfileChanges) -> User:
-    """Change the caller's profile. Raises EmailTaken, and for a new e-mail address WrongPassword, LockedOut."""
+    """Change the caller's profile.
+
+    Raises EmailTaken, and for a new e-mail address StepUpRequired, WrongPassword, LockedOut.
+    """
     user = details(tools, caller.user_id)
     if changes.email not in (None, user.email):
+        require_fresh_second_factor(caller)
         _require_own_password(tools, origin, user, changes.current_password)
     return _change_profile(tools, caller, changes)
 

@@ -1,23 +1,25 @@
 """Payments in batches: parse each request of a batch, and make the reply that it would get as a single request.
 
-Single payments get their replies from here as well, so that both are the same.
+Single payments get their replies from here as well, and the rule that a large transfer needs a fresh second factor, so
+that both are the same.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
 from pydantic import BaseModel
 
-from shared.core.errors import AppError
+from shared.core.errors import AppError, NotFound
 from shared.core.money import Currency
 from shared.web import responses
-from shared.web.access import Caller, caller_of
+from shared.web.access import Caller, StepUpRequired, caller_of, require_fresh_second_factor
 from shared.web.idempotency_keys import well_formed
 from shared.web.validation.openapi import read_body
 from transaction_service import transaction_logic
 from transaction_service.posting_logic import Outcome
-from transaction_service.transaction_clients import Order
+from transaction_service.transaction_clients import AccountClient, Order
 from transaction_service.transaction_logic import Origin, render, to_failure
 from transaction_service.transaction_schemas import (
     BatchedReply,
@@ -34,6 +36,34 @@ _KINDS: dict[str, tuple[type[BaseModel], Callable[..., Order]]] = {
 }
 
 
+@dataclass(frozen=True)
+class StepUp:
+    """The rule that a transfer above an amount to somebody else needs a fresh second factor of a user who has one."""
+
+    above_minor: int
+    accounts: AccountClient
+
+    def check(self, caller: Caller, new: NewTransfer, order: Order) -> None:
+        """Raise StepUpRequired for a large transfer to somebody else without a fresh second factor.
+
+        Only then is the account service asked whose account it is. An account that is named by its number counts as
+        somebody else's.
+        """
+        if order["amount_minor"] <= self.above_minor:
+            return
+        try:
+            require_fresh_second_factor(caller)
+        except StepUpRequired:
+            if not new.to_account_id or not self._is_own(caller, new.to_account_id):
+                raise
+
+    def _is_own(self, caller: Caller, account_id: str) -> bool:
+        try:
+            return self.accounts.owner_id(caller.token, account_id) == caller.user_id.hex
+        except NotFound:
+            return False
+
+
 class ParsedPayment(NamedTuple):
     """A valid request of a batch: its order, and the user who sent it."""
 
@@ -42,7 +72,7 @@ class ParsedPayment(NamedTuple):
 
 
 def parse_payment(
-    request: BatchedRequest, currency: Currency, transaction_id: str, at: datetime
+    request: BatchedRequest, currency: Currency, transaction_id: str, at: datetime, step_up: StepUp | None = None
 ) -> ParsedPayment | Exception:
     """Return the order of a request, or the error to answer with.
 
@@ -53,7 +83,10 @@ def parse_payment(
         caller = caller_of(request.token)
         new = read_body(schema, request.body.encode())
         origin = Origin(transaction_id, well_formed(request.idempotency_key), request.request_id, at)
-        return ParsedPayment(rule(currency, caller, new, origin), caller)
+        order = rule(currency, caller, new, origin)
+        if step_up is not None and isinstance(new, NewTransfer):
+            step_up.check(caller, new, order)
+        return ParsedPayment(order, caller)
     except Exception as error:  # an error of one request must not fail the others of the batch
         return error
 

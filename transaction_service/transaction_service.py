@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import ClassVar
 from uuid import UUID
 
@@ -18,8 +19,9 @@ from shared.core.money import Currency, CurrencyCode
 from shared.db.kept_currency import require_currency
 from shared.db.outbox import Outbox
 from shared.http import request_ids
+from shared.http.client import Peer
 from shared.web import audit_trail, fast_path, serving
-from shared.web.access import Caller, admin_only, private, service_only, staff_only
+from shared.web.access import Caller, StepUpRequired, admin_only, private, service_only, staff_only
 from shared.web.application import Peers, health_of, lifecycle_of, make_app, make_session
 from shared.web.idempotency_keys import idempotency_key
 from shared.web.responses import success
@@ -27,7 +29,7 @@ from shared.web.settings import Seconds, Settings
 from shared.web.validation.openapi import AnswerTypes, documented, make_api
 from transaction_service import posting_logic, reversal_logic, transaction_logic
 from transaction_service.amount_storage import AmountStorage
-from transaction_service.batch_logic import ParsedPayment, parse_payment, to_batched_reply, to_reply
+from transaction_service.batch_logic import ParsedPayment, StepUp, parse_payment, to_batched_reply, to_reply
 from transaction_service.posting_logic import IdempotencyKeyReused, PostingTools
 from transaction_service.projection_logic import LedgerMismatch, Projection
 from transaction_service.projection_storage import ProjectionStorage
@@ -101,6 +103,7 @@ class TransactionSettings(Settings):
     given_database_url: str | None = Field(None, repr=False, validation_alias="TRANSACTION_DATABASE_URL")
     client_secret: str = Field(min_length=32, repr=False, validation_alias="TRANSACTION_SERVICE_SECRET")
     currency: CurrencyCode = Field("USD", validation_alias="BANK_CURRENCY")
+    step_up_amount: Decimal | None = Field(None, ge=0, allow_inf_nan=False, validation_alias="STEP_UP_AMOUNT")
     read_timeout_seconds: Seconds = Field(3.0, validation_alias="BANK_READ_TIMEOUT_SECONDS")
 
 
@@ -128,10 +131,13 @@ def withdraw(caller: Caller, json: OwnMovement) -> Response:
 
 @transactions.post("/transfer")
 @private
-@api.validate(resp=_payment(InsufficientFunds, PayeeNotFound, PayeeNotActive, SameAccount))
+@api.validate(resp=_payment(InsufficientFunds, PayeeNotFound, PayeeNotActive, SameAccount, StepUpRequired))
 def transfer(caller: Caller, json: NewTransfer) -> Response:
     """Move money from an account of the caller to another account of this bank."""
-    return _carry_out(transaction_logic.transfer(_tools().currency, caller, json, _origin()), caller)
+    order = transaction_logic.transfer(_tools().currency, caller, json, _origin())
+    if step_up := _tools().step_up:
+        step_up.check(caller, json, order)
+    return _carry_out(order, caller)
 
 
 @transactions.post("/reverse/<uuid:transaction_id>")
@@ -268,7 +274,7 @@ def carry_out_batch(json: BatchedRequests) -> Response:
     tools, at, ids = _tools(), now(), new_ids(len(json.requests))
     _log.info("requests", extra={"request_ids": [request.request_id for request in json.requests]})
     payments = [
-        parse_payment(request, tools.currency, transaction_id, at)
+        parse_payment(request, tools.currency, transaction_id, at, tools.step_up)
         for request, transaction_id in zip(json.requests, ids, strict=True)
     ]
     orders = [payment.order for payment in payments if isinstance(payment, ParsedPayment)]
@@ -287,6 +293,13 @@ class Tools:
     accounts: AccountClient
     currency: Currency
     posting: PostingTools
+    step_up: StepUp | None
+
+
+def _make_step_up(settings: TransactionSettings, currency: Currency, account_peer: Peer) -> StepUp | None:
+    if settings.step_up_amount is None:
+        return None
+    return StepUp(int(settings.step_up_amount.scaleb(currency.decimals)), AccountClient(account_peer))
 
 
 def create_app(settings: TransactionSettings, session: requests.Session | None = None) -> Flask:
@@ -313,6 +326,7 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
         amounts=AmountStorage(db),
         accounts=AccountClient(account_peer),
         currency=currency,
+        step_up=_make_step_up(settings, currency, account_peer),
         posting=posting,
     )
     app.register_blueprint(transactions)

@@ -46,6 +46,11 @@ class SecondFactorClient(Client):
         """Remove the second factor. Ends the person's other sessions."""
         self._peer.call("POST", "/api/auth/mfa/disable", token=token, body={"password": password, "otp": otp})
 
+    def step_up(self, token: str, otp: str) -> str:
+        """Prove the second factor again and return a token of the same session that says so."""
+        stepped_up: str = self._peer.call("POST", "/api/auth/mfa/step_up", token=token, body={"otp": otp})["token"]
+        return stepped_up
+
     def _codes(self, path: str, token: str, otp: str) -> list[str]:
         codes: list[str] = self._peer.call("POST", path, token=token, body={"otp": otp})["recovery_codes"]
         return codes

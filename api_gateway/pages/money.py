@@ -77,11 +77,11 @@ def review(caller: Caller) -> Any:
     own = account_service().list_own(caller.token)
     if request.method == "POST":
         form = TransferForm(own)
-        transaction = form.submitted(lambda: _pay(caller, "transfer", form))
+        transaction = form.submitted(lambda: form.confirmed(caller, lambda token: _pay(token, "transfer", form)))
         if transaction:
             amount = private_money(transaction.amount, transaction.currency)
             return paid(transaction, Markup("Transferred {}.").format(amount))
-        is_shown = form.outcome_is_open
+        is_shown = form.outcome_is_open or form.needs_code
     elif draft is None:
         return redirect(url_for("money.transfer"), 303)
     else:
@@ -104,7 +104,7 @@ def payee(caller: Caller) -> Response:
 def _single_account_page(caller: Caller, kind: str, word: str) -> Any:
     own = account_service().list_own(caller.token)
     form = OwnAccountForm(own)
-    transaction = form.submitted(lambda: _pay(caller, kind, form))
+    transaction = form.submitted(lambda: _pay(caller.token, kind, form))
     if transaction is None:
         return form_page(f"{kind}.html", form, accounts=own)
     return paid(transaction, Markup("{} {}.").format(word, private_money(transaction.amount, transaction.currency)))
@@ -135,5 +135,5 @@ def _draft_in_address(caller: Caller) -> Draft | None:
     return opened["draft"] if opened and opened["user_id"] == str(caller.user_id) else None
 
 
-def _pay(caller: Caller, kind: str, form: PaymentForm) -> Transaction:
-    return transaction_service().pay(caller.token, kind, form.body, idempotency_key=form.idempotency_key.data or "")
+def _pay(token: str, kind: str, form: PaymentForm) -> Transaction:
+    return transaction_service().pay(token, kind, form.body, idempotency_key=form.idempotency_key.data or "")

@@ -14,7 +14,7 @@ from api_gateway.pages.common.responses import done, form_page, here
 from api_gateway.pages.common.sections import auth_service, second_factor
 from api_gateway.web.browser_session import HOME, home_of, local_path, refuse_session, sign_in, sign_out, visitor
 from shared.core.errors import NotAuthenticated, ServiceUnavailable
-from shared.web.access import Caller, private, public
+from shared.web.access import Caller, private_even_limited, public
 
 people = Blueprint("people", __name__)
 
@@ -101,7 +101,7 @@ def register() -> Any:
 
 
 @people.post("/logout")
-@private
+@private_even_limited
 def logout(caller: Caller) -> Response:
     """End the session, here and at the auth service."""
     message = _log_out(caller)
@@ -110,7 +110,7 @@ def logout(caller: Caller) -> Response:
 
 
 @people.get("/session")
-@private
+@private_even_limited
 def stay(_caller: Caller) -> Response:
     """Extend the session, for the notice that it is about to end."""
     session.modified = True

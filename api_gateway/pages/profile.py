@@ -12,9 +12,10 @@ from api_gateway.clients.audit import AuditClient
 from api_gateway.clients.auth import Profile
 from api_gateway.pages.common import email_state
 from api_gateway.pages.common.filters import ROWS
-from api_gateway.pages.common.forms import BankForm, at_most
+from api_gateway.pages.common.forms import at_most
 from api_gateway.pages.common.responses import done, form_page, peer
 from api_gateway.pages.common.sections import auth_service, begin, second_factor, unless_away
+from api_gateway.pages.common.step_up import StepUpForm
 from api_gateway.web.browser_session import refuse_ended_sessions, refuse_session
 from shared.web.access import Caller, private
 
@@ -32,7 +33,7 @@ LOOKED_AT = {
 profile = Blueprint("profile", __name__)
 
 
-class ProfileForm(BankForm):
+class ProfileForm(StepUpForm):
     """The profile. A new e-mail address needs the current password."""
 
     full_name = StringField("Full name", [at_most(100)])
@@ -49,7 +50,7 @@ class ProfileForm(BankForm):
         return changed
 
 
-class PasswordForm(BankForm):
+class PasswordForm(StepUpForm):
     """A new password, confirmed by the current one."""
 
     current_password = PasswordField("Current password", [InputRequired("Enter your current password.")])
@@ -113,14 +114,16 @@ def end_session(caller: Caller, session_id: UUID) -> Response:
 
 def _save(caller: Caller, form: ProfileForm, present: Profile) -> Profile:
     changes = form.changes(present)
-    return auth_service().update_profile(caller.token, changes) if changes else present
+    if not changes:
+        return present
+    return form.confirmed(caller, lambda token: auth_service().update_profile(token, changes))
 
 
 def _change_password(caller: Caller, form: PasswordForm) -> bool:
-    auth_service().change_password(
-        caller.token,
-        current_password=form.current_password.data or "",
-        new_password=form.new_password.data or "",
+    current, new = form.current_password.data or "", form.new_password.data or ""
+    form.confirmed(
+        caller,
+        lambda token: auth_service().change_password(token, current_password=current, new_password=new),
     )
     refuse_ended_sessions()
     return True

@@ -1,5 +1,6 @@
 """Two-step login: set it up with an authenticator app, renew the recovery codes, turn it off."""
 
+from contextlib import suppress
 from typing import Any
 
 import segno
@@ -12,8 +13,9 @@ from api_gateway.clients.second_factor import Setup
 from api_gateway.pages.common import sections
 from api_gateway.pages.common.forms import BankForm, at_most
 from api_gateway.pages.common.responses import done, form_page
-from api_gateway.web.browser_session import refuse_ended_sessions
-from shared.web.access import Caller, private
+from api_gateway.web.browser_session import refuse_ended_sessions, renew_tokens
+from shared.core.errors import AppError
+from shared.web.access import Caller, private, private_even_limited
 
 second_factor = Blueprint("second_factor", __name__)
 
@@ -38,7 +40,7 @@ class DisableForm(BankForm):
 
 
 @second_factor.post("/settings/second-factor/setup")
-@private
+@private_even_limited
 def begin_setup(caller: Caller) -> Response:
     """Make a new secret, which the browser keeps in its encrypted session until it is enabled."""
     session["mfa_setup"] = sections.second_factor().set_up(caller.token).model_dump()
@@ -46,7 +48,7 @@ def begin_setup(caller: Caller) -> Response:
 
 
 @second_factor.route("/settings/second-factor", methods=["GET", "POST"])
-@private
+@private_even_limited
 def setup(caller: Caller) -> Any:
     """Show the secret as a QR code, and enable it by a first code."""
     if sections.second_factor().status(caller.token).mfa_enabled:
@@ -60,11 +62,13 @@ def setup(caller: Caller) -> Any:
         return form_page("second_factor.html", form, setup=begun, picture=_qr_code(begun.otpauth_uri))
     del session["mfa_setup"]
     refuse_ended_sessions()
+    with suppress(AppError):  # the codes are shown in any case
+        renew_tokens()  # the next one is not limited, and says that the second factor was proven
     return _show_codes(codes, "Two-step login is on. Everywhere else you are logged out.")
 
 
 @second_factor.route("/settings/second-factor/recovery-codes", methods=["GET", "POST"])
-@private
+@private_even_limited
 def recovery_codes(caller: Caller) -> Any:
     """Show new recovery codes once; otherwise make new ones after a code."""
     form = RenewForm()

@@ -61,7 +61,7 @@ def sign_in(tokens: Tokens) -> Caller:
     """Start a new session in the browser. The old one is cleared against session fixation."""
     session.clear()
     _store_tokens(tokens)
-    caller = caller_of(tokens.token)
+    caller = caller_of(tokens.token, even_limited=True)
     login_user(SignedIn(caller))
     return caller
 
@@ -109,7 +109,7 @@ def session_id() -> str | None:
     if not is_machine_path():
         return session.get("_user_id")
     try:
-        return str(caller_of(token_of_request()).session_id)
+        return str(caller_of(token_of_request(), even_limited=True).session_id)
     except AppError:
         return None
 
@@ -153,7 +153,7 @@ def local_path(path: str | None, home: str = HOME) -> str:
 
 
 def _identify() -> Caller:
-    return caller_of(token_of_request()) if is_machine_path() else caller_at_browser()
+    return caller_of(token_of_request(), even_limited=True) if is_machine_path() else caller_at_browser()
 
 
 def _load_user(_session_id: str) -> SignedIn | None:
@@ -171,21 +171,22 @@ def _caller_of_cookie() -> Caller:
     try:
         lasts_seconds = token_verifier().verify(token).expires_at - time.time()
     except TokenExpired:
-        return _renew_tokens()
+        return renew_tokens()
     if lasts_seconds > RENEW_BEFORE_SECONDS:
-        return caller_of(token)
+        return caller_of(token, even_limited=True)
     try:
-        return _renew_tokens()
+        return renew_tokens()
     except NotAuthenticated:
         raise
     except AppError:
-        return caller_of(token)  # the auth service does not answer, but the token is still valid
+        return caller_of(token, even_limited=True)  # the auth service does not answer, but the token is still valid
 
 
-def _renew_tokens() -> Caller:
+def renew_tokens() -> Caller:
+    """Exchange the tokens of the browser's session for the next ones, which tell the user's present state."""
     tokens = tools().renewals.tokens_for(str(session.get("refresh_token")))
     _store_tokens(tokens)
-    return caller_of(tokens.token)
+    return caller_of(tokens.token, even_limited=True)
 
 
 def _store_tokens(tokens: Tokens | RenewedTokens) -> None:

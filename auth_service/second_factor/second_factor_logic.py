@@ -14,7 +14,7 @@ from typing import Self
 
 import pyotp
 
-from auth_service import auth_logic
+from auth_service import auth_logic, session_logic
 from auth_service.audit import audit_logic
 from auth_service.auth_logic import Origin, Tools
 from auth_service.auth_models import User
@@ -25,6 +25,7 @@ from auth_service.second_factor.second_factor_schemas import (
     MfaStatus,
     SecondFactorSettings,
     Setup,
+    SteppedUp,
 )
 from auth_service.second_factor.second_factor_storage import SecondFactorStorage
 from shared.core import clock
@@ -33,7 +34,8 @@ from shared.core.periods import to_text
 from shared.http import origins
 from shared.security import secret_files
 from shared.security.encryption import Encryption, UnknownKey, read_keys
-from shared.web.access import Caller
+from shared.security.token_signer import LIFETIME_SECONDS
+from shared.web.access import STEP_UP_SECONDS, Caller
 
 STEP_SECONDS = 30
 STEPS_OFF = 1
@@ -131,6 +133,8 @@ def enable(tools: Tools, factors: SecondFactors, caller: Caller, otp: str) -> li
         if not _accept_app_code(factors, authenticator, otp):
             return False
         present.mfa_enabled = True
+        if session := tools.sessions.find_session(caller.session_id):
+            session.second_factor_at = clock.now()
         factors.storage.replace_recovery_codes(present.id, map(_digest, codes))
         tools.sessions.end_sessions(present.id, clock.now(), all_but=caller.session_id)
         audit_logic.record(tools.audit, "mfa.enable", actor=caller, subject=caller)
@@ -184,6 +188,26 @@ def renew_recovery_codes(tools: Tools, factors: SecondFactors, caller: Caller, o
     return codes
 
 
+def step_up(tools: Tools, factors: SecondFactors, caller: Caller, otp: str) -> SteppedUp:
+    """Accept a code and return an access token of the same session that says so.
+
+    Raises MfaNotEnabled, InvalidOtp, LockedOut.
+    """
+    user = _user_with_factor(tools, caller)
+    tokens: list[str] = []
+
+    def check() -> bool:
+        present, session = _lock_user(tools, caller), tools.sessions.find_session(caller.session_id)
+        if session is None or not _accept(tools, factors, present, otp):
+            return False
+        session.second_factor_at = clock.now()
+        tokens[:] = [session_logic.issue_access_token(tools, session, present)]
+        return True
+
+    _require(tools, user, check, action="mfa.step_up")
+    return SteppedUp(token=tokens[0], expires_in=LIFETIME_SECONDS, fresh_for=int(STEP_UP_SECONDS))
+
+
 def prove(tools: Tools, factors: SecondFactors, user: User, otp: str, *, action: str) -> None:
     """Accept a code of a user's second factor, once. Raises InvalidOtp, and LockedOut after too many wrong ones."""
 
@@ -217,7 +241,9 @@ def _accept(tools: Tools, factors: SecondFactors, user: User, otp: str) -> bool:
         return True
     if not factors.storage.use_recovery_code(user.id, _digest(otp), clock.now()):
         return False
-    _tell(tools, user, "recovery_code_used", left=str(factors.storage.count_recovery_codes(user.id)))
+    left = factors.storage.count_recovery_codes(user.id)
+    audit_logic.record(tools.audit, "mfa.recovery_code_used", actor=user, subject=user, details={"left": left})
+    _tell(tools, user, "recovery_code_used", left=str(left))
     return True
 
 

@@ -1,6 +1,6 @@
 """Settings, request bodies and responses of the second factor."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
@@ -19,6 +19,8 @@ class SecondFactorSettings(Settings):
     """Settings of the second factor. Without keys the first start makes one, as no other process needs it."""
 
     encryption_keys: str | None = Field(None, repr=False, validation_alias="AUTH_ENCRYPTION_KEYS")
+
+    admin_requires_mfa: bool = Field(False, validation_alias="ADMIN_REQUIRES_MFA")
 
     @field_validator("encryption_keys")
     @classmethod
@@ -73,6 +75,23 @@ class RecoveryCodesAnswer(Answer):
 
     recovery_codes: Annotated[list[str], Field(examples=[_CODES])]
     """Ten codes, each of which is good once in place of a code of the app."""
+
+
+class SteppedUp(Described):
+    """An access token of the caller's session that says that the second factor was proven now."""
+
+    token: Annotated[str, Field(examples=["eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiI2ZjFjIn0.c2lnbmF0dXJl"])]
+    """The access token, to send as `Authorization: Bearer` from now on."""
+    token_type: Literal["Bearer"] = Field("Bearer")
+    """The token type (RFC 6750)."""
+    expires_in: int
+    """The lifetime of the access token in seconds."""
+    fresh_for: int
+    """For how many seconds the proof counts."""
+
+
+class SteppedUpAnswer(SteppedUp, Answer):
+    """An access token of the caller's session that says that the second factor was proven now."""
 
 
 class MfaStatus(Described):

@@ -21,9 +21,10 @@ from auth_service.second_factor.second_factor_schemas import (
     RecoveryCodesAnswer,
     SecondStep,
     SetupAnswer,
+    SteppedUpAnswer,
 )
 from shared.core.errors import InvalidToken
-from shared.web.access import Caller, private, public
+from shared.web.access import Caller, private_even_limited, public
 from shared.web.responses import success
 from shared.web.validation.openapi import Answer, documented
 
@@ -31,7 +32,7 @@ mfa = Blueprint("mfa", __name__, url_prefix="/api/auth/mfa")
 
 
 @mfa.get("")
-@private
+@private_even_limited
 @api.validate(resp=documented(200, MfaStatusAnswer))
 def status(caller: Caller) -> Response:
     """Return whether the caller's logins need a code, and the number of recovery codes left."""
@@ -39,7 +40,7 @@ def status(caller: Caller) -> Response:
 
 
 @mfa.post("/setup")
-@private
+@private_even_limited
 @api.validate(resp=documented(200, SetupAnswer, MfaAlreadyEnabled))
 def set_up(caller: Caller, json: Empty) -> Response:
     """Make a secret for an authenticator app. Nothing is enabled yet; another call makes another secret."""
@@ -47,7 +48,7 @@ def set_up(caller: Caller, json: Empty) -> Response:
 
 
 @mfa.post("/enable")
-@private
+@private_even_limited
 @api.validate(resp=documented(200, RecoveryCodesAnswer, InvalidOtp, MfaNotSetUp, MfaAlreadyEnabled, LockedOut))
 def enable(caller: Caller, json: Code) -> Response:
     """Enable the second factor with a code of the new secret, and end the caller's other sessions."""
@@ -56,7 +57,7 @@ def enable(caller: Caller, json: Code) -> Response:
 
 
 @mfa.post("/disable")
-@private
+@private_even_limited
 @api.validate(resp=documented(200, Answer, InvalidOtp, WrongPassword, MfaNotEnabled, LockedOut))
 def disable(caller: Caller, json: MfaRemoval) -> Response:
     """Remove the second factor with the password and a code, and end the caller's other sessions."""
@@ -65,12 +66,20 @@ def disable(caller: Caller, json: MfaRemoval) -> Response:
 
 
 @mfa.post("/recovery_codes")
-@private
+@private_even_limited
 @api.validate(resp=documented(200, RecoveryCodesAnswer, InvalidOtp, MfaNotEnabled, LockedOut))
 def renew_recovery_codes(caller: Caller, json: Code) -> Response:
     """Make ten new recovery codes, which replace all earlier ones."""
     codes = second_factor_logic.renew_recovery_codes(tools(), factors(), caller, json.otp)
     return success(recovery_codes=codes, message="The earlier recovery codes are no longer good.")
+
+
+@mfa.post("/step_up")
+@private_even_limited
+@api.validate(resp=documented(200, SteppedUpAnswer, InvalidOtp, MfaNotEnabled, LockedOut))
+def step_up(caller: Caller, json: Code) -> Response:
+    """Prove the second factor again, for requests that were refused with `STEP_UP_REQUIRED`."""
+    return success(**second_factor_logic.step_up(tools(), factors(), caller, json.otp).model_dump())
 
 
 @mfa.post("/login")

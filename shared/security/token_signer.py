@@ -53,9 +53,25 @@ class TokenSigner:
         """
         return _base64url(hmac.digest(self._refresh_key, refresh_token.encode(), "sha256"))
 
-    def sign_user(self, *, user_id: UUID, session_id: UUID, username: str, role: str) -> str:
-        """Return a token for a user, with the session id as the claim `sid`."""
-        claims = {"aud": USER_AUDIENCE, "sub": str(user_id), "sid": str(session_id)}
+    def sign_user(
+        self,
+        *,
+        user_id: UUID,
+        session_id: UUID,
+        username: str,
+        role: str,
+        second_factor_at: int | None = None,
+        is_limited: bool = False,
+    ) -> str:
+        """Return a token for a user, with the session id as the claim `sid`.
+
+        `second_factor_at` becomes the claim `mfa_at`. A limited token has the claim `limit`; see `UserClaims`.
+        """
+        claims: dict[str, Any] = {"aud": USER_AUDIENCE, "sub": str(user_id), "sid": str(session_id)}
+        if second_factor_at is not None:
+            claims["mfa_at"] = second_factor_at
+        if is_limited:
+            claims["limit"] = "mfa_setup"
         return self._sign({**claims, "username": username, "role": role})
 
     def sign_service(self, service: str, scopes: Iterable[str]) -> str:

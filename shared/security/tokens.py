@@ -1,7 +1,8 @@
 """Verification of tokens: JWT signed with Ed25519 (RFC 7519, RFC 8037). One service signs, all services verify.
 
 A user token has the claims iss, aud, sub, sid, jti, username, role, iat and exp; a service token has iss, aud, sub,
-scope, jti, iat and exp. They have different audiences, so that neither is accepted in place of the other.
+scope, jti, iat and exp. A user token may have two more: mfa_at, when the second factor was proven, and limit. They have
+different audiences, so that neither is accepted in place of the other.
 """
 
 import threading
@@ -36,6 +37,10 @@ class UserClaims:
     role: str
     session_id: UUID
     expires_at: float
+    second_factor_at: float | None = None
+    """When the session last proved the second factor, in seconds since the epoch; None for users without one."""
+    is_limited: bool = False
+    """Whether the user must set up a second factor before anything else."""
 
 
 @dataclass(frozen=True)
@@ -201,6 +206,8 @@ def _user_claims(claims: dict[str, Any]) -> UserClaims:
         role=str(claims["role"]),
         session_id=UUID(claims["sid"]),
         expires_at=float(claims["exp"]),
+        second_factor_at=float(claims["mfa_at"]) if "mfa_at" in claims else None,
+        is_limited="limit" in claims,
     )
 
 

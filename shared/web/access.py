@@ -7,6 +7,7 @@ admin_only    an admin
 service_only  another service of the suite, with the named scope; never a user; `g.service` is its name
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -19,18 +20,38 @@ from shared.core.errors import Forbidden, NotAuthenticated
 from shared.security.tokens import ServiceClaims, TokenVerifier, UserClaims, bearer_token
 
 View = Callable[..., Any]
+STEP_UP_SECONDS = 300.0
 STAFF_ROLES = frozenset({"admin", "employee"})
+
+
+class MfaSetupRequired(Forbidden):
+    """403: the user must set up a second factor before anything else."""
+
+    code = "MFA_SETUP_REQUIRED"
+    message = "Your role requires two-step login. Set it up first; until then nothing else is possible."
+
+
+class StepUpRequired(Forbidden):
+    """403: the second factor was last proven too long ago for this request."""
+
+    code = "STEP_UP_REQUIRED"
+    message = (
+        "This needs a fresh code of your second factor. Send it to /api/auth/mfa/step_up, then repeat the request with "
+        "the token from there."
+    )
 
 
 @dataclass(frozen=True)
 class Caller:
-    """The user behind a request, with the token to pass on to other services."""
+    """The user behind a request, with the token to pass on to other services. See `UserClaims` for the last fields."""
 
     user_id: UUID
     username: str
     role: str
     session_id: UUID
     token: str
+    second_factor_at: float | None = None
+    is_limited: bool = False
 
     @property
     def is_staff(self) -> bool:
@@ -49,6 +70,16 @@ def private(view: View) -> View:
     @wraps(view)
     def wrapper(**kwargs: Any) -> Any:
         return view(_caller(), **kwargs)
+
+    return _marked(wrapper, "private")
+
+
+def private_even_limited(view: View) -> View:
+    """Let any logged-in user call the view, also one who must set up a second factor before anything else."""
+
+    @wraps(view)
+    def wrapper(**kwargs: Any) -> Any:
+        return view(_caller(even_limited=True), **kwargs)
 
     return _marked(wrapper, "private")
 
@@ -119,19 +150,40 @@ def _marked(view: View, access: str) -> View:
     return view
 
 
-def caller_of(token: str) -> Caller:
-    """Return the user that a token was issued to. Raises NotAuthenticated for a bad one, Forbidden for a service's."""
+def require_fresh_second_factor(caller: Caller) -> None:
+    """Raise StepUpRequired unless a user with a second factor has proven it within STEP_UP_SECONDS."""
+    if caller.second_factor_at is not None and time.time() - caller.second_factor_at > STEP_UP_SECONDS:
+        raise StepUpRequired
+
+
+def caller_of(token: str, *, even_limited: bool = False) -> Caller:
+    """Return the user that a token was issued to. Raises NotAuthenticated for a bad one, Forbidden for a service's.
+
+    Raises MfaSetupRequired for a user who must set up a second factor first, unless `even_limited`.
+    """
     claims = token_verifier().verify(token)
     if not isinstance(claims, UserClaims):
         raise Forbidden
-    return Caller(claims.user_id, claims.username, claims.role, claims.session_id, token)
+    if claims.is_limited and not even_limited:
+        raise MfaSetupRequired
+    return Caller(
+        claims.user_id,
+        claims.username,
+        claims.role,
+        claims.session_id,
+        token,
+        claims.second_factor_at,
+        claims.is_limited,
+    )
 
 
-def _caller() -> Caller:
+def _caller(*, even_limited: bool = False) -> Caller:
     """Identify the caller by `app.extensions["identify_caller"]` if the app has one, else by the bearer token."""
     identify: Callable[[], Caller] | None = current_app.extensions.get("identify_caller")
-    caller = identify() if identify else caller_of(token_of_request())
+    caller = identify() if identify else caller_of(token_of_request(), even_limited=True)
     g.user_id, g.known_caller = caller.user_id, caller
+    if caller.is_limited and not even_limited:
+        raise MfaSetupRequired
     return caller
 
 

@@ -16,6 +16,7 @@ from wtforms.widgets import TextInput
 from api_gateway.clients.account import Account
 from api_gateway.pages.common.display import balances_are_hidden
 from api_gateway.pages.common.forms import BankForm, at_most, options
+from api_gateway.pages.common.step_up import CodeNeeded, StepUpForm
 from api_gateway.web.tools import tools
 from shared.core import check_digits
 from shared.core.errors import AppError
@@ -140,7 +141,7 @@ class MoneyForm(BankForm):
             error.message = _KEY_REUSED
         if self.outcome_is_open:
             error.message = _OUTCOME_OPEN
-        if error.status != 503:
+        if error.status != 503 and not isinstance(error, CodeNeeded):
             self.idempotency_key.data = new_key()
         super().refuse(error)
 
@@ -154,7 +155,7 @@ class PaymentForm(MoneyForm):
     @property
     def body(self) -> dict[str, object]:
         """Return the request body. Empty fields are left out."""
-        ours = {"idempotency_key", "csrf_token"}
+        ours = {"idempotency_key", "csrf_token", "otp"}
         return {field.name: str(field.data) for field in self if field.data and field.name not in ours}
 
     def refuse(self, error: AppError) -> None:
@@ -175,7 +176,7 @@ class OwnAccountForm(PaymentForm):
         self.account_id.choices = account_options(own)
 
 
-class TransferForm(PaymentForm):
+class TransferForm(PaymentForm, StepUpForm):
     """A transfer to one of the caller's own accounts, or to an account number.
 
     A `draft` is an earlier input, which fills in the form.
@@ -208,7 +209,7 @@ class TransferForm(PaymentForm):
     @property
     def draft(self) -> Draft:
         """Return the input and the idempotency key, as text by field."""
-        return {field.name: str(field.data or "") for field in self if field.name != "csrf_token"}
+        return {field.name: str(field.data or "") for field in self if field.name not in ("csrf_token", "otp")}
 
     def validate_to_account_id(self, field: SelectField) -> None:
         """Require exactly one payee, other than the payer."""

@@ -26,7 +26,7 @@ from shared.core.errors import GENERIC_BY_STATUS, AppError, InvalidRequest
 from shared.http import request_ids
 from shared.http.client import Peer
 from shared.web import responses
-from shared.web.access import Caller, access_of
+from shared.web.access import Caller, MfaSetupRequired, access_of
 
 ERROR_TEXTS: Mapping[int, tuple[str, str]] = {
     400: ("That did not work", "The request could not be understood. Go back, check what you entered and try again."),
@@ -96,6 +96,9 @@ def render_error(error: AppError) -> Any:
         return responses.failure(error)
     if error.status == 401:
         return to_login()
+    if error.code == MfaSetupRequired.code:
+        flash(error.message, "warning")
+        return redirect(url_for("second_factor.setup"), 303)
     response = current_app.make_response((_error_page(error), error.status, dict(error.headers)))
     if error.retry_after_seconds is not None:
         response.headers["Retry-After"] = str(error.retry_after_seconds)
