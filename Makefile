@@ -11,10 +11,10 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 	--no-header $(ARGS) pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo migrate rebuild revision test faults check bench growth soak docs screenshots requirements clean
+.PHONY: help setup run demo migrate rebuild revision test faults check bench bench-reports growth soak docs screenshots requirements clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.run ## install what the bank needs to run into .venv
 	@echo "$(VENV) is ready; 'make run' starts the bank"
@@ -51,6 +51,9 @@ check: $(VENV)/.dev ## lint, types, layers, security rules, house rules
 
 bench: $(VENV)/.dev ## measure durable transfers beside pgbench (BASE=<commit>: beside that commit)
 	$(BIN)/python -m $(if $(BASE),benchmarks.compare $(BASE),benchmarks.transfers) $(ARGS)
+
+bench-reports: $(VENV)/.dev ## measure statements of 5,000 and 100,000 entries beside the same sums by SQL
+	$(BIN)/python -m benchmarks.statements $(ARGS)
 
 soak: $(VENV)/.dev ## run at half of the peak for ten minutes and check the memory (ARGS="--minutes 2")
 	$(BIN)/python -m benchmarks.soak $(ARGS)
