@@ -220,6 +220,7 @@ def status_history_of_user(
     """Return a page of the status changes of all accounts of one user for staff, newest first. Raises OwnAccount."""
     if user_id == caller.user_id:
         raise OwnAccount("These are your own accounts. Only colleagues see who froze them and why.")
+    audit_trail.record_view(storage.outbox, "view.accounts", caller, user_id)
     after = cursors.decode(page.cursor, int)
     rows = storage.list_status_changes_of_user(user_id, limit=page.limit + 1, before=after[0] if after else None)
     return cursors.paginate(list(rows), page.limit, "sequence")
@@ -255,7 +256,7 @@ def statistics(storage: AccountStorage, currency: Currency, query: StatisticsQue
 
 
 def look_up(storage: AccountStorage, auth: AuthClient, account_number: str) -> tuple[Account, str]:
-    """Return the account with this number, and its owner's masked name.
+    """Return the account with this number, and its owner's whole name.
 
     Raises InvalidRequest for a wrong check digit, NotFound for an unknown number or a closed account.
     """
@@ -265,7 +266,7 @@ def look_up(storage: AccountStorage, auth: AuthClient, account_number: str) -> t
     if account is None or account.status == "closed":
         raise NotFound("There is no account with that number.")
     owner = auth.owner(account.user_id)
-    return account, masked_name(owner.full_name or owner.username)
+    return account, owner.full_name or owner.username
 
 
 def _audited(account: Account) -> str:

@@ -7,13 +7,14 @@ from pydantic import ConfigDict, Field
 
 from shared.core.money import AmountText, Currency
 from shared.core.periods import From, Timestamp, Until
-from shared.core.texts import Line, masked
+from shared.core.texts import Line, masked, masked_name
 from shared.web.cursors import LongLimit, Page, Pagination
 from shared.web.validation.openapi import Answer, Body, Described, Query
 
 if TYPE_CHECKING:
     from account_service.account_models import Account, Entry
 
+NameMatch = Literal["match", "close_match", "no_match"]
 AccountType = Literal["checking", "savings", "investment", "fixed_deposit"]
 AccountStatus = Literal["active", "frozen", "closed"]
 AccountNumber = Annotated[str, Field(max_length=20, examples=["1234567897"])]
@@ -42,6 +43,8 @@ class LookupQuery(Query):
 
     account_number: AccountNumber
     """The complete account number, ten digits."""
+    name: Annotated[Line, Field(min_length=1, max_length=100, examples=["Ada Lovelace"])] | None = None
+    """The name that the payer expects; with it the answer says how well it fits."""
 
 
 class AccountsQuery(Page):
@@ -199,6 +202,28 @@ class Payee(Described):
     owner_name: Annotated[str, Field(examples=["A•• L•••••••"])]
     """The owner's name, masked."""
 
+    @classmethod
+    def of(cls, account: "Account", owner_name: str) -> "Payee":
+        """Return the payee of an account."""
+        return cls(account_number=masked(account.account_number), owner_name=masked_name(owner_name))
+
+
+class CheckedPayee(Described):
+    """The outcome of comparing a given name with the owner's (confirmation of payee)."""
+
+    account_number: Annotated[str, Field(examples=["••••7897"])]
+    """The account number, masked."""
+    owner_name: Annotated[str, Field(examples=["A•• L•••••••"])] | None
+    """The owner's name, masked; null when the given name does not match."""
+    name_match: NameMatch
+    """How well the given name fits the owner's."""
+
+    @classmethod
+    def of(cls, account: "Account", owner_name: str, name_match: NameMatch) -> "CheckedPayee":
+        """Return the outcome for an account."""
+        shown = None if name_match == "no_match" else masked_name(owner_name)
+        return cls(account_number=masked(account.account_number), owner_name=shown, name_match=name_match)
+
 
 class AccountAnswer(Answer):
     """One account."""
@@ -237,8 +262,8 @@ class EntriesAnswer(Answer):
 class PayeeAnswer(Answer):
     """The payee of an account number."""
 
-    account: Payee
-    """The payee."""
+    account: Payee | CheckedPayee
+    """The payee; with `name_match` when a name was given."""
 
 
 class TypeTotals(Described):

@@ -8,7 +8,7 @@ import requests
 from flask import Blueprint, Flask, Response, current_app
 from pydantic import Field
 
-from account_service import account_logic, ledger_logic
+from account_service import account_logic, ledger_logic, payee_logic
 from account_service.account_clients import AuthClient
 from account_service.account_logic import AccountNotActive, IdempotencyKeyReused, NonZeroBalance, OwnAccount
 from account_service.account_models import Account, db
@@ -17,6 +17,7 @@ from account_service.account_schemas import (
     AccountOut,
     AccountsAnswer,
     AccountsQuery,
+    CheckedPayee,
     EntriesAnswer,
     EntriesQuery,
     EntryOut,
@@ -44,7 +45,6 @@ from account_service.ledger_schemas import (
 from account_service.ledger_storage import LedgerStorage
 from shared.core.errors import NotFound
 from shared.core.money import Currency, CurrencyCode
-from shared.core.texts import masked
 from shared.db.kept_currency import require_currency
 from shared.db.outbox import Outbox
 from shared.web import audit_trail, fast_path, serving
@@ -137,9 +137,11 @@ def close(caller: Caller, account_id: UUID) -> Response:
 @private
 @api.validate(resp=documented(200, PayeeAnswer, NotFound))
 def lookup(_caller: Caller, query: LookupQuery) -> Response:
-    """Return the masked owner of an account number, to check a payee before paying."""
+    """Return the masked owner of an account number, and how well a typed name fits, to check a payee before paying."""
     account, owner_name = account_logic.look_up(_tools().accounts, _tools().auth, query.account_number)
-    return success(account=Payee(account_number=masked(account.account_number), owner_name=owner_name))
+    if query.name is None:
+        return success(account=Payee.of(account, owner_name))
+    return success(account=CheckedPayee.of(account, owner_name, payee_logic.match_name(query.name, owner_name)))
 
 
 @accounts.get("/all")

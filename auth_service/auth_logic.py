@@ -28,7 +28,7 @@ FAILURES_REMEMBERED = timedelta(days=1)
 SCOPES = {
     "account-service": frozenset({"audit:write", "revocations:read", "sessions:report", "users:read"}),
     "transaction-service": frozenset(
-        {"audit:write", "revocations:read", "sessions:report", "postings:read", "postings:write"}
+        {"audit:write", "names:read", "postings:read", "postings:write", "revocations:read", "sessions:report"}
     ),
     "reporting-service": frozenset(
         {"audit:write", "revocations:read", "sessions:report", "statistics:read", "transactions:read", "users:read"}

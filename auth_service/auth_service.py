@@ -95,7 +95,7 @@ MAIL_SECONDS = 1.0
 CHAIN_SECONDS = 1.0
 _ClientSecret = Annotated[str, Field(min_length=32)] | None
 
-ROOMS = (keys, mfa, outbox, audit_service.audit, audit_service.audit_internal, customer_service.customers, recovery)
+ROOMS = (keys, mfa, outbox, audit_service.audit, audit_service.audit_internal, *customer_service.BLUEPRINTS, recovery)
 """The endpoints in other files."""
 auth = Blueprint("auth", __name__, url_prefix="/api/auth")
 internal = Blueprint("internal", __name__, url_prefix="/internal")
@@ -362,6 +362,7 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
     )
     for blueprint in (auth, internal, *ROOMS):
         app.register_blueprint(blueprint)
+
     report_refusals(app, lambda caller: audit_logic.record_refusal(parts.audit, caller))
     _add_task(app, "clean-up", CLEAN_UP_SECONDS, lambda: session_logic.clean_up(parts))
     _add_task(app, "link-clean-up", CLEAN_UP_SECONDS, lambda: recovery_logic.clean_up(parts))

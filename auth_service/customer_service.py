@@ -15,6 +15,8 @@ from auth_service.customers.customer_schemas import (
     CustomerSessionsAnswer,
     CustomersQuery,
     EndedAnswer,
+    NamesAnswer,
+    NamesQuery,
     NewNote,
     NoteAnswer,
     NotesAnswer,
@@ -24,12 +26,14 @@ from auth_service.customers.customer_schemas import (
 from auth_service.customers.customer_storage import CustomerStorage
 from auth_service.user_logic import EmailTaken
 from auth_service.user_schemas import PersonOut
-from shared.web.access import Caller, staff_only
+from shared.web.access import Caller, service_only, staff_only
 from shared.web.cursors import Page
 from shared.web.responses import success
 from shared.web.validation.openapi import documented
 
 customers = Blueprint("customers", __name__, url_prefix="/api/auth")
+customers_internal = Blueprint("customers_internal", __name__, url_prefix="/internal")
+BLUEPRINTS = (customers, customers_internal)
 
 
 @customers.get("/customers")
@@ -110,6 +114,15 @@ def by_id(_caller: Caller, query: PeopleQuery) -> Response:
     """Return the names of up to 200 users, for lists that know only ids."""
     found = customer_logic.by_id(_storage(), query.user_ids)
     return success(users=[PersonOut.model_validate(user) for user in found])
+
+
+@customers_internal.get("/names")
+@service_only("names:read")
+@api.validate(resp=documented(200, NamesAnswer))
+def names(query: NamesQuery) -> Response:
+    """Return the names of up to 400 users by their ids."""
+    found = customer_logic.by_id(_storage(), query.user_ids)
+    return success(names={str(user.id): user.full_name or user.username for user in found})
 
 
 def _storage() -> CustomerStorage:

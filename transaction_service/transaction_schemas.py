@@ -1,7 +1,7 @@
 """Request bodies, queries and responses of the transaction service."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal, NotRequired, cast
 
 from pydantic import ConfigDict, Field, StrictBool, with_config
 from typing_extensions import TypedDict
@@ -175,6 +175,11 @@ class TransactionOut(TypedDict):
     """When it was booked; when it was requested, if it is not completed."""
     balance_after: AmountText | None
     """The balance after the transaction of the caller's account, if the caller owns exactly one side."""
+    from_name: NotRequired[Annotated[str, Field(examples=["B•• O•••••"])] | None]
+    """The name of the holder of the account that the money leaves, masked except for staff. Null for an account of the
+    caller's or the bank's, or while names are not available. Left out in the response to a payment."""
+    to_name: NotRequired[Annotated[str, Field(examples=["B•• O•••••"])] | None]
+    """The name of the holder of the account that the money reaches, in the same way."""
 
 
 def transaction_out(

@@ -35,7 +35,7 @@ from transaction_service.projection_logic import LedgerMismatch, Projection
 from transaction_service.projection_storage import ProjectionStorage
 from transaction_service.reversal_logic import NotReversible, OwnTransaction
 from transaction_service.reversal_storage import ReversalStorage
-from transaction_service.transaction_clients import AccountClient, LedgerClient, Order
+from transaction_service.transaction_clients import AccountClient, LedgerClient, NameClient, Order
 from transaction_service.transaction_logic import (
     AccountNotActive,
     AccountNotFound,
@@ -291,6 +291,7 @@ class Tools:
     volumes: VolumeStorage
     amounts: AmountStorage
     accounts: AccountClient
+    names: NameClient
     currency: Currency
     posting: PostingTools
     step_up: StepUp | None
@@ -325,6 +326,7 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
         volumes=VolumeStorage(db),
         amounts=AmountStorage(db),
         accounts=AccountClient(account_peer),
+        names=NameClient(peers["auth-service"], peers.token),
         currency=currency,
         step_up=_make_step_up(settings, currency, account_peer),
         posting=posting,
@@ -373,15 +375,17 @@ def _carry_out(order: Order, caller: Caller) -> Response:
 
 
 def _render_all(caller: Caller, rows: Sequence[Transaction], account_id: str | None = None) -> list[TransactionOut]:
-    """Return transactions as the caller may see them, with the ids of their reversals.
+    """Return transactions as the caller may see them, with the ids of their reversals and the names of their sides.
 
     `account_id` is set for the list of one account.
     """
     currency, reversals = _tools().currency, transaction_logic.reversals(_tools().transactions, rows)
-    return [
+    rendered = [
         transaction_logic.render(row, caller, currency, reversed_by=reversals.get(row.id), account_id=account_id)
         for row in rows
     ]
+    transaction_logic.name_holders(_tools().names, caller, rows, rendered)
+    return rendered
 
 
 if __name__ == "__main__":

@@ -98,7 +98,8 @@ class Payee(Seen):
     """The payee of an account number: masked number and masked name."""
 
     account_number: str
-    owner_name: str
+    owner_name: str | None = None
+    name_match: str | None = None
 
 
 class AccountClient(Client):
@@ -132,9 +133,11 @@ class AccountClient(Client):
         """Return a page of an account's ledger entries, newest first. Filters: `from, to, limit, cursor`."""
         return self._get(Entries, token, f"/api/accounts/history/{account_id}", query)
 
-    def look_up(self, token: str, account_number: str) -> Payee:
+    def look_up(self, token: str, account_number: str, name: str | None = None) -> Payee:
         """Return the masked payee of an account number. Raises InvalidRequest for a wrong check digit, NotFound."""
-        return self._get(Payee, token, "/api/accounts/lookup", {"account_number": account_number}, key="account")
+        return self._get(
+            Payee, token, "/api/accounts/lookup", {"account_number": account_number, "name": name}, key="account"
+        )
 
     def open(self, token: str, *, account_type: str, nickname: str | None, idempotency_key: str) -> Account:
         """Open an account for the caller. The same key opens it only once."""

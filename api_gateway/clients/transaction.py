@@ -35,6 +35,8 @@ class Transaction(Seen):
     description: str | None = None
     timestamp: datetime
     balance_after: Decimal | None = None
+    from_name: str | None = None
+    to_name: str | None = None
 
     @property
     def source_id(self) -> UUID | None:
@@ -68,13 +70,21 @@ class Transaction(Seen):
     def headline(self, own: Mapping[UUID, Account]) -> str:
         """Describe the transaction in a line: "Transfer to ••••1234". Accounts in `own` are named."""
         kind = self.transaction_type.capitalize()
-        source = _label(self.source_id, self.source_number, own)
-        target = _label(self.target_id, self.target_number, own)
+        source = self.from_name or _label(self.source_id, self.source_number, own)
+        target = self.to_name or _label(self.target_id, self.target_number, own)
         if self.transaction_type == "deposit" or self.direction(own) == "out":
             return f"{kind} to {target}"
         if self.transaction_type == "withdrawal" or self.direction(own) == "in":
             return f"{kind} from {source}"
         return f"{kind} from {source} to {target}"
+
+    def counterparty(self, mine: Collection[UUID]) -> str | None:
+        """Return the name of whom the accounts `mine` have paid or been paid by; of both sides if none takes part.
+
+        Return None between own accounts, for the bank, and while names are not available.
+        """
+        names = {"out": (self.to_name,), "in": (self.from_name,), "past": (self.from_name, self.to_name)}
+        return " to ".join(filter(None, names.get(self.direction(mine), ()))) or None
 
     def signed_amount(self, mine: Collection[UUID]) -> Decimal:
         """Return the amount, negative when it leaves the accounts `mine`."""

@@ -31,12 +31,16 @@ class NotEnoughMoney(Refused):
 
 @dataclass(frozen=True)
 class Review:
-    """What a transfer will do. The payee's name is masked unless it is the caller; `left` remains in `source`."""
+    """What a transfer will do. The payee's name is masked unless it is the caller; `left` remains in `source`.
+
+    With a `name_match` the payer has typed a name; the payee's is None if it does not match.
+    """
 
     source: Account
-    payee_name: str
+    payee_name: str | None
     payee_number: str
     left: Decimal
+    name_match: str | None = None
 
 
 @money.route("/transactions/deposit", methods=["GET", "POST"])
@@ -97,8 +101,9 @@ def review(caller: Caller) -> Any:
 @private
 def payee(caller: Caller) -> Response:
     """Return the masked payee of an account number, which the transfer form shows while the number is typed."""
-    found = account_service().look_up(caller.token, request.args.get("account_number", ""))
-    return Response(to_json(found), content_type="application/json")
+    name = request.args.get("name", "").strip() or None
+    found = account_service().look_up(caller.token, request.args.get("account_number", ""), name)
+    return Response(to_json(found, exclude_none=True), content_type="application/json")
 
 
 def _single_account_page(caller: Caller, kind: str, word: str) -> Any:
@@ -121,7 +126,9 @@ def _build_review(caller: Caller, form: TransferForm, own: list[Account], *, nee
         target = by_id[form.to_account_id.data]
         return Review(source, target.name, target.masked_number, left)
     number = form.to_account_number.data or ""
-    return Review(source, account_service().look_up(caller.token, number).owner_name, number, left)
+    typed = form.payee_name.data or None
+    payee = account_service().look_up(caller.token, number, typed)
+    return Review(source, payee.owner_name, number, left, payee.name_match)
 
 
 def _seal_draft(caller: Caller, draft: Draft) -> str:

@@ -12,6 +12,7 @@ from shared.web.cursors import Page, Pagination
 from shared.web.validation.openapi import Answer, Body, Described, Query
 
 MAX_PEOPLE = 200
+MAX_NAMES = 400  # both sides of the transactions on a page
 
 
 def _read_ids(value: Any) -> Any:
@@ -28,6 +29,17 @@ class CustomersQuery(Page):
     """Only customers in whose name, username, e-mail address or phone number each of these words occurs."""
     status: Status | None = None
     """Only customers with this status."""
+
+
+class NamesQuery(Query):
+    """The users whose names are wanted."""
+
+    user_ids: Annotated[
+        list[UUID],
+        BeforeValidator(_read_ids, json_schema_input_type=str),
+        Field(min_length=1, max_length=MAX_NAMES),
+    ]
+    """The ids of the users, separated by commas; at most 400."""
 
 
 class PeopleQuery(Query):
@@ -142,3 +154,10 @@ class PeopleAnswer(Answer):
 
     users: list[PersonOut]
     """The users, in no particular order."""
+
+
+class NamesAnswer(Answer):
+    """The names of users by their ids."""
+
+    names: Annotated[dict[UUID, str], Field(examples=[{"0192f0c1-7b2e-7c3a-9a53-0f3c6a8f1d11": "Ada Lovelace"}])]
+    """The full name, or the username, of each user by the user's id; unknown ids are left out."""

@@ -31,22 +31,32 @@ function setUpFilters(form) {
   });
 }
 
+function payeeText(payee) {
+  if (payee.name_match === "match") return "This account is in the name that you entered.";
+  if (payee.name_match === "close_match") return `Nearly: this account is in the name ${payee.owner_name}.`;
+  if (payee.name_match === "no_match") return "This account is not in the name that you entered.";
+  return `This account belongs to ${payee.owner_name}.`;
+}
+
 function setUpPayee(input) {
   const found = input.form.querySelector(".payee-found");
   const UNKNOWN = "There is no account with this number. Please check the digits.";
   let asked = "";
+  const nameInput = input.form.elements.payee_name;
   const look = async () => {
     const number = input.value.replace(/[\s-]/g, "");
-    if (number === asked) return;
-    asked = number;
+    const query = new URLSearchParams({ account_number: number, name: nameInput.value.trim() }).toString();
+    if (query === asked) return;
+    asked = query;
     found.hidden = true;
     input.setCustomValidity("");
     if (!/^\d{10}$/.test(number)) return;
-    const answer = await fetch(`${input.dataset.payee}?account_number=${number}`).catch(() => null);
+    const answer = await fetch(`${input.dataset.payee}?${query}`).catch(() => null);
     const payee = answer?.ok && (await answer.json().catch(() => null));
-    if (asked !== number) return;
+    if (asked !== query) return;
     if (payee) {
-      found.querySelector("span").textContent = `This account belongs to ${payee.owner_name}.`;
+      found.querySelector("span").textContent = payeeText(payee);
+      found.classList.toggle("payee-doubtful", ["close_match", "no_match"].includes(payee.name_match));
       found.hidden = false;
     } else if (answer && [400, 404].includes(answer.status)) {
       input.setCustomValidity(UNKNOWN);
@@ -55,6 +65,7 @@ function setUpPayee(input) {
     }
   };
   input.addEventListener("input", look);
+  nameInput.addEventListener("change", look);
   if (!input.classList.contains("is-invalid")) look();
 }
 

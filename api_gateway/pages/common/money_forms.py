@@ -155,7 +155,7 @@ class PaymentForm(MoneyForm):
     @property
     def body(self) -> dict[str, object]:
         """Return the request body. Empty fields are left out."""
-        ours = {"idempotency_key", "csrf_token", "otp"}
+        ours = {"idempotency_key", "csrf_token", "otp", "payee_name"}
         return {field.name: str(field.data) for field in self if field.data and field.name not in ours}
 
     def refuse(self, error: AppError) -> None:
@@ -199,6 +199,8 @@ class TransferForm(PaymentForm, StepUpForm):
         filters=[lambda text: re.sub(r"[\s-]", "", text or "")],
         render_kw={"pattern": r"\s*([0-9][\s\-]*){10}", "title": _WRONG_NUMBER, "data-malformed": _WRONG_NUMBER},
     )
+
+    payee_name = StringField("Name of the payee", [at_most(100)], filters=[lambda text: (text or "").strip()])
 
     def __init__(self, own: Iterable[Account], draft: Draft | None = None, **how: Any) -> None:
         asked = {name: request.args.get(name, "") for name in ("from_account_id", "to_account_id")}

@@ -434,3 +434,31 @@ def test_the_form_keeps_its_key_while_the_outcome_is_open(
     assert page.status_code == 503
     assert "it will count only once" in page.text
     assert key_of(page) == fields["idempotency_key"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "text"),
+    [
+        ("", "to <strong>B•• O•••••</strong>"),
+        ("Ben Okafor", "The account is in the name that you entered."),
+        ("B Okafor", "the account is in the name B•• O•••••."),
+        ("Eve Adams", "The account is not in the name that you entered."),
+    ],
+)
+def test_the_review_says_whether_the_typed_name_is_the_payee_s(
+    bank: Suite, ada: Customer, account: dict[str, Any], typed: str, text: str
+) -> None:
+    ben = customer(bank)
+    bank.call("auth", "PUT", "/api/auth/users/profile", ben.person, json={"full_name": "Ben Okafor"})
+    number = ben.open()["account_number"]
+    review = review_of(ada, from_account_id=account["id"], to_account_number=number, payee_name=typed, amount="1")
+    assert text in review.text
+    assert confirm(ada, review).status_code == 303
+    page = ada.visitor.get("/transactions")
+    assert ">B•• O•••••</a>" in page.text
+    made = ada.transactions()[0]
+    receipt = ada.visitor.get(f"/transactions/{made['id']}/receipt").text
+    assert "B•• O•••••" in receipt
+    assert "<dd>ada " in " ".join(receipt.split())
+    live: Any = ada.visitor.get(f"/transactions/payee?account_number={number}&name={typed}").json
+    assert live.get("name_match") == {"": None, "Ben Okafor": "match", "B Okafor": "close_match"}.get(typed, "no_match")
