@@ -24,7 +24,7 @@ from shared.core import check_digits
 from shared.core.clock import now
 from shared.core.errors import Forbidden, InvalidRequest, NotFound, Refused, Unprocessable
 from shared.core.money import Currency
-from shared.core.texts import masked, masked_name
+from shared.core.texts import masked
 from shared.db.outages import rerun_when_aborted
 from shared.web import audit_trail, cursors
 from shared.web.access import Caller
