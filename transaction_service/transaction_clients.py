@@ -1,8 +1,5 @@
 """The services that the transaction service calls."""
 
-import logging
-import time
-from collections.abc import Collection
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
@@ -10,13 +7,10 @@ from uuid import UUID
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from shared.core.errors import AppError
 from shared.core.ids import dashed
 from shared.http.client import NoAnswer, Peer, ServiceToken
 
-NAMES_SECONDS = 1.0
 _T = TypeVar("_T")
-_log = logging.getLogger(__name__)
 
 
 class Order(TypedDict):
@@ -140,29 +134,6 @@ def _parse(adapter: TypeAdapter[_T], value: object) -> _T:
         return adapter.validate_python(value)
     except ValidationError:
         raise NoAnswer(may_have_arrived=True) from None
-
-
-class NameClient:
-    """Asks the auth service for the names of users."""
-
-    def __init__(self, peer: Peer, token: ServiceToken) -> None:
-        self._peer, self._token = peer, token
-
-    def find(self, user_ids: Collection[str]) -> dict[str, str]:
-        """Return the full name, or the username, of each user by id, in one call.
-
-        A list without names is better than none, so this returns nothing when the auth service does not answer within
-        NAMES_SECONDS. At most 400 ids.
-        """
-        if not user_ids:
-            return {}
-        peer = self._peer.until(time.monotonic() + NAMES_SECONDS)
-        try:
-            response = self._token.call(peer, "GET", "/internal/names", query={"user_ids": ",".join(sorted(user_ids))})
-            return {UUID(user_id).hex: str(name) for user_id, name in response["names"].items()}
-        except AppError as error:
-            _log.warning("names are not available: %s", error.code)
-            return {}
 
 
 class AccountClient:

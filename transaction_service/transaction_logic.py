@@ -6,7 +6,7 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -16,13 +16,12 @@ from shared.core.clock import now
 from shared.core.errors import AppError, Conflict, InvalidRequest, NotFound, Refused
 from shared.core.ids import dashed
 from shared.core.money import Currency
-from shared.core.texts import masked_name
 from shared.web import audit_trail, cursors
 from shared.web.access import Caller
 from shared.web.cursors import Pagination
 from transaction_service.amount_storage import AmountStorage
 from transaction_service.posting_logic import IdempotencyKeyReused
-from transaction_service.transaction_clients import AccountClient, NameClient, Order
+from transaction_service.transaction_clients import AccountClient, Order
 from transaction_service.transaction_models import SUSPENSE_ACCOUNT_ID, Transaction
 from transaction_service.transaction_schemas import (
     NewTransfer,
@@ -161,21 +160,6 @@ def render(
         reversed_by=reversed_by,
         account_id=account_id,
     )
-
-
-def name_holders(
-    client: NameClient, caller: Caller, rows: Sequence[Transaction], rendered: Sequence[TransactionOut]
-) -> None:
-    """Add the names of both sides' holders to rendered transactions, looked up in one call, except the caller's own.
-
-    Customers see other names masked.
-    """
-    sides = [(row.from_user_id, row.to_user_id) for row in rows]
-    names = client.find({user_id for pair in sides for user_id in pair if user_id and user_id != caller.user_id.hex})
-    shown = names if caller.is_staff else {user_id: masked_name(name) for user_id, name in names.items()}
-    for (from_user_id, to_user_id), out in zip(sides, rendered, strict=True):
-        out["from_name"] = shown.get(from_user_id or "")
-        out["to_name"] = shown.get(to_user_id or "")
 
 
 def deposit(currency: Currency, caller: Caller, new: OwnMovement, origin: Origin) -> Order:

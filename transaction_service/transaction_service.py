@@ -30,12 +30,14 @@ from shared.web.validation.openapi import AnswerTypes, documented, make_api
 from transaction_service import posting_logic, reversal_logic, transaction_logic
 from transaction_service.amount_storage import AmountStorage
 from transaction_service.batch_logic import ParsedPayment, StepUp, parse_payment, to_batched_reply, to_reply
+from transaction_service.names import name_logic
+from transaction_service.names.name_clients import NameClient
 from transaction_service.posting_logic import IdempotencyKeyReused, PostingTools
 from transaction_service.projection_logic import LedgerMismatch, Projection
 from transaction_service.projection_storage import ProjectionStorage
 from transaction_service.reversal_logic import NotReversible, OwnTransaction
 from transaction_service.reversal_storage import ReversalStorage
-from transaction_service.transaction_clients import AccountClient, LedgerClient, NameClient, Order
+from transaction_service.transaction_clients import AccountClient, LedgerClient, Order
 from transaction_service.transaction_logic import (
     AccountNotActive,
     AccountNotFound,
@@ -384,7 +386,7 @@ def _render_all(caller: Caller, rows: Sequence[Transaction], account_id: str | N
         transaction_logic.render(row, caller, currency, reversed_by=reversals.get(row.id), account_id=account_id)
         for row in rows
     ]
-    transaction_logic.name_holders(_tools().names, caller, rows, rendered)
+    name_logic.name_holders(_tools().names, caller, rows, rendered)
     return rendered
 
 

@@ -1,0 +1,1 @@
+"""The names of account holders beside the transactions that people read."""
