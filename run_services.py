@@ -47,7 +47,7 @@ SECRETS = {  # variables that only the named process gets
     "account-service": ("ACCOUNT_SERVICE_SECRET", "ACCOUNT_DATABASE_URL"),
     "transaction-service": ("TRANSACTION_SERVICE_SECRET", "TRANSACTION_DATABASE_URL"),
     "reporting-service": ("REPORTING_SERVICE_SECRET", "REPORTING_DATABASE_URL"),
-    "api-gateway": ("API_GATEWAY_SECRET", "SESSION_SECRET", "OUTBOX_KEY"),
+    "api-gateway": ("API_GATEWAY_SECRET", "SESSION_SECRET", "OUTBOX_KEY", "RATE_LIMIT_URL"),
     OWN_NAME: ("AUTH_SERVICE_SECRET", "BANK_DEMO_PASSWORD"),
 }
 

@@ -1,14 +1,13 @@
 """The gateway process, which browsers and programs talk to: pages, /api, and the health of all services."""
 
-from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, ClassVar
 
 import requests
-from flask import Blueprint, Flask, Response, request
+from flask import Blueprint, Flask, Response
 from flask_wtf import CSRFProtect
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic_core import to_json
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -35,10 +34,19 @@ from api_gateway.pages.common import display, navigation
 from api_gateway.pages.common.responses import here, install_form_token_errors, render_error
 from api_gateway.pages.common.sections import SERVICES, probe_services
 from api_gateway.pages.staff import admin, audit, customers, desk, reversals, staff_reports
-from api_gateway.web import admission, browser_security, browser_session, compression, rate_limits, static_files
-from api_gateway.web.rate_limits import Rule, TokenBuckets
+from api_gateway.web import (
+    admission,
+    browser_security,
+    browser_session,
+    compression,
+    limit_rules,
+    rate_limits,
+    static_files,
+)
+from api_gateway.web.rate_limits import TokenBuckets
 from api_gateway.web.renewals import Renewals
 from api_gateway.web.sealed_values import SealedValues
+from api_gateway.web.shared_limits import RedisServer
 from api_gateway.web.tools import Tools
 from shared.concurrency.background import PeriodicTask
 from shared.concurrency.context_pool import ContextPool
@@ -73,10 +81,22 @@ PAGES: tuple[Blueprint, ...] = (
     reversals.reversals,
     staff_reports.staff_reports,
 )
-UNLIMITED = ("/static/", "/health", "/metrics", "/api/health", "/api/live")
 EXPIRY_SECONDS = 0.25
 ROOT = Path(__file__).resolve().parent.parent
 gateway = Blueprint("gateway", __name__)
+
+
+def _redis_url(text: str) -> str:
+    if not text.startswith(("redis://", "rediss://")):
+        raise ValueError("must be a URL such as redis://127.0.0.1:6379/0")
+    try:
+        RedisServer(text).close()
+    except ValueError:
+        raise ValueError("must be a URL such as redis://127.0.0.1:6379/0") from None
+    return text
+
+
+RedisURL = Annotated[str, AfterValidator(_redis_url)]
 
 
 class GatewaySettings(Settings):
@@ -97,6 +117,7 @@ class GatewaySettings(Settings):
     session_cookie_secure: bool = Field(False, validation_alias="SESSION_COOKIE_SECURE")
     trusted_proxies: int = Field(0, ge=0, validation_alias="BANK_TRUSTED_PROXIES")
     address_requests_per_second: int = Field(100, ge=40, validation_alias="BANK_ADDRESS_REQUESTS_PER_SECOND")
+    rate_limit_url: RedisURL | None = Field(None, repr=False, validation_alias="RATE_LIMIT_URL")
     session_requests_per_second: int = Field(400, ge=40, validation_alias="BANK_SESSION_REQUESTS_PER_SECOND")
     bank_name: str = Field("Northwater Bank", validation_alias="BANK_NAME")
     bank_contact: Annotated[Line, Field(min_length=1, max_length=200)] = Field(
@@ -158,8 +179,8 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
     app.url_map.merge_slashes = False  # one spelling per address; a redirect would hide a client's mistake
     app.config["SESSION_COOKIE_SECURE"] = settings.session_cookie_secure
     browser_session.install(app, secret=settings.session_secret, idle_seconds=settings.session_idle_seconds)
-    rate_limits.install(app, _limits(settings, by_session))
-    admission.install(app, places, exempt=UNLIMITED)
+    _install_limits(app, by_session, settings)
+    admission.install(app, places, exempt=limit_rules.UNLIMITED)
     browser_security.install(app)
     compression.install(app, is_of_browser=lambda: not browser_session.is_machine_path())
     _install_pages(app, settings)
@@ -200,31 +221,14 @@ def _buckets(per_second: int) -> TokenBuckets:
     return TokenBuckets(per_second=per_second, burst=per_second)
 
 
-def _limits(settings: GatewaySettings, by_session: TokenBuckets) -> tuple[Rule, ...]:
-    """Return the rate limits: logins and registrations by address, the rest by session or, without one, by address."""
-    return (
-        Rule(
-            _address_posting_to("/login", "/api/auth/login", "/api/auth/mfa/login"),
-            TokenBuckets(per_second=1, burst=60),
-        ),
-        Rule(
-            _address_posting_to("/forgot-password", "/api/auth/password/forgot"),
-            TokenBuckets(per_second=1 / 3, burst=20),
-        ),
-        Rule(_address_posting_to("/register", "/api/auth/register"), TokenBuckets(per_second=1 / 3, burst=20)),
-        Rule(_address_without_session, _buckets(settings.address_requests_per_second)),
-        Rule(browser_session.session_id, by_session),
+def _install_limits(app: Flask, by_session: TokenBuckets, settings: GatewaySettings) -> None:
+    server = RedisServer(settings.rate_limit_url) if settings.rate_limit_url else None
+    if server:
+        lifecycle_of(app).add(AtEnd(server.close))
+    rules = limit_rules.make(
+        by_session, address_requests_per_second=settings.address_requests_per_second, server=server
     )
-
-
-def _address_posting_to(*paths: str) -> Callable[[], str | None]:
-    return lambda: request.remote_addr if request.method == "POST" and request.path.rstrip("/") in paths else None
-
-
-def _address_without_session() -> str | None:
-    if browser_session.session_id() is not None or request.path.startswith(UNLIMITED):
-        return None
-    return request.remote_addr
+    rate_limits.install(app, rules)
 
 
 def _install_pages(app: Flask, settings: GatewaySettings) -> None:

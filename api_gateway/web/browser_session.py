@@ -114,6 +114,17 @@ def session_id() -> str | None:
         return None
 
 
+def person_id() -> str | None:
+    """Return the verified id of the person behind the request; None for nobody."""
+    if not is_machine_path():
+        caller = visitor()
+        return str(caller.user_id) if caller else None
+    try:
+        return str(caller_of(token_of_request()).user_id)
+    except AppError:
+        return None
+
+
 def to_login() -> Response:
     """Redirect to the login page, which leads back afterwards."""
     had_session = "token" in session or "session_ended" in g
