@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import TypeVar
 
-from reporting_service.reporting_schemas import Group, Grouping, VolumeGroup
+from reporting_service.reporting_schemas import Group, Grouping, Preset, VolumeGroup
 from reporting_service.source_schemas import (
     AccountStatistics,
     DayTotal,
@@ -40,6 +40,21 @@ def period_before(period: Period) -> Period | None:
         return Period(start_date=last - (end - start), end_date=last)
     except (OverflowError, ValueError):
         return None
+
+
+def preset_period(preset: Preset, today: date) -> Period:
+    """Return the days of a preset. A month, quarter or year that has not ended lasts until today."""
+    unit = preset.rpartition("_")[2]
+    start = {
+        "month": today.replace(day=1),
+        "quarter": today.replace(month=(today.month - 1) // 3 * 3 + 1, day=1),
+        "year": today.replace(month=1, day=1),
+    }[unit]
+    if preset.startswith("this"):
+        return Period(start_date=start, end_date=today)
+    end = start - timedelta(days=1)
+    months = {"month": 1, "quarter": 3, "year": 12}[unit]
+    return Period(start_date=end.replace(month=end.month - months + 1, day=1), end_date=end)
 
 
 def choose_grouping(period: Period) -> Grouping:
@@ -95,7 +110,7 @@ def ties_out(statistics: FlowStatistics) -> bool:
     spreads = ((statistics.money_in, income), (statistics.money_out, expense))
     return all(
         (
-            Decimal(statistics.opening_balance) + net == Decimal(statistics.closing_balance),
+            _balances_tie_out(statistics.opening_balance, net, statistics.closing_balance),
             income - expense == net,
             statistics.count == sum(day.count for day in statistics.by_day),
             statistics.count == sum(kind.count for kind in statistics.by_type.values()),
@@ -123,6 +138,11 @@ def bank_ties_out(users: UserStatistics, accounts: AccountStatistics, volumes: V
             total == _sum(kind.total for kind in volumes.by_type.values()) == _sum(kind.total for kind in kinds),
         )
     )
+
+
+def _balances_tie_out(opening: str | None, net: Decimal, closing: str | None) -> bool:
+    """Return whether the balances differ by the net. Transactions of some types only have no balances."""
+    return opening is None or closing is None or Decimal(opening) + net == Decimal(closing)
 
 
 def _sum(amounts: Iterable[str]) -> Decimal:

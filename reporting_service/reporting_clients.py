@@ -47,6 +47,11 @@ class AccountClient:
         response = self._peer.call("GET", f"/api/accounts/details/{account_id}", token=token)
         return AccountFacts.model_validate(response["account"])
 
+    def list_own(self, token: str) -> list[AccountFacts]:
+        """Return the accounts of the token's bearer, closed ones last."""
+        response = self._peer.call("GET", "/api/accounts/list", token=token)
+        return [AccountFacts.model_validate(account) for account in response["accounts"]]
+
     def balance_before(self, token: str, account_id: UUID, day: date) -> str | None:
         """Return the balance at the start of a day, or None if the account has no earlier entry."""
         if day == date.min:
@@ -105,6 +110,15 @@ class TransactionClient:
     ) -> FlowStatistics:
         """Return what moved on all accounts of the token's bearer, or on one account, all of one moment."""
         query = {**_to_range(period, previous), "account_id": account_id}
+        response = self._peer.call("GET", "/api/transactions/statistics", token=token, query=query)
+        return FlowStatistics.model_validate(response["statistics"])
+
+    def selected_statistics(
+        self, token: str, period: Period, previous: Period | None, *, account_ids: list[UUID], types: list[str]
+    ) -> FlowStatistics:
+        """Return what moved on some accounts of the token's bearer, or by some types; empty means all."""
+        selection = {"account_ids": ",".join(map(str, account_ids)) or None, "types": ",".join(types) or None}
+        query = {**_to_range(period, previous), **selection}
         response = self._peer.call("GET", "/api/transactions/statistics", token=token, query=query)
         return FlowStatistics.model_validate(response["statistics"])
 

@@ -97,26 +97,26 @@ def report_account(
     It is stored unless `query.save` is false. Raises InvalidRequest, NotFound, or ServiceUnavailable.
     """
     period = _to_period(query)
-    data = _read_until_consistent(lambda: _read_account(sources, caller.token, account_id, period, query.group))
+    data = read_until_consistent(lambda: _read_account(sources, caller.token, account_id, period, query.group))
     subject = f"Account report {data.account.account_number}"
-    report = _make_report(caller, "account", data, query, subject=subject, account_id=str(account_id))
-    return _store(storage, report) if query.save else report
+    report = make_report(caller, "account", data, query.group, subject=subject, account_id=str(account_id))
+    return store_report(storage, report) if query.save else report
 
 
 def report_transactions(storage: ReportStorage, sources: Sources, caller: Caller, query: ReportQuery) -> Report:
     """Make a report on all transactions of the caller. Raises InvalidRequest or ServiceUnavailable."""
     period = _to_period(query)
-    data = _read_until_consistent(lambda: _read_transactions(sources, caller.token, period, query.group))
-    report = _make_report(caller, "transaction", data, query, subject="Transaction report")
-    return _store(storage, report) if query.save else report
+    data = read_until_consistent(lambda: _read_transactions(sources, caller.token, period, query.group))
+    report = make_report(caller, "transaction", data, query.group, subject="Transaction report")
+    return store_report(storage, report) if query.save else report
 
 
 def report_system(storage: ReportStorage, sources: Sources, caller: Caller, query: ReportQuery) -> Report:
     """Make a report on the whole bank. Raises InvalidRequest or ServiceUnavailable."""
     period = _to_period(query)
-    data = _read_until_consistent(lambda: _read_system(sources, period, query.group))
-    report = _make_report(caller, "system", data, query, subject="System report")
-    return _store(storage, report) if query.save else report
+    data = read_until_consistent(lambda: _read_system(sources, period, query.group))
+    report = make_report(caller, "system", data, query.group, subject="System report")
+    return store_report(storage, report) if query.save else report
 
 
 def details(storage: ReportStorage, caller: Caller, report_id: UUID) -> Report:
@@ -140,15 +140,19 @@ def _to_period(query: ReportQuery) -> Period:
     """Return the period with its defaults filled in. Raises InvalidRequest if it is reversed or too long."""
     end = query.end_date or now().date()
     start = query.start_date or end - min(timedelta(days=DEFAULT_DAYS - 1), end - date.min)
-    period = Period(start_date=start, end_date=end)
-    if start > end:
+    return require_period(Period(start_date=start, end_date=end))
+
+
+def require_period(period: Period) -> Period:
+    """Return the period. Raises InvalidRequest if it is reversed or too long."""
+    if period.start_date > period.end_date:
         raise InvalidRequest(details={"start_date": "must not be after end_date"})
     if period.length_days > MAX_DAYS:
         raise InvalidRequest(details={"start_date": "must be at most ten years before end_date"})
     return period
 
 
-def _read_until_consistent(read: Callable[[], _Data | None]) -> _Data:
+def read_until_consistent(read: Callable[[], _Data | None]) -> _Data:
     """Read data until its figures are consistent. Raises StillSettling after the last attempt."""
     for pause_seconds in READING_PAUSES_SECONDS:
         time.sleep(pause_seconds)
@@ -174,12 +178,12 @@ def _read_account(
         transactions.list_of_account, token, account_id, period, at_most=min(at_most, statistics.count + ENTRIES_AHEAD)
     )
     entries = accounts.entries(token, account_id, period, at_most=at_most)
-    opening, closing = statistics.opening_balance, statistics.closing_balance
+    opening, closing = str(statistics.opening_balance), str(statistics.closing_balance)
     history = _describe(_select_counted(entries, statistics.count, opening, closing), described.result())
     if history is None or (before.result() or currency.to_text(0)) != opening or not ties_out(statistics):
         return None
     return AccountReportData(
-        **_flows(statistics, period, group),
+        **flow_fields(statistics, period, group),
         account=account.model_copy(update={"balance": statistics.balance}),
         period=period,
         opening_balance=opening,
@@ -204,14 +208,14 @@ def _read_transactions(
     summary = {name: getattr(statistics, name) for name in Summary.model_fields}
     return TransactionReportData(
         **summary,
-        **_flows(statistics, period, group),
+        **flow_fields(statistics, period, group),
         period=period,
         opening_balance=statistics.opening_balance,
         closing_balance=statistics.closing_balance,
     )
 
 
-def _flows(statistics: FlowStatistics, period: Period, group: Grouping | None) -> dict[str, Any]:
+def flow_fields(statistics: FlowStatistics, period: Period, group: Grouping | None) -> dict[str, Any]:
     """Return the fields of `Flows`."""
     grouping, before = group or choose_grouping(period), period_before(period)
     previous = statistics.previous
@@ -324,13 +328,19 @@ def _balance_trend(currency: Currency, opening_minor: int, period: Period, summa
     return trend
 
 
-def _make_report(
-    caller: Caller, report_type: ReportType, data: AnyReportData, query: ReportQuery, *, subject: str, **parameters: str
+def make_report(
+    caller: Caller,
+    report_type: ReportType,
+    data: AnyReportData,
+    group: Grouping | None,
+    *,
+    subject: str,
+    **parameters: str,
 ) -> Report:
     """Return a report that is not stored yet: it has no id, and is the first edition of its content."""
     start, end = str(data.period.start_date), str(data.period.end_date)
     parameters |= {"start_date": start, "end_date": end}
-    parameters |= {"group": query.group} if query.group else {}
+    parameters |= {"group": group} if group else {}
     report_data = data.model_dump(mode="json")
     content = json.dumps(report_data, sort_keys=True)
     figures = json.dumps(report_data | {"as_of": None}, sort_keys=True)
@@ -349,7 +359,7 @@ def _make_report(
 
 
 @rerun_when_aborted
-def _store(storage: ReportStorage, report: Report) -> Report:
+def store_report(storage: ReportStorage, report: Report) -> Report:
     """Store a report, or return the one with the same user and content if it is younger than `SAME_REPORT_SECONDS`."""
     with storage.transaction():
         last = storage.find_last_edition(report.digest)

@@ -1,4 +1,5 @@
-"""Tables of the reporting service: reports, stored as they were returned, and statements of months that are over."""
+"""Tables of the reporting service: reports, stored as they were returned, statements of months that are over, and
+the custom reports of users."""
 
 from datetime import datetime
 from pathlib import Path
@@ -83,3 +84,19 @@ class KeptPart(Base):
 
 class OutboxRow(OutboxColumns, Base):
     """An entry of the audit trail that is not delivered yet."""
+
+
+class CustomReport(Base):
+    """A user's choice of what to report on, kept under a name. `choice` has the other fields of `NewCustomReport`."""
+
+    __tablename__ = "custom_report"
+    __table_args__ = (
+        UniqueConstraint("user_id", "name", name="one_custom_report_per_name"),
+        Index("custom_report_by_user", "user_id", "created_at", "id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    user_id: Mapped[UUID]
+    name: Mapped[str] = mapped_column(String(60))
+    choice: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 ReportType = Literal["account", "transaction", "system"]
 Grouping = Literal["day", "week", "month"]
+Preset = Literal["this_month", "last_month", "this_quarter", "last_quarter", "this_year", "last_year"]
+TransactionType = Literal["deposit", "withdrawal", "transfer", "reversal"]
 
 
 class ReportQuery(Query):
@@ -147,10 +149,10 @@ class TransactionReportData(Summary, Flows):
 
     period: Period
     """The days of the report."""
-    opening_balance: AmountText
-    """The balance of all accounts together at the start of the first day."""
-    closing_balance: AmountText
-    """The balance of all accounts together at the end of the last day."""
+    opening_balance: AmountText | None
+    """The balance of the accounts together at the start of the first day; null for some types only."""
+    closing_balance: AmountText | None
+    """The balance of the accounts together at the end of the last day; null for some types only."""
 
 
 class Growth(Described):

@@ -10,6 +10,8 @@ from pydantic import Field
 
 from reporting_service import reporting_logic
 from reporting_service.common_service import api
+from reporting_service.custom.custom_service import CustomTools, custom
+from reporting_service.custom.custom_storage import CustomReportStorage
 from reporting_service.documents.document_schemas import Bank
 from reporting_service.receipts.receipt_clients import NameClient, PaymentClient
 from reporting_service.receipts.receipt_logic import ReceiptTools
@@ -153,8 +155,10 @@ def create_app(settings: ReportingSettings, session: requests.Session | None = N
         bank=settings.bank,
         outbox=Outbox(db),
     )
+    app.extensions["custom_tools"] = CustomTools(CustomReportStorage(db), ReportStorage(db), sources)
     app.register_blueprint(reports)
     app.register_blueprint(receipts)
+    app.register_blueprint(custom)
     app.register_blueprint(statements)
     lifecycle_of(app).add(peers.directory)
     audit_trail.install(app, Outbox(db), peers)

@@ -123,12 +123,12 @@ class FlowStatistics(Summary):
 
     as_of: Timestamp
     """The moment of all figures."""
-    opening_balance: AmountText
-    """The balance at the start of the first day, of the account or of all accounts together."""
-    closing_balance: AmountText
-    """The balance at the end of the last day."""
-    balance: AmountText
-    """The balance at the moment `as_of`."""
+    opening_balance: AmountText | None
+    """The balance at the start of the first day, of the accounts together; null for some types only."""
+    closing_balance: AmountText | None
+    """The balance at the end of the last day; null for some types only."""
+    balance: AmountText | None
+    """The balance at the moment `as_of`; null for some types only."""
     money_in: Spread
     """The incoming payments."""
     money_out: Spread

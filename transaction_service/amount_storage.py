@@ -1,6 +1,7 @@
 """Queries on the amounts of single payments, for the figures that sums by day can't give, such as medians."""
 
 from collections import Counter
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -9,36 +10,55 @@ from sqlalchemy.orm import aliased
 
 from shared.db.database import Storage
 from transaction_service.transaction_models import TransactionLeg, TransactionRow
+from transaction_service.volume_storage import ALL, Selection
 
 Amounts = dict[str, Counter[int]]
 """How often each amount, in minor units, occurs in each direction, `in` and `out`."""
 
 
+@dataclass(frozen=True)
+class Scope:
+    """What is counted: one account, or a selection of accounts and types, with `since <= timestamp < until`."""
+
+    account_id: str | None = None
+    selection: Selection = ALL
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def counted(self, leg: Any, user_id: str) -> list[ColumnElement[bool]]:
+        """Return the conditions for the completed legs of a user that are counted."""
+        conditions = [leg.status == literal_column("'completed'"), *self._of_accounts(leg, leg.user_id == user_id)]
+        conditions += [leg.timestamp >= self.since] if self.since else []
+        return conditions + ([leg.timestamp < self.until] if self.until else [])
+
+    def _of_accounts(self, leg: Any, is_theirs: ColumnElement[bool]) -> list[ColumnElement[bool]]:
+        if self.account_id is None:
+            return [is_theirs, not_(self.selection.is_internal(leg)), *self.selection.conditions(leg)]
+        # CASE keeps SQLite from using the index by user, which would scan all legs of the user.
+        return [leg.account_id == self.account_id, case((is_theirs, true()), else_=false())]
+
+
 class AmountStorage(Storage):
     """The amounts of completed payments."""
 
-    def of_user(
-        self, user_id: str, *, account_id: str | None, since: datetime | None, until: datetime | None
-    ) -> Amounts:
-        """Return the amounts that entered and left a user's accounts, or one account, in a range of time.
+    def of_user(self, user_id: str, scope: Scope) -> Amounts:
+        """Return the amounts that entered and left the accounts of a user.
 
-        Transfers between own accounts are left out, except for one account. A payment that was reversed in the same
-        range is left out together with its reversal; other reversals are left out alone.
+        Transfers between two of the accounts are left out. A payment that was reversed in the same range is left out
+        together with its reversal; other reversals are left out alone.
         """
         leg = TransactionLeg
         query = select(leg.direction, leg.amount_minor, func.count()).group_by(leg.direction, leg.amount_minor)
-        query = query.where(*_counted(leg, user_id, account_id, since, until), leg.transaction_type != _REVERSAL)
+        query = query.where(*scope.counted(leg, user_id), leg.transaction_type != _REVERSAL)
         amounts: Amounts = {"in": Counter(), "out": Counter()}
         for direction, amount_minor, count in self._session.execute(query):
             amounts[direction][amount_minor] = count
-        for direction, amount_minor in self._reversed(user_id, account_id, since, until):
+        for direction, amount_minor in self._reversed(user_id, scope):
             amounts[direction][amount_minor] -= 1
         return amounts
 
-    def _reversed(
-        self, user_id: str, account_id: str | None, since: datetime | None, until: datetime | None
-    ) -> list[tuple[str, int]]:
-        """Return the direction and the amount of each payment that a reversal in the same range gave back.
+    def _reversed(self, user_id: str, scope: Scope) -> list[tuple[str, int]]:
+        """Return the direction and the amount of each payment that a reversal in the same scope gave back.
 
         Money that waited in suspense returns by a reversal of the reversal, so the payment may be two steps away.
         """
@@ -51,24 +71,9 @@ class AmountStorage(Storage):
             .join(reversal, reversal.id == leg.transaction_id)
             .join(before, before.id == reversal.reverses_id)
             .join(paid, and_(paid.transaction_id == payment_id, paid.direction != leg.direction))
-            .where(leg.transaction_type == _REVERSAL, *_counted(leg, user_id, account_id, since, until))
-            .where(*_counted(paid, user_id, account_id, since, until))
+            .where(leg.transaction_type == _REVERSAL, *scope.counted(leg, user_id), *scope.counted(paid, user_id))
         )
         return [(direction, amount_minor) for direction, amount_minor in self._session.execute(query)]
 
 
 _REVERSAL: ColumnElement[str] = literal_column("'reversal'")
-
-
-def _counted(
-    leg: Any, user_id: str, account_id: str | None, since: datetime | None, until: datetime | None
-) -> list[ColumnElement[bool]]:
-    """Return the conditions for the completed legs of a user, or of one account, in a range of time."""
-    is_theirs = leg.user_id == user_id
-    if account_id is None:
-        conditions = [is_theirs, not_(leg.internal)]
-    else:  # CASE keeps SQLite from using the index by user, which would scan all legs of the user
-        conditions = [leg.account_id == account_id, case((is_theirs, true()), else_=false())]
-    conditions.append(leg.status == literal_column("'completed'"))
-    conditions += [leg.timestamp >= since] if since else []
-    return conditions + ([leg.timestamp < until] if until else [])

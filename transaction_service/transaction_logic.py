@@ -12,14 +12,12 @@ from typing import NamedTuple
 from uuid import UUID
 
 from shared.core import check_digits
-from shared.core.clock import now
 from shared.core.errors import AppError, Conflict, InvalidRequest, NotFound, Refused
 from shared.core.ids import dashed
 from shared.core.money import Currency
 from shared.web import audit_trail, cursors
 from shared.web.access import Caller
 from shared.web.cursors import Pagination
-from transaction_service.amount_storage import AmountStorage
 from transaction_service.posting_logic import IdempotencyKeyReused
 from transaction_service.transaction_clients import AccountClient, Order
 from transaction_service.transaction_models import SUSPENSE_ACCOUNT_ID, Transaction
@@ -27,16 +25,13 @@ from transaction_service.transaction_schemas import (
     NewTransfer,
     Owners,
     OwnMovement,
-    StatisticsQuery,
     SummaryQuery,
     TransactionFilters,
     TransactionOut,
     TransactionsQuery,
-    VolumesQuery,
     transaction_out,
 )
 from transaction_service.transaction_storage import Filters, TransactionStorage
-from transaction_service.volume_schemas import BankVolumes, Flows
 from transaction_service.volume_storage import Volumes, VolumeStorage
 
 
@@ -313,54 +308,6 @@ def volumes(storage: VolumeStorage, accounts: AccountClient, caller: Caller, que
     """
     owner_id = accounts.owner_id(caller.token, query.account_id) if query.account_id else caller.user_id.hex
     return storage.of_user(owner_id, account_id=query.account_id, since=query.since, until=query.until)
-
-
-def flows(
-    volumes_storage: VolumeStorage,
-    amounts: AmountStorage,
-    accounts: AccountClient,
-    caller: Caller,
-    query: StatisticsQuery,
-) -> Flows:
-    """Return what moved on the caller's accounts, or on one account, all of one moment. Raises NotFound."""
-    owner_id = accounts.owner_id(caller.token, query.account_id) if query.account_id else caller.user_id.hex
-    before = _range_before(query.compare_from, query.since)
-
-    def of(since: datetime | None, until: datetime | None) -> Volumes:
-        return volumes_storage.of_user(owner_id, account_id=query.account_id, since=since, until=until)
-
-    with volumes_storage.snapshot():
-        as_of = now()
-        return Flows(
-            volumes=of(query.since, query.until),
-            amounts=amounts.of_user(owner_id, account_id=query.account_id, since=query.since, until=query.until),
-            opening_minor=of(None, query.since).net_minor if query.since else 0,
-            later_minor=of(query.until, None).net_minor if query.until else 0,
-            previous=of(*before) if before else None,
-            as_of=as_of,
-        )
-
-
-def bank_volumes(storage: VolumeStorage, query: VolumesQuery) -> BankVolumes:
-    """Return the volumes of the whole bank, all of one moment."""
-    before = _range_before(query.compare_from, query.since)
-    with storage.snapshot():
-        as_of = now()
-        return BankVolumes(
-            volumes=storage.of_all(since=query.since, until=query.until),
-            by_day_and_type=storage.by_day_and_type(since=query.since, until=query.until),
-            previous=storage.of_all(since=before[0], until=before[1]) if before else None,
-            as_of=as_of,
-        )
-
-
-def _range_before(start: datetime | None, end: datetime | None) -> tuple[datetime, datetime] | None:
-    """Return the range to compare with, or None. Raises InvalidRequest if it is reversed or has no end."""
-    if start is None:
-        return None
-    if end is None or start > end:
-        raise InvalidRequest(details={"compare_from": "must not be after from, which must be given too"})
-    return start, end
 
 
 def _to_reversal_failure(transaction: Transaction) -> AppError | None:

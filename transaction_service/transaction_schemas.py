@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal, NotRequired, cast
 
-from pydantic import ConfigDict, Field, StrictBool, with_config
+from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, with_config
 from typing_extensions import TypedDict
 
 from shared.core.ids import GivenId, IdText, dashed
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 TransactionType = Literal["deposit", "withdrawal", "transfer", "reversal"]
 TransactionStatus = Literal["pending", "completed", "failed"]
 MAX_BATCHED = 256
+MAX_SELECTED = 20
 Description = Annotated[Line, Field(max_length=200)]
 
 
@@ -120,8 +121,18 @@ class SummaryQuery(Period):
     """Only transactions on this account."""
 
 
+def _split(text: object) -> object:
+    """Split a text at its commas."""
+    return tuple(text.split(",")) if isinstance(text, str) else text
+
+
 class StatisticsQuery(SummaryQuery):
-    """The transactions of a summary, and a range before them to compare with."""
+    """The transactions of a summary or of a selection, and a range before them to compare with."""
+
+    account_ids: Annotated[tuple[GivenId, ...], BeforeValidator(_split), Field(max_length=MAX_SELECTED)] = ()
+    """Only transactions on these of the caller's accounts: ids, separated by commas. Not beside `account_id`."""
+    types: Annotated[tuple[TransactionType, ...], BeforeValidator(_split), Field(max_length=4)] = ()
+    """Only transactions of these types, separated by commas. Then there are no balances. Not beside `account_id`."""
 
     compare_from: From = None
     """The first day or instant of the range before. It ends where `from` begins, so both must be given."""

@@ -30,6 +30,7 @@ from shared.web.validation.openapi import AnswerTypes, documented, make_api
 from transaction_service import posting_logic, reversal_logic, transaction_logic
 from transaction_service.amount_storage import AmountStorage
 from transaction_service.batch_logic import ParsedPayment, StepUp, parse_payment, to_batched_reply, to_reply
+from transaction_service.figures import figure_logic
 from transaction_service.names import name_logic
 from transaction_service.names.name_clients import NameClient
 from transaction_service.posting_logic import IdempotencyKeyReused, PostingTools
@@ -230,7 +231,7 @@ def summary(caller: Caller, query: SummaryQuery) -> Response:
 def flow_statistics(caller: Caller, query: StatisticsQuery) -> Response:
     """Return a summary with balances, and with mean, median and largest payment in each direction."""
     tools = _tools()
-    flows = transaction_logic.flows(tools.volumes, tools.amounts, tools.accounts, caller, query)
+    flows = figure_logic.flows(tools.volumes, tools.amounts, tools.accounts, caller, query)
     return success(statistics=flow_statistics_of(flows, tools.currency))
 
 
@@ -265,7 +266,7 @@ def owners(transaction_id: UUID) -> Response:
 @api.validate(resp=documented(200, StatisticsAnswer))
 def statistics(query: VolumesQuery) -> Response:
     """Return the numbers and sums of the whole bank's completed transactions."""
-    return success(statistics=statistics_of(transaction_logic.bank_volumes(_tools().volumes, query), _tools().currency))
+    return success(statistics=statistics_of(figure_logic.bank_volumes(_tools().volumes, query), _tools().currency))
 
 
 @internal.post("/requests")

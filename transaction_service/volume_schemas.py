@@ -19,13 +19,15 @@ from transaction_service.volume_storage import Volume, Volumes
 class Flows:
     """What moved on a user's accounts or on one account, as it was known at one moment. Money is in minor units.
 
-    `opening_minor` is the balance before the range, `later_minor` the change after it.
+    `opening_minor` is the balance before the range, `later_minor` the change after it. Transactions of some types only
+    have no balances.
     """
 
     volumes: Volumes
     amounts: Amounts
     opening_minor: int
     later_minor: int
+    has_balances: bool
     previous: Volumes | None
     as_of: datetime
 
@@ -132,12 +134,12 @@ class FlowStatistics(Summary):
 
     as_of: Timestamp
     """The moment of all figures."""
-    opening_balance: AmountText
-    """The balance at the start of the range, of the account or of all accounts together."""
-    closing_balance: AmountText
-    """The balance at the end of the range."""
-    balance: AmountText
-    """The balance at the moment `as_of`."""
+    opening_balance: AmountText | None
+    """The balance at the start of the range, of the accounts together; null for some types only."""
+    closing_balance: AmountText | None
+    """The balance at the end of the range; null for some types only."""
+    balance: AmountText | None
+    """The balance at the moment `as_of`; null for some types only."""
     money_in: Spread
     """The incoming payments."""
     money_out: Spread
@@ -209,9 +211,9 @@ def flow_statistics_of(flows: Flows, currency: Currency) -> FlowStatistics:
     return FlowStatistics(
         **dict(summary),
         as_of=flows.as_of,
-        opening_balance=text(flows.opening_minor),
-        closing_balance=text(closing_minor),
-        balance=text(closing_minor + flows.later_minor),
+        opening_balance=text(flows.opening_minor) if flows.has_balances else None,
+        closing_balance=text(closing_minor) if flows.has_balances else None,
+        balance=text(closing_minor + flows.later_minor) if flows.has_balances else None,
         money_in=_spread_of(flows.amounts["in"], income_minor, currency),
         money_out=_spread_of(flows.amounts["out"], expense_minor, currency),
         previous=flows.previous and _range_before(flows.previous, currency),

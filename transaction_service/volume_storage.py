@@ -14,6 +14,7 @@ from sqlalchemy import (
     and_,
     case,
     cast,
+    exists,
     false,
     func,
     literal,
@@ -99,6 +100,33 @@ class Volumes:
 
 
 @dataclass(frozen=True)
+class Selection:
+    """A choice among the transactions of a user: accounts and types. An empty choice means all."""
+
+    account_ids: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+
+    def is_internal(self, leg: Any) -> ColumnElement[bool]:
+        """Return the condition for legs of transactions between two of the chosen accounts."""
+        if not self.account_ids:
+            return leg.internal  # type: ignore[no-any-return]  # columns of a table have no types
+        sides = (_transaction.c.from_account_id, _transaction.c.to_account_id)
+        chosen = exists().where(
+            _transaction.c.id == leg.transaction_id, *(side.in_(self.account_ids) for side in sides)
+        )
+        return and_(leg.internal, chosen)
+
+    def conditions(self, leg: Any) -> list[ColumnElement[bool]]:
+        """Return the conditions for the legs on the chosen accounts and of the chosen types."""
+        conditions = [leg.account_id.in_(self.account_ids)] if self.account_ids else []
+        return conditions + ([leg.transaction_type.in_(self.types)] if self.types else [])
+
+
+ALL = Selection()
+"""The selection of all transactions of a user."""
+
+
+@dataclass(frozen=True)
 class _Columns:
     """The columns of a table that sums are made from: (day, type, direction, internal), count and amounts."""
 
@@ -132,6 +160,21 @@ class VolumeStorage(Storage):
         rest = _leg.c.user_id == user_id, _is_counted(_leg, account_id), _completed(_leg)
         parts = (_groups(_LEGS, account_id, *rest, part) for part in _parts_of_days(_leg, since, until))
         return self._fetch(*_groups(_SUMS, account_id, *kept), *chain(*parts))
+
+    def of_selection(
+        self, user_id: str, selection: Selection, *, since: datetime | None, until: datetime | None
+    ) -> Volumes:
+        """Return the sums of a selection of a user's completed transactions with `since <= timestamp < until`.
+
+        A transfer between two of the chosen accounts counts once and is neither income nor expense. The sums by day
+        don't tell the other account of a transfer, so this reads the legs.
+        """
+        leg, internal = _leg.c, selection.is_internal(_leg.c)
+        conditions = [leg.user_id == user_id, _completed(_leg), not_(and_(internal, leg.direction == "in"))]
+        conditions += [leg.timestamp >= since] if since else []
+        conditions += [leg.timestamp < until] if until else []
+        columns = _columns(_leg, leg.direction, internal)
+        return self._fetch(*_groups(columns, None, *conditions, *selection.conditions(leg)))
 
     def of_all(self, *, since: datetime | None, until: datetime | None) -> Volumes:
         """Return the sums of the bank's completed transactions with `since <= timestamp < until`, without income."""

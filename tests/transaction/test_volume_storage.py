@@ -20,11 +20,11 @@ from shared.core.clock import now
 from shared.core.ids import new_ids
 from shared.core.money import Currency
 from tests.support.suite import BankOptions, Suite
-from transaction_service.amount_storage import AmountStorage
+from transaction_service.amount_storage import AmountStorage, Scope
 from transaction_service.transaction_models import Transaction, TransactionLeg, db
 from transaction_service.transaction_storage import TransactionStorage
 from transaction_service.volume_schemas import Flows, FlowStatistics, flow_statistics_of
-from transaction_service.volume_storage import Volume, Volumes, VolumeStorage
+from transaction_service.volume_storage import Selection, Volume, Volumes, VolumeStorage
 
 YEN = Currency.of("JPY")
 FIRST = datetime(2026, 1, 30, tzinfo=UTC)
@@ -275,11 +275,12 @@ def kept(books: Books, user_id: str, account_id: str | None, since: datetime | N
     with volumes.snapshot():
         return Flows(
             volumes=volumes.of_user(user_id, account_id=account_id, since=since, until=until),
-            amounts=AmountStorage(db).of_user(user_id, account_id=account_id, since=since, until=until),
+            amounts=AmountStorage(db).of_user(user_id, Scope(account_id, since=since, until=until)),
             opening_minor=volumes.of_user(user_id, account_id=account_id, since=None, until=since).net_minor
             if since
             else 0,
             later_minor=0,
+            has_balances=True,
             previous=None,
             as_of=now(),
         )
@@ -330,7 +331,7 @@ def check(
         assert int(spread.median) == half_up(Fraction(median(amounts)) if amounts else Fraction(0))
         assert int(spread.total) - int(spread.reversed) == int(flow)
     net = sum(leg.amount_minor if leg.direction == "in" else -leg.amount_minor for leg in legs)
-    assert int(found.closing_balance) - int(found.opening_balance) == net
+    assert int(found.closing_balance or 0) - int(found.opening_balance or 0) == net
 
 
 def half_up(value: Fraction) -> int:
@@ -357,6 +358,37 @@ def test_figures_of_payments_equal_those_of_an_independent_calculation(
     for user in range(3):
         for account in (None, 1, 2, 3, 4):
             check(books, done, user, account, (since, until))
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(moved=st.lists(moves, min_size=1, max_size=20), undone=st.lists(st.integers(0, 3), max_size=8), since=instants)
+def test_a_selection_of_accounts_counts_what_these_accounts_count(
+    books: Books, moved: list[Move], undone: list[int], since: datetime | None
+) -> None:
+    books = Books(books.app)
+    done = [books.move(*move) for move in moved]
+    books.project(*done)
+    for transaction, days in zip(done, undone, strict=False):
+        if transaction.status == "completed":
+            books.undo(transaction, transaction.timestamp + timedelta(days=days))
+    books.storage.refresh()
+    user_id, accounts = books.users[0], tuple(side[1] for side in books.sides if side and side[0] == books.users[0])
+    volumes, amounts = books.volumes, AmountStorage(db)
+    everything = volumes.of_user(user_id, account_id=None, since=since, until=None)
+    assert same(volumes.of_selection(user_id, Selection(accounts), since=since, until=None), everything)
+    assert amounts.of_user(user_id, Scope(selection=Selection(accounts), since=since)) == amounts.of_user(
+        user_id, Scope(since=since)
+    )
+    for account_id in accounts:
+        one = Selection((account_id,))
+        alone = volumes.of_user(user_id, account_id=account_id, since=since, until=None)
+        assert same(volumes.of_selection(user_id, one, since=since, until=None), alone)
+        assert amounts.of_user(user_id, Scope(selection=one, since=since)) == amounts.of_user(
+            user_id, Scope(account_id, since=since)
+        )
+    for kind in ("deposit", "transfer", "reversal"):
+        typed = volumes.of_selection(user_id, Selection(types=(kind,)), since=since, until=None)
+        assert typed.by_type == {name: volume for name, volume in everything.by_type.items() if name == kind}
 
 
 def test_money_that_waited_in_suspense_nets_against_its_payment(books: Books) -> None:

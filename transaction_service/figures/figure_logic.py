@@ -1,0 +1,78 @@
+"""The figures of reports: sums by day, single payments and balances, read from one state of the database."""
+
+from datetime import datetime
+
+from shared.core.clock import now
+from shared.core.errors import InvalidRequest
+from shared.web.access import Caller
+from transaction_service.amount_storage import AmountStorage, Scope
+from transaction_service.transaction_clients import AccountClient
+from transaction_service.transaction_logic import AccountNotFound
+from transaction_service.transaction_schemas import StatisticsQuery, VolumesQuery
+from transaction_service.volume_schemas import BankVolumes, Flows
+from transaction_service.volume_storage import ALL, Selection, Volumes, VolumeStorage
+
+
+def flows(
+    volumes_storage: VolumeStorage,
+    amounts: AmountStorage,
+    accounts: AccountClient,
+    caller: Caller,
+    query: StatisticsQuery,
+) -> Flows:
+    """Return what moved on the caller's accounts, on one account or in a selection, all of one moment.
+
+    Raises NotFound for an account of somebody else, InvalidRequest for a selection beside one account.
+    """
+    selection = Selection(query.account_ids, query.types)
+    if query.account_id and selection != ALL:
+        raise InvalidRequest(details={"account_id": "must not be given beside account_ids or types"})
+    owners = {accounts.owner_id(caller.token, account_id) for account_id in query.account_ids}
+    if owners - {caller.user_id.hex}:
+        raise AccountNotFound
+    owner_id = accounts.owner_id(caller.token, query.account_id) if query.account_id else caller.user_id.hex
+    before = _range_before(query.compare_from, query.since)
+
+    def of(since: datetime | None, until: datetime | None) -> Volumes:
+        if selection != ALL:
+            return volumes_storage.of_selection(owner_id, selection, since=since, until=until)
+        return volumes_storage.of_user(owner_id, account_id=query.account_id, since=since, until=until)
+
+    def change_minor(since: datetime | None, until: datetime | None) -> int:
+        each = query.account_ids or (query.account_id,)
+        ranges = (volumes_storage.of_user(owner_id, account_id=one, since=since, until=until) for one in each)
+        return sum(volumes.net_minor for volumes in ranges)
+
+    with volumes_storage.snapshot():
+        as_of = now()
+        return Flows(
+            volumes=of(query.since, query.until),
+            amounts=amounts.of_user(owner_id, Scope(query.account_id, selection, query.since, query.until)),
+            opening_minor=change_minor(None, query.since) if query.since else 0,
+            later_minor=change_minor(query.until, None) if query.until else 0,
+            has_balances=not query.types,
+            previous=of(*before) if before else None,
+            as_of=as_of,
+        )
+
+
+def bank_volumes(storage: VolumeStorage, query: VolumesQuery) -> BankVolumes:
+    """Return the volumes of the whole bank, all of one moment."""
+    before = _range_before(query.compare_from, query.since)
+    with storage.snapshot():
+        as_of = now()
+        return BankVolumes(
+            volumes=storage.of_all(since=query.since, until=query.until),
+            by_day_and_type=storage.by_day_and_type(since=query.since, until=query.until),
+            previous=storage.of_all(since=before[0], until=before[1]) if before else None,
+            as_of=as_of,
+        )
+
+
+def _range_before(start: datetime | None, end: datetime | None) -> tuple[datetime, datetime] | None:
+    """Return the range to compare with, or None. Raises InvalidRequest if it is reversed or has no end."""
+    if start is None:
+        return None
+    if end is None or start > end:
+        raise InvalidRequest(details={"compare_from": "must not be after from, which must be given too"})
+    return start, end
