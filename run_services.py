@@ -43,11 +43,15 @@ SECRETS = {  # variables that only the named process gets
         "AUTH_DATABASE_URL",
         "ADMIN_PASSWORD",
         "MAIL_URL",
+        "ACCOUNT_SERVICE_SECRETS",
+        "TRANSACTION_SERVICE_SECRETS",
+        "REPORTING_SERVICE_SECRETS",
+        "API_GATEWAY_SECRETS",
     ),
     "account-service": ("ACCOUNT_SERVICE_SECRET", "ACCOUNT_DATABASE_URL"),
     "transaction-service": ("TRANSACTION_SERVICE_SECRET", "TRANSACTION_DATABASE_URL"),
     "reporting-service": ("REPORTING_SERVICE_SECRET", "REPORTING_DATABASE_URL"),
-    "api-gateway": ("API_GATEWAY_SECRET", "SESSION_SECRET", "OUTBOX_KEY", "RATE_LIMIT_URL"),
+    "api-gateway": ("API_GATEWAY_SECRET", "SESSION_SECRET", "SESSION_SECRETS", "OUTBOX_KEY", "RATE_LIMIT_URL"),
     OWN_NAME: ("AUTH_SERVICE_SECRET", "BANK_DEMO_PASSWORD"),
 }
 
@@ -177,7 +181,7 @@ def make_secrets(environment: Mapping[str, str], folder: Path) -> None:
     Writes the SHA-256 digests of the services' secrets at each start, by which the auth service verifies the secrets.
     Raises CannotStart for an unusable secret file.
     """
-    if not environment.get("SESSION_SECRET"):
+    if not (environment.get("SESSION_SECRET") or environment.get("SESSION_SECRETS")):
         secret_files.read_or_create(folder / "session_secret")
     if not environment.get("AUTH_SIGNING_KEY"):
         secret_files.read_or_create(folder / "signing_key", _make_signing_key)

@@ -2,12 +2,12 @@
 
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import requests
 from flask import Blueprint, Flask, Response
 from flask_wtf import CSRFProtect
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, field_validator, model_validator
 from pydantic_core import to_json
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -54,6 +54,7 @@ from shared.concurrency.fair_lock import FairLock
 from shared.core import formats
 from shared.core.money import Currency, CurrencyCode
 from shared.core.texts import Line
+from shared.security.encryption import read_keys
 from shared.web import serving
 from shared.web.access import public
 from shared.web.application import AtEnd, Peers, lifecycle_of, make_app, make_session
@@ -111,6 +112,7 @@ class GatewaySettings(Settings):
 
     port: int = Field(5000, ge=0, le=65535, validation_alias="API_GATEWAY_PORT")
     session_secret: str = Field(min_length=32, repr=False, validation_alias="SESSION_SECRET")
+    session_secrets: str | None = Field(None, repr=False, validation_alias="SESSION_SECRETS")
     client_secret: str = Field(min_length=32, repr=False, validation_alias="API_GATEWAY_SECRET")
     outbox_key: str | None = Field(None, min_length=32, repr=False, validation_alias="OUTBOX_KEY")
     session_idle_seconds: int = Field(1800, ge=60, validation_alias="SESSION_IDLE_SECONDS")
@@ -130,6 +132,24 @@ class GatewaySettings(Settings):
     # Longer than the transaction service takes to answer 202 "pending"; a shorter timeout would report a failure
     # instead.
     read_timeout_seconds: Seconds = Field(12.0, validation_alias="BANK_READ_TIMEOUT_SECONDS")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_newest_session_secret(cls, values: dict[str, Any]) -> dict[str, Any]:
+        listed = values.get("SESSION_SECRETS")
+        return {**values, "SESSION_SECRET": listed.partition(",")[0].strip()} if listed else values
+
+    @field_validator("session_secrets")
+    @classmethod
+    def _validate_session_secrets(cls, text: str | None) -> str | None:
+        if text:
+            read_keys(text)
+        return text
+
+    @property
+    def older_session_secrets(self) -> list[str]:
+        """The secrets that cookies, drafts and form tokens may still be made with: SESSION_SECRETS behind the first."""
+        return read_keys(self.session_secrets)[1:] if self.session_secrets else []
 
     @property
     def server_threads(self) -> int:
@@ -178,7 +198,12 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask's documented way
     app.url_map.merge_slashes = False  # one spelling per address; a redirect would hide a client's mistake
     app.config["SESSION_COOKIE_SECURE"] = settings.session_cookie_secure
-    browser_session.install(app, secret=settings.session_secret, idle_seconds=settings.session_idle_seconds)
+    browser_session.install(
+        app,
+        secret=settings.session_secret,
+        idle_seconds=settings.session_idle_seconds,
+        older_secrets=settings.older_session_secrets,
+    )
     _install_limits(app, by_session, settings)
     admission.install(app, places, exempt=limit_rules.UNLIMITED)
     browser_security.install(app)
@@ -195,7 +220,7 @@ def _tools(peers: Peers, settings: GatewaySettings) -> Tools:
         peers=peers,
         context_pool=context_pool,
         renewals=Renewals(AuthClient(peers["auth-service"]).renew, settings.page_timeout_seconds),
-        drafts=SealedValues(settings.session_secret, "drafts"),
+        drafts=SealedValues(settings.session_secret, "drafts", settings.older_session_secrets),
         currency=Currency.of(settings.currency),
         page_timeout_seconds=settings.page_timeout_seconds,
         outbox_key=settings.outbox_key or "",

@@ -178,11 +178,11 @@ def require_uncommon(field: str, password: str, username: str, email: str) -> No
 def service_token(tools: Tools, client_digests: Mapping[str, str], credentials: ClientCredentials) -> IssuedToken:
     """Issue a service token for client credentials (RFC 6749, section 4.4). Raises InvalidClient, InvalidScope.
 
-    `client_digests` maps each client id to the SHA-256 of its secret, in hexadecimal.
+    `client_digests` maps each client id to the SHA-256 of its secret, in hexadecimal, or to several with commas.
     """
     digest = hashlib.sha256(credentials.client_secret.encode()).hexdigest()
     if (
-        not hmac.compare_digest(digest, client_digests.get(credentials.client_id, ""))
+        not any(hmac.compare_digest(digest, one) for one in client_digests.get(credentials.client_id, "").split(","))
         or credentials.client_id not in SCOPES
     ):
         _log.warning("service token refused: unknown client id or wrong client secret")

@@ -199,3 +199,5 @@ class RevocationsAnswer(Answer):
     """The cursor for the next request."""
     sessions: list[UUID]
     """The ids of the ended sessions."""
+    key_ids: Annotated[list[str], Field(examples=[["k2", "k1"]])]
+    """The ids of the public keys that verify tokens now; who does not know one of them fetches the JWK set."""

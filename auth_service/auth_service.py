@@ -1,10 +1,8 @@
 """The auth service: endpoints for users, sessions and tokens, and `create_app`. The default port is 8001."""
 
-import hashlib
-import json
 import time
 from collections.abc import Callable
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 import requests
@@ -33,13 +31,15 @@ from auth_service.auth_storage import LinkStorage, LockoutStorage, UserStorage
 from auth_service.common_service import api, origin, tools
 from auth_service.customers.customer_storage import CustomerStorage
 from auth_service.key_service import keys
+from auth_service.keys.key_logic import SIGNING_KEYS_FILE, SigningKeysFile
+from auth_service.keys.key_schemas import ClientSettings
 from auth_service.mail import mail_logic
 from auth_service.mail.letter_logic import Letters
 from auth_service.mail.mail_logic import Mailroom
 from auth_service.mail.mail_schemas import MailSettings
 from auth_service.mail.mail_storage import MailStorage
-from auth_service.outbox_service import outbox
 from auth_service.recovery import recovery_logic
+from auth_service.recovery.outbox_service import outbox
 from auth_service.recovery.recovery_logic import Recovery
 from auth_service.recovery.recovery_service import recovery
 from auth_service.second_factor import login_logic, second_factor_logic
@@ -92,8 +92,8 @@ from shared.web.validation.openapi import Answer, documented
 
 CLEAN_UP_SECONDS = 600.0
 MAIL_SECONDS = 1.0
+SIGNING_KEYS_SECONDS = 1.0
 CHAIN_SECONDS = 1.0
-_ClientSecret = Annotated[str, Field(min_length=32)] | None
 
 ROOMS = (keys, mfa, outbox, audit_service.audit, audit_service.audit_internal, *customer_service.BLUEPRINTS, recovery)
 """The endpoints in other files."""
@@ -101,15 +101,12 @@ auth = Blueprint("auth", __name__, url_prefix="/api/auth")
 internal = Blueprint("internal", __name__, url_prefix="/internal")
 
 
-class AuthSettings(MailSettings, SecondFactorSettings):
-    """Settings of the auth service, the only process with the signing key.
-
-    The secrets of the other services are optional: `client_digests` otherwise takes their digests from a file.
-    """
+class AuthSettings(MailSettings, SecondFactorSettings, ClientSettings):
+    """Settings of the auth service, the only process with the signing key."""
 
     service_name: ClassVar[str] = "auth-service"
     secrets: ClassVar[dict[str, tuple[str, str]]] = {
-        "signing_key": ("AUTH_SIGNING_KEY", "signing_key"),
+        "signing_key": ("AUTH_SIGNING_KEY", SIGNING_KEYS_FILE),
         "encryption_keys": ("AUTH_ENCRYPTION_KEYS", ENCRYPTION_KEYS_FILE),
     }
 
@@ -120,10 +117,6 @@ class AuthSettings(MailSettings, SecondFactorSettings):
     admin_password: str | None = Field(
         None, min_length=12, max_length=MAX_PASSWORD_LENGTH, repr=False, validation_alias="ADMIN_PASSWORD"
     )
-    account_secret: _ClientSecret = Field(None, repr=False, validation_alias="ACCOUNT_SERVICE_SECRET")
-    transaction_secret: _ClientSecret = Field(None, repr=False, validation_alias="TRANSACTION_SERVICE_SECRET")
-    reporting_secret: _ClientSecret = Field(None, repr=False, validation_alias="REPORTING_SERVICE_SECRET")
-    gateway_secret: _ClientSecret = Field(None, repr=False, validation_alias="API_GATEWAY_SECRET")
 
     @field_validator("signing_key")
     @classmethod
@@ -137,22 +130,6 @@ class AuthSettings(MailSettings, SecondFactorSettings):
         if password and (reason := why_too_common(password, [info.data.get("admin_username", "")])):
             raise ValueError(reason)
         return password
-
-    def client_digests(self) -> dict[str, str]:
-        """Return the SHA-256 of each service's secret, in hexadecimal, by the service's name.
-
-        A secret given as a variable takes precedence over the file that `run_services.py` writes. Raises CannotStart
-        for an unreadable file.
-        """
-        kept = secret_files.read(secret_files.folder(self.data_dir) / "service_digests.json")
-        given = {
-            "account-service": self.account_secret,
-            "transaction-service": self.transaction_secret,
-            "reporting-service": self.reporting_secret,
-            "api-gateway": self.gateway_secret,
-        }
-        digests = {name: hashlib.sha256(secret.encode()).hexdigest() for name, secret in given.items() if secret}
-        return {**json.loads(kept or "{}"), **digests}
 
 
 @auth.post("/register")
@@ -302,7 +279,7 @@ def disable_user(caller: Caller, user_id: UUID) -> Response:
 def revocations(query: RevocationsQuery) -> Response:
     """List the sessions that have ended since a cursor."""
     cursor, ended = session_logic.ended_since(tools(), query.after)
-    return success(cursor=cursor, sessions=ended)
+    return success(cursor=cursor, sessions=ended, key_ids=tools().signer.key_ids())
 
 
 @internal.post("/sessions/used")
@@ -351,6 +328,8 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
         api=api,
     )
     parts = _make_tools(settings, sessions, signer)
+    keys_file = secret_files.folder(settings.data_dir) / SIGNING_KEYS_FILE
+    signer_reload = SigningKeysFile(keys_file, settings.signing_key, signer, app.extensions["token_verifier"])
     writers = Letters(settings.bank_url, settings.bank_contact).writers | Recovery(parts, settings.bank_url).writers
     mailroom = Mailroom.of(settings, parts.mails, writers)
     app.extensions.update(
@@ -367,6 +346,7 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
     _add_task(app, "clean-up", CLEAN_UP_SECONDS, lambda: session_logic.clean_up(parts))
     _add_task(app, "link-clean-up", CLEAN_UP_SECONDS, lambda: recovery_logic.clean_up(parts))
     _add_task(app, "mail", MAIL_SECONDS, lambda: mail_logic.send_due(mailroom))
+    _add_task(app, "signing-keys", SIGNING_KEYS_SECONDS, signer_reload.reload)
     _add_task(app, "audit-chain", CHAIN_SECONDS, lambda: audit_logic.chain(parts.audit))
     with app.app_context():
         second_factor_logic.rotate_keys(parts, app.extensions["second_factors"])

@@ -1,4 +1,4 @@
-"""What the endpoints of all rooms of the auth service share: their OpenAPI, their tools and the origin of a request."""
+"""What endpoints of the auth service share: their OpenAPI, their tools, and what they read of a request."""
 
 from flask import current_app, request
 

@@ -69,15 +69,15 @@ def refresh(tools: Tools, refresh_token: str) -> Tokens:
         user = tools.users.find_user_to_change(session.user_id) if session else None
         if token is None or session is None or user is None:
             raise InvalidToken
-        successor = tools.signer.successor_of(refresh_token)
         if token.used_at is None:
             _require_active(tools, session, now)
             token.used_at = session.last_used_at = now
+            successor = tools.signer.successor_of(refresh_token)
             _add_refresh_token(tools, session, successor)
             tokens = _issue_tokens(tools, session, user, successor)
-        elif _is_repeated_refresh(tools, token, successor, now):
+        elif issued := _find_successor(tools, token, refresh_token, now):
             _require_active(tools, session, now)
-            tokens = _issue_tokens(tools, session, user, successor)
+            tokens = _issue_tokens(tools, session, user, issued)
         else:
             tools.sessions.end_sessions(user.id, now, only=session.id)
             audit_logic.record(tools.audit, "session.refresh_reuse", subject=user, outcome="refused")
@@ -196,15 +196,16 @@ def _add_refresh_token(tools: Tools, session: LoginSession, refresh_token: str) 
     tools.sessions.add_refresh_token(RefreshToken(digest=_digest(refresh_token), session_id=session.id))
 
 
-def _is_repeated_refresh(tools: Tools, token: RefreshToken, successor: str, now: datetime) -> bool:
-    """Return whether a used token is presented again within REFRESH_GRACE and its successor was issued before.
+def _find_successor(tools: Tools, token: RefreshToken, refresh_token: str, now: datetime) -> str | None:
+    """Return the successor that was issued for a used token, if it is presented again within REFRESH_GRACE.
 
-    After a change of the signing key the computed successor differs from the issued one. The difference of the times is
+    The signing key may have changed since, so the successors by all keys are looked for. The difference of the times is
     absolute, so that a clock that is set back does not extend the grace period.
     """
     if token.used_at is None or abs(now - token.used_at) > REFRESH_GRACE:
-        return False
-    return tools.sessions.has_refresh_token(_digest(successor))
+        return None
+    candidates = tools.signer.successors_of(refresh_token)
+    return next((one for one in candidates if tools.sessions.has_refresh_token(_digest(one))), None)
 
 
 def _issue_tokens(tools: Tools, session: LoginSession, user: User, refresh_token: str) -> Tokens:

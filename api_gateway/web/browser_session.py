@@ -5,6 +5,7 @@ the Caller comes from the cookie instead of a bearer token.
 """
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -36,13 +37,15 @@ class SignedIn(UserMixin):
         return str(self.caller.session_id)
 
 
-def install(app: Flask, *, secret: str, idle_seconds: int) -> None:
+def install(app: Flask, *, secret: str, idle_seconds: int, older_secrets: Sequence[str] = ()) -> None:
     """Install sessions: the encrypted cookie, Flask-Login, and the Caller of each request."""
     app.secret_key = derive_key(secret, "form tokens")
+    form_keys = [derive_key(one, "form tokens") for one in (secret, *older_secrets)]
+    app.config["WTF_CSRF_SECRET_KEY"] = form_keys[::-1]  # itsdangerous signs with the last one, and accepts all
     app.config.update(
         SESSION_COOKIE_SAMESITE="Lax", SESSION_COOKIE_HTTPONLY=True, PERMANENT_SESSION_LIFETIME=idle_seconds
     )
-    cookies = EncryptedCookies(secret, without_session=(*MACHINE_PATHS, "/static/"))
+    cookies = EncryptedCookies(secret, without_session=(*MACHINE_PATHS, "/static/"), older=older_secrets)
     app.session_interface = cookies
     app.extensions["identify_caller"] = _identify
     manager = LoginManager(app, add_context_processor=False)

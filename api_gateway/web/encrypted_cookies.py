@@ -5,9 +5,10 @@ The cookie is HttpOnly and SameSite=Lax, Secure for requests by https, and survi
 
 import base64
 import time
+from collections.abc import Sequence
 from typing import Any
 
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from flask import Flask, Request, has_request_context, request, session
@@ -24,6 +25,11 @@ def derive_key(secret: str, purpose: str) -> bytes:
     return base64.urlsafe_b64encode(key)
 
 
+def fernet_of(secret: str, older: Sequence[str], purpose: str) -> MultiFernet:
+    """Return what encrypts with `secret` and decrypts with that and with older ones, so that secrets can be changed."""
+    return MultiFernet([Fernet(derive_key(one, purpose)) for one in (secret, *older)])
+
+
 class EncryptedCookies(SecureCookieSessionInterface):
     """Flask's cookie sessions, encrypted instead of only signed.
 
@@ -31,8 +37,8 @@ class EncryptedCookies(SecureCookieSessionInterface):
     ends with a slash) have no session and spend no time on it.
     """
 
-    def __init__(self, secret: str, without_session: tuple[str, ...] = ()) -> None:
-        self._cipher = _Cipher(Fernet(derive_key(secret, "session cookie")))
+    def __init__(self, secret: str, without_session: tuple[str, ...] = (), older: Sequence[str] = ()) -> None:
+        self._cipher = _Cipher(fernet_of(secret, older, "session cookie"))
         self._without_session = without_session
 
     def get_signing_serializer(self, app: Flask) -> Any:
@@ -64,7 +70,7 @@ class EncryptedCookies(SecureCookieSessionInterface):
 class _Cipher:
     """Serializes and encrypts a session. Flask calls `loads` and `dumps`."""
 
-    def __init__(self, fernet: Fernet) -> None:
+    def __init__(self, fernet: MultiFernet) -> None:
         self._fernet = fernet
         self._serializer = TaggedJSONSerializer()
 

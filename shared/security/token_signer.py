@@ -4,8 +4,9 @@ import base64
 import hashlib
 import hmac
 import json
+import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Self
 from uuid import UUID, uuid4
 
@@ -14,36 +15,97 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_der_private_key,
+)
 
-from shared.security.tokens import ALGORITHM, ISSUER, SERVICE_AUDIENCE, USER_AUDIENCE
+from shared.security.tokens import ALGORITHM, ISSUER, LEEWAY_SECONDS, SERVICE_AUDIENCE, USER_AUDIENCE
 
 LIFETIME_SECONDS = 3600
 
 
-class TokenSigner:
-    """Signs tokens with an Ed25519 key and publishes the public key that verifies them."""
+class SigningKey:
+    """An Ed25519 key that signs from `signs_from` on, in seconds since the epoch."""
 
-    def __init__(self, key: Ed25519PrivateKey) -> None:
-        self._key = key
-        self._public = _public_jwk(key)
+    def __init__(self, private: Ed25519PrivateKey, signs_from: float = 0.0) -> None:
+        self.private = private
+        self.signs_from = signs_from
+        self.public = _public_jwk(private)
         # A derived key (HKDF, RFC 5869), so that refresh tokens and signatures reveal nothing about each other.
-        self._refresh_key = HKDF(SHA256(), length=32, salt=None, info=b"refresh tokens").derive(key.private_bytes_raw())
+        hkdf = HKDF(SHA256(), length=32, salt=None, info=b"refresh tokens")
+        self._refresh_key = hkdf.derive(private.private_bytes_raw())
 
     @classmethod
     def from_text(cls, text: str) -> Self:
-        """Create a signer from the base64 of a PKCS #8 DER private key. Raises ValueError for any other text."""
+        """Read the base64 of a PKCS #8 DER private key, with "@" and the time from which it signs unless that is past.
+
+        Raises ValueError for any other text.
+        """
+        encoded, _, signs_from = text.strip().partition("@")
         try:
-            key = load_der_private_key(base64.b64decode(text, validate=True), password=None)
+            private = load_der_private_key(base64.b64decode(encoded, validate=True), password=None)
+            since = float(signs_from or 0)
         except (ValueError, TypeError, UnsupportedAlgorithm):
-            key = None
-        if not isinstance(key, Ed25519PrivateKey):
+            private, since = None, 0.0
+        if not isinstance(private, Ed25519PrivateKey) or not math.isfinite(since):
             raise ValueError("must be an Ed25519 private key: base64 of its PKCS8 DER, on one line")
-        return cls(key)
+        return cls(private, since)
+
+    @property
+    def text(self) -> str:
+        """The text that `from_text` reads."""
+        der = self.private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        return f"{base64.b64encode(der).decode()}@{self.signs_from:.0f}"
+
+    def successor_of(self, refresh_token: str) -> str:
+        """Return the refresh token that follows `refresh_token`; see `TokenSigner.successor_of`."""
+        return _base64url(hmac.digest(self._refresh_key, refresh_token.encode(), "sha256"))
+
+
+def read_signing_keys(text: str) -> list[SigningKey]:
+    """Read keys separated by commas, newest first. Raises ValueError for a text that is no key."""
+    return [SigningKey.from_text(part) for part in text.split(",")]
+
+
+def useful_keys(keys: Sequence[SigningKey], now: float) -> list[SigningKey]:
+    """Return those of `keys`, newest first, that sign or will sign, or whose last tokens have not expired."""
+    newer_signs_from = [float("inf"), *(key.signs_from for key in keys)]
+    expired_before = now - LIFETIME_SECONDS - LEEWAY_SECONDS
+    return [key for key, replaced_at in zip(keys, newer_signs_from, strict=False) if replaced_at >= expired_before]
+
+
+class TokenSigner:
+    """Signs tokens with the newest of its Ed25519 keys, and publishes the public keys that verify them.
+
+    A new key is published before it signs, and an old one until its last tokens have expired, so that keys are changed
+    without refusing anybody.
+    """
+
+    def __init__(self, *keys: Ed25519PrivateKey) -> None:
+        self._keys: Sequence[SigningKey] = [SigningKey(key) for key in keys]
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """Create a signer from keys separated by commas, newest first. Raises ValueError for a text that is no key."""
+        signer = cls()
+        signer.load(text)
+        return signer
+
+    def load(self, text: str) -> None:
+        """Replace the keys. Raises ValueError for a text that is no key, and keeps the present ones then."""
+        self._keys = read_signing_keys(text)
 
     def public_keys(self) -> list[dict[str, str]]:
         """Return the keys of the JWK set (RFC 7517, RFC 8037)."""
-        return [self._public]
+        return [key.public for key in useful_keys(self._keys, time.time())]
+
+    def key_ids(self) -> list[str]:
+        """Return the ids of the public keys."""
+        return [key["kid"] for key in self.public_keys()]
 
     def successor_of(self, refresh_token: str) -> str:
         """Return the refresh token that follows `refresh_token`: 256 bits in base64url, unpredictable without the key.
@@ -51,7 +113,16 @@ class TokenSigner:
         A token always has the same successor (HMAC-SHA-256, RFC 2104), so any process with this key can repeat the
         response to a refresh although only digests of refresh tokens are stored.
         """
-        return _base64url(hmac.digest(self._refresh_key, refresh_token.encode(), "sha256"))
+        return self._present.successor_of(refresh_token)
+
+    def successors_of(self, refresh_token: str) -> list[str]:
+        """Return what `successor_of` returns or, with one of the other keys, has returned before."""
+        return [key.successor_of(refresh_token) for key in self._keys]
+
+    @property
+    def _present(self) -> SigningKey:
+        now = time.time()
+        return next((key for key in self._keys if key.signs_from <= now), self._keys[-1])
 
     def sign_user(
         self,
@@ -81,7 +152,8 @@ class TokenSigner:
     def _sign(self, claims: dict[str, Any]) -> str:
         now = int(time.time())
         common = {"iss": ISSUER, "jti": str(uuid4()), "iat": now, "exp": now + LIFETIME_SECONDS}
-        return jwt.encode({**claims, **common}, self._key, algorithm=ALGORITHM, headers={"kid": self._public["kid"]})
+        key = self._present
+        return jwt.encode({**claims, **common}, key.private, algorithm=ALGORITHM, headers={"kid": key.public["kid"]})
 
 
 def _public_jwk(key: Ed25519PrivateKey) -> dict[str, str]:

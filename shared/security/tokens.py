@@ -138,6 +138,17 @@ class TokenVerifier:
             self._used_at[claims.session_id] = now
         return claims
 
+    def know_keys(self, key_ids: Iterable[str]) -> None:
+        """Fetch the public keys when the issuer has others than this process knows, and forget what a lost one signed.
+
+        So a new key is known before it signs, and a key that was given up counts no more. Raises ServiceUnavailable.
+        """
+        published, known = set(key_ids), set(self._keys)
+        if published and published != known:
+            self._load_keys()
+            if not known <= self._keys.keys():
+                self._verified.clear()
+
     def report_use(self) -> None:
         """Report the sessions used since the last report, with the time of the last use in seconds since the epoch.
 

@@ -107,6 +107,7 @@ class Peers:
 
         def ended_since(cursor: int) -> tuple[int, list[str]]:
             answer = self.token.call(auth, "GET", "/internal/revocations", query={"after": cursor})
+            verifier.know_keys(answer["key_ids"])
             return int(answer["cursor"]), answer["sessions"]
 
         def report(used_at: dict[UUID, float]) -> None:
@@ -116,7 +117,8 @@ class Peers:
                 sessions = dict(seconds_ago[start : start + USES_PER_CALL])
                 self.token.call(auth, "POST", "/internal/sessions/used", body={"sessions": sessions})
 
-        return TokenVerifier(lambda: auth.call("GET", "/api/auth/jwks"), Revocations(ended_since), report)
+        verifier = TokenVerifier(lambda: auth.call("GET", "/api/auth/jwks"), Revocations(ended_since), report)
+        return verifier
 
 
 def make_app(

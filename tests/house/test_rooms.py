@@ -11,7 +11,7 @@ import pytest
 from tests.support import house
 from tests.support.house import ROOT, SERVICES
 
-PROGRAMS = {"__main__", "verify_audit"}
+PROGRAMS = {"__main__", "rotate_key", "verify_audit"}
 SERVICE_ROLES = ("service", "logic", "writer", "storage", "clients", "schemas", "models")
 MAX_FILES = 15
 MAX_LAYERS = 4
