@@ -18,6 +18,7 @@ from api_gateway.clients.auth import AuthClient
 from api_gateway.clients.transaction import PaymentClient
 from api_gateway.pages import (
     accounts,
+    custom_reports,
     dashboard,
     developer,
     money,
@@ -74,6 +75,7 @@ PAGES: tuple[Blueprint, ...] = (
     transactions.transactions,
     money.money,
     reports.reports,
+    custom_reports.custom_reports,
     statements.statements,
     admin.admin,
     audit.audit,

@@ -30,6 +30,7 @@ from shared.web.validation.openapi import Answer, Described, Query
 if TYPE_CHECKING:
     from reporting_service.reporting_models import Report
 
+Format = Literal["json", "csv", "pdf"]
 ReportType = Literal["account", "transaction", "system"]
 Grouping = Literal["day", "week", "month"]
 Preset = Literal["this_month", "last_month", "this_quarter", "last_quarter", "this_year", "last_year"]
@@ -50,6 +51,15 @@ class ReportQuery(Query):
     """How the days are grouped. The default depends on the length of the period."""
     save: bool = True
     """Whether to store the report. A report that is not stored has no id."""
+    format: Format = "json"
+    """The form of the answer: JSON, or a document to download."""
+
+
+class DetailsQuery(Query):
+    """The form of a stored report."""
+
+    format: Format = "json"
+    """The form of the answer: JSON, or a document to download."""
 
 
 class HistoryRow(LedgerRow):

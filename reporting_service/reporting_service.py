@@ -13,13 +13,15 @@ from reporting_service.common_service import api
 from reporting_service.custom.custom_service import CustomTools, custom
 from reporting_service.custom.custom_storage import CustomReportStorage
 from reporting_service.documents.document_schemas import Bank
+from reporting_service.downloads.download_schemas import MEDIA_TYPES
+from reporting_service.downloads.download_service import answer_with
 from reporting_service.receipts.receipt_clients import NameClient, PaymentClient
 from reporting_service.receipts.receipt_logic import ReceiptTools
 from reporting_service.receipts.receipt_service import receipts
 from reporting_service.reporting_clients import AccountClient, AuthClient, TransactionClient
 from reporting_service.reporting_logic import Sources, StillSettling
 from reporting_service.reporting_models import db
-from reporting_service.reporting_schemas import ReportAnswer, ReportOut, ReportQuery, ReportsAnswer
+from reporting_service.reporting_schemas import DetailsQuery, ReportAnswer, ReportOut, ReportQuery, ReportsAnswer
 from reporting_service.reporting_storage import ReportStorage
 from reporting_service.statements.statement_clients import EntryClient, HolderClient, PendingClient
 from reporting_service.statements.statement_logic import StatementTools
@@ -64,29 +66,29 @@ class ReportingSettings(Settings):
 
 @reports.get("/account/<uuid:account_id>")
 @private
-@api.validate(resp=documented(200, ReportAnswer, StillSettling))
+@api.validate(resp=documented(200, ReportAnswer, StillSettling, documents=MEDIA_TYPES))
 def report_account(caller: Caller, account_id: UUID, query: ReportQuery) -> Response:
     """Return a report on one account: its history, balance, income and expense."""
     report = reporting_logic.report_account(_tools().reports, _tools().sources, caller, account_id, query)
-    return success(report=ReportOut.of(report))
+    return answer_with(report, query.format)
 
 
 @reports.get("/transactions")
 @private
-@api.validate(resp=documented(200, ReportAnswer))
+@api.validate(resp=documented(200, ReportAnswer, documents=MEDIA_TYPES))
 def report_transactions(caller: Caller, query: ReportQuery) -> Response:
     """Return a report on all transactions of the caller."""
     report = reporting_logic.report_transactions(_tools().reports, _tools().sources, caller, query)
-    return success(report=ReportOut.of(report))
+    return answer_with(report, query.format)
 
 
 @reports.get("/system")
 @admin_only
-@api.validate(resp=documented(200, ReportAnswer))
+@api.validate(resp=documented(200, ReportAnswer, documents=MEDIA_TYPES))
 def report_system(caller: Caller, query: ReportQuery) -> Response:
     """Return a report on the whole bank: users, accounts, balances, volumes."""
     report = reporting_logic.report_system(_tools().reports, _tools().sources, caller, query)
-    return success(report=ReportOut.of(report))
+    return answer_with(report, query.format)
 
 
 @reports.get("/list")
@@ -100,10 +102,10 @@ def list_own(caller: Caller, query: Page) -> Response:
 
 @reports.get("/details/<uuid:report_id>")
 @private
-@api.validate(resp=documented(200, ReportAnswer))
-def details(caller: Caller, report_id: UUID) -> Response:
+@api.validate(resp=documented(200, ReportAnswer, documents=MEDIA_TYPES))
+def details(caller: Caller, report_id: UUID, query: DetailsQuery) -> Response:
     """Return a stored report of the caller, or any report for an admin."""
-    return success(report=ReportOut.of(reporting_logic.details(_tools().reports, caller, report_id)))
+    return answer_with(reporting_logic.details(_tools().reports, caller, report_id), query.format)
 
 
 @reports.get("/all")
@@ -155,6 +157,7 @@ def create_app(settings: ReportingSettings, session: requests.Session | None = N
         bank=settings.bank,
         outbox=Outbox(db),
     )
+    app.extensions["bank"] = settings.bank
     app.extensions["custom_tools"] = CustomTools(CustomReportStorage(db), ReportStorage(db), sources)
     app.register_blueprint(reports)
     app.register_blueprint(receipts)

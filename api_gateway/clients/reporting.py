@@ -97,6 +97,8 @@ class TransactionReport(Summary, Figures):
     period: Period
     opening_balance: Decimal | None = None
     closing_balance: Decimal | None = None
+    accounts: list[Account] = Field(default_factory=list)
+    types: list[str] = Field(default_factory=list)
 
 
 class Persons(Seen):
@@ -206,6 +208,25 @@ class Reports(Seen):
     pagination: NextPage
 
 
+class CustomReport(Seen):
+    """A choice of accounts, types, period and grouping that the user keeps under a name."""
+
+    id: UUID
+    name: str
+    account_ids: list[UUID]
+    types: list[str]
+    preset: str | None
+    start_date: date | None
+    end_date: date | None
+    group: str | None
+
+
+class CustomReports(Seen):
+    """A page of custom reports, newest first."""
+
+    custom_reports: list[CustomReport]
+
+
 @dataclass(frozen=True)
 class Choice:
     """The period and the grouping that a report is asked for; None is the service's default."""
@@ -223,17 +244,38 @@ class Choice:
 class ReportingClient(Client):
     """Calls the reporting service. A report is made on request, and stored when `save` is set."""
 
-    def account_report(self, token: str, account_id: UUID, choice: Choice, *, save: bool = False) -> Report:
-        """Report on an account over a period, both days included; without days over the last 30."""
-        return self._report(token, f"/api/reports/account/{account_id}", choice, save=save)
-
-    def transaction_report(self, token: str, choice: Choice, *, save: bool = False) -> Report:
-        """Report on all accounts of the caller over a period."""
-        return self._report(token, "/api/reports/transactions", choice, save=save)
-
     def system_report(self, token: str, choice: Choice = Choice(), *, save: bool = False) -> Report:
         """Report on the whole bank over a period, for admins."""
-        return self._report(token, "/api/reports/system", choice, save=save)
+        return self.report(token, "/api/reports/system", choice, save=save)
+
+    def download(self, token: str, path: str, choice: Choice, form: str) -> requests.Response:
+        """Return the streamed response with a report as CSV or PDF. `path` is that of the report at the service."""
+        query = {name: value for name, value in choice.query.items() if value is not None}
+        if "/details/" not in path:
+            query["save"] = "false"
+        return self._peer.document(path, token=token, query={**query, "format": form})
+
+    def run(self, token: str, custom_id: UUID, *, save: bool = False) -> Report:
+        """Make a report by a custom report of the caller."""
+        query = {"save": "true" if save else "false"}
+        return self._get(Report, token, f"/api/reports/custom/{custom_id}/run", query, key="report")
+
+    def list_custom(self, token: str) -> list[CustomReport]:
+        """Return the caller's custom reports, newest first."""
+        return self._get(CustomReports, token, "/api/reports/custom", {"limit": 200}).custom_reports
+
+    def custom(self, token: str, custom_id: UUID) -> CustomReport:
+        """Return a custom report of the caller."""
+        return self._get(CustomReport, token, f"/api/reports/custom/{custom_id}", key="custom_report")
+
+    def keep_custom(self, token: str, choice: dict[str, object]) -> CustomReport:
+        """Keep a custom report."""
+        answer = self._peer.call("POST", "/api/reports/custom", token=token, body=choice)
+        return CustomReport.model_validate(answer["custom_report"])
+
+    def delete_custom(self, token: str, custom_id: UUID) -> None:
+        """Delete a custom report of the caller."""
+        self._peer.call("DELETE", f"/api/reports/custom/{custom_id}", token=token)
 
     def details(self, token: str, report_id: UUID) -> Report:
         """Return a stored report."""
@@ -255,6 +297,7 @@ class ReportingClient(Client):
         headers = {"If-None-Match": known} if known else {}
         return self._peer.document(path, token=token, query=dict(query), headers=headers)
 
-    def _report(self, token: str, path: str, choice: Choice, *, save: bool) -> Report:
+    def report(self, token: str, path: str, choice: Choice, *, save: bool = False) -> Report:
+        """Make the report at a path of the service."""
         query = {**choice.query, "save": "true" if save else "false"}
         return self._get(Report, token, path, query, key="report")

@@ -5,8 +5,10 @@ from uuid import UUID
 
 from flask import Blueprint, redirect, render_template, request, url_for
 
-from api_gateway.pages.common.reports import ROWS, pictures_of, report_page
+from api_gateway.clients.reporting import Choice
+from api_gateway.pages.common.reports import ROWS, pictures_of, report_page, wanted_format
 from api_gateway.pages.common.sections import account_service, begin, reporting_service, unless_away
+from api_gateway.web.documents import send_on
 from shared.web.access import Caller, private
 
 reports = Blueprint("reports", __name__)
@@ -19,8 +21,10 @@ def index(caller: Caller) -> tuple[str, int]:
     own_call = begin(account_service().list_own, caller.token)
     query = {"limit": ROWS, "cursor": request.args.get("cursor")}
     found_call = begin(reporting_service().list_own, caller.token, query)
-    found = unless_away(found_call)
-    return render_template("reports.html", accounts=own_call.result(), found=found), 200 if found else 503
+    custom_call = begin(reporting_service().list_custom, caller.token)
+    found, custom = unless_away(found_call), unless_away(custom_call)
+    page = render_template("reports.html", accounts=own_call.result(), found=found, custom=custom or [])
+    return page, 200 if found else 503
 
 
 @reports.get("/reports/<uuid:report_id>")
@@ -30,6 +34,9 @@ def details(caller: Caller, report_id: UUID) -> Any:
     report = reporting_service().details(caller.token, report_id)
     if caller.is_staff and not report.is_about(caller.user_id):
         return redirect(url_for("staff_reports.details", report_id=report_id), 303)
+    if form := wanted_format():
+        path = f"/api/reports/details/{report_id}"
+        return send_on(reporting_service().download(caller.token, path, Choice(), form))
     return render_template("report_details.html", report=report, pictures=pictures_of(report), section="/reports")
 
 
@@ -40,19 +47,11 @@ def account(caller: Caller, account_id: UUID) -> Any:
     if caller.is_staff and account_service().details(caller.token, account_id).user_id != caller.user_id:
         period: dict[str, Any] = request.args.to_dict()
         return redirect(url_for("staff_reports.account", account_id=account_id, **period), 303)
-    return report_page(
-        "account_report.html",
-        lambda choice, save: reporting_service().account_report(caller.token, account_id, choice, save=save),
-        section="/reports",
-    )
+    return report_page("account_report.html", caller, f"/api/reports/account/{account_id}", section="/reports")
 
 
 @reports.route("/reports/transactions", methods=["GET", "POST"])
 @private
 def transactions(caller: Caller) -> Any:
     """Report on all accounts of the caller over a period. A POST stores the report."""
-    return report_page(
-        "transaction_report.html",
-        lambda choice, save: reporting_service().transaction_report(caller.token, choice, save=save),
-        section="/reports",
-    )
+    return report_page("transaction_report.html", caller, "/api/reports/transactions", section="/reports")

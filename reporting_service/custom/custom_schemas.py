@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, field_validator
 
-from reporting_service.reporting_schemas import Grouping, Preset, TransactionReportData, TransactionType
+from reporting_service.reporting_schemas import Format, Grouping, Preset, TransactionReportData, TransactionType
 from reporting_service.source_schemas import AccountFacts
 from shared.core.periods import Day, Timestamp
 from shared.core.texts import Line
@@ -59,6 +59,8 @@ class RunQuery(Query):
 
     save: bool = True
     """Whether to store the report. A report that is not stored has no id."""
+    format: Format = "json"
+    """The form of the answer: JSON, or a document to download."""
 
 
 class CustomReportOut(Described):

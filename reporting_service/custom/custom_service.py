@@ -16,8 +16,10 @@ from reporting_service.custom.custom_schemas import (
     RunQuery,
 )
 from reporting_service.custom.custom_storage import CustomReportStorage
+from reporting_service.downloads.download_schemas import MEDIA_TYPES
+from reporting_service.downloads.download_service import answer_with
 from reporting_service.reporting_logic import Sources, StillSettling
-from reporting_service.reporting_schemas import ReportAnswer, ReportOut
+from reporting_service.reporting_schemas import ReportAnswer
 from reporting_service.reporting_storage import ReportStorage
 from shared.core.errors import NotFound
 from shared.web.access import Caller, private
@@ -74,12 +76,12 @@ def delete(caller: Caller, report_id: UUID) -> Response:
 
 @custom.get("/<uuid:report_id>/run")
 @private
-@api.validate(resp=documented(200, ReportAnswer, StillSettling))
+@api.validate(resp=documented(200, ReportAnswer, StillSettling, documents=MEDIA_TYPES))
 def run(caller: Caller, report_id: UUID, query: RunQuery) -> Response:
     """Make a report by a custom report of the caller, over its period as it is today."""
     tools = _tools()
     report = custom_logic.run(tools.custom, tools.reports, tools.sources, caller, report_id, save=query.save)
-    return success(report=ReportOut.of(report))
+    return answer_with(report, query.format)
 
 
 def _tools() -> CustomTools:

@@ -1,6 +1,5 @@
 """The report page, shared by customers and staff."""
 
-from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,18 +11,30 @@ from api_gateway.pages.common import charts
 from api_gateway.pages.common.charts import Picture
 from api_gateway.pages.common.filters import PeriodFilters
 from api_gateway.pages.common.responses import done
-from api_gateway.pages.common.sections import list_page
+from api_gateway.pages.common.sections import list_page, reporting_service
+from api_gateway.web.documents import send_on
 from api_gateway.web.tools import tools
 from shared.core.clock import now
+from shared.web.access import Caller
 
 ROWS = 15
+FORMATS = ("csv", "pdf")
 
 
-def report_page(template: str, make: Callable[[Choice, bool], Report], *, section: str) -> Any:
-    """Show a report for the period in the query string. A POST stores it and redirects to the stored report."""
+def report_page(template: str, caller: Caller, path: str, *, section: str) -> Any:
+    """Show a report for the period in the query string. A POST stores it and redirects to the stored report.
+
+    `path` is that of the report at the service. With `format` in the query string it is returned as a download.
+    """
     filters = PeriodFilters()
     choice = Choice(filters.start_date.data, filters.end_date.data, filters.group.data or None)
-    report = filters.found(lambda: make(choice, request.method == "POST"))
+    if form := wanted_format():
+        document = filters.found(lambda: reporting_service().download(caller.token, path, choice, form))
+        if document is not None:
+            return send_on(document)
+    report = filters.found(
+        lambda: reporting_service().report(caller.token, path, choice, save=request.method == "POST")
+    )
     if report and report.id:
         return done("The report is saved.", f"{section}/{report.id}")
     return list_page(
@@ -34,6 +45,12 @@ def report_page(template: str, make: Callable[[Choice, bool], Report], *, sectio
         section=section,
         presets=presets(now().date()),
     )
+
+
+def wanted_format() -> str | None:
+    """Return the form of download that the query string asks for, or None."""
+    form = request.args.get("format")
+    return form if form in FORMATS else None
 
 
 def presets(today: date) -> list[tuple[str, date, date]]:

@@ -5,8 +5,10 @@ from uuid import UUID
 
 from flask import Blueprint, render_template, request
 
-from api_gateway.pages.common.reports import ROWS, pictures_of, report_page
+from api_gateway.clients.reporting import Choice
+from api_gateway.pages.common.reports import ROWS, pictures_of, report_page, wanted_format
 from api_gateway.pages.common.sections import reporting_service
+from api_gateway.web.documents import send_on
 from shared.web.access import Caller, admin_only, staff_only
 
 SECTION = "/admin/reports"
@@ -23,9 +25,12 @@ def index(caller: Caller) -> str:
 
 @staff_reports.get("/admin/reports/<uuid:report_id>")
 @staff_only
-def details(caller: Caller, report_id: UUID) -> str:
+def details(caller: Caller, report_id: UUID) -> Any:
     """Show a stored report: the caller's own or, for admins, anybody's."""
     report = reporting_service().details(caller.token, report_id)
+    if form := wanted_format():
+        path = f"/api/reports/details/{report_id}"
+        return send_on(reporting_service().download(caller.token, path, Choice(), form))
     return render_template("report_details.html", report=report, pictures=pictures_of(report), section=SECTION)
 
 
@@ -33,19 +38,11 @@ def details(caller: Caller, report_id: UUID) -> str:
 @staff_only
 def account(caller: Caller, account_id: UUID) -> Any:
     """Report on a customer's account over a period. A POST stores the report."""
-    return report_page(
-        "account_report.html",
-        lambda choice, save: reporting_service().account_report(caller.token, account_id, choice, save=save),
-        section=SECTION,
-    )
+    return report_page("account_report.html", caller, f"/api/reports/account/{account_id}", section=SECTION)
 
 
 @staff_reports.route("/admin/reports/system", methods=["GET", "POST"])
 @admin_only
 def system(caller: Caller) -> Any:
     """Report on the whole bank over a period. A POST stores the report."""
-    return report_page(
-        "system_report.html",
-        lambda choice, save: reporting_service().system_report(caller.token, choice, save=save),
-        section=SECTION,
-    )
+    return report_page("system_report.html", caller, "/api/reports/system", section=SECTION)

@@ -164,3 +164,46 @@ def test_a_report_stored_before_reports_named_their_moment_is_still_shown(ada: C
     page = ada.visitor.get(saved)
     assert page.status_code == 200
     assert "Payments in and out" not in page.text
+
+
+def test_a_report_is_downloaded_for_the_period_that_is_shown(ada: Customer, account_id: str) -> None:
+    for path in (f"/reports/account/{account_id}", "/reports/transactions"):
+        page = ada.visitor.get(f"{path}?start_date={TODAY}&end_date={TODAY}&group=day")
+        link = f"{path}?start_date={TODAY}&amp;end_date={TODAY}&amp;group=day&amp;format=csv"
+        assert link in page.text
+        answer = ada.visitor.get(link.replace("&amp;", "&"))
+        assert (answer.status_code, answer.content_type) == (200, "text/csv; charset=utf-8")
+        assert "Summary,net,70.00" in answer.text
+        assert ada.visitor.get(f"{path}?format=pdf").data.startswith(b"%PDF-")
+        assert ada.visitor.get(f"{path}?format=pdf&start_date=x").status_code == 400
+
+
+def test_a_custom_report_is_kept_shown_downloaded_saved_and_deleted(ada: Customer, account_id: str) -> None:
+    fields = {"name": "My deposits", "types": "deposit", "account_ids": account_id, "preset": "this_year"}
+    kept = ada.visitor.submit("/reports/custom/create", **fields)
+    assert kept.status_code == 303
+    path = kept.headers["Location"]
+    page = ada.visitor.get(path).text
+    for words in ("My deposits", "The report is kept.", "deposits only", "Everyday", "+$100.00"):
+        assert words in page
+    assert f'href="{path}">My deposits</a>' in ada.visitor.get("/reports").text
+    assert "By type,deposit,1,100.00" in ada.visitor.get(f"{path}?format=csv").text
+    saved = ada.visitor.submit(path)
+    assert "My deposits, " in ada.visitor.get(saved.headers["Location"]).text
+    assert ada.visitor.submit(path, action=f"{path}/delete").status_code == 303
+    assert ada.visitor.get(path).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"name": ""}, "Enter a name."),
+        ({"preset": ""}, "start_date"),
+        ({"preset": "", "start_date": "2026-02-02", "end_date": "2026-02-01"}, "must not be after"),
+    ],
+)
+def test_a_wrong_choice_is_explained_and_kept_in_the_form(ada: Customer, fields: dict[str, str], words: str) -> None:
+    answer = ada.visitor.submit("/reports/custom/create", **{"name": "Wrong", **fields})
+    assert answer.status_code == 400
+    if words != "start_date":
+        assert words in answer.text

@@ -1,0 +1,1 @@
+"""Reports to download: the same tables as CSV and as PDF."""
