@@ -1,16 +1,33 @@
 """Tables of the auth service: users, sessions, refresh tokens, ended sessions, lockouts and links in mails."""
 
+import re
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, Text, event, false, func
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    event,
+    false,
+    func,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
 
 from shared.core.clock import now
 from shared.core.texts import digits_of, folded
 from shared.db.columns import UtcDateTime
 from shared.db.database import Database
+from shared.security.blind_index import SHORTEST_PART, BlindIndex
+from shared.security.encryption import Encryption
 
 
 class Base(DeclarativeBase):
@@ -18,6 +35,56 @@ class Base(DeclarativeBase):
 
 
 db = Database(Base, Path(__file__).with_name("migrations"))
+
+
+class PhoneNumbers:
+    """Encrypts phone numbers, and makes the entries by which parts of them are found. The start gives it its keys."""
+
+    def use(self, keys: Sequence[str]) -> None:
+        """Encrypt with the first of these keys, and decrypt with all of them."""
+        self._encryption = Encryption(keys, "phone numbers")
+        self._index = BlindIndex(keys[0], "parts of phone numbers")
+
+    @property
+    def key_id(self) -> str:
+        """The id of the first key, with which each number that it has encrypted begins."""
+        return self._encryption.key_id
+
+    def encrypt(self, phone: str) -> str:
+        """Return a number encrypted with the first key."""
+        return self._encryption.encrypt(phone)
+
+    def decrypt(self, stored: str) -> str:
+        """Return a stored number, which is not encrypted before the first start with keys. Raises UnknownKey."""
+        return self._encryption.decrypt(stored) if ":" in stored else stored
+
+    def entries(self, phone: str) -> str:
+        """Return what is stored to find a number by its digits."""
+        return self._index.entries(digits_of(phone))
+
+    def entry(self, text: str) -> str | None:
+        """Return the entry that finds numbers with the digits of `text`; None when it is no part of a number."""
+        digits = digits_of(text) if _PART_OF_PHONE.fullmatch(text.strip()) else ""
+        return self._index.entry(digits) if len(digits) >= SHORTEST_PART else None
+
+
+_PART_OF_PHONE = re.compile(r"\+?[0-9 ()./-]{3,}")
+phone_numbers = PhoneNumbers()
+
+
+class EncryptedPhone(TypeDecorator[str]):
+    """A phone number that only this service can read."""
+
+    impl = String(255)
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Encrypt a number."""
+        return None if value is None else phone_numbers.encrypt(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        """Decrypt a number."""
+        return None if value is None else phone_numbers.decrypt(value)
 
 
 class User(Base):
@@ -36,7 +103,8 @@ class User(Base):
     email_verified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     password_hash: Mapped[str] = mapped_column(String(255))
     full_name: Mapped[str | None] = mapped_column(String(100))
-    phone: Mapped[str | None] = mapped_column(String(30))
+    phone: Mapped[str | None] = mapped_column("encrypted_phone", EncryptedPhone)
+    phone_entries: Mapped[str] = mapped_column(Text, server_default="")
     role: Mapped[str] = mapped_column(String(20), default="customer")
     status: Mapped[str] = mapped_column(String(20), default="active")
     mfa_enabled: Mapped[bool] = mapped_column(default=False, server_default=false())
@@ -47,9 +115,9 @@ class User(Base):
 @event.listens_for(User, "before_insert")
 @event.listens_for(User, "before_update")
 def _fold(_mapper: object, _connection: object, user: User) -> None:
-    """Update the case-folded copy of the searchable columns (see `folded`)."""
-    phone = user.phone and f"{user.phone}\n{digits_of(user.phone)}"
-    user.search_text = folded("\n".join(filter(None, (user.username, user.email, user.full_name, phone))))
+    """Update what searches look at: the case-folded copy of readable columns, and the entries of the phone number."""
+    user.search_text = folded("\n".join(filter(None, (user.username, user.email, user.full_name))))
+    user.phone_entries = phone_numbers.entries(user.phone) if user.phone else ""
 
 
 Index("user_by_username", func.lower(User.username), unique=True)

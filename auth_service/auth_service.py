@@ -13,7 +13,7 @@ from auth_service import audit_service, customer_service, session_logic, user_lo
 from auth_service.audit import audit_logic
 from auth_service.audit.audit_storage import AuditStorage
 from auth_service.auth_logic import LockedOut, Tools, WrongPassword
-from auth_service.auth_models import User, db
+from auth_service.auth_models import User, db, phone_numbers
 from auth_service.auth_schemas import (
     AdminAnswer,
     Login,
@@ -327,6 +327,7 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
         database_url=settings.database_url(settings.given_database_url, "auth.db"),
         api=api,
     )
+    phone_numbers.use(settings.read_encryption_keys())
     parts = _make_tools(settings, sessions, signer)
     keys_file = secret_files.folder(settings.data_dir) / SIGNING_KEYS_FILE
     signer_reload = SigningKeysFile(keys_file, settings.signing_key, signer, app.extensions["token_verifier"])
@@ -350,6 +351,7 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
     _add_task(app, "audit-chain", CHAIN_SECONDS, lambda: audit_logic.chain(parts.audit))
     with app.app_context():
         second_factor_logic.rotate_keys(parts, app.extensions["second_factors"])
+        user_logic.encrypt_phones(parts)
     _ensure_admin(app, settings)
     return app
 

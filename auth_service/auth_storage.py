@@ -4,11 +4,18 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Select, delete, func, select, tuple_
+from sqlalchemy import ColumnElement, Select, String, delete, func, or_, select, tuple_, type_coerce, update
 
-from auth_service.auth_models import KnownDevice, Lockout, MailLink, User
+from auth_service.auth_models import KnownDevice, Lockout, MailLink, User, phone_numbers
 from shared.core.texts import folded
 from shared.db.database import Storage
+
+
+def called(text: str) -> ColumnElement[bool]:
+    """Return the condition that a user's name, address or phone number contains `text`."""
+    found = User.search_text.contains(folded(text), autoescape=True)
+    entry = phone_numbers.entry(text)
+    return or_(found, User.phone_entries.contains(entry)) if entry else found
 
 
 class UserStorage(Storage):
@@ -43,6 +50,19 @@ class UserStorage(Storage):
             self._session.flush()
         return name not in known, not known
 
+    def list_phones_with_other_key(self, limit: int) -> Sequence[tuple[UUID, str]]:
+        """Return (user id, phone number) of numbers that are not encrypted with the first key, locked until the end."""
+        stored = type_coerce(User.phone, String)
+        query = select(User.id, User.phone).where(~stored.startswith(f"{phone_numbers.key_id}:", autoescape=True))
+        rows = self._session.execute(query.order_by(User.id).limit(limit).with_for_update())
+        return [(user_id, phone) for user_id, phone in rows if phone is not None]
+
+    def encrypt_phones(self, phones: Sequence[tuple[UUID, str]]) -> None:
+        """Store these users' phone numbers anew, with the first key."""
+        for user_id, phone in phones:
+            values = {"phone": phone, "phone_entries": phone_numbers.entries(phone)}
+            self._session.execute(update(User).where(User.id == user_id).values(values))
+
     def has_admin(self) -> bool:
         """Return whether at least one admin exists, active or disabled."""
         return self._session.scalar(select(User.id).where(User.role == "admin").limit(1)) is not None
@@ -58,7 +78,7 @@ class UserStorage(Storage):
         """Return the users that match all filters, newest first, from behind `after`, a (created_at, id) pair."""
         query = select(User)
         if q:
-            query = query.where(User.search_text.contains(folded(q), autoescape=True))
+            query = query.where(called(q))
         if role:
             query = query.where(User.role == role)
         if status:

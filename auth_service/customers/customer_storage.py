@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import select, tuple_
 
 from auth_service.auth_models import User
+from auth_service.auth_storage import called
 from auth_service.customers.customer_models import CustomerNote
-from shared.core.texts import folded
 from shared.db.database import Storage
 
 
@@ -24,7 +24,7 @@ class CustomerStorage(Storage):
         """
         query = select(User).where(User.role == "customer")
         for word in words:
-            query = query.where(User.search_text.contains(folded(word), autoescape=True))
+            query = query.where(called(word))
         if status:
             query = query.where(User.status == status)
         if after:

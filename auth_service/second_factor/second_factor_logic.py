@@ -20,7 +20,6 @@ from auth_service.auth_logic import Origin, Tools
 from auth_service.auth_models import User
 from auth_service.second_factor.second_factor_models import Authenticator
 from auth_service.second_factor.second_factor_schemas import (
-    ENCRYPTION_KEYS_FILE,
     MfaRemoval,
     MfaStatus,
     SecondFactorSettings,
@@ -32,8 +31,7 @@ from shared.core import clock
 from shared.core.errors import CannotStart, Conflict, InvalidToken, NotAuthenticated, Refused
 from shared.core.periods import to_text
 from shared.http import origins
-from shared.security import secret_files
-from shared.security.encryption import Encryption, UnknownKey, read_keys
+from shared.security.encryption import Encryption, UnknownKey
 from shared.security.token_signer import LIFETIME_SECONDS
 from shared.web.access import STEP_UP_SECONDS, Caller
 
@@ -86,8 +84,7 @@ class SecondFactors:
     @classmethod
     def of(cls, settings: SecondFactorSettings, storage: SecondFactorStorage, bank_name: str) -> Self:
         """Return the second factors with the keys of `settings`, or of the secret file, which is made when missing."""
-        file = secret_files.folder(settings.data_dir) / ENCRYPTION_KEYS_FILE
-        keys = read_keys(settings.encryption_keys or secret_files.read_or_create(file))
+        keys = settings.read_encryption_keys()
         return cls(storage, secrets_of(keys), Encryption(keys, "half-done logins"), bank_name)
 
 

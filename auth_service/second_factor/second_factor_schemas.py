@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from auth_service.auth_schemas import EnteredCode, EnteredPassword
+from shared.security import secret_files
 from shared.security.encryption import read_keys
 from shared.web.settings import Settings
 from shared.web.validation.openapi import Answer, Body, Described
@@ -28,6 +29,11 @@ class SecondFactorSettings(Settings):
         if text:
             read_keys(text)
         return text
+
+    def read_encryption_keys(self) -> list[str]:
+        """Return the keys, newest first, from the variable or from the secret file, which is made when missing."""
+        file = secret_files.folder(self.data_dir) / ENCRYPTION_KEYS_FILE
+        return read_keys(self.encryption_keys or secret_files.read_or_create(file))
 
 
 class Empty(Body):

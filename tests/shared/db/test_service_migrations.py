@@ -17,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Skipped unsupported reflection:s
 SERVICES = ("auth", "account", "transaction", "reporting")
 
 
-MOVED = {"account": {"status_reason"}, "posting": {"digest"}, "transaction": {"lease_until"}}
+MOVED = {"account": {"status_reason"}, "posting": {"digest"}, "transaction": {"lease_until"}, "user": {"phone"}}
 """Columns whose values are kept elsewhere by now; a test for each says where."""
 
 
@@ -115,7 +115,7 @@ def test_a_database_from_before_the_revisions_is_upgraded_with_its_rows(service:
         (
             "auth",
             "UPDATE \"user\" SET full_name = NULL, phone = '+44 (0)20 79'",
-            {"mia\nmia@example.com\n+44 (0)20 79\n442079"},
+            {"mia\nmia@example.com"},
         ),
     ],
 )
