@@ -118,6 +118,8 @@ class GatewaySettings(Settings):
     client_secret: str = Field(min_length=32, repr=False, validation_alias="API_GATEWAY_SECRET")
     outbox_key: str | None = Field(None, min_length=32, repr=False, validation_alias="OUTBOX_KEY")
     session_idle_seconds: int = Field(1800, ge=60, validation_alias="SESSION_IDLE_SECONDS")
+    session_max_seconds: int = Field(43_200, ge=60, validation_alias="SESSION_MAX_SECONDS")
+    https: bool = Field(False, validation_alias="BANK_HTTPS")
     session_cookie_secure: bool = Field(False, validation_alias="SESSION_COOKIE_SECURE")
     trusted_proxies: int = Field(0, ge=0, validation_alias="BANK_TRUSTED_PROXIES")
     address_requests_per_second: int = Field(100, ge=40, validation_alias="BANK_ADDRESS_REQUESTS_PER_SECOND")
@@ -199,16 +201,19 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask's documented way
     app.url_map.merge_slashes = False  # one spelling per address; a redirect would hide a client's mistake
-    app.config["SESSION_COOKIE_SECURE"] = settings.session_cookie_secure
+    app.config["SESSION_COOKIE_SECURE"] = settings.session_cookie_secure or settings.https
+    if settings.https:
+        app.config["SESSION_COOKIE_NAME"] = "__Host-session"
     browser_session.install(
         app,
         secret=settings.session_secret,
         idle_seconds=settings.session_idle_seconds,
+        max_seconds=settings.session_max_seconds,
         older_secrets=settings.older_session_secrets,
     )
     _install_limits(app, by_session, settings)
     admission.install(app, places, exempt=limit_rules.UNLIMITED)
-    browser_security.install(app)
+    browser_security.install(app, always_https=settings.https)
     compression.install(app, is_of_browser=lambda: not browser_session.is_machine_path())
     _install_pages(app, settings)
     app.register_blueprint(proxy.api)

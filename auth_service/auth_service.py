@@ -11,6 +11,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from auth_service import audit_service, customer_service, session_logic, user_logic
 from auth_service.audit import audit_logic
+from auth_service.audit.audit_schemas import LoginAttemptOut, LoginsAnswer
 from auth_service.audit.audit_storage import AuditStorage
 from auth_service.auth_logic import LockedOut, Tools, WrongPassword
 from auth_service.auth_models import User, db, phone_numbers
@@ -219,6 +220,24 @@ def list_sessions(caller: Caller, query: Page) -> Response:
     """List the caller's active sessions, newest first."""
     rows, pagination = session_logic.list_sessions(tools(), caller, query)
     return success(sessions=[SessionOut.of(row, caller.session_id) for row in rows], pagination=pagination)
+
+
+@auth.delete("/sessions")
+@private
+@api.validate(resp=documented(200, Answer))
+def end_all_sessions(caller: Caller) -> Response:
+    """End all sessions of the caller, this one included."""
+    session_logic.end_all_sessions(tools(), caller)
+    return success(message="You are logged out everywhere.")
+
+
+@auth.get("/logins")
+@private
+@api.validate(resp=documented(200, LoginsAnswer))
+def list_logins(caller: Caller, query: Page) -> Response:
+    """List the attempts to log in as the caller, also those that failed, newest first."""
+    rows, pagination = audit_logic.list_logins(tools().audit, caller, query)
+    return success(logins=[LoginAttemptOut.of(row) for row in rows], pagination=pagination)
 
 
 @auth.delete("/sessions/<uuid:session_id>")

@@ -22,6 +22,7 @@ from shared.web.access import Caller, require_fresh_second_factor
 from shared.web.cursors import Page, Pagination
 
 UNUSED_LIFETIME = timedelta(days=30)
+LONGEST_LIFETIME = timedelta(days=90)
 REFRESH_GRACE = timedelta(seconds=10)
 FEED_WINDOW = timedelta(hours=2)
 FEED_OVERLAP = timedelta(seconds=10)
@@ -117,6 +118,14 @@ def end_session(tools: Tools, caller: Caller, session_id: UUID) -> None:
     _log.info("session ended", extra={"user_id": str(caller.user_id)})
 
 
+def end_all_sessions(tools: Tools, caller: Caller) -> None:
+    """End all sessions of the caller, this one included."""
+    with tools.transaction():
+        ended = tools.sessions.end_sessions(caller.user_id, clock.now())
+        audit_logic.record(tools.audit, "session.end", actor=caller, subject=caller, details={"sessions": len(ended)})
+    _log.info("all sessions ended", extra={"user_id": str(caller.user_id)})
+
+
 def change_password(tools: Tools, origin: Origin, caller: Caller, change: PasswordChange) -> None:
     """Change the caller's password and end their other sessions.
 
@@ -192,7 +201,7 @@ def _notice_device(tools: Tools, session: LoginSession, user: User) -> None:
 
 
 def _add_refresh_token(tools: Tools, session: LoginSession, refresh_token: str) -> None:
-    session.expires_at = session.last_used_at + UNUSED_LIFETIME
+    session.expires_at = min(session.last_used_at + UNUSED_LIFETIME, session.created_at + LONGEST_LIFETIME)
     tools.sessions.add_refresh_token(RefreshToken(digest=_digest(refresh_token), session_id=session.id))
 
 

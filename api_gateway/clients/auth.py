@@ -88,6 +88,15 @@ class LoginSession(Seen):
         return device_name(self.user_agent)
 
 
+class LoginAttempt(Seen):
+    """An attempt to log in as the caller."""
+
+    outcome: str
+    ip: str
+    device: str
+    timestamp: datetime
+
+
 class UnsentMail(Seen):
     """A mail that was written into the outbox folder."""
 
@@ -184,6 +193,15 @@ class AuthClient(Client):
         """Return the active sessions of the caller."""
         answer = self._peer.call("GET", "/api/auth/sessions", token=token)
         return [LoginSession.model_validate(session) for session in answer["sessions"]]
+
+    def end_all_sessions(self, token: str) -> None:
+        """End all sessions of the caller."""
+        self._peer.call("DELETE", "/api/auth/sessions", token=token)
+
+    def logins(self, token: str, limit: int) -> list[LoginAttempt]:
+        """Return the newest attempts to log in as the caller."""
+        answer = self._peer.call("GET", "/api/auth/logins", token=token, query={"limit": limit})
+        return [LoginAttempt.model_validate(attempt) for attempt in answer["logins"]]
 
     def end_session(self, token: str, session_id: UUID) -> None:
         """End another session of the caller."""

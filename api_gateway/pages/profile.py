@@ -16,7 +16,7 @@ from api_gateway.pages.common.forms import at_most
 from api_gateway.pages.common.responses import done, form_page, peer
 from api_gateway.pages.common.sections import auth_service, begin, second_factor, unless_away
 from api_gateway.pages.common.step_up import StepUpForm
-from api_gateway.web.browser_session import refuse_ended_sessions, refuse_session
+from api_gateway.web.browser_session import refuse_ended_sessions, refuse_session, sign_out
 from shared.web.access import Caller, private
 
 LOOKED_AT = {
@@ -31,6 +31,7 @@ LOOKED_AT = {
     "view.transactions": "The transactions of an account of yours",
 }
 profile = Blueprint("profile", __name__)
+LOGINS = 10
 
 
 class ProfileForm(StepUpForm):
@@ -99,8 +100,21 @@ def settings(caller: Caller) -> Any:
             "Your password is changed. Every other place where you were logged in is logged out.",
             url_for("profile.settings"),
         )
-    asked, status = begin(auth_service().sessions, caller.token), begin(second_factor().status, caller.token)
-    return form_page("settings.html", form, sessions=unless_away(asked), two_step=unless_away(status))
+    sessions, logins = begin(auth_service().sessions, caller.token), begin(auth_service().logins, caller.token, LOGINS)
+    status = begin(second_factor().status, caller.token)
+    shown = {"sessions": unless_away(sessions), "logins": unless_away(logins), "two_step": unless_away(status)}
+    return form_page("settings.html", form, **shown)
+
+
+@profile.post("/settings/sessions/end-all")
+@private
+def end_all_sessions(caller: Caller) -> Response:
+    """End all of the caller's sessions."""
+    auth_service().end_all_sessions(caller.token)
+    refuse_session(caller.session_id)
+    refuse_ended_sessions()
+    sign_out()
+    return done("You are logged out everywhere.", url_for("people.login"))
 
 
 @profile.post("/settings/sessions/<uuid:session_id>/end")

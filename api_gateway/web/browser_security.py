@@ -19,15 +19,15 @@ ONE_YEAR_SECONDS = 365 * 24 * 3600
 _HTTPS_HEADERS = HEADERS | {"Strict-Transport-Security": f"max-age={ONE_YEAR_SECONDS}; includeSubDomains"}
 
 
-def install(app: Flask) -> None:
+def install(app: Flask, *, always_https: bool = False) -> None:
     """Set the security headers on every response of `app`. Without a Cache-Control of its own it is not cached.
 
-    Requests by https get HSTS too.
+    Requests by https get HSTS too, or all where browsers come by https only.
     """
 
     @app.after_request
     def _protect(response: Response) -> Response:
-        for name, value in headers(request.scheme).items():
+        for name, value in headers("https" if always_https else request.scheme).items():
             response.headers.setdefault(name, value)
         return response
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from flask import Flask, flash, g, redirect, request, session, url_for
+from flask import Flask, current_app, flash, g, redirect, request, session, url_for
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from werkzeug.wrappers import Response
 
@@ -37,7 +37,7 @@ class SignedIn(UserMixin):
         return str(self.caller.session_id)
 
 
-def install(app: Flask, *, secret: str, idle_seconds: int, older_secrets: Sequence[str] = ()) -> None:
+def install(app: Flask, *, secret: str, idle_seconds: int, max_seconds: int, older_secrets: Sequence[str] = ()) -> None:
     """Install sessions: the encrypted cookie, Flask-Login, and the Caller of each request."""
     app.secret_key = derive_key(secret, "form tokens")
     form_keys = [derive_key(one, "form tokens") for one in (secret, *older_secrets)]
@@ -45,6 +45,7 @@ def install(app: Flask, *, secret: str, idle_seconds: int, older_secrets: Sequen
     app.config.update(
         SESSION_COOKIE_SAMESITE="Lax", SESSION_COOKIE_HTTPONLY=True, PERMANENT_SESSION_LIFETIME=idle_seconds
     )
+    app.extensions["session_max_seconds"] = max_seconds
     cookies = EncryptedCookies(secret, without_session=(*MACHINE_PATHS, "/static/"), older=older_secrets)
     app.session_interface = cookies
     app.extensions["identify_caller"] = _identify
@@ -63,6 +64,7 @@ def is_machine_path() -> bool:
 def sign_in(tokens: Tokens) -> Caller:
     """Start a new session in the browser. The old one is cleared against session fixation."""
     session.clear()
+    session["began_at"] = int(time.time())
     _store_tokens(tokens)
     caller = caller_of(tokens.token, even_limited=True)
     login_user(SignedIn(caller))
@@ -181,6 +183,8 @@ def _load_user(_session_id: str) -> SignedIn | None:
 
 
 def _caller_of_cookie() -> Caller:
+    if time.time() - session.get("began_at", 0) > current_app.extensions["session_max_seconds"]:
+        raise TokenExpired
     token = str(session.get("token"))
     try:
         lasts_seconds = token_verifier().verify(token).expires_at - time.time()

@@ -146,6 +146,13 @@ def list_views(storage: AuditStorage, caller: Caller, page: Page) -> tuple[list[
     return cursors.paginate(list(rows), page.limit, "timestamp", "sequence")
 
 
+def list_logins(storage: AuditStorage, caller: Caller, page: Page) -> tuple[list[AuditEntry], Pagination]:
+    """Return a page of the attempts to log in as the caller, newest first."""
+    filters = AuditFilters(action="login", user_id=caller.user_id)
+    rows = storage.list_entries(filters, limit=page.limit + 1, before=_position(page.cursor))
+    return cursors.paginate(list(rows), page.limit, "timestamp", "sequence")
+
+
 def chain(storage: AuditStorage) -> int:
     """Append all entries that wait to the chain, in their order, and return their number."""
     chained = 0

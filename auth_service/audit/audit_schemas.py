@@ -8,6 +8,7 @@ from pydantic import Field
 
 from shared.core.periods import From, Timestamp, Until
 from shared.core.texts import Line
+from shared.core.user_agents import device_name
 from shared.web.audit_trail import Action, Outcome
 from shared.web.cursors import Page, Pagination
 from shared.web.validation.openapi import Answer, Described, Query
@@ -111,5 +112,43 @@ class DataViewsAnswer(Answer):
 
     audit: list[DataViewOut]
     """The entries of this page."""
+    pagination: Pagination
+    """The position of the next page."""
+
+
+class LoginAttemptOut(Described):
+    """An attempt to log in."""
+
+    id: UUID
+    """The id of its entry in the audit trail."""
+    outcome: Outcome
+    """`success`, `failure` (a wrong password or code), or `refused` (too many failures before)."""
+    ip: Annotated[str, Field(examples=["203.0.113.7"])]
+    """The IP address of the attempt."""
+    user_agent: Annotated[str, Field(examples=["Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"])]
+    """The User-Agent header of the attempt."""
+    device: Annotated[str, Field(examples=["Firefox on Linux"])]
+    """Browser and system, as far as the User-Agent names them."""
+    timestamp: Timestamp
+    """The time of the attempt."""
+
+    @classmethod
+    def of(cls, entry: "AuditEntry") -> "LoginAttemptOut":
+        """Return the response for an entry of the audit trail."""
+        return cls(
+            id=entry.id,
+            outcome=entry.outcome,
+            ip=entry.address,
+            user_agent=entry.user_agent,
+            device=device_name(entry.user_agent),
+            timestamp=entry.timestamp,
+        )
+
+
+class LoginsAnswer(Answer):
+    """A page of attempts to log in, newest first."""
+
+    logins: list[LoginAttemptOut]
+    """The attempts of this page."""
     pagination: Pagination
     """The position of the next page."""

@@ -35,6 +35,7 @@ def log_in(tools: Tools, factors: SecondFactors, origin: Origin, credentials: Lo
     name, password = credentials.username, credentials.password
     if not auth_logic.check_password(tools, origin, name, user, password, action="login") or user is None:
         raise InvalidCredentials
+    user = _renew_hash(tools, user, password)
     if user.mfa_enabled and credentials.otp is None:
         raise MfaRequired(details={"mfa_token": _ticket(factors, user)})
     return _start(tools, factors, origin, user, credentials.otp)
@@ -62,6 +63,20 @@ def _start(tools: Tools, factors: SecondFactors, origin: Origin, user: User, otp
         raise InvalidCredentials
     _log.info("logged in", extra={"user_id": str(user.id), "ip": origin.ip})
     return tokens
+
+
+def _renew_hash(tools: Tools, user: User, password: str) -> User:
+    """Hash the proven password of `user` anew if the stored hash has parameters of an earlier time."""
+    if not tools.passwords.needs_rehash(user.password_hash):
+        return user
+    password_hash = tools.hash(password)
+    with tools.transaction():
+        present = auth_logic.lock_unchanged_user(tools, user)
+        if present is None:
+            return user
+        present.password_hash = password_hash
+    _log.info("password hash renewed", extra={"user_id": str(user.id)})
+    return present
 
 
 def _ticket(factors: SecondFactors, user: User) -> str:

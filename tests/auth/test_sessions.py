@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 
 import jwt
 import pytest
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
+from auth_service.auth_models import User, db
 from shared.core import clock
 from tests.support.asking import LOGIN_KEYS, call, refusal
 from tests.support.auth_rules import advance_clock
@@ -111,7 +113,7 @@ def test_a_flood_of_logins_does_not_delay_other_requests(
 ) -> None:
     begun, finish = threading.Semaphore(0), threading.Event()
 
-    def stuck(_password: str) -> str:
+    def stuck(_password: str, _method: str) -> str:
         begun.release()
         finish.wait(20)
         return "hash"
@@ -144,3 +146,41 @@ def test_the_list_of_sessions_says_when_each_was_last_used(bank: Suite, monkeypa
     used_at = [datetime.fromisoformat(session["last_used_at"]) for session in sessions]
     assert len(used_at) == 2
     assert all(abs(at - now) < timedelta(minutes=1) for at in used_at)
+
+
+def test_people_log_out_everywhere(bank: Suite) -> None:
+    here = bank.person()
+    there, other = bank.log_in(here.username, PASSWORD), bank.person()
+    assert call(bank, "DELETE", "sessions", here).status_code == 200
+    for person in (here, there):
+        assert refusal(call(bank, "GET", "verify_token", person)) == (401, "INVALID_TOKEN")
+    assert call(bank, "GET", "verify_token", other).status_code == 200
+
+
+def test_people_see_who_tried_to_log_in_as_them(bank: Suite) -> None:
+    person = bank.person()
+    headers = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0", "X-Forwarded-For": "192.0.2.7"}
+    wrong = {"username": person.username, "password": "wrong"}
+    assert call(bank, "POST", "login", json=wrong, headers=headers).status_code == 401
+    page = call(bank, "GET", "logins", person).get_json()
+    assert [attempt["outcome"] for attempt in page["logins"]] == ["failure", "success"]
+    assert set(page["logins"][0]) == {"id", "outcome", "ip", "user_agent", "device", "timestamp"}
+    assert (page["logins"][0]["ip"], page["logins"][0]["device"]) == ("192.0.2.7", "Firefox on Linux")
+    assert call(bank, "GET", "logins?limit=1", person).get_json()["pagination"]["next_cursor"]
+    assert call(bank, "GET", "logins", bank.person()).get_json()["logins"][0]["outcome"] == "success"
+
+
+def test_a_hash_of_earlier_parameters_is_renewed_by_a_login(bank: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    person = bank.person()
+
+    def stored() -> str:
+        with bank.apps["auth"].app_context():
+            return str(db.session.scalar(select(User.password_hash).where(User.username == person.username)))
+
+    before = stored()
+    bank.log_in(person.username, PASSWORD)
+    assert stored() == before
+    monkeypatch.setattr("shared.security.passwords.METHOD", "scrypt:16384:8:1")
+    bank.log_in(person.username, PASSWORD)
+    assert stored().startswith("scrypt:16384:8:1$")
+    bank.log_in(person.username, PASSWORD)

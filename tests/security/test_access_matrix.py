@@ -126,7 +126,7 @@ def test_each_page_takes_its_visitors_and_no_others(
                 response = client(caller).open(path_of(endpoint), method=endpoint.method)
             is_at_login = _wants_login(response.headers.get("Location", ""))
             passes = not is_at_login and response.status_code not in (401, 403)
-            if endpoint.path == "/logout":
+            if endpoint.path in ("/logout", "/settings/sessions/end-all"):
                 clients.pop(caller, None)
                 clients.setdefault("nobody", app.test_client())
             elif passes != may_call(endpoint, caller) or response.status_code >= 500:

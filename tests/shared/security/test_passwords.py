@@ -102,7 +102,7 @@ def test_without_a_hash_the_same_work_is_done_and_nothing_matches(
     passwords: Passwords, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hashed: list[str] = []
-    monkeypatch.setattr("shared.security.passwords.generate_password_hash", hashed.append)
+    monkeypatch.setattr("shared.security.passwords.generate_password_hash", lambda text, _method: hashed.append(text))
     assert not passwords.matches("anything", None)
     assert hashed == ["anything"]
 
@@ -112,7 +112,7 @@ def test_concurrent_hashes_are_limited_and_a_full_queue_refuses(monkeypatch: pyt
     running, most, everybody_in = [0], [0], threading.Event()
     guard, finish = threading.Lock(), threading.Event()
 
-    def slow(_password: str) -> str:
+    def slow(_password: str, _method: str) -> str:
         with guard:
             running[0] += 1
             most[0] = max(most[0], running[0])
@@ -142,3 +142,18 @@ def test_concurrent_hashes_are_limited_and_a_full_queue_refuses(monkeypatch: pyt
         thread.join(10)
     assert sorted(outcomes) == ["hash"] * 5 + ["refused for 1 s"] * 3
     assert most == [2]
+
+
+@pytest.mark.parametrize("breached", ["!alfonso921!", "!ALFONSO921!", "!benjamin98!"])
+def test_a_long_password_of_a_known_breach_is_refused(breached: str) -> None:
+    assert "breach" in (why_too_common(breached) or "")
+
+
+def test_a_hash_with_other_parameters_is_to_be_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
+    passwords = Passwords()
+    old = passwords.hash("a lamp beside the harbour")
+    assert not passwords.needs_rehash(old)
+    monkeypatch.setattr("shared.security.passwords.METHOD", "scrypt:16384:8:1")
+    assert passwords.needs_rehash(old)
+    assert not passwords.needs_rehash(passwords.hash("a lamp beside the harbour"))
+    assert passwords.matches("a lamp beside the harbour", old)
