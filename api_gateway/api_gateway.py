@@ -43,6 +43,7 @@ from api_gateway.web import (
     limit_rules,
     rate_limits,
     static_files,
+    time_zones,
 )
 from api_gateway.web.rate_limits import TokenBuckets
 from api_gateway.web.renewals import Renewals
@@ -55,6 +56,7 @@ from shared.concurrency.fair_lock import FairLock
 from shared.core import formats
 from shared.core.money import Currency, CurrencyCode
 from shared.core.texts import Line
+from shared.core.time_zones import ZoneName
 from shared.security.encryption import read_keys
 from shared.web import serving
 from shared.web.access import public
@@ -130,6 +132,7 @@ class GatewaySettings(Settings):
         "Please call or visit your branch.", validation_alias="BANK_CONTACT"
     )
     currency: CurrencyCode = Field("USD", validation_alias="BANK_CURRENCY")
+    time_zone: ZoneName = Field("UTC", validation_alias="BANK_TIME_ZONE")
     waiting_requests: int = Field(96, ge=0, le=512, validation_alias="BANK_WAITING_REQUESTS")
     # How long a page waits for the data that it shows. Payments wait for `read_timeout_seconds`.
     page_timeout_seconds: Seconds = Field(3.0, validation_alias="BANK_PAGE_TIMEOUT_SECONDS")
@@ -271,7 +274,8 @@ def _install_pages(app: Flask, settings: GatewaySettings) -> None:
     static_files.serve(app, "static", "/static", ROOT / "static")
     static_files.serve(app, "bootstrap", "/static/bootstrap", _package_folder("flask_bootstrap") / "static/bootstrap5")
     static_files.serve(app, "swagger", "/static/swagger", _package_folder("flask_swagger_ui") / "dist")
-    formats.install(app)
+    time_zones.install(app, settings.time_zone)
+    formats.install(app, time_zones.page_zone)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(
         bank_name=settings.bank_name,

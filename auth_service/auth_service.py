@@ -411,7 +411,11 @@ def _ensure_admin(app: Flask, settings: AuthSettings) -> None:
 
 
 def _render_profile(user: User) -> dict[str, Any]:
-    return {"user": UserOut.model_validate(user), "email_verified": user.email_verified_at is not None}
+    return {
+        "user": UserOut.model_validate(user),
+        "email_verified": user.email_verified_at is not None,
+        "time_zone": user.time_zone,
+    }
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from auth_service.auth_schemas import EnteredPassword, NewPassword
 from shared.core.periods import From, Timestamp, Until
 from shared.core.texts import Line, Matching
+from shared.core.time_zones import ZoneName
 from shared.web.cursors import Page, Pagination
 from shared.web.validation.openapi import Answer, Body, Described, Query
 
@@ -91,6 +92,8 @@ class ProfileChanges(Changes):
     """The new full name; null removes it."""
     phone: Phone | None = None
     """The new phone number; null removes it."""
+    time_zone: ZoneName | None = None
+    """The new time zone, in which the person's days begin; null leaves that to the browser."""
 
 
 class UserChanges(Changes):
@@ -185,6 +188,8 @@ class ProfileAnswer(UserAnswer):
 
     email_verified: bool
     """Whether the user has proven that the e-mail address is theirs."""
+    time_zone: Annotated[str, Field(examples=["Europe/Athens"])] | None
+    """The time zone in which the user's days begin; null when the browser decides."""
 
 
 class NewUserAnswer(UserAnswer):

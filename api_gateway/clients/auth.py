@@ -70,6 +70,7 @@ class Profile(Person):
     phone: str | None = None
     created_at: datetime
     email_verified: bool = True
+    time_zone: str | None = None
 
 
 class LoginSession(Seen):
@@ -152,10 +153,10 @@ class AuthClient(Client):
     def profile(self, token: str) -> Profile:
         """Return the data of the token's user."""
         answer = self._peer.call("GET", "/api/auth/users/profile", token=token)
-        return Profile.model_validate({**answer["user"], "email_verified": answer["email_verified"]})
+        return Profile.model_validate({**answer, **answer["user"]})
 
     def update_profile(self, token: str, changes: dict[str, str | None]) -> Profile:
-        """Change `email` (with `current_password`), `full_name`, `phone`."""
+        """Change `email` (with `current_password`), `full_name`, `phone`, `time_zone`."""
         answer = self._peer.call("PUT", "/api/auth/users/profile", token=token, body=changes)
         return Profile.model_validate(answer["user"])
 

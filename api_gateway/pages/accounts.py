@@ -16,7 +16,7 @@ from api_gateway.pages.common.balances import CURVE_DAYS, balances
 from api_gateway.pages.common.filters import TransactionFilters
 from api_gateway.pages.common.responses import done, form_page
 from api_gateway.pages.common.sections import account_service, begin, by_id, list_page, transaction_service
-from shared.core.clock import now
+from api_gateway.web import time_zones
 from shared.core.errors import AppError
 from shared.core.formats import private_money
 from shared.http.client import NoAnswer
@@ -48,10 +48,12 @@ def create(caller: Caller) -> Any:
 def details(caller: Caller, account_id: UUID) -> Any:
     """Show an account: its number, the curve of its balance, and its transactions."""
     filters = TransactionFilters()
-    since = now().date() - timedelta(days=CURVE_DAYS)
+    since = time_zones.today() - timedelta(days=CURVE_DAYS)
     account_call = begin(account_service().details, caller.token, account_id)
     own_call = begin(account_service().list_own, caller.token)
-    entries_call = begin(account_service().history, caller.token, account_id, {"from": since, "limit": MOST})
+    entries_call = begin(
+        account_service().history, caller.token, account_id, {"from": time_zones.first_instant(since), "limit": MOST}
+    )
     found = filters.found(lambda: transaction_service().list_of_account(caller.token, account_id, filters.query()))
     account, history = account_call.result(), entries_call.result()
     if account.user_id != caller.user_id:
@@ -63,7 +65,7 @@ def details(caller: Caller, account_id: UUID) -> Any:
         found=found,
         mine={account.id: account},
         own=by_id(own_call.result()),
-        picture=charts.curve(balances(account, history, since), account.currency),
+        picture=charts.curve(balances(account, history, since, time_zones.page_zone()), account.currency),
     )
 
 

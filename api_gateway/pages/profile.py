@@ -5,18 +5,20 @@ from uuid import UUID
 
 from flask import Blueprint, render_template, request, url_for
 from werkzeug.wrappers import Response
-from wtforms import PasswordField, StringField
+from wtforms import PasswordField, SelectField, StringField
 from wtforms.validators import EqualTo, InputRequired
 
 from api_gateway.clients.audit import AuditClient
 from api_gateway.clients.auth import Profile
 from api_gateway.pages.common import email_state
 from api_gateway.pages.common.filters import ROWS
-from api_gateway.pages.common.forms import at_most
+from api_gateway.pages.common.forms import at_most, options
 from api_gateway.pages.common.responses import done, form_page, peer
 from api_gateway.pages.common.sections import auth_service, begin, second_factor, unless_away
 from api_gateway.pages.common.step_up import StepUpForm
+from api_gateway.web import time_zones
 from api_gateway.web.browser_session import refuse_ended_sessions, refuse_session, sign_out
+from shared.core.time_zones import zone_names
 from shared.web.access import Caller, private
 
 LOOKED_AT = {
@@ -40,11 +42,17 @@ class ProfileForm(StepUpForm):
     full_name = StringField("Full name", [at_most(100)])
     phone = StringField("Phone", [at_most(30)])
     email = StringField("E-mail", [InputRequired("Enter your e-mail address."), at_most(100)])
+    time_zone = SelectField("Time zone", default="")
     current_password = PasswordField("Current password", [at_most(1000)])
+
+    def offer_zones(self, of_browser: str) -> None:
+        """Offer all time zones, and none, which leaves it to the browser."""
+        zones = {name: name for name in sorted(zone_names())}
+        self.time_zone.choices = options(zones, f"As this browser says ({of_browser})")
 
     def changes(self, present: Profile) -> dict[str, str | None]:
         """Return the fields that differ from the stored ones; a new e-mail address adds the password."""
-        wanted = {name: self[name].data or None for name in ("full_name", "phone", "email")}
+        wanted = {name: self[name].data or None for name in ("full_name", "phone", "email", "time_zone")}
         changed = {name: value for name, value in wanted.items() if value != getattr(present, name)}
         if "email" in changed:
             changed["current_password"] = self.current_password.data or ""
@@ -69,7 +77,9 @@ def show(caller: Caller) -> Any:
     present = auth_service().profile(caller.token)
     email_state.remember(present)
     form = ProfileForm(obj=present)
+    form.offer_zones(time_zones.browser_zone().key)
     if form.submitted(lambda: _save(caller, form, present)):
+        time_zones.remember(form.time_zone.data)
         return done("Your profile is saved.", url_for("profile.show"))
     return form_page("profile.html", form, profile=present)
 

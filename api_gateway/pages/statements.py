@@ -11,13 +11,13 @@ from api_gateway.clients.account import Account
 from api_gateway.pages.common.filters import STATEMENT_FORMATS, StatementFilters
 from api_gateway.pages.common.sections import account_service, reporting_service
 from api_gateway.web.documents import send_on
+from api_gateway.web.time_zones import page_zone, today
 from shared.core.clock import now
-from shared.core.time_zones import day_of, read_zone
+from shared.core.time_zones import day_of
 from shared.web.access import Caller, private
 
 statements = Blueprint("statements", __name__)
 MOST_MONTHS = 120
-TIME_ZONE = "UTC"
 
 
 @statements.get("/accounts/<uuid:account_id>/statements")
@@ -35,7 +35,7 @@ def index(caller: Caller, account_id: UUID) -> Any:
 def download(caller: Caller, account_id: UUID) -> Any:
     """Return the statement as a download. A refused period is explained on the page of statements."""
     filters = StatementFilters()
-    query, known = filters.chosen(TIME_ZONE), request.headers.get("If-None-Match")
+    query, known = filters.chosen(page_zone().key), request.headers.get("If-None-Match")
     document = filters.found(lambda: reporting_service().statement(caller.token, account_id, query, known))
     if document is not None:
         return send_on(document)
@@ -52,22 +52,22 @@ def months_of(account: Account, at: datetime, zone: tzinfo) -> list[date]:
     return months
 
 
-def presets(today: date) -> dict[str, tuple[date, date]]:
+def presets(day: date) -> dict[str, tuple[date, date]]:
     """Return ranges of days to choose from, by their names."""
-    quarter = today.replace(month=(today.month - 1) // 3 * 3 + 1, day=1)
+    quarter = day.replace(month=(day.month - 1) // 3 * 3 + 1, day=1)
     quarter_before = quarter - timedelta(days=1)
-    year = today.replace(month=1, day=1)
+    year = day.replace(month=1, day=1)
     return {
-        "Last 30 days": (today - timedelta(days=29), today),
-        "This quarter": (quarter, today),
+        "Last 30 days": (day - timedelta(days=29), day),
+        "This quarter": (quarter, day),
         "Last quarter": (quarter_before.replace(month=quarter_before.month - 2, day=1), quarter_before),
-        "This year": (year, today),
+        "This year": (year, day),
         "Last year": (year.replace(year=year.year - 1), year - timedelta(days=1)),
     }
 
 
 def _page(account: Account, filters: StatementFilters) -> tuple[str, int]:
-    zone = read_zone(TIME_ZONE)
+    zone = page_zone()
     years = groupby(months_of(account, now(), zone), key=lambda month: month.year)
     page = render_template(
         "statements.html",
@@ -75,7 +75,7 @@ def _page(account: Account, filters: StatementFilters) -> tuple[str, int]:
         form=filters,
         formats=STATEMENT_FORMATS,
         years=[(year, list(months)) for year, months in years],
-        presets=presets(day_of(now(), zone)),
-        time_zone=TIME_ZONE,
+        presets=presets(today()),
+        time_zone=zone.key,
     )
     return page, 503 if filters.is_away else 400 if filters.errors else 200

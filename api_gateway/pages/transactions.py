@@ -19,6 +19,7 @@ from api_gateway.pages.common.sections import (
     unless_away,
 )
 from api_gateway.web.documents import send_on
+from api_gateway.web.time_zones import page_zone
 from shared.web.access import Caller, private
 
 transactions = Blueprint("transactions", __name__)
@@ -56,7 +57,7 @@ def receipt(caller: Caller, transaction_id: UUID) -> Any:
 def receipt_document(caller: Caller, transaction_id: UUID) -> Any:
     """Return the receipt of a transaction as a document that proves it."""
     known = request.headers.get("If-None-Match")
-    return send_on(reporting_service().receipt(caller.token, transaction_id, {}, known))
+    return send_on(reporting_service().receipt(caller.token, transaction_id, {"tz": page_zone().key}, known))
 
 
 def _own_page(

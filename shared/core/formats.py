@@ -1,6 +1,7 @@
 """Format amounts and times for people; the functions are also template filters."""
 
-from datetime import UTC, date, datetime
+from collections.abc import Callable
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from functools import lru_cache
 
@@ -9,6 +10,7 @@ from flask import Flask
 from markupsafe import Markup
 
 from shared.core.money import Currency
+from shared.core.time_zones import day_of
 
 LOCALE = "en_US"
 MINUS = "\N{MINUS SIGN}"
@@ -36,20 +38,22 @@ def _pattern(currency: str) -> NumberPattern:
     return parse_pattern("¤#,##" + Currency.of(currency).write(0))
 
 
-def day(when: date) -> str:
-    """Format a day: 31 Jan 2026. Of an instant, the day in UTC."""
-    return f"{_utc(when) if isinstance(when, datetime) else when:%-d %b %Y}"
+def day(when: date, zone: tzinfo = UTC) -> str:
+    """Format a day: 31 Jan 2026. Of an instant, the day in a time zone."""
+    return f"{day_of(_aware(when), zone) if isinstance(when, datetime) else when:%-d %b %Y}"
 
 
-def minute(instant: datetime) -> str:
-    """Format an instant to the minute: 31 Jan 2026, 14:05 UTC."""
-    return f"{_utc(instant):%-d %b %Y, %H:%M} UTC"
+def minute(instant: datetime, zone: tzinfo = UTC) -> str:
+    """Format an instant to the minute, with the zone's name at that time: 31 Jan 2026, 14:05 UTC."""
+    return f"{_aware(instant).astimezone(zone):%-d %b %Y, %H:%M %Z}"
 
 
-def _utc(instant: datetime) -> datetime:
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+def _aware(instant: datetime) -> datetime:
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant
 
 
-def install(app: Flask) -> None:
-    """Add the template filters `money`, `day` and `minute`."""
-    app.jinja_env.filters.update(money=money, day=day, minute=minute)
+def install(app: Flask, zone: Callable[[], tzinfo]) -> None:
+    """Add the template filters `money`, `day` and `minute`; `zone` returns the time zone of the current page."""
+    app.jinja_env.filters.update(
+        money=money, day=lambda when: day(when, zone()), minute=lambda instant: minute(instant, zone())
+    )

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
 
 _NOT_PLACES = frozenset({"Factory", "localtime", "posixrules"})
 _MONTH_FORM = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])")
@@ -22,14 +22,15 @@ _ONE_DAY = timedelta(days=1)
 
 
 @lru_cache
-def _names() -> frozenset[str]:
+def zone_names() -> frozenset[str]:
+    """Return the names of all time zones."""
     return frozenset(available_timezones()) - _NOT_PLACES
 
 
 @lru_cache
 def read_zone(name: Any) -> ZoneInfo:
     """Return the time zone with this IANA name. Raises ValueError for any other value."""
-    if not isinstance(name, str) or name not in _names():
+    if not isinstance(name, str) or name not in zone_names():
         raise ValueError("must be the name of a time zone, such as Europe/Athens or UTC")
     return ZoneInfo(name)
 
@@ -80,6 +81,8 @@ Zone = Annotated[
     WithJsonSchema({"type": "string", "examples": ["Europe/Athens"]}),
 ]
 """A time zone in a request, by its IANA name."""
+ZoneName = Annotated[str, AfterValidator(lambda name: read_zone(name).key), Field(examples=["Europe/Athens"])]
+"""The IANA name of a time zone."""
 Month = Annotated[
     date,
     BeforeValidator(read_month),

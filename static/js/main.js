@@ -54,6 +54,9 @@ function keep(name, value, isDefault) {
   document.cookie = `${name}=${value}; Path=/; Max-Age=${isDefault ? 0 : ONE_YEAR_SECONDS}; SameSite=Lax${secure}`;
 }
 
+// The zone in which the server shows times, unless the profile names another one.
+keep("time_zone", Intl.DateTimeFormat().resolvedOptions().timeZone, false);
+
 function choose(form) {
   const fields = new FormData(form);
   const choice = { theme: fields.get("theme"), balances: fields.get("balances") };

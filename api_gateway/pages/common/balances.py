@@ -1,23 +1,27 @@
 """The data of an account's balance chart."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta, tzinfo
 from decimal import Decimal
 
 from api_gateway.clients.account import Account, Entries, Entry
 from shared.core.clock import now
+from shared.core.time_zones import day_of
 
 CURVE_DAYS = 90
 
 
-def balances(account: Account, history: Entries, since: date) -> list[tuple[date, Decimal]]:
-    """Return (day, balance) pairs in order: each day that changed it, the day before the period, and today."""
+def balances(account: Account, history: Entries, since: date, zone: tzinfo = UTC) -> list[tuple[date, Decimal]]:
+    """Return (day, balance) pairs in order: each day that changed it, the day before the period, and today.
+
+    Days are those of a time zone.
+    """
     closing: dict[date, Decimal] = {}
     for entry in history.history:
-        closing.setdefault(entry.timestamp.date(), entry.balance_after)
+        closing.setdefault(day_of(entry.timestamp, zone), entry.balance_after)
     if history.pagination.next_cursor is None:
         opening = _before(history.history[-1]) if history.history else account.balance
-        closing[max(since, account.created_at.date()) - timedelta(days=1)] = opening
-    closing.setdefault(now().date(), account.balance)
+        closing[max(since, day_of(account.created_at, zone)) - timedelta(days=1)] = opening
+    closing.setdefault(day_of(now(), zone), account.balance)
     return sorted(closing.items())
 
 

@@ -1,6 +1,7 @@
-"""Whether the e-mail address of the person at the browser is verified: asked once, at login, and kept in the session.
+"""What pages need of the profile of the person at the browser: asked once, at login, and kept in the session.
 
-So the dashboard can say it without a call of its own. The profile page asks again, and corrects what is kept.
+It is whether the e-mail address is verified, and the time zone. So a page can say it without a call of its own. The
+profile page asks again, and corrects what is kept.
 """
 
 from contextlib import suppress
@@ -9,6 +10,7 @@ from flask import session
 
 from api_gateway.clients.auth import Profile
 from api_gateway.pages.common.sections import auth_service
+from api_gateway.web import time_zones
 from shared.core.errors import AppError
 from shared.web.access import Caller
 
@@ -16,15 +18,15 @@ UNVERIFIED = "email_is_unverified"
 
 
 def ask(caller: Caller) -> None:
-    """Ask after the address of a customer who has just logged in. When auth is away, it counts as verified."""
-    if not caller.is_staff:
-        with suppress(AppError):
-            remember(auth_service().profile(caller.token))
+    """Ask for the profile of somebody who has just logged in. When auth is away, the address counts as verified."""
+    with suppress(AppError):
+        remember(auth_service().profile(caller.token))
 
 
 def remember(profile: Profile) -> None:
     """Keep what a profile says."""
-    if profile.email_verified:
+    time_zones.remember(profile.time_zone)
+    if profile.email_verified or profile.role != "customer":
         session.pop(UNVERIFIED, None)
     else:
         session[UNVERIFIED] = True

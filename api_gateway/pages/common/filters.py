@@ -10,7 +10,7 @@ from wtforms.validators import Optional, ValidationError
 from api_gateway.clients.account import ACCOUNT_TYPES, Account
 from api_gateway.pages.common.forms import BankForm, at_most, options
 from api_gateway.pages.common.money_forms import AmountField
-from shared.core.clock import now
+from api_gateway.web.time_zones import first_instant, last_instant, today
 from shared.core.errors import InvalidRequest, ServiceUnavailable
 from shared.core.periods import read_day
 
@@ -107,6 +107,12 @@ class TransactionFilters(FilterForm):
     at_least = AmountField("At least", [Optional()], name="min", is_bound=True)
     at_most = AmountField("At most", [Optional()], name="max", is_bound=True)
 
+    def query(self, limit: int = ROWS) -> dict[str, object]:
+        """Return the query parameters for the service. Days are those of the page's time zone."""
+        since, until = self.since.data, self.until.data
+        days = {"from": since and first_instant(since), "to": until and last_instant(until)}
+        return {**super().query(limit), **days}
+
     @property
     def uses_seldom_ones(self) -> bool:
         """Return whether one of the collapsed filters is set."""
@@ -202,7 +208,7 @@ class PeriodFilters(FilterForm):
 
     def validate_start_date(self, field: DateField) -> None:
         """Refuse a start after today when there is no end: such a period ends today."""
-        if field.data and not _has_value(self.end_date) and field.data > now().date():
+        if field.data and not _has_value(self.end_date) and field.data > today():
             raise ValidationError("“From” must not be after today.")
 
     def validate_end_date(self, field: DateField) -> None:

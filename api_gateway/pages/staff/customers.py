@@ -25,7 +25,7 @@ from api_gateway.pages.common.sections import (
     unless_away,
 )
 from api_gateway.pages.staff.admin_forms import AccountStatusForm, CustomerAccountForm
-from shared.core.clock import now
+from api_gateway.web import time_zones
 from shared.core.errors import InvalidRequest, NotFound
 from shared.web.access import Caller, staff_only
 
@@ -125,8 +125,10 @@ def receipt(caller: Caller, transaction_id: UUID) -> str:
 
 
 def _account_page(caller: Caller, account_id: UUID, form: AccountStatusForm) -> tuple[str, int]:
-    since = now().date() - timedelta(days=CURVE_DAYS)
-    history_call = begin(account_service().history, caller.token, account_id, {"from": since, "limit": MOST})
+    since = time_zones.today() - timedelta(days=CURVE_DAYS)
+    history_call = begin(
+        account_service().history, caller.token, account_id, {"from": time_zones.first_instant(since), "limit": MOST}
+    )
     recent_call = begin(transaction_service().list_of_account, caller.token, account_id, {"limit": ROWS})
     shown = account_service().details(caller.token, account_id)
     history = history_call.result()
@@ -137,7 +139,7 @@ def _account_page(caller: Caller, account_id: UUID, form: AccountStatusForm) -> 
         account=shown,
         owner=_owner(caller, shown.user_id),
         status_history=_status_history(caller, shown),
-        picture=charts.curve(balances(shown, history, since), shown.currency),
+        picture=charts.curve(balances(shown, history, since, time_zones.page_zone()), shown.currency),
         recent=recent and recent.transactions,
         mine={shown.id: shown},
     )

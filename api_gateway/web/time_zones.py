@@ -1,0 +1,66 @@
+"""The time zone of a page: that of the person's profile, else the browser's, else the bank's.
+
+The profile's is kept in the session, so that no page needs a call for it. The browser's is a cookie that the script of
+the pages sets.
+"""
+
+from contextlib import suppress
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from flask import Flask, current_app, g, request, session
+
+from shared.core.clock import now
+from shared.core.periods import to_text
+from shared.core.time_zones import day_end, day_of, day_start, read_zone
+
+COOKIE = KEPT = "time_zone"
+
+
+def install(app: Flask, bank_zone: str) -> None:
+    """Set the zone of the bank, which counts where neither profile nor browser names one."""
+    app.extensions["bank_zone"] = read_zone(bank_zone)
+
+
+def remember(name: str | None) -> None:
+    """Keep the zone of the person's profile in the session; None when the profile names none."""
+    g.pop("time_zone", None)
+    if name:
+        session[KEPT] = name
+    else:
+        session.pop(KEPT, None)
+
+
+def page_zone() -> ZoneInfo:
+    """Return the time zone in which the current page shows times and decides days."""
+    if "time_zone" not in g:
+        g.time_zone = _known(session.get(KEPT)) or browser_zone()
+    zone: ZoneInfo = g.time_zone
+    return zone
+
+
+def browser_zone() -> ZoneInfo:
+    """Return the zone of the browser, else the bank's."""
+    bank_zone: ZoneInfo = current_app.extensions["bank_zone"]
+    return _known(request.cookies.get(COOKIE)) or bank_zone
+
+
+def today() -> date:
+    """Return the current day in the zone of the page."""
+    return day_of(now(), page_zone())
+
+
+def first_instant(day: date) -> str:
+    """Return the first instant of a day of the page's zone, as the services take it."""
+    return to_text(day_start(day, page_zone()))
+
+
+def last_instant(day: date) -> str:
+    """Return the last instant of a day of the page's zone, as the services take it."""
+    return to_text(day_end(day, page_zone()) - datetime.resolution)
+
+
+def _known(name: str | None) -> ZoneInfo | None:
+    with suppress(ValueError):
+        return read_zone(name)
+    return None
