@@ -1,75 +1,60 @@
 """The transaction service: deposits, withdrawals, transfers and reversals, on port 8003."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import ClassVar
 from uuid import UUID
 
 import requests
-from flask import Blueprint, Flask, Response, current_app
+from flask import Blueprint, Flask, Response
 from pydantic import Field
 
 from shared.concurrency.background import PeriodicTask
 from shared.core.clock import now
-from shared.core.errors import AppError, NotFound
+from shared.core.errors import NotFound
 from shared.core.ids import new_ids
 from shared.core.money import Currency, CurrencyCode
 from shared.db.kept_currency import require_currency
 from shared.db.outbox import Outbox
-from shared.http import request_ids
 from shared.http.client import Peer
 from shared.web import audit_trail, fast_path, serving
-from shared.web.access import Caller, StepUpRequired, admin_only, private, service_only, staff_only
+from shared.web.access import Caller, StepUpRequired, private, service_only, staff_only
 from shared.web.application import Peers, health_of, lifecycle_of, make_app, make_session
-from shared.web.idempotency_keys import idempotency_key
 from shared.web.responses import success
 from shared.web.settings import Seconds, Settings
-from shared.web.validation.openapi import AnswerTypes, documented, make_api
-from transaction_service import posting_logic, reversal_logic, transaction_logic
+from shared.web.validation.openapi import documented
+from transaction_service import posting_logic, transaction_logic
 from transaction_service.amount_storage import AmountStorage
-from transaction_service.batch_logic import ParsedPayment, StepUp, parse_payment, to_batched_reply, to_reply
+from transaction_service.batch_logic import ParsedPayment, StepUp, parse_payment, to_batched_reply
+from transaction_service.common_service import Tools, api, carry_out_order, origin, payment, render_all, tools
 from transaction_service.figures import figure_logic
-from transaction_service.names import name_logic
 from transaction_service.names.name_clients import NameClient
-from transaction_service.posting_logic import IdempotencyKeyReused, PostingTools
+from transaction_service.posting_logic import PostingTools
 from transaction_service.projection_logic import LedgerMismatch, Projection
 from transaction_service.projection_storage import ProjectionStorage
-from transaction_service.reversal_logic import NotReversible, OwnTransaction
-from transaction_service.reversal_storage import ReversalStorage
-from transaction_service.transaction_clients import AccountClient, LedgerClient, Order
+from transaction_service.reversals.approval_storage import ApprovalStorage
+from transaction_service.reversals.reversal_service import reversals
+from transaction_service.reversals.reversal_storage import ReversalStorage
+from transaction_service.transaction_clients import AccountClient, LedgerClient
 from transaction_service.transaction_logic import (
-    AccountNotActive,
-    AccountNotFound,
-    AlreadyPaidOut,
-    AlreadyReversed,
-    Expired,
     InsufficientFunds,
-    Origin,
     PayeeNotActive,
     PayeeNotFound,
     SameAccount,
 )
-from transaction_service.transaction_models import Transaction, db
+from transaction_service.transaction_models import db
 from transaction_service.transaction_schemas import (
     BatchedReplies,
     BatchedRequests,
     NewTransfer,
     OwnersAnswer,
     OwnMovement,
-    PayOut,
     RecentAnswer,
     RecentQuery,
-    Reversal,
     StatisticsQuery,
     SummaryQuery,
-    SuspenseAnswer,
-    SuspenseItemOut,
-    SuspenseQuery,
     TransactionAnswer,
     TransactionFilters,
-    TransactionOut,
     TransactionsAnswer,
     TransactionsQuery,
     VolumesQuery,
@@ -89,7 +74,6 @@ CATCH_UP_SECONDS = 1.0
 MAX_BATCH_BYTES = 768 * 1024  # more than the gateway sends, since a refused call refuses all its payments
 _log = logging.getLogger(__name__)
 
-api = make_api("Transactions")
 transactions = Blueprint("transactions", __name__, url_prefix="/api/transactions")
 internal = Blueprint("internal", __name__, url_prefix="/internal")
 
@@ -108,70 +92,34 @@ class TransactionSettings(Settings):
     currency: CurrencyCode = Field("USD", validation_alias="BANK_CURRENCY")
     step_up_amount: Decimal | None = Field(None, ge=0, allow_inf_nan=False, validation_alias="STEP_UP_AMOUNT")
     read_timeout_seconds: Seconds = Field(3.0, validation_alias="BANK_READ_TIMEOUT_SECONDS")
-
-
-def _payment(*refusals: type[AppError]) -> AnswerTypes:
-    """Return the documented responses of an endpoint that moves money; `refusals` are those beside the common ones."""
-    usual = (AccountNotFound, AccountNotActive, Expired, IdempotencyKeyReused)
-    return documented(201, TransactionAnswer, *usual, *refusals, may_be_pending=True, takes_key=True, replays=True)
+    approval_required: bool = Field(False, validation_alias="APPROVAL_REQUIRED")
 
 
 @transactions.post("/deposit")
 @private
-@api.validate(resp=_payment())
+@api.validate(resp=payment())
 def deposit(caller: Caller, json: OwnMovement) -> Response:
     """Pay money into an account of the caller."""
-    return _carry_out(transaction_logic.deposit(_tools().currency, caller, json, _origin()), caller)
+    return carry_out_order(transaction_logic.deposit(tools().currency, caller, json, origin()), caller)
 
 
 @transactions.post("/withdraw")
 @private
-@api.validate(resp=_payment(InsufficientFunds))
+@api.validate(resp=payment(InsufficientFunds))
 def withdraw(caller: Caller, json: OwnMovement) -> Response:
     """Draw money from an account of the caller."""
-    return _carry_out(transaction_logic.withdraw(_tools().currency, caller, json, _origin()), caller)
+    return carry_out_order(transaction_logic.withdraw(tools().currency, caller, json, origin()), caller)
 
 
 @transactions.post("/transfer")
 @private
-@api.validate(resp=_payment(InsufficientFunds, PayeeNotFound, PayeeNotActive, SameAccount, StepUpRequired))
+@api.validate(resp=payment(InsufficientFunds, PayeeNotFound, PayeeNotActive, SameAccount, StepUpRequired))
 def transfer(caller: Caller, json: NewTransfer) -> Response:
     """Move money from an account of the caller to another account of this bank."""
-    order = transaction_logic.transfer(_tools().currency, caller, json, _origin())
-    if step_up := _tools().step_up:
+    order = transaction_logic.transfer(tools().currency, caller, json, origin())
+    if step_up := tools().step_up:
         step_up.check(caller, json, order)
-    return _carry_out(order, caller)
-
-
-@transactions.post("/reverse/<uuid:transaction_id>")
-@admin_only
-@api.validate(resp=_payment(InsufficientFunds, NotReversible, AlreadyReversed, OwnTransaction))
-def reverse(caller: Caller, transaction_id: UUID, json: Reversal) -> Response:
-    """Reverse a completed transaction by a new, opposite one."""
-    reversal = reversal_logic.reverse(
-        _tools().reversals, _tools().accounts, caller, transaction_id.hex, json, origin=_origin()
-    )
-    return _carry_out(reversal, caller)
-
-
-@transactions.get("/suspense")
-@staff_only
-@api.validate(resp=documented(200, SuspenseAnswer))
-def list_suspense(caller: Caller, query: SuspenseQuery) -> Response:
-    """Return the money that reversals put into the suspense account, newest first."""
-    items, pagination = reversal_logic.list_suspense(_tools().reversals, caller, query)
-    return success(suspense=[SuspenseItemOut.of(item, _tools().currency) for item in items], pagination=pagination)
-
-
-@transactions.post("/pay_out/<uuid:transaction_id>")
-@admin_only
-@api.validate(resp=_payment(NotFound, OwnTransaction, AlreadyPaidOut))
-def pay_out(caller: Caller, transaction_id: UUID, json: PayOut) -> Response:
-    """Pay money in suspense to an account of its customer."""
-    payout = reversal_logic.pay_out(
-        _tools().reversals, _tools().accounts, caller, transaction_id.hex, json, origin=_origin()
-    )
-    return _carry_out(payout, caller)
+    return carry_out_order(order, caller)
 
 
 @transactions.get("/list")
@@ -179,8 +127,8 @@ def pay_out(caller: Caller, transaction_id: UUID, json: PayOut) -> Response:
 @api.validate(resp=documented(200, TransactionsAnswer))
 def list_own(caller: Caller, query: TransactionsQuery) -> Response:
     """Return the transactions on the caller's accounts, newest first."""
-    rows, pagination = transaction_logic.list_own(_tools().transactions, _tools().currency, caller, query)
-    return success(transactions=_render_all(caller, rows), pagination=pagination)
+    rows, pagination = transaction_logic.list_own(tools().transactions, tools().currency, caller, query)
+    return success(transactions=render_all(caller, rows), pagination=pagination)
 
 
 @transactions.get("/recent")
@@ -188,9 +136,7 @@ def list_own(caller: Caller, query: TransactionsQuery) -> Response:
 @api.validate(resp=documented(200, RecentAnswer))
 def recent(caller: Caller, query: RecentQuery) -> Response:
     """Return the caller's newest transactions."""
-    return success(
-        transactions=_render_all(caller, transaction_logic.recent(_tools().transactions, caller, query.limit))
-    )
+    return success(transactions=render_all(caller, transaction_logic.recent(tools().transactions, caller, query.limit)))
 
 
 @transactions.get("/account/<uuid:account_id>")
@@ -199,9 +145,9 @@ def recent(caller: Caller, query: RecentQuery) -> Response:
 def list_of_account(caller: Caller, account_id: UUID, query: TransactionFilters) -> Response:
     """Return the transactions on one account, newest first."""
     rows, pagination = transaction_logic.list_of_account(
-        _tools().transactions, _tools().accounts, _tools().currency, caller, account_id.hex, query=query
+        tools().transactions, tools().accounts, tools().currency, caller, account_id.hex, query=query
     )
-    return success(transactions=_render_all(caller, rows, account_id.hex), pagination=pagination)
+    return success(transactions=render_all(caller, rows, account_id.hex), pagination=pagination)
 
 
 @transactions.get("/details/<uuid:transaction_id>")
@@ -209,7 +155,7 @@ def list_of_account(caller: Caller, account_id: UUID, query: TransactionFilters)
 @api.validate(resp=documented(200, TransactionAnswer))
 def details(caller: Caller, transaction_id: UUID) -> Response:
     """Return one transaction."""
-    (transaction,) = _render_all(caller, [transaction_logic.details(_tools().transactions, caller, transaction_id.hex)])
+    (transaction,) = render_all(caller, [transaction_logic.details(tools().transactions, caller, transaction_id.hex)])
     return success(transaction=transaction)
 
 
@@ -220,7 +166,7 @@ def summary(caller: Caller, query: SummaryQuery) -> Response:
     """Return the sums of the caller's completed transactions."""
     return success(
         summary=summary_of(
-            transaction_logic.volumes(_tools().volumes, _tools().accounts, caller, query), _tools().currency
+            transaction_logic.volumes(tools().volumes, tools().accounts, caller, query), tools().currency
         )
     )
 
@@ -230,9 +176,9 @@ def summary(caller: Caller, query: SummaryQuery) -> Response:
 @api.validate(resp=documented(200, FlowStatisticsAnswer, NotFound))
 def flow_statistics(caller: Caller, query: StatisticsQuery) -> Response:
     """Return a summary with balances, and with mean, median and largest payment in each direction."""
-    tools = _tools()
-    flows = figure_logic.flows(tools.volumes, tools.amounts, tools.accounts, caller, query)
-    return success(statistics=flow_statistics_of(flows, tools.currency))
+    parts = tools()
+    flows = figure_logic.flows(parts.volumes, parts.amounts, parts.accounts, caller, query)
+    return success(statistics=flow_statistics_of(flows, parts.currency))
 
 
 @transactions.get("/all")
@@ -240,8 +186,8 @@ def flow_statistics(caller: Caller, query: StatisticsQuery) -> Response:
 @api.validate(resp=documented(200, TransactionsAnswer))
 def list_all(caller: Caller, query: TransactionsQuery) -> Response:
     """Return all transactions of the bank, newest first."""
-    rows, pagination = transaction_logic.list_all(_tools().transactions, _tools().currency, caller, query)
-    return success(transactions=_render_all(caller, rows), pagination=pagination)
+    rows, pagination = transaction_logic.list_all(tools().transactions, tools().currency, caller, query)
+    return success(transactions=render_all(caller, rows), pagination=pagination)
 
 
 @transactions.get("/user/<uuid:user_id>")
@@ -249,8 +195,8 @@ def list_all(caller: Caller, query: TransactionsQuery) -> Response:
 @api.validate(resp=documented(200, TransactionsAnswer))
 def list_of_user(caller: Caller, user_id: UUID, query: TransactionsQuery) -> Response:
     """Return the transactions on one user's accounts, newest first."""
-    rows, pagination = transaction_logic.list_of_user(_tools().transactions, _tools().currency, caller, user_id, query)
-    return success(transactions=_render_all(caller, rows), pagination=pagination)
+    rows, pagination = transaction_logic.list_of_user(tools().transactions, tools().currency, caller, user_id, query)
+    return success(transactions=render_all(caller, rows), pagination=pagination)
 
 
 @internal.get("/transactions/<uuid:transaction_id>/owners")
@@ -258,7 +204,7 @@ def list_of_user(caller: Caller, user_id: UUID, query: TransactionsQuery) -> Res
 @api.validate(resp=documented(200, OwnersAnswer))
 def owners(transaction_id: UUID) -> Response:
     """Return the owners of both sides of a transaction."""
-    return success(owners=transaction_logic.owners(_tools().transactions, transaction_id.hex))
+    return success(owners=transaction_logic.owners(tools().transactions, transaction_id.hex))
 
 
 @internal.get("/statistics")
@@ -266,7 +212,7 @@ def owners(transaction_id: UUID) -> Response:
 @api.validate(resp=documented(200, StatisticsAnswer))
 def statistics(query: VolumesQuery) -> Response:
     """Return the numbers and sums of the whole bank's completed transactions."""
-    return success(statistics=statistics_of(figure_logic.bank_volumes(_tools().volumes, query), _tools().currency))
+    return success(statistics=statistics_of(figure_logic.bank_volumes(tools().volumes, query), tools().currency))
 
 
 @internal.post("/requests")
@@ -274,30 +220,15 @@ def statistics(query: VolumesQuery) -> Response:
 @api.validate(resp=documented(200, BatchedReplies))
 def carry_out_batch(json: BatchedRequests) -> Response:
     """Carry out a batch of payment requests, and return for each the response to a single request."""
-    tools, at, ids = _tools(), now(), new_ids(len(json.requests))
+    parts, at, ids = tools(), now(), new_ids(len(json.requests))
     _log.info("requests", extra={"request_ids": [request.request_id for request in json.requests]})
     payments = [
-        parse_payment(request, tools.currency, transaction_id, at, tools.step_up)
+        parse_payment(request, parts.currency, transaction_id, at, parts.step_up)
         for request, transaction_id in zip(json.requests, ids, strict=True)
     ]
-    orders = [payment.order for payment in payments if isinstance(payment, ParsedPayment)]
-    outcomes = iter(posting_logic.carry_out(tools.posting, orders))
-    return success(answers=[to_batched_reply(payment, outcomes, tools.currency) for payment in payments])
-
-
-@dataclass(frozen=True)
-class Tools:
-    """The objects that the endpoints use."""
-
-    transactions: TransactionStorage
-    reversals: ReversalStorage
-    volumes: VolumeStorage
-    amounts: AmountStorage
-    accounts: AccountClient
-    names: NameClient
-    currency: Currency
-    posting: PostingTools
-    step_up: StepUp | None
+    orders = [parsed.order for parsed in payments if isinstance(parsed, ParsedPayment)]
+    outcomes = iter(posting_logic.carry_out(parts.posting, orders))
+    return success(answers=[to_batched_reply(parsed, outcomes, parts.currency) for parsed in payments])
 
 
 def _make_step_up(settings: TransactionSettings, currency: Currency, account_peer: Peer) -> StepUp | None:
@@ -333,8 +264,11 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
         currency=currency,
         step_up=_make_step_up(settings, currency, account_peer),
         posting=posting,
+        approvals=ApprovalStorage(db),
+        needs_approval=settings.approval_required,
     )
     app.register_blueprint(transactions)
+    app.register_blueprint(reversals)
     app.register_blueprint(internal)
     fast_path.install(app, "internal.carry_out_batch")
     lifecycle_of(app).add(peers.directory)
@@ -358,37 +292,6 @@ def _keep_caught_up(app: Flask, posting: PostingTools) -> None:
 
     health_of(app).add("ledger", lambda: posting.projection.works)
     lifecycle.add(PeriodicTask(catch_up, name="catching up", interval_seconds=CATCH_UP_SECONDS))
-
-
-def _tools() -> Tools:
-    tools: Tools = current_app.extensions["tools"]
-    return tools
-
-
-def _origin() -> Origin:
-    return Origin(new_ids(1)[0], idempotency_key(), request_ids.current(), now())
-
-
-def _carry_out(order: Order, caller: Caller) -> Response:
-    (outcome,) = posting_logic.carry_out(_tools().posting, [order])
-    if isinstance(outcome, Exception):
-        raise outcome
-    reply = to_reply(outcome, caller, _tools().currency)
-    return Response(reply.body, reply.status, reply.headers)
-
-
-def _render_all(caller: Caller, rows: Sequence[Transaction], account_id: str | None = None) -> list[TransactionOut]:
-    """Return transactions as the caller may see them, with the ids of their reversals and the names of their sides.
-
-    `account_id` is set for the list of one account.
-    """
-    currency, reversals = _tools().currency, transaction_logic.reversals(_tools().transactions, rows)
-    rendered = [
-        transaction_logic.render(row, caller, currency, reversed_by=reversals.get(row.id), account_id=account_id)
-        for row in rows
-    ]
-    name_logic.name_holders(_tools().names, caller, rows, rendered)
-    return rendered
 
 
 if __name__ == "__main__":

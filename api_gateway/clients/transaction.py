@@ -176,6 +176,10 @@ class Summary(Flow):
     largest: Decimal
 
 
+class NeedsApproval(Exception):
+    """The bank requires a second admin, and the request is kept for one. It is no failure."""
+
+
 class TransactionClient(Client):
     """Calls the transaction service: payments, lists, summaries and reversals."""
 
@@ -220,7 +224,7 @@ class TransactionClient(Client):
     ) -> Transaction:
         """Reverse a transaction, as an admin, at most once. The body may name another target for the money.
 
-        It is `to_account_id` (another account of the customer) or `to_suspense`.
+        It is `to_account_id` (another account of the customer) or `to_suspense`. Raises NeedsApproval.
         """
         return self._post(f"/api/transactions/reverse/{transaction_id}", token, body, idempotency_key)
 
@@ -229,13 +233,18 @@ class TransactionClient(Client):
         return self._get(Suspense, token, "/api/transactions/suspense", query)
 
     def pay_out(self, token: str, transaction_id: UUID, to_account_id: str, *, idempotency_key: str) -> Transaction:
-        """Pay money in the suspense account out to an account of its customer, as an admin, at most once."""
+        """Pay money in the suspense account out to an account of its customer, as an admin, at most once.
+
+        Raises NeedsApproval.
+        """
         body = {"to_account_id": to_account_id}
         return self._post(f"/api/transactions/pay_out/{transaction_id}", token, body, idempotency_key)
 
     def _post(self, path: str, token: str, body: Query, idempotency_key: str) -> Transaction:
         headers = {"Idempotency-Key": idempotency_key}
         answer = self._peer.call("POST", path, token=token, body=body, headers=headers)
+        if "approval" in answer:
+            raise NeedsApproval
         return Transaction.model_validate(answer["transaction"])
 
 

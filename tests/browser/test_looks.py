@@ -52,6 +52,7 @@ STAFF = (
     "/admin/users",
     "/admin/customers",
     "/admin/customers/{user}",
+    "/admin/approvals",
     "/admin/accounts",
     "/admin/accounts/{account}",
     "/admin/accounts/create?q=e",

@@ -191,6 +191,18 @@ class PersonSearch(FilterForm):
         return {"email" if "@" in text else "username": text}
 
 
+class ApprovalFilters(FilterForm):
+    """The requests for a second admin to show."""
+
+    status = SelectField(
+        "State",
+        choices=options(
+            {"pending": "Waiting", "approved": "Approved", "rejected": "Rejected", "expired": "Expired"}, "Any"
+        ),
+        default="",
+    )
+
+
 class SuspenseFilters(FilterForm):
     """Filters of the list of money in the suspense account."""
 

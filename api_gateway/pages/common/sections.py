@@ -10,6 +10,7 @@ from uuid import UUID
 from flask import g, render_template
 
 from api_gateway.clients.account import Account, AccountClient
+from api_gateway.clients.approvals import ApprovalClient
 from api_gateway.clients.auth import AuthClient
 from api_gateway.clients.customers import CustomerClient
 from api_gateway.clients.reporting import ReportingClient
@@ -39,6 +40,11 @@ def customer_service() -> CustomerClient:
 def second_factor() -> SecondFactorClient:
     """Return the client for second factors of logins, with the page's deadline."""
     return SecondFactorClient(peer("auth-service"))
+
+
+def approval_service() -> ApprovalClient:
+    """Return a client for requests that wait for a second admin."""
+    return ApprovalClient(peer("transaction-service"))
 
 
 def account_service() -> AccountClient:

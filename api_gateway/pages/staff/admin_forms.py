@@ -56,6 +56,12 @@ class ContactForm(BankForm):
         return {name: value for name, value in wanted.items() if value != getattr(present, name)}
 
 
+class RejectionForm(BankForm):
+    """Why a request is rejected."""
+
+    reason = StringField("Reason", [InputRequired("Enter the reason."), at_most(200)])
+
+
 class NoteForm(BankForm):
     """A note about a customer."""
 

@@ -7,7 +7,7 @@ from shared.core.errors import Forbidden, InvalidRequest, NotFound, Refused
 from shared.web import audit_trail, cursors
 from shared.web.access import Caller
 from shared.web.cursors import Pagination
-from transaction_service.reversal_storage import ReversalStorage
+from transaction_service.reversals.reversal_storage import ReversalStorage
 from transaction_service.transaction_clients import AccountClient, Order
 from transaction_service.transaction_logic import AlreadyPaidOut, AlreadyReversed, Origin, new_order
 from transaction_service.transaction_models import SUSPENSE_ACCOUNT_ID, SuspenseItem, Transaction

@@ -1,0 +1,89 @@
+"""What the endpoints of all rooms of the transaction service share: their OpenAPI, tools, orders and responses."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flask import Response, current_app
+
+from shared.core.clock import now
+from shared.core.errors import AppError
+from shared.core.ids import new_ids
+from shared.core.money import Currency
+from shared.http import request_ids
+from shared.web.access import Caller
+from shared.web.idempotency_keys import idempotency_key
+from shared.web.validation.openapi import AnswerTypes, documented, make_api
+from transaction_service import posting_logic, transaction_logic
+from transaction_service.amount_storage import AmountStorage
+from transaction_service.batch_logic import StepUp, to_reply
+from transaction_service.names import name_logic
+from transaction_service.names.name_clients import NameClient
+from transaction_service.posting_logic import IdempotencyKeyReused, PostingTools
+from transaction_service.reversals.approval_storage import ApprovalStorage
+from transaction_service.reversals.reversal_storage import ReversalStorage
+from transaction_service.transaction_clients import AccountClient, Order
+from transaction_service.transaction_logic import AccountNotActive, AccountNotFound, Expired, Origin
+from transaction_service.transaction_models import Transaction
+from transaction_service.transaction_schemas import TransactionAnswer, TransactionOut
+from transaction_service.transaction_storage import TransactionStorage
+from transaction_service.volume_storage import VolumeStorage
+
+USUAL = (AccountNotFound, AccountNotActive, Expired, IdempotencyKeyReused)
+"""The refusals of every endpoint that moves money."""
+api = make_api("Transactions")
+
+
+def payment(*refusals: type[AppError]) -> AnswerTypes:
+    """Return the documented responses of an endpoint that moves money; `refusals` are those beside the common ones."""
+    return documented(201, TransactionAnswer, *USUAL, *refusals, may_be_pending=True, takes_key=True, replays=True)
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The objects that the endpoints use."""
+
+    transactions: TransactionStorage
+    reversals: ReversalStorage
+    volumes: VolumeStorage
+    amounts: AmountStorage
+    accounts: AccountClient
+    names: NameClient
+    currency: Currency
+    posting: PostingTools
+    step_up: StepUp | None
+    approvals: ApprovalStorage
+    needs_approval: bool
+
+
+def tools() -> Tools:
+    """Return the tools of the current app."""
+    found: Tools = current_app.extensions["tools"]
+    return found
+
+
+def origin() -> Origin:
+    """Return the origin of the current request, with a new transaction id."""
+    return Origin(new_ids(1)[0], idempotency_key(), request_ids.current(), now())
+
+
+def carry_out_order(order: Order, caller: Caller) -> Response:
+    """Carry out one order and return its response. Raises the refusal."""
+    (outcome,) = posting_logic.carry_out(tools().posting, [order])
+    if isinstance(outcome, Exception):
+        raise outcome
+    reply = to_reply(outcome, caller, tools().currency)
+    return Response(reply.body, reply.status, reply.headers)
+
+
+def render_all(caller: Caller, rows: Sequence[Transaction], account_id: str | None = None) -> list[TransactionOut]:
+    """Return transactions as the caller may see them, with the ids of their reversals and the names of their sides.
+
+    `account_id` is set for the list of one account.
+    """
+    currency, reversals = tools().currency, transaction_logic.reversals(tools().transactions, rows)
+    rendered = [
+        transaction_logic.render(row, caller, currency, reversed_by=reversals.get(row.id), account_id=account_id)
+        for row in rows
+    ]
+    name_logic.name_holders(tools().names, caller, rows, rendered)
+    return rendered

@@ -1,0 +1,84 @@
+"""Request bodies, queries and responses for requests that wait for a second person."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
+
+from shared.core.periods import Timestamp
+from shared.core.texts import Line
+from shared.web.cursors import Page, Pagination
+from shared.web.validation.openapi import Answer, Body, Described
+from transaction_service.transaction_schemas import TransactionOut
+
+ApprovalAction = Literal["reverse", "pay_out"]
+ApprovalStatus = Literal["pending", "approved", "rejected", "expired"]
+
+
+class ApprovalsQuery(Page):
+    """Filters of the list of requests."""
+
+    status: ApprovalStatus | None = None
+    """Only requests with this status."""
+
+
+class Rejection(Body):
+    """Why a request is rejected."""
+
+    reason: Annotated[Line, Field(min_length=1, max_length=200, examples=["The customer has agreed to the payment"])]
+    """The reason, which the person who asked can read."""
+
+
+class ApprovalOut(Described):
+    """A request to reverse a transaction or to pay it out of suspense."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    """The id of the request."""
+    action: ApprovalAction
+    """What is to be done."""
+    status: ApprovalStatus
+    """Whether it waits, or what came of it; it expires after seven days."""
+    asked_by: UUID
+    """The id of the admin who asked."""
+    asked_by_name: Annotated[str, Field(examples=["grace.hopper"])]
+    """The username of the admin who asked."""
+    asked_at: Timestamp
+    """When it was asked."""
+    decided_by: UUID | None
+    """The id of the admin who decided."""
+    decided_by_name: Annotated[str, Field(examples=["ada.lovelace"])] | None
+    """The username of the admin who decided."""
+    decided_at: Timestamp | None
+    """When it was decided."""
+    reason: Annotated[str, Field(examples=["The customer has agreed to the payment"])] | None
+    """Why it was rejected."""
+    transaction: TransactionOut | None = None
+    """The transaction that it is about."""
+
+
+class ApprovalsAnswer(Answer):
+    """A page of requests, newest first."""
+
+    approvals: list[ApprovalOut]
+    """The requests of this page."""
+    pagination: Pagination
+    """The position of the next page."""
+
+
+class ApprovalAnswer(Answer):
+    """One request."""
+
+    approval: ApprovalOut
+    """The request."""
+
+
+class AcceptedAnswer(Answer):
+    """A reversal that is not done yet: its outcome is unknown, or it waits for a second admin."""
+
+    transaction: TransactionOut | SkipJsonSchema[None] = None
+    """The pending transaction, when the outcome is unknown."""
+    approval: ApprovalOut | SkipJsonSchema[None] = None
+    """The request, when a second admin has to approve it."""

@@ -1,0 +1,56 @@
+"""Queries on requests that wait for a second person."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select, tuple_, update
+
+from shared.db.database import Database, Storage
+from shared.db.outbox import Outbox
+from transaction_service.reversals.approval_models import Approval
+
+
+class ApprovalStorage(Storage):
+    """Requests and their decisions."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.outbox = Outbox(database)
+
+    def add_approval(self, approval: Approval) -> None:
+        """Add a request. Raises IntegrityError when one for this transaction is pending."""
+        self._session.add(approval)
+        self._session.flush()
+
+    def find_approval(self, approval_id: UUID) -> Approval | None:
+        """Return the request with this id."""
+        return self._session.get(Approval, approval_id)
+
+    def find_approval_to_change(self, approval_id: UUID) -> Approval | None:
+        """Return the request with this id, locked until the transaction ends."""
+        return self._session.scalar(select(Approval).where(Approval.id == approval_id).with_for_update())
+
+    def find_pending(self, transaction_id: str) -> Approval | None:
+        """Return the pending request for this transaction."""
+        wanted = Approval.transaction_id == transaction_id, Approval.status == "pending"
+        return self._session.scalar(select(Approval).where(*wanted))
+
+    def expire(self, asked_before: datetime) -> None:
+        """Set pending requests that are older than `asked_before` to expired."""
+        old = Approval.status == "pending", Approval.asked_at < asked_before
+        self._session.execute(update(Approval).where(*old).values(status="expired"))
+
+    def list_approvals(
+        self, *, status: str | None, limit: int, before: tuple[datetime, UUID] | None
+    ) -> Sequence[Approval]:
+        """Return the requests with this status, or all, newest first.
+
+        `before` is the (asked_at, id) of the last one of the page before.
+        """
+        query = select(Approval)
+        if status:
+            query = query.where(Approval.status == status)
+        if before:
+            query = query.where(tuple_(Approval.asked_at, Approval.id) < tuple_(*before))
+        return self._session.scalars(query.order_by(Approval.asked_at.desc(), Approval.id.desc()).limit(limit)).all()
