@@ -15,6 +15,10 @@ from reporting_service.custom.custom_storage import CustomReportStorage
 from reporting_service.documents.document_schemas import Bank
 from reporting_service.downloads.download_schemas import MEDIA_TYPES
 from reporting_service.downloads.download_service import answer_with
+from reporting_service.exports.export_clients import DataClient
+from reporting_service.exports.export_logic import ExportTools
+from reporting_service.exports.export_service import exports
+from reporting_service.exports.export_storage import ExportStorage
 from reporting_service.receipts.receipt_clients import NameClient, PaymentClient
 from reporting_service.receipts.receipt_logic import ReceiptTools
 from reporting_service.receipts.receipt_service import receipts
@@ -145,28 +149,33 @@ def create_app(settings: ReportingSettings, session: requests.Session | None = N
         transactions=TransactionClient(transactions, peers.token),
         context_pool=context_pool,
     )
-    app.extensions["tools"] = Tools(ReportStorage(db), sources)
+    app.extensions.update(bank=settings.bank, tools=Tools(ReportStorage(db), sources))
+    _add_documents(app, settings.bank, peers)
+    app.extensions["custom_tools"] = CustomTools(CustomReportStorage(db), ReportStorage(db), sources)
+    for blueprint in (reports, receipts, custom, exports, statements):
+        app.register_blueprint(blueprint)
+    lifecycle_of(app).add(peers.directory)
+    audit_trail.install(app, Outbox(db), peers)
+    lifecycle_of(app).add(AtEnd(context_pool.close))
+    return app
+
+
+def _add_documents(app: Flask, bank: Bank, peers: Peers) -> None:
+    """Make the tools of statements, receipts and exports."""
+    auth, accounts, transactions = (peers[f"{name}-service"] for name in ("auth", "account", "transaction"))
     app.extensions["receipt_tools"] = ReceiptTools(
-        PaymentClient(transactions, peers.token), NameClient(auth, peers.token), settings.bank
+        PaymentClient(transactions, peers.token), NameClient(auth, peers.token), bank
     )
     app.extensions["statement_tools"] = StatementTools(
         kept=KeptStatementStorage(db),
         holders=HolderClient(auth, peers.token),
         entries=EntryClient(accounts),
         pending=PendingClient(transactions),
-        bank=settings.bank,
+        bank=bank,
         outbox=Outbox(db),
     )
-    app.extensions["bank"] = settings.bank
-    app.extensions["custom_tools"] = CustomTools(CustomReportStorage(db), ReportStorage(db), sources)
-    app.register_blueprint(reports)
-    app.register_blueprint(receipts)
-    app.register_blueprint(custom)
-    app.register_blueprint(statements)
-    lifecycle_of(app).add(peers.directory)
-    audit_trail.install(app, Outbox(db), peers)
-    lifecycle_of(app).add(AtEnd(context_pool.close))
-    return app
+    data = DataClient(auth, accounts, transactions)
+    app.extensions["export_tools"] = ExportTools(data, ExportStorage(db), Outbox(db))
 
 
 def _tools() -> Tools:

@@ -35,7 +35,7 @@ PUBLIC_PATHS = END_NO_SESSION | {
     "auth/email/verify",
     "auth/email/undo",
 }
-DOCUMENTS = ("reports/statement/", "reports/receipt/")
+DOCUMENTS = ("reports/statement/", "reports/receipt/", "reports/export")
 REQUEST_HEADERS = (
     "Authorization",
     "Content-Type",

@@ -255,6 +255,10 @@ class ReportingClient(Client):
             query["save"] = "false"
         return self._peer.document(path, token=token, query={**query, "format": form})
 
+    def export(self, token: str) -> requests.Response:
+        """Return the streamed response with all data of the caller, a ZIP."""
+        return self._peer.document("/api/reports/export", token=token)
+
     def run(self, token: str, custom_id: UUID, *, save: bool = False) -> Report:
         """Make a report by a custom report of the caller."""
         query = {"save": "true" if save else "false"}

@@ -14,10 +14,11 @@ from api_gateway.pages.common import email_state
 from api_gateway.pages.common.filters import ROWS
 from api_gateway.pages.common.forms import at_most, options
 from api_gateway.pages.common.responses import done, form_page, peer
-from api_gateway.pages.common.sections import auth_service, begin, second_factor, unless_away
+from api_gateway.pages.common.sections import auth_service, begin, reporting_service, second_factor, unless_away
 from api_gateway.pages.common.step_up import StepUpForm
 from api_gateway.web import time_zones
 from api_gateway.web.browser_session import refuse_ended_sessions, refuse_session, sign_out
+from api_gateway.web.documents import send_on
 from shared.core.time_zones import zone_names
 from shared.web.access import Caller, private
 
@@ -151,3 +152,10 @@ def _change_password(caller: Caller, form: PasswordForm) -> bool:
     )
     refuse_ended_sessions()
     return True
+
+
+@profile.post("/profile/export")
+@private
+def export(caller: Caller) -> Response:
+    """Return all data of the caller as a download."""
+    return send_on(reporting_service().export(caller.token))

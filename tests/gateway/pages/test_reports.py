@@ -1,6 +1,9 @@
 """Report pages."""
 
+import io
+import json
 import re
+import zipfile
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -207,3 +210,11 @@ def test_a_wrong_choice_is_explained_and_kept_in_the_form(ada: Customer, fields:
     assert answer.status_code == 400
     if words != "start_date":
         assert words in answer.text
+
+
+def test_all_data_is_downloaded_from_the_profile(ada: Customer) -> None:
+    answer = ada.visitor.submit("/profile", action="/profile/export")
+    assert (answer.status_code, answer.content_type) == (200, "application/zip")
+    with zipfile.ZipFile(io.BytesIO(answer.data)) as files:
+        assert len(json.loads(files.read("transactions.json"))) == 2
+    assert "attachment" in answer.headers["Content-Disposition"]

@@ -1,0 +1,1 @@
+"""The export of all data of a user, as one ZIP."""
