@@ -45,6 +45,9 @@ from auth_service.recovery.recovery_logic import Recovery
 from auth_service.recovery.recovery_service import recovery
 from auth_service.second_factor import login_logic, second_factor_logic
 from auth_service.second_factor.login_logic import MfaRequired
+from auth_service.second_factor.removal_logic import Removals
+from auth_service.second_factor.removal_service import removal
+from auth_service.second_factor.removal_storage import RemovalStorage
 from auth_service.second_factor.second_factor_logic import InvalidOtp, SecondFactors
 from auth_service.second_factor.second_factor_schemas import ENCRYPTION_KEYS_FILE, SecondFactorSettings
 from auth_service.second_factor.second_factor_service import factors, mfa
@@ -96,7 +99,16 @@ MAIL_SECONDS = 1.0
 SIGNING_KEYS_SECONDS = 1.0
 CHAIN_SECONDS = 1.0
 
-ROOMS = (keys, mfa, outbox, audit_service.audit, audit_service.audit_internal, *customer_service.BLUEPRINTS, recovery)
+ROOMS = (
+    keys,
+    mfa,
+    removal,
+    outbox,
+    audit_service.audit,
+    audit_service.audit_internal,
+    *customer_service.BLUEPRINTS,
+    recovery,
+)
 """The endpoints in other files."""
 auth = Blueprint("auth", __name__, url_prefix="/api/auth")
 internal = Blueprint("internal", __name__, url_prefix="/internal")
@@ -352,11 +364,13 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
     signer_reload = SigningKeysFile(keys_file, settings.signing_key, signer, app.extensions["token_verifier"])
     writers = Letters(settings.bank_url, settings.bank_contact).writers | Recovery(parts, settings.bank_url).writers
     mailroom = Mailroom.of(settings, parts.mails, writers)
+    second_factors = SecondFactors.of(settings, SecondFactorStorage(db), settings.bank_name)
     app.extensions.update(
         tools=parts,
         mailroom=mailroom,
         customers=CustomerStorage(db),
-        second_factors=SecondFactors.of(settings, SecondFactorStorage(db), settings.bank_name),
+        second_factors=second_factors,
+        removals=Removals(RemovalStorage(db), second_factors),
         client_digests=settings.client_digests(),
     )
     for blueprint in (auth, internal, *ROOMS):
@@ -368,11 +382,16 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
     _add_task(app, "mail", MAIL_SECONDS, lambda: mail_logic.send_due(mailroom))
     _add_task(app, "signing-keys", SIGNING_KEYS_SECONDS, signer_reload.reload)
     _add_task(app, "audit-chain", CHAIN_SECONDS, lambda: audit_logic.chain(parts.audit))
-    with app.app_context():
-        second_factor_logic.rotate_keys(parts, app.extensions["second_factors"])
-        user_logic.encrypt_phones(parts)
+    _use_newest_key(app, parts, second_factors)
     _ensure_admin(app, settings)
     return app
+
+
+def _use_newest_key(app: Flask, parts: Tools, second_factors: SecondFactors) -> None:
+    """Encrypt what is stored with the newest key. Raises CannotStart when a key is missing."""
+    with app.app_context():
+        second_factor_logic.rotate_keys(parts, second_factors)
+        user_logic.encrypt_phones(parts)
 
 
 def _make_tools(settings: AuthSettings, sessions: SessionStorage, signer: TokenSigner) -> Tools:

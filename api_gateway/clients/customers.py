@@ -42,6 +42,23 @@ class People(Seen):
     users: list[Person]
 
 
+class Removal(Seen):
+    """An open request to remove a second factor."""
+
+    asked_by: UUID
+    asked_by_name: str
+    reason: str
+    asked_at: datetime
+    expires_at: datetime
+
+
+class FactorState(Seen):
+    """Whether a customer has a second factor, and the open request to remove it."""
+
+    mfa_enabled: bool
+    removal: Removal | None
+
+
 class CustomerClient(Client):
     """Search and help of customers by staff. Every call on somebody who is no customer raises NotFound."""
 
@@ -60,6 +77,20 @@ class CustomerClient(Client):
     def unlock(self, token: str, user_id: UUID) -> None:
         """End the lockout after too many wrong passwords."""
         self._peer.call("POST", f"/api/auth/customers/{user_id}/unlock", token=token)
+
+    def removal(self, token: str, user_id: UUID) -> FactorState:
+        """Return whether a customer has a second factor, and the open request to remove it."""
+        return self._get(FactorState, token, f"/api/auth/customers/{user_id}/second_factor_removal")
+
+    def ask_for_removal(self, token: str, user_id: UUID, reason: str) -> None:
+        """Ask for the removal of a customer's second factor, which a colleague has to approve."""
+        path = f"/api/auth/customers/{user_id}/second_factor_removal"
+        self._peer.call("POST", path, token=token, body={"reason": reason})
+
+    def decide_removal(self, token: str, user_id: UUID, decision: str) -> None:
+        """Decide on a removal: `approve` or `refuse`."""
+        path = f"/api/auth/customers/{user_id}/second_factor_removal/decision"
+        self._peer.call("POST", path, token=token, body={"decision": decision})
 
     def sessions(self, token: str, user_id: UUID) -> list[LoginSession]:
         """Return where a customer is logged in."""

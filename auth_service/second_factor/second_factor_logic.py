@@ -135,7 +135,7 @@ def enable(tools: Tools, factors: SecondFactors, caller: Caller, otp: str) -> li
         factors.storage.replace_recovery_codes(present.id, map(_digest, codes))
         tools.sessions.end_sessions(present.id, clock.now(), all_but=caller.session_id)
         audit_logic.record(tools.audit, "mfa.enable", actor=caller, subject=caller)
-        _tell(tools, present, "second_factor_changed", what="a second factor was set up")
+        tell(tools, present, "a second factor was set up")
         return True
 
     _require(tools, user, check, action="mfa.enable", clears_failures=False)
@@ -160,7 +160,7 @@ def disable(tools: Tools, factors: SecondFactors, origin: Origin, caller: Caller
         factors.storage.delete_all(present.id)
         tools.sessions.end_sessions(present.id, clock.now(), all_but=caller.session_id)
         audit_logic.record(tools.audit, "mfa.disable", actor=caller, subject=caller)
-        _tell(tools, present, "second_factor_changed", what="the second factor was removed")
+        tell(tools, present, "the second factor was removed")
         return True
 
     _require(tools, user, check, action="mfa.disable")
@@ -177,7 +177,7 @@ def renew_recovery_codes(tools: Tools, factors: SecondFactors, caller: Caller, o
             return False
         factors.storage.replace_recovery_codes(present.id, map(_digest, codes))
         audit_logic.record(tools.audit, "mfa.recovery_codes", actor=caller, subject=caller)
-        _tell(tools, present, "second_factor_changed", what="the recovery codes were replaced")
+        tell(tools, present, "the recovery codes were replaced")
         return True
 
     _require(tools, user, check, action="mfa.recovery_codes")
@@ -242,6 +242,11 @@ def _accept(tools: Tools, factors: SecondFactors, user: User, otp: str) -> bool:
     audit_logic.record(tools.audit, "mfa.recovery_code_used", actor=user, subject=user, details={"left": left})
     _tell(tools, user, "recovery_code_used", left=str(left))
     return True
+
+
+def tell(tools: Tools, user: User, what: str) -> None:
+    """Queue a mail to a user about a change of their second factor; `what` goes on after "On … at …,"."""
+    _tell(tools, user, "second_factor_changed", what=what)
 
 
 def _tell(tools: Tools, user: User, kind: str, **facts: str) -> None:
