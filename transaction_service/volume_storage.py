@@ -264,10 +264,10 @@ def _whole_days(since: datetime | None, until: datetime | None) -> list[ColumnEl
 
 def _parts_of_days(table: Any, since: datetime | None, until: datetime | None) -> Iterator[ColumnElement[bool]]:
     """Yield a condition for the rows within the range for each of its partial days."""
-    last = until - timedelta(microseconds=1) if until else None
     for day in _partial_days(since, until):
         midnight, end = datetime.combine(day, time(), UTC), datetime.combine(day, time.max, UTC)
-        yield table.c.timestamp.between(max(midnight, since or midnight), min(end, last or end))
+        last = min(end, until - timedelta(microseconds=1)) if until else end
+        yield table.c.timestamp.between(max(midnight, since or midnight), last)
 
 
 def _partial_days(since: datetime | None, until: datetime | None) -> set[date]:

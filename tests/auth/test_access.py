@@ -58,7 +58,7 @@ def test_a_service_token_is_refused_at_user_endpoints(bank: Suite, method: str, 
     [
         ("account-service", [200, 404, 403]),
         ("transaction-service", [200, 403, 403]),
-        ("reporting-service", [200, 403, 200]),
+        ("reporting-service", [200, 404, 200]),
         ("api-gateway", [200, 403, 403]),
     ],
 )

@@ -197,6 +197,7 @@ moves = st.tuples(
 ).filter(lambda move: move[0] != move[1])
 
 
+@pytest.mark.timeout(300)
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     batches=st.lists(st.lists(moves, min_size=1, max_size=8), min_size=1, max_size=4),
@@ -247,6 +248,7 @@ def test_a_range_may_begin_and_end_within_a_day(books: Books) -> None:
     assert total(second.replace(hour=0), None) == 1110
     assert total(None, last.replace(hour=0)) == 111
     assert total(datetime.max.replace(tzinfo=UTC), None) == 0
+    assert total(None, datetime.min.replace(tzinfo=UTC)) == 0
     assert total(None, datetime.min.replace(tzinfo=UTC) + later) == 0
 
 
