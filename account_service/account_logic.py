@@ -101,7 +101,7 @@ def open_for_customer(
 def details(storage: AccountStorage, caller: Caller, account_id: UUID) -> Account:
     """Return an account of the caller, or any account for staff. Raises NotFound."""
     account = storage.find_account(account_id)
-    if account is None or not (account.user_id == caller.user_id or caller.is_staff):
+    if account is None or not (account.user_id == caller.user_id or caller.may("customers:read")):
         raise NotFound("There is no such account.")
     audit_trail.record_view(storage.outbox, "view.account", caller, account.user_id, account=_audited(account))
     return account

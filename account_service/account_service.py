@@ -48,7 +48,7 @@ from shared.core.money import Currency, CurrencyCode
 from shared.db.kept_currency import require_currency
 from shared.db.outbox import Outbox
 from shared.web import audit_trail, fast_path, serving
-from shared.web.access import Caller, private, service_only, staff_only
+from shared.web.access import Caller, private, service_only, staff_with
 from shared.web.application import Peers, lifecycle_of, make_app, make_session
 from shared.web.cursors import Page
 from shared.web.idempotency_keys import idempotency_key
@@ -145,7 +145,7 @@ def lookup(_caller: Caller, query: LookupQuery) -> Response:
 
 
 @accounts.get("/all")
-@staff_only
+@staff_with("customers:read")
 @api.validate(resp=documented(200, AccountsAnswer))
 def list_all(caller: Caller, query: AccountsQuery) -> Response:
     """Return all accounts, newest first."""
@@ -154,7 +154,7 @@ def list_all(caller: Caller, query: AccountsQuery) -> Response:
 
 
 @accounts.get("/user/<uuid:user_id>")
-@staff_only
+@staff_with("customers:read")
 @api.validate(resp=documented(200, AccountsAnswer))
 def list_of_user(caller: Caller, user_id: UUID, query: AccountsQuery) -> Response:
     """Return the accounts of one user, newest first."""
@@ -163,7 +163,7 @@ def list_of_user(caller: Caller, user_id: UUID, query: AccountsQuery) -> Respons
 
 
 @accounts.post("/user/<uuid:user_id>")
-@staff_only
+@staff_with("accounts:open")
 @api.validate(resp=documented(201, AccountAnswer, IdempotencyKeyReused, takes_key=True))
 def create_for_user(caller: Caller, user_id: UUID, json: NewAccount) -> Response:
     """Open an account for a customer. The same Idempotency-Key opens only one."""
@@ -174,7 +174,7 @@ def create_for_user(caller: Caller, user_id: UUID, json: NewAccount) -> Response
 
 
 @accounts.put("/update/<uuid:account_id>")
-@staff_only
+@staff_with("accounts:freeze")
 @api.validate(resp=documented(200, AccountAnswer, AccountNotActive, OwnAccount))
 def update(caller: Caller, account_id: UUID, json: StatusChange) -> Response:
     """Freeze or unfreeze an account."""
@@ -183,7 +183,7 @@ def update(caller: Caller, account_id: UUID, json: StatusChange) -> Response:
 
 
 @accounts.get("/status_history/<uuid:account_id>")
-@staff_only
+@staff_with("customers:read")
 @api.validate(resp=documented(200, StatusHistoryAnswer))
 def status_history(caller: Caller, account_id: UUID, query: Page) -> Response:
     """Return who froze, unfroze or closed a customer's account, when and why, newest first."""
@@ -192,7 +192,7 @@ def status_history(caller: Caller, account_id: UUID, query: Page) -> Response:
 
 
 @accounts.get("/user/<uuid:user_id>/status_history")
-@staff_only
+@staff_with("customers:read")
 @api.validate(resp=documented(200, StatusHistoryAnswer, OwnAccount))
 def status_history_of_user(caller: Caller, user_id: UUID, query: Page) -> Response:
     """Return who froze, unfroze or closed the accounts of a customer, when and why, newest first."""

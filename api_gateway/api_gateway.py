@@ -34,7 +34,17 @@ from api_gateway.pages import (
 from api_gateway.pages.common import display, navigation
 from api_gateway.pages.common.responses import here, install_form_token_errors, render_error
 from api_gateway.pages.common.sections import SERVICES, probe_services
-from api_gateway.pages.staff import admin, approvals, audit, customers, desk, removals, reversals, staff_reports
+from api_gateway.pages.staff import (
+    admin,
+    approvals,
+    audit,
+    customers,
+    desk,
+    permissions,
+    removals,
+    reversals,
+    staff_reports,
+)
 from api_gateway.web import (
     admission,
     browser_security,
@@ -81,6 +91,7 @@ PAGES: tuple[Blueprint, ...] = (
     statements.statements,
     admin.admin,
     audit.audit,
+    permissions.permissions,
     customers.staff,
     desk.desk,
     approvals.approvals,

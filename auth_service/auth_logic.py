@@ -33,9 +33,7 @@ SCOPES = {
     "reporting-service": frozenset(
         {"audit:write", "revocations:read", "sessions:report", "statistics:read", "transactions:read", "users:read"}
     ),
-    "api-gateway": frozenset(
-        {"audit:write", "outbox:read", "revocations:read", "sessions:report", "transactions:submit"}
-    ),
+    "api-gateway": frozenset({"outbox:read", "revocations:read", "sessions:report", "transactions:submit"}),
 }
 _log = logging.getLogger(__name__)
 

@@ -39,6 +39,7 @@ from auth_service.mail.letter_logic import Letters
 from auth_service.mail.mail_logic import Mailroom
 from auth_service.mail.mail_schemas import MailSettings
 from auth_service.mail.mail_storage import MailStorage
+from auth_service.permissions.permission_service import permissions
 from auth_service.recovery import recovery_logic
 from auth_service.recovery.outbox_service import outbox
 from auth_service.recovery.recovery_logic import Recovery
@@ -87,7 +88,7 @@ from shared.web.access import (
     public,
     report_refusals,
     service_only,
-    staff_only,
+    staff_with,
 )
 from shared.web.application import lifecycle_of, make_app
 from shared.web.cursors import Page
@@ -104,6 +105,7 @@ ROOMS = (
     mfa,
     removal,
     outbox,
+    permissions,
     audit_service.audit,
     audit_service.audit_internal,
     *customer_service.BLUEPRINTS,
@@ -271,7 +273,7 @@ def list_users(caller: Caller, query: UsersQuery) -> Response:
 
 
 @auth.get("/users/lookup")
-@staff_only
+@staff_with("customers:read")
 @api.validate(resp=documented(200, PersonAnswer, NotFound))
 def look_up_user(caller: Caller, query: PersonQuery) -> Response:
     """Find one user by exact username, e-mail address or id. For employees, so without contact data."""

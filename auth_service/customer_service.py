@@ -26,7 +26,7 @@ from auth_service.customers.customer_schemas import (
 from auth_service.customers.customer_storage import CustomerStorage
 from auth_service.user_logic import EmailTaken
 from auth_service.user_schemas import PersonOut
-from shared.web.access import Caller, service_only, staff_only
+from shared.web.access import Caller, service_only, staff_with
 from shared.web.cursors import Page
 from shared.web.responses import success
 from shared.web.validation.openapi import documented
@@ -37,7 +37,7 @@ BLUEPRINTS = (customers, customers_internal)
 
 
 @customers.get("/customers")
-@staff_only
+@staff_with("customers:read")
 @api.validate(resp=documented(200, CustomersAnswer))
 def list_customers(caller: Caller, query: CustomersQuery) -> Response:
     """Find customers by parts of their name, username, e-mail address or phone number, newest first."""
@@ -46,7 +46,7 @@ def list_customers(caller: Caller, query: CustomersQuery) -> Response:
 
 
 @customers.get("/customers/<uuid:user_id>")
-@staff_only
+@staff_with("customers:read")
 @api.validate(resp=documented(200, CustomerAnswer))
 def details(caller: Caller, user_id: UUID) -> Response:
     """Return one customer."""
@@ -54,7 +54,7 @@ def details(caller: Caller, user_id: UUID) -> Response:
 
 
 @customers.put("/customers/<uuid:user_id>")
-@staff_only
+@staff_with("customers:write")
 @api.validate(resp=documented(200, CustomerAnswer, EmailForAdmins, EmailTaken))
 def correct_contact(caller: Caller, user_id: UUID, json: ContactChanges) -> Response:
     """Correct a customer's contact data; the e-mail address only as an admin."""
@@ -63,7 +63,7 @@ def correct_contact(caller: Caller, user_id: UUID, json: ContactChanges) -> Resp
 
 
 @customers.post("/customers/<uuid:user_id>/unlock")
-@staff_only
+@staff_with("customers:write")
 @api.validate(resp=documented(200, CustomerAnswer))
 def unlock(caller: Caller, user_id: UUID) -> Response:
     """End a customer's lockout after too many wrong passwords."""
@@ -71,7 +71,7 @@ def unlock(caller: Caller, user_id: UUID) -> Response:
 
 
 @customers.get("/customers/<uuid:user_id>/sessions")
-@staff_only
+@staff_with("customers:read")
 @api.validate(resp=documented(200, CustomerSessionsAnswer))
 def list_sessions(caller: Caller, user_id: UUID, query: Page) -> Response:
     """List a customer's active sessions, newest first."""
@@ -82,7 +82,7 @@ def list_sessions(caller: Caller, user_id: UUID, query: Page) -> Response:
 
 
 @customers.delete("/customers/<uuid:user_id>/sessions")
-@staff_only
+@staff_with("customers:write")
 @api.validate(resp=documented(200, EndedAnswer))
 def log_out_everywhere(caller: Caller, user_id: UUID) -> Response:
     """End all sessions of a customer."""
@@ -91,7 +91,7 @@ def log_out_everywhere(caller: Caller, user_id: UUID) -> Response:
 
 
 @customers.get("/customers/<uuid:user_id>/notes")
-@staff_only
+@staff_with("customers:read")
 @api.validate(resp=documented(200, NotesAnswer))
 def list_notes(caller: Caller, user_id: UUID, query: Page) -> Response:
     """List the notes about a customer, newest first."""
@@ -100,7 +100,7 @@ def list_notes(caller: Caller, user_id: UUID, query: Page) -> Response:
 
 
 @customers.post("/customers/<uuid:user_id>/notes")
-@staff_only
+@staff_with("customers:write")
 @api.validate(resp=documented(201, NoteAnswer))
 def add_note(caller: Caller, user_id: UUID, json: NewNote) -> Response:
     """Write a note about a customer. Customers don't see notes."""
@@ -108,7 +108,7 @@ def add_note(caller: Caller, user_id: UUID, json: NewNote) -> Response:
 
 
 @customers.get("/users/by_id")
-@staff_only
+@staff_with("customers:read")
 @api.validate(resp=documented(200, PeopleAnswer))
 def by_id(_caller: Caller, query: PeopleQuery) -> Response:
     """Return the names of up to 200 users, for lists that know only ids."""

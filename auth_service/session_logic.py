@@ -242,6 +242,7 @@ def issue_access_token(tools: Tools, session: LoginSession, user: User) -> str:
         role=user.role,
         second_factor_at=int(proven_at) if user.mfa_enabled else None,
         is_limited=tools.admin_requires_mfa and user.role == "admin" and not user.mfa_enabled,
+        permissions=None if user.permissions is None else user.permissions.split(),
     )
 
 

@@ -203,6 +203,8 @@ def _change_user(tools: Tools, caller: Caller, user_id: UUID, changes: UserChang
         user.role, user.status = changes.role or user.role, changes.status or user.status
         if admins == {user.id} and (user.role, user.status) != ("admin", "active"):
             raise LastAdmin
+        if user.role != before[0]:
+            user.permissions = None  # a role begins with all that it may
         if changes.status == "active":
             auth_logic.clear_failures(tools, user.username)
         if (user.role, user.status) != before:

@@ -18,7 +18,7 @@ from shared.db.kept_currency import require_currency
 from shared.db.outbox import Outbox
 from shared.http.client import Peer
 from shared.web import audit_trail, fast_path, serving
-from shared.web.access import Caller, StepUpRequired, private, service_only, staff_only
+from shared.web.access import Caller, StepUpRequired, private, service_only, staff_with
 from shared.web.application import Peers, health_of, lifecycle_of, make_app, make_session
 from shared.web.responses import success
 from shared.web.settings import Seconds, Settings
@@ -182,7 +182,7 @@ def flow_statistics(caller: Caller, query: StatisticsQuery) -> Response:
 
 
 @transactions.get("/all")
-@staff_only
+@staff_with("customers:read")
 @api.validate(resp=documented(200, TransactionsAnswer))
 def list_all(caller: Caller, query: TransactionsQuery) -> Response:
     """Return all transactions of the bank, newest first."""
@@ -191,7 +191,7 @@ def list_all(caller: Caller, query: TransactionsQuery) -> Response:
 
 
 @transactions.get("/user/<uuid:user_id>")
-@staff_only
+@staff_with("customers:read")
 @api.validate(resp=documented(200, TransactionsAnswer))
 def list_of_user(caller: Caller, user_id: UUID, query: TransactionsQuery) -> Response:
     """Return the transactions on one user's accounts, newest first."""

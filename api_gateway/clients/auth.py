@@ -98,6 +98,13 @@ class LoginAttempt(Seen):
     timestamp: datetime
 
 
+class Permissions(Seen):
+    """What an employee may do, and what employees may be allowed to do."""
+
+    permissions: list[str]
+    available: list[str]
+
+
 class UnsentMail(Seen):
     """A mail that was written into the outbox folder."""
 
@@ -219,6 +226,15 @@ class AuthClient(Client):
     def look_up(self, token: str, **named: object) -> Person:
         """Return the user with exactly this `username`, `email` or `user_id`, for staff. Raises NotFound."""
         return self._get(Person, token, "/api/auth/users/lookup", named, key="user")
+
+    def permissions(self, token: str, user_id: UUID) -> Permissions:
+        """Return the permissions of an employee."""
+        return self._get(Permissions, token, f"/api/auth/users/{user_id}/permissions")
+
+    def change_permissions(self, token: str, user_id: UUID, permissions: list[str]) -> Permissions:
+        """Give an employee exactly these permissions, and end the employee's sessions."""
+        path, body = f"/api/auth/users/{user_id}/permissions", {"permissions": permissions}
+        return Permissions.model_validate(self._peer.call("PUT", path, token=token, body=body))
 
     def change_user(self, token: str, user_id: UUID, **changes: str) -> User:
         """Set a user's `role` or `status`, which ends their sessions."""

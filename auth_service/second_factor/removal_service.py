@@ -9,7 +9,7 @@ from auth_service.second_factor import removal_logic
 from auth_service.second_factor.removal_logic import NeedsColleague, NoFactorToRemove, RemovalAsked, Removals
 from auth_service.second_factor.removal_schemas import NewRemoval, RemovalAnswer, RemovalDecision
 from shared.core.errors import NotFound
-from shared.web.access import Caller, staff_only
+from shared.web.access import Caller, staff_with
 from shared.web.responses import success
 from shared.web.validation.openapi import Answer, documented
 
@@ -17,7 +17,7 @@ removal = Blueprint("removal", __name__, url_prefix="/api/auth/customers/<uuid:u
 
 
 @removal.get("")
-@staff_only
+@staff_with("customers:read")
 @api.validate(resp=documented(200, RemovalAnswer, NotFound))
 def show(_caller: Caller, user_id: UUID) -> Response:
     """Return whether a customer has a second factor, and the open request to remove it."""
@@ -26,7 +26,7 @@ def show(_caller: Caller, user_id: UUID) -> Response:
 
 
 @removal.post("")
-@staff_only
+@staff_with("customers:write")
 @api.validate(resp=documented(201, Answer, NotFound, NoFactorToRemove, RemovalAsked))
 def ask(caller: Caller, user_id: UUID, json: NewRemoval) -> Response:
     """Ask for the removal of a customer's second factor. The customer is told by mail, and a colleague decides."""
@@ -35,7 +35,7 @@ def ask(caller: Caller, user_id: UUID, json: NewRemoval) -> Response:
 
 
 @removal.post("/decision")
-@staff_only
+@staff_with("approvals:decide")
 @api.validate(resp=documented(200, Answer, NotFound, NeedsColleague))
 def decide(caller: Caller, user_id: UUID, json: RemovalDecision) -> Response:
     """Approve or refuse the removal that a colleague has asked for. An approval ends the customer's sessions."""

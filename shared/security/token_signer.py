@@ -133,16 +133,20 @@ class TokenSigner:
         role: str,
         second_factor_at: int | None = None,
         is_limited: bool = False,
+        permissions: Iterable[str] | None = None,
     ) -> str:
         """Return a token for a user, with the session id as the claim `sid`.
 
-        `second_factor_at` becomes the claim `mfa_at`. A limited token has the claim `limit`; see `UserClaims`.
+        `second_factor_at` becomes the claim `mfa_at`. A limited token has the claim `limit`, one with fewer
+        permissions than the role's the claim `permissions`; see `UserClaims`.
         """
         claims: dict[str, Any] = {"aud": USER_AUDIENCE, "sub": str(user_id), "sid": str(session_id)}
         if second_factor_at is not None:
             claims["mfa_at"] = second_factor_at
         if is_limited:
             claims["limit"] = "mfa_setup"
+        if permissions is not None:
+            claims["permissions"] = " ".join(sorted(permissions))
         return self._sign({**claims, "username": username, "role": role})
 
     def sign_service(self, service: str, scopes: Iterable[str]) -> str:

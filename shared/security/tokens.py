@@ -41,6 +41,8 @@ class UserClaims:
     """When the session last proved the second factor, in seconds since the epoch; None for users without one."""
     is_limited: bool = False
     """Whether the user must set up a second factor before anything else."""
+    permissions: frozenset[str] | None = None
+    """What the user may do, if that is less than all that the role may; None for all of it."""
 
 
 @dataclass(frozen=True)
@@ -219,6 +221,7 @@ def _user_claims(claims: dict[str, Any]) -> UserClaims:
         expires_at=float(claims["exp"]),
         second_factor_at=float(claims["mfa_at"]) if "mfa_at" in claims else None,
         is_limited="limit" in claims,
+        permissions=frozenset(claims["permissions"].split()) if "permissions" in claims else None,
     )
 
 

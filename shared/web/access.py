@@ -3,6 +3,7 @@
 public        anybody
 private       a logged-in user; the view gets the Caller as its first argument
 staff_only    an employee or an admin
+staff_with    an admin, or an employee to whom the named permission is granted
 admin_only    an admin
 service_only  another service of the suite, with the named scope; never a user; `g.service` is its name
 """
@@ -52,11 +53,17 @@ class Caller:
     token: str
     second_factor_at: float | None = None
     is_limited: bool = False
+    permissions: frozenset[str] | None = None
 
     @property
     def is_staff(self) -> bool:
         """Return whether the user is an employee or an admin."""
         return self.role in STAFF_ROLES
+
+    def may(self, permission: str) -> bool:
+        """Return whether the user is an admin, or an employee to whom the permission is granted, as by default."""
+        is_granted = self.permissions is None or permission in self.permissions
+        return self.role == "admin" or (self.is_staff and is_granted)
 
 
 def public(view: View) -> View:
@@ -87,6 +94,22 @@ def private_even_limited(view: View) -> View:
 def staff_only(view: View) -> View:
     """Let employees and admins call the view, which gets the Caller first."""
     return _restricted(view, STAFF_ROLES, "staff")
+
+
+def staff_with(permission: str) -> Callable[[View], View]:
+    """Let admins call the view, and employees to whom the permission is granted. It gets the Caller first."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def wrapper(**kwargs: Any) -> Any:
+            caller = _caller()
+            if not caller.may(permission):
+                raise Forbidden
+            return view(caller, **kwargs)
+
+        return _marked(wrapper, f"staff:{permission}")
+
+    return decorate
 
 
 def admin_only(view: View) -> View:
@@ -120,7 +143,10 @@ def token_of_request() -> str:
 
 
 def access_of(view: View) -> str | None:
-    """Return the access of a view: public, private, staff, admin, service:<scope>, or None without a decorator."""
+    """Return the access of a view by its decorator, or None without one.
+
+    It is public, private, staff, staff:<permission>, admin or service:<scope>.
+    """
     return getattr(view, "access", None)
 
 
@@ -174,6 +200,7 @@ def caller_of(token: str, *, even_limited: bool = False) -> Caller:
         token,
         claims.second_factor_at,
         claims.is_limited,
+        claims.permissions,
     )
 
 

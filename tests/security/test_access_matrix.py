@@ -30,7 +30,7 @@ NO_TOKEN, NOT_ALLOWED, ENDED = (401, "AUTHENTICATION_REQUIRED"), (403, "FORBIDDE
 
 def may_call(endpoint: Endpoint, caller: str) -> bool:
     """Return whether the documents let the caller pass the door of an endpoint."""
-    access, _, scope = endpoint.access.partition(":")
+    access, _, scope = endpoint.access.partition(":")  # employees have every permission of "staff:…" by default
     return scope in SCOPES.get(caller, ()) if access == "service" else caller in ALLOWED[access]
 
 

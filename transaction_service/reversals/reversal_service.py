@@ -7,7 +7,7 @@ from uuid import UUID
 from flask import Blueprint, Response
 
 from shared.core.errors import AppError, NotFound
-from shared.web.access import Caller, admin_only, staff_only
+from shared.web.access import Caller, admin_only, staff_with
 from shared.web.responses import success
 from shared.web.validation.openapi import AnswerTypes, Body, documented
 from shared.web.validation.openapi_document import Declared
@@ -58,7 +58,7 @@ def reverse(caller: Caller, transaction_id: UUID, json: Reversal) -> Response:
 
 
 @reversals.get("/suspense")
-@staff_only
+@staff_with("customers:read")
 @api.validate(resp=documented(200, SuspenseAnswer))
 def list_suspense(caller: Caller, query: SuspenseQuery) -> Response:
     """Return the money that reversals put into the suspense account, newest first."""

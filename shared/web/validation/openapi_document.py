@@ -138,7 +138,8 @@ def _operation_id(method: str, path: str) -> str:
 def _describe(operation: dict[str, Any], access: str) -> None:
     kind, _, scope = access.partition(":")
     operation["security"] = [] if kind == "public" else [{"bearer": []}]
-    who = f"{_ACCESS[kind]} It needs the scope `{scope}`." if scope else _ACCESS[kind]
+    need = "the scope" if kind == "service" else "the permission"
+    who = f"{_ACCESS[kind]} It needs {need} `{scope}`." if scope else _ACCESS[kind]
     operation["description"] = "\n\n".join(filter(None, (operation.get("description"), who)))
 
 

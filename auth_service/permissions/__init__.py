@@ -1,0 +1,1 @@
+"""What each employee may do: the role's permissions, which admins grant one by one."""

@@ -1,0 +1,60 @@
+"""The rules of permissions: an admin grants them to employees, whose sessions end when they change.
+
+NULL in the database means all permissions, which an employee has from the beginning. So a permission that a later
+version adds is theirs too, but not that of an employee whose permissions an admin has chosen.
+"""
+
+import logging
+from collections.abc import Collection
+from uuid import UUID
+
+from auth_service.audit import audit_logic
+from auth_service.auth_logic import Tools
+from auth_service.auth_models import User
+from auth_service.permissions.permission_schemas import PERMISSIONS
+from shared.core import clock
+from shared.core.errors import Conflict, NotFound
+from shared.db.outages import rerun_when_aborted
+from shared.web.access import Caller
+
+_log = logging.getLogger(__name__)
+
+
+class NotAnEmployee(Conflict):
+    """409: only employees have permissions of their own."""
+
+    code = "NOT_AN_EMPLOYEE"
+    message = "Only an employee's permissions can be chosen: admins have all of them, and customers none."
+
+
+def find(tools: Tools, user_id: UUID) -> list[str]:
+    """Return the permissions of an employee, sorted. Raises NotFound, NotAnEmployee."""
+    return _granted(_require_employee(tools.users.find_user(user_id)))
+
+
+@rerun_when_aborted
+def change(tools: Tools, caller: Caller, user_id: UUID, permissions: Collection[str]) -> list[str]:
+    """Give an employee exactly these permissions and end their sessions. Raises NotFound, NotAnEmployee."""
+    with tools.transaction():
+        user = _require_employee(tools.users.find_user_to_change(user_id))
+        before = _granted(user)
+        user.permissions = None if set(permissions) >= PERMISSIONS else " ".join(sorted(permissions))
+        after = _granted(user)
+        if after != before:
+            tools.sessions.end_sessions(user.id, clock.now())
+            details = {"from": before, "to": after}
+            audit_logic.record(tools.audit, "user.permissions_change", actor=caller, subject=user, details=details)
+    _log.info("permissions changed by an admin", extra={"user_id": str(user_id), "by": str(caller.user_id)})
+    return after
+
+
+def _granted(user: User) -> list[str]:
+    return sorted(PERMISSIONS if user.permissions is None else PERMISSIONS.intersection(user.permissions.split()))
+
+
+def _require_employee(user: User | None) -> User:
+    if user is None:
+        raise NotFound("There is no such person.")
+    if user.role != "employee":
+        raise NotAnEmployee
+    return user

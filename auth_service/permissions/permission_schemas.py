@@ -1,0 +1,27 @@
+"""Bodies and responses for the permissions of employees."""
+
+from typing import Annotated, Literal, get_args
+
+from pydantic import Field
+
+from shared.web.validation.openapi import Answer, Body
+
+Permission = Literal["accounts:freeze", "accounts:open", "approvals:decide", "customers:read", "customers:write"]
+PERMISSIONS: frozenset[str] = frozenset(get_args(Permission))
+"""What an employee may be allowed to do. Each is required by the endpoints that `staff_with` marks with it."""
+
+
+class PermissionChange(Body):
+    """All permissions that an employee shall have."""
+
+    permissions: Annotated[frozenset[Permission], Field(max_length=50, examples=[["customers:read"]])]
+    """The permissions; those that are not named are taken away."""
+
+
+class PermissionsAnswer(Answer):
+    """The permissions of an employee."""
+
+    permissions: Annotated[list[Permission], Field(examples=[["customers:read"]])]
+    """What the employee may do."""
+    available: Annotated[list[Permission], Field(examples=[["accounts:freeze", "customers:read"]])]
+    """What an employee may be allowed to do."""

@@ -1,0 +1,32 @@
+"""The endpoints for the permissions of employees."""
+
+from uuid import UUID
+
+from flask import Blueprint, Response
+
+from auth_service.common_service import api, tools
+from auth_service.permissions import permission_logic
+from auth_service.permissions.permission_logic import NotAnEmployee
+from auth_service.permissions.permission_schemas import PERMISSIONS, PermissionChange, PermissionsAnswer
+from shared.web.access import Caller, admin_only
+from shared.web.responses import success
+from shared.web.validation.openapi import documented
+
+permissions = Blueprint("permissions", __name__, url_prefix="/api/auth/users")
+
+
+@permissions.get("/<uuid:user_id>/permissions")
+@admin_only
+@api.validate(resp=documented(200, PermissionsAnswer, NotAnEmployee))
+def find(_caller: Caller, user_id: UUID) -> Response:
+    """Return what an employee may do."""
+    return success(permissions=permission_logic.find(tools(), user_id), available=sorted(PERMISSIONS))
+
+
+@permissions.put("/<uuid:user_id>/permissions")
+@admin_only
+@api.validate(resp=documented(200, PermissionsAnswer, NotAnEmployee))
+def change(caller: Caller, user_id: UUID, json: PermissionChange) -> Response:
+    """Choose what an employee may do, and end all sessions of the employee."""
+    granted = permission_logic.change(tools(), caller, user_id, json.permissions)
+    return success(permissions=granted, available=sorted(PERMISSIONS), message="The permissions are saved.")

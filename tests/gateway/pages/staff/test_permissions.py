@@ -1,0 +1,61 @@
+"""The page on which an admin chooses what an employee may do."""
+
+import pytest
+
+from tests.support.suite import ADMIN_PASSWORD, PASSWORD, BankOptions, Person, Suite
+from tests.support.visitor import Visitor
+
+
+@pytest.fixture(scope="module")
+def bank_options() -> BankOptions:
+    return BankOptions(("auth", "account", "gateway"))
+
+
+@pytest.fixture(scope="module")
+def admin(bank: Suite) -> Visitor:
+    browser = Visitor(bank.apps["gateway"])
+    assert browser.log_in("admin", ADMIN_PASSWORD).status_code == 303
+    return browser
+
+
+@pytest.fixture
+def employee(bank: Suite) -> Person:
+    person = bank.person()
+    path = f"/api/auth/users/{person.user_id}"
+    assert bank.call("auth", "PUT", path, bank.admin(), json={"role": "employee"}).status_code == 200
+    return person
+
+
+def test_an_admin_chooses_and_the_employee_is_refused_the_rest(bank: Suite, admin: Visitor, employee: Person) -> None:
+    path = f"/admin/users/{employee.user_id}/permissions"
+    assert path in admin.get(f"/admin/users?q={employee.username}").text
+    assert admin.get(path).text.count(" checked") == 5
+    answer = admin.submit(path, permission="accounts:open")
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/admin/users?q={employee.username}")
+    assert admin.get(path).text.count(" checked") == 1
+    browser = Visitor(bank.apps["gateway"])
+    assert browser.log_in(employee.username, PASSWORD).status_code == 303
+    assert browser.get("/admin/accounts").status_code == 403
+    assert browser.get("/admin").status_code == 200
+
+
+def test_a_choice_of_nothing_is_a_choice(admin: Visitor, employee: Person) -> None:
+    path = f"/admin/users/{employee.user_id}/permissions"
+    assert admin.post(path, _token_of(admin, path), Referer=f"http://localhost{path}").status_code == 303
+    assert admin.get(path).text.count(" checked") == 0
+
+
+def test_a_permission_that_does_not_exist_is_refused(admin: Visitor, employee: Person) -> None:
+    path = f"/admin/users/{employee.user_id}/permissions"
+    assert admin.submit(path, permission="everything").status_code == 400
+
+
+def test_of_a_customer_there_is_nothing_to_choose(bank: Suite, admin: Visitor) -> None:
+    assert admin.get(f"/admin/users/{bank.person().user_id}/permissions").status_code == 409
+
+
+def _token_of(visitor: Visitor, path: str) -> dict[str, str]:
+    from tests.support.visitor import forms_of
+
+    form = next(form for form in forms_of(visitor.get(path)) if "csrf_token" in form.fields and not form.action)
+    return {"csrf_token": form.fields["csrf_token"]}
