@@ -1,4 +1,4 @@
-"""The public start page."""
+"""The public start page and the help page."""
 
 from flask import Blueprint, render_template
 
@@ -14,3 +14,11 @@ def index() -> str:
     """Show the start page, with a link to the dashboard for people who are logged in."""
     visitor()
     return render_template("index.html")
+
+
+@welcome.get("/help")
+@public
+def help_page() -> str:
+    """Show how things are done, and the bank's contact, fees, security and privacy."""
+    visitor()
+    return render_template("help.html")

@@ -38,6 +38,7 @@ OWN = (
     "/reports/transactions?start_date=2025-01-01",
     "/profile",
     "/settings",
+    "/help",
     "/accounts/nowhere",
     "/admin",
 )
