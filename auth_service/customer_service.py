@@ -22,6 +22,7 @@ from auth_service.customers.customer_schemas import (
     NotesAnswer,
     PeopleAnswer,
     PeopleQuery,
+    Unlocking,
 )
 from auth_service.customers.customer_storage import CustomerStorage
 from auth_service.user_logic import EmailTaken
@@ -65,7 +66,7 @@ def correct_contact(caller: Caller, user_id: UUID, json: ContactChanges) -> Resp
 @customers.post("/customers/<uuid:user_id>/unlock")
 @staff_with("customers:write")
 @api.validate(resp=documented(200, CustomerAnswer))
-def unlock(caller: Caller, user_id: UUID) -> Response:
+def unlock(caller: Caller, user_id: UUID, json: Unlocking) -> Response:
     """End a customer's lockout after too many wrong passwords."""
     return success(customer=customer_logic.unlock(tools(), caller, user_id), message="The customer can log in again.")
 

@@ -64,6 +64,12 @@ class ContactChanges(Changes):
     """The new e-mail address; for admins only."""
 
 
+class Unlocking(Body):
+    """The end of a lockout; it has no fields."""
+
+    may_be_left_out = True
+
+
 class NewNote(Body):
     """A note about a customer."""
 

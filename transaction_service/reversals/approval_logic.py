@@ -71,7 +71,9 @@ def list_approvals(storage: ApprovalStorage, query: ApprovalsQuery) -> tuple[lis
     with storage.transaction():
         storage.expire(clock.now() - PERIOD)
     before = cursors.decode(query.cursor, datetime, UUID)
-    rows = storage.list_approvals(status=query.status, limit=query.limit + 1, before=before)
+    rows = storage.list_approvals(
+        status=query.status, transaction_id=query.transaction_id, limit=query.limit + 1, before=before
+    )
     return cursors.paginate(list(rows), query.limit, "asked_at", "id")
 
 

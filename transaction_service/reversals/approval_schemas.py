@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
+from shared.core.ids import GivenId
 from shared.core.periods import Timestamp
 from shared.core.texts import Line
 from shared.web.cursors import Page, Pagination
@@ -21,6 +22,14 @@ class ApprovalsQuery(Page):
 
     status: ApprovalStatus | None = None
     """Only requests with this status."""
+    transaction_id: GivenId | None = None
+    """Only requests about this transaction."""
+
+
+class Agreement(Body):
+    """The approval of a request; it has no fields."""
+
+    may_be_left_out = True
 
 
 class Rejection(Body):

@@ -42,15 +42,22 @@ class ApprovalStorage(Storage):
         self._session.execute(update(Approval).where(*old).values(status="expired"))
 
     def list_approvals(
-        self, *, status: str | None, limit: int, before: tuple[datetime, UUID] | None
+        self,
+        *,
+        status: str | None,
+        transaction_id: str | None,
+        limit: int,
+        before: tuple[datetime, UUID] | None,
     ) -> Sequence[Approval]:
-        """Return the requests with this status, or all, newest first.
+        """Return the requests with this status and about this transaction, or all, newest first.
 
         `before` is the (asked_at, id) of the last one of the page before.
         """
         query = select(Approval)
         if status:
             query = query.where(Approval.status == status)
+        if transaction_id:
+            query = query.where(Approval.transaction_id == transaction_id)
         if before:
             query = query.where(tuple_(Approval.asked_at, Approval.id) < tuple_(*before))
         return self._session.scalars(query.order_by(Approval.asked_at.desc(), Approval.id.desc()).limit(limit)).all()

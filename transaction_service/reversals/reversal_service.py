@@ -17,6 +17,7 @@ from transaction_service.reversals.approval_logic import AlreadyDecided, Approva
 from transaction_service.reversals.approval_models import Approval
 from transaction_service.reversals.approval_schemas import (
     AcceptedAnswer,
+    Agreement,
     ApprovalAction,
     ApprovalAnswer,
     ApprovalOut,
@@ -89,7 +90,7 @@ def list_approvals(caller: Caller, query: ApprovalsQuery) -> Response:
 @reversals.post("/approvals/<uuid:approval_id>/approve")
 @admin_only
 @api.validate(resp=payment(InsufficientFunds, AlreadyReversed, OwnTransaction, OwnRequest, AlreadyDecided))
-def approve(caller: Caller, approval_id: UUID) -> Response:
+def approve(caller: Caller, approval_id: UUID, json: Agreement) -> Response:
     """Approve the request of another admin, which carries it out."""
     order = approval_logic.approve(tools().approvals, caller, approval_id, lambda approval: _order_of(approval, caller))
     return carry_out_order(order, caller)

@@ -16,6 +16,7 @@ from api_gateway.pages.common.filters import AccountFilters, PeopleFilters, Pers
 from api_gateway.pages.common.responses import done, form_page
 from api_gateway.pages.common.sections import (
     account_service,
+    approval_service,
     auth_service,
     begin,
     by_id,
@@ -109,11 +110,21 @@ def payments(caller: Caller) -> Any:
 @staff.get("/admin/transactions/<uuid:transaction_id>")
 @staff_only
 def payment(caller: Caller, transaction_id: UUID) -> str:
-    """Show any transaction."""
+    """Show any transaction, and whether a request to undo it waits for a second admin."""
     own_call = begin(account_service().list_own, caller.token)
+    about = {"transaction_id": transaction_id, "status": "pending"}
+    waits_call = begin(approval_service().find, caller.token, about) if caller.role == "admin" else None
     transaction = transaction_service().details(caller.token, transaction_id)
     is_own = transaction.direction(by_id(own_call.result())) != "past"
-    return render_template("transaction_details.html", transaction=transaction, mine={}, section=SECTION, is_own=is_own)
+    waits = waits_call and unless_away(waits_call)
+    return render_template(
+        "transaction_details.html",
+        transaction=transaction,
+        mine={},
+        section=SECTION,
+        is_own=is_own,
+        approval=waits.approvals[0] if waits and waits.approvals else None,
+    )
 
 
 @staff.get("/admin/transactions/<uuid:transaction_id>/receipt")

@@ -52,11 +52,15 @@ def actions(visitor: Visitor) -> list[str]:
 def test_what_one_admin_asks_for_another_one_approves(first: Visitor, second: Visitor, ada: Customer) -> None:
     path = ask(first, ada, "Mistake")
     assert "You have asked for this." in first.get("/admin/approvals").text
+    original = ada.transactions()[0]["id"]
+    assert "admin has asked to undo this transaction." in second.get(f"/admin/transactions/{original}").text
+    assert "asked to undo" not in ada.visitor.get(f"/transactions/{original}").text
     assert f"{path}/approve" not in actions(first)
     done = second.submit("/admin/approvals", action=f"{path}/approve")
     assert done.status_code == 303
     assert "Approved: the money has moved back." in second.get(done.headers["Location"]).text
     assert "approved by second" in first.get("/admin/approvals?status=approved").text
+    assert "asked to undo" not in second.get(f"/admin/transactions/{original}").text
     assert "+$40.00" in ada.visitor.get("/transactions?type=reversal").text
 
 
