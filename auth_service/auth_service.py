@@ -44,12 +44,13 @@ from auth_service.recovery import recovery_logic
 from auth_service.recovery.outbox_service import outbox
 from auth_service.recovery.recovery_logic import Recovery
 from auth_service.recovery.recovery_service import recovery
-from auth_service.second_factor import login_logic, second_factor_logic
-from auth_service.second_factor.login_logic import MfaRequired
+from auth_service.second_factor import login_logic, passkey_logic, second_factor_logic
+from auth_service.second_factor.passkey_service import passkeys
+from auth_service.second_factor.passkey_storage import PasskeyStorage
 from auth_service.second_factor.removal_logic import Removals
 from auth_service.second_factor.removal_service import removal
 from auth_service.second_factor.removal_storage import RemovalStorage
-from auth_service.second_factor.second_factor_logic import InvalidOtp, SecondFactors
+from auth_service.second_factor.second_factor_logic import InvalidOtp, MfaRequired, SecondFactors
 from auth_service.second_factor.second_factor_schemas import ENCRYPTION_KEYS_FILE, SecondFactorSettings
 from auth_service.second_factor.second_factor_service import factors, mfa
 from auth_service.second_factor.second_factor_storage import SecondFactorStorage
@@ -100,10 +101,11 @@ MAIL_SECONDS = 1.0
 SIGNING_KEYS_SECONDS = 1.0
 CHAIN_SECONDS = 1.0
 
-ROOMS = (
+ROOMS = (  # the endpoints in other files
     keys,
     mfa,
     removal,
+    passkeys,
     outbox,
     permissions,
     audit_service.audit,
@@ -111,7 +113,6 @@ ROOMS = (
     *customer_service.BLUEPRINTS,
     recovery,
 )
-"""The endpoints in other files."""
 auth = Blueprint("auth", __name__, url_prefix="/api/auth")
 internal = Blueprint("internal", __name__, url_prefix="/internal")
 
@@ -372,6 +373,7 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
         mailroom=mailroom,
         customers=CustomerStorage(db),
         second_factors=second_factors,
+        passkeys=passkey_logic.Passkeys.of(second_factors, PasskeyStorage(db), settings.bank_url),
         removals=Removals(RemovalStorage(db), second_factors),
         client_digests=settings.client_digests(),
     )
@@ -379,14 +381,19 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
         app.register_blueprint(blueprint)
 
     report_refusals(app, lambda caller: audit_logic.record_refusal(parts.audit, caller))
-    _add_task(app, "clean-up", CLEAN_UP_SECONDS, lambda: session_logic.clean_up(parts))
-    _add_task(app, "link-clean-up", CLEAN_UP_SECONDS, lambda: recovery_logic.clean_up(parts))
+    _add_clean_ups(app, parts)
     _add_task(app, "mail", MAIL_SECONDS, lambda: mail_logic.send_due(mailroom))
     _add_task(app, "signing-keys", SIGNING_KEYS_SECONDS, signer_reload.reload)
     _add_task(app, "audit-chain", CHAIN_SECONDS, lambda: audit_logic.chain(parts.audit))
     _use_newest_key(app, parts, second_factors)
     _ensure_admin(app, settings)
     return app
+
+
+def _add_clean_ups(app: Flask, parts: Tools) -> None:
+    _add_task(app, "clean-up", CLEAN_UP_SECONDS, lambda: session_logic.clean_up(parts))
+    _add_task(app, "link-clean-up", CLEAN_UP_SECONDS, lambda: recovery_logic.clean_up(parts))
+    _add_task(app, "passkey-clean-up", CLEAN_UP_SECONDS, lambda: passkey_logic.clean_up(app.extensions["passkeys"]))
 
 
 def _use_newest_key(app: Flask, parts: Tools, second_factors: SecondFactors) -> None:

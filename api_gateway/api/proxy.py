@@ -26,7 +26,16 @@ METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 PATH = re.compile(r"(auth|accounts|transactions|reports)(?:/[A-Za-z0-9_-]+)+/?")
 END_NO_SESSION = frozenset(
-    {"auth/register", "auth/login", "auth/mfa/login", "auth/refresh", "auth/token", "auth/password/forgot"}
+    {
+        "auth/register",
+        "auth/login",
+        "auth/mfa/login",
+        "auth/passkeys/login",
+        "auth/passkeys/login/options",
+        "auth/refresh",
+        "auth/token",
+        "auth/password/forgot",
+    }
 )
 PUBLIC_PATHS = END_NO_SESSION | {
     "auth/jwks",

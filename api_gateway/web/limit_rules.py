@@ -10,7 +10,7 @@ from api_gateway.web.rate_limits import Rule, TokenBuckets
 from api_gateway.web.shared_limits import RedisServer, SharedBuckets
 
 UNLIMITED = ("/static/", "/health", "/metrics", "/api/health", "/api/live")
-LOGIN = ("/login", "/api/auth/login", "/api/auth/mfa/login")
+LOGIN = ("/login", "/login/passkey", "/api/auth/login", "/api/auth/mfa/login", "/api/auth/passkeys/login")
 REGISTRATION = ("/register", "/api/auth/register")
 RESET = (
     "/forgot-password",

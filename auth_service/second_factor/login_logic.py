@@ -10,20 +10,13 @@ from auth_service.auth_logic import Origin, Tools
 from auth_service.auth_models import User
 from auth_service.auth_schemas import Login, Tokens
 from auth_service.second_factor import second_factor_logic
-from auth_service.second_factor.second_factor_logic import SecondFactors
+from auth_service.second_factor.second_factor_logic import MfaRequired, SecondFactors
 from auth_service.second_factor.second_factor_schemas import SecondStep
-from shared.core.errors import InvalidCredentials, InvalidToken, NotAuthenticated
+from shared.core.errors import InvalidCredentials, InvalidToken
 from shared.security.encryption import UnknownKey
 
 TICKET_SECONDS = 300
 _log = logging.getLogger(__name__)
-
-
-class MfaRequired(NotAuthenticated):
-    """401: the password is right, and a code of the second factor is needed. `details.mfa_token` takes its place."""
-
-    code = "MFA_REQUIRED"
-    message = "Enter the code that your authenticator app shows, or a recovery code."
 
 
 def log_in(tools: Tools, factors: SecondFactors, origin: Origin, credentials: Login) -> Tokens:

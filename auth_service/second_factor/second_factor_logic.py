@@ -44,6 +44,13 @@ _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # without similar ones such as 0 
 _log = logging.getLogger(__name__)
 
 
+class MfaRequired(NotAuthenticated):
+    """401: the password is right, and a code of the second factor is needed. `details.mfa_token` takes its place."""
+
+    code = "MFA_REQUIRED"
+    message = "Enter the code that your authenticator app shows, or a recovery code."
+
+
 class InvalidOtp(NotAuthenticated):
     """401: the code of the second factor is wrong, too old, or was accepted before."""
 

@@ -14,7 +14,7 @@ from shared.core.errors import AppError, InvalidCredentials, ServiceUnavailable
 T = TypeVar("T")
 _NAME_IN_API = re.compile(r"\b[a-z]+(_[a-z]+)+\b")  # such as end_date; people know the field by its label
 REFUSALS = frozenset({400, 404, 409, 422})
-WRONG_PROOFS = frozenset({InvalidCredentials.code, "INVALID_OTP"})
+WRONG_PROOFS = frozenset({InvalidCredentials.code, "INVALID_OTP", "INVALID_PASSKEY"})
 """Codes of 401 that come from what was typed, not from a session that has ended."""
 
 

@@ -15,7 +15,7 @@ from auth_service.auth_schemas import Tokens
 from auth_service.mail.letter_logic import Letters
 from auth_service.mail.mail_models import OutgoingMail
 from auth_service.second_factor import login_logic, second_factor_logic
-from auth_service.second_factor.login_logic import MfaRequired
+from auth_service.second_factor.second_factor_logic import MfaRequired
 from auth_service.second_factor.second_factor_models import Authenticator, RecoveryCode
 from auth_service.second_factor.second_factor_schemas import MfaRemoval, SecondStep
 from shared.core import clock

@@ -6,6 +6,7 @@ from urllib.parse import unquote
 import pytest
 from werkzeug.test import TestResponse
 
+from shared.core import clock
 from tests.support.auth_rules import app_code
 from tests.support.suite import PASSWORD, BankOptions, Suite
 from tests.support.visitor import Visitor
@@ -16,6 +17,13 @@ SETUP = "/settings/second-factor/setup"
 @pytest.fixture(scope="module")
 def bank_options() -> BankOptions:
     return BankOptions(("auth", "gateway"))
+
+
+@pytest.fixture(autouse=True)
+def standing_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the clock stand, since codes of authenticator apps change every 30 seconds."""
+    moment = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: moment)
 
 
 class Owner:

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from shared.core import clock
 from tests.support.auth_rules import app_code
 from tests.support.customers import Customer, customer, form_with
 from tests.support.suite import PASSWORD, BankOptions, Person, Suite
@@ -14,6 +15,13 @@ from tests.support.visitor import Visitor
 @pytest.fixture(scope="module")
 def bank_options() -> BankOptions:
     return BankOptions(variables={"STEP_UP_AMOUNT": "100"})
+
+
+@pytest.fixture(autouse=True)
+def standing_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the clock stand, since codes of authenticator apps change every 30 seconds."""
+    moment = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: moment)
 
 
 class Holder:

@@ -1,0 +1,59 @@
+"""The passkeys of users at the auth service, as the pages call them."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from api_gateway.clients.auth import Origin, Tokens
+from api_gateway.clients.base import Client, Seen
+
+
+class PasskeyOptions(Seen):
+    """Options for `navigator.credentials`, and a text to send back with its answer."""
+
+    passkey_token: str
+    options: dict[str, Any]
+
+
+class Passkey(Seen):
+    """A passkey of the caller."""
+
+    id: UUID
+    name: str
+    created_at: datetime
+    last_used_at: datetime | None = None
+
+
+class PasskeyClient(Client):
+    """Registration of passkeys, and logins with them."""
+
+    def list_own(self, token: str) -> list[Passkey]:
+        """Return the caller's passkeys, oldest first."""
+        answer = self._peer.call("GET", "/api/auth/passkeys", token=token)
+        return [Passkey.model_validate(passkey) for passkey in answer["passkeys"]]
+
+    def begin_registration(self, token: str, password: str) -> PasskeyOptions:
+        """Return the options for a new passkey."""
+        body = {"password": password}
+        return PasskeyOptions.model_validate(
+            self._peer.call("POST", "/api/auth/passkeys/options", token=token, body=body)
+        )
+
+    def register(self, token: str, *, name: str, passkey_token: str, credential: dict[str, Any]) -> None:
+        """Register a passkey with what the browser answered."""
+        body = {"name": name, "passkey_token": passkey_token, "credential": credential}
+        self._peer.call("POST", "/api/auth/passkeys", token=token, body=body)
+
+    def remove(self, token: str, passkey_id: UUID) -> None:
+        """Remove a passkey of the caller."""
+        self._peer.call("DELETE", f"/api/auth/passkeys/{passkey_id}", token=token)
+
+    def begin_login(self) -> PasskeyOptions:
+        """Return the options for a login with any passkey."""
+        return PasskeyOptions.model_validate(self._peer.call("POST", "/api/auth/passkeys/login/options"))
+
+    def log_in(self, origin: Origin, *, passkey_token: str, credential: dict[str, Any]) -> Tokens:
+        """Start a session with what the browser answered."""
+        body = {"passkey_token": passkey_token, "credential": credential}
+        answer = self._peer.call("POST", "/api/auth/passkeys/login", body=body, headers=origin.headers)
+        return Tokens.model_validate(answer)

@@ -1,0 +1,116 @@
+"""Passkeys: add and remove them, and log in with one instead of a password."""
+
+import json
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from werkzeug.wrappers import Response
+from wtforms import HiddenField, PasswordField, StringField
+from wtforms.validators import InputRequired
+
+from api_gateway.clients.auth import Origin
+from api_gateway.clients.passkeys import PasskeyClient, PasskeyOptions
+from api_gateway.pages.common.forms import BankForm, at_most
+from api_gateway.pages.common.responses import done, form_page, here, peer
+from api_gateway.pages.common.step_up import StepUpForm
+from api_gateway.web.browser_session import home_of, local_path, sign_in, visitor
+from shared.web.access import Caller, private, public
+
+passkeys = Blueprint("passkeys", __name__)
+
+
+class PasskeyForm(StepUpForm):
+    """What a new passkey needs: a name for it, and the password."""
+
+    name = StringField("Name of the passkey", [InputRequired("Enter a name, such as Phone."), at_most(60)])
+    password = PasswordField("Password", [InputRequired("Enter your password."), at_most(1000)])
+
+
+class AnswerForm(BankForm):
+    """The answer of the browser, which a script fills in."""
+
+    credential = HiddenField()
+
+
+@passkeys.route("/settings/passkeys", methods=["GET", "POST"])
+@private
+def own(caller: Caller) -> Any:
+    """List the caller's passkeys, and begin to add one."""
+    form = PasskeyForm()
+    begun = form.submitted(
+        lambda: form.confirmed(caller, lambda token: _client().begin_registration(token, form.password.data or ""))
+    )
+    if begun is None:
+        return form_page("passkeys.html", form, passkeys=_client().list_own(caller.token))
+    session["passkey"] = {"name": form.name.data, "token": begun.passkey_token}
+    return _ask(begun, "create", url_for("passkeys.add"))
+
+
+@passkeys.post("/settings/passkeys/add")
+@private
+def add(caller: Caller) -> Response:
+    """Store a passkey with the answer of the browser."""
+    form, begun = AnswerForm(), session.pop("passkey", {})
+    if form.submitted(lambda: _register(caller, begun, _to_object(form.credential.data or ""))):
+        return done("The passkey is added. You can log in with it.", url_for("passkeys.own"))
+    flash("The passkey was not added. Begin again.", "danger")
+    return redirect(url_for("passkeys.own"), 303)
+
+
+@passkeys.post("/settings/passkeys/<uuid:passkey_id>/remove")
+@private
+def remove(caller: Caller, passkey_id: UUID) -> Any:
+    """Remove a passkey of the caller, after a fresh code where they have a second factor."""
+    form = StepUpForm()
+    if form.submitted(lambda: form.confirmed(caller, lambda token: _remove(token, passkey_id))):
+        return done("The passkey is removed. Delete it on your device as well.", url_for("passkeys.own"))
+    return form_page("passkey_remove.html", form)
+
+
+@passkeys.route("/login/passkey", methods=["GET", "POST"])
+@public
+def log_in() -> Any:
+    """Log in with a passkey, and redirect to the page that the visitor wanted."""
+    if somebody := visitor():
+        return redirect(local_path(request.args.get("next"), home_of(somebody)), 303)
+    form = AnswerForm()
+    origin = Origin(request.remote_addr or "", request.headers.get("User-Agent", ""))
+    ticket = str(session.get("passkey_login", ""))
+    answer = _to_object(form.credential.data or "")
+    tokens = form.submitted(lambda: _client().log_in(origin, passkey_token=ticket, credential=answer))
+    if tokens is None:
+        begun = _client().begin_login()
+        session["passkey_login"] = begun.passkey_token
+        return _ask(begun, "get", here(), form)
+    return redirect(local_path(request.args.get("next"), home_of(sign_in(tokens))), 303)
+
+
+def _register(caller: Caller, begun: dict[str, Any], credential: dict[str, Any]) -> bool:
+    name, passkey_token = str(begun.get("name") or "Passkey"), str(begun.get("token", ""))
+    _client().register(caller.token, name=name, passkey_token=passkey_token, credential=credential)
+    return True
+
+
+def _remove(token: str, passkey_id: UUID) -> bool:
+    _client().remove(token, passkey_id)
+    return True
+
+
+def _ask(begun: PasskeyOptions, kind: str, action: str, form: BankForm | None = None) -> Any:
+    """Show the page whose script has the browser ask for a passkey: `kind` is `create` or `get`."""
+    form = form or AnswerForm()
+    page = render_template("passkey.html", form=form, kind=kind, action=action, options=json.dumps(begun.options))
+    return page, form.status_code if kind == "get" else 200
+
+
+def _client() -> PasskeyClient:
+    return PasskeyClient(peer("auth-service"))
+
+
+def _to_object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
