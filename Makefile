@@ -51,8 +51,9 @@ check: $(VENV)/.dev ## lint, types, layers, security rules, house rules
 bench: $(VENV)/.dev ## measure durable transfers beside pgbench (BASE=<commit>: beside that commit)
 	$(BIN)/python -m $(if $(BASE),benchmarks.compare $(BASE),benchmarks.transfers) $(ARGS)
 
-bench-reports: $(VENV)/.dev ## measure statements of 5,000 and 100,000 entries beside the same sums by SQL
+bench-reports: $(VENV)/.dev ## measure statements of 5,000 and 100,000 entries, and reports over a million transactions, beside the same sums by SQL
 	$(BIN)/python -m benchmarks.statements $(ARGS)
+	$(BIN)/python -m benchmarks.reports
 
 soak: $(VENV)/.dev ## run at half of the peak for ten minutes and check the memory (ARGS="--minutes 2")
 	$(BIN)/python -m benchmarks.soak $(ARGS)

@@ -74,7 +74,7 @@ REQUESTS = (
     Request("dashboard", "/dashboard"),
     Request("page of transactions", "/transactions"),
     Request("page of a transaction", "/transactions/{transaction}"),
-    Request("transaction report", "/api/reports/transactions"),
+    Request("transaction report", "/api/reports/transactions", may_grow=True),
     Request("system report", "/api/reports/system", "admin"),
     Request("account report", "/api/reports/account/{account}", may_grow=True),
 )
@@ -168,8 +168,8 @@ def main() -> int:
     options = _options()
     with ExitStack() as stack:
         sizes = (FEW, options.transactions)
-        folders = [stack.enter_context(_filled_folder(size)) for size in sizes]
-        gateways = [stack.enter_context(_running(folder)) for folder in folders]
+        folders = [stack.enter_context(filled_folder(size)) for size in sizes]
+        gateways = [stack.enter_context(running(folder)) for folder in folders]
         few, many = (Bank(gateway, size) for gateway, size in zip(gateways, sizes, strict=True))
         for bank in (few, many):
             print(f"a bank of {bank.in_words()}")
@@ -185,7 +185,7 @@ def _options() -> argparse.Namespace:
 
 
 @contextmanager
-def _filled_folder(transactions: int) -> Iterator[str]:
+def filled_folder(transactions: int) -> Iterator[str]:
     """Yield the data folder of a bank with that many transactions."""
     with tempfile.TemporaryDirectory() as data_dir:
         filling = [sys.executable, "-m", "benchmarks.filling", data_dir, "--transactions", str(transactions)]
@@ -194,7 +194,7 @@ def _filled_folder(transactions: int) -> Iterator[str]:
 
 
 @contextmanager
-def _running(data_dir: str) -> Iterator[str]:
+def running(data_dir: str) -> Iterator[str]:
     """Run all five processes on free ports during the block; yield the gateway's address."""
     ports = free_ports(len(SERVICES))
     environment = {f"{name}_PORT": str(port) for name, port in zip(SERVICES, ports, strict=True)}

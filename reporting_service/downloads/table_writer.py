@@ -13,7 +13,9 @@ from shared.core.texts import formula_safe
 SIZE, LEADING, GAP, PAD = 8.0, 10.0, 4.0, 4.0
 FIRST_TOP, TOP = HEIGHT - 170, HEIGHT - MARGIN - 20
 _HEAD = 3 * LEADING + GAP
-_WIDE_COLUMNS = {"description": 3.0, "id": 2.6, "timestamp": 1.7}
+_WIDE_COLUMNS = {"description": 3.0, "id": 2.6, "timestamp": 1.7, "counterparty": 1.6, "balance_after": 1.6}
+_NAMES = frozenset({"figure", "added"})
+"""Headers of columns whose cells are names of figures."""
 
 
 def write_csv(tables: Sequence[Table], out: IO[bytes]) -> None:
@@ -89,7 +91,11 @@ def _edges(table: Table) -> list[tuple[float, float]]:
 
 
 def _lines(table: Table, row: Sequence[Cell]) -> list[tuple[str, ...]]:
-    return [wrapped(str(cell), right - left, SIZE, 3) for cell, (left, right) in zip(row, _edges(table), strict=True)]
+    first = str(row[0]).replace("_", " ") if table.headers[0] in _NAMES else row[0]
+    return [
+        wrapped(str(cell), right - left, SIZE, 3)
+        for cell, (left, right) in zip((first, *row[1:]), _edges(table), strict=True)
+    ]
 
 
 def _height(table: Table, row: Sequence[Cell]) -> float:

@@ -250,6 +250,7 @@ def test_a_range_may_begin_and_end_within_a_day(books: Books) -> None:
     assert total(datetime.max.replace(tzinfo=UTC), None) == 0
     assert total(None, datetime.min.replace(tzinfo=UTC)) == 0
     assert total(None, datetime.min.replace(tzinfo=UTC) + later) == 0
+    assert total(None, datetime.min.replace(tzinfo=UTC)) == 0
 
 
 def test_concurrent_processes_lose_no_update_of_the_same_sums(
