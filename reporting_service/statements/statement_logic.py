@@ -33,6 +33,7 @@ from shared.web import audit_trail
 from shared.web.access import Caller
 
 MAX_DAYS = 10 * 366
+MAX_ZONES = 8
 SETTLED_AFTER = timedelta(minutes=2)
 """How long after its end a period is taken to be over: what the ledger decided just before may still be committing."""
 _log = logging.getLogger(__name__)
@@ -98,7 +99,7 @@ def make_statement(tools: StatementTools, caller: Caller, account_id: UUID, quer
     if not (key and is_final):
         return document
     kept = _keep(tools.kept, key, document)
-    if kept.digest == document.digest:
+    if kept is None or kept.digest == document.digest:
         return document
     document.file.close()
     return _read_kept(tools.kept, kept, name)
@@ -211,11 +212,16 @@ def _key(account: StatementAccount, period: StatementPeriod, format_name: Statem
 
 
 @rerun_when_aborted
-def _keep(storage: KeptStatementStorage, key: dict[str, Any], document: Document) -> KeptStatement:
-    """Keep a document, or return the one that another request has kept meanwhile."""
+def _keep(storage: KeptStatementStorage, key: dict[str, Any], document: Document) -> KeptStatement | None:
+    """Keep a document, or return the one that another request has kept meanwhile.
+
+    Return None when the month is kept in enough time zones, since a caller could name hundreds to fill the disk.
+    """
     with storage.transaction():
         if kept := storage.find(**key):
             return kept
+        if storage.count_zones(key["account_id"], key["month"], besides=key["time_zone"]) >= MAX_ZONES:
+            return None
         kept = KeptStatement(**key, digest=document.digest, size_bytes=document.size_bytes, created_at=now())
         storage.add(kept, document.file)
         document.file.seek(0)

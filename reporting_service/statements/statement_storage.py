@@ -7,7 +7,7 @@ from typing import IO, Any
 from uuid import UUID
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
 from reporting_service.documents.document_storage import PART_BYTES, temporary_file
 from reporting_service.reporting_models import KeptPart, KeptStatement
@@ -42,6 +42,12 @@ class KeptStatementStorage(Storage):
     def find(self, **key: Any) -> KeptStatement | None:
         """Return the statement with these values of the unique constraint, or None."""
         return self._session.scalar(select(KeptStatement).filter_by(**key))
+
+    def count_zones(self, account_id: UUID, month: str, *, besides: str = "") -> int:
+        """Return in how many time zones, `besides` one, statements of an account and a month are kept."""
+        zones = select(func.count(KeptStatement.time_zone.distinct()))
+        zones = zones.where(KeptStatement.time_zone != besides)
+        return self._session.scalar(zones.filter_by(account_id=account_id, month=month)) or 0
 
     def add(self, statement: KeptStatement, file: IO[bytes]) -> None:
         """Add a statement with the bytes of `file`. They are read part by part."""

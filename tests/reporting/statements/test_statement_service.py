@@ -3,9 +3,11 @@
 import csv
 import io
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from reporting_service.statements.statement_logic import MAX_ZONES
 from tests.reporting.statements.conftest import Branch
 
 FORMATS = {
@@ -89,6 +91,17 @@ def test_the_statement_of_a_month_that_is_over_never_changes(branch: Branch, ada
     branch.suite.call("auth", "PUT", "/api/auth/users/profile", branch.person("ada"), json=body)
     assert {form: branch.get(ada["id"], month="2026-10", format=form).data for form in FORMATS} == first
     assert branch.statement(ada["id"], month="2026-09")["holder"] == "Augusta Ada King"
+
+
+def test_a_month_is_kept_in_a_few_time_zones_only(branch: Branch, ada: dict[str, Any]) -> None:
+    zones = [f"Etc/GMT{hours:+d}" for hours in range(-12, 0)]
+    first = [branch.get(ada["id"], month="2026-10", format="csv", tz=zone).data for zone in zones]
+    body = {"full_name": "Augusta Ada"}
+    branch.suite.call("auth", "PUT", "/api/auth/users/profile", branch.person("ada"), json=body)
+    assert [branch.get(ada["id"], month="2026-10", format="csv", tz=zone).data for zone in zones] == first
+    with branch.suite.apps["reporting"].app_context():
+        tools = branch.suite.apps["reporting"].extensions["statement_tools"]
+        assert tools.kept.count_zones(UUID(ada["id"]), "2026-10") == MAX_ZONES
 
 
 def test_a_csv_is_read_back_with_its_signs_and_holds_no_formula(branch: Branch, ada: dict[str, Any]) -> None:
