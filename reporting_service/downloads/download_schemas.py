@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 Cell = str | int
 CSV_TYPE, PDF_TYPE = "text/csv; charset=utf-8", "application/pdf"
-MEDIA_TYPES = ("text/csv", "application/pdf")
+MEDIA_TYPES = ("application/json", "text/csv", "application/pdf")
 
 
 @dataclass(frozen=True)
