@@ -30,7 +30,8 @@ def folder(gateway: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     command += ["--meta=none", f"--output-path={folder / 'bank_client'}", f"--config={folder / 'config.yml'}"]
     (folder / "config.yml").write_text(
-        "post_hooks: []\ncontent_type_overrides:\n  application/pdf: application/octet-stream\n  application/zip: application/octet-stream\n"
+        "post_hooks: []\ncontent_type_overrides:\n"
+        "  application/pdf: application/octet-stream\n  application/zip: application/octet-stream\n"
     )
     run = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert run.returncode == 0, run.stdout + run.stderr
