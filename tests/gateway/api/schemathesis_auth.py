@@ -5,7 +5,12 @@ from typing import Any
 
 import schemathesis
 
-ENDING = {"/api/auth/logout", "/api/auth/sessions/{session_id}", "/api/auth/change_password"}
+ENDING = {
+    "/api/auth/logout",
+    "/api/auth/sessions",
+    "/api/auth/sessions/{session_id}",
+    "/api/auth/change_password",
+}
 
 
 @schemathesis.auth(refresh_interval=None)
