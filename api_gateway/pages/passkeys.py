@@ -15,6 +15,7 @@ from api_gateway.pages.common.forms import BankForm, at_most
 from api_gateway.pages.common.responses import done, form_page, here, peer
 from api_gateway.pages.common.step_up import StepUpForm
 from api_gateway.web.browser_session import home_of, local_path, sign_in, visitor
+from shared.core.errors import NotFound
 from shared.web.access import Caller, private, public
 
 passkeys = Blueprint("passkeys", __name__)
@@ -62,6 +63,8 @@ def add(caller: Caller) -> Response:
 @private
 def remove(caller: Caller, passkey_id: UUID) -> Any:
     """Remove a passkey of the caller, after a fresh code where they have a second factor."""
+    if all(passkey.id != passkey_id for passkey in _client().list_own(caller.token)):
+        raise NotFound("There is no such passkey.")
     form = StepUpForm()
     if form.submitted(lambda: form.confirmed(caller, lambda token: _remove(token, passkey_id))):
         return done("The passkey is removed. Delete it on your device as well.", url_for("passkeys.own"))

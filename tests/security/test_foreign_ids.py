@@ -1,10 +1,13 @@
 """Another customer's resource answers exactly like one that does not exist, at every endpoint that takes an id."""
 
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
+from auth_service.auth_models import db
+from auth_service.second_factor.passkey_storage import PasskeyStorage
+from auth_service.second_factor.second_factor_models import Passkey
 from tests.support import house
 from tests.support.suite import ADDRESSES, PASSWORD, Person, Suite
 from tests.support.visitor import Visitor
@@ -54,7 +57,20 @@ def of_ada(bank: Suite, ada: Person) -> dict[str, str]:
         "<report_id>": report,
         "<custom_id>": choice,
         "<session_id>": session["id"],
+        "<passkey_id>": add_passkey(bank, ada),
     }
+
+
+def add_passkey(bank: Suite, person: Person) -> str:
+    """Store a passkey without a device, and return its id."""
+    passkey = Passkey(
+        user_id=UUID(person.user_id), credential_id="credential", public_key="", sign_count=0, name="Phone"
+    )
+    with bank.apps["auth"].app_context():
+        storage = PasskeyStorage(db)
+        with storage.transaction():
+            storage.add_passkey(passkey)
+        return str(passkey.id)
 
 
 def filled(path: str, ids: dict[str, str]) -> str:
