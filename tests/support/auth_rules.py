@@ -33,6 +33,7 @@ from tests.support.suite import Suite
 PASSWORD = "correct horse battery staple"
 ENCRYPTION_KEY = "a key for what the tests encrypt that is long enough"
 ORIGIN = Origin("192.0.2.1", "a browser")
+_LETTERS = str.maketrans("0123456789", "ghijklmnop")
 
 
 class QuickPasswords(Passwords):
@@ -64,8 +65,8 @@ class Rules:
         self.verifier: TokenVerifier = app.extensions["token_verifier"]
 
     def person(self, role: str = "customer") -> User:
-        """Register a user with PASSWORD and the given role."""
-        username = f"user-{uuid4().hex[:12]}"
+        """Register a user with PASSWORD and the given role. No digit in the name matches part of a phone number."""
+        username = f"user-{uuid4().hex[:12].translate(_LETTERS)}"
         user = user_logic.register(self.tools, NewUser(username=username, email=f"{username}@x.yz", password=PASSWORD))
         with self.tools.transaction():
             found = self.tools.users.find_user_to_change(user.id)
