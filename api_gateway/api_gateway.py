@@ -260,6 +260,7 @@ def _install_payment_batching(app: Flask, peers: Peers, buckets: TokenBuckets, s
         verifier=app.extensions["token_verifier"],
         buckets=buckets,
         recorder=recorder_of(app),
+        always_https=settings.https,
     )
     app.wsgi_app = batching  # type: ignore[method-assign]  # Flask's documented way
     serving.add_fast_paths(app, KINDS)

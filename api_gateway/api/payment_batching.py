@@ -70,8 +70,9 @@ class PaymentBatching:
         verifier: TokenVerifier,
         buckets: TokenBuckets,
         recorder: Recorder,
+        always_https: bool = False,
     ) -> None:
-        self._app, self._client = app, client
+        self._app, self._client, self._always_https = app, client, always_https
         self._verifier, self._buckets, self._recorder = verifier, buckets, recorder
         self._batches: Batcher[_QueuedPayment, None] = Batcher(
             self._carry_out, name="payment-batching", workers=WORKERS, max_waiting=OPEN_CONNECTIONS
@@ -159,7 +160,7 @@ class PaymentBatching:
 
     def _answer(self, payment: _QueuedPayment, answer: BatchedReply) -> AnsweredRequest:
         request_id, path = payment.request.request_id, payment.environ["PATH_INFO"]
-        own = browser_security.headers(payment.environ["wsgi.url_scheme"])
+        own = browser_security.headers("https" if self._always_https else payment.environ["wsgi.url_scheme"])
         headers = own | answer.headers | {request_ids.HEADER: request_id}
         payment.answer(answer.status, list(headers.items()), answer.body.encode())
         seconds = time.perf_counter() - payment.began_at

@@ -1,6 +1,7 @@
 """Limits and cookies of browser sessions: an absolute limit, and the strictest cookie where browsers use https only."""
 
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -32,6 +33,12 @@ def test_with_https_the_cookie_is_bound_to_the_host_and_hsts_is_set(bank: Suite)
     attributes = {part.strip() for part in cookie.split(";")[1:]}
     assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= attributes
     assert not any(attribute.startswith("Domain") for attribute in attributes)
+
+
+def test_with_https_hsts_is_set_on_batched_payments_too(bank: Suite) -> None:
+    body = {"account_id": str(uuid4()), "amount": "1.00"}
+    answer = bank.call("gateway", "POST", "/api/transactions/deposit", bank.person(), json=body)
+    assert "Strict-Transport-Security" in answer.headers, answer.text
 
 
 class SecureVisitor(Visitor):
