@@ -22,7 +22,7 @@ class SecondFactorClient(Client):
     """The person's second factor, and the second step of a login."""
 
     def finish_login(self, origin: Origin, *, mfa_token: str, otp: str) -> Tokens:
-        """Begin the session of a login whose first step gave `mfa_token`."""
+        """Finish a login in two steps and start its session. `mfa_token` comes from the first step."""
         body = {"mfa_token": mfa_token, "otp": otp}
         return Tokens.model_validate(self._peer.call("POST", "/api/auth/mfa/login", body=body, headers=origin.headers))
 

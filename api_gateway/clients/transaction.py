@@ -79,7 +79,7 @@ class Transaction(Seen):
         return f"{kind} from {source} to {target}"
 
     def counterparty(self, mine: Collection[UUID]) -> str | None:
-        """Return the name of whom the accounts `mine` have paid or been paid by; of both sides if none takes part.
+        """Return the counterparty's name, seen from the accounts `mine`; both names if neither side is one of them.
 
         Return None between own accounts, for the bank, and while names are not available.
         """

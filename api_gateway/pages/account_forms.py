@@ -22,4 +22,4 @@ class OpenAccountForm(MoneyForm):
 
 
 class CloseAccountForm(BankForm):
-    """A form without fields, whose button confirms the closing."""
+    """A form with only a submit button, which confirms the closing of an account."""

@@ -101,7 +101,7 @@ def _remove(token: str, passkey_id: UUID) -> bool:
 
 
 def _ask(begun: PasskeyOptions, kind: str, action: str, form: BankForm | None = None) -> Any:
-    """Show the page whose script has the browser ask for a passkey: `kind` is `create` or `get`."""
+    """Return the page whose script calls `navigator.credentials`; `kind` is its method, `create` or `get`."""
     form = form or AnswerForm()
     page = render_template("passkey.html", form=form, kind=kind, action=action, options=json.dumps(begun.options))
     return page, form.status_code if kind == "get" else 200

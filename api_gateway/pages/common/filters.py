@@ -238,7 +238,7 @@ class StatementFilters(FilterForm):
     format = SelectField("Format", choices=options(STATEMENT_FORMATS), default="pdf", validate_choice=False)
 
     def chosen(self, time_zone: str) -> dict[str, object]:
-        """Return the query of the statement, whose days are those of a time zone."""
+        """Return the query parameters of the statement, with `time_zone` as the zone of its days."""
         found = {field.name: str(field.data) for field in self if _has_value(field)}
         return {"format": "pdf", **found, "tz": time_zone}
 

@@ -23,7 +23,7 @@ class CodeNeeded(Refused):
 
 
 class StepUpForm(BankForm):
-    """A form whose action may need a fresh code. The template shows the field `otp` when it `needs_code`."""
+    """A form whose action may require a fresh second factor. The template shows the field `otp` if `needs_code`."""
 
     otp = StringField("Code", [at_most(64)])
     needs_code = False
