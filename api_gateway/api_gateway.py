@@ -22,19 +22,16 @@ from api_gateway.pages import (
     dashboard,
     developer,
     money,
-    passkeys,
     people,
     profile,
-    recovery,
     reports,
-    second_factor,
     statements,
     transactions,
-    welcome,
 )
 from api_gateway.pages.common import display, navigation
 from api_gateway.pages.common.responses import here, install_form_token_errors, render_error
 from api_gateway.pages.common.sections import SERVICES, probe_services
+from api_gateway.pages.sign_in import passkeys, recovery, second_factor, welcome
 from api_gateway.pages.staff import (
     admin,
     approvals,
