@@ -39,14 +39,15 @@ from auth_service.mail.letter_logic import Letters
 from auth_service.mail.mail_logic import Mailroom
 from auth_service.mail.mail_schemas import MailSettings
 from auth_service.mail.mail_storage import MailStorage
+from auth_service.passkeys import passkey_logic
+from auth_service.passkeys.passkey_service import passkeys
+from auth_service.passkeys.passkey_storage import PasskeyStorage
 from auth_service.permissions.permission_service import permissions
 from auth_service.recovery import recovery_logic
 from auth_service.recovery.outbox_service import outbox
 from auth_service.recovery.recovery_logic import Recovery
 from auth_service.recovery.recovery_service import recovery
-from auth_service.second_factor import login_logic, passkey_logic, second_factor_logic
-from auth_service.second_factor.passkey_service import passkeys
-from auth_service.second_factor.passkey_storage import PasskeyStorage
+from auth_service.second_factor import login_logic, second_factor_logic
 from auth_service.second_factor.removal_logic import Removals
 from auth_service.second_factor.removal_service import removal
 from auth_service.second_factor.removal_storage import RemovalStorage

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from auth_service.auth_models import db
-from auth_service.second_factor.passkey_storage import PasskeyStorage
+from auth_service.passkeys.passkey_storage import PasskeyStorage
 from auth_service.second_factor.second_factor_models import Passkey
 from tests.support import house
 from tests.support.suite import ADDRESSES, PASSWORD, Person, Suite

@@ -7,9 +7,9 @@ from flask import Blueprint, Response, current_app
 from auth_service.auth_logic import LockedOut, WrongPassword
 from auth_service.auth_schemas import TokensAnswer
 from auth_service.common_service import api, origin, tools
-from auth_service.second_factor import passkey_logic
-from auth_service.second_factor.passkey_logic import InvalidPasskey, Passkeys, TooManyPasskeys
-from auth_service.second_factor.passkey_schemas import (
+from auth_service.passkeys import passkey_logic
+from auth_service.passkeys.passkey_logic import InvalidPasskey, Passkeys, TooManyPasskeys
+from auth_service.passkeys.passkey_schemas import (
     NewPasskey,
     PasskeyAnswer,
     PasskeyLogin,

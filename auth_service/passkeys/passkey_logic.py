@@ -29,8 +29,8 @@ from auth_service import auth_logic, session_logic
 from auth_service.audit import audit_logic
 from auth_service.auth_logic import Origin, Tools
 from auth_service.auth_schemas import Tokens
-from auth_service.second_factor.passkey_schemas import NewPasskey, PasskeyLogin, PasskeyOptions
-from auth_service.second_factor.passkey_storage import PasskeyStorage
+from auth_service.passkeys.passkey_schemas import NewPasskey, PasskeyLogin, PasskeyOptions
+from auth_service.passkeys.passkey_storage import PasskeyStorage
 from auth_service.second_factor.second_factor_logic import SecondFactors, tell
 from auth_service.second_factor.second_factor_models import Passkey
 from shared.core import clock

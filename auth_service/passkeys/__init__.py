@@ -1,0 +1,1 @@
+"""Passkeys: registration, and login without a password."""
