@@ -11,29 +11,21 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from auth_service import audit_service, customer_service, session_logic, user_logic
 from auth_service.audit import audit_logic
-from auth_service.audit.audit_schemas import LoginAttemptOut, LoginsAnswer
 from auth_service.audit.audit_storage import AuditStorage
 from auth_service.auth_logic import LockedOut, Tools, WrongPassword
 from auth_service.auth_models import User, db, phone_numbers
 from auth_service.auth_schemas import (
     AdminAnswer,
     Login,
-    PasswordChange,
-    Refresh,
-    RevocationsAnswer,
-    RevocationsQuery,
-    SessionOut,
-    SessionsAnswer,
-    SessionsUsed,
     TokensAnswer,
     VerifiedAnswer,
 )
 from auth_service.auth_storage import LinkStorage, LockoutStorage, UserStorage
 from auth_service.common_service import api, origin, tools
 from auth_service.customers.customer_storage import CustomerStorage
-from auth_service.key_service import keys
 from auth_service.keys.key_logic import SIGNING_KEYS_FILE, SigningKeysFile
 from auth_service.keys.key_schemas import ClientSettings
+from auth_service.keys.key_service import keys
 from auth_service.mail import mail_logic
 from auth_service.mail.letter_logic import Letters
 from auth_service.mail.mail_logic import Mailroom
@@ -55,6 +47,7 @@ from auth_service.second_factor.second_factor_logic import InvalidOtp, MfaRequir
 from auth_service.second_factor.second_factor_schemas import ENCRYPTION_KEYS_FILE, SecondFactorSettings
 from auth_service.second_factor.second_factor_service import factors, mfa
 from auth_service.second_factor.second_factor_storage import SecondFactorStorage
+from auth_service.session_service import sessions, sessions_internal
 from auth_service.session_storage import SessionStorage, StoredRevocations
 from auth_service.user_logic import EmailTaken, LastAdmin, UsernameTaken
 from auth_service.user_schemas import (
@@ -75,7 +68,7 @@ from auth_service.user_schemas import (
     UsersQuery,
 )
 from shared.concurrency.background import PeriodicTask
-from shared.core.errors import CannotStart, InvalidCredentials, InvalidToken, NotFound, TokenExpired
+from shared.core.errors import CannotStart, InvalidCredentials, NotFound
 from shared.security import secret_files
 from shared.security.passwords import MAX_PASSWORD_LENGTH, Passwords, why_too_common
 from shared.security.token_signer import TokenSigner
@@ -93,9 +86,8 @@ from shared.web.access import (
     staff_with,
 )
 from shared.web.application import lifecycle_of, make_app
-from shared.web.cursors import Page
 from shared.web.responses import success
-from shared.web.validation.openapi import Answer, documented
+from shared.web.validation.openapi import documented
 
 CLEAN_UP_SECONDS = 600.0
 MAIL_SECONDS = 1.0
@@ -103,6 +95,8 @@ SIGNING_KEYS_SECONDS = 1.0
 CHAIN_SECONDS = 1.0
 
 ROOMS = (  # the endpoints in other files
+    sessions,
+    sessions_internal,
     keys,
     mfa,
     removal,
@@ -167,24 +161,6 @@ def login(json: Login) -> Response:
     return success(**tokens.model_dump(), message="You are logged in.")
 
 
-@auth.post("/refresh")
-@public
-@api.validate(resp=documented(200, TokensAnswer, InvalidToken, TokenExpired))
-def refresh(json: Refresh) -> Response:
-    """Exchange a refresh token for the next tokens of the session. Repeating the request within ten seconds returns the
-    same refresh token again; a later reuse ends the session."""
-    return success(**session_logic.refresh(tools(), json.refresh_token).model_dump())
-
-
-@auth.post("/logout")
-@private_even_limited
-@api.validate(resp=documented(200, Answer))
-def logout(caller: Caller) -> Response:
-    """End the session of the token. All services reject its tokens within one second."""
-    session_logic.log_out(tools(), caller)
-    return success(message="You are logged out.")
-
-
 @auth.get("/verify_token")
 @private_even_limited
 @api.validate(resp=documented(200, VerifiedAnswer))
@@ -218,51 +194,6 @@ def update_profile(caller: Caller, json: ProfileChanges) -> Response:
     """Change the profile of the caller. A new e-mail address needs the current password."""
     user = user_logic.update_profile(tools(), origin(), caller, json)
     return success(**_render_profile(user), message="Your profile is saved.")
-
-
-@auth.post("/change_password")
-@private
-@api.validate(resp=documented(200, Answer, WrongPassword, StepUpRequired))
-def change_password(caller: Caller, json: PasswordChange) -> Response:
-    """Change the caller's password and end all other sessions of the caller."""
-    session_logic.change_password(tools(), origin(), caller, json)
-    return success(message="The password is changed. Everywhere else you are logged out.")
-
-
-@auth.get("/sessions")
-@private
-@api.validate(resp=documented(200, SessionsAnswer))
-def list_sessions(caller: Caller, query: Page) -> Response:
-    """List the caller's active sessions, newest first."""
-    rows, pagination = session_logic.list_sessions(tools(), caller, query)
-    return success(sessions=[SessionOut.of(row, caller.session_id) for row in rows], pagination=pagination)
-
-
-@auth.delete("/sessions")
-@private
-@api.validate(resp=documented(200, Answer))
-def end_all_sessions(caller: Caller) -> Response:
-    """End all sessions of the caller, this one included."""
-    session_logic.end_all_sessions(tools(), caller)
-    return success(message="You are logged out everywhere.")
-
-
-@auth.get("/logins")
-@private
-@api.validate(resp=documented(200, LoginsAnswer))
-def list_logins(caller: Caller, query: Page) -> Response:
-    """List the attempts to log in as the caller, also those that failed, newest first."""
-    rows, pagination = audit_logic.list_logins(tools().audit, caller, query)
-    return success(logins=[LoginAttemptOut.of(row) for row in rows], pagination=pagination)
-
-
-@auth.delete("/sessions/<uuid:session_id>")
-@private
-@api.validate(resp=documented(200, Answer))
-def end_session(caller: Caller, session_id: UUID) -> Response:
-    """End one session of the caller."""
-    session_logic.end_session(tools(), caller, session_id)
-    return success(message="The session has ended.")
 
 
 @auth.get("/users")
@@ -306,24 +237,6 @@ def disable_user(caller: Caller, user_id: UUID) -> Response:
     """Disable a user and end all sessions of the user. The history is kept."""
     user = user_logic.change_user(tools(), caller, user_id, UserChanges(status="disabled"))
     return success(user=UserOut.model_validate(user), message="The person is disabled.")
-
-
-@internal.get("/revocations")
-@service_only("revocations:read")
-@api.validate(resp=documented(200, RevocationsAnswer))
-def revocations(query: RevocationsQuery) -> Response:
-    """List the sessions that have ended since a cursor."""
-    cursor, ended = session_logic.ended_since(tools(), query.after)
-    return success(cursor=cursor, sessions=ended, key_ids=tools().signer.key_ids())
-
-
-@internal.post("/sessions/used")
-@service_only("sessions:report")
-@api.validate(resp=documented(200, Answer))
-def sessions_used(json: SessionsUsed) -> Response:
-    """Record when sessions were last used at another service."""
-    session_logic.record_use(tools(), json.sessions)
-    return success()
 
 
 @internal.get("/users/<uuid:user_id>")
