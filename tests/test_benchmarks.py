@@ -14,7 +14,7 @@ from benchmarks.wrk import run_wrk
 
 ANSWER_SECONDS = 0.04
 
-pytestmark = pytest.mark.skipif(not shutil.which("wrk"), reason="wrk is not installed")
+pytestmark = [pytest.mark.timing, pytest.mark.skipif(not shutil.which("wrk"), reason="wrk is not installed")]
 
 
 class SlowServer(HTTPServer):

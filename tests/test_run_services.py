@@ -26,6 +26,8 @@ from tests.support.consul_agent import NO_CONSUL, ConsulAgent, find_program
 from tests.support.processes import RunningProcess, eventually, free_ports, is_running, status_of
 from transaction_service.transaction_service import TransactionSettings
 
+pytestmark = pytest.mark.timing
+
 CONSUL = find_program()
 GIVEN_SECRETS = {
     variable: f"given as {variable}, and long enough"

@@ -10,6 +10,8 @@ from tests.support.customers import Customer, customer
 from tests.support.suite import ADMIN_PASSWORD, BankOptions, Suite
 from tests.support.visitor import Visitor
 
+pytestmark = pytest.mark.timing
+
 PAGE_SECONDS = 1.0
 SLACK_SECONDS = 1.5
 PAYMENT_SECONDS = 2.0

@@ -44,6 +44,7 @@ def test_a_lockout_says_the_same_of_unknown_names(bank: Suite) -> None:
     assert answers[0].get_json() == answers[1].get_json()
 
 
+@pytest.mark.timing
 def test_a_login_takes_as_long_for_an_unknown_name(bank: Suite, known: str) -> None:
     def seconds(prefix: str) -> float:
         taken = []

@@ -15,6 +15,8 @@ from shared.core.errors import Refused
 from shared.web.responses import install_error_handlers
 from tests.support.processes import eventually
 
+pytestmark = pytest.mark.timing
+
 AT_WORK, WAITING = 2, 3
 
 

@@ -10,6 +10,8 @@ import pytest
 from shared.concurrency.batching import Batcher
 from shared.core.errors import ServiceUnavailable
 
+pytestmark = pytest.mark.timing
+
 
 class Kitchen:
     """A batch function that doubles each item; its first batch waits until the door is opened."""
@@ -219,7 +221,7 @@ def test_under_load_a_worker_waits_for_a_fair_share() -> None:
 def test_the_load_decays_and_is_reset_by_a_worker_that_waited_in_vain() -> None:
     batcher: Batcher[int, int] = Batcher(lambda items: items, name="test", patience_seconds=0.5)
     batcher.start()
-    for has_load, pause_seconds, least, most in ((True, 0.8, 0.0, 0.3), (True, 0, 0.5, 3.0), (False, 0, 0.0, 0.3)):
+    for has_load, pause_seconds, least, most in ((True, 0.8, 0.0, 0.45), (True, 0, 0.5, 3.0), (False, 0, 0.0, 0.45)):
         if has_load:
             batcher.submit_all(range(1000), begin_within_seconds=5)
         time.sleep(pause_seconds)

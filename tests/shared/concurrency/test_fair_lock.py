@@ -8,6 +8,8 @@ import pytest
 from shared.concurrency.fair_lock import FairLock
 from shared.core.errors import ServiceUnavailable
 
+pytestmark = pytest.mark.timing
+
 
 def wait_for_waiters(lock: FairLock, count: int) -> None:
     deadline = time.monotonic() + 5

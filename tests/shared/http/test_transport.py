@@ -13,6 +13,8 @@ from shared.http.connection import HttpConnection
 from shared.http.transport import LeanAdapter, NotConnected
 from tests.support.raw_server import RawServer
 
+pytestmark = pytest.mark.timing
+
 
 def has_ipv6() -> bool:
     with suppress(OSError), socket.create_server(("::1", 0), family=socket.AF_INET6):

@@ -6,8 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from shared.processes.child_process import LONGEST_LINE_BYTES, Child, Program
 from tests.support.processes import free_ports
+
+pytestmark = pytest.mark.timing
 
 SILENT_SERVER = """
 import socket, time

@@ -12,6 +12,8 @@ from shared.core.errors import CannotStart
 from shared.processes.supervisor import Backoff, Timing, supervisor_lock
 from tests.support.processes import RunningProcess, eventually, free_ports, is_running, status_of
 
+pytestmark = pytest.mark.timing
+
 SUPERVISOR = """
 import json, os, sys
 from pathlib import Path
