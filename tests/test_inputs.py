@@ -15,7 +15,6 @@ from werkzeug.test import TestResponse
 from auth_service.auth_logic import SCOPES
 from tests.support import postgres
 from tests.support.asking import service
-from tests.support.customers import Customer, customer
 from tests.support.house import endpoints
 from tests.support.suite import ADDRESSES, ADMIN_PASSWORD, MODULES, PASSWORD, Person, Suite
 from tests.support.visitor import Visitor
@@ -45,7 +44,7 @@ class World:
 
     suite: Suite
     admin: Person
-    ada: Customer
+    ada: Person
     account: str
 
     def get(self, path: str, **query: str) -> TestResponse:
@@ -64,7 +63,7 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         urls = {name: stack.enter_context(postgres.database()) for name in names}
         suite = Suite(tmp_path_factory.mktemp("bank"), tuple(MODULES), **urls).start()
         stack.callback(suite.stop)
-        ada = customer(suite, "ada")
+        ada = suite.person("ada")
         admin = suite.admin()
         body = {"account_type": "checking"}
         account = details(suite.call("account", "POST", "/api/accounts/create", admin, json=body), 201)["account"]["id"]

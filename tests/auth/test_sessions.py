@@ -46,7 +46,7 @@ def test_a_refresh_answers_as_a_login_does_and_has_one_outcome(bank: Suite, monk
     bank.restart("auth")
     again = refresh()
     assert again.get_json()["refresh_token"] == answer.get_json()["refresh_token"]
-    renewed = Person(person.user_id, person.username, answer.get_json()["token"], "")
+    renewed = person.with_token(answer.get_json()["token"])
     assert call(bank, "GET", "verify_token", renewed).status_code == 200
     advance_clock(monkeypatch, timedelta(seconds=11))
     assert refusal(refresh()) == (401, "INVALID_TOKEN")
@@ -91,7 +91,7 @@ def test_people_see_where_they_are_logged_in_and_log_out_there(bank: Suite) -> N
     here = bank.person()
     headers = {"X-Forwarded-For": "10.0.0.1, 192.0.2.44", "User-Agent": "Browser/" + "9" * 300}
     login = call(bank, "POST", "login", json={"username": here.username, "password": PASSWORD}, headers=headers)
-    there = Person(here.user_id, here.username, login.get_json()["token"], "")
+    there = here.with_token(login.get_json()["token"])
     sessions = call(bank, "GET", "sessions", here).get_json()["sessions"]
     assert [session["current"] for session in sessions] == [False, True]
     assert set(sessions[0]) == {"id", "ip", "user_agent", "created_at", "last_used_at", "current"}

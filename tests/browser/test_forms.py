@@ -6,22 +6,21 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import log_in
-from tests.support.customers import Customer, customer
-from tests.support.suite import Suite
+from tests.support.suite import Person, Suite
 
 
 @pytest.fixture
-def ada(bank: Suite) -> Customer:
-    return customer(bank)
+def ada(bank: Suite) -> Person:
+    return bank.person()
 
 
 def press(page: Page, name: str) -> None:
     page.get_by_role("main").get_by_role("button", name=name, exact=True).press("Enter")
 
 
-def test_an_error_disappears_when_its_field_is_changed(page: Page, ada: Customer) -> None:
+def test_an_error_disappears_when_its_field_is_changed(page: Page, ada: Person) -> None:
     ada.open("10.00")
-    log_in(page, ada.person.username)
+    log_in(page, ada.username)
     page.goto("/transactions/withdraw")
     press(page, "Withdraw")
     amount = page.get_by_label("Amount")
@@ -33,9 +32,9 @@ def test_an_error_disappears_when_its_field_is_changed(page: Page, ada: Customer
     assert amount.get_attribute("aria-invalid") is None
 
 
-def test_an_error_of_the_server_disappears_too(page: Page, ada: Customer) -> None:
+def test_an_error_of_the_server_disappears_too(page: Page, ada: Person) -> None:
     ada.open("5.00")
-    log_in(page, ada.person.username)
+    log_in(page, ada.username)
     page.goto("/transactions/withdraw")
     page.get_by_label("Amount").fill("6")
     press(page, "Withdraw")
@@ -45,10 +44,10 @@ def test_an_error_of_the_server_disappears_too(page: Page, ada: Customer) -> Non
     expect(page.get_by_text("not enough money")).to_have_count(0)
 
 
-def test_the_first_submit_names_all_missing_fields(page: Page, ada: Customer) -> None:
+def test_the_first_submit_names_all_missing_fields(page: Page, ada: Person) -> None:
     ada.open("5.00", nickname="Everyday")
     ada.open(nickname="Holidays")
-    log_in(page, ada.person.username)
+    log_in(page, ada.username)
     page.goto("/transactions/transfer")
     press(page, "Continue")
     own, number = page.get_by_label("To one of your accounts"), page.get_by_label("Or to an account number")
@@ -67,11 +66,11 @@ def test_the_first_submit_names_all_missing_fields(page: Page, ada: Customer) ->
     expect(own).to_have_accessible_description("Choose an account other than the one the money comes from.")
 
 
-def test_an_unknown_payee_is_an_error_and_a_known_one_is_not(page: Page, ada: Customer, bank: Suite) -> None:
+def test_an_unknown_payee_is_an_error_and_a_known_one_is_not(page: Page, ada: Person, bank: Suite) -> None:
     ada.open("5.00")
-    known = customer(bank).open()["account_number"]
+    known = bank.person().open()["account_number"]
     unknown = known[:-1] + str((int(known[-1]) + 1) % 10)
-    log_in(page, ada.person.username)
+    log_in(page, ada.username)
     page.goto("/transactions/transfer")
     number = page.get_by_label("Or to an account number")
     found = page.get_by_text("This account belongs to")
@@ -90,9 +89,9 @@ def test_an_unknown_payee_is_an_error_and_a_known_one_is_not(page: Page, ada: Cu
     expect(page.get_by_role("heading", name="Confirm transfer")).to_be_visible()
 
 
-def test_filters_by_script_can_be_cleared(page: Page, ada: Customer) -> None:
+def test_filters_by_script_can_be_cleared(page: Page, ada: Person) -> None:
     ada.open("10.00")
-    log_in(page, ada.person.username)
+    log_in(page, ada.username)
     page.goto("/transactions")
     clear = page.get_by_role("link", name="Clear", exact=True)
     expect(clear).to_be_hidden()
@@ -107,8 +106,8 @@ def test_filters_by_script_can_be_cleared(page: Page, ada: Customer) -> None:
     expect(page.get_by_label("Type")).to_have_value("")
 
 
-def test_the_menu_closes_when_the_focus_leaves_it(page: Page, ada: Customer) -> None:
-    log_in(page, ada.person.username)
+def test_the_menu_closes_when_the_focus_leaves_it(page: Page, ada: Person) -> None:
+    log_in(page, ada.username)
     summary = page.locator(".menu summary")
     summary.press("Enter")
     expect(page.get_by_role("link", name="Settings")).to_be_visible()
@@ -125,12 +124,12 @@ def test_the_menu_closes_when_the_focus_leaves_it(page: Page, ada: Customer) -> 
 
 
 @pytest.mark.parametrize("scripts", [True, False])
-def test_the_login_form_has_the_focus(browser: Browser, base_url: str, ada: Customer, scripts: bool) -> None:
+def test_the_login_form_has_the_focus(browser: Browser, base_url: str, ada: Person, scripts: bool) -> None:
     with browser.new_context(base_url=base_url, java_script_enabled=scripts) as context:
         page = context.new_page()
         page.goto("/login")
         expect(page.get_by_label("Username")).to_be_focused()
-        page.keyboard.type(ada.person.username)
+        page.keyboard.type(ada.username)
         page.keyboard.press("Tab")
         page.keyboard.type("wrong")
         page.keyboard.press("Enter")
@@ -140,13 +139,13 @@ def test_the_login_form_has_the_focus(browser: Browser, base_url: str, ada: Cust
 
 @pytest.mark.parametrize("scripts", [True, False])
 def test_amounts_and_theme_are_switched_with_and_without_scripts(
-    browser: Browser, base_url: str, ada: Customer, scripts: bool
+    browser: Browser, base_url: str, ada: Person, scripts: bool
 ) -> None:
     account = ada.open("12.00", nickname="Everyday")
     ada.pay("withdraw", account_id=account["id"], amount="2.00")
     with browser.new_context(base_url=base_url, java_script_enabled=scripts) as context:
         page = context.new_page()
-        log_in(page, ada.person.username)
+        log_in(page, ada.username)
         page.goto("/transactions/withdraw")
         page.get_by_label("Description").fill("Half typed")
         option = page.get_by_role("option", name="Everyday")
@@ -172,9 +171,9 @@ def test_amounts_and_theme_are_switched_with_and_without_scripts(
         expect(page.locator("body")).to_have_css("background-color", "rgb(16, 25, 29)")
 
 
-def test_a_setting_applies_in_the_other_tabs(page: Page, ada: Customer) -> None:
+def test_a_setting_applies_in_the_other_tabs(page: Page, ada: Person) -> None:
     ada.open("12.00")
-    log_in(page, ada.person.username)
+    log_in(page, ada.username)
     other = page.context.new_page()
     other.goto("/accounts")
     page.get_by_role("button", name="Hide balances").press("Enter")

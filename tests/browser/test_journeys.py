@@ -7,27 +7,26 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import log_in
-from tests.support.customers import Customer, customer
-from tests.support.suite import ADMIN_PASSWORD, PASSWORD, Suite
+from tests.support.suite import ADMIN_PASSWORD, PASSWORD, Person, Suite
 
 TRANSACTION = re.compile("/transactions/[0-9a-f-]{36}")
 
 
 @pytest.fixture
-def ada(bank: Suite) -> Customer:
-    return customer(bank)
+def ada(bank: Suite) -> Person:
+    return bank.person()
 
 
 @pytest.fixture
-def bob(bank: Suite) -> Customer:
-    return customer(bank)
+def bob(bank: Suite) -> Person:
+    return bank.person()
 
 
 def main_button(page: Page, name: str) -> None:
     page.get_by_role("main").get_by_role("button", name=name, exact=True).click()
 
 
-def test_a_new_customer_opens_an_account_and_pays_another(page: Page, bob: Customer) -> None:
+def test_a_new_customer_opens_an_account_and_pays_another(page: Page, bob: Person) -> None:
     number = bob.open()["account_number"]
     page.goto("/")
     page.locator('a[href="/register"]').first.click()
@@ -62,9 +61,9 @@ def test_a_new_customer_opens_an_account_and_pays_another(page: Page, bob: Custo
     page.wait_for_url("**/login")
 
 
-def test_double_click_reload_and_back_pay_once(page: Page, ada: Customer, bob: Customer) -> None:
+def test_double_click_reload_and_back_pay_once(page: Page, ada: Person, bob: Person) -> None:
     mine, his = ada.open("100.00"), bob.open()
-    log_in(page, ada.person.username)
+    log_in(page, ada.username)
     page.goto("/transactions/transfer")
     page.get_by_label("Or to an account number").fill(his["account_number"])
     page.get_by_label("Amount").fill("10")
@@ -79,12 +78,12 @@ def test_double_click_reload_and_back_pay_once(page: Page, ada: Customer, bob: C
     assert again.url == page.url
     page.evaluate("history.go(-2)")
     expect(page.get_by_label("Amount")).to_have_value("")
-    assert (ada.balance(mine), bob.balance(his)) == ("90.00", "10.00")
+    assert (ada.balance(mine["id"]), bob.balance(his["id"])) == ("90.00", "10.00")
 
 
-def test_back_and_reload_work_at_every_step_of_a_transfer(page: Page, ada: Customer, bob: Customer) -> None:
+def test_back_and_reload_work_at_every_step_of_a_transfer(page: Page, ada: Person, bob: Person) -> None:
     mine, his = ada.open("100.00"), bob.open()
-    log_in(page, ada.person.username)
+    log_in(page, ada.username)
     page.goto("/transactions/transfer")
     page.get_by_label("Or to an account number").fill(his["account_number"])
     page.get_by_label("Amount").fill("10")
@@ -104,13 +103,13 @@ def test_back_and_reload_work_at_every_step_of_a_transfer(page: Page, ada: Custo
     confirm.click()
     page.wait_for_url(TRANSACTION)
     assert page.url == made
-    assert (ada.balance(mine), bob.balance(his)) == ("90.00", "10.00")
+    assert (ada.balance(mine["id"]), bob.balance(his["id"])) == ("90.00", "10.00")
 
 
 @pytest.mark.parametrize(("path", "button"), [("withdraw", "Withdraw"), ("transfer", "Continue")])
-def test_back_and_reload_work_after_a_form_had_errors(page: Page, ada: Customer, path: str, button: str) -> None:
+def test_back_and_reload_work_after_a_form_had_errors(page: Page, ada: Person, path: str, button: str) -> None:
     account, other = ada.open("5.00"), ada.open()
-    log_in(page, ada.person.username)
+    log_in(page, ada.username)
     page.goto(f"/transactions/{path}?from_account_id={account['id']}&account_id={account['id']}")
     if path == "transfer":
         page.get_by_label("To one of your accounts").select_option(other["id"])
@@ -127,12 +126,12 @@ def test_back_and_reload_work_after_a_form_had_errors(page: Page, ada: Customer,
     expect(page.get_by_label("Amount")).to_be_visible()
     page.reload()
     expect(page.get_by_label("Amount")).to_have_value("")
-    assert ada.balance(account) == "3.00"
+    assert ada.balance(account["id"]) == "3.00"
 
 
-def test_an_invalid_field_gets_the_focus(page: Page, ada: Customer) -> None:
+def test_an_invalid_field_gets_the_focus(page: Page, ada: Person) -> None:
     ada.open("5.00")
-    log_in(page, ada.person.username)
+    log_in(page, ada.username)
     page.goto("/transactions/withdraw")
     page.get_by_label("Amount").fill("6")
     main_button(page, "Withdraw")
@@ -142,10 +141,10 @@ def test_an_invalid_field_gets_the_focus(page: Page, ada: Customer) -> None:
     expect(amount).to_have_accessible_description(re.compile("not enough money"))
 
 
-def test_money_moves_by_the_keyboard_alone(page: Page, ada: Customer) -> None:
+def test_money_moves_by_the_keyboard_alone(page: Page, ada: Person) -> None:
     ada.open("50.00", nickname="Everyday")
     ada.open(nickname="Holidays")
-    log_in(page, ada.person.username)
+    log_in(page, ada.username)
     page.goto("/transactions/transfer")
     page.get_by_label("From").focus()
     page.keyboard.press("Tab")
@@ -162,11 +161,11 @@ def test_money_moves_by_the_keyboard_alone(page: Page, ada: Customer) -> None:
     expect(page.get_by_text("Transferred $20.00.")).to_be_visible()
 
 
-def test_everything_works_without_javascript(browser: Browser, base_url: str, ada: Customer, bob: Customer) -> None:
+def test_everything_works_without_javascript(browser: Browser, base_url: str, ada: Person, bob: Person) -> None:
     mine, his = ada.open("100.00"), bob.open()
     with browser.new_context(base_url=base_url, java_script_enabled=False) as context:
         page = context.new_page()
-        log_in(page, ada.person.username)
+        log_in(page, ada.username)
         page.goto(f"/transactions/transfer?from_account_id={mine['id']}")
         page.get_by_label("Or to an account number").fill(his["account_number"])
         page.get_by_label("Amount").fill("1.50")
@@ -183,13 +182,13 @@ def test_everything_works_without_javascript(browser: Browser, base_url: str, ad
         page.goto(f"/accounts/{mine['id']}")
         page.get_by_text("Show", exact=True).click()
         expect(page.get_by_text(mine["account_number"])).to_be_visible()
-    assert bob.balance(his) == "2.50"
+    assert bob.balance(his["id"]) == "2.50"
 
 
-def test_filters_need_no_reload_and_stay_in_the_address(page: Page, ada: Customer) -> None:
+def test_filters_need_no_reload_and_stay_in_the_address(page: Page, ada: Person) -> None:
     account = ada.open("10.00")
     ada.pay("withdraw", account_id=account["id"], amount="3.00", description="Ink")
-    log_in(page, ada.person.username)
+    log_in(page, ada.username)
     page.goto("/transactions")
     page.evaluate("document.body.dataset.same = 'yes'")
     page.get_by_label("Type").select_option("withdrawal")
@@ -201,7 +200,7 @@ def test_filters_need_no_reload_and_stay_in_the_address(page: Page, ada: Custome
     expect(page.locator("#results tbody tr")).to_have_count(1)
 
 
-def test_the_whole_row_of_a_transaction_is_its_one_link(page: Page, bank: Suite, ada: Customer) -> None:
+def test_the_whole_row_of_a_transaction_is_its_one_link(page: Page, bank: Suite, ada: Person) -> None:
     account = ada.open("10.00")
     made = ada.transactions()[0]["id"]
     suffix = {
@@ -210,7 +209,7 @@ def test_the_whole_row_of_a_transaction_is_its_one_link(page: Page, bank: Suite,
         f"/accounts/{account['id']}": f"/transactions/{made}",
         f"/reports/account/{account['id']}": f"/transactions/{made}",
     }
-    log_in(page, ada.person.username)
+    log_in(page, ada.username)
     for path, address in suffix.items():
         page.goto(path)
         row = page.locator("tr.row-link")
@@ -222,7 +221,7 @@ def test_the_whole_row_of_a_transaction_is_its_one_link(page: Page, bank: Suite,
     page.wait_for_url(f"**/reports/account/{account['id']}")
 
 
-def test_staff_keep_their_filters_on_the_way_back(page: Page, ada: Customer) -> None:
+def test_staff_keep_their_filters_on_the_way_back(page: Page, ada: Person) -> None:
     account = ada.open("10.00")
     ada.pay("withdraw", account_id=account["id"], amount="3.00", description="Way back")
     log_in(page, "admin", ADMIN_PASSWORD)
@@ -238,9 +237,9 @@ def test_staff_keep_their_filters_on_the_way_back(page: Page, ada: Customer) -> 
     expect(page.get_by_label("Description")).to_have_value("Way back")
 
 
-def test_the_account_number_is_revealed_and_copied(page: Page, ada: Customer) -> None:
+def test_the_account_number_is_revealed_and_copied(page: Page, ada: Person) -> None:
     account = ada.open()
-    log_in(page, ada.person.username)
+    log_in(page, ada.username)
     page.goto(f"/accounts/{account['id']}")
     number = page.get_by_text(account["account_number"])
     expect(number).to_be_hidden()
@@ -251,9 +250,9 @@ def test_the_account_number_is_revealed_and_copied(page: Page, ada: Customer) ->
     assert page.evaluate("navigator.clipboard.readText()") == account["account_number"]
 
 
-def test_balances_stay_hidden_until_they_are_shown_again(page: Page, ada: Customer) -> None:
+def test_balances_stay_hidden_until_they_are_shown_again(page: Page, ada: Person) -> None:
     account = ada.open("12.00", nickname="Everyday")
-    log_in(page, ada.person.username)
+    log_in(page, ada.username)
     page.get_by_role("button", name="Hide").click()
     page.goto("/transactions/withdraw")
     expect(page.get_by_role("option", name="Everyday")).to_have_text(f"Everyday ••••{account['account_number'][-4:]}")
@@ -266,9 +265,9 @@ def test_balances_stay_hidden_until_they_are_shown_again(page: Page, ada: Custom
     expect(page.locator("html")).not_to_have_class("balances-hidden")
 
 
-def test_a_pending_payment_shows_its_outcome_by_itself(page: Page, bank: Suite, ada: Customer) -> None:
+def test_a_pending_payment_shows_its_outcome_by_itself(page: Page, bank: Suite, ada: Person) -> None:
     account = ada.open("10.00")
-    log_in(page, ada.person.username)
+    log_in(page, ada.username)
     page.goto("/transactions/deposit")
     page.get_by_label("Amount").fill("5")
     bank.adapters["account"].down = True
@@ -278,12 +277,12 @@ def test_a_pending_payment_shows_its_outcome_by_itself(page: Page, bank: Suite, 
         bank.adapters["account"].down = False
     page.goto(f"/transactions/{made['id']}")
     expect(page.get_by_text("Completed")).to_be_visible()
-    assert ada.balance(account) == "15.00"
+    assert ada.balance(account["id"]) == "15.00"
 
 
-def test_a_pending_payment_settles_in_the_lists_by_itself(page: Page, bank: Suite, ada: Customer) -> None:
+def test_a_pending_payment_settles_in_the_lists_by_itself(page: Page, bank: Suite, ada: Person) -> None:
     account = ada.open("10.00")
-    log_in(page, ada.person.username)
+    log_in(page, ada.username)
     bank.adapters["account"].down = True
     try:
         ada.pay("deposit", 202, account_id=account["id"], amount="5.00")
@@ -294,9 +293,9 @@ def test_a_pending_payment_settles_in_the_lists_by_itself(page: Page, bank: Suit
     expect(page.get_by_text("+$5.00")).to_be_visible()
 
 
-def test_missing_fields_are_named_before_the_form_is_sent(page: Page, ada: Customer) -> None:
+def test_missing_fields_are_named_before_the_form_is_sent(page: Page, ada: Person) -> None:
     ada.open("10.00")
-    log_in(page, ada.person.username)
+    log_in(page, ada.username)
     page.goto("/transactions/withdraw")
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.method))
@@ -323,9 +322,9 @@ def test_different_passwords_are_reported_immediately(page: Page) -> None:
     expect(page.get_by_label("Confirm password")).to_have_accessible_description("The two passwords differ.")
 
 
-def test_the_end_of_the_session_is_announced_and_can_be_postponed(page: Page, ada: Customer) -> None:
+def test_the_end_of_the_session_is_announced_and_can_be_postponed(page: Page, ada: Person) -> None:
     page.clock.install()
-    log_in(page, ada.person.username)
+    log_in(page, ada.username)
     notice = page.get_by_role("alert")
     page.clock.fast_forward("27:00")
     expect(notice).to_be_hidden()
@@ -339,12 +338,12 @@ def test_the_end_of_the_session_is_announced_and_can_be_postponed(page: Page, ad
         page.clock.fast_forward("00:40")
 
 
-def test_a_session_that_has_ended_leads_back_through_the_login(page: Page, ada: Customer) -> None:
-    log_in(page, ada.person.username)
+def test_a_session_that_has_ended_leads_back_through_the_login(page: Page, ada: Person) -> None:
+    log_in(page, ada.username)
     page.context.clear_cookies()
     page.goto("/transactions?type=deposit")
     expect(page.get_by_text("Please log in first.")).to_be_visible()
-    page.get_by_label("Username").fill(ada.person.username)
+    page.get_by_label("Username").fill(ada.username)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     main_button(page, "Log in")
     page.wait_for_url("**/transactions?type=deposit")
@@ -370,9 +369,9 @@ def test_the_health_of_the_services_is_live(browser: Browser, base_url: str, ban
         expect(row.locator(".status")).to_have_text("Healthy")
 
 
-def test_the_dashboard_is_light(page: Page, ada: Customer) -> None:
+def test_the_dashboard_is_light(page: Page, ada: Person) -> None:
     ada.open("10.00")
-    log_in(page, ada.person.username)
+    log_in(page, ada.username)
 
     def bytes_of_the_page(kind: str) -> int:
         page.goto("/dashboard", wait_until="networkidle")
@@ -384,23 +383,23 @@ def test_the_dashboard_is_light(page: Page, ada: Customer) -> None:
     assert 1_000 < warm <= 10_000
 
 
-def test_an_admin_disables_a_user(page: Page, bank: Suite, ada: Customer) -> None:
+def test_an_admin_disables_a_user(page: Page, bank: Suite, ada: Person) -> None:
     log_in(page, "admin", ADMIN_PASSWORD)
-    page.goto(f"/admin/users?q={ada.person.username}")
-    row = page.get_by_role("row", name=ada.person.username)
+    page.goto(f"/admin/users?q={ada.username}")
+    row = page.get_by_role("row", name=ada.username)
     row.get_by_role("button", name="Disable").click()
-    expect(page.get_by_text(f"{ada.person.username} is disabled.")).to_be_visible()
+    expect(page.get_by_text(f"{ada.username} is disabled.")).to_be_visible()
     expect(row.get_by_role("button", name="Enable")).to_be_visible()
-    assert bank.call("account", "GET", "/api/accounts/list", ada.person).status_code in (200, 401)
+    assert bank.call("account", "GET", "/api/accounts/list", ada).status_code in (200, 401)
 
 
 TYPED = ["", " ", "-5", "0", "0.00", "1234,567", "1,250", " 1,250.50 ", "12,50", "1.234", ".5", "5.", "1 250", "1e3"]
 MORE = ["$5", "\uff11", "\u0663", "10,000,000,000.00", "10000000000.01", "01,234", "0012.5", "1.2.3", "9" * 300]
 
 
-def test_page_and_server_report_the_same_error_for_an_amount(page: Page, ada: Customer) -> None:
+def test_page_and_server_report_the_same_error_for_an_amount(page: Page, ada: Person) -> None:
     account = ada.open()
-    log_in(page, ada.person.username)
+    log_in(page, ada.username)
     page.goto(f"/transactions/withdraw?account_id={account['id']}")
     amount = page.get_by_label("Amount")
     for typed in [*TYPED, *MORE]:

@@ -13,7 +13,6 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from tests.browser.conftest import log_in
-from tests.support.customers import customer
 from tests.support.suite import ADMIN_PASSWORD, PASSWORD, Suite
 
 WIDTHS = (320, 390, 768, 1280, 1600)
@@ -66,18 +65,18 @@ STAFF = (
 @pytest.fixture(scope="module")
 def ids(bank: Suite) -> dict[str, str]:
     """Return ids of a user with a long name and large amounts, to test the layouts."""
-    rich = customer(bank, "maximiliane-von-hohenstein-1")
+    rich = bank.person("maximiliane-von-hohenstein-1")
     account = rich.open("9999999999.99", nickname="W" * 50)
     small = rich.open("5.00", "fixed_deposit")
     made = rich.pay("withdraw", account_id=account["id"], amount="1234567.89", description="W" * 200)
     rich.pay("withdraw", 400, account_id=small["id"], amount="6.00")
     profile = {"full_name": "F" * 100, "phone": "9" * 30, "email": f"{'e' * 88}@example.com"}
-    bank.call("auth", "PUT", "/api/auth/users/profile", rich.person, json={**profile, "current_password": PASSWORD})
+    bank.call("auth", "PUT", "/api/auth/users/profile", rich, json={**profile, "current_password": PASSWORD})
     return {
         "account": account["id"],
         "payment": made["transaction"]["id"],
-        "user": rich.person.user_id,
-        "username": rich.person.username,
+        "user": rich.user_id,
+        "username": rich.username,
     }
 
 

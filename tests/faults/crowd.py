@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from tests.faults.bank import FaultyBank
 from tests.faults.history import Operation
-from tests.faults.load import SEED, Customer
+from tests.faults.load import SEED, Payer
 
 PATIENCE_SECONDS = 15
 AMOUNT_MINOR = 1
@@ -37,7 +37,7 @@ class Told:
 class Crowd:
     """`size` connections that each transfer a cent repeatedly, whatever the response."""
 
-    def __init__(self, bank: FaultyBank, customers: list[Customer], size: int) -> None:
+    def __init__(self, bank: FaultyBank, customers: list[Payer], size: int) -> None:
         where = urlsplit(bank.gateway)
         self._host, self._port = str(where.hostname), int(where.port or 0)
         self._customers, self._size = customers, size
@@ -54,7 +54,7 @@ class Crowd:
     async def _rush(self, until: float) -> None:
         await asyncio.gather(*(self._come(self._customers[n % len(self._customers)], until) for n in range(self._size)))
 
-    async def _come(self, customer: Customer, until: float) -> None:
+    async def _come(self, customer: Payer, until: float) -> None:
         reader, writer = await asyncio.open_connection(self._host, self._port)
         try:
             while time.monotonic() < until:
@@ -65,7 +65,7 @@ class Crowd:
         finally:
             writer.close()
 
-    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, customer: Customer) -> Told:
+    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, customer: Payer) -> Told:
         source = self._chance.choice(customer.account_ids)
         target = self._chance.choice([account for account in self._accounts if account != source])
         operation = Operation(f"crowd-{next(self._numbers)}", AMOUNT_MINOR, source, target)

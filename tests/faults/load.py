@@ -20,14 +20,14 @@ ROUNDS = int(os.environ.get("BANK_FAULT_ROUNDS") or "1")
 
 
 @dataclass(frozen=True)
-class Customer:
-    """A customer with accounts."""
+class Payer:
+    """A customer of the bank under test, by their token and their accounts."""
 
     token: str
     account_ids: tuple[str, ...]
 
     @classmethod
-    def of(cls, bank: FaultyBank, username: str, *, accounts: int, opening: str) -> "Customer":
+    def of(cls, bank: FaultyBank, username: str, *, accounts: int, opening: str) -> "Payer":
         """Register a customer and open accounts with an opening deposit each."""
         person = {"username": username, "password": PASSWORD, "email": f"{username}@example.com"}
         bank.call("POST", "/api/auth/register", json=person)
@@ -47,7 +47,7 @@ class Load:
     def __init__(self, bank: FaultyBank, *, clients: int = 8) -> None:
         print(f"\nBANK_FAULT_SEED={SEED} BANK_FAULT_ROUNDS={ROUNDS}: ", end="")  # shown to repeat the run
         self._bank = bank
-        customers = [Customer.of(bank, f"customer-{number}", accounts=2, opening="100.00") for number in range(4)]
+        customers = [Payer.of(bank, f"customer-{number}", accounts=2, opening="100.00") for number in range(4)]
         accounts = {account: 10_000 for customer in customers for account in customer.account_ids}
         self.history = History(opening=accounts)
         self._stopping = threading.Event()
@@ -99,7 +99,7 @@ class Load:
         enough = self.count("acknowledged") + 20
         eventually(lambda: self.count("acknowledged") >= enough, within_seconds=30, what="work goes on")
 
-    def _pay(self, customer: Customer, chance: random.Random, number: int) -> None:
+    def _pay(self, customer: Payer, chance: random.Random, number: int) -> None:
         session = requests.Session()
         everybody = sorted(self.history.opening)
         count = 0

@@ -16,7 +16,7 @@ import requests
 from tests.faults.bank import ANSWER_SECONDS, NAMES, FaultyBank
 from tests.faults.crowd import Crowd, Told
 from tests.faults.history import History, judge
-from tests.faults.load import Customer
+from tests.faults.load import Payer
 from tests.support.processes import StandStills, eventually
 
 pytestmark = [pytest.mark.faults, pytest.mark.long, pytest.mark.timeout(180)]
@@ -71,7 +71,7 @@ def _number(status: str, name: str) -> int:
     return int(found[1])
 
 
-def seconds_alone(bank: FaultyBank, customer: Customer) -> float:
+def seconds_alone(bank: FaultyBank, customer: Payer) -> float:
     """Return the median duration of eleven transfers without other load, in seconds."""
     source, target = customer.account_ids
     body = {"from_account_id": source, "to_account_id": target, "amount": "0.01", "description": "alone"}
@@ -93,7 +93,7 @@ def room_for_sockets() -> None:
 
 
 def test_an_overload_is_served_or_refused_quickly_and_leaves_no_trace(bank: FaultyBank) -> None:
-    customers = [Customer.of(bank, f"customer-{number}", accounts=2, opening="100.00") for number in range(8)]
+    customers = [Payer.of(bank, f"customer-{number}", accounts=2, opening="100.00") for number in range(8)]
     history = History(opening={account: 10_000 for customer in customers for account in customer.account_ids})
     watch = Watch(bank)
     alone_before = seconds_alone(bank, customers[0])

@@ -13,7 +13,7 @@ import requests
 
 from shared.db.sqlite import sqlite3
 from tests.faults.bank import ANSWER_SECONDS, FaultyBank
-from tests.faults.load import Customer, Load
+from tests.faults.load import Load, Payer
 from tests.faults.wire import Exchange
 from tests.support.processes import RunningProcess, eventually, status_of
 
@@ -51,7 +51,7 @@ def test_a_transaction_database_put_back_under_the_running_ledger_loses_nothing(
 
 
 def test_an_account_database_that_is_older_is_refused(bank: FaultyBank, tmp_path: Path) -> None:
-    customer, backup = Customer.of(bank, "ada", accounts=1, opening="1.00"), tmp_path / "backup.db"
+    customer, backup = Payer.of(bank, "ada", accounts=1, opening="1.00"), tmp_path / "backup.db"
     with closing(sqlite3.connect(bank.data_dir / "account.db")) as source, closing(sqlite3.connect(backup)) as to:
         source.backup(to)
     bank.call("POST", "/api/transactions/deposit", customer.token, json=deposit_into(customer))
@@ -64,7 +64,7 @@ def test_an_account_database_that_is_older_is_refused(bank: FaultyBank, tmp_path
         assert suite.wait(within_seconds=60) == 1
 
 
-def deposit_into(customer: Customer) -> dict[str, str]:
+def deposit_into(customer: Payer) -> dict[str, str]:
     return {"account_id": customer.account_ids[0], "amount": "1.00", "description": "one"}
 
 
@@ -73,7 +73,7 @@ class Two:
 
     def __init__(self, bank: FaultyBank, folder: Path) -> None:
         self.bank = bank
-        self.customer = Customer.of(bank, "ada", accounts=1, opening="100.00")
+        self.customer = Payer.of(bank, "ada", accounts=1, opening="100.00")
         self.one = f"http://127.0.0.1:{bank.ports[TRANSACTION]}"
         self.other, self.process = bank.another_transaction_service(folder)
         self.wait_for_other()

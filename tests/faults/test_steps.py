@@ -13,7 +13,7 @@ import requests
 
 from tests.faults.bank import ANSWER_SECONDS, FaultyBank
 from tests.faults.failing import FailingMachine
-from tests.faults.load import SEED, Customer, Load
+from tests.faults.load import SEED, Load, Payer
 from tests.faults.wire import Exchange, Fault, Wire, reset
 from tests.support.processes import eventually
 
@@ -119,7 +119,7 @@ class Deposit:
 
     def __init__(self, bank: FaultyBank) -> None:
         self._bank = bank
-        self._customer = Customer.of(bank, "ada", accounts=1, opening="100.00")
+        self._customer = Payer.of(bank, "ada", accounts=1, opening="100.00")
 
     def ask(self) -> int:
         """Send the deposit and return the status of the response."""

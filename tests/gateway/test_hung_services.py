@@ -6,8 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.support.customers import Customer, customer
-from tests.support.suite import ADMIN_PASSWORD, BankOptions, Suite
+from tests.support.suite import ADMIN_PASSWORD, BankOptions, Person, Suite
 from tests.support.visitor import Visitor
 
 pytestmark = pytest.mark.timing
@@ -27,12 +26,12 @@ def bank_options() -> BankOptions:
 
 
 @pytest.fixture(scope="module")
-def ada(bank: Suite) -> Customer:
-    return customer(bank, "ada")
+def ada(bank: Suite) -> Person:
+    return bank.person("ada")
 
 
 @pytest.fixture(scope="module")
-def ids(ada: Customer) -> dict[str, str]:
+def ids(ada: Person) -> dict[str, str]:
     account = ada.open("100.00", nickname="Everyday")
     made = ada.pay("withdraw", account_id=account["id"], amount="30.00")
     return {"account": account["id"], "payment": made["transaction"]["id"]}
@@ -49,7 +48,7 @@ def hung(bank: Suite, name: str) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("name", ["auth", "account", "transaction", "reporting"])
-def test_every_page_answers_in_time_with_a_link(bank: Suite, ada: Customer, ids: dict[str, str], name: str) -> None:
+def test_every_page_answers_in_time_with_a_link(bank: Suite, ada: Person, ids: dict[str, str], name: str) -> None:
     admin = Visitor(bank.apps["gateway"])
     admin.log_in("admin", ADMIN_PASSWORD)
     for visitor, paths in ((ada.visitor, OWN + MORE), (admin, STAFF)):
@@ -82,7 +81,7 @@ def test_every_page_answers_in_time_with_a_link(bank: Suite, ada: Customer, ids:
     ],
 )
 def test_available_parts_of_a_page_are_shown(
-    bank: Suite, ada: Customer, ids: dict[str, str], name: str, path: str, shown: str, missing: str
+    bank: Suite, ada: Person, ids: dict[str, str], name: str, path: str, shown: str, missing: str
 ) -> None:
     with hung(bank, name):
         page = ada.visitor.get(path.format_map(ids)).text
@@ -90,7 +89,7 @@ def test_available_parts_of_a_page_are_shown(
     assert missing in page
 
 
-def test_a_failed_dashboard_offers_a_retry(bank: Suite, ada: Customer) -> None:
+def test_a_failed_dashboard_offers_a_retry(bank: Suite, ada: Person) -> None:
     with hung(bank, "account"), hung(bank, "transaction"):
         page = ada.visitor.get("/dashboard")
     assert page.status_code == 503
@@ -99,7 +98,7 @@ def test_a_failed_dashboard_offers_a_retry(bank: Suite, ada: Customer) -> None:
 
 
 def test_a_payment_waits_for_its_own_timeout_and_reports_an_open_outcome(
-    bank: Suite, ada: Customer, ids: dict[str, str]
+    bank: Suite, ada: Person, ids: dict[str, str]
 ) -> None:
     begun = time.monotonic()
     page = ada.visitor.get("/transactions/deposit")

@@ -43,4 +43,4 @@ def service(bank: Suite, name: str) -> Person:
     body = {"grant_type": "client_credentials", "client_id": name, "client_secret": bank.variables[variable]}
     answer = call(bank, "POST", "token", json=body)
     assert answer.status_code == 200, answer.text
-    return Person("", name, answer.get_json()["access_token"], "")
+    return Person(bank, "", name, answer.get_json()["access_token"])

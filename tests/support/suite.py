@@ -10,7 +10,8 @@ import io
 import secrets
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,6 +27,8 @@ from werkzeug.test import TestResponse
 from shared.web.application import lifecycle_of
 from tests.support import postgres
 from tests.support.processes import eventually
+from tests.support.visitor import PASSWORD as PASSWORD  # noqa: PLC0414 - tests import it from here
+from tests.support.visitor import Visitor
 
 ADDRESSES = {
     "auth": "http://127.0.0.1:8001",
@@ -40,7 +43,6 @@ MODULES = {
     "reporting": ("reporting_service.reporting_service", "ReportingSettings"),
     "gateway": ("api_gateway.api_gateway", "GatewaySettings"),
 }
-PASSWORD = "correct horse battery staple"
 ADMIN_PASSWORD = "an admin's long passphrase"
 
 
@@ -91,17 +93,60 @@ def _as_requests_response(request: requests.PreparedRequest, answer: TestRespons
 
 @dataclass(frozen=True)
 class Person:
-    """A user with tokens."""
+    """A user with tokens: what they do by the API, and their browser."""
 
+    bank: "Suite" = field(repr=False)
     user_id: str
     username: str
     token: str
-    refresh_token: str
+    refresh_token: str = ""
 
     @property
     def headers(self) -> dict[str, str]:
         """The headers that authenticate a request."""
         return {"Authorization": f"Bearer {self.token}"}
+
+    @cached_property
+    def visitor(self) -> Visitor:
+        """The person's browser, logged in by the form when it is first used."""
+        visitor = Visitor(self.bank.apps["gateway"])
+        assert visitor.log_in(self.username).status_code == 303
+        return visitor
+
+    def with_token(self, token: str) -> "Person":
+        """Return the same person with another token."""
+        return replace(self, token=token, refresh_token="")
+
+    def open(self, deposit: str | None = None, account_type: str = "checking", **fields: str) -> dict[str, Any]:
+        """Open an account, optionally with a deposit, and return it with its unmasked number."""
+        body = {"account_type": account_type, **fields}
+        account: dict[str, Any] = self._ask("account", "POST", "/api/accounts/create", 201, json=body)["account"]
+        if deposit:
+            self.pay("deposit", account_id=account["id"], amount=deposit)
+        return account
+
+    def close(self, account_id: str) -> None:
+        """Close an account."""
+        self._ask("account", "DELETE", f"/api/accounts/close/{account_id}", 200)
+
+    def balance(self, account_id: str) -> str:
+        """Return the balance of an account."""
+        return str(self._ask("account", "GET", f"/api/accounts/details/{account_id}", 200)["account"]["balance"])
+
+    def pay(self, kind: str, status: int = 201, **body: str) -> dict[str, Any]:
+        """Make a payment and return the response."""
+        return self._ask("transaction", "POST", f"/api/transactions/{kind}", status, json=body)
+
+    def transactions(self, path: str = "list") -> list[dict[str, Any]]:
+        """Return a list of the person's transactions, newest first."""
+        found: list[dict[str, Any]] = self._ask("transaction", "GET", f"/api/transactions/{path}", 200)["transactions"]
+        return found
+
+    def _ask(self, service: str, method: str, path: str, status: int, **options: Any) -> dict[str, Any]:
+        answer = self.bank.call(service, method, path, self, **options)
+        assert answer.status_code == status, answer.text
+        body: dict[str, Any] = answer.get_json()
+        return body
 
 
 @dataclass(frozen=True)
@@ -210,7 +255,7 @@ class Suite:
         assert answer.status_code == 200, answer.text
         body = answer.json
         assert body is not None
-        return Person(body["user_id"], body["username"], body["token"], body["refresh_token"])
+        return Person(self, body["user_id"], body["username"], body["token"], body["refresh_token"])
 
 
 def _make_signing_key() -> str:

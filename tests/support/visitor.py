@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from tests.support.suite import PASSWORD
+PASSWORD = "correct horse battery staple"
 
 
 @dataclass
@@ -56,6 +56,11 @@ def forms_of(page: TestResponse) -> list[PageForm]:
     reader = _Reader()
     reader.feed(page.text)
     return reader.forms
+
+
+def form_with(page: TestResponse, **fields: str) -> PageForm:
+    """Return the first form of a page in which the given fields have the given values."""
+    return next(form for form in forms_of(page) if fields.items() <= form.fields.items())
 
 
 class Visitor:

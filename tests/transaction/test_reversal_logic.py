@@ -28,40 +28,6 @@ def admin(bank: Suite) -> Person:
     return bank.admin()
 
 
-class Customer:
-    """A customer, and the calls that tests make for them."""
-
-    def __init__(self, bank: Suite, person: Person | None = None) -> None:
-        self.bank, self.person = bank, person or bank.person()
-
-    def open(self, balance: str | None = None) -> str:
-        body = {"account_type": "checking"}
-        answer = self.bank.call("account", "POST", "/api/accounts/create", self.person, json=body)
-        account_id = str(answer.get_json()["account"]["id"])
-        if balance:
-            self.pay("deposit", account_id=account_id, amount=balance)
-        return account_id
-
-    def pay(self, kind: str, **body: str) -> str:
-        answer = self.bank.call("transaction", "POST", f"/api/transactions/{kind}", self.person, json=body)
-        assert answer.status_code == 201, answer.text
-        return str(answer.get_json()["transaction"]["id"])
-
-    def close(self, account_id: str) -> None:
-        answer = self.bank.call("account", "DELETE", f"/api/accounts/close/{account_id}", self.person)
-        assert answer.status_code == 200, answer.text
-
-    def balance(self, account_id: str) -> str:
-        answer = self.bank.call("account", "GET", f"/api/accounts/details/{account_id}", self.person)
-        return str(answer.get_json()["account"]["balance"])
-
-    def get(self, path: str) -> dict[str, Any]:
-        answer = self.bank.call("transaction", "GET", f"/api/transactions/{path}", self.person)
-        assert answer.status_code == 200, answer.text
-        body: dict[str, Any] = answer.get_json()
-        return body
-
-
 def reverse(bank: Suite, admin: Person, transaction_id: str, key: str | None = None, **body: Any) -> TestResponse:
     headers = {"Idempotency-Key": key} if key else {}
     options = {"json": body} if body else {}
@@ -76,6 +42,15 @@ def pay_out(bank: Suite, admin: Person, transaction_id: str, key: str | None = N
     )
 
 
+def suspense(staff: Person, customer: Person, **query: str) -> dict[str, Any]:
+    """Return what staff read of the money in suspense of a customer."""
+    path, query = "/api/transactions/suspense", {"user_id": customer.user_id, **query}
+    answer = staff.bank.call("transaction", "GET", path, staff, query_string=query)
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.get_json()
+    return body
+
+
 def refusal(answer: TestResponse) -> tuple[int, str]:
     return answer.status_code, answer.get_json()["error_code"]
 
@@ -87,21 +62,21 @@ def made(bank: Suite) -> int:
 
 
 @pytest.fixture
-def ada(bank: Suite) -> Iterator[Customer]:
-    yield Customer(bank)
+def ada(bank: Suite) -> Iterator[Person]:
+    yield bank.person()
     assert made(bank) == 0
 
 
 @pytest.fixture
-def bob(bank: Suite) -> Customer:
-    return Customer(bank)
+def bob(bank: Suite) -> Person:
+    return bank.person()
 
 
 @pytest.fixture
-def stranded(ada: Customer, bob: Customer) -> tuple[str, str]:
+def stranded(ada: Person, bob: Person) -> tuple[str, str]:
     """Make a transfer of 6.00 from Ada to Bob, and close Ada's account. Return the ids of both."""
-    source, target = ada.open("6.00"), bob.open("1.00")
-    sent = ada.pay("transfer", from_account_id=source, to_account_id=target, amount="6.00")
+    source, target = ada.open("6.00")["id"], bob.open("1.00")["id"]
+    sent = ada.pay("transfer", from_account_id=source, to_account_id=target, amount="6.00")["transaction"]["id"]
     ada.close(source)
     return sent, source
 
@@ -122,10 +97,10 @@ def test_a_reversal_to_a_closed_account_is_refused_and_names_the_alternatives(
 
 
 def test_the_money_goes_to_another_account_of_the_customer(
-    bank: Suite, admin: Person, ada: Customer, stranded: tuple[str, str]
+    bank: Suite, admin: Person, ada: Person, stranded: tuple[str, str]
 ) -> None:
     sent, closed = stranded
-    other = ada.open()
+    other = ada.open()["id"]
     assert refusal(reverse(bank, admin, sent)) == (400, "ACCOUNT_NOT_ACTIVE")
     answer = reverse(bank, admin, sent, "way-back", to_account_id=other)
     transaction = answer.get_json()["transaction"]
@@ -135,13 +110,13 @@ def test_the_money_goes_to_another_account_of_the_customer(
     assert (replayed.status_code, replayed.headers["Idempotent-Replayed"]) == (201, "true")
     assert refusal(reverse(bank, admin, sent, "way-back", to_suspense=True)) == (422, "IDEMPOTENCY_KEY_REUSED")
     assert refusal(reverse(bank, admin, sent, to_account_id=other)) == (409, "ALREADY_REVERSED")
-    newest = ada.get("recent?limit=1")["transactions"][0]
+    newest = ada.transactions("recent?limit=1")[0]
     assert (newest["id"], newest["to_account_id"], newest["balance_after"]) == (transaction["id"], other, "6.00")
 
 
-def test_the_money_can_return_to_an_account_after_it_is_unfrozen(bank: Suite, admin: Person, ada: Customer) -> None:
-    account = ada.open("5.00")
-    drawn = ada.pay("withdraw", account_id=account, amount="2.00")
+def test_the_money_can_return_to_an_account_after_it_is_unfrozen(bank: Suite, admin: Person, ada: Person) -> None:
+    account = ada.open("5.00")["id"]
+    drawn = ada.pay("withdraw", account_id=account, amount="2.00")["transaction"]["id"]
 
     def set_status(status: str) -> None:
         body = {"status": status, "reason": "x"}
@@ -157,10 +132,10 @@ def test_the_money_can_return_to_an_account_after_it_is_unfrozen(bank: Suite, ad
 
 
 def test_the_money_never_goes_to_another_customer(
-    bank: Suite, admin: Person, ada: Customer, bob: Customer, stranded: tuple[str, str]
+    bank: Suite, admin: Person, ada: Person, bob: Person, stranded: tuple[str, str]
 ) -> None:
     sent, closed = stranded
-    of_bob, frozen = bob.open(), ada.open()
+    of_bob, frozen = bob.open()["id"], ada.open()["id"]
     answer = reverse(bank, admin, sent, to_account_id=of_bob)
     assert (refusal(answer), list(answer.get_json()["details"])) == ((400, "INVALID_REQUEST"), ["to_account_id"])
     assert refusal(reverse(bank, admin, sent, to_account_id=str(uuid4()))) == (404, "NOT_FOUND")
@@ -188,10 +163,10 @@ def test_contradictory_targets_of_a_reversal_are_refused(
     assert (refusal(answer), list(answer.get_json()["details"])) == ((400, "INVALID_REQUEST"), [field])
 
 
-def test_the_money_of_a_reversed_deposit_can_only_return_to_the_bank(bank: Suite, admin: Person, ada: Customer) -> None:
-    account = ada.open()
-    paid = ada.pay("deposit", account_id=account, amount="3.00")
-    for body in ({"to_suspense": True}, {"to_account_id": ada.open()}):
+def test_the_money_of_a_reversed_deposit_can_only_return_to_the_bank(bank: Suite, admin: Person, ada: Person) -> None:
+    account = ada.open()["id"]
+    paid = ada.pay("deposit", account_id=account, amount="3.00")["transaction"]["id"]
+    for body in ({"to_suspense": True}, {"to_account_id": ada.open()["id"]}):
         answer = reverse(bank, admin, paid, **body)
         assert (refusal(answer), list(answer.get_json()["details"])) == ((400, "INVALID_REQUEST"), list(body))
     assert reverse(bank, admin, paid).status_code == 201
@@ -200,26 +175,25 @@ def test_the_money_of_a_reversed_deposit_can_only_return_to_the_bank(bank: Suite
 
 @pytest.mark.parametrize("kind", ["transfer", "withdraw"])
 def test_money_in_suspense_is_listed_and_paid_out_once(
-    bank: Suite, admin: Person, ada: Customer, bob: Customer, kind: str
+    bank: Suite, admin: Person, ada: Person, bob: Person, kind: str
 ) -> None:
-    source, target = ada.open("6.00"), bob.open()
+    source, target = ada.open("6.00")["id"], bob.open()["id"]
     if kind == "transfer":
-        sent = ada.pay("transfer", from_account_id=source, to_account_id=target, amount="6.00")
+        sent = ada.pay("transfer", from_account_id=source, to_account_id=target, amount="6.00")["transaction"]["id"]
     else:
-        sent = ada.pay("withdraw", account_id=source, amount="6.00", description="At the counter")
+        sent = ada.pay("withdraw", account_id=source, amount="6.00", description="At the counter")["transaction"]["id"]
     ada.close(source)
     answer = reverse(bank, admin, sent, to_suspense=True)
     held = answer.get_json()["transaction"]
     assert (answer.status_code, held["to_account_id"], held["amount"]) == (201, SUSPENSE, "6.00")
-    staff = Customer(bank, admin)
-    (item,) = staff.get(f"suspense?user_id={ada.person.user_id}")["suspense"]
+    (item,) = suspense(admin, ada)["suspense"]
     assert item["account_number"].startswith("••••")
     names = ("transaction_id", "reverses", "user_id", "account_id", "amount", "currency", "paid_out_by")
     found = tuple(item[name] for name in names)
-    assert found == (held["id"], sent, ada.person.user_id, source, "6.00", "USD", None)
-    assert held["id"] not in [row["id"] for row in ada.get("list")["transactions"]]
+    assert found == (held["id"], sent, ada.user_id, source, "6.00", "USD", None)
+    assert held["id"] not in [row["id"] for row in ada.transactions()]
 
-    other, of_bob = ada.open(), bob.open()
+    other, of_bob = ada.open()["id"], bob.open()["id"]
     assert refusal(pay_out(bank, admin, held["id"], to_account_id=of_bob)) == (400, "INVALID_REQUEST")
     assert refusal(pay_out(bank, admin, held["id"], to_account_id=source)) == (400, "ACCOUNT_NOT_ACTIVE")
     assert refusal(pay_out(bank, admin, held["id"])) == (400, "INVALID_REQUEST")
@@ -229,52 +203,51 @@ def test_money_in_suspense_is_listed_and_paid_out_once(
     assert {each.get_json().get("error_code") for each in paid} == {None, "ALREADY_PAID_OUT"}
     assert (ada.balance(other), bob.balance(target)) == ("6.00", "0.00")
     payout = next(each for each in paid if each.status_code == 201).get_json()["transaction"]
-    (item,) = staff.get(f"suspense?user_id={ada.person.user_id}&paid_out=true")["suspense"]
+    (item,) = suspense(admin, ada, paid_out="true")["suspense"]
     assert (item["transaction_id"], item["paid_out_by"]) == (held["id"], payout["id"])
-    assert staff.get(f"suspense?user_id={ada.person.user_id}&paid_out=false")["suspense"] == []
-    newest = ada.get("recent?limit=1")["transactions"][0]
+    assert suspense(admin, ada, paid_out="false")["suspense"] == []
+    newest = ada.transactions("recent?limit=1")[0]
     assert (newest["id"], newest["amount"], newest["balance_after"]) == (payout["id"], "6.00", "6.00")
     assert refusal(reverse(bank, admin, held["id"])) == (400, "NOT_REVERSIBLE")
     assert refusal(reverse(bank, admin, payout["id"])) == (400, "NOT_REVERSIBLE")
 
 
 def test_a_repeated_payout_gets_the_first_outcome(
-    bank: Suite, admin: Person, ada: Customer, stranded: tuple[str, str]
+    bank: Suite, admin: Person, ada: Person, stranded: tuple[str, str]
 ) -> None:
     held = reverse(bank, admin, stranded[0], to_suspense=True).get_json()["transaction"]["id"]
-    other = ada.open()
+    other = ada.open()["id"]
     first, second = (pay_out(bank, admin, held, "pay-once", to_account_id=other) for _ in range(2))
     assert first.get_json() == second.get_json()
     assert (second.status_code, second.headers["Idempotent-Replayed"]) == (201, "true")
     assert ada.balance(other) == "6.00"
 
 
-def test_the_list_of_suspense_is_paged(bank: Suite, admin: Person, ada: Customer) -> None:
+def test_the_list_of_suspense_is_paged(bank: Suite, admin: Person, ada: Person) -> None:
     held = []
     for _ in range(3):
-        account = ada.open("1.00")
-        drawn = ada.pay("withdraw", account_id=account, amount="1.00")
+        account = ada.open("1.00")["id"]
+        drawn = ada.pay("withdraw", account_id=account, amount="1.00")["transaction"]["id"]
         ada.close(account)
         held.append(reverse(bank, admin, drawn, to_suspense=True).get_json()["transaction"]["id"])
-    staff, path = Customer(bank, admin), f"suspense?user_id={ada.person.user_id}&limit=2"
-    first = staff.get(path)
-    second = staff.get(f"{path}&cursor={first['pagination']['next_cursor']}")
+    first = suspense(admin, ada, limit="2")
+    second = suspense(admin, ada, limit="2", cursor=first["pagination"]["next_cursor"])
     listed = [item["transaction_id"] for item in first["suspense"] + second["suspense"]]
     assert listed == held[::-1]
     assert second["pagination"]["next_cursor"] is None
 
 
 def test_only_staff_see_suspense_and_only_admins_pay_out(
-    bank: Suite, admin: Person, ada: Customer, stranded: tuple[str, str]
+    bank: Suite, admin: Person, ada: Person, stranded: tuple[str, str]
 ) -> None:
     person = bank.person()
     bank.call("auth", "PUT", f"/api/auth/users/{person.user_id}", admin, json={"role": "employee"})
     employee = bank.log_in(person.username, PASSWORD)
     held = reverse(bank, admin, stranded[0], to_suspense=True).get_json()["transaction"]["id"]
-    other = ada.open()
+    other = ada.open()["id"]
     assert bank.call("transaction", "GET", "/api/transactions/suspense", employee).status_code == 200
-    assert bank.call("transaction", "GET", "/api/transactions/suspense", ada.person).status_code == 403
-    for somebody in (ada.person, employee):
+    assert bank.call("transaction", "GET", "/api/transactions/suspense", ada).status_code == 403
+    for somebody in (ada, employee):
         assert refusal(pay_out(bank, somebody, held, to_account_id=other)) == (403, "FORBIDDEN")
         assert refusal(reverse(bank, somebody, stranded[0], to_suspense=True)) == (403, "FORBIDDEN")
     for nothing in (str(uuid4()), stranded[0]):
@@ -282,17 +255,17 @@ def test_only_staff_see_suspense_and_only_admins_pay_out(
 
 
 def test_an_admin_can_not_pay_out_their_own_money(
-    bank: Suite, admin: Person, ada: Customer, stranded: tuple[str, str]
+    bank: Suite, admin: Person, ada: Person, stranded: tuple[str, str]
 ) -> None:
     held = reverse(bank, admin, stranded[0], to_suspense=True).get_json()["transaction"]["id"]
-    other = ada.open()
-    bank.call("auth", "PUT", f"/api/auth/users/{ada.person.user_id}", admin, json={"role": "admin"})
-    promoted = bank.log_in(ada.person.username, PASSWORD)
+    other = ada.open()["id"]
+    bank.call("auth", "PUT", f"/api/auth/users/{ada.user_id}", admin, json={"role": "admin"})
+    promoted = bank.log_in(ada.username, PASSWORD)
     assert refusal(pay_out(bank, promoted, held, to_account_id=other)) == (403, "FORBIDDEN")
 
 
-def test_no_payment_can_name_the_suspense_account(ada: Customer, bank: Suite) -> None:
-    account = ada.open("5.00")
+def test_no_payment_can_name_the_suspense_account(ada: Person, bank: Suite) -> None:
+    account = ada.open("5.00")["id"]
     for kind, body in (
         ("transfer", {"from_account_id": account, "to_account_id": SUSPENSE}),
         ("transfer", {"from_account_id": SUSPENSE, "to_account_id": account}),
@@ -300,6 +273,6 @@ def test_no_payment_can_name_the_suspense_account(ada: Customer, bank: Suite) ->
         ("withdraw", {"account_id": SUSPENSE}),
     ):
         path = f"/api/transactions/{kind}"
-        answer = bank.call("transaction", "POST", path, ada.person, json={**body, "amount": "1.00"})
+        answer = bank.call("transaction", "POST", path, ada, json={**body, "amount": "1.00"})
         assert refusal(answer) == (404, "NOT_FOUND")
     assert ada.balance(account) == "5.00"

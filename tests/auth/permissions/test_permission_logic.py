@@ -107,7 +107,7 @@ def test_a_refresh_keeps_the_permissions(bank: Suite, admin: Person, employee: P
     limited = grant(bank, admin, employee, "accounts:open")
     body = {"refresh_token": limited.refresh_token}
     token = call(bank, "POST", "refresh", json=body).get_json()["token"]
-    renewed = Person(limited.user_id, limited.username, token, "")
+    renewed = limited.with_token(token)
     assert bank.call("account", "GET", "/api/accounts/all", renewed).status_code == 403
 
 

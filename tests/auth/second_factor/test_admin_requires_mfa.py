@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.asking import call, refusal
 from tests.support.auth_rules import app_code
-from tests.support.suite import ADMIN_PASSWORD, BankOptions, Person, Suite
+from tests.support.suite import ADMIN_PASSWORD, BankOptions, Suite
 from tests.support.visitor import Visitor
 
 
@@ -24,7 +24,7 @@ def test_an_admin_sets_up_a_second_factor_before_anything_else(bank: Suite) -> N
     secret = call(bank, "POST", "mfa/setup", admin).get_json()["secret"]
     assert call(bank, "POST", "mfa/enable", admin, json={"otp": app_code(secret, -1)}).status_code == 200
     tokens = call(bank, "POST", "refresh", json={"refresh_token": admin.refresh_token}).get_json()
-    unlimited = Person(admin.user_id, admin.username, tokens["token"], "")
+    unlimited = admin.with_token(tokens["token"])
     assert call(bank, "GET", "users", unlimited).status_code == 200
     assert bank.call("account", "GET", "/api/accounts/all", unlimited).status_code == 200
 

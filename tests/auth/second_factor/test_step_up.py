@@ -11,7 +11,7 @@ from auth_service.auth_models import LoginSession, db
 from shared.core import clock
 from tests.support.asking import call, refusal
 from tests.support.auth_rules import app_code
-from tests.support.suite import PASSWORD, Person, Suite
+from tests.support.suite import PASSWORD, Suite
 
 NEXT_PASSWORD = "quite another passphrase"
 
@@ -32,7 +32,7 @@ class Holder:
 
     def use(self, token: str) -> None:
         """Send this token from now on."""
-        self.person = Person(self.person.user_id, self.person.username, token, "")
+        self.person = self.person.with_token(token)
 
     def wait(self, seconds: float) -> None:
         """Let the last proof be so long ago, and go on with a token that says so."""

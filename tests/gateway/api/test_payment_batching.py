@@ -138,7 +138,7 @@ def test_a_batched_payment_returns_the_refusal_of_the_rules(
 
 def test_a_payment_without_a_valid_token_is_401(bank: Suite, ada: Person, account_id: str) -> None:
     assert deposit(bank, None, account_id).status_code == 401
-    forged = Person(ada.user_id, ada.username, ada.token[:-4] + "AAAA", "")
+    forged = ada.with_token(ada.token[:-4] + "AAAA")
     assert deposit(bank, forged, account_id).status_code == 401
 
 

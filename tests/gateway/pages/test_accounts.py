@@ -12,17 +12,17 @@ from api_gateway.clients.base import NextPage
 from api_gateway.pages.common.balances import balances
 from shared.core.formats import MINUS
 from shared.http.client import NoAnswer
-from tests.support.customers import Customer, customer, form_with
-from tests.support.suite import Suite
+from tests.support.suite import Person, Suite
+from tests.support.visitor import form_with
 from transaction_service.transaction_clients import LedgerClient
 
 
 @pytest.fixture(scope="module")
-def ada(bank: Suite) -> Customer:
-    return customer(bank)
+def ada(bank: Suite) -> Person:
+    return bank.person()
 
 
-def open_by_form(ada: Customer, **fields: str) -> tuple[str, str]:
+def open_by_form(ada: Person, **fields: str) -> tuple[str, str]:
     """Submit the form and return the address and text of the page that it redirects to."""
     answer = ada.visitor.submit("/accounts/create", **fields)
     assert answer.status_code == 303, answer.text
@@ -31,12 +31,12 @@ def open_by_form(ada: Customer, **fields: str) -> tuple[str, str]:
 
 def test_an_empty_list_links_to_opening_an_account(bank: Suite) -> None:
     for path in ("/accounts", "/dashboard", "/transactions", "/reports"):
-        page = customer(bank).visitor.get(path)
+        page = bank.person().visitor.get(path)
         assert page.status_code == 200
         assert 'href="/accounts/create"' in page.text
 
 
-def test_an_account_is_opened_with_a_nickname(ada: Customer) -> None:
+def test_an_account_is_opened_with_a_nickname(ada: Person) -> None:
     location, page = open_by_form(ada, account_type="savings", nickname="Holidays")
     assert "Holidays is open." in page
     assert "Savings" in page
@@ -45,7 +45,7 @@ def test_an_account_is_opened_with_a_nickname(ada: Customer) -> None:
 
 
 def test_sending_the_page_twice_opens_one_account(bank: Suite) -> None:
-    bob = customer(bank)
+    bob = bank.person()
     form = form_with(bob.visitor.get("/accounts/create"), initial_deposit="")
     for _ in range(2):
         sent = bob.visitor.post("/accounts/create", {**form.fields, "nickname": "Once", "initial_deposit": "5.00"})
@@ -54,15 +54,15 @@ def test_sending_the_page_twice_opens_one_account(bank: Suite) -> None:
     assert bob.visitor.get("/accounts").text.count('<span class="account-card-name">Once</span>') == 1
 
 
-def test_an_opening_deposit_is_paid_in(ada: Customer) -> None:
+def test_an_opening_deposit_is_paid_in(ada: Person) -> None:
     _, page = open_by_form(ada, account_type="checking", initial_deposit="1,250.50")
     assert "Checking account is open." in page
     assert 'The opening deposit of <span class="money private">$1,250.50</span> is booked.' in page
     assert "Opening deposit" in page
 
 
-def test_a_failed_opening_deposit_is_reported_and_the_account_stays_open(ada: Customer) -> None:
-    adapter = ada.suite.adapters["transaction"]
+def test_a_failed_opening_deposit_is_reported_and_the_account_stays_open(ada: Person) -> None:
+    adapter = ada.bank.adapters["transaction"]
     adapter.down = True
     try:
         answer = ada.visitor.submit("/accounts/create", account_type="investment", initial_deposit="5")
@@ -73,7 +73,7 @@ def test_a_failed_opening_deposit_is_reported_and_the_account_stays_open(ada: Cu
     assert "Investment account is open. We can&#39;t tell yet whether the opening deposit arrived" in page
 
 
-def test_an_opening_deposit_with_an_unknown_outcome_is_reported(ada: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_opening_deposit_with_an_unknown_outcome_is_reported(ada: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     def silence(*_args: object) -> None:
         raise NoAnswer(may_have_arrived=True)
 
@@ -93,14 +93,14 @@ def test_an_opening_deposit_with_an_unknown_outcome_is_reported(ada: Customer, m
         ({"nickname": "a\tb"}, "Nickname must be one line"),
     ],
 )
-def test_errors_are_shown_beside_their_fields(ada: Customer, fields: dict[str, str], words: str) -> None:
+def test_errors_are_shown_beside_their_fields(ada: Person, fields: dict[str, str], words: str) -> None:
     page = ada.visitor.submit("/accounts/create", **{"account_type": "checking", **fields})
     assert page.status_code == 400
     assert words in page.text
     assert 'class="invalid-feedback"' in page.text
 
 
-def test_an_account_shows_its_number_its_balance_and_its_history(ada: Customer) -> None:
+def test_an_account_shows_its_number_its_balance_and_its_history(ada: Person) -> None:
     account, other = ada.open("100.00", nickname="Everyday"), ada.open(nickname="Holidays")
     ada.pay("transfer", from_account_id=account["id"], to_account_id=other["id"], amount="40.00", description="Sun")
     page = ada.visitor.get(f"/accounts/{account['id']}")
@@ -113,7 +113,7 @@ def test_an_account_shows_its_number_its_balance_and_its_history(ada: Customer) 
     assert "+$40.00" in ada.visitor.get(f"/accounts/{other['id']}").text
 
 
-def test_the_history_can_be_filtered(ada: Customer) -> None:
+def test_the_history_can_be_filtered(ada: Person) -> None:
     account = ada.open("100.00")
     ada.pay("withdraw", account_id=account["id"], amount="7.00", description="Needle")
     address = f"/accounts/{account['id']}"
@@ -124,13 +124,13 @@ def test_the_history_can_be_filtered(ada: Customer) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "/close"])
-def test_an_account_of_another_user_is_404(ada: Customer, bank: Suite, path: str) -> None:
-    strange = customer(bank).open()
+def test_an_account_of_another_user_is_404(ada: Person, bank: Suite, path: str) -> None:
+    strange = bank.person().open()
     for account_id in (strange["id"], uuid4(), "nonsense"):
         assert ada.visitor.get(f"/accounts/{account_id}{path}").status_code == 404
 
 
-def test_only_an_empty_account_can_be_closed(ada: Customer) -> None:
+def test_only_an_empty_account_can_be_closed(ada: Person) -> None:
     account = ada.open("5.00", nickname="Old")
     path = f"/accounts/{account['id']}/close"
     page = ada.visitor.get(path)
@@ -145,7 +145,7 @@ def test_only_an_empty_account_can_be_closed(ada: Customer) -> None:
     assert "This account is closed." in ada.visitor.get(f"/accounts/{account['id']}").text
 
 
-def test_an_account_that_received_money_meanwhile_is_not_closed(ada: Customer) -> None:
+def test_an_account_that_received_money_meanwhile_is_not_closed(ada: Person) -> None:
     account = ada.open()
     path = f"/accounts/{account['id']}/close"
     token = ada.visitor.get(path).text.split('name="csrf_token" type="hidden" value="')[1].split('"')[0]
@@ -155,8 +155,8 @@ def test_an_account_that_received_money_meanwhile_is_not_closed(ada: Customer) -
     assert "Move the remaining money away first" in page.text
 
 
-def test_the_page_reports_unavailable_accounts(ada: Customer) -> None:
-    adapter = ada.suite.adapters["account"]
+def test_the_page_reports_unavailable_accounts(ada: Person) -> None:
+    adapter = ada.bank.adapters["account"]
     adapter.down = True
     try:
         page = ada.visitor.get("/accounts")

@@ -8,33 +8,32 @@ import pytest
 from api_gateway.clients.transaction import Day, Flow, Summary, TypeTotal
 from api_gateway.pages.dashboard import Spending
 from shared.core.formats import MINUS
-from tests.support.customers import Customer, customer
-from tests.support.suite import InProcess, Suite
+from tests.support.suite import InProcess, Person, Suite
 
 
 @pytest.fixture(scope="module")
-def ada(bank: Suite) -> Customer:
-    ada = customer(bank)
+def ada(bank: Suite) -> Person:
+    ada = bank.person()
     everyday, holidays = ada.open("100.00", nickname="Everyday"), ada.open("50.00", "savings", nickname="Holidays")
     ada.pay("withdraw", account_id=everyday["id"], amount="30.00", description="Shoes")
     ada.pay("transfer", from_account_id=everyday["id"], to_account_id=holidays["id"], amount="20.00")
     return ada
 
 
-def test_the_dashboard_shows_accounts_and_recent_transactions(ada: Customer) -> None:
+def test_the_dashboard_shows_accounts_and_recent_transactions(ada: Person) -> None:
     page = ada.visitor.get("/dashboard")
     assert page.status_code == 200
     for words in ("$120.00", "Everyday", "$50.00", "Holidays", "$70.00", "Shoes", f"{MINUS}$30.00", "+$150.00"):
         assert words in page.text
 
 
-def test_the_dashboard_shows_the_spending_as_chart_and_table(ada: Customer) -> None:
+def test_the_dashboard_shows_the_spending_as_chart_and_table(ada: Person) -> None:
     page = ada.visitor.get("/dashboard").text
     assert 'src="data:image/svg+xml,' in page
     assert '<td class="text-end tabular">$30.00</td>' in page
 
 
-def test_the_dashboard_takes_three_calls(ada: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_dashboard_takes_three_calls(ada: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     send = InProcess.send
 
@@ -52,8 +51,8 @@ def test_the_dashboard_takes_three_calls(ada: Customer, monkeypatch: pytest.Monk
     ]
 
 
-def test_the_dashboard_shows_the_rest_while_transactions_are_unavailable(ada: Customer) -> None:
-    adapter = ada.suite.adapters["transaction"]
+def test_the_dashboard_shows_the_rest_while_transactions_are_unavailable(ada: Person) -> None:
+    adapter = ada.bank.adapters["transaction"]
     adapter.down = True
     try:
         page = ada.visitor.get("/dashboard")
@@ -64,7 +63,7 @@ def test_the_dashboard_shows_the_rest_while_transactions_are_unavailable(ada: Cu
     assert "$120.00" in page.text
 
 
-def test_the_dashboard_page_is_small(ada: Customer) -> None:
+def test_the_dashboard_page_is_small(ada: Person) -> None:
     assert len(ada.visitor.get("/dashboard").data) < 60_000
 
 
@@ -121,7 +120,7 @@ def test_reversals_are_subtracted_from_the_expense(expense: int, rows: dict[str,
 
 
 def test_a_month_with_more_reversals_than_expense_is_shown(bank: Suite) -> None:
-    ada, admin = customer(bank), bank.admin()
+    ada, admin = bank.person(), bank.admin()
     account = ada.open("100.00")
     made = ada.pay("withdraw", account_id=account["id"], amount="40.00")["transaction"]
     bank.call("transaction", "POST", f"/api/transactions/reverse/{made['id']}", admin)

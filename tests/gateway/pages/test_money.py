@@ -10,31 +10,30 @@ from werkzeug.test import TestResponse
 from api_gateway.clients.transaction import TransactionClient
 from shared.core.errors import ServiceUnavailable
 from shared.http.client import NoAnswer
-from tests.support.customers import Customer, customer, form_with
-from tests.support.suite import Suite
-from tests.support.visitor import Visitor, forms_of
+from tests.support.suite import Person, Suite
+from tests.support.visitor import Visitor, form_with, forms_of
 from transaction_service.transaction_clients import LedgerClient
 
 TRANSFER = "/transactions/transfer"
 
 
 @pytest.fixture(scope="module")
-def ada(bank: Suite) -> Customer:
-    return customer(bank, "ada")
+def ada(bank: Suite) -> Person:
+    return bank.person("ada")
 
 
 @pytest.fixture(scope="module")
-def bob(bank: Suite) -> Customer:
-    return customer(bank, "bob")
+def bob(bank: Suite) -> Person:
+    return bank.person("bob")
 
 
 @pytest.fixture
-def account(ada: Customer) -> dict[str, Any]:
+def account(ada: Person) -> dict[str, Any]:
     return ada.open("100.00")
 
 
 @pytest.fixture
-def payee(bob: Customer) -> dict[str, Any]:
+def payee(bob: Person) -> dict[str, Any]:
     return bob.open()
 
 
@@ -53,7 +52,7 @@ def fill_in(visitor: Visitor, path: str, **fields: str) -> dict[str, str]:
     ("kind", "balance", "words"), [("deposit", "112.50", "Deposited"), ("withdraw", "87.50", "Withdrew")]
 )
 def test_a_payment_redirects_to_its_transaction(
-    ada: Customer, account: dict[str, Any], kind: str, balance: str, words: str
+    ada: Person, account: dict[str, Any], kind: str, balance: str, words: str
 ) -> None:
     path = f"/transactions/{kind}"
     answer = ada.visitor.submit(path, account_id=account["id"], amount=" 12.50 ", description="Books")
@@ -62,22 +61,22 @@ def test_a_payment_redirects_to_its_transaction(
     assert page.status_code == 200
     assert f'{words} <span class="money private">$12.50</span>.' in page.text
     assert "Books" in page.text
-    assert ada.balance(account) == balance
+    assert ada.balance(account["id"]) == balance
 
 
-def test_the_same_form_sent_twice_pays_once(ada: Customer, account: dict[str, Any]) -> None:
+def test_the_same_form_sent_twice_pays_once(ada: Person, account: dict[str, Any]) -> None:
     fields = fill_in(ada.visitor, "/transactions/deposit", account_id=account["id"], amount="1.00")
     first, second = (ada.visitor.post("/transactions/deposit", fields) for _ in range(2))
     assert first.headers["Location"] == second.headers["Location"]
-    assert ada.balance(account) == "101.00"
+    assert ada.balance(account["id"]) == "101.00"
 
 
-def test_a_double_click_pays_once(ada: Customer, account: dict[str, Any]) -> None:
+def test_a_double_click_pays_once(ada: Person, account: dict[str, Any]) -> None:
     fields = fill_in(ada.visitor, "/transactions/withdraw", account_id=account["id"], amount="1.00")
     answers: list[TestResponse] = []
 
     def click() -> None:
-        client = ada.suite.apps["gateway"].test_client()
+        client = ada.bank.apps["gateway"].test_client()
         client.set_cookie("session", ada.visitor.cookie)
         answers.append(client.post("/transactions/withdraw", data=fields))
 
@@ -87,10 +86,10 @@ def test_a_double_click_pays_once(ada: Customer, account: dict[str, Any]) -> Non
     for one in clicks:
         one.join()
     assert {answer.headers.get("Location") for answer in answers} == {answers[0].headers["Location"]}
-    assert ada.balance(account) == "99.00"
+    assert ada.balance(account["id"]) == "99.00"
 
 
-def test_a_refused_form_keeps_its_input_and_gets_a_new_key(ada: Customer, account: dict[str, Any]) -> None:
+def test_a_refused_form_keeps_its_input_and_gets_a_new_key(ada: Person, account: dict[str, Any]) -> None:
     fields = fill_in(
         ada.visitor, "/transactions/withdraw", account_id=account["id"], amount="100.01", description="Too much"
     )
@@ -102,41 +101,39 @@ def test_a_refused_form_keeps_its_input_and_gets_a_new_key(ada: Customer, accoun
     assert key_of(page) != fields["idempotency_key"]
     again = form_with(page, amount="100.01").fields
     assert ada.visitor.post("/transactions/withdraw", {**again, "amount": "100.00"}).status_code == 303
-    assert ada.balance(account) == "0.00"
+    assert ada.balance(account["id"]) == "0.00"
 
 
-def test_a_reused_key_is_explained(ada: Customer, account: dict[str, Any]) -> None:
+def test_a_reused_key_is_explained(ada: Person, account: dict[str, Any]) -> None:
     fields = fill_in(ada.visitor, "/transactions/deposit", account_id=account["id"], amount="1.00")
     ada.visitor.post("/transactions/deposit", fields)
     page = ada.visitor.post("/transactions/deposit", {**fields, "amount": "2.00"})
     assert page.status_code == 400
     assert "This page has been sent already, with other entries." in page.text
-    assert ada.balance(account) == "101.00"
+    assert ada.balance(account["id"]) == "101.00"
 
 
 @pytest.mark.parametrize("amount", ["", "0", "-1", "1.001", "1e3", "NaN", "abc", "1,5", "10000000000.01", "٣"])
-def test_an_invalid_amount_is_explained_beside_the_field(ada: Customer, account: dict[str, Any], amount: str) -> None:
+def test_an_invalid_amount_is_explained_beside_the_field(ada: Person, account: dict[str, Any], amount: str) -> None:
     page = ada.visitor.submit("/transactions/deposit", account_id=account["id"], amount=amount)
     assert page.status_code == 400
     assert 'id="amount-error"' in page.text
-    assert ada.balance(account) == "100.00"
+    assert ada.balance(account["id"]) == "100.00"
 
 
 @pytest.mark.parametrize(
     ("typed", "balance"),
     [("1,250.00", "1350.00"), (" 5 ", "105.00"), ("1,250,000", "1250100.00"), ("1,234.5", "1334.50")],
 )
-def test_commas_between_thousands_are_accepted(
-    ada: Customer, account: dict[str, Any], typed: str, balance: str
-) -> None:
+def test_commas_between_thousands_are_accepted(ada: Person, account: dict[str, Any], typed: str, balance: str) -> None:
     assert ada.visitor.submit("/transactions/deposit", account_id=account["id"], amount=typed).status_code == 303
-    assert ada.balance(account) == balance
+    assert ada.balance(account["id"]) == balance
 
 
 @pytest.mark.parametrize("typed", ["1234,567", "1,25", "1,2345", "01,234", "1,234,5", ",5", "1,,000", "0,000"])
 @pytest.mark.parametrize("path", ["/transactions/deposit", "/transactions/withdraw", TRANSFER, "/accounts/create"])
 def test_a_misplaced_comma_is_refused_and_kept_in_the_field(
-    ada: Customer, account: dict[str, Any], payee: dict[str, Any], path: str, typed: str
+    ada: Person, account: dict[str, Any], payee: dict[str, Any], path: str, typed: str
 ) -> None:
     fields = {
         TRANSFER: {"from_account_id": account["id"], "to_account_number": payee["account_number"]},
@@ -146,10 +143,10 @@ def test_a_misplaced_comma_is_refused_and_kept_in_the_field(
     assert page.status_code == 400
     assert "The amount can have commas only between thousands" in page.text
     assert f'value="{typed}"' in page.text
-    assert ada.balance(account) == "100.00"
+    assert ada.balance(account["id"]) == "100.00"
 
 
-def test_the_form_explains_the_notation_of_amounts(ada: Customer, account: dict[str, Any]) -> None:
+def test_the_form_explains_the_notation_of_amounts(ada: Person, account: dict[str, Any]) -> None:
     page = ada.visitor.get(f"/transactions/deposit?account_id={account['id']}").text
     assert "You can write “1,250.00” or “1250.00”." in page
     assert 'placeholder="0.00"' in page
@@ -157,21 +154,21 @@ def test_the_form_explains_the_notation_of_amounts(ada: Customer, account: dict[
 
 @pytest.mark.usefixtures("account")
 @pytest.mark.parametrize("kind", ["deposit", "withdraw"])
-def test_an_account_of_another_user_can_not_be_chosen(ada: Customer, payee: dict[str, Any], kind: str) -> None:
+def test_an_account_of_another_user_can_not_be_chosen(ada: Person, payee: dict[str, Any], kind: str) -> None:
     page = ada.visitor.submit(f"/transactions/{kind}", account_id=payee["id"], amount="1.00")
     assert page.status_code == 400
     assert 'id="account_id-error"' in page.text
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "schlüssel", "a b\r\nc"])
-def test_a_malformed_key_is_replaced(ada: Customer, account: dict[str, Any], key: str) -> None:
+def test_a_malformed_key_is_replaced(ada: Person, account: dict[str, Any], key: str) -> None:
     answer = ada.visitor.submit("/transactions/deposit", account_id=account["id"], amount="1.00", idempotency_key=key)
     assert answer.status_code == 303
 
 
 @pytest.mark.parametrize("kind", ["deposit", "withdraw", "transfer"])
 def test_the_form_links_to_opening_an_account_if_there_is_none(bank: Suite, kind: str) -> None:
-    page = customer(bank).visitor.get(f"/transactions/{kind}")
+    page = bank.person().visitor.get(f"/transactions/{kind}")
     assert page.status_code == 200
     assert 'href="/accounts/create"' in page.text
 
@@ -184,7 +181,7 @@ def freeze(bank: Suite, account: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("kind", ["deposit", "withdraw", "transfer"])
 def test_a_frozen_account_is_listed_but_can_not_be_chosen(bank: Suite, kind: str) -> None:
-    person = customer(bank)
+    person = bank.person()
     frozen, active = person.open("5.00", nickname="Stuck"), person.open("5.00")
     freeze(bank, frozen)
     path = f"/transactions/{kind}"
@@ -200,11 +197,11 @@ def test_a_frozen_account_is_listed_but_can_not_be_chosen(bank: Suite, kind: str
     refused = person.visitor.submit(path, amount="1.00", **chosen)
     assert refused.status_code == 400
     assert "This account is frozen: no money can move in or out of it." in refused.text
-    assert person.balance(frozen) == "5.00"
+    assert person.balance(frozen["id"]) == "5.00"
 
 
 def test_a_customer_with_frozen_accounts_only_is_told_whom_to_ask(bank: Suite) -> None:
-    person = customer(bank)
+    person = bank.person()
     account = person.open("5.00")
     freeze(bank, account)
     for path in ("/transactions/deposit", TRANSFER, f"/accounts/{account['id']}", f"/accounts/{account['id']}/close"):
@@ -214,19 +211,19 @@ def test_a_customer_with_frozen_accounts_only_is_told_whom_to_ask(bank: Suite) -
     assert not [form for form in forms_of(person.visitor.get(TRANSFER)) if "amount" in form.fields]
 
 
-def test_a_link_from_an_account_selects_it_in_the_form(ada: Customer, account: dict[str, Any]) -> None:
+def test_a_link_from_an_account_selects_it_in_the_form(ada: Person, account: dict[str, Any]) -> None:
     assert fill_in(ada.visitor, f"/transactions/deposit?account_id={account['id']}")["account_id"] == account["id"]
     fields = fill_in(ada.visitor, f"{TRANSFER}?from_account_id={account['id']}")
     assert fields["from_account_id"] == account["id"]
 
 
-def review_of(customer: Customer, **fields: str) -> TestResponse:
+def review_of(customer: Person, **fields: str) -> TestResponse:
     """Submit a transfer and return its review, or the form with errors."""
     answer = customer.visitor.post(TRANSFER, fill_in(customer.visitor, TRANSFER, **fields))
     return customer.visitor.get(answer.headers["Location"]) if answer.status_code == 303 else answer
 
 
-def confirm(customer: Customer, review: TestResponse, **fields: str) -> TestResponse:
+def confirm(customer: Person, review: TestResponse, **fields: str) -> TestResponse:
     return customer.visitor.post(review.request.full_path, {**confirmation_in(review), **fields})
 
 
@@ -241,7 +238,7 @@ def change_link(review: TestResponse) -> str:
 
 
 def test_the_review_shows_payee_and_amount(
-    ada: Customer, bob: Customer, account: dict[str, Any], payee: dict[str, Any]
+    ada: Person, bob: Person, account: dict[str, Any], payee: dict[str, Any]
 ) -> None:
     number = payee["account_number"]
     typed = f"{number[:4]} {number[4:]}"
@@ -255,16 +252,16 @@ def test_the_review_shows_payee_and_amount(
     assert "$70.00" in review.text
     assert "Lunch &amp; &lt;b&gt;tea" in review.text
     assert ">Confirm transfer</button>" in review.text
-    assert bob.balance(payee) == "0.00"
+    assert bob.balance(payee["id"]) == "0.00"
     first, second = (confirm(ada, review) for _ in range(2))
     assert first.status_code == second.status_code == 303
     assert first.headers["Location"] == second.headers["Location"]
     assert 'Transferred <span class="money private">$30.00</span>.' in ada.visitor.get(first.headers["Location"]).text
-    assert (ada.balance(account), bob.balance(payee)) == ("70.00", "30.00")
+    assert (ada.balance(account["id"]), bob.balance(payee["id"])) == ("70.00", "30.00")
 
 
 def test_a_transfer_can_be_changed_before_it_is_confirmed(
-    ada: Customer, account: dict[str, Any], payee: dict[str, Any]
+    ada: Person, account: dict[str, Any], payee: dict[str, Any]
 ) -> None:
     review = review_of(ada, from_account_id=account["id"], to_account_number=payee["account_number"], amount="30")
     page = ada.visitor.get(change_link(review))
@@ -273,15 +270,15 @@ def test_a_transfer_can_be_changed_before_it_is_confirmed(
     assert fields["idempotency_key"] == key_of(review)
     answer = ada.visitor.post(TRANSFER, {**fields, "amount": "31"})
     assert "$31.00" in ada.visitor.get(answer.headers["Location"]).text
-    assert ada.balance(account) == "100.00"
+    assert ada.balance(account["id"]) == "100.00"
 
 
-def test_a_transfer_between_own_accounts(ada: Customer, account: dict[str, Any]) -> None:
+def test_a_transfer_between_own_accounts(ada: Person, account: dict[str, Any]) -> None:
     target = ada.open(nickname="Holidays")
     review = review_of(ada, from_account_id=account["id"], to_account_id=target["id"], amount="100.00")
     assert "Holidays" in review.text
     assert confirm(ada, review).status_code == 303
-    assert (ada.balance(account), ada.balance(target)) == ("0.00", "100.00")
+    assert (ada.balance(account["id"]), ada.balance(target["id"])) == ("0.00", "100.00")
 
 
 @pytest.mark.parametrize(
@@ -298,7 +295,7 @@ def test_a_transfer_between_own_accounts(ada: Customer, account: dict[str, Any])
     ],
 )
 def test_errors_of_a_transfer_are_shown_beside_their_fields(
-    ada: Customer, account: dict[str, Any], payee: dict[str, Any], fields: dict[str, str], wrong: str
+    ada: Person, account: dict[str, Any], payee: dict[str, Any], fields: dict[str, str], wrong: str
 ) -> None:
     known = {"SELF": account["id"], "NUMBER": payee["account_number"]}
     given = {name: known.get(value, value) for name, value in fields.items()}
@@ -308,19 +305,15 @@ def test_errors_of_a_transfer_are_shown_beside_their_fields(
     assert "Confirm transfer" not in page.text
 
 
-def test_a_confirmation_is_validated_like_the_form(
-    ada: Customer, account: dict[str, Any], payee: dict[str, Any]
-) -> None:
+def test_a_confirmation_is_validated_like_the_form(ada: Person, account: dict[str, Any], payee: dict[str, Any]) -> None:
     review = review_of(ada, from_account_id=account["id"], to_account_number=payee["account_number"], amount="1")
     page = confirm(ada, review, to_account_number="123")
     assert page.status_code == 400
     assert 'id="to_account_number-error"' in page.text
-    assert ada.balance(account) == "100.00"
+    assert ada.balance(account["id"]) == "100.00"
 
 
-def test_every_step_of_a_transfer_can_be_reloaded(
-    ada: Customer, account: dict[str, Any], payee: dict[str, Any]
-) -> None:
+def test_every_step_of_a_transfer_can_be_reloaded(ada: Person, account: dict[str, Any], payee: dict[str, Any]) -> None:
     review = review_of(ada, from_account_id=account["id"], to_account_number=payee["account_number"], amount="60")
     again = ada.visitor.get(review.request.full_path)
     assert confirmation_in(again)["idempotency_key"] == confirmation_in(review)["idempotency_key"]
@@ -329,11 +322,11 @@ def test_every_step_of_a_transfer_can_be_reloaded(
     assert later.status_code == 200
     assert "it has been made and is not made again" in later.text
     assert confirm(ada, later).headers["Location"] == first.headers["Location"]
-    assert ada.balance(account) == "40.00"
+    assert ada.balance(account["id"]) == "40.00"
 
 
 def test_a_draft_is_encrypted_for_one_user(
-    ada: Customer, bob: Customer, account: dict[str, Any], payee: dict[str, Any]
+    ada: Person, bob: Person, account: dict[str, Any], payee: dict[str, Any]
 ) -> None:
     review = review_of(ada, from_account_id=account["id"], to_account_number=payee["account_number"], amount="1")
     path = review.request.full_path
@@ -343,21 +336,21 @@ def test_a_draft_is_encrypted_for_one_user(
         assert (answer.status_code, answer.headers["Location"]) == (303, TRANSFER)
 
 
-def test_a_draft_that_became_invalid_shows_the_form(ada: Customer, payee: dict[str, Any]) -> None:
+def test_a_draft_that_became_invalid_shows_the_form(ada: Person, payee: dict[str, Any]) -> None:
     source = ada.open("5.00")
     review = review_of(ada, from_account_id=source["id"], to_account_number=payee["account_number"], amount="5")
     confirm(ada, review)
-    ada.suite.call("account", "DELETE", f"/api/accounts/close/{source['id']}", ada.person)
+    ada.bank.call("account", "DELETE", f"/api/accounts/close/{source['id']}", ada)
     page = ada.visitor.get(review.request.full_path)
     assert page.status_code == 400
     assert 'id="from_account_id-error"' in page.text
 
 
 def test_a_transfer_with_an_open_outcome_can_be_confirmed_again(
-    ada: Customer, account: dict[str, Any], payee: dict[str, Any]
+    ada: Person, account: dict[str, Any], payee: dict[str, Any]
 ) -> None:
     review = review_of(ada, from_account_id=account["id"], to_account_number=payee["account_number"], amount="60")
-    adapter = ada.suite.adapters["transaction"]
+    adapter = ada.bank.adapters["transaction"]
     adapter.down = True
     try:
         page = confirm(ada, review)
@@ -367,11 +360,11 @@ def test_a_transfer_with_an_open_outcome_can_be_confirmed_again(
     assert "it will count only once" in page.text
     assert key_of(page) == key_of(review)
     assert confirm(ada, page).status_code == 303
-    assert ada.balance(account) == "40.00"
+    assert ada.balance(account["id"]) == "40.00"
 
 
 def test_a_transfer_refused_on_confirmation_shows_the_form(
-    ada: Customer, account: dict[str, Any], payee: dict[str, Any]
+    ada: Person, account: dict[str, Any], payee: dict[str, Any]
 ) -> None:
     review = review_of(ada, from_account_id=account["id"], to_account_number=payee["account_number"], amount="90")
     ada.pay("withdraw", account_id=account["id"], amount="50.00")
@@ -382,15 +375,15 @@ def test_a_transfer_refused_on_confirmation_shows_the_form(
     assert fields["idempotency_key"] != key_of(review)
 
 
-def test_the_payees_name_is_masked(ada: Customer, payee: dict[str, Any]) -> None:
+def test_the_payees_name_is_masked(ada: Person, payee: dict[str, Any]) -> None:
     answer = ada.visitor.get(f"/transactions/payee?account_number={payee['account_number']}")
     assert answer.json == {"account_number": f"••••{payee['account_number'][-4:]}", "owner_name": "b••"}
     assert ada.visitor.get("/transactions/payee?account_number=1000000008").status_code == 404
 
 
-def test_the_form_keeps_its_key_while_transactions_are_unavailable(ada: Customer, account: dict[str, Any]) -> None:
+def test_the_form_keeps_its_key_while_transactions_are_unavailable(ada: Person, account: dict[str, Any]) -> None:
     fields = fill_in(ada.visitor, "/transactions/deposit", account_id=account["id"], amount="5.00")
-    adapter = ada.suite.adapters["transaction"]
+    adapter = ada.bank.adapters["transaction"]
     adapter.down = True
     try:
         page = ada.visitor.post("/transactions/deposit", fields)
@@ -401,11 +394,11 @@ def test_the_form_keeps_its_key_while_transactions_are_unavailable(ada: Customer
     assert "it will count only once" in page.text
     assert key_of(page) == fields["idempotency_key"]
     assert ada.visitor.post("/transactions/deposit", form_with(page, amount="5.00").fields).status_code == 303
-    assert ada.balance(account) == "105.00"
+    assert ada.balance(account["id"]) == "105.00"
 
 
 def test_a_payment_whose_outcome_is_open_is_shown_as_pending(bank: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
-    eve = customer(bank)
+    eve = bank.person()
     account = eve.open("10.00")
     with monkeypatch.context() as patch:
         patch.setattr(LedgerClient, "post", _silence)
@@ -422,7 +415,7 @@ def _silence(*_args: object) -> None:
 
 
 def test_the_form_keeps_its_key_while_the_outcome_is_open(
-    ada: Customer, account: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ada: Person, account: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unknown(*_args: object, **_options: object) -> None:
         raise ServiceUnavailable(details={"outcome": "unknown"})
@@ -446,10 +439,10 @@ def test_the_form_keeps_its_key_while_the_outcome_is_open(
     ],
 )
 def test_the_review_says_whether_the_typed_name_is_the_payee_s(
-    bank: Suite, ada: Customer, account: dict[str, Any], typed: str, text: str
+    bank: Suite, ada: Person, account: dict[str, Any], typed: str, text: str
 ) -> None:
-    ben = customer(bank)
-    bank.call("auth", "PUT", "/api/auth/users/profile", ben.person, json={"full_name": "Ben Okafor"})
+    ben = bank.person()
+    bank.call("auth", "PUT", "/api/auth/users/profile", ben, json={"full_name": "Ben Okafor"})
     number = ben.open()["account_number"]
     review = review_of(ada, from_account_id=account["id"], to_account_number=number, payee_name=typed, amount="1")
     assert text in review.text

@@ -13,41 +13,40 @@ from api_gateway.pages.common.reports import presets
 from reporting_service.reporting_models import Report
 from reporting_service.reporting_models import db as reporting_db
 from shared.core.formats import MINUS
-from tests.support.customers import Customer, customer
-from tests.support.suite import Suite
+from tests.support.suite import Person, Suite
 from tests.support.visitor import forms_of
 
 TODAY = datetime.now(UTC).date()
 
 
 @pytest.fixture(scope="module")
-def ada(bank: Suite) -> Customer:
-    ada = customer(bank)
+def ada(bank: Suite) -> Person:
+    ada = bank.person()
     account = ada.open("100.00", nickname="Everyday")
     ada.pay("withdraw", account_id=account["id"], amount="30.00")
     return ada
 
 
 @pytest.fixture(scope="module")
-def account_id(ada: Customer) -> str:
+def account_id(ada: Person) -> str:
     return str(ada.transactions()[0]["account_id"])
 
 
-def test_an_account_report_adds_up(ada: Customer, account_id: str) -> None:
+def test_an_account_report_adds_up(ada: Person, account_id: str) -> None:
     page = ada.visitor.get(f"/reports/account/{account_id}")
     assert page.status_code == 200
     for words in ("Everyday", "+$100.00", f"{MINUS}$30.00", "$70.00", "Withdrawal", f'value="{TODAY}"'):
         assert words in page.text
 
 
-def test_a_transaction_report_covers_all_accounts(ada: Customer) -> None:
+def test_a_transaction_report_covers_all_accounts(ada: Person) -> None:
     page = ada.visitor.get("/reports/transactions")
     assert page.status_code == 200
     for words in ("+$100.00", f"{MINUS}$30.00", "+$70.00", "$65.00"):
         assert words in page.text
 
 
-def test_the_period_can_be_chosen(ada: Customer, account_id: str) -> None:
+def test_the_period_can_be_chosen(ada: Person, account_id: str) -> None:
     yesterday = TODAY - timedelta(days=1)
     query = f"start_date={yesterday - timedelta(days=200)}&end_date={yesterday}"
     page = ada.visitor.get(f"/reports/account/{account_id}?{query}")
@@ -68,7 +67,7 @@ def test_the_period_can_be_chosen(ada: Customer, account_id: str) -> None:
     ],
 )
 def test_an_invalid_period_is_explained_beside_its_field_and_kept(
-    ada: Customer, account_id: str, path: str, query: str, words: str
+    ada: Person, account_id: str, path: str, query: str, words: str
 ) -> None:
     address = f"/reports/account/{account_id}" if path == "account" else "/reports/transactions"
     page = ada.visitor.get(f"{address}?{query}")
@@ -80,7 +79,7 @@ def test_an_invalid_period_is_explained_beside_its_field_and_kept(
 
 
 @pytest.mark.parametrize("path", ["account/{account_id}", "transactions"])
-def test_a_report_is_stored_only_on_request(ada: Customer, account_id: str, path: str) -> None:
+def test_a_report_is_stored_only_on_request(ada: Person, account_id: str, path: str) -> None:
     def index() -> str:
         page = ada.visitor.get("/reports").text.partition("Make a report")[0]
         return re.sub(r'(name="csrf_token"[^>]* value=)"[^"]+"', r"\1", page)  # it holds the second of its making
@@ -98,7 +97,7 @@ def test_a_report_is_stored_only_on_request(ada: Customer, account_id: str, path
     assert f"to {TODAY - timedelta(days=3)}" in saved
 
 
-def test_a_report_with_an_invalid_period_is_not_saved(ada: Customer, account_id: str) -> None:
+def test_a_report_with_an_invalid_period_is_not_saved(ada: Person, account_id: str) -> None:
     path = f"/reports/account/{account_id}"
     form = next(form for form in forms_of(ada.visitor.get(path)) if form.action.startswith(path))
     page = ada.visitor.post(f"{path}?start_date=2026-02-01&end_date=2026-01-01", form.fields)
@@ -107,14 +106,14 @@ def test_a_report_with_an_invalid_period_is_not_saved(ada: Customer, account_id:
     assert ada.visitor.post(path, {}).status_code == 400
 
 
-def test_a_report_of_another_user_is_404(ada: Customer, bank: Suite, account_id: str) -> None:
-    stranger = customer(bank).visitor
+def test_a_report_of_another_user_is_404(ada: Person, bank: Suite, account_id: str) -> None:
+    stranger = bank.person().visitor
     for path in (f"account/{account_id}", f"account/{uuid4()}", str(uuid4()), "nonsense"):
         assert stranger.get(f"/reports/{path}").status_code == 404
 
 
-def test_the_page_reports_unavailable_reports(ada: Customer) -> None:
-    adapter = ada.suite.adapters["reporting"]
+def test_the_page_reports_unavailable_reports(ada: Person) -> None:
+    adapter = ada.bank.adapters["reporting"]
     adapter.down = True
     try:
         page = ada.visitor.get("/reports")
@@ -124,7 +123,7 @@ def test_the_page_reports_unavailable_reports(ada: Customer) -> None:
     assert "Your reports are not available right now." in page.text
 
 
-def test_a_page_offers_periods_and_marks_the_one_that_is_shown(ada: Customer) -> None:
+def test_a_page_offers_periods_and_marks_the_one_that_is_shown(ada: Person) -> None:
     first = TODAY.replace(day=1)
     page = ada.visitor.get(f"/reports/transactions?start_date={first}&end_date={TODAY}&group=week")
     link = f'href="?start_date={first}&amp;end_date={TODAY}&amp;group=week" aria-current="true">This month<'
@@ -147,7 +146,7 @@ def test_the_offered_periods_are_those_of_the_calendar(today: str, expected: dic
     assert {name: offered[name] for name in expected} == expected
 
 
-def test_a_report_page_tells_payments_in_from_out_and_compares(ada: Customer, account_id: str) -> None:
+def test_a_report_page_tells_payments_in_from_out_and_compares(ada: Person, account_id: str) -> None:
     for path in (f"account/{account_id}", "transactions"):
         page = ada.visitor.get(f"/reports/{path}")
         for words in ("Payments in and out", "Median", "Compared with the period before", "All figures are as of"):
@@ -155,7 +154,7 @@ def test_a_report_page_tells_payments_in_from_out_and_compares(ada: Customer, ac
     assert "<title>" in page.text.partition('class="chart-tips"')[2]
 
 
-def test_a_report_stored_before_reports_named_their_moment_is_still_shown(ada: Customer, bank: Suite) -> None:
+def test_a_report_stored_before_reports_named_their_moment_is_still_shown(ada: Person, bank: Suite) -> None:
     page = ada.visitor.get("/reports/transactions")
     form = next(form for form in forms_of(page) if form.action.startswith("/reports/transactions?"))
     saved = ada.visitor.post(form.action, form.fields).headers["Location"]
@@ -169,7 +168,7 @@ def test_a_report_stored_before_reports_named_their_moment_is_still_shown(ada: C
     assert "Payments in and out" not in page.text
 
 
-def test_a_report_is_downloaded_for_the_period_that_is_shown(ada: Customer, account_id: str) -> None:
+def test_a_report_is_downloaded_for_the_period_that_is_shown(ada: Person, account_id: str) -> None:
     for path in (f"/reports/account/{account_id}", "/reports/transactions"):
         page = ada.visitor.get(f"{path}?start_date={TODAY}&end_date={TODAY}&group=day")
         link = f"{path}?start_date={TODAY}&amp;end_date={TODAY}&amp;group=day&amp;format=csv"
@@ -181,7 +180,7 @@ def test_a_report_is_downloaded_for_the_period_that_is_shown(ada: Customer, acco
         assert ada.visitor.get(f"{path}?format=pdf&start_date=x").status_code == 400
 
 
-def test_a_custom_report_is_kept_shown_downloaded_saved_and_deleted(ada: Customer, account_id: str) -> None:
+def test_a_custom_report_is_kept_shown_downloaded_saved_and_deleted(ada: Person, account_id: str) -> None:
     fields = {"name": "My deposits", "types": "deposit", "account_ids": account_id, "preset": "this_year"}
     kept = ada.visitor.submit("/reports/custom/create", **fields)
     assert kept.status_code == 303
@@ -205,14 +204,14 @@ def test_a_custom_report_is_kept_shown_downloaded_saved_and_deleted(ada: Custome
         ({"preset": "", "start_date": "2026-02-02", "end_date": "2026-02-01"}, "must not be after"),
     ],
 )
-def test_a_wrong_choice_is_explained_and_kept_in_the_form(ada: Customer, fields: dict[str, str], words: str) -> None:
+def test_a_wrong_choice_is_explained_and_kept_in_the_form(ada: Person, fields: dict[str, str], words: str) -> None:
     answer = ada.visitor.submit("/reports/custom/create", **{"name": "Wrong", **fields})
     assert answer.status_code == 400
     if words != "start_date":
         assert words in answer.text
 
 
-def test_all_data_is_downloaded_from_the_profile(ada: Customer) -> None:
+def test_all_data_is_downloaded_from_the_profile(ada: Person) -> None:
     answer = ada.visitor.submit("/profile", action="/profile/export")
     assert (answer.status_code, answer.content_type) == (200, "application/zip")
     with zipfile.ZipFile(io.BytesIO(answer.data)) as files:

@@ -9,23 +9,22 @@ import pytest
 
 from api_gateway.clients.account import Account
 from api_gateway.pages.statements import months_of, presets
-from tests.support.customers import Customer, customer
-from tests.support.suite import Suite
+from tests.support.suite import Person, Suite
 
 THIS_MONTH = f"{datetime.now(UTC):%Y-%m}"
 
 
 @pytest.fixture(scope="module")
-def ada(bank: Suite) -> Customer:
-    return customer(bank)
+def ada(bank: Suite) -> Person:
+    return bank.person()
 
 
 @pytest.fixture(scope="module")
-def account(ada: Customer) -> dict[str, Any]:
+def account(ada: Person) -> dict[str, Any]:
     return ada.open("100.00", nickname="Everyday")
 
 
-def test_a_statement_can_be_downloaded_in_every_format(ada: Customer, account: dict[str, Any]) -> None:
+def test_a_statement_can_be_downloaded_in_every_format(ada: Person, account: dict[str, Any]) -> None:
     page = ada.visitor.get(f"/accounts/{account['id']}/statements")
     assert page.status_code == 200
     links = re.findall(r'href="(/accounts/[^"]+/statement\?month=[^"]+)"', page.text)
@@ -42,7 +41,7 @@ def test_a_statement_can_be_downloaded_in_every_format(ada: Customer, account: d
         assert (again.status_code, again.data) == (304, b"")
 
 
-def test_a_range_is_a_pdf_unless_another_format_is_chosen(ada: Customer, account: dict[str, Any]) -> None:
+def test_a_range_is_a_pdf_unless_another_format_is_chosen(ada: Person, account: dict[str, Any]) -> None:
     path = f"/accounts/{account['id']}/statement?from=2020-01-01&to={datetime.now(UTC):%Y-%m-%d}"
     assert ada.visitor.get(path).data.startswith(b"%PDF-")
     assert ada.visitor.get(f"{path}&format=csv").text.count("100.00") == 2
@@ -62,7 +61,7 @@ def test_a_range_is_a_pdf_unless_another_format_is_chosen(ada: Customer, account
     ],
 )
 def test_a_refused_period_is_explained_on_the_page(
-    ada: Customer, account: dict[str, Any], query: str, words: str
+    ada: Person, account: dict[str, Any], query: str, words: str
 ) -> None:
     page = ada.visitor.get(f"/accounts/{account['id']}/statement?{query}")
     assert page.status_code == 400
@@ -72,12 +71,12 @@ def test_a_refused_period_is_explained_on_the_page(
 def test_a_statement_needs_a_login_and_an_account_of_ones_own(bank: Suite, account: dict[str, Any]) -> None:
     path = f"/accounts/{account['id']}/statement?month={THIS_MONTH}"
     assert bank.client("gateway").get(path).headers["Location"].startswith("/login")
-    other = customer(bank)
+    other = bank.person()
     assert other.visitor.get(path).status_code == 404
     assert other.visitor.get(f"/accounts/{account['id']}/statements").status_code == 404
 
 
-def test_the_account_and_the_reports_lead_to_the_statements(ada: Customer, account: dict[str, Any]) -> None:
+def test_the_account_and_the_reports_lead_to_the_statements(ada: Person, account: dict[str, Any]) -> None:
     for page in (f"/accounts/{account['id']}", "/reports"):
         assert f'href="/accounts/{account["id"]}/statements"' in ada.visitor.get(page).text
 

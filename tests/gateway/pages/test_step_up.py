@@ -7,9 +7,8 @@ import pytest
 
 from shared.core import clock
 from tests.support.auth_rules import app_code
-from tests.support.customers import Customer, customer, form_with
-from tests.support.suite import PASSWORD, BankOptions, Person, Suite
-from tests.support.visitor import Visitor
+from tests.support.suite import PASSWORD, BankOptions, Suite
+from tests.support.visitor import Visitor, form_with
 
 
 @pytest.fixture(scope="module")
@@ -29,15 +28,14 @@ class Holder:
 
     def __init__(self, bank: Suite) -> None:
         self.bank = bank
-        self.customer: Customer = customer(bank)
-        self.account = self.customer.open("1000.00")
-        person = self.customer.person
+        person = bank.person()
+        self.account = person.open("1000.00")
         self.secret = bank.call("auth", "POST", "/api/auth/mfa/setup", person).get_json()["secret"]
         body: dict[str, Any] = {"otp": app_code(self.secret, -1)}
         bank.call("auth", "POST", "/api/auth/mfa/enable", person, json=body)
         body = {"username": person.username, "password": PASSWORD, "otp": app_code(self.secret)}
         token = bank.call("auth", "POST", "/api/auth/login", json=body).get_json()["token"]
-        self.person = Person(person.user_id, person.username, token, "")
+        self.person = person.with_token(token)
         self.visitor = Visitor(bank.apps["gateway"])
         self.visitor.log_in(person.username)
         self.visitor.submit("/login", otp=app_code(self.secret, 1))
@@ -52,7 +50,7 @@ def holder(bank: Suite, monkeypatch: pytest.MonkeyPatch) -> Holder:
 
 @pytest.fixture(scope="module")
 def payee(bank: Suite) -> dict[str, Any]:
-    return customer(bank).open()
+    return bank.person().open()
 
 
 def transfer(holder: Holder, service: str, **body: str) -> tuple[int, str]:
@@ -65,10 +63,7 @@ def transfer(holder: Holder, service: str, **body: str) -> tuple[int, str]:
 def test_a_large_transfer_to_somebody_else_needs_a_fresh_code(
     holder: Holder, payee: dict[str, Any], service: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened = holder.bank.call(
-        "account", "POST", "/api/accounts/create", holder.person, json={"account_type": "savings"}
-    )
-    own = opened.get_json()["account"]
+    own = holder.person.open(account_type="savings")
     refused = (403, "STEP_UP_REQUIRED")
     assert transfer(holder, service, to_account_id=payee["id"], amount="100.01") == refused
     assert transfer(holder, service, to_account_number=payee["account_number"], amount="100.01") == refused
@@ -80,7 +75,7 @@ def test_a_large_transfer_to_somebody_else_needs_a_fresh_code(
 
 
 def test_a_customer_without_a_second_factor_is_not_asked(bank: Suite, payee: dict[str, Any]) -> None:
-    giver = customer(bank)
+    giver = bank.person()
     account = giver.open("500.00")
     giver.pay("transfer", from_account_id=account["id"], to_account_id=payee["id"], amount="200.00")
 

@@ -6,20 +6,19 @@ from uuid import uuid4
 import pytest
 
 from shared.core.formats import MINUS
-from tests.support.customers import Customer, customer
-from tests.support.suite import ADMIN_PASSWORD, Suite
+from tests.support.suite import ADMIN_PASSWORD, Person, Suite
 from tests.support.visitor import Visitor
 
 
 @pytest.fixture(scope="module")
-def ada(bank: Suite) -> Customer:
-    return customer(bank, "ada")
+def ada(bank: Suite) -> Person:
+    return bank.person("ada")
 
 
 @pytest.fixture(scope="module")
-def busy(bank: Suite) -> Customer:
+def busy(bank: Suite) -> Person:
     """A customer with more transactions than a page shows."""
-    busy = customer(bank, "busy")
+    busy = bank.person("busy")
     account = busy.open()
     for number in range(30):
         busy.pay("deposit", account_id=account["id"], amount=f"{number + 1}.00", description=f"Number {number:02}")
@@ -30,8 +29,8 @@ def numbers_in(page: str) -> list[str]:
     return re.findall(r">Number (\d\d)</a>", page)
 
 
-def test_incoming_and_outgoing_amounts_have_a_sign(ada: Customer) -> None:
-    bob = customer(ada.suite)
+def test_incoming_and_outgoing_amounts_have_a_sign(ada: Person) -> None:
+    bob = ada.bank.person()
     mine, his = ada.open("100.00", nickname="Everyday"), bob.open("50.00")
     ada.pay("transfer", from_account_id=mine["id"], to_account_number=his["account_number"], amount="20.00")
     bob.pay("transfer", from_account_id=his["id"], to_account_number=mine["account_number"], amount="3.00")
@@ -42,7 +41,7 @@ def test_incoming_and_outgoing_amounts_have_a_sign(ada: Customer) -> None:
     assert his["account_number"] not in page
 
 
-def test_a_failed_transaction_has_no_sign(ada: Customer) -> None:
+def test_a_failed_transaction_has_no_sign(ada: Person) -> None:
     account = ada.open()
     ada.pay("withdraw", 400, account_id=account["id"], amount="77.00")
     page = ada.visitor.get(f"/transactions?account_id={account['id']}&status=failed").text
@@ -51,7 +50,7 @@ def test_a_failed_transaction_has_no_sign(ada: Customer) -> None:
     assert "$77.00" in page
 
 
-def test_pagination_keeps_the_filters(busy: Customer) -> None:
+def test_pagination_keeps_the_filters(busy: Person) -> None:
     first = busy.visitor.get("/transactions?type=deposit&min=2").text
     shown = numbers_in(first)
     assert shown[0] == "29"
@@ -64,7 +63,7 @@ def test_pagination_keeps_the_filters(busy: Customer) -> None:
     assert '<option selected value="deposit">' in second
 
 
-def test_filters_narrow_the_list_and_stay_in_the_form(busy: Customer) -> None:
+def test_filters_narrow_the_list_and_stay_in_the_form(busy: Person) -> None:
     page = busy.visitor.get("/transactions?q=Number+1&min=12&max=13.00").text
     assert numbers_in(page) == ["12", "11"]
     assert 'value="Number 1"' in page
@@ -83,11 +82,11 @@ def test_filters_narrow_the_list_and_stay_in_the_form(busy: Customer) -> None:
     ],
 )
 def test_an_invalid_filter_is_explained_and_all_filters_are_kept(
-    busy: Customer, path: str, query: str, words: str
+    busy: Person, path: str, query: str, words: str
 ) -> None:
     visitor = busy.visitor
     if path.startswith("/admin"):
-        visitor = Visitor(busy.suite.apps["gateway"])
+        visitor = Visitor(busy.bank.apps["gateway"])
         visitor.log_in("admin", ADMIN_PASSWORD)
     path = path.replace("ID", busy.transactions()[0]["account_id"])
     page = visitor.get(f"{path}?q=rent&status=completed&{query}")
@@ -101,7 +100,7 @@ def test_an_invalid_filter_is_explained_and_all_filters_are_kept(
 
 
 @pytest.mark.parametrize(("query", "count"), [("max=0", 0), ("max=0.00", 0), ("min=0", 25), ("min=0&max=1", 1)])
-def test_zero_is_a_valid_amount_in_a_filter(busy: Customer, query: str, count: int) -> None:
+def test_zero_is_a_valid_amount_in_a_filter(busy: Person, query: str, count: int) -> None:
     page = busy.visitor.get(f"/transactions?{query}").text
     assert len(numbers_in(page)) == count
     assert ">Clear</a>" in page
@@ -121,13 +120,13 @@ def test_zero_is_a_valid_amount_in_a_filter(busy: Customer, query: str, count: i
         "from=2026-02-01&to=2026-01-01",
     ],
 )
-def test_an_unreadable_filter_is_explained(ada: Customer, query: str) -> None:
+def test_an_unreadable_filter_is_explained(ada: Person, query: str) -> None:
     page = ada.visitor.get(f"/transactions?{query}")
     assert page.status_code == 400
     assert 'class="invalid-feedback"' in page.text or "alert-danger" in page.text
 
 
-def test_a_transaction_and_its_receipt_are_shown(ada: Customer) -> None:
+def test_a_transaction_and_its_receipt_are_shown(ada: Person) -> None:
     account = ada.open("10.00", nickname="Shoebox")
     made = ada.pay("withdraw", account_id=account["id"], amount="4.00", description="Tea")["transaction"]
     page = ada.visitor.get(f"/transactions/{made['id']}").text
@@ -140,7 +139,7 @@ def test_a_transaction_and_its_receipt_are_shown(ada: Customer) -> None:
         assert words in receipt.text
 
 
-def test_a_failed_transaction_shows_the_reason(ada: Customer) -> None:
+def test_a_failed_transaction_shows_the_reason(ada: Person) -> None:
     account = ada.open()
     ada.pay("withdraw", 400, account_id=account["id"], amount="1.00", description="Nothing left")
     failed = ada.transactions()[0]
@@ -151,13 +150,13 @@ def test_a_failed_transaction_shows_the_reason(ada: Customer) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "/receipt"])
-def test_a_transaction_of_another_user_is_404(ada: Customer, busy: Customer, path: str) -> None:
+def test_a_transaction_of_another_user_is_404(ada: Person, busy: Person, path: str) -> None:
     for transaction_id in (busy.transactions()[0]["id"], uuid4(), "nonsense"):
         assert ada.visitor.get(f"/transactions/{transaction_id}{path}").status_code == 404
 
 
-def test_the_page_reports_unavailable_transactions(ada: Customer) -> None:
-    adapter = ada.suite.adapters["transaction"]
+def test_the_page_reports_unavailable_transactions(ada: Person) -> None:
+    adapter = ada.bank.adapters["transaction"]
     adapter.down = True
     try:
         page = ada.visitor.get("/transactions")

@@ -6,9 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from shared.core.time_zones import day_of, read_zone
-from tests.support.customers import Customer, customer
-from tests.support.suite import PASSWORD, BankOptions, Suite
-from tests.support.visitor import Visitor
+from tests.support.suite import PASSWORD, BankOptions, Person, Suite
 
 OPTIONS = BankOptions(variables={"BANK_TIME_ZONE": "Asia/Kathmandu"})
 
@@ -19,40 +17,38 @@ def bank_options() -> BankOptions:
 
 
 @pytest.fixture
-def ada(bank: Suite) -> Customer:
-    ada = customer(bank)
+def ada(bank: Suite) -> Person:
+    ada = bank.person()
     ada.open("10.00")
     return ada
 
 
-def shown(ada: Customer) -> str:
+def shown(ada: Person) -> str:
     """Return the time of the newest transaction as its page shows it."""
     return ada.visitor.get(f"/transactions/{ada.transactions()[0]['id']}").text
 
 
-def test_without_any_other_the_zone_of_the_bank_counts(ada: Customer) -> None:
+def test_without_any_other_the_zone_of_the_bank_counts(ada: Person) -> None:
     assert " +0545</time>" in shown(ada)
 
 
-def test_the_browser_names_its_zone_by_a_cookie(ada: Customer) -> None:
+def test_the_browser_names_its_zone_by_a_cookie(ada: Person) -> None:
     ada.visitor.client.set_cookie("time_zone", "Asia/Tokyo")
     assert " JST</time>" in shown(ada)
     ada.visitor.client.set_cookie("time_zone", "Mars/Base")
     assert " +0545</time>" in shown(ada)
 
 
-def test_the_profile_comes_before_the_browser_at_once_and_after_a_login(bank: Suite, ada: Customer) -> None:
+def test_the_profile_comes_before_the_browser_at_once_and_after_a_login(bank: Suite, ada: Person) -> None:
     ada.visitor.client.set_cookie("time_zone", "Asia/Tokyo")
     assert ada.visitor.submit("/profile", time_zone="Pacific/Kiritimati").status_code == 303
     assert " +14</time>" in shown(ada)
-    other = Visitor(bank.apps["gateway"])
-    other.log_in(ada.person.username, PASSWORD)
-    assert " +14</time>" in shown(replace(ada, visitor=other))
+    assert " +14</time>" in shown(bank.log_in(ada.username, PASSWORD))
     assert ada.visitor.submit("/profile", time_zone="").status_code == 303
     assert " JST</time>" in shown(ada)
 
 
-def test_statements_and_filters_begin_their_days_in_the_zone(ada: Customer) -> None:
+def test_statements_and_filters_begin_their_days_in_the_zone(ada: Person) -> None:
     zone = "Pacific/Kiritimati"
     ada.visitor.submit("/profile", time_zone=zone)
     account = ada.transactions()[0]["account_id"]
@@ -65,11 +61,11 @@ def test_statements_and_filters_begin_their_days_in_the_zone(ada: Customer) -> N
     assert "Deposit" in ada.visitor.get(f"/transactions?from={there}&to={there}").text.split("<table")[-1]
 
 
-def test_an_unknown_zone_is_refused_by_its_field(bank: Suite, ada: Customer) -> None:
+def test_an_unknown_zone_is_refused_by_its_field(bank: Suite, ada: Person) -> None:
     body = {"time_zone": "Mars/Base"}
-    answer = bank.call("auth", "PUT", "/api/auth/users/profile", ada.person, json=body)
+    answer = bank.call("auth", "PUT", "/api/auth/users/profile", ada, json=body)
     assert (answer.status_code, list((answer.json or {})["details"])) == (400, ["time_zone"])
     body = {"time_zone": "Europe/Athens"}
-    answer = bank.call("auth", "PUT", "/api/auth/users/profile", ada.person, json=body)
+    answer = bank.call("auth", "PUT", "/api/auth/users/profile", ada, json=body)
     assert (answer.json or {})["time_zone"] == "Europe/Athens"
-    assert bank.call("auth", "GET", "/api/auth/users/profile", ada.person).get_json()["time_zone"] == "Europe/Athens"
+    assert bank.call("auth", "GET", "/api/auth/users/profile", ada).get_json()["time_zone"] == "Europe/Athens"

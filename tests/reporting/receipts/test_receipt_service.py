@@ -7,26 +7,25 @@ import pytest
 from pypdf import PdfReader
 from werkzeug.test import TestResponse
 
-from tests.support.customers import Customer, customer
-from tests.support.suite import Suite
+from tests.support.suite import Person, Suite
 
 
 @pytest.fixture(scope="module")
-def ada(bank: Suite) -> Customer:
-    ada = customer(bank)
+def ada(bank: Suite) -> Person:
+    ada = bank.person()
     name(ada, "Ada Παπαδοπούλου")
     return ada
 
 
 @pytest.fixture(scope="module")
-def bob(bank: Suite) -> Customer:
-    bob = customer(bank)
+def bob(bank: Suite) -> Person:
+    bob = bank.person()
     name(bob, "Boris Щербаковский")
     return bob
 
 
 @pytest.fixture(scope="module")
-def payment(ada: Customer, bob: Customer) -> dict[str, Any]:
+def payment(ada: Person, bob: Person) -> dict[str, Any]:
     """Ada's payment to Bob, with the numbers of both accounts."""
     source, target = ada.open("100.00"), bob.open()
     body = {"from_account_id": source["id"], "to_account_number": target["account_number"], "amount": "12.50"}
@@ -34,15 +33,13 @@ def payment(ada: Customer, bob: Customer) -> dict[str, Any]:
     return {**transaction, "from": source["account_number"], "to": target["account_number"]}
 
 
-def name(person: Customer, full_name: str) -> None:
-    answer = person.suite.call("auth", "PUT", "/api/auth/users/profile", person.person, json={"full_name": full_name})
+def name(person: Person, full_name: str) -> None:
+    answer = person.bank.call("auth", "PUT", "/api/auth/users/profile", person, json={"full_name": full_name})
     assert answer.status_code == 200
 
 
-def get(person: Customer, transaction_id: str, **query: str) -> TestResponse:
-    return person.suite.call(
-        "gateway", "GET", f"/api/reports/receipt/{transaction_id}", person.person, query_string=query
-    )
+def get(person: Person, transaction_id: str, **query: str) -> TestResponse:
+    return person.bank.call("gateway", "GET", f"/api/reports/receipt/{transaction_id}", person, query_string=query)
 
 
 def text_of(document: bytes) -> str:
@@ -50,7 +47,7 @@ def text_of(document: bytes) -> str:
     return page.extract_text()
 
 
-def test_a_receipt_names_both_sides_the_amount_and_the_reference(ada: Customer, payment: dict[str, Any]) -> None:
+def test_a_receipt_names_both_sides_the_amount_and_the_reference(ada: Person, payment: dict[str, Any]) -> None:
     answer = get(ada, payment["id"], tz="Europe/Athens")
     assert (answer.status_code, answer.content_type) == (200, "application/pdf")
     assert payment["id"] in answer.headers["Content-Disposition"]
@@ -65,7 +62,7 @@ def test_a_receipt_names_both_sides_the_amount_and_the_reference(ada: Customer, 
     assert get(ada, payment["id"], tz="Europe/Athens").data == answer.data
 
 
-def test_each_side_reads_the_other_name_masked(bob: Customer, payment: dict[str, Any]) -> None:
+def test_each_side_reads_the_other_name_masked(bob: Person, payment: dict[str, Any]) -> None:
     text = text_of(get(bob, payment["id"]).data)
     assert "Boris Щербаковский" in text
     assert "A•• Π" in text
@@ -78,13 +75,13 @@ def test_staff_read_both_names(bank: Suite, payment: dict[str, Any]) -> None:
     assert "Boris Щербаковский" in text_of(answer.data)
 
 
-def test_a_deposit_comes_from_the_bank(ada: Customer) -> None:
+def test_a_deposit_comes_from_the_bank(ada: Person) -> None:
     deposit = ada.transactions()[-1]
     text = text_of(get(ada, deposit["id"]).data)
     assert "Northwater Bank\nTo" in text.replace("From\n", "")
 
 
-def test_a_reversed_payment_is_no_proof(bank: Suite, ada: Customer) -> None:
+def test_a_reversed_payment_is_no_proof(bank: Suite, ada: Person) -> None:
     account = ada.open()
     deposit = ada.pay("deposit", account_id=account["id"], amount="3.00")["transaction"]
     answer = bank.call("transaction", "POST", f"/api/transactions/reverse/{deposit['id']}", bank.admin())
@@ -94,7 +91,7 @@ def test_a_reversed_payment_is_no_proof(bank: Suite, ada: Customer) -> None:
     assert str((answer.json or {})["transaction"]["id"]) in text
 
 
-def test_there_is_no_receipt_of_what_did_not_happen(bank: Suite, ada: Customer) -> None:
+def test_there_is_no_receipt_of_what_did_not_happen(bank: Suite, ada: Person) -> None:
     account = ada.open()
     ada.pay("withdraw", 400, account_id=account["id"], amount="1.00")
     failed = next(row for row in ada.transactions() if row["status"] == "failed")
@@ -102,10 +99,10 @@ def test_there_is_no_receipt_of_what_did_not_happen(bank: Suite, ada: Customer) 
     assert (answer.status_code, (answer.json or {})["error_code"]) == (400, "NOT_COMPLETED")
     assert get(ada, "6f1c2b1e-8a53-4a0e-9d57-0c1d2e3f4a5b").status_code == 404
     assert get(ada, failed["id"], tz="Mars").status_code == 400
-    assert get(customer(bank), failed["id"]).status_code == 404
+    assert get(bank.person(), failed["id"]).status_code == 404
 
 
-def test_the_page_of_a_receipt_offers_the_document(ada: Customer, payment: dict[str, Any]) -> None:
+def test_the_page_of_a_receipt_offers_the_document(ada: Person, payment: dict[str, Any]) -> None:
     page = ada.visitor.get(f"/transactions/{payment['id']}/receipt")
     assert f'href="/transactions/{payment["id"]}/receipt.pdf"' in page.text
     document = ada.visitor.get(f"/transactions/{payment['id']}/receipt.pdf")

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.customers import Customer, customer
-from tests.support.suite import ADMIN_PASSWORD, Suite
+from tests.support.suite import ADMIN_PASSWORD, Person, Suite
 from tests.support.visitor import Visitor, forms_of
 
 DISPLAY = "/settings/display"
@@ -36,12 +35,12 @@ STAFF = (
 
 
 @pytest.fixture(scope="module")
-def ada(bank: Suite) -> Customer:
-    return customer(bank, "ada")
+def ada(bank: Suite) -> Person:
+    return bank.person("ada")
 
 
 @pytest.fixture(scope="module")
-def ids(ada: Customer) -> dict[str, str]:
+def ids(ada: Person) -> dict[str, str]:
     account = ada.open("1234.56", nickname="Everyday")
     ada.open("7.00", "savings")
     made = ada.pay("withdraw", account_id=account["id"], amount="34.56")
@@ -80,7 +79,7 @@ def choose(visitor: Visitor, path: str = "/settings", **choice: str) -> Any:
     return visitor.post(DISPLAY, {**form.fields, **choice}, Referer=f"http://localhost{path}")
 
 
-def test_the_theme_follows_the_system_until_one_is_chosen(ada: Customer) -> None:
+def test_the_theme_follows_the_system_until_one_is_chosen(ada: Person) -> None:
     assert "data-bs-theme" not in ada.visitor.get("/dashboard").text
     chosen = choose(ada.visitor, theme="dark")
     assert (chosen.status_code, chosen.headers["Location"]) == (303, "/settings")
@@ -90,14 +89,14 @@ def test_the_theme_follows_the_system_until_one_is_chosen(ada: Customer) -> None
 
 
 def test_the_theme_outlives_the_login(bank: Suite) -> None:
-    visitor = customer(bank).visitor
+    visitor = bank.person().visitor
     choose(visitor, theme="light")
     visitor.submit("/settings", action="/logout")
     assert 'data-bs-theme="light"' in visitor.get("/login").text
 
 
 @pytest.mark.parametrize("path", [*OWN, *STAFF])
-def test_every_amount_on_every_page_can_be_hidden(bank: Suite, ada: Customer, ids: dict[str, str], path: str) -> None:
+def test_every_amount_on_every_page_can_be_hidden(bank: Suite, ada: Person, ids: dict[str, str], path: str) -> None:
     visitor = ada.visitor
     if path in STAFF:
         visitor = Visitor(bank.apps["gateway"])
@@ -112,14 +111,14 @@ def test_every_amount_on_every_page_can_be_hidden(bank: Suite, ada: Customer, id
     assert len(re.findall(r"<figure", page.text)) == len(re.findall(r'<figure class="chart private"', page.text))
 
 
-def test_the_switch_redirects_to_the_page_with_its_filters(ada: Customer, ids: dict[str, str]) -> None:
+def test_the_switch_redirects_to_the_page_with_its_filters(ada: Person, ids: dict[str, str]) -> None:
     answer = choose(ada.visitor, f"/transactions?type=withdrawal&account_id={ids['account']}", balances="hidden")
     assert answer.headers["Location"] == f"/transactions?type=withdrawal&account_id={ids['account']}"
     choose(ada.visitor, balances="shown")
     assert "balances-hidden" not in ada.visitor.get("/dashboard").text
 
 
-def test_the_outcome_of_a_payment_hides_its_amount_too(ada: Customer, ids: dict[str, str]) -> None:
+def test_the_outcome_of_a_payment_hides_its_amount_too(ada: Person, ids: dict[str, str]) -> None:
     paid = ada.visitor.submit("/transactions/deposit", account_id=ids["account"], amount="3.21")
     page = ada.visitor.get(paid.headers["Location"]).text
     assert "Deposited" in page
@@ -127,12 +126,12 @@ def test_the_outcome_of_a_payment_hides_its_amount_too(ada: Customer, ids: dict[
 
 
 @pytest.mark.parametrize("fields", [{}, {"theme": "pink"}, {"balances": "gone"}, {"theme": "dark", "balances": ""}])
-def test_an_unknown_choice_is_refused(ada: Customer, fields: dict[str, str]) -> None:
+def test_an_unknown_choice_is_refused(ada: Person, fields: dict[str, str]) -> None:
     token = forms_of(ada.visitor.get("/settings"))[0].fields["csrf_token"]
     assert ada.visitor.post(DISPLAY, {"csrf_token": token, **fields}).status_code == 400
 
 
-def test_an_unknown_cookie_value_means_the_default(ada: Customer) -> None:
+def test_an_unknown_cookie_value_means_the_default(ada: Person) -> None:
     ada.visitor.client.set_cookie("theme", '"><script>')
     ada.visitor.client.set_cookie("balances", "x")
     page = ada.visitor.get("/dashboard").text

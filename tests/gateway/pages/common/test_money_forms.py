@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.customers import Customer, customer
-from tests.support.suite import Suite
+from tests.support.suite import Person, Suite
 
 
 @pytest.fixture(scope="module", params=["USD", "JPY", "TND", "RSD"])
@@ -14,9 +13,9 @@ def currency(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def ada(currency: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Customer]:
+def ada(currency: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
     suite = Suite(tmp_path_factory.mktemp(currency), BANK_CURRENCY=currency).start()
-    yield customer(suite)
+    yield suite.person()
     suite.stop()
 
 
@@ -28,7 +27,7 @@ WRITTEN = {
 }
 
 
-def test_the_page_explains_the_notation_of_amounts(ada: Customer, currency: str) -> None:
+def test_the_page_explains_the_notation_of_amounts(ada: Person, currency: str) -> None:
     nothing, hint, shown = WRITTEN[currency]
     ada.open("1250")
     for path in ("/transactions/deposit", "/transactions/withdraw", "/transactions/transfer", "/accounts/create"):
@@ -51,15 +50,15 @@ TYPED = [
 ]
 
 
-def test_grouping_commas_are_accepted_where_they_can_not_be_decimals(ada: Customer, currency: str) -> None:
+def test_grouping_commas_are_accepted_where_they_can_not_be_decimals(ada: Person, currency: str) -> None:
     for _, typed, balance in (row for row in TYPED if row[0] == currency):
         account = ada.open()
         answer = ada.visitor.submit("/transactions/deposit", account_id=account["id"], amount=typed)
         assert answer.status_code == (400 if balance is None else 303), typed
-        assert balance is None or ada.balance(account) == balance
+        assert balance is None or ada.balance(account["id"]) == balance
 
 
-def test_filters_accept_the_same_notation(ada: Customer, currency: str) -> None:
+def test_filters_accept_the_same_notation(ada: Person, currency: str) -> None:
     for _, typed, balance in (row for row in TYPED if row[0] == currency):
         page = ada.visitor.get("/transactions", query_string={"min": typed})
         assert page.status_code == (400 if balance is None else 200), typed
@@ -68,7 +67,7 @@ def test_filters_accept_the_same_notation(ada: Customer, currency: str) -> None:
 MOST = {"USD": "10,000,000,000.00", "JPY": "10,000,000,000", "TND": "10,000,000,000.000", "RSD": "10,000,000,000.00"}
 
 
-def test_the_limit_in_the_message_is_formatted_for_people(ada: Customer, currency: str) -> None:
+def test_the_limit_in_the_message_is_formatted_for_people(ada: Person, currency: str) -> None:
     account = ada.open()
     page = ada.visitor.submit("/transactions/deposit", account_id=account["id"], amount="10000000001")
     assert f"The amount must be at most {MOST[currency]}." in page.text

@@ -6,14 +6,13 @@ from typing import Any
 import pytest
 
 from shared.core.errors import ServiceUnavailable, TooManyRequests
-from tests.support.customers import Customer, customer
-from tests.support.suite import ADMIN_PASSWORD, Suite
+from tests.support.suite import ADMIN_PASSWORD, Person, Suite
 from tests.support.visitor import Visitor, forms_of
 
 
 @pytest.fixture(scope="module")
-def ada(bank: Suite) -> Customer:
-    return customer(bank, "ada")
+def ada(bank: Suite) -> Person:
+    return bank.person("ada")
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +39,7 @@ def ways(page: str) -> list[tuple[str, str]]:
     return re.findall(r'<a class="btn btn-[a-z-]+" href="([^"]*)">([^<]*)</a>', page.split('class="notice-ways"')[1])
 
 
-def test_an_error_page_links_customers_to_the_dashboard(ada: Customer) -> None:
+def test_an_error_page_links_customers_to_the_dashboard(ada: Person) -> None:
     assert ways(ada.visitor.get("/nowhere").text) == [("/dashboard", "Go to your dashboard")]
 
 
@@ -52,7 +51,7 @@ def test_an_error_page_links_signed_out_people_to_the_start_page(bank: Suite) ->
     assert ways(Visitor(bank.apps["gateway"]).get("/nowhere").text) == [("/", "Go to the start page")]
 
 
-def test_an_error_page_links_back_to_the_referring_page(ada: Customer) -> None:
+def test_an_error_page_links_back_to_the_referring_page(ada: Person) -> None:
     referrer = {"Referer": "http://localhost/transactions?type=deposit"}
     page = ada.visitor.client.get("/transactions/nowhere", headers=referrer).text
     assert ways(page) == [("/transactions?type=deposit", "Go back"), ("/dashboard", "Go to your dashboard")]
@@ -64,7 +63,7 @@ def test_an_error_page_links_back_to_the_referring_page(ada: Customer) -> None:
     ("endpoint", "path"), [("dashboard.index", "/dashboard"), ("welcome.index", "/"), ("admin.index", "/admin")]
 )
 def test_the_failed_page_is_offered_only_as_a_retry(
-    bank: Suite, admin: Visitor, ada: Customer, failing: Any, endpoint: str, path: str
+    bank: Suite, admin: Visitor, ada: Person, failing: Any, endpoint: str, path: str
 ) -> None:
     failing(endpoint, ServiceUnavailable())
     visitor = {"/": Visitor(bank.apps["gateway"]), "/admin": admin}.get(path, ada.visitor)
@@ -73,12 +72,12 @@ def test_the_failed_page_is_offered_only_as_a_retry(
     assert ways(page.text) == [(path, "Try again")]
 
 
-def test_a_missing_page_offers_no_retry(ada: Customer) -> None:
+def test_a_missing_page_offers_no_retry(ada: Person) -> None:
     referrer = {"Referer": "http://localhost/nowhere"}
     assert ways(ada.visitor.client.get("/nowhere", headers=referrer).text) == [("/dashboard", "Go to your dashboard")]
 
 
-def test_a_failed_form_links_back_to_its_page(ada: Customer, failing: Any) -> None:
+def test_a_failed_form_links_back_to_its_page(ada: Person, failing: Any) -> None:
     token = forms_of(ada.visitor.get("/profile"))[0].fields["csrf_token"]
     failing("profile.show", ServiceUnavailable())
     page = ada.visitor.post("/profile", {"csrf_token": token}, Referer="http://localhost/profile")
@@ -89,7 +88,7 @@ def test_a_failed_form_links_back_to_its_page(ada: Customer, failing: Any) -> No
     ("seconds", "words"),
     [(1, "1 second"), (40, "40 seconds"), (60, "1 minute"), (61, "2 minutes"), (900, "15 minutes")],
 )
-def test_a_rate_limited_page_says_how_long_to_wait(ada: Customer, failing: Any, seconds: int, words: str) -> None:
+def test_a_rate_limited_page_says_how_long_to_wait(ada: Person, failing: Any, seconds: int, words: str) -> None:
     failing("reports.index", TooManyRequests(retry_after_seconds=seconds))
     page = ada.visitor.get("/reports")
     assert page.headers["Retry-After"] == str(seconds)

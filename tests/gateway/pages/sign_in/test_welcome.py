@@ -4,7 +4,6 @@ import re
 
 import pytest
 
-from tests.support.customers import customer
 from tests.support.suite import BankOptions, Suite
 from tests.support.visitor import Visitor
 
@@ -15,7 +14,7 @@ def bank_options() -> BankOptions:
 
 
 def test_everybody_can_read_the_help_and_every_page_leads_to_it(bank: Suite) -> None:
-    for visitor, page in ((Visitor(bank.apps["gateway"]), "/login"), (customer(bank).visitor, "/dashboard")):
+    for visitor, page in ((Visitor(bank.apps["gateway"]), "/login"), (bank.person().visitor, "/dashboard")):
         links = set(re.findall(r'href="(/help[^"]*)"', visitor.get(page).text))
         assert links == {"/help", "/help#contact", "/help#fees", "/help#security", "/help#privacy"}
         found = visitor.get("/help")
@@ -26,7 +25,7 @@ def test_everybody_can_read_the_help_and_every_page_leads_to_it(bank: Suite) -> 
 
 
 def test_every_link_of_the_help_leads_to_a_page(bank: Suite) -> None:
-    visitor = customer(bank).visitor
+    visitor = bank.person().visitor
     paths = set(re.findall(r'href="(/[a-z/]*)"', visitor.get("/help").text.partition("<main")[2])) - {"/login"}
     assert paths
     assert {path: visitor.get(path).status_code for path in paths} == dict.fromkeys(paths, 200)

@@ -5,8 +5,7 @@ import re
 import pytest
 from werkzeug.test import TestResponse
 
-from tests.support.customers import Customer, customer
-from tests.support.suite import ADMIN_PASSWORD, Suite
+from tests.support.suite import ADMIN_PASSWORD, Person, Suite
 from tests.support.visitor import PageForm, Visitor, forms_of
 
 
@@ -27,8 +26,8 @@ def employee(bank: Suite, admin: Visitor) -> Visitor:
 
 
 @pytest.fixture(scope="module")
-def ada(bank: Suite) -> Customer:
-    ada = customer(bank, "ada")
+def ada(bank: Suite) -> Person:
+    ada = bank.person("ada")
     ada.open("1234.00")
     return ada
 
@@ -46,7 +45,7 @@ STAFF_PAGES = ["/admin", "/admin/accounts", "/admin/accounts/create", "/admin/tr
 
 
 @pytest.mark.parametrize("path", [*STAFF_PAGES, "/admin/users"])
-def test_customers_have_no_access_to_admin_pages(ada: Customer, path: str) -> None:
+def test_customers_have_no_access_to_admin_pages(ada: Person, path: str) -> None:
     page = ada.visitor.get(path)
     assert page.status_code == 403
     assert "This page is not for you" in page.text
@@ -61,12 +60,12 @@ def test_employees_have_no_access_to_the_list_of_users(employee: Visitor, path: 
     assert employee.get("/admin/users").status_code == 403
 
 
-def test_the_address_of_a_refused_change_redirects_to_the_list(admin: Visitor, ada: Customer) -> None:
-    answer = admin.get(f"/admin/users/{ada.person.user_id}?q=ada")
+def test_the_address_of_a_refused_change_redirects_to_the_list(admin: Visitor, ada: Person) -> None:
+    answer = admin.get(f"/admin/users/{ada.user_id}?q=ada")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/admin/users?q=ada")
 
 
-def test_the_overview_shows_admins_the_totals_of_the_bank(admin: Visitor, ada: Customer) -> None:
+def test_the_overview_shows_admins_the_totals_of_the_bank(admin: Visitor, ada: Person) -> None:
     page = admin.get("/admin").text
     assert page.count(">Healthy<") == 5
     for words in ("Held in all", "$1,234.00", "People by role", "Volume"):
@@ -88,7 +87,7 @@ def test_the_overview_shows_the_health_of_the_services(admin: Visitor, bank: Sui
     assert "The figures of the bank are not available right now." in page.text
 
 
-def test_users_can_be_searched(admin: Visitor, ada: Customer) -> None:
+def test_users_can_be_searched(admin: Visitor, ada: Person) -> None:
     page = admin.get("/admin/users?q=ada&role=customer").text
     assert "ada@example.com" in page
     assert "admin@" not in page
@@ -137,7 +136,7 @@ def test_the_last_admin_can_not_be_changed(admin: Visitor, bank: Suite, fields: 
     assert admin.get("/admin/users").status_code == 200
 
 
-def test_an_unknown_role_is_refused(admin: Visitor, ada: Customer) -> None:
-    page = change(admin, ada.person.user_id, role="king")
+def test_an_unknown_role_is_refused(admin: Visitor, ada: Person) -> None:
+    page = change(admin, ada.user_id, role="king")
     assert page.status_code == 400
     assert "alert-danger" in page.text

@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.support.customers import Customer, customer
-from tests.support.suite import ADMIN_PASSWORD, PASSWORD, BankOptions, Suite
+from tests.support.suite import ADMIN_PASSWORD, PASSWORD, BankOptions, Person, Suite
 from tests.support.visitor import Visitor, forms_of
 
 
@@ -29,11 +28,11 @@ def second(bank: Suite) -> Visitor:
 
 
 @pytest.fixture(scope="module")
-def ada(bank: Suite) -> Customer:
-    return customer(bank, "ada")
+def ada(bank: Suite) -> Person:
+    return bank.person("ada")
 
 
-def ask(first: Visitor, ada: Customer, description: str) -> str:
+def ask(first: Visitor, ada: Person, description: str) -> str:
     """Ask for the reversal of a withdrawal of 40.00 from 100.00, and return the path of the request."""
     account = ada.open("100.00")
     made = ada.pay("withdraw", account_id=account["id"], amount="40.00", description=description)["transaction"]
@@ -49,7 +48,7 @@ def actions(visitor: Visitor) -> list[str]:
     return [form.action for form in forms_of(visitor.get("/admin/approvals"))]
 
 
-def test_what_one_admin_asks_for_another_one_approves(first: Visitor, second: Visitor, ada: Customer) -> None:
+def test_what_one_admin_asks_for_another_one_approves(first: Visitor, second: Visitor, ada: Person) -> None:
     path = ask(first, ada, "Mistake")
     assert "You have asked for this." in first.get("/admin/approvals").text
     original = ada.transactions()[0]["id"]
@@ -64,7 +63,7 @@ def test_what_one_admin_asks_for_another_one_approves(first: Visitor, second: Vi
     assert "+$40.00" in ada.visitor.get("/transactions?type=reversal").text
 
 
-def test_a_request_is_rejected_with_a_reason(first: Visitor, second: Visitor, ada: Customer) -> None:
+def test_a_request_is_rejected_with_a_reason(first: Visitor, second: Visitor, ada: Person) -> None:
     path = ask(first, ada, "Regret")
     refused = second.submit("/admin/approvals", action=f"{path}/reject", reason="")
     assert refused.status_code == 400
@@ -75,7 +74,7 @@ def test_a_request_is_rejected_with_a_reason(first: Visitor, second: Visitor, ad
     assert f"{path}/approve" not in actions(second)
 
 
-def test_a_decided_request_says_so(first: Visitor, second: Visitor, ada: Customer) -> None:
+def test_a_decided_request_says_so(first: Visitor, second: Visitor, ada: Person) -> None:
     path = ask(first, ada, "Late")
     fields = next(form.fields for form in forms_of(second.get("/admin/approvals")) if form.action == f"{path}/approve")
     assert first.submit("/admin/approvals", action=f"{path}/reject", reason="Mine").status_code == 303
@@ -84,5 +83,5 @@ def test_a_decided_request_says_so(first: Visitor, second: Visitor, ada: Custome
     assert "has been decided already" in answer.text
 
 
-def test_customers_and_employees_have_no_approvals(ada: Customer) -> None:
+def test_customers_and_employees_have_no_approvals(ada: Person) -> None:
     assert ada.visitor.get("/admin/approvals").status_code == 403

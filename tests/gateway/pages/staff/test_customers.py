@@ -8,9 +8,8 @@ import pytest
 from werkzeug.test import TestResponse
 
 from shared.core.formats import MINUS
-from tests.support.customers import Customer, customer, form_with
-from tests.support.suite import ADMIN_PASSWORD, PASSWORD, Suite
-from tests.support.visitor import Visitor, forms_of
+from tests.support.suite import ADMIN_PASSWORD, PASSWORD, Person, Suite
+from tests.support.visitor import Visitor, form_with, forms_of
 
 DASH = "\N{EN DASH}"
 
@@ -32,12 +31,12 @@ def employee(bank: Suite) -> Visitor:
 
 
 @pytest.fixture(scope="module")
-def ada(bank: Suite) -> Customer:
-    return customer(bank, "ada")
+def ada(bank: Suite) -> Person:
+    return bank.person("ada")
 
 
 @pytest.fixture
-def account(ada: Customer) -> dict[str, Any]:
+def account(ada: Person) -> dict[str, Any]:
     return ada.open("100.00", nickname="Everyday")
 
 
@@ -51,9 +50,9 @@ def test_accounts_are_found_by_the_end_of_their_number(employee: Visitor, accoun
     assert employee.get("/admin/accounts?user_id=abc").status_code == 400
 
 
-def test_accounts_are_filtered_by_customer(admin: Visitor, ada: Customer, account: dict[str, Any], bank: Suite) -> None:
-    other = customer(bank).open()
-    page = admin.get(f"/admin/accounts?user_id={ada.person.user_id}").text
+def test_accounts_are_filtered_by_customer(admin: Visitor, ada: Person, account: dict[str, Any], bank: Suite) -> None:
+    other = bank.person().open()
+    page = admin.get(f"/admin/accounts?user_id={ada.user_id}").text
     assert account["id"] in page
     assert other["id"] not in page
 
@@ -75,7 +74,7 @@ def test_a_customers_account_link_redirects_staff_to_their_view(employee: Visito
 
 
 def test_an_account_is_frozen_and_unfrozen_with_a_reason(
-    employee: Visitor, ada: Customer, account: dict[str, Any]
+    employee: Visitor, ada: Person, account: dict[str, Any]
 ) -> None:
     path = f"/admin/accounts/{account['id']}"
     page = employee.submit(path, reason="")
@@ -95,7 +94,7 @@ def test_an_account_is_frozen_and_unfrozen_with_a_reason(
 def test_staff_can_not_freeze_or_reverse_their_own(bank: Suite) -> None:
     person = bank.person("boss")
     bank.call("auth", "PUT", f"/api/auth/users/{person.user_id}", bank.admin(), json={"role": "admin"})
-    boss = customer(bank, "boss", bank.log_in("boss", PASSWORD))
+    boss = bank.log_in("boss", PASSWORD)
     own = boss.open("5.00")
     made = boss.pay("withdraw", account_id=own["id"], amount="1.00")["transaction"]
     page = boss.visitor.get(f"/admin/accounts/{own['id']}")
@@ -107,9 +106,9 @@ def test_staff_can_not_freeze_or_reverse_their_own(bank: Suite) -> None:
     assert not [form for form in forms_of(page) if "idempotency_key" in form.fields]
 
 
-def test_an_account_is_opened_for_a_customer_found_by_search(admin: Visitor, ada: Customer) -> None:
+def test_an_account_is_opened_for_a_customer_found_by_search(admin: Visitor, ada: Person) -> None:
     page = admin.get("/admin/accounts/create?q=ada")
-    path = f"/admin/accounts/create?user_id={ada.person.user_id}"
+    path = f"/admin/accounts/create?user_id={ada.user_id}"
     assert path in page.text
     answer = admin.submit(path, account_type="savings", nickname="Gift")
     assert answer.status_code == 303
@@ -118,10 +117,10 @@ def test_an_account_is_opened_for_a_customer_found_by_search(admin: Visitor, ada
 
 
 def test_an_employee_opens_another_account_from_a_customers_account(
-    employee: Visitor, ada: Customer, account: dict[str, Any]
+    employee: Visitor, ada: Person, account: dict[str, Any]
 ) -> None:
     assert 'href="/admin/accounts"' in employee.get("/admin/accounts/create").text
-    path = f"/admin/accounts/create?user_id={ada.person.user_id}"
+    path = f"/admin/accounts/create?user_id={ada.user_id}"
     assert path in employee.get(f"/admin/accounts/{account['id']}").text
     assert employee.submit(path, account_type="fixed_deposit").status_code == 303
 
@@ -132,7 +131,7 @@ def test_an_account_needs_a_customer(admin: Visitor, employee: Visitor) -> None:
         assert visitor.get("/admin/accounts/create?user_id=abc").status_code == 400
 
 
-def test_all_transactions_are_listed_and_filtered(employee: Visitor, ada: Customer, account: dict[str, Any]) -> None:
+def test_all_transactions_are_listed_and_filtered(employee: Visitor, ada: Person, account: dict[str, Any]) -> None:
     ada.pay("withdraw", account_id=account["id"], amount="3.33", description="Needle")
     page = employee.get("/admin/transactions?q=Needle")
     assert page.status_code == 200
@@ -142,7 +141,7 @@ def test_all_transactions_are_listed_and_filtered(employee: Visitor, ada: Custom
 
 
 def test_a_transaction_is_reversed_once_after_a_confirmation(
-    admin: Visitor, ada: Customer, account: dict[str, Any]
+    admin: Visitor, ada: Person, account: dict[str, Any]
 ) -> None:
     made = ada.pay("withdraw", account_id=account["id"], amount="40.00", description="Mistake")["transaction"]
     path = f"/admin/transactions/{made['id']}/reverse"
@@ -154,7 +153,7 @@ def test_a_transaction_is_reversed_once_after_a_confirmation(
     assert first.status_code == second.status_code == 303
     assert first.headers["Location"] == second.headers["Location"]
     assert "The transaction is reversed." in admin.get(first.headers["Location"]).text
-    assert ada.balance(account) == "100.00"
+    assert ada.balance(account["id"]) == "100.00"
     again = {**fields, "idempotency_key": "another"}
     for page, status in ((admin.get(path), 200), (admin.post(path, again), 400)):
         assert page.status_code == status
@@ -163,14 +162,14 @@ def test_a_transaction_is_reversed_once_after_a_confirmation(
     assert "+$40.00" in ada.visitor.get(f"/accounts/{account['id']}?type=reversal").text
 
 
-def test_employees_can_not_reverse(employee: Visitor, ada: Customer, account: dict[str, Any]) -> None:
+def test_employees_can_not_reverse(employee: Visitor, ada: Person, account: dict[str, Any]) -> None:
     made = ada.pay("withdraw", account_id=account["id"], amount="1.00")["transaction"]
     assert "/reverse" not in employee.get(f"/admin/transactions/{made['id']}").text
     assert employee.get(f"/admin/transactions/{made['id']}/reverse").status_code == 403
 
 
 def test_a_reversed_transaction_and_its_reversal_link_to_each_other(
-    admin: Visitor, ada: Customer, account: dict[str, Any], bank: Suite
+    admin: Visitor, ada: Person, account: dict[str, Any], bank: Suite
 ) -> None:
     made = ada.pay("withdraw", account_id=account["id"], amount="7.00", description="Twice")["transaction"]
     page = admin.submit(f"/admin/transactions/{made['id']}/reverse")
@@ -193,7 +192,7 @@ def test_a_reversed_transaction_and_its_reversal_link_to_each_other(
         assert "Reversed</span>" in visitor.get(path).text
 
 
-def test_a_reversal_that_failed_is_shown_to_staff_only(admin: Visitor, ada: Customer, bank: Suite) -> None:
+def test_a_reversal_that_failed_is_shown_to_staff_only(admin: Visitor, ada: Person, bank: Suite) -> None:
     account = ada.open("5.00")
     made = ada.transactions()[0]
     ada.pay("withdraw", account_id=account["id"], amount="5.00")
@@ -203,7 +202,7 @@ def test_a_reversal_that_failed_is_shown_to_staff_only(admin: Visitor, ada: Cust
     assert "Failed" in admin.get(f"/admin{path}").text
 
 
-def test_staff_pages_link_to_staff_pages(admin: Visitor, ada: Customer, account: dict[str, Any]) -> None:
+def test_staff_pages_link_to_staff_pages(admin: Visitor, ada: Person, account: dict[str, Any]) -> None:
     made = ada.pay("withdraw", account_id=account["id"], amount="1.00", description="Stay here")["transaction"]
     listed = "/admin/transactions?q=Stay+here"
     link = re.search(r'href="(/admin/transactions/[0-9a-f-]{36}\?back=[^"]+)"', admin.get(listed).text)
@@ -223,7 +222,7 @@ def test_staff_pages_link_to_staff_pages(admin: Visitor, ada: Customer, account:
 
 @pytest.mark.parametrize("path", ["/transactions/{transaction}", "/reports/account/{account}"])
 def test_customers_links_redirect_staff_to_their_section(
-    employee: Visitor, ada: Customer, account: dict[str, Any], path: str
+    employee: Visitor, ada: Person, account: dict[str, Any], path: str
 ) -> None:
     made = ada.pay("withdraw", account_id=account["id"], amount="1.00")["transaction"]
     path = path.format(transaction=made["id"], account=account["id"])
@@ -234,14 +233,14 @@ def test_customers_links_redirect_staff_to_their_section(
 @pytest.mark.parametrize(
     "back", ["https://evil.example/", "//evil.example", "/logout", "/transactions", "/adminx", "x"]
 )
-def test_the_back_link_leads_to_a_list_of_the_same_section(admin: Visitor, ada: Customer, back: str) -> None:
+def test_the_back_link_leads_to_a_list_of_the_same_section(admin: Visitor, ada: Person, back: str) -> None:
     ada.open("1.00")
     page = admin.get(f"/admin/transactions/{ada.transactions()[0]['id']}?back={back}").text
     assert 'class="back" href="/admin/transactions"' in page
 
 
 def test_the_list_of_an_account_shows_the_balance_after_each_transaction(admin: Visitor, bank: Suite) -> None:
-    eve = customer(bank)
+    eve = bank.person()
     first, second = eve.open(), eve.open()
     for _ in range(30):
         eve.pay("deposit", account_id=first["id"], amount="1.00")
@@ -312,11 +311,11 @@ def save(visitor: Visitor, page: str) -> TestResponse:
 
 
 def test_a_first_account_is_opened_from_the_list_of_users(admin: Visitor, bank: Suite) -> None:
-    newcomer = customer(bank)
-    path = f"/admin/accounts/create?user_id={newcomer.person.user_id}"
-    assert path in admin.get(f"/admin/users?q={newcomer.person.username}").text
+    newcomer = bank.person()
+    path = f"/admin/accounts/create?user_id={newcomer.user_id}"
+    assert path in admin.get(f"/admin/users?q={newcomer.username}").text
     page = admin.get(path)
-    assert newcomer.person.username in page.text
+    assert newcomer.username in page.text
     answer = admin.submit(path, account_type="checking", nickname="First")
     assert answer.status_code == 303
     assert "First" in newcomer.visitor.get("/accounts").text
@@ -324,28 +323,28 @@ def test_a_first_account_is_opened_from_the_list_of_users(admin: Visitor, bank: 
 
 @pytest.mark.parametrize("by", ["username", "email"])
 def test_an_employee_finds_a_customer_without_account_by_exact_name(employee: Visitor, bank: Suite, by: str) -> None:
-    newcomer = customer(bank)
-    name = newcomer.person.username.upper()
+    newcomer = bank.person()
+    name = newcomer.username.upper()
     page = employee.get(f"/admin/accounts/create?who={name if by == 'username' else name + '@example.com'}")
-    path = f"/admin/accounts/create?user_id={newcomer.person.user_id}"
+    path = f"/admin/accounts/create?user_id={newcomer.user_id}"
     assert path in page.text
-    assert newcomer.person.username in employee.get(path).text
+    assert newcomer.username in employee.get(path).text
     assert employee.submit(path, account_type="savings").status_code == 303
     assert "Savings" in newcomer.visitor.get("/accounts").text
 
 
 def test_an_employee_can_not_list_users(employee: Visitor, bank: Suite) -> None:
-    newcomer = customer(bank)
-    part = newcomer.person.username[:-1]
+    newcomer = bank.person()
+    part = newcomer.username[:-1]
     page = employee.get(f"/admin/accounts/create?who={part}")
     assert page.status_code == 200
     assert "Nobody fits" in page.text
-    assert newcomer.person.user_id not in page.text
+    assert newcomer.user_id not in page.text
     assert employee.get("/admin/accounts/create?who=" + "x" * 101).status_code == 200
 
 
 def test_the_status_history_shows_author_time_and_reason(
-    employee: Visitor, admin: Visitor, ada: Customer, account: dict[str, Any]
+    employee: Visitor, admin: Visitor, ada: Person, account: dict[str, Any]
 ) -> None:
     path = f"/admin/accounts/{account['id']}"
     assert "Changes of status" not in admin.get(path).text
@@ -360,18 +359,18 @@ def test_the_status_history_shows_author_time_and_reason(
 
 
 @pytest.fixture
-def stranded(bank: Suite, ada: Customer) -> tuple[str, str]:
+def stranded(bank: Suite, ada: Person) -> tuple[str, str]:
     """The ids of a transfer of 40.00 and of its source account, which is closed now."""
     source = ada.open("40.00", nickname="Gone")
-    target = customer(bank).open()
+    target = bank.person().open()
     sent = ada.pay("transfer", from_account_id=source["id"], to_account_id=target["id"], amount="40.00")
     path = f"/api/accounts/close/{source['id']}"
-    assert bank.call("account", "DELETE", path, ada.person).status_code == 200
+    assert bank.call("account", "DELETE", path, ada).status_code == 200
     return sent["transaction"]["id"], source["id"]
 
 
 def test_a_reversal_to_a_closed_account_offers_other_targets(
-    admin: Visitor, ada: Customer, stranded: tuple[str, str]
+    admin: Visitor, ada: Person, stranded: tuple[str, str]
 ) -> None:
     other = ada.open(nickname="Other")
     path = f"/admin/transactions/{stranded[0]}/reverse"
@@ -385,11 +384,11 @@ def test_a_reversal_to_a_closed_account_offers_other_targets(
     answer = admin.submit(path, way_back=other["id"])
     assert answer.status_code == 303
     assert "The transaction is reversed." in admin.get(answer.headers["Location"]).text
-    assert ada.balance(other) == "40.00"
+    assert ada.balance(other["id"]) == "40.00"
 
 
 def test_a_reversal_to_a_frozen_account_explains_the_options(
-    admin: Visitor, ada: Customer, account: dict[str, Any]
+    admin: Visitor, ada: Person, account: dict[str, Any]
 ) -> None:
     made = ada.pay("withdraw", account_id=account["id"], amount="40.00")["transaction"]
     path = f"/admin/transactions/{made['id']}/reverse"
@@ -400,11 +399,11 @@ def test_a_reversal_to_a_frozen_account_explains_the_options(
     assert f"/admin/accounts/{account['id']}" in page
     admin.submit(f"/admin/accounts/{account['id']}", reason="Card was found")
     assert admin.submit(path).status_code == 303
-    assert ada.balance(account) == "100.00"
+    assert ada.balance(account["id"]) == "100.00"
 
 
 def test_money_in_suspense_is_listed_and_paid_out_once(
-    admin: Visitor, employee: Visitor, ada: Customer, stranded: tuple[str, str]
+    admin: Visitor, employee: Visitor, ada: Person, stranded: tuple[str, str]
 ) -> None:
     answer = admin.submit(f"/admin/transactions/{stranded[0]}/reverse", way_back="suspense")
     assert answer.status_code == 303
@@ -422,7 +421,7 @@ def test_money_in_suspense_is_listed_and_paid_out_once(
     answer = admin.submit(path, to_account_id=other["id"])
     assert answer.status_code == 303
     assert "The money is paid out." in admin.get(answer.headers["Location"]).text
-    assert ada.balance(other) == "40.00"
+    assert ada.balance(other["id"]) == "40.00"
     again = admin.submit(path, to_account_id=other["id"])
     assert again.status_code == 400
     assert "has been paid out already" in again.text
@@ -433,12 +432,12 @@ def test_money_in_suspense_is_listed_and_paid_out_once(
 
 
 def test_money_in_suspense_can_not_be_paid_out_without_an_active_account(bank: Suite, admin: Visitor) -> None:
-    person = customer(bank)
+    person = bank.person()
     account = person.open("5.00")
     drawn = person.pay("withdraw", account_id=account["id"], amount="5.00")["transaction"]
-    bank.call("account", "DELETE", f"/api/accounts/close/{account['id']}", person.person)
+    bank.call("account", "DELETE", f"/api/accounts/close/{account['id']}", person)
     answer = admin.submit(f"/admin/transactions/{drawn['id']}/reverse", way_back="suspense")
     held = answer.headers["Location"].partition("?")[0].rpartition("/")[2]
     page = admin.get(f"/admin/suspense/{held}").text
     assert "Open one for them first." in page
-    assert f"/admin/accounts/create?user_id={person.person.user_id}" in page
+    assert f"/admin/accounts/create?user_id={person.user_id}" in page

@@ -4,9 +4,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support.customers import Customer, customer, form_with
-from tests.support.suite import ADMIN_PASSWORD, Suite
-from tests.support.visitor import Visitor, forms_of
+from tests.support.suite import ADMIN_PASSWORD, Person, Suite
+from tests.support.visitor import Visitor, form_with, forms_of
 
 
 @pytest.fixture(scope="module")
@@ -27,26 +26,26 @@ def employee(bank: Suite) -> Visitor:
 
 
 @pytest.fixture(scope="module")
-def clara(bank: Suite) -> Customer:
-    found = customer(bank, "clara.w")
+def clara(bank: Suite) -> Person:
+    found = bank.person("clara.w")
     changes = {"full_name": "Clara Weiß", "phone": "+44 20 7946 0958"}
-    bank.call("auth", "PUT", "/api/auth/users/profile", found.person, json=changes)
+    bank.call("auth", "PUT", "/api/auth/users/profile", found, json=changes)
     return found
 
 
-def page_of(one: Customer) -> str:
-    return f"/admin/customers/{one.person.user_id}"
+def page_of(one: Person) -> str:
+    return f"/admin/customers/{one.user_id}"
 
 
 @pytest.mark.parametrize("q", ["Clara", "weiss", "clara.w@", "7946 0958"])
-def test_a_caller_is_found_by_any_part_of_what_they_are_called(employee: Visitor, clara: Customer, q: str) -> None:
+def test_a_caller_is_found_by_any_part_of_what_they_are_called(employee: Visitor, clara: Person, q: str) -> None:
     page = employee.get(f"/admin/customers?q={q}")
     assert page.status_code == 200
     assert f'href="{page_of(clara)}">Clara Weiß</a>' in page.text
     assert "Nobody fits" in employee.get(f"/admin/customers?q={q}xyz").text
 
 
-def test_an_account_number_leads_to_its_owner(employee: Visitor, clara: Customer) -> None:
+def test_an_account_number_leads_to_its_owner(employee: Visitor, clara: Person) -> None:
     number = clara.open("5.00")["account_number"]
     for q in (number, number[-4:], f"{number[:5]} {number[5:]}"):
         page = employee.get(f"/admin/customers?q={q}")
@@ -54,7 +53,7 @@ def test_an_account_number_leads_to_its_owner(employee: Visitor, clara: Customer
     assert employee.get("/admin/customers?status=x").status_code == 400
 
 
-def test_one_page_shows_all_that_the_bank_knows_of_a_customer(employee: Visitor, clara: Customer) -> None:
+def test_one_page_shows_all_that_the_bank_knows_of_a_customer(employee: Visitor, clara: Person) -> None:
     account = clara.open("123.45", nickname="Holidays")
     page = employee.get(page_of(clara))
     assert page.status_code == 200
@@ -67,7 +66,7 @@ def test_one_page_shows_all_that_the_bank_knows_of_a_customer(employee: Visitor,
 
 
 def test_a_freeze_is_set_by_one_and_lifted_by_another_with_both_names(
-    employee: Visitor, admin: Visitor, clara: Customer
+    employee: Visitor, admin: Visitor, clara: Person
 ) -> None:
     account = clara.open("7.00", nickname="Frosty")
     path = f"{page_of(clara)}/accounts/{account['id']}"
@@ -87,7 +86,7 @@ def test_a_freeze_is_set_by_one_and_lifted_by_another_with_both_names(
 def test_contact_data_are_corrected_and_only_an_admin_sees_the_field_for_the_email_address(
     employee: Visitor, admin: Visitor, bank: Suite
 ) -> None:
-    dora = customer(bank)
+    dora = bank.person()
     place = page_of(dora)
     form = next(form for form in forms_of(employee.get(place)) if form.action == f"{place}/contact")
     assert "email" not in form.fields
@@ -104,7 +103,7 @@ def test_contact_data_are_corrected_and_only_an_admin_sees_the_field_for_the_ema
 
 
 def test_a_note_is_written_and_shown_to_colleagues(employee: Visitor, admin: Visitor, bank: Suite) -> None:
-    dora = customer(bank)
+    dora = bank.person()
     place = page_of(dora)
     refused = employee.submit(place, action=f"{place}/notes", text="")
     assert refused.status_code == 400
@@ -114,19 +113,20 @@ def test_a_note_is_written_and_shown_to_colleagues(employee: Visitor, admin: Vis
 
 
 def test_a_customer_is_logged_out_everywhere_and_unlocked(employee: Visitor, bank: Suite) -> None:
-    dora = customer(bank)
+    dora = bank.person()
+    assert dora.visitor.get("/dashboard").status_code == 200
     place = page_of(dora)
     assert employee.submit(place, action=f"{place}/log_out").status_code == 303
     assert dora.visitor.get("/dashboard").status_code == 303
     for _ in range(5):
-        Visitor(bank.apps["gateway"]).log_in(dora.person.username, "wrong")
+        Visitor(bank.apps["gateway"]).log_in(dora.username, "wrong")
     assert "Too many wrong passwords" in employee.get(place).text
     assert employee.submit(place, action=f"{place}/unlock").status_code == 303
     assert "Too many wrong passwords" not in employee.get(place).text
 
 
 def test_a_payment_on_its_way_is_shown_first(employee: Visitor, bank: Suite) -> None:
-    dora = customer(bank)
+    dora = bank.person()
     account = dora.open("9.00")
     assert "Payments on their way" not in employee.get(page_of(dora)).text
     bank.adapters["account"].down = True
@@ -139,11 +139,11 @@ def test_a_payment_on_its_way_is_shown_first(employee: Visitor, bank: Suite) -> 
     assert "The accounts are not available right now" in page.text
 
 
-def test_the_list_of_accounts_names_their_owners(employee: Visitor, clara: Customer) -> None:
+def test_the_list_of_accounts_names_their_owners(employee: Visitor, clara: Person) -> None:
     number = clara.open()["account_number"]
     assert "Clara Weiß" in employee.get(f"/admin/accounts?q={number}").text
 
 
-def test_forms_belong_to_their_customer(employee: Visitor, clara: Customer) -> None:
+def test_forms_belong_to_their_customer(employee: Visitor, clara: Person) -> None:
     fields = form_with(employee.get(page_of(clara)), full_name="Clara Weiß").fields
     assert fields["phone"] == "+44 20 7946 0958"

@@ -3,8 +3,7 @@
 import pytest
 
 from tests.support.auth_rules import app_code
-from tests.support.customers import Customer, customer
-from tests.support.suite import PASSWORD, Suite
+from tests.support.suite import PASSWORD, Person, Suite
 from tests.support.visitor import Visitor, forms_of
 
 
@@ -17,18 +16,18 @@ def clerk(bank: Suite, username: str) -> Visitor:
 
 
 @pytest.fixture(scope="module")
-def clara(bank: Suite) -> Customer:
-    return customer(bank, "clara")
+def clara(bank: Suite) -> Person:
+    return bank.person("clara")
 
 
-def test_one_asks_and_a_colleague_approves(bank: Suite, clara: Customer) -> None:
+def test_one_asks_and_a_colleague_approves(bank: Suite, clara: Person) -> None:
     first, second = clerk(bank, "first"), clerk(bank, "second")
-    place = f"/admin/customers/{clara.person.user_id}"
+    place = f"/admin/customers/{clara.user_id}"
     page = f"{place}/second-factor"
     assert f'href="{page}"' in first.get(place).text
     assert "no second factor to remove" in first.get(page).text
-    secret = bank.call("auth", "POST", "/api/auth/mfa/setup", clara.person, json={}).get_json()["secret"]
-    enabled = bank.call("auth", "POST", "/api/auth/mfa/enable", clara.person, json={"otp": app_code(secret)})
+    secret = bank.call("auth", "POST", "/api/auth/mfa/setup", clara, json={}).get_json()["secret"]
+    enabled = bank.call("auth", "POST", "/api/auth/mfa/enable", clara, json={"otp": app_code(secret)})
     assert enabled.status_code == 200
     refused = first.submit(page, reason=" ")
     assert (refused.status_code, 'id="reason-error"' in refused.text) == (400, True)
@@ -43,7 +42,7 @@ def test_one_asks_and_a_colleague_approves(bank: Suite, clara: Customer) -> None
     assert bank.call("auth", "POST", "/api/auth/login", json=login).status_code == 200
 
 
-def test_customers_find_no_such_page(bank: Suite, clara: Customer) -> None:
+def test_customers_find_no_such_page(bank: Suite, clara: Person) -> None:
     visitor = Visitor(bank.apps["gateway"])
     visitor.register("mallory")
-    assert visitor.get(f"/admin/customers/{clara.person.user_id}/second-factor").status_code == 403
+    assert visitor.get(f"/admin/customers/{clara.user_id}/second-factor").status_code == 403
