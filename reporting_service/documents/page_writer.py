@@ -1,85 +1,99 @@
-"""Pages of documents in PDF: the font, text in columns, and the foot with the number of the page."""
+"""Pages of documents in PDF: text in columns, its structure, and the foot with the number of the page.
 
-import zlib
-from collections.abc import Sequence
+A document is tagged and follows PDF/UA-1 (ISO 14289-1), so that a screen reader reads its headings and tables. It is
+written page by page: memory does not grow with its length.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import lru_cache
-from importlib.resources import as_file, files
 from typing import IO, Any
-
-from reportlab.lib.colors import HexColor
-from reportlab.lib.pagesizes import A4
-from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.pdfdoc import PDFArray, PDFDictionary, PDFName, PDFResourceDictionary, PDFStream
-from reportlab.pdfbase.ttfonts import TTFont
-from reportlab.pdfgen.canvas import Canvas
-from reportlab.pdfgen.textobject import PDFTextObject
+from xml.sax.saxutils import escape
 
 from reporting_service.documents.document_schemas import Bank
+from reporting_service.documents.font_writer import FontWriter, width
+from reporting_service.documents.object_writer import ObjectWriter, text_string
+from reporting_service.documents.structure_writer import StructureWriter, Tag
 
-FONT = "DejaVuSans"
-WIDTH, HEIGHT = A4
+WIDTH, HEIGHT = 595.28, 841.89
+"""A4, in points."""
 MARGIN = 48.0
 RIGHT = WIDTH - MARGIN
 FOOT = 58.0
-INK, MUTED, LINE, SHADE = HexColor(0x1B2733), HexColor(0x5B6774), HexColor(0xC9D1D9), HexColor(0xF2F5F8)
-
-
-@lru_cache(maxsize=1)
-def _register_font() -> None:
-    """Register DejaVu Sans, which has Latin, Greek and Cyrillic letters, from the package ziafont."""
-    with as_file(files("ziafont") / "fonts" / "DejaVuSans.ttf") as path:
-        pdfmetrics.registerFont(TTFont(FONT, path))
+INK, MUTED, LINE, SHADE = ".106 .153 .2", ".357 .404 .455", ".788 .82 .851", ".949 .961 .973"
+_SCOPES = {"Column": "/A<</O/Table/Scope/Column>>", "Row": "/A<</O/Table/Scope/Row>>", "": ""}
 
 
 class Paper:
     """The pages of one document. `y` is the height of the next line above the bottom of the page, in points.
 
-    The same calls give the same bytes: the document has no time of its making. Text can be selected and searched.
+    The same calls give the same bytes: `at` is the time that the document states of its making. Text can be selected
+    and searched. What is written outside of all elements is an artifact, which a screen reader leaves out.
     """
 
-    def __init__(self, out: IO[bytes], bank: Bank, *, title: str, subject: str) -> None:
-        _register_font()
-        self.y, self._bank = 0.0, bank
-        self._pen: PDFTextObject | None = None
-        self._look: tuple[float, Any, bool] | None = None
-        self._rules: dict[tuple[Any, float], list[tuple[float, float, float, float]]] = {}
-        self._canvas = Canvas(out, pagesize=A4, initialFontName=FONT, invariant=1, pageCompression=1, lang="en")
-        self._media_box = PDFArray([0, 0, WIDTH, HEIGHT])
-        self._resources = PDFResourceDictionary()
-        self._resources.basicFonts()
-        self._resources.basicProcs()
-        self._canvas.setTitle(title)
-        self._canvas.setSubject(subject)
-        self._canvas.setAuthor(bank.name)
-        self._canvas.setCreator(bank.name)
-        self._canvas.setViewerPreference("DisplayDocTitle", "true")
+    def __init__(self, out: IO[bytes], bank: Bank, *, title: str, subject: str, at: datetime) -> None:
+        self.y, self._bank, self._title, self._subject, self._at = 0.0, bank, title, subject, at.astimezone(UTC)
+        self._objects, self._font = ObjectWriter(out), FontWriter()
+        self._structure = StructureWriter(self._objects)
+        self._font_number, self._tree, self._resources = (self._objects.reserve() for _ in range(3))
+        self._pages: list[int] = []
+        self._begin_page()
 
-    def text(self, x: float, text: str, *, size: float = 9, color: Any = INK, bold: bool = False) -> None:
+    @contextmanager
+    def element(self, tag: Tag, scope: str = "") -> Iterator[None]:
+        """Write an element of the structure. `scope` tells of what a cell is the header: Column or Row."""
+        with self._structure.element(tag, _SCOPES[scope]):
+            yield
+
+    @contextmanager
+    def artifact(self) -> Iterator[None]:
+        """Write what is repeated on each page, within an element that goes on."""
+        with self._structure.artifact():
+            yield
+
+    def text(self, x: float, text: str, *, size: float = 9, color: str = INK, bold: bool = False) -> None:
         """Write a line that begins at `x`."""
-        self._write(x, text, size, color, bold=bold)
+        self._write(x, text, size, color, bold=bold, ends=False)
 
-    def right_text(self, x: float, text: str, *, size: float = 9, color: Any = INK, bold: bool = False) -> None:
+    def right_text(self, x: float, text: str, *, size: float = 9, color: str = INK, bold: bool = False) -> None:
         """Write a line that ends at `x`."""
-        self._write(x - width(text, size), text, size, color, bold=bold)
+        self._write(x, text, size, color, bold=bold, ends=True)
 
-    def rule(self, *, color: Any = LINE, thickness: float = 0.5) -> None:
+    def cell(self, x: float, text: str, *, scope: str = "", **look: Any) -> None:
+        """Write a cell of a row with one line that begins at `x`, or with none: a header, if it has a scope."""
+        with self.element("TH" if scope else "TD", scope):
+            if text:
+                self.text(x, text, **look)
+
+    def right_cell(self, x: float, text: str, *, scope: str = "", **look: Any) -> None:
+        """Write a cell of a row with one line that ends at `x`."""
+        with self.element("TH" if scope else "TD", scope):
+            self.right_text(x, text, **look)
+
+    def rule(self, *, color: str = LINE, thickness: float = 0.5) -> None:
         """Draw a line over the width of the page at `y`."""
-        self._rules.setdefault((color, thickness), []).append((MARGIN, self.y, RIGHT, self.y))
+        line = f"{MARGIN:.2f} {self.y:.2f} m {RIGHT:.2f} {self.y:.2f} l S"
+        self._rules.setdefault((color, thickness), []).append(line)
 
     def shade(self, height: float) -> None:
         """Draw a shaded box over the width of the page, whose upper edge is at `y`."""
-        self._canvas.setFillColor(SHADE)
-        self._canvas.rect(MARGIN, self.y - height, RIGHT - MARGIN, height, stroke=0, fill=1)
+        self._end_mark()
+        box = f"{MARGIN:.2f} {self.y - height:.2f} {RIGHT - MARGIN:.2f} {height:.2f} re f"
+        self._content.append(f"/Artifact BMC q {SHADE} rg {box} Q EMC")
 
     def bank_block(self, title: str) -> None:
         """Write the head of the first page: the bank with its address, and the title of the document."""
         self.y = HEIGHT - MARGIN - 14
-        self.text(MARGIN, self._bank.name, size=16, bold=True)
-        self.right_text(RIGHT, title, size=13)
+        with self.element("P"):
+            self.text(MARGIN, self._bank.name, size=16, bold=True)
+        with self.element("H1"):
+            self.right_text(RIGHT, title, size=13)
         self.y -= 6
-        for line in self._bank.address:
-            self.y -= 12
-            self.text(MARGIN, line, color=MUTED)
+        with self.element("P"):
+            for line in self._bank.address:
+                self.y -= 12
+                self.text(MARGIN, line, color=MUTED)
         self.y -= 14
         self.rule(color=INK, thickness=1)
 
@@ -89,59 +103,93 @@ class Paper:
         self.rule()
         self.y -= 14
         contact = wrapped(f"{self._bank.name} · {self._bank.contact}", RIGHT - MARGIN - 90, 7.5, 1)[0]
-        self.text(MARGIN, contact, size=7.5, color=MUTED)
-        self.right_text(RIGHT, f"Page {number} of {count}", size=7.5, color=MUTED)
+        with self.artifact():
+            self.text(MARGIN, contact, size=7.5, color=MUTED)
+            self.right_text(RIGHT, f"Page {number} of {count}", size=7.5, color=MUTED)
+        self._end_mark()
         for (color, thickness), lines in self._rules.items():
-            self._canvas.setStrokeColor(color)
-            self._canvas.setLineWidth(thickness)
-            self._canvas.lines(lines)
-        self._canvas.setLineWidth(0.35)  # of the outline of bold letters
-        self._canvas.drawText(self._pen)
-        self._canvas.showPage()
-        self._compress_page()
-        self._pen, self._look, self._rules = None, None, {}
+            self._content.append(f"/Artifact BMC {color} RG {thickness} w {' '.join(lines)} EMC")
+        contents = self._objects.add_stream("\n".join(self._content).encode("ascii"))
+        self._objects.add(
+            f"<</Type/Page/Parent {self._tree} 0 R/MediaBox[0 0 {WIDTH} {HEIGHT}]/Resources {self._resources} 0 R"
+            f"/Contents {contents} 0 R/StructParents {self._structure.end_page()}/Tabs/S>>",
+            self._page,
+        )
+        self._pages.append(self._page)
+        self._begin_page()
 
     def finish(self) -> None:
-        """Write the document."""
-        self._canvas.save()
+        """Write what belongs to all pages."""
+        objects = self._objects
+        self._structure.finish()
+        self._font.write(objects, self._font_number)
+        objects.add(f"<</Font<</F1 {self._font_number} 0 R>>>>", self._resources)
+        kids = " ".join(f"{number} 0 R" for number in self._pages)
+        objects.add(f"<</Type/Pages/Count {len(self._pages)}/Kids[{kids}]>>", self._tree)
+        name = text_string(self._bank.name)
+        info = objects.add(
+            f"<</Title{text_string(self._title)}/Subject{text_string(self._subject)}/Author{name}/Creator{name}"
+            f"/CreationDate(D:{self._at:%Y%m%d%H%M%S}Z)/ModDate(D:{self._at:%Y%m%d%H%M%S}Z)>>"
+        )
+        metadata = objects.add_stream(self._metadata(), "/Type/Metadata/Subtype/XML", is_compressed=False)
+        catalog = objects.add(
+            f"<</Type/Catalog/Pages {self._tree} 0 R/Lang(en)/MarkInfo<</Marked true>>"
+            f"/StructTreeRoot {self._structure.root} 0 R/ViewerPreferences<</DisplayDocTitle true>>"
+            f"/Metadata {metadata} 0 R>>"
+        )
+        objects.finish(catalog, info)
 
-    def _write(self, x: float, text: str, size: float, color: Any, *, bold: bool) -> None:
-        """Write into the one text object of the page. Only what differs from the text before is set anew."""
-        self._pen = self._pen or self._canvas.beginText(x, self.y)
-        self._pen.setTextOrigin(x, self.y)
+    def _begin_page(self) -> None:
+        self._page = 0
+        self._content: list[str] = []
+        self._rules: dict[tuple[str, float], list[str]] = {}
+        self._look: tuple[float, str, bool] | None = None
+        self._marked: int | None = None
+        self._line_end = 0.0, 0.0
+
+    def _write(self, x: float, text: str, size: float, color: str, *, bold: bool, ends: bool) -> None:
+        """Write a line. Only what differs from the text before is set anew."""
+        self._page = self._page or self._objects.reserve()
+        if self._marked != self._structure.key:
+            self._end_mark()
+            self._content.append(self._structure.mark(self._page))
+            self._marked = self._structure.key
+        else:  # A further line of the same element: a space keeps its first word apart from the last one.
+            self._show(*self._line_end, self._font.glyphs(" ").codes)
         if self._look != (size, color, bold):
             self._look = (size, color, bold)
-            self._pen.setFont(FONT, size)
-            self._pen.setFillColor(color)
             # The package has no bold face: letters get an outline of their own colour instead.
-            self._pen.setStrokeColor(color)
-            self._pen.setTextRenderMode(2 if bold else 0)
-        self._pen.textOut(text)
+            outline = f"{color} RG .35 w 2 Tr" if bold else "0 Tr"
+            self._content.append(f"/F1 {size} Tf {color} rg {outline}")
+        glyphs = self._font.glyphs(text)
+        length = glyphs.width * size / 1000
+        x -= length if ends else 0
+        self._line_end = x + length, self.y
+        self._show(x, self.y, glyphs.codes, text if glyphs.meanings else None)
 
-    def _compress_page(self) -> None:
-        """Reduce what the canvas holds of the ended page until the document is written: its text is compressed, and the
-        dictionary of its resources is that of all pages."""
-        page = self._canvas._doc.Pages.pages[-1]
-        content = zlib.compress(page.stream.encode())
-        page.stream, page.Resources, page.MediaBox = None, self._resources, self._media_box
-        page.Contents = PDFStream(PDFDictionary({"Filter": PDFArray([PDFName("FlateDecode")])}), content)
+    def _show(self, x: float, y: float, codes: str, actual_text: str | None = None) -> None:
+        line = f"BT {x:.2f} {y:.2f} Td <{codes}> Tj ET"
+        self._content.append(f"/Span<</ActualText{text_string(actual_text)}>>BDC {line} EMC" if actual_text else line)
 
+    def _end_mark(self) -> None:
+        if self._marked is not None:
+            self._content.append("EMC")
+            self._marked = None
 
-class _Widths(dict[str, float]):
-    """The widths of letters in thousandths of the size of the font. Measuring by reportlab takes ten times as long."""
-
-    def __missing__(self, letter: str) -> float:
-        _register_font()
-        self[letter] = found = float(pdfmetrics.stringWidth(letter, FONT, 1000))
-        return found
-
-
-_widths = _Widths()
-
-
-def width(text: str, size: float) -> float:
-    """Return the width of a text in points."""
-    return sum(map(_widths.__getitem__, text)) * size / 1000
+    def _metadata(self) -> bytes:
+        """Return the metadata as XMP, which says that the document follows PDF/UA-1."""
+        at = f"{self._at:%Y-%m-%dT%H:%M:%SZ}"
+        return f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:xmp="http://ns.adobe.com/xap/1.0/"
+ xmlns:pdfuaid="http://www.aiim.org/pdfua/ns/id/">
+<dc:title><rdf:Alt><rdf:li xml:lang="x-default">{escape(self._title)}</rdf:li></rdf:Alt></dc:title>
+<dc:description><rdf:Alt><rdf:li xml:lang="x-default">{escape(self._subject)}</rdf:li></rdf:Alt></dc:description>
+<dc:creator><rdf:Seq><rdf:li>{escape(self._bank.name)}</rdf:li></rdf:Seq></dc:creator>
+<xmp:CreateDate>{at}</xmp:CreateDate><xmp:ModifyDate>{at}</xmp:ModifyDate>
+<pdfuaid:part>1</pdfuaid:part>
+</rdf:Description></rdf:RDF></x:xmpmeta>
+<?xpacket end="r"?>""".encode()
 
 
 @lru_cache(maxsize=4096)  # many entries have the same text

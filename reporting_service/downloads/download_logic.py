@@ -22,7 +22,7 @@ def make_download(report: Report, bank: Bank, form: Format) -> Document:
     if form == "csv":
         return make_document(lambda out: table_writer.write_csv(tables, out), CSV_TYPE, name)
     lead = [report.title, *_moment(report.report_data)]
-    return make_document(lambda out: table_writer.write_pdf(tables, bank, lead, out), PDF_TYPE, name)
+    return make_document(lambda out: table_writer.write_pdf(tables, bank, lead, report.created_at, out), PDF_TYPE, name)
 
 
 def tables_of(data: dict[str, Any]) -> Iterator[Table]:

@@ -2,11 +2,12 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
-from typing import IO
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import IO, NamedTuple
 
 from reporting_service.documents.document_schemas import Bank
-from reporting_service.documents.page_writer import FOOT, HEIGHT, MARGIN, MUTED, RIGHT, Paper, wrapped
+from reporting_service.documents.page_writer import FOOT, HEIGHT, INK, MARGIN, MUTED, RIGHT, Paper, wrapped
 from reporting_service.downloads.download_schemas import Cell, Table
 from shared.core.texts import formula_safe
 
@@ -16,6 +17,14 @@ _HEAD = 3 * LEADING + GAP
 _WIDE_COLUMNS = {"description": 3.0, "id": 2.6, "timestamp": 1.7, "counterparty": 1.6, "balance_after": 1.6}
 _NAMES = frozenset({"figure", "added"})
 """Headers of columns whose cells are names of figures."""
+
+
+class _Place(NamedTuple):
+    """Where a row stands: its page and height. `row` is None for the head of the table."""
+
+    page: int
+    y: float
+    row: Sequence[Cell] | None
 
 
 def write_csv(tables: Sequence[Table], out: IO[bytes]) -> None:
@@ -32,27 +41,23 @@ def write_csv(tables: Sequence[Table], out: IO[bytes]) -> None:
     lines.detach()
 
 
-def write_pdf(tables: Sequence[Table], bank: Bank, lead: Sequence[str], out: IO[bytes]) -> None:
+def write_pdf(tables: Sequence[Table], bank: Bank, lead: Sequence[str], at: datetime, out: IO[bytes]) -> None:
     """Write the tables on pages. `lead` is the title and further lines above the first table."""
-    pages = max((page for page, *_ in _placed(tables)), default=1)
-    paper = Paper(out, bank, title=lead[0], subject="Report")
+    tables = [table for table in tables if table.rows]
+    pages = max((page for table in _placed(tables) for page, *_ in table), default=1)
+    paper = Paper(out, bank, title=lead[0], subject="Report", at=at)
     paper.bank_block("Report")
     paper.y = HEIGHT - 130
-    paper.text(MARGIN, wrapped(lead[0], RIGHT - MARGIN, 12, 1)[0], size=12, bold=True)
+    with paper.element("H2"):
+        paper.text(MARGIN, wrapped(lead[0], RIGHT - MARGIN, 12, 1)[0], size=12, bold=True)
     for line in lead[1:]:
         paper.y -= 14
-        paper.text(MARGIN, line, color=MUTED)
+        with paper.element("P"):
+            paper.text(MARGIN, line, color=MUTED)
     page = 1
-    for on_page, y, table, row in _placed(tables):
-        if on_page > page:
-            paper.end_page(page, pages)
-            page = on_page
-        paper.y = y
-        if row is None:
-            _write_head(paper, table)
-        else:
-            _write_row(paper, table, row)
-    paper.end_page(page, pages)
+    for table, rows in zip(tables, _placed(tables), strict=True):
+        page = _write_table(paper, table, rows, page, pages)
+    paper.end_page(pages, pages)
     paper.finish()
 
 
@@ -60,24 +65,46 @@ def _safe(row: Sequence[Cell], text_columns: int) -> list[Cell]:
     return [formula_safe(str(cell)) if place < text_columns else cell for place, cell in enumerate(row)]
 
 
-def _placed(tables: Iterable[Table]) -> Iterator[tuple[int, float, Table, Sequence[Cell] | None]]:
-    """Yield the page and the height of each head (None) and row. A table that goes on has its head on each page."""
+def _placed(tables: Sequence[Table]) -> Iterator[list[_Place]]:
+    """Yield the places of each table. One that goes on has its head on each page."""
     page, y = 1, FIRST_TOP
     for table in tables:
-        if not table.rows:
-            continue
         if y - _HEAD - _height(table, table.rows[0]) < FOOT:
             page, y = page + 1, TOP
-        yield page, y, table, None
+        places = [_Place(page, y, None)]
         y -= _HEAD
         for row in table.rows:
             if y - _height(table, row) < FOOT:
                 page, y = page + 1, TOP
-                yield page, y, table, None
+                places.append(_Place(page, y, None))
                 y -= _HEAD
-            yield page, y, table, row
+            places.append(_Place(page, y, row))
             y -= _height(table, row)
         y -= 2 * LEADING
+        yield places
+
+
+def _write_table(paper: Paper, table: Table, places: Sequence[_Place], page: int, pages: int) -> int:
+    """Write a table that begins on `page` or the next one, and return the page on which it ends."""
+    first = places[0]
+    if first.page > page:
+        paper.end_page(page, pages)
+    page, paper.y = first.page, first.y
+    with paper.element("H3"):
+        paper.text(MARGIN, table.title, size=10, bold=True)
+    with paper.element("Table"):
+        _write_head(paper, table)
+        for place in places[1:]:
+            if place.page > page:
+                paper.end_page(page, pages)
+            page, paper.y = place.page, place.y
+            if place.row is None:
+                with paper.artifact():
+                    paper.text(MARGIN, table.title, size=10, bold=True)
+                    _write_head(paper, table)
+            else:
+                _write_cells(paper, table, _lines(table, place.row), is_head=False)
+    return page
 
 
 def _edges(table: Table) -> list[tuple[float, float]]:
@@ -103,28 +130,23 @@ def _height(table: Table, row: Sequence[Cell]) -> float:
 
 
 def _write_head(paper: Paper, table: Table) -> None:
-    paper.text(MARGIN, table.title, size=10, bold=True)
     paper.y -= LEADING + GAP
     _write_cells(paper, table, [(header.replace("_", " "),) for header in table.headers], is_head=True)
     paper.y -= GAP
     paper.rule()
 
 
-def _write_row(paper: Paper, table: Table, row: Sequence[Cell]) -> None:
-    top = paper.y
-    _write_cells(paper, table, _lines(table, row), is_head=False)
-    paper.y = top
-
-
 def _write_cells(paper: Paper, table: Table, cells: Sequence[Sequence[str]], *, is_head: bool) -> None:
     top = paper.y
-    for place, (lines, (left, right)) in enumerate(zip(cells, _edges(table), strict=True)):
-        paper.y = top
-        for line in lines:
-            color = {"color": MUTED} if is_head else {}
-            if place < table.text_columns:
-                paper.text(left, line, size=SIZE, **color)
-            else:
-                paper.right_text(right, line, size=SIZE, **color)
-            paper.y -= LEADING
+    color = MUTED if is_head else INK
+    with paper.element("TR"):
+        for place, (lines, (left, right)) in enumerate(zip(cells, _edges(table), strict=True)):
+            paper.y = top
+            with paper.element("TH", "Column") if is_head else paper.element("TD"):
+                for line in lines:
+                    if place < table.text_columns:
+                        paper.text(left, line, size=SIZE, color=color)
+                    else:
+                        paper.right_text(right, line, size=SIZE, color=color)
+                    paper.y -= LEADING
     paper.y = top

