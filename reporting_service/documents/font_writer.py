@@ -3,6 +3,7 @@
 HarfBuzz shapes what needs it (joined letters, combining marks, text from right to left) and cuts the font.
 """
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -84,8 +85,8 @@ def _shape(run: str, *, turns: bool) -> Glyphs:
     buffer.guess_segment_properties()
     buffer.direction = "rtl" if turns else "ltr"
     hb.shape(_font(), buffer)
-    begins = sorted({info.cluster for info in buffer.glyph_infos}) + [len(run)]
-    ends = dict(zip(begins, begins[1:], strict=False))
+    begins = [*sorted({info.cluster for info in buffer.glyph_infos}), len(run)]
+    ends = dict(itertools.pairwise(begins))
     codes = [f"{info.codepoint:04X}" for info in buffer.glyph_infos]
     letters = [run[info.cluster : ends[info.cluster]] for info in buffer.glyph_infos]
     return Glyphs("".join(codes), sum(map(_advance, codes)), tuple(zip(codes, letters, strict=True)))

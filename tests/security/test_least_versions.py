@@ -24,7 +24,6 @@ LEAST = {
     "pygments": ("2.15.1", "CVE-2022-40896, regular expression"),
     "pyjwt": ("2.10.1", "CVE-2024-53861, partial comparison of the issuer"),
     "redis": ("4.5.4", "CVE-2023-28859, answers of other requests"),
-    "reportlab": ("3.6.13", "CVE-2023-33733, code execution"),
     "requests": ("2.32.4", "CVE-2024-47081, credentials of .netrc"),
     "starlette": ("0.49.1", "CVE-2025-62727, quadratic time of ranges"),
     "urllib3": ("2.6.0", "CVE-2025-66418, decompression chains"),

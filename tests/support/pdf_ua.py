@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pypdf import PdfReader
-from pypdf.generic import ContentStream, DictionaryObject
+from pypdf.generic import ContentStream
 
 SHOWS = {b"Tj", b"TJ", b"'", b'"', b"S", b"s", b"f", b"F", b"f*", b"B", b"B*", b"b", b"b*", b"Do", b"sh"}
 LEVELS = {"/H1": 1, "/H2": 2, "/H3": 3}
@@ -21,16 +21,24 @@ def texts_of(document: bytes) -> list[tuple[str, str]]:
     """Return tag and text of each element with content, in the order in which a screen reader reads them."""
     reader = PdfReader(io.BytesIO(document))
     marked = [_marked_texts(reader, page) for page in reader.pages]
-    pages = {page.indirect_reference.idnum: number for number, page in enumerate(reader.pages)}  # type: ignore[union-attr]
+    pages = {_number_of(page): number for number, page in enumerate(reader.pages)}
     return [
         (str(element["/S"]), "".join(marked[pages[element.raw_get("/Pg").idnum]][kid] for kid in element["/K"]))
-        for element in _elements(reader.trailer["/Root"]["/StructTreeRoot"]["/K"])
+        for element in _elements(_root(reader)["/StructTreeRoot"]["/K"])
         if "/Pg" in element
     ]
 
 
+def _root(reader: PdfReader) -> Any:
+    return reader.trailer["/Root"]
+
+
+def _number_of(page: Any) -> int:
+    return int(page.indirect_reference.idnum)
+
+
 def _of_catalog(reader: PdfReader) -> Iterator[str]:
-    root: Any = reader.trailer["/Root"]
+    root = _root(reader)
     if not root.get("/MarkInfo", {}).get("/Marked"):
         yield "the document is not marked as tagged"
     if not root.get("/Lang"):
@@ -46,9 +54,9 @@ def _of_catalog(reader: PdfReader) -> Iterator[str]:
 
 def _of_content(reader: PdfReader) -> Iterator[str]:
     """All content is marked, and belongs to an element or is an artifact; marks end on their page."""
-    root: Any = reader.trailer["/Root"]
-    parents = _numbers(root["/StructTreeRoot"]["/ParentTree"])
-    for number, page in enumerate(reader.pages, 1):
+    parents = _numbers(_root(reader)["/StructTreeRoot"]["/ParentTree"])
+    pages: list[Any] = list(reader.pages)
+    for number, page in enumerate(pages, 1):
         open_marks: list[bool] = []
         known: list[int] = []
         for operands, operator in ContentStream(page["/Contents"], reader).operations:
@@ -73,8 +81,8 @@ def _of_content(reader: PdfReader) -> Iterator[str]:
 
 def _of_tree(reader: PdfReader) -> Iterator[str]:
     """Headings begin with the first level and leave none out; tables have headers and rows of the same length."""
-    level, tree = 0, reader.trailer["/Root"]["/StructTreeRoot"]  # type: ignore[index]
-    for element in _elements(tree["/K"]):
+    level = 0
+    for element in _elements(_root(reader)["/StructTreeRoot"]["/K"]):
         kind = str(element["/S"])
         if kind in LEVELS:
             if LEVELS[kind] > level + 1:
@@ -90,8 +98,9 @@ def _of_tree(reader: PdfReader) -> Iterator[str]:
 
 
 def _of_fonts(reader: PdfReader) -> Iterator[str]:
-    for page in reader.pages:
-        for font in page["/Resources"]["/Font"].values():  # type: ignore[index]
+    pages: list[Any] = list(reader.pages)
+    for page in pages:
+        for font in page["/Resources"]["/Font"].values():
             descendant = font.get_object()["/DescendantFonts"][0].get_object()
             if "/FontFile2" not in descendant["/FontDescriptor"] or "/ToUnicode" not in font.get_object():
                 yield "a font is not embedded, or its letters are unknown"
@@ -137,7 +146,7 @@ def _meanings(page: Any) -> dict[str, str]:
     return {code.lower(): bytes.fromhex(letters).decode("utf-16-be") for code, letters in pairs}
 
 
-def _elements(reference: Any) -> Iterator[DictionaryObject]:
+def _elements(reference: Any) -> Iterator[Any]:
     element = reference.get_object()
     yield element
     if "/Pg" not in element:
