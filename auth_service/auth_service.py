@@ -21,6 +21,10 @@ from auth_service.auth_schemas import (
     VerifiedAnswer,
 )
 from auth_service.auth_storage import LinkStorage, LockoutStorage, UserStorage
+from auth_service.cases.case_clients import PaymentClient
+from auth_service.cases.case_logic import Cases
+from auth_service.cases.case_service import cases
+from auth_service.cases.case_storage import CaseStorage
 from auth_service.common_service import api, origin, tools
 from auth_service.customers.customer_storage import CustomerStorage
 from auth_service.keys.key_logic import SIGNING_KEYS_FILE, SigningKeysFile
@@ -69,6 +73,7 @@ from auth_service.user_schemas import (
 )
 from shared.concurrency.background import PeriodicTask
 from shared.core.errors import CannotStart, InvalidCredentials, NotFound
+from shared.http.client import Peer
 from shared.security import secret_files
 from shared.security.passwords import MAX_PASSWORD_LENGTH, Passwords, why_too_common
 from shared.security.token_signer import TokenSigner
@@ -85,7 +90,7 @@ from shared.web.access import (
     service_only,
     staff_with,
 )
-from shared.web.application import lifecycle_of, make_app
+from shared.web.application import Peers, lifecycle_of, make_app, make_session
 from shared.web.responses import success
 from shared.web.validation.openapi import documented
 
@@ -103,6 +108,7 @@ ROOMS = (  # the endpoints in other files
     passkeys,
     outbox,
     permissions,
+    cases,
     audit_service.audit,
     audit_service.audit_internal,
     *customer_service.BLUEPRINTS,
@@ -258,7 +264,7 @@ def statistics(query: StatisticsQuery) -> Response:
 def create_app(settings: AuthSettings, session: requests.Session | None = None) -> Flask:
     """Create the auth service. Raises CannotStart for unusable settings or an unusable database.
 
-    `session` is unused, because this service calls no other one; all services have the same signature.
+    `session` sends its only calls to another service, which ask whose a disputed payment is.
     """
     signer = TokenSigner.from_text(settings.signing_key)
     sessions = SessionStorage(db)
@@ -290,21 +296,28 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
         passkeys=passkey_logic.Passkeys.of(second_factors, PasskeyStorage(db), settings.bank_url),
         removals=Removals(RemovalStorage(db), second_factors),
         client_digests=settings.client_digests(),
+        cases=Cases(CaseStorage(db), PaymentClient(_transaction_service(app, settings, session))),
     )
     for blueprint in (auth, internal, *ROOMS):
         app.register_blueprint(blueprint)
 
     report_refusals(app, lambda caller: audit_logic.record_refusal(parts.audit, caller))
-    _add_clean_ups(app, parts)
-    _add_task(app, "mail", MAIL_SECONDS, lambda: mail_logic.send_due(mailroom))
+    _add_tasks(app, parts, mailroom)
     _add_task(app, "signing-keys", SIGNING_KEYS_SECONDS, signer_reload.reload)
-    _add_task(app, "audit-chain", CHAIN_SECONDS, lambda: audit_logic.chain(parts.audit))
     _use_newest_key(app, parts, second_factors)
     _ensure_admin(app, settings)
     return app
 
 
-def _add_clean_ups(app: Flask, parts: Tools) -> None:
+def _transaction_service(app: Flask, settings: AuthSettings, session: requests.Session | None) -> Peer:
+    peers = Peers(settings, session or make_session())
+    lifecycle_of(app).add(peers.directory)
+    return peers["transaction-service"]
+
+
+def _add_tasks(app: Flask, parts: Tools, mailroom: Mailroom) -> None:
+    _add_task(app, "mail", MAIL_SECONDS, lambda: mail_logic.send_due(mailroom))
+    _add_task(app, "audit-chain", CHAIN_SECONDS, lambda: audit_logic.chain(parts.audit))
     _add_task(app, "clean-up", CLEAN_UP_SECONDS, lambda: session_logic.clean_up(parts))
     _add_task(app, "link-clean-up", CLEAN_UP_SECONDS, lambda: recovery_logic.clean_up(parts))
     _add_task(app, "passkey-clean-up", CLEAN_UP_SECONDS, lambda: passkey_logic.clean_up(app.extensions["passkeys"]))

@@ -213,6 +213,17 @@ def details(storage: TransactionStorage, caller: Caller, transaction_id: str) ->
     return transaction
 
 
+def own(storage: TransactionStorage, caller: Caller, transaction_id: str) -> Transaction:
+    """Return a transaction that the caller, whatever their role, made or owns a side of. Raises NotFound.
+
+    Other services ask by this whether a person may refer to a transaction.
+    """
+    transaction = storage.find_transaction(transaction_id)
+    if transaction is None or not _may_see(storage, caller, transaction):
+        raise NotFound("There is no such transaction.")
+    return transaction
+
+
 def owners(storage: TransactionStorage, transaction_id: str) -> Owners:
     """Return the owners of both sides of a transaction. Raises NotFound."""
     transaction = storage.find_transaction(transaction_id)

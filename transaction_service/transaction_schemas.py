@@ -265,6 +265,13 @@ class TransactionsAnswer(Answer):
     """The page size, and the cursor of the next page."""
 
 
+class OwnAnswer(Answer):
+    """The id of a transaction of the caller."""
+
+    transaction_id: IdText
+    """The id, which differs from the one asked for if that was told while the outcome was open."""
+
+
 class Owners(Described):
     """The owners of both sides of a transaction, for receipts."""
 

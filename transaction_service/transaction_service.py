@@ -12,7 +12,7 @@ from pydantic import Field
 from shared.concurrency.background import PeriodicTask
 from shared.core.clock import now
 from shared.core.errors import NotFound
-from shared.core.ids import new_ids
+from shared.core.ids import dashed, new_ids
 from shared.core.money import Currency, CurrencyCode
 from shared.db.kept_currency import require_currency
 from shared.db.outbox import Outbox
@@ -47,6 +47,7 @@ from transaction_service.transaction_schemas import (
     BatchedReplies,
     BatchedRequests,
     NewTransfer,
+    OwnAnswer,
     OwnersAnswer,
     OwnMovement,
     RecentAnswer,
@@ -157,6 +158,15 @@ def details(caller: Caller, transaction_id: UUID) -> Response:
     """Return one transaction."""
     (transaction,) = render_all(caller, [transaction_logic.details(tools().transactions, caller, transaction_id.hex)])
     return success(transaction=transaction)
+
+
+@transactions.get("/own/<uuid:transaction_id>")
+@private
+@api.validate(resp=documented(200, OwnAnswer))
+def own(caller: Caller, transaction_id: UUID) -> Response:
+    """Return the id of a transaction if it is the caller's own; 404 otherwise, for staff too."""
+    transaction = transaction_logic.own(tools().transactions, caller, transaction_id.hex)
+    return success(transaction_id=dashed(transaction.id))
 
 
 @transactions.get("/summary")

@@ -19,6 +19,7 @@ class Letters:
     def writers(self) -> dict[str, Writer]:
         """The function that writes each kind of mail."""
         return {
+            "case_answered": self.case_answered,
             "new_device": self.new_device,
             "password_changed": self.password_changed,
             "recovery_code_used": self.recovery_code_used,
@@ -33,6 +34,17 @@ class Letters:
                 f"Your login {mail.facts['username']} was used on {minute_of(mail.facts['at'])} from a device that we "
                 f"have not seen before: {mail.facts['device']}, from the address {mail.facts['ip']}.",
                 *self._was_it_you(),
+            ),
+        )
+
+    def case_answered(self, mail: OutgoingMail) -> Letter:
+        """Tell that the bank has written to the customer. What it wrote is read on the bank's pages only."""
+        return Letter(
+            "You have a message from the bank",
+            (
+                f"On {minute_of(mail.facts['at'])} we wrote to you. To read it, log in as {mail.facts['username']} at "
+                f"{self.url}/login and open Messages.",
+                "We never ask for your password or for a code, neither by mail nor in a message.",
             ),
         )
 

@@ -15,6 +15,8 @@ from tests.support.visitor import Visitor
 PERIOD = "from=2026-01-01&to=2026-12-31&format=json"
 QUERIES = {"/api/reports/statement/<account_id>": PERIOD}
 """Queries without which an endpoint would refuse the request before it looks for the resource."""
+BODIES = {"/api/auth/cases/<case_id>/messages": {"text": "Hello?"}}
+"""The same for bodies."""
 
 
 def routes(bank: Suite, *names: str) -> list[tuple[str, house.Endpoint]]:
@@ -51,7 +53,9 @@ def of_ada(bank: Suite, ada: Person) -> dict[str, str]:
     report = ask("reporting", "GET", f"/api/reports/account/{account}")["report"]["id"]
     choice = ask("reporting", "POST", "/api/reports/custom", name="Rent", preset="this_month")["custom_report"]["id"]
     (session,) = ask("auth", "GET", "/api/auth/sessions")["sessions"]
+    letter = {"kind": "question", "subject": "A card", "text": "When does it come?"}
     return {
+        "<case_id>": ask("auth", "POST", "/api/auth/cases", **letter)["case"]["id"],
         "<account_id>": account,
         "<transaction_id>": deposit["transaction"]["id"],
         "<report_id>": report,
@@ -83,11 +87,11 @@ def filled(path: str, ids: dict[str, str]) -> str:
 def test_at_the_api_a_foreign_id_is_not_found(bank: Suite, bob: Person, of_ada: dict[str, str]) -> None:
     different = []
     for name, endpoint in routes(bank, *ADDRESSES):
-        query = QUERIES.get(endpoint.path, "")
+        query, body = QUERIES.get(endpoint.path, ""), BODIES.get(endpoint.path)
+        sent: dict[str, Any] = {"query_string": query, **({"json": body} if body else {})}
         unknown = dict.fromkeys(of_ada, str(uuid4()))
         foreign, nowhere = (
-            bank.call(name, endpoint.method, filled(endpoint.path, ids), bob, query_string=query)
-            for ids in (of_ada, unknown)
+            bank.call(name, endpoint.method, filled(endpoint.path, ids), bob, **sent) for ids in (of_ada, unknown)
         )
         if (foreign.status_code, foreign.get_json()) != (404, nowhere.get_json()):
             different.append(f"{endpoint.method} {endpoint.path}: {foreign.status} {foreign.text}")

@@ -5,7 +5,7 @@ import pytest
 from tests.support.asking import NOBODY, call, refusal
 from tests.support.suite import PASSWORD, BankOptions, Person, Suite
 
-ALL = ["accounts:freeze", "accounts:open", "approvals:decide", "customers:read", "customers:write"]
+ALL = ["accounts:freeze", "accounts:open", "approvals:decide", "cases:answer", "customers:read", "customers:write"]
 
 ALLOWED = {200, 201, 404, 409}
 """Done, or refused by a rule: ada has no second factor that could be removed."""
@@ -57,6 +57,7 @@ def attempts(bank: Suite, employee: Person, ada: Person, account: str) -> dict[s
             ).status_code
         },
         "customers:write": {call(bank, "POST", f"customers/{ada.user_id}/unlock", employee).status_code},
+        "cases:answer": {call(bank, "GET", "cases/all", employee).status_code},
         "accounts:open": {
             bank.call(
                 "account", "POST", f"/api/accounts/user/{ada.user_id}", employee, json={"account_type": "savings"}
