@@ -21,6 +21,7 @@ from api_gateway.pages import (
     custom_reports,
     dashboard,
     developer,
+    messages,
     money,
     people,
     profile,
@@ -28,7 +29,7 @@ from api_gateway.pages import (
     statements,
     transactions,
 )
-from api_gateway.pages.common import display, navigation
+from api_gateway.pages.common import display, navigation, unread
 from api_gateway.pages.common.responses import here, install_form_token_errors, render_error
 from api_gateway.pages.common.sections import SERVICES, probe_services
 from api_gateway.pages.sign_in import passkeys, recovery, second_factor, welcome
@@ -36,6 +37,7 @@ from api_gateway.pages.staff import (
     admin,
     approvals,
     audit,
+    cases,
     customers,
     desk,
     permissions,
@@ -84,6 +86,7 @@ PAGES: tuple[Blueprint, ...] = (
     dashboard.dashboard,
     accounts.accounts,
     transactions.transactions,
+    messages.messages,
     money.money,
     reports.reports,
     custom_reports.custom_reports,
@@ -93,6 +96,7 @@ PAGES: tuple[Blueprint, ...] = (
     permissions.permissions,
     customers.staff,
     desk.desk,
+    cases.cases,
     approvals.approvals,
     removals.removals,
     reversals.reversals,
@@ -299,6 +303,7 @@ def _install_pages(app: Flask, settings: GatewaySettings) -> None:
     )
     display.install(app)
     navigation.install(app)
+    unread.install(app)
     for pages in PAGES:
         app.register_blueprint(pages)
 

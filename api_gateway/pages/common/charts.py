@@ -185,5 +185,5 @@ def _long(day: date) -> str:
 
 
 def _picture(template: str, **values: object) -> str:
-    svg = render_template(f"partials/{template}", left=LEFT, width=WIDTH, top=TOP, height=HEIGHT, **values)
+    svg = render_template(f"partials/charts/{template}", left=LEFT, width=WIDTH, top=TOP, height=HEIGHT, **values)
     return "data:image/svg+xml," + quote(svg, safe=" '=:/,;()+-.{}")

@@ -179,6 +179,25 @@ class CustomerFilters(FilterForm):
         return digits if digits.isascii() and digits.isdigit() and 4 <= len(digits) <= 10 else ""
 
 
+CASE_STATES = {"open": "Waiting for the bank", "answered": "Answered", "closed": "Closed"}
+
+
+class OwnCaseFilters(FilterForm):
+    """The caller's messages to show."""
+
+    state = SelectField("State", choices=options(CASE_STATES, "All"), default="")
+
+
+class CaseFilters(FilterForm):
+    """The cases of customers to show to staff."""
+
+    q = StringField("Subject or customer", [at_most(100)])
+    state = SelectField("State", choices=options(CASE_STATES, "Any"), default="")
+    kind = SelectField(
+        "Kind", choices=options({"dispute": "Disputed payments", "question": "Questions"}, "All"), default=""
+    )
+
+
 class PersonSearch(FilterForm):
     """An employee's search for one user by exact username or e-mail address."""
 

@@ -22,9 +22,13 @@ STAFF_SECTION = (STAFF_HOME, "Admin", "shield-lock")
 LISTS = {
     HOME: "Dashboard",
     "/accounts/": "Account",
+    "/messages": "Messages",
+    "/messages/": "Message",
     "/transactions": "Transactions",
     "/reports/": "Report",
     "/admin/accounts/": "Account",
+    "/admin/cases": "Messages",
+    "/admin/cases/": "Message",
     "/admin/customers/": "Customer",
     "/admin/transactions": "Transactions of customers",
     "/admin/reports/": "Report",

@@ -12,6 +12,7 @@ from flask import g, render_template
 from api_gateway.clients.account import Account, AccountClient
 from api_gateway.clients.approvals import ApprovalClient
 from api_gateway.clients.auth import AuthClient
+from api_gateway.clients.cases import CaseClient
 from api_gateway.clients.customers import CustomerClient
 from api_gateway.clients.reporting import ReportingClient
 from api_gateway.clients.second_factor import SecondFactorClient
@@ -35,6 +36,11 @@ def auth_service() -> AuthClient:
 def customer_service() -> CustomerClient:
     """Return the client for the staff's view of customers, with the page's deadline."""
     return CustomerClient(peer("auth-service"))
+
+
+def case_service() -> CaseClient:
+    """Return the client for disputes and questions, with the page's deadline."""
+    return CaseClient(peer("auth-service"))
 
 
 def second_factor() -> SecondFactorClient:

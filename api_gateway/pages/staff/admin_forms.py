@@ -68,6 +68,18 @@ class NoteForm(BankForm):
     text = TextAreaField("Note", [InputRequired("Write the note."), at_most(2000)])
 
 
+class CaseAnswerForm(BankForm):
+    """An answer to a customer."""
+
+    text = TextAreaField("Answer", [InputRequired("Write the answer."), at_most(4000)])
+
+
+class ClosingForm(BankForm):
+    """Why a case is closed."""
+
+    reason = StringField("Reason", [InputRequired("Enter the reason."), at_most(200)])
+
+
 SUSPENSE = "suspense"
 
 

@@ -18,6 +18,7 @@ from api_gateway.pages.common.sections import (
     account_service,
     begin,
     by_id,
+    case_service,
     customer_service,
     list_page,
     transaction_service,
@@ -129,12 +130,18 @@ def _customer_page(
 ) -> tuple[str, int]:
     """Return the page of a customer. Of its forms, the one that was refused is given, and is `form` too."""
     newest = {"limit": ROWS}
+    may_answer = caller.may("cases:answer")
     calls: dict[str, Future[Any]] = {
         "sessions": begin(customer_service().sessions, caller.token, user_id),
         "notes": begin(customer_service().notes, caller.token, user_id, {"limit": NOTES}),
         "accounts": begin(account_service().list_all, caller.token, {"limit": MOST}, user_id),
         "history": begin(account_service().status_history_of, caller.token, user_id, {"limit": NOTES}),
         "recent": begin(transaction_service().list_of_user, caller.token, user_id, newest),
+        **(
+            {"cases": begin(case_service().find, caller.token, {"user_id": str(user_id), **newest})}
+            if may_answer
+            else {}
+        ),
         "pending": begin(transaction_service().list_of_user, caller.token, user_id, {**newest, "status": "pending"}),
     }
     shown = customer_service().details(caller.token, user_id)

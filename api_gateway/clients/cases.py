@@ -1,0 +1,90 @@
+"""Client for cases at the auth service: disputes and questions of customers."""
+
+from datetime import datetime
+from uuid import UUID
+
+from api_gateway.clients.base import Client, NextPage, Query, Seen
+
+
+class Case(Seen):
+    """A dispute of a payment, or a question."""
+
+    id: UUID
+    user_id: UUID
+    customer: str
+    kind: str
+    subject: str
+    transaction_id: UUID | None
+    state: str
+    unread: int
+    created_at: datetime
+    changed_at: datetime
+
+
+class Message(Seen):
+    """A message of a case."""
+
+    author: str
+    from_bank: bool
+    closes: bool
+    text: str
+    created_at: datetime
+
+
+class Conversation(Seen):
+    """A case with its messages, oldest first."""
+
+    case: Case
+    messages: list[Message]
+
+
+class OwnCases(Seen):
+    """A page of the caller's cases, the last changed first, and how many messages are unread in all of them."""
+
+    cases: list[Case]
+    unread: int
+    pagination: NextPage
+
+
+class Cases(Seen):
+    """A page of the cases of customers, the last changed first, and how many of all wait for an answer."""
+
+    cases: list[Case]
+    open: int
+    pagination: NextPage
+
+
+class CaseClient(Client):
+    """Cases of the caller, and for staff those of all customers."""
+
+    def list_own(self, token: str, query: Query) -> OwnCases:
+        """Return a page of the caller's cases; `state`, `transaction_id`, `limit`, `cursor`."""
+        return self._get(OwnCases, token, "/api/auth/cases", query)
+
+    def find(self, token: str, query: Query) -> Cases:
+        """Return a page of all cases; `q`, `state`, `kind`, `user_id`, `transaction_id`, `limit`, `cursor`."""
+        return self._get(Cases, token, "/api/auth/cases/all", query)
+
+    def details(self, token: str, case_id: UUID) -> Conversation:
+        """Return a case with its messages, which the customer has read then."""
+        return self._get(Conversation, token, f"/api/auth/cases/{case_id}")
+
+    def open_case(
+        self, token: str, *, kind: str, subject: str, text: str, transaction_id: UUID | None = None
+    ) -> Conversation:
+        """Open a case of the caller."""
+        body = {"kind": kind, "subject": subject, "text": text}
+        about = {"transaction_id": str(transaction_id)} if transaction_id else {}
+        return Conversation.model_validate(
+            self._peer.call("POST", "/api/auth/cases", token=token, body={**body, **about})
+        )
+
+    def write(self, token: str, case_id: UUID, text: str) -> Conversation:
+        """Add a message to a case."""
+        path = f"/api/auth/cases/{case_id}/messages"
+        return Conversation.model_validate(self._peer.call("POST", path, token=token, body={"text": text}))
+
+    def close(self, token: str, case_id: UUID, reason: str) -> Conversation:
+        """Close a customer's case."""
+        path = f"/api/auth/cases/{case_id}/close"
+        return Conversation.model_validate(self._peer.call("POST", path, token=token, body={"reason": reason}))

@@ -1,0 +1,59 @@
+"""How many messages of the bank a customer has not read, for the top of every page.
+
+The number is asked for after a login and then once a minute. The dashboard shows what is known: it takes no more calls
+than it needs itself.
+"""
+
+import time
+from typing import Any
+
+from flask import Flask, g, request, session
+from flask_login import user_logged_in
+
+from api_gateway.pages.common.sections import begin, case_service
+from api_gateway.web.browser_session import HOME, SignedIn
+from shared.core.errors import AppError
+from shared.web.access import Caller
+
+KEPT_SECONDS = 60.0
+PATIENCE_SECONDS = 1.0
+
+
+def install(app: Flask) -> None:
+    """Give templates `unread_messages()`, and count when somebody logs in."""
+    app.jinja_env.globals["unread_messages"] = unread_messages
+
+    def count(_app: Flask, user: SignedIn, **_others: Any) -> None:
+        if not user.caller.is_staff:
+            _ask(user.caller)
+
+    user_logged_in.connect(count, app, weak=False)
+
+
+def keep(count: int) -> None:
+    """Keep a number that a page was told with its data."""
+    session["unread"] = [count, int(time.time())]
+
+
+def unread_messages() -> int:
+    """Return how many messages the customer at the browser has not read, as far as it is known."""
+    person: Caller | None = g.get("caller")
+    if person is None or person.is_staff:
+        return 0
+    if request.path != HOME and time.time() - _kept()[1] > KEPT_SECONDS:
+        _ask(person)
+    return _kept()[0]
+
+
+def _ask(person: Caller) -> None:
+    """Ask for the number and keep it; keep the last one when there is no answer in time."""
+    asked = begin(case_service().list_own, person.token, {"limit": 1})
+    try:
+        keep(asked.result(timeout=PATIENCE_SECONDS).unread)
+    except (AppError, TimeoutError):
+        keep(_kept()[0])
+
+
+def _kept() -> tuple[int, int]:
+    count, asked_at = session.get("unread", (0, 0))
+    return count, asked_at

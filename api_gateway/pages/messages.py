@@ -1,0 +1,123 @@
+"""Pages on which a customer writes to the bank and reads its answers."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, redirect, request, url_for
+from wtforms import SelectField, StringField, TextAreaField
+from wtforms.validators import InputRequired
+
+from api_gateway.clients.cases import Conversation
+from api_gateway.clients.transaction import Transaction
+from api_gateway.pages.common import unread
+from api_gateway.pages.common.filters import OwnCaseFilters
+from api_gateway.pages.common.forms import BankForm, at_most, options
+from api_gateway.pages.common.responses import done, form_page
+from api_gateway.pages.common.sections import (
+    account_service,
+    begin,
+    by_id,
+    case_service,
+    list_page,
+    transaction_service,
+    unless_away,
+)
+from shared.core.errors import InvalidRequest
+from shared.web.access import Caller, private
+
+KINDS = {"dispute": "I don't know this payment, or it is wrong", "question": "I have a question about it"}
+messages = Blueprint("messages", __name__)
+
+
+class NewMessageForm(BankForm):
+    """The first message of a case. Without a payment there is no choice: it is a question."""
+
+    kind = SelectField("What is it?", choices=options(KINDS), default="dispute")
+    subject = StringField("Subject", [InputRequired("Enter a subject."), at_most(100)])
+    text = TextAreaField("Message", [InputRequired("Write your message."), at_most(4000)])
+
+
+class ReplyForm(BankForm):
+    """A message of a case."""
+
+    text = TextAreaField("Message", [InputRequired("Write your message."), at_most(4000)])
+
+
+@messages.get("/messages")
+@private
+def index(caller: Caller) -> Any:
+    """List the caller's cases, the last changed first."""
+    filters = OwnCaseFilters()
+    found = filters.found(lambda: case_service().list_own(caller.token, filters.query()))
+    if found:
+        unread.keep(found.unread)
+    return list_page("messages.html", filters, found=found)
+
+
+@messages.route("/messages/new", methods=["GET", "POST"])
+@private
+def new(caller: Caller) -> Any:
+    """Write to the bank, about a payment of the caller if the address names one."""
+    transaction_id = _transaction_in_address()
+    form = NewMessageForm(data={"subject": "I don't know this payment"} if transaction_id else None)
+    if transaction_id is None:
+        del form.kind
+    elif request.method == "GET" and (known := _unclosed(caller, transaction_id)):
+        return redirect(url_for("messages.details", case_id=known), 303)
+    opened = form.submitted(
+        lambda: case_service().open_case(
+            caller.token,
+            kind=form.kind.data if form.kind else "question",
+            subject=(form.subject.data or "").strip(),
+            text=form.text.data or "",
+            transaction_id=transaction_id,
+        )
+    )
+    if opened:
+        return done("Your message is with us. We answer it here.", _place_of(opened))
+    return form_page("message_new.html", form, **_about(caller, transaction_id))
+
+
+@messages.route("/messages/<uuid:case_id>", methods=["GET", "POST"])
+@private
+def details(caller: Caller, case_id: UUID) -> Any:
+    """Show a case of the caller with its messages, and add one. Staff are redirected for the cases of others."""
+    form = ReplyForm()
+    written = form.submitted(lambda: case_service().write(caller.token, case_id, form.text.data or ""))
+    if written:
+        return done("Your message is with us.", _place_of(written))
+    shown = case_service().details(caller.token, case_id)
+    if shown.case.user_id != caller.user_id:
+        return redirect(url_for("cases.details", case_id=case_id), 303)
+    if shown.case.unread:
+        unread.keep(max(0, unread.unread_messages() - shown.case.unread))
+    return form_page("message.html", form, shown=shown, **_about(caller, shown.case.transaction_id, optional=True))
+
+
+def _place_of(shown: Conversation) -> str:
+    return url_for("messages.details", case_id=shown.case.id)
+
+
+def _about(caller: Caller, transaction_id: UUID | None, *, optional: bool = False) -> dict[str, Any]:
+    """Return the payment that a case is about and the caller's accounts. Raises NotFound unless `optional`."""
+    if transaction_id is None:
+        return {"transaction": None, "mine": {}}
+    own_call = begin(account_service().list_own, caller.token)
+    asked = begin(transaction_service().details, caller.token, transaction_id)
+    transaction: Transaction | None = unless_away(asked) if optional else asked.result()
+    return {"transaction": transaction, "mine": by_id(unless_away(own_call) or [])}
+
+
+def _unclosed(caller: Caller, transaction_id: UUID) -> UUID | None:
+    """Return the id of the caller's case about a payment if it is not closed."""
+    query = {"transaction_id": str(transaction_id), "limit": 10}
+    found = case_service().list_own(caller.token, query).cases
+    return next((case.id for case in found if case.state != "closed"), None)
+
+
+def _transaction_in_address() -> UUID | None:
+    text = request.args.get("transaction")
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        raise InvalidRequest from None
