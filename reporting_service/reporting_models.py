@@ -1,5 +1,5 @@
-"""Tables of the reporting service: reports, stored as they were returned, statements of months that are over, and
-the custom reports of users."""
+"""Tables of the reporting service: reports, stored as they were returned, statements of months that are over, custom
+reports, and statement exports."""
 
 from datetime import datetime
 from pathlib import Path
@@ -100,3 +100,46 @@ class CustomReport(Base):
     name: Mapped[str] = mapped_column(String(60))
     choice: Mapped[dict[str, Any]] = mapped_column(JSON)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class StatementExport(Base):
+    """A ZIP with a user's statements of a year, which is made in the background and removed after a week.
+
+    `active_user_id` is the user while it waits or is being made, so each has one at most. `seen_at` is when the process
+    that makes it was last seen; `digest` and `size_bytes` are those of the ZIP.
+    """
+
+    __tablename__ = "statement_export"
+    __table_args__ = (
+        UniqueConstraint("active_user_id", name="one_active_export_per_user"),
+        CheckConstraint("state IN ('queued', 'running', 'ready', 'failed')", name="known_state"),
+        Index("statement_export_by_user", "user_id", "created_at", "id"),
+        Index("statement_export_by_end", "finished_at"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    user_id: Mapped[UUID]
+    active_user_id: Mapped[UUID | None]
+    state: Mapped[str] = mapped_column(String(7))
+    done: Mapped[int]
+    total: Mapped[int]
+    year: Mapped[int]
+    formats: Mapped[list[str]] = mapped_column(JSON)
+    account_ids: Mapped[list[str]] = mapped_column(JSON)
+    time_zone: Mapped[str] = mapped_column(String(64))
+    failure: Mapped[str | None] = mapped_column(String(300))
+    digest: Mapped[str | None] = mapped_column(String(64))
+    size_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class StatementExportPart(Base):
+    """A part of the bytes of a statement export. Parts are numbered from 0."""
+
+    __tablename__ = "statement_export_part"
+
+    export_id: Mapped[UUID] = mapped_column(ForeignKey("statement_export.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    data: Mapped[bytes] = mapped_column(LargeBinary)

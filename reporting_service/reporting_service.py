@@ -1,6 +1,7 @@
 """The reporting service: reports on accounts, on transactions and on the whole bank, on port 8004."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, ClassVar
 from uuid import UUID
 
@@ -27,6 +28,11 @@ from reporting_service.reporting_logic import Sources, StillSettling
 from reporting_service.reporting_models import db
 from reporting_service.reporting_schemas import DetailsQuery, ReportAnswer, ReportOut, ReportQuery, ReportsAnswer
 from reporting_service.reporting_storage import ReportStorage
+from reporting_service.statement_exports.export_worker_logic import ExportWorker
+from reporting_service.statement_exports.statement_export_logic import StatementExportTools
+from reporting_service.statement_exports.statement_export_service import statement_exports
+from reporting_service.statement_exports.statement_export_storage import StatementExportStorage
+from reporting_service.statements import statement_logic
 from reporting_service.statements.statement_clients import EntryClient, HolderClient, PendingClient
 from reporting_service.statements.statement_logic import StatementTools
 from reporting_service.statements.statement_service import statements
@@ -152,7 +158,7 @@ def create_app(settings: ReportingSettings, session: requests.Session | None = N
     app.extensions.update(bank=settings.bank, tools=Tools(ReportStorage(db), sources))
     _add_documents(app, settings.bank, peers)
     app.extensions["custom_tools"] = CustomTools(CustomReportStorage(db), ReportStorage(db), sources)
-    for blueprint in (reports, receipts, custom, exports, statements):
+    for blueprint in (reports, receipts, custom, exports, statements, statement_exports):
         app.register_blueprint(blueprint)
     lifecycle_of(app).add(peers.directory)
     audit_trail.install(app, Outbox(db), peers)
@@ -166,7 +172,7 @@ def _add_documents(app: Flask, bank: Bank, peers: Peers) -> None:
     app.extensions["receipt_tools"] = ReceiptTools(
         PaymentClient(transactions, peers.token), NameClient(auth, peers.token), bank
     )
-    app.extensions["statement_tools"] = StatementTools(
+    app.extensions["statement_tools"] = statement_tools = StatementTools(
         kept=KeptStatementStorage(db),
         holders=HolderClient(auth, peers.token),
         entries=EntryClient(accounts),
@@ -176,6 +182,12 @@ def _add_documents(app: Flask, bank: Bank, peers: Peers) -> None:
     )
     data = DataClient(auth, accounts, transactions)
     app.extensions["export_tools"] = ExportTools(data, ExportStorage(db), Outbox(db))
+    storage = StatementExportStorage(db)
+    worker = ExportWorker(storage, partial(statement_logic.make_statement, statement_tools), app.app_context)
+    app.extensions["statement_export_tools"] = StatementExportTools(
+        storage, AccountClient(accounts, peers.token), worker, Outbox(db)
+    )
+    lifecycle_of(app).add(worker)
 
 
 def _tools() -> Tools:

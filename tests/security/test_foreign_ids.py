@@ -8,6 +8,7 @@ import pytest
 from auth_service.auth_models import db
 from auth_service.passkeys.passkey_storage import PasskeyStorage
 from auth_service.second_factor.second_factor_models import Passkey
+from shared.core.clock import now
 from tests.support import house
 from tests.support.suite import ADDRESSES, PASSWORD, Person, Suite
 from tests.support.visitor import Visitor
@@ -52,11 +53,13 @@ def of_ada(bank: Suite, ada: Person) -> dict[str, str]:
     deposit = ask("transaction", "POST", "/api/transactions/deposit", account_id=account, amount="10.00")
     report = ask("reporting", "GET", f"/api/reports/account/{account}")["report"]["id"]
     choice = ask("reporting", "POST", "/api/reports/custom", name="Rent", preset="this_month")["custom_report"]["id"]
+    export = ask("reporting", "POST", "/api/reports/exports", year=now().year)["export"]["id"]
     (session,) = ask("auth", "GET", "/api/auth/sessions")["sessions"]
     letter = {"kind": "question", "subject": "A card", "text": "When does it come?"}
     return {
         "<case_id>": ask("auth", "POST", "/api/auth/cases", **letter)["case"]["id"],
         "<account_id>": account,
+        "<export_id>": export,
         "<transaction_id>": deposit["transaction"]["id"],
         "<report_id>": report,
         "<custom_id>": choice,

@@ -1,0 +1,1 @@
+"""A year of statements as one ZIP, made in the background."""

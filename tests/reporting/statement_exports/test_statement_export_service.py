@@ -1,0 +1,262 @@
+"""Statement exports over the real services: what the ZIP has, who may have it, and what ends one."""
+
+import io
+import threading
+import zipfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from reporting_service.statement_exports import export_worker_logic
+from reporting_service.statement_exports.export_worker_logic import ExportWorker
+from reporting_service.statement_exports.statement_export_logic import MAX_KEPT, StatementExportTools
+from shared.core import clock
+from tests.reporting.statements.conftest import Branch, SettableClock
+from tests.support.processes import eventually
+from tests.support.suite import Suite
+
+PATH = "/api/reports/exports"
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def branch(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Branch]:
+    patch, settable = pytest.MonkeyPatch(), SettableClock()
+    patch.setattr(clock, "datetime", settable)
+    settable.set(datetime(2026, 9, 15, 12, tzinfo=UTC))
+    names = ("auth", "account", "transaction", "reporting")
+    suite = Suite(tmp_path_factory.mktemp("bank"), names, database=request.param).start()
+    yield Branch(suite, settable)
+    suite.stop()
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def accounts(branch: Branch) -> list[str]:
+    """Ada's two accounts: one opened in September, one in October. It is the tenth of November."""
+    branch.at("2026-09-20T12:00:00Z")
+    first = branch.open()
+    branch.pay("deposit", account_id=first["id"], amount="500.00", description="Salary")
+    branch.at("2026-10-05T12:00:00Z")
+    second = branch.open(account_type="savings")
+    branch.pay("deposit", account_id=second["id"], amount="20.00")
+    branch.at("2026-11-10T12:00:00Z")
+    return [first["id"], second["id"]]
+
+
+@pytest.fixture(autouse=True)
+def _none_is_left(branch: Branch, accounts: list[str]) -> Iterator[None]:
+    yield
+    branch.at("2026-11-10T12:00:00Z")
+    for export in (call(branch, "GET").json or {})["exports"]:
+        call(branch, "DELETE", f"/{export['id']}")
+
+
+def call(branch: Branch, method: str, path: str = "", name: str = "ada", **body: Any) -> TestResponse:
+    options = {"json": body} if method == "POST" else {}
+    return branch.suite.call("reporting", method, f"{PATH}{path}", branch.person(name), **options)
+
+
+def start(branch: Branch, **body: Any) -> dict[str, Any]:
+    answer = call(branch, "POST", **{"year": 2026, **body})
+    assert answer.status_code == 202, answer.text
+    export: dict[str, Any] = (answer.json or {})["export"]
+    return export
+
+
+def state_of(branch: Branch, export: dict[str, Any]) -> dict[str, Any]:
+    answer = call(branch, "GET", f"/{export['id']}")
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = (answer.json or {})["export"]
+    return found
+
+
+def ended(branch: Branch, export: dict[str, Any]) -> dict[str, Any]:
+    eventually(lambda: state_of(branch, export)["state"] in {"ready", "failed"}, within_seconds=60)
+    return state_of(branch, export)
+
+
+def worker_of(branch: Branch) -> ExportWorker:
+    tools: StatementExportTools = branch.suite.apps["reporting"].extensions["statement_export_tools"]
+    return tools.worker
+
+
+@pytest.fixture
+def held(branch: Branch, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Hold up the making of statements until the event is set."""
+    event = threading.Event()
+    original = ExportWorker.make_statement
+
+    def wait(*args: Any) -> Any:
+        assert event.wait(60)
+        return original(*args)
+
+    monkeypatch.setattr(ExportWorker, "make_statement", wait)
+    yield event
+    event.set()
+
+
+def test_an_export_has_each_month_of_each_account_as_the_api_answers_it(branch: Branch, accounts: list[str]) -> None:
+    export = start(branch, formats=["pdf", "csv"])
+    assert (export["total"], export["account_ids"]) == (10, accounts)
+    found = ended(branch, export)
+    assert (found["state"], found["done"], found["progress"], found["failure"]) == ("ready", 10, 100, None)
+    answer = call(branch, "GET", f"/{export['id']}/download")
+    assert (answer.status_code, answer.content_type) == (200, "application/zip")
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="statements-2026.zip"'
+    assert len(answer.data) == found["size_bytes"]
+    with zipfile.ZipFile(io.BytesIO(answer.data)) as archive:
+        assert archive.testzip() is None
+        files = {name: archive.read(name) for name in archive.namelist()}
+    assert len(files) == 10
+    for place, (account, kind) in enumerate(zip(accounts, ("checking", "savings"), strict=True)):
+        for month in ("2026-09", "2026-10", "2026-11")[place:]:
+            for form in ("pdf", "csv"):
+                (data,) = [
+                    data
+                    for name, data in files.items()
+                    if name.startswith(f"{place + 1}-{kind}-") and name.endswith(f"-{month}.{form}")
+                ]
+                assert data == branch.get(account, month=month, format=form).data
+
+
+def test_a_user_has_one_export_at_a_time_with_its_progress(branch: Branch, held: threading.Event) -> None:
+    export = start(branch)
+    eventually(lambda: state_of(branch, export)["state"] == "running", within_seconds=30)
+    again = call(branch, "POST", year=2026)
+    assert (again.status_code, (again.json or {})["error_code"]) == (409, "EXPORT_RUNNING")
+    early = call(branch, "GET", f"/{export['id']}/download")
+    assert (early.status_code, (early.json or {})["error_code"]) == (400, "EXPORT_NOT_READY")
+    assert [one["id"] for one in (call(branch, "GET").json or {})["exports"]] == [export["id"]]
+    held.set()
+    assert ended(branch, export)["state"] == "ready"
+
+
+def test_a_removed_export_is_cancelled(branch: Branch, held: threading.Event) -> None:
+    export = start(branch)
+    assert call(branch, "DELETE", f"/{export['id']}").status_code == 200
+    assert call(branch, "GET", f"/{export['id']}").status_code == 404
+    held.set()
+    assert ended(branch, start(branch))["state"] == "ready"
+
+
+def test_an_export_is_its_users_alone(branch: Branch) -> None:
+    export = start(branch)
+    for name in ("bob", "admin"):
+        for method, path in (("GET", ""), ("GET", "/download"), ("DELETE", "")):
+            assert call(branch, method, f"/{export['id']}{path}", name).status_code == 404
+        assert (call(branch, "GET", "", name).json or {})["exports"] == []
+    assert branch.suite.call("reporting", "GET", PATH).status_code == 401
+    ended(branch, export)
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"year": 2027}, "year"),
+        ({"year": 2025}, "year"),
+        ({"year": 1}, "year"),
+        ({"year": "2026"}, "year"),
+        ({"formats": []}, "formats"),
+        ({"formats": ["docx"]}, "formats.0"),
+        ({"formats": ["pdf", "pdf"]}, "formats"),
+        ({"account_ids": ["x"]}, "account_ids.0"),
+        ({"tz": "Mars/Base"}, "tz"),
+        ({"month": 3}, "month"),
+    ],
+)
+def test_a_bad_body_is_refused_by_its_field(branch: Branch, body: dict[str, Any], field: str) -> None:
+    answer = call(branch, "POST", **{"year": 2026, **body})
+    assert answer.status_code == 400, answer.text
+    assert list((answer.json or {})["details"]) == [field]
+
+
+def test_an_account_of_somebody_else_is_not_found(branch: Branch) -> None:
+    other = branch.open("bob")
+    assert call(branch, "POST", year=2026, account_ids=[other["id"]]).status_code == 404
+
+
+def test_an_export_of_a_process_that_has_ended_fails_after_a_minute(
+    branch: Branch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ExportWorker, "add", lambda *_: None)  # as after kill -9: nobody makes it
+    export = start(branch)
+    worker_of(branch).care()
+    assert state_of(branch, export)["state"] == "queued"
+    branch.at("2026-11-10T12:02:00Z")
+    worker_of(branch).care()
+    found = state_of(branch, export)
+    assert (found["state"], found["failure"]) == (
+        "failed",
+        "The service was restarted. Please ask for the export again.",
+    )
+    monkeypatch.undo()
+    assert start(branch)["state"] == "queued"
+
+
+def test_a_restart_fails_what_is_being_made_at_once(
+    branch: Branch, held: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export = start(branch)
+    eventually(lambda: state_of(branch, export)["state"] == "running", within_seconds=30)
+    stop = ExportWorker.stop
+
+    def stop_while_one_is_made(worker: ExportWorker) -> None:
+        threading.Timer(0.5, held.set).start()
+        stop(worker)
+
+    monkeypatch.setattr(ExportWorker, "stop", stop_while_one_is_made)
+    branch.suite.restart("reporting")
+    assert state_of(branch, export)["state"] == "failed"
+    assert ended(branch, start(branch))["state"] == "ready"
+
+
+def test_an_export_is_removed_after_a_week(branch: Branch) -> None:
+    export = start(branch)
+    assert ended(branch, export)["expires_at"].startswith("2026-11-17T12:0")
+    branch.at("2026-11-17T11:00:00Z")
+    worker_of(branch).care()
+    assert call(branch, "GET", f"/{export['id']}/download").status_code == 200
+    branch.at("2026-11-17T13:00:00Z")
+    worker_of(branch).care()
+    assert call(branch, "GET", f"/{export['id']}").status_code == 404
+
+
+def test_the_oldest_export_makes_room_for_a_new_one(branch: Branch) -> None:
+    made = [start(branch, formats=["csv"])["id"] for _ in range(MAX_KEPT + 1) if ended_all(branch)]
+    ended_all(branch)
+    assert [one["id"] for one in (call(branch, "GET").json or {})["exports"]] == made[:0:-1]
+
+
+def ended_all(branch: Branch) -> bool:
+    for export in (call(branch, "GET").json or {})["exports"]:
+        ended(branch, export)
+    return True
+
+
+def test_a_service_that_stays_away_fails_the_export(branch: Branch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export_worker_logic, "PAUSE_SECONDS", 0.01)
+    adapter = branch.suite.adapters["transaction"]
+    adapter.down = True
+    try:
+        found = ended(branch, start(branch, tz="Asia/Tokyo", formats=["ofx"]))
+    finally:
+        adapter.down = False
+    assert (found["state"], found["failure"]) == (
+        "failed",
+        "The service is not available right now. Please try again shortly.",
+    )
+    assert call(branch, "GET", f"/{found['id']}/download").status_code == 400
+
+
+def test_an_export_is_recorded_in_the_audit_trail(branch: Branch) -> None:
+    ended(branch, start(branch))
+
+    def is_recorded() -> bool:
+        path = "/api/auth/audit?action=statements.export"
+        found = branch.suite.call("auth", "GET", path, branch.person("admin")).json or {}
+        return branch.person("ada").user_id in str(found.get("audit"))
+
+    eventually(is_recorded)
