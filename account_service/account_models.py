@@ -30,6 +30,13 @@ _PAID = text("to_account_id IS NOT NULL AND outcome = 'posted'")
 SUSPENSE_ACCOUNT_ID = f"{1:032x}"
 """The suspense account: it holds the money of reversals whose customer has no active account. It has no row and no
 running balance. Only reversals may use it; the transaction service records which customer the money belongs to."""
+VAULT_ACCOUNT_ID = f"{2:032x}"
+"""The vault, which tills get their cash from and return it to. Like the suspense account, it has no row."""
+OVER_AND_SHORT_ACCOUNT_ID = f"{3:032x}"
+"""The differences between the counted and the expected cash of tills. It has no row either."""
+OPEN_TILL_ID = f"{4:032x}"
+"""In an order, but not in a posting that has moved money: the open till of the order's user."""
+_OPEN = text("status = 'open'")
 
 
 class Account(Base):
@@ -83,6 +90,36 @@ class AccountStatusChange(Base):
     changed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
+class Till(Base):
+    """The cash of an employee at the counter: an account of the bank in the ledger, with its id.
+
+    `cash_minor` is the cash that is expected to be counted. It is minus the sum of the till's ledger entries, because
+    cash is what the bank has and balances are what it owes: a posting from the till puts cash into it, a posting to the
+    till takes cash out. A closed till holds nothing: what was counted went back to the vault. `difference_minor` is the
+    counted minus the expected cash.
+    """
+
+    __tablename__ = "till"
+    __table_args__ = (
+        CheckConstraint("cash_minor >= 0", name="cash_is_never_negative"),
+        CheckConstraint("status IN ('open', 'closed')", name="known_till_status"),
+        Index("till_by_age", "opened_at", "id"),
+        Index("till_by_user", "user_id", "opened_at"),
+        Index("one_open_till", "user_id", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    user_id: Mapped[UUID]
+    float_minor: Mapped[int] = mapped_column(BigInteger)
+    cash_minor: Mapped[int] = mapped_column(BigInteger)
+    status: Mapped[str] = mapped_column(String(10), default="open")
+    opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    closed_by: Mapped[UUID | None]
+    counted_minor: Mapped[int | None] = mapped_column(BigInteger)
+    difference_minor: Mapped[int | None] = mapped_column(BigInteger)
+
+
 class Posting(Base):
     """An order and the decision on it, which is made once and never changes.
 
@@ -92,8 +129,8 @@ class Posting(Base):
     sequences.
 
     Other services can derive all their data on a transaction from its posting, and read postings in the order of
-    `sequence`. A user's idempotency key belongs to the first posting that has it, and a transaction has at most one
-    posted reversal.
+    `sequence`. Postings of the type `till` open and close tills, and are no transactions of customers. A user's
+    idempotency key belongs to the first posting that has it, and a transaction has at most one posted reversal.
 
     A posting that is older than the order columns has an empty `fingerprint` until the transaction service sends its
     order (`ledger_logic.describe`). If it was not posted, it has no user, type and amount until then either.

@@ -8,7 +8,7 @@ import requests
 from flask import Blueprint, Flask, Response, current_app
 from pydantic import Field
 
-from account_service import account_logic, ledger_logic, payee_logic
+from account_service import account_logic, ledger_logic, payee_logic, till_logic
 from account_service.account_clients import AuthClient
 from account_service.account_logic import AccountNotActive, IdempotencyKeyReused, NonZeroBalance, OwnAccount
 from account_service.account_models import Account, db
@@ -43,6 +43,20 @@ from account_service.ledger_schemas import (
     PostingsQuery,
 )
 from account_service.ledger_storage import LedgerStorage
+from account_service.till_logic import TillAlreadyOpen, TillClosed, TillKeyReused
+from account_service.till_schemas import (
+    FoundAccount,
+    FoundAccountAnswer,
+    MovementsAnswer,
+    NewTill,
+    NumberQuery,
+    OwnedTillsQuery,
+    TillCount,
+    TillRow,
+    TillRowAnswer,
+    TillRowsAnswer,
+)
+from account_service.till_storage import TillStorage
 from shared.core.errors import NotFound
 from shared.core.money import Currency, CurrencyCode
 from shared.db.kept_currency import require_currency
@@ -232,6 +246,58 @@ def list_postings(query: PostingsQuery) -> Response:
     return success(postings=ledger_logic.list_after(_tools().ledger, query.after, query.limit))
 
 
+@internal.post("/tills")
+@service_only("postings:write")
+@api.validate(resp=documented(201, TillRowAnswer, TillAlreadyOpen, TillKeyReused))
+def open_till(json: NewTill) -> Response:
+    """Open a till for an employee, and book its float from the vault."""
+    till = till_logic.open_till(_tools().tills, _tools().ledger, json)
+    return success(201, till=TillRow.model_validate(till))
+
+
+@internal.get("/tills")
+@service_only("postings:read")
+@api.validate(resp=documented(200, TillRowsAnswer))
+def list_tills(query: OwnedTillsQuery) -> Response:
+    """Return tills, newest first."""
+    rows, pagination = till_logic.list_tills(_tools().tills, query)
+    return success(tills=[TillRow.model_validate(row) for row in rows], pagination=pagination)
+
+
+@internal.get("/tills/<uuid:till_id>")
+@service_only("postings:read")
+@api.validate(resp=documented(200, TillRowAnswer))
+def till_details(till_id: UUID) -> Response:
+    """Return a till with the cash that it should hold."""
+    return success(till=TillRow.model_validate(till_logic.details(_tools().tills, till_id)))
+
+
+@internal.get("/tills/<uuid:till_id>/movements")
+@service_only("postings:read")
+@api.validate(resp=documented(200, MovementsAnswer))
+def till_movements(till_id: UUID, query: Page) -> Response:
+    """Return the postings of a till, newest first."""
+    rows, pagination = till_logic.movements(_tools().tills, _tools().ledger, till_id, query)
+    return success(movements=rows, pagination=pagination)
+
+
+@internal.post("/tills/<uuid:till_id>/close")
+@service_only("postings:write")
+@api.validate(resp=documented(200, TillRowAnswer, TillClosed))
+def close_till(till_id: UUID, json: TillCount) -> Response:
+    """Close a till: book the difference, and return the counted cash to the vault."""
+    return success(till=TillRow.model_validate(till_logic.close_till(_tools().tills, _tools().ledger, till_id, json)))
+
+
+@internal.get("/accounts")
+@service_only("postings:read")
+@api.validate(resp=documented(200, FoundAccountAnswer, NotFound))
+def find_account(query: NumberQuery) -> Response:
+    """Return the id of the account with a number."""
+    account_id = till_logic.find_account_id(_tools().accounts, query.account_number)
+    return success(account=FoundAccount(id=account_id))
+
+
 @internal.get("/statistics")
 @service_only("statistics:read")
 @api.validate(resp=documented(200, StatisticsAnswer))
@@ -246,6 +312,7 @@ class Tools:
 
     accounts: AccountStorage
     ledger: LedgerStorage
+    tills: TillStorage
     auth: AuthClient
     currency: Currency
 
@@ -265,7 +332,7 @@ def create_app(settings: AccountSettings, session: requests.Session | None = Non
     currency = Currency.of(settings.currency)
     require_currency(app, db, currency, amounts="account")
     auth = AuthClient(peers["auth-service"], peers.token)
-    app.extensions["tools"] = Tools(AccountStorage(db), LedgerStorage(db), auth, currency)
+    app.extensions["tools"] = Tools(AccountStorage(db), LedgerStorage(db), TillStorage(db), auth, currency)
     app.register_blueprint(accounts)
     app.register_blueprint(internal)
     fast_path.install(app, "internal.post")

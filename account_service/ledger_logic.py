@@ -15,9 +15,9 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from account_service.account_models import SUSPENSE_ACCOUNT_ID
+from account_service.account_models import OPEN_TILL_ID, OVER_AND_SHORT_ACCOUNT_ID, SUSPENSE_ACCOUNT_ID
 from account_service.ledger_schemas import Decision, KeptOrder, Order, Posting, Result, Verdict
-from account_service.ledger_storage import LedgerStorage, LockedAccount
+from account_service.ledger_storage import LedgerStorage, LockedAccount, LockedTill
 from shared.core.clock import now
 from shared.core.ids import dashed
 from shared.core.texts import masked
@@ -38,15 +38,21 @@ class _Rejected(Exception):
 
 @dataclass
 class _Batch:
-    """The rows that a batch of orders has read, and those that it will write."""
+    """The rows that a batch of orders has read, and those that it will write.
+
+    `other_sides` are the sides of orders that are no customers' accounts. Ordinary payments have none.
+    """
 
     by_id: Accounts
     by_number: Accounts
+    other_sides: set[str]
+    tills: list[LockedTill]
     reversed_ids: set[str]
     booked_at: datetime
     by_transaction: dict[str, Row] = field(default_factory=dict)
     by_key: dict[tuple[str, str], Row] = field(default_factory=dict)
     changed_accounts: Accounts = field(default_factory=dict)
+    changed_tills: dict[str, LockedTill] = field(default_factory=dict)
     postings: list[Row] = field(default_factory=list)
 
     def find(self, order: Order) -> Row | None:
@@ -61,6 +67,21 @@ class _Batch:
         self.by_transaction[row["transaction_id"]] = row
         if row["idempotency_key"]:
             self.by_key[row["user_id"], row["idempotency_key"]] = row
+
+    def find_till(self, order: Order) -> LockedTill | None:
+        """Return the till on one side of an order, else None. Raises _Rejected when its user has none open.
+
+        A counter booking names the user's open till by OPEN_TILL_ID; a reversal names the till of what it reverses.
+        """
+        if _is_counter_booking(order):
+            open_till = next((one for one in self.tills if one.is_open and one.user_id == order["user_id"]), None)
+            if open_till is None:
+                raise _Rejected("TILL_NOT_OPEN")
+            return open_till
+        if order["reverses_id"] is None:
+            return None
+        sides = order["from_account_id"], order["to_account_id"]
+        return next((one for one in self.tills if one.id in sides), None)
 
 
 def post(storage: LedgerStorage, orders: list[Order]) -> list[Decision]:
@@ -109,9 +130,12 @@ def _decide_all(storage: LedgerStorage, orders: list[Order], decide: Callable[[_
         decided = [_decide_or_repeat(batch, order, decide) for order in orders]
         storage.add_postings(batch.postings)
         storage.set_balances(batch.changed_accounts.values())
+        storage.set_cash(batch.changed_tills.values())
         _audit_reversals(storage, batch)
+        _audit_counter_bookings(storage, batch)
         accounts = batch.by_id | _read_accounts(storage, [row for verdict, row in decided if verdict != "decided"])
-    return [_to_decision(verdict, row, accounts) for verdict, row in decided]
+        may_differ = bool(batch.other_sides)
+    return [_to_decision(verdict, row, accounts, may_differ=may_differ) for verdict, row in decided]
 
 
 def _audit_reversals(storage: LedgerStorage, batch: _Batch) -> None:
@@ -135,6 +159,27 @@ def _audit_reversals(storage: LedgerStorage, batch: _Batch) -> None:
         )
 
 
+def _audit_counter_bookings(storage: LedgerStorage, batch: _Batch) -> None:
+    """Write what employees booked at the counter into the audit trail."""
+    for row in [row for row in batch.postings if _has_counter_side(row)] if batch.other_sides else ():
+        is_deposit = row["transaction_type"] == "deposit"
+        account = batch.by_id.get(row["to_account_id" if is_deposit else "from_account_id"] or "")
+        audit_trail.record(
+            storage.outbox,
+            "counter.deposit" if is_deposit else "counter.withdraw",
+            actor_id=UUID(row["user_id"]),
+            subject_id=UUID(account.user_id) if account else None,
+            outcome=_AUDITED[row["outcome"]],
+            request_id=row["request_id"],
+            details={
+                "transaction_id": dashed(row["transaction_id"]),
+                "amount_minor": row["amount_minor"],
+                **({"account": masked(account.account_number)} if account else {}),
+                **({"reason": row["reason"]} if row["reason"] else {}),
+            },
+        )
+
+
 def _read_accounts(storage: LedgerStorage, postings: list[Row]) -> Accounts:
     """Return the accounts of earlier postings by id.
 
@@ -149,11 +194,15 @@ def _read_batch(storage: LedgerStorage, orders: list[Order]) -> _Batch:
     ids = {order["from_account_id"] for order in orders} | {order["to_account_id"] for order in orders}
     numbers = {number for order in orders if (number := order["to_account_number"])}
     accounts = storage.lock_accounts({side for side in ids if side}.union(storage.find_by_numbers(numbers)))
+    by_id = {account.id: account for account in accounts}
+    other_sides = {side for side in ids if side and side not in by_id}
     batch = _Batch(
-        by_id={account.id: account for account in accounts},
+        by_id=by_id,
         by_number={account.account_number: account for account in accounts},
+        other_sides=other_sides,
+        tills=_lock_tills(storage, orders, other_sides) if other_sides else [],
         reversed_ids=storage.find_reversed({reversed_id for order in orders if (reversed_id := order["reverses_id"])}),
-        booked_at=_decision_time(storage),
+        booked_at=decision_time(storage),
     )
     for row in storage.find_postings(
         [order["transaction_id"] for order in orders],
@@ -163,7 +212,12 @@ def _read_batch(storage: LedgerStorage, orders: list[Order]) -> _Batch:
     return batch
 
 
-def _decision_time(storage: LedgerStorage) -> datetime:
+def _lock_tills(storage: LedgerStorage, orders: list[Order], other_sides: set[str]) -> list[LockedTill]:
+    tellers = {order["user_id"] for order in orders} if OPEN_TILL_ID in other_sides else set()
+    return storage.lock_tills(other_sides, tellers)
+
+
+def decision_time(storage: LedgerStorage) -> datetime:
     """Return the present instant, or that of the newest posting if the system clock was set back since."""
     return max(now(), storage.find_last_booking() or now())
 
@@ -186,25 +240,60 @@ def _decide_or_repeat(batch: _Batch, order: Order, decide: Callable[[_Batch, Ord
 
 def _decide(batch: _Batch, order: Order) -> Row:
     try:
-        source, target = _find_sides(batch, order)
-        _require_allowed(batch, order, source, target)
+        till = batch.find_till(order) if batch.other_sides else None
+        source, target = _find_sides(batch, order, till)
+        _require_allowed(batch, order, source, target, is_counter_booking=till is not None)
+        if till and order["from_account_id"] not in (OPEN_TILL_ID, till.id):
+            _require_cash(till, order)
     except _Rejected as rejected:
-        return _make_posting(order, "rejected", batch.booked_at, reason=str(rejected))
+        return make_posting(order, "rejected", batch.booked_at, reason=str(rejected))
     if order["reverses_id"]:
         batch.reversed_ids.add(order["reverses_id"])
-    row = _make_posting(order, "posted", batch.booked_at)
+    row = make_posting(order, "posted", batch.booked_at)
     if target:
         row["to_account_id"] = target.id
+    if till:
+        _move_cash(batch, row, till)
     row["from_balance_after_minor"] = _change_balance(batch, source, -order["amount_minor"])
     row["to_balance_after_minor"] = _change_balance(batch, target, order["amount_minor"])
     return row
 
 
 def _void_order(batch: _Batch, order: Order) -> Row:
-    return _make_posting(order, "void", batch.booked_at)
+    return make_posting(order, "void", batch.booked_at)
 
 
-def _make_posting(order: Order, outcome: str, decided_at: datetime, reason: str | None = None) -> Row:
+def _is_counter_booking(order: Order) -> bool:
+    """Return whether an order is a deposit from, or a withdrawal into, the open till of its user."""
+    side = {"deposit": order["from_account_id"], "withdrawal": order["to_account_id"]}.get(order["transaction_type"])
+    return side == OPEN_TILL_ID
+
+
+def _has_counter_side(row: Row) -> bool:
+    """Return whether a posting is a counter booking. An ordinary deposit or withdrawal has no account of the bank."""
+    side = {"deposit": row["from_account_id"], "withdrawal": row["to_account_id"]}.get(row["transaction_type"])
+    return side is not None
+
+
+def _require_cash(till: LockedTill, order: Order) -> None:
+    """Raise _Rejected unless the till holds what the order takes out. A closed till has been counted already."""
+    if till.is_open and till.cash_minor < order["amount_minor"]:
+        raise _Rejected("TILL_SHORT")
+
+
+def _move_cash(batch: _Batch, row: Row, till: LockedTill) -> None:
+    """Put the till on its side of a posting, and change its cash.
+
+    What a reversal moves for a till that is closed was part of its count, so it goes to the differences.
+    """
+    is_source = row["from_account_id"] in (OPEN_TILL_ID, till.id)
+    row["from_account_id" if is_source else "to_account_id"] = till.id if till.is_open else OVER_AND_SHORT_ACCOUNT_ID
+    if till.is_open:
+        till.cash_minor += row["amount_minor"] if is_source else -row["amount_minor"]
+        batch.changed_tills[till.id] = till
+
+
+def make_posting(order: Order, outcome: str, decided_at: datetime, reason: str | None = None) -> Row:
     """Return the row of a posting, without sequence and balances."""
     return {
         **order,
@@ -216,17 +305,20 @@ def _make_posting(order: Order, outcome: str, decided_at: datetime, reason: str 
     }
 
 
-def _find_sides(batch: _Batch, order: Order) -> tuple[LockedAccount | None, LockedAccount | None]:
+def _find_sides(
+    batch: _Batch, order: Order, till: LockedTill | None
+) -> tuple[LockedAccount | None, LockedAccount | None]:
     """Return the customers' accounts that the money leaves and reaches; None is an account of the bank.
 
     Raises _Rejected when an account does not exist.
     """
+    of_till = (OPEN_TILL_ID, till.id) if till else ()
     source_id, target_id, number = order["from_account_id"], order["to_account_id"], order["to_account_number"]
     source = batch.by_id.get(source_id) if source_id else None
-    if source is None and _must_be_customer_account(order, source_id):
+    if source is None and source_id not in of_till and _must_be_customer_account(order, source_id):
         raise _Rejected("ACCOUNT_NOT_FOUND")
     target = batch.by_number.get(number) if number else batch.by_id.get(target_id) if target_id else None
-    if target is None and (number or _must_be_customer_account(order, target_id)):
+    if target is None and (number or (target_id not in of_till and _must_be_customer_account(order, target_id))):
         raise _Rejected("PAYEE_NOT_FOUND" if source else "ACCOUNT_NOT_FOUND")
     return source, target
 
@@ -236,11 +328,18 @@ def _must_be_customer_account(order: Order, account_id: str | None) -> bool:
     return account_id is not None and not (order["reverses_id"] and account_id == SUSPENSE_ACCOUNT_ID)
 
 
-def _require_allowed(batch: _Batch, order: Order, source: LockedAccount | None, target: LockedAccount | None) -> None:
+def _require_allowed(
+    batch: _Batch,
+    order: Order,
+    source: LockedAccount | None,
+    target: LockedAccount | None,
+    *,
+    is_counter_booking: bool = False,
+) -> None:
     """Raise _Rejected unless owner, status, balance and earlier reversals allow the order."""
     own = source or target
-    if order["reverses_id"] is None and (own is None or own.user_id != order["user_id"]):
-        raise _Rejected("ACCOUNT_NOT_FOUND")
+    if order["reverses_id"] is None and (own is None or (own.user_id != order["user_id"]) != is_counter_booking):
+        raise _Rejected("OWN_ACCOUNT" if own and is_counter_booking else "ACCOUNT_NOT_FOUND")
     if order["reverses_id"] in batch.reversed_ids:
         raise _Rejected("ALREADY_REVERSED")
     if source and target and source.id == target.id:
@@ -262,11 +361,13 @@ def _change_balance(batch: _Batch, account: LockedAccount | None, amount_minor: 
     return account.balance_minor
 
 
-def _to_decision(verdict: Verdict, row: Row, accounts: Accounts) -> Decision:
-    """Return the decision. It carries the stored order only if the caller may have sent another one."""
-    return Decision(
-        verdict=verdict, result=_to_result(row, accounts), order=None if verdict == "decided" else _to_order(row)
-    )
+def _to_decision(verdict: Verdict, row: Row, accounts: Accounts, *, may_differ: bool) -> Decision:
+    """Return the decision. It carries the stored order only if the caller may have sent another one.
+
+    `may_differ` says so of a new posting: one with a till has another side than its order.
+    """
+    is_sent = verdict == "decided" and not may_differ
+    return Decision(verdict=verdict, result=_to_result(row, accounts), order=None if is_sent else _to_order(row))
 
 
 def _to_order(row: Row) -> KeptOrder:
@@ -281,6 +382,8 @@ def _to_result(row: Row, accounts: Accounts) -> Result:
     if row["outcome"] != "posted" and not row["reverses_id"]:
         number, source, target = row["to_account_number"], None, None
         source_user_id, target_user_id = (row["user_id"], None) if row["from_account_id"] else (None, row["user_id"])
+        if _has_counter_side(row):
+            source_user_id, target_user_id = None, None
     return Result(
         sequence=row["sequence"],
         outcome=row["outcome"],

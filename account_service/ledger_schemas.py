@@ -24,7 +24,9 @@ class Order(TypedDict):
     """Move `amount_minor` from one account to another; a side that is null is the bank's settlement account.
 
     `user_id` must own the account that the money leaves (for a deposit: reaches). A reversal is exempt: it names the
-    transaction that it reverses in `reverses_id`, and may have the suspense account on one side. A repeated
+    transaction that it reverses in `reverses_id`, and may have the suspense account or a till on one side. So is a
+    booking at the counter, where `user_id` is the employee, who must not own the account: it names the employee's open
+    till by OPEN_TILL_ID, as the source of a deposit or as the target of a withdrawal. A repeated
     `transaction_id`, or a repeated `idempotency_key` of the same user, must have the same content, which `fingerprint`
     identifies. All other fields are stored unchanged.
     """
@@ -32,9 +34,9 @@ class Order(TypedDict):
     transaction_id: HexId
     """The id of the transaction, which identifies a repeated order."""
     transaction_type: Annotated[str, Field(max_length=12)]
-    """The type: deposit, withdrawal, transfer or reversal."""
+    """The type: deposit, withdrawal, transfer or reversal; in a posting also till."""
     user_id: HexId
-    """The id of the user who makes the payment, or of the admin who reverses one."""
+    """The id of the user who makes the payment, of the employee at the counter, or of the admin who reverses one."""
     amount_minor: Annotated[int, Field(gt=0, le=10**18)]
     """The amount in minor units."""
     from_account_id: HexId | None
@@ -129,7 +131,8 @@ class Decision(TypedDict):
     """The decision on an order of a batch.
 
     The verdict is `decided` if the posting is new, `repeated` if the order's id or key had a posting with the same
-    content, `conflicting` if that posting has other content. Only a new posting comes without its order.
+    content, `conflicting` if that posting has other content. Only a new posting whose sides are those of the order
+    comes without its order.
     """
 
     verdict: Verdict

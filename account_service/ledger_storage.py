@@ -8,11 +8,23 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Select, func, literal_column, select, text, tuple_, type_coerce, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+    tuple_,
+    type_coerce,
+    union_all,
+)
 
-from account_service.account_models import Account, Entry, Posting
+from account_service.account_models import Account, Entry, Posting, Till
 from shared.db.bulk import Insert, Last, Lookup, LookupTogether, Update
 from shared.db.columns import HexId
 from shared.db.database import Database, Storage
@@ -48,6 +60,8 @@ _last_booking = Last(_posting, "sequence", ("decided_at",))
 _add_postings = Insert(_posting, _POSTING[1:])
 _describe = Update(_posting, "transaction_id", _ORDER, only_if=("fingerprint", ""))
 _set_balances = Update(_account, "id", ("balance_minor",))
+_till_id, _till_user_id = type_coerce(Till.id, HexId), type_coerce(Till.user_id, HexId)
+_set_cash = Update(cast(Any, Till.__table__), "id", ("cash_minor",))
 
 
 _is_posted = _posting.c.outcome == literal_column("'posted'")
@@ -83,8 +97,18 @@ class LockedAccount:
     balance_minor: int
 
 
+@dataclass(slots=True)
+class LockedTill:
+    """The columns of a till that decisions need. `cash_minor` changes while a batch is decided."""
+
+    id: str
+    user_id: str
+    is_open: bool
+    cash_minor: int
+
+
 class LedgerStorage(Storage):
-    """Postings, and the accounts that they change."""
+    """Postings, and the accounts and tills that they change."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
@@ -96,6 +120,19 @@ class LedgerStorage(Storage):
         Rows are locked in the order of their ids, so that concurrent batches don't deadlock.
         """
         return [LockedAccount(*row) for row in _lock_accounts.execute(self._writer, ids)]
+
+    def lock_tills(self, ids: Collection[str], user_ids: Collection[str]) -> list[LockedTill]:
+        """Return the tills with these ids, and the open tills of these users, and lock their rows.
+
+        Tills are locked after accounts and in the order of their ids, so that concurrent batches don't deadlock.
+        """
+        wanted = or_(_till_id.in_(ids), and_(_till_user_id.in_(user_ids), Till.status == "open"))
+        query = select(_till_id, _till_user_id, Till.status == "open", Till.cash_minor).where(wanted)
+        return [LockedTill(*row) for row in self._session.execute(query.order_by(Till.id).with_for_update())]
+
+    def set_cash(self, tills: Iterable[LockedTill]) -> None:
+        """Write the cash of locked tills."""
+        _set_cash.execute(self._writer, [{"id": till.id, "cash_minor": till.cash_minor} for till in tills])
 
     def find_accounts(self, ids: Collection[str]) -> list[LockedAccount]:
         """Return the accounts with these ids, without locking their rows."""

@@ -16,6 +16,7 @@ from shared.web.validation.openapi import AnswerTypes, documented, make_api
 from transaction_service import posting_logic, transaction_logic
 from transaction_service.amount_storage import AmountStorage
 from transaction_service.batch_logic import StepUp, to_reply
+from transaction_service.counter.counter_clients import TillClient
 from transaction_service.names import name_logic
 from transaction_service.names.name_clients import NameClient
 from transaction_service.posting_logic import IdempotencyKeyReused, PostingTools
@@ -51,6 +52,7 @@ class Tools:
     currency: Currency
     posting: PostingTools
     step_up: StepUp | None
+    tills: TillClient
     approvals: ApprovalStorage
     needs_approval: bool
 

@@ -22,7 +22,7 @@ from shared.core.texts import masked
 from shared.db.outages import rerun_when_unsure
 from transaction_service.projection_logic import Projection, to_order
 from transaction_service.transaction_clients import Decision, LedgerClient, Order
-from transaction_service.transaction_models import Transaction
+from transaction_service.transaction_models import OPEN_TILL_ID, Transaction
 from transaction_service.transaction_storage import TransactionStorage
 
 VOID_AFTER = timedelta(minutes=2)
@@ -185,10 +185,10 @@ def _call_ledger(call: Callable[[list[Order]], list[Decision]], orders: list[Ord
 def make_pending(order: Order) -> Transaction:
     """Return the pending transaction of an order. Its user owns the paying side, or the receiving one of a deposit.
 
-    The owners of a reversal's sides are not known before the decision.
+    The owners of the sides of a reversal, or of a booking at the counter, are not known before the decision.
     """
-    is_reversal, user_id, number = order["reverses_id"] is not None, order["user_id"], order["to_account_number"]
-    pays = order["from_account_id"] is not None
+    user_id, number, pays = order["user_id"], order["to_account_number"], order["from_account_id"] is not None
+    is_by_staff = order["reverses_id"] is not None or OPEN_TILL_ID in (order["from_account_id"], order["to_account_id"])
     return Transaction(
         id=order["transaction_id"],
         user_id=user_id,
@@ -203,8 +203,8 @@ def make_pending(order: Order) -> Transaction:
         to_account_id=order["to_account_id"],
         to_account_number=number,
         reverses_id=order["reverses_id"],
-        from_user_id=user_id if pays and not is_reversal else None,
-        to_user_id=None if pays or is_reversal else user_id,
+        from_user_id=user_id if pays and not is_by_staff else None,
+        to_user_id=None if pays or is_by_staff else user_id,
         to_masked_number=masked(number) if number else None,
         idempotency_key=order["idempotency_key"],
         request_id=order["request_id"],

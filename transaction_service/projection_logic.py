@@ -79,7 +79,7 @@ class Projection:
                 reached = _position(postings[-1])
             if postings or not self.works:
                 self._write(
-                    postings, [to_transaction(posting) for posting in postings if posting.order["user_id"]], reached
+                    postings, [to_transaction(posting) for posting in postings if is_transaction(posting)], reached
                 )
                 report(reached[0])
                 self.works = self.works or is_at_end
@@ -138,6 +138,14 @@ class Projection:
 
 def _position(posting: Posting) -> tuple[int, str]:
     return posting.result["sequence"], posting.order["transaction_id"]
+
+
+def is_transaction(posting: Posting) -> bool:
+    """Return whether a posting is a transaction of a customer: not the opening or the closing of a till.
+
+    Postings that are older than the order columns of the ledger have no user until their order is handed over.
+    """
+    return posting.order["user_id"] is not None and posting.order["transaction_type"] != "till"
 
 
 def to_transaction(posting: Posting) -> Transaction:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from shared.core import check_digits
-from shared.core.errors import AppError, Conflict, InvalidRequest, NotFound, Refused
+from shared.core.errors import AppError, Conflict, Forbidden, InvalidRequest, NotFound, Refused
 from shared.core.ids import dashed
 from shared.core.money import Currency
 from shared.web import audit_trail, cursors
@@ -98,6 +98,26 @@ class ReturnAccountNotActive(AccountNotActive):
     )
 
 
+class TillNotOpen(Refused):
+    """The employee has no open till."""
+
+    code = "TILL_NOT_OPEN"
+    message = "You have no open till. Open one before you take or pay out cash."
+
+
+class TillShort(Refused):
+    """The till holds less cash than is to be paid out."""
+
+    code = "TILL_SHORT"
+    message = "The till does not hold that much cash. Enter a smaller amount, or ask a colleague with more cash."
+
+
+class OwnAccountAtCounter(Forbidden):
+    """The account belongs to the employee at the counter."""
+
+    message = "This is your own account. A colleague has to serve you."
+
+
 class Expired(Refused):
     """The ledger did not decide the order in time, so it was voided. No money has moved."""
 
@@ -113,6 +133,9 @@ _FAILURES: dict[str, type[AppError]] = {
     "PAYEE_NOT_ACTIVE": PayeeNotActive,
     "SAME_ACCOUNT": SameAccount,
     "ALREADY_REVERSED": AlreadyReversed,
+    "TILL_NOT_OPEN": TillNotOpen,
+    "TILL_SHORT": TillShort,
+    "OWN_ACCOUNT": OwnAccountAtCounter,
     "EXPIRED": Expired,
     "IDEMPOTENCY_KEY_REUSED": IdempotencyKeyReused,
 }
@@ -326,7 +349,7 @@ def _to_reversal_failure(transaction: Transaction) -> AppError | None:
     if transaction.from_account_id == SUSPENSE_ACCOUNT_ID:
         return AlreadyPaidOut() if transaction.reason == "ALREADY_REVERSED" else None
     # If the money comes from the bank, the ledger sees one account only and does not call it the payee's.
-    reason_of_target = "PAYEE_NOT_ACTIVE" if transaction.from_account_id else "ACCOUNT_NOT_ACTIVE"
+    reason_of_target = "PAYEE_NOT_ACTIVE" if transaction.from_user_id else "ACCOUNT_NOT_ACTIVE"
     return ReturnAccountNotActive() if transaction.reason == reason_of_target else None
 
 
@@ -378,7 +401,8 @@ def _may_see(storage: TransactionStorage, customer: Caller, transaction: Transac
     if customer.user_id.hex in (transaction.from_user_id, transaction.to_user_id):
         return transaction.status == "completed" or not transaction.reverses_id
     if transaction.reverses_id is None:
-        return customer.user_id.hex == transaction.user_id
+        is_still_staff = customer.is_staff or not transaction.is_at_counter
+        return is_still_staff and customer.user_id.hex == transaction.user_id
     if transaction.status != "completed" or transaction.from_account_id == SUSPENSE_ACCOUNT_ID:
         return False
     original = storage.find_transaction(transaction.reverses_id)

@@ -24,6 +24,8 @@ Id = Annotated[str, mapped_column(HexId)]
 """An id in this service: 32 hexadecimal digits."""
 SUSPENSE_ACCOUNT_ID = f"{1:032x}"
 """The ledger's suspense account: it holds the money of reversals whose customer has no active account."""
+OPEN_TILL_ID = f"{4:032x}"
+"""In an order: the open till of its user, an employee at the counter. The ledger puts the till's id in its place."""
 
 # Partial indexes for rare rows, so that their lists skip all other rows. Each begins with the column of its condition;
 # otherwise SQLite might choose the complete index of the same columns.
@@ -42,7 +44,8 @@ class Transaction:
     """A payment as customers see it. Its status is completed, failed, or pending while the outcome is unknown.
 
     A side without an account is the bank's. `reason` is the ledger's code of a failure. `timestamp` is the time of the
-    booking for a completed transaction, else that of the request.
+    booking for a completed transaction, else that of the request. A deposit from, or a withdrawal into, an account is
+    cash at the counter: that account is the employee's till, and `user_id` is the employee.
     """
 
     id: Id
@@ -67,6 +70,12 @@ class Transaction:
     to_balance_after_minor: int | None = None
     idempotency_key: str | None = None
     request_id: str | None = None
+
+    @property
+    def is_at_counter(self) -> bool:
+        """Return whether an employee booked this at the counter, for cash."""
+        till_id = {"deposit": self.from_account_id, "withdrawal": self.to_account_id}.get(self.transaction_type)
+        return till_id is not None
 
 
 @dataclass(frozen=True)

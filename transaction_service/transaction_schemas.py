@@ -212,7 +212,8 @@ def transaction_out(
     source = _to_dashed(transaction.from_account_id) if owns_source or sees_all else None
     target = _to_dashed(transaction.to_account_id) if owns_target or sees_all else None
     source_number, target_number = transaction.from_masked_number, transaction.to_masked_number
-    has_one_side = transaction.transaction_type in ("deposit", "withdrawal")
+    is_deposit = transaction.transaction_type == "deposit"
+    has_one_side = is_deposit or transaction.transaction_type == "withdrawal"
     if account_id:
         balance_minor = _balance_after(transaction, account_id, transaction.from_account_id, transaction.to_account_id)
     else:
@@ -224,8 +225,8 @@ def transaction_out(
         currency=currency.code,
         status=cast(TransactionStatus, transaction.status),
         failure_code=failure_code,
-        account_id=source or target if has_one_side else None,
-        account_number=source_number or target_number if has_one_side else None,
+        account_id=(target if is_deposit else source) if has_one_side else None,
+        account_number=(target_number if is_deposit else source_number) if has_one_side else None,
         from_account_id=None if has_one_side else source,
         from_account_number=None if has_one_side else source_number,
         to_account_id=None if has_one_side else target,

@@ -27,6 +27,8 @@ from transaction_service import posting_logic, transaction_logic
 from transaction_service.amount_storage import AmountStorage
 from transaction_service.batch_logic import ParsedPayment, StepUp, parse_payment, to_batched_reply
 from transaction_service.common_service import Tools, api, carry_out_order, origin, payment, render_all, tools
+from transaction_service.counter.counter_clients import TillClient
+from transaction_service.counter.counter_service import counter
 from transaction_service.figures import figure_logic
 from transaction_service.names.name_clients import NameClient
 from transaction_service.posting_logic import PostingTools
@@ -274,11 +276,13 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
         currency=currency,
         step_up=_make_step_up(settings, currency, account_peer),
         posting=posting,
+        tills=TillClient(account_peer, peers.token),
         approvals=ApprovalStorage(db),
         needs_approval=settings.approval_required,
     )
     app.register_blueprint(transactions)
     app.register_blueprint(reversals)
+    app.register_blueprint(counter)
     app.register_blueprint(internal)
     fast_path.install(app, "internal.carry_out_batch")
     lifecycle_of(app).add(peers.directory)

@@ -7,7 +7,14 @@ from pydantic import Field
 from shared.web.validation.openapi import Answer, Body
 
 Permission = Literal[
-    "accounts:freeze", "accounts:open", "approvals:decide", "cases:answer", "customers:read", "customers:write"
+    "accounts:freeze",
+    "accounts:open",
+    "approvals:decide",
+    "cases:answer",
+    "counter:deposit",
+    "counter:withdraw",
+    "customers:read",
+    "customers:write",
 ]
 PERMISSIONS: frozenset[str] = frozenset(get_args(Permission))
 """What an employee may be allowed to do. Each is required by the endpoints that `staff_with` marks with it."""

@@ -3,7 +3,7 @@
 public        anybody
 private       a logged-in user; the view gets the Caller as its first argument
 staff_only    an employee or an admin
-staff_with    an admin, or an employee to whom the named permission is granted
+staff_with    an admin, or an employee to whom one of the named permissions is granted
 admin_only    an admin
 service_only  another service of the suite, with the named scope; never a user; `g.service` is its name
 """
@@ -96,18 +96,18 @@ def staff_only(view: View) -> View:
     return _restricted(view, STAFF_ROLES, "staff")
 
 
-def staff_with(permission: str) -> Callable[[View], View]:
-    """Let admins call the view, and employees to whom the permission is granted. It gets the Caller first."""
+def staff_with(*permissions: str) -> Callable[[View], View]:
+    """Let admins call the view, and employees with one of the permissions. It gets the Caller first."""
 
     def decorate(view: View) -> View:
         @wraps(view)
         def wrapper(**kwargs: Any) -> Any:
             caller = _caller()
-            if not caller.may(permission):
+            if not any(map(caller.may, permissions)):
                 raise Forbidden
             return view(caller, **kwargs)
 
-        return _marked(wrapper, f"staff:{permission}")
+        return _marked(wrapper, f"staff:{' or '.join(permissions)}")
 
     return decorate
 

@@ -13,7 +13,13 @@ from pydantic_core import from_json, to_json
 from sqlalchemy import func, select, update
 
 from account_service import account_logic, ledger_logic
-from account_service.account_models import SUSPENSE_ACCOUNT_ID, Account
+from account_service.account_models import (
+    OVER_AND_SHORT_ACCOUNT_ID,
+    SUSPENSE_ACCOUNT_ID,
+    VAULT_ACCOUNT_ID,
+    Account,
+    Till,
+)
 from account_service.account_models import db as account_db
 from account_service.account_schemas import NewAccount
 from account_service.account_storage import AccountStorage
@@ -156,7 +162,9 @@ def money_made(ledger: LedgerStorage) -> int:
     """Return the sum of all balances, including the bank's own accounts, in minor units. It must be zero."""
     with account_db.reader.connect() as connection:
         held = connection.scalar(select(func.coalesce(func.sum(Account.balance_minor), 0)))
-    return int(held or 0) + ledger.sum_of_entries(None) + ledger.sum_of_entries(SUSPENSE_ACCOUNT_ID)
+        cash = connection.scalar(select(func.coalesce(func.sum(Till.cash_minor), 0)))
+    of_the_bank = (None, SUSPENSE_ACCOUNT_ID, VAULT_ACCOUNT_ID, OVER_AND_SHORT_ACCOUNT_ID)
+    return int(held or 0) - int(cash or 0) + sum(map(ledger.sum_of_entries, of_the_bank))
 
 
 def origin(key: str | None = None) -> Origin:

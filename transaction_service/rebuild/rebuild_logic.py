@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from transaction_service.projection_logic import PAGE, Projection, to_transaction
+from transaction_service.projection_logic import PAGE, Projection, is_transaction, to_transaction
 from transaction_service.projection_storage import ProjectionStorage
 from transaction_service.rebuild.rebuild_storage import Differences, RebuildStorage
 from transaction_service.transaction_clients import LedgerClient
@@ -26,7 +26,7 @@ def rebuild(
         storage.set_aside()
         sequence = 0
         while postings := ledger.list_after(sequence, PAGE):
-            transactions.project([to_transaction(posting) for posting in postings if posting.order["user_id"]])
+            transactions.project([to_transaction(posting) for posting in postings if is_transaction(posting)])
             last = postings[-1]
             sequence = last.result["sequence"]
             progress.advance(sequence, last.order["transaction_id"])

@@ -126,7 +126,7 @@ def _choose_target(accounts: AccountClient, caller: Caller, original: Transactio
         return original.from_account_id
     if destination.to_account_id and destination.to_suspense:
         raise InvalidRequest(details={"to_suspense": "or to_account_id must be given, but not both"})
-    if original.from_account_id is None:
+    if original.transaction_type == "deposit":
         field = "to_suspense" if destination.to_suspense else "to_account_id"
         raise InvalidRequest(details={field: "must be left out: what was deposited goes back to the bank"})
     if destination.to_account_id is None:

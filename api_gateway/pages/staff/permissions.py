@@ -18,6 +18,8 @@ MEANINGS = {
     "accounts:open": "Open accounts for customers",
     "accounts:freeze": "Freeze and unfreeze accounts",
     "approvals:decide": "Approve or refuse what another employee has asked for",
+    "counter:deposit": "Take cash in at the counter, with a till of their own",
+    "counter:withdraw": "Pay cash out at the counter, with a till of their own",
 }
 permissions = Blueprint("permissions", __name__)
 

@@ -5,10 +5,19 @@ import pytest
 from tests.support.asking import NOBODY, call, refusal
 from tests.support.suite import PASSWORD, BankOptions, Person, Suite
 
-ALL = ["accounts:freeze", "accounts:open", "approvals:decide", "cases:answer", "customers:read", "customers:write"]
+ALL = [
+    "accounts:freeze",
+    "accounts:open",
+    "approvals:decide",
+    "cases:answer",
+    "counter:deposit",
+    "counter:withdraw",
+    "customers:read",
+    "customers:write",
+]
 
-ALLOWED = {200, 201, 404, 409}
-"""Done, or refused by a rule: ada has no second factor that could be removed."""
+ALLOWED = {200, 201, 400, 404, 409}
+"""Done, or refused by a rule: ada has no second factor that could be removed, and nobody has a till."""
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +46,11 @@ def grant(bank: Suite, admin: Person, employee: Person, *permissions: str) -> Pe
     return bank.log_in(employee.username, PASSWORD)
 
 
+def cash(bank: Suite, kind: str, employee: Person, account: str) -> int:
+    body = {"account_id": account, "amount": "1.00"}
+    return bank.call("transaction", "POST", f"/api/transactions/counter/{kind}", employee, json=body).status_code
+
+
 def attempts(bank: Suite, employee: Person, ada: Person, account: str) -> dict[str, set[int]]:
     """Return the statuses of what each permission allows."""
     freeze = {"status": "active", "reason": "A check"}
@@ -57,6 +71,8 @@ def attempts(bank: Suite, employee: Person, ada: Person, account: str) -> dict[s
             ).status_code
         },
         "customers:write": {call(bank, "POST", f"customers/{ada.user_id}/unlock", employee).status_code},
+        "counter:deposit": {cash(bank, "deposit", employee, account)},
+        "counter:withdraw": {cash(bank, "withdraw", employee, account)},
         "cases:answer": {call(bank, "GET", "cases/all", employee).status_code},
         "accounts:open": {
             bank.call(

@@ -1,0 +1,136 @@
+"""Requests and responses of the till endpoints, which only the transaction service calls. Amounts are minor units."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import ConfigDict, Field
+
+from shared.core.periods import Timestamp
+from shared.web.cursors import Page, Pagination
+from shared.web.validation.openapi import Answer, Body, Described, Query
+
+TillStatus = Literal["open", "closed"]
+Cash = Annotated[int, Field(ge=0, le=10**15)]
+
+
+class NewTill(Body):
+    """The till to open."""
+
+    user_id: UUID
+    """The employee."""
+    float_minor: Cash
+    """The cash that the vault puts into it, in minor units."""
+    idempotency_key: Annotated[str, Field(max_length=255)] | None = None
+    """The employee's idempotency key, which opens only one till."""
+
+
+class TillCount(Body):
+    """The counted cash of a till that is to be closed."""
+
+    closed_by: UUID
+    """The user who closes the till."""
+    counted_minor: Cash
+    """The counted cash, in minor units."""
+
+
+class OwnedTillsQuery(Page):
+    """Filters of the list of tills."""
+
+    user_id: UUID | None = None
+    """Only tills of this employee."""
+    status: TillStatus | None = None
+    """Only tills with this status."""
+
+
+class NumberQuery(Query):
+    """The account number to find."""
+
+    account_number: Annotated[str, Field(max_length=20, examples=["1234567897"])]
+    """The complete account number, ten digits."""
+
+
+class TillRow(Described):
+    """A till with all that is known about it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    """The id of the till."""
+    user_id: UUID
+    """The employee."""
+    status: TillStatus
+    """Whether it is open."""
+    float_minor: int
+    """The cash that the vault put into it."""
+    cash_minor: int
+    """The cash that it should hold now; nothing when it is closed."""
+    opened_at: Timestamp
+    """When it was opened."""
+    closed_at: Timestamp | None
+    """When it was closed."""
+    closed_by: UUID | None
+    """The user who closed it."""
+    counted_minor: int | None
+    """The cash that was counted when it was closed."""
+    difference_minor: int | None
+    """The counted minus the expected cash."""
+
+
+class TillRowAnswer(Answer):
+    """One till."""
+
+    till: TillRow
+    """The till."""
+
+
+class TillRowsAnswer(Answer):
+    """A page of tills, newest first."""
+
+    tills: list[TillRow]
+    """The tills of this page."""
+    pagination: Pagination
+    """The page size, and the cursor of the next page."""
+
+
+class CashMovement(Described):
+    """One posting of a till: positive when it put cash into the till."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    sequence: int
+    """The position of the posting in the ledger."""
+    transaction_id: UUID
+    """The id of the transaction; that of a float or a count is none that can be read."""
+    transaction_type: Annotated[str, Field(examples=["deposit"])]
+    """The type of the posting; `till` for a float, a difference, or cash that went back to the vault."""
+    cash_minor: int
+    """The cash that it put into the till; negative when it took cash out."""
+    other_account_id: Annotated[str, Field(examples=["00000000-0000-0000-0000-000000000002"])] | None
+    """The account on the other side."""
+    description: Annotated[str, Field(examples=["Takings of the day"])] | None
+    """The description."""
+    booked_at: Timestamp
+    """When it was booked."""
+
+
+class MovementsAnswer(Answer):
+    """A page of the postings of a till, newest first."""
+
+    movements: list[CashMovement]
+    """The postings of this page."""
+    pagination: Pagination
+    """The page size, and the cursor of the next page."""
+
+
+class FoundAccount(Described):
+    """An account that was found by its number."""
+
+    id: UUID
+    """The id of the account."""
+
+
+class FoundAccountAnswer(Answer):
+    """The account with a number."""
+
+    account: FoundAccount
+    """The account."""

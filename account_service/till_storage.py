@@ -1,0 +1,47 @@
+"""Queries on tills."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select, tuple_
+
+from account_service.account_models import Till
+from shared.db.database import Storage
+
+
+class TillStorage(Storage):
+    """The tills of employees, open and closed."""
+
+    def add_till(self, till: Till) -> None:
+        """Add a till. Raises IntegrityError when its employee has one open."""
+        self._session.add(till)
+        self._session.flush()
+
+    def find_till(self, till_id: UUID) -> Till | None:
+        """Return the till with this id, or None."""
+        return self._session.get(Till, till_id)
+
+    def find_till_to_change(self, till_id: UUID) -> Till | None:
+        """Return the till with this id, or None, and lock its row until the transaction ends."""
+        return self._session.scalar(select(Till).where(Till.id == till_id).with_for_update())
+
+    def find_open_till(self, user_id: UUID) -> Till | None:
+        """Return the open till of an employee, or None."""
+        return self._session.scalar(select(Till).where(Till.user_id == user_id, Till.status == "open"))
+
+    def list_tills(
+        self, *, user_id: UUID | None, status: str | None, limit: int, before: tuple[datetime, UUID] | None
+    ) -> Sequence[Till]:
+        """Return the tills that match all filters, newest first.
+
+        `before` is the (opened_at, id) of the last till of the page before.
+        """
+        query = select(Till)
+        if user_id:
+            query = query.where(Till.user_id == user_id)
+        if status:
+            query = query.where(Till.status == status)
+        if before:
+            query = query.where(tuple_(Till.opened_at, Till.id) < tuple_(*before))
+        return self._session.scalars(query.order_by(Till.opened_at.desc(), Till.id.desc()).limit(limit)).all()
