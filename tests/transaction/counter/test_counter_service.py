@@ -187,7 +187,7 @@ def test_an_invalid_booking_names_its_field(
 
 
 @pytest.mark.parametrize("amount", ["-1", "1.005", "10000000000.01", "a lot", True, None])
-def test_an_impossible_float_or_count_is_refused(bank: Suite, till: Till, amount: object) -> None:
+def test_an_impossible_float_or_count_is_refused(bank: Suite, till: Till, amount: Any) -> None:
     opened = post(bank, TILLS, till.teller, **{"float": amount})
     assert (opened.status_code, list(opened.get_json()["details"])) == (400, ["float"])
     counted = post(bank, f"{TILLS}/{till.id}/close", till.teller, counted=amount)
