@@ -26,6 +26,7 @@ from api_gateway.pages import (
     people,
     profile,
     reports,
+    statement_exports,
     statements,
     transactions,
 )
@@ -91,6 +92,7 @@ PAGES: tuple[Blueprint, ...] = (
     reports.reports,
     custom_reports.custom_reports,
     statements.statements,
+    statement_exports.statement_exports,
     admin.admin,
     audit.audit,
     permissions.permissions,

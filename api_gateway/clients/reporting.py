@@ -227,6 +227,32 @@ class CustomReports(Seen):
     custom_reports: list[CustomReport]
 
 
+class StatementExport(Seen):
+    """A ZIP with statements of a year, and how far it is."""
+
+    id: UUID
+    state: str
+    done: int
+    total: int
+    year: int
+    formats: list[str]
+    account_ids: list[UUID]
+    failure: str | None
+    created_at: datetime
+    expires_at: datetime | None
+
+    @property
+    def goes_on(self) -> bool:
+        """Return whether it waits or is being made."""
+        return self.state in {"queued", "running"}
+
+
+class StatementExports(Seen):
+    """A page of exports, newest first."""
+
+    exports: list[StatementExport]
+
+
 @dataclass(frozen=True)
 class Choice:
     """The period and the grouping that a report is asked for; None is the service's default."""
@@ -258,6 +284,23 @@ class ReportingClient(Client):
     def export(self, token: str) -> requests.Response:
         """Return the streamed response with all data of the caller, a ZIP."""
         return self._peer.document("/api/reports/export", token=token)
+
+    def start_export(self, token: str, choice: dict[str, object]) -> StatementExport:
+        """Begin a ZIP with statements of a year."""
+        answer = self._peer.call("POST", "/api/reports/exports", token=token, body=choice)
+        return StatementExport.model_validate(answer["export"])
+
+    def list_exports(self, token: str) -> list[StatementExport]:
+        """Return the caller's ZIPs with statements, newest first."""
+        return self._get(StatementExports, token, "/api/reports/exports").exports
+
+    def download_export(self, token: str, export_id: UUID) -> requests.Response:
+        """Return the streamed response with a ZIP of the caller."""
+        return self._peer.document(f"/api/reports/exports/{export_id}/download", token=token)
+
+    def remove_export(self, token: str, export_id: UUID) -> None:
+        """Remove a ZIP of the caller."""
+        self._peer.call("DELETE", f"/api/reports/exports/{export_id}", token=token)
 
     def run(self, token: str, custom_id: UUID, *, save: bool = False) -> Report:
         """Make a report by a custom report of the caller."""

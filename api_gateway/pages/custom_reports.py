@@ -4,14 +4,13 @@ from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, render_template, request, url_for
-from wtforms import SelectField, SelectMultipleField, StringField
+from wtforms import SelectField, StringField
 from wtforms.validators import InputRequired
-from wtforms.widgets import CheckboxInput, ListWidget
 
 from api_gateway.clients.account import Account
 from api_gateway.clients.reporting import Choice
 from api_gateway.pages.common.filters import TRANSACTION_TYPES, DayField
-from api_gateway.pages.common.forms import BankForm, at_most, options
+from api_gateway.pages.common.forms import BankForm, Checkboxes, at_most, options
 from api_gateway.pages.common.reports import pictures_of, wanted_format
 from api_gateway.pages.common.responses import done, form_page
 from api_gateway.pages.common.sections import account_service, reporting_service
@@ -29,17 +28,12 @@ PRESETS = {
 }
 
 
-class _Checkboxes(SelectMultipleField):
-    widget = ListWidget(prefix_label=False)
-    option_widget = CheckboxInput()
-
-
 class CustomReportForm(BankForm):
     """What to report on, and the name to keep it under."""
 
     name = StringField("Name", [InputRequired("Enter a name."), at_most(60)])
-    account_ids = _Checkboxes("Accounts")
-    types = _Checkboxes("Types", choices=options(TRANSACTION_TYPES))
+    account_ids = Checkboxes("Accounts")
+    types = Checkboxes("Types", choices=options(TRANSACTION_TYPES))
     preset = SelectField("Period", choices=options(PRESETS, "Between two days"), default="this_month")
     start_date = DayField("From")
     end_date = DayField("To")

@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from flask_wtf import FlaskForm
-from wtforms import HiddenField, SubmitField
+from wtforms import HiddenField, SelectMultipleField, SubmitField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # types-WTForms is behind WTForms here
 from wtforms.validators import Length
+from wtforms.widgets import CheckboxInput, ListWidget
 
 from shared.core.errors import AppError, InvalidCredentials, ServiceUnavailable
 
@@ -27,6 +28,13 @@ def options(choices: Mapping[str, str], first: str | None = None) -> list[Any]:
 def at_most(characters: int) -> Length:
     """Return a validator that limits the length."""
     return Length(max=characters, message="Use at most %(max)d characters.")
+
+
+class Checkboxes(SelectMultipleField):
+    """Choices of which any number may be chosen."""
+
+    widget = ListWidget(prefix_label=False)
+    option_widget = CheckboxInput()
 
 
 class BankForm(FlaskForm):
