@@ -88,7 +88,10 @@ class EncryptedPhone(TypeDecorator[str]):
 
 
 class User(Base):
-    """A user. Username and e-mail address are stored as entered and unique regardless of case."""
+    """A user. Username and e-mail address are stored as entered and unique regardless of case.
+
+    `mfa_enabled` says that the user has a second factor of any kind, an authenticator app or a passkey.
+    """
 
     __tablename__ = "user"
     __table_args__ = (

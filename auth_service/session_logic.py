@@ -88,6 +88,43 @@ def refresh(tools: Tools, refresh_token: str) -> Tokens:
     return tokens
 
 
+@rerun_when_aborted
+def renew(tools: Tools, caller: Caller) -> Tokens:
+    """Let the caller's session go on under a new id with new tokens, and end the present one. Raises InvalidToken.
+
+    It is called after a change of privilege (OWASP ASVS 5.0, 7.2.4), so that nobody goes on with a token of before.
+    """
+    with tools.transaction():
+        user = tools.users.find_user_to_change(caller.user_id)
+        if user is None:
+            raise InvalidToken
+        return follow(tools, caller, user)
+
+
+def follow(tools: Tools, caller: Caller, user: User) -> Tokens:
+    """End the caller's session and return the tokens of the one that follows it, with the same login and limits.
+
+    Call it inside a transaction that has locked `user`, who is the caller. Raises InvalidToken.
+    """
+    before, now = tools.sessions.find_session(caller.session_id), clock.now()
+    if before is None or not tools.sessions.end_sessions(user.id, now, only=before.id):
+        raise InvalidToken(ENDED)
+    session = LoginSession(
+        id=uuid4(),
+        user_id=user.id,
+        ip=before.ip,
+        user_agent=before.user_agent,
+        created_at=before.created_at,
+        last_used_at=now,
+        expires_at=before.expires_at,
+        second_factor_at=before.second_factor_at,
+    )
+    tools.sessions.add_session(session)
+    refresh_token = secrets.token_urlsafe(32)
+    _add_refresh_token(tools, session, refresh_token)
+    return _issue_tokens(tools, session, user, refresh_token)
+
+
 def log_out(tools: Tools, caller: Caller) -> None:
     """End the session of the caller's token."""
     with tools.transaction():
@@ -219,7 +256,7 @@ def _find_successor(tools: Tools, token: RefreshToken, refresh_token: str, now: 
 
 def _issue_tokens(tools: Tools, session: LoginSession, user: User, refresh_token: str) -> Tokens:
     return Tokens(
-        token=issue_access_token(tools, session, user),
+        token=_issue_access_token(tools, session, user),
         refresh_token=refresh_token,
         expires_in=LIFETIME_SECONDS,
         user_id=user.id,
@@ -228,7 +265,7 @@ def _issue_tokens(tools: Tools, session: LoginSession, user: User, refresh_token
     )
 
 
-def issue_access_token(tools: Tools, session: LoginSession, user: User) -> str:
+def _issue_access_token(tools: Tools, session: LoginSession, user: User) -> str:
     """Return an access token of a session.
 
     For a user with a second factor it says when that was last proven in this session. For an admin without one it is

@@ -74,6 +74,14 @@ def end_all_sessions(caller: Caller) -> Response:
     return success(message="You are logged out everywhere.")
 
 
+@sessions.post("/sessions/renew")
+@private_even_limited
+@api.validate(resp=documented(200, TokensAnswer))
+def renew(caller: Caller) -> Response:
+    """Let the session of the token go on under a new id with new tokens. The present tokens stop working."""
+    return success(**session_logic.renew(tools(), caller).model_dump())
+
+
 @sessions.get("/logins")
 @private
 @api.validate(resp=documented(200, LoginsAnswer))

@@ -51,9 +51,13 @@ class Tokens(Seen):
 
 
 class SecondStep(Seen):
-    """What a login with a second factor answers to the right password: a text that takes its place with the code."""
+    """What a login with a second factor answers to the right password: a text that takes its place in the second step.
+
+    `methods` are those of the person's: `app`, `passkey`, `recovery_code`.
+    """
 
     mfa_token: str
+    methods: tuple[str, ...] = ()
 
 
 class RenewedTokens(Seen):
@@ -152,6 +156,10 @@ class AuthClient(Client):
         """Return the next tokens of a session: the same refresh token for ten seconds. Raises InvalidToken later."""
         answer = self._peer.call("POST", "/api/auth/refresh", body={"refresh_token": refresh_token})
         return RenewedTokens.model_validate(answer)
+
+    def renew_session(self, token: str) -> RenewedTokens:
+        """Let the session of `token` go on under a new id, and end the present one."""
+        return RenewedTokens.model_validate(self._peer.call("POST", "/api/auth/sessions/renew", token=token))
 
     def log_out(self, token: str) -> None:
         """End the session of `token`."""

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from api_gateway.clients.auth import Origin, Tokens
+from api_gateway.clients.auth import Origin, RenewedTokens, Tokens
 from api_gateway.clients.base import Client, Seen
 
 
@@ -39,10 +39,11 @@ class PasskeyClient(Client):
             self._peer.call("POST", "/api/auth/passkeys/options", token=token, body=body)
         )
 
-    def register(self, token: str, *, name: str, passkey_token: str, credential: dict[str, Any]) -> None:
-        """Register a passkey with what the browser answered."""
+    def register(self, token: str, *, name: str, passkey_token: str, credential: dict[str, Any]) -> list[str]:
+        """Register a passkey with what the browser answered. Return recovery codes with the first second factor."""
         body = {"name": name, "passkey_token": passkey_token, "credential": credential}
-        self._peer.call("POST", "/api/auth/passkeys", token=token, body=body)
+        codes: list[str] = self._peer.call("POST", "/api/auth/passkeys", token=token, body=body)["recovery_codes"]
+        return codes
 
     def remove(self, token: str, passkey_id: UUID) -> None:
         """Remove a passkey of the caller."""
@@ -57,3 +58,29 @@ class PasskeyClient(Client):
         body = {"passkey_token": passkey_token, "credential": credential}
         answer = self._peer.call("POST", "/api/auth/passkeys/login", body=body, headers=origin.headers)
         return Tokens.model_validate(answer)
+
+    def begin_second_step(self, mfa_token: str) -> PasskeyOptions:
+        """Return the options for the second step of a login. `mfa_token` comes from the first step."""
+        body = {"mfa_token": mfa_token}
+        return PasskeyOptions.model_validate(
+            self._peer.call("POST", "/api/auth/passkeys/second_step/options", body=body)
+        )
+
+    def finish_second_step(
+        self, origin: Origin, *, mfa_token: str, passkey_token: str, credential: dict[str, Any]
+    ) -> Tokens:
+        """Finish a login in two steps with what the browser answered, and start its session."""
+        body = {"mfa_token": mfa_token, "passkey_token": passkey_token, "credential": credential}
+        answer = self._peer.call("POST", "/api/auth/passkeys/second_step", body=body, headers=origin.headers)
+        return Tokens.model_validate(answer)
+
+    def begin_step_up(self, token: str) -> PasskeyOptions:
+        """Return the options to prove a passkey of the caller again. Raises the refusal MFA_NOT_ENABLED without one."""
+        return PasskeyOptions.model_validate(self._peer.call("POST", "/api/auth/passkeys/step_up/options", token=token))
+
+    def step_up(self, token: str, *, passkey_token: str, credential: dict[str, Any]) -> RenewedTokens:
+        """Return the tokens that say that a passkey was proven now. The session goes on under a new id."""
+        body = {"passkey_token": passkey_token, "credential": credential}
+        return RenewedTokens.model_validate(
+            self._peer.call("POST", "/api/auth/passkeys/step_up", token=token, body=body)
+        )

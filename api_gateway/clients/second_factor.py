@@ -1,13 +1,15 @@
 """The second factor of logins at the auth service, as the pages call it."""
 
-from api_gateway.clients.auth import Origin, Tokens
+from api_gateway.clients.auth import Origin, RenewedTokens, Tokens
 from api_gateway.clients.base import Client, Seen
 
 
 class MfaStatus(Seen):
-    """Whether a login needs a code, and how many recovery codes are left."""
+    """Whether a login by password needs a second factor, which ones the person has, and the recovery codes left."""
 
     mfa_enabled: bool
+    app_enabled: bool = False
+    passkeys: int = 0
     recovery_codes_left: int
 
 
@@ -38,19 +40,19 @@ class SecondFactorClient(Client):
         """Enable the second factor and return the recovery codes. Ends the person's other sessions."""
         return self._codes("/api/auth/mfa/enable", token, otp)
 
-    def renew_recovery_codes(self, token: str, otp: str) -> list[str]:
-        """Replace the recovery codes and return the new ones."""
-        return self._codes("/api/auth/mfa/recovery_codes", token, otp)
+    def renew_recovery_codes(self, token: str) -> list[str]:
+        """Replace the recovery codes and return the new ones. Needs a fresh second factor."""
+        return self._codes("/api/auth/mfa/recovery_codes", token)
 
     def disable(self, token: str, *, password: str, otp: str) -> None:
         """Remove the second factor. Ends the person's other sessions."""
         self._peer.call("POST", "/api/auth/mfa/disable", token=token, body={"password": password, "otp": otp})
 
-    def step_up(self, token: str, otp: str) -> str:
-        """Prove the second factor again and return a token of the same session that says so."""
-        stepped_up: str = self._peer.call("POST", "/api/auth/mfa/step_up", token=token, body={"otp": otp})["token"]
-        return stepped_up
+    def step_up(self, token: str, otp: str) -> RenewedTokens:
+        """Prove the second factor again and return the tokens that say so. The session goes on under a new id."""
+        answer = self._peer.call("POST", "/api/auth/mfa/step_up", token=token, body={"otp": otp})
+        return RenewedTokens.model_validate(answer)
 
-    def _codes(self, path: str, token: str, otp: str) -> list[str]:
+    def _codes(self, path: str, token: str, otp: str | None = None) -> list[str]:
         codes: list[str] = self._peer.call("POST", path, token=token, body={"otp": otp})["recovery_codes"]
         return codes

@@ -14,6 +14,7 @@ from api_gateway.clients.transaction import Transaction
 from api_gateway.pages.common.money_forms import Draft, OwnAccountForm, PaymentForm, ReviewedTransferForm, TransferForm
 from api_gateway.pages.common.responses import form_page, paid
 from api_gateway.pages.common.sections import account_service, transaction_service
+from api_gateway.web.browser_session import caller_at_browser
 from api_gateway.web.tools import tools
 from shared.core.errors import Refused
 from shared.core.formats import private_money
@@ -85,7 +86,7 @@ def review(caller: Caller) -> Any:
         if transaction:
             amount = private_money(transaction.amount, transaction.currency)
             return paid(transaction, Markup("Transferred {}.").format(amount))
-        is_shown = form.outcome_is_open or form.needs_code
+        is_shown, caller = form.outcome_is_open or form.needs_code, caller_at_browser()
     elif draft is None:
         return redirect(url_for("money.transfer"), 303)
     else:

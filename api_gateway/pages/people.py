@@ -1,17 +1,20 @@
 """Pages for registration, login and logout."""
 
+import json
 from typing import Any
 
 from flask import Blueprint, flash, redirect, request, session, url_for
 from werkzeug.wrappers import Response
-from wtforms import PasswordField, StringField
-from wtforms.validators import EqualTo, InputRequired
+from wtforms import HiddenField, PasswordField, StringField
+from wtforms.validators import EqualTo, InputRequired, ValidationError
 
 from api_gateway.clients.auth import Origin, SecondStep, Tokens
+from api_gateway.clients.passkeys import PasskeyClient
 from api_gateway.pages.common import email_state
 from api_gateway.pages.common.forms import BankForm, at_most
-from api_gateway.pages.common.responses import done, form_page, here
+from api_gateway.pages.common.responses import done, form_page, here, peer
 from api_gateway.pages.common.sections import auth_service, second_factor
+from api_gateway.pages.common.step_up import to_object
 from api_gateway.web.browser_session import HOME, home_of, local_path, refuse_session, sign_in, sign_out, visitor
 from shared.core.errors import NotAuthenticated, ServiceUnavailable
 from shared.web.access import Caller, private_even_limited, public
@@ -27,10 +30,16 @@ class LoginForm(BankForm):
     otp = StringField("Code", [at_most(64)])
 
 
-class CodeForm(BankForm):
-    """The code of the second step."""
+class SecondStepForm(BankForm):
+    """The second step: a code, or the answer of a passkey, which a script fills in."""
 
-    otp = StringField("Code", [InputRequired("Enter the code."), at_most(64)])
+    otp = StringField("Code", [at_most(64)])
+    credential = HiddenField()
+
+    def validate_otp(self, field: StringField) -> None:
+        """Require one of the two."""
+        if not field.data and not self.credential.data:
+            raise ValidationError("Enter the code.")
 
 
 class RegisterForm(BankForm):
@@ -53,31 +62,46 @@ def login() -> Any:
     if somebody := visitor():
         return redirect(local_path(request.args.get("next"), home_of(somebody)), 303)
     if request.args.get("start") == "over":
-        session.pop("mfa_token", None)
+        session.pop("second_step", None)
         return redirect(url_for("people.login", next=request.args.get("next")), 303)
-    if "mfa_token" in session and "username" not in request.form:
-        return _second_step(str(session["mfa_token"]))
+    if "second_step" in session and "username" not in request.form:
+        return _second_step(SecondStep.model_validate(session["second_step"]))
     form = LoginForm()
     outcome = form.submitted(lambda: _log_in(form, form.otp.data))
     if outcome is None:
         return form_page("login.html", form)
     if isinstance(outcome, SecondStep):
-        session["mfa_token"] = outcome.mfa_token
+        session["second_step"] = outcome.model_dump()
         return redirect(here(), 303)
     return _go_on(outcome)
 
 
-def _second_step(mfa_token: str) -> Any:
-    form = CodeForm()
+def _second_step(step: SecondStep) -> Any:
+    form = SecondStepForm()
     try:
-        tokens = form.submitted(
-            lambda: second_factor().finish_login(_origin(), mfa_token=mfa_token, otp=form.otp.data or "")
-        )
+        if tokens := form.submitted(lambda: _finish(step, form)):
+            return _go_on(tokens)
+        options = _passkey_options(step) if "passkey" in step.methods else None
     except NotAuthenticated as error:
-        del session["mfa_token"]
+        session.pop("second_step", None)
         flash(error.message, "info")
         return redirect(here(), 303)
-    return form_page("login_code.html", form) if tokens is None else _go_on(tokens)
+    form.credential.data = ""
+    return form_page("login_code.html", form, methods=step.methods, passkey_options=options)
+
+
+def _finish(step: SecondStep, form: SecondStepForm) -> Tokens:
+    origin, otp = _origin(), form.otp.data or ""
+    if otp or not form.credential.data:
+        return second_factor().finish_login(origin, mfa_token=step.mfa_token, otp=otp)
+    answer = {"passkey_token": session.get("passkey_step", ""), "credential": to_object(form.credential.data)}
+    return PasskeyClient(peer("auth-service")).finish_second_step(origin, mfa_token=step.mfa_token, **answer)
+
+
+def _passkey_options(step: SecondStep) -> str:
+    begun = PasskeyClient(peer("auth-service")).begin_second_step(step.mfa_token)
+    session["passkey_step"] = begun.passkey_token
+    return json.dumps(begun.options)
 
 
 def _go_on(tokens: Tokens) -> Response:

@@ -17,7 +17,13 @@ from api_gateway.pages.common.responses import done, form_page, peer
 from api_gateway.pages.common.sections import auth_service, begin, reporting_service, second_factor, unless_away
 from api_gateway.pages.common.step_up import StepUpForm
 from api_gateway.web import time_zones
-from api_gateway.web.browser_session import refuse_ended_sessions, refuse_session, sign_out
+from api_gateway.web.browser_session import (
+    caller_at_browser,
+    change_session,
+    refuse_ended_sessions,
+    refuse_session,
+    sign_out,
+)
 from api_gateway.web.documents import send_on
 from shared.core.time_zones import zone_names
 from shared.web.access import Caller, private
@@ -107,10 +113,12 @@ def settings(caller: Caller) -> Any:
     """Change the password, list the sessions, choose the theme."""
     form = PasswordForm()
     if form.submitted(lambda: _change_password(caller, form)):
+        change_session()
         return done(
             "Your password is changed. Every other place where you were logged in is logged out.",
             url_for("profile.settings"),
         )
+    caller = caller_at_browser()
     sessions, logins = begin(auth_service().sessions, caller.token), begin(auth_service().logins, caller.token, LOGINS)
     status = begin(second_factor().status, caller.token)
     shown = {"sessions": unless_away(sessions), "logins": unless_away(logins), "two_step": unless_away(status)}
@@ -150,7 +158,6 @@ def _change_password(caller: Caller, form: PasswordForm) -> bool:
         caller,
         lambda token: auth_service().change_password(token, current_password=current, new_password=new),
     )
-    refuse_ended_sessions()
     return True
 
 

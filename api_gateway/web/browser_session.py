@@ -14,7 +14,7 @@ from flask import Flask, current_app, flash, g, redirect, request, session, url_
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from werkzeug.wrappers import Response
 
-from api_gateway.clients.auth import RenewedTokens, Tokens
+from api_gateway.clients.auth import AuthClient, RenewedTokens, Tokens
 from api_gateway.web.encrypted_cookies import EncryptedCookies, derive_key
 from api_gateway.web.tools import tools
 from shared.core.errors import AppError, NotAuthenticated, TokenExpired
@@ -69,6 +69,26 @@ def sign_in(tokens: Tokens) -> Caller:
     caller = caller_of(tokens.token, even_limited=True)
     login_user(SignedIn(caller))
     return caller
+
+
+def go_on_with(tokens: RenewedTokens) -> Caller:
+    """Let the browser's session go on under the new id of these tokens, and refuse the one before."""
+    before = caller_at_browser()
+    _store_tokens(tokens)
+    caller = caller_of(tokens.token, even_limited=True)
+    login_user(SignedIn(caller))
+    refuse_session(before.session_id)
+    return caller
+
+
+def change_session() -> None:
+    """Give the browser's session a new id after a change of privilege, against tokens that were taken before.
+
+    If the auth service does not answer, the session goes on under its present id.
+    """
+    refuse_ended_sessions()
+    with suppress(AppError):
+        go_on_with(AuthClient(tools().peers["auth-service"]).renew_session(caller_at_browser().token))
 
 
 def sign_out() -> None:

@@ -10,7 +10,14 @@ from api_gateway.web.rate_limits import Rule, TokenBuckets
 from api_gateway.web.shared_limits import RedisServer, SharedBuckets
 
 UNLIMITED = ("/static/", "/health", "/metrics", "/api/health", "/api/live")
-LOGIN = ("/login", "/login/passkey", "/api/auth/login", "/api/auth/mfa/login", "/api/auth/passkeys/login")
+LOGIN = (
+    "/login",
+    "/login/passkey",
+    "/api/auth/login",
+    "/api/auth/mfa/login",
+    "/api/auth/passkeys/login",
+    "/api/auth/passkeys/second_step",
+)
 REGISTRATION = ("/register", "/api/auth/register")
 RESET = (
     "/forgot-password",

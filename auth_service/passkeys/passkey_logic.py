@@ -1,4 +1,6 @@
-"""Rules of passkeys: registration, and login without a password (Web Authentication, level 3).
+"""Rules of passkeys: registration, login without a password, second step of a login, step-up.
+
+They follow Web Authentication, level 3.
 
 The options of a ceremony hold a challenge, which the client sends back encrypted together with the signed answer. Each
 challenge counts once. The device must verify its user by a PIN or biometrics, so a passkey is two factors in one.
@@ -7,11 +9,11 @@ challenge counts once. The device must verify its user by a PIN or biometrics, s
 import hashlib
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -28,11 +30,14 @@ from webauthn.helpers.structs import (
 from auth_service import auth_logic, session_logic
 from auth_service.audit import audit_logic
 from auth_service.auth_logic import Origin, Tools
+from auth_service.auth_models import User
 from auth_service.auth_schemas import Tokens
-from auth_service.passkeys.passkey_schemas import NewPasskey, PasskeyLogin, PasskeyOptions
+from auth_service.passkeys.passkey_schemas import NewPasskey, PasskeyLogin, PasskeyOptions, PasskeySecondStep
 from auth_service.passkeys.passkey_storage import PasskeyStorage
-from auth_service.second_factor.second_factor_logic import SecondFactors, tell
+from auth_service.second_factor import login_logic, second_factor_logic
+from auth_service.second_factor.second_factor_logic import MfaNotEnabled, SecondFactors
 from auth_service.second_factor.second_factor_models import Passkey
+from auth_service.second_factor.second_factor_schemas import FirstStep, SteppedUp
 from shared.core import clock
 from shared.core.errors import InvalidToken, NotAuthenticated, NotFound, Refused
 from shared.db.outages import rerun_when_aborted
@@ -63,6 +68,7 @@ class Passkeys:
     """What the rules of passkeys use. `site` is the domain that passkeys belong to, `origin` the address of pages."""
 
     storage: PasskeyStorage
+    factors: SecondFactors
     tickets: Encryption
     site: str
     origin: str
@@ -74,7 +80,7 @@ class Passkeys:
         url = urlsplit(bank_url)
         host = "localhost" if url.hostname in (None, "127.0.0.1", "::1") else str(url.hostname)
         port = f":{url.port}" if url.port else ""
-        return cls(storage, factors.tickets, host, f"{url.scheme}://{host}{port}", factors.bank_name)
+        return cls(storage, factors, factors.tickets, host, f"{url.scheme}://{host}{port}", factors.bank_name)
 
 
 def begin_registration(
@@ -102,16 +108,17 @@ def begin_registration(
         authenticator_selection=AuthenticatorSelectionCriteria(
             resident_key=ResidentKeyRequirement.REQUIRED, user_verification=UserVerificationRequirement.REQUIRED
         ),
-        exclude_credentials=[
-            PublicKeyCredentialDescriptor(id=base64url_to_bytes(passkey.credential_id)) for passkey in known
-        ],
+        exclude_credentials=_descriptors(known),
     )
     token = _seal(passkeys, f"add {caller.user_id}", options.challenge)
     return PasskeyOptions(passkey_token=token, options=json.loads(webauthn.options_to_json(options)))
 
 
-def finish_registration(tools: Tools, passkeys: Passkeys, caller: Caller, new: NewPasskey) -> Passkey:
-    """Store a new passkey and tell its owner by mail. Raises InvalidPasskey."""
+def finish_registration(tools: Tools, passkeys: Passkeys, caller: Caller, new: NewPasskey) -> tuple[Passkey, list[str]]:
+    """Store a new passkey and tell its owner by mail. Return it, and recovery codes if it is the first second factor.
+
+    Raises InvalidPasskey.
+    """
     challenge = _open(passkeys, f"add {caller.user_id}", new.passkey_token)
     with _refusing(caller.username):
         verified = webauthn.verify_registration_response(
@@ -129,34 +136,39 @@ def finish_registration(tools: Tools, passkeys: Passkeys, caller: Caller, new: N
         name=new.name,
     )
     with tools.transaction():
+        user = _lock_user(tools, caller)
         _spend(passkeys, challenge)
         if passkeys.storage.find_by_credential(passkey.credential_id):
             raise InvalidPasskey
         passkeys.storage.add_passkey(passkey)
+        codes = [] if user.mfa_enabled else second_factor_logic.replace_recovery_codes(passkeys.factors, user)
+        if codes:
+            second_factor_logic.turn_on(tools, user, caller)
         audit_logic.record(tools.audit, "passkey.add", actor=caller, subject=caller)
-        _tell(tools, caller.user_id, f"the passkey {new.name!r} was added")
+        second_factor_logic.tell(tools, user, f"the passkey {new.name!r} was added")
     _log.info("passkey added", extra={"user_id": str(caller.user_id)})
-    return passkey
+    return passkey, codes
 
 
 def remove(tools: Tools, passkeys: Passkeys, caller: Caller, passkey_id: UUID) -> None:
-    """Remove a passkey of the caller and tell them by mail. Raises StepUpRequired, NotFound."""
+    """Remove a passkey of the caller, end their other sessions and tell them by mail.
+
+    Raises StepUpRequired, NotFound.
+    """
     require_fresh_second_factor(caller)
     with tools.transaction():
+        user = _lock_user(tools, caller)
         passkey = passkeys.storage.delete_passkey(caller.user_id, passkey_id)
         if passkey is None:
             raise NotFound("There is no such passkey.")
+        second_factor_logic.turn_off_without_any(tools, passkeys.factors, user, caller)
         audit_logic.record(tools.audit, "passkey.remove", actor=caller, subject=caller)
-        _tell(tools, caller.user_id, f"the passkey {passkey.name!r} was removed")
+        second_factor_logic.tell(tools, user, f"the passkey {passkey.name!r} was removed")
 
 
 def begin_login(passkeys: Passkeys) -> PasskeyOptions:
     """Return options for a login with any passkey of the browser's user."""
-    options = webauthn.generate_authentication_options(
-        rp_id=passkeys.site, user_verification=UserVerificationRequirement.REQUIRED
-    )
-    token = _seal(passkeys, "login", options.challenge)
-    return PasskeyOptions(passkey_token=token, options=json.loads(webauthn.options_to_json(options)))
+    return _ask(passkeys, "login", None)
 
 
 @rerun_when_aborted
@@ -168,28 +180,122 @@ def log_in(tools: Tools, passkeys: Passkeys, origin: Origin, answer: PasskeyLogi
         user = tools.users.find_user_to_change(passkey.user_id) if passkey else None
         if passkey is None or user is None or user.status != "active":
             raise InvalidPasskey
-        with _refusing(user.username):
-            verified = webauthn.verify_authentication_response(
-                credential=answer.credential,
-                expected_challenge=challenge,
-                expected_rp_id=passkeys.site,
-                expected_origin=passkeys.origin,
-                credential_public_key=base64url_to_bytes(passkey.public_key),
-                credential_current_sign_count=passkey.sign_count,
-                require_user_verification=True,
-            )
-        _spend(passkeys, challenge)
-        passkey.sign_count, passkey.last_used_at = verified.new_sign_count, clock.now()
+        _use(passkeys, passkey, user, challenge, answer.credential)
         tokens = session_logic.start_session(tools, origin, user)
         audit_logic.record(tools.audit, "login", actor=user, subject=user, details={"passkey": True})
     _log.info("logged in by a passkey", extra={"user_id": str(user.id), "ip": origin.ip})
     return tokens
 
 
+def begin_second_step(tools: Tools, passkeys: Passkeys, step: FirstStep) -> PasskeyOptions:
+    """Return options for the second step of a login with a passkey of its user. Raises InvalidToken."""
+    user = login_logic.user_of(tools, passkeys.factors, step.mfa_token)
+    return _ask(passkeys, f"second step {user.id}", user.id)
+
+
+def finish_second_step(tools: Tools, passkeys: Passkeys, origin: Origin, step: PasskeySecondStep) -> Tokens:
+    """Start a session after the right password and a passkey of the user.
+
+    Raises InvalidToken for a late or used up first step, InvalidPasskey, LockedOut.
+    """
+    user = login_logic.user_of(tools, passkeys.factors, step.mfa_token)
+    challenge = _open(passkeys, f"second step {user.id}", step.passkey_token)
+    _prove(tools, passkeys, user, challenge, step.credential, action="login")
+    return login_logic.start(tools, origin, user, passkey=True)
+
+
+def begin_step_up(passkeys: Passkeys, caller: Caller) -> PasskeyOptions:
+    """Return options for a step-up with a passkey of the caller. Raises MfaNotEnabled for who has none."""
+    if not passkeys.storage.list_passkeys(caller.user_id):
+        raise MfaNotEnabled
+    return _ask(passkeys, f"step-up {caller.session_id}", caller.user_id)
+
+
+def step_up(tools: Tools, passkeys: Passkeys, caller: Caller, answer: PasskeyLogin) -> SteppedUp:
+    """Accept a passkey and return tokens that say so; the session goes on under a new id.
+
+    Raises InvalidPasskey, LockedOut.
+    """
+    user = tools.users.find_user(caller.user_id)
+    if user is None:
+        raise InvalidToken
+    challenge = _open(passkeys, f"step-up {caller.session_id}", answer.passkey_token)
+    outcome: list[SteppedUp] = []
+
+    def go_on(present: User) -> None:
+        outcome[:] = [second_factor_logic.follow_stepped_up(tools, caller, present)]
+
+    _prove(tools, passkeys, user, challenge, answer.credential, action="mfa.step_up", go_on=go_on)
+    return outcome[0]
+
+
 def clean_up(passkeys: Passkeys) -> None:
     """Delete the challenges that were answered so long ago that they have expired."""
     with passkeys.storage.transaction():
         passkeys.storage.delete_spent(clock.now() - 2 * timedelta(seconds=CHALLENGE_SECONDS))
+
+
+def _ask(passkeys: Passkeys, purpose: str, user_id: UUID | None) -> PasskeyOptions:
+    """Return options for `navigator.credentials.get` with any passkey, or with those of a user."""
+    own = passkeys.storage.list_passkeys(user_id) if user_id else ()
+    options = webauthn.generate_authentication_options(
+        rp_id=passkeys.site,
+        allow_credentials=_descriptors(own) or None,
+        user_verification=UserVerificationRequirement.REQUIRED,
+    )
+    token = _seal(passkeys, purpose, options.challenge)
+    return PasskeyOptions(passkey_token=token, options=json.loads(webauthn.options_to_json(options)))
+
+
+def _prove(
+    tools: Tools,
+    passkeys: Passkeys,
+    user: User,
+    challenge: bytes,
+    credential: dict[str, Any],
+    *,
+    action: str,
+    go_on: Callable[[User], None] = lambda _user: None,
+) -> None:
+    """Accept an answer by a passkey of a user, then `go_on` in the same transaction with the user's locked row.
+
+    Raises InvalidPasskey, and LockedOut after too many failures; they count together with wrong passwords and codes.
+    """
+
+    def check() -> bool:
+        present = tools.users.find_user_to_change(user.id)
+        passkey = passkeys.storage.find_by_credential(str(credential.get("id")))
+        if present is None or passkey is None or passkey.user_id != present.id:
+            return False
+        try:
+            _use(passkeys, passkey, present, challenge, credential)
+        except InvalidPasskey:
+            return False
+        go_on(present)
+        return True
+
+    if not auth_logic.attempt(tools, user.username, user, check, action=action, what="passkey"):
+        raise InvalidPasskey
+
+
+def _use(passkeys: Passkeys, passkey: Passkey, user: User, challenge: bytes, credential: dict[str, Any]) -> None:
+    """Verify the answer of a passkey and use up its challenge. Raises InvalidPasskey. Call it inside a transaction."""
+    with _refusing(user.username):
+        verified = webauthn.verify_authentication_response(
+            credential=credential,
+            expected_challenge=challenge,
+            expected_rp_id=passkeys.site,
+            expected_origin=passkeys.origin,
+            credential_public_key=base64url_to_bytes(passkey.public_key),
+            credential_current_sign_count=passkey.sign_count,
+            require_user_verification=True,
+        )
+    _spend(passkeys, challenge)
+    passkey.sign_count, passkey.last_used_at = verified.new_sign_count, clock.now()
+
+
+def _descriptors(own: Iterable[Passkey]) -> list[PublicKeyCredentialDescriptor]:
+    return [PublicKeyCredentialDescriptor(id=base64url_to_bytes(passkey.credential_id)) for passkey in own]
 
 
 def _seal(passkeys: Passkeys, purpose: str, challenge: bytes) -> str:
@@ -224,7 +330,8 @@ def _refusing(username: str) -> Iterator[None]:
         raise InvalidPasskey from None
 
 
-def _tell(tools: Tools, user_id: UUID, what: str) -> None:
-    user = tools.users.find_user(user_id)
-    if user is not None:
-        tell(tools, user, what)
+def _lock_user(tools: Tools, caller: Caller) -> User:
+    user = tools.users.find_user_to_change(caller.user_id)
+    if user is None:
+        raise InvalidToken
+    return user

@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from auth_service.auth_schemas import EnteredPassword
+from auth_service.second_factor.second_factor_schemas import RECOVERY_CODES, FirstStep
 from shared.core.periods import Timestamp
 from shared.core.texts import Line
 from shared.web.validation.openapi import Answer, Body, Described
@@ -29,6 +30,10 @@ class PasskeyLogin(Body):
     """The `passkey_token` that came with the options; it is good for five minutes and once."""
     credential: Credential
     """What `navigator.credentials` returned, as its `toJSON` writes it."""
+
+
+class PasskeySecondStep(FirstStep, PasskeyLogin):
+    """The second step of a login by a passkey, after the right password."""
 
 
 class NewPasskey(PasskeyLogin):
@@ -71,6 +76,13 @@ class PasskeyAnswer(Answer):
 
     passkey: PasskeyOut
     """The passkey."""
+
+
+class NewPasskeyAnswer(PasskeyAnswer):
+    """A new passkey."""
+
+    recovery_codes: Annotated[list[str], Field(examples=[RECOVERY_CODES])]
+    """Ten recovery codes if the caller had no second factor before, in the only response that contains them."""
 
 
 class PasskeysAnswer(Answer):

@@ -11,15 +11,18 @@ from auth_service.passkeys import passkey_logic
 from auth_service.passkeys.passkey_logic import InvalidPasskey, Passkeys, TooManyPasskeys
 from auth_service.passkeys.passkey_schemas import (
     NewPasskey,
-    PasskeyAnswer,
+    NewPasskeyAnswer,
     PasskeyLogin,
     PasskeyOptionsAnswer,
     PasskeyOut,
     PasskeyRequest,
     PasskeysAnswer,
+    PasskeySecondStep,
 )
-from auth_service.second_factor.second_factor_schemas import Empty
-from shared.web.access import Caller, StepUpRequired, private, public
+from auth_service.second_factor.second_factor_logic import MfaNotEnabled
+from auth_service.second_factor.second_factor_schemas import Empty, FirstStep, SteppedUpAnswer
+from shared.core.errors import InvalidToken
+from shared.web.access import Caller, StepUpRequired, private, private_even_limited, public
 from shared.web.responses import success
 from shared.web.validation.openapi import Answer, documented
 
@@ -27,7 +30,7 @@ passkeys = Blueprint("passkeys", __name__, url_prefix="/api/auth/passkeys")
 
 
 @passkeys.get("")
-@private
+@private_even_limited
 @api.validate(resp=documented(200, PasskeysAnswer))
 def list_passkeys(caller: Caller) -> Response:
     """List the caller's passkeys, oldest first."""
@@ -36,7 +39,7 @@ def list_passkeys(caller: Caller) -> Response:
 
 
 @passkeys.post("/options")
-@private
+@private_even_limited
 @api.validate(resp=documented(200, PasskeyOptionsAnswer, WrongPassword, StepUpRequired, TooManyPasskeys, LockedOut))
 def begin_registration(caller: Caller, json: PasskeyRequest) -> Response:
     """Begin the registration of a passkey: return the options for `navigator.credentials.create`."""
@@ -45,12 +48,14 @@ def begin_registration(caller: Caller, json: PasskeyRequest) -> Response:
 
 
 @passkeys.post("")
-@private
-@api.validate(resp=documented(201, PasskeyAnswer, InvalidPasskey))
+@private_even_limited
+@api.validate(resp=documented(201, NewPasskeyAnswer, InvalidPasskey))
 def register(caller: Caller, json: NewPasskey) -> Response:
-    """Register a passkey with the answer of `navigator.credentials.create`."""
-    passkey = passkey_logic.finish_registration(tools(), _passkeys(), caller, json)
-    return success(201, passkey=PasskeyOut.model_validate(passkey), message="The passkey is added.")
+    """Register a passkey with the answer of `navigator.credentials.create`. The first second factor comes with recovery
+    codes and ends the caller's other sessions; from then on a login by password needs it."""
+    passkey, codes = passkey_logic.finish_registration(tools(), _passkeys(), caller, json)
+    out = PasskeyOut.model_validate(passkey)
+    return success(201, passkey=out, recovery_codes=codes, message="The passkey is added.")
 
 
 @passkeys.delete("/<uuid:passkey_id>")
@@ -77,6 +82,41 @@ def log_in(json: PasskeyLogin) -> Response:
     """Log in with the answer of `navigator.credentials.get`, and start a session."""
     tokens = passkey_logic.log_in(tools(), _passkeys(), origin(), json)
     return success(**tokens.model_dump(), message="You are logged in.")
+
+
+@passkeys.post("/second_step/options")
+@public
+@api.validate(resp=documented(200, PasskeyOptionsAnswer, InvalidToken))
+def begin_second_step(json: FirstStep) -> Response:
+    """Begin the second step of a login that was answered with `MFA_REQUIRED`: return the options for
+    `navigator.credentials.get`."""
+    return success(**passkey_logic.begin_second_step(tools(), _passkeys(), json).model_dump())
+
+
+@passkeys.post("/second_step")
+@public
+@api.validate(resp=documented(200, TokensAnswer, InvalidPasskey, InvalidToken, LockedOut))
+def finish_second_step(json: PasskeySecondStep) -> Response:
+    """Finish a login that was answered with `MFA_REQUIRED` with a passkey, and start a session."""
+    tokens = passkey_logic.finish_second_step(tools(), _passkeys(), origin(), json)
+    return success(**tokens.model_dump(), message="You are logged in.")
+
+
+@passkeys.post("/step_up/options")
+@private_even_limited
+@api.validate(resp=documented(200, PasskeyOptionsAnswer, MfaNotEnabled))
+def begin_step_up(caller: Caller, json: Empty) -> Response:
+    """Begin to prove the second factor again: return the options for `navigator.credentials.get`."""
+    return success(**passkey_logic.begin_step_up(_passkeys(), caller).model_dump())
+
+
+@passkeys.post("/step_up")
+@private_even_limited
+@api.validate(resp=documented(200, SteppedUpAnswer, InvalidPasskey, LockedOut))
+def step_up(caller: Caller, json: PasskeyLogin) -> Response:
+    """Prove the second factor again with a passkey, for requests that were refused with `STEP_UP_REQUIRED`. The session
+    goes on under a new id: the present tokens stop working."""
+    return success(**passkey_logic.step_up(tools(), _passkeys(), caller, json).model_dump())
 
 
 def _passkeys() -> Passkeys:

@@ -1,4 +1,4 @@
-"""The login in one or two steps: the password, then a code where the user has a second factor."""
+"""The login in one or two steps: the password, then the second factor where the user has one."""
 
 import hashlib
 import logging
@@ -30,25 +30,34 @@ def log_in(tools: Tools, factors: SecondFactors, origin: Origin, credentials: Lo
         raise InvalidCredentials
     user = _renew_hash(tools, user, password)
     if user.mfa_enabled and credentials.otp is None:
-        raise MfaRequired(details={"mfa_token": _ticket(factors, user)})
-    return _start(tools, factors, origin, user, credentials.otp)
+        methods = second_factor_logic.methods(factors, user)
+        raise MfaRequired(details={"mfa_token": _ticket(factors, user), "methods": methods})
+    return _prove_and_start(tools, factors, origin, user, credentials.otp)
 
 
 def finish(tools: Tools, factors: SecondFactors, origin: Origin, step: SecondStep) -> Tokens:
     """Start a session after the second step of a login. Raises InvalidToken for a late or used up first step,
     InvalidOtp, LockedOut."""
-    return _start(tools, factors, origin, _user_of(tools, factors, step.mfa_token), step.otp)
+    return _prove_and_start(tools, factors, origin, user_of(tools, factors, step.mfa_token), step.otp)
 
 
-def _start(tools: Tools, factors: SecondFactors, origin: Origin, user: User, otp: str | None) -> Tokens:
+def _prove_and_start(tools: Tools, factors: SecondFactors, origin: Origin, user: User, otp: str | None) -> Tokens:
     if user.mfa_enabled:
         second_factor_logic.prove(tools, factors, user, otp or "", action="login")
+    return start(tools, origin, user)
+
+
+def start(tools: Tools, origin: Origin, user: User, **how: bool) -> Tokens:
+    """Start a session of a user who has proven the password and the second factor, unless they have changed meanwhile.
+
+    `how` is added to the entry of the audit trail. Raises InvalidCredentials.
+    """
     tokens = None
     with tools.transaction():
         present = auth_logic.lock_unchanged_user(tools, user)
         if present is not None and present.mfa_enabled == user.mfa_enabled:
             tokens = session_logic.start_session(tools, origin, present)
-            how = {"second_factor": True} if present.mfa_enabled else {}
+            how |= {"second_factor": True} if present.mfa_enabled else {}
             audit_logic.record(tools.audit, "login", actor=present, subject=present, details=how)
     if tokens is None:
         reason = {"reason": "changed meanwhile"}
@@ -77,7 +86,8 @@ def _ticket(factors: SecondFactors, user: User) -> str:
     return factors.tickets.encrypt(f"{user.id}:{_fingerprint(user)}")
 
 
-def _user_of(tools: Tools, factors: SecondFactors, ticket: str) -> User:
+def user_of(tools: Tools, factors: SecondFactors, ticket: str) -> User:
+    """Return the user whose right password a ticket proves. Raises InvalidToken for a late or used up one."""
     try:
         user_id, _, fingerprint = factors.tickets.decrypt(ticket, max_age_seconds=TICKET_SECONDS).partition(":")
     except UnknownKey:

@@ -32,8 +32,7 @@ from shared.core.errors import CannotStart, Conflict, InvalidToken, NotAuthentic
 from shared.core.periods import to_text
 from shared.http import origins
 from shared.security.encryption import Encryption, UnknownKey
-from shared.security.token_signer import LIFETIME_SECONDS
-from shared.web.access import STEP_UP_SECONDS, Caller
+from shared.web.access import STEP_UP_SECONDS, Caller, require_fresh_second_factor
 
 STEP_SECONDS = 30
 STEPS_OFF = 1
@@ -45,10 +44,13 @@ _log = logging.getLogger(__name__)
 
 
 class MfaRequired(NotAuthenticated):
-    """401: the password is right, and a code of the second factor is needed. `details.mfa_token` takes its place."""
+    """401: the password is right, and the second factor is needed. `details.mfa_token` takes its place.
+
+    `details.methods` names what the user has: `app`, `passkey`, `recovery_code`.
+    """
 
     code = "MFA_REQUIRED"
-    message = "Enter the code that your authenticator app shows, or a recovery code."
+    message = "Enter the code that your authenticator app shows, use your passkey, or enter a recovery code."
 
 
 class InvalidOtp(NotAuthenticated):
@@ -59,10 +61,10 @@ class InvalidOtp(NotAuthenticated):
 
 
 class MfaAlreadyEnabled(Conflict):
-    """409: the caller has a second factor already."""
+    """409: the caller has an authenticator app already."""
 
     code = "MFA_ALREADY_ENABLED"
-    message = "You have a second factor already. Remove it first to set up another one."
+    message = "You have an authenticator app already. Remove it first to set up another one."
 
 
 class MfaNotSetUp(Refused):
@@ -73,10 +75,10 @@ class MfaNotSetUp(Refused):
 
 
 class MfaNotEnabled(Refused):
-    """400: the caller has no second factor."""
+    """400: the caller has no second factor, or none of this kind."""
 
     code = "MFA_NOT_ENABLED"
-    message = "You have no second factor, so there is nothing to change."
+    message = "You have no such second factor, so there is nothing to change."
 
 
 @dataclass(frozen=True)
@@ -103,17 +105,32 @@ def secrets_of(keys: Sequence[str]) -> Encryption:
 def status(tools: Tools, factors: SecondFactors, caller: Caller) -> MfaStatus:
     """Return the state of the caller's second factor."""
     user = _user(tools, caller)
-    left = factors.storage.count_recovery_codes(user.id) if user.mfa_enabled else 0
-    return MfaStatus(mfa_enabled=user.mfa_enabled, recovery_codes_left=left)
+    return MfaStatus(
+        mfa_enabled=user.mfa_enabled,
+        app_enabled=_enabled_app(factors, user) is not None,
+        passkeys=factors.storage.count_passkeys(user.id),
+        recovery_codes_left=factors.storage.count_recovery_codes(user.id),
+    )
+
+
+def methods(factors: SecondFactors, user: User) -> list[str]:
+    """Return by what a user can prove the second factor: `app`, `passkey`, `recovery_code`."""
+    has = {
+        "app": _enabled_app(factors, user) is not None,
+        "passkey": factors.storage.count_passkeys(user.id) > 0,
+        "recovery_code": factors.storage.count_recovery_codes(user.id) > 0,
+    }
+    return [method for method, is_there in has.items() if is_there]
 
 
 def set_up(tools: Tools, factors: SecondFactors, caller: Caller) -> Setup:
-    """Make a new secret in place of one that was not enabled. Raises MfaAlreadyEnabled."""
+    """Make a new secret in place of one that was not enabled. Raises MfaAlreadyEnabled, StepUpRequired."""
+    require_fresh_second_factor(caller)
     secret = pyotp.random_base32(length=SECRET_LENGTH)
     encrypted = factors.secrets.encrypt(secret)
     with tools.transaction():
         user = _lock_user(tools, caller)
-        if user.mfa_enabled:
+        if _enabled_app(factors, user):
             raise MfaAlreadyEnabled
         factors.storage.replace_authenticator(Authenticator(user_id=user.id, encrypted_secret=encrypted))
     uri = pyotp.TOTP(secret).provisioning_uri(name=user.username, issuer_name=factors.bank_name)
@@ -121,28 +138,28 @@ def set_up(tools: Tools, factors: SecondFactors, caller: Caller) -> Setup:
 
 
 def enable(tools: Tools, factors: SecondFactors, caller: Caller, otp: str) -> list[str]:
-    """Enable the second factor after a code of the new secret, end the caller's other sessions, return recovery codes.
+    """Enable an authenticator app after a code of its secret, end the caller's other sessions, return recovery codes.
 
-    Raises MfaNotSetUp, MfaAlreadyEnabled, InvalidOtp, LockedOut.
+    Who knows the code has made the secret with a fresh second factor. Raises MfaNotSetUp, MfaAlreadyEnabled,
+    InvalidOtp, LockedOut.
     """
-    user, codes = _user(tools, caller), _make_codes()
+    user = _user(tools, caller)
+    codes: list[str] = []
 
     def check() -> bool:
         present = _lock_user(tools, caller)
-        if present.mfa_enabled:
-            raise MfaAlreadyEnabled
         authenticator = factors.storage.find_authenticator(present.id)
         if authenticator is None:
             raise MfaNotSetUp
+        if authenticator.is_enabled:
+            raise MfaAlreadyEnabled
         if not _accept_app_code(factors, authenticator, otp):
             return False
-        present.mfa_enabled = True
-        if session := tools.sessions.find_session(caller.session_id):
-            session.second_factor_at = clock.now()
-        factors.storage.replace_recovery_codes(present.id, map(_digest, codes))
-        tools.sessions.end_sessions(present.id, clock.now(), all_but=caller.session_id)
+        authenticator.is_enabled = True
+        codes[:] = replace_recovery_codes(factors, present)
+        turn_on(tools, present, caller)
         audit_logic.record(tools.audit, "mfa.enable", actor=caller, subject=caller)
-        tell(tools, present, "a second factor was set up")
+        tell(tools, present, "an authenticator app was set up")
         return True
 
     _require(tools, user, check, action="mfa.enable", clears_failures=False)
@@ -150,12 +167,36 @@ def enable(tools: Tools, factors: SecondFactors, caller: Caller, otp: str) -> li
     return codes
 
 
+def turn_on(tools: Tools, user: User, caller: Caller) -> None:
+    """Ask `user`, who is the caller, for the second factor at each login from now on. End their other sessions.
+
+    Call it inside a transaction that has locked the user, after a second factor was added and proven.
+    """
+    user.mfa_enabled = True
+    if session := tools.sessions.find_session(caller.session_id):
+        session.second_factor_at = clock.now()
+    tools.sessions.end_sessions(user.id, clock.now(), all_but=caller.session_id)
+
+
+def turn_off_without_any(tools: Tools, factors: SecondFactors, user: User, caller: Caller) -> None:
+    """Ask `user`, who is the caller, for the password alone if no app and no passkey is left. End their other sessions.
+
+    Call it inside a transaction that has locked the user, after a second factor was removed.
+    """
+    if _enabled_app(factors, user) is None and factors.storage.count_passkeys(user.id) == 0:
+        user.mfa_enabled = False
+        factors.storage.delete_recovery_codes(user.id)
+    tools.sessions.end_sessions(user.id, clock.now(), all_but=caller.session_id)
+
+
 def disable(tools: Tools, factors: SecondFactors, origin: Origin, caller: Caller, removal: MfaRemoval) -> None:
-    """Remove the caller's second factor and end their other sessions.
+    """Remove the caller's authenticator app and end their other sessions.
 
     Raises MfaNotEnabled, WrongPassword, InvalidOtp, LockedOut.
     """
     user = _user_with_factor(tools, caller)
+    if _enabled_app(factors, user) is None:
+        raise MfaNotEnabled
     if not auth_logic.check_password(tools, origin, user.username, user, removal.password, action="mfa.disable"):
         raise auth_logic.WrongPassword(details={"password": "is not right; enter it again"})
 
@@ -163,53 +204,69 @@ def disable(tools: Tools, factors: SecondFactors, origin: Origin, caller: Caller
         present = auth_logic.lock_unchanged_user(tools, user)
         if present is None or not _accept(tools, factors, present, removal.otp):
             return False
-        present.mfa_enabled = False
-        factors.storage.delete_all(present.id)
-        tools.sessions.end_sessions(present.id, clock.now(), all_but=caller.session_id)
+        factors.storage.delete_authenticator(present.id)
+        turn_off_without_any(tools, factors, present, caller)
         audit_logic.record(tools.audit, "mfa.disable", actor=caller, subject=caller)
-        tell(tools, present, "the second factor was removed")
+        tell(tools, present, "the authenticator app was removed")
         return True
 
     _require(tools, user, check, action="mfa.disable")
-    _log.info("second factor removed", extra={"user_id": str(user.id), "ip": origin.ip})
+    _log.info("authenticator app removed", extra={"user_id": str(user.id), "ip": origin.ip})
 
 
-def renew_recovery_codes(tools: Tools, factors: SecondFactors, caller: Caller, otp: str) -> list[str]:
-    """Replace all recovery codes after a code of the second factor. Raises MfaNotEnabled, InvalidOtp, LockedOut."""
-    user, codes = _user_with_factor(tools, caller), _make_codes()
+def renew_recovery_codes(tools: Tools, factors: SecondFactors, caller: Caller, otp: str | None) -> list[str]:
+    """Replace all recovery codes after a code of the second factor, or without one while the last proof is fresh.
+
+    Raises MfaNotEnabled, StepUpRequired, InvalidOtp, LockedOut.
+    """
+    user = _user_with_factor(tools, caller)
+    codes: list[str] = []
+    if otp is None:
+        require_fresh_second_factor(caller)
 
     def check() -> bool:
         present = _lock_user(tools, caller)
-        if not _accept(tools, factors, present, otp):
+        if otp is not None and not _accept(tools, factors, present, otp):
             return False
-        factors.storage.replace_recovery_codes(present.id, map(_digest, codes))
+        codes[:] = replace_recovery_codes(factors, present)
         audit_logic.record(tools.audit, "mfa.recovery_codes", actor=caller, subject=caller)
         tell(tools, present, "the recovery codes were replaced")
         return True
 
-    _require(tools, user, check, action="mfa.recovery_codes")
+    _require(tools, user, check, action="mfa.recovery_codes", clears_failures=otp is not None)
     _log.info("recovery codes renewed", extra={"user_id": str(user.id)})
     return codes
 
 
 def step_up(tools: Tools, factors: SecondFactors, caller: Caller, otp: str) -> SteppedUp:
-    """Accept a code and return an access token of the same session that says so.
+    """Accept a code and return tokens that say so; the session goes on under a new id.
 
     Raises MfaNotEnabled, InvalidOtp, LockedOut.
     """
     user = _user_with_factor(tools, caller)
-    tokens: list[str] = []
+    outcome: list[SteppedUp] = []
 
     def check() -> bool:
-        present, session = _lock_user(tools, caller), tools.sessions.find_session(caller.session_id)
-        if session is None or not _accept(tools, factors, present, otp):
+        present = _lock_user(tools, caller)
+        if not _accept(tools, factors, present, otp):
             return False
-        session.second_factor_at = clock.now()
-        tokens[:] = [session_logic.issue_access_token(tools, session, present)]
+        outcome[:] = [follow_stepped_up(tools, caller, present)]
         return True
 
     _require(tools, user, check, action="mfa.step_up")
-    return SteppedUp(token=tokens[0], expires_in=LIFETIME_SECONDS, fresh_for=int(STEP_UP_SECONDS))
+    return outcome[0]
+
+
+def follow_stepped_up(tools: Tools, caller: Caller, user: User) -> SteppedUp:
+    """Return the tokens of the session that follows the caller's, after `user`, who is the caller, has proven themself.
+
+    Call it inside a transaction that has locked the user. Raises InvalidToken.
+    """
+    if session := tools.sessions.find_session(caller.session_id):
+        session.second_factor_at = clock.now()
+    tokens = session_logic.follow(tools, caller, user)
+    audit_logic.record(tools.audit, "mfa.step_up", actor=caller, subject=caller)
+    return SteppedUp(**tokens.model_dump(), fresh_for=int(STEP_UP_SECONDS))
 
 
 def prove(tools: Tools, factors: SecondFactors, user: User, otp: str, *, action: str) -> None:
@@ -240,7 +297,7 @@ def _accept(tools: Tools, factors: SecondFactors, user: User, otp: str) -> bool:
     """Accept a code of the user's app or an unused recovery code. Call it inside a transaction."""
     if not user.mfa_enabled:
         return False
-    authenticator = factors.storage.find_authenticator(user.id)
+    authenticator = _enabled_app(factors, user)
     if authenticator is not None and _accept_app_code(factors, authenticator, otp):
         return True
     if not factors.storage.use_recovery_code(user.id, _digest(otp), clock.now()):
@@ -272,11 +329,19 @@ def _accept_app_code(factors: SecondFactors, authenticator: Authenticator, otp: 
     return any(factors.storage.accept_step(authenticator.user_id, step) for step in matching)
 
 
-def _make_codes() -> list[str]:
-    return [
+def replace_recovery_codes(factors: SecondFactors, user: User) -> list[str]:
+    """Replace the recovery codes of a user and return the new ones. Call it inside a transaction."""
+    codes = [
         "-".join("".join(secrets.choice(_ALPHABET) for _ in range(_GROUP_LENGTH)) for _ in range(_GROUPS))
         for _ in range(RECOVERY_CODES)
     ]
+    factors.storage.replace_recovery_codes(user.id, map(_digest, codes))
+    return codes
+
+
+def _enabled_app(factors: SecondFactors, user: User) -> Authenticator | None:
+    authenticator = factors.storage.find_authenticator(user.id)
+    return authenticator if authenticator is not None and authenticator.is_enabled else None
 
 
 def _plain(otp: str) -> str:

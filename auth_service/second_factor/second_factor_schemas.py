@@ -1,16 +1,16 @@
 """Settings, request bodies and responses of the second factor."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from auth_service.auth_schemas import EnteredCode, EnteredPassword
+from auth_service.auth_schemas import EnteredCode, EnteredPassword, Tokens
 from shared.security import secret_files
 from shared.security.encryption import read_keys
 from shared.web.settings import Settings
 from shared.web.validation.openapi import Answer, Body, Described
 
-_CODES = ["kq7m2x-w9dfrt-3hncvb-pz8ysj"]
+RECOVERY_CODES = ["kq7m2x-w9dfrt-3hncvb-pz8ysj"]
 
 
 ENCRYPTION_KEYS_FILE = "encryption_keys"
@@ -49,11 +49,22 @@ class Code(Body):
     """The six digits that the authenticator app shows now, or a recovery code where one is accepted."""
 
 
-class SecondStep(Code):
-    """The second step of a login, after the right password."""
+class FreshProof(Body):
+    """A code of the caller's second factor, unless it was proven within five minutes."""
+
+    otp: EnteredCode | None = None
+    """The six digits that the authenticator app shows now, or a recovery code."""
+
+
+class FirstStep(Body):
+    """The first step of a login: the right password was sent."""
 
     mfa_token: Annotated[str, Field(max_length=1000, examples=["1f0c9a2b:gAAAAABpKf3k"])]
     """The `mfa_token` from the details of `MFA_REQUIRED`; it is good for five minutes."""
+
+
+class SecondStep(FirstStep, Code):
+    """The second step of a login, after the right password."""
 
 
 class MfaRemoval(Code):
@@ -79,32 +90,30 @@ class SetupAnswer(Setup, Answer):
 class RecoveryCodesAnswer(Answer):
     """New recovery codes, in the only response that contains them."""
 
-    recovery_codes: Annotated[list[str], Field(examples=[_CODES])]
+    recovery_codes: Annotated[list[str], Field(examples=[RECOVERY_CODES])]
     """Ten codes, each of which is good once in place of a code of the app."""
 
 
-class SteppedUp(Described):
-    """An access token of the caller's session that says that the second factor was proven now."""
+class SteppedUp(Tokens):
+    """Tokens of the session that follows the caller's, and say that the second factor was proven now."""
 
-    token: Annotated[str, Field(examples=["eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiI2ZjFjIn0.c2lnbmF0dXJl"])]
-    """The access token, to send as `Authorization: Bearer` from now on."""
-    token_type: Literal["Bearer"] = Field("Bearer")
-    """The token type (RFC 6750)."""
-    expires_in: int
-    """The lifetime of the access token in seconds."""
     fresh_for: int
     """For how many seconds the proof counts."""
 
 
 class SteppedUpAnswer(SteppedUp, Answer):
-    """An access token of the caller's session that says that the second factor was proven now."""
+    """Tokens of the session that follows the caller's, and say that the second factor was proven now."""
 
 
 class MfaStatus(Described):
     """The state of the caller's second factor."""
 
     mfa_enabled: bool
-    """Whether a login needs a code."""
+    """Whether a login by password needs a second factor, because the caller has one of any kind."""
+    app_enabled: bool
+    """Whether the caller has an authenticator app."""
+    passkeys: int
+    """The number of the caller's passkeys."""
     recovery_codes_left: int
     """The number of recovery codes that have not been used."""
 

@@ -16,6 +16,7 @@ from auth_service.second_factor.second_factor_logic import (
 from auth_service.second_factor.second_factor_schemas import (
     Code,
     Empty,
+    FreshProof,
     MfaRemoval,
     MfaStatusAnswer,
     RecoveryCodesAnswer,
@@ -24,7 +25,7 @@ from auth_service.second_factor.second_factor_schemas import (
     SteppedUpAnswer,
 )
 from shared.core.errors import InvalidToken
-from shared.web.access import Caller, private_even_limited, public
+from shared.web.access import Caller, StepUpRequired, private_even_limited, public
 from shared.web.responses import success
 from shared.web.validation.openapi import Answer, documented
 
@@ -41,9 +42,10 @@ def status(caller: Caller) -> Response:
 
 @mfa.post("/setup")
 @private_even_limited
-@api.validate(resp=documented(200, SetupAnswer, MfaAlreadyEnabled))
+@api.validate(resp=documented(200, SetupAnswer, MfaAlreadyEnabled, StepUpRequired))
 def set_up(caller: Caller, json: Empty) -> Response:
-    """Make a secret for an authenticator app. Nothing is enabled yet; another call makes another secret."""
+    """Make a secret for an authenticator app. Nothing is enabled yet; another call makes another secret. Who has a
+    passkey proves it first, by `passkeys/step_up`."""
     return success(**second_factor_logic.set_up(tools(), factors(), caller).model_dump())
 
 
@@ -51,7 +53,8 @@ def set_up(caller: Caller, json: Empty) -> Response:
 @private_even_limited
 @api.validate(resp=documented(200, RecoveryCodesAnswer, InvalidOtp, MfaNotSetUp, MfaAlreadyEnabled, LockedOut))
 def enable(caller: Caller, json: Code) -> Response:
-    """Enable the second factor with a code of the new secret, and end the caller's other sessions."""
+    """Enable the authenticator app with a code of the new secret, and end the caller's other sessions. The code is used
+    up by that: the next login takes the next code."""
     codes = second_factor_logic.enable(tools(), factors(), caller, json.otp)
     return success(recovery_codes=codes, message="The second factor is on. Store the recovery codes in a safe place.")
 
@@ -60,15 +63,15 @@ def enable(caller: Caller, json: Code) -> Response:
 @private_even_limited
 @api.validate(resp=documented(200, Answer, InvalidOtp, WrongPassword, MfaNotEnabled, LockedOut))
 def disable(caller: Caller, json: MfaRemoval) -> Response:
-    """Remove the second factor with the password and a code, and end the caller's other sessions."""
+    """Remove the authenticator app with the password and a code, and end the caller's other sessions."""
     second_factor_logic.disable(tools(), factors(), origin(), caller, json)
-    return success(message="The second factor is off.")
+    return success(message="The authenticator app is removed.")
 
 
 @mfa.post("/recovery_codes")
 @private_even_limited
-@api.validate(resp=documented(200, RecoveryCodesAnswer, InvalidOtp, MfaNotEnabled, LockedOut))
-def renew_recovery_codes(caller: Caller, json: Code) -> Response:
+@api.validate(resp=documented(200, RecoveryCodesAnswer, InvalidOtp, MfaNotEnabled, StepUpRequired, LockedOut))
+def renew_recovery_codes(caller: Caller, json: FreshProof) -> Response:
     """Make ten new recovery codes, which replace all earlier ones."""
     codes = second_factor_logic.renew_recovery_codes(tools(), factors(), caller, json.otp)
     return success(recovery_codes=codes, message="The earlier recovery codes are no longer good.")
@@ -78,7 +81,8 @@ def renew_recovery_codes(caller: Caller, json: Code) -> Response:
 @private_even_limited
 @api.validate(resp=documented(200, SteppedUpAnswer, InvalidOtp, MfaNotEnabled, LockedOut))
 def step_up(caller: Caller, json: Code) -> Response:
-    """Prove the second factor again, for requests that were refused with `STEP_UP_REQUIRED`."""
+    """Prove the second factor again, for requests that were refused with `STEP_UP_REQUIRED`. The session goes on under
+    a new id: the present tokens stop working."""
     return success(**second_factor_logic.step_up(tools(), factors(), caller, json.otp).model_dump())
 
 

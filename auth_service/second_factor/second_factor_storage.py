@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import delete, func, insert, select, update
 
-from auth_service.second_factor.second_factor_models import Authenticator, RecoveryCode
+from auth_service.second_factor.second_factor_models import Authenticator, Passkey, RecoveryCode
 from shared.db.database import Storage
 
 
@@ -53,10 +53,23 @@ class SecondFactorStorage(Storage):
         query = select(func.count()).where(RecoveryCode.user_id == user_id, RecoveryCode.used_at.is_(None))
         return self._session.scalar(query) or 0
 
-    def delete_all(self, user_id: UUID) -> None:
-        """Delete the authenticator app and the recovery codes of a user."""
+    def count_passkeys(self, user_id: UUID) -> int:
+        """Return the number of passkeys of a user."""
+        return self._session.scalar(select(func.count()).where(Passkey.user_id == user_id)) or 0
+
+    def delete_authenticator(self, user_id: UUID) -> None:
+        """Delete the authenticator app of a user."""
         self._session.execute(delete(Authenticator).where(Authenticator.user_id == user_id))
+
+    def delete_recovery_codes(self, user_id: UUID) -> None:
+        """Delete the recovery codes of a user, used ones too."""
         self._session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user_id))
+
+    def delete_all(self, user_id: UUID) -> None:
+        """Delete the authenticator app, the passkeys and the recovery codes of a user."""
+        self.delete_authenticator(user_id)
+        self._session.execute(delete(Passkey).where(Passkey.user_id == user_id))
+        self.delete_recovery_codes(user_id)
 
     def list_with_other_key(self, key_id: str) -> Sequence[Authenticator]:
         """Return the authenticator apps whose secret is encrypted with another key than this one."""

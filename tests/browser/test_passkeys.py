@@ -41,17 +41,15 @@ def authenticator(page: Page) -> Iterator[CDPSession]:
 
 
 def add_passkey(page: Page, address: str, username: str) -> None:
-    page.goto(f"{address}/login")
-    page.fill("[name=username]", username)
-    page.fill("[name=password]", PASSWORD)
-    page.click("main button[type=submit]")
+    enter_password(page, address, username)
     page.wait_for_url("**/dashboard")
     page.goto(f"{address}/settings/passkeys")
     page.fill("[name=name]", "My laptop")
     page.fill("[name=password]", PASSWORD)
     page.click("text=Continue")
     page.click("text=Create the passkey")
-    page.wait_for_selector("text=The passkey is added.")
+    page.wait_for_url("**/settings/second-factor/recovery-codes")
+    assert "The passkey is added." in page.inner_text("main")
 
 
 def test_a_passkey_is_added_logs_in_without_a_password_and_is_removed(
@@ -69,7 +67,62 @@ def test_a_passkey_is_added_logs_in_without_a_password_and_is_removed(
     assert "last used" in page.inner_text("main")
     page.click("text=Remove")
     page.wait_for_selector("text=The passkey is removed.")
-    assert call(bank, "GET", "passkeys", person).get_json()["passkeys"] == []
+    page.goto(f"{address}/settings/passkeys")
+    assert "last used" not in page.inner_text("main")
+
+
+def test_a_passkey_is_the_second_step_of_a_login_by_password(
+    page: Page, bank: Suite, address: str, authenticator: CDPSession
+) -> None:
+    person = bank.person()
+    add_passkey(page, address, person.username)
+    assert page.locator(".recovery-codes li").count() == 10
+    code = page.inner_text(".recovery-codes li >> nth=0")
+    assert refusal(call(bank, "GET", "passkeys", person)) == (401, "INVALID_TOKEN"), "other sessions have ended"
+    body = {"username": person.username, "password": PASSWORD}
+    asked = call(bank, "POST", "login", json=body)
+    assert refusal(asked) == (401, "MFA_REQUIRED")
+    assert asked.get_json()["details"]["methods"] == ["passkey", "recovery_code"]
+    assert call(bank, "POST", "login", json={**body, "otp": code}).status_code == 200
+    page.context.clear_cookies()
+    enter_password(page, address, person.username)
+    page.click("text=Use my passkey")
+    page.wait_for_url("**/dashboard")
+
+
+def test_a_sensitive_change_is_confirmed_by_a_passkey_and_changes_the_session(
+    page: Page, bank: Suite, address: str, authenticator: CDPSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = bank.person()
+    add_passkey(page, address, person.username)
+    (before,) = (one for one in page.context.cookies() if one["name"].endswith("session"))
+    page.goto(f"{address}/profile")
+    with monkeypatch.context() as patch:
+        patch.setattr("shared.web.access.STEP_UP_SECONDS", -1.0)
+        fill_address(page, f"new-{person.username}@example.com")
+        page.wait_for_selector("text=Use a passkey instead")
+    page.fill("[name=current_password]", PASSWORD)
+    page.click("text=Use a passkey instead")
+    page.wait_for_selector("text=Your profile is saved.")
+    page.context.add_cookies([{"name": before["name"], "value": before["value"], "url": address}])
+    page.goto(f"{address}/profile")
+    page.wait_for_url("**/login?next=/profile")
+    entries = call(bank, "GET", "audit?limit=200", bank.admin()).get_json()["audit"]
+    actions = [entry["action"] for entry in entries if entry["subject"] == person.username]
+    assert actions[:2] == ["profile.change", "mfa.step_up"]
+
+
+def fill_address(page: Page, email: str) -> None:
+    page.fill("[name=email]", email)
+    page.fill("[name=current_password]", PASSWORD)
+    page.click("text=Save")
+
+
+def enter_password(page: Page, address: str, username: str) -> None:
+    page.goto(f"{address}/login")
+    page.fill("[name=username]", username)
+    page.fill("[name=password]", PASSWORD)
+    page.click("main button[type=submit]")
 
 
 def test_an_answer_counts_once_and_for_its_challenge_only(

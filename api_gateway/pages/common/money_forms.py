@@ -211,7 +211,8 @@ class TransferForm(PaymentForm, StepUpForm):
     @property
     def draft(self) -> Draft:
         """Return the input and the idempotency key, as text by field."""
-        return {field.name: str(field.data or "") for field in self if field.name not in ("csrf_token", "otp")}
+        proofs = ("csrf_token", "otp", "credential")
+        return {field.name: str(field.data or "") for field in self if field.name not in proofs}
 
     def validate_to_account_id(self, field: SelectField) -> None:
         """Require exactly one payee, other than the payer."""

@@ -1,49 +1,95 @@
-"""A fresh code of the second factor, asked for in the form of what needs it."""
+"""A fresh second factor, asked for in the form of what needs it: a code, or a passkey where the person has one."""
 
+import json
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from flask import session
-from wtforms import StringField
+from flask import session, url_for
+from werkzeug.wrappers import Response
+from wtforms import HiddenField, StringField
 
+from api_gateway.clients.auth import RenewedTokens
+from api_gateway.clients.passkeys import PasskeyClient
 from api_gateway.clients.second_factor import SecondFactorClient
 from api_gateway.pages.common.forms import BankForm, at_most
-from api_gateway.pages.common.responses import peer
-from shared.core.errors import Forbidden, Refused
+from api_gateway.pages.common.responses import done, peer
+from api_gateway.web.browser_session import go_on_with
+from shared.core.errors import AppError, Forbidden, Refused
 from shared.web.access import Caller, StepUpRequired
 
 T = TypeVar("T")
 
 
 class CodeNeeded(Refused):
-    """400: the form is shown again, with a field for the code."""
+    """400: the form is shown again, with a field for the code and a button for the passkey."""
 
     code = StepUpRequired.code
     message = "Confirm this with your second factor."
 
 
 class StepUpForm(BankForm):
-    """A form whose action may require a fresh second factor. The template shows the field `otp` if `needs_code`."""
+    """A form whose action may require a fresh second factor. The template calls `second_factor(form)` for its fields.
+
+    `needs_code` says that they are shown, and `passkey_options` what the browser asks a passkey with.
+    """
 
     otp = StringField("Code", [at_most(64)])
+    credential = HiddenField()
     needs_code = False
+    passkey_options: str | None = None
 
     def confirmed(self, caller: Caller, action: Callable[[str], T]) -> T:
-        """Return what `action` returns, which gets the token to call with. Proves a code that was entered first.
+        """Return what `action` returns, which gets the token to call with. Proves what was entered first.
 
-        Raises CodeNeeded when a service wants a fresh code, and what `action` raises.
+        Raises CodeNeeded when a service wants a fresh second factor, and what `action` raises. A proof ends the
+        session of `caller`: go on with `caller_at_browser()`.
         """
         token = caller.token
-        if self.otp.data:
-            self.needs_code = True
-            token = session["token"] = SecondFactorClient(peer("auth-service")).step_up(token, self.otp.data)
-            self.needs_code = False
+        if self.otp.data or self.credential.data:
+            token = self._prove(token)
         try:
             return action(token)
         except Forbidden as error:
             if error.code != StepUpRequired.code:
                 raise
-            self.needs_code = True
+            self._ask(token)
             raise CodeNeeded(
                 details={"otp": "Enter the code that your authenticator app shows now, or a recovery code."}
             ) from None
+
+    def _prove(self, token: str) -> str:
+        try:
+            return go_on_with(self._step_up(token)).token
+        except AppError:
+            self._ask(token)
+            raise
+
+    def _step_up(self, token: str) -> RenewedTokens:
+        if self.otp.data or not self.credential.data:
+            return SecondFactorClient(peer("auth-service")).step_up(token, self.otp.data or "")
+        passkey_token, credential = str(session.pop("step_up", "")), to_object(self.credential.data)
+        return PasskeyClient(peer("auth-service")).step_up(token, passkey_token=passkey_token, credential=credential)
+
+    def _ask(self, token: str) -> None:
+        self.needs_code, self.credential.data = True, ""
+        try:
+            begun = PasskeyClient(peer("auth-service")).begin_step_up(token)
+        except AppError:  # the person has no passkey, or the code has to do
+            return
+        session["step_up"] = begun.passkey_token
+        self.passkey_options = json.dumps(begun.options)
+
+
+def show_recovery_codes(codes: list[str], message: str) -> Response:
+    """Lead to the page that shows the codes once: they wait in the browser's encrypted session."""
+    session["recovery_codes"] = codes
+    return done(message, url_for("second_factor.recovery_codes"))
+
+
+def to_object(text: str) -> dict[str, Any]:
+    """Return the JSON object in a field that a script filled in; an empty one for anything else."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -13,12 +13,13 @@ from api_gateway.clients.auth import Origin
 from api_gateway.clients.passkeys import PasskeyClient, PasskeyOptions
 from api_gateway.pages.common.forms import BankForm, at_most
 from api_gateway.pages.common.responses import done, form_page, here, peer
-from api_gateway.pages.common.step_up import StepUpForm
-from api_gateway.web.browser_session import home_of, local_path, sign_in, visitor
+from api_gateway.pages.common.step_up import StepUpForm, show_recovery_codes, to_object
+from api_gateway.web.browser_session import caller_at_browser, change_session, home_of, local_path, sign_in, visitor
 from shared.core.errors import NotFound
-from shared.web.access import Caller, private, public
+from shared.web.access import Caller, private, private_even_limited, public
 
 passkeys = Blueprint("passkeys", __name__)
+ADDED = "The passkey is added. You can log in with it."
 
 
 class PasskeyForm(StepUpForm):
@@ -35,7 +36,7 @@ class AnswerForm(BankForm):
 
 
 @passkeys.route("/settings/passkeys", methods=["GET", "POST"])
-@private
+@private_even_limited
 def own(caller: Caller) -> Any:
     """List the caller's passkeys, and begin to add one."""
     form = PasskeyForm()
@@ -43,18 +44,22 @@ def own(caller: Caller) -> Any:
         lambda: form.confirmed(caller, lambda token: _client().begin_registration(token, form.password.data or ""))
     )
     if begun is None:
-        return form_page("passkeys.html", form, passkeys=_client().list_own(caller.token))
+        return form_page("passkeys.html", form, passkeys=_client().list_own(caller_at_browser().token))
     session["passkey"] = {"name": form.name.data, "token": begun.passkey_token}
     return _ask(begun, "create", url_for("passkeys.add"))
 
 
 @passkeys.post("/settings/passkeys/add")
-@private
+@private_even_limited
 def add(caller: Caller) -> Response:
     """Store a passkey with the answer of the browser."""
     form, begun = AnswerForm(), session.pop("passkey", {})
-    if form.submitted(lambda: _register(caller, begun, _to_object(form.credential.data or ""))):
-        return done("The passkey is added. You can log in with it.", url_for("passkeys.own"))
+    codes = form.submitted(lambda: _register(caller, begun, to_object(form.credential.data or "")))
+    if codes is not None:
+        change_session()
+        if codes:
+            return show_recovery_codes(codes, f"{ADDED} A login by password needs it as well from now on.")
+        return done(ADDED, url_for("passkeys.own"))
     flash("The passkey was not added. Begin again.", "danger")
     return redirect(url_for("passkeys.own"), 303)
 
@@ -67,8 +72,9 @@ def remove(caller: Caller, passkey_id: UUID) -> Any:
         raise NotFound("There is no such passkey.")
     form = StepUpForm()
     if form.submitted(lambda: form.confirmed(caller, lambda token: _remove(token, passkey_id))):
+        change_session()
         return done("The passkey is removed. Delete it on your device as well.", url_for("passkeys.own"))
-    return form_page("passkey_remove.html", form)
+    return form_page("second_factor_confirm.html", form, what="Remove a passkey", submit_as="Remove")
 
 
 @passkeys.route("/login/passkey", methods=["GET", "POST"])
@@ -80,7 +86,7 @@ def log_in() -> Any:
     form = AnswerForm()
     origin = Origin(request.remote_addr or "", request.headers.get("User-Agent", ""))
     ticket = str(session.get("passkey_login", ""))
-    answer = _to_object(form.credential.data or "")
+    answer = to_object(form.credential.data or "")
     tokens = form.submitted(lambda: _client().log_in(origin, passkey_token=ticket, credential=answer))
     if tokens is None:
         begun = _client().begin_login()
@@ -89,10 +95,9 @@ def log_in() -> Any:
     return redirect(local_path(request.args.get("next"), home_of(sign_in(tokens))), 303)
 
 
-def _register(caller: Caller, begun: dict[str, Any], credential: dict[str, Any]) -> bool:
+def _register(caller: Caller, begun: dict[str, Any], credential: dict[str, Any]) -> list[str]:
     name, passkey_token = str(begun.get("name") or "Passkey"), str(begun.get("token", ""))
-    _client().register(caller.token, name=name, passkey_token=passkey_token, credential=credential)
-    return True
+    return _client().register(caller.token, name=name, passkey_token=passkey_token, credential=credential)
 
 
 def _remove(token: str, passkey_id: UUID) -> bool:
@@ -109,11 +114,3 @@ def _ask(begun: PasskeyOptions, kind: str, action: str, form: BankForm | None = 
 
 def _client() -> PasskeyClient:
     return PasskeyClient(peer("auth-service"))
-
-
-def _to_object(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -1,11 +1,9 @@
 """Two-step login: set it up with an authenticator app, renew the recovery codes, turn it off."""
 
-from contextlib import suppress
 from typing import Any
 
 import segno
 from flask import Blueprint, redirect, render_template, session, url_for
-from werkzeug.wrappers import Response
 from wtforms import PasswordField, StringField
 from wtforms.validators import InputRequired
 
@@ -13,8 +11,8 @@ from api_gateway.clients.second_factor import Setup
 from api_gateway.pages.common import sections
 from api_gateway.pages.common.forms import BankForm, at_most
 from api_gateway.pages.common.responses import done, form_page
-from api_gateway.web.browser_session import refuse_ended_sessions, renew_tokens
-from shared.core.errors import AppError
+from api_gateway.pages.common.step_up import StepUpForm, show_recovery_codes
+from api_gateway.web.browser_session import change_session
 from shared.web.access import Caller, private, private_even_limited
 
 second_factor = Blueprint("second_factor", __name__)
@@ -26,12 +24,6 @@ class EnableForm(BankForm):
     otp = StringField("Code from the app", [InputRequired("Enter the code that the app shows."), at_most(64)])
 
 
-class RenewForm(BankForm):
-    """A code, for new recovery codes."""
-
-    otp = StringField("Code", [InputRequired("Enter the code that the app shows."), at_most(64)])
-
-
 class DisableForm(BankForm):
     """What turns two-step login off."""
 
@@ -41,9 +33,13 @@ class DisableForm(BankForm):
 
 @second_factor.post("/settings/second-factor/setup")
 @private_even_limited
-def begin_setup(caller: Caller) -> Response:
+def begin_setup(caller: Caller) -> Any:
     """Make a new secret, which the browser keeps in its encrypted session until it is enabled."""
-    session["mfa_setup"] = sections.second_factor().set_up(caller.token).model_dump()
+    form = StepUpForm()
+    begun = form.submitted(lambda: form.confirmed(caller, sections.second_factor().set_up))
+    if begun is None:
+        return form_page("second_factor_confirm.html", form, what="Set up an authenticator app", submit_as="Continue")
+    session["mfa_setup"] = begun.model_dump()
     return redirect(url_for("second_factor.setup"), 303)
 
 
@@ -51,7 +47,7 @@ def begin_setup(caller: Caller) -> Response:
 @private_even_limited
 def setup(caller: Caller) -> Any:
     """Show the secret as a QR code, and enable it by a first code."""
-    if sections.second_factor().status(caller.token).mfa_enabled:
+    if sections.second_factor().status(caller.token).app_enabled:
         return redirect(url_for("profile.settings"), 303)
     form = EnableForm()
     if "mfa_setup" not in session:
@@ -61,23 +57,25 @@ def setup(caller: Caller) -> Any:
         begun = Setup.model_validate(session["mfa_setup"])
         return form_page("second_factor.html", form, setup=begun, picture=_qr_code(begun.otpauth_uri))
     del session["mfa_setup"]
-    refuse_ended_sessions()
-    with suppress(AppError):  # the codes are shown in any case
-        renew_tokens()  # the next one is not limited, and says that the second factor was proven
-    return _show_codes(codes, "Two-step login is on. Everywhere else you are logged out.")
+    change_session()
+    return show_recovery_codes(
+        codes,
+        "Two-step login is on. Everywhere else you are logged out. The code that you entered is used up: "
+        "for your next login wait until the app shows another one.",
+    )
 
 
 @second_factor.route("/settings/second-factor/recovery-codes", methods=["GET", "POST"])
 @private_even_limited
 def recovery_codes(caller: Caller) -> Any:
     """Show new recovery codes once; otherwise make new ones after a code."""
-    form = RenewForm()
+    form = StepUpForm()
     if not form.is_submitted() and (codes := session.pop("recovery_codes", None)):
         return render_template("recovery_codes.html", codes=codes)
-    made = form.submitted(lambda: sections.second_factor().renew_recovery_codes(caller.token, form.otp.data or ""))
+    made = form.submitted(lambda: form.confirmed(caller, sections.second_factor().renew_recovery_codes))
     if made is None:
         return form_page("recovery_codes_new.html", form)
-    return _show_codes(made, "These are your new recovery codes. The earlier ones are no longer good.")
+    return show_recovery_codes(made, "These are your new recovery codes. The earlier ones are no longer good.")
 
 
 @second_factor.route("/settings/second-factor/disable", methods=["GET", "POST"])
@@ -86,20 +84,15 @@ def disable(caller: Caller) -> Any:
     """Turn two-step login off."""
     form = DisableForm()
     if form.submitted(lambda: _disable(caller, form)):
-        return done("Two-step login is off. Everywhere else you are logged out.", url_for("profile.settings"))
+        change_session()
+        message = "The authenticator app is removed. Everywhere else you are logged out."
+        return done(message, url_for("profile.settings"))
     return form_page("second_factor_off.html", form)
 
 
 def _disable(caller: Caller, form: DisableForm) -> bool:
     sections.second_factor().disable(caller.token, password=form.password.data or "", otp=form.otp.data or "")
-    refuse_ended_sessions()
     return True
-
-
-def _show_codes(codes: list[str], message: str) -> Response:
-    """Lead to the page that shows the codes once: they wait in the browser's encrypted session."""
-    session["recovery_codes"] = codes
-    return done(message, url_for("second_factor.recovery_codes"))
 
 
 def _qr_code(text: str) -> str:

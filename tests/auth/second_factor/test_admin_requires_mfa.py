@@ -4,7 +4,8 @@ import pytest
 
 from tests.support.asking import call, refusal
 from tests.support.auth_rules import app_code
-from tests.support.suite import ADMIN_PASSWORD, BankOptions, Suite
+from tests.support.authenticator import SoftAuthenticator
+from tests.support.suite import ADMIN_PASSWORD, PASSWORD, BankOptions, Suite
 from tests.support.visitor import Visitor
 
 
@@ -27,6 +28,21 @@ def test_an_admin_sets_up_a_second_factor_before_anything_else(bank: Suite) -> N
     unlimited = admin.with_token(tokens["token"])
     assert call(bank, "GET", "users", unlimited).status_code == 200
     assert bank.call("account", "GET", "/api/accounts/all", unlimited).status_code == 200
+
+
+def test_a_passkey_is_enough_as_well(bank: Suite) -> None:
+    person = bank.person()
+    with bank.apps["auth"].app_context():
+        _make_admin(person.username)
+    admin = bank.log_in(person.username, PASSWORD)
+    assert refusal(call(bank, "GET", "users", admin)) == (403, "MFA_SETUP_REQUIRED")
+    device = SoftAuthenticator(bank.apps["auth"].extensions["passkeys"].origin)
+    begun = call(bank, "POST", "passkeys/options", admin, json={"password": PASSWORD}).get_json()
+    body = {"passkey_token": begun["passkey_token"], "credential": device.create(begun["options"]), "name": "Phone"}
+    assert call(bank, "POST", "passkeys", admin, json=body).status_code == 201
+    tokens = call(bank, "POST", "sessions/renew", admin).get_json()
+    unlimited = admin.with_token(tokens["token"])
+    assert call(bank, "GET", "users", unlimited).status_code == 200
 
 
 def _refuse_pages(bank: Suite) -> None:

@@ -9,10 +9,12 @@ from sqlalchemy import select
 
 from auth_service.auth_models import User, db
 from auth_service.mail.mail_models import OutgoingMail
+from auth_service.passkeys.passkey_storage import PasskeyStorage
 from auth_service.second_factor import removal_logic, second_factor_logic
 from auth_service.second_factor.removal_logic import Removals
 from auth_service.second_factor.removal_schemas import NewRemoval, RemovalDecision
 from auth_service.second_factor.removal_storage import RemovalStorage
+from auth_service.second_factor.second_factor_models import Passkey
 from tests.support.auth_rules import Rules, advance_clock, app_code, auth_app, caller_of, code_of, nobody
 
 REASON = NewRemoval(reason="Lost the phone; passport shown")
@@ -62,6 +64,11 @@ class Desk:
     def needs_code(self) -> bool:
         return code_of(lambda: self.rules.log_in(self.customer)) == "MFA_REQUIRED"
 
+    def add_passkey(self) -> None:
+        with self.rules.tools.transaction():
+            of = {"credential_id": self.customer.id.hex, "public_key": "", "sign_count": 0, "name": "Phone"}
+            PasskeyStorage(db).add_passkey(Passkey(user_id=self.customer.id, **of))
+
     def told(self) -> str:
         self.rules.tools.users.refresh()
         query = select(OutgoingMail).where(OutgoingMail.recipient == self.customer.email)
@@ -79,8 +86,10 @@ def test_one_employee_asks_and_another_approves(desk: Desk) -> None:
     assert "our staff were asked to remove" in desk.told()
     assert desk.decide(desk.first) == "FORBIDDEN"
     assert desk.needs_code
+    desk.add_passkey()
     assert desk.decide(desk.second) == ""
     assert not desk.needs_code
+    assert desk.rules.factors.storage.count_passkeys(desk.customer.id) == 0
     assert not desk.rules.is_alive(desk.tokens)
     assert "removed by our staff" in desk.told()
     assert desk.decide(desk.second) == "NOT_FOUND"

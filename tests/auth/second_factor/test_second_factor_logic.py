@@ -275,5 +275,5 @@ def test_changes_and_used_recovery_codes_are_told_by_mail(rules: Rules, holder: 
         "Your second factor was changed",
     ]
     text = " ".join(paragraph for letter in told if letter for paragraph in letter.paragraphs)
-    for words in ("a second factor was set up", "the recovery codes were replaced", "Codes left: 9."):
+    for words in ("an authenticator app was set up", "the recovery codes were replaced", "Codes left: 9."):
         assert words in text

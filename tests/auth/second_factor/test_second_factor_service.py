@@ -40,6 +40,8 @@ def test_the_whole_way_from_set_up_to_removal(bank: Suite, person: Person) -> No
     assert call(bank, "GET", "mfa", person).get_json() == {
         "success": True,
         "mfa_enabled": True,
+        "app_enabled": True,
+        "passkeys": 0,
         "recovery_codes_left": 10,
     }
     assert refusal(log_in(bank, person)) == (401, "MFA_REQUIRED")

@@ -73,7 +73,7 @@ def test_a_fresh_code_opens_what_was_refused(holder: Holder) -> None:
     assert refusal(holder.change_email()) == (403, "STEP_UP_REQUIRED")
     assert refusal(holder.step_up("000000")) == (401, "INVALID_OTP")
     stepped_up = holder.step_up(app_code(holder.secret, 1)).get_json()
-    assert set(stepped_up) == {"success", "token", "token_type", "expires_in", "fresh_for"}
+    assert stepped_up.keys() >= {"token", "refresh_token", "token_type", "expires_in", "fresh_for"}
     assert stepped_up["fresh_for"] == 300
     holder.use(stepped_up["token"])
     assert holder.change_email().status_code == 200
@@ -89,8 +89,30 @@ def test_a_recovery_code_is_fresh_too(holder: Holder) -> None:
 def test_a_code_steps_up_once(holder: Holder) -> None:
     holder.wait(301)
     code = app_code(holder.secret, 1)
-    assert holder.step_up(code).status_code == 200
+    holder.use(holder.step_up(code).get_json()["token"])
     assert refusal(holder.step_up(code)) == (401, "INVALID_OTP")
+
+
+def test_a_step_up_gives_the_session_a_new_id_and_ends_the_one_before(bank: Suite, holder: Holder) -> None:
+    before, refresh_token = holder.person, holder.refresh_token
+    (old,) = (one["id"] for one in call(bank, "GET", "sessions", before).get_json()["sessions"] if one["current"])
+    holder.use(holder.step_up(app_code(holder.secret, 1)).get_json()["token"])
+    assert refusal(call(bank, "GET", "sessions", before)) == (401, "INVALID_TOKEN")
+    assert refusal(call(bank, "POST", "refresh", json={"refresh_token": refresh_token})) == (401, "INVALID_TOKEN")
+    (new,) = (one for one in call(bank, "GET", "sessions", holder.person).get_json()["sessions"] if one["current"])
+    assert new["id"] != old
+
+
+def test_a_session_goes_on_under_a_new_id_with_its_login_and_its_proof(bank: Suite, holder: Holder) -> None:
+    (before,) = (one for one in call(bank, "GET", "sessions", holder.person).get_json()["sessions"] if one["current"])
+    renewed = call(bank, "POST", "sessions/renew", holder.person).get_json()
+    assert refusal(call(bank, "POST", "sessions/renew", holder.person)) == (401, "INVALID_TOKEN")
+    holder.use(renewed["token"])
+    (after,) = (one for one in call(bank, "GET", "sessions", holder.person).get_json()["sessions"] if one["current"])
+    assert after["id"] != before["id"]
+    assert (after["created_at"], after["user_agent"]) == (before["created_at"], before["user_agent"])
+    assert holder.change_password().status_code == 200, "the second factor is as fresh as before"
+    assert call(bank, "POST", "refresh", json={"refresh_token": renewed["refresh_token"]}).status_code == 200
 
 
 def test_a_refresh_keeps_what_was_proven(holder: Holder) -> None:
@@ -106,7 +128,7 @@ def test_who_has_no_second_factor_is_not_asked(bank: Suite) -> None:
 
 
 def test_what_happens_to_a_second_factor_is_mailed_and_audited(bank: Suite, holder: Holder) -> None:
-    assert holder.step_up(holder.codes[1]).status_code == 200
+    holder.use(holder.step_up(holder.codes[1]).get_json()["token"])
     removal = {"password": PASSWORD, "otp": holder.codes[2]}
     assert call(bank, "POST", "mfa/disable", holder.person, json=removal).status_code == 200
     entries = call(bank, "GET", "audit?limit=200", bank.admin()).get_json()["audit"]
@@ -114,7 +136,7 @@ def test_what_happens_to_a_second_factor_is_mailed_and_audited(bank: Suite, hold
     assert actions[:5] == [
         "mfa.disable",
         "mfa.recovery_code_used",
+        "mfa.step_up",
         "mfa.recovery_code_used",
         "login",
-        "mfa.enable",
     ]

@@ -72,6 +72,7 @@ def owner(bank: Suite) -> Owner:
 def test_the_set_up_shows_its_codes_once(owner: Owner) -> None:
     page = owner.browser.get("/settings/second-factor/recovery-codes")
     assert "Two-step login is on." in page.text
+    assert "The code that you entered is used up" in page.text
     assert len(set(codes_on(page))) == 10
     again = owner.browser.get("/settings/second-factor/recovery-codes")
     assert (again.status_code, codes_on(again)) == (200, [])
@@ -160,7 +161,7 @@ def test_turning_it_off_takes_password_and_code(owner: Owner) -> None:
     assert owner.browser.submit(path, password=PASSWORD, otp="000000").status_code == 400
     answer = owner.browser.submit(path, password=PASSWORD, otp=app_code(owner.secret))
     assert (answer.status_code, answer.headers["Location"]) == (303, "/settings")
-    assert "Two-step login is off." in owner.browser.get("/settings").text
+    assert "The authenticator app is removed." in owner.browser.get("/settings").text
     other = Visitor(owner.bank.apps["gateway"])
     assert other.log_in(owner.username).headers["Location"] == "/dashboard"
 
@@ -170,4 +171,4 @@ def test_an_account_without_a_second_factor_has_nothing_to_renew(bank: Suite) ->
     browser.log_in(bank.person().username)
     answer = browser.submit("/settings/second-factor/recovery-codes", otp="000000")
     assert answer.status_code == 400
-    assert "You have no second factor" in answer.text
+    assert "You have no such second factor" in answer.text
