@@ -11,6 +11,7 @@ from account_service.account_models import Account, AccountStatusChange, Entry
 from account_service.account_schemas import (
     AccountsQuery,
     EntriesQuery,
+    FreezeOut,
     HistoryQuery,
     NewAccount,
     Statistics,
@@ -22,7 +23,7 @@ from account_service.account_storage import AccountStorage
 from account_service.ledger_storage import LedgerStorage
 from shared.core import check_digits
 from shared.core.clock import now
-from shared.core.errors import Forbidden, InvalidRequest, NotFound, Refused, Unprocessable
+from shared.core.errors import Forbidden, InvalidRequest, NotFound, Refused, ServiceUnavailable, Unprocessable
 from shared.core.money import Currency
 from shared.core.texts import masked
 from shared.db.outages import rerun_when_aborted
@@ -191,7 +192,7 @@ def change_status(storage: AccountStorage, caller: Caller, account_id: UUID, cha
             raise OwnAccount
         if account.status == "closed":
             raise AccountNotActive("This account is closed.")
-        _set_status(storage, caller, account, change.status, change.reason)
+        _set_status(storage, caller, account, change.status, change.reason, is_shown=change.show_reason)
         audit_trail.record(
             storage.outbox,
             "account.freeze" if change.status == "frozen" else "account.unfreeze",
@@ -201,6 +202,23 @@ def change_status(storage: AccountStorage, caller: Caller, account_id: UUID, cha
         )
     _log.info("account %s is now %s, by %s", account_id, change.status, caller.user_id)
     return account
+
+
+def freeze(storage: AccountStorage, auth: AuthClient, caller: Caller, account_id: UUID) -> FreezeOut | None:
+    """Return why, when and by whom an account of the caller was frozen; None while it is not. Raises NotFound."""
+    account = storage.find_account(account_id)
+    if account is None or account.user_id != caller.user_id:
+        raise NotFound("There is no such account.")
+    changes = storage.list_status_changes(account_id, limit=1, before=None) if account.status == "frozen" else ()
+    if not changes:
+        return None
+    (change,) = changes
+    storage.refresh()  # ends the read, so that no connection waits for the other service
+    return FreezeOut(
+        reason=change.reason if change.reason_is_shown else None,
+        frozen_by=_name_of(auth, change.changed_by),
+        frozen_at=change.changed_at,
+    )
 
 
 def status_history(
@@ -269,13 +287,28 @@ def look_up(storage: AccountStorage, auth: AuthClient, account_number: str) -> t
     return account, owner.full_name or owner.username
 
 
+def _name_of(auth: AuthClient, user_id: UUID | None) -> str | None:
+    """Return the name of somebody of the staff; None while it is not known."""
+    try:
+        person = auth.owner(user_id) if user_id else None
+    except (NotFound, ServiceUnavailable):
+        return None
+    return (person.full_name or person.username) if person else None
+
+
 def _audited(account: Account) -> str:
     """Return what the audit trail calls an account: its masked number."""
     return masked(account.account_number)
 
 
 def _set_status(
-    storage: AccountStorage, caller: Caller, account: Account, status: str, reason: str | None = None
+    storage: AccountStorage,
+    caller: Caller,
+    account: Account,
+    status: str,
+    reason: str | None = None,
+    *,
+    is_shown: bool = False,
 ) -> None:
     """Change the status of an account and record who changed it and why. Needs an open transaction."""
     change = AccountStatusChange(
@@ -283,6 +316,7 @@ def _set_status(
         from_status=account.status,
         to_status=status,
         reason=reason,
+        reason_is_shown=is_shown,
         changed_by=caller.user_id,
         changed_at=now(),
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint, false, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from shared.core.clock import now
@@ -72,8 +72,9 @@ class Account(Base):
 class AccountStatusChange(Base):
     """A change of an account's status: who froze, unfroze or closed it, when and why. Rows are only added.
 
-    Only staff may read `reason`; it is NULL when the owner closed the account. `changed_by` and `changed_at` are NULL
-    for changes that are older than this table.
+    `reason` is NULL when the owner closed the account. Its owner may read it only where `reason_is_shown`; the reasons
+    of changes that are older than that column were written for staff. `changed_by` and `changed_at` are NULL for
+    changes that are older than this table.
     """
 
     __tablename__ = "account_status_change"
@@ -86,6 +87,7 @@ class AccountStatusChange(Base):
     from_status: Mapped[str] = mapped_column(String(10))
     to_status: Mapped[str] = mapped_column(String(10))
     reason: Mapped[str | None] = mapped_column(String(200))
+    reason_is_shown: Mapped[bool] = mapped_column(default=False, server_default=false())
     changed_by: Mapped[UUID | None]
     changed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 from uuid import UUID
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, StrictBool
 
 from shared.core.money import AmountText, Currency
 from shared.core.periods import From, Timestamp, Until
@@ -36,6 +36,8 @@ class StatusChange(Body):
     """The new status."""
     reason: Annotated[Line, Field(min_length=1, max_length=200, examples=["The card was reported stolen"])]
     """The reason for the change."""
+    show_reason: StrictBool = True
+    """Whether the owner of the account sees the reason."""
 
 
 class LookupQuery(Query):
@@ -179,10 +181,27 @@ class StatusChangeOut(Described):
     to_status: AccountStatus
     """The status after the change."""
     reason: Annotated[str | None, Field(description="The reason; null when the owner closed the account.")]
+    reason_is_shown: bool
+    """Whether the owner of the account sees the reason."""
     changed_by: Annotated[
         UUID | None, Field(description="The id of the user who made the change; null when it was not recorded.")
     ]
     changed_at: Annotated[Timestamp | None, Field(description="The time of the change; null when it was not recorded.")]
+
+
+class FreezeOut(Described):
+    """Why an account is frozen, as its owner sees it."""
+
+    reason: Annotated[str | None, Field(description="The reason; null when the bank keeps it to itself.")]
+    frozen_by: Annotated[str | None, Field(description="The name of who froze it; null when it is not known.")]
+    frozen_at: Annotated[Timestamp | None, Field(description="The time of the freeze; null when it was not recorded.")]
+
+
+class FreezeAnswer(Answer):
+    """The freeze of an account."""
+
+    freeze: FreezeOut | None
+    """The freeze; null while the account is not frozen."""
 
 
 class StatusHistoryAnswer(Answer):

@@ -21,6 +21,7 @@ from account_service.account_schemas import (
     EntriesAnswer,
     EntriesQuery,
     EntryOut,
+    FreezeAnswer,
     HistoryAnswer,
     HistoryQuery,
     HistoryRow,
@@ -194,6 +195,14 @@ def update(caller: Caller, account_id: UUID, json: StatusChange) -> Response:
     """Freeze or unfreeze an account."""
     account = account_logic.change_status(_tools().accounts, caller, account_id, json)
     return success(account=AccountOut.of(account, _tools().currency), message=f"The account is now {account.status}.")
+
+
+@accounts.get("/freeze/<uuid:account_id>")
+@private
+@api.validate(resp=documented(200, FreezeAnswer))
+def freeze(caller: Caller, account_id: UUID) -> Response:
+    """Return why, when and by whom an account of the caller was frozen."""
+    return success(freeze=account_logic.freeze(_tools().accounts, _tools().auth, caller, account_id))
 
 
 @accounts.get("/status_history/<uuid:account_id>")

@@ -67,6 +67,7 @@ class StatusChange(Seen):
     from_status: str
     to_status: str
     reason: str | None = None
+    reason_is_shown: bool = False
     changed_by: UUID | None = None
     changed_at: datetime | None = None
 
@@ -76,6 +77,20 @@ class StatusHistory(Seen):
 
     status_history: list[StatusChange]
     pagination: NextPage
+
+
+class Freeze(Seen):
+    """Why the caller's account is frozen, as far as the bank tells, and by whom and when, where that is known."""
+
+    reason: str | None = None
+    frozen_by: str | None = None
+    frozen_at: datetime | None = None
+
+
+class FreezeState(Seen):
+    """The freeze of an account of the caller; None while it is not frozen."""
+
+    freeze: Freeze | None
 
 
 class Entry(Seen):
@@ -154,9 +169,15 @@ class AccountClient(Client):
         answer = self._peer.call("DELETE", f"/api/accounts/close/{account_id}", token=token)
         return Account.model_validate(answer["account"])
 
-    def change_status(self, token: str, account_id: UUID, *, status: str, reason: str) -> Account:
-        """Set an account's status to `frozen` or `active`, as staff."""
-        body = {"status": status, "reason": reason}
+    def freeze(self, token: str, account_id: UUID) -> Freeze | None:
+        """Return why an account of the caller is frozen; None while it is not."""
+        return self._get(FreezeState, token, f"/api/accounts/freeze/{account_id}").freeze
+
+    def change_status(
+        self, token: str, account_id: UUID, *, status: str, reason: str, show_reason: bool = True
+    ) -> Account:
+        """Set an account's status to `frozen` or `active`, as staff; its owner sees the reason if `show_reason`."""
+        body = {"status": status, "reason": reason, "show_reason": show_reason}
         answer = self._peer.call("PUT", f"/api/accounts/update/{account_id}", token=token, body=body)
         return Account.model_validate(answer["account"])
 

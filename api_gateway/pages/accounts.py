@@ -15,7 +15,7 @@ from api_gateway.pages.common import charts
 from api_gateway.pages.common.balances import CURVE_DAYS, balances
 from api_gateway.pages.common.filters import TransactionFilters
 from api_gateway.pages.common.responses import done, form_page
-from api_gateway.pages.common.sections import account_service, begin, by_id, list_page, transaction_service
+from api_gateway.pages.common.sections import account_service, begin, by_id, list_page, transaction_service, unless_away
 from api_gateway.web import time_zones
 from shared.core.errors import AppError
 from shared.core.formats import private_money
@@ -58,11 +58,13 @@ def details(caller: Caller, account_id: UUID) -> Any:
     account, history = account_call.result(), entries_call.result()
     if account.user_id != caller.user_id:
         return redirect(url_for("staff.account", account_id=account_id), 303)
+    is_frozen = account.status == "frozen"
     return list_page(
         "account_details.html",
         filters,
         account=account,
         found=found,
+        freeze=unless_away(begin(account_service().freeze, caller.token, account_id)) if is_frozen else None,
         mine={account.id: account},
         own=by_id(own_call.result()),
         picture=charts.curve(balances(account, history, since, time_zones.page_zone()), account.currency),

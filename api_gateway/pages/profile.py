@@ -31,6 +31,7 @@ from shared.web.access import Caller, private
 LOOKED_AT = {
     "view.account": "An account of yours",
     "view.accounts": "Your list of accounts",
+    "view.case": "Your messages to the bank",
     "view.notes": "The bank's notes about you",
     "view.person": "Your name and contact data",
     "view.report": "A report of yours",

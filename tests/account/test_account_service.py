@@ -208,7 +208,42 @@ def test_the_status_history_of_a_customer_covers_all_their_accounts(bank: Suite,
     assert own.status_code == 403
 
 
-def test_customers_never_see_why_an_account_was_frozen(bank: Suite, ada: Person, admin: Person) -> None:
+def freeze_of(bank: Suite, person: Person, account_id: str) -> Any:
+    return bank.call("account", "GET", f"/api/accounts/freeze/{account_id}", person).get_json()["freeze"]
+
+
+def test_the_owner_sees_why_when_and_by_whom_the_account_is_frozen(bank: Suite, ada: Person, admin: Person) -> None:
+    account = ada.open()["id"]
+    assert freeze_of(bank, ada, account) is None
+    path = f"/api/accounts/update/{account}"
+    for body, reason in (
+        ({"status": "frozen", "reason": "A card was lost"}, "A card was lost"),
+        ({"status": "frozen", "reason": "suspicion of fraud", "show_reason": False}, None),
+    ):
+        assert bank.call("account", "PUT", path, admin, json=body).status_code == 200
+        freeze = freeze_of(bank, ada, account)
+        assert (freeze["reason"], freeze["frozen_by"]) == (reason, "admin")
+        assert freeze["frozen_at"].endswith("Z")
+    bank.call("account", "PUT", path, admin, json={"status": "active", "reason": "Found"})
+    assert freeze_of(bank, ada, account) is None
+    wrong = {"status": "frozen", "reason": "x", "show_reason": "yes"}
+    assert bank.call("account", "PUT", path, admin, json=wrong).status_code == 400
+    assert bank.call("account", "GET", f"/api/accounts/freeze/{account}", admin).status_code == 404
+
+
+def test_the_freeze_is_shown_without_a_name_while_auth_is_unavailable(bank: Suite, ada: Person, admin: Person) -> None:
+    account = ada.open()["id"]
+    body = {"status": "frozen", "reason": "A card was lost"}
+    bank.call("account", "PUT", f"/api/accounts/update/{account}", admin, json=body)
+    bank.adapters["auth"].down = True
+    try:
+        freeze = freeze_of(bank, ada, account)
+    finally:
+        bank.adapters["auth"].down = False
+    assert (freeze["reason"], freeze["frozen_by"]) == ("A card was lost", None)
+
+
+def test_customers_never_see_the_status_history(bank: Suite, ada: Person, admin: Person) -> None:
     account = open_account(bank, ada)
     body = {"status": "frozen", "reason": "suspicion of fraud"}
     assert bank.call("account", "PUT", f"/api/accounts/update/{account['id']}", admin, json=body).status_code == 200

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from wtforms import SelectField, StringField, TextAreaField
+from wtforms import BooleanField, SelectField, StringField, TextAreaField
 from wtforms.validators import UUID, InputRequired, Optional
 
 from api_gateway.clients.account import ACCOUNT_TYPES, Account
@@ -41,6 +41,7 @@ class AccountStatusForm(BankForm):
 
     status = SelectField("Status", choices=options({"active": "Active", "frozen": "Frozen"}))
     reason = StringField("Reason", [InputRequired("Enter the reason."), at_most(200)])
+    keeps_reason = BooleanField("Don't show the reason to the customer")
 
 
 class ContactForm(BankForm):

@@ -61,7 +61,11 @@ def change(caller: Caller, account_id: UUID) -> Any:
     form = AccountStatusForm()
     changed = form.submitted(
         lambda: account_service().change_status(
-            caller.token, account_id, status=form.status.data, reason=form.reason.data or ""
+            caller.token,
+            account_id,
+            status=form.status.data,
+            reason=form.reason.data or "",
+            show_reason=not form.keeps_reason.data,
         )
     )
     if changed is None:

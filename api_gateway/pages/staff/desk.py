@@ -88,8 +88,10 @@ def change_status(caller: Caller, user_id: UUID, account_id: UUID) -> Any:
     form = AccountStatusForm()
 
     def save() -> Account:
-        reason = form.reason.data or ""
-        return account_service().change_status(caller.token, account_id, status=form.status.data, reason=reason)
+        reason, is_shown = form.reason.data or "", not form.keeps_reason.data
+        return account_service().change_status(
+            caller.token, account_id, status=form.status.data, reason=reason, show_reason=is_shown
+        )
 
     words = "The account is frozen." if form.status.data == "frozen" else "The account is active again."
     return _end(caller, user_id, form, save, words, status=(account_id, form))

@@ -147,3 +147,18 @@ def test_the_list_of_accounts_names_their_owners(employee: Visitor, clara: Perso
 def test_forms_belong_to_their_customer(employee: Visitor, clara: Person) -> None:
     fields = form_with(employee.get(page_of(clara)), full_name="Clara Weiß").fields
     assert fields["phone"] == "+44 20 7946 0958"
+
+
+def test_the_customer_sees_why_and_by_whom_unless_staff_keep_it(employee: Visitor, clara: Person) -> None:
+    account = clara.open("5.00")
+    place = f"{page_of(clara)}/accounts/{account['id']}"
+    page = employee.get(page_of(clara))
+    token = form_with(page, status="frozen").fields["csrf_token"]
+    fields = {"csrf_token": token, "status": "frozen", "reason": "A card was lost"}
+    assert employee.post(place, fields).status_code == 303
+    seen = clara.visitor.get(f"/accounts/{account['id']}").text
+    assert "by clerk of Northwater Bank. Reason: A card was lost" in seen
+    assert employee.post(place, {**fields, "reason": "Suspicion of fraud", "keeps_reason": "y"}).status_code == 303
+    seen = clara.visitor.get(f"/accounts/{account['id']}").text
+    assert ("by clerk of Northwater Bank" in seen, "fraud" in seen) == (True, False)
+    assert "Suspicion of fraud <span" in employee.get(page_of(clara)).text
