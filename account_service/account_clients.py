@@ -1,5 +1,6 @@
 """The services that the account service calls."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -14,6 +15,9 @@ class Owner:
     username: str
 
 
+MOST_NAMES = 400
+
+
 class AuthClient:
     """Calls the auth service."""
 
@@ -24,3 +28,12 @@ class AuthClient:
         """Return the user with this id. Raises NotFound, or ServiceUnavailable when auth can't be reached."""
         user = self._token.call(self._peer, "GET", f"/internal/users/{user_id}")["user"]
         return Owner(full_name=user["full_name"] or "", username=user["username"])
+
+    def names(self, user_ids: Collection[UUID]) -> dict[UUID, str]:
+        """Return the full name, or the username, of each user by id. Raises ServiceUnavailable."""
+        wanted, found = sorted(map(str, user_ids)), dict[UUID, str]()
+        for begin in range(0, len(wanted), MOST_NAMES):
+            query = {"user_ids": ",".join(wanted[begin : begin + MOST_NAMES])}
+            names = self._token.call(self._peer, "GET", "/internal/names", query=query)["names"]
+            found.update((UUID(user_id), str(name)) for user_id, name in names.items())
+        return found

@@ -4,6 +4,7 @@ import logging
 import secrets
 from collections import Counter
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID, uuid4, uuid5
 
 from account_service.account_clients import AuthClient
@@ -25,7 +26,7 @@ from shared.core import check_digits
 from shared.core.clock import now
 from shared.core.errors import Forbidden, InvalidRequest, NotFound, Refused, ServiceUnavailable, Unprocessable
 from shared.core.money import Currency
-from shared.core.texts import masked
+from shared.core.texts import masked, masked_name
 from shared.db.outages import rerun_when_aborted
 from shared.web import audit_trail, cursors
 from shared.web.access import Caller
@@ -147,12 +148,24 @@ def history(
     return cursors.paginate(rows, query.limit, "booked_at", "sequence")
 
 
-def entries(
-    accounts: AccountStorage, ledger: LedgerStorage, caller: Caller, account_id: UUID, query: EntriesQuery
-) -> tuple[list[Entry], dict[str, str], Pagination]:
-    """Return a page of the ledger entries of an account, oldest first. Raises NotFound.
+class OtherSide(NamedTuple):
+    """The account on the other side of an entry: its number, and its holder's name if that is somebody else."""
 
-    The numbers of the accounts on the other side are returned beside them, by the accounts' ids.
+    number: str
+    name: str | None
+
+
+def entries(
+    accounts: AccountStorage,
+    ledger: LedgerStorage,
+    auth: AuthClient,
+    caller: Caller,
+    account_id: UUID,
+    query: EntriesQuery,
+) -> tuple[list[Entry], dict[str, OtherSide], Pagination]:
+    """Return a page of the ledger entries of an account, oldest first. Raises NotFound or ServiceUnavailable.
+
+    The accounts on the other side are returned beside them, by the accounts' ids. Customers see names masked.
     """
     account = details(accounts, caller, account_id)
     rows = ledger.list_entries_in_order(
@@ -164,7 +177,11 @@ def entries(
     )
     shown, pagination = cursors.paginate(rows, query.limit, "booked_at", "sequence")
     others = ledger.find_accounts({row.other_account_id for row in shown if row.other_account_id})
-    return shown, {other.id: other.account_number for other in others}, pagination
+    holders = {other.id: UUID(other.user_id) for other in others}
+    names = auth.names({user_id for user_id in holders.values() if user_id != account.user_id})
+    if not caller.is_staff:
+        names = {user_id: masked_name(name) for user_id, name in names.items()}
+    return shown, {one.id: OtherSide(one.account_number, names.get(holders[one.id])) for one in others}, pagination
 
 
 def close(storage: AccountStorage, caller: Caller, account_id: UUID) -> Account:

@@ -152,11 +152,13 @@ class EntryOut(Described):
     """The payer's description."""
     other_account_number: Annotated[str, Field(examples=["••••7897"])] | None
     """The masked number of the account on the other side; null when that is the bank."""
+    other_name: Annotated[str, Field(examples=["A•• L•••••••"])] | None
+    """The name of its holder, if that is somebody else: masked for customers, whole for staff."""
     timestamp: Timestamp
     """When the entry was booked."""
 
     @classmethod
-    def of(cls, entry: "Entry", currency: Currency, other_number: str | None) -> "EntryOut":
+    def of(cls, entry: "Entry", currency: Currency, other_number: str | None, other_name: str | None) -> "EntryOut":
         """Return the response for a row."""
         return cls(
             transaction_id=UUID(entry.transaction_id),
@@ -165,6 +167,7 @@ class EntryOut(Described):
             balance_after=currency.to_text(entry.balance_after_minor or 0),
             description=entry.description,
             other_account_number=masked(other_number) if other_number else None,
+            other_name=other_name,
             timestamp=entry.booked_at,
         )
 

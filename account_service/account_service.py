@@ -133,9 +133,11 @@ def history(caller: Caller, account_id: UUID, query: HistoryQuery) -> Response:
 @api.validate(resp=documented(200, EntriesAnswer))
 def entries(caller: Caller, account_id: UUID, query: EntriesQuery) -> Response:
     """Return the entries of an account as statements show them, oldest first."""
-    rows, numbers, pagination = account_logic.entries(_tools().accounts, _tools().ledger, caller, account_id, query)
-    currency = _tools().currency
-    found = [EntryOut.of(row, currency, numbers.get(row.other_account_id or "")) for row in rows]
+    tools = _tools()
+    rows, others, pagination = account_logic.entries(
+        tools.accounts, tools.ledger, tools.auth, caller, account_id, query
+    )
+    found = [EntryOut.of(row, tools.currency, *others.get(row.other_account_id or "", (None, None))) for row in rows]
     return success(entries=found, pagination=pagination)
 
 

@@ -26,7 +26,7 @@ FAILURES_ALLOWED = 5
 LONGEST_LOCKOUT = timedelta(minutes=15)
 FAILURES_REMEMBERED = timedelta(days=1)
 SCOPES = {
-    "account-service": frozenset({"audit:write", "revocations:read", "sessions:report", "users:read"}),
+    "account-service": frozenset({"audit:write", "names:read", "revocations:read", "sessions:report", "users:read"}),
     "transaction-service": frozenset(
         {"audit:write", "names:read", "postings:read", "postings:write", "revocations:read", "sessions:report"}
     ),

@@ -79,9 +79,10 @@ def _entry(entry: StatementEntry, statement: Statement) -> str:
 def _other_side(entry: StatementEntry) -> str:
     if not entry.other_number:
         return ""
-    side = "CdtrAcct" if entry.amount_minor < 0 else "DbtrAcct"
+    side = "Cdtr" if entry.amount_minor < 0 else "Dbtr"
+    name = f"<{side}><Pty><Nm>{_text(entry.other_name, _MAX_NAME)}</Nm></Pty></{side}>" if entry.other_name else ""
     number = _text(entry.other_number, _MAX_CODE - 1)
-    return f"<RltdPties><{side}><Id><Othr><Id>{number}</Id></Othr></Id></{side}></RltdPties>"
+    return f"<RltdPties>{name}<{side}Acct><Id><Othr><Id>{number}</Id></Othr></Id></{side}Acct></RltdPties>"
 
 
 def _remittance(entry: StatementEntry) -> str:

@@ -23,6 +23,7 @@ def write(statement: Statement, out: IO[bytes]) -> None:
             "id": entry.id,
             "date": entry.day,
             "description": entry.text,
+            "counterparty": entry.other_name,
             "amount": text(entry.amount_minor),
             "balance": text(entry.balance_minor),
         }

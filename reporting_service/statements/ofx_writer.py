@@ -58,7 +58,7 @@ def _entry(entry: StatementEntry, currency: Currency) -> str:
     return (
         f"<STMTTRN><TRNTYPE>{kind}</TRNTYPE><DTPOSTED>{_time(entry.booked_at)}</DTPOSTED>"
         f"<TRNAMT>{currency.to_text(entry.amount_minor)}</TRNAMT><FITID>{entry.id}</FITID>"
-        f"<NAME>{escape(entry.title[:_MAX_NAME])}</NAME>{memo}</STMTTRN>\n"
+        f"<NAME>{escape((entry.other_name or entry.title)[:_MAX_NAME])}</NAME>{memo}</STMTTRN>\n"
     )
 
 

@@ -96,6 +96,7 @@ def _entry(row: dict[str, Any], account: StatementAccount, period: StatementPeri
         transaction_type=row["transaction_type"],
         description=row["description"],
         other_number=row["other_account_number"],
+        other_name=row["other_name"],
         amount_minor=account.currency.from_text(row["amount"]),
         balance_minor=account.currency.from_text(row["balance_after"]),
     )

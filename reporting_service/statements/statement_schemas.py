@@ -86,15 +86,17 @@ class StatementEntry(NamedTuple):
     transaction_type: str
     description: str | None
     other_number: str | None
+    other_name: str | None
     amount_minor: int
     balance_minor: int
 
     @property
     def title(self) -> str:
-        """Return what kind of entry this is, and with which account: "Transfer to ••••7897"."""
+        """Return what kind of entry this is, and with whom: "Transfer to A•• L•••••••, ••••7897"."""
         if self.transaction_type != "transfer":
             return _TITLES.get(self.transaction_type, self.transaction_type.capitalize())
-        return f"Transfer {'to' if self.amount_minor < 0 else 'from'} {self.other_number}"
+        other = ", ".join(part for part in (self.other_name, self.other_number) if part)
+        return f"Transfer {'to' if self.amount_minor < 0 else 'from'} {other}"
 
     @property
     def text(self) -> str:
@@ -204,6 +206,8 @@ class EntryOnStatement(Described):
     """The day of the booking, in the time zone of the statement."""
     description: Annotated[str, Field(examples=["Rent for January"])]
     """The payer's description, or the kind of the transaction when there is none."""
+    counterparty: Annotated[str, Field(examples=["A•• L•••••••"])] | None
+    """The name of the other side's holder, if that is somebody else: masked for customers, whole for staff."""
     amount: AmountText
     """The amount: negative when money left the account."""
     balance: AmountText

@@ -71,7 +71,7 @@ class Books(EntryClient):
             if period.start <= row.at < period.end:
                 day = day_of(row.at, period.zone)
                 yield StatementEntry(
-                    row.id, day, row.at, row.kind, None, "••••7897", row.amount_minor, row.balance_minor
+                    row.id, day, row.at, row.kind, None, "••••7897", "A••", row.amount_minor, row.balance_minor
                 )
 
 

@@ -233,6 +233,7 @@ def _entries() -> Iterator[StatementEntry]:
             transaction_type=("deposit", "transfer", "withdrawal", "withdrawal")[number % 4],
             description=(None, LONG, "x" * 200, "Книги")[number % 4],
             other_number="••••7897" if number % 4 == 1 else None,
+            other_name="Б•••• Щ•••••••••••" if number % 4 == 1 else None,
             amount_minor=amount_minor,
             balance_minor=balance_minor,
         )

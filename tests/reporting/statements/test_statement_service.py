@@ -9,6 +9,7 @@ import pytest
 
 from reporting_service.statements.statement_logic import MAX_ZONES
 from tests.reporting.statements.conftest import Branch
+from tests.support.pdf_ua import texts_of
 
 FORMATS = {
     "json": "application/json",
@@ -51,6 +52,23 @@ def test_a_statement_has_every_entry_of_its_month_and_ties_out(branch: Branch, a
     assert statement["period"] == {"start_date": "2026-10-01", "end_date": "2026-10-31", "time_zone": "UTC"}
     assert (statement["is_final"], statement["as_of"]) == (True, "2026-10-31T23:59:59.999999Z")
     assert statement["account"]["account_number"] == ada["account_number"]
+
+
+def test_names_of_others_are_masked_for_the_owner_and_whole_for_staff(branch: Branch, ada: dict[str, Any]) -> None:
+    body = {"full_name": "Boris Щербаковский"}
+    branch.suite.call("auth", "PUT", "/api/auth/users/profile", branch.person("bob"), json=body)
+    for name, shown in (("ada", "B•••• Щ•••••••••••"), ("admin", "Boris Щербаковский")):
+        query = {"from": "2026-10-31", "to": "2026-10-31"}
+        (entry,) = branch.statement(ada["id"], name, **query)["entries"]
+        assert (entry["counterparty"], entry["description"]) == (shown, 'Müller & Söhne, "Rent"')
+        pdf = " ".join(text for _, text in texts_of(branch.get(ada["id"], name, **query, format="pdf").data))
+        assert f'Transfer to {shown}, ••••{ada["other"][-4:]} Müller & Söhne, "Rent"' in pdf
+        assert f"<NAME>{shown}</NAME><MEMO>Müller" in branch.get(ada["id"], name, **query, format="ofx").text
+        assert (
+            f"<Cdtr><Pty><Nm>{shown}</Nm></Pty></Cdtr>" in branch.get(ada["id"], name, **query, format="camt053").text
+        )
+    own = branch.statement(ada["id"], **{"from": "2026-10-01", "to": "2026-10-30"})["entries"]
+    assert {entry["counterparty"] for entry in own} == {None}
 
 
 def test_a_reversal_nets_against_what_it_reverses(branch: Branch, ada: dict[str, Any]) -> None:
