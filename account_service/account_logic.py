@@ -161,6 +161,7 @@ def entries(
     auth: AuthClient,
     caller: Caller,
     account_id: UUID,
+    *,
     query: EntriesQuery,
 ) -> tuple[list[Entry], dict[str, OtherSide], Pagination]:
     """Return a page of the ledger entries of an account, oldest first. Raises NotFound or ServiceUnavailable.

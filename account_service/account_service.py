@@ -135,7 +135,7 @@ def entries(caller: Caller, account_id: UUID, query: EntriesQuery) -> Response:
     """Return the entries of an account as statements show them, oldest first."""
     tools = _tools()
     rows, others, pagination = account_logic.entries(
-        tools.accounts, tools.ledger, tools.auth, caller, account_id, query
+        tools.accounts, tools.ledger, tools.auth, caller, account_id, query=query
     )
     found = [EntryOut.of(row, tools.currency, *others.get(row.other_account_id or "", (None, None))) for row in rows]
     return success(entries=found, pagination=pagination)

@@ -294,6 +294,7 @@ def _describe(
                 transaction_type=facts.transaction_type,
                 description=facts.description,
                 counterparty=facts.to_account_number if goes_out else facts.from_account_number,
+                counterparty_name=facts.to_name if goes_out else facts.from_name,
             )
         )
     return rows

@@ -184,8 +184,12 @@ class TransactionFacts(Described):
     """The payer's description."""
     from_account_number: str | None
     """The masked number of the account that the money left; null for the bank."""
+    from_name: str | None = None
+    """The name of its holder, if that is somebody else: masked for customers, whole for staff."""
     to_account_number: str | None
     """The masked number of the account that the money reached; null for the bank."""
+    to_name: str | None = None
+    """The name of its holder, if that is somebody else: masked for customers, whole for staff."""
 
 
 class UserCounts(Described):

@@ -78,6 +78,7 @@ class HistoryEntry(Entry):
     transaction_type: str = ""
     description: str | None = None
     counterparty: str | None = None
+    counterparty_name: str | None = None
 
 
 class AccountReport(Flow, Figures):

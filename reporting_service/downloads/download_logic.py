@@ -74,7 +74,7 @@ def _history(history: list[dict[str, Any]]) -> Table:
             row["timestamp"][:19].replace("T", " "),
             row.get("transaction_type") or "",
             row.get("description") or "",
-            row.get("counterparty") or "",
+            ", ".join(row[name] for name in ("counterparty_name", "counterparty") if row.get(name)),
             row["transaction_id"],
             row["amount"],
             row["balance_after"],

@@ -132,7 +132,8 @@ def test_an_account_report_has_the_exact_figures_of_its_period(world: World) -> 
     balances = ["1089.51", "1129.51", "1089.51", "1079.51", "1179.50", "1379.50", "1500.00"]
     assert [row["amount"] for row in data["history"]] == amounts
     assert [row["balance_after"] for row in data["history"]] == balances
-    keys = {"amount", "balance_after", "transaction_id", "timestamp", "transaction_type", "description", "counterparty"}
+    keys = {"amount", "balance_after", "transaction_id", "timestamp", "transaction_type", "description"}
+    keys |= {"counterparty", "counterparty_name"}
     assert all(set(row) == keys for row in data["history"])
 
 
@@ -144,6 +145,7 @@ def test_an_entry_of_the_history_says_what_it_was_and_who_was_on_the_other_side(
     from_bob, to_bob, to_own = history[2]["counterparty"], history[3]["counterparty"], history[4]["counterparty"]
     assert from_bob == to_bob != to_own
     assert {number[:4] for number in (from_bob, to_own)} == {"••••"}
+    assert [row["counterparty_name"] for row in history[:5]] == [None, None, *["b••"] * 2, None]
 
 
 def test_payments_in_and_out_are_told_apart_and_a_reversed_one_counts_in_neither(world: World) -> None:
