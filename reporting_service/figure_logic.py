@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 from reporting_service.reporting_schemas import Group, Grouping, Preset, VolumeGroup
 from reporting_service.source_schemas import (
@@ -18,6 +19,7 @@ from reporting_service.source_schemas import (
     Period,
     UserStatistics,
     Volumes,
+    ZonedPeriod,
 )
 
 MAX_DAYS_BY_DAY = 31
@@ -25,7 +27,7 @@ MAX_DAYS_BY_WEEK = 183
 _D = TypeVar("_D")
 
 
-def period_before(period: Period) -> Period | None:
+def period_before(period: ZonedPeriod) -> ZonedPeriod | None:
     """Return the period of the same length that ends the day before, or None before the year 1.
 
     A period of whole calendar months is compared with the same number of whole months.
@@ -36,13 +38,13 @@ def period_before(period: Period) -> Period | None:
         if start.day == 1 and end.day == monthrange(end.year, end.month)[1]:
             months = (end.year - start.year) * 12 + end.month - start.month + 1
             year, month = divmod(start.year * 12 + start.month - 1 - months, 12)
-            return Period(start_date=date(year, month + 1, 1), end_date=last)
-        return Period(start_date=last - (end - start), end_date=last)
+            return ZonedPeriod(start_date=date(year, month + 1, 1), end_date=last, zone=period.zone)
+        return ZonedPeriod(start_date=last - (end - start), end_date=last, zone=period.zone)
     except (OverflowError, ValueError):
         return None
 
 
-def preset_period(preset: Preset, today: date) -> Period:
+def preset_period(preset: Preset, today: date, zone: ZoneInfo) -> ZonedPeriod:
     """Return the days of a preset. A month, quarter or year that has not ended lasts until today."""
     unit = preset.rpartition("_")[2]
     start = {
@@ -51,10 +53,10 @@ def preset_period(preset: Preset, today: date) -> Period:
         "year": today.replace(month=1, day=1),
     }[unit]
     if preset.startswith("this"):
-        return Period(start_date=start, end_date=today)
+        return ZonedPeriod(start_date=start, end_date=today, zone=zone)
     end = start - timedelta(days=1)
     months = {"month": 1, "quarter": 3, "year": 12}[unit]
-    return Period(start_date=end.replace(month=end.month - months + 1, day=1), end_date=end)
+    return ZonedPeriod(start_date=end.replace(month=end.month - months + 1, day=1), end_date=end, zone=zone)
 
 
 def choose_grouping(period: Period) -> Grouping:

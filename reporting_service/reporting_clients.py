@@ -4,7 +4,7 @@ Data of a user is read with the user's token, so that the called service checks 
 bank are read with the token of this service.
 """
 
-from datetime import date, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,11 +13,13 @@ from reporting_service.source_schemas import (
     AccountStatistics,
     FlowStatistics,
     LedgerRow,
-    Period,
     TransactionFacts,
     UserStatistics,
     Volumes,
+    ZonedPeriod,
 )
+from shared.core.periods import to_text
+from shared.core.time_zones import FIRST_INSTANT
 from shared.http.client import Peer, ServiceToken
 
 PAGE_ROWS = 200
@@ -29,7 +31,7 @@ class AuthClient:
     def __init__(self, peer: Peer, service_token: ServiceToken) -> None:
         self._peer, self._service_token = peer, service_token
 
-    def statistics(self, period: Period, previous: Period | None) -> UserStatistics:
+    def statistics(self, period: ZonedPeriod, previous: ZonedPeriod | None) -> UserStatistics:
         """Return the numbers of users by role and status, and of those who registered in the two periods."""
         query = _to_range(period, previous)
         response = self._service_token.call(self._peer, "GET", "/internal/statistics", query=query)
@@ -52,15 +54,15 @@ class AccountClient:
         response = self._peer.call("GET", "/api/accounts/list", token=token)
         return [AccountFacts.model_validate(account) for account in response["accounts"]]
 
-    def balance_before(self, token: str, account_id: UUID, day: date) -> str | None:
-        """Return the balance at the start of a day, or None if the account has no earlier entry."""
-        if day == date.min:
+    def balance_before(self, token: str, account_id: UUID, instant: datetime) -> str | None:
+        """Return the balance at the start of an instant, or None if the account has no earlier entry."""
+        if instant == FIRST_INSTANT:
             return None
-        response = self._history(token, account_id, to=day - timedelta(days=1), limit=1)
+        response = self._history(token, account_id, to=instant - datetime.resolution, limit=1)
         rows = response["history"]
         return str(rows[0]["balance_after"]) if rows else None
 
-    def entries(self, token: str, account_id: UUID, period: Period, *, at_most: int) -> list[LedgerRow]:
+    def entries(self, token: str, account_id: UUID, period: ZonedPeriod, *, at_most: int) -> list[LedgerRow]:
         """Return the entries of a period, newest first, at most the `at_most` newest."""
         rows: list[LedgerRow] = []
         cursor = None
@@ -68,9 +70,9 @@ class AccountClient:
             response = self._history(
                 token,
                 account_id,
-                to=period.end_date,
+                to=period.last_instant,
                 limit=min(PAGE_ROWS, at_most - len(rows)),
-                since=period.start_date,
+                since=period.since,
                 cursor=cursor,
             )
             rows.extend(LedgerRow.model_validate(row) for row in response["history"])
@@ -79,7 +81,7 @@ class AccountClient:
                 break
         return rows
 
-    def statistics(self, period: Period, previous: Period | None) -> AccountStatistics:
+    def statistics(self, period: ZonedPeriod, previous: ZonedPeriod | None) -> AccountStatistics:
         """Return the numbers of accounts, the sums of their balances, and how many were opened in the two periods."""
         query = _to_range(period, previous)
         response = self._service_token.call(self._peer, "GET", "/internal/statistics", query=query)
@@ -90,12 +92,12 @@ class AccountClient:
         token: str,
         account_id: UUID,
         *,
-        to: date,
+        to: datetime,
         limit: int,
-        since: date | None = None,
+        since: datetime | None = None,
         cursor: str | None = None,
     ) -> dict[str, Any]:
-        query = {"from": since, "to": to, "limit": limit, "cursor": cursor}
+        query = {"from": since and to_text(since), "to": to_text(to), "limit": limit, "cursor": cursor}
         return self._peer.call("GET", f"/api/accounts/history/{account_id}", token=token, query=query)
 
 
@@ -106,27 +108,33 @@ class TransactionClient:
         self._peer, self._service_token = peer, service_token
 
     def statistics(
-        self, token: str, period: Period, previous: Period | None, account_id: UUID | None = None
+        self, token: str, period: ZonedPeriod, previous: ZonedPeriod | None, account_id: UUID | None = None
     ) -> FlowStatistics:
         """Return what moved on all accounts of the token's bearer, or on one account, all of one moment."""
-        query = {**_to_range(period, previous), "account_id": account_id}
+        query = {**_to_zoned_range(period, previous), "account_id": account_id}
         response = self._peer.call("GET", "/api/transactions/statistics", token=token, query=query)
         return FlowStatistics.model_validate(response["statistics"])
 
     def selected_statistics(
-        self, token: str, period: Period, previous: Period | None, *, account_ids: list[UUID], types: list[str]
+        self,
+        token: str,
+        period: ZonedPeriod,
+        previous: ZonedPeriod | None,
+        *,
+        account_ids: list[UUID],
+        types: list[str],
     ) -> FlowStatistics:
         """Return what moved on some accounts of the token's bearer, or by some types; empty means all."""
         selection = {"account_ids": ",".join(map(str, account_ids)) or None, "types": ",".join(types) or None}
-        query = {**_to_range(period, previous), **selection}
+        query = {**_to_zoned_range(period, previous), **selection}
         response = self._peer.call("GET", "/api/transactions/statistics", token=token, query=query)
         return FlowStatistics.model_validate(response["statistics"])
 
     def list_of_account(
-        self, token: str, account_id: UUID, period: Period, *, at_most: int
+        self, token: str, account_id: UUID, period: ZonedPeriod, *, at_most: int
     ) -> dict[UUID, TransactionFacts]:
         """Return the `at_most` newest completed transactions of an account in a period, by their ids."""
-        query = {"from": period.start_date, "to": period.end_date, "status": "completed", "cursor": None}
+        query = {**_to_range(period, None), "status": "completed"}
         found: dict[UUID, TransactionFacts] = {}
         while len(found) < at_most:
             query["limit"] = min(PAGE_ROWS, at_most - len(found))
@@ -138,14 +146,19 @@ class TransactionClient:
                 break
         return found
 
-    def volumes(self, period: Period, previous: Period | None) -> Volumes:
+    def volumes(self, period: ZonedPeriod, previous: ZonedPeriod | None) -> Volumes:
         """Return the numbers and sums of the whole bank's completed transactions."""
-        query = _to_range(period, previous)
+        query = _to_zoned_range(period, previous)
         response = self._service_token.call(self._peer, "GET", "/internal/statistics", query=query)
         return Volumes.model_validate(response["statistics"])
 
 
-def _to_range(period: Period, previous: Period | None) -> dict[str, Any]:
-    """Return the query for a period and the one before it."""
-    compare_from = previous and previous.start_date
-    return {"from": period.start_date, "to": period.end_date, "compare_from": compare_from}
+def _to_range(period: ZonedPeriod, previous: ZonedPeriod | None) -> dict[str, Any]:
+    """Return the query for a period and the one before it, as instants."""
+    query = {"from": to_text(period.since), "to": to_text(period.last_instant)}
+    return query | ({"compare_from": to_text(previous.since)} if previous else {})
+
+
+def _to_zoned_range(period: ZonedPeriod, previous: ZonedPeriod | None) -> dict[str, Any]:
+    """Return the same query with the zone in which sums by day are asked for."""
+    return _to_range(period, previous) | {"tz": period.zone.key}

@@ -52,11 +52,13 @@ from reporting_service.source_schemas import (
     UserStatistics,
     Volumes,
     VolumeTotals,
+    ZonedPeriod,
 )
 from shared.concurrency.context_pool import ContextPool
 from shared.core.clock import now
 from shared.core.errors import InvalidRequest, NotFound, ServiceUnavailable
 from shared.core.money import Currency
+from shared.core.time_zones import UTC_ZONE, day_of
 from shared.db.outages import rerun_when_aborted
 from shared.web import audit_trail, cursors
 from shared.web.access import Caller
@@ -70,6 +72,7 @@ SAME_REPORT_SECONDS = 60
 MAX_PAGE_BYTES = 2_000_000
 READING_PAUSES_SECONDS = (0, 0.1, 0.3)
 _Data = TypeVar("_Data")
+_Period = TypeVar("_Period", bound=Period)
 _log = logging.getLogger(__name__)
 
 
@@ -136,14 +139,14 @@ def list_reports(storage: ReportStorage, page: Page, user_id: UUID | None = None
     return reports, Pagination(limit=page.limit, next_cursor=next_cursor)
 
 
-def _to_period(query: ReportQuery) -> Period:
+def _to_period(query: ReportQuery) -> ZonedPeriod:
     """Return the period with its defaults filled in. Raises InvalidRequest if it is reversed or too long."""
-    end = query.end_date or now().date()
+    end = query.end_date or day_of(now(), query.tz)
     start = query.start_date or end - min(timedelta(days=DEFAULT_DAYS - 1), end - date.min)
-    return require_period(Period(start_date=start, end_date=end))
+    return require_period(ZonedPeriod(start_date=start, end_date=end, zone=query.tz))
 
 
-def require_period(period: Period) -> Period:
+def require_period(period: _Period) -> _Period:
     """Return the period. Raises InvalidRequest if it is reversed or too long."""
     if period.start_date > period.end_date:
         raise InvalidRequest(details={"start_date": "must not be after end_date"})
@@ -164,11 +167,11 @@ def read_until_consistent(read: Callable[[], _Data | None]) -> _Data:
 
 
 def _read_account(
-    sources: Sources, token: str, account_id: UUID, period: Period, group: Grouping | None
+    sources: Sources, token: str, account_id: UUID, period: ZonedPeriod, group: Grouping | None
 ) -> AccountReportData | None:
     """Return the data of an account report, or None if ledger and transactions are inconsistent at this moment."""
     submit, accounts, transactions = sources.context_pool.submit, sources.accounts, sources.transactions
-    before = submit(accounts.balance_before, token, account_id, period.start_date)
+    before = submit(accounts.balance_before, token, account_id, period.since)
     figures = submit(transactions.statistics, token, period, period_before(period), account_id)
     account = accounts.account(token, account_id)
     currency, statistics = Currency.of(account.currency), figures.result()
@@ -199,7 +202,7 @@ def _read_account(
 
 
 def _read_transactions(
-    sources: Sources, token: str, period: Period, group: Grouping | None
+    sources: Sources, token: str, period: ZonedPeriod, group: Grouping | None
 ) -> TransactionReportData | None:
     """Return the data of a transaction report, or None if its figures do not add up."""
     statistics = sources.transactions.statistics(token, period, period_before(period))
@@ -215,12 +218,13 @@ def _read_transactions(
     )
 
 
-def flow_fields(statistics: FlowStatistics, period: Period, group: Grouping | None) -> dict[str, Any]:
+def flow_fields(statistics: FlowStatistics, period: ZonedPeriod, group: Grouping | None) -> dict[str, Any]:
     """Return the fields of `Flows`."""
     grouping, before = group or choose_grouping(period), period_before(period)
     previous = statistics.previous
     return {
         "as_of": statistics.as_of,
+        "time_zone": period.zone.key,
         "money_in": statistics.money_in,
         "money_out": statistics.money_out,
         "grouping": grouping,
@@ -229,7 +233,7 @@ def flow_fields(statistics: FlowStatistics, period: Period, group: Grouping | No
     }
 
 
-def _read_system(sources: Sources, period: Period, group: Grouping | None) -> SystemReportData | None:
+def _read_system(sources: Sources, period: ZonedPeriod, group: Grouping | None) -> SystemReportData | None:
     """Return the data of a system report, or None if its figures do not add up."""
     submit, before = sources.context_pool.submit, period_before(period)
     users_read = submit(sources.auth.statistics, period, before)
@@ -243,6 +247,7 @@ def _read_system(sources: Sources, period: Period, group: Grouping | None) -> Sy
     return SystemReportData(
         period=period,
         as_of=volumes.as_of,
+        time_zone=period.zone.key,
         users=UserCounts(**_part(UserCounts, users)),
         users_by_role_and_status=users.by_role_and_status,
         accounts=AccountCounts(**_part(AccountCounts, accounts)),
@@ -257,7 +262,7 @@ def _read_system(sources: Sources, period: Period, group: Grouping | None) -> Sy
 
 
 def _growth(
-    before: Period | None, users: UserStatistics, accounts: AccountStatistics, volumes: Volumes
+    before: ZonedPeriod | None, users: UserStatistics, accounts: AccountStatistics, volumes: Volumes
 ) -> BankGrowth | None:
     """Return what was added in the period beside the period before, or None if there is none."""
     if before is None or volumes.previous is None:
@@ -342,6 +347,7 @@ def make_report(
     start, end = str(data.period.start_date), str(data.period.end_date)
     parameters |= {"start_date": start, "end_date": end}
     parameters |= {"group": group} if group else {}
+    parameters |= {"tz": data.time_zone} if data.time_zone != UTC_ZONE.key else {}
     report_data = data.model_dump(mode="json")
     content = json.dumps(report_data, sort_keys=True)
     figures = json.dumps(report_data | {"as_of": None}, sort_keys=True)

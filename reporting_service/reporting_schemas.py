@@ -24,6 +24,7 @@ from reporting_service.source_schemas import (
 )
 from shared.core.money import AmountText
 from shared.core.periods import Day, Timestamp
+from shared.core.time_zones import UTC_ZONE, Zone, ZoneName
 from shared.web.cursors import Pagination
 from shared.web.validation.openapi import Answer, Described, Query
 
@@ -47,6 +48,8 @@ class ReportQuery(Query):
     """The first day. The default is 29 days before `end_date`."""
     end_date: Day | None = None
     """The last day. The default is today."""
+    tz: Zone = UTC_ZONE
+    """The time zone in which days begin, by its IANA name."""
     group: Grouping | None = None
     """How the days are grouped. The default depends on the length of the period."""
     save: bool = True
@@ -105,6 +108,8 @@ class Flows(Described):
 
     as_of: Timestamp
     """The moment of all figures."""
+    time_zone: ZoneName
+    """The time zone in which the days begin."""
     money_in: Spread
     """The incoming payments: number, sum, mean, median and largest."""
     money_out: Spread
@@ -207,6 +212,8 @@ class SystemReportData(Described):
     """The days of the report."""
     as_of: Timestamp
     """The moment of the figures."""
+    time_zone: ZoneName
+    """The time zone in which the days begin."""
     users: UserCounts
     """The numbers of users."""
     users_by_role_and_status: Annotated[dict[str, dict[str, int]], Field(examples=[{"customer": {"active": 3}}])]

@@ -1,14 +1,16 @@
 """The data that reports read from the other services. Amounts are decimal text, as the services return them."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, ConfigDict, Field
 
 from shared.core.money import AmountText
 from shared.core.periods import Timestamp
 from shared.core.texts import masked
+from shared.core.time_zones import LAST_INSTANT, day_start, end_of
 from shared.web.validation.openapi import Described
 
 
@@ -31,6 +33,24 @@ class Period(Described):
     def days(self) -> list[date]:
         """Return all days of the period in order."""
         return [self.start_date + timedelta(days=number) for number in range(self.length_days)]
+
+
+class ZonedPeriod(Period):
+    """A period whose days begin where a time zone says. In a report it is a `Period`."""
+
+    zone: ZoneInfo
+    """The time zone."""
+
+    @property
+    def since(self) -> datetime:
+        """Return the first instant."""
+        return day_start(self.start_date, self.zone)
+
+    @property
+    def last_instant(self) -> datetime:
+        """Return the last instant, which is included."""
+        end = end_of(self.end_date, self.zone)
+        return LAST_INSTANT if end is None else end - datetime.resolution
 
 
 class TypeTotal(Described):

@@ -14,7 +14,6 @@ from shared.web.access import Caller
 from shared.web.idempotency_keys import idempotency_key
 from shared.web.validation.openapi import AnswerTypes, documented, make_api
 from transaction_service import posting_logic, transaction_logic
-from transaction_service.amount_storage import AmountStorage
 from transaction_service.batch_logic import StepUp, to_reply
 from transaction_service.counter.counter_clients import TillClient
 from transaction_service.names import name_logic
@@ -27,7 +26,9 @@ from transaction_service.transaction_logic import AccountNotActive, AccountNotFo
 from transaction_service.transaction_models import Transaction
 from transaction_service.transaction_schemas import TransactionAnswer, TransactionOut
 from transaction_service.transaction_storage import TransactionStorage
-from transaction_service.volume_storage import VolumeStorage
+from transaction_service.volumes.amount_storage import AmountStorage
+from transaction_service.volumes.bank_volume_storage import BankVolumeStorage
+from transaction_service.volumes.volume_storage import VolumeStorage
 
 USUAL = (AccountNotFound, AccountNotActive, Expired, IdempotencyKeyReused)
 """The refusals of every endpoint that moves money."""
@@ -46,6 +47,7 @@ class Tools:
     transactions: TransactionStorage
     reversals: ReversalStorage
     volumes: VolumeStorage
+    bank_volumes: BankVolumeStorage
     amounts: AmountStorage
     accounts: AccountClient
     names: NameClient

@@ -25,14 +25,12 @@ from transaction_service.transaction_schemas import (
     NewTransfer,
     Owners,
     OwnMovement,
-    SummaryQuery,
     TransactionFilters,
     TransactionOut,
     TransactionsQuery,
     transaction_out,
 )
 from transaction_service.transaction_storage import Filters, TransactionStorage
-from transaction_service.volume_storage import Volumes, VolumeStorage
 
 
 class AccountNotFound(NotFound):
@@ -319,7 +317,9 @@ def list_all(
     storage: TransactionStorage, currency: Currency, caller: Caller, query: TransactionsQuery
 ) -> tuple[list[Transaction], Pagination]:
     """Return a page of all transactions of the bank, newest first."""
-    filters = query.model_dump(by_alias=True, exclude_none=True, exclude={"limit", "cursor"}, warnings=False)
+    filters = query.model_dump(
+        by_alias=True, exclude_none=True, exclude={"limit", "cursor"}, exclude_defaults=True, warnings=False
+    )
     audit_trail.record_view(storage.outbox, "list.transactions", caller, **filters)
     rows = storage.list_all(
         _to_filters(query, currency),
@@ -333,15 +333,6 @@ def list_all(
 def recent(storage: TransactionStorage, caller: Caller, limit: int) -> list[Transaction]:
     """Return the newest transactions on the caller's accounts, at most `limit`."""
     return list(storage.list_of_user(caller.user_id.hex, Filters(), limit=limit))
-
-
-def volumes(storage: VolumeStorage, accounts: AccountClient, caller: Caller, query: SummaryQuery) -> Volumes:
-    """Return the sums of completed transactions on the caller's accounts, or on one account. Raises NotFound.
-
-    The account service records it when staff see another user's account.
-    """
-    owner_id = accounts.owner_id(caller.token, query.account_id) if query.account_id else caller.user_id.hex
-    return storage.of_user(owner_id, account_id=query.account_id, since=query.since, until=query.until)
 
 
 def _to_reversal_failure(transaction: Transaction) -> AppError | None:

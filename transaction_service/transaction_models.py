@@ -5,7 +5,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, TextClause, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, SmallInteger, String, Text, TextClause, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from shared.db.columns import HexId, UtcDateTime
@@ -174,11 +174,10 @@ class TransactionLeg(Base):
 
 
 class DailyVolume(Base):
-    """The sums of completed transactions by day, type and direction, for each account and for the whole bank.
+    """The sums of completed transactions of each account by day of UTC, type and direction.
 
-    They are updated in the commit that completes transactions. The rows of the whole bank have special ids
-    (`volume_storage.WHOLE_BANK`). The columns of the key have the order in which summaries read the rows, and on SQLite
-    the rows are stored in that order.
+    They are updated in the commit that completes transactions. The columns of the key have the order in which summaries
+    read the rows, and on SQLite the rows are stored in that order.
     """
 
     __tablename__ = "daily_volume"
@@ -190,6 +189,24 @@ class DailyVolume(Base):
     direction: Mapped[str] = mapped_column(String(3), primary_key=True)
     internal: Mapped[bool] = mapped_column(primary_key=True)
     account_id: Mapped[Id] = mapped_column(primary_key=True)
+    count: Mapped[int] = mapped_column(BigInteger)
+    total_minor: Mapped[int] = mapped_column(BigInteger)
+    largest_minor: Mapped[int] = mapped_column(BigInteger)
+
+
+class BankVolume(Base):
+    """The sums of completed transactions of the whole bank by quarter of an hour and type.
+
+    They are updated in the commit that completes transactions. `quarter` counts from 0001-01-01T00:00:00Z. The sums are
+    those of all parts (`bank_volume_storage.PARTS`) together.
+    """
+
+    __tablename__ = "bank_volume"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    quarter: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    transaction_type: Mapped[str] = mapped_column(String(12), primary_key=True)
+    part: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     count: Mapped[int] = mapped_column(BigInteger)
     total_minor: Mapped[int] = mapped_column(BigInteger)
     largest_minor: Mapped[int] = mapped_column(BigInteger)

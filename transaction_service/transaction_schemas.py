@@ -1,6 +1,7 @@
 """Request bodies, queries and responses of the transaction service."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal, NotRequired, cast
 
 from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, with_config
@@ -8,10 +9,12 @@ from typing_extensions import TypedDict
 
 from shared.core.ids import GivenId, IdText, dashed
 from shared.core.money import Amount, AmountBound, AmountText, Currency
-from shared.core.periods import From, Timestamp, TimestampText, Until, to_text
+from shared.core.periods import DayOrInstant, Timestamp, TimestampText, to_text
 from shared.core.texts import Line
+from shared.core.time_zones import start_of
 from shared.web.cursors import Limit, Page, Pagination
 from shared.web.validation.openapi import Answer, Body, Described, Query
+from shared.web.validation.ranges import TimeRange
 
 if TYPE_CHECKING:
     from transaction_service.transaction_models import SuspenseItem, Transaction
@@ -76,16 +79,7 @@ class SuspenseQuery(Page):
     """Only items that were paid out (true) or were not (false)."""
 
 
-class Period(Query):
-    """A range of days or instants, both ends included."""
-
-    since: Annotated[From, Field(alias="from")] = None
-    """The first day or instant."""
-    until: Annotated[Until, Field(alias="to")] = None
-    """The last day or instant."""
-
-
-class TransactionFilters(Page, Period):
+class TransactionFilters(Page, TimeRange):
     """Filters of a list. `q` is searched for in descriptions, without regard to case."""
 
     transaction_type: Annotated[TransactionType | None, Field(alias="type")] = None
@@ -114,11 +108,23 @@ class RecentQuery(Query):
     """The largest number of transactions to return."""
 
 
-class SummaryQuery(Period):
+class SummaryQuery(TimeRange):
     """The transactions to sum up: those on all accounts of the caller, or on one account."""
 
     account_id: GivenId | None = None
     """Only transactions on this account."""
+
+
+class ComparedRange(TimeRange):
+    """A range, and a range before it to compare with."""
+
+    first_before: Annotated[DayOrInstant | None, Field(alias="compare_from")] = None
+    """The first day or instant of the range before. It ends where `from` begins, so both must be given."""
+
+    @property
+    def compare_since(self) -> datetime | None:
+        """Return the first instant of the range before; None if none is named."""
+        return None if self.first_before is None else start_of(self.first_before, self.tz)
 
 
 def _split(text: object) -> object:
@@ -126,23 +132,13 @@ def _split(text: object) -> object:
     return tuple(text.split(",")) if isinstance(text, str) else text
 
 
-class StatisticsQuery(SummaryQuery):
+class StatisticsQuery(SummaryQuery, ComparedRange):
     """The transactions of a summary or of a selection, and a range before them to compare with."""
 
     account_ids: Annotated[tuple[GivenId, ...], BeforeValidator(_split), Field(max_length=MAX_SELECTED)] = ()
     """Only transactions on these of the caller's accounts: ids, separated by commas. Not beside `account_id`."""
     types: Annotated[tuple[TransactionType, ...], BeforeValidator(_split), Field(max_length=4)] = ()
     """Only transactions of these types, separated by commas. Then there are no balances. Not beside `account_id`."""
-
-    compare_from: From = None
-    """The first day or instant of the range before. It ends where `from` begins, so both must be given."""
-
-
-class VolumesQuery(Period):
-    """The range of the bank's volumes, and a range before it to compare with."""
-
-    compare_from: From = None
-    """The first day or instant of the range before. It ends where `from` begins, so both must be given."""
 
 
 @with_config(ConfigDict(use_attribute_docstrings=True))

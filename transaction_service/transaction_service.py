@@ -24,7 +24,6 @@ from shared.web.responses import success
 from shared.web.settings import Seconds, Settings
 from shared.web.validation.openapi import documented
 from transaction_service import posting_logic, transaction_logic
-from transaction_service.amount_storage import AmountStorage
 from transaction_service.batch_logic import ParsedPayment, StepUp, parse_payment, to_batched_reply
 from transaction_service.common_service import Tools, api, carry_out_order, origin, payment, render_all, tools
 from transaction_service.counter.counter_clients import TillClient
@@ -48,6 +47,7 @@ from transaction_service.transaction_models import db
 from transaction_service.transaction_schemas import (
     BatchedReplies,
     BatchedRequests,
+    ComparedRange,
     NewTransfer,
     OwnAnswer,
     OwnersAnswer,
@@ -60,10 +60,11 @@ from transaction_service.transaction_schemas import (
     TransactionFilters,
     TransactionsAnswer,
     TransactionsQuery,
-    VolumesQuery,
 )
 from transaction_service.transaction_storage import TransactionStorage
-from transaction_service.volume_schemas import (
+from transaction_service.volumes.amount_storage import AmountStorage
+from transaction_service.volumes.bank_volume_storage import BankVolumeStorage
+from transaction_service.volumes.volume_schemas import (
     FlowStatisticsAnswer,
     StatisticsAnswer,
     SummaryAnswer,
@@ -71,7 +72,7 @@ from transaction_service.volume_schemas import (
     statistics_of,
     summary_of,
 )
-from transaction_service.volume_storage import VolumeStorage
+from transaction_service.volumes.volume_storage import VolumeStorage
 
 CATCH_UP_SECONDS = 1.0
 MAX_BATCH_BYTES = 768 * 1024  # more than the gateway sends, since a refused call refuses all its payments
@@ -176,11 +177,9 @@ def own(caller: Caller, transaction_id: UUID) -> Response:
 @api.validate(resp=documented(200, SummaryAnswer, NotFound))
 def summary(caller: Caller, query: SummaryQuery) -> Response:
     """Return the sums of the caller's completed transactions."""
-    return success(
-        summary=summary_of(
-            transaction_logic.volumes(tools().volumes, tools().accounts, caller, query), tools().currency
-        )
-    )
+    parts = tools()
+    volumes = figure_logic.volumes(parts.volumes, parts.accounts, caller, query)
+    return success(summary=summary_of(volumes, parts.currency))
 
 
 @transactions.get("/statistics")
@@ -222,9 +221,9 @@ def owners(transaction_id: UUID) -> Response:
 @internal.get("/statistics")
 @service_only("statistics:read")
 @api.validate(resp=documented(200, StatisticsAnswer))
-def statistics(query: VolumesQuery) -> Response:
+def statistics(query: ComparedRange) -> Response:
     """Return the numbers and sums of the whole bank's completed transactions."""
-    return success(statistics=statistics_of(figure_logic.bank_volumes(tools().volumes, query), tools().currency))
+    return success(statistics=statistics_of(figure_logic.bank_volumes(tools().bank_volumes, query), tools().currency))
 
 
 @internal.post("/requests")
@@ -270,6 +269,7 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
         transactions=storage,
         reversals=ReversalStorage(db),
         volumes=VolumeStorage(db),
+        bank_volumes=BankVolumeStorage(db),
         amounts=AmountStorage(db),
         accounts=AccountClient(account_peer),
         names=NameClient(peers["auth-service"], peers.token),

@@ -35,7 +35,8 @@ from shared.db.columns import HexId, UtcDateTime
 from shared.db.database import Database, Storage
 from shared.db.outbox import Outbox
 from transaction_service.transaction_models import ToldId, Transaction, TransactionLeg, TransactionRow
-from transaction_service.volume_storage import VolumeStorage
+from transaction_service.volumes.bank_volume_storage import BankVolumeStorage
+from transaction_service.volumes.volume_storage import VolumeStorage
 
 _transaction: Any = TransactionRow.__table__
 _leg: Any = TransactionLeg.__table__
@@ -94,7 +95,7 @@ class TransactionStorage(Storage):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
-        self._volumes = VolumeStorage(database)
+        self._volumes, self._bank_volumes = VolumeStorage(database), BankVolumeStorage(database)
         self.outbox = Outbox(database)
 
     def find_transaction(self, transaction_id: str) -> Transaction | None:
@@ -106,13 +107,14 @@ class TransactionStorage(Storage):
         return next(self._fetch(_all.where(_transaction.c.id == by_alias)), None)
 
     def project(self, transactions: list[Transaction]) -> None:
-        """Write completed and failed transactions with their legs, and add them to the sums by day.
+        """Write completed and failed transactions with their legs, and add them to the sums.
 
         Only rows that are new or were pending are written; transactions that were projected before stay unchanged.
         """
         written = self._insert(_project, {row.id: row for row in transactions}.values())
         _write_legs.copy(self._writer, _legs, written)
         self._volumes.add(written)
+        self._bank_volumes.add(written)
 
     def add_pending(self, transactions: list[Transaction]) -> None:
         """Add pending transactions with their legs, except those whose id, or key of a pending one, exists already."""

@@ -65,6 +65,7 @@ class Figures(Seen):
     """The figures that reports have had since they name their moment; older stored reports lack them."""
 
     as_of: datetime | None = None
+    time_zone: str = "UTC"
     money_in: Spread | None = None
     money_out: Spread | None = None
     grouping: Literal["day", "week", "month"] = "day"
@@ -174,6 +175,7 @@ class SystemReport(Seen):
     total_balance: Decimal
     transactions: Volumes
     as_of: datetime | None = None
+    time_zone: str = "UTC"
     users_by_role_and_status: dict[str, dict[str, int]] = Field(default_factory=dict)
     accounts_by_type_and_status: dict[str, dict[str, Holding]] = Field(default_factory=dict)
     volumes_by_day: list[DayVolumes] = Field(default_factory=list)
@@ -256,8 +258,9 @@ class StatementExports(Seen):
 
 @dataclass(frozen=True)
 class Choice:
-    """The period and the grouping that a report is asked for; None is the service's default."""
+    """The zone of the days, the period and the grouping of a report; None is the service's default."""
 
+    tz: str | None = None
     start: date | None = None
     end: date | None = None
     group: str | None = None
@@ -265,7 +268,7 @@ class Choice:
     @property
     def query(self) -> dict[str, object]:
         """Return the query parameters."""
-        return {"start_date": self.start, "end_date": self.end, "group": self.group}
+        return {"tz": self.tz, "start_date": self.start, "end_date": self.end, "group": self.group}
 
 
 class ReportingClient(Client):
@@ -303,9 +306,9 @@ class ReportingClient(Client):
         """Remove a ZIP of the caller."""
         self._peer.call("DELETE", f"/api/reports/exports/{export_id}", token=token)
 
-    def run(self, token: str, custom_id: UUID, *, save: bool = False) -> Report:
-        """Make a report by a custom report of the caller."""
-        query = {"save": "true" if save else "false"}
+    def run(self, token: str, custom_id: UUID, tz: str, *, save: bool = False) -> Report:
+        """Make a report by a custom report of the caller, with the days of a time zone."""
+        query = {"tz": tz, "save": "true" if save else "false"}
         return self._get(Report, token, f"/api/reports/custom/{custom_id}/run", query, key="report")
 
     def list_custom(self, token: str) -> list[CustomReport]:

@@ -15,6 +15,7 @@ from api_gateway.pages.common.reports import pictures_of, wanted_format
 from api_gateway.pages.common.responses import done, form_page
 from api_gateway.pages.common.sections import account_service, reporting_service
 from api_gateway.web.documents import send_on
+from api_gateway.web.time_zones import page_zone
 from shared.web.access import Caller, private
 
 custom_reports = Blueprint("custom_reports", __name__)
@@ -77,9 +78,9 @@ def run(caller: Caller, custom_id: UUID) -> Any:
     """Show the report of a custom report, over its period as it is today. A POST stores it."""
     if form := wanted_format():
         path = f"/api/reports/custom/{custom_id}/run"
-        return send_on(reporting_service().download(caller.token, path, Choice(), form))
+        return send_on(reporting_service().download(caller.token, path, Choice(page_zone().key), form))
     custom = reporting_service().custom(caller.token, custom_id)
-    report = reporting_service().run(caller.token, custom_id, save=request.method == "POST")
+    report = reporting_service().run(caller.token, custom_id, page_zone().key, save=request.method == "POST")
     if report.id:
         return done("The report is saved.", url_for("reports.details", report_id=report.id))
     return render_template("custom_report.html", custom=custom, report=report, pictures=pictures_of(report))

@@ -11,8 +11,8 @@ from api_gateway.clients.transaction import Summary
 from api_gateway.pages.common import charts
 from api_gateway.pages.common.charts import Picture
 from api_gateway.pages.common.sections import account_service, begin, by_id, transaction_service, unless_away
+from api_gateway.web import time_zones
 from api_gateway.web.tools import tools
-from shared.core.clock import now
 from shared.core.errors import ServiceUnavailable
 from shared.web.access import Caller, private
 
@@ -48,9 +48,10 @@ class Spending:
 @private
 def index(caller: Caller) -> str:
     """Show accounts, recent transactions and spending, from three parallel calls."""
-    today = now().date()
+    today = time_zones.today()
+    query = {"from": _month(today, 1 - MONTHS), "tz": time_zones.page_zone().key}
     recent_call = begin(transaction_service().recent, caller.token)
-    summary_call = begin(transaction_service().summary, caller.token, {"from": _month(today, 1 - MONTHS)})
+    summary_call = begin(transaction_service().summary, caller.token, query)
     own = unless_away(begin(account_service().list_own, caller.token))
     recent, summary = unless_away(recent_call), unless_away(summary_call)
     if own is None and summary is None:

@@ -2,8 +2,9 @@
 
 from datetime import datetime
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from reporting_service.custom.custom_schemas import CustomReportData, NewCustomReport
+from reporting_service.custom.custom_schemas import CustomReportData, NewCustomReport, RunQuery
 from reporting_service.custom.custom_storage import CustomReportStorage
 from reporting_service.figure_logic import period_before, preset_period, ties_out
 from reporting_service.reporting_logic import (
@@ -16,9 +17,10 @@ from reporting_service.reporting_logic import (
 )
 from reporting_service.reporting_models import CustomReport, Report
 from reporting_service.reporting_storage import ReportStorage
-from reporting_service.source_schemas import AccountFacts, Period, Summary
+from reporting_service.source_schemas import AccountFacts, Period, Summary, ZonedPeriod
 from shared.core.clock import now
 from shared.core.errors import Conflict, InvalidRequest, NotFound, Refused
+from shared.core.time_zones import day_of
 from shared.db.outages import rerun_when_aborted
 from shared.web import cursors
 from shared.web.access import Caller
@@ -89,19 +91,19 @@ def run(
     caller: Caller,
     report_id: UUID,
     *,
-    save: bool,
+    query: RunQuery,
 ) -> Report:
     """Make a report by a custom report, over its period as it is today. Raises NotFound or ServiceUnavailable."""
     custom = details(storage, caller, report_id)
     choice = NewCustomReport.model_validate({**custom.choice, "name": custom.name}, strict=False)
-    period = _period_of(choice)
+    period = _period_of(choice, query.tz)
     accounts = _own_accounts(sources, caller, choice.account_ids)
     data = read_until_consistent(lambda: _read(sources, caller.token, choice, period, accounts))
     parameters = {"custom_report_id": str(custom.id)}
     parameters |= {"account_ids": ",".join(map(str, choice.account_ids))} if choice.account_ids else {}
     parameters |= {"types": ",".join(choice.types)} if choice.types else {}
     report = make_report(caller, "transaction", data, choice.group, subject=custom.name, **parameters)
-    return store_report(reports, report) if save else report
+    return store_report(reports, report) if query.save else report
 
 
 def _require_one_period(new: NewCustomReport) -> None:
@@ -114,10 +116,11 @@ def _require_one_period(new: NewCustomReport) -> None:
     require_period(Period(start_date=new.start_date, end_date=new.end_date))
 
 
-def _period_of(choice: NewCustomReport) -> Period:
+def _period_of(choice: NewCustomReport, zone: ZoneInfo) -> ZonedPeriod:
     if choice.preset:
-        return preset_period(choice.preset, now().date())
-    return Period.model_validate({"start_date": choice.start_date, "end_date": choice.end_date})
+        return preset_period(choice.preset, day_of(now(), zone), zone)
+    days = {"start_date": choice.start_date, "end_date": choice.end_date}
+    return ZonedPeriod.model_validate({**days, "zone": zone})
 
 
 def _own_accounts(sources: Sources, caller: Caller, account_ids: list[UUID]) -> list[AccountFacts]:
@@ -131,7 +134,7 @@ def _own_accounts(sources: Sources, caller: Caller, account_ids: list[UUID]) -> 
 
 
 def _read(
-    sources: Sources, token: str, choice: NewCustomReport, period: Period, accounts: list[AccountFacts]
+    sources: Sources, token: str, choice: NewCustomReport, period: ZonedPeriod, accounts: list[AccountFacts]
 ) -> CustomReportData | None:
     """Return the data of a custom report, or None if its figures do not add up."""
     statistics = sources.transactions.selected_statistics(

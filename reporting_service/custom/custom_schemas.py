@@ -10,6 +10,7 @@ from reporting_service.reporting_schemas import Format, Grouping, Preset, Transa
 from reporting_service.source_schemas import AccountFacts
 from shared.core.periods import Day, Timestamp
 from shared.core.texts import Line
+from shared.core.time_zones import UTC_ZONE, Zone
 from shared.web.cursors import Pagination
 from shared.web.validation.openapi import Answer, Body, Described, Query
 
@@ -55,8 +56,10 @@ class CustomReportData(TransactionReportData):
 
 
 class RunQuery(Query):
-    """Whether a run of a custom report is stored."""
+    """How a custom report is run, and whether the report is stored."""
 
+    tz: Zone = UTC_ZONE
+    """The time zone in which days begin, by its IANA name. It also decides what the present month is."""
     save: bool = True
     """Whether to store the report. A report that is not stored has no id."""
     format: Format = "json"

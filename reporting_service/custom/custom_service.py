@@ -80,7 +80,7 @@ def delete(caller: Caller, report_id: UUID) -> Response:
 def run(caller: Caller, report_id: UUID, query: RunQuery) -> Response:
     """Make a report by a custom report of the caller, over its period as it is today."""
     tools = _tools()
-    report = custom_logic.run(tools.custom, tools.reports, tools.sources, caller, report_id, save=query.save)
+    report = custom_logic.run(tools.custom, tools.reports, tools.sources, caller, report_id, query=query)
     return answer_with(report, query.format)
 
 

@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from reporting_service.documents.document_schemas import Bank
 from reporting_service.documents.document_storage import Document, make_document
@@ -10,6 +12,7 @@ from reporting_service.downloads import table_writer
 from reporting_service.downloads.download_schemas import CSV_TYPE, PDF_TYPE, Table
 from reporting_service.reporting_models import Report
 from reporting_service.reporting_schemas import Format
+from shared.core.time_zones import UTC_ZONE, read_zone
 
 _FLOWS = ("count", "income", "expense", "net")
 _NO_NAME = re.compile(r"[^A-Za-z0-9-]+")
@@ -43,11 +46,24 @@ def tables_of(data: dict[str, Any]) -> Iterator[Table]:
     if "balance_trend" in data:
         trend = [(point["date"], point["balance"]) for point in data["balance_trend"]]
         yield Table("Balance at the end of the day", ("date", "balance"), trend)
-        yield _history(data["history"])
+        yield _history(data["history"], _zone_of(data))
 
 
 def _moment(data: dict[str, Any]) -> list[str]:
-    return [f"All figures as of {data['as_of'][:19].replace('T', ' ')} UTC."] if data.get("as_of") else []
+    if not data.get("as_of"):
+        return []
+    zone = _zone_of(data)
+    lines = [f"All figures as of {_clock_time(data['as_of'], zone)} ({zone.key})."]
+    return lines if zone == UTC_ZONE else [*lines, f"Days begin at midnight in {zone.key}."]
+
+
+def _zone_of(data: dict[str, Any]) -> ZoneInfo:
+    """Return the zone of a report's days. Reports from before zones are in UTC."""
+    return read_zone(data.get("time_zone", UTC_ZONE.key))
+
+
+def _clock_time(timestamp: str, zone: ZoneInfo) -> str:
+    return datetime.fromisoformat(timestamp).astimezone(zone).isoformat(" ", "seconds")[:19]
 
 
 def _summary(data: dict[str, Any]) -> Table:
@@ -67,11 +83,11 @@ def _groups(data: dict[str, Any], figures: tuple[str, ...]) -> Iterator[Table]:
         yield Table(f"By {data['grouping']}", ("start_date", "end_date", *figures), rows, text_columns=2)
 
 
-def _history(history: list[dict[str, Any]]) -> Table:
+def _history(history: list[dict[str, Any]], zone: ZoneInfo) -> Table:
     headers = ("timestamp", "type", "description", "counterparty", "id", "amount", "balance_after")
     rows = [
         (
-            row["timestamp"][:19].replace("T", " "),
+            _clock_time(row["timestamp"], zone),
             row.get("transaction_type") or "",
             row.get("description") or "",
             ", ".join(row[name] for name in ("counterparty_name", "counterparty") if row.get(name)),

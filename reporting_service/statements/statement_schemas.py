@@ -12,11 +12,10 @@ from pydantic import Field
 from reporting_service.documents.document_schemas import Bank
 from shared.core.money import AmountText, Currency
 from shared.core.periods import DayOrInstant, Timestamp
-from shared.core.time_zones import Month, Zone, day_of
+from shared.core.time_zones import UTC_ZONE, Month, Zone, day_of
 from shared.web.validation.openapi import Answer, Described, Query
 
 StatementFormat = Literal["json", "pdf", "csv", "ofx", "camt053"]
-UTC_ZONE = ZoneInfo("UTC")
 _TITLES = {"deposit": "Deposit", "withdrawal": "Withdrawal", "reversal": "Reversal"}
 
 

@@ -8,17 +8,25 @@ are those of the IANA database, which the package tzdata carries where the syste
 import re
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
 _NOT_PLACES = frozenset({"Factory", "localtime", "posixrules"})
 _MONTH_FORM = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])")
 MONTH_REASON = "must be a month (YYYY-MM, such as 2026-01)"
 FIRST_INSTANT = datetime.min.replace(tzinfo=UTC)
 LAST_INSTANT = datetime.max.replace(tzinfo=UTC)
+UTC_ZONE = ZoneInfo("UTC")
 _ONE_DAY = timedelta(days=1)
+
+
+class Shift(NamedTuple):
+    """How databases compute days: from `start` to the start of the next shift, it is the UTC date of instant + `by`."""
+
+    start: datetime
+    by: timedelta
 
 
 @lru_cache
@@ -75,9 +83,56 @@ def day_of(instant: datetime, zone: tzinfo) -> date:
     return shown if instant < day_end(shown, zone) else shown + _ONE_DAY
 
 
+def start_of(first: date | datetime, zone: tzinfo) -> datetime:
+    """Return the first instant of a range that begins with a day of a zone, or with an instant."""
+    return first if isinstance(first, datetime) else day_start(first, zone)
+
+
+def end_of(last: date | datetime, zone: tzinfo) -> datetime | None:
+    """Return the first instant after a range that includes a day of a zone, or an instant; None after the last one."""
+    if isinstance(last, datetime):
+        return None if last >= LAST_INSTANT else last + datetime.resolution
+    return None if last == date.max else day_end(last, zone)
+
+
+def shifts(since: datetime, until: datetime, zone: tzinfo) -> list[Shift]:
+    """Return the shifts of a zone that give the days of all instants from `since` to `until`, in order.
+
+    They follow `day_start` alone, so they agree with `day_of` for each instant.
+    """
+    years = range(day_of(since, zone).year, day_of(until, zone).year + 1)
+    changes = [change for year in years for change in _shifts_of_year(year, zone)]
+    first = max((place for place, change in enumerate(changes) if change.start <= since), default=0)
+    found: list[Shift] = []
+    for change in changes[first:]:
+        if change.start <= until and (not found or found[-1].by != change.by):
+            found.append(change)
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _shifts_of_year(year: int, zone: tzinfo) -> tuple[Shift, ...]:
+    """Return the shift at the start of a year, and each change of it up to the start of the next year."""
+    day, start = date(year, 1, 1), day_start(date(year, 1, 1), zone)
+    found = [Shift(start, _shift_at(day, start))]
+    while day.year == year and day < date.max:
+        day, before = day + _ONE_DAY, start
+        start = day_start(day, zone)
+        shift = _shift_at(day, start)
+        if shift != found[-1].by:
+            # Any instant will do that is within a day after one start and within a day before the other.
+            found.append(Shift(before + max(timedelta(0), start - before - _ONE_DAY), shift))
+    return tuple(found)
+
+
+def _shift_at(day: date, start: datetime) -> timedelta:
+    return datetime.combine(day, time(), UTC) - start
+
+
 Zone = Annotated[
     ZoneInfo,
     PlainValidator(read_zone),
+    PlainSerializer(lambda zone: zone.key, return_type=str),
     WithJsonSchema({"type": "string", "examples": ["Europe/Athens"]}),
 ]
 """A time zone in a request, by its IANA name."""

@@ -6,8 +6,12 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CHAR, DateTime, Dialect, String, Uuid
+from sqlalchemy import CHAR, BigInteger, DateTime, Dialect, String, Uuid
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
+
+_SECONDS_TO_1970 = 62135596800
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -46,6 +50,26 @@ class HexId(TypeDecorator[str]):
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], str | None] | None:
         """Return the converter from the database: none for SQLite, from PostgreSQL's UUIDs else."""
         return None if dialect.name == "sqlite" else _hex
+
+
+class WholeSeconds(FunctionElement[int]):
+    """The whole seconds from 0001-01-01T00:00:00Z to the instant in a column of the type UtcDateTime."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+@compiles(WholeSeconds, "sqlite")
+def _seconds_on_sqlite(element: WholeSeconds, compiler: Any, **options: Any) -> str:
+    # Without the fraction, since older versions round it up.
+    instant = f"substr({compiler.process(element.clauses, **options)}, 1, 19)"
+    return f"(CAST(strftime('%s', {instant}) AS INTEGER) + {_SECONDS_TO_1970})"
+
+
+@compiles(WholeSeconds, "postgresql")
+def _seconds_on_postgresql(element: WholeSeconds, compiler: Any, **options: Any) -> str:
+    instant = f"date_trunc('second', {compiler.process(element.clauses, **options)})"
+    return f"(CAST(extract(epoch FROM {instant}) AS BIGINT) + {_SECONDS_TO_1970})"
 
 
 def _hex(value: UUID | str | None) -> str | None:

@@ -176,9 +176,7 @@ class FaultyBank:
             )
             for more, less in ((projected, decided), (decided, projected)):
                 assert projection.execute(f"{more} EXCEPT {less}").fetchall() == []
-            counted = (
-                "SELECT coalesce(sum(count), 0), coalesce(sum(total_minor), 0) FROM daily_volume WHERE direction = ''"
-            )
+            counted = "SELECT coalesce(sum(count), 0), coalesce(sum(total_minor), 0) FROM bank_volume"
             posted = "SELECT count(*), coalesce(sum(amount_minor), 0) FROM ledger.posting WHERE outcome = 'posted'"
             assert projection.execute(counted).fetchone() == projection.execute(posted).fetchone()
 

@@ -9,17 +9,18 @@ from hypothesis import strategies as st
 
 from reporting_service.figure_logic import choose_grouping, group_flows, period_before, ties_out, zero_like
 from reporting_service.reporting_schemas import Grouping
-from reporting_service.source_schemas import DayTotal, FlowStatistics, Period, Spread, TypeTotal
+from reporting_service.source_schemas import DayTotal, FlowStatistics, Spread, TypeTotal, ZonedPeriod
 from shared.core.money import Currency
+from shared.core.time_zones import UTC_ZONE
 
 groupings: st.SearchStrategy[Grouping] = st.sampled_from(["day", "week", "month"])
 periods = st.tuples(st.dates(date(2019, 1, 1), date(2028, 1, 1)), st.integers(0, 800)).map(
-    lambda pair: Period(start_date=pair[0], end_date=pair[0] + timedelta(days=pair[1]))
+    lambda pair: ZonedPeriod(start_date=pair[0], end_date=pair[0] + timedelta(days=pair[1]), zone=UTC_ZONE)
 )
 
 
-def period(start: str, end: str) -> Period:
-    return Period(start_date=date.fromisoformat(start), end_date=date.fromisoformat(end))
+def period(start: str, end: str) -> ZonedPeriod:
+    return ZonedPeriod(start_date=date.fromisoformat(start), end_date=date.fromisoformat(end), zone=UTC_ZONE)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +47,7 @@ def test_nothing_is_before_the_first_day_of_the_calendar(end: str) -> None:
 
 
 @given(periods)
-def test_the_period_before_ends_the_day_before(current: Period) -> None:
+def test_the_period_before_ends_the_day_before(current: ZonedPeriod) -> None:
     before = period_before(current)
     assert before
     assert before.end_date + timedelta(days=1) == current.start_date
@@ -54,7 +55,7 @@ def test_the_period_before_ends_the_day_before(current: Period) -> None:
 
 @given(current=periods, grouping=groupings, amounts=st.dictionaries(st.integers(0, 800), st.integers(-99, 99)))
 def test_groups_cover_each_day_once_and_sum_up_to_the_days(
-    current: Period, grouping: Grouping, amounts: dict[int, int]
+    current: ZonedPeriod, grouping: Grouping, amounts: dict[int, int]
 ) -> None:
     usd = Currency.of("USD")
     days = {current.start_date + timedelta(days=number): minor for number, minor in amounts.items()}
@@ -80,8 +81,8 @@ def test_groups_cover_each_day_once_and_sum_up_to_the_days(
 
 @pytest.mark.parametrize(("days", "grouping"), [(1, "day"), (31, "day"), (32, "week"), (183, "week"), (184, "month")])
 def test_a_longer_period_has_larger_groups(days: int, grouping: str) -> None:
-    start = date(2026, 1, 1)
-    assert choose_grouping(Period(start_date=start, end_date=start + timedelta(days=days - 1))) == grouping
+    last = date(2026, 1, 1) + timedelta(days=days - 1)
+    assert choose_grouping(period("2026-01-01", str(last))) == grouping
 
 
 def test_the_last_day_of_the_calendar_ends_the_last_group() -> None:

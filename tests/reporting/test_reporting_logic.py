@@ -98,8 +98,8 @@ class Accounts(AccountClient):
             created_at=NOON,
         )
 
-    def balance_before(self, token: str, account_id: UUID, day: date) -> str | None:
-        return next((row.balance_after for row in self.books.rows() if row.timestamp.date() < day), None)
+    def balance_before(self, token: str, account_id: UUID, instant: datetime) -> str | None:
+        return next((row.balance_after for row in self.books.rows() if row.timestamp < instant), None)
 
     def entries(self, token: str, account_id: UUID, period: Period, *, at_most: int) -> list[LedgerRow]:
         if "history" in self.books.away:

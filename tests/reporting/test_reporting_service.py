@@ -11,8 +11,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from reporting_service.reporting_logic import Sources
-from reporting_service.source_schemas import Period
+from reporting_service.source_schemas import ZonedPeriod
 from shared.core import clock
+from shared.core.time_zones import UTC_ZONE
 from tests.support.suite import Person, Suite
 
 
@@ -115,7 +116,7 @@ def test_an_account_report_has_the_exact_figures_of_its_period(world: World) -> 
     assert set(data) == {
         *("account", "period", "opening_balance", "closing_balance", "income", "expense", "net"),
         *("count", "by_type", "history", "balance_trend"),
-        *("as_of", "money_in", "money_out", "grouping", "groups", "previous"),
+        *("as_of", "time_zone", "money_in", "money_out", "grouping", "groups", "previous"),
     }
     assert data["period"] == period
     assert data["opening_balance"] == "500.00"
@@ -243,7 +244,17 @@ def test_a_transaction_report_counts_a_transfer_between_own_accounts_once(world:
     data = report["report_data"]
     assert set(data) == {
         *("period", "count", "by_type", "income", "expense", "net", "average", "largest", "by_day"),
-        *("as_of", "opening_balance", "closing_balance", "money_in", "money_out", "grouping", "groups", "previous"),
+        *(
+            "as_of",
+            "time_zone",
+            "opening_balance",
+            "closing_balance",
+            "money_in",
+            "money_out",
+            "grouping",
+            "groups",
+            "previous",
+        ),
     }
     assert data["count"] == 7
     assert (data["income"], data["expense"], data["net"]) == ("1010.00", "220.49", "789.51")
@@ -263,7 +274,18 @@ def test_a_system_report_counts_the_whole_bank(world: World) -> None:
     assert report["report_type"] == "system"
     data = report["report_data"]
     assert set(data) == {
-        *("period", "users", "accounts", "total_balance", "transactions", "as_of", "growth", "grouping", "groups"),
+        *(
+            "period",
+            "users",
+            "accounts",
+            "total_balance",
+            "transactions",
+            "as_of",
+            "time_zone",
+            "growth",
+            "grouping",
+            "groups",
+        ),
         *("users_by_role_and_status", "accounts_by_type_and_status", "volumes_by_day"),
     }
     assert data["users"] == {
@@ -503,7 +525,7 @@ def test_a_report_reads_all_pages_of_the_history(world: World) -> None:
     assert data["closing_balance"] == f"{450 * 451 // 2}.00" == data["history"][0]["balance_after"]
     balances = [Decimal(row["balance_after"]) for row in data["history"]]
     assert balances == sorted(balances, reverse=True)
-    period = Period(start_date=world.today, end_date=world.today)
+    period = ZonedPeriod(start_date=world.today, end_date=world.today, zone=UTC_ZONE)
     sources: Sources = world.suite.apps["reporting"].extensions["tools"].sources
     newest = sources.accounts.entries(finn.token, UUID(account_id), period, at_most=250)
     assert [row.balance_after for row in newest] == [row["balance_after"] for row in data["history"][:250]]

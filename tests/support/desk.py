@@ -41,7 +41,7 @@ from transaction_service.transaction_logic import Origin
 from transaction_service.transaction_models import Transaction, TransactionRow, db
 from transaction_service.transaction_schemas import OwnMovement
 from transaction_service.transaction_storage import Filters, TransactionStorage
-from transaction_service.volume_storage import VolumeStorage
+from transaction_service.volumes.volume_storage import VolumeStorage
 
 OWNER = uuid4()
 CALLER = Caller(OWNER, "owner", "customer", uuid4(), "")

@@ -20,7 +20,6 @@ from transaction_service.posting_logic import Outcome
 from transaction_service.projection_logic import LedgerMismatch, Projection
 from transaction_service.transaction_clients import Order
 from transaction_service.transaction_models import Progress, TransactionLeg, db
-from transaction_service.volume_storage import WHOLE_BANK
 
 TABLES = [table for table in reversed(db.metadata.sorted_tables) if table.name not in ("alembic_version", "currency")]
 Content = dict[str, list[dict[str, Any]]]
@@ -46,8 +45,8 @@ def content(desk: Desk) -> Content:
     found: Content = {}
     for table in TABLES:
         rows = [dict(row) for row in db.session.execute(select(table)).mappings()]
-        if table.name == "daily_volume":
-            rows = [row | {"account_id": None} if row["user_id"] == WHOLE_BANK else row for row in rows]
+        if table.name == "bank_volume":
+            rows = [row | {"part": None} for row in rows]
         if table.name != "progress":
             found[table.name] = sorted(rows, key=str)
     return found

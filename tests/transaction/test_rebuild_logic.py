@@ -75,7 +75,7 @@ def test_a_rebuild_reports_and_repairs_differences(desk: Desk) -> None:
     assert desk.balance(account) == desk.summed(account) == 200
     lines = report(found)
     assert f"  {dashed(missing.id)}" in lines
-    assert "1 sums by day were different" in lines
+    assert "1 sums were different" in lines
 
 
 def test_a_rebuild_keeps_pending_transactions(desk: Desk) -> None:

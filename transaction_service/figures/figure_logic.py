@@ -1,16 +1,19 @@
 """The figures of reports: sums by day, single payments and balances, read from one state of the database."""
 
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from shared.core.clock import now
 from shared.core.errors import InvalidRequest
+from shared.core.time_zones import UTC_ZONE
 from shared.web.access import Caller
-from transaction_service.amount_storage import AmountStorage, Scope
 from transaction_service.transaction_clients import AccountClient
 from transaction_service.transaction_logic import AccountNotFound
-from transaction_service.transaction_schemas import StatisticsQuery, VolumesQuery
-from transaction_service.volume_schemas import BankVolumes, Flows
-from transaction_service.volume_storage import ALL, Selection, Volumes, VolumeStorage
+from transaction_service.transaction_schemas import ComparedRange, StatisticsQuery, SummaryQuery
+from transaction_service.volumes.amount_storage import AmountStorage, Scope
+from transaction_service.volumes.bank_volume_storage import BankVolumeStorage, volumes_of
+from transaction_service.volumes.volume_schemas import BankVolumes, Flows
+from transaction_service.volumes.volume_storage import ALL, Selection, Volumes, VolumeStorage
 
 
 def flows(
@@ -31,12 +34,12 @@ def flows(
     if owners - {caller.user_id.hex}:
         raise AccountNotFound
     owner_id = accounts.owner_id(caller.token, query.account_id) if query.account_id else caller.user_id.hex
-    before = _range_before(query.compare_from, query.since)
+    before = _range_before(query.compare_since, query.since)
 
-    def of(since: datetime | None, until: datetime | None) -> Volumes:
+    def of(since: datetime | None, until: datetime | None, zone: ZoneInfo = UTC_ZONE) -> Volumes:
         if selection != ALL:
-            return volumes_storage.of_selection(owner_id, selection, since=since, until=until)
-        return volumes_storage.of_user(owner_id, account_id=query.account_id, since=since, until=until)
+            return volumes_storage.of_selection(owner_id, selection, since=since, until=until, zone=zone)
+        return volumes_storage.of_user(owner_id, account_id=query.account_id, since=since, until=until, zone=zone)
 
     def change_minor(since: datetime | None, until: datetime | None) -> int:
         each = query.account_ids or (query.account_id,)
@@ -46,7 +49,7 @@ def flows(
     with volumes_storage.snapshot():
         as_of = now()
         return Flows(
-            volumes=of(query.since, query.until),
+            volumes=of(query.since, query.until, query.tz),
             amounts=amounts.of_user(owner_id, Scope(query.account_id, selection, query.since, query.until)),
             opening_minor=change_minor(None, query.since) if query.since else 0,
             later_minor=change_minor(query.until, None) if query.until else 0,
@@ -56,17 +59,31 @@ def flows(
         )
 
 
-def bank_volumes(storage: VolumeStorage, query: VolumesQuery) -> BankVolumes:
+def volumes(storage: VolumeStorage, accounts: AccountClient, caller: Caller, query: SummaryQuery) -> Volumes:
+    """Return the sums of completed transactions on the caller's accounts, or on one account. Raises NotFound.
+
+    The account service records it when staff see another user's account.
+    """
+    owner_id = accounts.owner_id(caller.token, query.account_id) if query.account_id else caller.user_id.hex
+    with storage.snapshot():
+        return storage.of_user(
+            owner_id, account_id=query.account_id, since=query.since, until=query.until, zone=query.tz
+        )
+
+
+def bank_volumes(storage: BankVolumeStorage, query: ComparedRange) -> BankVolumes:
     """Return the volumes of the whole bank, all of one moment."""
-    before = _range_before(query.compare_from, query.since)
+    before = _range_before(query.compare_since, query.since)
     with storage.snapshot():
         as_of = now()
-        return BankVolumes(
-            volumes=storage.of_all(since=query.since, until=query.until),
-            by_day_and_type=storage.by_day_and_type(since=query.since, until=query.until),
-            previous=storage.of_all(since=before[0], until=before[1]) if before else None,
-            as_of=as_of,
-        )
+        by_day_and_type = storage.by_day_and_type(since=query.since, until=query.until, zone=query.tz)
+        earlier = storage.by_day_and_type(since=before[0], until=before[1]) if before else None
+    return BankVolumes(
+        volumes=volumes_of(by_day_and_type),
+        by_day_and_type=by_day_and_type,
+        previous=None if earlier is None else volumes_of(earlier),
+        as_of=as_of,
+    )
 
 
 def _range_before(start: datetime | None, end: datetime | None) -> tuple[datetime, datetime] | None:

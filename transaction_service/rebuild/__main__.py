@@ -68,7 +68,7 @@ def report(differences: Differences) -> list[str]:
     ):
         lines += [f"{len(ids)} {what}{':' if ids else ''}", *(f"  {dashed(row_id)}" for row_id in ids[:SHOWN])]
         lines += [f"  and {len(ids) - SHOWN} more"] if len(ids) > SHOWN else []
-    return [*lines, f"{differences.sums} sums by day were different"]
+    return [*lines, f"{differences.sums} sums were different"]
 
 
 if __name__ == "__main__":

@@ -8,18 +8,20 @@ from sqlalchemy import text
 
 from shared.db.database import Storage
 
-_SUMS = """
-    SELECT user_id, CASE WHEN direction = '' THEN user_id ELSE account_id END AS account_id, day, transaction_type,
-        direction, internal, sum(count) AS count, sum(total_minor) AS total, max(largest_minor) AS largest
-    FROM daily_volume GROUP BY 1, 2, 3, 4, 5, 6
-"""  # the sums of the whole bank, which have no direction, are stored in parts
+_SUMS = "SELECT * FROM daily_volume"
+_BANK_SUMS = """
+    SELECT quarter, transaction_type, sum(count) AS count, sum(total_minor) AS total, max(largest_minor) AS largest
+    FROM bank_volume GROUP BY 1, 2
+"""  # they are stored in parts
 _SET_ASIDE = (
     "CREATE TEMPORARY TABLE old_transaction AS SELECT * FROM \"transaction\" WHERE status != 'pending'",
     f"CREATE TEMPORARY TABLE old_sums AS {_SUMS}",
+    f"CREATE TEMPORARY TABLE old_bank_sums AS {_BANK_SUMS}",
     "CREATE TEMPORARY TABLE old_told_id AS SELECT * FROM told_id",
     "DELETE FROM told_id",
     "DELETE FROM transaction_leg WHERE status != 'pending'",
     "DELETE FROM daily_volume",
+    "DELETE FROM bank_volume",
     "DELETE FROM \"transaction\" WHERE status != 'pending'",
     "UPDATE progress SET sequence = 0, transaction_id = NULL",
 )
@@ -32,11 +34,15 @@ _CHANGED = (
     f"SELECT id FROM ({_DECIDED} EXCEPT SELECT * FROM old_transaction) AS changed "  # noqa: S608 - as above
     "WHERE id IN (SELECT id FROM old_transaction) ORDER BY id"
 )
-_SUMS_DIFFER = f"SELECT count(*) FROM (SELECT * FROM ({_SUMS}) AS a EXCEPT SELECT * FROM old_sums) AS new"  # noqa: S608 - as above
+_SUMS_DIFFER = tuple(
+    f"SELECT count(*) FROM (SELECT * FROM ({query}) AS a EXCEPT SELECT * FROM {old}) AS new"  # noqa: S608 - as above
+    for query, old in ((_SUMS, "old_sums"), (_BANK_SUMS, "old_bank_sums"))
+)
 _END = (
     f"INSERT INTO told_id SELECT * FROM old_told_id WHERE transaction_id IN ({_IDS}) AND id NOT IN ({_IDS})",  # noqa: S608 - as above
     "DROP TABLE old_transaction",
     "DROP TABLE old_sums",
+    "DROP TABLE old_bank_sums",
     "DROP TABLE old_told_id",
 )
 
@@ -67,7 +73,7 @@ class RebuildStorage(Storage):
             list(self._ids(_MISSING)),
             list(self._ids(_CHANGED)),
             list(self._ids(_GONE)),
-            int(self._session.scalar(text(_SUMS_DIFFER)) or 0),
+            sum(int(self._session.scalar(text(query)) or 0) for query in _SUMS_DIFFER),
         )
         for command in _END:
             self._session.execute(text(command))

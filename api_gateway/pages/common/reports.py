@@ -13,8 +13,8 @@ from api_gateway.pages.common.filters import PeriodFilters
 from api_gateway.pages.common.responses import done
 from api_gateway.pages.common.sections import list_page, reporting_service
 from api_gateway.web.documents import send_on
+from api_gateway.web.time_zones import page_zone, today
 from api_gateway.web.tools import tools
-from shared.core.clock import now
 from shared.web.access import Caller
 
 ROWS = 15
@@ -27,7 +27,7 @@ def report_page(template: str, caller: Caller, path: str, *, section: str) -> An
     `path` is that of the report at the service. With `format` in the query string it is returned as a download.
     """
     filters = PeriodFilters()
-    choice = Choice(filters.start_date.data, filters.end_date.data, filters.group.data or None)
+    choice = Choice(page_zone().key, filters.start_date.data, filters.end_date.data, filters.group.data or None)
     if form := wanted_format():
         document = filters.found(lambda: reporting_service().download(caller.token, path, choice, form))
         if document is not None:
@@ -43,7 +43,7 @@ def report_page(template: str, caller: Caller, path: str, *, section: str) -> An
         report=report,
         pictures=report and pictures_of(report),
         section=section,
-        presets=presets(now().date()),
+        presets=presets(today()),
     )
 
 
@@ -53,17 +53,17 @@ def wanted_format() -> str | None:
     return form if form in FORMATS else None
 
 
-def presets(today: date) -> list[tuple[str, date, date]]:
-    """Return the periods to choose from: a name, the first and the last day."""
-    month, quarter = today.replace(day=1), today.replace(month=(today.month - 1) // 3 * 3 + 1, day=1)
+def presets(day: date) -> list[tuple[str, date, date]]:
+    """Return the periods to choose from on a day: a name, the first and the last day."""
+    month, quarter = day.replace(day=1), day.replace(month=(day.month - 1) // 3 * 3 + 1, day=1)
     month_before, quarter_before = month - timedelta(days=1), quarter - timedelta(days=1)
     return [
-        ("This month", month, today),
+        ("This month", month, day),
         ("Last month", month_before.replace(day=1), month_before),
-        ("This quarter", quarter, today),
+        ("This quarter", quarter, day),
         ("Last quarter", quarter_before.replace(month=quarter_before.month - 2, day=1), quarter_before),
-        ("This year", today.replace(month=1, day=1), today),
-        ("Last year", date(today.year - 1, 1, 1), date(today.year - 1, 12, 31)),
+        ("This year", day.replace(month=1, day=1), day),
+        ("Last year", date(day.year - 1, 1, 1), date(day.year - 1, 12, 31)),
     ]
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 from flask import Blueprint, redirect, render_template, request, url_for
 
 from api_gateway.clients.auth import User
+from api_gateway.clients.reporting import Choice
 from api_gateway.pages.common.filters import PeopleFilters
 from api_gateway.pages.common.reports import pictures_of
 from api_gateway.pages.common.responses import done
@@ -19,6 +20,7 @@ from api_gateway.pages.common.sections import (
 )
 from api_gateway.pages.staff.admin_forms import ROLES, PersonForm
 from api_gateway.web.browser_session import refuse_ended_sessions
+from api_gateway.web.time_zones import page_zone
 from shared.web.access import Caller, admin_only, staff_only
 
 TASKS = {
@@ -35,7 +37,8 @@ admin = Blueprint("admin", __name__)
 @staff_only
 def index(caller: Caller) -> str:
     """Show the health of the services and, for admins, a report on the whole bank."""
-    report_call = begin(reporting_service().system_report, caller.token) if caller.role == "admin" else None
+    choice = Choice(page_zone().key)
+    report_call = begin(reporting_service().system_report, caller.token, choice) if caller.role == "admin" else None
     results = probe_services()
     report = unless_away(report_call) if report_call else None
     return render_template(

@@ -12,7 +12,9 @@ import pytest
 from api_gateway.pages.common.reports import presets
 from reporting_service.reporting_models import Report
 from reporting_service.reporting_models import db as reporting_db
+from shared.core.clock import now
 from shared.core.formats import MINUS
+from shared.core.time_zones import day_of, read_zone
 from tests.support.suite import Person, Suite
 from tests.support.visitor import forms_of
 
@@ -178,6 +180,16 @@ def test_a_report_is_downloaded_for_the_period_that_is_shown(ada: Person, accoun
         assert "Summary,net,70.00" in answer.text
         assert ada.visitor.get(f"{path}?format=pdf").data.startswith(b"%PDF-")
         assert ada.visitor.get(f"{path}?format=pdf&start_date=x").status_code == 400
+
+
+def test_reports_and_the_dashboard_have_the_days_of_the_browser(ada: Person, account_id: str) -> None:
+    for zone in ("Pacific/Kiritimati", "Pacific/Pago_Pago"):  # a day apart, at each moment
+        ada.visitor.client.set_cookie("time_zone", zone)
+        today = day_of(now(), read_zone(zone))
+        page = ada.visitor.get(f"/reports/account/{account_id}").text
+        assert f'value="{today}"' in page
+        assert f"Days begin at midnight in {zone.replace('_', ' ')}." in page
+    ada.visitor.client.delete_cookie("time_zone")
 
 
 def test_a_custom_report_is_kept_shown_downloaded_saved_and_deleted(ada: Person, account_id: str) -> None:

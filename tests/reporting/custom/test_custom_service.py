@@ -10,6 +10,7 @@ from werkzeug.test import TestResponse
 
 from reporting_service.figure_logic import preset_period
 from reporting_service.reporting_schemas import Preset
+from shared.core.time_zones import UTC_ZONE
 from tests.support.suite import Person, Suite
 
 TODAY = str(datetime.now(UTC).date())
@@ -168,5 +169,5 @@ def test_custom_reports_need_a_login(desk: Desk) -> None:
     ],
 )
 def test_a_preset_moves_on_with_the_calendar(preset: Preset, today: str, days: str) -> None:
-    period = preset_period(preset, date.fromisoformat(today))
+    period = preset_period(preset, date.fromisoformat(today), UTC_ZONE)
     assert f"{period.start_date} {period.end_date}" == days

@@ -11,8 +11,8 @@ from pydantic import Field
 from shared.core.money import AmountText, Currency
 from shared.core.periods import Timestamp
 from shared.web.validation.openapi import Answer, Described
-from transaction_service.amount_storage import Amounts
-from transaction_service.volume_storage import Volume, Volumes
+from transaction_service.volumes.amount_storage import Amounts
+from transaction_service.volumes.volume_storage import Volume, Volumes
 
 
 @dataclass(frozen=True)

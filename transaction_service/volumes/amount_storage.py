@@ -10,7 +10,7 @@ from sqlalchemy.orm import aliased
 
 from shared.db.database import Storage
 from transaction_service.transaction_models import TransactionLeg, TransactionRow
-from transaction_service.volume_storage import ALL, Selection
+from transaction_service.volumes.volume_storage import ALL, Selection
 
 Amounts = dict[str, Counter[int]]
 """How often each amount, in minor units, occurs in each direction, `in` and `out`."""

@@ -1,21 +1,22 @@
-"""Sums by day: updated when transactions are completed, so that summaries need not read the transactions."""
+"""Sums by day: updated when transactions are completed, so that summaries need not read the transactions.
 
-from collections.abc import Collection, Iterator
+They are kept by day of UTC. The days of other zones are added up from the legs.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import chain
-from os import getpid
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
     ColumnElement,
-    CompoundSelect,
+    Integer,
     Select,
     and_,
     case,
-    cast,
     exists,
-    false,
     func,
     literal,
     literal_column,
@@ -24,15 +25,13 @@ from sqlalchemy import (
     union_all,
 )
 
+from shared.core.time_zones import FIRST_INSTANT, UTC_ZONE, Shift, shifts
 from shared.db.bulk import KEYS, Insert
-from shared.db.columns import HexId
+from shared.db.columns import WholeSeconds
 from shared.db.database import Storage
 from transaction_service.transaction_models import DailyVolume, TransactionLeg, TransactionRow
 
-WHOLE_BANK = f"{0:032x}"
-"""The user id of the sums over all transactions. Their account id is one of `PARTS` numbers, chosen by the process id:
-otherwise all processes on one database would contend for the same rows."""
-PARTS = 8
+SECONDS_PER_DAY = 86_400
 
 _volume: Any = DailyVolume.__table__
 _leg: Any = TransactionLeg.__table__
@@ -137,7 +136,7 @@ class _Columns:
 
 
 class VolumeStorage(Storage):
-    """The sums by day of each account and of the whole bank."""
+    """The sums by day of each account."""
 
     def add(self, transaction_ids: Collection[str]) -> None:
         """Add the completed ones of these transactions to the sums.
@@ -148,7 +147,13 @@ class VolumeStorage(Storage):
         _add_sums.copy(self._writer, _SUMS_OF_TRANSACTIONS, transaction_ids)
 
     def of_user(
-        self, user_id: str, *, account_id: str | None, since: datetime | None, until: datetime | None
+        self,
+        user_id: str,
+        *,
+        account_id: str | None,
+        since: datetime | None,
+        until: datetime | None,
+        zone: ZoneInfo = UTC_ZONE,
     ) -> Volumes:
         """Return the sums of a user's completed transactions with `since <= timestamp < until`, or of one account.
 
@@ -156,13 +161,25 @@ class VolumeStorage(Storage):
         them. A reversal is netted on its own day: money taken back lowers the income and money given back lowers the
         expense, so either may be negative in a period without the reversed transaction.
         """
+        rest = [_leg.c.user_id == user_id, _is_counted(_leg, account_id), _completed(_leg)]
+        days = self._days(rest, since, until, zone)
+        if days is None:
+            return Volumes({}, {})
+        if any(shift.by for shift in days):
+            columns = _columns(_leg, _leg.c.direction, _leg.c.internal, days)
+            return self._fetch(*_groups(columns, account_id, *rest, *_between(_leg, since, until)))
         kept = _volume.c.user_id == user_id, _is_counted(_volume, account_id), *_whole_days(since, until)
-        rest = _leg.c.user_id == user_id, _is_counted(_leg, account_id), _completed(_leg)
         parts = (_groups(_LEGS, account_id, *rest, part) for part in _parts_of_days(_leg, since, until))
         return self._fetch(*_groups(_SUMS, account_id, *kept), *chain(*parts))
 
     def of_selection(
-        self, user_id: str, selection: Selection, *, since: datetime | None, until: datetime | None
+        self,
+        user_id: str,
+        selection: Selection,
+        *,
+        since: datetime | None,
+        until: datetime | None,
+        zone: ZoneInfo = UTC_ZONE,
     ) -> Volumes:
         """Return the sums of a selection of a user's completed transactions with `since <= timestamp < until`.
 
@@ -171,30 +188,21 @@ class VolumeStorage(Storage):
         """
         leg, internal = _leg.c, selection.is_internal(_leg.c)
         conditions = [leg.user_id == user_id, _completed(_leg), not_(and_(internal, leg.direction == "in"))]
-        conditions += [leg.timestamp >= since] if since else []
-        conditions += [leg.timestamp < until] if until else []
-        columns = _columns(_leg, leg.direction, internal)
-        return self._fetch(*_groups(columns, None, *conditions, *selection.conditions(leg)))
+        conditions += selection.conditions(leg)
+        days = self._days(conditions, since, until, zone)
+        columns = _columns(_leg, leg.direction, internal, days or ())
+        return self._fetch(*_groups(columns, None, *conditions, *_between(_leg, since, until)))
 
-    def of_all(self, *, since: datetime | None, until: datetime | None) -> Volumes:
-        """Return the sums of the bank's completed transactions with `since <= timestamp < until`, without income."""
-        kept, rest = _volume.c.user_id == WHOLE_BANK, _completed(_transaction)
-        parts = (_groups(_TRANSACTIONS, None, rest, part) for part in _parts_of_days(_transaction, since, until))
-        return self._fetch(*_groups(_SUMS, None, kept, *_whole_days(since, until)), *chain(*parts))
-
-    def by_day_and_type(self, *, since: datetime | None, until: datetime | None) -> dict[str, dict[str, Volume]]:
-        """Return the sums of the bank's completed transactions with `since <= timestamp < until`, by day and type."""
-        kept = _volume.c.user_id == WHOLE_BANK, *_whole_days(since, until)
-        rest = _completed(_transaction)
-        parts = (_by_day_and_type(_TRANSACTIONS, rest, part) for part in _parts_of_days(_transaction, since, until))
-        groups: dict[str, dict[str, Volume]] = {}
-        for day, kind, count, total_minor, largest_minor in self._session.execute(
-            union_all(_by_day_and_type(_SUMS, *kept), *parts)
-        ):
-            volume = Volume(str(day), int(count), int(total_minor), 0, 0, int(largest_minor))
-            kinds = groups.setdefault(volume.first_day, {})
-            kinds[kind] = kinds[kind].with_more(volume) if kind in kinds else volume
-        return {day: dict(sorted(kinds.items())) for day, kinds in sorted(groups.items())}
+    def _days(
+        self, conditions: Sequence[ColumnElement[bool]], since: datetime | None, until: datetime | None, zone: ZoneInfo
+    ) -> list[Shift] | None:
+        """Return the shifts that give the days of a zone for the legs within a range, or None if there are no legs."""
+        if zone is UTC_ZONE:
+            return [Shift(FIRST_INSTANT, timedelta(0))]
+        at = _leg.c.timestamp
+        query = select(at).where(*conditions, *_between(_leg, since, until)).limit(1)
+        first, last = (self._session.scalar(query.order_by(order)) for order in (at, at.desc()))
+        return None if first is None or last is None else shifts(first, last, zone)
 
     def _fetch(self, *queries: Select[Any]) -> Volumes:
         """Run the queries as one statement, so that all see the same transactions, and return their groups."""
@@ -202,16 +210,48 @@ class VolumeStorage(Storage):
         by_day: dict[str, Volume] = {}
         by_type: dict[str, Volume] = {}
         for first, kind, *sums in rows:
-            volume = Volume(str(first), *map(int, sums))  # PostgreSQL sums up to a Decimal
+            volume = Volume(day_text(first), *map(int, sums))  # PostgreSQL sums up to a Decimal
             groups, name = (by_type, kind) if kind else (by_day, volume.first_day)
             groups[name] = groups[name].with_more(volume) if name in groups else volume
-        return Volumes(_sorted(by_day), _sorted(by_type))
+        return Volumes(sort_groups(by_day), sort_groups(by_type))
 
 
-def _columns(table: Any, direction: Any, internal: Any) -> _Columns:
+def day_number(timestamp: Any, days: Sequence[Shift]) -> Any:
+    """Return the number of the day of an instant, from 0 on the first day of the year 1."""
+    in_seconds = [(_seconds(shift.start - FIRST_INSTANT), _seconds(shift.by)) for shift in days]
+    return shifted(WholeSeconds(timestamp), in_seconds, per_day=SECONDS_PER_DAY)
+
+
+def shifted(moment: Any, in_units: Sequence[tuple[int, int]], *, per_day: int) -> Any:
+    """Return the number of the day of a moment, which is counted in units of time from the beginning of the year 1.
+
+    `in_units` are shifts in the same units: the start and by how much. They are literals, as PostgreSQL would not
+    recognise an expression with parameters in GROUP BY.
+    """
+    first, later = _literal(in_units[0][1]), [(moment >= _literal(start), _literal(by)) for start, by in in_units[1:]]
+    return (moment + (case(*reversed(later), else_=first) if later else first)) // _literal(per_day)
+
+
+def day_text(day: object) -> str:
+    """Return a day as YYYY-MM-DD. It is its number, or a date of a database."""
+    return date.fromordinal(day + 1).isoformat() if isinstance(day, int) else str(day)
+
+
+def _literal(number: int) -> ColumnElement[int]:
+    return literal_column(str(number), Integer)
+
+
+def _seconds(span: timedelta) -> int:
+    return span // timedelta(seconds=1)
+
+
+def _columns(table: Any, direction: Any, internal: Any, days: Sequence[Shift] = ()) -> _Columns:
     """Return the columns of a table that has a row for each transaction or leg."""
-    day, amount = func.date(table.c.timestamp, type_=_volume.c.day.type), table.c.amount_minor
-    return _Columns((day, table.c.transaction_type, direction, internal), func.count(), amount, amount)
+    amount = table.c.amount_minor
+    at = table.c.timestamp
+    day = day_number(at, days) if any(shift.by for shift in days) else func.date(at, type_=_volume.c.day.type)
+    kinds = (day, table.c.transaction_type, direction, internal)
+    return _Columns(kinds, func.count(), amount, amount)
 
 
 _SUMS = _Columns(
@@ -221,7 +261,6 @@ _SUMS = _Columns(
     _volume.c.largest_minor,
 )
 _LEGS = _columns(_leg, _leg.c.direction, _leg.c.internal)
-_TRANSACTIONS = _columns(_transaction, literal_column("''"), false())
 
 
 def _groups(columns: _Columns, account_id: str | None, *conditions: ColumnElement[bool]) -> list[Select[Any]]:
@@ -237,12 +276,6 @@ def _groups(columns: _Columns, account_id: str | None, *conditions: ColumnElemen
     return [by_day.where(*conditions), by_type.group_by(kind).where(*conditions)]
 
 
-def _by_day_and_type(columns: _Columns, *conditions: ColumnElement[bool]) -> Select[Any]:
-    """Return the query of the sums by day and type together."""
-    day, kind, *_ = columns.kinds
-    return select(day, kind, *_totals(columns)).group_by(day, kind).where(*conditions)
-
-
 def _completed(table: Any) -> ColumnElement[bool]:
     return table.c.status == literal_column("'completed'")  # type: ignore[no-any-return]  # columns of a table have no types
 
@@ -252,6 +285,12 @@ def _is_counted(table: Any, account_id: str | None) -> ColumnElement[bool]:
     if account_id is not None:
         return table.c.account_id == account_id  # type: ignore[no-any-return]  # as above
     return not_(and_(table.c.internal, table.c.direction == "in"))
+
+
+def _between(table: Any, since: datetime | None, until: datetime | None) -> list[ColumnElement[bool]]:
+    """Return the conditions for the rows within a range."""
+    conditions = [table.c.timestamp >= since] if since else []
+    return conditions + ([table.c.timestamp < until] if until else [])
 
 
 def _whole_days(since: datetime | None, until: datetime | None) -> list[ColumnElement[bool]]:
@@ -275,37 +314,18 @@ def _partial_days(since: datetime | None, until: datetime | None) -> set[date]:
     return {instant.date() for instant in (since, until) if instant and instant.time() != time()}
 
 
-def _sorted(groups: dict[str, Volume]) -> dict[str, Volume]:
+def sort_groups(groups: dict[str, Volume]) -> dict[str, Volume]:
+    """Return groups ordered by their first days."""
     return dict(sorted(groups.items(), key=lambda group: (group[1].first_day, group[0])))
 
 
-def _select_sums(*conditions_of_legs: Any, of_transactions: Any = ()) -> CompoundSelect[Any]:
-    """Return the query of the sums of completed legs by account, and of transactions for this process's part."""
+def _select_sums(*conditions: Any) -> Select[Any]:
+    """Return the query of the sums of completed legs by account."""
+    totals = _LEGS.count, func.sum(_LEGS.amount_minor), func.max(_LEGS.largest_minor)
     owner = (_leg.c.user_id, _leg.c.account_id)
-    legs = select(*_LEGS.kinds, *_totals(_LEGS), *owner).group_by(*_LEGS.kinds, *owner)
-    day, kind, *_ = _TRANSACTIONS.kinds
-    bank = select(
-        *_TRANSACTIONS.kinds,
-        *_totals(_TRANSACTIONS),
-        _constant_id(WHOLE_BANK),
-        _constant_id(f"{getpid() % PARTS:032x}"),
-    ).group_by(day, kind)
-    return union_all(
-        legs.where(_completed(_leg), *conditions_of_legs), bank.where(_completed(_transaction), *of_transactions)
-    )
+    return select(*_LEGS.kinds, *totals, *owner).where(_completed(_leg), *conditions).group_by(*_LEGS.kinds, *owner)
 
 
-def _totals(columns: _Columns) -> tuple[Any, Any, Any]:
-    return columns.count, func.sum(columns.amount_minor), func.max(columns.largest_minor)
-
-
-def _constant_id(value: str) -> ColumnElement[str]:
-    """Return an id as a literal, since a bulk statement has no parameters but its keys."""
-    return cast(literal_column(f"'{value}'"), HexId)
-
-
-_SUMS_OF_TRANSACTIONS = _select_sums(
-    _leg.c.transaction_id.in_(KEYS), of_transactions=(_transaction.c.id.in_(KEYS),)
-).order_by(
+_SUMS_OF_TRANSACTIONS = _select_sums(_leg.c.transaction_id.in_(KEYS)).order_by(
     *(literal_column(str(place)) for place in (8, 9, 1, 2, 3, 4))  # the primary key, by positions of columns
 )
