@@ -17,7 +17,7 @@ from shared.db.sqlite import sqlite3
 from tests.support.suite import Person, Suite
 from transaction_service.transaction_models import db as transaction_db
 
-GROWING = {"transaction", "transaction_leg", "daily_volume", "posting", "report"}
+GROWING = {"transaction", "transaction_leg", "daily_volume", "bank_volume", "posting", "report"}
 IN_ORDER = {  # a walk that ends with the page, and the sorting of what is of the same instant
     "SCAN transaction USING INDEX transaction_by_age",
     "SCAN report USING INDEX report_by_age",

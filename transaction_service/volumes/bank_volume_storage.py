@@ -75,7 +75,7 @@ class BankVolumeStorage(Storage):
     def _known_range(self, since: datetime | None, until: datetime | None) -> Range | None:
         """Return the part of a range that has transactions, or None."""
         at = _transaction.c.timestamp
-        first, last = (self._session.scalar(select(at).order_by(order).limit(1)) for order in (at, at.desc()))
+        first, last = (self._session.scalar(select(end(at))) for end in (func.min, func.max))
         if first is None or last is None:
             return None
         start, end = max(since or first, first), last + datetime.resolution

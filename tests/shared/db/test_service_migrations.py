@@ -1,6 +1,7 @@
 """The revisions of the services upgrade databases of any age without losing rows."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -8,6 +9,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import Connection, Engine, inspect, text
 
+from shared.core.time_zones import FIRST_INSTANT
 from shared.db.migrations import Migrations, SchemaRefused
 from tests.shared.db.old_databases import OLD, database_of, rows, run
 
@@ -21,6 +23,8 @@ MOVED = {"account": {"status_reason"}, "posting": {"digest"}, "transaction": {"l
 """Columns whose values are kept elsewhere by now; a test for each says where."""
 
 
+OF_THE_BANK = ""
+"""The direction of the sums of the whole bank, which moved to another table."""
 DROPPED = "ledger_entry"
 """A table whose rows are all sides of postings."""
 
@@ -101,7 +105,8 @@ def test_a_database_from_before_the_revisions_is_upgraded_with_its_rows(service:
         after = rows(connection)
         assert after.pop("alembic_version") == [{"version_num": migrations_of(service).head}]
         before.pop(DROPPED, None)
-        for table, kept in before.items():
+        for table, all_rows in before.items():
+            kept = [row for row in all_rows if row.get("direction") != OF_THE_BANK]
             moved = MOVED.get(table, set())
             wanted = [{name: value for name, value in row.items() if name not in moved} for row in kept]
             assert [{name: row[name] for name in old} for old, row in zip(wanted, after[table], strict=True)] == wanted
@@ -172,11 +177,27 @@ def test_sides_of_old_postings_are_taken_from_their_entries(url: str, engine: En
     assert (rejected["user_id"], rejected["transaction_type"], rejected["fingerprint"]) == (None, "", "")
 
 
+def test_the_sums_of_the_bank_are_kept_by_quarter_of_an_hour(url: str, engine: Engine) -> None:
+    run(engine, OLD / f"transaction_{engine.dialect.name}.sql")
+    run(engine, OLD / "transaction_rows.sql")
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE \"transaction\" SET timestamp = '1969-12-31 23:59:59.999999'"))
+    database_of("transaction").connect(Flask("transaction"), url, may_upgrade=True)
+    database_of("transaction").close()
+    with engine.connect() as connection:
+        (sums,) = rows(connection)["bank_volume"]
+        assert all(row["direction"] for row in rows(connection)["daily_volume"])
+    before_1970 = datetime(1969, 12, 31, 23, 45, tzinfo=UTC) - FIRST_INSTANT
+    quarter = before_1970 // timedelta(minutes=15)
+    assert (sums["quarter"], sums["transaction_type"], sums["part"]) == (quarter, "deposit", 0)
+    assert (sums["count"], sums["total_minor"], sums["largest_minor"]) == (1, 430, 430)
+
+
 def test_a_database_without_sums_gets_them(url: str, engine: Engine) -> None:
     run(engine, OLD / f"transaction_{engine.dialect.name}.sql")
     run(engine, OLD / "transaction_rows.sql")
     with engine.begin() as connection:
-        sums = rows(connection)["daily_volume"]
+        sums = [row for row in rows(connection)["daily_volume"] if row["direction"] != OF_THE_BANK]
         connection.execute(text("DROP TABLE daily_volume"))
     database = database_of("transaction")
     for _ in range(2):
