@@ -7,10 +7,8 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from reporting_service.documents.document_schemas import Bank
-from shared.core.time_zones import Zone
+from shared.core.time_zones import UTC_ZONE, Zone
 from shared.web.validation.openapi import Query
-
-UTC_ZONE = ZoneInfo("UTC")
 
 
 class ReceiptQuery(Query):

@@ -6,9 +6,9 @@ from uuid import UUID
 
 from pydantic import Field, field_validator
 
-from reporting_service.statements.statement_schemas import UTC_ZONE, StatementFormat
+from reporting_service.statements.statement_schemas import StatementFormat
 from shared.core.periods import Timestamp
-from shared.core.time_zones import Zone
+from shared.core.time_zones import UTC_ZONE, Zone
 from shared.web.cursors import Pagination
 from shared.web.validation.openapi import Answer, Body, Described
 
