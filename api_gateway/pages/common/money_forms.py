@@ -28,6 +28,7 @@ from shared.web.idempotency_keys import is_well_formed
 Draft = dict[str, str]
 _FIELD_BY_CODE = {
     "INSUFFICIENT_FUNDS": "amount",
+    "TILL_SHORT": "amount",
     "SAME_ACCOUNT": "to_account_id",
     "NOT_FOUND": "to_account_number",
 }

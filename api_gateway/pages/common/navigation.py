@@ -29,6 +29,7 @@ LISTS = {
     "/admin/accounts/": "Account",
     "/admin/cases": "Messages",
     "/admin/cases/": "Message",
+    "/admin/counter": "Counter",
     "/admin/customers/": "Customer",
     "/admin/transactions": "Transactions of customers",
     "/admin/reports/": "Report",

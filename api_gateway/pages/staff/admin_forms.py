@@ -8,7 +8,7 @@ from wtforms.validators import UUID, InputRequired, Optional
 from api_gateway.clients.account import ACCOUNT_TYPES, Account
 from api_gateway.clients.auth import User
 from api_gateway.pages.common.forms import BankForm, at_most, options
-from api_gateway.pages.common.money_forms import MoneyForm
+from api_gateway.pages.common.money_forms import NO_AMOUNT, AmountField, Draft, MoneyForm, PaymentForm
 from shared.core.errors import AppError
 
 ROLES = {"customer": "Customer", "employee": "Employee", "admin": "Admin"}
@@ -34,6 +34,27 @@ class CustomerAccountForm(MoneyForm):
     user_id = StringField("Customer's id", [InputRequired("Choose a customer."), UUID("This is not a customer's id.")])
     account_type = SelectField("Kind of account", choices=options(ACCOUNT_TYPES))
     nickname = StringField("Nickname", [at_most(50)])
+
+
+class TillForm(MoneyForm):
+    """The cash that a till begins with."""
+
+    opening_cash = AmountField("Float", [InputRequired(NO_AMOUNT)], is_bound=True, name="float")
+
+
+class CashForm(PaymentForm):
+    """Cash that a customer pays in or gets at the counter."""
+
+    @property
+    def draft(self) -> Draft:
+        """Return the input and the idempotency key, as text by field."""
+        return {field.name: str(field.data or "") for field in self if field.name != "csrf_token"}
+
+
+class CountForm(BankForm):
+    """The cash that was counted in a till."""
+
+    counted = AmountField("Counted cash", [InputRequired(NO_AMOUNT)], is_bound=True)
 
 
 class AccountStatusForm(BankForm):
