@@ -112,6 +112,7 @@ class User(Base):
     role: Mapped[str] = mapped_column(String(20), default="customer")
     status: Mapped[str] = mapped_column(String(20), default="active")
     permissions: Mapped[str | None] = mapped_column(String(200))
+    identity: Mapped[str] = mapped_column(String(10), default="none", server_default="none")
     mfa_enabled: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
     search_text: Mapped[str] = mapped_column(Text, server_default="")

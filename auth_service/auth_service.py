@@ -27,6 +27,10 @@ from auth_service.cases.case_service import cases
 from auth_service.cases.case_storage import CaseStorage
 from auth_service.common_service import api, origin, tools
 from auth_service.customers.customer_storage import CustomerStorage
+from auth_service.identity import identity_logic
+from auth_service.identity.identity_models import document_numbers
+from auth_service.identity.identity_service import identity
+from auth_service.identity.identity_storage import IdentityStorage
 from auth_service.keys.key_logic import SIGNING_KEYS_FILE, SigningKeysFile
 from auth_service.keys.key_schemas import ClientSettings
 from auth_service.keys.key_service import keys
@@ -109,6 +113,7 @@ ROOMS = (  # the endpoints in other files
     outbox,
     permissions,
     cases,
+    identity,
     audit_service.audit,
     audit_service.audit_internal,
     *customer_service.BLUEPRINTS,
@@ -281,7 +286,7 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
         database_url=settings.database_url(settings.given_database_url, "auth.db"),
         api=api,
     )
-    phone_numbers.use(settings.read_encryption_keys())
+    _set_encryption_keys(settings.read_encryption_keys())
     parts = _make_tools(settings, sessions, signer)
     keys_file = secret_files.folder(settings.data_dir) / SIGNING_KEYS_FILE
     signer_reload = SigningKeysFile(keys_file, settings.signing_key, signer, app.extensions["token_verifier"])
@@ -296,6 +301,7 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
         passkeys=passkey_logic.Passkeys.of(second_factors, PasskeyStorage(db), settings.bank_url),
         removals=Removals(RemovalStorage(db), second_factors),
         client_digests=settings.client_digests(),
+        identity=IdentityStorage(db),
         cases=Cases(CaseStorage(db), PaymentClient(_transaction_service(app, settings, session))),
     )
     for blueprint in (auth, internal, *ROOMS):
@@ -323,11 +329,17 @@ def _add_tasks(app: Flask, parts: Tools, mailroom: Mailroom) -> None:
     _add_task(app, "passkey-clean-up", CLEAN_UP_SECONDS, lambda: passkey_logic.clean_up(app.extensions["passkeys"]))
 
 
+def _set_encryption_keys(keys: list[str]) -> None:
+    phone_numbers.use(keys)
+    document_numbers.use(keys)
+
+
 def _use_newest_key(app: Flask, parts: Tools, second_factors: SecondFactors) -> None:
     """Encrypt what is stored with the newest key. Raises CannotStart when a key is missing."""
     with app.app_context():
         second_factor_logic.rotate_keys(parts, second_factors)
         user_logic.encrypt_phones(parts)
+        identity_logic.encrypt_numbers(parts, app.extensions["identity"])
 
 
 def _make_tools(settings: AuthSettings, sessions: SessionStorage, signer: TokenSigner) -> Tools:

@@ -14,6 +14,7 @@ from shared.web.validation.openapi import Answer, Body, Described, Query
 
 Role = Literal["customer", "employee", "admin"]
 Status = Literal["active", "disabled"]
+Identity = Literal["none", "pending", "verified", "rejected"]
 Username = Annotated[
     str,
     Matching(r"[A-Za-z0-9._-]{3,50}", "must be 3 to 50 letters, digits, dots, hyphens or underscores"),

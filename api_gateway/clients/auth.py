@@ -1,7 +1,7 @@
 """Client for the auth service."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from api_gateway.clients.base import Client, NextPage, Query, Seen
@@ -32,6 +32,7 @@ class User(Person):
     phone: str | None = None
     created_at: datetime
     locked_until: datetime | None = None
+    identity: str = "none"
 
 
 class Users(Seen):
@@ -75,6 +76,17 @@ class Profile(Person):
     created_at: datetime
     email_verified: bool = True
     time_zone: str | None = None
+
+
+class OwnIdentity(Seen):
+    """Whether the bank has verified who the caller is, and by which document."""
+
+    state: str
+    document_kind: str | None = None
+    document_number: str | None = None
+    expires_on: date | None = None
+    expired: bool = False
+    decided_at: datetime | None = None
 
 
 class LoginSession(Seen):
@@ -169,6 +181,10 @@ class AuthClient(Client):
         """Return the data of the token's user."""
         answer = self._peer.call("GET", "/api/auth/users/profile", token=token)
         return Profile.model_validate({**answer, **answer["user"]})
+
+    def identity(self, token: str) -> OwnIdentity:
+        """Return whether the bank has verified who the token's user is."""
+        return self._get(OwnIdentity, token, "/api/auth/identity", key="identity")
 
     def update_profile(self, token: str, changes: dict[str, str | None]) -> Profile:
         """Change `email` (with `current_password`), `full_name`, `phone`, `time_zone`."""

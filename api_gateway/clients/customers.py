@@ -1,7 +1,7 @@
 """Customers as the staff see them, as the pages call the auth service."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from api_gateway.clients.auth import LoginSession, Person, User
@@ -59,6 +59,26 @@ class FactorState(Seen):
     removal: Removal | None
 
 
+class IdentityCheck(Seen):
+    """A decision of staff on who a customer is."""
+
+    state: str
+    document_kind: str | None = None
+    document_number: str | None = None
+    expires_on: date | None = None
+    reason: str
+    decided_by_name: str
+    decided_at: datetime
+
+
+class IdentityState(Seen):
+    """Whether it is known who a customer is, and the last decisions, newest first."""
+
+    identity: str
+    expired: bool
+    checks: list[IdentityCheck]
+
+
 class CustomerClient(Client):
     """Search and help of customers by staff. Every call on somebody who is no customer raises NotFound."""
 
@@ -77,6 +97,14 @@ class CustomerClient(Client):
     def unlock(self, token: str, user_id: UUID) -> None:
         """End the lockout after too many wrong passwords."""
         self._peer.call("POST", f"/api/auth/customers/{user_id}/unlock", token=token)
+
+    def identity(self, token: str, user_id: UUID) -> IdentityState:
+        """Return whether it is known who a customer is."""
+        return self._get(IdentityState, token, f"/api/auth/customers/{user_id}/identity")
+
+    def decide_identity(self, token: str, user_id: UUID, decision: dict[str, str | None]) -> None:
+        """Set the state of a customer's identity, with the document that was shown."""
+        self._peer.call("PUT", f"/api/auth/customers/{user_id}/identity", token=token, body=decision)
 
     def removal(self, token: str, user_id: UUID) -> FactorState:
         """Return whether a customer has a second factor, and the open request to remove it."""

@@ -32,6 +32,7 @@ LOOKED_AT = {
     "view.account": "An account of yours",
     "view.accounts": "Your list of accounts",
     "view.case": "Your messages to the bank",
+    "view.identity": "Whether the bank has verified who you are",
     "view.notes": "The bank's notes about you",
     "view.person": "Your name and contact data",
     "view.report": "A report of yours",
@@ -82,6 +83,7 @@ class PasswordForm(StepUpForm):
 @private
 def show(caller: Caller) -> Any:
     """Show and change the caller's profile."""
+    identity_call = begin(auth_service().identity, caller.token)
     present = auth_service().profile(caller.token)
     email_state.remember(present)
     form = ProfileForm(obj=present)
@@ -89,7 +91,7 @@ def show(caller: Caller) -> Any:
     if form.submitted(lambda: _save(caller, form, present)):
         time_zones.remember(form.time_zone.data)
         return done("Your profile is saved.", url_for("profile.show"))
-    return form_page("profile.html", form, profile=present)
+    return form_page("profile.html", form, profile=present, identity=unless_away(identity_call))
 
 
 @profile.get("/profile/views")

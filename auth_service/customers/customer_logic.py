@@ -11,9 +11,8 @@ from auth_service.audit import audit_logic
 from auth_service.auth_logic import Tools
 from auth_service.auth_models import LoginSession, User
 from auth_service.customers.customer_models import CustomerNote
-from auth_service.customers.customer_schemas import ContactChanges, CustomersQuery, NewNote, NoteOut
+from auth_service.customers.customer_schemas import ContactChanges, CustomerOut, CustomersQuery, NewNote, NoteOut
 from auth_service.customers.customer_storage import CustomerStorage
-from auth_service.user_schemas import ListedUser
 from shared.core import clock
 from shared.core.errors import Forbidden, NotFound
 from shared.core.texts import digits_of
@@ -34,11 +33,12 @@ class EmailForAdmins(Forbidden):
 
 def list_customers(
     tools: Tools, storage: CustomerStorage, caller: Caller, query: CustomersQuery
-) -> tuple[list[ListedUser], Pagination]:
+) -> tuple[list[CustomerOut], Pagination]:
     """Return a page of the customers that match the query, newest first, with their lockouts."""
     rows = storage.list_customers(
         _words(query.q or ""),
         status=query.status,
+        identity=query.identity,
         limit=query.limit + 1,
         after=cursors.decode(query.cursor, datetime, UUID),
     )
@@ -48,7 +48,7 @@ def list_customers(
     return _with_lockouts(tools, customers), pagination
 
 
-def details(tools: Tools, caller: Caller, user_id: UUID) -> ListedUser:
+def details(tools: Tools, caller: Caller, user_id: UUID) -> CustomerOut:
     """Return one customer with their lockout. Raises NotFound, also for an employee or an admin."""
     user = _require_customer(tools.users.find_user(user_id))
     audit_logic.record(tools.audit, "view.person", actor=caller, subject=user)
@@ -61,7 +61,7 @@ def by_id(storage: CustomerStorage, user_ids: Iterable[UUID]) -> Sequence[User]:
 
 
 @rerun_when_aborted
-def correct_contact(tools: Tools, caller: Caller, user_id: UUID, changes: ContactChanges) -> ListedUser:
+def correct_contact(tools: Tools, caller: Caller, user_id: UUID, changes: ContactChanges) -> CustomerOut:
     """Correct a customer's contact data. Raises NotFound, EmailForAdmins, EmailTaken."""
     with tools.transaction():
         user = _require_customer(tools.users.find_user_to_change(user_id))
@@ -77,7 +77,7 @@ def correct_contact(tools: Tools, caller: Caller, user_id: UUID, changes: Contac
     return _present(tools, user_id)
 
 
-def unlock(tools: Tools, caller: Caller, user_id: UUID) -> ListedUser:
+def unlock(tools: Tools, caller: Caller, user_id: UUID) -> CustomerOut:
     """End the lockout of a customer after too many wrong passwords. Raises NotFound."""
     with tools.transaction():
         user = _require_customer(tools.users.find_user_to_change(user_id))
@@ -151,15 +151,15 @@ def _words(q: str) -> list[str]:
     return [digits] if digits else q.split()
 
 
-def _present(tools: Tools, user_id: UUID) -> ListedUser:
+def _present(tools: Tools, user_id: UUID) -> CustomerOut:
     (customer,) = _with_lockouts(tools, [_require_customer(tools.users.find_user(user_id))])
     return customer
 
 
-def _with_lockouts(tools: Tools, users: list[User]) -> list[ListedUser]:
+def _with_lockouts(tools: Tools, users: list[User]) -> list[CustomerOut]:
     locked_until = auth_logic.locked_until(tools, [user.username for user in users])
     return [
-        ListedUser.model_validate(user).model_copy(update={"locked_until": locked_until.get(user.username)})
+        CustomerOut.model_validate(user).model_copy(update={"locked_until": locked_until.get(user.username)})
         for user in users
     ]
 

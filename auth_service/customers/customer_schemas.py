@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BeforeValidator, Field
 
-from auth_service.user_schemas import Changes, Email, FullName, ListedUser, PersonOut, Phone, Status
+from auth_service.user_schemas import Changes, Email, FullName, Identity, ListedUser, PersonOut, Phone, Status
 from shared.core.periods import Timestamp
 from shared.core.texts import Line, Paragraphs
 from shared.web.cursors import Page, Pagination
@@ -29,6 +29,8 @@ class CustomersQuery(Page):
     """Only customers in whose name, username, e-mail address or phone number each of these words occurs."""
     status: Status | None = None
     """Only customers with this status."""
+    identity: Identity | None = None
+    """Only customers whose identity is in this state."""
 
 
 class NamesQuery(Query):
@@ -107,10 +109,17 @@ class CustomerSessionOut(Described):
     """The time of the last request with this session, accurate to one minute."""
 
 
+class CustomerOut(ListedUser):
+    """A customer, for staff."""
+
+    identity: Identity
+    """Whether staff have verified who the customer is."""
+
+
 class CustomersAnswer(Answer):
     """A page of customers, newest first."""
 
-    customers: list[ListedUser]
+    customers: list[CustomerOut]
     """The customers of this page."""
     pagination: Pagination
     """The position of the next page."""
@@ -119,7 +128,7 @@ class CustomersAnswer(Answer):
 class CustomerAnswer(Answer):
     """One customer."""
 
-    customer: ListedUser
+    customer: CustomerOut
     """The customer."""
 
 

@@ -16,7 +16,13 @@ class CustomerStorage(Storage):
     """Customers and the notes about them."""
 
     def list_customers(
-        self, words: Iterable[str], *, status: str | None, limit: int, after: tuple[datetime, UUID] | None
+        self,
+        words: Iterable[str],
+        *,
+        status: str | None,
+        identity: str | None,
+        limit: int,
+        after: tuple[datetime, UUID] | None,
     ) -> Sequence[User]:
         """Return the customers whose search text contains all `words`, newest first.
 
@@ -27,6 +33,8 @@ class CustomerStorage(Storage):
             query = query.where(called(word))
         if status:
             query = query.where(User.status == status)
+        if identity:
+            query = query.where(User.identity == identity)
         if after:
             query = query.where(tuple_(User.created_at, User.id) < tuple_(*after))
         return self._session.scalars(query.order_by(User.created_at.desc(), User.id.desc()).limit(limit)).all()

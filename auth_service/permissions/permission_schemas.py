@@ -14,6 +14,7 @@ Permission = Literal[
     "counter:deposit",
     "counter:withdraw",
     "customers:read",
+    "customers:verify",
     "customers:write",
 ]
 PERMISSIONS: frozenset[str] = frozenset(get_args(Permission))

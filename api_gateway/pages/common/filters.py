@@ -171,6 +171,13 @@ class CustomerFilters(FilterForm):
 
     q = StringField("Name, username, e-mail, phone or account number", [at_most(100)])
     status = SelectField("Status", choices=options({"active": "Active", "disabled": "Disabled"}, "Any"), default="")
+    identity = SelectField(
+        "Identity",
+        choices=options(
+            {"none": "Not verified", "pending": "Pending", "verified": "Verified", "rejected": "Rejected"}, "Any"
+        ),
+        default="",
+    )
 
     @property
     def account_digits(self) -> str:

@@ -14,6 +14,7 @@ from shared.web.access import Caller, admin_only
 MEANINGS = {
     "customers:read": "Find customers and see their data, accounts and transactions",
     "customers:write": "Correct contact data, write notes, end sessions and lockouts",
+    "customers:verify": "Verify who customers are, and see the numbers of their documents",
     "cases:answer": "Read, answer and close disputes and questions of customers",
     "accounts:open": "Open accounts for customers",
     "accounts:freeze": "Freeze and unfreeze accounts",

@@ -13,6 +13,7 @@ ALL = [
     "counter:deposit",
     "counter:withdraw",
     "customers:read",
+    "customers:verify",
     "customers:write",
 ]
 
@@ -68,6 +69,11 @@ def attempts(bank: Suite, employee: Person, ada: Person, account: str) -> dict[s
                 f"customers/{ada.user_id}/second_factor_removal/decision",
                 employee,
                 json={"decision": "refuse"},
+            ).status_code
+        },
+        "customers:verify": {
+            call(
+                bank, "PUT", f"customers/{ada.user_id}/identity", employee, json={"state": "none", "reason": "A check"}
             ).status_code
         },
         "customers:write": {call(bank, "POST", f"customers/{ada.user_id}/unlock", employee).status_code},

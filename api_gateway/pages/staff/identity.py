@@ -1,0 +1,62 @@
+"""The page on which staff decide whether it is known who a customer is."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, url_for
+from wtforms import SelectField, StringField
+from wtforms.validators import InputRequired
+
+from api_gateway.pages.common.filters import DayField
+from api_gateway.pages.common.forms import BankForm, at_most, options
+from api_gateway.pages.common.responses import done, form_page
+from api_gateway.pages.common.sections import begin, customer_service
+from shared.web.access import Caller, staff_with
+
+STATES = {"verified": "Verified", "pending": "Pending", "rejected": "Rejected", "none": "None: begin anew"}
+DOCUMENTS = {
+    "passport": "Passport",
+    "identity_card": "Identity card",
+    "driving_licence": "Driving licence",
+    "residence_permit": "Residence permit",
+}
+identity = Blueprint("identity", __name__)
+
+
+class IdentityForm(BankForm):
+    """The decision, and the document that was shown."""
+
+    state = SelectField("Decision", choices=options(STATES))
+    document_kind = SelectField("Document", choices=options(DOCUMENTS, "None"), default="")
+    document_number = StringField("Number", [at_most(40)])
+    expires_on = DayField("Valid until")
+    reason = StringField("Reason", [InputRequired("Write how it was checked, or why not."), at_most(200)])
+
+    @property
+    def decision(self) -> dict[str, str | None]:
+        """Return the request body."""
+        number = (self.document_number.data or "").strip()
+        return {
+            "state": self.state.data,
+            "reason": (self.reason.data or "").strip(),
+            "document_kind": self.document_kind.data or None,
+            "document_number": number or None,
+            "expires_on": str(self.expires_on.data) if self.expires_on.data else None,
+        }
+
+
+@identity.route("/admin/customers/<uuid:user_id>/identity", methods=["GET", "POST"])
+@staff_with("customers:read")
+def show(caller: Caller, user_id: UUID) -> Any:
+    """Show what is known of who a customer is, and decide on it."""
+    form = IdentityForm()
+
+    def decide() -> bool:
+        customer_service().decide_identity(caller.token, user_id, form.decision)
+        return True
+
+    if form.submitted(decide):
+        return done("The decision is saved.", url_for("desk.customer", user_id=user_id))
+    state = begin(customer_service().identity, caller.token, user_id)
+    customer = customer_service().details(caller.token, user_id)
+    return form_page("customer_identity.html", form, customer=customer, state=state.result(), documents=DOCUMENTS)

@@ -1,0 +1,1 @@
+"""Identity (know your customer): whether staff have verified who a customer is, by which document."""

@@ -1,0 +1,141 @@
+"""The rules of identity: staff with the permission decide on it, and every decision is kept."""
+
+import logging
+from collections.abc import Sequence
+from datetime import date
+from typing import cast
+from uuid import UUID
+
+from auth_service.audit import audit_logic
+from auth_service.auth_logic import Tools
+from auth_service.auth_models import User
+from auth_service.identity.identity_models import IdentityCheck
+from auth_service.identity.identity_schemas import (
+    DocumentKind,
+    IdentityAnswer,
+    IdentityCheckOut,
+    IdentityDecision,
+    OwnIdentityOut,
+)
+from auth_service.identity.identity_storage import IdentityStorage
+from auth_service.user_schemas import Identity
+from shared.core import clock
+from shared.core.errors import CannotStart, InvalidRequest, NotFound
+from shared.core.texts import masked
+from shared.db.outages import rerun_when_aborted
+from shared.security.encryption import UnknownKey
+from shared.web.access import Caller
+
+VERIFY = "customers:verify"
+"""The permission to decide on the identity of customers, and to see the whole numbers of their documents."""
+MOST_CHECKS = 50
+NUMBERS_AT_ONCE = 500
+_log = logging.getLogger(__name__)
+
+
+def show(tools: Tools, storage: IdentityStorage, caller: Caller, user_id: UUID) -> IdentityAnswer:
+    """Return the identity of a customer with the last decisions. Raises NotFound."""
+    user = _require_customer(tools.users.find_user(user_id))
+    audit_logic.record(tools.audit, "view.identity", actor=caller, subject=user)
+    return _present(storage, caller, user)
+
+
+def show_own(tools: Tools, storage: IdentityStorage, caller: Caller) -> OwnIdentityOut:
+    """Return the caller's own identity. Who decided and why stays with the staff."""
+    user = tools.users.find_user(caller.user_id)
+    if user is None:
+        raise NotFound
+    last = next(iter(storage.list_checks(user.id, 1)), None)
+    return OwnIdentityOut(
+        state=cast(Identity, user.identity),
+        document_kind=cast(DocumentKind | None, last and last.document_kind),
+        document_number=masked(last.document_number) if last and last.document_number else None,
+        expires_on=last and last.expires_on,
+        expired=_is_expired(last),
+        decided_at=last and last.decided_at,
+    )
+
+
+def decide(
+    tools: Tools, storage: IdentityStorage, caller: Caller, user_id: UUID, decision: IdentityDecision
+) -> IdentityAnswer:
+    """Set the state of a customer's identity. Raises NotFound, and InvalidRequest for a document that is not enough."""
+    _decide(tools, storage, caller, user_id, decision)
+    return _present(storage, caller, _require_customer(tools.users.find_user(user_id)))
+
+
+@rerun_when_aborted
+def _decide(tools: Tools, storage: IdentityStorage, caller: Caller, user_id: UUID, decision: IdentityDecision) -> None:
+    with tools.transaction():
+        user = _require_customer(tools.users.find_user_to_change(user_id))
+        _require_document(decision, clock.now().date())
+        before, user.identity = user.identity, decision.state
+        values = decision.model_dump()
+        storage.add_check(IdentityCheck(user_id=user.id, decided_by=caller.user_id, decided_at=clock.now(), **values))
+        details = {"from": before, "to": decision.state, "reason": decision.reason}
+        audit_logic.record(tools.audit, "identity.change", actor=caller, subject=user, details=details)
+    _log.info("identity decided by staff", extra={"user_id": str(user_id), "by": str(caller.user_id)})
+
+
+def encrypt_numbers(tools: Tools, storage: IdentityStorage) -> None:
+    """Encrypt the numbers of documents with the first key, where they are not. Raises CannotStart without their key."""
+    numbers: Sequence[tuple[int, str]] | None = None
+    while numbers is None or numbers:
+        with tools.transaction():
+            try:
+                numbers = storage.list_numbers_with_other_key(NUMBERS_AT_ONCE)
+            except UnknownKey:
+                raise CannotStart(
+                    "AUTH_ENCRYPTION_KEYS lacks a key that numbers of documents are encrypted with: add it at the end "
+                    "of the list, or restore the file encryption_keys of the secrets from a backup"
+                ) from None
+            storage.encrypt_numbers(numbers)
+
+
+def _require_document(decision: IdentityDecision, today: date) -> None:
+    """Require a whole document that has not expired for `verified`; other states may have any part of one."""
+    if decision.state != "verified":
+        return
+    given = {name: getattr(decision, name) for name in ("document_kind", "document_number", "expires_on")}
+    missing = {name: "is required to verify a customer" for name, value in given.items() if value is None}
+    if missing:
+        raise InvalidRequest(details=missing)
+    if decision.expires_on and decision.expires_on < today:
+        raise InvalidRequest(details={"expires_on": "is over: the document has expired"})
+
+
+def _present(storage: IdentityStorage, caller: Caller, user: User) -> IdentityAnswer:
+    checks = storage.list_checks(user.id, MOST_CHECKS)
+    names = {one.id: one.full_name or one.username for one in storage.list_users({row.decided_by for row in checks})}
+    sees_all = caller.may(VERIFY)
+    return IdentityAnswer(
+        success=True,
+        identity=cast(Identity, user.identity),
+        expired=_is_expired(next(iter(checks), None)),
+        checks=[
+            IdentityCheckOut(
+                state=cast(Identity, row.state),
+                document_kind=cast(DocumentKind | None, row.document_kind),
+                document_number=row.document_number
+                if sees_all or not row.document_number
+                else masked(row.document_number),
+                expires_on=row.expires_on,
+                reason=row.reason,
+                decided_by=row.decided_by,
+                decided_by_name=names[row.decided_by],
+                decided_at=row.decided_at,
+            )
+            for row in checks
+        ],
+    )
+
+
+def _is_expired(last: IdentityCheck | None) -> bool:
+    is_verified = last is not None and last.state == "verified"
+    return bool(is_verified and last and last.expires_on and last.expires_on < clock.now().date())
+
+
+def _require_customer(user: User | None) -> User:
+    if user is None or user.role != "customer":
+        raise NotFound("There is no such customer.")
+    return user

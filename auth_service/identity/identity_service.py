@@ -1,0 +1,50 @@
+"""The endpoints of customers' identity."""
+
+from uuid import UUID
+
+from flask import Blueprint, Response, current_app
+
+from auth_service.common_service import api, tools
+from auth_service.identity import identity_logic
+from auth_service.identity.identity_logic import VERIFY
+from auth_service.identity.identity_schemas import IdentityAnswer, IdentityDecision, OwnIdentityAnswer
+from auth_service.identity.identity_storage import IdentityStorage
+from shared.core.errors import NotFound
+from shared.web.access import Caller, private, staff_with
+from shared.web.responses import success
+from shared.web.validation.openapi import documented
+
+identity = Blueprint("identity", __name__, url_prefix="/api/auth")
+
+
+@identity.get("/identity")
+@private
+@api.validate(resp=documented(200, OwnIdentityAnswer))
+def show_own(caller: Caller) -> Response:
+    """Return whether the bank has verified who the caller is, and by which document."""
+    return success(identity=identity_logic.show_own(tools(), _storage(), caller))
+
+
+@identity.get("/customers/<uuid:user_id>/identity")
+@staff_with("customers:read")
+@api.validate(resp=documented(200, IdentityAnswer, NotFound))
+def show(caller: Caller, user_id: UUID) -> Response:
+    """Return whether it is known who a customer is, with the decisions of staff."""
+    return _render(identity_logic.show(tools(), _storage(), caller, user_id))
+
+
+@identity.put("/customers/<uuid:user_id>/identity")
+@staff_with(VERIFY)
+@api.validate(resp=documented(200, IdentityAnswer, NotFound))
+def decide(caller: Caller, user_id: UUID, json: IdentityDecision) -> Response:
+    """Decide whether it is known who a customer is, with the document that was shown."""
+    return _render(identity_logic.decide(tools(), _storage(), caller, user_id, json))
+
+
+def _render(found: IdentityAnswer) -> Response:
+    return success(identity=found.identity, expired=found.expired, checks=found.checks)
+
+
+def _storage() -> IdentityStorage:
+    found: IdentityStorage = current_app.extensions["identity"]
+    return found
