@@ -180,7 +180,7 @@ def entries(
     others = ledger.find_accounts({row.other_account_id for row in shown if row.other_account_id})
     holders = {other.id: UUID(other.user_id) for other in others}
     names = auth.names({user_id for user_id in holders.values() if user_id != account.user_id})
-    if not caller.is_staff:
+    if not caller.may("customers:read"):
         names = {user_id: masked_name(name) for user_id, name in names.items()}
     return shown, {one.id: OtherSide(one.account_number, names.get(holders[one.id])) for one in others}, pagination
 

@@ -47,6 +47,7 @@ from api_gateway.pages.staff import (
     removals,
     reversals,
     staff_reports,
+    staff_statements,
 )
 from api_gateway.web import (
     admission,
@@ -107,6 +108,7 @@ PAGES: tuple[Blueprint, ...] = (
     removals.removals,
     reversals.reversals,
     staff_reports.staff_reports,
+    staff_statements.staff_statements,
 )
 EXPIRY_SECONDS = 0.25
 ROOT = Path(__file__).resolve().parent.parent

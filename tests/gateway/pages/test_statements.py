@@ -8,8 +8,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from api_gateway.clients.account import Account
-from api_gateway.pages.statements import months_of, presets
-from tests.support.suite import Person, Suite
+from api_gateway.pages.common.statements import months_of, presets
+from tests.support.processes import eventually
+from tests.support.suite import ADMIN_PASSWORD, Person, Suite
+from tests.support.visitor import Visitor
 
 THIS_MONTH = f"{datetime.now(UTC):%Y-%m}"
 
@@ -74,6 +76,30 @@ def test_a_statement_needs_a_login_and_an_account_of_ones_own(bank: Suite, accou
     other = bank.person()
     assert other.visitor.get(path).status_code == 404
     assert other.visitor.get(f"/accounts/{account['id']}/statements").status_code == 404
+
+
+def test_staff_open_the_statements_of_a_customer_from_both_pages(
+    bank: Suite, ada: Person, account: dict[str, Any]
+) -> None:
+    admin, visitor = bank.admin(), Visitor(bank.apps["gateway"])
+    visitor.log_in("admin", ADMIN_PASSWORD)
+    path = f"/admin/accounts/{account['id']}/statements"
+    for place in (f"/admin/accounts/{account['id']}", f"/admin/customers/{ada.user_id}"):
+        assert f'href="{path}"' in visitor.get(place).text
+    assert visitor.get(f"/accounts/{account['id']}/statements").location == path
+    page = visitor.get(path)
+    links = re.findall(r'href="(/admin/accounts/[^"]+/statement\?month=[^"]+)"', page.text)
+    assert (page.status_code, len(links)) == (200, 5)
+    document = visitor.get(links[0].replace("&amp;", "&"))
+    assert (document.status_code, document.content_type) == (200, "application/pdf")
+    assert "Month must be a month" in visitor.get(f"{path[:-1]}?month=soon").text
+
+    def is_recorded() -> bool:
+        found = bank.call("auth", "GET", "/api/auth/audit?action=statement.export", admin).json or {}
+        return any(entry["subject_id"] == ada.user_id for entry in found["audit"])
+
+    eventually(is_recorded)
+    assert ada.visitor.get(path).status_code == 403
 
 
 def test_the_account_and_the_reports_lead_to_the_statements(ada: Person, account: dict[str, Any]) -> None:
