@@ -1,11 +1,11 @@
 """Payments in batches: parse each request of a batch, and make the reply that it would get as a single request.
 
-Single payments get their replies from here as well, and the rule that a large transfer needs a fresh second factor, so
+Single payments get their replies from here as well, and the rule that some transfers need a fresh second factor, so
 that both are the same.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
@@ -28,7 +28,9 @@ from transaction_service.transaction_schemas import (
     OwnMovement,
     TransactionOut,
 )
+from transaction_service.transaction_storage import TransactionStorage
 
+MOST_PAYEES_REMEMBERED = 50_000
 _KINDS: dict[str, tuple[type[BaseModel], Callable[..., Order]]] = {
     "deposit": (OwnMovement, transaction_logic.deposit),
     "withdraw": (OwnMovement, transaction_logic.withdraw),
@@ -38,24 +40,45 @@ _KINDS: dict[str, tuple[type[BaseModel], Callable[..., Order]]] = {
 
 @dataclass(frozen=True)
 class StepUp:
-    """The rule that a transfer above an amount to somebody else needs a fresh second factor of a user who has one."""
+    """The rule that a transfer to somebody else whom the user has not paid before, or above an amount, needs a fresh
+    second factor of a user who has one.
 
-    above_minor: int
+    `above_minor` is None for no such amount.
+    """
+
+    above_minor: int | None
     accounts: AccountClient
+    transactions: TransactionStorage
+    paid_before: set[tuple[str, str]] = field(default_factory=set)
+    """Users with payees that this process has found among their payments."""
 
     def check(self, caller: Caller, new: NewTransfer, order: Order) -> None:
-        """Raise StepUpRequired for a large transfer to somebody else without a fresh second factor.
+        """Raise StepUpRequired for a large transfer to somebody else, or to a new payee, without a fresh second factor.
 
-        Only then is the account service asked whose account it is. An account that is named by its number counts as
-        somebody else's.
+        For users without a second factor, and while the last proof is fresh, this compares two numbers. Only then are
+        payments looked up, and the account service is asked whose account it is. An account that is named by its
+        number counts as somebody else's.
         """
-        if order["amount_minor"] <= self.above_minor:
-            return
         try:
             require_fresh_second_factor(caller)
         except StepUpRequired:
+            is_large = self.above_minor is not None and order["amount_minor"] > self.above_minor
+            if not is_large and self._has_paid(caller, new):
+                return
             if not new.to_account_id or not self._is_own(caller, new.to_account_id):
                 raise
+
+    def _has_paid(self, caller: Caller, new: NewTransfer) -> bool:
+        payee = (caller.user_id.hex, new.to_account_id or new.to_account_number or "")
+        if payee in self.paid_before:
+            return True
+        has_paid = self.transactions.has_paid(caller.user_id.hex, new.to_account_id, new.to_account_number)
+        self.transactions.refresh()  # no connection is held while the ledger decides
+        if has_paid:
+            if len(self.paid_before) >= MOST_PAYEES_REMEMBERED:
+                self.paid_before.clear()
+            self.paid_before.add(payee)
+        return has_paid
 
     def _is_own(self, caller: Caller, account_id: str) -> bool:
         try:

@@ -53,7 +53,7 @@ class Tools:
     names: NameClient
     currency: Currency
     posting: PostingTools
-    step_up: StepUp | None
+    step_up: StepUp
     tills: TillClient
     approvals: ApprovalStorage
     needs_approval: bool

@@ -121,8 +121,7 @@ def withdraw(caller: Caller, json: OwnMovement) -> Response:
 def transfer(caller: Caller, json: NewTransfer) -> Response:
     """Move money from an account of the caller to another account of this bank."""
     order = transaction_logic.transfer(tools().currency, caller, json, origin())
-    if step_up := tools().step_up:
-        step_up.check(caller, json, order)
+    tools().step_up.check(caller, json, order)
     return carry_out_order(order, caller)
 
 
@@ -242,10 +241,12 @@ def carry_out_batch(json: BatchedRequests) -> Response:
     return success(answers=[to_batched_reply(parsed, outcomes, parts.currency) for parsed in payments])
 
 
-def _make_step_up(settings: TransactionSettings, currency: Currency, account_peer: Peer) -> StepUp | None:
-    if settings.step_up_amount is None:
-        return None
-    return StepUp(int(settings.step_up_amount.scaleb(currency.decimals)), AccountClient(account_peer))
+def _make_step_up(
+    settings: TransactionSettings, currency: Currency, account_peer: Peer, storage: TransactionStorage
+) -> StepUp:
+    above = settings.step_up_amount
+    above_minor = None if above is None else int(above.scaleb(currency.decimals))
+    return StepUp(above_minor, AccountClient(account_peer), storage)
 
 
 def create_app(settings: TransactionSettings, session: requests.Session | None = None) -> Flask:
@@ -274,7 +275,7 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
         accounts=AccountClient(account_peer),
         names=NameClient(peers["auth-service"], peers.token),
         currency=currency,
-        step_up=_make_step_up(settings, currency, account_peer),
+        step_up=_make_step_up(settings, currency, account_peer, storage),
         posting=posting,
         tills=TillClient(account_peer, peers.token),
         approvals=ApprovalStorage(db),

@@ -38,6 +38,7 @@ from transaction_service.transaction_models import ToldId, Transaction, Transact
 from transaction_service.volumes.bank_volume_storage import BankVolumeStorage
 from transaction_service.volumes.volume_storage import VolumeStorage
 
+PAYMENTS_REMEMBERED = 2000
 _transaction: Any = TransactionRow.__table__
 _leg: Any = TransactionLeg.__table__
 _FIELDS = tuple(field.name for field in fields(Transaction))
@@ -105,6 +106,20 @@ class TransactionStorage(Storage):
             return found
         by_alias = select(ToldId.transaction_id).where(ToldId.id == transaction_id).scalar_subquery()
         return next(self._fetch(_all.where(_transaction.c.id == by_alias)), None)
+
+    def has_paid(self, user_id: str, account_id: str | None, account_number: str | None) -> bool:
+        """Return whether a user has made a transfer to an account, given by id or number, that has not failed.
+
+        Only the user's newest PAYMENTS_REMEMBERED entries are looked at, so the cost does not grow with their history.
+        """
+        own = select(_leg.c.transaction_id).where(_leg.c.user_id == user_id)
+        newest = own.order_by(_leg.c.timestamp.desc()).limit(PAYMENTS_REMEMBERED).subquery()
+        wanted = _transaction.c.to_account_id == account_id
+        if account_number:
+            wanted = _transaction.c.to_account_number == account_number
+        paid = select(literal(1)).join(newest, newest.c.transaction_id == _transaction.c.id)
+        paid = paid.where(_transaction.c.user_id == user_id, _transaction.c.transaction_type == "transfer", wanted)
+        return self._session.scalar(paid.where(_transaction.c.status != "failed").limit(1)) is not None
 
     def project(self, transactions: list[Transaction]) -> None:
         """Write completed and failed transactions with their legs, and add them to the sums.

@@ -68,10 +68,35 @@ def test_a_large_transfer_to_somebody_else_needs_a_fresh_code(
     assert transfer(holder, service, to_account_id=payee["id"], amount="100.01") == refused
     assert transfer(holder, service, to_account_number=payee["account_number"], amount="100.01") == refused
     assert transfer(holder, service, to_account_id="0" * 32, amount="100.01")[0] in (400, 403)
-    assert transfer(holder, service, to_account_id=payee["id"], amount="100.00") == (201, "")
     assert transfer(holder, service, to_account_id=own["id"], amount="100.01") == (201, "")
     monkeypatch.setattr("shared.web.access.STEP_UP_SECONDS", 300.0)
     assert transfer(holder, service, to_account_id=payee["id"], amount="100.01") == (201, "")
+
+
+@pytest.mark.parametrize("service", ["transaction", "gateway"])
+@pytest.mark.parametrize("named_by", ["id", "account_number"])
+def test_the_first_transfer_to_somebody_else_needs_a_fresh_code(
+    holder: Holder, payee: dict[str, Any], service: str, named_by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    to = {f"to_account_{named_by.removeprefix('account_')}": payee[named_by]}
+    assert transfer(holder, service, **to, amount="1.00") == (403, "STEP_UP_REQUIRED")
+    with monkeypatch.context() as patch:
+        patch.setattr("shared.web.access.STEP_UP_SECONDS", 300.0)
+        assert transfer(holder, service, **to, amount="1.00") == (201, "")
+    for _ in range(2):
+        assert transfer(holder, service, **to, amount="100.00") == (201, ""), "who was paid before is no new payee"
+    own = holder.bank.call("account", "POST", "/api/accounts/create", holder.person, json={"account_type": "savings"})
+    assert transfer(holder, service, to_account_id=own.get_json()["account"]["id"], amount="1.00") == (201, "")
+
+
+def test_a_failed_transfer_makes_no_known_payee(
+    holder: Holder, payee: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("shared.web.access.STEP_UP_SECONDS", 300.0)
+        refused = transfer(holder, "transaction", to_account_id=payee["id"], amount="99999.00")
+        assert refused == (400, "INSUFFICIENT_FUNDS")
+    assert transfer(holder, "transaction", to_account_id=payee["id"], amount="1.00") == (403, "STEP_UP_REQUIRED")
 
 
 def test_a_customer_without_a_second_factor_is_not_asked(bank: Suite, payee: dict[str, Any]) -> None:
