@@ -138,7 +138,7 @@ def history(
 ) -> tuple[list[Entry], Pagination]:
     """Return a page of the ledger entries of an account, newest first. Raises NotFound."""
     account = details(accounts, caller, account_id)
-    rows = ledger.list_entries(
+    rows = ledger.entries.list_newest_first(
         account.id.hex,
         since=query.since,
         until=query.until,
@@ -169,7 +169,7 @@ def entries(
     The accounts on the other side are returned beside them, by the accounts' ids. Customers see names masked.
     """
     account = details(accounts, caller, account_id)
-    rows = ledger.list_entries_in_order(
+    rows = ledger.entries.list_oldest_first(
         account.id.hex,
         since=query.since,
         until=query.until,

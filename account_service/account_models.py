@@ -25,8 +25,6 @@ db = Database(Base, Path(__file__).with_name("migrations"))
 _REVERSED = text("reverses_id IS NOT NULL AND outcome = 'posted'")
 Id = Annotated[str, mapped_column(HexId)]
 """An id in the ledger: 32 hexadecimal digits."""
-_DRAWN = text("from_account_id IS NOT NULL AND outcome = 'posted'")
-_PAID = text("to_account_id IS NOT NULL AND outcome = 'posted'")
 SUSPENSE_ACCOUNT_ID = f"{1:032x}"
 """The suspense account: it holds the money of reversals whose customer has no active account. It has no row and no
 running balance. Only reversals may use it; the transaction service records which customer the money belongs to."""
@@ -142,8 +140,6 @@ class Posting(Base):
     __table_args__ = (
         CheckConstraint("outcome IN ('posted', 'rejected', 'void')", name="known_outcome"),
         UniqueConstraint("user_id", "idempotency_key", name="one_posting_per_key"),
-        Index("posting_by_source", "from_account_id", "decided_at", sqlite_where=_DRAWN, postgresql_where=_DRAWN),
-        Index("posting_by_target", "to_account_id", "decided_at", sqlite_where=_PAID, postgresql_where=_PAID),
         Index("posting_reversal", "reverses_id", unique=True, sqlite_where=_REVERSED, postgresql_where=_REVERSED),
     )
 
@@ -168,6 +164,29 @@ class Posting(Base):
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     request_id: Mapped[str | None] = mapped_column(String(64))
     requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class EntryKey(Base):
+    """The position of an entry in its account: the index of posted postings by account. Rows are only added.
+
+    `entry_storage` adds them, on SQLite later than the postings. On SQLite the table is its own index.
+    """
+
+    __tablename__ = "entry_key"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    account_id: Mapped[Id] = mapped_column(primary_key=True)
+    decided_at: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+
+
+class EntryProgress(Base):
+    """One row: on SQLite, the postings up to `sequence` have their entry keys."""
+
+    __tablename__ = "entry_progress"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    sequence: Mapped[int] = mapped_column(BigInteger)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Queries on postings. A posting is the ledger entry of both its sides.
+"""Queries on postings.
 
 All payments run these statements, so they are built once, at import, and read and write plain rows instead of mapped
 objects.
@@ -7,24 +7,12 @@ objects.
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from operator import attrgetter
 from typing import Any, cast
 
-from sqlalchemy import (
-    ColumnElement,
-    Select,
-    and_,
-    func,
-    literal_column,
-    or_,
-    select,
-    text,
-    tuple_,
-    type_coerce,
-    union_all,
-)
+from sqlalchemy import and_, or_, select, text, type_coerce
 
-from account_service.account_models import Account, Entry, Posting, Till
+from account_service.account_models import Account, Posting, Till
+from account_service.entry_storage import EntryStorage
 from shared.db.bulk import Insert, Last, Lookup, LookupTogether, Update
 from shared.db.columns import HexId
 from shared.db.database import Database, Storage
@@ -64,28 +52,6 @@ _till_id, _till_user_id = type_coerce(Till.id, HexId), type_coerce(Till.user_id,
 _set_cash = Update(cast(Any, Till.__table__), "id", ("cash_minor",))
 
 
-_is_posted = _posting.c.outcome == literal_column("'posted'")
-
-
-def _side(name: str, other: str, amount_minor: Any) -> tuple[Any, Select[Any]]:
-    """Return the account column of one side, and the query of the entries on that side."""
-    account, balance_after_minor = _posting.c[f"{name}_account_id"], _posting.c[f"{name}_balance_after_minor"]
-    columns = (
-        _posting.c.sequence,
-        _posting.c.transaction_id,
-        amount_minor.label("amount_minor"),
-        balance_after_minor.label("balance_after_minor"),
-        _posting.c.decided_at.label("booked_at"),
-        _posting.c.transaction_type,
-        _posting.c.description,
-        _posting.c[f"{other}_account_id"].label("other_account_id"),
-    )
-    return account, select(*columns).where(_is_posted)
-
-
-_SIDES = _side("from", "to", -_posting.c.amount_minor), _side("to", "from", _posting.c.amount_minor)
-
-
 @dataclass(slots=True)
 class LockedAccount:
     """The columns of an account that decisions need. `balance_minor` changes while a batch is decided."""
@@ -112,6 +78,7 @@ class LedgerStorage(Storage):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
+        self.entries = EntryStorage(database)
         self.outbox = Outbox(database)
 
     def lock_accounts(self, ids: Collection[str]) -> list[LockedAccount]:
@@ -192,6 +159,7 @@ class LedgerStorage(Storage):
         sequences = dict(returned)
         for row in rows:
             row["sequence"] = sequences[row["transaction_id"]]
+        self.entries.add_keys(rows)
 
     def describe(self, rows: list[dict[str, Any]]) -> int:
         """Set the order columns of postings that have none. Return the number of postings that were updated."""
@@ -201,72 +169,3 @@ class LedgerStorage(Storage):
         """Write the balances of locked accounts."""
         rows = [{"id": account.id, "balance_minor": account.balance_minor} for account in accounts]
         _set_balances.execute(self._writer, rows)
-
-    def list_entries(
-        self,
-        account_id: str,
-        *,
-        since: datetime | None,
-        until: datetime | None,
-        limit: int,
-        before: tuple[datetime, int] | None,
-    ) -> list[Entry]:
-        """Return the entries of an account with `since <= booked_at < until`, newest first.
-
-        `before` is the (booked_at, sequence) of the last entry of the page before.
-        """
-        conditions: list[ColumnElement[bool]] = []
-        if since:
-            conditions.append(_posting.c.decided_at >= since)
-        # With two upper bounds SQLite may start at the later one and scan to the cursor, so pass only the earlier one.
-        if until and not (before and before[0] < until):
-            conditions.append(_posting.c.decided_at < until)
-        if before:
-            conditions.append(tuple_(_posting.c.decided_at, _posting.c.sequence) < tuple_(*before))
-        newest = _posting.c.decided_at.desc(), _posting.c.sequence.desc()
-        return self._first_entries(account_id, conditions, newest, limit)[::-1][:limit]
-
-    def list_entries_in_order(
-        self,
-        account_id: str,
-        *,
-        since: datetime | None,
-        until: datetime | None,
-        limit: int,
-        after: tuple[datetime, int] | None,
-    ) -> list[Entry]:
-        """Return the entries of an account with `since <= booked_at < until`, oldest first.
-
-        `after` is the (booked_at, sequence) of the last entry of the page before.
-        """
-        conditions: list[ColumnElement[bool]] = []
-        if until:
-            conditions.append(_posting.c.decided_at < until)
-        # As above: with two lower bounds SQLite may start at the earlier one.
-        if since and not (after and after[0] > since):
-            conditions.append(_posting.c.decided_at >= since)
-        if after:
-            conditions.append(tuple_(_posting.c.decided_at, _posting.c.sequence) > tuple_(*after))
-        oldest = _posting.c.decided_at, _posting.c.sequence
-        return self._first_entries(account_id, conditions, oldest, limit)[:limit]
-
-    def _first_entries(
-        self, account_id: str, conditions: list[ColumnElement[bool]], order: tuple[Any, ...], limit: int
-    ) -> list[Entry]:
-        """Return the first `limit` entries of each side in the given order, sorted by time, the oldest first."""
-        sides = (side.where(account == account_id, *conditions) for account, side in _SIDES)
-        pages = (select(side.order_by(*order).limit(limit).subquery()) for side in sides)
-        entries = [Entry(*row) for row in self._session.execute(union_all(*pages))]
-        # Sort here: for an ORDER BY over the union PostgreSQL would read and sort all entries of the account.
-        return sorted(entries, key=attrgetter("booked_at", "sequence"))
-
-    def sum_of_entries(self, account_id: str | None) -> int:
-        """Return the sum of an account's entries in minor units; None is the bank's settlement account."""
-        # `==`, which is IS NULL for None: `is_not_distinct_from` would not use the partial indexes.
-        sums = (
-            select(func.coalesce(func.sum(side.selected_columns.amount_minor), 0)).where(
-                _is_posted, account == account_id
-            )
-            for account, side in _SIDES
-        )
-        return sum(int(self._session.scalar(query) or 0) for query in sums)

@@ -130,7 +130,7 @@ def movements(
     tills: TillStorage, ledger: LedgerStorage, till_id: UUID, page: Page
 ) -> tuple[list[CashMovement], Pagination]:
     """Return a page of the postings of a till, newest first. Raises NotFound."""
-    rows = ledger.list_entries(
+    rows = ledger.entries.list_newest_first(
         details(tills, till_id).id.hex,
         since=None,
         until=None,

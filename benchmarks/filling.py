@@ -117,9 +117,9 @@ def _disagreements(bank: Bank, life: Life, completed: int) -> Iterator[str]:
     """Return the inconsistencies among deposits, balances, entries, sums by day and transactions."""
     holders, volumes = (*life.regulars, *life.others), VolumeStorage(transaction_db)
     with bank.account_app.app_context():
-        if life.balances.total() != -bank.ledger.sum_of_entries(None):
+        if life.balances.total() != -bank.ledger.entries.sum_of(None):
             yield "the balances are not what has come in from the settlement account"
-        entered = {holder: bank.ledger.sum_of_entries(holder.account_id) for holder in holders}
+        entered = {holder: bank.ledger.entries.sum_of(holder.account_id) for holder in holders}
         found = {
             account.id: account.balance_minor
             for account in bank.ledger.find_accounts([holder.account_id for holder in holders])

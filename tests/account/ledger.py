@@ -67,7 +67,7 @@ class Ledger:
         self.accounts.refresh()
         found = self.accounts.find_account(account.id)
         assert found is not None
-        assert found.balance_minor == self.storage.sum_of_entries(account.id.hex)
+        assert found.balance_minor == self.storage.entries.sum_of(account.id.hex)
         return found.balance_minor
 
 

@@ -195,7 +195,7 @@ def suspense(*, source: Account | None = None, to: Account | None = None, revers
 @pytest.mark.parametrize("kind", ["transfer", "withdrawal"])
 def test_a_reversal_can_leave_its_money_in_suspense_and_be_paid_out_once(ledger: Ledger, kind: str) -> None:
     source, target, other = ledger.open(balance_minor=100), ledger.open(STRANGER), ledger.open()
-    before = ledger.storage.sum_of_entries(SUSPENSE_ACCOUNT_ID)
+    before = ledger.storage.entries.sum_of(SUSPENSE_ACCOUNT_ID)
     original = order(source=source, to=target if kind == "transfer" else None)
     ledger.post(original)
     account_logic.close(ledger.accounts, caller(), source.id)
@@ -206,12 +206,12 @@ def test_a_reversal_can_leave_its_money_in_suspense_and_be_paid_out_once(ledger:
     assert (decision.outcome, decision.to_account_id, decision.to_user_id) == ("posted", SUSPENSE_ACCOUNT_ID, None)
     assert ledger.post(held) == decision
     assert ledger.post(suspense(source=giver, reverses=original["transaction_id"])).reason == "ALREADY_REVERSED"
-    assert ledger.storage.sum_of_entries(SUSPENSE_ACCOUNT_ID) == before + 100
+    assert ledger.storage.entries.sum_of(SUSPENSE_ACCOUNT_ID) == before + 100
     paid_out = ledger.post(*(suspense(to=other, reverses=held["transaction_id"]) for _ in range(2)))
     assert paid_out.outcome == "posted"
     assert (paid_out.to_account_id, paid_out.to_balance_after_minor) == (other.id.hex, 100)
     assert (ledger.balance(other), ledger.balance(target)) == (100, 0)
-    assert ledger.storage.sum_of_entries(SUSPENSE_ACCOUNT_ID) == before
+    assert ledger.storage.entries.sum_of(SUSPENSE_ACCOUNT_ID) == before
 
 
 def test_only_a_reversal_reaches_the_suspense_account(ledger: Ledger) -> None:

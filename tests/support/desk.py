@@ -164,7 +164,7 @@ def money_made(ledger: LedgerStorage) -> int:
         held = connection.scalar(select(func.coalesce(func.sum(Account.balance_minor), 0)))
         cash = connection.scalar(select(func.coalesce(func.sum(Till.cash_minor), 0)))
     of_the_bank = (None, SUSPENSE_ACCOUNT_ID, VAULT_ACCOUNT_ID, OVER_AND_SHORT_ACCOUNT_ID)
-    return int(held or 0) - int(cash or 0) + sum(map(ledger.sum_of_entries, of_the_bank))
+    return int(held or 0) - int(cash or 0) + sum(map(ledger.entries.sum_of, of_the_bank))
 
 
 def origin(key: str | None = None) -> Origin:
