@@ -10,7 +10,7 @@ It relies on two private names, so `pyproject.toml` pins granian to one version:
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from granian.constants import HTTPModes, Interfaces
+from granian.constants import HTTPModes, Interfaces, RuntimeModes
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import MTServer, mt
@@ -67,6 +67,7 @@ def listen(
         interface=Interfaces.WSGI,
         http=HTTPModes.http1,
         websockets=False,
+        runtime_mode=RuntimeModes.st,
         blocking_threads=threads,
         backlog=WAITING_CONNECTIONS,
         backpressure=open_connections,

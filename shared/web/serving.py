@@ -29,7 +29,7 @@ from shared.web.granian_server import Handler, ServerProtocol
 from shared.web.settings import Settings
 
 OPEN_CONNECTIONS = 4096
-ACTIVE_THREADS = 8
+ACTIVE_THREADS = 4
 MAX_FAST_SECONDS = 0.05
 SLOW_CHECK_SECONDS = 0.025
 DEFERRED_RESPONSE = "server.deferred_response"

@@ -52,11 +52,11 @@ def history(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> History:
 def pages(entries: EntryStorage, account: Account, limit: int, *, newest_first: bool) -> Iterator[Entry]:
     position: Position | None = None
     while True:
-        window = {"since": None, "until": None, "limit": limit}
-        if newest_first:
-            page = entries.list_newest_first(account.id.hex, before=position, **window)  # type: ignore[arg-type]
-        else:
-            page = entries.list_oldest_first(account.id.hex, after=position, **window)  # type: ignore[arg-type]
+        page = (
+            entries.list_newest_first(account.id.hex, since=None, until=None, limit=limit, before=position)
+            if newest_first
+            else entries.list_oldest_first(account.id.hex, since=None, until=None, limit=limit, after=position)
+        )
         yield from page
         if len(page) < limit:
             return
