@@ -4,9 +4,10 @@ from uuid import UUID
 
 from flask import Blueprint, Response, current_app
 
+from auth_service.audit.audit_schemas import AuditAnswer, AuditEntryOut
 from auth_service.common_service import api, tools
 from auth_service.customers import customer_logic
-from auth_service.customers.customer_logic import EmailForAdmins
+from auth_service.customers.customer_logic import EmailForAdmins, NotActive
 from auth_service.customers.customer_schemas import (
     ContactChanges,
     CustomerAnswer,
@@ -22,6 +23,7 @@ from auth_service.customers.customer_schemas import (
     NotesAnswer,
     PeopleAnswer,
     PeopleQuery,
+    ResetStart,
     Unlocking,
 )
 from auth_service.customers.customer_storage import CustomerStorage
@@ -30,7 +32,7 @@ from auth_service.user_schemas import PersonOut
 from shared.web.access import Caller, service_only, staff_with
 from shared.web.cursors import Page
 from shared.web.responses import success
-from shared.web.validation.openapi import documented
+from shared.web.validation.openapi import Answer, documented
 
 customers = Blueprint("customers", __name__, url_prefix="/api/auth")
 customers_internal = Blueprint("customers_internal", __name__, url_prefix="/internal")
@@ -69,6 +71,24 @@ def correct_contact(caller: Caller, user_id: UUID, json: ContactChanges) -> Resp
 def unlock(caller: Caller, user_id: UUID, json: Unlocking) -> Response:
     """End a customer's lockout after too many wrong passwords."""
     return success(customer=customer_logic.unlock(tools(), caller, user_id), message="The customer can log in again.")
+
+
+@customers.post("/customers/<uuid:user_id>/password_reset")
+@staff_with("customers:write")
+@api.validate(resp=documented(200, Answer, NotActive))
+def start_reset(caller: Caller, user_id: UUID, json: ResetStart) -> Response:
+    """Send a customer the link for a new password by mail. Staff never see it."""
+    customer_logic.start_reset(tools(), caller, user_id, json.reason)
+    return success(message="A mail with a link is on its way. It works for 30 minutes.")
+
+
+@customers.get("/customers/<uuid:user_id>/audit")
+@staff_with("customers:read")
+@api.validate(resp=documented(200, AuditAnswer))
+def list_audit(caller: Caller, user_id: UUID, query: Page) -> Response:
+    """List what a customer did, and what was done about them, newest first."""
+    rows, pagination = customer_logic.list_audit(tools(), caller, user_id, query)
+    return success(audit=[AuditEntryOut.of(row) for row in rows], pagination=pagination)
 
 
 @customers.get("/customers/<uuid:user_id>/sessions")

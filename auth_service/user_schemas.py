@@ -77,7 +77,7 @@ class Changes(Body):
 
     @model_validator(mode="after")
     def _require_a_change(self) -> Self:
-        if not self.model_fields_set - {"current_password"}:
+        if not self.model_fields_set - {"current_password", "reason"}:
             raise ValueError("must name at least one field to change")
         return self
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from uuid import UUID
 
+from api_gateway.clients.audit import AuditTrail
 from api_gateway.clients.auth import LoginSession, Person, User
 from api_gateway.clients.base import MOST, Client, NextPage, Query, Seen
 
@@ -119,6 +120,15 @@ class CustomerClient(Client):
         """Decide on a removal: `approve` or `refuse`."""
         path = f"/api/auth/customers/{user_id}/second_factor_removal/decision"
         self._peer.call("POST", path, token=token, body={"decision": decision})
+
+    def start_reset(self, token: str, user_id: UUID, reason: str) -> None:
+        """Send a customer the link for a new password by mail."""
+        path = f"/api/auth/customers/{user_id}/password_reset"
+        self._peer.call("POST", path, token=token, body={"reason": reason})
+
+    def audit(self, token: str, user_id: UUID, query: Query) -> AuditTrail:
+        """Return a page of what a customer did, and what was done about them, newest first."""
+        return self._get(AuditTrail, token, f"/api/auth/customers/{user_id}/audit", query)
 
     def sessions(self, token: str, user_id: UUID) -> list[LoginSession]:
         """Return where a customer is logged in."""

@@ -31,6 +31,7 @@ from shared.web.access import Caller, private
 LOOKED_AT = {
     "view.account": "An account of yours",
     "view.accounts": "Your list of accounts",
+    "view.audit": "What you did, and what was done about you",
     "view.case": "Your messages to the bank",
     "view.identity": "Whether the bank has verified who you are",
     "view.notes": "The bank's notes about you",

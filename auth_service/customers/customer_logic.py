@@ -8,13 +8,16 @@ from uuid import UUID
 
 from auth_service import auth_logic, user_logic
 from auth_service.audit import audit_logic
+from auth_service.audit.audit_models import AuditEntry
+from auth_service.audit.audit_schemas import AuditQuery
 from auth_service.auth_logic import Tools
 from auth_service.auth_models import LoginSession, User
 from auth_service.customers.customer_models import CustomerNote
 from auth_service.customers.customer_schemas import ContactChanges, CustomerOut, CustomersQuery, NewNote, NoteOut
 from auth_service.customers.customer_storage import CustomerStorage
 from shared.core import clock
-from shared.core.errors import Forbidden, NotFound
+from shared.core.errors import Conflict, Forbidden, NotFound
+from shared.core.periods import to_text
 from shared.core.texts import digits_of
 from shared.db.outages import rerun_when_aborted
 from shared.web import cursors
@@ -22,7 +25,15 @@ from shared.web.access import Caller
 from shared.web.cursors import Page, Pagination
 
 _PHONE = re.compile(r"\+?[0-9 ()./-]{4,}")
+_WORDS = {"full_name": "your name", "phone": "your phone number"}
 _log = logging.getLogger(__name__)
+
+
+class NotActive(Conflict):
+    """409: the customer is disabled, so a new password would not help."""
+
+    code = "CUSTOMER_DISABLED"
+    message = "This customer is disabled and can't log in. An admin has to enable them first."
 
 
 class EmailForAdmins(Forbidden):
@@ -62,16 +73,29 @@ def by_id(storage: CustomerStorage, user_ids: Iterable[UUID]) -> Sequence[User]:
 
 @rerun_when_aborted
 def correct_contact(tools: Tools, caller: Caller, user_id: UUID, changes: ContactChanges) -> CustomerOut:
-    """Correct a customer's contact data. Raises NotFound, EmailForAdmins, EmailTaken."""
+    """Correct a customer's contact data, and tell the customer by mail. Raises NotFound, EmailForAdmins, EmailTaken.
+
+    A new e-mail address is told to the old one by a mail of its own, which can undo it.
+    """
     with tools.transaction():
         user = _require_customer(tools.users.find_user_to_change(user_id))
+        told = [name for name in ("full_name", "phone") if _changes(user, changes, name)]
+        if told:
+            facts = {
+                "username": user.username,
+                "at": to_text(clock.now()),
+                "what": " and ".join(_WORDS[name] for name in told),
+            }
+            tools.mails.add_mail("contact_corrected", user.email, **facts)
         if changes.email and changes.email != user.email:
             if caller.role != "admin":
                 raise EmailForAdmins
             user_logic.change_email(tools, user, changes.email)
-        for name in changes.model_fields_set - {"email"}:
+        for name in changes.model_fields_set - {"email", "reason"}:
             setattr(user, name, getattr(changes, name))
-        fields = {"fields": sorted(changes.model_fields_set)}
+        fields: dict[str, object] = {"fields": sorted(changes.model_fields_set - {"reason"})}
+        if changes.reason:
+            fields["reason"] = changes.reason
         audit_logic.record(tools.audit, "contact.correct", actor=caller, subject=user, details=fields)
     _log.info("contact data corrected by staff", extra={"user_id": str(user.id), "by": str(caller.user_id)})
     return _present(tools, user_id)
@@ -85,6 +109,26 @@ def unlock(tools: Tools, caller: Caller, user_id: UUID) -> CustomerOut:
         audit_logic.record(tools.audit, "lockout.lift", actor=caller, subject=user)
     _log.info("lockout ended by staff", extra={"user_id": str(user.id), "by": str(caller.user_id)})
     return _present(tools, user_id)
+
+
+def start_reset(tools: Tools, caller: Caller, user_id: UUID, reason: str) -> None:
+    """Send a customer the link for a new password, to the address that the bank has. Raises NotFound, NotActive."""
+    with tools.transaction():
+        user = _require_customer(tools.users.find_user(user_id))
+        if user.status != "active":
+            raise NotActive
+        tools.mails.add_mail("password_reset", user.email)
+        details = {"reason": reason}
+        audit_logic.record(tools.audit, "password.reset_ask", actor=caller, subject=user, details=details)
+    _log.info("password reset started by staff", extra={"user_id": str(user_id), "by": str(caller.user_id)})
+
+
+def list_audit(tools: Tools, caller: Caller, user_id: UUID, page: Page) -> tuple[list[AuditEntry], Pagination]:
+    """Return a page of what a customer did, and what was done about them, newest first. Raises NotFound."""
+    user = _require_customer(tools.users.find_user(user_id))
+    audit_logic.record(tools.audit, "view.audit", actor=caller, subject=user)
+    query = AuditQuery(user_id=user_id, limit=page.limit, cursor=page.cursor)
+    return audit_logic.list_entries(tools.audit, query)
 
 
 def list_sessions(tools: Tools, caller: Caller, user_id: UUID, page: Page) -> tuple[list[LoginSession], Pagination]:
@@ -143,6 +187,10 @@ def _with_authors(storage: CustomerStorage, notes: list[CustomerNote]) -> list[N
         )
         for note in notes
     ]
+
+
+def _changes(user: User, changes: ContactChanges, name: str) -> bool:
+    return name in changes.model_fields_set and getattr(changes, name) != getattr(user, name)
 
 
 def _words(q: str) -> list[str]:

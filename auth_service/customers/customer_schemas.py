@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field
 
 from auth_service.user_schemas import Changes, Email, FullName, Identity, ListedUser, PersonOut, Phone, Status
 from shared.core.periods import Timestamp
-from shared.core.texts import Line, Paragraphs
+from shared.core.texts import Line, Matching, Paragraphs
 from shared.web.cursors import Page, Pagination
 from shared.web.validation.openapi import Answer, Body, Described, Query
 
@@ -20,6 +20,13 @@ def _read_ids(value: Any) -> Any:
         return [UUID(text) for text in str(value).split(",")]
     except ValueError:
         raise ValueError("must be ids separated by commas") from None
+
+
+Reason = Annotated[
+    Line,
+    Field(min_length=1, max_length=200, examples=["The customer asked by phone"]),
+    Matching(r"\S(.*\S)?", "must not begin or end with a space"),
+]
 
 
 class CustomersQuery(Page):
@@ -64,12 +71,21 @@ class ContactChanges(Changes):
     """The new phone number; null removes it."""
     email: Email | None = None
     """The new e-mail address; for admins only."""
+    reason: Reason | None = None
+    """Why, for the audit trail."""
 
 
 class Unlocking(Body):
     """The end of a lockout; it has no fields."""
 
     may_be_left_out = True
+
+
+class ResetStart(Body):
+    """A mail to a customer with a link for a new password."""
+
+    reason: Reason
+    """Why, and how the customer has proven who they are, for the audit trail."""
 
 
 class NewNote(Body):

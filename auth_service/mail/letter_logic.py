@@ -20,6 +20,7 @@ class Letters:
         """The function that writes each kind of mail."""
         return {
             "case_answered": self.case_answered,
+            "contact_corrected": self.contact_corrected,
             "new_device": self.new_device,
             "password_changed": self.password_changed,
             "recovery_code_used": self.recovery_code_used,
@@ -45,6 +46,17 @@ class Letters:
                 f"On {minute_of(mail.facts['at'])} we wrote to you. To read it, log in as {mail.facts['username']} at "
                 f"{self.url}/login and open Messages.",
                 "We never ask for your password or for a code, neither by mail nor in a message.",
+            ),
+        )
+
+    def contact_corrected(self, mail: OutgoingMail) -> Letter:
+        """Tell that staff corrected the name or the phone number, which the mail does not repeat."""
+        return Letter(
+            "Your contact data were corrected",
+            (
+                f"On {minute_of(mail.facts['at'])} our staff corrected {mail.facts['what']} for your login "
+                f"{mail.facts['username']}. You see it in your profile.",
+                f"If you did not ask for it, tell us. {self.contact}",
             ),
         )
 

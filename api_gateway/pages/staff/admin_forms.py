@@ -71,11 +71,22 @@ class ContactForm(BankForm):
     full_name = StringField("Full name", [at_most(100)])
     phone = StringField("Phone", [at_most(30)])
     email = StringField("E-mail", [InputRequired("Enter the e-mail address."), at_most(100)])
+    reason = StringField("Reason", [at_most(200)], description="For the audit trail.")
 
     def changes(self, present: User) -> dict[str, str | None]:
-        """Return the fields that differ from the stored ones; an emptied one is None."""
+        """Return the fields that differ from the stored ones, with the reason; an emptied one is None."""
         wanted = {field.name: field.data or None for field in (self.full_name, self.phone, self.email) if field}
-        return {name: value for name, value in wanted.items() if value != getattr(present, name)}
+        changed = {name: value for name, value in wanted.items() if value != getattr(present, name)}
+        reason = (self.reason.data or "").strip()
+        return {**changed, "reason": reason} if changed and reason else changed
+
+
+class ResetStartForm(BankForm):
+    """Why a customer is sent the link for a new password."""
+
+    reason = StringField(
+        "Reason", [InputRequired("Write why, and how the customer has proven who they are."), at_most(200)]
+    )
 
 
 class RejectionForm(BankForm):

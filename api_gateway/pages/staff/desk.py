@@ -24,7 +24,7 @@ from api_gateway.pages.common.sections import (
     transaction_service,
     unless_away,
 )
-from api_gateway.pages.staff.admin_forms import AccountStatusForm, ContactForm, NoteForm
+from api_gateway.pages.staff.admin_forms import AccountStatusForm, ContactForm, NoteForm, ResetStartForm
 from api_gateway.web.browser_session import refuse_ended_sessions
 from shared.core.errors import ServiceUnavailable
 from shared.web.access import Caller, staff_only
@@ -105,6 +105,19 @@ def unlock(caller: Caller, user_id: UUID) -> Response:
     return done("The customer can log in again.", url_for("desk.customer", user_id=user_id))
 
 
+@desk.post("/admin/customers/<uuid:user_id>/password_reset")
+@staff_only
+def start_reset(caller: Caller, user_id: UUID) -> Any:
+    """Send a customer the link for a new password."""
+    form = ResetStartForm()
+
+    def send() -> bool:
+        customer_service().start_reset(caller.token, user_id, (form.reason.data or "").strip())
+        return True
+
+    return _end(caller, user_id, form, send, "A mail with a link for a new password is on its way.", reset=form)
+
+
 @desk.post("/admin/customers/<uuid:user_id>/log_out")
 @staff_only
 def log_out(caller: Caller, user_id: UUID) -> Response:
@@ -128,24 +141,11 @@ def _customer_page(
     *,
     contact: ContactForm | None = None,
     note: NoteForm | None = None,
+    reset: ResetStartForm | None = None,
     status: tuple[UUID, AccountStatusForm] | None = None,
 ) -> tuple[str, int]:
     """Return the page of a customer. Of its forms, the one that was refused is given, and is `form` too."""
-    newest = {"limit": ROWS}
-    may_answer = caller.may("cases:answer")
-    calls: dict[str, Future[Any]] = {
-        "sessions": begin(customer_service().sessions, caller.token, user_id),
-        "notes": begin(customer_service().notes, caller.token, user_id, {"limit": NOTES}),
-        "accounts": begin(account_service().list_all, caller.token, {"limit": MOST}, user_id),
-        "history": begin(account_service().status_history_of, caller.token, user_id, {"limit": NOTES}),
-        "recent": begin(transaction_service().list_of_user, caller.token, user_id, newest),
-        **(
-            {"cases": begin(case_service().find, caller.token, {"user_id": str(user_id), **newest})}
-            if may_answer
-            else {}
-        ),
-        "pending": begin(transaction_service().list_of_user, caller.token, user_id, {**newest, "status": "pending"}),
-    }
+    calls = _begin_calls(caller, user_id)
     shown = customer_service().details(caller.token, user_id)
     parts: dict[str, Any] = {name: unless_away(call) for name, call in calls.items()}
     accounts = by_id(parts["accounts"].accounts) if parts["accounts"] else {}
@@ -155,11 +155,32 @@ def _customer_page(
         customer=shown,
         contact=contact or _contact_form(caller, shown, formdata=None),
         note=note or NoteForm(formdata=None),
+        reset=reset or ResetStartForm(formdata=None),
         status=status or (None, AccountStatusForm(formdata=None)),
         mine=accounts,
         authors=_authors(caller, parts["history"].status_history if parts["history"] else []),
         **parts,
     )
+
+
+def _begin_calls(caller: Caller, user_id: UUID) -> dict[str, Future[Any]]:
+    """Start the calls for the parts of a customer's page, by the names of the parts."""
+    newest = {"limit": ROWS}
+    may_answer = caller.may("cases:answer")
+    return {
+        "sessions": begin(customer_service().sessions, caller.token, user_id),
+        "notes": begin(customer_service().notes, caller.token, user_id, {"limit": NOTES}),
+        "accounts": begin(account_service().list_all, caller.token, {"limit": MOST}, user_id),
+        "history": begin(account_service().status_history_of, caller.token, user_id, {"limit": NOTES}),
+        "audit": begin(customer_service().audit, caller.token, user_id, newest),
+        "recent": begin(transaction_service().list_of_user, caller.token, user_id, newest),
+        **(
+            {"cases": begin(case_service().find, caller.token, {"user_id": str(user_id), **newest})}
+            if may_answer
+            else {}
+        ),
+        "pending": begin(transaction_service().list_of_user, caller.token, user_id, {**newest, "status": "pending"}),
+    }
 
 
 def _contact_form(caller: Caller, customer: User, **options: Any) -> ContactForm:

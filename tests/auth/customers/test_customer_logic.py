@@ -5,6 +5,8 @@ from uuid import uuid4
 
 import pytest
 
+from auth_service.auth_models import db
+from auth_service.mail.mail_models import OutgoingMail
 from tests.support.asking import call, refusal
 from tests.support.suite import PASSWORD, Person, Suite
 
@@ -190,3 +192,46 @@ def test_what_staff_saw_and_did_is_in_the_audit_trail(bank: Suite, admin: Person
     found(bank, employee, q="needle")
     listed = call(bank, "GET", "audit?action=list.customers&limit=1", admin).get_json()["audit"]
     assert listed[0]["details"] == {"filters": {"q": "needle"}}
+
+
+def queued(bank: Suite, kind: str, **facts: str) -> list[OutgoingMail]:
+    """Return the queued mails of a kind with these facts or this recipient."""
+    with bank.apps["auth"].app_context(), db.transaction():
+        mails = db.session.query(OutgoingMail).filter_by(kind=kind).all()
+        return [mail for mail in mails if facts.items() <= {"recipient": mail.recipient, **mail.facts}.items()]
+
+
+def test_a_mail_tells_the_customer_which_data_staff_corrected_and_not_the_data(bank: Suite, employee: Person) -> None:
+    dora = bank.person()
+    path = f"customers/{dora.user_id}"
+    body = {"full_name": "Dora Kent", "phone": "555 0199", "reason": "She asked by phone"}
+    assert call(bank, "PUT", path, employee, json=body).status_code == 200
+    (mail,) = queued(bank, "contact_corrected", username=dora.username)
+    assert (mail.facts["what"], set(mail.facts)) == ("your name and your phone number", {"username", "at", "what"})
+    letter = bank.apps["auth"].extensions["mailroom"].writers["contact_corrected"](mail)
+    assert "Dora" not in " ".join(letter.paragraphs)
+    call(bank, "PUT", path, employee, json={"full_name": "Dora Kent"})
+    assert len(queued(bank, "contact_corrected", username=dora.username)) == 1, "nothing has changed"
+    assert refusal(call(bank, "PUT", path, employee, json={"reason": "x"})) == (400, "INVALID_REQUEST")
+    query = f"audit?action=contact.correct&user_id={dora.user_id}&q=phone"
+    entry = call(bank, "GET", query, bank.admin()).get_json()["audit"][-1]
+    assert entry["details"] == {"fields": ["full_name", "phone"], "reason": "She asked by phone"}
+
+
+def test_staff_send_the_link_for_a_new_password_without_seeing_it(bank: Suite, employee: Person) -> None:
+    dora = bank.person()
+    path = f"customers/{dora.user_id}/password_reset"
+    assert refusal(call(bank, "POST", path, employee, json={})) == (400, "INVALID_REQUEST")
+    answer = call(bank, "POST", path, employee, json={"reason": "Lost it; knew her last payment"})
+    assert (answer.status_code, answer.get_json().keys()) == (200, {"success", "message"})
+    assert len(queued(bank, "password_reset", recipient=f"{dora.username}@example.com")) == 1
+    entries = call(bank, "GET", f"customers/{dora.user_id}/audit", employee).get_json()["audit"]
+    assert entries[1]["details"] == {"reason": "Lost it; knew her last payment"}
+    assert [entry["action"] for entry in entries[:2]] == ["view.audit", "password.reset_ask"]
+    call(bank, "DELETE", f"users/{dora.user_id}", bank.admin())
+    body = {"reason": "x"}
+    assert refusal(call(bank, "POST", path, employee, json=body)) == (409, "CUSTOMER_DISABLED")
+    for method, below in (("POST", "password_reset"), ("GET", "audit")):
+        sent = {"json": body} if method == "POST" else {}
+        assert call(bank, method, f"customers/{employee.user_id}/{below}", employee, **sent).status_code == 404
+        assert call(bank, method, f"customers/{dora.user_id}/{below}", bank.person(), **sent).status_code == 403

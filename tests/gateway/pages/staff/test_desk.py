@@ -162,3 +162,15 @@ def test_the_customer_sees_why_and_by_whom_unless_staff_keep_it(employee: Visito
     seen = clara.visitor.get(f"/accounts/{account['id']}").text
     assert ("by clerk of Northwater Bank" in seen, "fraud" in seen) == (True, False)
     assert "Suspicion of fraud <span" in employee.get(page_of(clara)).text
+
+
+def test_a_link_for_a_new_password_is_sent_with_a_reason_and_seen_in_what_happened(
+    employee: Visitor, clara: Person
+) -> None:
+    place = page_of(clara)
+    refused = employee.submit(place, action=f"{place}/password_reset", reason="")
+    assert (refused.status_code, "how the customer has proven who they are" in refused.text) == (400, True)
+    sent = employee.submit(place, action=f"{place}/password_reset", reason="Knew her last payment")
+    assert sent.headers["Location"] == place
+    page = employee.get(place).text
+    assert "<code>password.reset_ask</code>: Knew her last payment" in page
