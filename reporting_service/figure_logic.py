@@ -106,7 +106,7 @@ def zero_like(amount: str) -> Decimal:
 
 
 def ties_out(statistics: FlowStatistics) -> bool:
-    """Return whether all figures of one moment add up: balances, days, types, and payments with their reversals."""
+    """Return whether all figures of one moment add up: balances, days, types, categories, payments and reversals."""
     income, expense, net = map(Decimal, (statistics.income, statistics.expense, statistics.net))
     total = _sum(day.total for day in statistics.by_day)
     spreads = ((statistics.money_in, income), (statistics.money_out, expense))
@@ -117,6 +117,9 @@ def ties_out(statistics: FlowStatistics) -> bool:
             statistics.count == sum(day.count for day in statistics.by_day),
             statistics.count == sum(kind.count for kind in statistics.by_type.values()),
             total == _sum(kind.total for kind in statistics.by_type.values()),
+            statistics.count == sum(category.count for category in statistics.by_category.values()),
+            income == _sum(category.income for category in statistics.by_category.values()),
+            expense == _sum(category.expense for category in statistics.by_category.values()),
             income == _sum(day.income for day in statistics.by_day),
             expense == _sum(day.expense for day in statistics.by_day),
             *(Decimal(spread.total) - Decimal(spread.reversed) == net_flow for spread, net_flow in spreads),

@@ -227,6 +227,7 @@ def flow_fields(statistics: FlowStatistics, period: ZonedPeriod, group: Grouping
         "time_zone": period.zone.key,
         "money_in": statistics.money_in,
         "money_out": statistics.money_out,
+        "by_category": statistics.by_category,
         "grouping": grouping,
         "groups": group_flows(statistics.by_day, period, grouping, zero_like(statistics.net)),
         "previous": PreviousFlows(period=before, **dict(previous)) if before and previous else None,

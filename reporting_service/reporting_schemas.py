@@ -11,6 +11,7 @@ from pydantic_core import CoreSchema
 from reporting_service.source_schemas import (
     AccountCounts,
     AccountFacts,
+    ByCategory,
     DayVolumes,
     FlowSums,
     LedgerRow,
@@ -114,6 +115,8 @@ class Flows(Described):
     """The incoming payments: number, sum, mean, median and largest."""
     money_out: Spread
     """The outgoing payments: number, sum, mean, median and largest."""
+    by_category: ByCategory
+    """Number and sums by the category of the accounts' owner. The transactions without one are `uncategorised`."""
     grouping: Grouping
     """How `groups` are made."""
     groups: list[Group]

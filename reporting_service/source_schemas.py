@@ -138,6 +138,23 @@ class FlowSums(Described):
     """Income minus expense."""
 
 
+class CategoryTotal(Described):
+    """The transactions of a category. A reversal has the category of what it reverses, and lowers its sums."""
+
+    count: int
+    """The number of transactions."""
+    income: AmountText
+    """The sum of incoming amounts."""
+    expense: AmountText
+    """The sum of outgoing amounts."""
+
+
+ByCategory = Annotated[
+    dict[str, CategoryTotal],
+    Field(examples=[{"groceries": {"count": 3, "income": "0.00", "expense": "125.00"}}]),
+]
+
+
 class FlowStatistics(Summary):
     """A summary with balances, and with the payments in each direction, all of the moment `as_of`."""
 
@@ -153,6 +170,8 @@ class FlowStatistics(Summary):
     """The incoming payments."""
     money_out: Spread
     """The outgoing payments."""
+    by_category: ByCategory
+    """Number and sums by category. The transactions without one are `uncategorised`."""
     previous: FlowSums | None
     """The sums of the period before."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from flask import Response, current_app
 
@@ -16,6 +17,7 @@ from shared.web.validation.openapi import AnswerTypes, documented, make_api
 from transaction_service import posting_logic, transaction_logic
 from transaction_service.batch_logic import StepUp, to_reply
 from transaction_service.counter.counter_clients import TillClient
+from transaction_service.category_storage import CategoryStorage
 from transaction_service.names import name_logic
 from transaction_service.names.name_clients import NameClient
 from transaction_service.posting_logic import IdempotencyKeyReused, PostingTools
@@ -24,7 +26,7 @@ from transaction_service.reversals.reversal_storage import ReversalStorage
 from transaction_service.transaction_clients import AccountClient, Order
 from transaction_service.transaction_logic import AccountNotActive, AccountNotFound, Expired, Origin
 from transaction_service.transaction_models import Transaction
-from transaction_service.transaction_schemas import TransactionAnswer, TransactionOut
+from transaction_service.transaction_schemas import Category, TransactionAnswer, TransactionOut
 from transaction_service.transaction_storage import TransactionStorage
 from transaction_service.volumes.amount_storage import AmountStorage
 from transaction_service.volumes.bank_volume_storage import BankVolumeStorage
@@ -49,6 +51,7 @@ class Tools:
     volumes: VolumeStorage
     bank_volumes: BankVolumeStorage
     amounts: AmountStorage
+    categories: CategoryStorage
     accounts: AccountClient
     names: NameClient
     currency: Currency
@@ -80,7 +83,7 @@ def carry_out_order(order: Order, caller: Caller) -> Response:
 
 
 def render_all(caller: Caller, rows: Sequence[Transaction], account_id: str | None = None) -> list[TransactionOut]:
-    """Return transactions as the caller may see them, with the ids of their reversals and the names of their sides.
+    """Return transactions as the caller may see them, with reversals, the names of their sides, and categories.
 
     `account_id` is set for the list of one account.
     """
@@ -89,5 +92,8 @@ def render_all(caller: Caller, rows: Sequence[Transaction], account_id: str | No
         transaction_logic.render(row, caller, currency, reversed_by=reversals.get(row.id), account_id=account_id)
         for row in rows
     ]
+    categories = tools().categories.find(caller.user_id.hex, [row.id for row in rows])
+    for row, transaction in zip(rows, rendered, strict=True):
+        transaction["category"] = cast(Category | None, categories.get(row.id))
     name_logic.name_holders(tools().names, caller, rows, rendered)
     return rendered

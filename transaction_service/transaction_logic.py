@@ -7,6 +7,7 @@
 import hashlib
 import json
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -18,13 +19,17 @@ from shared.core.money import Currency
 from shared.web import audit_trail, cursors
 from shared.web.access import Caller
 from shared.web.cursors import Pagination
+from transaction_service.category_storage import CategoryStorage
 from transaction_service.posting_logic import IdempotencyKeyReused
 from transaction_service.transaction_clients import AccountClient, Order
 from transaction_service.transaction_models import SUSPENSE_ACCOUNT_ID, Transaction
 from transaction_service.transaction_schemas import (
+    AccountTransactionsQuery,
+    NewCategory,
     NewTransfer,
     Owners,
     OwnMovement,
+    OwnTransactionsQuery,
     TransactionFilters,
     TransactionOut,
     TransactionsQuery,
@@ -114,6 +119,11 @@ class OwnAccountAtCounter(Forbidden):
     """The account belongs to the employee at the counter."""
 
     message = "This is your own account. A colleague has to serve you."
+class NotCompleted(Refused):
+    """The transaction has not been completed, so it has no category."""
+
+    code = "NOT_COMPLETED"
+    message = "Only a completed transaction can have a category."
 
 
 class Expired(Refused):
@@ -243,6 +253,15 @@ def own(storage: TransactionStorage, caller: Caller, transaction_id: str) -> Tra
     if transaction is None or not _may_see(storage, caller, transaction):
         raise NotFound("There is no such transaction.")
     return transaction
+def categorise(
+    storage: TransactionStorage, categories: CategoryStorage, caller: Caller, transaction_id: str, new: NewCategory
+) -> None:
+    """Set the caller's category of a completed transaction of theirs, or remove it. Raises NotFound, NotCompleted."""
+    with categories.transaction():
+        transaction = own(storage, caller, transaction_id)
+        if transaction.status != "completed":
+            raise NotCompleted
+        categories.put(caller.user_id.hex, transaction.id, new.category)
 
 
 def owners(storage: TransactionStorage, transaction_id: str) -> Owners:
@@ -261,12 +280,12 @@ def reversals(storage: TransactionStorage, transactions: Collection[Transaction]
 
 
 def list_own(
-    storage: TransactionStorage, currency: Currency, caller: Caller, query: TransactionsQuery
+    storage: TransactionStorage, currency: Currency, caller: Caller, query: OwnTransactionsQuery
 ) -> tuple[list[Transaction], Pagination]:
     """Return a page of the transactions on the caller's accounts, newest first."""
     rows = storage.list_of_user(
         caller.user_id.hex,
-        _to_filters(query, currency),
+        replace(_to_filters(query, currency), category=query.category, viewer_id=caller.user_id.hex),
         account_id=query.account_id,
         limit=query.limit + 1,
         before=cursors.decode(query.cursor, datetime, str),
@@ -281,14 +300,14 @@ def list_of_account(
     caller: Caller,
     account_id: str,
     *,
-    query: TransactionFilters,
+    query: AccountTransactionsQuery,
 ) -> tuple[list[Transaction], Pagination]:
     """Return a page of the transactions on one account, newest first. Raises NotFound."""
     owner_id = accounts.owner_id(caller.token, account_id)
     audit_trail.record_view(storage.outbox, "view.transactions", caller, UUID(owner_id), account_id=dashed(account_id))
     rows = storage.list_of_user(
         owner_id,
-        _to_filters(query, currency),
+        replace(_to_filters(query, currency), category=query.category, viewer_id=caller.user_id.hex),
         account_id=account_id,
         unsettled_reversals=caller.is_staff and caller.user_id.hex != owner_id,
         limit=query.limit + 1,

@@ -212,6 +212,20 @@ class BankVolume(Base):
     largest_minor: Mapped[int] = mapped_column(BigInteger)
 
 
+class TransactionCategory(Base):
+    """A user's category of a transaction. It is the user's own data: the ledger does not have it.
+
+    No foreign key refers to the transaction, so a rebuild of the projection leaves these rows as they are.
+    """
+
+    __tablename__ = "transaction_category"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    user_id: Mapped[Id] = mapped_column(primary_key=True)
+    transaction_id: Mapped[Id] = mapped_column(primary_key=True)
+    category: Mapped[str] = mapped_column(String(16))
+
+
 class CurrencyRow(KeptCurrency, Base):
     """The currency of all amounts in this database."""
 

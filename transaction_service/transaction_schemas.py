@@ -21,6 +21,21 @@ if TYPE_CHECKING:
 
 TransactionType = Literal["deposit", "withdrawal", "transfer", "reversal"]
 TransactionStatus = Literal["pending", "completed", "failed"]
+Category = Literal[
+    "housing",
+    "utilities",
+    "groceries",
+    "transport",
+    "shopping",
+    "health",
+    "leisure",
+    "travel",
+    "education",
+    "income",
+    "savings",
+    "other",
+]
+UNCATEGORISED = "uncategorised"
 MAX_BATCHED = 256
 MAX_SELECTED = 20
 Description = Annotated[Line, Field(max_length=200)]
@@ -63,6 +78,13 @@ class Reversal(Body):
     """Whether the bank's suspense account gets the money and holds it for the customer."""
 
 
+class NewCategory(Body):
+    """The caller's category of a transaction."""
+
+    category: Category | None
+    """The category; null removes it."""
+
+
 class PayOut(Body):
     """The account that gets the money in suspense. It must be an active account of the same customer."""
 
@@ -94,11 +116,26 @@ class TransactionFilters(Page, TimeRange):
     """Only transactions whose description contains this text, without regard to case."""
 
 
+class Categorised(Query):
+    """A filter by the caller's categories."""
+
+    category: Category | Literal["uncategorised"] | None = None
+    """Only transactions of this category of the caller's, or those without one."""
+
+
+class AccountTransactionsQuery(TransactionFilters, Categorised):
+    """Filters of a list of transactions on one account."""
+
+
 class TransactionsQuery(TransactionFilters):
     """Filters of a list of transactions on several accounts."""
 
     account_id: GivenId | None = None
     """Only transactions on this account."""
+
+
+class OwnTransactionsQuery(TransactionsQuery, Categorised):
+    """Filters of a list of the caller's transactions."""
 
 
 class RecentQuery(Query):
@@ -187,6 +224,8 @@ class TransactionOut(TypedDict):
     caller's or the bank's, or while names are not available. Left out in the response to a payment."""
     to_name: NotRequired[Annotated[str, Field(examples=["B•• O•••••"])] | None]
     """The name of the holder of the account that the money reaches, in the same way."""
+    category: NotRequired[Category | None]
+    """The caller's category, or that of the transaction that this one reverses. Left out in answers to payments."""
 
 
 def transaction_out(
@@ -267,6 +306,11 @@ class OwnAnswer(Answer):
 
     transaction_id: IdText
     """The id, which differs from the one asked for if that was told while the outcome was open."""
+class CategoryAnswer(Answer):
+    """The category of a transaction."""
+
+    category: Category | None
+    """The caller's category; null if there is none."""
 
 
 class Owners(Described):

@@ -25,10 +25,12 @@ from shared.web.settings import Seconds, Settings
 from shared.web.validation.openapi import documented
 from transaction_service import posting_logic, transaction_logic
 from transaction_service.batch_logic import ParsedPayment, StepUp, parse_payment, to_batched_reply
+from transaction_service.category_storage import CategoryStorage
 from transaction_service.common_service import Tools, api, carry_out_order, origin, payment, render_all, tools
 from transaction_service.counter.counter_clients import TillClient
 from transaction_service.counter.counter_service import counter
 from transaction_service.figures import figure_logic
+from transaction_service.figures.figure_logic import FlowStorage
 from transaction_service.names.name_clients import NameClient
 from transaction_service.posting_logic import PostingTools
 from transaction_service.projection_logic import LedgerMismatch, Projection
@@ -39,25 +41,29 @@ from transaction_service.reversals.reversal_storage import ReversalStorage
 from transaction_service.transaction_clients import AccountClient, LedgerClient
 from transaction_service.transaction_logic import (
     InsufficientFunds,
+    NotCompleted,
     PayeeNotActive,
     PayeeNotFound,
     SameAccount,
 )
 from transaction_service.transaction_models import db
 from transaction_service.transaction_schemas import (
+    AccountTransactionsQuery,
     BatchedReplies,
     BatchedRequests,
+    CategoryAnswer,
     ComparedRange,
+    NewCategory,
     NewTransfer,
     OwnAnswer,
     OwnersAnswer,
     OwnMovement,
+    OwnTransactionsQuery,
     RecentAnswer,
     RecentQuery,
     StatisticsQuery,
     SummaryQuery,
     TransactionAnswer,
-    TransactionFilters,
     TransactionsAnswer,
     TransactionsQuery,
 )
@@ -128,7 +134,7 @@ def transfer(caller: Caller, json: NewTransfer) -> Response:
 @transactions.get("/list")
 @private
 @api.validate(resp=documented(200, TransactionsAnswer))
-def list_own(caller: Caller, query: TransactionsQuery) -> Response:
+def list_own(caller: Caller, query: OwnTransactionsQuery) -> Response:
     """Return the transactions on the caller's accounts, newest first."""
     rows, pagination = transaction_logic.list_own(tools().transactions, tools().currency, caller, query)
     return success(transactions=render_all(caller, rows), pagination=pagination)
@@ -145,7 +151,7 @@ def recent(caller: Caller, query: RecentQuery) -> Response:
 @transactions.get("/account/<uuid:account_id>")
 @private
 @api.validate(resp=documented(200, TransactionsAnswer))
-def list_of_account(caller: Caller, account_id: UUID, query: TransactionFilters) -> Response:
+def list_of_account(caller: Caller, account_id: UUID, query: AccountTransactionsQuery) -> Response:
     """Return the transactions on one account, newest first."""
     rows, pagination = transaction_logic.list_of_account(
         tools().transactions, tools().accounts, tools().currency, caller, account_id.hex, query=query
@@ -169,6 +175,14 @@ def own(caller: Caller, transaction_id: UUID) -> Response:
     """Return the id of a transaction if it is the caller's own; 404 otherwise, for staff too."""
     transaction = transaction_logic.own(tools().transactions, caller, transaction_id.hex)
     return success(transaction_id=dashed(transaction.id))
+@transactions.put("/<uuid:transaction_id>/category")
+@private
+@api.validate(resp=documented(200, CategoryAnswer, NotFound, NotCompleted))
+def categorise(caller: Caller, transaction_id: UUID, json: NewCategory) -> Response:
+    """Set the caller's category of a completed transaction of theirs, or remove it."""
+    parts = tools()
+    transaction_logic.categorise(parts.transactions, parts.categories, caller, transaction_id.hex, json)
+    return success(category=json.category, message="The category is saved.")
 
 
 @transactions.get("/summary")
@@ -187,7 +201,9 @@ def summary(caller: Caller, query: SummaryQuery) -> Response:
 def flow_statistics(caller: Caller, query: StatisticsQuery) -> Response:
     """Return a summary with balances, and with mean, median and largest payment in each direction."""
     parts = tools()
-    flows = figure_logic.flows(parts.volumes, parts.amounts, parts.accounts, caller, query)
+    flows = figure_logic.flows(
+        FlowStorage(parts.volumes, parts.amounts, parts.categories), parts.accounts, caller, query
+    )
     return success(statistics=flow_statistics_of(flows, parts.currency))
 
 
@@ -272,6 +288,7 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
         volumes=VolumeStorage(db),
         bank_volumes=BankVolumeStorage(db),
         amounts=AmountStorage(db),
+        categories=CategoryStorage(db),
         accounts=AccountClient(account_peer),
         names=NameClient(peers["auth-service"], peers.token),
         currency=currency,

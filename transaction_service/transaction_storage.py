@@ -34,7 +34,9 @@ from shared.db.bulk import KEYS, Insert
 from shared.db.columns import HexId, UtcDateTime
 from shared.db.database import Database, Storage
 from shared.db.outbox import Outbox
+from transaction_service.category_storage import effective_category
 from transaction_service.transaction_models import ToldId, Transaction, TransactionLeg, TransactionRow
+from transaction_service.transaction_schemas import UNCATEGORISED
 from transaction_service.volumes.bank_volume_storage import BankVolumeStorage
 from transaction_service.volumes.volume_storage import VolumeStorage
 
@@ -80,7 +82,10 @@ _write_legs = Insert(_leg, _LEG, replace=_LEG[2:])
 
 @dataclass(frozen=True)
 class Filters:
-    """The filters of a list. Amounts are minor units, and `since <= timestamp < until`."""
+    """The filters of a list. Amounts are minor units, and `since <= timestamp < until`.
+
+    `category` is one of the user `viewer_id`, or `UNCATEGORISED`.
+    """
 
     transaction_type: str | None = None
     status: str | None = None
@@ -89,6 +94,8 @@ class Filters:
     at_least_minor: int | None = None
     at_most_minor: int | None = None
     text: str | None = None
+    category: str | None = None
+    viewer_id: str = ""
 
 
 class TransactionStorage(Storage):
@@ -197,6 +204,7 @@ class TransactionStorage(Storage):
         filters = _drop_passed_end(before, filters)
         query = _all.join(TransactionLeg, TransactionLeg.transaction_id == TransactionRow.id)
         query = query.where(_legs_of_user(user_id, account_id), *_leg_filters(filters), *_text_filter(filters))
+        query = query.where(*_category_filter(filters))
         if not unsettled_reversals:
             query = query.where(_is_no_unsettled_reversal)
         return self._page(query, TransactionLeg.timestamp, TransactionLeg.transaction_id, limit, before)
@@ -291,6 +299,13 @@ def _text_filter(filters: Filters) -> list[ColumnElement[bool]]:
         return []
     searched = func.coalesce(func.nullif(TransactionRow.search_text, ""), func.lower(TransactionRow.description))
     return [searched.contains(folded(filters.text), autoescape=True)]
+
+
+def _category_filter(filters: Filters) -> list[ColumnElement[bool]]:
+    if filters.category is None:
+        return []
+    category = effective_category(filters.viewer_id)
+    return [category.is_(None) if filters.category == UNCATEGORISED else category == filters.category]
 
 
 def _search_text(description: str | None) -> str:

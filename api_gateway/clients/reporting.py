@@ -61,6 +61,14 @@ class PreviousFlows(Seen):
     net: Decimal
 
 
+class CategoryTotal(Seen):
+    """The transactions of a category."""
+
+    count: int
+    income: Decimal
+    expense: Decimal
+
+
 class Figures(Seen):
     """The figures that reports have had since they name their moment; older stored reports lack them."""
 
@@ -68,6 +76,7 @@ class Figures(Seen):
     time_zone: str = "UTC"
     money_in: Spread | None = None
     money_out: Spread | None = None
+    by_category: dict[str, CategoryTotal] = Field(default_factory=dict)
     grouping: Literal["day", "week", "month"] = "day"
     groups: list[Group] = Field(default_factory=list)
     previous: PreviousFlows | None = None

@@ -32,6 +32,7 @@ class Transaction(Seen):
     to_account_number: str | None = None
     reverses: UUID | None = None
     reversed_by: UUID | None = None
+    category: str | None = None
     description: str | None = None
     timestamp: datetime
     balance_after: Decimal | None = None
@@ -214,6 +215,11 @@ class TransactionClient(Client):
     def details(self, token: str, transaction_id: UUID) -> Transaction:
         """Return a transaction."""
         return self._get(Transaction, token, f"/api/transactions/details/{transaction_id}", key="transaction")
+
+    def categorise(self, token: str, transaction_id: UUID, category: str | None) -> None:
+        """Set the caller's category of a transaction, or remove it."""
+        path = f"/api/transactions/{transaction_id}/category"
+        self._peer.call("PUT", path, token=token, body={"category": category})
 
     def summary(self, token: str, query: Query) -> Summary:
         """Return totals of completed transactions. Filters: `account_id, from, to`."""

@@ -13,7 +13,7 @@ from api_gateway.clients.base import MOST
 from api_gateway.pages.account_forms import CloseAccountForm, OpenAccountForm
 from api_gateway.pages.common import charts
 from api_gateway.pages.common.balances import CURVE_DAYS, balances
-from api_gateway.pages.common.filters import TransactionFilters
+from api_gateway.pages.common.filters import AccountTransactionFilters
 from api_gateway.pages.common.responses import done, form_page
 from api_gateway.pages.common.sections import account_service, begin, by_id, list_page, transaction_service, unless_away
 from api_gateway.web import time_zones
@@ -47,7 +47,7 @@ def create(caller: Caller) -> Any:
 @private
 def details(caller: Caller, account_id: UUID) -> Any:
     """Show an account: its number, the curve of its balance, and its transactions."""
-    filters = TransactionFilters()
+    filters = AccountTransactionFilters()
     since = time_zones.today() - timedelta(days=CURVE_DAYS)
     account_call = begin(account_service().details, caller.token, account_id)
     own_call = begin(account_service().list_own, caller.token)

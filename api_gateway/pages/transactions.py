@@ -5,9 +5,12 @@ from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, redirect, render_template, request, url_for
+from wtforms import SelectField
 
 from api_gateway.clients.auth import Profile
-from api_gateway.pages.common.filters import OwnTransactionFilters
+from api_gateway.pages.common.filters import CATEGORIES, OwnTransactionFilters
+from api_gateway.pages.common.forms import BankForm, options
+from api_gateway.pages.common.responses import done
 from api_gateway.pages.common.sections import (
     account_service,
     auth_service,
@@ -23,6 +26,12 @@ from api_gateway.web.time_zones import page_zone
 from shared.web.access import Caller, private
 
 transactions = Blueprint("transactions", __name__)
+
+
+class CategoryForm(BankForm):
+    """The caller's category of a transaction."""
+
+    category = SelectField("Category", choices=options(CATEGORIES, "Uncategorised"), default="")
 
 
 @transactions.get("/transactions")
@@ -41,7 +50,19 @@ def index(caller: Caller) -> Any:
 @private
 def details(caller: Caller, transaction_id: UUID) -> Any:
     """Show a transaction."""
-    return _own_page("transaction_details.html", "staff.payment", caller, transaction_id)
+    return _own_page("transaction_details.html", "staff.payment", caller, transaction_id, category_form=CategoryForm())
+
+
+@transactions.post("/transactions/<uuid:transaction_id>/category")
+@private
+def categorise(caller: Caller, transaction_id: UUID) -> Any:
+    """Set the caller's category of a transaction, or remove it."""
+    form = CategoryForm()
+    category = form.category.data or None
+    if form.validate():
+        transaction_service().categorise(caller.token, transaction_id, category)
+        return done("The category is saved.", url_for("transactions.details", transaction_id=transaction_id))
+    return _own_page("transaction_details.html", "staff.payment", caller, transaction_id, category_form=form), 422
 
 
 @transactions.get("/transactions/<uuid:transaction_id>/receipt")
@@ -49,7 +70,7 @@ def details(caller: Caller, transaction_id: UUID) -> Any:
 def receipt(caller: Caller, transaction_id: UUID) -> Any:
     """Show a printable receipt of a transaction."""
     holder = begin(auth_service().profile, caller.token)
-    return _own_page("transaction_detail.html", "staff.receipt", caller, transaction_id, holder)
+    return _own_page("transaction_detail.html", "staff.receipt", caller, transaction_id, holder=holder)
 
 
 @transactions.get("/transactions/<uuid:transaction_id>/receipt.pdf")
@@ -61,7 +82,13 @@ def receipt_document(caller: Caller, transaction_id: UUID) -> Any:
 
 
 def _own_page(
-    template: str, staff_view: str, caller: Caller, transaction_id: UUID, holder: Future[Profile] | None = None
+    template: str,
+    staff_view: str,
+    caller: Caller,
+    transaction_id: UUID,
+    *,
+    holder: Future[Profile] | None = None,
+    category_form: CategoryForm | None = None,
 ) -> Any:
     """Render a transaction of the caller. Staff are redirected to their section for transactions of others."""
     own_call = begin(account_service().list_own, caller.token)
@@ -69,5 +96,13 @@ def _own_page(
     mine = by_id(own_call.result())
     if caller.is_staff and transaction.direction(mine) == "past":
         return redirect(url_for(staff_view, transaction_id=transaction_id), 303)
-    profile = unless_away(holder) if holder else None
-    return render_template(template, transaction=transaction, mine=mine, section="/transactions", holder=profile)
+    if category_form and not category_form.is_submitted():
+        category_form.category.data = transaction.category or ""
+    return render_template(
+        template,
+        transaction=transaction,
+        mine=mine,
+        section="/transactions",
+        holder=unless_away(holder) if holder else None,
+        category_form=category_form,
+    )

@@ -35,6 +35,9 @@ def tables_of(data: dict[str, Any]) -> Iterator[Table]:
         return
     yield _summary(data)
     yield _by_type(data["by_type"])
+    if by_category := data.get("by_category"):
+        sums = [(name, one["count"], one["income"], one["expense"]) for name, one in by_category.items()]
+        yield Table("By category", ("category", "count", "income", "expense"), sums)
     if data.get("money_in"):
         figures = ("count", "total", "reversed", "mean", "median", "largest")
         rows = [(name, data["money_in"][name], data["money_out"][name]) for name in figures]

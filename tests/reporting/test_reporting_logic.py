@@ -22,6 +22,7 @@ from reporting_service.reporting_storage import ReportStorage
 from reporting_service.source_schemas import (
     AccountFacts,
     AccountStatistics,
+    CategoryTotal,
     DayTotal,
     FlowStatistics,
     LedgerRow,
@@ -161,6 +162,9 @@ class Transactions(TransactionClient):
             balance=USD.to_text(closing_minor),
             money_in=_spread(everything.income),
             money_out=_spread(everything.expense),
+            by_category={
+                "other": CategoryTotal(count=len(amounts), income=everything.income, expense=everything.expense)
+            },
             previous=None,
         )
 

@@ -1,5 +1,6 @@
 """The figures of reports: sums by day, single payments and balances, read from one state of the database."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -7,6 +8,7 @@ from shared.core.clock import now
 from shared.core.errors import InvalidRequest
 from shared.core.time_zones import UTC_ZONE
 from shared.web.access import Caller
+from transaction_service.category_storage import CategoryStorage
 from transaction_service.transaction_clients import AccountClient
 from transaction_service.transaction_logic import AccountNotFound
 from transaction_service.transaction_schemas import ComparedRange, StatisticsQuery, SummaryQuery
@@ -16,13 +18,16 @@ from transaction_service.volumes.volume_schemas import BankVolumes, Flows
 from transaction_service.volumes.volume_storage import ALL, Selection, Volumes, VolumeStorage
 
 
-def flows(
-    volumes_storage: VolumeStorage,
-    amounts: AmountStorage,
-    accounts: AccountClient,
-    caller: Caller,
-    query: StatisticsQuery,
-) -> Flows:
+@dataclass(frozen=True)
+class FlowStorage:
+    """What the figures of a user are read from."""
+
+    volumes: VolumeStorage
+    amounts: AmountStorage
+    categories: CategoryStorage
+
+
+def flows(storage: FlowStorage, accounts: AccountClient, caller: Caller, query: StatisticsQuery) -> Flows:
     """Return what moved on the caller's accounts, on one account or in a selection, all of one moment.
 
     Raises NotFound for an account of somebody else, InvalidRequest for a selection beside one account.
@@ -38,22 +43,24 @@ def flows(
 
     def of(since: datetime | None, until: datetime | None, zone: ZoneInfo = UTC_ZONE) -> Volumes:
         if selection != ALL:
-            return volumes_storage.of_selection(owner_id, selection, since=since, until=until, zone=zone)
-        return volumes_storage.of_user(owner_id, account_id=query.account_id, since=since, until=until, zone=zone)
+            return storage.volumes.of_selection(owner_id, selection, since=since, until=until, zone=zone)
+        return storage.volumes.of_user(owner_id, account_id=query.account_id, since=since, until=until, zone=zone)
 
     def change_minor(since: datetime | None, until: datetime | None) -> int:
         each = query.account_ids or (query.account_id,)
-        ranges = (volumes_storage.of_user(owner_id, account_id=one, since=since, until=until) for one in each)
+        ranges = (storage.volumes.of_user(owner_id, account_id=one, since=since, until=until) for one in each)
         return sum(volumes.net_minor for volumes in ranges)
 
-    with volumes_storage.snapshot():
+    scope = Scope(query.account_id, selection, query.since, query.until)
+    with storage.volumes.snapshot():
         as_of = now()
         return Flows(
             volumes=of(query.since, query.until, query.tz),
-            amounts=amounts.of_user(owner_id, Scope(query.account_id, selection, query.since, query.until)),
+            amounts=storage.amounts.of_user(owner_id, scope),
             opening_minor=change_minor(None, query.since) if query.since else 0,
             later_minor=change_minor(query.until, None) if query.until else 0,
             has_balances=not query.types,
+            by_category=storage.categories.sums(owner_id, scope),
             previous=of(*before) if before else None,
             as_of=as_of,
         )

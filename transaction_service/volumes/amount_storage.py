@@ -26,14 +26,22 @@ class Scope:
     until: datetime | None = None
 
     def counted(self, leg: Any, user_id: str) -> list[ColumnElement[bool]]:
-        """Return the conditions for the completed legs of a user that are counted."""
+        """Return the conditions for the completed legs of a user that are counted as payments in or out."""
+        return [*self.within(leg, user_id), not_(self.is_internal(leg))]
+
+    def within(self, leg: Any, user_id: str) -> list[ColumnElement[bool]]:
+        """Return the conditions for the completed legs of a user, those of transfers within the scope included."""
         conditions = [leg.status == literal_column("'completed'"), *self._of_accounts(leg, leg.user_id == user_id)]
         conditions += [leg.timestamp >= self.since] if self.since else []
         return conditions + ([leg.timestamp < self.until] if self.until else [])
 
+    def is_internal(self, leg: Any) -> ColumnElement[bool]:
+        """Return the condition for the legs of transfers between two of the accounts."""
+        return false() if self.account_id else self.selection.is_internal(leg)
+
     def _of_accounts(self, leg: Any, is_theirs: ColumnElement[bool]) -> list[ColumnElement[bool]]:
         if self.account_id is None:
-            return [is_theirs, not_(self.selection.is_internal(leg)), *self.selection.conditions(leg)]
+            return [is_theirs, *self.selection.conditions(leg)]
         # CASE keeps SQLite from using the index by user, which would scan all legs of the user.
         return [leg.account_id == self.account_id, case((is_theirs, true()), else_=false())]
 

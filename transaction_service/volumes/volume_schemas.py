@@ -11,8 +11,9 @@ from pydantic import Field
 from shared.core.money import AmountText, Currency
 from shared.core.periods import Timestamp
 from shared.web.validation.openapi import Answer, Described
+from transaction_service.transaction_schemas import UNCATEGORISED
 from transaction_service.volumes.amount_storage import Amounts
-from transaction_service.volumes.volume_storage import Volume, Volumes
+from transaction_service.volumes.volume_storage import CategoryVolume, Volume, Volumes
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Flows:
     opening_minor: int
     later_minor: int
     has_balances: bool
+    by_category: dict[str, CategoryVolume]
     previous: Volumes | None
     as_of: datetime
 
@@ -94,6 +96,17 @@ class SummaryAnswer(Answer):
     """The sums."""
 
 
+class CategoryTotal(Described):
+    """The transactions of a category. A reversal has the category of what it reverses, and lowers its sums."""
+
+    count: int
+    """The number of transactions."""
+    income: AmountText
+    """The sum of incoming amounts."""
+    expense: AmountText
+    """The sum of outgoing amounts."""
+
+
 class Spread(Described):
     """The payments in one direction. A payment reversed in the same range is left out with its reversal.
 
@@ -144,6 +157,11 @@ class FlowStatistics(Summary):
     """The incoming payments."""
     money_out: Spread
     """The outgoing payments."""
+    by_category: Annotated[
+        dict[str, CategoryTotal],
+        Field(examples=[{"groceries": {"count": 3, "income": "0.00", "expense": "125.00"}}]),
+    ]
+    """Number and sums by category. The transactions without one are `uncategorised`."""
     previous: RangeBefore | None
     """The sums of the range before; null if none was named."""
 
@@ -216,6 +234,7 @@ def flow_statistics_of(flows: Flows, currency: Currency) -> FlowStatistics:
         balance=text(closing_minor + flows.later_minor) if flows.has_balances else None,
         money_in=_spread_of(flows.amounts["in"], income_minor, currency),
         money_out=_spread_of(flows.amounts["out"], expense_minor, currency),
+        by_category=_by_category(flows, currency),
         previous=flows.previous and _range_before(flows.previous, currency),
     )
 
@@ -233,6 +252,21 @@ def statistics_of(bank: BankVolumes, currency: Currency) -> Statistics:
         previous=previous and TypeTotal(count=previous.count, total=currency.to_text(previous.total_minor)),
         as_of=bank.as_of,
     )
+
+
+def _by_category(flows: Flows, currency: Currency) -> dict[str, CategoryTotal]:
+    """Return the sums by category, and those of all other transactions."""
+    chosen, volumes, text = flows.by_category, flows.volumes, currency.to_text
+    rest = CategoryVolume(
+        volumes.count - sum(one.count for one in chosen.values()),
+        volumes.income_minor - sum(one.income_minor for one in chosen.values()),
+        volumes.expense_minor - sum(one.expense_minor for one in chosen.values()),
+    )
+    known = dict(sorted(chosen.items())) | ({UNCATEGORISED: rest} if rest.count else {})
+    return {
+        name: CategoryTotal(count=one.count, income=text(one.income_minor), expense=text(one.expense_minor))
+        for name, one in known.items()
+    }
 
 
 def _range_before(volumes: Volumes, currency: Currency) -> RangeBefore:

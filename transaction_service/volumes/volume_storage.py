@@ -68,6 +68,15 @@ class Volume:
 
 
 @dataclass(frozen=True)
+class CategoryVolume:
+    """The sums of the completed transactions of a category, in minor units."""
+
+    count: int
+    income_minor: int
+    expense_minor: int
+
+
+@dataclass(frozen=True)
 class Volumes:
     """The same transactions grouped by day and by type, each group ordered by its first day."""
 

@@ -22,6 +22,14 @@ TRANSACTION_TYPES = {
     "transfer": "Transfers",
     "reversal": "Reversals",
 }
+CATEGORIES = {
+    name: name.capitalize()
+    for name in (
+        *("housing", "utilities", "groceries", "transport", "shopping", "health"),
+        *("leisure", "travel", "education", "income", "savings", "other"),
+    )
+}
+"""What customers may call their transactions, in the order of the services."""
 
 STATEMENT_FORMATS = {
     "pdf": "PDF",
@@ -116,7 +124,8 @@ class TransactionFilters(FilterForm):
     @property
     def uses_seldom_ones(self) -> bool:
         """Return whether one of the collapsed filters is set."""
-        return any(map(_has_value, (self.status, self.since, self.until, self.at_least, self.at_most)))
+        names = ("status", "category", "from", "to", "min", "max")
+        return any(_has_value(field) for field in self if field.name in names)
 
     def validate_until(self, field: DateField) -> None:
         """Refuse a period that ends before it begins."""
@@ -129,7 +138,15 @@ class TransactionFilters(FilterForm):
             raise ValidationError("“At most” must not be less than “At least”.")
 
 
-class OwnTransactionFilters(TransactionFilters):
+class AccountTransactionFilters(TransactionFilters):
+    """Filters of the transactions on one of the caller's accounts."""
+
+    category = SelectField(
+        "Category", choices=options(CATEGORIES | {"uncategorised": "Uncategorised"}, "All categories"), default=""
+    )
+
+
+class OwnTransactionFilters(AccountTransactionFilters):
     """Filters of the caller's own transactions, with a choice among their accounts."""
 
     account_id = SelectField("Account", validate_choice=False)

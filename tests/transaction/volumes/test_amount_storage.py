@@ -30,6 +30,7 @@ def kept(books: Books, user_id: str, account_id: str | None, since: datetime | N
             else 0,
             later_minor=0,
             has_balances=True,
+            by_category={},
             previous=None,
             as_of=now(),
         )

@@ -1,0 +1,91 @@
+"""Queries on the categories that customers choose for their transactions.
+
+A reversal has the category of what it reverses, unless it has one of its own: so it lowers the sums of that category.
+"""
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, case, delete, exists, func, literal_column, not_, select, union_all
+from sqlalchemy.orm import aliased
+
+from shared.db.bulk import Insert
+from shared.db.database import Storage
+from transaction_service.transaction_models import TransactionCategory, TransactionLeg, TransactionRow
+from transaction_service.volumes.amount_storage import Scope
+from transaction_service.volumes.volume_storage import CategoryVolume
+
+_category: Any = TransactionCategory.__table__
+_put = Insert(_category, tuple(column.name for column in _category.columns), replace=("category",))
+
+
+class CategoryStorage(Storage):
+    """The categories of transactions, each user's own."""
+
+    def put(self, user_id: str, transaction_id: str, category: str | None) -> None:
+        """Set the user's category of a transaction, or remove it."""
+        if category:
+            row = {"user_id": user_id, "transaction_id": transaction_id, "category": category}
+            _put.execute(self._writer, [row])
+            return
+        theirs = _category.c.user_id == user_id, _category.c.transaction_id == transaction_id
+        self._session.execute(delete(_category).where(*theirs))
+
+    def find(self, user_id: str, transaction_ids: Collection[str]) -> dict[str, str]:
+        """Return the user's categories of transactions by their ids. Those without one are left out."""
+        if not transaction_ids:
+            return {}
+        category = effective_category(user_id)
+        query = select(TransactionRow.id, category).where(TransactionRow.id.in_(transaction_ids))
+        return {row[0]: row[1] for row in self._session.execute(query.where(category.is_not(None)))}
+
+    def sums(self, user_id: str, scope: Scope) -> dict[str, CategoryVolume]:
+        """Return the sums of the user's completed transactions with a category.
+
+        A transfer between two of the accounts counts once and is neither income nor expense. Only transactions with a
+        category are read.
+        """
+        chosen, leg = union_all(*_chosen(user_id)).subquery(), TransactionLeg
+        internal: Any = scope.is_internal(leg)
+        amount = case((leg.transaction_type == literal_column("'reversal'"), -leg.amount_minor), else_=leg.amount_minor)
+        comes_in = (leg.direction == "in") == (leg.transaction_type != literal_column("'reversal'"))
+        income = case((internal, 0), (comes_in, amount), else_=0)
+        expense = case((internal, 0), (comes_in, 0), else_=amount)
+        query = (
+            select(chosen.c.category, func.count(), func.sum(income), func.sum(expense))
+            .join(leg, leg.transaction_id == chosen.c.id)
+            .where(*scope.within(leg, user_id), not_(internal & (leg.direction == "in")))
+            .group_by(chosen.c.category)
+        )
+        return {name: CategoryVolume(*map(int, sums)) for name, *sums in self._session.execute(query)}
+
+
+def effective_category(user_id: str) -> ColumnElement[str]:
+    """Return the user's category of a row of `TransactionRow`, null if it has none."""
+    before = aliased(TransactionRow)
+    reversed_before = select(before.reverses_id).where(before.id == TransactionRow.reverses_id).scalar_subquery()
+    ids = TransactionRow.id, TransactionRow.reverses_id, reversed_before
+    return func.coalesce(*(_category_of(user_id, transaction_id) for transaction_id in ids))
+
+
+def _category_of(user_id: str, transaction_id: Any) -> Any:
+    theirs = _category.c.user_id == user_id, _category.c.transaction_id == transaction_id
+    return select(_category.c.category).where(*theirs).scalar_subquery()
+
+
+def _chosen(user_id: str) -> list[Select[Any]]:
+    """Return queries of (id, category): of chosen transactions, of their reversals, and of reversals of those."""
+    first, second = aliased(TransactionRow), aliased(TransactionRow)
+    theirs = _category.c.user_id == user_id
+
+    def has_none(transaction: Any) -> ColumnElement[bool]:
+        other = aliased(TransactionCategory)
+        return not_(exists().where(other.user_id == user_id, other.transaction_id == transaction.id))
+
+    once = select(first.id, _category.c.category).join(first, first.reverses_id == _category.c.transaction_id)
+    twice = select(second.id, _category.c.category).join(first, first.reverses_id == _category.c.transaction_id)
+    return [
+        select(_category.c.transaction_id.label("id"), _category.c.category).where(theirs),
+        once.where(theirs, has_none(first)),
+        twice.join(second, second.reverses_id == first.id).where(theirs, has_none(first), has_none(second)),
+    ]
