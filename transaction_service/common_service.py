@@ -16,8 +16,8 @@ from shared.web.idempotency_keys import idempotency_key
 from shared.web.validation.openapi import AnswerTypes, documented, make_api
 from transaction_service import posting_logic, transaction_logic
 from transaction_service.batch_logic import StepUp, to_reply
-from transaction_service.counter.counter_clients import TillClient
 from transaction_service.category_storage import CategoryStorage
+from transaction_service.counter.counter_clients import TillClient
 from transaction_service.names import name_logic
 from transaction_service.names.name_clients import NameClient
 from transaction_service.posting_logic import IdempotencyKeyReused, PostingTools

@@ -119,6 +119,8 @@ class OwnAccountAtCounter(Forbidden):
     """The account belongs to the employee at the counter."""
 
     message = "This is your own account. A colleague has to serve you."
+
+
 class NotCompleted(Refused):
     """The transaction has not been completed, so it has no category."""
 
@@ -253,6 +255,8 @@ def own(storage: TransactionStorage, caller: Caller, transaction_id: str) -> Tra
     if transaction is None or not _may_see(storage, caller, transaction):
         raise NotFound("There is no such transaction.")
     return transaction
+
+
 def categorise(
     storage: TransactionStorage, categories: CategoryStorage, caller: Caller, transaction_id: str, new: NewCategory
 ) -> None:

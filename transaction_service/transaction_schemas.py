@@ -306,6 +306,8 @@ class OwnAnswer(Answer):
 
     transaction_id: IdText
     """The id, which differs from the one asked for if that was told while the outcome was open."""
+
+
 class CategoryAnswer(Answer):
     """The category of a transaction."""
 

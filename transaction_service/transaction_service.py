@@ -175,6 +175,8 @@ def own(caller: Caller, transaction_id: UUID) -> Response:
     """Return the id of a transaction if it is the caller's own; 404 otherwise, for staff too."""
     transaction = transaction_logic.own(tools().transactions, caller, transaction_id.hex)
     return success(transaction_id=dashed(transaction.id))
+
+
 @transactions.put("/<uuid:transaction_id>/category")
 @private
 @api.validate(resp=documented(200, CategoryAnswer, NotFound, NotCompleted))
