@@ -6,7 +6,21 @@ A reversal has the category of what it reverses, unless it has one of its own: s
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, delete, exists, func, literal_column, not_, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    case,
+    delete,
+    exists,
+    false,
+    func,
+    literal_column,
+    not_,
+    select,
+    true,
+    union_all,
+)
 from sqlalchemy.orm import aliased
 
 from shared.db.bulk import Insert
@@ -45,6 +59,7 @@ class CategoryStorage(Storage):
         A transfer between two of the accounts counts once and is neither income nor expense. Only transactions with a
         category are read.
         """
+        # CASE keeps SQLite from reading all legs of the accounts, of which few have a category.
         chosen, leg = union_all(*_chosen(user_id)).subquery(), TransactionLeg
         internal: Any = scope.is_internal(leg)
         amount = case((leg.transaction_type == literal_column("'reversal'"), -leg.amount_minor), else_=leg.amount_minor)
@@ -54,7 +69,11 @@ class CategoryStorage(Storage):
         query = (
             select(chosen.c.category, func.count(), func.sum(income), func.sum(expense))
             .join(leg, leg.transaction_id == chosen.c.id)
-            .where(*scope.within(leg, user_id), not_(internal & (leg.direction == "in")))
+            .where(
+                case(
+                    (and_(*scope.within(leg, user_id), not_(internal & (leg.direction == "in"))), true()), else_=false()
+                )
+            )
             .group_by(chosen.c.category)
         )
         return {name: CategoryVolume(*map(int, sums)) for name, *sums in self._session.execute(query)}
@@ -63,14 +82,15 @@ class CategoryStorage(Storage):
 def effective_category(user_id: str) -> ColumnElement[str]:
     """Return the user's category of a row of `TransactionRow`, null if it has none."""
     before = aliased(TransactionRow)
-    reversed_before = select(before.reverses_id).where(before.id == TransactionRow.reverses_id).scalar_subquery()
-    ids = TransactionRow.id, TransactionRow.reverses_id, reversed_before
+    reversed_before = select(before.reverses_id).where(before.id == TransactionRow.reverses_id)
+    once, twice = TransactionRow.reverses_id, reversed_before.correlate(TransactionRow).scalar_subquery()
+    ids = TransactionRow.id, once, twice
     return func.coalesce(*(_category_of(user_id, transaction_id) for transaction_id in ids))
 
 
 def _category_of(user_id: str, transaction_id: Any) -> Any:
     theirs = _category.c.user_id == user_id, _category.c.transaction_id == transaction_id
-    return select(_category.c.category).where(*theirs).scalar_subquery()
+    return select(_category.c.category).where(*theirs).correlate(TransactionRow).scalar_subquery()
 
 
 def _chosen(user_id: str) -> list[Select[Any]]:

@@ -119,7 +119,7 @@ class TransactionFilters(Page, TimeRange):
 class Categorised(Query):
     """A filter by the caller's categories."""
 
-    category: Category | Literal["uncategorised"] | None = None
+    category: Literal[Category, "uncategorised"] | None = None
     """Only transactions of this category of the caller's, or those without one."""
 
 

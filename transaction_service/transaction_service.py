@@ -300,10 +300,8 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
         approvals=ApprovalStorage(db),
         needs_approval=settings.approval_required,
     )
-    app.register_blueprint(transactions)
-    app.register_blueprint(reversals)
-    app.register_blueprint(counter)
-    app.register_blueprint(internal)
+    for blueprint in (transactions, reversals, counter, internal):
+        app.register_blueprint(blueprint)
     fast_path.install(app, "internal.carry_out_batch")
     lifecycle_of(app).add(peers.directory)
     audit_trail.install(app, Outbox(db), peers)

@@ -17,7 +17,15 @@ from shared.web.access import Caller
 _ACCOUNTS = ("id", "account_number", "account_type", "nickname", "balance", "currency", "status", "created_at")
 _TRANSACTIONS = (
     *("id", "timestamp", "transaction_type", "status", "amount", "currency", "description", "balance_after"),
-    *("account_number", "from_account_number", "to_account_number", "reverses", "reversed_by", "failure_code"),
+    *(
+        "account_number",
+        "from_account_number",
+        "to_account_number",
+        "reverses",
+        "reversed_by",
+        "failure_code",
+        "category",
+    ),
 )
 _SESSIONS = ("id", "created_at", "last_used_at", "ip", "user_agent")
 _VIEWS = ("id", "timestamp", "action", "actor")

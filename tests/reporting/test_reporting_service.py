@@ -116,7 +116,7 @@ def test_an_account_report_has_the_exact_figures_of_its_period(world: World) -> 
     assert set(data) == {
         *("account", "period", "opening_balance", "closing_balance", "income", "expense", "net"),
         *("count", "by_type", "history", "balance_trend"),
-        *("as_of", "time_zone", "money_in", "money_out", "grouping", "groups", "previous"),
+        *("as_of", "time_zone", "money_in", "money_out", "by_category", "grouping", "groups", "previous"),
     }
     assert data["period"] == period
     assert data["opening_balance"] == "500.00"

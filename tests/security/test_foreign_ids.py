@@ -16,7 +16,10 @@ from tests.support.visitor import Visitor
 PERIOD = "from=2026-01-01&to=2026-12-31&format=json"
 QUERIES = {"/api/reports/statement/<account_id>": PERIOD}
 """Queries without which an endpoint would refuse the request before it looks for the resource."""
-BODIES = {"/api/auth/cases/<case_id>/messages": {"text": "Hello?"}}
+BODIES: dict[str, dict[str, str]] = {
+    "/api/auth/cases/<case_id>/messages": {"text": "Hello?"},
+    "/api/transactions/<transaction_id>/category": {"category": "other"},
+}
 """The same for bodies."""
 
 

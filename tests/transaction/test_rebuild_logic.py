@@ -13,10 +13,13 @@ from shared.http.client import NoAnswer
 from tests.support.desk import OWNER, Desk, made_desk
 from tests.support.processes import ROOT
 from transaction_service import projection_logic
+from transaction_service.category_storage import CategoryStorage
 from transaction_service.rebuild import rebuild_logic
 from transaction_service.rebuild.__main__ import report
 from transaction_service.rebuild.rebuild_storage import Differences, RebuildStorage
 from transaction_service.transaction_models import DailyVolume, TransactionLeg, TransactionRow, db
+from transaction_service.volumes.amount_storage import Scope
+from transaction_service.volumes.volume_storage import CategoryVolume
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +79,17 @@ def test_a_rebuild_reports_and_repairs_differences(desk: Desk) -> None:
     lines = report(found)
     assert f"  {dashed(missing.id)}" in lines
     assert "1 sums were different" in lines
+
+
+def test_a_rebuild_keeps_the_categories_of_customers(desk: Desk) -> None:
+    account, categories = desk.open(), CategoryStorage(db)
+    paid = desk.deposit(account).transaction
+    with categories.transaction():
+        categories.put(OWNER.hex, paid.id, "income")
+    rebuild(desk)
+    desk.storage.refresh()
+    assert categories.find(OWNER.hex, [paid.id]) == {paid.id: "income"}
+    assert categories.sums(OWNER.hex, Scope(account.id.hex)) == {"income": CategoryVolume(1, 100, 0)}
 
 
 def test_a_rebuild_keeps_pending_transactions(desk: Desk) -> None:

@@ -164,3 +164,29 @@ def test_the_page_reports_unavailable_transactions(ada: Person) -> None:
         adapter.down = False
     assert page.status_code == 503
     assert "not available right now" in page.text
+
+
+def test_a_category_is_chosen_on_the_page_of_a_transaction_and_filters_the_list(bank: Suite) -> None:
+    ada = bank.person()
+    account = ada.open("100.00")
+    ada.pay("withdraw", account_id=account["id"], amount="30.00", description="Shoes")
+    (paid,) = (row for row in ada.transactions() if row["description"] == "Shoes")
+    page = f"/transactions/{paid['id']}"
+    saved = ada.visitor.submit(page, action=f"{page}/category", category="shopping")
+    assert (saved.status_code, saved.headers["Location"]) == (303, page)
+    shown = ada.visitor.get(page).text
+    assert "The category is saved." in shown
+    assert '<option selected value="shopping">Shopping</option>' in shown
+    assert "Shoes" in ada.visitor.get("/transactions?category=shopping").text
+    assert "Shopping" in ada.visitor.get("/transactions").text
+    assert "Shoes" not in ada.visitor.get("/transactions?category=travel").text
+    assert "Shoes" in ada.visitor.get(f"/accounts/{account['id']}?category=shopping").text
+    report = ada.visitor.get(f"/reports/account/{account['id']}").text
+    assert "By category" in report
+    assert "Shopping" in report
+    table = ada.visitor.get(f"/reports/account/{account['id']}?format=csv").text
+    assert "By category,shopping,1,0.00,30.00" in table
+    assert ada.visitor.get(f"/reports/account/{account['id']}?format=pdf").status_code == 200
+    assert ada.visitor.submit(page, action=f"{page}/category", category="rent").status_code == 422
+    assert ada.visitor.submit(page, action=f"{page}/category", category="").status_code == 303
+    assert "Shoes" in ada.visitor.get("/transactions?category=uncategorised").text
