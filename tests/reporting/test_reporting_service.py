@@ -251,6 +251,7 @@ def test_a_transaction_report_counts_a_transfer_between_own_accounts_once(world:
             "closing_balance",
             "money_in",
             "money_out",
+            "by_category",
             "grouping",
             "groups",
             "previous",
