@@ -27,9 +27,12 @@ from shared.core.clock import now
 from shared.core.errors import Forbidden, InvalidRequest, NotFound, Refused, ServiceUnavailable, Unprocessable
 from shared.core.money import Currency
 from shared.core.texts import masked, masked_name
+from shared.db.approvals import ApprovalColumns
 from shared.db.outages import rerun_when_aborted
 from shared.web import audit_trail, cursors
 from shared.web.access import Caller
+from shared.web.approvals import rules
+from shared.web.approvals.rules import ApprovalRules
 from shared.web.cursors import Page, Pagination
 
 _log = logging.getLogger(__name__)
@@ -197,27 +200,52 @@ def close(storage: AccountStorage, caller: Caller, account_id: UUID) -> Account:
     return account
 
 
+def change_status_or_ask(
+    storage: AccountStorage, approvals: ApprovalRules, caller: Caller, account_id: UUID, change: StatusChange
+) -> Account | ApprovalColumns:
+    """Change a status as `change_status` does, or ask a second person to lift an admin's freeze.
+
+    A freeze is an admin's if an admin has frozen the account since it was last active, alone or again. It counts as one
+    where its author's role is not known. Raises ApprovalPending too.
+    """
+    account = _account_of_another(storage.find_account(account_id), caller)
+    lifts = approvals.is_required and (account.status, change.status) == ("frozen", "active")
+    if lifts and storage.roles_that_froze(account_id) & {None, "admin"}:
+        asked: ApprovalColumns = rules.ask(
+            approvals, caller, "unfreeze", account_id, change.model_dump_json(exclude_unset=True)
+        )
+        return asked
+    return change_status(storage, caller, account_id, change)
+
+
 def change_status(storage: AccountStorage, caller: Caller, account_id: UUID, change: StatusChange) -> Account:
     """Freeze or unfreeze an account of another user.
 
     Raises NotFound, OwnAccount, or AccountNotActive when the account is closed.
     """
     with storage.transaction():
-        account = storage.find_account_to_change(account_id)
-        if account is None:
-            raise NotFound("There is no such account.")
-        if account.user_id == caller.user_id:
-            raise OwnAccount
-        if account.status == "closed":
-            raise AccountNotActive("This account is closed.")
-        _set_status(storage, caller, account, change.status, change.reason, is_shown=change.show_reason)
-        audit_trail.record(
-            storage.outbox,
-            "account.freeze" if change.status == "frozen" else "account.unfreeze",
-            actor=caller,
-            subject_id=account.user_id,
-            details={"account": _audited(account), "reason": change.reason},
-        )
+        return carry_out(storage, caller, account_id, change)
+
+
+def carry_out(
+    storage: AccountStorage, caller: Caller, account_id: UUID, change: StatusChange, *, asked_by: str | None = None
+) -> Account:
+    """Freeze or unfreeze an account in the open transaction. Raises what `change_status` raises.
+
+    `asked_by` is the username of who asked for what the caller has approved.
+    """
+    account = _account_of_another(storage.find_account_to_change(account_id), caller)
+    if account.status == "closed":
+        raise AccountNotActive("This account is closed.")
+    _set_status(storage, caller, account, change.status, change.reason, is_shown=change.show_reason)
+    details = {"account": _audited(account), "reason": change.reason}
+    audit_trail.record(
+        storage.outbox,
+        "account.freeze" if change.status == "frozen" else "account.unfreeze",
+        actor=caller,
+        subject_id=account.user_id,
+        details=details | ({"asked_by": asked_by} if asked_by else {}),
+    )
     _log.info("account %s is now %s, by %s", account_id, change.status, caller.user_id)
     return account
 
@@ -336,6 +364,7 @@ def _set_status(
         reason=reason,
         reason_is_shown=is_shown,
         changed_by=caller.user_id,
+        changed_by_role=caller.role,
         changed_at=now(),
     )
     storage.add_status_change(change)
@@ -346,6 +375,15 @@ def _own_account(storage: AccountStorage, caller: Caller, account_id: UUID) -> A
     account = storage.find_account_to_change(account_id)
     if account is None or account.user_id != caller.user_id:
         raise NotFound("There is no such account.")
+    return account
+
+
+def _account_of_another(account: Account | None, caller: Caller) -> Account:
+    """Return a found account that is not the caller's own. Raises NotFound, OwnAccount."""
+    if account is None:
+        raise NotFound("There is no such account.")
+    if account.user_id == caller.user_id:
+        raise OwnAccount
     return account
 
 

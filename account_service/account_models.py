@@ -72,7 +72,7 @@ class AccountStatusChange(Base):
 
     `reason` is NULL when the owner closed the account. Its owner may read it only where `reason_is_shown`; the reasons
     of changes that are older than that column were written for staff. `changed_by` and `changed_at` are NULL for
-    changes that are older than this table.
+    changes that are older than this table, `changed_by_role` for those that are older than that column.
     """
 
     __tablename__ = "account_status_change"
@@ -87,6 +87,7 @@ class AccountStatusChange(Base):
     reason: Mapped[str | None] = mapped_column(String(200))
     reason_is_shown: Mapped[bool] = mapped_column(default=False, server_default=false())
     changed_by: Mapped[UUID | None]
+    changed_by_role: Mapped[str | None] = mapped_column(String(10))
     changed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 

@@ -4,10 +4,12 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, StrictBool
+from pydantic.json_schema import SkipJsonSchema
 
 from shared.core.money import AmountText, Currency
 from shared.core.periods import From, Timestamp, Until
 from shared.core.texts import Line, masked, masked_name
+from shared.web.approvals.schemas import ApprovalFields
 from shared.web.cursors import LongLimit, Page, Pagination
 from shared.web.validation.openapi import Answer, Body, Described, Query
 
@@ -112,6 +114,31 @@ class AccountOut(Described):
             status=cast(AccountStatus, account.status),
             created_at=account.created_at,
         )
+
+
+class AccountApprovalOut(ApprovalFields):
+    """A request to change the status of an account, which waits for a second person."""
+
+    action: Literal["unfreeze"]
+    """What is to be done."""
+    account: AccountOut | SkipJsonSchema[None] = None
+    """The account that it would change."""
+
+
+class WaitingAnswer(Answer):
+    """One request that waits for a second person, or that was decided."""
+
+    approval: AccountApprovalOut
+    """The request."""
+
+
+class AccountApprovalsAnswer(Answer):
+    """A page of requests, newest first."""
+
+    approvals: list[AccountApprovalOut]
+    """The requests of this page."""
+    pagination: Pagination
+    """The page size, and the cursor of the next page."""
 
 
 class HistoryRow(Described):

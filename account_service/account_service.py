@@ -1,11 +1,10 @@
 """The account service: accounts and the ledger, on port 8002."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
 import requests
-from flask import Blueprint, Flask, Response, current_app
+from flask import Blueprint, Flask, Response
 from pydantic import Field
 
 from account_service import account_logic, ledger_logic, payee_logic, till_logic
@@ -34,8 +33,13 @@ from account_service.account_schemas import (
     StatusChange,
     StatusChangeOut,
     StatusHistoryAnswer,
+    WaitingAnswer,
 )
 from account_service.account_storage import AccountStorage
+from account_service.approvals import approval_logic
+from account_service.approvals.approval_models import Approval
+from account_service.approvals.approval_service import approvals
+from account_service.common_service import Tools, api, render_approval, tools
 from account_service.ledger_schemas import (
     DecisionsAnswer,
     DescribedAnswer,
@@ -60,20 +64,21 @@ from account_service.till_schemas import (
 from account_service.till_storage import TillStorage
 from shared.core.errors import NotFound
 from shared.core.money import Currency, CurrencyCode
+from shared.db.approvals import ApprovalColumns, ApprovalTable
 from shared.db.kept_currency import require_currency
 from shared.db.outbox import Outbox
 from shared.web import audit_trail, fast_path, serving
 from shared.web.access import Caller, private, service_only, staff_with
 from shared.web.application import Peers, lifecycle_of, make_app, make_session
+from shared.web.approvals.rules import ApprovalPending, ApprovalRules
 from shared.web.cursors import Page
 from shared.web.idempotency_keys import idempotency_key
 from shared.web.responses import success
 from shared.web.settings import Settings
-from shared.web.validation.openapi import documented, make_api
+from shared.web.validation.openapi import documented
 
 MAX_BATCH_BYTES = 512 * 1024
 
-api = make_api("Accounts")
 accounts = Blueprint("accounts", __name__, url_prefix="/api/accounts")
 internal = Blueprint("internal", __name__, url_prefix="/internal")
 
@@ -89,6 +94,7 @@ class AccountSettings(Settings):
     port: int = Field(8002, ge=1, le=65535, validation_alias="ACCOUNT_SERVICE_PORT")
     given_database_url: str | None = Field(None, repr=False, validation_alias="ACCOUNT_DATABASE_URL")
     client_secret: str = Field(min_length=32, repr=False, validation_alias="ACCOUNT_SERVICE_SECRET")
+    approval_required: bool = Field(False, validation_alias="APPROVAL_REQUIRED")
     currency: CurrencyCode = Field("USD", validation_alias="BANK_CURRENCY")
 
 
@@ -97,7 +103,7 @@ class AccountSettings(Settings):
 @api.validate(resp=documented(201, AccountAnswer, IdempotencyKeyReused, takes_key=True))
 def create(caller: Caller, json: NewAccount) -> Response:
     """Open an account. The same Idempotency-Key opens only one."""
-    account = account_logic.open_account(_tools().accounts, caller.user_id, json, idempotency_key())
+    account = account_logic.open_account(tools().accounts, caller.user_id, json, idempotency_key())
     return success(201, account=_render_whole(account), message="The account is open.")
 
 
@@ -106,7 +112,7 @@ def create(caller: Caller, json: NewAccount) -> Response:
 @api.validate(resp=documented(200, AccountsAnswer))
 def list_own(caller: Caller, query: Page) -> Response:
     """Return the caller's accounts, closed ones last."""
-    rows, pagination = account_logic.list_own(_tools().accounts, caller, query)
+    rows, pagination = account_logic.list_own(tools().accounts, caller, query)
     return success(accounts=_render_all(rows), pagination=pagination)
 
 
@@ -115,8 +121,8 @@ def list_own(caller: Caller, query: Page) -> Response:
 @api.validate(resp=documented(200, AccountAnswer))
 def details(caller: Caller, account_id: UUID) -> Response:
     """Return one account. Only its owner sees the whole number."""
-    account = account_logic.details(_tools().accounts, caller, account_id)
-    return success(account=AccountOut.of(account, _tools().currency, whole_number=account.user_id == caller.user_id))
+    account = account_logic.details(tools().accounts, caller, account_id)
+    return success(account=AccountOut.of(account, tools().currency, whole_number=account.user_id == caller.user_id))
 
 
 @accounts.get("/history/<uuid:account_id>")
@@ -124,8 +130,8 @@ def details(caller: Caller, account_id: UUID) -> Response:
 @api.validate(resp=documented(200, HistoryAnswer))
 def history(caller: Caller, account_id: UUID, query: HistoryQuery) -> Response:
     """Return the entries of an account with the balance after each, newest first."""
-    rows, pagination = account_logic.history(_tools().accounts, _tools().ledger, caller, account_id, query)
-    return success(history=[HistoryRow.of(row, _tools().currency) for row in rows], pagination=pagination)
+    rows, pagination = account_logic.history(tools().accounts, tools().ledger, caller, account_id, query)
+    return success(history=[HistoryRow.of(row, tools().currency) for row in rows], pagination=pagination)
 
 
 @accounts.get("/entries/<uuid:account_id>")
@@ -133,11 +139,11 @@ def history(caller: Caller, account_id: UUID, query: HistoryQuery) -> Response:
 @api.validate(resp=documented(200, EntriesAnswer))
 def entries(caller: Caller, account_id: UUID, query: EntriesQuery) -> Response:
     """Return the entries of an account as statements show them, oldest first."""
-    tools = _tools()
+    parts = tools()
     rows, others, pagination = account_logic.entries(
-        tools.accounts, tools.ledger, tools.auth, caller, account_id, query=query
+        parts.accounts, parts.ledger, parts.auth, caller, account_id, query=query
     )
-    found = [EntryOut.of(row, tools.currency, *others.get(row.other_account_id or "", (None, None))) for row in rows]
+    found = [EntryOut.of(row, parts.currency, *others.get(row.other_account_id or "", (None, None))) for row in rows]
     return success(entries=found, pagination=pagination)
 
 
@@ -146,7 +152,7 @@ def entries(caller: Caller, account_id: UUID, query: EntriesQuery) -> Response:
 @api.validate(resp=documented(200, AccountAnswer, AccountNotActive, NonZeroBalance))
 def close(caller: Caller, account_id: UUID) -> Response:
     """Close an empty account of the caller."""
-    account = account_logic.close(_tools().accounts, caller, account_id)
+    account = account_logic.close(tools().accounts, caller, account_id)
     return success(account=_render_whole(account), message="The account is closed.")
 
 
@@ -155,7 +161,7 @@ def close(caller: Caller, account_id: UUID) -> Response:
 @api.validate(resp=documented(200, PayeeAnswer, NotFound))
 def lookup(_caller: Caller, query: LookupQuery) -> Response:
     """Return the masked owner of an account number, and how well a typed name fits, to check a payee before paying."""
-    account, owner_name = account_logic.look_up(_tools().accounts, _tools().auth, query.account_number)
+    account, owner_name = account_logic.look_up(tools().accounts, tools().auth, query.account_number)
     if query.name is None:
         return success(account=Payee.of(account, owner_name))
     return success(account=CheckedPayee.of(account, owner_name, payee_logic.match_name(query.name, owner_name)))
@@ -166,7 +172,7 @@ def lookup(_caller: Caller, query: LookupQuery) -> Response:
 @api.validate(resp=documented(200, AccountsAnswer))
 def list_all(caller: Caller, query: AccountsQuery) -> Response:
     """Return all accounts, newest first."""
-    rows, pagination = account_logic.list_all(_tools().accounts, caller, query)
+    rows, pagination = account_logic.list_all(tools().accounts, caller, query)
     return success(accounts=_render_all(rows), pagination=pagination)
 
 
@@ -175,7 +181,7 @@ def list_all(caller: Caller, query: AccountsQuery) -> Response:
 @api.validate(resp=documented(200, AccountsAnswer))
 def list_of_user(caller: Caller, user_id: UUID, query: AccountsQuery) -> Response:
     """Return the accounts of one user, newest first."""
-    rows, pagination = account_logic.list_all(_tools().accounts, caller, query, user_id)
+    rows, pagination = account_logic.list_all(tools().accounts, caller, query, user_id)
     return success(accounts=_render_all(rows), pagination=pagination)
 
 
@@ -185,18 +191,22 @@ def list_of_user(caller: Caller, user_id: UUID, query: AccountsQuery) -> Respons
 def create_for_user(caller: Caller, user_id: UUID, json: NewAccount) -> Response:
     """Open an account for a customer. The same Idempotency-Key opens only one."""
     account = account_logic.open_for_customer(
-        _tools().accounts, _tools().auth, caller, user_id, json, key=idempotency_key()
+        tools().accounts, tools().auth, caller, user_id, json, key=idempotency_key()
     )
-    return success(201, account=AccountOut.of(account, _tools().currency), message="The account is open.")
+    return success(201, account=AccountOut.of(account, tools().currency), message="The account is open.")
 
 
 @accounts.put("/update/<uuid:account_id>")
 @staff_with("accounts:freeze")
-@api.validate(resp=documented(200, AccountAnswer, AccountNotActive, OwnAccount))
+@api.validate(
+    resp=documented(200, AccountAnswer, AccountNotActive, OwnAccount, ApprovalPending, waits_as=WaitingAnswer)
+)
 def update(caller: Caller, account_id: UUID, json: StatusChange) -> Response:
-    """Freeze or unfreeze an account."""
-    account = account_logic.change_status(_tools().accounts, caller, account_id, json)
-    return success(account=AccountOut.of(account, _tools().currency), message=f"The account is now {account.status}.")
+    """Freeze or unfreeze an account, or ask a second person to lift an admin's freeze."""
+    outcome = account_logic.change_status_or_ask(tools().accounts, tools().approvals, caller, account_id, json)
+    if isinstance(outcome, ApprovalColumns):
+        return success(202, approval=render_approval(outcome), message="It waits for a second person.")
+    return success(account=AccountOut.of(outcome, tools().currency), message=f"The account is now {outcome.status}.")
 
 
 @accounts.get("/freeze/<uuid:account_id>")
@@ -204,7 +214,7 @@ def update(caller: Caller, account_id: UUID, json: StatusChange) -> Response:
 @api.validate(resp=documented(200, FreezeAnswer))
 def freeze(caller: Caller, account_id: UUID) -> Response:
     """Return why, when and by whom an account of the caller was frozen."""
-    return success(freeze=account_logic.freeze(_tools().accounts, _tools().auth, caller, account_id))
+    return success(freeze=account_logic.freeze(tools().accounts, tools().auth, caller, account_id))
 
 
 @accounts.get("/status_history/<uuid:account_id>")
@@ -212,7 +222,7 @@ def freeze(caller: Caller, account_id: UUID) -> Response:
 @api.validate(resp=documented(200, StatusHistoryAnswer))
 def status_history(caller: Caller, account_id: UUID, query: Page) -> Response:
     """Return who froze, unfroze or closed a customer's account, when and why, newest first."""
-    rows, pagination = account_logic.status_history(_tools().accounts, caller, account_id, query)
+    rows, pagination = account_logic.status_history(tools().accounts, caller, account_id, query)
     return success(status_history=[StatusChangeOut.model_validate(row) for row in rows], pagination=pagination)
 
 
@@ -221,7 +231,7 @@ def status_history(caller: Caller, account_id: UUID, query: Page) -> Response:
 @api.validate(resp=documented(200, StatusHistoryAnswer, OwnAccount))
 def status_history_of_user(caller: Caller, user_id: UUID, query: Page) -> Response:
     """Return who froze, unfroze or closed the accounts of a customer, when and why, newest first."""
-    rows, pagination = account_logic.status_history_of_user(_tools().accounts, caller, user_id, query)
+    rows, pagination = account_logic.status_history_of_user(tools().accounts, caller, user_id, query)
     return success(status_history=[StatusChangeOut.model_validate(row) for row in rows], pagination=pagination)
 
 
@@ -230,7 +240,7 @@ def status_history_of_user(caller: Caller, user_id: UUID, query: Page) -> Respon
 @api.validate(resp=documented(200, DecisionsAnswer))
 def post(json: OrderBatch) -> Response:
     """Decide a batch of orders."""
-    return success(decisions=ledger_logic.post(_tools().ledger, json.postings))
+    return success(decisions=ledger_logic.post(tools().ledger, json.postings))
 
 
 @internal.post("/postings/void")
@@ -238,7 +248,7 @@ def post(json: OrderBatch) -> Response:
 @api.validate(resp=documented(200, DecisionsAnswer))
 def void(json: OrderBatch) -> Response:
     """Void the orders of a batch that are not decided yet."""
-    return success(decisions=ledger_logic.void(_tools().ledger, json.postings))
+    return success(decisions=ledger_logic.void(tools().ledger, json.postings))
 
 
 @internal.post("/postings/describe")
@@ -246,7 +256,7 @@ def void(json: OrderBatch) -> Response:
 @api.validate(resp=documented(200, DescribedAnswer))
 def describe(json: OrderBatch) -> Response:
     """Store the orders of postings that are older than the order columns."""
-    return success(described=ledger_logic.describe(_tools().ledger, json.postings))
+    return success(described=ledger_logic.describe(tools().ledger, json.postings))
 
 
 @internal.get("/postings")
@@ -254,7 +264,7 @@ def describe(json: OrderBatch) -> Response:
 @api.validate(resp=documented(200, PostingsAnswer))
 def list_postings(query: PostingsQuery) -> Response:
     """Return postings in the order of their sequences."""
-    return success(postings=ledger_logic.list_after(_tools().ledger, query.after, query.limit))
+    return success(postings=ledger_logic.list_after(tools().ledger, query.after, query.limit))
 
 
 @internal.post("/tills")
@@ -262,7 +272,7 @@ def list_postings(query: PostingsQuery) -> Response:
 @api.validate(resp=documented(201, TillRowAnswer, TillAlreadyOpen, TillKeyReused))
 def open_till(json: NewTill) -> Response:
     """Open a till for an employee, and book its float from the vault."""
-    till = till_logic.open_till(_tools().tills, _tools().ledger, json)
+    till = till_logic.open_till(tools().tills, tools().ledger, json)
     return success(201, till=TillRow.model_validate(till))
 
 
@@ -271,7 +281,7 @@ def open_till(json: NewTill) -> Response:
 @api.validate(resp=documented(200, TillRowsAnswer))
 def list_tills(query: OwnedTillsQuery) -> Response:
     """Return tills, newest first."""
-    rows, pagination = till_logic.list_tills(_tools().tills, query)
+    rows, pagination = till_logic.list_tills(tools().tills, query)
     return success(tills=[TillRow.model_validate(row) for row in rows], pagination=pagination)
 
 
@@ -280,7 +290,7 @@ def list_tills(query: OwnedTillsQuery) -> Response:
 @api.validate(resp=documented(200, TillRowAnswer))
 def till_details(till_id: UUID) -> Response:
     """Return a till with the cash that it should hold."""
-    return success(till=TillRow.model_validate(till_logic.details(_tools().tills, till_id)))
+    return success(till=TillRow.model_validate(till_logic.details(tools().tills, till_id)))
 
 
 @internal.get("/tills/<uuid:till_id>/movements")
@@ -288,7 +298,7 @@ def till_details(till_id: UUID) -> Response:
 @api.validate(resp=documented(200, MovementsAnswer))
 def till_movements(till_id: UUID, query: Page) -> Response:
     """Return the postings of a till, newest first."""
-    rows, pagination = till_logic.movements(_tools().tills, _tools().ledger, till_id, query)
+    rows, pagination = till_logic.movements(tools().tills, tools().ledger, till_id, query)
     return success(movements=rows, pagination=pagination)
 
 
@@ -297,7 +307,7 @@ def till_movements(till_id: UUID, query: Page) -> Response:
 @api.validate(resp=documented(200, TillRowAnswer, TillClosed))
 def close_till(till_id: UUID, json: TillCount) -> Response:
     """Close a till: book the difference, and return the counted cash to the vault."""
-    return success(till=TillRow.model_validate(till_logic.close_till(_tools().tills, _tools().ledger, till_id, json)))
+    return success(till=TillRow.model_validate(till_logic.close_till(tools().tills, tools().ledger, till_id, json)))
 
 
 @internal.get("/accounts")
@@ -305,7 +315,7 @@ def close_till(till_id: UUID, json: TillCount) -> Response:
 @api.validate(resp=documented(200, FoundAccountAnswer, NotFound))
 def find_account(query: NumberQuery) -> Response:
     """Return the id of the account with a number."""
-    account_id = till_logic.find_account_id(_tools().accounts, query.account_number)
+    account_id = till_logic.find_account_id(tools().accounts, query.account_number)
     return success(account=FoundAccount(id=account_id))
 
 
@@ -314,18 +324,7 @@ def find_account(query: NumberQuery) -> Response:
 @api.validate(resp=documented(200, StatisticsAnswer))
 def statistics(query: StatisticsQuery) -> Response:
     """Return the numbers of accounts and the sums of their balances."""
-    return success(statistics=account_logic.statistics(_tools().accounts, _tools().currency, query))
-
-
-@dataclass(frozen=True)
-class Tools:
-    """The objects that the endpoints use."""
-
-    accounts: AccountStorage
-    ledger: LedgerStorage
-    tills: TillStorage
-    auth: AuthClient
-    currency: Currency
+    return success(statistics=account_logic.statistics(tools().accounts, tools().currency, query))
 
 
 def create_app(settings: AccountSettings, session: requests.Session | None = None) -> Flask:
@@ -343,26 +342,32 @@ def create_app(settings: AccountSettings, session: requests.Session | None = Non
     currency = Currency.of(settings.currency)
     require_currency(app, db, currency, amounts="account")
     auth = AuthClient(peers["auth-service"], peers.token)
-    app.extensions["tools"] = Tools(AccountStorage(db), LedgerStorage(db), TillStorage(db), auth, currency)
-    app.register_blueprint(accounts)
-    app.register_blueprint(internal)
+    storage = AccountStorage(db)
+    requests_about = _make_approvals(storage, is_required=settings.approval_required)
+    app.extensions["tools"] = Tools(storage, LedgerStorage(db), TillStorage(db), auth, currency, requests_about)
+    for blueprint in (accounts, approvals, internal):
+        app.register_blueprint(blueprint)
     fast_path.install(app, "internal.post")
     lifecycle_of(app).add(peers.directory)
     audit_trail.install(app, Outbox(db), peers)
     return app
 
 
-def _tools() -> Tools:
-    tools: Tools = current_app.extensions["tools"]
-    return tools
+def _make_approvals(storage: AccountStorage, *, is_required: bool) -> ApprovalRules:
+    return ApprovalRules(
+        ApprovalTable(db, Approval),
+        record=lambda what, caller, approval: approval_logic.record(storage, what, caller, approval),
+        concerns=lambda caller, approval: approval_logic.concerns(storage, caller, approval),
+        is_required=is_required,
+    )
 
 
 def _render_whole(account: Account) -> AccountOut:
-    return AccountOut.of(account, _tools().currency, whole_number=True)
+    return AccountOut.of(account, tools().currency, whole_number=True)
 
 
 def _render_all(rows: list[Account]) -> list[AccountOut]:
-    return [AccountOut.of(row, _tools().currency) for row in rows]
+    return [AccountOut.of(row, tools().currency) for row in rows]
 
 
 if __name__ == "__main__":

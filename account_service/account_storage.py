@@ -27,6 +27,13 @@ class AccountStorage(Storage):
         """Add a status change of an account."""
         self._session.add(change)
 
+    def roles_that_froze(self, account_id: UUID) -> set[str | None]:
+        """Return the roles of those who have frozen an account since it was last active; None where it is not known."""
+        changes = select(AccountStatusChange).where(AccountStatusChange.account_id == account_id).subquery()
+        lifted = select(func.max(changes.c.sequence)).where(changes.c.to_status != "frozen").scalar_subquery()
+        froze = select(changes.c.changed_by_role).where(changes.c.sequence > func.coalesce(lifted, 0))
+        return set(self._session.scalars(froze))
+
     def list_status_changes(self, account_id: UUID, *, limit: int, before: int | None) -> Sequence[AccountStatusChange]:
         """Return the status changes of an account, newest first; `before` is the sequence of the page before."""
         query = select(AccountStatusChange).where(AccountStatusChange.account_id == account_id)

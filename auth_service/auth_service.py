@@ -10,6 +10,9 @@ from flask import Blueprint, Flask, Response
 from pydantic import Field, ValidationInfo, field_validator
 
 from auth_service import audit_service, customer_service, session_logic, user_logic
+from auth_service.approvals import approval_logic
+from auth_service.approvals.approval_models import Approval
+from auth_service.approvals.approval_service import approvals
 from auth_service.audit import audit_logic
 from auth_service.audit.audit_storage import AuditStorage
 from auth_service.auth_logic import LockedOut, Tools, WrongPassword
@@ -43,6 +46,7 @@ from auth_service.passkeys import passkey_logic
 from auth_service.passkeys.passkey_service import passkeys
 from auth_service.passkeys.passkey_storage import PasskeyStorage
 from auth_service.permissions.permission_service import permissions
+from auth_service.permissions.user_service import users
 from auth_service.recovery import recovery_logic
 from auth_service.recovery.outbox_service import outbox
 from auth_service.recovery.recovery_logic import Recovery
@@ -57,26 +61,22 @@ from auth_service.second_factor.second_factor_service import factors, mfa
 from auth_service.second_factor.second_factor_storage import SecondFactorStorage
 from auth_service.session_service import sessions, sessions_internal
 from auth_service.session_storage import SessionStorage, StoredRevocations
-from auth_service.user_logic import EmailTaken, LastAdmin, UsernameTaken
+from auth_service.user_logic import EmailTaken, UsernameTaken
 from auth_service.user_schemas import (
     NewUser,
     NewUserAnswer,
     PersonAnswer,
     PersonOut,
-    PersonQuery,
     ProfileAnswer,
     ProfileChanges,
     StatisticsAnswer,
     StatisticsQuery,
-    UserAnswer,
-    UserChanges,
     Username,
     UserOut,
-    UsersAnswer,
-    UsersQuery,
 )
 from shared.concurrency.background import PeriodicTask
-from shared.core.errors import CannotStart, InvalidCredentials, NotFound
+from shared.core.errors import CannotStart, InvalidCredentials
+from shared.db.approvals import ApprovalTable
 from shared.http.client import Peer
 from shared.security import secret_files
 from shared.security.passwords import MAX_PASSWORD_LENGTH, Passwords, why_too_common
@@ -86,15 +86,14 @@ from shared.web import serving
 from shared.web.access import (
     Caller,
     StepUpRequired,
-    admin_only,
     private,
     private_even_limited,
     public,
     report_refusals,
     service_only,
-    staff_with,
 )
 from shared.web.application import Peers, lifecycle_of, make_app, make_session
+from shared.web.approvals.rules import ApprovalRules
 from shared.web.responses import success
 from shared.web.validation.openapi import documented
 
@@ -114,6 +113,8 @@ ROOMS = (  # the endpoints in other files
     permissions,
     cases,
     identity,
+    users,
+    approvals,
     audit_service.audit,
     audit_service.audit_internal,
     *customer_service.BLUEPRINTS,
@@ -136,6 +137,7 @@ class AuthSettings(MailSettings, SecondFactorSettings, ClientSettings):
     given_database_url: str | None = Field(None, repr=False, validation_alias="AUTH_DATABASE_URL")
     signing_key: str = Field(repr=False, validation_alias="AUTH_SIGNING_KEY")
     admin_username: Username = Field("admin", validation_alias="ADMIN_USERNAME")
+    approval_required: bool = Field(False, validation_alias="APPROVAL_REQUIRED")
     admin_password: str | None = Field(
         None, min_length=12, max_length=MAX_PASSWORD_LENGTH, repr=False, validation_alias="ADMIN_PASSWORD"
     )
@@ -207,49 +209,6 @@ def update_profile(caller: Caller, json: ProfileChanges) -> Response:
     return success(**_render_profile(user), message="Your profile is saved.")
 
 
-@auth.get("/users")
-@admin_only
-@api.validate(resp=documented(200, UsersAnswer))
-def list_users(caller: Caller, query: UsersQuery) -> Response:
-    """List users, newest first."""
-    users, pagination = user_logic.list_users(tools(), caller, query)
-    return success(users=users, pagination=pagination)
-
-
-@auth.get("/users/lookup")
-@staff_with("customers:read")
-@api.validate(resp=documented(200, PersonAnswer, NotFound))
-def look_up_user(caller: Caller, query: PersonQuery) -> Response:
-    """Find one user by exact username, e-mail address or id. For employees, so without contact data."""
-    return success(user=PersonOut.model_validate(user_logic.look_up(tools(), caller, query)))
-
-
-@auth.get("/users/<uuid:user_id>")
-@admin_only
-@api.validate(resp=documented(200, UserAnswer))
-def user_details(caller: Caller, user_id: UUID) -> Response:
-    """Return one user."""
-    return success(user=UserOut.model_validate(user_logic.view(tools(), caller, user_id)))
-
-
-@auth.put("/users/<uuid:user_id>")
-@admin_only
-@api.validate(resp=documented(200, UserAnswer, LastAdmin))
-def change_user(caller: Caller, user_id: UUID, json: UserChanges) -> Response:
-    """Change a user's role or status and end all sessions of the user."""
-    user = user_logic.change_user(tools(), caller, user_id, json)
-    return success(user=UserOut.model_validate(user), message="The change is saved.")
-
-
-@auth.delete("/users/<uuid:user_id>")
-@admin_only
-@api.validate(resp=documented(200, UserAnswer, LastAdmin))
-def disable_user(caller: Caller, user_id: UUID) -> Response:
-    """Disable a user and end all sessions of the user. The history is kept."""
-    user = user_logic.change_user(tools(), caller, user_id, UserChanges(status="disabled"))
-    return success(user=UserOut.model_validate(user), message="The person is disabled.")
-
-
 @internal.get("/users/<uuid:user_id>")
 @service_only("users:read")
 @api.validate(resp=documented(200, PersonAnswer))
@@ -288,8 +247,6 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
     )
     _set_encryption_keys(settings.read_encryption_keys())
     parts = _make_tools(settings, sessions, signer)
-    keys_file = secret_files.folder(settings.data_dir) / SIGNING_KEYS_FILE
-    signer_reload = SigningKeysFile(keys_file, settings.signing_key, signer, app.extensions["token_verifier"])
     writers = Letters(settings.bank_url, settings.bank_contact).writers | Recovery(parts, settings.bank_url).writers
     mailroom = Mailroom.of(settings, parts.mails, writers)
     second_factors = SecondFactors.of(settings, SecondFactorStorage(db), settings.bank_name)
@@ -299,6 +256,7 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
         customers=CustomerStorage(db),
         second_factors=second_factors,
         passkeys=passkey_logic.Passkeys.of(second_factors, PasskeyStorage(db), settings.bank_url),
+        approvals=_make_approvals(parts, is_required=settings.approval_required),
         removals=Removals(RemovalStorage(db), second_factors),
         client_digests=settings.client_digests(),
         identity=IdentityStorage(db),
@@ -309,7 +267,7 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
 
     report_refusals(app, lambda caller: audit_logic.record_refusal(parts.audit, caller))
     _add_tasks(app, parts, mailroom)
-    _add_task(app, "signing-keys", SIGNING_KEYS_SECONDS, signer_reload.reload)
+    _reload_keys(app, settings, signer)
     _use_newest_key(app, parts, second_factors)
     _ensure_admin(app, settings)
     return app
@@ -319,6 +277,12 @@ def _transaction_service(app: Flask, settings: AuthSettings, session: requests.S
     peers = Peers(settings, session or make_session())
     lifecycle_of(app).add(peers.directory)
     return peers["transaction-service"]
+
+
+def _reload_keys(app: Flask, settings: AuthSettings, signer: TokenSigner) -> None:
+    file = secret_files.folder(settings.data_dir) / SIGNING_KEYS_FILE
+    keys_file = SigningKeysFile(file, settings.signing_key, signer, app.extensions["token_verifier"])
+    _add_task(app, "signing-keys", SIGNING_KEYS_SECONDS, keys_file.reload)
 
 
 def _add_tasks(app: Flask, parts: Tools, mailroom: Mailroom) -> None:
@@ -353,6 +317,15 @@ def _make_tools(settings: AuthSettings, sessions: SessionStorage, signer: TokenS
         signer=signer,
         audit=AuditStorage(db),
         admin_requires_mfa=settings.admin_requires_mfa,
+    )
+
+
+def _make_approvals(parts: Tools, *, is_required: bool) -> ApprovalRules:
+    return ApprovalRules(
+        ApprovalTable(db, Approval),
+        record=lambda what, caller, approval: approval_logic.record(parts, what, caller, approval),
+        concerns=approval_logic.concerns,
+        is_required=is_required,
     )
 
 

@@ -67,6 +67,11 @@ class UserStorage(Storage):
         """Return whether at least one admin exists, active or disabled."""
         return self._session.scalar(select(User.id).where(User.role == "admin").limit(1)) is not None
 
+    def has_other_staff(self, user_id: UUID) -> bool:
+        """Return whether anybody but this user is an employee or an admin, active or disabled."""
+        query = select(User.id).where(User.role != "customer", User.id != user_id).limit(1)
+        return self._session.scalar(query) is not None
+
     def lock_active_admins(self) -> set[UUID]:
         """Lock the rows of all active admins until the transaction ends, and return their ids."""
         query = select(User.id).where(User.role == "admin", User.status == "active").order_by(User.id)

@@ -1,11 +1,19 @@
-"""What endpoints of the auth service share: their OpenAPI, their tools, and what they read of a request."""
+"""What endpoints of the auth service share: their OpenAPI, their tools, what they read of a request, and answers."""
 
-from flask import current_app, request
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+from flask import Response, current_app, request
 
 from auth_service.auth_logic import Origin, Tools
+from auth_service.user_schemas import PersonApprovalOut, PersonOut
+from shared.db.approvals import ApprovalColumns
 from shared.http.addresses import client_address
+from shared.web.approvals.rules import ApprovalRules
+from shared.web.responses import success
 from shared.web.validation.openapi import make_api
 
+_T = TypeVar("_T")
 LONGEST_USER_AGENT = 200
 
 api = make_api("Auth")
@@ -23,3 +31,35 @@ def origin() -> Origin:
         ip=client_address(request.remote_addr or "", request.headers.get("X-Forwarded-For", "")),
         user_agent=request.headers.get("User-Agent", "")[:LONGEST_USER_AGENT],
     )
+
+
+def approvals() -> ApprovalRules:
+    """Return the requests of the current app that wait for a second person."""
+    found: ApprovalRules = current_app.extensions["approvals"]
+    return found
+
+
+def changed_or_waiting(
+    outcome: _T | ApprovalColumns, render: Callable[[_T], Mapping[str, object]], message: str
+) -> Response:
+    """Answer a change: 200 with what `render` makes of its outcome, or 202 with the request that waits instead."""
+    if isinstance(outcome, ApprovalColumns):
+        return success(202, approval=render_approval(outcome), message="It waits for a second person.")
+    return success(**render(outcome), message=message)
+
+
+def render_approval(approval: ApprovalColumns) -> PersonApprovalOut:
+    """Return a request as the staff see it."""
+    (rendered,) = render_approvals([approval])
+    return rendered
+
+
+def render_approvals(rows: Sequence[ApprovalColumns]) -> list[PersonApprovalOut]:
+    """Return requests as the staff see them, with the people that they are about."""
+    people = {row.subject_id: tools().users.find_user(row.subject_id) for row in rows}
+    return [
+        PersonApprovalOut.model_validate(row).model_copy(
+            update={"subject": PersonOut.model_validate(people[row.subject_id])}
+        )
+        for row in rows
+    ]

@@ -4,6 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from auth_service import auth_logic
@@ -23,10 +24,13 @@ from auth_service.user_schemas import (
 from shared.core import clock
 from shared.core.errors import CannotStart, Conflict, InvalidRequest, NotFound
 from shared.core.periods import to_text
+from shared.db.approvals import ApprovalColumns
 from shared.db.outages import rerun_when_aborted
 from shared.security.encryption import UnknownKey
 from shared.web import cursors
 from shared.web.access import Caller, require_fresh_second_factor
+from shared.web.approvals import rules
+from shared.web.approvals.rules import ApprovalRules
 from shared.web.cursors import Pagination
 
 PHONES_AT_ONCE = 500
@@ -181,6 +185,17 @@ def update_profile(tools: Tools, origin: Origin, caller: Caller, changes: Profil
     return _change_profile(tools, caller, changes)
 
 
+def change_or_ask(
+    tools: Tools, approvals: ApprovalRules, caller: Caller, user_id: UUID, changes: UserChanges
+) -> User | ApprovalColumns:
+    """Change a user as `change_user` does, or ask a second person for it. Raises ApprovalPending too."""
+    action = _action_to_approve(tools, approvals, caller, user_id, changes)
+    if action is None:
+        return change_user(tools, caller, user_id, changes)
+    asked: ApprovalColumns = rules.ask(approvals, caller, action, user_id, changes.model_dump_json(exclude_unset=True))
+    return asked
+
+
 def change_user(tools: Tools, caller: Caller, user_id: UUID, changes: UserChanges) -> User:
     """Change a user's role or status and end all of their sessions. Raises NotFound, LastAdmin.
 
@@ -194,32 +209,62 @@ def change_user(tools: Tools, caller: Caller, user_id: UUID, changes: UserChange
         raise
 
 
+def _action_to_approve(
+    tools: Tools, approvals: ApprovalRules, caller: Caller, user_id: UUID, changes: UserChanges
+) -> Literal["change_role", "close_person"] | None:
+    """Return the kind of request when a second person has to approve the changes, else None. Raises NotFound.
+
+    Disabling somebody of the staff does not wait, since that may be urgent. The first admin appoints the first
+    colleague alone, while there is no other staff, active or disabled.
+    """
+    user = details(tools, user_id)
+    if not approvals.is_required or not tools.users.has_other_staff(caller.user_id):
+        return None
+    if changes.role not in (None, user.role):
+        return "change_role"
+    closes = (changes.status, user.status, user.role) == ("disabled", "active", "customer")
+    return "close_person" if closes else None
+
+
 @rerun_when_aborted
 def _change_user(tools: Tools, caller: Caller, user_id: UUID, changes: UserChanges) -> User:
     with tools.transaction():
-        admins = tools.users.lock_active_admins()
-        user = _require_found(tools.users.find_user_to_change(user_id))
-        before = (user.role, user.status)
-        user.role, user.status = changes.role or user.role, changes.status or user.status
-        if admins == {user.id} and (user.role, user.status) != ("admin", "active"):
-            raise LastAdmin
-        if user.role != before[0]:
-            user.permissions = None  # a role begins with all that it may
-        if changes.status == "active":
-            auth_logic.clear_failures(tools, user.username)
-        if (user.role, user.status) != before:
-            tools.sessions.end_sessions(user.id, clock.now())
-        _audit_change(tools, caller, user, before, changes)
+        return carry_out(tools, caller, user_id, changes)
+
+
+def carry_out(
+    tools: Tools, caller: Caller, user_id: UUID, changes: UserChanges, *, asked_by: str | None = None
+) -> User:
+    """Change a user's role or status in the open transaction. Raises NotFound, LastAdmin.
+
+    `asked_by` is the username of who asked for what the caller has approved.
+    """
+    admins = tools.users.lock_active_admins()
+    user = _require_found(tools.users.find_user_to_change(user_id))
+    before = (user.role, user.status)
+    user.role, user.status = changes.role or user.role, changes.status or user.status
+    if admins == {user.id} and (user.role, user.status) != ("admin", "active"):
+        raise LastAdmin
+    if user.role != before[0]:
+        user.permissions = None  # a role begins with all that it may
+    if changes.status == "active":
+        auth_logic.clear_failures(tools, user.username)
+    if (user.role, user.status) != before:
+        tools.sessions.end_sessions(user.id, clock.now())
+    _audit_change(tools, caller, user, before, changes, asked_by=asked_by)
     extra = {"user_id": str(user.id), "by": str(caller.user_id), "role": user.role, "status": user.status}
     _log.info("user changed by an admin", extra=extra)
     return user
 
 
-def _audit_change(tools: Tools, caller: Caller, user: User, before: tuple[str, str], changes: UserChanges) -> None:
+def _audit_change(
+    tools: Tools, caller: Caller, user: User, before: tuple[str, str], changes: UserChanges, *, asked_by: str | None
+) -> None:
     """Write the change of a role and of a status, or the end of a lockout. `before` is the role and the status."""
+    why = {name: text for name, text in (("reason", changes.reason), ("asked_by", asked_by)) if text}
     for name, was, now in zip(("role", "status"), before, (user.role, user.status), strict=True):
         if was != now:
-            change = {"from": was, "to": now}
+            change = {"from": was, "to": now, **why}
             audit_logic.record(tools.audit, f"user.{name}_change", actor=caller, subject=user, details=change)
     if changes.status == "active" and before[1] == "active":
         audit_logic.record(tools.audit, "lockout.lift", actor=caller, subject=user)

@@ -4,17 +4,20 @@ from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from auth_service.auth_schemas import EnteredPassword, NewPassword
 from shared.core.periods import From, Timestamp, Until
 from shared.core.texts import Line, Matching
 from shared.core.time_zones import ZoneName
+from shared.web.approvals.schemas import ApprovalFields, AskedReason
 from shared.web.cursors import Page, Pagination
 from shared.web.validation.openapi import Answer, Body, Described, Query
 
 Role = Literal["customer", "employee", "admin"]
 Status = Literal["active", "disabled"]
 Identity = Literal["none", "pending", "verified", "rejected"]
+PersonAction = Literal["change_role", "close_person", "change_permissions"]
 Username = Annotated[
     str,
     Matching(r"[A-Za-z0-9._-]{3,50}", "must be 3 to 50 letters, digits, dots, hyphens or underscores"),
@@ -104,6 +107,8 @@ class UserChanges(Changes):
     """The new role."""
     status: Annotated[Status | None, Field(examples=["disabled"])] = None
     """The new status."""
+    reason: AskedReason | None = None
+    """The reason, for the audit trail and for who has to approve the change."""
 
 
 class UsersQuery(Page):
@@ -214,6 +219,31 @@ class PersonAnswer(Answer):
 
     user: PersonOut
     """The user."""
+
+
+class PersonApprovalOut(ApprovalFields):
+    """A request to change what a person is or may do, which waits for a second person."""
+
+    action: PersonAction
+    """What is to be done."""
+    subject: PersonOut | SkipJsonSchema[None] = None
+    """The person whom it would change."""
+
+
+class WaitingAnswer(Answer):
+    """One request that waits for a second person, or that was decided."""
+
+    approval: PersonApprovalOut
+    """The request."""
+
+
+class PersonApprovalsAnswer(Answer):
+    """A page of requests, newest first."""
+
+    approvals: list[PersonApprovalOut]
+    """The requests of this page."""
+    pagination: Pagination
+    """The position of the next page."""
 
 
 class StatisticsQuery(Query):

@@ -176,9 +176,12 @@ class AccountClient(Client):
     def change_status(
         self, token: str, account_id: UUID, *, status: str, reason: str, show_reason: bool = True
     ) -> Account:
-        """Set an account's status to `frozen` or `active`, as staff; its owner sees the reason if `show_reason`."""
+        """Set an account's status to `frozen` or `active`, as staff; its owner sees the reason if `show_reason`.
+
+        Raises NeedsApproval.
+        """
         body = {"status": status, "reason": reason, "show_reason": show_reason}
-        answer = self._peer.call("PUT", f"/api/accounts/update/{account_id}", token=token, body=body)
+        answer = self._change("PUT", token, f"/api/accounts/update/{account_id}", body)
         return Account.model_validate(answer["account"])
 
     def status_history(self, token: str, account_id: UUID, query: Query) -> StatusHistory:

@@ -256,13 +256,13 @@ class AuthClient(Client):
         return self._get(Permissions, token, f"/api/auth/users/{user_id}/permissions")
 
     def change_permissions(self, token: str, user_id: UUID, permissions: list[str]) -> Permissions:
-        """Give an employee exactly these permissions, and end the employee's sessions."""
+        """Give an employee exactly these permissions, and end the employee's sessions. Raises NeedsApproval."""
         path, body = f"/api/auth/users/{user_id}/permissions", {"permissions": permissions}
-        return Permissions.model_validate(self._peer.call("PUT", path, token=token, body=body))
+        return Permissions.model_validate(self._change("PUT", token, path, body))
 
     def change_user(self, token: str, user_id: UUID, **changes: str) -> User:
-        """Set a user's `role` or `status`, which ends their sessions."""
-        answer = self._peer.call("PUT", f"/api/auth/users/{user_id}", token=token, body=changes)
+        """Set a user's `role` or `status`, with a `reason`, which ends their sessions. Raises NeedsApproval."""
+        answer = self._change("PUT", token, f"/api/auth/users/{user_id}", changes)
         return User.model_validate(answer["user"])
 
 

@@ -4,7 +4,7 @@ Money is Decimal; instants are aware datetimes in UTC.
 """
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -22,6 +22,10 @@ class NextPage(Seen):
 
     limit: int
     next_cursor: str | None = None
+
+
+class NeedsApproval(Exception):
+    """A second person has to approve what was asked for, and the request is kept for one. It is no failure."""
 
 
 Query = Mapping[str, object]
@@ -44,3 +48,10 @@ class Client:
         """Send a GET and return the response, or the part of it under `key`, as `kind`."""
         answer = self._peer.call("GET", path, token=token, query=dict(query or {}))
         return kind.model_validate(answer[key] if key else answer)
+
+    def _change(self, method: str, token: str, path: str, body: Query, **options: Any) -> dict[str, Any]:
+        """Send a change and return the answer. Raises NeedsApproval when it waits for a second person instead."""
+        answer = self._peer.call(method, path, token=token, body=body, **options)
+        if "approval" in answer:
+            raise NeedsApproval
+        return answer

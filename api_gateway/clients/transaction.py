@@ -177,10 +177,6 @@ class Summary(Flow):
     largest: Decimal
 
 
-class NeedsApproval(Exception):
-    """The bank requires a second admin, and the request is kept for one. It is no failure."""
-
-
 class TransactionClient(Client):
     """Calls the transaction service: payments, lists, summaries and reversals."""
 
@@ -248,9 +244,7 @@ class TransactionClient(Client):
 
     def _post(self, path: str, token: str, body: Query, idempotency_key: str) -> Transaction:
         headers = {"Idempotency-Key": idempotency_key}
-        answer = self._peer.call("POST", path, token=token, body=body, headers=headers)
-        if "approval" in answer:
-            raise NeedsApproval
+        answer = self._change("POST", token, path, body, headers=headers)
         return Transaction.model_validate(answer["transaction"])
 
 

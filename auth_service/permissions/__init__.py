@@ -1,1 +1,1 @@
-"""What each employee may do: the role's permissions, which admins grant one by one."""
+"""Who is a customer, an employee or an admin, and what each employee may do: admins decide both."""

@@ -5,17 +5,19 @@ version adds is theirs too, but not that of an employee whose permissions an adm
 """
 
 import logging
-from collections.abc import Collection
 from uuid import UUID
 
 from auth_service.audit import audit_logic
 from auth_service.auth_logic import Tools
 from auth_service.auth_models import User
-from auth_service.permissions.permission_schemas import PERMISSIONS
+from auth_service.permissions.permission_schemas import PERMISSIONS, PermissionChange
 from shared.core import clock
 from shared.core.errors import Conflict, NotFound
+from shared.db.approvals import ApprovalColumns
 from shared.db.outages import rerun_when_aborted
 from shared.web.access import Caller
+from shared.web.approvals import rules
+from shared.web.approvals.rules import ApprovalRules
 
 _log = logging.getLogger(__name__)
 
@@ -32,18 +34,43 @@ def find(tools: Tools, user_id: UUID) -> list[str]:
     return _granted(_require_employee(tools.users.find_user(user_id)))
 
 
+def change_or_ask(
+    tools: Tools, approvals: ApprovalRules, caller: Caller, user_id: UUID, change: PermissionChange
+) -> list[str] | ApprovalColumns:
+    """Give an employee exactly these permissions and end their sessions, or ask a second person for it.
+
+    Raises NotFound, NotAnEmployee, ApprovalPending.
+    """
+    present = find(tools, user_id)
+    if approvals.is_required and set(present) != change.permissions:
+        body = change.model_dump_json(exclude_unset=True)
+        asked: ApprovalColumns = rules.ask(approvals, caller, "change_permissions", user_id, body)
+        return asked
+    return _change(tools, caller, user_id, change)
+
+
 @rerun_when_aborted
-def change(tools: Tools, caller: Caller, user_id: UUID, permissions: Collection[str]) -> list[str]:
-    """Give an employee exactly these permissions and end their sessions. Raises NotFound, NotAnEmployee."""
+def _change(tools: Tools, caller: Caller, user_id: UUID, change: PermissionChange) -> list[str]:
     with tools.transaction():
-        user = _require_employee(tools.users.find_user_to_change(user_id))
-        before = _granted(user)
-        user.permissions = None if set(permissions) >= PERMISSIONS else " ".join(sorted(permissions))
-        after = _granted(user)
-        if after != before:
-            tools.sessions.end_sessions(user.id, clock.now())
-            details = {"from": before, "to": after}
-            audit_logic.record(tools.audit, "user.permissions_change", actor=caller, subject=user, details=details)
+        return carry_out(tools, caller, user_id, change)
+
+
+def carry_out(
+    tools: Tools, caller: Caller, user_id: UUID, change: PermissionChange, *, asked_by: str | None = None
+) -> list[str]:
+    """Change the permissions of an employee in the open transaction. Raises NotFound, NotAnEmployee.
+
+    `asked_by` is the username of who asked for what the caller has approved.
+    """
+    user = _require_employee(tools.users.find_user_to_change(user_id))
+    before = _granted(user)
+    user.permissions = None if change.permissions >= PERMISSIONS else " ".join(sorted(change.permissions))
+    after = _granted(user)
+    if after != before:
+        tools.sessions.end_sessions(user.id, clock.now())
+        why = {name: text for name, text in (("reason", change.reason), ("asked_by", asked_by)) if text}
+        details = {"from": before, "to": after, **why}
+        audit_logic.record(tools.audit, "user.permissions_change", actor=caller, subject=user, details=details)
     _log.info("permissions changed by an admin", extra={"user_id": str(user_id), "by": str(caller.user_id)})
     return after
 

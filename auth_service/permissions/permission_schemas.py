@@ -2,8 +2,9 @@
 
 from typing import Annotated, Literal, get_args
 
-from pydantic import Field
+from pydantic import Field, field_serializer
 
+from shared.web.approvals.schemas import AskedReason
 from shared.web.validation.openapi import Answer, Body
 
 Permission = Literal[
@@ -26,6 +27,12 @@ class PermissionChange(Body):
 
     permissions: Annotated[frozenset[Permission], Field(max_length=50, examples=[["customers:read"]])]
     """The permissions; those that are not named are taken away."""
+    reason: AskedReason | None = None
+    """The reason, for the audit trail and for who has to approve the change."""
+
+    @field_serializer("permissions")
+    def _in_order(self, permissions: frozenset[str]) -> list[str]:
+        return sorted(permissions)
 
 
 class PermissionsAnswer(Answer):

@@ -4,11 +4,13 @@ from uuid import UUID
 
 from flask import Blueprint, Response
 
-from auth_service.common_service import api, tools
+from auth_service.common_service import api, approvals, changed_or_waiting, tools
 from auth_service.permissions import permission_logic
 from auth_service.permissions.permission_logic import NotAnEmployee
 from auth_service.permissions.permission_schemas import PERMISSIONS, PermissionChange, PermissionsAnswer
+from auth_service.user_schemas import WaitingAnswer
 from shared.web.access import Caller, admin_only
+from shared.web.approvals.rules import ApprovalPending
 from shared.web.responses import success
 from shared.web.validation.openapi import documented
 
@@ -25,8 +27,12 @@ def find(_caller: Caller, user_id: UUID) -> Response:
 
 @permissions.put("/<uuid:user_id>/permissions")
 @admin_only
-@api.validate(resp=documented(200, PermissionsAnswer, NotAnEmployee))
+@api.validate(resp=documented(200, PermissionsAnswer, NotAnEmployee, ApprovalPending, waits_as=WaitingAnswer))
 def change(caller: Caller, user_id: UUID, json: PermissionChange) -> Response:
-    """Choose what an employee may do, and end all sessions of the employee."""
-    granted = permission_logic.change(tools(), caller, user_id, json.permissions)
-    return success(permissions=granted, available=sorted(PERMISSIONS), message="The permissions are saved.")
+    """Choose what an employee may do, and end all sessions of the employee, or ask a second person for it."""
+    outcome = permission_logic.change_or_ask(tools(), approvals(), caller, user_id, json)
+    return changed_or_waiting(outcome, _render, "The permissions are saved.")
+
+
+def _render(granted: list[str]) -> dict[str, list[str]]:
+    return {"permissions": granted, "available": sorted(PERMISSIONS)}

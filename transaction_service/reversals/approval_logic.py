@@ -1,42 +1,22 @@
 """The rules of two pairs of eyes: one admin asks, another one approves or rejects, once, within seven days."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from shared.core import clock
-from shared.core.errors import Conflict, Forbidden, NotFound
+from shared.core.errors import NotFound
 from shared.core.ids import dashed
 from shared.db.outages import rerun_when_aborted
 from shared.web import audit_trail, cursors
 from shared.web.access import Caller
+from shared.web.approvals import rules
+from shared.web.approvals.rules import AlreadyDecided, ApprovalPending, OwnRequest
 from shared.web.cursors import Pagination
 from transaction_service.reversals.approval_models import Approval
 from transaction_service.reversals.approval_schemas import ApprovalAction, ApprovalsQuery
 from transaction_service.reversals.approval_storage import ApprovalStorage
 from transaction_service.transaction_clients import Order
-
-PERIOD = timedelta(days=7)
-
-
-class ApprovalPending(Conflict):
-    """409: another request for the same transaction waits for a decision."""
-
-    code = "APPROVAL_PENDING"
-    message = "Somebody has asked for this already. It waits for a second person."
-
-
-class AlreadyDecided(Conflict):
-    """409: the request was approved or rejected before, or has expired."""
-
-    code = "ALREADY_DECIDED"
-    message = "This request has been decided already, or has expired."
-
-
-class OwnRequest(Forbidden):
-    """403: the person who asked can't approve."""
-
-    message = "You have asked for this yourself. A colleague has to approve it."
 
 
 @rerun_when_aborted
@@ -47,7 +27,7 @@ def ask(storage: ApprovalStorage, caller: Caller, action: ApprovalAction, order:
     """
     transaction_id = str(order["reverses_id"])
     with storage.transaction():
-        storage.expire(clock.now() - PERIOD)
+        storage.expire(clock.now() - rules.PERIOD)
         pending = storage.find_pending(transaction_id)
         if pending and (pending.asked_by, pending.action, pending.body) != (caller.user_id, action, body):
             raise ApprovalPending
@@ -69,7 +49,7 @@ def ask(storage: ApprovalStorage, caller: Caller, action: ApprovalAction, order:
 def list_approvals(storage: ApprovalStorage, query: ApprovalsQuery) -> tuple[list[Approval], Pagination]:
     """Return a page of the requests with a status, or of all, newest first."""
     with storage.transaction():
-        storage.expire(clock.now() - PERIOD)
+        storage.expire(clock.now() - rules.PERIOD)
     before = cursors.decode(query.cursor, datetime, UUID)
     rows = storage.list_approvals(
         status=query.status, transaction_id=query.transaction_id, limit=query.limit + 1, before=before
@@ -130,7 +110,7 @@ def _require_approver(approval: Approval, caller: Caller) -> None:
 
 
 def _is_decided(approval: Approval) -> bool:
-    return approval.status != "pending" or approval.asked_at < clock.now() - PERIOD
+    return approval.status != "pending" or approval.asked_at < clock.now() - rules.PERIOD
 
 
 def _require_found(approval: Approval | None) -> Approval:

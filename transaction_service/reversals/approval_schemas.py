@@ -8,13 +8,12 @@ from pydantic.json_schema import SkipJsonSchema
 
 from shared.core.ids import GivenId
 from shared.core.periods import Timestamp
-from shared.core.texts import Line
+from shared.web.approvals.schemas import ApprovalStatus
 from shared.web.cursors import Page, Pagination
-from shared.web.validation.openapi import Answer, Body, Described
+from shared.web.validation.openapi import Answer, Described
 from transaction_service.transaction_schemas import TransactionOut
 
 ApprovalAction = Literal["reverse", "pay_out"]
-ApprovalStatus = Literal["pending", "approved", "rejected", "expired"]
 
 
 class ApprovalsQuery(Page):
@@ -24,19 +23,6 @@ class ApprovalsQuery(Page):
     """Only requests with this status."""
     transaction_id: GivenId | None = None
     """Only requests about this transaction."""
-
-
-class Agreement(Body):
-    """The approval of a request; it has no fields."""
-
-    may_be_left_out = True
-
-
-class Rejection(Body):
-    """Why a request is rejected."""
-
-    reason: Annotated[Line, Field(min_length=1, max_length=200, examples=["The customer has agreed to the payment"])]
-    """The reason, which the person who asked can read."""
 
 
 class ApprovalOut(Described):

@@ -8,22 +8,21 @@ from flask import Blueprint, Response
 
 from shared.core.errors import AppError, NotFound
 from shared.web.access import Caller, admin_only, staff_with
+from shared.web.approvals.rules import AlreadyDecided, ApprovalPending, OwnRequest
+from shared.web.approvals.schemas import Agreement, Rejection
 from shared.web.responses import success
 from shared.web.validation.openapi import AnswerTypes, Body, documented
 from shared.web.validation.openapi_document import Declared
 from transaction_service.common_service import USUAL, api, carry_out_order, origin, payment, render_all, tools
 from transaction_service.reversals import approval_logic, reversal_logic
-from transaction_service.reversals.approval_logic import AlreadyDecided, ApprovalPending, OwnRequest
 from transaction_service.reversals.approval_models import Approval
 from transaction_service.reversals.approval_schemas import (
     AcceptedAnswer,
-    Agreement,
     ApprovalAction,
     ApprovalAnswer,
     ApprovalOut,
     ApprovalsAnswer,
     ApprovalsQuery,
-    Rejection,
 )
 from transaction_service.reversals.reversal_logic import NotReversible, OwnTransaction
 from transaction_service.transaction_clients import Order

@@ -235,8 +235,13 @@ class PersonSearch(FilterForm):
 
 
 class ApprovalFilters(FilterForm):
-    """The requests for a second admin to show."""
+    """The requests for a second person to show."""
 
+    kind = SelectField(
+        "About",
+        choices=options({"payments": "Payments", "accounts": "Accounts", "people": "People"}, "All"),
+        default="",
+    )
     status = SelectField(
         "State",
         choices=options(
@@ -244,6 +249,12 @@ class ApprovalFilters(FilterForm):
         ),
         default="",
     )
+
+    def query(self, limit: int = ROWS) -> dict[str, object]:
+        """Return the query parameters for the services. The kind chooses among them."""
+        chosen = super().query(limit)
+        del chosen["kind"]
+        return chosen
 
 
 class SuspenseFilters(FilterForm):

@@ -19,6 +19,20 @@ SECTIONS = (
     ("/reports", "Reports", "graph-up"),
 )
 STAFF_SECTION = (STAFF_HOME, "Admin", "shield-lock")
+TABS: tuple[tuple[str, str, tuple[str, ...] | None], ...] = (
+    ("/admin", "Overview", ()),
+    ("/admin/customers", "Customers", ("customers:read",)),
+    ("/admin/counter", "Counter", ("counter:deposit", "counter:withdraw")),
+    ("/admin/cases", "Messages", ("cases:answer",)),
+    ("/admin/users", "People", None),
+    ("/admin/accounts", "Accounts", ("customers:read",)),
+    ("/admin/transactions", "Transactions", ("customers:read",)),
+    ("/admin/suspense", "Suspense", ("customers:read",)),
+    ("/admin/approvals", "Approvals", ()),
+    ("/admin/reports", "Reports", ()),
+    ("/admin/audit", "Audit", None),
+)
+"""The staff's tabs: address, name, and the permissions of which one is enough; () is for all staff, None for admins."""
 LISTS = {
     HOME: "Dashboard",
     "/accounts/": "Account",
@@ -39,9 +53,14 @@ PATIENCE_SECONDS = 1.0
 
 
 def install(app: Flask) -> None:
-    """Give templates `sections()`, `home()`, `from_here(address)`, `keeping_back(address)` and `way_up(address)`."""
+    """Give templates `sections`, `staff_tabs`, `home`, `from_here`, `keeping_back` and `way_up`."""
     app.jinja_env.globals.update(
-        sections=sections, home=home, from_here=from_here, keeping_back=keeping_back, way_up=way_up
+        sections=sections,
+        staff_tabs=staff_tabs,
+        home=home,
+        from_here=from_here,
+        keeping_back=keeping_back,
+        way_up=way_up,
     )
 
 
@@ -62,6 +81,12 @@ def sections() -> Sequence[tuple[str, str, str]]:
     if not person.is_staff:
         return SECTIONS
     return (*SECTIONS, STAFF_SECTION) if _has_accounts(person) else (STAFF_SECTION,)
+
+
+def staff_tabs() -> list[tuple[str, str]]:
+    """Return the tabs that the caller may open, as (address, name)."""
+    person: Caller = g.caller
+    return [(address, name) for address, name, needed in TABS if _may_open(person, needed)]
 
 
 def from_here(address: str) -> str:
@@ -98,3 +123,9 @@ def _has_accounts(person: Caller) -> bool:
         except (AppError, TimeoutError):
             return False
     return bool(session["has_accounts"])
+
+
+def _may_open(person: Caller, needed: tuple[str, ...] | None) -> bool:
+    if needed is None:
+        return person.role == "admin"
+    return not needed or any(map(person.may, needed))

@@ -10,7 +10,7 @@ from uuid import UUID
 from flask import g, render_template
 
 from api_gateway.clients.account import Account, AccountClient
-from api_gateway.clients.approvals import ApprovalClient
+from api_gateway.clients.approvals import KINDS, ApprovalClient
 from api_gateway.clients.auth import AuthClient
 from api_gateway.clients.cases import CaseClient
 from api_gateway.clients.customers import CustomerClient
@@ -48,9 +48,9 @@ def second_factor() -> SecondFactorClient:
     return SecondFactorClient(peer("auth-service"))
 
 
-def approval_service() -> ApprovalClient:
-    """Return a client for requests that wait for a second admin."""
-    return ApprovalClient(peer("transaction-service"))
+def approval_service(kind: str) -> ApprovalClient:
+    """Return the client for one of the `KINDS` of requests that wait for a second person."""
+    return ApprovalClient(peer(KINDS[kind][0]), kind)
 
 
 def account_service() -> AccountClient:

@@ -1,51 +1,105 @@
-"""Pages for requests that wait for a second admin."""
+"""Pages for requests that wait for a second person: about payments, accounts and people, in one list."""
 
 from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, url_for
+from werkzeug.wrappers import Response
 
-from api_gateway.pages.common.filters import ApprovalFilters
+from api_gateway.clients.approvals import KINDS, Approval, ApprovalClient, Approvals
+from api_gateway.clients.base import NeedsApproval, NextPage
+from api_gateway.pages.common.filters import ROWS, ApprovalFilters
 from api_gateway.pages.common.forms import BankForm
 from api_gateway.pages.common.responses import done, paid
-from api_gateway.pages.common.sections import approval_service, list_page
+from api_gateway.pages.common.sections import approval_service, begin, list_page
 from api_gateway.pages.staff.admin_forms import RejectionForm
-from shared.web.access import Caller, admin_only
+from shared.core.errors import NotFound
+from shared.web import cursors
+from shared.web.access import Caller, staff_only
 
+FOR_ADMINS = frozenset({"payments"})
+"""The kinds of requests that only admins see."""
 approvals = Blueprint("approvals", __name__)
 
 
+@approvals.app_errorhandler(NeedsApproval)
+def _to_approvals(_asked: NeedsApproval) -> Response:
+    """End the form of somebody who needs a second person."""
+    return done("Your request is kept. It is carried out when a colleague approves it.", url_for("approvals.index"))
+
+
 @approvals.get("/admin/approvals")
-@admin_only
+@staff_only
 def index(caller: Caller) -> Any:
     """List the requests that wait, and those decided before."""
     return _page(caller)
 
 
-@approvals.post("/admin/approvals/<uuid:approval_id>/approve")
-@admin_only
-def approve(caller: Caller, approval_id: UUID) -> Any:
-    """Approve a request of another admin."""
-    form = BankForm()
-    transaction = form.submitted(lambda: approval_service().approve(caller.token, approval_id))
-    if transaction is None:
+@approvals.post("/admin/approvals/<kind>/<uuid:approval_id>/approve")
+@staff_only
+def approve(caller: Caller, kind: str, approval_id: UUID) -> Any:
+    """Approve a request of a colleague."""
+    service, form, carried_out = _service(kind), BankForm(), []
+
+    def run() -> bool:
+        carried_out.append(service.approve(caller.token, approval_id))
+        return True
+
+    if not form.submitted(run):
         return _page(caller, approval_id, form)
-    return paid(transaction, "Approved: the money has moved back.", "staff.payment")
+    if carried_out[0]:
+        return paid(carried_out[0], "Approved: the money has moved back.", "staff.payment")
+    return done("Approved: the change is made.", url_for("approvals.index"))
 
 
-@approvals.post("/admin/approvals/<uuid:approval_id>/reject")
-@admin_only
-def reject(caller: Caller, approval_id: UUID) -> Any:
-    """Reject a request of another admin, or take an own one back."""
-    form = RejectionForm()
-    if form.submitted(lambda: approval_service().reject(caller.token, approval_id, form.reason.data or "")) is None:
+@approvals.post("/admin/approvals/<kind>/<uuid:approval_id>/reject")
+@staff_only
+def reject(caller: Caller, kind: str, approval_id: UUID) -> Any:
+    """Reject a request of a colleague, or take an own one back."""
+    service, form = _service(kind), RejectionForm()
+
+    def run() -> bool:
+        service.reject(caller.token, approval_id, form.reason.data or "")
+        return True
+
+    if not form.submitted(run):
         return _page(caller, approval_id, form)
     return done("The request is rejected.", url_for("approvals.index"))
+
+
+def find(caller: Caller, filters: ApprovalFilters) -> Approvals:
+    """Return a page of the requests of all kinds, newest first.
+
+    Every kind is ordered by the same two columns, so the position of the last row shown is the cursor of them all.
+    """
+    query = filters.query()
+    kinds = [filters.kind.data] if filters.kind.data else list(KINDS)
+    calls = [
+        begin(approval_service(kind).find, caller.token, query)
+        for kind in kinds
+        if caller.role == "admin" or kind not in FOR_ADMINS
+    ]
+    found = [call.result() for call in calls]
+    rows = sorted((row for page in found for row in page.approvals), key=_position, reverse=True)
+    has_more = len(rows) > ROWS or any(page.pagination.next_cursor for page in found)
+    cursor = cursors.encode(*_position(rows[:ROWS][-1])) if has_more else None
+    return Approvals(approvals=rows[:ROWS], pagination=NextPage(limit=ROWS, next_cursor=cursor))
+
+
+def _position(approval: Approval) -> tuple[Any, ...]:
+    return approval.asked_at, approval.id
+
+
+def _service(kind: str) -> ApprovalClient:
+    """Return the client for a kind in an address. Raises NotFound for an unknown one."""
+    if kind not in KINDS:
+        raise NotFound
+    return approval_service(kind)
 
 
 def _page(caller: Caller, approval_id: UUID | None = None, refused: BankForm | None = None) -> tuple[str, int]:
     """Return the list; `refused` is the form about the request `approval_id` that was refused."""
     filters = ApprovalFilters()
-    found = filters.found(lambda: approval_service().find(caller.token, filters.query()))
+    found = filters.found(lambda: find(caller, filters))
     page, status = list_page("admin_approvals.html", filters, found=found, refused=refused, refused_id=approval_id)
     return page, max(status, refused.status_code if refused else 0)

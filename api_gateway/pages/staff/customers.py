@@ -117,7 +117,7 @@ def payment(caller: Caller, transaction_id: UUID) -> str:
     """Show any transaction, and whether a request to undo it waits for a second admin."""
     own_call = begin(account_service().list_own, caller.token)
     about = {"transaction_id": transaction_id, "status": "pending"}
-    waits_call = begin(approval_service().find, caller.token, about) if caller.role == "admin" else None
+    waits_call = begin(approval_service("payments").find, caller.token, about) if caller.role == "admin" else None
     transaction = transaction_service().details(caller.token, transaction_id)
     is_own = transaction.direction(by_id(own_call.result())) != "past"
     waits = waits_call and unless_away(waits_call)

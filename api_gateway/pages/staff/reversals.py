@@ -4,25 +4,17 @@ from typing import Any
 from uuid import UUID
 
 from flask import Blueprint
-from werkzeug.wrappers import Response
 
 from api_gateway.clients.account import Account
 from api_gateway.clients.base import MOST
-from api_gateway.clients.transaction import NeedsApproval
 from api_gateway.pages.common.filters import SuspenseFilters
-from api_gateway.pages.common.responses import done, form_page, paid
+from api_gateway.pages.common.responses import form_page, paid
 from api_gateway.pages.common.sections import account_service, begin, by_id, list_page, transaction_service
 from api_gateway.pages.staff.admin_forms import PayOutForm, ReversalForm
 from shared.core.errors import NotFound
 from shared.web.access import Caller, admin_only, staff_only
 
 reversals = Blueprint("reversals", __name__)
-
-
-@reversals.errorhandler(NeedsApproval)
-def _to_approvals(_asked: NeedsApproval) -> Response:
-    """End the form of an admin who needs a second one."""
-    return done("Your request is kept. It is carried out when a second admin approves it.", "/admin/approvals")
 
 
 @reversals.route("/admin/transactions/<uuid:transaction_id>/reverse", methods=["GET", "POST"])

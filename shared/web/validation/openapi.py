@@ -152,17 +152,19 @@ def documented(
     model: type[BaseModel],
     *refusals: type[AppError],
     may_be_pending: bool = False,
+    waits_as: type[BaseModel] | None = None,
     takes_key: bool = False,
     replays: bool = False,
     documents: tuple[str, ...] = (),
 ) -> AnswerTypes:
     """Declare the success response of an endpoint and its own refusals. Common refusals are added to all endpoints.
 
-    `may_be_pending` adds 202, `takes_key` the header Idempotency-Key, `replays` the header Idempotent-Replayed.
+    `may_be_pending` adds 202 with the same body, `waits_as` 202 with that one, `takes_key` the header Idempotency-Key,
+    `replays` the header Idempotent-Replayed.
     `documents` are the media types that the success may have, for one that is a document to download.
     """
-    statuses = (status, 202) if may_be_pending else (status,)
-    types = AnswerTypes(**{f"HTTP_{one}": model for one in statuses})
+    accepted = waits_as or (model if may_be_pending else None)
+    types = AnswerTypes(**{f"HTTP_{status}": model, **({"HTTP_202": accepted} if accepted else {})})
     types.declared = Declared(refusals, takes_key=takes_key, replays=replays, documents=documents)
     return types
 

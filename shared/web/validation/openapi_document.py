@@ -25,7 +25,7 @@ _PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 _MEANINGS = {
     200: "Done.",
     201: "Created.",
-    202: "Accepted, and not decided yet: ask again with the same Idempotency-Key, or look at the details later.",
+    202: "Accepted, and not decided yet: repeat the request (with the same Idempotency-Key), or look at it later.",
     304: "The document is the one that the caller has, by its `If-None-Match`.",
     400: "The request is not valid, or a rule refuses it: see `error_code` and `details`.",
     401: "Nobody is logged in, or the credentials are not right.",

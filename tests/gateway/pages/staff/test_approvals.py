@@ -1,5 +1,8 @@
 """Reversals that wait for a second admin, on the pages."""
 
+import html
+import re
+
 import pytest
 
 from tests.support.suite import ADMIN_PASSWORD, PASSWORD, BankOptions, Person, Suite
@@ -70,7 +73,7 @@ def test_a_request_is_rejected_with_a_reason(first: Visitor, second: Visitor, ad
     assert "Enter the reason." in refused.text
     assert second.submit("/admin/approvals", action=f"{path}/reject", reason="She agrees").status_code == 303
     page = first.get("/admin/approvals?status=rejected")
-    assert "Reason: She agrees" in page.text
+    assert "Rejected because: She agrees" in page.text
     assert f"{path}/approve" not in actions(second)
 
 
@@ -83,5 +86,54 @@ def test_a_decided_request_says_so(first: Visitor, second: Visitor, ada: Person)
     assert "has been decided already" in answer.text
 
 
-def test_customers_and_employees_have_no_approvals(ada: Person) -> None:
+def test_customers_have_no_approvals(ada: Person) -> None:
     assert ada.visitor.get("/admin/approvals").status_code == 403
+
+
+def test_one_list_has_requests_of_all_kinds_newest_first(
+    bank: Suite, first: Visitor, second: Visitor, ada: Person
+) -> None:
+    ask(first, ada, "Oldest")
+    account = ada.open()
+    path = f"/admin/accounts/{account['id']}"
+    assert first.submit(path, reason="Odd").status_code == 303
+    asked = first.submit(path, reason="All is well")
+    assert asked.headers["Location"] == "/admin/approvals"
+    person = bank.person("newcomer")
+    call = bank.call("auth", "PUT", f"/api/auth/users/{person.user_id}", bank.admin(), json={"role": "employee"})
+    assert call.status_code == 202
+    page = second.get("/admin/approvals?status=pending")
+    places = [page.text.index(text) for text in ("newcomer", "Lift a freeze", "Oldest")]
+    assert places == sorted(places)
+    only = second.get("/admin/approvals?status=pending&kind=accounts").text
+    assert "Lift a freeze" in only
+    assert "newcomer" not in only
+    for kind, message in (("people", "Approved: the change is made."), ("accounts", "Approved: the change is made.")):
+        shown = second.get(f"/admin/approvals?status=pending&kind={kind}")
+        action = next(form.action for form in forms_of(shown) if form.action.endswith("/approve"))
+        done = second.submit(f"/admin/approvals?kind={kind}", action=action)
+        assert done.status_code == 303
+        assert message in second.get(done.headers["Location"]).text
+    assert bank.log_in("newcomer", PASSWORD).username == "newcomer"
+    assert "Active" in ada.visitor.get(f"/accounts/{account['id']}").text
+
+
+def test_the_pages_of_the_list_show_each_request_once(bank: Suite, first: Visitor, second: Visitor) -> None:
+    names = [f"wish-{letter}" for letter in "abcdefghijklmnopqrstuvwxyzäö" if letter.isascii()]
+    for name in names:
+        path = f"/api/auth/users/{bank.person(name).user_id}"
+        assert bank.call("auth", "PUT", path, bank.admin(), json={"role": "employee"}).status_code == 202
+    seen, path = [], "/admin/approvals?status=pending"
+    while path:
+        page = second.get(path).text
+        seen += re.findall(r">(wish-[a-z])<", page)
+        older = re.search(r'rel="next" href="([^"]+)"', page)
+        path = html.unescape(older[1]) if older else ""
+    assert seen == names[::-1]
+
+
+def test_an_unknown_kind_is_not_found(second: Visitor) -> None:
+    fields = next(form.fields for form in forms_of(second.get("/admin/approvals")) if "csrf_token" in form.fields)
+    token = {"csrf_token": fields["csrf_token"]}
+    answer = second.post("/admin/approvals/other/00000000-0000-4000-8000-000000000000/approve", token)
+    assert answer.status_code == 404

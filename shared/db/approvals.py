@@ -1,0 +1,99 @@
+"""A table of requests that wait for a second person, and its queries.
+
+A service that keeps such requests makes a model of it: `class Approval(ApprovalColumns, Base)`.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import CheckConstraint, Index, String, Text, select, text, tuple_, update
+from sqlalchemy.orm import Mapped, declared_attr, mapped_column
+
+from shared.db.columns import UtcDateTime
+from shared.db.database import Database, Storage
+
+_PENDING = text("status = 'pending'")
+
+
+class ApprovalColumns:
+    """A request to change something, and the decision of a second person on it.
+
+    `subject_id` is the id of what it would change, and `body` the body of the request as JSON. At most one request for
+    a subject is pending. A pending one that is older than the period in which it can be decided counts as expired.
+    """
+
+    __tablename__ = "approval"
+
+    @declared_attr.directive
+    @classmethod
+    def __table_args__(cls) -> tuple[Any, ...]:
+        return (
+            CheckConstraint("status IN ('pending', 'approved', 'rejected', 'expired')", name="known_approval_status"),
+            Index("approval_by_age", "asked_at", "id"),
+            Index("one_pending_approval", "subject_id", unique=True, sqlite_where=_PENDING, postgresql_where=_PENDING),
+        )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    action: Mapped[str] = mapped_column(String(20))
+    subject_id: Mapped[UUID]
+    body: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(String(10), default="pending")
+    asked_by: Mapped[UUID]
+    asked_by_name: Mapped[str] = mapped_column(String(50))
+    asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    decided_by: Mapped[UUID | None]
+    decided_by_name: Mapped[str | None] = mapped_column(String(50))
+    decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    reason: Mapped[str | None] = mapped_column(String(200))
+
+
+class ApprovalTable(Storage):
+    """Queries on the requests of a service. `model` is its class with `ApprovalColumns`."""
+
+    def __init__(self, database: Database, model: type[Any]) -> None:
+        super().__init__(database)
+        self.model = model
+
+    def add(self, **values: Any) -> Any:
+        """Add a request and return it. Raises IntegrityError when one for its subject is pending."""
+        approval = self.model(**values)
+        self._session.add(approval)
+        self._session.flush()
+        return approval
+
+    def find_to_change(self, approval_id: UUID) -> Any:
+        """Return the request with this id, or None, locked until the transaction ends."""
+        return self._session.scalar(select(self.model).where(self.model.id == approval_id).with_for_update())
+
+    def find_pending(self, subject_id: UUID) -> Any:
+        """Return the pending request for this subject, or None."""
+        wanted = self.model.subject_id == subject_id, self.model.status == "pending"
+        return self._session.scalar(select(self.model).where(*wanted))
+
+    def expire(self, asked_before: datetime) -> None:
+        """Set pending requests that are older than `asked_before` to expired."""
+        old = self.model.status == "pending", self.model.asked_at < asked_before
+        self._session.execute(update(self.model).where(*old).values(status="expired"))
+
+    def list_newest(
+        self,
+        *,
+        limit: int,
+        before: tuple[datetime, UUID] | None,
+        **equal: object,
+    ) -> Sequence[Any]:
+        """Return the requests whose columns have the values in `equal`, newest first. None does not filter.
+
+        `before` is the (asked_at, id) of the last one of the page before.
+        """
+        query = select(self.model)
+        for name, value in equal.items():
+            if value is not None:
+                query = query.where(getattr(self.model, name) == value)
+        if before:
+            query = query.where(tuple_(self.model.asked_at, self.model.id) < tuple_(*before))
+        return self._session.scalars(
+            query.order_by(self.model.asked_at.desc(), self.model.id.desc()).limit(limit)
+        ).all()

@@ -1,0 +1,149 @@
+"""The rules of two pairs of eyes: one person asks, another one approves or rejects, once, within seven days.
+
+The change is made in the transaction of its approval, so it is made exactly when it is approved.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from shared.core import clock
+from shared.core.errors import Conflict, Forbidden, NotFound
+from shared.db.approvals import ApprovalTable
+from shared.db.outages import rerun_when_aborted
+from shared.web import cursors
+from shared.web.access import Caller
+from shared.web.approvals.schemas import ApprovalPage
+from shared.web.cursors import Pagination
+
+PERIOD = timedelta(days=7)
+PERMISSION = "approvals:decide"
+_UNKNOWN = "There is no such request."
+
+
+class ApprovalPending(Conflict):
+    """409: another request for the same thing waits for a decision."""
+
+    code = "APPROVAL_PENDING"
+    message = "Somebody has asked for this already. It waits for a second person."
+
+
+class AlreadyDecided(Conflict):
+    """409: the request was approved or rejected before, or has expired."""
+
+    code = "ALREADY_DECIDED"
+    message = "This request has been decided already, or has expired."
+
+
+class OwnRequest(Forbidden):
+    """403: the person who asked can't approve."""
+
+    message = "You have asked for this yourself. A colleague has to approve it."
+
+
+class OwnMatter(Forbidden):
+    """403: the request is about the caller."""
+
+    message = "This request is about you. A colleague has to decide on it."
+
+
+@dataclass(frozen=True)
+class ApprovalRules:
+    """The requests of a service.
+
+    `record` writes into the audit trail: it gets `ask`, `approve` or `reject`, the caller and the request. `concerns`
+    returns whether a request is about the caller, who then may not decide on it.
+    """
+
+    table: ApprovalTable
+    record: Callable[[str, Caller, Any], None]
+    concerns: Callable[[Caller, Any], bool]
+    is_required: bool
+
+
+@rerun_when_aborted
+def ask(approvals: ApprovalRules, caller: Caller, action: str, subject_id: UUID, body: str) -> Any:
+    """Keep a request, which was checked, for a second person. The same request again returns the first one.
+
+    Raises ApprovalPending when another request for the same subject waits.
+    """
+    table = approvals.table
+    with table.transaction():
+        table.expire(clock.now() - PERIOD)
+        pending = table.find_pending(subject_id)
+        if pending and (pending.asked_by, pending.action, pending.body) != (caller.user_id, action, body):
+            raise ApprovalPending
+        if pending:
+            return pending
+        asked = {"asked_by": caller.user_id, "asked_by_name": caller.username, "asked_at": clock.now()}
+        approval = table.add(action=action, subject_id=subject_id, body=body, **asked)
+        approvals.record("ask", caller, approval)
+        return approval
+
+
+def list_approvals(approvals: ApprovalRules, caller: Caller, query: ApprovalPage) -> tuple[list[Any], Pagination]:
+    """Return a page of the requests that match, newest first. Who may not decide sees only their own requests."""
+    with approvals.table.transaction():
+        approvals.table.expire(clock.now() - PERIOD)
+    rows = approvals.table.list_newest(
+        status=query.status,
+        subject_id=query.subject_id,
+        asked_by=None if caller.may(PERMISSION) else caller.user_id,
+        limit=query.limit + 1,
+        before=cursors.decode(query.cursor, datetime, UUID),
+    )
+    return cursors.paginate(list(rows), query.limit, "asked_at", "id")
+
+
+@rerun_when_aborted
+def approve(approvals: ApprovalRules, caller: Caller, approval_id: UUID, carry_out: Callable[[Any], None]) -> Any:
+    """Approve a request and carry it out, in one transaction. Returns the request.
+
+    Raises NotFound, OwnRequest, OwnMatter, AlreadyDecided, and what `carry_out` raises; then the request still waits.
+    """
+    with approvals.table.transaction():
+        approval = _require_open(approvals, approval_id)
+        if approval.asked_by == caller.user_id:
+            raise OwnRequest
+        _require_stranger(approvals, caller, approval)
+        carry_out(approval)
+        return _decide(approvals, caller, approval, "approved")
+
+
+@rerun_when_aborted
+def reject(approvals: ApprovalRules, caller: Caller, approval_id: UUID, reason: str) -> Any:
+    """Reject a request, or take one's own back. Raises NotFound, OwnMatter, AlreadyDecided.
+
+    Who may not decide finds only their own requests.
+    """
+    with approvals.table.transaction():
+        approval = _require_open(approvals, approval_id)
+        if approval.asked_by != caller.user_id:
+            if not caller.may(PERMISSION):
+                raise NotFound(_UNKNOWN)
+            _require_stranger(approvals, caller, approval)
+        approval.reason = reason
+        return _decide(approvals, caller, approval, "rejected")
+
+
+def _decide(approvals: ApprovalRules, caller: Caller, approval: Any, status: str) -> Any:
+    approval.status, approval.decided_at = status, clock.now()
+    approval.decided_by, approval.decided_by_name = caller.user_id, caller.username
+    approvals.record("approve" if status == "approved" else "reject", caller, approval)
+    return approval
+
+
+def _require_stranger(approvals: ApprovalRules, caller: Caller, approval: Any) -> None:
+    if approvals.concerns(caller, approval):
+        raise OwnMatter
+
+
+def _require_open(approvals: ApprovalRules, approval_id: UUID) -> Any:
+    approval = approvals.table.find_to_change(approval_id)
+    if approval is None:
+        raise NotFound(_UNKNOWN)
+    if approval.status != "pending" or approval.asked_at < clock.now() - PERIOD:
+        raise AlreadyDecided
+    return approval

@@ -1,0 +1,164 @@
+"""Two pairs of eyes on accounts: an admin's freeze is lifted when a second person approves it."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from account_service.account_models import AccountStatusChange, db
+from tests.support.asking import refusal
+from tests.support.suite import PASSWORD, BankOptions, Person, Suite
+
+
+@pytest.fixture(scope="module")
+def bank_options(database: str) -> BankOptions:
+    return BankOptions(("auth", "account"), database, {"APPROVAL_REQUIRED": "1"})
+
+
+@pytest.fixture(scope="module")
+def admin(bank: Suite) -> Person:
+    return bank.admin()
+
+
+@pytest.fixture(scope="module")
+def second(bank: Suite, admin: Person) -> Person:
+    person = bank.person()
+    answer = bank.call("auth", "PUT", f"/api/auth/users/{person.user_id}", admin, json={"role": "employee"})
+    assert answer.status_code == 200
+    return bank.log_in(person.username, PASSWORD)
+
+
+@pytest.fixture(scope="module")
+def third(bank: Suite, admin: Person, second: Person) -> Person:
+    person = bank.person()
+    asked = bank.call("auth", "PUT", f"/api/auth/users/{person.user_id}", admin, json={"role": "employee"})
+    path = f"/api/auth/approvals/{asked.get_json()['approval']['id']}/approve"
+    assert bank.call("auth", "POST", path, second).status_code == 200
+    return bank.log_in(person.username, PASSWORD)
+
+
+class Case:
+    """An account of a customer."""
+
+    def __init__(self, bank: Suite) -> None:
+        self.bank, self.owner = bank, bank.person()
+        body = {"account_type": "checking"}
+        opened = bank.call("account", "POST", "/api/accounts/create", self.owner, json=body)
+        self.account_id = opened.get_json()["account"]["id"]
+
+    def set(self, person: Person, status: str, reason: str = "A check") -> TestResponse:
+        body = {"status": status, "reason": reason}
+        return self.bank.call("account", "PUT", f"/api/accounts/update/{self.account_id}", person, json=body)
+
+    def asked(self, admin: Person, asker: Person) -> dict[str, Any]:
+        assert self.set(admin, "frozen").status_code == 200
+        answer = self.set(asker, "active", "The police have closed the case")
+        assert answer.status_code == 202, answer.text
+        approval: dict[str, Any] = answer.get_json()["approval"]
+        return approval
+
+    def decide(self, person: Person, approval: dict[str, Any], what: str = "approve", **body: str) -> TestResponse:
+        path = f"/api/accounts/approvals/{approval['id']}/{what}"
+        return self.bank.call("account", "POST", path, person, **({"json": body} if body else {}))
+
+    def status(self, person: Person) -> str:
+        answer = self.bank.call("account", "GET", f"/api/accounts/details/{self.account_id}", person)
+        return str(answer.get_json()["account"]["status"])
+
+
+@pytest.fixture
+def case(bank: Suite) -> Case:
+    return Case(bank)
+
+
+def test_an_admins_freeze_is_lifted_by_two(case: Case, admin: Person, second: Person, third: Person) -> None:
+    approval = case.asked(admin, second)
+    assert (approval["action"], approval["account"]["status"], case.status(admin)) == ("unfreeze", "frozen", "frozen")
+    assert approval["request"] == {"status": "active", "reason": "The police have closed the case"}
+    assert refusal(case.decide(second, approval)) == (403, "FORBIDDEN")
+    done = case.decide(third, approval)
+    assert (done.status_code, done.get_json()["approval"]["account"]["status"]) == (200, "active")
+    assert case.status(admin) == "active"
+    assert refusal(case.decide(third, approval)) == (409, "ALREADY_DECIDED")
+
+
+def test_an_admin_does_not_lift_a_freeze_of_an_admin_alone_either(case: Case, admin: Person, second: Person) -> None:
+    approval = case.asked(admin, admin)
+    assert refusal(case.decide(admin, approval)) == (403, "FORBIDDEN")
+    assert case.decide(second, approval).status_code == 200
+
+
+def test_an_employees_freeze_is_lifted_by_one(case: Case, admin: Person, second: Person) -> None:
+    assert case.set(second, "frozen").status_code == 200
+    assert case.set(second, "active").status_code == 200
+
+
+def test_an_admins_freeze_stays_one_when_an_employee_freezes_again(case: Case, admin: Person, second: Person) -> None:
+    case.set(admin, "frozen")
+    case.set(second, "frozen")
+    assert case.set(second, "active").status_code == 202
+
+
+def test_a_freeze_becomes_an_admins_when_an_admin_freezes_again(case: Case, admin: Person, second: Person) -> None:
+    case.set(second, "frozen")
+    case.set(admin, "frozen")
+    assert case.set(second, "active").status_code == 202
+
+
+def test_an_admins_freeze_that_was_lifted_does_not_count(
+    case: Case, admin: Person, second: Person, third: Person
+) -> None:
+    case.decide(third, case.asked(admin, second))
+    case.set(second, "frozen")
+    assert case.set(second, "active").status_code == 200
+
+
+def test_a_freeze_whose_author_is_not_known_counts_as_an_admins(case: Case, bank: Suite, second: Person) -> None:
+    assert case.set(second, "frozen").status_code == 200
+    with bank.apps["account"].app_context(), db.transaction():
+        db.session.query(AccountStatusChange).update({"changed_by_role": None})
+    assert case.set(second, "active").status_code == 202
+
+
+def test_freezing_never_waits(case: Case, admin: Person, second: Person) -> None:
+    assert case.set(second, "frozen").status_code == 200
+    assert case.set(admin, "frozen").status_code == 200
+
+
+def test_a_rejected_request_leaves_the_freeze(case: Case, admin: Person, second: Person, third: Person) -> None:
+    approval = case.asked(admin, second)
+    assert case.decide(third, approval, "reject", reason="The case is open").status_code == 200
+    assert case.status(admin) == "frozen"
+    assert case.set(second, "active").status_code == 202
+
+
+def test_two_at_once_decide_once(case: Case, admin: Person, second: Person, third: Person) -> None:
+    approval = case.asked(admin, admin)
+    with ThreadPoolExecutor(2) as pool:
+        calls = [pool.submit(case.decide, person, approval) for person in (second, third)]
+        assert sorted(call.result().status_code for call in calls) == [200, 409]
+
+
+def test_the_owner_does_not_decide(bank: Suite, admin: Person, second: Person, third: Person) -> None:
+    case = Case(bank)
+    case.owner = third
+    opened = bank.call("account", "POST", "/api/accounts/create", third, json={"account_type": "checking"})
+    case.account_id = opened.get_json()["account"]["id"]
+    approval = case.asked(admin, second)
+    assert refusal(case.decide(third, approval)) == (403, "FORBIDDEN")
+    assert refusal(case.decide(third, approval, "reject", reason="Mine")) == (403, "FORBIDDEN")
+    assert case.status(admin) == "frozen"
+
+
+def test_the_list_shows_the_account(case: Case, bank: Suite, admin: Person, second: Person) -> None:
+    approval = case.asked(admin, second)
+    path = f"/api/accounts/approvals?subject_id={case.account_id}&status=pending"
+    (row,) = bank.call("account", "GET", path, admin).get_json()["approvals"]
+    assert (row["id"], row["account"]["id"], row["asked_by_name"]) == (
+        approval["id"],
+        case.account_id,
+        second.username,
+    )
+    assert row["account"]["account_number"].startswith("••••")
+    assert refusal(bank.call("account", "GET", path, case.owner)) == (403, "FORBIDDEN")
