@@ -4,8 +4,8 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from api_gateway.clients.base import Client, NextPage, Query, Seen
-from api_gateway.clients.transaction import NeedsApproval, Transaction
+from api_gateway.clients.base import Client, NeedsApproval, NextPage, Query, Seen
+from api_gateway.clients.transaction import Transaction
 
 
 class Till(Seen):

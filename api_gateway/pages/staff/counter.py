@@ -9,8 +9,9 @@ from werkzeug.wrappers import Response
 
 from api_gateway.clients.account import Account
 from api_gateway.clients.auth import Person
+from api_gateway.clients.base import NeedsApproval
 from api_gateway.clients.counter import CounterClient, Till
-from api_gateway.clients.transaction import NeedsApproval, Transaction
+from api_gateway.clients.transaction import Transaction
 from api_gateway.pages.common.money_forms import Draft
 from api_gateway.pages.common.responses import done, form_page, here, peer
 from api_gateway.pages.common.sections import account_service, begin, customer_service, unless_away
