@@ -5,8 +5,8 @@ from alembic import op
 
 from shared.db.columns import UtcDateTime
 
-revision = "account_0009"
-down_revision = "account_0008"
+revision = "account_0010"
+down_revision = "account_0009"
 
 
 def upgrade() -> None:
