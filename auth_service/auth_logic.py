@@ -31,7 +31,15 @@ SCOPES = {
         {"audit:write", "names:read", "postings:read", "postings:write", "revocations:read", "sessions:report"}
     ),
     "reporting-service": frozenset(
-        {"audit:write", "revocations:read", "sessions:report", "statistics:read", "transactions:read", "users:read"}
+        {
+            "audit:write",
+            "mails:write",
+            "revocations:read",
+            "sessions:report",
+            "statistics:read",
+            "transactions:read",
+            "users:read",
+        }
     ),
     "api-gateway": frozenset({"outbox:read", "revocations:read", "sessions:report", "transactions:submit"}),
 }

@@ -286,6 +286,13 @@ def change_email(tools: Tools, user: User, email: str) -> None:
 
 
 @rerun_when_aborted
+def notify(tools: Tools, user_id: UUID, kind: str, **facts: str) -> None:
+    """Queue a mail of this kind to a user. Raises NotFound."""
+    with tools.transaction():
+        tools.mails.add_mail(kind, details(tools, user_id).email, **facts)
+
+
+@rerun_when_aborted
 def _change_profile(tools: Tools, caller: Caller, changes: ProfileChanges) -> User:
     with tools.transaction():
         user = _require_found(tools.users.find_user_to_change(caller.user_id))

@@ -29,6 +29,7 @@ from reporting_service.reporting_models import db
 from reporting_service.reporting_schemas import DetailsQuery, ReportAnswer, ReportOut, ReportQuery, ReportsAnswer
 from reporting_service.reporting_storage import ReportStorage
 from reporting_service.statement_exports.export_worker_logic import ExportWorker
+from reporting_service.statement_exports.statement_export_clients import NoticeClient
 from reporting_service.statement_exports.statement_export_logic import StatementExportTools
 from reporting_service.statement_exports.statement_export_service import statement_exports
 from reporting_service.statement_exports.statement_export_storage import StatementExportStorage
@@ -183,7 +184,10 @@ def _add_documents(app: Flask, bank: Bank, peers: Peers) -> None:
     data = DataClient(auth, accounts, transactions)
     app.extensions["export_tools"] = ExportTools(data, ExportStorage(db), Outbox(db))
     storage = StatementExportStorage(db)
-    worker = ExportWorker(storage, partial(statement_logic.make_statement, statement_tools), app.app_context)
+    notices = NoticeClient(auth, peers.token)
+    worker = ExportWorker(
+        storage, partial(statement_logic.make_statement, statement_tools), app.app_context, notices.export_ready
+    )
     app.extensions["statement_export_tools"] = StatementExportTools(
         storage, AccountClient(accounts, peers.token), worker, Outbox(db)
     )

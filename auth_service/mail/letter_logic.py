@@ -21,11 +21,25 @@ class Letters:
         return {
             "case_answered": self.case_answered,
             "contact_corrected": self.contact_corrected,
+            "export_ready": self.export_ready,
             "new_device": self.new_device,
             "password_changed": self.password_changed,
             "recovery_code_used": self.recovery_code_used,
             "second_factor_changed": self.second_factor_changed,
         }
+
+    def export_ready(self, mail: OutgoingMail) -> Letter:
+        """Tell that a ZIP with statements can be downloaded."""
+        year = mail.facts["year"]
+        return Letter(
+            f"Your statements of {year} are ready",
+            (
+                f"The statements of {year} that you asked for are ready. You can download them for a week.",
+                "The link leads to the page with your downloads, where you may have to log in.",
+            ),
+            f"{self.url}/reports/exports",
+            "See the statements",
+        )
 
     def new_device(self, mail: OutgoingMail) -> Letter:
         """Tell of a login from a kind of device that the user has not used before."""

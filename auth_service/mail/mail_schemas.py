@@ -1,8 +1,9 @@
 """Settings of mail, what a mail says, and the mails of the outbox folder as the gateway gets them."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from pydantic import AfterValidator, Field
 
@@ -10,7 +11,7 @@ from shared.core.periods import Timestamp
 from shared.core.texts import Line, Matching
 from shared.http.addresses import base_url
 from shared.web.settings import ServiceURL, Settings
-from shared.web.validation.openapi import Answer, Described
+from shared.web.validation.openapi import Answer, Body, Described
 
 SMTP_PORTS = {"smtp": 587, "smtps": 465}
 
@@ -43,6 +44,17 @@ class MailSettings(Settings):
     def bank_url(self) -> str:
         """The address of the gateway in mails. It is never taken from a request, whose sender could choose it."""
         return self.given_bank_url or base_url(self.host, self.gateway_port)
+
+
+class Notice(Body):
+    """What another service tells a user. Its text is written by this service."""
+
+    user_id: UUID
+    """The id of the user."""
+    kind: Literal["export_ready"]
+    """What the user is told."""
+    year: Annotated[int, Field(ge=1970, le=9998, examples=[2026])]
+    """The year of the statements that are ready."""
 
 
 @dataclass(frozen=True)

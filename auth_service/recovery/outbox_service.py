@@ -1,15 +1,16 @@
-"""The mails of the outbox folder, for the page that the gateway shows to a developer."""
+"""Mail for other services: notices that they send, and the outbox folder, which the gateway shows to a developer."""
 
 from flask import Blueprint, Response, current_app
 
-from auth_service.common_service import api
+from auth_service import user_logic
+from auth_service.common_service import api, tools
 from auth_service.mail.mail_clients import OutboxFolder
 from auth_service.mail.mail_logic import Mailroom
-from auth_service.mail.mail_schemas import OutboxAnswer
+from auth_service.mail.mail_schemas import Notice, OutboxAnswer
 from shared.core.errors import NotFound
 from shared.web.access import service_only
 from shared.web.responses import success
-from shared.web.validation.openapi import documented
+from shared.web.validation.openapi import Answer, documented
 
 MAILS_SHOWN = 100
 
@@ -25,3 +26,12 @@ def list_mails() -> Response:
     if not isinstance(mailroom.transport, OutboxFolder):
         raise NotFound("Mail goes to a mail server.")
     return success(mails=list(mailroom.transport.newest(MAILS_SHOWN)))
+
+
+@outbox.post("/notices")
+@service_only("mails:write")
+@api.validate(resp=documented(200, Answer, NotFound))
+def notify(json: Notice) -> Response:
+    """Queue a mail that tells a user what another service has done for them."""
+    user_logic.notify(tools(), json.user_id, json.kind, year=str(json.year))
+    return success(message="The notice is queued.")

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import IO
+from typing import IO, TypeVar
 from uuid import UUID
 
 from reporting_service.documents.document_storage import Document, temporary_file
@@ -34,6 +34,7 @@ ATTEMPTS, PAUSE_SECONDS = 5, 2.0
 _NOTE_SECONDS = 0.5
 _RESTARTED = "The service was restarted. Please ask for the export again."
 _log = logging.getLogger(__name__)
+_R = TypeVar("_R")
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,11 @@ class Piece:
 
 @dataclass(frozen=True)
 class Job:
-    """An export to make, with whose rights, and the statements that it consists of."""
+    """An export to make, with whose rights, and the statements of the year that it consists of."""
 
     export_id: UUID
     caller: Caller
+    year: int
     pieces: Sequence[Piece]
 
 
@@ -61,7 +63,8 @@ class _Cancelled(Exception):
 class ExportWorker:
     """A thread that makes exports, and a task that looks after them.
 
-    `enter` opens what the storage needs in a thread; `make` makes one statement.
+    `enter` opens what the storage needs in a thread, `make` makes one statement, and `tell` tells the user of an export
+    that it is ready.
     """
 
     def __init__(
@@ -69,8 +72,9 @@ class ExportWorker:
         storage: StatementExportStorage,
         make: Callable[[Caller, UUID, StatementQuery], Document],
         enter: Callable[[], AbstractContextManager[object]],
+        tell: Callable[[UUID, int], None],
     ) -> None:
-        self._storage, self._make, self._enter = storage, make, enter
+        self._storage, self._make, self._enter, self._tell = storage, make, enter, tell
         self._jobs: deque[Job] = deque()
         self._changed = threading.Condition()
         self._stopping = threading.Event()
@@ -135,6 +139,7 @@ class ExportWorker:
             with temporary_file() as file:
                 self._write(job, file)
                 self._keep(job, file)
+            self._notify(job)
         except _Cancelled:
             with self._enter(), suppress(AppError):
                 self._fail(job.export_id, _RESTARTED)
@@ -160,10 +165,20 @@ class ExportWorker:
 
     def make_statement(self, job: Job, piece: Piece) -> Document:
         """Make one statement. A service that is away is asked again."""
+        return self._patiently(lambda: self._make(job.caller, piece.account_id, piece.query))
+
+    def _notify(self, job: Job) -> None:
+        """Tell the user. The export is ready in any case, and its page says so."""
+        try:
+            self._patiently(lambda: self._tell(job.caller.user_id, job.year))
+        except AppError as error:
+            _log.warning("the user was not told that the export %s is ready: %s", job.export_id, error.code)
+
+    def _patiently(self, call: Callable[[], _R]) -> _R:
         for attempt in range(ATTEMPTS):
             try:
                 with self._enter():
-                    return self._make(job.caller, piece.account_id, piece.query)
+                    return call()
             except ServiceUnavailable:
                 if attempt == ATTEMPTS - 1 or self._stopping.wait(PAUSE_SECONDS):
                     raise

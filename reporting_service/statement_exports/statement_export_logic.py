@@ -62,7 +62,7 @@ def start(tools: StatementExportTools, caller: Caller, new: NewStatementExport) 
     accounts = _own_accounts(tools.accounts.list_own(caller.token), new.account_ids)
     pieces = _pieces(accounts, new)
     export = _add(tools, caller, new, accounts, total=len(pieces))
-    tools.worker.add(Job(export.id, caller, pieces))
+    tools.worker.add(Job(export.id, caller, new.year, pieces))
     return export
 
 

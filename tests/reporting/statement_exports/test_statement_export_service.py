@@ -5,6 +5,7 @@ import threading
 import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -249,6 +250,16 @@ def test_a_service_that_stays_away_fails_the_export(branch: Branch, monkeypatch:
         "The service is not available right now. Please try again shortly.",
     )
     assert call(branch, "GET", f"/{found['id']}/download").status_code == 400
+
+
+def test_a_mail_tells_that_an_export_is_ready(branch: Branch) -> None:
+    ended(branch, start(branch))
+    folder = Path(branch.suite.variables["BANK_DATA_DIR"]) / "outbox"
+
+    def is_told() -> bool:
+        return any("Your statements of 2026 are ready" in file.read_text("utf-8") for file in folder.glob("*"))
+
+    eventually(is_told, within_seconds=30)
 
 
 def test_an_export_is_recorded_in_the_audit_trail(branch: Branch) -> None:
