@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SEMGREP := .venv-semgrep
 ARGS ?=
 NOTHING_COLLECTED = 5
 SIDE_BY_SIDE = --numprocesses 4 --dist loadfile --no-loadscope-reorder
@@ -42,12 +43,14 @@ faults: $(VENV)/.dev ## run the fault tests: break a bank under load (BANK_FAULT
 	BANK_FAULT_SEED=$${BANK_FAULT_SEED:-$$(date +%s)} BANK_FAULT_ROUNDS=$${BANK_FAULT_ROUNDS:-5} \
 		$(BIN)/pytest -m "faults or long" --capture=no $(ARGS)
 
-check: $(VENV)/.dev ## lint, types, layers, security rules, house rules
+check: $(VENV)/.dev $(SEMGREP)/.installed ## lint, types, layers, security rules, house rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive .
+	$(SEMGREP)/bin/semgrep scan --metrics=off --disable-version-check --error --quiet --jobs 2 \
+		--config tools/semgrep/rules.yaml shared *_service api_gateway templates static/js *.py
 	$(BIN)/pytest tests/house
 
 bench: $(VENV)/.dev ## measure durable transfers beside pgbench (BASE=<commit>: beside that commit)
@@ -73,9 +76,10 @@ screenshots: $(VENV)/.dev ## take the screenshots of the documents
 requirements: $(VENV)/.dev ## pin the dependencies of pyproject.toml (ARGS=--upgrade for the newest)
 	$(COMPILE) --output-file requirements.txt
 	$(COMPILE) --extra dev --constraint requirements.txt --output-file requirements-dev.txt
+	$(COMPILE:pyproject.toml=tools/semgrep/requirements.in) --output-file tools/semgrep/requirements.txt
 
 clean: ## remove .venv and the caches of tools; the bank's data stays
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(SEMGREP) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -92,4 +96,11 @@ $(VENV)/.run: requirements.txt | $(BIN)/python
 $(VENV)/.dev: requirements-dev.txt | $(BIN)/python
 	@echo "installing requirements-dev.txt into $(VENV)"
 	@$(INSTALL) -r requirements-dev.txt
+	@touch $@
+
+# Apart, since semgrep needs some forty packages that the bank does not.
+$(SEMGREP)/.installed: tools/semgrep/requirements.txt | $(BIN)/python
+	@echo "installing tools/semgrep/requirements.txt into $(SEMGREP)"
+	@$(BIN)/python -m venv $(SEMGREP)
+	@$(SEMGREP)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@

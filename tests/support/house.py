@@ -17,7 +17,7 @@ from shared.web.access import access_of
 ROOT = Path(__file__).parents[2]
 SERVICES = ("auth_service", "account_service", "transaction_service", "reporting_service")
 PACKAGES = ("api_gateway", *SERVICES)
-_NOT_OURS = {".venv", ".git", "data", "build", "artifacts", "__pycache__"}
+_NOT_OURS = {".venv", ".venv-semgrep", ".git", "data", "build", "artifacts", "__pycache__"}
 
 
 def python_files(*folders: str) -> list[Path]:
