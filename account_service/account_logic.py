@@ -4,6 +4,7 @@ import logging
 import secrets
 from collections import Counter
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 from uuid import UUID, uuid4, uuid5
 
@@ -114,9 +115,8 @@ def details(storage: AccountStorage, caller: Caller, account_id: UUID) -> Accoun
 
 def list_own(storage: AccountStorage, caller: Caller, page: Page) -> tuple[list[Account], Pagination]:
     """Return a page of the caller's accounts, closed ones last."""
-    after = cursors.decode(page.cursor, int, datetime, UUID)
-    rows = storage.list_own(caller.user_id, limit=page.limit + 1, after=after)
-    return cursors.paginate(list(rows), page.limit, "is_closed", "created_at", "id")
+    fetch = partial(storage.list_own, caller.user_id)
+    return cursors.fetch_page(page, fetch, is_closed=int, created_at=datetime, id=UUID)
 
 
 def list_all(
@@ -125,15 +125,9 @@ def list_all(
     """Return a page of all accounts, or of one user's accounts, newest first."""
     filters = query.model_dump(exclude_none=True, exclude={"limit", "cursor"})
     audit_trail.record_view(storage.outbox, "view.accounts" if user_id else "list.accounts", caller, user_id, **filters)
-    rows = storage.list_all(
-        user_id=user_id,
-        status=query.status,
-        account_type=query.account_type,
-        number_ends=query.q,
-        limit=query.limit + 1,
-        after=cursors.decode(query.cursor, datetime, UUID),
-    )
-    return cursors.paginate(list(rows), query.limit, "created_at", "id")
+    matching = partial(storage.list_all, status=query.status, account_type=query.account_type, number_ends=query.q)
+    fetch = partial(matching, user_id=user_id)
+    return cursors.fetch_page(query, fetch, created_at=datetime, id=UUID)
 
 
 def history(
@@ -141,14 +135,8 @@ def history(
 ) -> tuple[list[Entry], Pagination]:
     """Return a page of the ledger entries of an account, newest first. Raises NotFound."""
     account = details(accounts, caller, account_id)
-    rows = ledger.entries.list_newest_first(
-        account.id.hex,
-        since=query.since,
-        until=query.until,
-        limit=query.limit + 1,
-        before=cursors.decode(query.cursor, datetime, int),
-    )
-    return cursors.paginate(rows, query.limit, "booked_at", "sequence")
+    fetch = partial(ledger.entries.list_newest_first, account.id.hex, since=query.since, until=query.until)
+    return cursors.fetch_page(query, fetch, booked_at=datetime, sequence=int)
 
 
 class OtherSide(NamedTuple):
@@ -172,14 +160,8 @@ def entries(
     The accounts on the other side are returned beside them, by the accounts' ids. Customers see names masked.
     """
     account = details(accounts, caller, account_id)
-    rows = ledger.entries.list_oldest_first(
-        account.id.hex,
-        since=query.since,
-        until=query.until,
-        limit=query.limit + 1,
-        after=cursors.decode(query.cursor, datetime, int),
-    )
-    shown, pagination = cursors.paginate(rows, query.limit, "booked_at", "sequence")
+    fetch = partial(ledger.entries.list_oldest_first, account.id.hex, since=query.since, until=query.until)
+    shown, pagination = cursors.fetch_page(query, fetch, booked_at=datetime, sequence=int)
     others = ledger.find_accounts({row.other_account_id for row in shown if row.other_account_id})
     holders = {other.id: UUID(other.user_id) for other in others}
     names = auth.names({user_id for user_id in holders.values() if user_id != account.user_id})
@@ -255,7 +237,7 @@ def freeze(storage: AccountStorage, auth: AuthClient, caller: Caller, account_id
     account = storage.find_account(account_id)
     if account is None or account.user_id != caller.user_id:
         raise NotFound("There is no such account.")
-    changes = storage.list_status_changes(account_id, limit=1, before=None) if account.status == "frozen" else ()
+    changes = storage.list_status_changes(account_id, limit=1, after=None) if account.status == "frozen" else ()
     if not changes:
         return None
     (change,) = changes
@@ -273,9 +255,7 @@ def status_history(
     """Return a page of an account's status changes for staff, newest first. Raises NotFound, OwnAccount."""
     if details(storage, caller, account_id).user_id == caller.user_id:
         raise OwnAccount("This is your own account. Only colleagues see who froze it and why.")
-    after = cursors.decode(page.cursor, int)
-    rows = storage.list_status_changes(account_id, limit=page.limit + 1, before=after[0] if after else None)
-    return cursors.paginate(list(rows), page.limit, "sequence")
+    return cursors.fetch_page(page, partial(storage.list_status_changes, account_id), sequence=int)
 
 
 def status_history_of_user(
@@ -285,9 +265,7 @@ def status_history_of_user(
     if user_id == caller.user_id:
         raise OwnAccount("These are your own accounts. Only colleagues see who froze them and why.")
     audit_trail.record_view(storage.outbox, "view.accounts", caller, user_id)
-    after = cursors.decode(page.cursor, int)
-    rows = storage.list_status_changes_of_user(user_id, limit=page.limit + 1, before=after[0] if after else None)
-    return cursors.paginate(list(rows), page.limit, "sequence")
+    return cursors.fetch_page(page, partial(storage.list_status_changes_of_user, user_id), sequence=int)
 
 
 def statistics(storage: AccountStorage, currency: Currency, query: StatisticsQuery) -> Statistics:

@@ -7,11 +7,12 @@ from pydantic import ConfigDict, Field, StrictBool
 from pydantic.json_schema import SkipJsonSchema
 
 from shared.core.money import AmountText, Currency
-from shared.core.periods import From, Timestamp, Until
+from shared.core.periods import Timestamp
 from shared.core.texts import Line, masked, masked_name
 from shared.web.approvals.schemas import ApprovalFields
-from shared.web.cursors import LongLimit, Page, Pagination
+from shared.web.cursors import LongLimit, Page, PageAnswer
 from shared.web.validation.openapi import Answer, Body, Described, Query
+from shared.web.validation.ranges import ComparedUtcRange, UtcRange
 
 if TYPE_CHECKING:
     from account_service.account_models import Account, Entry
@@ -62,13 +63,8 @@ class AccountsQuery(Page):
     """Only accounts whose number ends with these digits."""
 
 
-class HistoryQuery(Page):
-    """The range of entries: days or instants, both ends included."""
-
-    since: Annotated[From, Field(alias="from")] = None
-    """The first day or instant to show."""
-    until: Annotated[Until, Field(alias="to")] = None
-    """The last day or instant to show."""
+class HistoryQuery(Page, UtcRange):
+    """The range of entries."""
 
 
 class EntriesQuery(HistoryQuery):
@@ -132,13 +128,11 @@ class WaitingAnswer(Answer):
     """The request."""
 
 
-class AccountApprovalsAnswer(Answer):
+class AccountApprovalsAnswer(PageAnswer):
     """A page of requests, newest first."""
 
     approvals: list[AccountApprovalOut]
     """The requests of this page."""
-    pagination: Pagination
-    """The page size, and the cursor of the next page."""
 
 
 class HistoryRow(Described):
@@ -234,13 +228,11 @@ class FreezeAnswer(Answer):
     """The freeze; null while the account is not frozen."""
 
 
-class StatusHistoryAnswer(Answer):
+class StatusHistoryAnswer(PageAnswer):
     """A page of an account's status changes, newest first."""
 
     status_history: list[StatusChangeOut]
     """The changes, newest first."""
-    pagination: Pagination
-    """The page size, and the cursor of the next page."""
 
 
 class Payee(Described):
@@ -281,31 +273,25 @@ class AccountAnswer(Answer):
     """The account."""
 
 
-class AccountsAnswer(Answer):
+class AccountsAnswer(PageAnswer):
     """A page of accounts."""
 
     accounts: list[AccountOut]
     """The accounts of this page."""
-    pagination: Pagination
-    """The page size, and the cursor of the next page."""
 
 
-class HistoryAnswer(Answer):
+class HistoryAnswer(PageAnswer):
     """A page of an account's entries, newest first."""
 
     history: list[HistoryRow]
     """The entries, newest first."""
-    pagination: Pagination
-    """The page size, and the cursor of the next page."""
 
 
-class EntriesAnswer(Answer):
+class EntriesAnswer(PageAnswer):
     """A page of an account's entries, oldest first."""
 
     entries: list[EntryOut]
     """The entries, oldest first."""
-    pagination: Pagination
-    """The page size, and the cursor of the next page."""
 
 
 class PayeeAnswer(Answer):
@@ -324,15 +310,8 @@ class TypeTotals(Described):
     """The sum of their balances."""
 
 
-class StatisticsQuery(Query):
+class StatisticsQuery(ComparedUtcRange):
     """A range of time in which accounts were opened, and a range before it to compare with."""
-
-    since: Annotated[From, Field(alias="from")] = None
-    """The first day or instant."""
-    until: Annotated[Until, Field(alias="to")] = None
-    """The last day or instant."""
-    compare_from: From = None
-    """The first day or instant of the range before, which ends where `from` begins."""
 
 
 class Statistics(Described):

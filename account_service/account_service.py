@@ -87,9 +87,7 @@ class AccountSettings(Settings):
     """Settings of the account service."""
 
     service_name: ClassVar[str] = "account-service"
-    secrets: ClassVar[dict[str, tuple[str, str]]] = {
-        "client_secret": ("ACCOUNT_SERVICE_SECRET", "account_service_secret")
-    }
+    secrets: ClassVar[dict[str, str]] = {"ACCOUNT_SERVICE_SECRET": "account_service_secret"}
 
     port: int = Field(8002, ge=1, le=65535, validation_alias="ACCOUNT_SERVICE_PORT")
     given_database_url: str | None = Field(None, repr=False, validation_alias="ACCOUNT_DATABASE_URL")

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select, tuple_
 
 from account_service.account_models import Account, AccountStatusChange
 from shared.db.database import Database, Storage
+from shared.db.keyset import newest_first
 from shared.db.outbox import Outbox
 
 
@@ -34,22 +35,20 @@ class AccountStorage(Storage):
         froze = select(changes.c.changed_by_role).where(changes.c.sequence > func.coalesce(lifted, 0))
         return set(self._session.scalars(froze))
 
-    def list_status_changes(self, account_id: UUID, *, limit: int, before: int | None) -> Sequence[AccountStatusChange]:
-        """Return the status changes of an account, newest first; `before` is the sequence of the page before."""
+    def list_status_changes(
+        self, account_id: UUID, *, limit: int, after: tuple[int] | None
+    ) -> Sequence[AccountStatusChange]:
+        """Return the status changes of an account, newest first, from behind `after`, a sequence."""
         query = select(AccountStatusChange).where(AccountStatusChange.account_id == account_id)
-        if before is not None:
-            query = query.where(AccountStatusChange.sequence < before)
-        return self._session.scalars(query.order_by(AccountStatusChange.sequence.desc()).limit(limit)).all()
+        return self._session.scalars(newest_first(query, (AccountStatusChange.sequence,), limit, after)).all()
 
     def list_status_changes_of_user(
-        self, user_id: UUID, *, limit: int, before: int | None
+        self, user_id: UUID, *, limit: int, after: tuple[int] | None
     ) -> Sequence[AccountStatusChange]:
-        """Return the status changes of all accounts of a user, newest first; `before` as in `list_status_changes`."""
+        """Return the status changes of all accounts of a user, newest first, from behind `after`, a sequence."""
         theirs = select(Account.id).where(Account.user_id == user_id)
         query = select(AccountStatusChange).where(AccountStatusChange.account_id.in_(theirs))
-        if before is not None:
-            query = query.where(AccountStatusChange.sequence < before)
-        return self._session.scalars(query.order_by(AccountStatusChange.sequence.desc()).limit(limit)).all()
+        return self._session.scalars(newest_first(query, (AccountStatusChange.sequence,), limit, after)).all()
 
     def find_account(self, account_id: UUID) -> Account | None:
         """Return the account with this id, or None."""
@@ -86,18 +85,12 @@ class AccountStorage(Storage):
         limit: int,
         after: tuple[datetime, UUID] | None,
     ) -> Sequence[Account]:
-        """Return the accounts that match all filters, newest first.
-
-        `after` is the (created_at, id) of the last account of the page before.
-        """
+        """Return the accounts that match all filters, newest first, from behind `after`, a (created_at, id)."""
         query = select(Account).where(*_equal_to_given((Account.user_id, user_id), (Account.status, status)))
         query = query.where(*_equal_to_given((Account.account_type, account_type)))
         if number_ends:
             query = query.where(Account.account_number.endswith(number_ends))
-        if after:
-            query = query.where(tuple_(Account.created_at, Account.id) < tuple_(*after))
-        query = query.order_by(Account.created_at.desc(), Account.id.desc())
-        return self._session.scalars(query.limit(limit)).all()
+        return self._session.scalars(newest_first(query, (Account.created_at, Account.id), limit, after)).all()
 
     def count_by_type_and_status(self) -> Sequence[tuple[str, str, int, int]]:
         """Return (type, status, number of accounts, sum of balances in minor units) for each that occurs."""

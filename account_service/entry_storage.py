@@ -77,21 +77,21 @@ class EntryStorage(Storage):
         since: datetime | None,
         until: datetime | None,
         limit: int,
-        before: tuple[datetime, int] | None,
+        after: tuple[datetime, int] | None,
     ) -> list[Entry]:
         """Return the entries of an account with `since <= booked_at < until`, newest first.
 
-        `before` is the (booked_at, sequence) of the last entry of the page before.
+        `after` is the (booked_at, sequence) of the last entry of the page before.
         """
 
         def within(at: Any, sequence: Any) -> Iterator[ColumnElement[bool]]:
             if since:
                 yield at >= since
             # With two upper bounds SQLite may start at the later one and scan to the cursor, so pass only the earlier.
-            if until and not (before and before[0] < until):
+            if until and not (after and after[0] < until):
                 yield at < until
-            if before:
-                yield tuple_(at, sequence) < tuple_(*before)
+            if after:
+                yield tuple_(at, sequence) < tuple_(*after)
 
         return self._first(account_id, within, lambda column: column.desc(), limit)[::-1][:limit]
 

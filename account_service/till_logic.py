@@ -5,6 +5,7 @@ changes only in ledger_logic, by bookings at the counter.
 """
 
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from uuid import UUID, uuid4, uuid5
 
@@ -117,27 +118,16 @@ def details(tills: TillStorage, till_id: UUID) -> Till:
 
 def list_tills(tills: TillStorage, query: OwnedTillsQuery) -> tuple[list[Till], Pagination]:
     """Return a page of tills, newest first."""
-    rows = tills.list_tills(
-        user_id=query.user_id,
-        status=query.status,
-        limit=query.limit + 1,
-        before=cursors.decode(query.cursor, datetime, UUID),
-    )
-    return cursors.paginate(list(rows), query.limit, "opened_at", "id")
+    fetch = partial(tills.list_tills, user_id=query.user_id, status=query.status)
+    return cursors.fetch_page(query, fetch, opened_at=datetime, id=UUID)
 
 
 def movements(
     tills: TillStorage, ledger: LedgerStorage, till_id: UUID, page: Page
 ) -> tuple[list[CashMovement], Pagination]:
     """Return a page of the postings of a till, newest first. Raises NotFound."""
-    rows = ledger.entries.list_newest_first(
-        details(tills, till_id).id.hex,
-        since=None,
-        until=None,
-        limit=page.limit + 1,
-        before=cursors.decode(page.cursor, datetime, int),
-    )
-    shown, pagination = cursors.paginate(rows, page.limit, "booked_at", "sequence")
+    fetch = partial(ledger.entries.list_newest_first, details(tills, till_id).id.hex, since=None, until=None)
+    shown, pagination = cursors.fetch_page(page, fetch, booked_at=datetime, sequence=int)
     return [_to_movement(entry) for entry in shown], pagination
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from shared.core.periods import Timestamp
-from shared.web.cursors import Page, Pagination
+from shared.web.cursors import Page, PageAnswer
 from shared.web.validation.openapi import Answer, Body, Described, Query
 
 TillStatus = Literal["open", "closed"]
@@ -83,13 +83,11 @@ class TillRowAnswer(Answer):
     """The till."""
 
 
-class TillRowsAnswer(Answer):
+class TillRowsAnswer(PageAnswer):
     """A page of tills, newest first."""
 
     tills: list[TillRow]
     """The tills of this page."""
-    pagination: Pagination
-    """The page size, and the cursor of the next page."""
 
 
 class CashMovement(Described):
@@ -113,13 +111,11 @@ class CashMovement(Described):
     """When it was booked."""
 
 
-class MovementsAnswer(Answer):
+class MovementsAnswer(PageAnswer):
     """A page of the postings of a till, newest first."""
 
     movements: list[CashMovement]
     """The postings of this page."""
-    pagination: Pagination
-    """The page size, and the cursor of the next page."""
 
 
 class FoundAccount(Described):

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 
 from account_service.account_models import Till
 from shared.db.database import Storage
+from shared.db.keyset import newest_first
 
 
 class TillStorage(Storage):
@@ -31,17 +32,15 @@ class TillStorage(Storage):
         return self._session.scalar(select(Till).where(Till.user_id == user_id, Till.status == "open"))
 
     def list_tills(
-        self, *, user_id: UUID | None, status: str | None, limit: int, before: tuple[datetime, UUID] | None
+        self, *, user_id: UUID | None, status: str | None, limit: int, after: tuple[datetime, UUID] | None
     ) -> Sequence[Till]:
         """Return the tills that match all filters, newest first.
 
-        `before` is the (opened_at, id) of the last till of the page before.
+        `after` is the (opened_at, id) of the last till of the page before.
         """
         query = select(Till)
         if user_id:
             query = query.where(Till.user_id == user_id)
         if status:
             query = query.where(Till.status == status)
-        if before:
-            query = query.where(tuple_(Till.opened_at, Till.id) < tuple_(*before))
-        return self._session.scalars(query.order_by(Till.opened_at.desc(), Till.id.desc()).limit(limit)).all()
+        return self._session.scalars(newest_first(query, (Till.opened_at, Till.id), limit, after)).all()

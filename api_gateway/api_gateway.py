@@ -31,7 +31,7 @@ from api_gateway.pages import (
     transactions,
 )
 from api_gateway.pages.common import display, navigation, unread
-from api_gateway.pages.common.responses import here, install_form_token_errors, render_error
+from api_gateway.pages.common.responses import current_address, install_form_token_errors, render_error
 from api_gateway.pages.common.sections import SERVICES, probe_services
 from api_gateway.pages.sign_in import passkeys, recovery, second_factor, welcome
 from api_gateway.pages.staff import (
@@ -132,10 +132,10 @@ class GatewaySettings(Settings):
     """Settings of the gateway."""
 
     service_name = "api-gateway"
-    secrets: ClassVar[dict[str, tuple[str, str]]] = {
-        "session_secret": ("SESSION_SECRET", "session_secret"),
-        "client_secret": ("API_GATEWAY_SECRET", "api_gateway_secret"),
-        "outbox_key": ("OUTBOX_KEY", "outbox_key"),
+    secrets: ClassVar[dict[str, str]] = {
+        "SESSION_SECRET": "session_secret",
+        "API_GATEWAY_SECRET": "api_gateway_secret",
+        "OUTBOX_KEY": "outbox_key",
     }
 
     port: int = Field(5000, ge=0, le=65535, validation_alias="API_GATEWAY_PORT")
@@ -306,7 +306,7 @@ def _install_pages(app: Flask, settings: GatewaySettings) -> None:
         bank_name=settings.bank_name,
         bank_contact=settings.bank_contact,
         bank_currency=settings.currency,
-        here=here,
+        current_address=current_address,
         SUSPENSE_ACCOUNT_ID=SUSPENSE_ACCOUNT_ID,
     )
     display.install(app)

@@ -9,7 +9,7 @@ from shared.core import clock
 from shared.core.periods import Timestamp
 from shared.core.texts import Line
 from shared.security.passwords import MAX_PASSWORD_LENGTH
-from shared.web.cursors import Pagination
+from shared.web.cursors import PageAnswer
 from shared.web.validation.openapi import Answer, Body, Described, Query
 
 if TYPE_CHECKING:
@@ -134,13 +134,11 @@ class SessionOut(Described):
         )
 
 
-class SessionsAnswer(Answer):
+class SessionsAnswer(PageAnswer):
     """A page of sessions, newest first."""
 
     sessions: list[SessionOut]
     """The sessions of this page."""
-    pagination: Pagination
-    """The position of the next page."""
 
 
 class VerifiedAnswer(Answer):

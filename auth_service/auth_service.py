@@ -128,9 +128,9 @@ class AuthSettings(MailSettings, SecondFactorSettings, ClientSettings):
     """Settings of the auth service, the only process with the signing key."""
 
     service_name: ClassVar[str] = "auth-service"
-    secrets: ClassVar[dict[str, tuple[str, str]]] = {
-        "signing_key": ("AUTH_SIGNING_KEY", SIGNING_KEYS_FILE),
-        "encryption_keys": ("AUTH_ENCRYPTION_KEYS", ENCRYPTION_KEYS_FILE),
+    secrets: ClassVar[dict[str, str]] = {
+        "AUTH_SIGNING_KEY": SIGNING_KEYS_FILE,
+        "AUTH_ENCRYPTION_KEYS": ENCRYPTION_KEYS_FILE,
     }
 
     port: int = Field(8001, ge=1, le=65535, validation_alias="AUTH_SERVICE_PORT")

@@ -4,14 +4,15 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, String, delete, func, or_, select, tuple_, type_coerce, update
+from sqlalchemy import ColumnElement, Select, String, delete, func, or_, select, type_coerce, update
 
 from auth_service.auth_models import KnownDevice, Lockout, MailLink, User, phone_numbers
 from shared.core.texts import folded
 from shared.db.database import Storage
+from shared.db.keyset import newest_first
 
 
-def called(text: str) -> ColumnElement[bool]:
+def user_matches(text: str) -> ColumnElement[bool]:
     """Return the condition that a user's name, address or phone number contains `text`."""
     found = User.search_text.contains(folded(text), autoescape=True)
     entry = phone_numbers.entry(text)
@@ -83,14 +84,12 @@ class UserStorage(Storage):
         """Return the users that match all filters, newest first, from behind `after`, a (created_at, id) pair."""
         query = select(User)
         if q:
-            query = query.where(called(q))
+            query = query.where(user_matches(q))
         if role:
             query = query.where(User.role == role)
         if status:
             query = query.where(User.status == status)
-        if after:
-            query = query.where(tuple_(User.created_at, User.id) < tuple_(*after))
-        return self._session.scalars(query.order_by(User.created_at.desc(), User.id.desc()).limit(limit)).all()
+        return self._session.scalars(newest_first(query, (User.created_at, User.id), limit, after)).all()
 
     def count_by_role_and_status(self) -> Sequence[tuple[str, str, int]]:
         """Return (role, status, number of users) for each combination that occurs."""

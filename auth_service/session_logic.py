@@ -5,6 +5,7 @@ import logging
 import secrets
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID, uuid4
 
 from auth_service import auth_logic
@@ -135,13 +136,8 @@ def log_out(tools: Tools, caller: Caller) -> None:
 
 def list_sessions(tools: Tools, caller: Caller, page: Page) -> tuple[list[LoginSession], Pagination]:
     """Return a page of the caller's active sessions, newest first."""
-    rows = tools.sessions.list_alive(
-        caller.user_id,
-        clock.now(),
-        limit=page.limit + 1,
-        after=cursors.decode(page.cursor, datetime, UUID),
-    )
-    return cursors.paginate(list(rows), page.limit, "created_at", "id")
+    fetch = partial(tools.sessions.list_alive, caller.user_id, clock.now())
+    return cursors.fetch_page(page, fetch, created_at=datetime, id=UUID)
 
 
 def end_session(tools: Tools, caller: Caller, session_id: UUID) -> None:

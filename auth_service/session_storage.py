@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
 from auth_service.auth_models import EndedSession, LoginSession, RefreshToken
 from shared.db.database import Storage
+from shared.db.keyset import newest_first
 from shared.security.tokens import Revocations
 
 
@@ -48,10 +49,9 @@ class SessionStorage(Storage):
         query = select(LoginSession).where(
             LoginSession.user_id == user_id, LoginSession.ended_at.is_(None), LoginSession.expires_at > now
         )
-        if after:
-            query = query.where(tuple_(LoginSession.created_at, LoginSession.id) < tuple_(*after))
-        query = query.order_by(LoginSession.created_at.desc(), LoginSession.id.desc())
-        return self._session.scalars(query.limit(limit)).all()
+        return self._session.scalars(
+            newest_first(query, (LoginSession.created_at, LoginSession.id), limit, after)
+        ).all()
 
     def end_sessions(
         self, user_id: UUID, now: datetime, *, only: UUID | None = None, all_but: UUID | None = None

@@ -4,6 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Literal
 from uuid import UUID
 
@@ -136,14 +137,8 @@ def look_up(tools: Tools, caller: Caller, query: PersonQuery) -> User:
 
 def list_users(tools: Tools, caller: Caller, query: UsersQuery) -> tuple[list[ListedUser], Pagination]:
     """Return a page of the users that match the query, newest first, with their lockouts."""
-    rows = tools.users.list_users(
-        q=query.q,
-        role=query.role,
-        status=query.status,
-        limit=query.limit + 1,
-        after=cursors.decode(query.cursor, datetime, UUID),
-    )
-    users, pagination = cursors.paginate(list(rows), query.limit, "created_at", "id")
+    fetch = partial(tools.users.list_users, q=query.q, role=query.role, status=query.status)
+    users, pagination = cursors.fetch_page(query, fetch, created_at=datetime, id=UUID)
     asked = query.model_dump(mode="json", exclude_none=True, exclude={"limit", "cursor"})
     audit_logic.record(tools.audit, "list.people", actor=caller, details={"filters": asked})
     locked_until = auth_logic.locked_until(tools, [user.username for user in users])

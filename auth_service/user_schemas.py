@@ -7,12 +7,13 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from auth_service.auth_schemas import EnteredPassword, NewPassword
-from shared.core.periods import From, Timestamp, Until
+from shared.core.periods import Timestamp
 from shared.core.texts import Line, Matching
 from shared.core.time_zones import ZoneName
 from shared.web.approvals.schemas import ApprovalFields, AskedReason
-from shared.web.cursors import Page, Pagination
+from shared.web.cursors import Page, PageAnswer
 from shared.web.validation.openapi import Answer, Body, Described, Query
+from shared.web.validation.ranges import ComparedUtcRange
 
 Role = Literal["customer", "employee", "admin"]
 Status = Literal["active", "disabled"]
@@ -205,13 +206,11 @@ class NewUserAnswer(UserAnswer):
     """The id of the new customer."""
 
 
-class UsersAnswer(Answer):
+class UsersAnswer(PageAnswer):
     """A page of users, newest first."""
 
     users: list[ListedUser]
     """The users of this page."""
-    pagination: Pagination
-    """The position of the next page."""
 
 
 class PersonAnswer(Answer):
@@ -237,24 +236,15 @@ class WaitingAnswer(Answer):
     """The request."""
 
 
-class PersonApprovalsAnswer(Answer):
+class PersonApprovalsAnswer(PageAnswer):
     """A page of requests, newest first."""
 
     approvals: list[PersonApprovalOut]
     """The requests of this page."""
-    pagination: Pagination
-    """The position of the next page."""
 
 
-class StatisticsQuery(Query):
+class StatisticsQuery(ComparedUtcRange):
     """A range of time in which users registered, and a range before it to compare with."""
-
-    since: Annotated[From, Field(alias="from")] = None
-    """The first day or instant."""
-    until: Annotated[Until, Field(alias="to")] = None
-    """The last day or instant."""
-    compare_from: From = None
-    """The first day or instant of the range before, which ends where `from` begins."""
 
 
 class Statistics(Described):

@@ -5,6 +5,7 @@ bank are read with the token of this service.
 """
 
 from datetime import datetime
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -21,8 +22,6 @@ from reporting_service.source_schemas import (
 from shared.core.periods import to_text
 from shared.core.time_zones import FIRST_INSTANT
 from shared.http.client import Peer, ServiceToken
-
-PAGE_ROWS = 200
 
 
 class AuthClient:
@@ -51,54 +50,28 @@ class AccountClient:
 
     def list_own(self, token: str) -> list[AccountFacts]:
         """Return the accounts of the token's bearer, closed ones last."""
-        response = self._peer.call("GET", "/api/accounts/list", token=token)
-        return [AccountFacts.model_validate(account) for account in response["accounts"]]
+        return list(map(AccountFacts.model_validate, self._peer.rows("/api/accounts/list", "accounts", token=token)))
 
     def balance_before(self, token: str, account_id: UUID, instant: datetime) -> str | None:
         """Return the balance at the start of an instant, or None if the account has no earlier entry."""
         if instant == FIRST_INSTANT:
             return None
-        response = self._history(token, account_id, to=instant - datetime.resolution, limit=1)
-        rows = response["history"]
+        query = {"to": to_text(instant - datetime.resolution), "limit": 1}
+        rows = self._peer.call("GET", f"/api/accounts/history/{account_id}", token=token, query=query)["history"]
         return str(rows[0]["balance_after"]) if rows else None
 
     def entries(self, token: str, account_id: UUID, period: ZonedPeriod, *, at_most: int) -> list[LedgerRow]:
         """Return the entries of a period, newest first, at most the `at_most` newest."""
-        rows: list[LedgerRow] = []
-        cursor = None
-        while len(rows) < at_most:
-            response = self._history(
-                token,
-                account_id,
-                to=period.last_instant,
-                limit=min(PAGE_ROWS, at_most - len(rows)),
-                since=period.since,
-                cursor=cursor,
-            )
-            rows.extend(LedgerRow.model_validate(row) for row in response["history"])
-            cursor = response["pagination"]["next_cursor"]
-            if cursor is None:
-                break
-        return rows
+        rows = self._peer.rows(
+            f"/api/accounts/history/{account_id}", "history", token=token, query=_to_range(period, None)
+        )
+        return list(map(LedgerRow.model_validate, islice(rows, at_most)))
 
     def statistics(self, period: ZonedPeriod, previous: ZonedPeriod | None) -> AccountStatistics:
         """Return the numbers of accounts, the sums of their balances, and how many were opened in the two periods."""
         query = _to_range(period, previous)
         response = self._service_token.call(self._peer, "GET", "/internal/statistics", query=query)
         return AccountStatistics.model_validate(response["statistics"])
-
-    def _history(
-        self,
-        token: str,
-        account_id: UUID,
-        *,
-        to: datetime,
-        limit: int,
-        since: datetime | None = None,
-        cursor: str | None = None,
-    ) -> dict[str, Any]:
-        query = {"from": since and to_text(since), "to": to_text(to), "limit": limit, "cursor": cursor}
-        return self._peer.call("GET", f"/api/accounts/history/{account_id}", token=token, query=query)
 
 
 class TransactionClient:
@@ -135,16 +108,8 @@ class TransactionClient:
     ) -> dict[UUID, TransactionFacts]:
         """Return the `at_most` newest completed transactions of an account in a period, by their ids."""
         query = {**_to_range(period, None), "status": "completed"}
-        found: dict[UUID, TransactionFacts] = {}
-        while len(found) < at_most:
-            query["limit"] = min(PAGE_ROWS, at_most - len(found))
-            response = self._peer.call("GET", f"/api/transactions/account/{account_id}", token=token, query=query)
-            rows = map(TransactionFacts.model_validate, response["transactions"])
-            found.update((row.id, row) for row in rows)
-            query["cursor"] = response["pagination"]["next_cursor"]
-            if query["cursor"] is None:
-                break
-        return found
+        rows = self._peer.rows(f"/api/transactions/account/{account_id}", "transactions", token=token, query=query)
+        return {found.id: found for found in map(TransactionFacts.model_validate, islice(rows, at_most))}
 
     def volumes(self, period: ZonedPeriod, previous: ZonedPeriod | None) -> Volumes:
         """Return the numbers and sums of the whole bank's completed transactions."""

@@ -133,8 +133,8 @@ def details(storage: ReportStorage, caller: Caller, report_id: UUID) -> Report:
 
 def list_reports(storage: ReportStorage, page: Page, user_id: UUID | None = None) -> tuple[list[Report], Pagination]:
     """Return a page of one user's stored reports, or of all, newest first."""
-    before = cursors.decode(page.cursor, datetime, UUID)
-    reports, more = storage.list_reports(user_id=user_id, limit=page.limit, max_bytes=MAX_PAGE_BYTES, before=before)
+    after = cursors.decode(page.cursor, datetime, UUID)
+    reports, more = storage.list_reports(user_id=user_id, limit=page.limit, max_bytes=MAX_PAGE_BYTES, after=after)
     next_cursor = cursors.encode(reports[-1].created_at, reports[-1].id) if more else None
     return reports, Pagination(limit=page.limit, next_cursor=next_cursor)
 

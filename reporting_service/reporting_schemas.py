@@ -26,7 +26,7 @@ from reporting_service.source_schemas import (
 from shared.core.money import AmountText
 from shared.core.periods import Day, Timestamp
 from shared.core.time_zones import UTC_ZONE, Zone, ZoneName
-from shared.web.cursors import Pagination
+from shared.web.cursors import PageAnswer
 from shared.web.validation.openapi import Answer, Described, Query
 
 if TYPE_CHECKING:
@@ -289,10 +289,8 @@ class ReportAnswer(Answer):
     """The report."""
 
 
-class ReportsAnswer(Answer):
+class ReportsAnswer(PageAnswer):
     """A page of reports, newest first. A page of long reports has fewer than `limit`."""
 
     reports: list[ReportOut]
     """The reports of this page."""
-    pagination: Pagination
-    """The page size, and the cursor of the next page."""

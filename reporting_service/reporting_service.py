@@ -57,9 +57,7 @@ class ReportingSettings(Settings):
     """Settings of the reporting service."""
 
     service_name: ClassVar[str] = "reporting-service"
-    secrets: ClassVar[dict[str, tuple[str, str]]] = {
-        "client_secret": ("REPORTING_SERVICE_SECRET", "reporting_service_secret")
-    }
+    secrets: ClassVar[dict[str, str]] = {"REPORTING_SERVICE_SECRET": "reporting_service_secret"}
 
     port: int = Field(8004, ge=1, le=65535, validation_alias="REPORTING_SERVICE_PORT")
     given_database_url: str | None = Field(None, repr=False, validation_alias="REPORTING_DATABASE_URL")

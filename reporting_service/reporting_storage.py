@@ -3,10 +3,11 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 
 from reporting_service.reporting_models import Report
 from shared.db.database import Database, Storage
+from shared.db.keyset import newest_first
 from shared.db.outbox import Outbox
 
 
@@ -32,18 +33,15 @@ class ReportStorage(Storage):
         return self._session.scalar(query.limit(1))
 
     def list_reports(
-        self, *, user_id: UUID | None, limit: int, max_bytes: int, before: tuple[datetime, UUID] | None
+        self, *, user_id: UUID | None, limit: int, max_bytes: int, after: tuple[datetime, UUID] | None
     ) -> tuple[list[Report], bool]:
         """Return a user's reports, or all, newest first, and whether more exist.
 
         The page has at most `limit` reports and at most `max_bytes` of data, but at least one report if one exists.
-        `before` is the (created_at, id) of the last report of the page before.
+        `after` is the (created_at, id) of the last report of the page before.
         """
-        query = select(Report).order_by(Report.created_at.desc(), Report.id.desc()).limit(limit + 1)
-        if user_id is not None:
-            query = query.where(Report.user_id == user_id)
-        if before:
-            query = query.where(tuple_(Report.created_at, Report.id) < tuple_(*before))
+        query = select(Report) if user_id is None else select(Report).where(Report.user_id == user_id)
+        query = newest_first(query, (Report.created_at, Report.id), limit + 1, after)
         reports: list[Report] = []
         size_bytes = 0
         with self._session.scalars(query.execution_options(yield_per=10)) as rows:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 from uuid import UUID
 
@@ -287,14 +288,9 @@ def list_own(
     storage: TransactionStorage, currency: Currency, caller: Caller, query: OwnTransactionsQuery
 ) -> tuple[list[Transaction], Pagination]:
     """Return a page of the transactions on the caller's accounts, newest first."""
-    rows = storage.list_of_user(
-        caller.user_id.hex,
-        replace(_to_filters(query, currency), category=query.category, viewer_id=caller.user_id.hex),
-        account_id=query.account_id,
-        limit=query.limit + 1,
-        before=cursors.decode(query.cursor, datetime, str),
-    )
-    return cursors.paginate(list(rows), query.limit, "timestamp", "id")
+    filters = replace(_to_filters(query, currency), category=query.category, viewer_id=caller.user_id.hex)
+    fetch = partial(storage.list_of_user, caller.user_id.hex, filters, account_id=query.account_id)
+    return cursors.fetch_page(query, fetch, timestamp=datetime, id=str)
 
 
 def list_of_account(
@@ -309,15 +305,14 @@ def list_of_account(
     """Return a page of the transactions on one account, newest first. Raises NotFound."""
     owner_id = accounts.owner_id(caller.token, account_id)
     audit_trail.record_view(storage.outbox, "view.transactions", caller, UUID(owner_id), account_id=dashed(account_id))
-    rows = storage.list_of_user(
+    fetch = partial(
+        storage.list_of_user,
         owner_id,
         replace(_to_filters(query, currency), category=query.category, viewer_id=caller.user_id.hex),
         account_id=account_id,
         unsettled_reversals=caller.is_staff and caller.user_id.hex != owner_id,
-        limit=query.limit + 1,
-        before=cursors.decode(query.cursor, datetime, str),
     )
-    return cursors.paginate(list(rows), query.limit, "timestamp", "id")
+    return cursors.fetch_page(query, fetch, timestamp=datetime, id=str)
 
 
 def list_of_user(
@@ -325,15 +320,14 @@ def list_of_user(
 ) -> tuple[list[Transaction], Pagination]:
     """Return a page of the transactions on one user's accounts to staff, newest first."""
     audit_trail.record_view(storage.outbox, "view.transactions", caller, user_id)
-    rows = storage.list_of_user(
+    fetch = partial(
+        storage.list_of_user,
         user_id.hex,
         _to_filters(query, currency),
         account_id=query.account_id,
         unsettled_reversals=caller.user_id != user_id,
-        limit=query.limit + 1,
-        before=cursors.decode(query.cursor, datetime, str),
     )
-    return cursors.paginate(list(rows), query.limit, "timestamp", "id")
+    return cursors.fetch_page(query, fetch, timestamp=datetime, id=str)
 
 
 def list_all(
@@ -344,13 +338,8 @@ def list_all(
         by_alias=True, exclude_none=True, exclude={"limit", "cursor"}, exclude_defaults=True, warnings=False
     )
     audit_trail.record_view(storage.outbox, "list.transactions", caller, **filters)
-    rows = storage.list_all(
-        _to_filters(query, currency),
-        account_id=query.account_id,
-        limit=query.limit + 1,
-        before=cursors.decode(query.cursor, datetime, str),
-    )
-    return cursors.paginate(list(rows), query.limit, "timestamp", "id")
+    fetch = partial(storage.list_all, _to_filters(query, currency), account_id=query.account_id)
+    return cursors.fetch_page(query, fetch, timestamp=datetime, id=str)
 
 
 def recent(storage: TransactionStorage, caller: Caller, limit: int) -> list[Transaction]:

@@ -12,7 +12,7 @@ from shared.core.money import Amount, AmountBound, AmountText, Currency
 from shared.core.periods import DayOrInstant, Timestamp, TimestampText, to_text
 from shared.core.texts import Line
 from shared.core.time_zones import start_of
-from shared.web.cursors import Limit, Page, Pagination
+from shared.web.cursors import Limit, Page, PageAnswer
 from shared.web.validation.openapi import Answer, Body, Described, Query
 from shared.web.validation.ranges import TimeRange
 
@@ -292,13 +292,11 @@ class TransactionAnswer(Answer):
     """The transaction."""
 
 
-class TransactionsAnswer(Answer):
+class TransactionsAnswer(PageAnswer):
     """A page of transactions, newest first."""
 
     transactions: list[TransactionOut]
     """The transactions, newest first."""
-    pagination: Pagination
-    """The page size, and the cursor of the next page."""
 
 
 class OwnAnswer(Answer):
@@ -368,13 +366,11 @@ class SuspenseItemOut(Described):
         )
 
 
-class SuspenseAnswer(Answer):
+class SuspenseAnswer(PageAnswer):
     """A page of items in suspense, newest first."""
 
     suspense: list[SuspenseItemOut]
     """The items in suspense, newest first."""
-    pagination: Pagination
-    """The page size, and the cursor of the next page."""
 
 
 class RecentAnswer(Answer):

@@ -92,9 +92,7 @@ class TransactionSettings(Settings):
     """Settings of the transaction service."""
 
     service_name: ClassVar[str] = "transaction-service"
-    secrets: ClassVar[dict[str, tuple[str, str]]] = {
-        "client_secret": ("TRANSACTION_SERVICE_SECRET", "transaction_service_secret")
-    }
+    secrets: ClassVar[dict[str, str]] = {"TRANSACTION_SERVICE_SECRET": "transaction_service_secret"}
 
     port: int = Field(8003, ge=1, le=65535, validation_alias="TRANSACTION_SERVICE_PORT")
     given_database_url: str | None = Field(None, repr=False, validation_alias="TRANSACTION_DATABASE_URL")

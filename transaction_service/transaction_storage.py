@@ -31,8 +31,8 @@ from sqlalchemy import (
 
 from shared.core.texts import folded
 from shared.db.bulk import KEYS, Insert
-from shared.db.columns import HexId, UtcDateTime
 from shared.db.database import Database, Storage
+from shared.db.keyset import newest_first, position
 from shared.db.outbox import Outbox
 from transaction_service.category_storage import effective_category
 from transaction_service.transaction_models import ToldId, Transaction, TransactionLeg, TransactionRow
@@ -98,6 +98,9 @@ class Filters:
     viewer_id: str = ""
 
 
+_LEG_ORDER = (TransactionLeg.timestamp, TransactionLeg.transaction_id)
+
+
 class TransactionStorage(Storage):
     """Transactions and their legs."""
 
@@ -160,7 +163,7 @@ class TransactionStorage(Storage):
     def list_pending(self, after: tuple[datetime, str] | None, limit: int) -> list[Transaction]:
         """Return pending transactions, oldest first; `after` is the (timestamp, id) of the last one already read."""
         key = _transaction.c.timestamp, _transaction.c.id
-        query = _pending.where(tuple_(*key) > position(*after)) if after else _pending
+        query = _pending.where(tuple_(*key) > position(key, after)) if after else _pending
         return list(self._fetch(query.order_by(*key).limit(limit)))
 
     def list_by_id(self, after: str | None, limit: int) -> list[Transaction]:
@@ -194,20 +197,20 @@ class TransactionStorage(Storage):
         account_id: str | None = None,
         unsettled_reversals: bool = False,
         limit: int,
-        before: tuple[datetime, str] | None = None,
+        after: tuple[datetime, str] | None = None,
     ) -> Sequence[Transaction]:
         """Return a user's transactions, or those on one of their accounts, newest first.
 
-        `before` is the (timestamp, id) of the last transaction of the page before. Pending and failed reversals are
+        `after` is the (timestamp, id) of the last transaction of the page before. Pending and failed reversals are
         included only with `unsettled_reversals`: customers don't see a reversal before its money has moved.
         """
-        filters = _drop_passed_end(before, filters)
+        filters = _drop_passed_end(after, filters)
         query = _all.join(TransactionLeg, TransactionLeg.transaction_id == TransactionRow.id)
         query = query.where(_legs_of_user(user_id, account_id), *_leg_filters(filters), *_text_filter(filters))
         query = query.where(*_category_filter(filters))
         if not unsettled_reversals:
             query = query.where(_is_no_unsettled_reversal)
-        return self._page(query, TransactionLeg.timestamp, TransactionLeg.transaction_id, limit, before)
+        return list(self._fetch(newest_first(query, _LEG_ORDER, limit, after)))
 
     def list_all(
         self,
@@ -215,19 +218,19 @@ class TransactionStorage(Storage):
         *,
         account_id: str | None = None,
         limit: int,
-        before: tuple[datetime, str] | None = None,
+        after: tuple[datetime, str] | None = None,
     ) -> Sequence[Transaction]:
         """Return all transactions, or those on one account, newest first.
 
-        `before` is the (timestamp, id) of the last transaction of the page before.
+        `after` is the (timestamp, id) of the last transaction of the page before.
         """
-        filters = _drop_passed_end(before, filters)
+        filters = _drop_passed_end(after, filters)
         if account_id is None:
             query = _all.where(*_filters(TransactionRow, filters), *_text_filter(filters))
-            return self._page(query, TransactionRow.timestamp, TransactionRow.id, limit, before)
+            return list(self._fetch(newest_first(query, (TransactionRow.timestamp, TransactionRow.id), limit, after)))
         query = _all.join(TransactionLeg, TransactionLeg.transaction_id == TransactionRow.id)
         query = query.where(TransactionLeg.account_id == account_id, *_leg_filters(filters), *_text_filter(filters))
-        return self._page(query, TransactionLeg.timestamp, TransactionLeg.transaction_id, limit, before)
+        return list(self._fetch(newest_first(query, _LEG_ORDER, limit, after)))
 
     def _insert(self, command: Insert, transactions: Collection[Transaction]) -> list[str]:
         """Insert rows, and return the ids of those that were written."""
@@ -237,27 +240,10 @@ class TransactionStorage(Storage):
     def _fetch(self, query: Select[Any], **parameters: Any) -> Iterator[Transaction]:
         return (Transaction(*row) for row in self._session.execute(query, parameters))
 
-    def _page(
-        self,
-        query: Select[Any],
-        timestamp: Any,
-        transaction_id: Any,
-        limit: int,
-        before: tuple[datetime, str] | None,
-    ) -> Sequence[Transaction]:
-        if before:
-            query = query.where(tuple_(timestamp, transaction_id) < position(*before))
-        return list(self._fetch(query.order_by(timestamp.desc(), transaction_id.desc()).limit(limit)))
-
 
 _is_no_unsettled_reversal = or_(
     _leg.c.transaction_type != literal_column("'reversal'"), _leg.c.status == literal_column("'completed'")
 )
-
-
-def position(timestamp: datetime, transaction_id: str) -> Any:
-    """Return a (timestamp, id) with the types of the columns. PostgreSQL would not compare an id with text."""
-    return tuple_(literal(timestamp, UtcDateTime), literal(transaction_id, HexId))
 
 
 def _legs_of_user(user_id: str, account_id: str | None) -> ColumnElement[bool]:
@@ -272,9 +258,9 @@ def _legs_of_user(user_id: str, account_id: str | None) -> ColumnElement[bool]:
     return and_(is_theirs, not_(and_(TransactionLeg.internal, TransactionLeg.direction == "in")))
 
 
-def _drop_passed_end(before: tuple[datetime, str] | None, filters: Filters) -> Filters:
+def _drop_passed_end(after: tuple[datetime, str] | None, filters: Filters) -> Filters:
     """Drop `until` if the cursor is earlier: with two upper bounds SQLite may scan from the later to the earlier."""
-    return replace(filters, until=None) if before and filters.until and before[0] < filters.until else filters
+    return replace(filters, until=None) if after and filters.until and after[0] < filters.until else filters
 
 
 def _leg_filters(filters: Filters) -> list[ColumnElement[bool]]:

@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from api_gateway.clients.base import MOST, Client, NextPage, Query, Seen
+from api_gateway.clients.base import Client, NextPage, Query, ResponseModel
 from shared.core.texts import masked
 
 ACCOUNT_TYPES = {
@@ -19,7 +19,7 @@ SUSPENSE_ACCOUNT_ID = UUID(int=1)
 """The account for money of reversals that have no account of the customer to pay into. It has no page."""
 
 
-class Account(Seen):
+class Account(ResponseModel):
     """An account. `account_number` is complete only in the owner's own details, else masked (••••1234)."""
 
     id: UUID
@@ -53,14 +53,14 @@ class Account(Seen):
         return self.status == "active"
 
 
-class Accounts(Seen):
+class Accounts(ResponseModel):
     """A page of accounts."""
 
     accounts: list[Account]
     pagination: NextPage
 
 
-class StatusChange(Seen):
+class StatusChange(ResponseModel):
     """A change of an account's status. Reason, author and instant are None where they were not stored."""
 
     account_id: UUID
@@ -72,14 +72,14 @@ class StatusChange(Seen):
     changed_at: datetime | None = None
 
 
-class StatusHistory(Seen):
+class StatusHistory(ResponseModel):
     """A page of an account's status changes, newest first."""
 
     status_history: list[StatusChange]
     pagination: NextPage
 
 
-class Freeze(Seen):
+class Freeze(ResponseModel):
     """Why the caller's account is frozen, as far as the bank tells, and by whom and when, where that is known."""
 
     reason: str | None = None
@@ -87,13 +87,13 @@ class Freeze(Seen):
     frozen_at: datetime | None = None
 
 
-class FreezeState(Seen):
+class FreezeState(ResponseModel):
     """The freeze of an account of the caller; None while it is not frozen."""
 
     freeze: Freeze | None
 
 
-class Entry(Seen):
+class Entry(ResponseModel):
     """A ledger entry of an account: the signed amount and the balance after it."""
 
     amount: Decimal
@@ -102,14 +102,14 @@ class Entry(Seen):
     timestamp: datetime
 
 
-class Entries(Seen):
+class Entries(ResponseModel):
     """A page of an account's ledger entries, newest first."""
 
     history: list[Entry]
     pagination: NextPage
 
 
-class Payee(Seen):
+class Payee(ResponseModel):
     """The payee of an account number: masked number and masked name."""
 
     account_number: str
@@ -122,14 +122,7 @@ class AccountClient(Client):
 
     def list_own(self, token: str) -> list[Account]:
         """Return all accounts of the caller, closed ones last, over as many pages as needed."""
-        own: list[Account] = []
-        cursor = None
-        while True:
-            page = self._get(Accounts, token, "/api/accounts/list", {"limit": MOST, "cursor": cursor})
-            own += page.accounts
-            cursor = page.pagination.next_cursor
-            if cursor is None:
-                return own
+        return list(map(Account.model_validate, self._peer.rows("/api/accounts/list", "accounts", token=token)))
 
     def has_any(self, token: str) -> bool:
         """Return whether the caller has an account, open or closed."""
@@ -166,8 +159,7 @@ class AccountClient(Client):
 
     def close(self, token: str, account_id: UUID) -> Account:
         """Close an empty account permanently."""
-        answer = self._peer.call("DELETE", f"/api/accounts/close/{account_id}", token=token)
-        return Account.model_validate(answer["account"])
+        return self._call(Account, "DELETE", f"/api/accounts/close/{account_id}", token=token, key="account")
 
     def freeze(self, token: str, account_id: UUID) -> Freeze | None:
         """Return why an account of the caller is frozen; None while it is not."""
@@ -194,4 +186,4 @@ class AccountClient(Client):
 
     def _open(self, path: str, token: str, account_type: str, nickname: str | None, key: str) -> Account:
         body, headers = {"account_type": account_type, "nickname": nickname}, {"Idempotency-Key": key}
-        return Account.model_validate(self._peer.call("POST", path, token=token, body=body, headers=headers)["account"])
+        return self._call(Account, "POST", path, token=token, body=body, headers=headers, key="account")

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from api_gateway.clients.account import Account
 from api_gateway.clients.auth import Person
-from api_gateway.clients.base import Client, NextPage, Query, Seen
+from api_gateway.clients.base import Client, NextPage, Query, ResponseModel
 from api_gateway.clients.transaction import Transaction
 from shared.http.client import Peer
 
@@ -21,7 +21,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
 """What a request is about, the service that keeps it, and the path of such requests there."""
 
 
-class Approval(Seen):
+class Approval(ResponseModel):
     """A request, and what it is about: a transaction, an account or a person."""
 
     kind: str
@@ -40,7 +40,7 @@ class Approval(Seen):
     subject: Person | None = None
 
 
-class Approvals(Seen):
+class Approvals(ResponseModel):
     """A page of requests, newest first."""
 
     approvals: list[Approval]

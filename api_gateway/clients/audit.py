@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from api_gateway.clients.base import Client, NextPage, Query, Seen
+from api_gateway.clients.base import Client, NextPage, Query, ResponseModel
 
 
-class AuditEntry(Seen):
+class AuditEntry(ResponseModel):
     """An entry of the audit trail, for admins."""
 
     id: UUID
@@ -25,14 +25,14 @@ class AuditEntry(Seen):
     timestamp: datetime
 
 
-class AuditTrail(Seen):
+class AuditTrail(ResponseModel):
     """A page of the audit trail."""
 
     audit: list[AuditEntry]
     pagination: NextPage
 
 
-class DataView(Seen):
+class DataView(ResponseModel):
     """A look of somebody of the staff at the caller's data."""
 
     action: str
@@ -40,7 +40,7 @@ class DataView(Seen):
     timestamp: datetime
 
 
-class DataViews(Seen):
+class DataViews(ResponseModel):
     """A page of looks of the staff at the caller's data."""
 
     audit: list[DataView]
@@ -56,9 +56,7 @@ class AuditClient(Client):
 
     def export(self, token: str, query: Query) -> list[dict[str, Any]]:
         """Return all entries that match the filters, as the service returns them. Raises InvalidRequest, Refused."""
-        answer = self._peer.call("GET", "/api/auth/audit/export", token=token, query=dict(query))
-        entries: list[dict[str, Any]] = answer["audit"]
-        return entries
+        return self._get(list[dict[str, Any]], token, "/api/auth/audit/export", query, key="audit")
 
     def views(self, token: str, *, limit: int, cursor: str | None = None) -> DataViews:
         """Return a page of who of the staff looked at the caller's data."""

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from api_gateway.clients.base import Client, NextPage, Query, Seen
+from api_gateway.clients.base import Client, NextPage, Query, ResponseModel
 from shared.core.errors import NotAuthenticated
 from shared.core.user_agents import device_name
 from shared.http.client import Peer, ServiceToken
 
 
-class Person(Seen):
+class Person(ResponseModel):
     """A user as employees see them."""
 
     id: UUID
@@ -35,14 +35,14 @@ class User(Person):
     identity: str = "none"
 
 
-class Users(Seen):
+class Users(ResponseModel):
     """A page of users."""
 
     users: list[User]
     pagination: NextPage
 
 
-class Tokens(Seen):
+class Tokens(ResponseModel):
     """The response to a login: an access token for an hour, and the refresh token that renews it."""
 
     token: str
@@ -51,7 +51,7 @@ class Tokens(Seen):
     role: str
 
 
-class SecondStep(Seen):
+class SecondStep(ResponseModel):
     """What a login with a second factor answers to the right password: a text that takes its place in the second step.
 
     `methods` are those of the person's: `app`, `passkey`, `recovery_code`.
@@ -61,7 +61,7 @@ class SecondStep(Seen):
     methods: tuple[str, ...] = ()
 
 
-class RenewedTokens(Seen):
+class RenewedTokens(ResponseModel):
     """The response to a renewal: the next pair of tokens."""
 
     token: str
@@ -78,7 +78,7 @@ class Profile(Person):
     time_zone: str | None = None
 
 
-class OwnIdentity(Seen):
+class OwnIdentity(ResponseModel):
     """Whether the bank has verified who the caller is, and by which document."""
 
     state: str
@@ -89,7 +89,7 @@ class OwnIdentity(Seen):
     decided_at: datetime | None = None
 
 
-class LoginSession(Seen):
+class LoginSession(ResponseModel):
     """A login session of the caller."""
 
     id: UUID
@@ -105,7 +105,7 @@ class LoginSession(Seen):
         return device_name(self.user_agent)
 
 
-class LoginAttempt(Seen):
+class LoginAttempt(ResponseModel):
     """An attempt to log in as the caller."""
 
     outcome: str
@@ -114,14 +114,14 @@ class LoginAttempt(Seen):
     timestamp: datetime
 
 
-class Permissions(Seen):
+class Permissions(ResponseModel):
     """What an employee may do, and what employees may be allowed to do."""
 
     permissions: list[str]
     available: list[str]
 
 
-class UnsentMail(Seen):
+class UnsentMail(ResponseModel):
     """A mail that was written into the outbox folder."""
 
     recipient: str
@@ -157,21 +157,19 @@ class AuthClient(Client):
         """Start a session, or return what the second step needs when the person has a second factor."""
         body = {"username": username, "password": password} | ({"otp": otp} if otp else {})
         try:
-            answer = self._peer.call("POST", "/api/auth/login", body=body, headers=origin.headers)
+            return self._call(Tokens, "POST", "/api/auth/login", body=body, headers=origin.headers)
         except NotAuthenticated as error:
             if error.code != "MFA_REQUIRED":
                 raise
             return SecondStep.model_validate(error.details)
-        return Tokens.model_validate(answer)
 
     def renew(self, refresh_token: str) -> RenewedTokens:
         """Return the next tokens of a session: the same refresh token for ten seconds. Raises InvalidToken later."""
-        answer = self._peer.call("POST", "/api/auth/refresh", body={"refresh_token": refresh_token})
-        return RenewedTokens.model_validate(answer)
+        return self._call(RenewedTokens, "POST", "/api/auth/refresh", body={"refresh_token": refresh_token})
 
     def renew_session(self, token: str) -> RenewedTokens:
         """Let the session of `token` go on under a new id, and end the present one."""
-        return RenewedTokens.model_validate(self._peer.call("POST", "/api/auth/sessions/renew", token=token))
+        return self._call(RenewedTokens, "POST", "/api/auth/sessions/renew", token=token)
 
     def log_out(self, token: str) -> None:
         """End the session of `token`."""
@@ -188,8 +186,7 @@ class AuthClient(Client):
 
     def update_profile(self, token: str, changes: dict[str, str | None]) -> Profile:
         """Change `email` (with `current_password`), `full_name`, `phone`, `time_zone`."""
-        answer = self._peer.call("PUT", "/api/auth/users/profile", token=token, body=changes)
-        return Profile.model_validate(answer["user"])
+        return self._call(Profile, "PUT", "/api/auth/users/profile", token=token, body=changes, key="user")
 
     def change_password(self, token: str, *, current_password: str, new_password: str) -> None:
         """Change the password, which ends every other session."""
@@ -223,8 +220,7 @@ class AuthClient(Client):
 
     def sessions(self, token: str) -> list[LoginSession]:
         """Return the active sessions of the caller."""
-        answer = self._peer.call("GET", "/api/auth/sessions", token=token)
-        return [LoginSession.model_validate(session) for session in answer["sessions"]]
+        return self._get(list[LoginSession], token, "/api/auth/sessions", key="sessions")
 
     def end_all_sessions(self, token: str) -> None:
         """End all sessions of the caller."""
@@ -232,8 +228,7 @@ class AuthClient(Client):
 
     def logins(self, token: str, limit: int) -> list[LoginAttempt]:
         """Return the newest attempts to log in as the caller."""
-        answer = self._peer.call("GET", "/api/auth/logins", token=token, query={"limit": limit})
-        return [LoginAttempt.model_validate(attempt) for attempt in answer["logins"]]
+        return self._get(list[LoginAttempt], token, "/api/auth/logins", {"limit": limit}, key="logins")
 
     def end_session(self, token: str, session_id: UUID) -> None:
         """End another session of the caller."""

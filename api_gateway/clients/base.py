@@ -4,20 +4,21 @@ Money is Decimal; instants are aware datetimes in UTC.
 """
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from functools import cache
+from typing import Any, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from shared.http.client import Peer
 
 
-class Seen(BaseModel):
+class ResponseModel(BaseModel):
     """Base of the response models. Fields that no page needs are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class NextPage(Seen):
+class NextPage(ResponseModel):
     """The cursor of the next page of a list; None on the last one."""
 
     limit: int
@@ -29,10 +30,11 @@ class NeedsApproval(Exception):
 
 
 Query = Mapping[str, object]
-MOST = 200
+MAX_PAGE = 200
+Seen, MOST = ResponseModel, MAX_PAGE
 
 
-_T = TypeVar("_T", bound=Seen)
+_T = TypeVar("_T")
 
 
 class Client:
@@ -46,8 +48,13 @@ class Client:
 
     def _get(self, kind: type[_T], token: str, path: str, query: Query | None = None, *, key: str = "") -> _T:
         """Send a GET and return the response, or the part of it under `key`, as `kind`."""
-        answer = self._peer.call("GET", path, token=token, query=dict(query or {}))
-        return kind.model_validate(answer[key] if key else answer)
+        return self._call(kind, "GET", path, key=key, token=token, query=dict(query or {}))
+
+    def _call(self, kind: type[_T], method: str, path: str, *, key: str = "", **request: Any) -> _T:
+        """Send a request as `Peer.call` does, and return the response, or the part of it under `key`, as `kind`."""
+        answer = self._peer.call(method, path, **request)
+        parsed: _T = _adapter(cast(Any, kind)).validate_python(answer[key] if key else answer)
+        return parsed
 
     def _change(self, method: str, token: str, path: str, body: Query, **options: Any) -> dict[str, Any]:
         """Send a change and return the answer. Raises NeedsApproval when it waits for a second person instead."""
@@ -55,3 +62,8 @@ class Client:
         if "approval" in answer:
             raise NeedsApproval
         return answer
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)

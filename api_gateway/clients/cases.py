@@ -3,10 +3,10 @@
 from datetime import datetime
 from uuid import UUID
 
-from api_gateway.clients.base import Client, NextPage, Query, Seen
+from api_gateway.clients.base import Client, NextPage, Query, ResponseModel
 
 
-class Case(Seen):
+class Case(ResponseModel):
     """A dispute of a payment, or a question."""
 
     id: UUID
@@ -21,7 +21,7 @@ class Case(Seen):
     changed_at: datetime
 
 
-class Message(Seen):
+class Message(ResponseModel):
     """A message of a case."""
 
     author: str
@@ -31,14 +31,14 @@ class Message(Seen):
     created_at: datetime
 
 
-class Conversation(Seen):
+class Conversation(ResponseModel):
     """A case with its messages, oldest first."""
 
     case: Case
     messages: list[Message]
 
 
-class OwnCases(Seen):
+class OwnCases(ResponseModel):
     """A page of the caller's cases, the last changed first, and how many messages are unread in all of them."""
 
     cases: list[Case]
@@ -46,7 +46,7 @@ class OwnCases(Seen):
     pagination: NextPage
 
 
-class Cases(Seen):
+class Cases(ResponseModel):
     """A page of the cases of customers, the last changed first, and how many of all wait for an answer."""
 
     cases: list[Case]
@@ -75,16 +75,14 @@ class CaseClient(Client):
         """Open a case of the caller."""
         body = {"kind": kind, "subject": subject, "text": text}
         about = {"transaction_id": str(transaction_id)} if transaction_id else {}
-        return Conversation.model_validate(
-            self._peer.call("POST", "/api/auth/cases", token=token, body={**body, **about})
-        )
+        return self._call(Conversation, "POST", "/api/auth/cases", token=token, body={**body, **about})
 
     def write(self, token: str, case_id: UUID, text: str) -> Conversation:
         """Add a message to a case."""
         path = f"/api/auth/cases/{case_id}/messages"
-        return Conversation.model_validate(self._peer.call("POST", path, token=token, body={"text": text}))
+        return self._call(Conversation, "POST", path, token=token, body={"text": text})
 
     def close(self, token: str, case_id: UUID, reason: str) -> Conversation:
         """Close a customer's case."""
         path = f"/api/auth/cases/{case_id}/close"
-        return Conversation.model_validate(self._peer.call("POST", path, token=token, body={"reason": reason}))
+        return self._call(Conversation, "POST", path, token=token, body={"reason": reason})

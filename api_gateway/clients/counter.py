@@ -4,11 +4,11 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from api_gateway.clients.base import Client, NeedsApproval, NextPage, Query, Seen
+from api_gateway.clients.base import Client, NeedsApproval, NextPage, Query, ResponseModel
 from api_gateway.clients.transaction import Transaction
 
 
-class Till(Seen):
+class Till(ResponseModel):
     """The cash of an employee. `expected_cash` is what it should hold, or should have held when it was counted."""
 
     id: UUID
@@ -24,14 +24,14 @@ class Till(Seen):
     closed_at: datetime | None = None
 
 
-class Tills(Seen):
+class Tills(ResponseModel):
     """A page of tills, newest first."""
 
     tills: list[Till]
     pagination: NextPage
 
 
-class Movement(Seen):
+class Movement(ResponseModel):
     """A change of the cash of a till: positive when cash was put in. A float and a count have no transaction."""
 
     transaction_id: UUID | None = None
@@ -40,7 +40,7 @@ class Movement(Seen):
     timestamp: datetime
 
 
-class Movements(Seen):
+class Movements(ResponseModel):
     """A page of the changes of the cash of a till, newest first."""
 
     movements: list[Movement]

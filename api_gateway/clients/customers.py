@@ -6,17 +6,17 @@ from uuid import UUID
 
 from api_gateway.clients.audit import AuditTrail
 from api_gateway.clients.auth import LoginSession, Person, User
-from api_gateway.clients.base import MOST, Client, NextPage, Query, Seen
+from api_gateway.clients.base import MAX_PAGE, Client, NextPage, Query, ResponseModel
 
 
-class Customers(Seen):
+class Customers(ResponseModel):
     """A page of customers."""
 
     customers: list[User]
     pagination: NextPage
 
 
-class Note(Seen):
+class Note(ResponseModel):
     """What somebody of the staff wrote about a customer."""
 
     author: str
@@ -24,26 +24,14 @@ class Note(Seen):
     created_at: datetime
 
 
-class Notes(Seen):
+class Notes(ResponseModel):
     """A page of notes, newest first."""
 
     notes: list[Note]
     pagination: NextPage
 
 
-class CustomerSessions(Seen):
-    """A page of a customer's active sessions."""
-
-    sessions: list[LoginSession]
-
-
-class People(Seen):
-    """Users by their ids."""
-
-    users: list[Person]
-
-
-class Removal(Seen):
+class Removal(ResponseModel):
     """An open request to remove a second factor."""
 
     asked_by: UUID
@@ -53,14 +41,14 @@ class Removal(Seen):
     expires_at: datetime
 
 
-class FactorState(Seen):
+class FactorState(ResponseModel):
     """Whether a customer has a second factor, and the open request to remove it."""
 
     mfa_enabled: bool
     removal: Removal | None
 
 
-class IdentityCheck(Seen):
+class IdentityCheck(ResponseModel):
     """A decision of staff on who a customer is."""
 
     state: str
@@ -72,7 +60,7 @@ class IdentityCheck(Seen):
     decided_at: datetime
 
 
-class IdentityState(Seen):
+class IdentityState(ResponseModel):
     """Whether it is known who a customer is, and the last decisions, newest first."""
 
     identity: str
@@ -133,7 +121,7 @@ class CustomerClient(Client):
     def sessions(self, token: str, user_id: UUID) -> list[LoginSession]:
         """Return where a customer is logged in."""
         path = f"/api/auth/customers/{user_id}/sessions"
-        return self._get(CustomerSessions, token, path, {"limit": MOST}).sessions
+        return self._get(list[LoginSession], token, path, {"limit": MAX_PAGE}, key="sessions")
 
     def log_out_everywhere(self, token: str, user_id: UUID) -> None:
         """End all sessions of a customer."""
@@ -152,5 +140,5 @@ class CustomerClient(Client):
         wanted = ",".join(sorted({str(user_id) for user_id in user_ids}))
         if not wanted:
             return {}
-        found = self._get(People, token, "/api/auth/users/by_id", {"user_ids": wanted})
-        return {person.id: person for person in found.users}
+        found = self._get(list[Person], token, "/api/auth/users/by_id", {"user_ids": wanted}, key="users")
+        return {person.id: person for person in found}

@@ -5,17 +5,17 @@ from typing import Any
 from uuid import UUID
 
 from api_gateway.clients.auth import Origin, RenewedTokens, Tokens
-from api_gateway.clients.base import Client, Seen
+from api_gateway.clients.base import Client, ResponseModel
 
 
-class PasskeyOptions(Seen):
+class PasskeyOptions(ResponseModel):
     """Options for `navigator.credentials`, and a text to send back with its answer."""
 
     passkey_token: str
     options: dict[str, Any]
 
 
-class Passkey(Seen):
+class Passkey(ResponseModel):
     """A passkey of the caller."""
 
     id: UUID
@@ -29,21 +29,17 @@ class PasskeyClient(Client):
 
     def list_own(self, token: str) -> list[Passkey]:
         """Return the caller's passkeys, oldest first."""
-        answer = self._peer.call("GET", "/api/auth/passkeys", token=token)
-        return [Passkey.model_validate(passkey) for passkey in answer["passkeys"]]
+        return self._get(list[Passkey], token, "/api/auth/passkeys", key="passkeys")
 
     def begin_registration(self, token: str, password: str) -> PasskeyOptions:
         """Return the options for a new passkey."""
         body = {"password": password}
-        return PasskeyOptions.model_validate(
-            self._peer.call("POST", "/api/auth/passkeys/options", token=token, body=body)
-        )
+        return self._call(PasskeyOptions, "POST", "/api/auth/passkeys/options", token=token, body=body)
 
     def register(self, token: str, *, name: str, passkey_token: str, credential: dict[str, Any]) -> list[str]:
         """Register a passkey with what the browser answered. Return recovery codes with the first second factor."""
         body = {"name": name, "passkey_token": passkey_token, "credential": credential}
-        codes: list[str] = self._peer.call("POST", "/api/auth/passkeys", token=token, body=body)["recovery_codes"]
-        return codes
+        return self._call(list[str], "POST", "/api/auth/passkeys", token=token, body=body, key="recovery_codes")
 
     def remove(self, token: str, passkey_id: UUID) -> None:
         """Remove a passkey of the caller."""
@@ -51,36 +47,30 @@ class PasskeyClient(Client):
 
     def begin_login(self) -> PasskeyOptions:
         """Return the options for a login with any passkey."""
-        return PasskeyOptions.model_validate(self._peer.call("POST", "/api/auth/passkeys/login/options"))
+        return self._call(PasskeyOptions, "POST", "/api/auth/passkeys/login/options")
 
     def log_in(self, origin: Origin, *, passkey_token: str, credential: dict[str, Any]) -> Tokens:
         """Start a session with what the browser answered."""
         body = {"passkey_token": passkey_token, "credential": credential}
-        answer = self._peer.call("POST", "/api/auth/passkeys/login", body=body, headers=origin.headers)
-        return Tokens.model_validate(answer)
+        return self._call(Tokens, "POST", "/api/auth/passkeys/login", body=body, headers=origin.headers)
 
     def begin_second_step(self, mfa_token: str) -> PasskeyOptions:
         """Return the options for the second step of a login. `mfa_token` comes from the first step."""
         body = {"mfa_token": mfa_token}
-        return PasskeyOptions.model_validate(
-            self._peer.call("POST", "/api/auth/passkeys/second_step/options", body=body)
-        )
+        return self._call(PasskeyOptions, "POST", "/api/auth/passkeys/second_step/options", body=body)
 
     def finish_second_step(
         self, origin: Origin, *, mfa_token: str, passkey_token: str, credential: dict[str, Any]
     ) -> Tokens:
         """Finish a login in two steps with what the browser answered, and start its session."""
         body = {"mfa_token": mfa_token, "passkey_token": passkey_token, "credential": credential}
-        answer = self._peer.call("POST", "/api/auth/passkeys/second_step", body=body, headers=origin.headers)
-        return Tokens.model_validate(answer)
+        return self._call(Tokens, "POST", "/api/auth/passkeys/second_step", body=body, headers=origin.headers)
 
     def begin_step_up(self, token: str) -> PasskeyOptions:
         """Return the options to prove a passkey of the caller again. Raises the refusal MFA_NOT_ENABLED without one."""
-        return PasskeyOptions.model_validate(self._peer.call("POST", "/api/auth/passkeys/step_up/options", token=token))
+        return self._call(PasskeyOptions, "POST", "/api/auth/passkeys/step_up/options", token=token)
 
     def step_up(self, token: str, *, passkey_token: str, credential: dict[str, Any]) -> RenewedTokens:
         """Return the tokens that say that a passkey was proven now. The session goes on under a new id."""
         body = {"passkey_token": passkey_token, "credential": credential}
-        return RenewedTokens.model_validate(
-            self._peer.call("POST", "/api/auth/passkeys/step_up", token=token, body=body)
-        )
+        return self._call(RenewedTokens, "POST", "/api/auth/passkeys/step_up", token=token, body=body)

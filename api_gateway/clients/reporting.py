@@ -10,25 +10,25 @@ import requests
 from pydantic import Field
 
 from api_gateway.clients.account import Account, Entry
-from api_gateway.clients.base import Client, NextPage, Query, Seen
+from api_gateway.clients.base import MAX_PAGE, Client, NextPage, Query, ResponseModel
 from api_gateway.clients.transaction import Flow, Summary, TypeTotal
 
 
-class Period(Seen):
+class Period(ResponseModel):
     """The days of a report, first and last included."""
 
     start_date: date
     end_date: date
 
 
-class BalancePoint(Seen):
+class BalancePoint(ResponseModel):
     """The balance at the end of a day."""
 
     date: date
     balance: Decimal
 
 
-class Spread(Seen):
+class Spread(ResponseModel):
     """The payments in one direction."""
 
     count: int
@@ -39,7 +39,7 @@ class Spread(Seen):
     largest: Decimal
 
 
-class Group(Seen):
+class Group(ResponseModel):
     """The sums of a day, a week or a month."""
 
     start_date: date
@@ -51,7 +51,7 @@ class Group(Seen):
     net: Decimal = Decimal()
 
 
-class PreviousFlows(Seen):
+class PreviousFlows(ResponseModel):
     """The sums of the period before."""
 
     period: Period
@@ -61,7 +61,7 @@ class PreviousFlows(Seen):
     net: Decimal
 
 
-class CategoryTotal(Seen):
+class CategoryTotal(ResponseModel):
     """The transactions of a category."""
 
     count: int
@@ -69,7 +69,7 @@ class CategoryTotal(Seen):
     expense: Decimal
 
 
-class Figures(Seen):
+class Figures(ResponseModel):
     """The figures that reports have had since they name their moment; older stored reports lack them."""
 
     as_of: datetime | None = None
@@ -112,7 +112,7 @@ class TransactionReport(Summary, Figures):
     types: list[str] = Field(default_factory=list)
 
 
-class Persons(Seen):
+class Persons(ResponseModel):
     """Counts of all users."""
 
     total: int
@@ -120,14 +120,14 @@ class Persons(Seen):
     by_status: dict[str, int]
 
 
-class Holding(Seen):
+class Holding(ResponseModel):
     """The number of accounts of a type and the sum of their balances."""
 
     count: int
     balance: Decimal
 
 
-class Holdings(Seen):
+class Holdings(ResponseModel):
     """Counts and balances of all accounts."""
 
     total: int
@@ -135,7 +135,7 @@ class Holdings(Seen):
     by_status: dict[str, int]
 
 
-class DayVolume(Seen):
+class DayVolume(ResponseModel):
     """The number of transactions on a day and the sum of their amounts."""
 
     date: date
@@ -143,7 +143,7 @@ class DayVolume(Seen):
     total: Decimal
 
 
-class Volumes(Seen):
+class Volumes(ResponseModel):
     """Counts and sums of all transactions of the bank."""
 
     count: int
@@ -151,21 +151,21 @@ class Volumes(Seen):
     by_day: list[DayVolume]
 
 
-class DayVolumes(Seen):
+class DayVolumes(ResponseModel):
     """The transactions of a day by type."""
 
     date: date
     by_type: dict[str, TypeTotal]
 
 
-class Growth(Seen):
+class Growth(ResponseModel):
     """A number, or an amount, in the period of a report and in the one before."""
 
     current: Decimal
     previous: Decimal
 
 
-class BankGrowth(Seen):
+class BankGrowth(ResponseModel):
     """What was added in the period, beside the period before."""
 
     period: Period
@@ -175,7 +175,7 @@ class BankGrowth(Seen):
     volume: Growth
 
 
-class SystemReport(Seen):
+class SystemReport(ResponseModel):
     """The whole bank: users and accounts as of the report's creation, transactions over a period."""
 
     period: Period
@@ -196,7 +196,7 @@ class SystemReport(Seen):
 ReportData = Annotated[AccountReport | SystemReport | TransactionReport, Field(union_mode="left_to_right")]
 
 
-class Report(Seen):
+class Report(ResponseModel):
     """A report. `report_type` decides the shape of `report_data`; a report that is not stored has no id."""
 
     id: UUID | None
@@ -213,14 +213,14 @@ class Report(Seen):
         return isinstance(self.report_data, TransactionReport) and self.user_id == user_id
 
 
-class Reports(Seen):
+class Reports(ResponseModel):
     """A page of reports, newest first."""
 
     reports: list[Report]
     pagination: NextPage
 
 
-class CustomReport(Seen):
+class CustomReport(ResponseModel):
     """A choice of accounts, types, period and grouping that the user keeps under a name."""
 
     id: UUID
@@ -233,13 +233,7 @@ class CustomReport(Seen):
     group: str | None
 
 
-class CustomReports(Seen):
-    """A page of custom reports, newest first."""
-
-    custom_reports: list[CustomReport]
-
-
-class StatementExport(Seen):
+class StatementExport(ResponseModel):
     """A ZIP with statements of a year, and how far it is."""
 
     id: UUID
@@ -259,7 +253,7 @@ class StatementExport(Seen):
         return self.state in {"queued", "running"}
 
 
-class StatementExports(Seen):
+class StatementExports(ResponseModel):
     """A page of exports, newest first."""
 
     exports: list[StatementExport]
@@ -300,8 +294,7 @@ class ReportingClient(Client):
 
     def start_export(self, token: str, choice: dict[str, object]) -> StatementExport:
         """Begin a ZIP with statements of a year."""
-        answer = self._peer.call("POST", "/api/reports/exports", token=token, body=choice)
-        return StatementExport.model_validate(answer["export"])
+        return self._call(StatementExport, "POST", "/api/reports/exports", token=token, body=choice, key="export")
 
     def list_exports(self, token: str) -> list[StatementExport]:
         """Return the caller's ZIPs with statements, newest first."""
@@ -322,7 +315,7 @@ class ReportingClient(Client):
 
     def list_custom(self, token: str) -> list[CustomReport]:
         """Return the caller's custom reports, newest first."""
-        return self._get(CustomReports, token, "/api/reports/custom", {"limit": 200}).custom_reports
+        return self._get(list[CustomReport], token, "/api/reports/custom", {"limit": MAX_PAGE}, key="custom_reports")
 
     def custom(self, token: str, custom_id: UUID) -> CustomReport:
         """Return a custom report of the caller."""
@@ -330,8 +323,7 @@ class ReportingClient(Client):
 
     def keep_custom(self, token: str, choice: dict[str, object]) -> CustomReport:
         """Keep a custom report."""
-        answer = self._peer.call("POST", "/api/reports/custom", token=token, body=choice)
-        return CustomReport.model_validate(answer["custom_report"])
+        return self._call(CustomReport, "POST", "/api/reports/custom", token=token, body=choice, key="custom_report")
 
     def delete_custom(self, token: str, custom_id: UUID) -> None:
         """Delete a custom report of the caller."""

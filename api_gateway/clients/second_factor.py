@@ -1,10 +1,10 @@
 """The second factor of logins at the auth service, as the pages call it."""
 
 from api_gateway.clients.auth import Origin, RenewedTokens, Tokens
-from api_gateway.clients.base import Client, Seen
+from api_gateway.clients.base import Client, ResponseModel
 
 
-class MfaStatus(Seen):
+class MfaStatus(ResponseModel):
     """Whether a login by password needs a second factor, which ones the person has, and the recovery codes left."""
 
     mfa_enabled: bool
@@ -13,7 +13,7 @@ class MfaStatus(Seen):
     recovery_codes_left: int
 
 
-class Setup(Seen):
+class Setup(ResponseModel):
     """A new secret for an authenticator app."""
 
     secret: str
@@ -26,7 +26,7 @@ class SecondFactorClient(Client):
     def finish_login(self, origin: Origin, *, mfa_token: str, otp: str) -> Tokens:
         """Finish a login in two steps and start its session. `mfa_token` comes from the first step."""
         body = {"mfa_token": mfa_token, "otp": otp}
-        return Tokens.model_validate(self._peer.call("POST", "/api/auth/mfa/login", body=body, headers=origin.headers))
+        return self._call(Tokens, "POST", "/api/auth/mfa/login", body=body, headers=origin.headers)
 
     def status(self, token: str) -> MfaStatus:
         """Return the state of the person's second factor."""
@@ -34,7 +34,7 @@ class SecondFactorClient(Client):
 
     def set_up(self, token: str) -> Setup:
         """Make a secret for an authenticator app; nothing is enabled yet."""
-        return Setup.model_validate(self._peer.call("POST", "/api/auth/mfa/setup", token=token))
+        return self._call(Setup, "POST", "/api/auth/mfa/setup", token=token)
 
     def enable(self, token: str, otp: str) -> list[str]:
         """Enable the second factor and return the recovery codes. Ends the person's other sessions."""
@@ -50,9 +50,7 @@ class SecondFactorClient(Client):
 
     def step_up(self, token: str, otp: str) -> RenewedTokens:
         """Prove the second factor again and return the tokens that say so. The session goes on under a new id."""
-        answer = self._peer.call("POST", "/api/auth/mfa/step_up", token=token, body={"otp": otp})
-        return RenewedTokens.model_validate(answer)
+        return self._call(RenewedTokens, "POST", "/api/auth/mfa/step_up", token=token, body={"otp": otp})
 
     def _codes(self, path: str, token: str, otp: str | None = None) -> list[str]:
-        codes: list[str] = self._peer.call("POST", path, token=token, body={"otp": otp})["recovery_codes"]
-        return codes
+        return self._call(list[str], "POST", path, token=token, body={"otp": otp}, key="recovery_codes")

@@ -8,14 +8,14 @@ from typing import Literal
 from uuid import UUID
 
 from api_gateway.clients.account import SUSPENSE_ACCOUNT_ID, Account
-from api_gateway.clients.base import Client, NextPage, Query, Seen
+from api_gateway.clients.base import Client, NextPage, Query, ResponseModel
 from shared.core.errors import AppError, OutcomeUnknown, ServiceUnavailable
 from shared.http.client import NoAnswer, Peer, ServiceToken
 
 Direction = Literal["in", "out", "between", "past"]
 
 
-class Transaction(Seen):
+class Transaction(ResponseModel):
     """A transaction as its viewer may see it: the account of somebody else has a masked number and no id."""
 
     id: UUID
@@ -99,14 +99,14 @@ def _label(account_id: UUID | None, number: str | None, own: Mapping[UUID, Accou
     return account.label if account else number or "the bank"
 
 
-class Transactions(Seen):
+class Transactions(ResponseModel):
     """A page of transactions, newest first."""
 
     transactions: list[Transaction]
     pagination: NextPage
 
 
-class SuspenseItem(Seen):
+class SuspenseItem(ResponseModel):
     """Money of a customer in the suspense account: reversal `transaction_id` of transaction `reverses` put it there."""
 
     transaction_id: UUID
@@ -121,21 +121,21 @@ class SuspenseItem(Seen):
     paid_out_by: UUID | None = None
 
 
-class Suspense(Seen):
+class Suspense(ResponseModel):
     """A page of money in the suspense account, newest first."""
 
     suspense: list[SuspenseItem]
     pagination: NextPage
 
 
-class TypeTotal(Seen):
+class TypeTotal(ResponseModel):
     """The number of transactions of a type and the sum of their amounts."""
 
     count: int
     total: Decimal
 
 
-class Day(Seen):
+class Day(ResponseModel):
     """Number, total, income and expense of the transactions of a day."""
 
     date: date
@@ -145,7 +145,7 @@ class Day(Seen):
     expense: Decimal = Decimal()
 
 
-class Flow(Seen):
+class Flow(ResponseModel):
     """Income and expense of a period. The total of a type adds up amounts in both directions."""
 
     count: int
@@ -205,8 +205,7 @@ class TransactionClient(Client):
 
     def recent(self, token: str, limit: int = 5) -> list[Transaction]:
         """Return the newest transactions of the caller's accounts."""
-        answer = self._peer.call("GET", "/api/transactions/recent", token=token, query={"limit": limit})
-        return [Transaction.model_validate(transaction) for transaction in answer["transactions"]]
+        return self._get(list[Transaction], token, "/api/transactions/recent", {"limit": limit}, key="transactions")
 
     def details(self, token: str, transaction_id: UUID) -> Transaction:
         """Return a transaction."""

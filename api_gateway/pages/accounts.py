@@ -9,13 +9,20 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from api_gateway.clients.account import Account
-from api_gateway.clients.base import MOST
+from api_gateway.clients.base import MAX_PAGE
 from api_gateway.pages.account_forms import CloseAccountForm, OpenAccountForm
 from api_gateway.pages.common import charts
 from api_gateway.pages.common.balances import CURVE_DAYS, balances
 from api_gateway.pages.common.filters import AccountTransactionFilters
-from api_gateway.pages.common.responses import done, form_page
-from api_gateway.pages.common.sections import account_service, begin, by_id, list_page, transaction_service, unless_away
+from api_gateway.pages.common.responses import form_page, see_other
+from api_gateway.pages.common.sections import (
+    account_service,
+    by_id,
+    list_page,
+    result_or_none,
+    start_call,
+    transaction_service,
+)
 from api_gateway.web import time_zones
 from shared.core.errors import AppError
 from shared.core.formats import private_money
@@ -49,10 +56,13 @@ def details(caller: Caller, account_id: UUID) -> Any:
     """Show an account: its number, the curve of its balance, and its transactions."""
     filters = AccountTransactionFilters()
     since = time_zones.today() - timedelta(days=CURVE_DAYS)
-    account_call = begin(account_service().details, caller.token, account_id)
-    own_call = begin(account_service().list_own, caller.token)
-    entries_call = begin(
-        account_service().history, caller.token, account_id, {"from": time_zones.first_instant(since), "limit": MOST}
+    account_call = start_call(account_service().details, caller.token, account_id)
+    own_call = start_call(account_service().list_own, caller.token)
+    entries_call = start_call(
+        account_service().history,
+        caller.token,
+        account_id,
+        {"from": time_zones.first_instant(since), "limit": MAX_PAGE},
     )
     found = filters.found(lambda: transaction_service().list_of_account(caller.token, account_id, filters.query()))
     account, history = account_call.result(), entries_call.result()
@@ -64,7 +74,7 @@ def details(caller: Caller, account_id: UUID) -> Any:
         filters,
         account=account,
         found=found,
-        freeze=unless_away(begin(account_service().freeze, caller.token, account_id)) if is_frozen else None,
+        freeze=result_or_none(start_call(account_service().freeze, caller.token, account_id)) if is_frozen else None,
         mine={account.id: account},
         own=by_id(own_call.result()),
         picture=charts.curve(balances(account, history, since, time_zones.page_zone()), account.currency),
@@ -80,7 +90,7 @@ def close(caller: Caller, account_id: UUID) -> Any:
     closed = form.submitted(lambda: account_service().close(caller.token, account_id))
     if closed is None:
         return form_page("account_close.html", form, account=account)
-    return done(f"{account.name} is closed.", url_for("accounts.index"))
+    return see_other(f"{account.name} is closed.", url_for("accounts.index"))
 
 
 def _open(caller: Caller, form: OpenAccountForm) -> Account:
@@ -99,7 +109,7 @@ def _redirect_to_opened(caller: Caller, account: Account, form: OpenAccountForm)
     """
     location = url_for("accounts.details", account_id=account.id)
     if not form.initial_deposit.data:
-        return done(f"{account.name} is open.", location)
+        return see_other(f"{account.name} is open.", location)
     category, message = _deposit(caller, account, form)
     flash(Markup("{} is open. {}").format(account.name, message), category)
     return redirect(location, 303)

@@ -12,7 +12,7 @@ from api_gateway.clients.reporting import Choice
 from api_gateway.pages.common.filters import TRANSACTION_TYPES, DayField
 from api_gateway.pages.common.forms import BankForm, Checkboxes, at_most, options
 from api_gateway.pages.common.reports import pictures_of, wanted_format
-from api_gateway.pages.common.responses import done, form_page
+from api_gateway.pages.common.responses import form_page, see_other
 from api_gateway.pages.common.sections import account_service, reporting_service
 from api_gateway.web.documents import send_on
 from api_gateway.web.time_zones import page_zone
@@ -69,7 +69,7 @@ def create(caller: Caller) -> Any:
     kept = form.submitted(lambda: reporting_service().keep_custom(caller.token, form.body))
     if kept is None:
         return form_page("custom_report_create.html", form)
-    return done("The report is kept.", url_for("custom_reports.run", custom_id=kept.id))
+    return see_other("The report is kept.", url_for("custom_reports.run", custom_id=kept.id))
 
 
 @custom_reports.route("/reports/custom/<uuid:custom_id>", methods=["GET", "POST"])
@@ -82,7 +82,7 @@ def run(caller: Caller, custom_id: UUID) -> Any:
     custom = reporting_service().custom(caller.token, custom_id)
     report = reporting_service().run(caller.token, custom_id, page_zone().key, save=request.method == "POST")
     if report.id:
-        return done("The report is saved.", url_for("reports.details", report_id=report.id))
+        return see_other("The report is saved.", url_for("reports.details", report_id=report.id))
     return render_template("custom_report.html", custom=custom, report=report, pictures=pictures_of(report))
 
 
@@ -91,4 +91,4 @@ def run(caller: Caller, custom_id: UUID) -> Any:
 def delete(caller: Caller, custom_id: UUID) -> Any:
     """Delete a custom report. Reports that it has made stay."""
     reporting_service().delete_custom(caller.token, custom_id)
-    return done("The custom report is deleted.", url_for("reports.index"))
+    return see_other("The custom report is deleted.", url_for("reports.index"))

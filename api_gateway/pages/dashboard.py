@@ -10,7 +10,7 @@ from flask import Blueprint, render_template
 from api_gateway.clients.transaction import Summary
 from api_gateway.pages.common import charts
 from api_gateway.pages.common.charts import Picture
-from api_gateway.pages.common.sections import account_service, begin, by_id, transaction_service, unless_away
+from api_gateway.pages.common.sections import account_service, by_id, result_or_none, start_call, transaction_service
 from api_gateway.web import time_zones
 from api_gateway.web.tools import tools
 from shared.core.errors import ServiceUnavailable
@@ -50,10 +50,10 @@ def index(caller: Caller) -> str:
     """Show accounts, recent transactions and spending, from three parallel calls."""
     today = time_zones.today()
     query = {"from": _month(today, 1 - MONTHS), "tz": time_zones.page_zone().key}
-    recent_call = begin(transaction_service().recent, caller.token)
-    summary_call = begin(transaction_service().summary, caller.token, query)
-    own = unless_away(begin(account_service().list_own, caller.token))
-    recent, summary = unless_away(recent_call), unless_away(summary_call)
+    recent_call = start_call(transaction_service().recent, caller.token)
+    summary_call = start_call(transaction_service().summary, caller.token, query)
+    own = result_or_none(start_call(account_service().list_own, caller.token))
+    recent, summary = result_or_none(recent_call), result_or_none(summary_call)
     if own is None and summary is None:
         raise ServiceUnavailable
     return render_template(

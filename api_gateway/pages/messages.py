@@ -12,15 +12,15 @@ from api_gateway.clients.transaction import Transaction
 from api_gateway.pages.common import unread
 from api_gateway.pages.common.filters import OwnCaseFilters
 from api_gateway.pages.common.forms import BankForm, at_most, options
-from api_gateway.pages.common.responses import done, form_page
+from api_gateway.pages.common.responses import form_page, see_other
 from api_gateway.pages.common.sections import (
     account_service,
-    begin,
     by_id,
     case_service,
     list_page,
+    result_or_none,
+    start_call,
     transaction_service,
-    unless_away,
 )
 from shared.core.errors import InvalidRequest
 from shared.web.access import Caller, private
@@ -74,7 +74,7 @@ def new(caller: Caller) -> Any:
         )
     )
     if opened:
-        return done("Your message is with us. We answer it here.", _place_of(opened))
+        return see_other("Your message is with us. We answer it here.", _place_of(opened))
     return form_page("message_new.html", form, **_about(caller, transaction_id))
 
 
@@ -85,7 +85,7 @@ def details(caller: Caller, case_id: UUID) -> Any:
     form = ReplyForm()
     written = form.submitted(lambda: case_service().write(caller.token, case_id, form.text.data or ""))
     if written:
-        return done("Your message is with us.", _place_of(written))
+        return see_other("Your message is with us.", _place_of(written))
     shown = case_service().details(caller.token, case_id)
     if shown.case.user_id != caller.user_id:
         return redirect(url_for("cases.details", case_id=case_id), 303)
@@ -102,10 +102,10 @@ def _about(caller: Caller, transaction_id: UUID | None, *, optional: bool = Fals
     """Return the payment that a case is about and the caller's accounts. Raises NotFound unless `optional`."""
     if transaction_id is None:
         return {"transaction": None, "mine": {}}
-    own_call = begin(account_service().list_own, caller.token)
-    asked = begin(transaction_service().details, caller.token, transaction_id)
-    transaction: Transaction | None = unless_away(asked) if optional else asked.result()
-    return {"transaction": transaction, "mine": by_id(unless_away(own_call) or [])}
+    own_call = start_call(account_service().list_own, caller.token)
+    asked = start_call(transaction_service().details, caller.token, transaction_id)
+    transaction: Transaction | None = result_or_none(asked) if optional else asked.result()
+    return {"transaction": transaction, "mine": by_id(result_or_none(own_call) or [])}
 
 
 def _unclosed(caller: Caller, transaction_id: UUID) -> UUID | None:

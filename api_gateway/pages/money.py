@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 from api_gateway.clients.account import Account
 from api_gateway.clients.transaction import Transaction
 from api_gateway.pages.common.money_forms import Draft, OwnAccountForm, PaymentForm, ReviewedTransferForm, TransferForm
-from api_gateway.pages.common.responses import form_page, paid
+from api_gateway.pages.common.responses import form_page, see_payment
 from api_gateway.pages.common.sections import account_service, transaction_service
 from api_gateway.web.browser_session import caller_at_browser
 from api_gateway.web.tools import tools
@@ -85,7 +85,7 @@ def review(caller: Caller) -> Any:
         transaction = form.submitted(lambda: form.confirmed(caller, lambda token: _pay(token, "transfer", form)))
         if transaction:
             amount = private_money(transaction.amount, transaction.currency)
-            return paid(transaction, Markup("Transferred {}.").format(amount))
+            return see_payment(transaction, Markup("Transferred {}.").format(amount))
         is_shown, caller = form.outcome_is_open or form.needs_code, caller_at_browser()
     elif draft is None:
         return redirect(url_for("money.transfer"), 303)
@@ -113,7 +113,9 @@ def _single_account_page(caller: Caller, kind: str, word: str) -> Any:
     transaction = form.submitted(lambda: _pay(caller.token, kind, form))
     if transaction is None:
         return form_page(f"{kind}.html", form, accounts=own)
-    return paid(transaction, Markup("{} {}.").format(word, private_money(transaction.amount, transaction.currency)))
+    return see_payment(
+        transaction, Markup("{} {}.").format(word, private_money(transaction.amount, transaction.currency))
+    )
 
 
 def _build_review(caller: Caller, form: TransferForm, own: list[Account], *, needs_funds: bool = False) -> Review:

@@ -12,7 +12,7 @@ from api_gateway.clients.auth import Origin, SecondStep, Tokens
 from api_gateway.clients.passkeys import PasskeyClient
 from api_gateway.pages.common import email_state
 from api_gateway.pages.common.forms import BankForm, at_most
-from api_gateway.pages.common.responses import done, form_page, here, peer
+from api_gateway.pages.common.responses import current_address, form_page, peer, see_other
 from api_gateway.pages.common.sections import auth_service, second_factor
 from api_gateway.pages.common.step_up import to_object
 from api_gateway.web.browser_session import HOME, home_of, local_path, refuse_session, sign_in, sign_out, visitor
@@ -72,7 +72,7 @@ def login() -> Any:
         return form_page("login.html", form)
     if isinstance(outcome, SecondStep):
         session["second_step"] = outcome.model_dump()
-        return redirect(here(), 303)
+        return redirect(current_address(), 303)
     return _go_on(outcome)
 
 
@@ -85,7 +85,7 @@ def _second_step(step: SecondStep) -> Any:
     except NotAuthenticated as error:
         session.pop("second_step", None)
         flash(error.message, "info")
-        return redirect(here(), 303)
+        return redirect(current_address(), 303)
     form.credential.data = ""
     return form_page("login_code.html", form, methods=step.methods, passkey_options=options)
 
@@ -121,7 +121,7 @@ def register() -> Any:
     if not isinstance(tokens, Tokens):
         return form_page("register.html", form)
     email_state.ask(sign_in(tokens))
-    return done(f"Welcome, {tokens.username}. You are logged in.", HOME)
+    return see_other(f"Welcome, {tokens.username}. You are logged in.", HOME)
 
 
 @people.post("/logout")
@@ -130,7 +130,7 @@ def logout(caller: Caller) -> Response:
     """End the session, here and at the auth service."""
     message = _log_out(caller)
     sign_out()
-    return done(message, url_for("people.login"))
+    return see_other(message, url_for("people.login"))
 
 
 @people.get("/session")

@@ -13,8 +13,8 @@ from api_gateway.clients.auth import Profile
 from api_gateway.pages.common import email_state
 from api_gateway.pages.common.filters import ROWS
 from api_gateway.pages.common.forms import at_most, options
-from api_gateway.pages.common.responses import done, form_page, peer
-from api_gateway.pages.common.sections import auth_service, begin, reporting_service, second_factor, unless_away
+from api_gateway.pages.common.responses import form_page, peer, see_other
+from api_gateway.pages.common.sections import auth_service, reporting_service, result_or_none, second_factor, start_call
 from api_gateway.pages.common.step_up import StepUpForm
 from api_gateway.web import time_zones
 from api_gateway.web.browser_session import (
@@ -28,7 +28,7 @@ from api_gateway.web.documents import send_on
 from shared.core.time_zones import zone_names
 from shared.web.access import Caller, private
 
-LOOKED_AT = {
+VIEW_LABELS = {
     "view.account": "An account of yours",
     "view.accounts": "Your list of accounts",
     "view.audit": "What you did, and what was done about you",
@@ -84,23 +84,25 @@ class PasswordForm(StepUpForm):
 @private
 def show(caller: Caller) -> Any:
     """Show and change the caller's profile."""
-    identity_call = begin(auth_service().identity, caller.token)
+    identity_call = start_call(auth_service().identity, caller.token)
     present = auth_service().profile(caller.token)
     email_state.remember(present)
     form = ProfileForm(obj=present)
     form.offer_zones(time_zones.browser_zone().key)
-    if form.submitted(lambda: _save(caller, form, present)):
+    if form.carried_out(lambda: _save(caller, form, present)):
         time_zones.remember(form.time_zone.data)
-        return done("Your profile is saved.", url_for("profile.show"))
-    return form_page("profile.html", form, profile=present, identity=unless_away(identity_call))
+        return see_other("Your profile is saved.", url_for("profile.show"))
+    return form_page("profile.html", form, profile=present, identity=result_or_none(identity_call))
 
 
 @profile.get("/profile/views")
 @private
 def views(caller: Caller) -> str:
     """Show who of the staff looked at the caller's data."""
-    call = begin(AuditClient(peer("auth-service")).views, caller.token, limit=ROWS, cursor=request.args.get("cursor"))
-    return render_template("profile_views.html", found=unless_away(call), looked_at=LOOKED_AT)
+    call = start_call(
+        AuditClient(peer("auth-service")).views, caller.token, limit=ROWS, cursor=request.args.get("cursor")
+    )
+    return render_template("profile_views.html", found=result_or_none(call), looked_at=VIEW_LABELS)
 
 
 @profile.post("/profile/verification")
@@ -108,7 +110,7 @@ def views(caller: Caller) -> str:
 def send_verification(caller: Caller) -> Response:
     """Have the mail sent once more that asks to verify the e-mail address."""
     auth_service().send_verification(caller.token)
-    return done("A mail with a link is on its way, if your address is not verified yet.", url_for("profile.show"))
+    return see_other("A mail with a link is on its way, if your address is not verified yet.", url_for("profile.show"))
 
 
 @profile.route("/settings", methods=["GET", "POST"])
@@ -116,16 +118,17 @@ def send_verification(caller: Caller) -> Response:
 def settings(caller: Caller) -> Any:
     """Change the password, list the sessions, choose the theme."""
     form = PasswordForm()
-    if form.submitted(lambda: _change_password(caller, form)):
+    if form.carried_out(lambda: _change_password(caller, form)):
         change_session()
-        return done(
+        return see_other(
             "Your password is changed. Every other place where you were logged in is logged out.",
             url_for("profile.settings"),
         )
     caller = caller_at_browser()
-    sessions, logins = begin(auth_service().sessions, caller.token), begin(auth_service().logins, caller.token, LOGINS)
-    status = begin(second_factor().status, caller.token)
-    shown = {"sessions": unless_away(sessions), "logins": unless_away(logins), "two_step": unless_away(status)}
+    sessions = start_call(auth_service().sessions, caller.token)
+    logins = start_call(auth_service().logins, caller.token, LOGINS)
+    status = start_call(second_factor().status, caller.token)
+    shown = {"sessions": result_or_none(sessions), "logins": result_or_none(logins), "two_step": result_or_none(status)}
     return form_page("settings.html", form, **shown)
 
 
@@ -137,7 +140,7 @@ def end_all_sessions(caller: Caller) -> Response:
     refuse_session(caller.session_id)
     refuse_ended_sessions()
     sign_out()
-    return done("You are logged out everywhere.", url_for("people.login"))
+    return see_other("You are logged out everywhere.", url_for("people.login"))
 
 
 @profile.post("/settings/sessions/<uuid:session_id>/end")
@@ -146,23 +149,20 @@ def end_session(caller: Caller, session_id: UUID) -> Response:
     """End one of the caller's sessions."""
     auth_service().end_session(caller.token, session_id)
     refuse_session(session_id)
-    return done("That session is logged out.", url_for("profile.settings"))
+    return see_other("That session is logged out.", url_for("profile.settings"))
 
 
-def _save(caller: Caller, form: ProfileForm, present: Profile) -> Profile:
-    changes = form.changes(present)
-    if not changes:
-        return present
-    return form.confirmed(caller, lambda token: auth_service().update_profile(token, changes))
+def _save(caller: Caller, form: ProfileForm, present: Profile) -> None:
+    if changes := form.changes(present):
+        form.confirmed(caller, lambda token: auth_service().update_profile(token, changes))
 
 
-def _change_password(caller: Caller, form: PasswordForm) -> bool:
+def _change_password(caller: Caller, form: PasswordForm) -> None:
     current, new = form.current_password.data or "", form.new_password.data or ""
     form.confirmed(
         caller,
         lambda token: auth_service().change_password(token, current_password=current, new_password=new),
     )
-    return True
 
 
 @profile.post("/profile/export")

@@ -7,7 +7,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 
 from api_gateway.clients.reporting import Choice
 from api_gateway.pages.common.reports import ROWS, pictures_of, report_page, wanted_format
-from api_gateway.pages.common.sections import account_service, begin, reporting_service, unless_away
+from api_gateway.pages.common.sections import account_service, reporting_service, result_or_none, start_call
 from api_gateway.web.documents import send_on
 from shared.web.access import Caller, private
 
@@ -18,11 +18,11 @@ reports = Blueprint("reports", __name__)
 @private
 def index(caller: Caller) -> tuple[str, int]:
     """List what can be reported on, and the caller's stored reports."""
-    own_call = begin(account_service().list_own, caller.token)
+    own_call = start_call(account_service().list_own, caller.token)
     query = {"limit": ROWS, "cursor": request.args.get("cursor")}
-    found_call = begin(reporting_service().list_own, caller.token, query)
-    custom_call = begin(reporting_service().list_custom, caller.token)
-    found, custom = unless_away(found_call), unless_away(custom_call)
+    found_call = start_call(reporting_service().list_own, caller.token, query)
+    custom_call = start_call(reporting_service().list_custom, caller.token)
+    found, custom = result_or_none(found_call), result_or_none(custom_call)
     page = render_template("reports.html", accounts=own_call.result(), found=found, custom=custom or [])
     return page, 200 if found else 503
 

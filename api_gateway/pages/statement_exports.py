@@ -10,7 +10,7 @@ from wtforms.validators import InputRequired
 from api_gateway.clients.account import Account
 from api_gateway.pages.common.filters import STATEMENT_FORMATS
 from api_gateway.pages.common.forms import BankForm, Checkboxes, options
-from api_gateway.pages.common.responses import done
+from api_gateway.pages.common.responses import see_other
 from api_gateway.pages.common.sections import account_service, reporting_service
 from api_gateway.web.documents import send_on
 from api_gateway.web.time_zones import page_zone, today
@@ -56,7 +56,7 @@ def index(caller: Caller) -> Any:
     own = account_service().list_own(caller.token)
     form.offer(own)
     if form.submitted(lambda: reporting_service().start_export(caller.token, form.body)):
-        return done("Your statements are being put together.", url_for("statement_exports.index"))
+        return see_other("Your statements are being put together.", url_for("statement_exports.index"))
     exports = reporting_service().list_exports(caller.token)
     names = {account.id: account.name for account in own}
     page = render_template(
@@ -82,4 +82,4 @@ def download(caller: Caller, export_id: UUID) -> Any:
 def remove(caller: Caller, export_id: UUID) -> Any:
     """Remove an export, or cancel one that is being made."""
     reporting_service().remove_export(caller.token, export_id)
-    return done("The export is removed.", url_for("statement_exports.index"))
+    return see_other("The export is removed.", url_for("statement_exports.index"))

@@ -10,16 +10,16 @@ from wtforms import SelectField
 from api_gateway.clients.auth import Profile
 from api_gateway.pages.common.filters import CATEGORIES, OwnTransactionFilters
 from api_gateway.pages.common.forms import BankForm, options
-from api_gateway.pages.common.responses import done
+from api_gateway.pages.common.responses import see_other
 from api_gateway.pages.common.sections import (
     account_service,
     auth_service,
-    begin,
     by_id,
     list_page,
     reporting_service,
+    result_or_none,
+    start_call,
     transaction_service,
-    unless_away,
 )
 from api_gateway.web.documents import send_on
 from api_gateway.web.time_zones import page_zone
@@ -39,7 +39,7 @@ class CategoryForm(BankForm):
 def index(caller: Caller) -> Any:
     """List the caller's transactions, newest first, with filters."""
     filters = OwnTransactionFilters()
-    own_call = begin(account_service().list_own, caller.token)
+    own_call = start_call(account_service().list_own, caller.token)
     found = filters.found(lambda: transaction_service().list_own(caller.token, filters.query()))
     own = own_call.result()
     filters.offer(own)
@@ -61,7 +61,7 @@ def categorise(caller: Caller, transaction_id: UUID) -> Any:
     category = form.category.data or None
     if form.validate():
         transaction_service().categorise(caller.token, transaction_id, category)
-        return done("The category is saved.", url_for("transactions.details", transaction_id=transaction_id))
+        return see_other("The category is saved.", url_for("transactions.details", transaction_id=transaction_id))
     return _own_page("transaction_details.html", "staff.payment", caller, transaction_id, category_form=form), 422
 
 
@@ -69,7 +69,7 @@ def categorise(caller: Caller, transaction_id: UUID) -> Any:
 @private
 def receipt(caller: Caller, transaction_id: UUID) -> Any:
     """Show a printable receipt of a transaction."""
-    holder = begin(auth_service().profile, caller.token)
+    holder = start_call(auth_service().profile, caller.token)
     return _own_page("transaction_detail.html", "staff.receipt", caller, transaction_id, holder=holder)
 
 
@@ -91,7 +91,7 @@ def _own_page(
     category_form: CategoryForm | None = None,
 ) -> Any:
     """Render a transaction of the caller. Staff are redirected to their section for transactions of others."""
-    own_call = begin(account_service().list_own, caller.token)
+    own_call = start_call(account_service().list_own, caller.token)
     transaction = transaction_service().details(caller.token, transaction_id)
     mine = by_id(own_call.result())
     if caller.is_staff and transaction.direction(mine) == "past":
@@ -103,6 +103,6 @@ def _own_page(
         transaction=transaction,
         mine=mine,
         section="/transactions",
-        holder=unless_away(holder) if holder else None,
+        holder=result_or_none(holder) if holder else None,
         category_form=category_form,
     )

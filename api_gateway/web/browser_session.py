@@ -155,10 +155,10 @@ def to_login() -> Response:
     had_session = "token" in session or "session_ended" in g
     sign_out()
     flash("Your session has ended. Please log in again." if had_session else "Please log in first.", "info")
-    return redirect(url_for("people.login", next=way_back()), 303)
+    return redirect(url_for("people.login", next=return_address()), 303)
 
 
-def way_back() -> str | None:
+def return_address() -> str | None:
     """Return the address to come back to: the current page or, for a POST, the page of its form."""
     if request.method in ("GET", "HEAD"):
         return request.full_path.removesuffix("?")

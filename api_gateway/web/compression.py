@@ -14,9 +14,9 @@ import brotli
 from flask import Flask, Request, Response, request
 from werkzeug.datastructures import Accept
 
-SMALLEST_BYTES = 1024
+MIN_BYTES = 1024
 QUICK_LEVEL, BEST_LEVEL = 6, 9
-MOST_PADDING_BYTES = 100
+MAX_PADDING_BYTES = 100
 TEXTS = frozenset(
     {
         "application/javascript",
@@ -43,7 +43,7 @@ def install(app: Flask, *, is_of_browser: Callable[[], bool]) -> None:
     @app.after_request
     def _compress(response: Response) -> Response:
         length = response.content_length
-        if length is None or length < SMALLEST_BYTES or not _may_be_compressed(response):
+        if length is None or length < MIN_BYTES or not _may_be_compressed(response):
             return response
         response.vary.add("Accept-Encoding")
         has_secrets = is_of_browser()
@@ -92,4 +92,4 @@ def _gzip(body: bytes, level: int, padding: int = 0) -> bytes:
 def padding_for(body: bytes) -> int:
     """Return a padding length that is secret, but constant for a body, so that repeated requests reveal nothing."""
     digest = hashlib.blake2b(body, key=_KEY, digest_size=4).digest()
-    return int.from_bytes(digest) % (MOST_PADDING_BYTES + 1)
+    return int.from_bytes(digest) % (MAX_PADDING_BYTES + 1)

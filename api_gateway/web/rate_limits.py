@@ -16,7 +16,7 @@ from flask import Flask
 from shared.core import periods
 from shared.core.errors import TooManyRequests
 
-MOST_KEYS = 50_000
+MAX_KEYS = 50_000
 
 
 class TokenBuckets:
@@ -37,7 +37,7 @@ class TokenBuckets:
             level = self._level(key, now)
             if level < 1:
                 return (1 - level) / self._per_second
-            if len(self._levels) >= MOST_KEYS:
+            if len(self._levels) >= MAX_KEYS:
                 self._forget_full(now)
             self._levels[key] = (level - 1, now)
             return 0.0
@@ -49,7 +49,7 @@ class TokenBuckets:
     def _forget_full(self, now: float) -> None:
         """Forget full buckets, which equal new ones. If all are in use, reset all, so that memory stays bounded."""
         self._levels = {key: kept for key, kept in self._levels.items() if self._level(key, now) < self._burst}
-        if len(self._levels) >= MOST_KEYS:
+        if len(self._levels) >= MAX_KEYS:
             self._levels.clear()
 
 

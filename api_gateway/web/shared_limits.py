@@ -47,7 +47,7 @@ class RedisServer:
         self._take = self._redis.register_script(_TAKE)
         self._clock = clock
         self._away_until = float("-inf")
-        self._is_away = False
+        self._is_unavailable = False
 
     def take(self, key: str, *, per_second: float, burst: int) -> float | None:
         """Take a token of a bucket, as TokenBuckets.take does. Return None while the server does not answer."""
@@ -58,13 +58,13 @@ class RedisServer:
             wait: Any = self._take(keys=[key], args=[per_second, burst, full_milliseconds])
         except (RedisError, OSError) as error:
             self._away_until = self._clock() + PAUSE_SECONDS
-            if not self._is_away:
+            if not self._is_unavailable:
                 _log.warning("Redis does not answer (%s): rate limits are counted in memory", type(error).__name__)
-            self._is_away = True
+            self._is_unavailable = True
             return None
-        if self._is_away:
+        if self._is_unavailable:
             _log.info("Redis answers again: rate limits are shared")
-        self._is_away = False
+        self._is_unavailable = False
         return float(wait)
 
     def close(self) -> None:

@@ -53,7 +53,7 @@ def _compressed_file(path: Path) -> Response | None:
 
 
 def _is_compressible(path: Path) -> bool:
-    return _type(path) in compression.TEXTS and path.is_file() and path.stat().st_size >= compression.SMALLEST_BYTES
+    return _type(path) in compression.TEXTS and path.is_file() and path.stat().st_size >= compression.MIN_BYTES
 
 
 def _type(path: Path) -> str:

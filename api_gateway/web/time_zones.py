@@ -14,7 +14,7 @@ from shared.core.clock import now
 from shared.core.periods import to_text
 from shared.core.time_zones import day_end, day_of, day_start, read_zone
 
-COOKIE = KEPT = "time_zone"
+COOKIE = SESSION_KEY = "time_zone"
 
 
 def install(app: Flask, bank_zone: str) -> None:
@@ -26,15 +26,15 @@ def remember(name: str | None) -> None:
     """Keep the zone of the person's profile in the session; None when the profile names none."""
     g.pop("time_zone", None)
     if name:
-        session[KEPT] = name
+        session[SESSION_KEY] = name
     else:
-        session.pop(KEPT, None)
+        session.pop(SESSION_KEY, None)
 
 
 def page_zone() -> ZoneInfo:
     """Return the time zone in which the current page shows times and decides days."""
     if "time_zone" not in g:
-        g.time_zone = _known(session.get(KEPT)) or browser_zone()
+        g.time_zone = _known(session.get(SESSION_KEY)) or browser_zone()
     zone: ZoneInfo = g.time_zone
     return zone
 

@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from uuid import UUID, uuid4
 
 from auth_service.audit.audit_models import AuditEntry, AuditLink
@@ -125,13 +126,12 @@ def receive(storage: AuditStorage, service: str, reported: list[ReportedEntry]) 
 
 def list_entries(storage: AuditStorage, query: AuditQuery) -> tuple[list[AuditEntry], Pagination]:
     """Return a page of the entries that match the query, newest first."""
-    rows = storage.list_entries(_filters(query), limit=query.limit + 1, before=_position(query.cursor))
-    return cursors.paginate(list(rows), query.limit, "timestamp", "sequence")
+    return cursors.fetch_page(query, partial(storage.list_entries, _filters(query)), timestamp=datetime, sequence=int)
 
 
 def export(storage: AuditStorage, caller: Caller, query: ExportQuery) -> list[AuditEntry]:
     """Return all entries that match the query, newest first, and record the export. Raises TooManyRows."""
-    rows = storage.list_entries(_filters(query), limit=MAX_EXPORTED + 1, before=None)
+    rows = storage.list_entries(_filters(query), limit=MAX_EXPORTED + 1, after=None)
     if len(rows) > MAX_EXPORTED:
         raise TooManyRows
     asked = query.model_dump(mode="json", by_alias=True, exclude_none=True)
@@ -141,16 +141,14 @@ def export(storage: AuditStorage, caller: Caller, query: ExportQuery) -> list[Au
 
 def list_views(storage: AuditStorage, caller: Caller, page: Page) -> tuple[list[AuditEntry], Pagination]:
     """Return a page of who of the staff looked at the caller's data, newest first."""
-    before = _position(page.cursor)
-    rows = storage.list_views(caller.user_id, prefix=VIEW, limit=page.limit + 1, before=before)
-    return cursors.paginate(list(rows), page.limit, "timestamp", "sequence")
+    fetch = partial(storage.list_views, caller.user_id, prefix=VIEW)
+    return cursors.fetch_page(page, fetch, timestamp=datetime, sequence=int)
 
 
 def list_logins(storage: AuditStorage, caller: Caller, page: Page) -> tuple[list[AuditEntry], Pagination]:
     """Return a page of the attempts to log in as the caller, newest first."""
     filters = AuditFilters(action="login", user_id=caller.user_id)
-    rows = storage.list_entries(filters, limit=page.limit + 1, before=_position(page.cursor))
-    return cursors.paginate(list(rows), page.limit, "timestamp", "sequence")
+    return cursors.fetch_page(page, partial(storage.list_entries, filters), timestamp=datetime, sequence=int)
 
 
 def chain(storage: AuditStorage) -> int:
@@ -243,11 +241,6 @@ def _filters(query: ExportQuery) -> AuditFilters:
         until=query.until,
         q=query.q,
     )
-
-
-def _position(cursor: str | None) -> tuple[datetime, int] | None:
-    position: tuple[datetime, int] | None = cursors.decode(cursor, datetime, int)
-    return position
 
 
 def _id_of(somebody: User | Caller | None) -> UUID | None:

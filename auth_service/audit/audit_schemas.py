@@ -6,18 +6,19 @@ from uuid import UUID
 
 from pydantic import Field
 
-from shared.core.periods import From, Timestamp, Until
+from shared.core.periods import Timestamp
 from shared.core.texts import Line
 from shared.core.user_agents import device_name
 from shared.web.audit_trail import Action, Outcome
-from shared.web.cursors import Page, Pagination
-from shared.web.validation.openapi import Answer, Described, Query
+from shared.web.cursors import Page, PageAnswer
+from shared.web.validation.openapi import Answer, Described
+from shared.web.validation.ranges import UtcRange
 
 if TYPE_CHECKING:
     from auth_service.audit.audit_models import AuditEntry
 
 
-class ExportQuery(Query):
+class ExportQuery(UtcRange):
     """Filters of the audit trail; all must match."""
 
     action: Action | None = None
@@ -28,10 +29,6 @@ class ExportQuery(Query):
     """Only entries whose actor has this username, regardless of case."""
     outcome: Outcome | None = None
     """Only entries with this outcome."""
-    since: Annotated[From, Field(alias="from")] = None
-    """The first day or instant."""
-    until: Annotated[Until, Field(alias="to")] = None
-    """The last day or instant."""
     q: Annotated[Line, Field(min_length=1, max_length=100)] | None = None
     """Only entries that contain this text, regardless of case: in action, names, address, user agent, request id or
     details."""
@@ -78,13 +75,11 @@ class AuditEntryOut(Described):
         return cls(details=json.loads(entry.details), **values)
 
 
-class AuditAnswer(Answer):
+class AuditAnswer(PageAnswer):
     """A page of the audit trail, newest first."""
 
     audit: list[AuditEntryOut]
     """The entries of this page."""
-    pagination: Pagination
-    """The position of the next page."""
 
 
 class ExportAnswer(Answer):
@@ -107,13 +102,11 @@ class DataViewOut(Described):
     """When they looked."""
 
 
-class DataViewsAnswer(Answer):
+class DataViewsAnswer(PageAnswer):
     """A page of who of the staff looked at the caller's data, newest first."""
 
     audit: list[DataViewOut]
     """The entries of this page."""
-    pagination: Pagination
-    """The position of the next page."""
 
 
 class LoginAttemptOut(Described):
@@ -145,10 +138,8 @@ class LoginAttemptOut(Described):
         )
 
 
-class LoginsAnswer(Answer):
+class LoginsAnswer(PageAnswer):
     """A page of attempts to log in, newest first."""
 
     logins: list[LoginAttemptOut]
     """The attempts of this page."""
-    pagination: Pagination
-    """The position of the next page."""

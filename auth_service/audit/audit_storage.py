@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, or_, select, text, tuple_
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, text
 
 from auth_service.audit.audit_models import AuditEntry, AuditLink, AuditUnchained
 from auth_service.auth_models import User
 from shared.core.texts import folded
 from shared.db.database import Storage
+from shared.db.keyset import newest_first
+
+_ORDER = (AuditEntry.timestamp, AuditEntry.sequence)
 
 
 @dataclass(frozen=True)
@@ -50,14 +53,14 @@ class AuditStorage(Storage):
         return {row.id: row.username for row in rows}
 
     def list_entries(
-        self, filters: AuditFilters, *, limit: int, before: tuple[datetime, int] | None
+        self, filters: AuditFilters, *, limit: int, after: tuple[datetime, int] | None
     ) -> Sequence[AuditEntry]:
-        """Return the entries that match all filters, newest first, from behind `before`, a (timestamp, sequence)."""
+        """Return the entries that match all filters, newest first, from behind `after`, a (timestamp, sequence)."""
         query = select(AuditEntry).where(*_conditions(filters))
-        return self._session.scalars(_page(query, limit, before)).all()
+        return self._session.scalars(newest_first(query, _ORDER, limit, after)).all()
 
     def list_views(
-        self, subject_id: UUID, *, prefix: str, limit: int, before: tuple[datetime, int] | None
+        self, subject_id: UUID, *, prefix: str, limit: int, after: tuple[datetime, int] | None
     ) -> Sequence[AuditEntry]:
         """Return the entries on a user by others whose action begins with `prefix`, newest first."""
         query = select(AuditEntry).where(
@@ -66,7 +69,7 @@ class AuditStorage(Storage):
             AuditEntry.action.startswith(prefix, autoescape=True),
             AuditEntry.outcome == "success",
         )
-        return self._session.scalars(_page(query, limit, before)).all()
+        return self._session.scalars(newest_first(query, _ORDER, limit, after)).all()
 
     def has_unchained(self) -> bool:
         """Return whether an entry waits to be chained."""
@@ -125,12 +128,6 @@ def _named(table: object, values: Sequence[object]) -> dict[str, object]:
 
 def _entry(values: dict[str, object]) -> AuditEntry | None:
     return AuditEntry(**values) if values["sequence"] is not None else None
-
-
-def _page(query: Select[AuditEntry], limit: int, before: tuple[datetime, int] | None) -> Select[AuditEntry]:
-    if before:
-        query = query.where(tuple_(AuditEntry.timestamp, AuditEntry.sequence) < tuple_(*before))
-    return query.order_by(AuditEntry.timestamp.desc(), AuditEntry.sequence.desc()).limit(limit)
 
 
 def _conditions(filters: AuditFilters) -> list[ColumnElement[bool]]:

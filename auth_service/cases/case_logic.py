@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from math import ceil
 from typing import Any
 from uuid import UUID
@@ -107,29 +108,23 @@ def _open(tools: Tools, cases: Cases, caller: Caller, new: NewCase, transaction_
 
 def list_own(cases: Cases, caller: Caller, query: OwnCasesQuery) -> tuple[list[CaseOut], int, Pagination]:
     """Return a page of the caller's cases, the last changed first, and how many messages the caller has not seen."""
-    rows = cases.storage.list_cases(
-        user_id=caller.user_id,
-        state=query.state,
-        transaction_id=query.transaction_id,
-        limit=query.limit + 1,
-        after=cursors.decode(query.cursor, datetime, UUID),
-    )
-    shown, pagination = cursors.paginate(list(rows), query.limit, "changed_at", "id")
+    theirs = partial(cases.storage.list_cases, user_id=caller.user_id)
+    fetch = partial(theirs, state=query.state, transaction_id=query.transaction_id)
+    shown, pagination = cursors.fetch_page(query, fetch, changed_at=datetime, id=UUID)
     return _render(cases, shown), cases.storage.count_unread(caller.user_id), pagination
 
 
 def list_all(tools: Tools, cases: Cases, caller: Caller, query: CasesQuery) -> tuple[list[CaseOut], int, Pagination]:
     """Return a page of all cases, the last changed first, and how many of the bank's cases are open."""
-    rows = cases.storage.list_cases(
+    fetch = partial(
+        cases.storage.list_cases,
         user_id=query.user_id,
         state=query.state,
         kind=query.kind,
         transaction_id=query.transaction_id,
         words=(query.q or "").split(),
-        limit=query.limit + 1,
-        after=cursors.decode(query.cursor, datetime, UUID),
     )
-    shown, pagination = cursors.paginate(list(rows), query.limit, "changed_at", "id")
+    shown, pagination = cursors.fetch_page(query, fetch, changed_at=datetime, id=UUID)
     asked = query.model_dump(mode="json", exclude_none=True, exclude={"limit", "cursor"})
     subject = tools.users.find_user(query.user_id) if query.user_id else None
     audit_logic.record(tools.audit, "list.cases", actor=caller, subject=subject, details={"filters": asked})

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 
 from shared.core.periods import Timestamp
 from shared.core.texts import Line, Matching, Paragraphs
-from shared.web.cursors import Page, Pagination
+from shared.web.cursors import Page, PageAnswer
 from shared.web.validation.openapi import Answer, Body, Described
 
 CaseKind = Literal["dispute", "question"]
@@ -127,23 +127,19 @@ class CaseAnswer(Answer):
     """All messages, oldest first."""
 
 
-class OwnCasesAnswer(Answer):
+class OwnCasesAnswer(PageAnswer):
     """A page of the caller's cases, the last changed first."""
 
     cases: list[CaseOut]
     """The cases of this page."""
     unread: int
     """The number of the bank's messages, in all cases of the caller, that the caller has not seen yet."""
-    pagination: Pagination
-    """The position of the next page."""
 
 
-class CasesAnswer(Answer):
+class CasesAnswer(PageAnswer):
     """A page of cases, the last changed first."""
 
     cases: list[CaseOut]
     """The cases of this page."""
     open: int
     """The number of all cases of the bank that wait for an answer."""
-    pagination: Pagination
-    """The position of the next page."""

@@ -4,13 +4,14 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, tuple_
+from sqlalchemy import func, or_, select
 
 from auth_service.auth_models import User
-from auth_service.auth_storage import called
+from auth_service.auth_storage import user_matches
 from auth_service.cases.case_models import CaseMessage, CustomerCase
 from shared.core.texts import folded
 from shared.db.database import Storage
+from shared.db.keyset import newest_first
 
 
 class CaseStorage(Storage):
@@ -65,11 +66,9 @@ class CaseStorage(Storage):
             query = query.join(User, User.id == CustomerCase.user_id)
         for word in words:
             in_subject = CustomerCase.search_text.contains(folded(word), autoescape=True)
-            query = query.where(or_(in_subject, called(word)))
-        if after:
-            query = query.where(tuple_(CustomerCase.changed_at, CustomerCase.id) < tuple_(*after))
-        newest = (CustomerCase.changed_at.desc(), CustomerCase.id.desc())
-        return self._session.scalars(query.order_by(*newest).limit(limit)).all()
+            query = query.where(or_(in_subject, user_matches(word)))
+        key = (CustomerCase.changed_at, CustomerCase.id)
+        return self._session.scalars(newest_first(query, key, limit, after)).all()
 
     def list_messages(self, case_id: UUID) -> Sequence[CaseMessage]:
         """Return the messages of a case, oldest first."""

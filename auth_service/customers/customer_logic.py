@@ -4,6 +4,7 @@ import logging
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from auth_service import auth_logic, user_logic
@@ -46,14 +47,8 @@ def list_customers(
     tools: Tools, storage: CustomerStorage, caller: Caller, query: CustomersQuery
 ) -> tuple[list[CustomerOut], Pagination]:
     """Return a page of the customers that match the query, newest first, with their lockouts."""
-    rows = storage.list_customers(
-        _words(query.q or ""),
-        status=query.status,
-        identity=query.identity,
-        limit=query.limit + 1,
-        after=cursors.decode(query.cursor, datetime, UUID),
-    )
-    customers, pagination = cursors.paginate(list(rows), query.limit, "created_at", "id")
+    fetch = partial(storage.list_customers, _words(query.q or ""), status=query.status, identity=query.identity)
+    customers, pagination = cursors.fetch_page(query, fetch, created_at=datetime, id=UUID)
     asked = query.model_dump(mode="json", exclude_none=True, exclude={"limit", "cursor"})
     audit_logic.record(tools.audit, "list.customers", actor=caller, details={"filters": asked})
     return _with_lockouts(tools, customers), pagination
@@ -135,9 +130,8 @@ def list_sessions(tools: Tools, caller: Caller, user_id: UUID, page: Page) -> tu
     """Return a page of a customer's active sessions, newest first. Raises NotFound."""
     user = _require_customer(tools.users.find_user(user_id))
     audit_logic.record(tools.audit, "view.sessions", actor=caller, subject=user)
-    after = cursors.decode(page.cursor, datetime, UUID)
-    rows = tools.sessions.list_alive(user_id, clock.now(), limit=page.limit + 1, after=after)
-    return cursors.paginate(list(rows), page.limit, "created_at", "id")
+    fetch = partial(tools.sessions.list_alive, user_id, clock.now())
+    return cursors.fetch_page(page, fetch, created_at=datetime, id=UUID)
 
 
 def log_out_everywhere(tools: Tools, caller: Caller, user_id: UUID) -> int:
@@ -169,9 +163,7 @@ def list_notes(
     """Return a page of the notes about a customer, newest first. Raises NotFound."""
     user = _require_customer(tools.users.find_user(user_id))
     audit_logic.record(tools.audit, "view.notes", actor=caller, subject=user)
-    before = cursors.decode(page.cursor, int)
-    rows = storage.list_notes(user_id, limit=page.limit + 1, before=before[0] if before else None)
-    notes, pagination = cursors.paginate(list(rows), page.limit, "sequence")
+    notes, pagination = cursors.fetch_page(page, partial(storage.list_notes, user_id), sequence=int)
     return _with_authors(storage, notes), pagination
 
 

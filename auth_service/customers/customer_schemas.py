@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field
 from auth_service.user_schemas import Changes, Email, FullName, Identity, ListedUser, PersonOut, Phone, Status
 from shared.core.periods import Timestamp
 from shared.core.texts import Line, Matching, Paragraphs
-from shared.web.cursors import Page, Pagination
+from shared.web.cursors import Page, PageAnswer
 from shared.web.validation.openapi import Answer, Body, Described, Query
 
 MAX_PEOPLE = 200
@@ -132,13 +132,11 @@ class CustomerOut(ListedUser):
     """Whether staff have verified who the customer is."""
 
 
-class CustomersAnswer(Answer):
+class CustomersAnswer(PageAnswer):
     """A page of customers, newest first."""
 
     customers: list[CustomerOut]
     """The customers of this page."""
-    pagination: Pagination
-    """The position of the next page."""
 
 
 class CustomerAnswer(Answer):
@@ -148,13 +146,11 @@ class CustomerAnswer(Answer):
     """The customer."""
 
 
-class CustomerSessionsAnswer(Answer):
+class CustomerSessionsAnswer(PageAnswer):
     """A page of a customer's active sessions, newest first."""
 
     sessions: list[CustomerSessionOut]
     """The sessions of this page."""
-    pagination: Pagination
-    """The position of the next page."""
 
 
 class EndedAnswer(Answer):
@@ -164,13 +160,11 @@ class EndedAnswer(Answer):
     """How many sessions were ended."""
 
 
-class NotesAnswer(Answer):
+class NotesAnswer(PageAnswer):
     """A page of notes, newest first."""
 
     notes: list[NoteOut]
     """The notes of this page."""
-    pagination: Pagination
-    """The position of the next page."""
 
 
 class NoteAnswer(Answer):

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 
 from auth_service.auth_models import User
-from auth_service.auth_storage import called
+from auth_service.auth_storage import user_matches
 from auth_service.customers.customer_models import CustomerNote
 from shared.db.database import Storage
+from shared.db.keyset import newest_first
 
 
 class CustomerStorage(Storage):
@@ -24,20 +25,15 @@ class CustomerStorage(Storage):
         limit: int,
         after: tuple[datetime, UUID] | None,
     ) -> Sequence[User]:
-        """Return the customers whose search text contains all `words`, newest first.
-
-        `after` is the (created_at, id) of the last customer of the page before.
-        """
+        """Return the customers who match all `words`, newest first, from behind `after`, a (created_at, id)."""
         query = select(User).where(User.role == "customer")
         for word in words:
-            query = query.where(called(word))
+            query = query.where(user_matches(word))
         if status:
             query = query.where(User.status == status)
         if identity:
             query = query.where(User.identity == identity)
-        if after:
-            query = query.where(tuple_(User.created_at, User.id) < tuple_(*after))
-        return self._session.scalars(query.order_by(User.created_at.desc(), User.id.desc()).limit(limit)).all()
+        return self._session.scalars(newest_first(query, (User.created_at, User.id), limit, after)).all()
 
     def find_users(self, user_ids: Iterable[UUID]) -> Sequence[User]:
         """Return those of these users that exist."""
@@ -48,9 +44,7 @@ class CustomerStorage(Storage):
         self._session.add(note)
         self._session.flush()
 
-    def list_notes(self, user_id: UUID, *, limit: int, before: int | None) -> Sequence[CustomerNote]:
-        """Return the notes about a user, newest first; `before` is the sequence of the last one of the page before."""
+    def list_notes(self, user_id: UUID, *, limit: int, after: tuple[int] | None) -> Sequence[CustomerNote]:
+        """Return the notes about a user, newest first, from behind `after`, a sequence."""
         query = select(CustomerNote).where(CustomerNote.user_id == user_id)
-        if before is not None:
-            query = query.where(CustomerNote.sequence < before)
-        return self._session.scalars(query.order_by(CustomerNote.sequence.desc()).limit(limit)).all()
+        return self._session.scalars(newest_first(query, (CustomerNote.sequence,), limit, after)).all()

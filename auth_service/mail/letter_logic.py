@@ -7,6 +7,28 @@ from auth_service.mail.mail_logic import Writer
 from auth_service.mail.mail_models import OutgoingMail
 from auth_service.mail.mail_schemas import Letter
 
+EVENTS = {
+    "new_device": (
+        "A login from a new device",
+        "Your login {username} was used on {minute} from a device that we have not seen before: {device}, "
+        "from the address {ip}.",
+    ),
+    "second_factor_changed": (
+        "Your second factor was changed",
+        "On {minute}, {what} for your login {username}, from the address {ip}.",
+    ),
+    "recovery_code_used": (
+        "A recovery code was used",
+        "A recovery code of your login {username} was used on {minute}, from the address {ip}. Codes left: {left}.",
+    ),
+    "password_changed": (
+        "Your password was changed",
+        "The password of your login {username} was changed on {minute}, from the address {ip}. "
+        "Everywhere else you are logged out.",
+    ),
+}
+"""The subject and the first paragraph of mails about logins. The facts of the mail fill in the names in braces."""
+
 
 @dataclass(frozen=True)
 class Letters:
@@ -19,14 +41,24 @@ class Letters:
     def writers(self) -> dict[str, Writer]:
         """The function that writes each kind of mail."""
         return {
+            **dict.fromkeys(EVENTS, self.login_event),
             "case_answered": self.case_answered,
             "contact_corrected": self.contact_corrected,
             "export_ready": self.export_ready,
-            "new_device": self.new_device,
-            "password_changed": self.password_changed,
-            "recovery_code_used": self.recovery_code_used,
-            "second_factor_changed": self.second_factor_changed,
         }
+
+    def login_event(self, mail: OutgoingMail) -> Letter:
+        """Tell what happened to a login, and what to do if somebody else did it."""
+        subject, event = EVENTS[mail.kind]
+        return Letter(
+            subject,
+            (
+                event.format(**mail.facts, minute=minute_of(mail.facts["at"])),
+                "If it was you, there is nothing to do.",
+                f"If it was not you, set a new password right away at {self.url}/forgot-password. That logs everybody "
+                f"out. And tell us about it. {self.contact}",
+            ),
+        )
 
     def export_ready(self, mail: OutgoingMail) -> Letter:
         """Tell that a ZIP with statements can be downloaded."""
@@ -39,17 +71,6 @@ class Letters:
             ),
             f"{self.url}/reports/exports",
             "See the statements",
-        )
-
-    def new_device(self, mail: OutgoingMail) -> Letter:
-        """Tell of a login from a kind of device that the user has not used before."""
-        return Letter(
-            "A login from a new device",
-            (
-                f"Your login {mail.facts['username']} was used on {minute_of(mail.facts['at'])} from a device that we "
-                f"have not seen before: {mail.facts['device']}, from the address {mail.facts['ip']}.",
-                *self._was_it_you(),
-            ),
         )
 
     def case_answered(self, mail: OutgoingMail) -> Letter:
@@ -72,46 +93,6 @@ class Letters:
                 f"{mail.facts['username']}. You see it in your profile.",
                 f"If you did not ask for it, tell us. {self.contact}",
             ),
-        )
-
-    def second_factor_changed(self, mail: OutgoingMail) -> Letter:
-        """Tell that the second factor was set up or removed, or that its recovery codes were replaced."""
-        return Letter(
-            "Your second factor was changed",
-            (
-                f"On {minute_of(mail.facts['at'])}, {mail.facts['what']} for your login {mail.facts['username']}, "
-                f"from the address {mail.facts['ip']}.",
-                *self._was_it_you(),
-            ),
-        )
-
-    def recovery_code_used(self, mail: OutgoingMail) -> Letter:
-        """Tell that a recovery code took the place of the second factor, and how many are left."""
-        return Letter(
-            "A recovery code was used",
-            (
-                f"A recovery code of your login {mail.facts['username']} was used on {minute_of(mail.facts['at'])}, "
-                f"from the address {mail.facts['ip']}. Codes left: {mail.facts['left']}.",
-                *self._was_it_you(),
-            ),
-        )
-
-    def password_changed(self, mail: OutgoingMail) -> Letter:
-        """Tell that the password was changed, and what to do if somebody else did so."""
-        return Letter(
-            "Your password was changed",
-            (
-                f"The password of your login {mail.facts['username']} was changed on {minute_of(mail.facts['at'])}, "
-                f"from the address {mail.facts['ip']}. Everywhere else you are logged out.",
-                *self._was_it_you(),
-            ),
-        )
-
-    def _was_it_you(self) -> tuple[str, str]:
-        return (
-            "If it was you, there is nothing to do.",
-            f"If it was not you, set a new password right away at {self.url}/forgot-password. That logs everybody out. "
-            f"And tell us about it. {self.contact}",
         )
 
 

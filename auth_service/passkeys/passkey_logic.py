@@ -45,7 +45,7 @@ from shared.security.encryption import Encryption, UnknownKey
 from shared.web.access import Caller, require_fresh_second_factor
 
 CHALLENGE_SECONDS = 300
-MOST_PASSKEYS = 20
+MAX_PASSKEYS = 20
 _log = logging.getLogger(__name__)
 
 
@@ -60,7 +60,7 @@ class TooManyPasskeys(Refused):
     """400: the caller has as many passkeys as are allowed."""
 
     code = "TOO_MANY_PASSKEYS"
-    message = f"You have {MOST_PASSKEYS} passkeys already. Remove one that you no longer use."
+    message = f"You have {MAX_PASSKEYS} passkeys already. Remove one that you no longer use."
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def begin_registration(
     if not auth_logic.check_password(tools, origin, user.username, user, password, action="passkey.add"):
         raise auth_logic.WrongPassword(details={"password": "is not right; enter it again"})
     known = passkeys.storage.list_passkeys(caller.user_id)
-    if len(known) >= MOST_PASSKEYS:
+    if len(known) >= MAX_PASSKEYS:
         raise TooManyPasskeys
     options = webauthn.generate_registration_options(
         rp_id=passkeys.site,

@@ -1,6 +1,7 @@
 """The rules of custom reports: they are their user's alone, and each run reads the present data."""
 
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -73,9 +74,7 @@ def details(storage: CustomReportStorage, caller: Caller, report_id: UUID) -> Cu
 
 def list_own(storage: CustomReportStorage, caller: Caller, page: Page) -> tuple[list[CustomReport], Pagination]:
     """Return a page of the caller's custom reports, newest first."""
-    before = cursors.decode(page.cursor, datetime, UUID)
-    rows = storage.list_of_user(caller.user_id, limit=page.limit + 1, before=before)
-    return cursors.paginate(list(rows), page.limit, "created_at", "id")
+    return cursors.fetch_page(page, partial(storage.list_of_user, caller.user_id), created_at=datetime, id=UUID)
 
 
 def delete(storage: CustomReportStorage, caller: Caller, report_id: UUID) -> None:

@@ -11,7 +11,7 @@ from reporting_service.source_schemas import AccountFacts
 from shared.core.periods import Day, Timestamp
 from shared.core.texts import Line
 from shared.core.time_zones import UTC_ZONE, Zone
-from shared.web.cursors import Pagination
+from shared.web.cursors import PageAnswer
 from shared.web.validation.openapi import Answer, Body, Described, Query
 
 if TYPE_CHECKING:
@@ -101,10 +101,8 @@ class CustomReportAnswer(Answer):
     """The custom report."""
 
 
-class CustomReportsAnswer(Answer):
+class CustomReportsAnswer(PageAnswer):
     """A page of custom reports, newest first."""
 
     custom_reports: list[CustomReportOut]
     """The custom reports of this page."""
-    pagination: Pagination
-    """The page size, and the cursor of the next page."""

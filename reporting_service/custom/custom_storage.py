@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import func, select
 
 from reporting_service.reporting_models import CustomReport
 from shared.db.database import Storage
+from shared.db.keyset import newest_first
 
 
 class CustomReportStorage(Storage):
@@ -33,15 +34,12 @@ class CustomReportStorage(Storage):
         query = select(func.count()).select_from(CustomReport).where(CustomReport.user_id == user_id)
         return int(self._session.scalar(query) or 0)
 
-    def list_of_user(
-        self, user_id: UUID, *, limit: int, before: tuple[datetime, UUID] | None
-    ) -> Sequence[CustomReport]:
-        """Return the user's custom reports, newest first; `before` is the (created_at, id) of the last one shown."""
+    def list_of_user(self, user_id: UUID, *, limit: int, after: tuple[datetime, UUID] | None) -> Sequence[CustomReport]:
+        """Return the user's custom reports, newest first, from behind `after`, a (created_at, id)."""
         query = select(CustomReport).where(CustomReport.user_id == user_id)
-        if before:
-            query = query.where(tuple_(CustomReport.created_at, CustomReport.id) < tuple_(*before))
-        query = query.order_by(CustomReport.created_at.desc(), CustomReport.id.desc())
-        return self._session.scalars(query.limit(limit)).all()
+        return self._session.scalars(
+            newest_first(query, (CustomReport.created_at, CustomReport.id), limit, after)
+        ).all()
 
     def remove(self, report: CustomReport) -> None:
         """Remove a custom report."""

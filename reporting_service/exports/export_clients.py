@@ -5,7 +5,6 @@ from typing import Any
 
 from shared.http.client import Peer
 
-PAGE_ROWS = 200
 Row = dict[str, Any]
 
 
@@ -21,29 +20,18 @@ class DataClient:
 
     def sessions(self, token: str) -> Iterator[Row]:
         """Yield the sessions."""
-        return _pages(self._auth, "/api/auth/sessions", "sessions", token)
+        return self._auth.rows("/api/auth/sessions", "sessions", token=token)
 
     def views(self, token: str) -> Iterator[Row]:
         """Yield who of the staff looked at the data."""
-        return _pages(self._auth, "/api/auth/audit/mine", "audit", token)
+        return self._auth.rows("/api/auth/audit/mine", "audit", token=token)
 
     def accounts(self, token: str) -> Iterator[Row]:
         """Yield the accounts with their whole numbers, closed ones last."""
-        for account in self._accounts.call("GET", "/api/accounts/list", token=token)["accounts"]:
+        for account in self._accounts.rows("/api/accounts/list", "accounts", token=token):
             path = f"/api/accounts/details/{account['id']}"
             yield dict(self._accounts.call("GET", path, token=token)["account"])
 
     def transactions(self, token: str) -> Iterator[Row]:
         """Yield the transactions on all accounts, newest first."""
-        return _pages(self._transactions, "/api/transactions/list", "transactions", token)
-
-
-def _pages(peer: Peer, path: str, key: str, token: str) -> Iterator[Row]:
-    """Yield the rows of all pages of a list."""
-    cursor = None
-    while True:
-        answer = peer.call("GET", path, token=token, query={"limit": PAGE_ROWS, "cursor": cursor})
-        yield from answer[key]
-        cursor = answer["pagination"]["next_cursor"]
-        if cursor is None:
-            return
+        return self._transactions.rows("/api/transactions/list", "transactions", token=token)

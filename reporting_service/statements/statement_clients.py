@@ -56,17 +56,9 @@ class EntryClient:
 
     def entries(self, token: str, account: StatementAccount, period: StatementPeriod) -> Iterator[StatementEntry]:
         """Yield the entries of a period, oldest first. They are read page by page."""
-        query: dict[str, Any] = {
-            "from": to_text(period.start),
-            "to": to_text(period.last_instant),
-            "limit": PAGE_ENTRIES,
-        }
-        while True:
-            page = self._peer.call("GET", f"/api/accounts/entries/{account.id}", token=token, query=query)
-            yield from (_entry(row, account, period) for row in page["entries"])
-            query["cursor"] = page["pagination"]["next_cursor"]
-            if query["cursor"] is None:
-                return
+        query = {"from": to_text(period.start), "to": to_text(period.last_instant), "limit": PAGE_ENTRIES}
+        for row in self._peer.rows(f"/api/accounts/entries/{account.id}", "entries", token=token, query=query):
+            yield _entry(row, account, period)
 
 
 class PendingClient:

@@ -5,7 +5,7 @@ A refusal by the other service is raised as the same error; no answer is raised 
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import copy
 from typing import Any
 from urllib.parse import urlencode
@@ -23,6 +23,7 @@ from shared.http.discovery import Directory
 from shared.http.transport import LeanAdapter, NotConnected
 
 CONNECTIONS = 128
+PAGE_ROWS = 200  # the longest page of every list
 DOCUMENT_SECONDS = 120.0
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -97,6 +98,16 @@ class Peer:
         if response.ok and isinstance(answer, dict):
             return answer
         raise from_response(response.status_code, answer, _retry_after(response))
+
+    def rows(self, path: str, key: str, *, token: str, query: dict[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+        """Yield the rows under `key` of all pages of a list. Each page is read when its first row is needed."""
+        page = {"limit": PAGE_ROWS, **(query or {})}
+        while True:
+            answer = self.call("GET", path, token=token, query=page)
+            yield from answer[key]
+            page["cursor"] = answer["pagination"]["next_cursor"]
+            if page["cursor"] is None:
+                return
 
     def send(
         self,

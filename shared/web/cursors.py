@@ -2,15 +2,17 @@
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 from pydantic import BeforeValidator, Field
 
 from shared.core.errors import InvalidRequest
-from shared.web.validation.openapi import Described, Query
+from shared.web.validation.openapi import Answer, Described, Query
+
+_T = TypeVar("_T")
 
 
 def _require_digits(value: Any) -> Any:
@@ -38,6 +40,13 @@ class Pagination(Described):
     """The maximal number of rows of a page."""
     next_cursor: Annotated[str, Field(examples=["WyIyMDI2LTAxLTMxIl0"])] | None
     """The `cursor` of the next page; null on the last one."""
+
+
+class PageAnswer(Answer):
+    """The answer of every list. Subclasses add the rows under their noun."""
+
+    pagination: Pagination
+    """The page size, and the cursor of the next page."""
 
 
 def _read_int(value: Any) -> int:
@@ -85,6 +94,16 @@ def decode(cursor: str | None, *types: type) -> Any:
         return tuple(_READERS[kind](part) for kind, part in zip(types, parts, strict=True))
     except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         raise InvalidRequest(details={"cursor": "is not a cursor of this list; use its next_cursor"}) from None
+
+
+def fetch_page(page: Page, fetch: Callable[..., Sequence[_T]], **key: type) -> tuple[list[_T], Pagination]:
+    """Return a page of a list that is ordered by the attributes `key`, given with their types as `decode` takes them.
+
+    `fetch` gets the keyword arguments `limit` and `after`, the key of the last row of the page before, or None. Raises
+    InvalidRequest for a cursor of another list.
+    """
+    rows = fetch(limit=page.limit + 1, after=decode(page.cursor, *key.values()))
+    return paginate(list(rows), page.limit, *key)
 
 
 def paginate(rows: list[Any], limit: int, *key_names: str) -> tuple[list[Any], Pagination]:

@@ -43,13 +43,13 @@ _MESSAGES = {
 class Settings(BaseSettings):
     """Settings of every process. Each process adds its own fields and names its secrets.
 
-    `secrets` maps a field to (variable, file under the data directory): the variable wins over the file. Without
-    either, or with a short one, the process refuses to start. Fields with `repr=False` are secret: run_services.py
-    passes their variables to this process only.
+    `secrets` maps a variable to a file of the data directory: the variable wins over the file. Without either, or with
+    a short one, the process refuses to start. Fields with `repr=False` are secret: run_services.py passes their
+    variables to this process only.
     """
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
-    secrets: ClassVar[dict[str, tuple[str, str]]] = {}
+    secrets: ClassVar[dict[str, str]] = {}
     service_name: ClassVar[str] = ""
 
     host: str = Field("127.0.0.1", validation_alias="BANK_HOST")
@@ -70,7 +70,7 @@ class Settings(BaseSettings):
     @classmethod
     def _read_secret_files(cls, values: dict[str, Any]) -> dict[str, Any]:
         folder = secret_files.folder(Path(values.get("BANK_DATA_DIR") or "data"))
-        for variable, file_name in cls.secrets.values():
+        for variable, file_name in cls.secrets.items():
             secret = values.pop(variable, None) or secret_files.read(folder / file_name)
             if secret:
                 values[variable] = secret
@@ -95,7 +95,7 @@ class Settings(BaseSettings):
         phrase = _MESSAGES.get(kind, problem["msg"]).format(**problem.get("ctx", {}))
         if field.repr:
             return f"{variable} is {problem['input']!r}, but {phrase}"
-        file = dict(cls.secrets.values()).get(variable)
+        file = cls.secrets.get(variable)
         source = f" (from the file {file} of the secrets)" if file and not os.environ.get(variable) else ""
         return f"{variable}{source} {phrase}"
 

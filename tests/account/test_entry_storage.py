@@ -53,7 +53,7 @@ def pages(entries: EntryStorage, account: Account, limit: int, *, newest_first: 
     position: Position | None = None
     while True:
         page = (
-            entries.list_newest_first(account.id.hex, since=None, until=None, limit=limit, before=position)
+            entries.list_newest_first(account.id.hex, since=None, until=None, limit=limit, after=position)
             if newest_first
             else entries.list_oldest_first(account.id.hex, since=None, until=None, limit=limit, after=position)
         )
@@ -88,7 +88,7 @@ def test_a_period_begins_and_ends_at_any_entry(history: History) -> None:
             within = [entry for entry in expected if since <= entry[0] < until]
             found = history.entries.list_oldest_first(account.id.hex, since=since, until=until, limit=1000, after=None)
             assert [row.sequence for row in found] == [sequence for _at, sequence, _amount in within]
-            found = history.entries.list_newest_first(account.id.hex, since=since, until=until, limit=1000, before=None)
+            found = history.entries.list_newest_first(account.id.hex, since=since, until=until, limit=1000, after=None)
             assert [row.sequence for row in found][::-1] == [sequence for _at, sequence, _amount in within]
 
 
@@ -96,7 +96,7 @@ def test_balances_are_the_sums_of_entries(history: History) -> None:
     for account in history.accounts:
         expected = history.expected(account)
         assert history.ledger.balance(account) == sum(amount for _at, _sequence, amount in expected)
-        (newest,) = history.entries.list_newest_first(account.id.hex, since=None, until=None, limit=1, before=None)
+        (newest,) = history.entries.list_newest_first(account.id.hex, since=None, until=None, limit=1, after=None)
         assert newest.balance_after_minor == history.ledger.balance(account)
 
 

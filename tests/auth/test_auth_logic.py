@@ -1,12 +1,10 @@
 """Authentication: guessing is slowed down and reveals nothing, and services get tokens with their scopes."""
 
 import hashlib
-from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 
 import pytest
-from flask import Flask
 from sqlalchemy import select
 
 from auth_service import auth_logic, session_logic, user_logic
@@ -17,25 +15,13 @@ from auth_service.second_factor import login_logic
 from auth_service.user_schemas import ProfileChanges, UserChanges
 from shared.core.errors import AppError, InvalidCredentials
 from shared.security.tokens import ServiceClaims
-from tests.support.auth_rules import ORIGIN, PASSWORD, Rules, advance_clock, auth_app, caller_of, code_of
+from tests.support.auth_rules import ORIGIN, PASSWORD, Rules, advance_clock, caller_of, code_of
 
 SECRET = "s" * 40
 DIGESTS = {
     "account-service": hashlib.sha256(SECRET.encode()).hexdigest(),
     "auth-service": hashlib.sha256(SECRET.encode()).hexdigest(),
 }
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    with auth_app(request.param, tmp_path_factory.mktemp("auth")) as app:
-        yield app
-
-
-@pytest.fixture
-def rules(app: Flask) -> Iterator[Rules]:
-    with app.app_context():
-        yield Rules(app)
 
 
 def log_in(rules: Rules, username: str, password: str) -> Tokens:

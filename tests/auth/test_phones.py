@@ -24,12 +24,6 @@ def app(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Flask]:
 
 
 @pytest.fixture
-def rules(app: Flask) -> Iterator[Rules]:
-    with app.app_context():
-        yield Rules(app)
-
-
-@pytest.fixture
 def person(rules: Rules) -> User:
     person = rules.person()
     return user_logic.update_profile(rules.tools, ORIGIN, caller_of(person), ProfileChanges(phone=PHONE))

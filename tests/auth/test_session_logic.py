@@ -19,15 +19,9 @@ from auth_service.auth_schemas import PasswordChange, Tokens
 from auth_service.user_schemas import UserChanges
 from shared.security.token_signer import TokenSigner
 from shared.web.cursors import Page
-from tests.support.auth_rules import ORIGIN, PASSWORD, Rules, advance_clock, auth_app, caller_of, code_of, nobody
+from tests.support.auth_rules import ORIGIN, PASSWORD, Rules, advance_clock, caller_of, code_of, nobody
 
 ANOTHER = "quite another passphrase"
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    with auth_app(request.param, tmp_path_factory.mktemp("auth")) as app:
-        yield app
 
 
 @pytest.fixture

@@ -1,35 +1,16 @@
 """User rules: usernames are unique, the first admin is created once, and one active admin always remains."""
 
-from collections.abc import Iterator
 from functools import partial
 from uuid import UUID
 
 import pytest
-from flask import Flask
 from sqlalchemy import update
 
 from auth_service import session_logic, user_logic
 from auth_service.auth_logic import Tools
 from auth_service.auth_models import User, db
 from auth_service.user_schemas import NewUser, ProfileChanges, StatisticsQuery, UserChanges, UsersQuery
-from tests.support.auth_rules import ORIGIN, PASSWORD, Rules, auth_app, caller_of, code_of, nobody
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    with auth_app(request.param, tmp_path_factory.mktemp("auth")) as app:
-        yield app
-
-
-@pytest.fixture
-def rules(app: Flask) -> Iterator[Rules]:
-    with app.app_context():
-        yield Rules(app)
-
-
-@pytest.fixture
-def tools(rules: Rules) -> Tools:
-    return rules.tools
+from tests.support.auth_rules import ORIGIN, PASSWORD, Rules, caller_of, code_of, nobody
 
 
 @pytest.fixture

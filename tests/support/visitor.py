@@ -106,3 +106,14 @@ class Visitor:
         """The value of the session cookie, or "" without one."""
         found = self.client.get_cookie("session")
         return found.value if found else ""
+
+
+def key_of(page: TestResponse) -> str:
+    """Return the idempotency key in the form of a page."""
+    return next(form.fields["idempotency_key"] for form in forms_of(page) if "idempotency_key" in form.fields)
+
+
+def fill_in(visitor: Visitor, path: str, **fields: str) -> dict[str, str]:
+    """Return the fields of the payment form at `path` with the given input."""
+    form = next(form for form in forms_of(visitor.get(path)) if "idempotency_key" in form.fields)
+    return {**form.fields, **fields}

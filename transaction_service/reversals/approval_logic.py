@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from shared.core import clock
@@ -50,11 +51,8 @@ def list_approvals(storage: ApprovalStorage, query: ApprovalsQuery) -> tuple[lis
     """Return a page of the requests with a status, or of all, newest first."""
     with storage.transaction():
         storage.expire(clock.now() - rules.PERIOD)
-    before = cursors.decode(query.cursor, datetime, UUID)
-    rows = storage.list_approvals(
-        status=query.status, transaction_id=query.transaction_id, limit=query.limit + 1, before=before
-    )
-    return cursors.paginate(list(rows), query.limit, "asked_at", "id")
+    fetch = partial(storage.list_approvals, status=query.status, transaction_id=query.transaction_id)
+    return cursors.fetch_page(query, fetch, asked_at=datetime, id=UUID)
 
 
 def details(storage: ApprovalStorage, approval_id: UUID) -> Approval:

@@ -9,7 +9,7 @@ from pydantic.json_schema import SkipJsonSchema
 from shared.core.ids import GivenId
 from shared.core.periods import Timestamp
 from shared.web.approvals.schemas import ApprovalStatus
-from shared.web.cursors import Page, Pagination
+from shared.web.cursors import Page, PageAnswer
 from shared.web.validation.openapi import Answer, Described
 from transaction_service.transaction_schemas import TransactionOut
 
@@ -54,13 +54,11 @@ class ApprovalOut(Described):
     """The transaction that it is about."""
 
 
-class ApprovalsAnswer(Answer):
+class ApprovalsAnswer(PageAnswer):
     """A page of requests, newest first."""
 
     approvals: list[ApprovalOut]
     """The requests of this page."""
-    pagination: Pagination
-    """The position of the next page."""
 
 
 class ApprovalAnswer(Answer):

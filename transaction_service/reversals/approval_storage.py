@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, tuple_, update
+from sqlalchemy import select, update
 
 from shared.db.database import Database, Storage
+from shared.db.keyset import newest_first
 from shared.db.outbox import Outbox
 from transaction_service.reversals.approval_models import Approval
 
@@ -47,17 +48,15 @@ class ApprovalStorage(Storage):
         status: str | None,
         transaction_id: str | None,
         limit: int,
-        before: tuple[datetime, UUID] | None,
+        after: tuple[datetime, UUID] | None,
     ) -> Sequence[Approval]:
         """Return the requests with this status and about this transaction, or all, newest first.
 
-        `before` is the (asked_at, id) of the last one of the page before.
+        `after` is the (asked_at, id) of the last one of the page before.
         """
         query = select(Approval)
         if status:
             query = query.where(Approval.status == status)
         if transaction_id:
             query = query.where(Approval.transaction_id == transaction_id)
-        if before:
-            query = query.where(tuple_(Approval.asked_at, Approval.id) < tuple_(*before))
-        return self._session.scalars(query.order_by(Approval.asked_at.desc(), Approval.id.desc()).limit(limit)).all()
+        return self._session.scalars(newest_first(query, (Approval.asked_at, Approval.id), limit, after)).all()

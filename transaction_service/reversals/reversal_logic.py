@@ -1,6 +1,7 @@
 """The rules of reversals: which transactions can be reversed, which account gets the money, and paying out suspense."""
 
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from shared.core.errors import Forbidden, InvalidRequest, NotFound, Refused
@@ -67,13 +68,8 @@ def list_suspense(
     """Return a page of the money that reversals put into suspense, newest first."""
     subject_id = UUID(query.user_id) if query.user_id else None
     audit_trail.record_view(storage.outbox, "view.suspense" if subject_id else "list.suspense", caller, subject_id)
-    rows = storage.list_suspense(
-        user_id=query.user_id,
-        paid_out=query.paid_out,
-        limit=query.limit + 1,
-        before=cursors.decode(query.cursor, datetime, str),
-    )
-    return cursors.paginate(list(rows), query.limit, "timestamp", "transaction_id")
+    fetch = partial(storage.list_suspense, user_id=query.user_id, paid_out=query.paid_out)
+    return cursors.fetch_page(query, fetch, timestamp=datetime, transaction_id=str)
 
 
 def pay_out(

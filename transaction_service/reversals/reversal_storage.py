@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, select, tuple_
+from sqlalchemy import and_, select
 
+from shared.db.keyset import newest_first
 from transaction_service.transaction_models import SUSPENSE_ACCOUNT_ID, SuspenseItem, TransactionRow
-from transaction_service.transaction_storage import TransactionStorage, position
+from transaction_service.transaction_storage import TransactionStorage
 
 _transaction: Any = TransactionRow.__table__
 
@@ -21,12 +22,9 @@ class ReversalStorage(TransactionStorage):
         user_id: str | None,
         paid_out: bool | None,
         limit: int,
-        before: tuple[datetime, str] | None,
+        after: tuple[datetime, str] | None,
     ) -> Sequence[SuspenseItem]:
-        """Return the items in suspense of one customer or of all, newest first.
-
-        `before` is the (timestamp, transaction_id) of the last item of the page before.
-        """
+        """Return the items in suspense of one customer or of all, newest first, from behind `after` (timestamp, id)."""
         held, original, payout = (_transaction.alias(name) for name in ("held", "original", "payout"))
         query = (
             select(
@@ -49,7 +47,5 @@ class ReversalStorage(TransactionStorage):
             query = query.where(original.c.from_user_id == user_id)
         if paid_out is not None:
             query = query.where(payout.c.id.is_not(None) if paid_out else payout.c.id.is_(None))
-        if before:
-            query = query.where(tuple_(held.c.timestamp, held.c.id) < position(*before))
-        query = query.order_by(held.c.timestamp.desc(), held.c.id.desc()).limit(limit)
+        query = newest_first(query, (held.c.timestamp, held.c.id), limit, after)
         return [SuspenseItem(*row) for row in self._session.execute(query)]

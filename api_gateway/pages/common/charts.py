@@ -19,8 +19,8 @@ from shared.core.formats import LOCALE, money
 LINES = 3
 LEFT, WIDTH = 12.0, 86.0
 TOP, HEIGHT = 14.0, 150.0
-MOST_DAYS = 62
-MOST_MARKS = 6
+MAX_DAYS = 62
+MAX_MARKS = 6
 SHARE_HEIGHT = 52
 
 
@@ -57,7 +57,7 @@ class Tip:
 
 def bars(amounts: Mapping[date, Decimal], start: date, end: date, currency: str = "") -> Picture:
     """Draw a bar per day of a period, both ends included, or per month if it has `MOST_DAYS` days or more."""
-    if (end - start).days >= MOST_DAYS:
+    if (end - start).days >= MAX_DAYS:
         months = _by_month(amounts, start, end)
         return _columns([(f"{month:%b}", f"{month:%b %Y}", amount) for month, amount in months], ("bar",), currency)
     days = _by_day(amounts, start, end)
@@ -105,10 +105,10 @@ def curve(days: Sequence[tuple[date, Decimal]], currency: str = "") -> Picture:
 
 def _ticks(first: date, last: date) -> list[date]:
     """Return the days to mark below a curve: its ends, or for a long period the first days of months."""
-    if (last - first).days < MOST_DAYS:
+    if (last - first).days < MAX_DAYS:
         return [first, last] if first < last else [first]
     months = [month for month, _ in _by_month({}, first, last) if month >= first]
-    every = -(-len(months) // MOST_MARKS)
+    every = -(-len(months) // MAX_MARKS)
     return months[::every]
 
 
@@ -125,7 +125,7 @@ def _columns(rows: Sequence[tuple[str, str, *tuple[Decimal, ...]]], kinds: Seque
         for place, (_, _, *amounts) in enumerate(rows)
         for number, (kind, amount) in enumerate(zip(kinds, amounts, strict=True))
     ]
-    every = 1 if len(rows) <= MOST_MARKS else -(-len(rows) // (MOST_MARKS - 1))
+    every = 1 if len(rows) <= MAX_MARKS else -(-len(rows) // (MAX_MARKS - 1))
     marks = [Mark(LEFT + slot * (place + 0.5), rows[place][0]) for place in range(0, len(rows), every)]
     src = _picture("bars.svg", columns=columns, lines=lines, marks=marks, bar_width=width)
     tips = [

@@ -7,7 +7,7 @@ none needs a script. Scripts set the same cookies to apply a choice without a re
 from flask import Blueprint, Flask, current_app, redirect, request
 from werkzeug.wrappers import Response
 
-from api_gateway.web.browser_session import HOME, way_back
+from api_gateway.web.browser_session import HOME, return_address
 from shared.core.errors import InvalidRequest
 from shared.web.access import Caller, private
 
@@ -25,7 +25,7 @@ def choose(_caller: Caller) -> Response:
     if not chosen or any(value not in CHOICES[name] for name, value in chosen.items()):
         raise InvalidRequest
     secure = current_app.session_interface.get_cookie_secure(current_app)
-    response = redirect(way_back() or HOME, 303)
+    response = redirect(return_address() or HOME, 303)
     for name, value in chosen.items():
         kept_seconds = 0 if value == CHOICES[name][0] else ONE_YEAR_SECONDS
         response.set_cookie(name, value, max_age=kept_seconds, samesite="Lax", secure=secure)

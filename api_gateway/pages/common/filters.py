@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from flask import request
 from wtforms import DateField, Field, SelectField, StringField
+from wtforms.form import BaseForm
 from wtforms.validators import Optional, ValidationError
 
 from api_gateway.clients.account import ACCOUNT_TYPES, Account
@@ -40,11 +41,27 @@ STATEMENT_FORMATS = {
 }
 
 
-class DayField(DateField):
-    """A date in the form that date inputs send, YYYY-MM-DD. WTForms accepts others, which the services refuse."""
+class NotBefore:
+    """A validator that refuses a period which ends before it begins, on the day of the field `begin`."""
 
-    def __init__(self, label: str, **options: Any) -> None:
-        super().__init__(label, [Optional()], **options)
+    def __init__(self, begin: str) -> None:
+        self._begin = begin
+
+    def __call__(self, form: BaseForm, field: DateField) -> None:
+        """Raise ValidationError for a day before the first one, if both are given."""
+        first = form[self._begin].data
+        if first and field.data and field.data < first:
+            raise ValidationError("“To” must not be before “From”.")
+
+
+class DayField(DateField):
+    """A date in the form that date inputs send, YYYY-MM-DD. WTForms accepts others, which the services refuse.
+
+    The last day of a period names the field of the first one as `begin`.
+    """
+
+    def __init__(self, label: str, *, begin: str | None = None, **options: Any) -> None:
+        super().__init__(label, [Optional(), *([NotBefore(begin)] if begin else [])], **options)
 
     def process_formdata(self, valuelist: list[str]) -> None:
         """Parse the submitted date, if any. Raises ValueError with the message for the field."""
@@ -67,7 +84,7 @@ class FilterForm(BankForm):
 
         csrf = False
 
-    is_away = False
+    is_unavailable = False
     """Whether the service that has the list did not answer."""
 
     def __init__(self) -> None:
@@ -81,7 +98,7 @@ class FilterForm(BankForm):
     def found(self, ask: Callable[[], T]) -> T | None:
         """Return the result of `ask`, or None when a filter is invalid or the service did not answer.
 
-        The reason is then shown in the form, or `is_away` is set.
+        The reason is then shown in the form, or `is_unavailable` is set.
         """
         if not self.validate():
             return None
@@ -91,7 +108,7 @@ class FilterForm(BankForm):
             self.refuse(error)
             return None
         except ServiceUnavailable:
-            self.is_away = True
+            self.is_unavailable = True
             return None
 
     @property
@@ -111,7 +128,7 @@ class TransactionFilters(FilterForm):
         default="",
     )
     since = DayField("From", name="from")
-    until = DayField("To", name="to")
+    until = DayField("To", name="to", begin="since")
     at_least = AmountField("At least", [Optional()], name="min", is_bound=True)
     at_most = AmountField("At most", [Optional()], name="max", is_bound=True)
 
@@ -126,11 +143,6 @@ class TransactionFilters(FilterForm):
         """Return whether one of the collapsed filters is set."""
         names = ("status", "category", "from", "to", "min", "max")
         return any(_has_value(field) for field in self if field.name in names)
-
-    def validate_until(self, field: DateField) -> None:
-        """Refuse a period that ends before it begins."""
-        if field.data and self.since.data and field.data < self.since.data:
-            raise ValidationError("“To” must not be before “From”.")
 
     def validate_at_most(self, field: AmountField) -> None:
         """Refuse a largest amount below the smallest."""
@@ -267,7 +279,7 @@ class PeriodFilters(FilterForm):
     """The first and the last day of a report, and how its days are grouped."""
 
     start_date = DayField("From")
-    end_date = DayField("To")
+    end_date = DayField("To", begin="start_date")
     group = SelectField(
         "Group by", choices=options({"day": "Days", "week": "Weeks", "month": "Months"}, "As fits"), default=""
     )
@@ -277,29 +289,19 @@ class PeriodFilters(FilterForm):
         if field.data and not _has_value(self.end_date) and field.data > today():
             raise ValidationError("“From” must not be after today.")
 
-    def validate_end_date(self, field: DateField) -> None:
-        """Refuse a period that ends before it begins."""
-        if field.data and self.start_date.data and field.data < self.start_date.data:
-            raise ValidationError("“To” must not be before “From”.")
-
 
 class StatementFilters(FilterForm):
     """The period and the format of a statement to download: a month, or a first and a last day."""
 
     month = StringField("Month")
     since = DayField("From", name="from")
-    until = DayField("To", name="to")
+    until = DayField("To", name="to", begin="since")
     format = SelectField("Format", choices=options(STATEMENT_FORMATS), default="pdf", validate_choice=False)
 
     def chosen(self, time_zone: str) -> dict[str, object]:
         """Return the query parameters of the statement, with `time_zone` as the zone of its days."""
         found = {field.name: str(field.data) for field in self if _has_value(field)}
         return {"format": "pdf", **found, "tz": time_zone}
-
-    def validate_until(self, field: DateField) -> None:
-        """Refuse a period that ends before it begins."""
-        if field.data and self.since.data and field.data < self.since.data:
-            raise ValidationError("“To” must not be before “From”.")
 
 
 def _has_value(field: Field) -> bool:

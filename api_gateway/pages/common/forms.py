@@ -4,17 +4,18 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from flask import request
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, SelectMultipleField, SubmitField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # types-WTForms is behind WTForms here
 from wtforms.validators import Length
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from shared.core.errors import AppError, InvalidCredentials, ServiceUnavailable
+from shared.core.errors import AppError, InvalidCredentials, NotFound, ServiceUnavailable
 
 T = TypeVar("T")
 _NAME_IN_API = re.compile(r"\b[a-z]+(_[a-z]+)+\b")  # such as end_date; people know the field by its label
-REFUSALS = frozenset({400, 404, 409, 422})
+REFUSALS = frozenset({400, 409, 422})
 WRONG_PROOFS = frozenset({InvalidCredentials.code, "INVALID_OTP", "INVALID_PASSKEY"})
 """Codes of 401 that come from what was typed, not from a session that has ended."""
 
@@ -61,6 +62,10 @@ class BankForm(FlaskForm):
         self.status_code = 400
         return self.attempted(action) if self.validate() else None
 
+    def carried_out(self, action: Callable[[], object]) -> bool:
+        """Run `action` as `submitted` does, and return whether it ran; for an action that returns nothing."""
+        return self.submitted(lambda: (action(),)) is not None
+
     def attempted(self, action: Callable[[], T]) -> T | None:
         """Return the result of `action`, or None if it is refused and the form shows why. Other errors are raised."""
         try:
@@ -91,4 +96,7 @@ class BankForm(FlaskForm):
 
 
 def _belongs_to_form(error: AppError) -> bool:
+    """Return whether a form shows this error. A 404 is about the form only if the page's own address has no id."""
+    if error.status == NotFound.status:
+        return not request.view_args
     return error.status in REFUSALS or isinstance(error, ServiceUnavailable) or error.code in WRONG_PROOFS

@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 
 from flask import Flask, g, request, session
 
-from api_gateway.pages.common.responses import here
-from api_gateway.pages.common.sections import account_service, begin
+from api_gateway.pages.common.responses import current_address
+from api_gateway.pages.common.sections import account_service, start_call
 from api_gateway.web.browser_session import HOME, STAFF_HOME, home_of, local_path
 from shared.core.errors import AppError
 from shared.web.access import Caller
@@ -53,14 +53,14 @@ PATIENCE_SECONDS = 1.0
 
 
 def install(app: Flask) -> None:
-    """Give templates `sections`, `staff_tabs`, `home`, `from_here`, `keeping_back` and `way_up`."""
+    """Give templates the public functions of this module."""
     app.jinja_env.globals.update(
         sections=sections,
         staff_tabs=staff_tabs,
         home=home,
-        from_here=from_here,
-        keeping_back=keeping_back,
-        way_up=way_up,
+        with_back_link=with_back_link,
+        keep_back_link=keep_back_link,
+        list_link=list_link,
     )
 
 
@@ -89,19 +89,19 @@ def staff_tabs() -> list[tuple[str, str]]:
     return [(address, name) for address, name, needed in TABS if _may_open(person, needed)]
 
 
-def from_here(address: str) -> str:
+def with_back_link(address: str) -> str:
     """Return the address of a row with a `back` parameter that names the current list and its filters."""
-    listed = here(back=None)
+    listed = current_address(back=None)
     return address if listed in LISTS else f"{address}?{urlencode({'back': listed})}"
 
 
-def keeping_back(address: str) -> str:
+def keep_back_link(address: str) -> str:
     """Return another address about the same row, with the current `back` parameter."""
     back = request.args.get("back")
     return f"{address}?{urlencode({'back': back})}" if back else address
 
 
-def way_up(default: str) -> tuple[str, str]:
+def list_link(default: str) -> tuple[str, str]:
     """Return the list named by `back` as (address, name), or `default` if it is not one of the same section."""
     address = local_path(request.args.get("back"), default)
     name = _name_of(address.partition("?")[0])
@@ -117,7 +117,7 @@ def _name_of(path: str) -> str | None:
 def _has_accounts(person: Caller) -> bool:
     """Return whether a staff member has an account. A yes is kept in the session; False while it is unknown."""
     if not session.get("has_accounts"):
-        asked: Any = begin(account_service().has_any, person.token)
+        asked: Any = start_call(account_service().has_any, person.token)
         try:
             session["has_accounts"] = asked.result(timeout=PATIENCE_SECONDS)
         except (AppError, TimeoutError):

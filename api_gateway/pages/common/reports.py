@@ -10,7 +10,7 @@ from api_gateway.clients.reporting import AccountReport, Choice, Report, SystemR
 from api_gateway.pages.common import charts
 from api_gateway.pages.common.charts import Picture
 from api_gateway.pages.common.filters import PeriodFilters
-from api_gateway.pages.common.responses import done
+from api_gateway.pages.common.responses import see_other
 from api_gateway.pages.common.sections import list_page, reporting_service
 from api_gateway.web.documents import send_on
 from api_gateway.web.time_zones import page_zone, today
@@ -36,7 +36,7 @@ def report_page(template: str, caller: Caller, path: str, *, section: str) -> An
         lambda: reporting_service().report(caller.token, path, choice, save=request.method == "POST")
     )
     if report and report.id:
-        return done("The report is saved.", f"{section}/{report.id}")
+        return see_other("The report is saved.", f"{section}/{report.id}")
     return list_page(
         template,
         filters,

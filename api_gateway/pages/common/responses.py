@@ -16,9 +16,9 @@ from api_gateway.web.browser_session import (
     home_of,
     is_machine_path,
     referring_page,
+    return_address,
     to_login,
     visitor,
-    way_back,
 )
 from api_gateway.web.tools import tools
 from shared.core import periods
@@ -72,17 +72,20 @@ def peer(name: str) -> Peer:
     return tools().peers[name].until(deadline if request.method == "POST" else g.setdefault("page_deadline", deadline))
 
 
-def here(**changes: Any) -> str:
+def current_address(**changes: Any) -> str:
     """Return the current address with some query parameters changed; None removes one."""
     query = {**request.args.to_dict(), **changes}
     kept = {name: value for name, value in query.items() if value is not None}
     return f"{request.path}?{urlencode(kept)}" if kept else request.path
 
 
-def done(message: str, location: str) -> Response:
+def see_other(message: str, location: str) -> Response:
     """Redirect (303) after a successful POST to `location`, which shows `message`."""
     flash(message, "success")
     return redirect(location, 303)
+
+
+done, here = see_other, current_address
 
 
 def form_page(template: str, form: BankForm, **context: Any) -> tuple[str, int]:
@@ -124,7 +127,7 @@ def _links_from(error: AppError) -> list[tuple[str, str]]:
     """
     may_be_over = error.status == 429 or (request.method in ("GET", "HEAD") and error.status in RETRYABLE_STATUSES)
     ways = {}
-    if may_be_over and (again := way_back()):
+    if may_be_over and (again := return_address()):
         ways[again] = "Try again"
     elif back := referring_page():
         ways[back] = "Open the page again" if isinstance(error, PageExpired) else "Go back"
@@ -149,10 +152,13 @@ def install_form_token_errors(app: Flask) -> None:
         return render_error(PageExpired())
 
 
-def paid(transaction: Transaction, message: str, page: str = "transactions.details") -> Response:
+def see_payment(transaction: Transaction, message: str, page: str = "transactions.details") -> Response:
     """Redirect (303) after a payment to its transaction, with a message on its outcome."""
     if transaction.status == "pending":
         flash("Your payment is on its way. It will settle within moments; there is no need to send it again.", "info")
     else:
         flash(message, "success")
     return redirect(url_for(page, transaction_id=transaction.id), 303)
+
+
+paid = see_payment

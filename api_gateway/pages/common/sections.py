@@ -68,7 +68,7 @@ def reporting_service() -> ReportingClient:
     return ReportingClient(peer("reporting-service"))
 
 
-def begin(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+def start_call(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
     """Start a call in the thread pool. `result()` of the future returns its answer or raises its error."""
     return tools().context_pool.submit(function, *args, **kwargs)
 
@@ -92,7 +92,7 @@ def probe_services() -> dict[str, ProbeResult]:
     The gateway counts as healthy, since it runs this; its time is the age of the current request.
     """
     own = ProbeResult(True, _milliseconds_since(g.began_at))
-    calls = {name: begin(_probe, peer(name)) for name in SERVICES}
+    calls = {name: start_call(_probe, peer(name)) for name in SERVICES}
     return {"api-gateway": own, **{name: call.result() for name, call in calls.items()}}
 
 
@@ -105,7 +105,7 @@ def _milliseconds_since(began_at: float) -> float:
     return (time.perf_counter() - began_at) * 1000
 
 
-def unless_away(call: Future[T]) -> T | None:
+def result_or_none(call: Future[T]) -> T | None:
     """Return the answer, or None when the service did not answer. For optional parts of a page."""
     try:
         return call.result()
@@ -115,10 +115,13 @@ def unless_away(call: Future[T]) -> T | None:
 
 def list_page(template: str, filters: FilterForm, **context: Any) -> tuple[str, int]:
     """Render a filtered list: 400 when a filter is invalid, 503 when its service did not answer."""
-    status = 503 if filters.is_away else 400 if filters.errors else 200
+    status = 503 if filters.is_unavailable else 400 if filters.errors else 200
     return render_template(template, form=filters, **context), status
 
 
 def by_id(own: list[Account]) -> dict[UUID, Account]:
     """Return the accounts by id, to find out which of them a transaction touches."""
     return {account.id: account for account in own}
+
+
+begin, unless_away = start_call, result_or_none

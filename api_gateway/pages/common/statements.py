@@ -57,7 +57,7 @@ def statements_page(account: Account, filters: StatementFilters, **context: Any)
         time_zone=zone.key,
         **context,
     )
-    return page, 503 if filters.is_away else 400 if filters.errors else 200
+    return page, 503 if filters.is_unavailable else 400 if filters.errors else 200
 
 
 def statement_download(caller: Caller, account: Callable[[], Account], **context: Any) -> Any:

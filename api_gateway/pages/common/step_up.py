@@ -12,7 +12,7 @@ from api_gateway.clients.auth import RenewedTokens
 from api_gateway.clients.passkeys import PasskeyClient
 from api_gateway.clients.second_factor import SecondFactorClient
 from api_gateway.pages.common.forms import BankForm, at_most
-from api_gateway.pages.common.responses import done, peer
+from api_gateway.pages.common.responses import peer, see_other
 from api_gateway.web.browser_session import go_on_with
 from shared.core.errors import AppError, Forbidden, Refused
 from shared.web.access import Caller, StepUpRequired
@@ -83,7 +83,7 @@ class StepUpForm(BankForm):
 def show_recovery_codes(codes: list[str], message: str) -> Response:
     """Lead to the page that shows the codes once: they wait in the browser's encrypted session."""
     session["recovery_codes"] = codes
-    return done(message, url_for("second_factor.recovery_codes"))
+    return see_other(message, url_for("second_factor.recovery_codes"))
 
 
 def to_object(text: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Flask, g, request, session
 from flask_login import user_logged_in
 
-from api_gateway.pages.common.sections import begin, case_service
+from api_gateway.pages.common.sections import case_service, start_call
 from api_gateway.web.browser_session import HOME, SignedIn
 from shared.core.errors import AppError
 from shared.web.access import Caller
@@ -47,7 +47,7 @@ def unread_messages() -> int:
 
 def _ask(person: Caller) -> None:
     """Ask for the number and keep it; keep the last one when there is no answer in time."""
-    asked = begin(case_service().list_own, person.token, {"limit": 1})
+    asked = start_call(case_service().list_own, person.token, {"limit": 1})
     try:
         keep(asked.result(timeout=PATIENCE_SECONDS).unread)
     except (AppError, TimeoutError):

@@ -12,10 +12,9 @@ from wtforms.validators import InputRequired
 from api_gateway.clients.auth import Origin
 from api_gateway.clients.passkeys import PasskeyClient, PasskeyOptions
 from api_gateway.pages.common.forms import BankForm, at_most
-from api_gateway.pages.common.responses import done, form_page, here, peer
+from api_gateway.pages.common.responses import current_address, form_page, peer, see_other
 from api_gateway.pages.common.step_up import StepUpForm, show_recovery_codes, to_object
 from api_gateway.web.browser_session import caller_at_browser, change_session, home_of, local_path, sign_in, visitor
-from shared.core.errors import NotFound
 from shared.web.access import Caller, private, private_even_limited, public
 
 passkeys = Blueprint("passkeys", __name__)
@@ -59,7 +58,7 @@ def add(caller: Caller) -> Response:
         change_session()
         if codes:
             return show_recovery_codes(codes, f"{ADDED} A login by password needs it as well from now on.")
-        return done(ADDED, url_for("passkeys.own"))
+        return see_other(ADDED, url_for("passkeys.own"))
     flash("The passkey was not added. Begin again.", "danger")
     return redirect(url_for("passkeys.own"), 303)
 
@@ -68,12 +67,10 @@ def add(caller: Caller) -> Response:
 @private
 def remove(caller: Caller, passkey_id: UUID) -> Any:
     """Remove a passkey of the caller, after a fresh code where they have a second factor."""
-    if all(passkey.id != passkey_id for passkey in _client().list_own(caller.token)):
-        raise NotFound("There is no such passkey.")
     form = StepUpForm()
-    if form.submitted(lambda: form.confirmed(caller, lambda token: _remove(token, passkey_id))):
+    if form.carried_out(lambda: form.confirmed(caller, lambda token: _client().remove(token, passkey_id))):
         change_session()
-        return done("The passkey is removed. Delete it on your device as well.", url_for("passkeys.own"))
+        return see_other("The passkey is removed. Delete it on your device as well.", url_for("passkeys.own"))
     return form_page("second_factor_confirm.html", form, what="Remove a passkey", submit_as="Remove")
 
 
@@ -91,18 +88,13 @@ def log_in() -> Any:
     if tokens is None:
         begun = _client().begin_login()
         session["passkey_login"] = begun.passkey_token
-        return _ask(begun, "get", here(), form)
+        return _ask(begun, "get", current_address(), form)
     return redirect(local_path(request.args.get("next"), home_of(sign_in(tokens))), 303)
 
 
 def _register(caller: Caller, begun: dict[str, Any], credential: dict[str, Any]) -> list[str]:
     name, passkey_token = str(begun.get("name") or "Passkey"), str(begun.get("token", ""))
     return _client().register(caller.token, name=name, passkey_token=passkey_token, credential=credential)
-
-
-def _remove(token: str, passkey_id: UUID) -> bool:
-    _client().remove(token, passkey_id)
-    return True
 
 
 def _ask(begun: PasskeyOptions, kind: str, action: str, form: BankForm | None = None) -> Any:

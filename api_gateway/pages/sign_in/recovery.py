@@ -10,7 +10,7 @@ from wtforms.validators import EqualTo, InputRequired
 
 from api_gateway.pages.common import email_state
 from api_gateway.pages.common.forms import BankForm, at_most
-from api_gateway.pages.common.responses import done, form_page
+from api_gateway.pages.common.responses import form_page, see_other
 from api_gateway.pages.common.sections import auth_service
 from api_gateway.web.browser_session import home_of, refuse_ended_sessions, sign_out, visitor
 from shared.core.errors import AppError
@@ -59,7 +59,7 @@ def forgot() -> Any:
     """Ask for a link to set a new password. The page is the same whether the address is known or not."""
     visitor()
     form = ForgottenForm()
-    if form.submitted(lambda: _ask(form)):
+    if form.carried_out(lambda: auth_service().ask_for_reset(form.email.data or "")):
         return render_template("forgot_password.html", form=form, is_sent=True)
     return form_page("forgot_password.html", form, is_sent=False)
 
@@ -74,14 +74,16 @@ def reset() -> Any:
     try:
         if not form.is_submitted():
             _by_link(lambda: auth_service().check_link("password_reset", token))
-        is_done = form.submitted(lambda: _by_link(lambda: auth_service().reset_password(token, form.password)))
+        is_done = form.carried_out(lambda: _by_link(lambda: auth_service().reset_password(token, form.password)))
     except LinkUnusable:
         return render_template("link_unusable.html"), 400
     if not is_done:
         return form_page("reset_password.html", form)
     refuse_ended_sessions()
     sign_out()
-    return done("Your password is changed, and you are logged out everywhere. Log in with it.", url_for("people.login"))
+    return see_other(
+        "Your password is changed, and you are logged out everywhere. Log in with it.", url_for("people.login")
+    )
 
 
 @recovery.route("/verify-email", methods=["GET", "POST"])
@@ -93,7 +95,7 @@ def verify_email() -> Any:
     try:
         if not form.is_submitted():
             _by_link(lambda: auth_service().check_link("email_check", token))
-        is_done = form.submitted(lambda: _by_link(lambda: auth_service().verify_email(token)))
+        is_done = form.carried_out(lambda: _by_link(lambda: auth_service().verify_email(token)))
     except LinkUnusable:
         return render_template("link_unusable.html", way_on="/profile"), 400
     if not is_done:
@@ -102,7 +104,9 @@ def verify_email() -> Any:
             "link_confirm.html", form, title="Verify your address", text=text, action="Confirm the address"
         )
     session.pop(email_state.UNVERIFIED, None)
-    return done("Your e-mail address is verified. Thank you.", home_of(person) if person else url_for("people.login"))
+    return see_other(
+        "Your e-mail address is verified. Thank you.", home_of(person) if person else url_for("people.login")
+    )
 
 
 @recovery.route("/undo-email-change", methods=["GET", "POST"])
@@ -115,7 +119,7 @@ def undo_email() -> Any:
     try:
         if not form.is_submitted():
             _by_link(lambda: auth_service().check_link("email_undo", token))
-        is_done = form.submitted(lambda: _by_link(lambda: auth_service().undo_email(token)))
+        is_done = form.carried_out(lambda: _by_link(lambda: auth_service().undo_email(token)))
     except LinkUnusable:
         return render_template("link_unusable.html"), 400
     if not is_done:
@@ -126,15 +130,10 @@ def undo_email() -> Any:
         return form_page("link_confirm.html", form, title="Undo the change", text=text, action="Confirm: undo it")
     refuse_ended_sessions()
     sign_out()
-    return done("Your old address is back. We have sent it a link to set a new password.", url_for("people.login"))
+    return see_other("Your old address is back. We have sent it a link to set a new password.", url_for("people.login"))
 
 
-def _ask(form: ForgottenForm) -> bool:
-    auth_service().ask_for_reset(form.email.data or "")
-    return True
-
-
-def _by_link(call: Callable[[], None]) -> bool:
+def _by_link(call: Callable[[], None]) -> None:
     """Call the auth service with the token of a link. Raises LinkUnusable when the link is the reason for a refusal."""
     try:
         call()
@@ -142,4 +141,3 @@ def _by_link(call: Callable[[], None]) -> bool:
         if error.code != INVALID_LINK:
             raise
         raise LinkUnusable from None
-    return True

@@ -10,7 +10,7 @@ from wtforms.validators import InputRequired
 from api_gateway.clients.second_factor import Setup
 from api_gateway.pages.common import sections
 from api_gateway.pages.common.forms import BankForm, at_most
-from api_gateway.pages.common.responses import done, form_page
+from api_gateway.pages.common.responses import form_page, see_other
 from api_gateway.pages.common.step_up import StepUpForm, show_recovery_codes
 from api_gateway.web.browser_session import change_session
 from shared.web.access import Caller, private, private_even_limited
@@ -83,16 +83,12 @@ def recovery_codes(caller: Caller) -> Any:
 def disable(caller: Caller) -> Any:
     """Turn two-step login off."""
     form = DisableForm()
-    if form.submitted(lambda: _disable(caller, form)):
+    password, otp = form.password.data or "", form.otp.data or ""
+    if form.carried_out(lambda: sections.second_factor().disable(caller.token, password=password, otp=otp)):
         change_session()
         message = "The authenticator app is removed. Everywhere else you are logged out."
-        return done(message, url_for("profile.settings"))
+        return see_other(message, url_for("profile.settings"))
     return form_page("second_factor_off.html", form)
-
-
-def _disable(caller: Caller, form: DisableForm) -> bool:
-    sections.second_factor().disable(caller.token, password=form.password.data or "", otp=form.otp.data or "")
-    return True
 
 
 def _qr_code(text: str) -> str:

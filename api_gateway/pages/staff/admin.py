@@ -9,21 +9,21 @@ from api_gateway.clients.auth import User
 from api_gateway.clients.reporting import Choice
 from api_gateway.pages.common.filters import PeopleFilters
 from api_gateway.pages.common.reports import pictures_of
-from api_gateway.pages.common.responses import done
+from api_gateway.pages.common.responses import see_other
 from api_gateway.pages.common.sections import (
     auth_service,
-    begin,
     list_page,
     probe_services,
     reporting_service,
-    unless_away,
+    result_or_none,
+    start_call,
 )
 from api_gateway.pages.staff.admin_forms import ROLES, PersonForm
 from api_gateway.web.browser_session import refuse_ended_sessions
 from api_gateway.web.time_zones import page_zone
 from shared.web.access import Caller, admin_only, staff_only
 
-TASKS = {
+SERVICE_LABELS = {
     "api-gateway": "Pages and API",
     "auth-service": "People and logins",
     "account-service": "Accounts and the ledger",
@@ -38,12 +38,14 @@ admin = Blueprint("admin", __name__)
 def index(caller: Caller) -> str:
     """Show the health of the services and, for admins, a report on the whole bank."""
     choice = Choice(page_zone().key)
-    report_call = begin(reporting_service().system_report, caller.token, choice) if caller.role == "admin" else None
+    report_call = (
+        start_call(reporting_service().system_report, caller.token, choice) if caller.role == "admin" else None
+    )
     results = probe_services()
-    report = unless_away(report_call) if report_call else None
+    report = result_or_none(report_call) if report_call else None
     return render_template(
         "admin.html",
-        services=[(TASKS[name], name, result) for name, result in results.items()],
+        services=[(SERVICE_LABELS[name], name, result) for name, result in results.items()],
         report=report,
         pictures=report and pictures_of(report),
     )
@@ -72,7 +74,7 @@ def change(caller: Caller, user_id: UUID) -> Any:
     if user is None:
         return _people_page(caller, form)
     refuse_ended_sessions()
-    return done(_change_message(user, form), listed)
+    return see_other(_change_message(user, form), listed)
 
 
 def _people_page(caller: Caller, change_form: PersonForm) -> tuple[str, int]:

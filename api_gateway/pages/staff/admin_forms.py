@@ -122,20 +122,20 @@ class ReversalForm(MoneyForm):
     They are the customer's other active accounts; the suspense account is always offered beside them.
     """
 
-    way_back = SelectField("Give the money to", [InputRequired("Choose where the money goes.")])
+    return_to = SelectField("Give the money to", [InputRequired("Choose where the money goes.")])
 
     def __init__(self, others: Iterable[Account] | None) -> None:
         super().__init__()
         if others is None:
-            del self.way_back
+            del self.return_to
             return
         choices = {**_labels(others), SUSPENSE: "The bank's suspense account, for this customer"}
-        self.way_back.choices = options(choices, "Choose")
+        self.return_to.choices = options(choices, "Choose")
 
     @property
     def body(self) -> dict[str, object]:
         """Return the request body; empty when the money goes back to where it came from."""
-        chosen = self.way_back.data if self.way_back else None
+        chosen = self.return_to.data if self.return_to else None
         if chosen == SUSPENSE:
             return {"to_suspense": True}
         return {"to_account_id": chosen} if chosen else {}

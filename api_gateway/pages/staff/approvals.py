@@ -10,8 +10,8 @@ from api_gateway.clients.approvals import KINDS, Approval, ApprovalClient, Appro
 from api_gateway.clients.base import NeedsApproval, NextPage
 from api_gateway.pages.common.filters import ROWS, ApprovalFilters
 from api_gateway.pages.common.forms import BankForm
-from api_gateway.pages.common.responses import done, paid
-from api_gateway.pages.common.sections import approval_service, begin, list_page
+from api_gateway.pages.common.responses import see_other, see_payment
+from api_gateway.pages.common.sections import approval_service, list_page, start_call
 from api_gateway.pages.staff.admin_forms import RejectionForm
 from shared.core.errors import NotFound
 from shared.web import cursors
@@ -25,7 +25,9 @@ approvals = Blueprint("approvals", __name__)
 @approvals.app_errorhandler(NeedsApproval)
 def _to_approvals(_asked: NeedsApproval) -> Response:
     """End the form of somebody who needs a second person."""
-    return done("Your request is kept. It is carried out when a colleague approves it.", url_for("approvals.index"))
+    return see_other(
+        "Your request is kept. It is carried out when a colleague approves it.", url_for("approvals.index")
+    )
 
 
 @approvals.get("/admin/approvals")
@@ -48,8 +50,8 @@ def approve(caller: Caller, kind: str, approval_id: UUID) -> Any:
     if not form.submitted(run):
         return _page(caller, approval_id, form)
     if carried_out[0]:
-        return paid(carried_out[0], "Approved: the money has moved back.", "staff.payment")
-    return done("Approved: the change is made.", url_for("approvals.index"))
+        return see_payment(carried_out[0], "Approved: the money has moved back.", "staff.payment")
+    return see_other("Approved: the change is made.", url_for("approvals.index"))
 
 
 @approvals.post("/admin/approvals/<kind>/<uuid:approval_id>/reject")
@@ -64,7 +66,7 @@ def reject(caller: Caller, kind: str, approval_id: UUID) -> Any:
 
     if not form.submitted(run):
         return _page(caller, approval_id, form)
-    return done("The request is rejected.", url_for("approvals.index"))
+    return see_other("The request is rejected.", url_for("approvals.index"))
 
 
 def find(caller: Caller, filters: ApprovalFilters) -> Approvals:
@@ -75,7 +77,7 @@ def find(caller: Caller, filters: ApprovalFilters) -> Approvals:
     query = filters.query()
     kinds = [filters.kind.data] if filters.kind.data else list(KINDS)
     calls = [
-        begin(approval_service(kind).find, caller.token, query)
+        start_call(approval_service(kind).find, caller.token, query)
         for kind in kinds
         if caller.role == "admin" or kind not in FOR_ADMINS
     ]

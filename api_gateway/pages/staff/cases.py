@@ -9,8 +9,8 @@ from flask import Blueprint, redirect, url_for
 from api_gateway.clients.cases import Conversation
 from api_gateway.pages.common.filters import CaseFilters
 from api_gateway.pages.common.forms import BankForm
-from api_gateway.pages.common.responses import done, form_page
-from api_gateway.pages.common.sections import begin, case_service, list_page, transaction_service, unless_away
+from api_gateway.pages.common.responses import form_page, see_other
+from api_gateway.pages.common.sections import case_service, list_page, result_or_none, start_call, transaction_service
 from api_gateway.pages.staff.admin_forms import CaseAnswerForm, ClosingForm
 from shared.web.access import Caller, staff_with
 
@@ -72,7 +72,7 @@ def _end(
     closing: ClosingForm | None = None,
 ) -> Any:
     if form.submitted(action):
-        return done(words, url_for("cases.details", case_id=case_id))
+        return see_other(words, url_for("cases.details", case_id=case_id))
     return _page(caller, case_id, form, closing)
 
 
@@ -81,7 +81,7 @@ def _page(caller: Caller, case_id: UUID, form: BankForm, closing: ClosingForm | 
     if shown.case.user_id == caller.user_id:
         return redirect(url_for("messages.details", case_id=case_id), 303)
     about = shown.case.transaction_id
-    transaction = unless_away(begin(transaction_service().details, caller.token, about)) if about else None
+    transaction = result_or_none(start_call(transaction_service().details, caller.token, about)) if about else None
     return form_page(
         "admin_case.html",
         form,

@@ -13,8 +13,8 @@ from api_gateway.clients.base import NeedsApproval
 from api_gateway.clients.counter import CounterClient, Till
 from api_gateway.clients.transaction import Transaction
 from api_gateway.pages.common.money_forms import Draft
-from api_gateway.pages.common.responses import done, form_page, here, peer
-from api_gateway.pages.common.sections import account_service, begin, customer_service, unless_away
+from api_gateway.pages.common.responses import current_address, form_page, peer, see_other
+from api_gateway.pages.common.sections import account_service, customer_service, result_or_none, start_call
 from api_gateway.pages.staff.admin_forms import CashForm, CountForm, TillForm
 from api_gateway.web.tools import tools
 from shared.web.access import Caller, staff_with
@@ -36,7 +36,9 @@ class Booking(NamedTuple):
 @counter.errorhandler(NeedsApproval)
 def _wait(_asked: NeedsApproval) -> Response:
     """End the form of a withdrawal that needs a second person."""
-    return done("A colleague has to approve this withdrawal. Pay nothing out before that.", url_for("counter.index"))
+    return see_other(
+        "A colleague has to approve this withdrawal. Pay nothing out before that.", url_for("counter.index")
+    )
 
 
 @counter.route("/admin/counter", methods=["GET", "POST"])
@@ -50,8 +52,8 @@ def index(caller: Caller) -> Any:
         )
     )
     if opened:
-        return done("Your till is open.", url_for("counter.index"))
-    of_all = begin(_service().list_tills, caller.token, {"limit": ROWS})
+        return see_other("Your till is open.", url_for("counter.index"))
+    of_all = start_call(_service().list_tills, caller.token, {"limit": ROWS})
     till, typed = _open_till(caller), request.args.get("q", "").strip()[:100]
     return form_page(
         "counter.html",
@@ -89,9 +91,9 @@ def _book(caller: Caller, account_id: UUID, kind: str) -> Any:
         if booked:
             return _to_receipt(booked)
     elif form.submitted(lambda: True):
-        return redirect(here(draft=_sealed(caller, form.draft), change=None), 303)
+        return redirect(current_address(draft=_sealed(caller, form.draft), change=None), 303)
     account, till = account_service().details(caller.token, account_id), _open_till(caller)
-    owner = unless_away(begin(customer_service().by_id, caller.token, {account.user_id})) or {}
+    owner = result_or_none(start_call(customer_service().by_id, caller.token, {account.user_id})) or {}
     is_reviewed = not request.args.get("change") and (not form.errors or form.outcome_is_open)
     return form_page(
         "counter_book.html",
@@ -122,9 +124,9 @@ def close(caller: Caller, till_id: UUID) -> Any:
     if request.form.get("confirmed"):
         closed = form.submitted(lambda: _service().close_till(caller.token, till_id, form.counted.data))
         if closed:
-            return done("The till is closed.", url_for("counter.till_page", till_id=till_id))
+            return see_other("The till is closed.", url_for("counter.till_page", till_id=till_id))
     elif form.submitted(lambda: True):
-        return redirect(here(draft=_sealed(caller, {"counted": str(form.counted.data)})), 303)
+        return redirect(current_address(draft=_sealed(caller, {"counted": str(form.counted.data)})), 303)
     till = _service().till(caller.token, till_id)
     if till.status != "open":
         return redirect(url_for("counter.till_page", till_id=till_id), 303)
@@ -149,9 +151,9 @@ def _find_accounts(caller: Caller, typed: str) -> list[tuple[Account, Person | N
     else:
         customers = customer_service().find(caller.token, {"q": typed, "limit": FOUND}).customers
         query = {"limit": ROWS}
-        calls = [begin(account_service().list_all, caller.token, query, one.id) for one in customers]
+        calls = [start_call(account_service().list_all, caller.token, query, one.id) for one in customers]
         accounts = [account for call in calls for account in call.result().accounts]
-    owners = unless_away(begin(customer_service().by_id, caller.token, {one.user_id for one in accounts})) or {}
+    owners = result_or_none(start_call(customer_service().by_id, caller.token, {one.user_id for one in accounts})) or {}
     return [(account, owners.get(account.user_id)) for account in accounts if account.status != "closed"]
 
 

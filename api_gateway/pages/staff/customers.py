@@ -9,21 +9,21 @@ from flask import Blueprint, render_template, request, url_for
 
 from api_gateway.clients.account import Account, StatusChange
 from api_gateway.clients.auth import Person, User
-from api_gateway.clients.base import MOST
+from api_gateway.clients.base import MAX_PAGE
 from api_gateway.pages.common import charts
 from api_gateway.pages.common.balances import CURVE_DAYS, balances
 from api_gateway.pages.common.filters import AccountFilters, PeopleFilters, PersonSearch, TransactionFilters
-from api_gateway.pages.common.responses import done, form_page
+from api_gateway.pages.common.responses import form_page, see_other
 from api_gateway.pages.common.sections import (
     account_service,
     approval_service,
     auth_service,
-    begin,
     by_id,
     customer_service,
     list_page,
+    result_or_none,
+    start_call,
     transaction_service,
-    unless_away,
 )
 from api_gateway.pages.staff.admin_forms import AccountStatusForm, CustomerAccountForm
 from api_gateway.web import time_zones
@@ -70,7 +70,7 @@ def change(caller: Caller, account_id: UUID) -> Any:
     )
     if changed is None:
         return _account_page(caller, account_id, form)
-    return done(f"The account is now {changed.status}.", url_for("staff.account", account_id=account_id))
+    return see_other(f"The account is now {changed.status}.", url_for("staff.account", account_id=account_id))
 
 
 @staff.route("/admin/accounts/create", methods=["GET", "POST"])
@@ -88,7 +88,7 @@ def create(caller: Caller) -> Any:
         )
     )
     if opened:
-        return done(f"{opened.name} is open.", url_for("staff.account", account_id=opened.id))
+        return see_other(f"{opened.name} is open.", url_for("staff.account", account_id=opened.id))
     user_id = _user_in_address()
     search = PeopleFilters() if caller.role == "admin" else PersonSearch()
     return form_page(
@@ -96,7 +96,7 @@ def create(caller: Caller) -> Any:
         form,
         search=search,
         owner=_owner(caller, user_id),
-        existing=account_service().list_all(caller.token, {"limit": MOST}, user_id).accounts if user_id else [],
+        existing=account_service().list_all(caller.token, {"limit": MAX_PAGE}, user_id).accounts if user_id else [],
         found=search.found(lambda: _people(caller, search)) if search.is_used and not user_id else None,
         user_id=user_id,
     )
@@ -115,12 +115,12 @@ def payments(caller: Caller) -> Any:
 @staff_only
 def payment(caller: Caller, transaction_id: UUID) -> str:
     """Show any transaction, and whether a request to undo it waits for a second admin."""
-    own_call = begin(account_service().list_own, caller.token)
+    own_call = start_call(account_service().list_own, caller.token)
     about = {"transaction_id": transaction_id, "status": "pending"}
-    waits_call = begin(approval_service("payments").find, caller.token, about) if caller.role == "admin" else None
+    waits_call = start_call(approval_service("payments").find, caller.token, about) if caller.role == "admin" else None
     transaction = transaction_service().details(caller.token, transaction_id)
     is_own = transaction.direction(by_id(own_call.result())) != "past"
-    waits = waits_call and unless_away(waits_call)
+    waits = waits_call and result_or_none(waits_call)
     return render_template(
         "transaction_details.html",
         transaction=transaction,
@@ -141,13 +141,16 @@ def receipt(caller: Caller, transaction_id: UUID) -> str:
 
 def _account_page(caller: Caller, account_id: UUID, form: AccountStatusForm) -> tuple[str, int]:
     since = time_zones.today() - timedelta(days=CURVE_DAYS)
-    history_call = begin(
-        account_service().history, caller.token, account_id, {"from": time_zones.first_instant(since), "limit": MOST}
+    history_call = start_call(
+        account_service().history,
+        caller.token,
+        account_id,
+        {"from": time_zones.first_instant(since), "limit": MAX_PAGE},
     )
-    recent_call = begin(transaction_service().list_of_account, caller.token, account_id, {"limit": ROWS})
+    recent_call = start_call(transaction_service().list_of_account, caller.token, account_id, {"limit": ROWS})
     shown = account_service().details(caller.token, account_id)
     history = history_call.result()
-    recent = unless_away(recent_call)
+    recent = result_or_none(recent_call)
     return form_page(
         "account_view.html",
         form,
@@ -172,7 +175,7 @@ def _status_history(caller: Caller, account: Account) -> list[tuple[StatusChange
 def _people_by_id(caller: Caller, user_ids: Iterable[UUID | None]) -> dict[UUID, Person]:
     """Return these users by their ids; nobody while the auth service is silent."""
     wanted = {user_id for user_id in user_ids if user_id}
-    return unless_away(begin(customer_service().by_id, caller.token, wanted)) or {}
+    return result_or_none(start_call(customer_service().by_id, caller.token, wanted)) or {}
 
 
 def _people(caller: Caller, search: PeopleFilters | PersonSearch) -> list[User] | list[Person]:
@@ -190,8 +193,8 @@ def _owner(caller: Caller, user_id: UUID | None) -> User | Person | None:
     if user_id is None:
         return None
     if caller.role == "admin":
-        return unless_away(begin(auth_service().user, caller.token, user_id))
-    return unless_away(begin(auth_service().look_up, caller.token, user_id=user_id))
+        return result_or_none(start_call(auth_service().user, caller.token, user_id))
+    return result_or_none(start_call(auth_service().look_up, caller.token, user_id=user_id))
 
 
 def _user_in_address() -> UUID | None:

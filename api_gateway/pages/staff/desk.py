@@ -10,19 +10,19 @@ from werkzeug.wrappers import Response
 
 from api_gateway.clients.account import Account, Accounts
 from api_gateway.clients.auth import Person, User
-from api_gateway.clients.base import MOST
+from api_gateway.clients.base import MAX_PAGE
 from api_gateway.pages.common.filters import CustomerFilters
 from api_gateway.pages.common.forms import BankForm
-from api_gateway.pages.common.responses import done, form_page
+from api_gateway.pages.common.responses import form_page, see_other
 from api_gateway.pages.common.sections import (
     account_service,
-    begin,
     by_id,
     case_service,
     customer_service,
     list_page,
+    result_or_none,
+    start_call,
     transaction_service,
-    unless_away,
 )
 from api_gateway.pages.staff.admin_forms import AccountStatusForm, ContactForm, NoteForm, ResetStartForm
 from api_gateway.web.browser_session import refuse_ended_sessions
@@ -40,9 +40,11 @@ def index(caller: Caller) -> Any:
     """Find customers by what they are called, or by the number of one of their accounts."""
     filters = CustomerFilters()
     digits = filters.account_digits
-    accounts_call = begin(account_service().list_all, caller.token, {"q": digits, "limit": ROWS}) if digits else None
+    accounts_call = (
+        start_call(account_service().list_all, caller.token, {"q": digits, "limit": ROWS}) if digits else None
+    )
     found = filters.found(lambda: customer_service().find(caller.token, filters.query()))
-    accounts = unless_away(accounts_call) if accounts_call else None
+    accounts = result_or_none(accounts_call) if accounts_call else None
     return list_page("admin_customers.html", filters, found=found, accounts=_with_owners(caller, accounts))
 
 
@@ -60,10 +62,9 @@ def correct(caller: Caller, user_id: UUID) -> Any:
     present = customer_service().details(caller.token, user_id)
     form = _contact_form(caller, present)
 
-    def save() -> bool:
+    def save() -> None:
         if changes := form.changes(present):
             customer_service().correct(caller.token, user_id, changes)
-        return True
 
     return _end(caller, user_id, form, save, "The contact data are saved.", contact=form)
 
@@ -73,12 +74,14 @@ def correct(caller: Caller, user_id: UUID) -> Any:
 def add_note(caller: Caller, user_id: UUID) -> Any:
     """Write a note about a customer."""
     form = NoteForm()
-
-    def save() -> bool:
-        customer_service().add_note(caller.token, user_id, form.text.data or "")
-        return True
-
-    return _end(caller, user_id, form, save, "The note is kept.", note=form)
+    return _end(
+        caller,
+        user_id,
+        form,
+        lambda: customer_service().add_note(caller.token, user_id, form.text.data or ""),
+        "The note is kept.",
+        note=form,
+    )
 
 
 @desk.post("/admin/customers/<uuid:user_id>/accounts/<uuid:account_id>")
@@ -102,7 +105,7 @@ def change_status(caller: Caller, user_id: UUID, account_id: UUID) -> Any:
 def unlock(caller: Caller, user_id: UUID) -> Response:
     """End a customer's lockout after too many wrong passwords."""
     customer_service().unlock(caller.token, user_id)
-    return done("The customer can log in again.", url_for("desk.customer", user_id=user_id))
+    return see_other("The customer can log in again.", url_for("desk.customer", user_id=user_id))
 
 
 @desk.post("/admin/customers/<uuid:user_id>/password_reset")
@@ -110,12 +113,15 @@ def unlock(caller: Caller, user_id: UUID) -> Response:
 def start_reset(caller: Caller, user_id: UUID) -> Any:
     """Send a customer the link for a new password."""
     form = ResetStartForm()
-
-    def send() -> bool:
-        customer_service().start_reset(caller.token, user_id, (form.reason.data or "").strip())
-        return True
-
-    return _end(caller, user_id, form, send, "A mail with a link for a new password is on its way.", reset=form)
+    reason = (form.reason.data or "").strip()
+    return _end(
+        caller,
+        user_id,
+        form,
+        lambda: customer_service().start_reset(caller.token, user_id, reason),
+        "A mail with a link for a new password is on its way.",
+        reset=form,
+    )
 
 
 @desk.post("/admin/customers/<uuid:user_id>/log_out")
@@ -124,13 +130,13 @@ def log_out(caller: Caller, user_id: UUID) -> Response:
     """End all sessions of a customer."""
     customer_service().log_out_everywhere(caller.token, user_id)
     refuse_ended_sessions()
-    return done("The customer is logged out everywhere.", url_for("desk.customer", user_id=user_id))
+    return see_other("The customer is logged out everywhere.", url_for("desk.customer", user_id=user_id))
 
 
 def _end(caller: Caller, user_id: UUID, form: BankForm, action: Callable[[], Any], words: str, **forms: Any) -> Any:
     """Carry out the action of a form and go back to the customer; with errors, show the page with the form."""
-    if form.submitted(action):
-        return done(words, url_for("desk.customer", user_id=user_id))
+    if form.carried_out(action):
+        return see_other(words, url_for("desk.customer", user_id=user_id))
     return _customer_page(caller, user_id, form, **forms)
 
 
@@ -147,7 +153,7 @@ def _customer_page(
     """Return the page of a customer. Of its forms, the one that was refused is given, and is `form` too."""
     calls = _begin_calls(caller, user_id)
     shown = customer_service().details(caller.token, user_id)
-    parts: dict[str, Any] = {name: unless_away(call) for name, call in calls.items()}
+    parts: dict[str, Any] = {name: result_or_none(call) for name, call in calls.items()}
     accounts = by_id(parts["accounts"].accounts) if parts["accounts"] else {}
     return form_page(
         "customer_view.html",
@@ -168,18 +174,20 @@ def _begin_calls(caller: Caller, user_id: UUID) -> dict[str, Future[Any]]:
     newest = {"limit": ROWS}
     may_answer = caller.may("cases:answer")
     return {
-        "sessions": begin(customer_service().sessions, caller.token, user_id),
-        "notes": begin(customer_service().notes, caller.token, user_id, {"limit": NOTES}),
-        "accounts": begin(account_service().list_all, caller.token, {"limit": MOST}, user_id),
-        "history": begin(account_service().status_history_of, caller.token, user_id, {"limit": NOTES}),
-        "audit": begin(customer_service().audit, caller.token, user_id, newest),
-        "recent": begin(transaction_service().list_of_user, caller.token, user_id, newest),
+        "sessions": start_call(customer_service().sessions, caller.token, user_id),
+        "notes": start_call(customer_service().notes, caller.token, user_id, {"limit": NOTES}),
+        "accounts": start_call(account_service().list_all, caller.token, {"limit": MAX_PAGE}, user_id),
+        "history": start_call(account_service().status_history_of, caller.token, user_id, {"limit": NOTES}),
+        "audit": start_call(customer_service().audit, caller.token, user_id, newest),
+        "recent": start_call(transaction_service().list_of_user, caller.token, user_id, newest),
         **(
-            {"cases": begin(case_service().find, caller.token, {"user_id": str(user_id), **newest})}
+            {"cases": start_call(case_service().find, caller.token, {"user_id": str(user_id), **newest})}
             if may_answer
             else {}
         ),
-        "pending": begin(transaction_service().list_of_user, caller.token, user_id, {**newest, "status": "pending"}),
+        "pending": start_call(
+            transaction_service().list_of_user, caller.token, user_id, {**newest, "status": "pending"}
+        ),
     }
 
 
@@ -201,5 +209,7 @@ def _authors(caller: Caller, changes: list[Any]) -> dict[UUID, Person]:
 def _with_owners(caller: Caller, accounts: Accounts | None) -> list[tuple[Account, Person | None]]:
     if accounts is None or not accounts.accounts:
         return []
-    owners = unless_away(begin(customer_service().by_id, caller.token, {one.user_id for one in accounts.accounts}))
+    owners = result_or_none(
+        start_call(customer_service().by_id, caller.token, {one.user_id for one in accounts.accounts})
+    )
     return [(account, (owners or {}).get(account.user_id)) for account in accounts.accounts]

@@ -9,8 +9,8 @@ from wtforms.validators import InputRequired
 
 from api_gateway.pages.common.filters import DayField
 from api_gateway.pages.common.forms import BankForm, at_most, options
-from api_gateway.pages.common.responses import done, form_page
-from api_gateway.pages.common.sections import begin, customer_service
+from api_gateway.pages.common.responses import form_page, see_other
+from api_gateway.pages.common.sections import customer_service, start_call
 from shared.web.access import Caller, staff_with
 
 STATES = {"verified": "Verified", "pending": "Pending", "rejected": "Rejected", "none": "None: begin anew"}
@@ -56,7 +56,7 @@ def show(caller: Caller, user_id: UUID) -> Any:
         return True
 
     if form.submitted(decide):
-        return done("The decision is saved.", url_for("desk.customer", user_id=user_id))
-    state = begin(customer_service().identity, caller.token, user_id)
+        return see_other("The decision is saved.", url_for("desk.customer", user_id=user_id))
+    state = start_call(customer_service().identity, caller.token, user_id)
     customer = customer_service().details(caller.token, user_id)
     return form_page("customer_identity.html", form, customer=customer, state=state.result(), documents=DOCUMENTS)

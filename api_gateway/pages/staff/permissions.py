@@ -6,12 +6,12 @@ from uuid import UUID
 from flask import Blueprint, request, url_for
 
 from api_gateway.pages.common.forms import BankForm
-from api_gateway.pages.common.responses import done, form_page
+from api_gateway.pages.common.responses import form_page, see_other
 from api_gateway.pages.common.sections import auth_service
 from api_gateway.web.browser_session import refuse_ended_sessions
 from shared.web.access import Caller, admin_only
 
-MEANINGS = {
+PERMISSION_LABELS = {
     "customers:read": "Find customers and see their data, accounts and transactions",
     "customers:write": "Correct contact data, write notes, end sessions and lockouts",
     "customers:verify": "Verify who customers are, and see the numbers of their documents",
@@ -37,7 +37,11 @@ def choose(caller: Caller, user_id: UUID) -> Any:
     form, chosen = PermissionForm(), request.form.getlist("permission")
     if form.submitted(lambda: auth_service().change_permissions(caller.token, user_id, chosen)):
         refuse_ended_sessions()
-        return done(f"The permissions of {user.username} are saved.", url_for("admin.users", q=user.username))
-    shown = {name: MEANINGS.get(name, name) for name in (*MEANINGS, *present.available) if name in present.available}
+        return see_other(f"The permissions of {user.username} are saved.", url_for("admin.users", q=user.username))
+    shown = {
+        name: PERMISSION_LABELS.get(name, name)
+        for name in (*PERMISSION_LABELS, *present.available)
+        if name in present.available
+    }
     granted = chosen if request.method == "POST" else present.permissions
     return form_page("admin_permissions.html", form, user=user, meanings=shown, granted=granted)

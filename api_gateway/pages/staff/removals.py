@@ -1,6 +1,5 @@
 """The page on which two employees remove the second factor of a customer who has lost it."""
 
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -10,8 +9,8 @@ from wtforms import StringField
 from wtforms.validators import InputRequired
 
 from api_gateway.pages.common.forms import BankForm, at_most
-from api_gateway.pages.common.responses import done, form_page
-from api_gateway.pages.common.sections import begin, customer_service
+from api_gateway.pages.common.responses import form_page, see_other
+from api_gateway.pages.common.sections import customer_service, start_call
 from api_gateway.web.browser_session import refuse_ended_sessions
 from shared.web.access import Caller, staff_only
 
@@ -33,13 +32,9 @@ class RemovalForm(BankForm):
 def show(caller: Caller, user_id: UUID) -> Any:
     """Show whether a customer has a second factor, and ask for its removal."""
     form = RemovalForm()
-
-    def ask() -> None:
-        customer_service().ask_for_removal(caller.token, user_id, form.reason.data or "")
-
-    if form.submitted(_succeeding(ask)):
-        return done("A colleague has to approve the removal. The customer is told by mail.", _place(user_id))
-    state = begin(customer_service().removal, caller.token, user_id)
+    if form.carried_out(lambda: customer_service().ask_for_removal(caller.token, user_id, form.reason.data or "")):
+        return see_other("A colleague has to approve the removal. The customer is told by mail.", _place(user_id))
+    state = start_call(customer_service().removal, caller.token, user_id)
     customer = customer_service().details(caller.token, user_id)
     return form_page("customer_second_factor.html", form, customer=customer, state=state.result(), caller=caller)
 
@@ -50,7 +45,7 @@ def approve(caller: Caller, user_id: UUID) -> Response:
     """Remove the second factor, as a colleague has asked."""
     customer_service().decide_removal(caller.token, user_id, "approve")
     refuse_ended_sessions()
-    return done("The second factor is removed, and the customer is logged out everywhere.", _place(user_id))
+    return see_other("The second factor is removed, and the customer is logged out everywhere.", _place(user_id))
 
 
 @removals.post("/admin/customers/<uuid:user_id>/second-factor/refuse")
@@ -58,16 +53,8 @@ def approve(caller: Caller, user_id: UUID) -> Response:
 def refuse(caller: Caller, user_id: UUID) -> Response:
     """Refuse the removal, or take one's own request back."""
     customer_service().decide_removal(caller.token, user_id, "refuse")
-    return done("The second factor stays as it is.", _place(user_id))
+    return see_other("The second factor stays as it is.", _place(user_id))
 
 
 def _place(user_id: UUID) -> str:
     return url_for("removals.show", user_id=user_id)
-
-
-def _succeeding(call: Callable[[], None]) -> Callable[[], bool]:
-    def run() -> bool:
-        call()
-        return True
-
-    return run

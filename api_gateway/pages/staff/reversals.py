@@ -6,10 +6,10 @@ from uuid import UUID
 from flask import Blueprint
 
 from api_gateway.clients.account import Account
-from api_gateway.clients.base import MOST
+from api_gateway.clients.base import MAX_PAGE
 from api_gateway.pages.common.filters import SuspenseFilters
-from api_gateway.pages.common.responses import form_page, paid
-from api_gateway.pages.common.sections import account_service, begin, by_id, list_page, transaction_service
+from api_gateway.pages.common.responses import form_page, see_payment
+from api_gateway.pages.common.sections import account_service, by_id, list_page, start_call, transaction_service
 from api_gateway.pages.staff.admin_forms import PayOutForm, ReversalForm
 from shared.core.errors import NotFound
 from shared.web.access import Caller, admin_only, staff_only
@@ -21,7 +21,7 @@ reversals = Blueprint("reversals", __name__)
 @admin_only
 def reverse(caller: Caller, transaction_id: UUID) -> Any:
     """Reverse a transaction, after a page that explains it and asks where the money goes."""
-    own_call = begin(account_service().list_own, caller.token)
+    own_call = start_call(account_service().list_own, caller.token)
     transaction = transaction_service().details(caller.token, transaction_id)
     source = _account(caller, transaction.source_id)
     closed = source if source and not source.is_active else None
@@ -31,7 +31,7 @@ def reverse(caller: Caller, transaction_id: UUID) -> Any:
         lambda: transaction_service().reverse(caller.token, transaction_id, form.body, idempotency_key=key.data or "")
     )
     if reversal:
-        return paid(reversal, "The transaction is reversed.", "staff.payment")
+        return see_payment(reversal, "The transaction is reversed.", "staff.payment")
     is_own = transaction.direction(by_id(own_call.result())) != "past"
     return form_page("admin_reverse.html", form, transaction=transaction, mine={}, is_own=is_own, closed=closed)
 
@@ -64,7 +64,7 @@ def pay_out(caller: Caller, transaction_id: UUID) -> Any:
         )
     )
     if payout:
-        return paid(payout, "The money is paid out.", "staff.payment")
+        return see_payment(payout, "The money is paid out.", "staff.payment")
     return form_page("admin_pay_out.html", form, held=held, closed=closed, is_own=closed.user_id == caller.user_id)
 
 
@@ -74,4 +74,4 @@ def _account(caller: Caller, account_id: UUID | None) -> Account | None:
 
 def _active(caller: Caller, user_id: UUID) -> list[Account]:
     """Return the accounts of a customer that can receive money."""
-    return account_service().list_all(caller.token, {"status": "active", "limit": MOST}, user_id).accounts
+    return account_service().list_all(caller.token, {"status": "active", "limit": MAX_PAGE}, user_id).accounts

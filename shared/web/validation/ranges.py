@@ -5,9 +5,25 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.core.periods import DayOrInstant
+from shared.core.periods import DayOrInstant, From, Until
 from shared.core.time_zones import UTC_ZONE, Zone, end_of, start_of
 from shared.web.validation.openapi import Query
+
+
+class UtcRange(Query):
+    """A range of days of UTC or of instants, both ends included."""
+
+    since: Annotated[From, Field(alias="from")] = None
+    """The first day or instant."""
+    until: Annotated[Until, Field(alias="to")] = None
+    """The last day or instant."""
+
+
+class ComparedUtcRange(UtcRange):
+    """A range of time, and a range before it to compare with."""
+
+    compare_from: From = None
+    """The first day or instant of the range before, which ends where `from` begins."""
 
 
 class TimeRange(Query):

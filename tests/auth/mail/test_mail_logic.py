@@ -9,14 +9,13 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
-from flask import Flask
 
 from auth_service.mail import mail_logic
 from auth_service.mail.mail_clients import RecipientRefused
 from auth_service.mail.mail_logic import Mailroom
 from auth_service.mail.mail_schemas import Letter
 from shared.core import clock
-from tests.support.auth_rules import Rules, advance_clock, auth_app
+from tests.support.auth_rules import Rules, advance_clock
 
 LETTER = Letter("A word", ("First of all.", "Last <of> all."), "https://bank.example/go?token=abc-_1", "Go on")
 
@@ -32,18 +31,6 @@ class Postman:
         if self.error:
             raise self.error
         self.delivered.append(message)
-
-
-@pytest.fixture(scope="module")
-def app(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    with auth_app(database, tmp_path_factory.mktemp("auth")) as app:
-        yield app
-
-
-@pytest.fixture
-def rules(app: Flask) -> Iterator[Rules]:
-    with app.app_context():
-        yield Rules(app)
 
 
 @pytest.fixture

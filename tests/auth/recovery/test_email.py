@@ -1,12 +1,10 @@
 """E-mail addresses: verified by a link, and given back to their owner when somebody else has changed them."""
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from flask import Flask
 from sqlalchemy import select
 
 from auth_service import session_logic, user_logic
@@ -18,21 +16,9 @@ from auth_service.recovery import recovery_logic
 from auth_service.recovery.recovery_logic import Recovery
 from auth_service.recovery.recovery_schemas import PasswordReset
 from auth_service.user_schemas import ProfileChanges
-from tests.support.auth_rules import ORIGIN, PASSWORD, Rules, advance_clock, auth_app, caller_of, code_of
+from tests.support.auth_rules import ORIGIN, PASSWORD, Rules, advance_clock, caller_of, code_of
 
 NEXT = "quite another horse, quite another battery"
-
-
-@pytest.fixture(scope="module")
-def app(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    with auth_app(database, tmp_path_factory.mktemp("auth")) as app:
-        yield app
-
-
-@pytest.fixture
-def rules(app: Flask) -> Iterator[Rules]:
-    with app.app_context():
-        yield Rules(app)
 
 
 def mails(rules: Rules, recipient: str, kind: str) -> list[OutgoingMail]:
@@ -184,6 +170,6 @@ def test_a_login_from_a_new_kind_of_device_is_told_once(rules: Rules, user_agent
     log_in(user_agent.replace("1", "2"))
     (facts,) = told()
     assert facts["ip"] == "192.0.2.7"
-    letter = Letters("https://bank.example", "Call us.").new_device(mails(rules, person.email, "new_device")[0])
+    letter = Letters("https://bank.example", "Call us.").login_event(mails(rules, person.email, "new_device")[0])
     assert facts["device"] in letter.paragraphs[0]
     assert "https://bank.example/forgot-password" in letter.paragraphs[2]

@@ -1,11 +1,9 @@
 """Links for a new password: good once, for half an hour, for one purpose, and telling nothing of who exists."""
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from flask import Flask
 from sqlalchemy import text
 
 from auth_service import session_logic, user_logic
@@ -16,21 +14,9 @@ from auth_service.recovery import recovery_logic
 from auth_service.recovery.recovery_logic import Recovery
 from auth_service.recovery.recovery_schemas import PasswordReset
 from auth_service.user_schemas import ProfileChanges, UserChanges
-from tests.support.auth_rules import ORIGIN, PASSWORD, Rules, advance_clock, auth_app, caller_of, code_of
+from tests.support.auth_rules import ORIGIN, PASSWORD, Rules, advance_clock, caller_of, code_of
 
 NEXT = "quite another horse, quite another battery"
-
-
-@pytest.fixture(scope="module")
-def app(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    with auth_app(database, tmp_path_factory.mktemp("auth")) as app:
-        yield app
-
-
-@pytest.fixture
-def rules(app: Flask) -> Iterator[Rules]:
-    with app.app_context():
-        yield Rules(app)
 
 
 def mail_to(rules: Rules, address: str, kind: str = "password_reset") -> str | None:

@@ -1,10 +1,8 @@
 """A lost second factor is removed by two employees, never by one, and its owner is told."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from flask import Flask
 from sqlalchemy import select
 
 from auth_service.auth_models import User, db
@@ -15,22 +13,10 @@ from auth_service.second_factor.removal_logic import Removals
 from auth_service.second_factor.removal_schemas import NewRemoval, RemovalDecision
 from auth_service.second_factor.removal_storage import RemovalStorage
 from auth_service.second_factor.second_factor_models import Passkey
-from tests.support.auth_rules import Rules, advance_clock, app_code, auth_app, caller_of, code_of, nobody
+from tests.support.auth_rules import Rules, advance_clock, app_code, caller_of, code_of, nobody
 
 REASON = NewRemoval(reason="Lost the phone; passport shown")
 APPROVE, REFUSE = RemovalDecision(decision="approve"), RemovalDecision(decision="refuse")
-
-
-@pytest.fixture(scope="module")
-def app(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    with auth_app(database, tmp_path_factory.mktemp("auth")) as app:
-        yield app
-
-
-@pytest.fixture
-def rules(app: Flask) -> Iterator[Rules]:
-    with app.app_context():
-        yield Rules(app)
 
 
 class Desk:

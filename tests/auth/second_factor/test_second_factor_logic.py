@@ -1,12 +1,10 @@
 """The rules of the second factor: a code counts once, wrong codes lock the name, nothing is stored readable."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
 import pytest
-from flask import Flask
 from sqlalchemy import select, update
 
 from auth_service import auth_logic
@@ -21,19 +19,7 @@ from auth_service.second_factor.second_factor_schemas import MfaRemoval, SecondS
 from shared.core import clock
 from shared.core.errors import CannotStart
 from shared.web.access import Caller
-from tests.support.auth_rules import ENCRYPTION_KEY, ORIGIN, PASSWORD, Rules, advance_clock, app_code, auth_app, code_of
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    with auth_app(request.param, tmp_path_factory.mktemp("auth")) as app:
-        yield app
-
-
-@pytest.fixture
-def rules(app: Flask) -> Iterator[Rules]:
-    with app.app_context():
-        yield Rules(app)
+from tests.support.auth_rules import ENCRYPTION_KEY, ORIGIN, PASSWORD, Rules, advance_clock, app_code, code_of
 
 
 class Holder:

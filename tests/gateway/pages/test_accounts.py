@@ -17,11 +17,6 @@ from tests.support.visitor import form_with
 from transaction_service.transaction_clients import LedgerClient
 
 
-@pytest.fixture(scope="module")
-def ada(bank: Suite) -> Person:
-    return bank.person()
-
-
 def open_by_form(ada: Person, **fields: str) -> tuple[str, str]:
     """Submit the form and return the address and text of the page that it redirects to."""
     answer = ada.visitor.submit("/accounts/create", **fields)

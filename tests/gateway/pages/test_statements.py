@@ -17,11 +17,6 @@ THIS_MONTH = f"{datetime.now(UTC):%Y-%m}"
 
 
 @pytest.fixture(scope="module")
-def ada(bank: Suite) -> Person:
-    return bank.person()
-
-
-@pytest.fixture(scope="module")
 def account(ada: Person) -> dict[str, Any]:
     return ada.open("100.00", nickname="Everyday")
 

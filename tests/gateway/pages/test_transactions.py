@@ -11,11 +11,6 @@ from tests.support.visitor import Visitor
 
 
 @pytest.fixture(scope="module")
-def ada(bank: Suite) -> Person:
-    return bank.person("ada")
-
-
-@pytest.fixture(scope="module")
 def busy(bank: Suite) -> Person:
     """A customer with more transactions than a page shows."""
     busy = bank.person("busy")

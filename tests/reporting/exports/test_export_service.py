@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from reporting_service.exports import export_clients
 from tests.support.processes import eventually
 from tests.support.suite import Person, Suite
 
@@ -55,7 +54,7 @@ def export_of(suite: Suite, person: Person) -> dict[str, bytes]:
 
 
 def test_an_export_has_all_data_as_json_and_csv(suite: Suite, ada: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export_clients, "PAGE_ROWS", 3)
+    monkeypatch.setattr("shared.http.client.PAGE_ROWS", 3)
     files = export_of(suite, ada)
     tables = {"accounts", "transactions", "sessions", "views"}
     lists = tables | {"reports", "custom_reports"}

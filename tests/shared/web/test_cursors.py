@@ -86,16 +86,17 @@ def test_pages_together_are_the_list() -> None:
     start = datetime(2026, 1, 1, tzinfo=UTC)
     everything = [Row(start + timedelta(days=day // 3), uuid4()) for day in range(10)]
     everything.sort(key=lambda row: (row.at, row.id))
-    seen: list[Row] = []
-    cursor: str | None = None
+
+    def fetch(*, limit: int, after: tuple[datetime, UUID] | None) -> list[Row]:
+        return [row for row in everything if after is None or (row.at, row.id) > after][:limit]
+
+    seen, page = list[Row](), cursors.Page(limit=3)
     while True:
-        after = cursors.decode(cursor, datetime, UUID)
-        rest = [row for row in everything if after is None or (row.at, row.id) > after]
-        shown, pagination = cursors.paginate(rest[: 3 + 1], 3, "at", "id")
+        shown, pagination = cursors.fetch_page(page, fetch, at=datetime, id=UUID)
         seen += shown
-        cursor = pagination.next_cursor
-        if cursor is None:
+        if pagination.next_cursor is None:
             break
+        page = cursors.Page(limit=3, cursor=pagination.next_cursor)
     assert seen == everything
     assert len(shown) == 1
 

@@ -13,7 +13,7 @@ from shared.web.settings import Settings
 
 class ShopSettings(Settings):
     service_name: ClassVar[str] = "shop"
-    secrets: ClassVar[dict[str, tuple[str, str]]] = {"key": ("SHOP_KEY", "shop_key")}
+    secrets: ClassVar[dict[str, str]] = {"SHOP_KEY": "shop_key"}
 
     port: int = Field(7000, ge=1, le=65535, validation_alias="SHOP_PORT")
     key: str = Field(min_length=32, repr=False, validation_alias="SHOP_KEY")

@@ -35,11 +35,6 @@ STAFF = (
 
 
 @pytest.fixture(scope="module")
-def ada(bank: Suite) -> Person:
-    return bank.person("ada")
-
-
-@pytest.fixture(scope="module")
 def ids(ada: Person) -> dict[str, str]:
     account = ada.open("1234.56", nickname="Everyday")
     ada.open("7.00", "savings")

@@ -11,11 +11,6 @@ from tests.support.visitor import Visitor, forms_of
 
 
 @pytest.fixture(scope="module")
-def ada(bank: Suite) -> Person:
-    return bank.person("ada")
-
-
-@pytest.fixture(scope="module")
 def admin(bank: Suite) -> Visitor:
     admin = Visitor(bank.apps["gateway"])
     admin.log_in("admin", ADMIN_PASSWORD)

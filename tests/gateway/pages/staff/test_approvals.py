@@ -30,11 +30,6 @@ def second(bank: Suite) -> Visitor:
     return visitor
 
 
-@pytest.fixture(scope="module")
-def ada(bank: Suite) -> Person:
-    return bank.person("ada")
-
-
 def ask(first: Visitor, ada: Person, description: str) -> str:
     """Ask for the reversal of a withdrawal of 40.00 from 100.00, and return the path of the request."""
     account = ada.open("100.00")

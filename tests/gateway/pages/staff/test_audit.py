@@ -15,11 +15,6 @@ def bank_options() -> BankOptions:
 
 
 @pytest.fixture(scope="module")
-def ada(bank: Suite) -> Person:
-    return bank.person("ada")
-
-
-@pytest.fixture(scope="module")
 def admin(bank: Suite) -> Visitor:
     browser = Visitor(bank.apps["gateway"], user_agent="=cmd|'/c calc'!A1")
     assert browser.log_in("admin", ADMIN_PASSWORD).status_code == 303

@@ -30,11 +30,6 @@ def employee(bank: Suite) -> Visitor:
     return visitor
 
 
-@pytest.fixture(scope="module")
-def ada(bank: Suite) -> Person:
-    return bank.person("ada")
-
-
 @pytest.fixture
 def account(ada: Person) -> dict[str, Any]:
     return ada.open("100.00", nickname="Everyday")
@@ -381,7 +376,7 @@ def test_a_reversal_to_a_closed_account_offers_other_targets(
     refused = admin.submit(path)
     assert refused.status_code == 400
     assert "Choose where the money goes." in refused.text
-    answer = admin.submit(path, way_back=other["id"])
+    answer = admin.submit(path, return_to=other["id"])
     assert answer.status_code == 303
     assert "The transaction is reversed." in admin.get(answer.headers["Location"]).text
     assert ada.balance(other["id"]) == "40.00"
@@ -392,7 +387,7 @@ def test_a_reversal_to_a_frozen_account_explains_the_options(
 ) -> None:
     made = ada.pay("withdraw", account_id=account["id"], amount="40.00")["transaction"]
     path = f"/admin/transactions/{made['id']}/reverse"
-    assert "way_back" not in admin.get(path).text
+    assert "return_to" not in admin.get(path).text
     admin.submit(f"/admin/accounts/{account['id']}", reason="Card was stolen")
     page = admin.get(path).text
     assert "is frozen" in page
@@ -405,7 +400,7 @@ def test_a_reversal_to_a_frozen_account_explains_the_options(
 def test_money_in_suspense_is_listed_and_paid_out_once(
     admin: Visitor, employee: Visitor, ada: Person, stranded: tuple[str, str]
 ) -> None:
-    answer = admin.submit(f"/admin/transactions/{stranded[0]}/reverse", way_back="suspense")
+    answer = admin.submit(f"/admin/transactions/{stranded[0]}/reverse", return_to="suspense")
     assert answer.status_code == 303
     shown = admin.get(answer.headers["Location"]).text
     assert "the bank's suspense account" in shown.replace("&#39;", "'")
@@ -436,7 +431,7 @@ def test_money_in_suspense_can_not_be_paid_out_without_an_active_account(bank: S
     account = person.open("5.00")
     drawn = person.pay("withdraw", account_id=account["id"], amount="5.00")["transaction"]
     bank.call("account", "DELETE", f"/api/accounts/close/{account['id']}", person)
-    answer = admin.submit(f"/admin/transactions/{drawn['id']}/reverse", way_back="suspense")
+    answer = admin.submit(f"/admin/transactions/{drawn['id']}/reverse", return_to="suspense")
     held = answer.headers["Location"].partition("?")[0].rpartition("/")[2]
     page = admin.get(f"/admin/suspense/{held}").text
     assert "Open one for them first." in page
