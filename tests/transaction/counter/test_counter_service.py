@@ -81,7 +81,7 @@ def bank_account(bank: Suite, account_id: str) -> int:
     with bank.apps["account"].app_context():
         ledger = bank.apps["account"].extensions["tools"].ledger
         ledger.refresh()
-        return int(ledger.sum_of_entries(account_id))
+        return int(ledger.entries.sum_of(account_id))
 
 
 def test_cash_paid_in_and_out_changes_the_account_and_the_till(bank: Suite, ada: Person, till: Till) -> None:
