@@ -76,6 +76,21 @@ def test_https_responses_have_hsts(bank: Suite) -> None:
     assert "max-age=31536000" in answer.headers["Strict-Transport-Security"]
 
 
+@pytest.mark.parametrize("path", ["/", "/login", "/api/auth/jwks", "/api/accounts/list", "/openapi.json"])
+def test_no_answer_allows_another_origin_to_read_it(bank: Suite, path: str) -> None:
+    with bank.call("gateway", "GET", path, headers={"Origin": "https://evil.example"}) as answer:
+        assert [name for name, _ in answer.headers if name.startswith("Access-Control-")] == []
+
+
+@pytest.mark.parametrize("path", ["/login", "/register"])
+def test_passwords_are_masked_and_open_to_password_managers(visitor: Visitor, path: str) -> None:
+    fields = re.findall(r"<input[^>]*password[^>]*>", visitor.get(path).text)
+    assert fields
+    for field in fields:
+        assert 'type="password"' in field
+        assert re.search(r'autocomplete="(current|new)-password"', field)
+
+
 def test_pages_are_not_cached(visitor: Visitor) -> None:
     assert visitor.get("/login").headers["Cache-Control"] == "no-store"
 
