@@ -12,6 +12,7 @@ from account_service.account_clients import AuthClient
 from account_service.account_models import Account, AccountStatusChange, Entry
 from account_service.account_schemas import (
     AccountsQuery,
+    Closing,
     EntriesQuery,
     FreezeOut,
     HistoryQuery,
@@ -174,11 +175,39 @@ def close(storage: AccountStorage, caller: Caller, account_id: UUID) -> Account:
     """Close an empty account of the caller permanently. Raises NotFound, AccountNotActive, NonZeroBalance."""
     with storage.transaction():
         account = _own_account(storage, caller, account_id)
-        if account.status != "active":
-            raise AccountNotActive
-        if account.balance_minor:
-            raise NonZeroBalance
+        _require_closable(account)
         _set_status(storage, caller, account, "closed")
+    return account
+
+
+def close_for_or_ask(
+    storage: AccountStorage, approvals: ApprovalRules, caller: Caller, account_id: UUID, closing: Closing
+) -> Account | ApprovalColumns:
+    """Close an empty account of somebody else permanently or, where it is required, ask a second person to.
+
+    Raises NotFound, OwnAccount, AccountNotActive, NonZeroBalance, ApprovalPending.
+    """
+    _require_closable(_account_of_another(storage.find_account(account_id), caller))
+    if approvals.is_required:
+        asked: ApprovalColumns = rules.ask(approvals, caller, "close", account_id, closing.model_dump_json())
+        return asked
+    with storage.transaction():
+        return carry_out_closing(storage, caller, account_id, closing)
+
+
+def carry_out_closing(
+    storage: AccountStorage, caller: Caller, account_id: UUID, closing: Closing, *, asked_by: str | None = None
+) -> Account:
+    """Close an account of somebody else in the open transaction. Raises what `close_for_or_ask` raises.
+
+    `asked_by` is the username of who asked for what the caller has approved.
+    """
+    account = _account_of_another(storage.find_account_to_change(account_id), caller)
+    _require_closable(account)
+    _set_status(storage, caller, account, "closed", closing.reason)
+    details = {"account": _audited(account), "reason": closing.reason, **({"asked_by": asked_by} if asked_by else {})}
+    audit_trail.record(storage.outbox, "account.close", actor=caller, subject_id=account.user_id, details=details)
+    _log.info("account %s is closed for its owner, by %s", account_id, caller.user_id)
     return account
 
 
@@ -354,6 +383,13 @@ def _own_account(storage: AccountStorage, caller: Caller, account_id: UUID) -> A
     if account is None or account.user_id != caller.user_id:
         raise NotFound("There is no such account.")
     return account
+
+
+def _require_closable(account: Account) -> None:
+    if account.status != "active":
+        raise AccountNotActive
+    if account.balance_minor:
+        raise NonZeroBalance
 
 
 def _account_of_another(account: Account | None, caller: Caller) -> Account:

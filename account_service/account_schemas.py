@@ -8,7 +8,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from shared.core.money import AmountText, Currency
 from shared.core.periods import Timestamp
-from shared.core.texts import Line, masked, masked_name
+from shared.core.texts import Line, Matching, masked, masked_name
 from shared.web.approvals.schemas import ApprovalFields
 from shared.web.cursors import LongLimit, Page, PageAnswer
 from shared.web.validation.openapi import Answer, Body, Described, Query
@@ -41,6 +41,17 @@ class StatusChange(Body):
     """The reason for the change."""
     show_reason: StrictBool = True
     """Whether the owner of the account sees the reason."""
+
+
+class Closing(Body):
+    """The closing of a customer's account by staff."""
+
+    reason: Annotated[
+        Line,
+        Field(min_length=1, max_length=200, examples=["The customer asked for it at the branch"]),
+        Matching(r"\S(.*\S)?", "must not begin or end with a space"),
+    ]
+    """Why the account is closed."""
 
 
 class LookupQuery(Query):
@@ -115,7 +126,7 @@ class AccountOut(Described):
 class AccountApprovalOut(ApprovalFields):
     """A request to change the status of an account, which waits for a second person."""
 
-    action: Literal["unfreeze"]
+    action: Literal["unfreeze", "close"]
     """What is to be done."""
     account: AccountOut | SkipJsonSchema[None] = None
     """The account that it would change."""

@@ -17,6 +17,7 @@ from account_service.account_schemas import (
     AccountsAnswer,
     AccountsQuery,
     CheckedPayee,
+    Closing,
     EntriesAnswer,
     EntriesQuery,
     EntryOut,
@@ -152,6 +153,21 @@ def close(caller: Caller, account_id: UUID) -> Response:
     """Close an empty account of the caller."""
     account = account_logic.close(tools().accounts, caller, account_id)
     return success(account=_render_whole(account), message="The account is closed.")
+
+
+@accounts.post("/close/<uuid:account_id>")
+@staff_with("accounts:close")
+@api.validate(
+    resp=documented(
+        200, AccountAnswer, AccountNotActive, NonZeroBalance, OwnAccount, ApprovalPending, waits_as=WaitingAnswer
+    )
+)
+def close_for(caller: Caller, account_id: UUID, json: Closing) -> Response:
+    """Close an empty account for its owner, or ask a second person to."""
+    outcome = account_logic.close_for_or_ask(tools().accounts, tools().approvals, caller, account_id, json)
+    if isinstance(outcome, ApprovalColumns):
+        return success(202, approval=render_approval(outcome), message="It waits for a second person.")
+    return success(account=AccountOut.of(outcome, tools().currency), message="The account is closed.")
 
 
 @accounts.get("/lookup")

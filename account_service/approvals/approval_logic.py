@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from account_service import account_logic
-from account_service.account_schemas import StatusChange
+from account_service.account_schemas import Closing, StatusChange
 from account_service.account_storage import AccountStorage
 from shared.core.texts import masked
 from shared.db.approvals import ApprovalColumns
@@ -16,12 +16,17 @@ from shared.web.approvals.rules import ApprovalRules
 def approve(storage: AccountStorage, approvals: ApprovalRules, caller: Caller, approval_id: UUID) -> ApprovalColumns:
     """Approve the request of somebody else and change the status of the account.
 
-    Raises NotFound, OwnRequest, OwnMatter, AlreadyDecided, AccountNotActive.
+    Raises NotFound, OwnRequest, OwnMatter, AlreadyDecided, AccountNotActive, NonZeroBalance.
     """
 
     def carry_out(approval: ApprovalColumns) -> None:
+        subject_id, asked_by = approval.subject_id, approval.asked_by_name
+        if approval.action == "close":
+            closing = Closing.model_validate_json(approval.body)
+            account_logic.carry_out_closing(storage, caller, subject_id, closing, asked_by=asked_by)
+            return
         change = StatusChange.model_validate_json(approval.body)
-        account_logic.carry_out(storage, caller, approval.subject_id, change, asked_by=approval.asked_by_name)
+        account_logic.carry_out(storage, caller, subject_id, change, asked_by=asked_by)
 
     approved: ApprovalColumns = rules.approve(approvals, caller, approval_id, carry_out)
     return approved

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response
 
-from account_service.account_logic import AccountNotActive
+from account_service.account_logic import AccountNotActive, NonZeroBalance
 from account_service.account_schemas import AccountApprovalsAnswer, WaitingAnswer
 from account_service.approvals import approval_logic
 from account_service.common_service import api, render_approval, render_approvals, tools
@@ -29,7 +29,7 @@ def list_approvals(caller: Caller, query: ApprovalPage) -> Response:
 
 @approvals.post("/<uuid:approval_id>/approve")
 @staff_with(PERMISSION)
-@api.validate(resp=documented(200, WaitingAnswer, AlreadyDecided, AccountNotActive))
+@api.validate(resp=documented(200, WaitingAnswer, AlreadyDecided, AccountNotActive, NonZeroBalance))
 def approve(caller: Caller, approval_id: UUID, json: Agreement) -> Response:
     """Approve the request of somebody else, which carries it out."""
     approval = approval_logic.approve(tools().accounts, tools().approvals, caller, approval_id)

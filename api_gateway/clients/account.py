@@ -161,6 +161,11 @@ class AccountClient(Client):
         """Close an empty account permanently."""
         return self._call(Account, "DELETE", f"/api/accounts/close/{account_id}", token=token, key="account")
 
+    def close_for(self, token: str, account_id: UUID, reason: str) -> Account:
+        """Close an empty account for its owner, as staff. Raises NeedsApproval."""
+        answer = self._change("POST", token, f"/api/accounts/close/{account_id}", {"reason": reason})
+        return Account.model_validate(answer["account"])
+
     def freeze(self, token: str, account_id: UUID) -> Freeze | None:
         """Return why an account of the caller is frozen; None while it is not."""
         return self._get(FreezeState, token, f"/api/accounts/freeze/{account_id}").freeze

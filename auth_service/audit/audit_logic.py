@@ -30,6 +30,8 @@ from shared.web.cursors import Page, Pagination
 SERVICE = "auth-service"
 VIEW = "view."
 """The actions of staff who look at a person's data begin with this."""
+LIST = "list."
+"""The actions of staff who look at lists begin with this."""
 FIRST_HASH = "0" * 64
 BATCH = 500
 MAX_EXPORTED = 10_000
@@ -127,6 +129,12 @@ def receive(storage: AuditStorage, service: str, reported: list[ReportedEntry]) 
 def list_entries(storage: AuditStorage, query: AuditQuery) -> tuple[list[AuditEntry], Pagination]:
     """Return a page of the entries that match the query, newest first."""
     return cursors.fetch_page(query, partial(storage.list_entries, _filters(query)), timestamp=datetime, sequence=int)
+
+
+def list_deeds(storage: AuditStorage, user_id: UUID, page: Page) -> tuple[list[AuditEntry], Pagination]:
+    """Return a page of what a user did and what was done about them, newest first, without looks at their data."""
+    filters = AuditFilters(user_id=user_id, leaves_out=(VIEW, LIST))
+    return cursors.fetch_page(page, partial(storage.list_entries, filters), timestamp=datetime, sequence=int)
 
 
 def export(storage: AuditStorage, caller: Caller, query: ExportQuery) -> list[AuditEntry]:

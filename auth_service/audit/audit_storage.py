@@ -28,6 +28,8 @@ class AuditFilters:
     since: datetime | None = None
     until: datetime | None = None
     q: str | None = None
+    leaves_out: tuple[str, ...] = ()
+    """Prefixes of actions that are not listed."""
 
 
 class AuditStorage(Storage):
@@ -144,6 +146,7 @@ def _conditions(filters: AuditFilters) -> list[ColumnElement[bool]]:
         found.append(AuditEntry.timestamp >= filters.since)
     if filters.until:
         found.append(AuditEntry.timestamp < filters.until)
+    found += [~AuditEntry.action.startswith(prefix, autoescape=True) for prefix in filters.leaves_out]
     if filters.q:
         found.append(AuditEntry.search_text.contains(folded(filters.q), autoescape=True))
     return found

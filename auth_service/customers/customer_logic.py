@@ -10,7 +10,6 @@ from uuid import UUID
 from auth_service import auth_logic, user_logic
 from auth_service.audit import audit_logic
 from auth_service.audit.audit_models import AuditEntry
-from auth_service.audit.audit_schemas import AuditQuery
 from auth_service.auth_logic import Tools
 from auth_service.auth_models import LoginSession, User
 from auth_service.customers.customer_models import CustomerNote
@@ -122,8 +121,7 @@ def list_audit(tools: Tools, caller: Caller, user_id: UUID, page: Page) -> tuple
     """Return a page of what a customer did, and what was done about them, newest first. Raises NotFound."""
     user = _require_customer(tools.users.find_user(user_id))
     audit_logic.record(tools.audit, "view.audit", actor=caller, subject=user)
-    query = AuditQuery(user_id=user_id, limit=page.limit, cursor=page.cursor)
-    return audit_logic.list_entries(tools.audit, query)
+    return audit_logic.list_deeds(tools.audit, user_id, page)
 
 
 def list_sessions(tools: Tools, caller: Caller, user_id: UUID, page: Page) -> tuple[list[LoginSession], Pagination]:

@@ -8,6 +8,7 @@ from shared.web.approvals.schemas import AskedReason
 from shared.web.validation.openapi import Answer, Body
 
 Permission = Literal[
+    "accounts:close",
     "accounts:freeze",
     "accounts:open",
     "approvals:decide",

@@ -369,3 +369,26 @@ def test_health_reports_an_unreachable_auth_service(bank: Suite) -> None:
         assert (answer.status_code, answer.get_json()["details"]) == (503, {"auth-service": "unavailable"})
     finally:
         bank.adapters["auth"].down = False
+
+
+def test_staff_close_an_empty_account_for_its_owner_with_a_reason(bank: Suite, ada: Person, admin: Person) -> None:
+    full, empty, own = ada.open("1.00")["id"], ada.open()["id"], admin.open()["id"]
+    body = {"reason": "She asked for it at the branch"}
+
+    def close(account: str, person: Person = admin, **sent: Any) -> TestResponse:
+        return bank.call("account", "POST", f"/api/accounts/close/{account}", person, json=sent or body)
+
+    for account, expected in (
+        (full, (400, "NON_ZERO_BALANCE")),
+        (own, (403, "FORBIDDEN")),
+        (str(uuid4()), (404, "NOT_FOUND")),
+    ):
+        answer = close(account)
+        assert (answer.status_code, answer.get_json()["error_code"]) == expected
+    assert close(empty, ada).status_code == 403
+    assert close(empty, reason=" ").get_json()["details"].keys() == {"reason"}
+    assert close(empty).get_json()["account"]["status"] == "closed"
+    assert close(empty).get_json()["error_code"] == "ACCOUNT_NOT_ACTIVE"
+    path = f"/api/accounts/status_history/{empty}"
+    (change,) = bank.call("account", "GET", path, admin).get_json()["status_history"]
+    assert (change["to_status"], change["reason"], change["changed_by"]) == ("closed", body["reason"], admin.user_id)

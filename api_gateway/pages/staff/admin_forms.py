@@ -65,6 +65,12 @@ class AccountStatusForm(BankForm):
     keeps_reason = BooleanField("Don't show the reason to the customer")
 
 
+class AccountClosingForm(BankForm):
+    """Why an account is closed for its owner."""
+
+    reason = StringField("Reason", [InputRequired("Enter the reason."), at_most(200)])
+
+
 class ContactForm(BankForm):
     """A customer's contact data; an employee's form has no e-mail address, which only an admin may correct."""
 

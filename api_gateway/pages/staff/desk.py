@@ -24,7 +24,13 @@ from api_gateway.pages.common.sections import (
     start_call,
     transaction_service,
 )
-from api_gateway.pages.staff.admin_forms import AccountStatusForm, ContactForm, NoteForm, ResetStartForm
+from api_gateway.pages.staff.admin_forms import (
+    AccountClosingForm,
+    AccountStatusForm,
+    ContactForm,
+    NoteForm,
+    ResetStartForm,
+)
 from api_gateway.web.browser_session import refuse_ended_sessions
 from shared.core.errors import ServiceUnavailable
 from shared.web.access import Caller, staff_only
@@ -100,6 +106,22 @@ def change_status(caller: Caller, user_id: UUID, account_id: UUID) -> Any:
     return _end(caller, user_id, form, save, words, status=(account_id, form))
 
 
+@desk.post("/admin/customers/<uuid:user_id>/accounts/<uuid:account_id>/close")
+@staff_only
+def close_account(caller: Caller, user_id: UUID, account_id: UUID) -> Any:
+    """Close one of a customer's accounts."""
+    form = AccountClosingForm()
+    reason = (form.reason.data or "").strip()
+    return _end(
+        caller,
+        user_id,
+        form,
+        lambda: account_service().close_for(caller.token, account_id, reason),
+        "The account is closed.",
+        closing=(account_id, form),
+    )
+
+
 @desk.post("/admin/customers/<uuid:user_id>/unlock")
 @staff_only
 def unlock(caller: Caller, user_id: UUID) -> Response:
@@ -149,6 +171,7 @@ def _customer_page(
     note: NoteForm | None = None,
     reset: ResetStartForm | None = None,
     status: tuple[UUID, AccountStatusForm] | None = None,
+    closing: tuple[UUID, AccountClosingForm] | None = None,
 ) -> tuple[str, int]:
     """Return the page of a customer. Of its forms, the one that was refused is given, and is `form` too."""
     calls = _begin_calls(caller, user_id)
@@ -163,6 +186,7 @@ def _customer_page(
         note=note or NoteForm(formdata=None),
         reset=reset or ResetStartForm(formdata=None),
         status=status or (None, AccountStatusForm(formdata=None)),
+        closing=closing or (None, AccountClosingForm(formdata=None)),
         mine=accounts,
         authors=_authors(caller, parts["history"].status_history if parts["history"] else []),
         **parts,

@@ -17,6 +17,7 @@ PERMISSION_LABELS = {
     "customers:verify": "Verify who customers are, and see the numbers of their documents",
     "cases:answer": "Read, answer and close disputes and questions of customers",
     "accounts:open": "Open accounts for customers",
+    "accounts:close": "Close empty accounts for customers",
     "accounts:freeze": "Freeze and unfreeze accounts",
     "approvals:decide": "Approve or refuse what another employee has asked for",
     "counter:deposit": "Take cash in at the counter, with a till of their own",

@@ -2,11 +2,12 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import UUID
 
 import pytest
 from werkzeug.test import TestResponse
 
-from account_service.account_models import AccountStatusChange, db
+from account_service.account_models import Account, AccountStatusChange, db
 from tests.support.asking import refusal
 from tests.support.suite import PASSWORD, BankOptions, Person, Suite
 
@@ -162,3 +163,31 @@ def test_the_list_shows_the_account(case: Case, bank: Suite, admin: Person, seco
     )
     assert row["account"]["account_number"].startswith("••••")
     assert refusal(bank.call("account", "GET", path, case.owner)) == (403, "FORBIDDEN")
+
+
+def test_closing_for_a_customer_waits_for_a_second_person(
+    bank: Suite, admin: Person, second: Person, third: Person
+) -> None:
+    case = Case(bank)
+    path, body = f"/api/accounts/close/{case.account_id}", {"reason": "She asked for it"}
+    asked = bank.call("account", "POST", path, second, json=body)
+    assert asked.status_code == 202, asked.text
+    approval = asked.get_json()["approval"]
+    assert (approval["action"], approval["request"]) == ("close", body)
+    details = f"/api/accounts/details/{case.account_id}"
+    assert bank.call("account", "GET", details, case.owner).get_json()["account"]["status"] == "active"
+    approve = f"/api/accounts/approvals/{approval['id']}/approve"
+    assert refusal(bank.call("account", "POST", approve, second)) == (403, "FORBIDDEN")
+    assert bank.call("account", "POST", approve, third).status_code == 200
+    assert bank.call("account", "GET", details, case.owner).get_json()["account"]["status"] == "closed"
+
+
+def test_an_account_that_got_money_meanwhile_is_not_closed(bank: Suite, second: Person, third: Person) -> None:
+    case = Case(bank)
+    asked = bank.call("account", "POST", f"/api/accounts/close/{case.account_id}", second, json={"reason": "Asked"})
+    with bank.apps["account"].app_context(), db.transaction():
+        found = db.session.get(Account, UUID(case.account_id))
+        assert found is not None
+        found.balance_minor = 100
+    approve = f"/api/accounts/approvals/{asked.get_json()['approval']['id']}/approve"
+    assert refusal(bank.call("account", "POST", approve, third)) == (400, "NON_ZERO_BALANCE")

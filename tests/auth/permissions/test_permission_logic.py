@@ -6,6 +6,7 @@ from tests.support.asking import NOBODY, call, refusal
 from tests.support.suite import PASSWORD, BankOptions, Person, Suite
 
 ALL = [
+    "accounts:close",
     "accounts:freeze",
     "accounts:open",
     "approvals:decide",
@@ -54,11 +55,12 @@ def cash(bank: Suite, kind: str, employee: Person, account: str) -> int:
 
 def attempts(bank: Suite, employee: Person, ada: Person, account: str) -> dict[str, set[int]]:
     """Return the statuses of what each permission allows."""
-    freeze = {"status": "active", "reason": "A check"}
+    freeze, verify = {"status": "active", "reason": "A check"}, {"state": "none", "reason": "A check"}
+    customer = f"customers/{ada.user_id}"
     return {
         "customers:read": {
             call(bank, "GET", f"users/lookup?user_id={ada.user_id}", employee).status_code,
-            call(bank, "GET", f"customers/{ada.user_id}", employee).status_code,
+            call(bank, "GET", customer, employee).status_code,
             bank.call("account", "GET", "/api/accounts/all", employee).status_code,
             bank.call("transaction", "GET", "/api/transactions/all", employee).status_code,
         },
@@ -71,11 +73,7 @@ def attempts(bank: Suite, employee: Person, ada: Person, account: str) -> dict[s
                 json={"decision": "refuse"},
             ).status_code
         },
-        "customers:verify": {
-            call(
-                bank, "PUT", f"customers/{ada.user_id}/identity", employee, json={"state": "none", "reason": "A check"}
-            ).status_code
-        },
+        "customers:verify": {call(bank, "PUT", f"{customer}/identity", employee, json=verify).status_code},
         "customers:write": {call(bank, "POST", f"customers/{ada.user_id}/unlock", employee).status_code},
         "counter:deposit": {cash(bank, "deposit", employee, account)},
         "counter:withdraw": {cash(bank, "withdraw", employee, account)},
@@ -83,6 +81,11 @@ def attempts(bank: Suite, employee: Person, ada: Person, account: str) -> dict[s
         "accounts:open": {
             bank.call(
                 "account", "POST", f"/api/accounts/user/{ada.user_id}", employee, json={"account_type": "savings"}
+            ).status_code
+        },
+        "accounts:close": {
+            bank.call(
+                "account", "POST", f"/api/accounts/close/{account}", employee, json={"reason": "A check"}
             ).status_code
         },
         "accounts:freeze": {

@@ -174,3 +174,14 @@ def test_a_link_for_a_new_password_is_sent_with_a_reason_and_seen_in_what_happen
     assert sent.headers["Location"] == place
     page = employee.get(place).text
     assert "<code>password.reset_ask</code>: Knew her last payment" in page
+
+
+def test_an_empty_account_is_closed_for_a_customer_with_a_reason(employee: Visitor, clara: Person) -> None:
+    account, place = clara.open(), page_of(clara)
+    action = f"{place}/accounts/{account['id']}/close"
+    refused = employee.submit(place, action=action, reason="")
+    assert (refused.status_code, "Enter the reason." in refused.text) == (400, True)
+    assert employee.submit(place, action=action, reason="She asked for it").headers["Location"] == place
+    page = employee.get(place).text
+    assert "<strong>Closed</strong>: She asked for it" in page
+    assert action not in page
