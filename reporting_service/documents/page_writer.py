@@ -4,8 +4,8 @@ A document is tagged and follows PDF/UA-1 (ISO 14289-1), so that a screen reader
 written page by page: memory does not grow with its length.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import IO, Any
@@ -40,17 +40,13 @@ class Paper:
         self._pages: list[int] = []
         self._begin_page()
 
-    @contextmanager
-    def element(self, tag: Tag, scope: str = "") -> Iterator[None]:
+    def element(self, tag: Tag, scope: str = "") -> AbstractContextManager[None]:
         """Write an element of the structure. `scope` tells of what a cell is the header: Column or Row."""
-        with self._structure.element(tag, _SCOPES[scope]):
-            yield
+        return self._structure.element(tag, _SCOPES[scope])
 
-    @contextmanager
-    def artifact(self) -> Iterator[None]:
+    def artifact(self) -> AbstractContextManager[None]:
         """Write what is repeated on each page, within an element that goes on."""
-        with self._structure.artifact():
-            yield
+        return self._structure.artifact()
 
     def text(self, x: float, text: str, *, size: float = 9, color: str = INK, bold: bool = False) -> None:
         """Write a line that begins at `x`."""

@@ -1,7 +1,7 @@
 """Making statement exports in the background: one after another in each process, with their progress in the database.
 
 The caller's token stays in memory, so an export can't go on in another process. One whose process has ended is failed
-by any other after a minute. Its statements of months that are over are kept, so asking again takes less time.
+by any other after half a minute. Its statements of months that are over are kept, so asking again takes less time.
 """
 
 import hashlib
@@ -28,8 +28,8 @@ from shared.core.errors import AppError, ServiceUnavailable
 from shared.web.access import Caller
 
 MAX_WAITING = 20
-LOST_AFTER = timedelta(minutes=1)
-CARE_SECONDS = 10.0
+LOST_AFTER = timedelta(seconds=30)
+CARE_SECONDS = 5.0
 ATTEMPTS, PAUSE_SECONDS = 5, 2.0
 _NOTE_SECONDS = 0.5
 _RESTARTED = "The service was restarted. Please ask for the export again."
