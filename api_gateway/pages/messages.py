@@ -25,14 +25,14 @@ from api_gateway.pages.common.sections import (
 from shared.core.errors import InvalidRequest
 from shared.web.access import Caller, private
 
-KINDS = {"dispute": "I don't know this payment, or it is wrong", "question": "I have a question about it"}
+KINDS = {"dispute": "I don't know it, or it is wrong", "question": "I have a question"}
 messages = Blueprint("messages", __name__)
 
 
 class NewMessageForm(BankForm):
     """The first message of a case. Without a payment there is no choice: it is a question."""
 
-    kind = SelectField("What is it?", choices=options(KINDS), default="dispute")
+    kind = SelectField("This payment", [InputRequired("Choose what it is.")], choices=options(KINDS), default="dispute")
     subject = StringField("Subject", [InputRequired("Enter a subject."), at_most(100)])
     text = TextAreaField("Message", [InputRequired("Write your message."), at_most(4000)])
 

@@ -15,8 +15,15 @@ class DataClient:
         self._auth, self._accounts, self._transactions = auth, accounts, transactions
 
     def profile(self, token: str) -> Row:
-        """Return the profile."""
-        return dict(self._auth.call("GET", "/api/auth/users/profile", token=token)["user"])
+        """Return the profile, with what the bank keeps of a document that was shown."""
+        user = self._auth.call("GET", "/api/auth/users/profile", token=token)["user"]
+        return {**user, "identity": self._auth.call("GET", "/api/auth/identity", token=token)["identity"]}
+
+    def cases(self, token: str) -> Iterator[Row]:
+        """Yield the disputes and questions with their messages, which have been read then."""
+        for case in self._auth.rows("/api/auth/cases", "cases", token=token):
+            found = self._auth.call("GET", f"/api/auth/cases/{case['id']}", token=token)
+            yield {**case, "messages": found["messages"]}
 
     def sessions(self, token: str) -> Iterator[Row]:
         """Yield the sessions."""

@@ -1,4 +1,4 @@
-"""What an export contains: profile, accounts, transactions, reports, sessions and who looked at the data."""
+"""What an export contains: profile, accounts, transactions, reports, sessions, cases and who looked at the data."""
 
 from dataclasses import dataclass
 from typing import IO
@@ -60,6 +60,7 @@ def _write(tools: ExportTools, caller: Caller, out: IO[bytes]) -> None:
             "accounts": export.add_rows("accounts", data.accounts(token), _columns(_ACCOUNTS)),
             "transactions": export.add_rows("transactions", data.transactions(token), _columns(_TRANSACTIONS)),
             "sessions": export.add_rows("sessions", data.sessions(token), _columns(_SESSIONS)),
+            "cases": export.add_rows("cases", data.cases(token)),
             "views": export.add_rows("views", data.views(token), _columns(_VIEWS)),
             "reports": export.add_rows("reports", map(ReportOut.of, tools.kept.reports(caller.user_id))),
             "custom_reports": export.add_rows("custom_reports", tools.kept.custom_reports(caller.user_id)),

@@ -26,7 +26,7 @@ identity = Blueprint("identity", __name__)
 class IdentityForm(BankForm):
     """The decision, and the document that was shown."""
 
-    state = SelectField("Decision", choices=options(STATES))
+    state = SelectField("Decision", [InputRequired("Choose the decision.")], choices=options(STATES))
     document_kind = SelectField("Document", choices=options(DOCUMENTS, "None"), default="")
     document_number = StringField("Number", [at_most(40)])
     expires_on = DayField("Valid until")

@@ -61,7 +61,7 @@ def test_a_question_needs_no_payment_and_a_closed_one_is_opened_by_a_message(
     bank: Suite, ada: Person, employee: Person
 ) -> None:
     page = ada.visitor.get("/messages/new").text
-    assert "What is it?" not in page
+    assert "This payment" not in page
     place = place_after(ada.visitor.submit("/messages/new", subject=" A card ", text="When does it come?"))
     case_id = place.rpartition("/")[2]
     bank.call("auth", "POST", f"/api/auth/cases/{case_id}/close", employee, json={"reason": "It is on its way"})

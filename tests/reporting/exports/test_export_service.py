@@ -40,6 +40,8 @@ def ada(suite: Suite) -> Person:
     assert suite.call("transaction", "POST", "/api/transactions/transfer", bob, json=transfer).status_code == 201
     suite.call("reporting", "GET", "/api/reports/transactions", ada)
     suite.call("reporting", "POST", "/api/reports/custom", ada, json={"name": "Mine", "preset": "this_year"})
+    letter = {"kind": "question", "subject": "A card", "text": "When does it come?"}
+    assert suite.call("auth", "POST", "/api/auth/cases", ada, json=letter).status_code == 201
     return ada
 
 
@@ -57,7 +59,7 @@ def test_an_export_has_all_data_as_json_and_csv(suite: Suite, ada: Person, monke
     monkeypatch.setattr("shared.http.client.PAGE_ROWS", 3)
     files = export_of(suite, ada)
     tables = {"accounts", "transactions", "sessions", "views"}
-    lists = tables | {"reports", "custom_reports"}
+    lists = tables | {"reports", "custom_reports", "cases"}
     assert set(files) == {f"{name}.json" for name in lists | {"profile", "contents"}} | {f"{one}.csv" for one in tables}
     read: dict[str, Any] = {name: json.loads(files[f"{name}.json"]) for name in lists | {"profile", "contents"}}
     assert read["profile"]["id"] == ada.user_id
@@ -69,6 +71,8 @@ def test_an_export_has_all_data_as_json_and_csv(suite: Suite, ada: Person, monke
     assert [report["report_type"] for report in read["reports"]] == ["transaction"]
     assert [report["name"] for report in read["custom_reports"]] == ["Mine"]
     assert len(read["sessions"]) >= 1
+    assert [message["text"] for case in read["cases"] for message in case["messages"]] == ["When does it come?"]
+    assert read["profile"]["identity"]["state"] == "none"
     rows = list(csv.DictReader(io.StringIO(files["transactions.csv"].decode())))
     assert [row["amount"] for row in rows] == [row["amount"] for row in read["transactions"]]
     assert {row["description"] for row in rows} == {"", f"'{FORMULA}"}
