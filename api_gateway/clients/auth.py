@@ -250,9 +250,9 @@ class AuthClient(Client):
         """Return the permissions of an employee."""
         return self._get(Permissions, token, f"/api/auth/users/{user_id}/permissions")
 
-    def change_permissions(self, token: str, user_id: UUID, permissions: list[str]) -> Permissions:
+    def change_permissions(self, token: str, user_id: UUID, permissions: list[str], reason: str) -> Permissions:
         """Give an employee exactly these permissions, and end the employee's sessions. Raises NeedsApproval."""
-        path, body = f"/api/auth/users/{user_id}/permissions", {"permissions": permissions}
+        path, body = f"/api/auth/users/{user_id}/permissions", {"permissions": permissions, "reason": reason}
         return Permissions.model_validate(self._change("PUT", token, path, body))
 
     def change_user(self, token: str, user_id: UUID, **changes: str) -> User:

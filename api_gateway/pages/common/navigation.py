@@ -47,6 +47,7 @@ LISTS = {
     "/admin/customers/": "Customer",
     "/admin/transactions": "Transactions of customers",
     "/admin/reports/": "Report",
+    "/admin/users": "People",
 }
 """Pages that list transactions, and how links back name them. A trailing slash stands for all pages below."""
 PATIENCE_SECONDS = 1.0

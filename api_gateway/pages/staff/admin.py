@@ -3,9 +3,8 @@
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, render_template, request, url_for
 
-from api_gateway.clients.auth import User
 from api_gateway.clients.reporting import Choice
 from api_gateway.pages.common.filters import PeopleFilters
 from api_gateway.pages.common.reports import pictures_of
@@ -18,7 +17,7 @@ from api_gateway.pages.common.sections import (
     result_or_none,
     start_call,
 )
-from api_gateway.pages.staff.admin_forms import ROLES, PersonForm
+from api_gateway.pages.staff.admin_forms import PersonForm
 from api_gateway.web.browser_session import refuse_ended_sessions
 from api_gateway.web.time_zones import page_zone
 from shared.web.access import Caller, admin_only, staff_only
@@ -58,33 +57,22 @@ def users(caller: Caller) -> Any:
     return _people_page(caller, PersonForm())
 
 
-@admin.route("/admin/users/<uuid:user_id>", methods=["GET", "POST"])
+@admin.post("/admin/users/<uuid:user_id>")
 @admin_only
 def change(caller: Caller, user_id: UUID) -> Any:
-    """Change a user's role or status, and redirect to the list with its filters.
-
-    A GET redirects there too, for a browser that reloads the page of a refused change.
-    """
+    """Disable, enable or unlock a user, and redirect to the list with its filters."""
     query = request.query_string.decode()
-    listed = f"{url_for('admin.users')}?{query}" if query else url_for("admin.users")
-    if request.method != "POST":
-        return redirect(listed, 303)
     form = PersonForm()
-    user = form.submitted(lambda: auth_service().change_user(caller.token, user_id, **form.changes))
+    user = form.submitted(lambda: auth_service().change_user(caller.token, user_id, status=form.status.data))
     if user is None:
         return _people_page(caller, form)
     refuse_ended_sessions()
-    return see_other(_change_message(user, form), listed)
+    listed = f"{url_for('admin.users')}?{query}" if query else url_for("admin.users")
+    return see_other(f"{user.username} is {user.status}.", listed)
 
 
 def _people_page(caller: Caller, change_form: PersonForm) -> tuple[str, int]:
     filters = PeopleFilters()
     found = filters.found(lambda: auth_service().users(caller.token, filters.query()))
-    page, status = list_page("admin_users.html", filters, found=found, change=change_form, roles=ROLES)
+    page, status = list_page("admin_users.html", filters, found=found, change=change_form)
     return page, max(status, change_form.status_code)
-
-
-def _change_message(user: User, form: PersonForm) -> str:
-    if form.role.data:
-        return f"{user.username} is now {'an' if user.role[0] in 'ae' else 'a'} {user.role}."
-    return f"{user.username} is {user.status}."

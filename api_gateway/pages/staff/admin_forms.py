@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from wtforms import BooleanField, SelectField, StringField, TextAreaField
-from wtforms.validators import UUID, InputRequired, Optional
+from wtforms.validators import UUID, InputRequired
 
 from api_gateway.clients.account import ACCOUNT_TYPES, Account
 from api_gateway.clients.auth import User
@@ -15,17 +15,9 @@ ROLES = {"customer": "Customer", "employee": "Employee", "admin": "Admin"}
 
 
 class PersonForm(BankForm):
-    """A new role or a new status for a user."""
+    """A new status for a user."""
 
-    role = SelectField("Role", [Optional()], choices=options(ROLES, ""), default="")
-    status = SelectField(
-        "Status", [Optional()], choices=options({"active": "Active", "disabled": "Disabled"}, ""), default=""
-    )
-
-    @property
-    def changes(self) -> dict[str, str]:
-        """Return the changed fields."""
-        return {field.name: field.data for field in (self.role, self.status) if field.data}
+    status = SelectField("Status", choices=options({"active": "Active", "disabled": "Disabled"}))
 
 
 class CustomerAccountForm(MoneyForm):

@@ -1,13 +1,17 @@
-"""What an employee may do, chosen by an admin."""
+"""The page of one person for admins: what they are, what they may do, and both changed with a reason."""
 
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, request, url_for
+from flask import Blueprint, redirect, request, url_for
+from wtforms import SelectField, StringField
+from wtforms.validators import InputRequired
 
-from api_gateway.pages.common.forms import BankForm
+from api_gateway.clients.auth import Permissions, User
+from api_gateway.pages.common.forms import BankForm, at_most, options
 from api_gateway.pages.common.responses import form_page, see_other
-from api_gateway.pages.common.sections import auth_service
+from api_gateway.pages.common.sections import approval_service, auth_service, result_or_none, start_call
+from api_gateway.pages.staff.admin_forms import ROLES
 from api_gateway.web.browser_session import refuse_ended_sessions
 from shared.web.access import Caller, admin_only
 
@@ -26,8 +30,43 @@ PERMISSION_LABELS = {
 permissions = Blueprint("permissions", __name__)
 
 
+class RoleForm(BankForm):
+    """Another role of a person, and why."""
+
+    role = SelectField("Role", choices=options(ROLES))
+    reason = StringField("Reason", [InputRequired("Enter the reason."), at_most(200)])
+
+
 class PermissionForm(BankForm):
-    """The permissions of an employee. Its checkboxes, all named `permission`, are read from the request."""
+    """The permissions of an employee, and why. Its checkboxes, all named `permission`, are read from the request."""
+
+    reason = StringField("Reason", [InputRequired("Enter the reason."), at_most(200)])
+
+
+@permissions.get("/admin/users/<uuid:user_id>")
+@admin_only
+def person(caller: Caller, user_id: UUID) -> Any:
+    """Show a person with their role and permissions."""
+    return _person_page(caller, user_id)
+
+
+@permissions.route("/admin/users/<uuid:user_id>/role", methods=["GET", "POST"])
+@admin_only
+def change_role(caller: Caller, user_id: UUID) -> Any:
+    """Give a person another role. A GET, by a browser that reloads a refused change, leads to the person."""
+    if request.method != "POST":
+        return redirect(url_for("permissions.person", user_id=user_id), 303)
+    form = RoleForm()
+
+    def change() -> User:
+        return auth_service().change_user(caller.token, user_id, role=form.role.data, reason=form.reason.data or "")
+
+    changed = form.submitted(change)
+    if changed is None:
+        return _person_page(caller, user_id, form)
+    refuse_ended_sessions()
+    words = f"{changed.username} is now {'an' if changed.role[0] in 'ae' else 'a'} {changed.role}."
+    return see_other(words, url_for("permissions.person", user_id=user_id))
 
 
 @permissions.route("/admin/users/<uuid:user_id>/permissions", methods=["GET", "POST"])
@@ -36,13 +75,32 @@ def choose(caller: Caller, user_id: UUID) -> Any:
     """Choose what an employee may do."""
     user, present = auth_service().user(caller.token, user_id), auth_service().permissions(caller.token, user_id)
     form, chosen = PermissionForm(), request.form.getlist("permission")
-    if form.submitted(lambda: auth_service().change_permissions(caller.token, user_id, chosen)):
+
+    def change() -> Permissions:
+        return auth_service().change_permissions(caller.token, user_id, chosen, form.reason.data or "")
+
+    if form.submitted(change):
         refuse_ended_sessions()
-        return see_other(f"The permissions of {user.username} are saved.", url_for("admin.users", q=user.username))
-    shown = {
-        name: PERMISSION_LABELS.get(name, name)
-        for name in (*PERMISSION_LABELS, *present.available)
-        if name in present.available
-    }
+        message = f"The permissions of {user.username} are saved."
+        return see_other(message, url_for("permissions.person", user_id=user_id))
     granted = chosen if request.method == "POST" else present.permissions
-    return form_page("admin_permissions.html", form, user=user, meanings=shown, granted=granted)
+    return form_page("admin_permissions.html", form, user=user, meanings=_meanings(present.available), granted=granted)
+
+
+def _person_page(caller: Caller, user_id: UUID, form: RoleForm | None = None) -> tuple[str, int]:
+    waits_call = start_call(approval_service("people").find, caller.token, {"subject_id": user_id, "status": "pending"})
+    user = auth_service().user(caller.token, user_id)
+    present = auth_service().permissions(caller.token, user_id) if user.role == "employee" else None
+    waits = result_or_none(waits_call)
+    return form_page(
+        "admin_person.html",
+        form or RoleForm(formdata=None, role=user.role),
+        user=user,
+        granted=_meanings(present.permissions) if present else {},
+        approval=waits.approvals[0] if waits and waits.approvals else None,
+    )
+
+
+def _meanings(names: list[str]) -> dict[str, str]:
+    """Return the meanings of these permissions, in the order of the pages."""
+    return {name: PERMISSION_LABELS.get(name, name) for name in (*PERMISSION_LABELS, *names) if name in names}

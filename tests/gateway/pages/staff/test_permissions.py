@@ -29,10 +29,10 @@ def employee(bank: Suite) -> Person:
 
 def test_an_admin_chooses_and_the_employee_is_refused_the_rest(bank: Suite, admin: Visitor, employee: Person) -> None:
     path = f"/admin/users/{employee.user_id}/permissions"
-    assert path in admin.get(f"/admin/users?q={employee.username}").text
+    assert path in admin.get(f"/admin/users/{employee.user_id}").text
     assert admin.get(path).text.count(" checked") == len(PERMISSIONS)
-    answer = admin.submit(path, permission="accounts:open")
-    assert (answer.status_code, answer.headers["Location"]) == (303, f"/admin/users?q={employee.username}")
+    answer = admin.submit(path, permission="accounts:open", reason="A trainee")
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/admin/users/{employee.user_id}")
     assert admin.get(path).text.count(" checked") == 1
     browser = Visitor(bank.apps["gateway"])
     assert browser.log_in(employee.username, PASSWORD).status_code == 303
@@ -48,7 +48,7 @@ def test_a_choice_of_nothing_is_a_choice(admin: Visitor, employee: Person) -> No
 
 def test_a_permission_that_does_not_exist_is_refused(admin: Visitor, employee: Person) -> None:
     path = f"/admin/users/{employee.user_id}/permissions"
-    assert admin.submit(path, permission="everything").status_code == 400
+    assert admin.submit(path, permission="everything", reason="A test").status_code == 400
 
 
 def test_of_a_customer_there_is_nothing_to_choose(bank: Suite, admin: Visitor) -> None:
@@ -59,4 +59,4 @@ def _token_of(visitor: Visitor, path: str) -> dict[str, str]:
     from tests.support.visitor import forms_of
 
     form = next(form for form in forms_of(visitor.get(path)) if "csrf_token" in form.fields and not form.action)
-    return {"csrf_token": form.fields["csrf_token"]}
+    return {"csrf_token": form.fields["csrf_token"], "reason": "A trainee"}
