@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from uuid import UUID, uuid4
 
 from reporting_service.documents.document_storage import Document, make_document
@@ -76,9 +77,7 @@ def details(storage: StatementExportStorage, caller: Caller, export_id: UUID) ->
 
 def list_own(storage: StatementExportStorage, caller: Caller, page: Page) -> tuple[list[StatementExport], Pagination]:
     """Return a page of the caller's exports, newest first."""
-    before = cursors.decode(page.cursor, datetime, UUID)
-    rows = storage.list_of_user(caller.user_id, limit=page.limit + 1, before=before)
-    return cursors.paginate(list(rows), page.limit, "created_at", "id")
+    return cursors.fetch_page(page, partial(storage.list_of_user, caller.user_id), created_at=datetime, id=UUID)
 
 
 def download(storage: StatementExportStorage, caller: Caller, export_id: UUID) -> Document:

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 from reporting_service.statements.statement_schemas import StatementFormat
 from shared.core.periods import Timestamp
 from shared.core.time_zones import UTC_ZONE, Zone
-from shared.web.cursors import Pagination
+from shared.web.cursors import PageAnswer
 from shared.web.validation.openapi import Answer, Body, Described
 
 if TYPE_CHECKING:
@@ -100,10 +100,8 @@ class StatementExportAnswer(Answer):
     """The export."""
 
 
-class StatementExportsAnswer(Answer):
+class StatementExportsAnswer(PageAnswer):
     """Statement exports."""
 
     exports: list[StatementExportOut]
     """The exports, newest first."""
-    pagination: Pagination
-    """How to read the next page."""

@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import IO, Any
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select, tuple_, update
+from sqlalchemy import delete, insert, select, update
 
 from reporting_service.documents.document_storage import PART_BYTES
 from reporting_service.reporting_models import StatementExport, StatementExportPart
 from shared.db.database import Storage
+from shared.db.keyset import newest_first
 
 
 class StatementExportStorage(Storage):
@@ -30,14 +31,12 @@ class StatementExportStorage(Storage):
         return self._session.scalar(select(StatementExport).where(StatementExport.active_user_id == user_id))
 
     def list_of_user(
-        self, user_id: UUID, *, limit: int, before: tuple[datetime, UUID] | None = None, offset: int = 0
+        self, user_id: UUID, *, limit: int, after: tuple[datetime, UUID] | None = None, offset: int = 0
     ) -> Sequence[StatementExport]:
-        """Return the user's exports, newest first; `before` is the (created_at, id) of the last one shown."""
+        """Return the user's exports, newest first, from behind `after`, a (created_at, id)."""
         query = select(StatementExport).where(StatementExport.user_id == user_id)
-        if before:
-            query = query.where(tuple_(StatementExport.created_at, StatementExport.id) < tuple_(*before))
-        query = query.order_by(StatementExport.created_at.desc(), StatementExport.id.desc())
-        return self._session.scalars(query.limit(limit).offset(offset)).all()
+        query = newest_first(query, (StatementExport.created_at, StatementExport.id), limit, after)
+        return self._session.scalars(query.offset(offset)).all()
 
     def list_lost(self, seen_before: datetime) -> Sequence[UUID]:
         """Return the active exports whose process has not been seen since an instant."""

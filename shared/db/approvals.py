@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import CheckConstraint, Index, String, Text, select, text, tuple_, update
+from sqlalchemy import CheckConstraint, Index, String, Text, select, text, update
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
 from shared.db.columns import UtcDateTime
 from shared.db.database import Database, Storage
+from shared.db.keyset import newest_first
 
 _PENDING = text("status = 'pending'")
 
@@ -81,19 +82,15 @@ class ApprovalTable(Storage):
         self,
         *,
         limit: int,
-        before: tuple[datetime, UUID] | None,
+        after: tuple[datetime, UUID] | None,
         **equal: object,
     ) -> Sequence[Any]:
         """Return the requests whose columns have the values in `equal`, newest first. None does not filter.
 
-        `before` is the (asked_at, id) of the last one of the page before.
+        `after` is the (asked_at, id) of the last one of the page before.
         """
         query = select(self.model)
         for name, value in equal.items():
             if value is not None:
                 query = query.where(getattr(self.model, name) == value)
-        if before:
-            query = query.where(tuple_(self.model.asked_at, self.model.id) < tuple_(*before))
-        return self._session.scalars(
-            query.order_by(self.model.asked_at.desc(), self.model.id.desc()).limit(limit)
-        ).all()
+        return self._session.scalars(newest_first(query, (self.model.asked_at, self.model.id), limit, after)).all()

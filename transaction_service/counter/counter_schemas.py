@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 from shared.core.ids import GivenId
 from shared.core.money import MAX_AMOUNT, Amount, AmountBound, AmountText, Currency
 from shared.core.periods import Timestamp
-from shared.web.cursors import Page, Pagination
+from shared.web.cursors import Page, PageAnswer
 from shared.web.validation.openapi import Answer, Body, Described
 from transaction_service.transaction_schemas import Description
 
@@ -172,19 +172,15 @@ class TillAnswer(Answer):
     """The till."""
 
 
-class TillsAnswer(Answer):
+class TillsAnswer(PageAnswer):
     """A page of tills, newest first."""
 
     tills: list[TillOut]
     """The tills of this page."""
-    pagination: Pagination
-    """The page size, and the cursor of the next page."""
 
 
-class MovementsOfTillAnswer(Answer):
+class MovementsOfTillAnswer(PageAnswer):
     """A page of the changes of the cash of a till, newest first."""
 
     movements: list[MovementOut]
     """The changes of this page."""
-    pagination: Pagination
-    """The page size, and the cursor of the next page."""

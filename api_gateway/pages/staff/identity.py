@@ -50,12 +50,7 @@ class IdentityForm(BankForm):
 def show(caller: Caller, user_id: UUID) -> Any:
     """Show what is known of who a customer is, and decide on it."""
     form = IdentityForm()
-
-    def decide() -> bool:
-        customer_service().decide_identity(caller.token, user_id, form.decision)
-        return True
-
-    if form.submitted(decide):
+    if form.carried_out(lambda: customer_service().decide_identity(caller.token, user_id, form.decision)):
         return see_other("The decision is saved.", url_for("desk.customer", user_id=user_id))
     state = start_call(customer_service().identity, caller.token, user_id)
     customer = customer_service().details(caller.token, user_id)

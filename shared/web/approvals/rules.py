@@ -6,6 +6,7 @@ The change is made in the transaction of its approval, so it is made exactly whe
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -87,14 +88,13 @@ def list_approvals(approvals: ApprovalRules, caller: Caller, query: ApprovalPage
     """Return a page of the requests that match, newest first. Who may not decide sees only their own requests."""
     with approvals.table.transaction():
         approvals.table.expire(clock.now() - PERIOD)
-    rows = approvals.table.list_newest(
+    fetch = partial(
+        approvals.table.list_newest,
         status=query.status,
         subject_id=query.subject_id,
         asked_by=None if caller.may(PERMISSION) else caller.user_id,
-        limit=query.limit + 1,
-        before=cursors.decode(query.cursor, datetime, UUID),
     )
-    return cursors.paginate(list(rows), query.limit, "asked_at", "id")
+    return cursors.fetch_page(query, fetch, asked_at=datetime, id=UUID)
 
 
 @rerun_when_aborted
