@@ -8,7 +8,7 @@ from flask import Response, current_app, request
 from auth_service.auth_logic import Origin, Tools
 from auth_service.user_schemas import PersonApprovalOut, PersonOut
 from shared.db.approvals import ApprovalColumns
-from shared.http.addresses import client_address
+from shared.http import origins
 from shared.web.approvals.rules import ApprovalRules
 from shared.web.responses import success
 from shared.web.validation.openapi import make_api
@@ -27,10 +27,7 @@ def tools() -> Tools:
 
 def origin() -> Origin:
     """Return the client address and the user agent of the current request."""
-    return Origin(
-        ip=client_address(request.remote_addr or "", request.headers.get("X-Forwarded-For", "")),
-        user_agent=request.headers.get("User-Agent", "")[:LONGEST_USER_AGENT],
-    )
+    return Origin(ip=origins.current().address, user_agent=request.headers.get("User-Agent", "")[:LONGEST_USER_AGENT])
 
 
 def approvals() -> ApprovalRules:

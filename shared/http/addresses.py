@@ -42,13 +42,12 @@ def service_url(text: str) -> str:
 
 
 def client_address(peer: str, forwarded_for: str) -> str:
-    """Return the client's address: the last entry of X-Forwarded-For if the peer is a local proxy, else the peer.
+    """Return the client's address: the last entry of an X-Forwarded-For that can be trusted, without one the peer.
 
     Earlier entries are unverified claims of the client. An IPv6 zone, which may be of any length, is removed.
     """
     try:
-        last = ipaddress.ip_address(forwarded_for.rpartition(",")[2].strip())
-        return str(last).partition("%")[0] if ipaddress.ip_address(peer).is_loopback else peer
+        return str(ipaddress.ip_address(forwarded_for.rpartition(",")[2].strip())).partition("%")[0]
     except ValueError:
         return peer
 

@@ -49,7 +49,7 @@ class Peer:
     """Another service, as this process calls it.
 
     After five calls in a row without an answer the circuit opens: calls fail immediately for a second, then one is
-    tried.
+    tried. `vouch` returns what vouches for the origin that a call carries on (`shared.http.origins`).
     """
 
     def __init__(
@@ -61,8 +61,10 @@ class Peer:
         connect_timeout_seconds: float = 1.0,
         read_timeout_seconds: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
+        vouch: Callable[[], str | None] = lambda: None,
     ) -> None:
         self.name = name
+        self._vouch = vouch
         self._directory = directory
         self._session = session
         self._timeout = (connect_timeout_seconds, read_timeout_seconds)
@@ -206,6 +208,8 @@ class Peer:
         prepared.method = method
         prepared.url = self._url(target)
         prepared.headers = CaseInsensitiveDict(headers)
+        if "X-Forwarded-For" in headers and (voucher := self._vouch()):
+            prepared.headers[origins.VOUCHER] = voucher
         if body:
             prepared.body = body
             prepared.headers["Content-Length"] = str(len(body))
@@ -252,6 +256,11 @@ class ServiceToken:
                 self._token = str(answer["access_token"])
                 self._good_until = self._clock() + float(answer["expires_in"]) - 60
             return self._token
+
+    @property
+    def present(self) -> str | None:
+        """The token if it is there and good, else None. It is never fetched for that: nothing waits for it."""
+        return self._token if self._clock() < self._good_until else None
 
     def forget(self) -> None:
         """Drop the token, which was refused, so that the next call fetches a new one."""

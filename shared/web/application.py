@@ -18,7 +18,7 @@ from shared.http import request_ids
 from shared.http.client import Peer, ServiceToken, make_session
 from shared.http.discovery import Directory
 from shared.security.tokens import Revocations, TokenVerifier
-from shared.web import health, host_header, recording, responses
+from shared.web import access, health, host_header, recording, responses
 from shared.web.health import Health
 from shared.web.settings import Settings
 from shared.web.validation import openapi, request_text
@@ -98,6 +98,7 @@ class Peers:
                 self._session,
                 connect_timeout_seconds=self._settings.connect_timeout_seconds,
                 read_timeout_seconds=self._settings.read_timeout_seconds,
+                vouch=lambda: self.token.present,
             )
         return self._by_name[name]
 
@@ -144,6 +145,7 @@ def make_app(
     lifecycle = Lifecycle()
     app.extensions.update(token_verifier=verifier, lifecycle=lifecycle)
     request_ids.install(app)
+    access.trust_vouched_origins(app)
     recording.install(app)
     host_header.install(app)
     request_text.install(app)

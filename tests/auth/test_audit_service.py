@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from auth_service.audit.audit_schemas import AuditEntryOut
-from tests.support.asking import call, refusal, service
+from tests.support.asking import call, forwarded, refusal, service
 from tests.support.suite import ADMIN_PASSWORD, Person, Suite
 
 
@@ -31,7 +31,7 @@ def report(bank: Suite, name: str = "account-service", **values: Any) -> Any:
 
 
 def test_a_row_says_who_what_when_from_where_and_in_which_request(bank: Suite, admin: Person) -> None:
-    headers = {"X-Request-ID": "row-1", "X-Forwarded-For": "203.0.113.7", "User-Agent": "a browser"}
+    headers = {**forwarded(bank, "203.0.113.7"), "X-Request-ID": "row-1", "User-Agent": "a browser"}
     body = {"username": "admin", "password": ADMIN_PASSWORD}
     assert call(bank, "POST", "login", json=body, headers=headers).status_code == 200
     (row,) = audit(bank, admin, q="row-1", action="login")

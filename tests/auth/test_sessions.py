@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 
 from auth_service.auth_models import User, db
 from shared.core import clock
-from tests.support.asking import LOGIN_KEYS, call, refusal
+from tests.support.asking import LOGIN_KEYS, call, forwarded, refusal
 from tests.support.auth_rules import advance_clock
 from tests.support.processes import eventually
 from tests.support.suite import PASSWORD, Person, Suite
@@ -89,7 +89,7 @@ def test_a_new_password_ends_the_other_sessions(bank: Suite) -> None:
 
 def test_people_see_where_they_are_logged_in_and_log_out_there(bank: Suite) -> None:
     here = bank.person()
-    headers = {"X-Forwarded-For": "10.0.0.1, 192.0.2.44", "User-Agent": "Browser/" + "9" * 300}
+    headers = {**forwarded(bank, "10.0.0.1, 192.0.2.44"), "User-Agent": "Browser/" + "9" * 300}
     login = call(bank, "POST", "login", json={"username": here.username, "password": PASSWORD}, headers=headers)
     there = here.with_token(login.get_json()["token"])
     sessions = call(bank, "GET", "sessions", here).get_json()["sessions"]
@@ -159,7 +159,7 @@ def test_people_log_out_everywhere(bank: Suite) -> None:
 
 def test_people_see_who_tried_to_log_in_as_them(bank: Suite) -> None:
     person = bank.person()
-    headers = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0", "X-Forwarded-For": "192.0.2.7"}
+    headers = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0", **forwarded(bank, "192.0.2.7")}
     wrong = {"username": person.username, "password": "wrong"}
     assert call(bank, "POST", "login", json=wrong, headers=headers).status_code == 401
     page = call(bank, "GET", "logins", person).get_json()
@@ -184,3 +184,12 @@ def test_a_hash_of_earlier_parameters_is_renewed_by_a_login(bank: Suite, monkeyp
     bank.log_in(person.username, PASSWORD)
     assert stored().startswith("scrypt:16384:8:1$")
     bank.log_in(person.username, PASSWORD)
+
+
+@pytest.mark.parametrize("voucher", ["", "nonsense", "person"])
+def test_an_address_for_which_no_service_vouches_is_not_believed(bank: Suite, voucher: str) -> None:
+    person = bank.person()
+    headers = {"X-Forwarded-For": "192.0.2.66", "X-Forwarded-By": person.token if voucher == "person" else voucher}
+    body = {"username": person.username, "password": PASSWORD}
+    assert call(bank, "POST", "login", json=body, headers=headers).status_code == 200
+    assert call(bank, "GET", "logins", person).get_json()["logins"][0]["ip"] == "127.0.0.1"

@@ -37,6 +37,11 @@ def registration(**changes: Any) -> dict[str, Any]:
     return {"username": username, "email": f"{username}@example.com", "password": PASSWORD, **changes}
 
 
+def forwarded(bank: Suite, address: str) -> dict[str, str]:
+    """Return the headers with which the gateway tells a service where a request comes from."""
+    return {"X-Forwarded-For": address, "X-Forwarded-By": service(bank, "api-gateway").token}
+
+
 def service(bank: Suite, name: str) -> Person:
     """Return a caller with the token of a service."""
     variable = f"{name.upper().replace('-', '_')}_SECRET"

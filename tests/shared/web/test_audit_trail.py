@@ -11,6 +11,7 @@ from shared.core.errors import ServiceUnavailable
 from shared.db.outbox import Outbox
 from shared.web import audit_trail
 from shared.web.application import Peers
+from tests.support.asking import forwarded
 from tests.support.processes import eventually
 from tests.support.suite import PASSWORD, BankOptions, Person, Suite
 
@@ -61,7 +62,7 @@ def entries(bank: Suite, admin: Person, person: Person, count: int, *starts: str
 
 def freeze(bank: Suite, staff: Person, account: str, status: str = "frozen") -> int:
     body = {"status": status, "reason": "A check"}
-    headers = {"X-Request-ID": f"{status}-1", "X-Forwarded-For": "203.0.113.9", "User-Agent": "a browser"}
+    headers = {**forwarded(bank, "203.0.113.9"), "X-Request-ID": f"{status}-1", "User-Agent": "a browser"}
     path = f"/api/accounts/update/{account}"
     return bank.call("account", "PUT", path, staff, json=body, headers=headers).status_code
 
@@ -85,7 +86,7 @@ def test_a_reversal_is_written_by_the_ledger_with_its_origin(bank: Suite, admin:
     path = f"/api/transactions/account/{account}"
     deposit = bank.call("transaction", "GET", path, person).get_json()["transactions"][0]["id"]
     path = f"/api/transactions/reverse/{deposit}"
-    headers = {"X-Request-ID": "reverse-1", "X-Forwarded-For": "203.0.113.9"}
+    headers = {**forwarded(bank, "203.0.113.9"), "X-Request-ID": "reverse-1"}
     reversal = bank.call("transaction", "POST", path, admin, headers=headers).get_json()["transaction"]
     (entry,) = entries(bank, admin, person, 1, "transaction")
     assert (entry["action"], entry["outcome"], entry["actor"]) == ("transaction.reverse", "success", "admin")
