@@ -99,9 +99,9 @@ class ExportWorker:
                 self._fail(job.export_id, _RESTARTED)
 
     @property
-    def is_full(self) -> bool:
-        """Return whether as many exports wait as may."""
-        return len(self._jobs) >= MAX_WAITING
+    def waiting(self) -> int:
+        """Return how many exports wait or are being made in this process."""
+        return len(self._jobs)
 
     def add(self, job: Job) -> None:
         """Make an export after those that wait."""
@@ -130,8 +130,12 @@ class ExportWorker:
                 self._changed.wait_for(lambda: self._jobs or self._stopping.is_set())
             if self._stopping.is_set():
                 return
-            self._finish(self._jobs[0])
-            self._jobs.popleft()
+            try:
+                self._finish(self._jobs[0])
+            except Exception:  # the database is away: the export is failed later, as one of an ended process
+                _log.exception("the export %s could not be failed", self._jobs[0].export_id)
+            finally:
+                self._jobs.popleft()
 
     def _finish(self, job: Job) -> None:
         """Make an export, or note why it failed."""

@@ -10,7 +10,7 @@ from reporting_service.documents.document_storage import Document, make_document
 from reporting_service.reporting_clients import AccountClient
 from reporting_service.reporting_models import StatementExport
 from reporting_service.source_schemas import AccountFacts
-from reporting_service.statement_exports.export_worker_logic import ExportWorker, Job, Piece
+from reporting_service.statement_exports.export_worker_logic import MAX_WAITING, ExportWorker, Job, Piece
 from reporting_service.statement_exports.statement_export_schemas import NewStatementExport
 from reporting_service.statement_exports.statement_export_storage import StatementExportStorage
 from reporting_service.statements.statement_schemas import StatementQuery
@@ -56,7 +56,7 @@ def start(tools: StatementExportTools, caller: Caller, new: NewStatementExport) 
 
     Raises InvalidRequest, NotFound, ExportRunning, or ServiceUnavailable when many wait.
     """
-    if tools.worker.is_full:
+    if tools.worker.waiting >= MAX_WAITING:
         raise ServiceUnavailable(
             "Many exports wait already. Please try again in a few minutes.", retry_after_seconds=60
         )

@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from reporting_service.statement_exports import export_worker_logic
+from reporting_service.statement_exports import export_worker_logic, statement_export_logic
 from reporting_service.statement_exports.export_worker_logic import ExportWorker
 from reporting_service.statement_exports.statement_export_logic import MAX_KEPT, StatementExportTools
+from reporting_service.statement_exports.statement_export_storage import StatementExportStorage
 from shared.core import clock
+from shared.core.errors import ServiceUnavailable
 from tests.reporting.statements.conftest import Branch, SettableClock
 from tests.support.processes import eventually
 from tests.support.suite import Suite
@@ -174,6 +176,12 @@ def test_a_bad_body_is_refused_by_its_field(branch: Branch, body: dict[str, Any]
     assert list((answer.json or {})["details"]) == [field]
 
 
+def test_when_many_wait_another_is_refused_for_a_while(branch: Branch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(statement_export_logic, "MAX_WAITING", 0)
+    answer = call(branch, "POST", year=2026)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "60")
+
+
 def test_an_account_of_somebody_else_is_not_found(branch: Branch) -> None:
     other = branch.open("bob")
     assert call(branch, "POST", year=2026, account_ids=[other["id"]]).status_code == 404
@@ -210,6 +218,26 @@ def test_a_restart_fails_what_is_being_made_at_once(
 
     monkeypatch.setattr(ExportWorker, "stop", stop_while_one_is_made)
     branch.suite.restart("reporting")
+    assert state_of(branch, export)["state"] == "failed"
+    assert ended(branch, start(branch))["state"] == "ready"
+
+
+def test_a_database_that_is_away_fails_one_export_and_no_later_one(
+    branch: Branch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_away = threading.Event()
+
+    def refuse(*_args: Any, **_values: Any) -> bool:
+        is_away.set()
+        raise ServiceUnavailable
+
+    monkeypatch.setattr(StatementExportStorage, "change_active", refuse)
+    export = start(branch)
+    assert is_away.wait(30)
+    eventually(lambda: not worker_of(branch).waiting, within_seconds=30)
+    monkeypatch.undo()
+    branch.at("2026-11-10T12:02:00Z")
+    worker_of(branch).care()
     assert state_of(branch, export)["state"] == "failed"
     assert ended(branch, start(branch))["state"] == "ready"
 
