@@ -6,6 +6,7 @@ are those of the IANA database, which the package tzdata carries where the syste
 """
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from typing import Annotated, Any, NamedTuple
@@ -20,6 +21,19 @@ FIRST_INSTANT = datetime.min.replace(tzinfo=UTC)
 LAST_INSTANT = datetime.max.replace(tzinfo=UTC)
 UTC_ZONE = ZoneInfo("UTC")
 _ONE_DAY = timedelta(days=1)
+
+
+class DayPiece(NamedTuple):
+    """A part of a day of a zone, `start <= instant < end`, that lies within one day of UTC."""
+
+    start: datetime
+    end: datetime
+    day: date
+
+    @property
+    def utc_day(self) -> date:
+        """Return the day of UTC."""
+        return self.start.date()
 
 
 class Shift(NamedTuple):
@@ -108,6 +122,19 @@ def shifts(since: datetime, until: datetime, zone: tzinfo) -> list[Shift]:
         if change.start <= until and (not found or found[-1].by != change.by):
             found.append(change)
     return found
+
+
+def day_pieces(since: datetime, until: datetime, zone: tzinfo) -> Iterator[DayPiece]:
+    """Yield the pieces of the days of a zone, from `since` (in UTC) to `until`, in order and without gaps."""
+    start, day = since, day_of(since, zone)
+    while start < until:
+        end_of_day = day_end(day, zone)
+        if start < end_of_day:
+            end = min(end_of_day, day_end(start.date(), UTC), until)
+            yield DayPiece(start, end, day)
+            start = end
+        if start >= end_of_day:
+            day += _ONE_DAY
 
 
 @lru_cache(maxsize=1024)

@@ -106,6 +106,7 @@ def test_summaries_and_statistics_have_the_same_days(desk: Desk, tz: str) -> Non
     for name in ("summary", "statistics"):
         found = desk.get("transaction", f"/api/transactions/{name}", {"tz": tz, "from": "2026-03-28"})[name]
         assert days_of(found["by_day"]) == BY_DAY[tz]
+        assert (found["count"], found["largest"]) == (6, "32.00")
         of_account = desk.get("transaction", f"/api/transactions/{name}", {"tz": tz, "account_id": desk.account_id})[
             name
         ]

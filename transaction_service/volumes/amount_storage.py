@@ -1,19 +1,20 @@
 """Queries on the amounts of single payments, for the figures that sums by day can't give, such as medians."""
 
-from collections import Counter
+from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, false, func, literal_column, not_, select, true
+from sqlalchemy import ColumnElement, Text, and_, case, cast, false, func, literal_column, not_, select, true
 from sqlalchemy.orm import aliased
 
 from shared.db.database import Storage
 from transaction_service.transaction_models import TransactionLeg, TransactionRow
 from transaction_service.volumes.volume_storage import ALL, Selection
 
-Amounts = dict[str, Counter[int]]
-"""How often each amount, in minor units, occurs in each direction, `in` and `out`."""
+Amounts = dict[str, list[int]]
+"""The amounts in each direction, `in` and `out`, in minor units and in order."""
+_DIRECTIONS = ("in", "out")
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,16 @@ class AmountStorage(Storage):
         together with its reversal; other reversals are left out alone.
         """
         leg = TransactionLeg
-        query = select(leg.direction, leg.amount_minor, func.count()).group_by(leg.direction, leg.amount_minor)
-        query = query.where(*scope.counted(leg, user_id), leg.transaction_type != _REVERSAL)
-        amounts: Amounts = {"in": Counter(), "out": Counter()}
-        for direction, amount_minor, count in self._session.execute(query):
-            amounts[direction][amount_minor] = count
+        # One text for each direction takes half the time of a row for each amount, and of GROUP BY, which sorts them.
+        texts = [_joined(case((leg.direction == direction, leg.amount_minor))) for direction in _DIRECTIONS]
+        query = select(*texts).where(*scope.counted(leg, user_id), leg.transaction_type != _REVERSAL)
+        found = self._session.execute(query).one()
+        amounts = {
+            direction: sorted(map(int, joined.split(",") if joined else ()))
+            for direction, joined in zip(_DIRECTIONS, found, strict=True)
+        }
         for direction, amount_minor in self._reversed(user_id, scope):
-            amounts[direction][amount_minor] -= 1
+            del amounts[direction][bisect_left(amounts[direction], amount_minor)]
         return amounts
 
     def _reversed(self, user_id: str, scope: Scope) -> list[tuple[str, int]]:
@@ -85,3 +89,8 @@ class AmountStorage(Storage):
 
 
 _REVERSAL: ColumnElement[str] = literal_column("'reversal'")
+
+
+def _joined(amount: Any) -> Any:
+    """Return the aggregate of amounts as a text, with commas between them; null if there are none."""
+    return func.aggregate_strings(cast(amount, Text), ",")

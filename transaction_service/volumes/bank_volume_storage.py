@@ -5,27 +5,27 @@ historical clock, is added up from its transactions.
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import date, datetime, timedelta
 from os import getpid
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, func, literal_column, select, union_all
+from sqlalchemy import ColumnElement, Integer, Select, case, func, literal_column, select, union_all
 
-from shared.core.time_zones import UTC_ZONE, Shift, shifts
+from shared.core.time_zones import FIRST_INSTANT, UTC_ZONE, Shift, shifts
 from shared.db.bulk import KEYS, Insert
 from shared.db.columns import WholeSeconds
 from shared.db.database import Storage
 from transaction_service.transaction_models import BankVolume, TransactionRow
-from transaction_service.volumes.volume_storage import Volume, Volumes, day_number, day_text, shifted, sort_groups
+from transaction_service.volumes.volume_storage import Volume, Volumes, sort_groups
 
 PARTS = 8
 """The number of rows for the same sums. A process adds to one of them, by its process id: otherwise all processes on
 one database would contend for the same row."""
 QUARTER = timedelta(minutes=15)
 QUARTERS_PER_DAY = 96
+SECONDS_PER_DAY = 86_400
 Range = tuple[datetime, datetime]
-_FIRST = datetime.min.replace(tzinfo=UTC)
 
 _volume: Any = BankVolume.__table__
 _transaction: Any = TransactionRow.__table__
@@ -67,7 +67,7 @@ class BankVolumeStorage(Storage):
             return {}
         groups: dict[str, dict[str, Volume]] = {}
         for day, kind, count, total_minor, largest_minor in self._session.execute(union_all(*_queries(within, zone))):
-            volume = Volume(day_text(day), int(count), int(total_minor), 0, 0, int(largest_minor))
+            volume = Volume(_day_text(day), int(count), int(total_minor), 0, 0, int(largest_minor))
             kinds = groups.setdefault(volume.first_day, {})
             kinds[kind] = kinds[kind].with_more(volume) if kind in kinds else volume
         return {day: dict(sorted(kinds.items())) for day, kinds in sorted(groups.items())}
@@ -97,24 +97,53 @@ def volumes_of(groups: dict[str, dict[str, Volume]]) -> Volumes:
 def _queries(within: Range, zone: ZoneInfo) -> Iterator[Select[Any]]:
     """Yield the queries of the sums by day and type: of whole quarters, and of the transactions of partial ones."""
     (since, until), days = within, shifts(*within, zone)
-    first, end = -(-(since - _FIRST) // QUARTER), (until - _FIRST) // QUARTER
-    if first > end or any(shift.by % QUARTER or (shift.start - _FIRST) % QUARTER for shift in days):
+    first, end = -(-(since - FIRST_INSTANT) // QUARTER), (until - FIRST_INSTANT) // QUARTER
+    if first > end or any(shift.by % QUARTER or (shift.start - FIRST_INSTANT) % QUARTER for shift in days):
         yield _of_transactions(days, since, until)
         return
     yield _of_quarters(days, first, end)
-    for start, stop in ((since, _FIRST + first * QUARTER), (_FIRST + end * QUARTER, until)):
+    for start, stop in ((since, FIRST_INSTANT + first * QUARTER), (FIRST_INSTANT + end * QUARTER, until)):
         if start < stop:
             yield _of_transactions(days, start, stop)
 
 
 def _of_quarters(days: Sequence[Shift], first: int, end: int) -> Select[Any]:
-    in_quarters = [((shift.start - _FIRST) // QUARTER, shift.by // QUARTER) for shift in days]
-    day, kind = shifted(_volume.c.quarter, in_quarters, per_day=QUARTERS_PER_DAY), _volume.c.transaction_type
+    in_quarters = [((shift.start - FIRST_INSTANT) // QUARTER, shift.by // QUARTER) for shift in days]
+    day, kind = _shifted(_volume.c.quarter, in_quarters, per_day=QUARTERS_PER_DAY), _volume.c.transaction_type
     within = _volume.c.quarter >= first, _volume.c.quarter < end
     return select(day, kind, *_sums).where(*within).group_by(day, kind)
 
 
 def _of_transactions(days: Sequence[Shift], since: datetime, until: datetime) -> Select[Any]:
-    day, at = day_number(_transaction.c.timestamp, days), _transaction.c.timestamp
+    day, at = _day_number(_transaction.c.timestamp, days), _transaction.c.timestamp
     query = select(day, _transaction.c.transaction_type, *_amounts).where(_is_completed, at >= since, at < until)
     return query.group_by(day, _transaction.c.transaction_type)
+
+
+def _day_number(timestamp: Any, days: Sequence[Shift]) -> Any:
+    """Return the number of the day of an instant, from 0 on the first day of the year 1."""
+    in_seconds = [(_seconds(shift.start - FIRST_INSTANT), _seconds(shift.by)) for shift in days]
+    return _shifted(WholeSeconds(timestamp), in_seconds, per_day=SECONDS_PER_DAY)
+
+
+def _shifted(moment: Any, in_units: Sequence[tuple[int, int]], *, per_day: int) -> Any:
+    """Return the number of the day of a moment, which is counted in units of time from the beginning of the year 1.
+
+    `in_units` are shifts in the same units: the start and by how much. They are literals, as PostgreSQL would not
+    recognise an expression with parameters in GROUP BY.
+    """
+    first, later = _literal(in_units[0][1]), [(moment >= _literal(start), _literal(by)) for start, by in in_units[1:]]
+    return (moment + (case(*reversed(later), else_=first) if later else first)) // _literal(per_day)
+
+
+def _day_text(day: int) -> str:
+    """Return a day as YYYY-MM-DD."""
+    return date.fromordinal(day + 1).isoformat()
+
+
+def _literal(number: int) -> ColumnElement[int]:
+    return literal_column(str(number), Integer)
+
+
+def _seconds(span: timedelta) -> int:
+    return span // timedelta(seconds=1)

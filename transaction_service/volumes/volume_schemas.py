@@ -1,7 +1,5 @@
 """Responses with sums of transactions."""
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
@@ -217,7 +215,7 @@ def summary_of(volumes: Volumes, currency: Currency) -> Summary:
         expense=text(expense_minor),
         net=text(income_minor - expense_minor),
         average=text(_average_minor(volumes.total_minor, volumes.count)),
-        largest=text(max((day.largest_minor for day in volumes.by_day.values()), default=0)),
+        largest=text(max((kind.largest_minor for kind in volumes.by_type.values()), default=0)),
     )
 
 
@@ -280,27 +278,22 @@ def _range_before(volumes: Volumes, currency: Currency) -> RangeBefore:
     )
 
 
-def _spread_of(amounts: Counter[int], net_minor: int, currency: Currency) -> Spread:
-    """Return the figures of the payments in one direction, whose sum after all reversals is `net_minor`."""
-    text = currency.to_text
-    kept = sorted((amount_minor, count) for amount_minor, count in amounts.items() if count)
-    count, total_minor = sum(count for _, count in kept), sum(minor * count for minor, count in kept)
+def _spread_of(amounts: list[int], net_minor: int, currency: Currency) -> Spread:
+    """Return the figures of the payments in one direction, in order, whose sum after all reversals is `net_minor`."""
+    text, count, total_minor = currency.to_text, len(amounts), sum(amounts)
     return Spread(
         count=count,
         total=text(total_minor),
         reversed=text(total_minor - net_minor),
         mean=text(_average_minor(total_minor, count)),
-        median=text(_median_minor(kept, count)),
-        largest=text(kept[-1][0] if kept else 0),
+        median=text(_median_minor(amounts)),
+        largest=text(amounts[-1] if amounts else 0),
     )
 
 
-def _median_minor(amounts: Sequence[tuple[int, int]], count: int) -> int:
-    """Return the median of sorted (amount, how often) pairs in minor units, rounded half up; 0 if there are none."""
-    middle, seen = [], 0
-    for amount_minor, often in amounts:
-        middle += [amount_minor] * ((seen <= (count - 1) // 2 < seen + often) + (seen <= count // 2 < seen + often))
-        seen += often
+def _median_minor(amounts: list[int]) -> int:
+    """Return the median of amounts in order, in minor units, rounded half up; 0 if there are none."""
+    middle = amounts[(len(amounts) - 1) // 2 : len(amounts) // 2 + 1] if amounts else []
     return _average_minor(sum(middle), len(middle))
 
 

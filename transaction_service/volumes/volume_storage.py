@@ -1,10 +1,10 @@
 """Sums by day: updated when transactions are completed, so that summaries need not read the transactions.
 
-They are kept by day of UTC. The days of other zones are added up from the legs.
+They are kept by day of UTC. For the days of other zones the legs at the hours between the two midnights are moved.
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import chain
 from typing import Any
@@ -16,6 +16,7 @@ from sqlalchemy import (
     Select,
     and_,
     case,
+    column,
     exists,
     false,
     func,
@@ -25,15 +26,14 @@ from sqlalchemy import (
     select,
     true,
     union_all,
+    values,
 )
 
-from shared.core.time_zones import FIRST_INSTANT, UTC_ZONE, Shift, shifts
+from shared.core.time_zones import FIRST_INSTANT, LAST_INSTANT, UTC_ZONE, DayPiece, day_end, day_pieces, day_start
 from shared.db.bulk import KEYS, Insert
-from shared.db.columns import WholeSeconds
+from shared.db.columns import UtcDateTime
 from shared.db.database import Storage
 from transaction_service.transaction_models import DailyVolume, TransactionLeg, TransactionRow
-
-SECONDS_PER_DAY = 86_400
 
 _volume: Any = DailyVolume.__table__
 _leg: Any = TransactionLeg.__table__
@@ -46,7 +46,10 @@ _add_sums = Insert(_volume, _COLUMNS, add=("count", "total_minor"), greatest=("l
 
 @dataclass(frozen=True)
 class Volume:
-    """The sums of a group of completed transactions, in minor units, and the day of the first of them."""
+    """The sums of a group of completed transactions, in minor units, and the day of the first of them.
+
+    In the days of zones other than UTC `largest_minor` is not known, and 0.
+    """
 
     first_day: str
     count: int
@@ -54,6 +57,10 @@ class Volume:
     income_minor: int
     expense_minor: int
     largest_minor: int
+
+    def negative(self, first_day: str) -> "Volume":
+        """Return the sums to take away from those of a day."""
+        return Volume(first_day, -self.count, -self.total_minor, -self.income_minor, -self.expense_minor, 0)
 
     def with_more(self, other: "Volume") -> "Volume":
         """Return the sums of both groups together."""
@@ -174,15 +181,10 @@ class VolumeStorage(Storage):
         """
         rest = [*legs_of(_leg.c, user_id, account_id), _completed(_leg)]
         rest += [] if account_id else [not_(and_(_leg.c.internal, _leg.c.direction == "in"))]
-        days = self._days(rest, since, until, zone)
-        if days is None:
-            return Volumes({}, {})
-        if any(shift.by for shift in days):
-            columns = _columns(_leg, _leg.c.direction, _leg.c.internal, days)
-            return self._fetch(*_groups(columns, account_id, *rest, *_between(_leg, since, until)))
         kept = _volume.c.user_id == user_id, _is_counted(_volume, account_id), *_whole_days(since, until)
         parts = (_groups(_LEGS, account_id, *rest, part) for part in _parts_of_days(_leg, since, until))
-        return self._fetch(*_groups(_SUMS, account_id, *kept), *chain(*parts))
+        volumes = self._fetch(*_groups(_SUMS, account_id, *kept), *chain(*parts))
+        return self._in_zone(volumes, zone, (since, until), totals=_totals(_LEGS, account_id), conditions=rest)
 
     def of_selection(
         self,
@@ -201,20 +203,35 @@ class VolumeStorage(Storage):
         leg, internal = _leg.c, selection.is_internal(_leg.c)
         conditions = [leg.user_id == user_id, _completed(_leg), not_(and_(internal, leg.direction == "in"))]
         conditions += selection.conditions(leg)
-        days = self._days(conditions, since, until, zone)
-        columns = _columns(_leg, leg.direction, internal, days or ())
-        return self._fetch(*_groups(columns, None, *conditions, *_between(_leg, since, until)))
+        columns = _columns(_leg, leg.direction, internal)
+        volumes = self._fetch(*_groups(columns, None, *conditions, *_between(_leg, since, until)))
+        totals = _totals(columns, None)
+        return self._in_zone(volumes, zone, (since, until), totals=totals, conditions=conditions)
 
-    def _days(
-        self, conditions: Sequence[ColumnElement[bool]], since: datetime | None, until: datetime | None, zone: ZoneInfo
-    ) -> list[Shift] | None:
-        """Return the shifts that give the days of a zone for the legs within a range, or None if there are no legs."""
-        if zone is UTC_ZONE:
-            return [Shift(FIRST_INSTANT, timedelta(0))]
-        at = _leg.c.timestamp
-        within = *conditions, *_between(_leg, since, until)
-        first, last = (self._session.scalar(select(end(at)).where(*within)) for end in (func.min, func.max))
-        return None if first is None or last is None else shifts(first, last, zone)
+    def _in_zone(
+        self,
+        volumes: Volumes,
+        zone: ZoneInfo,
+        within: tuple[datetime | None, datetime | None],
+        *,
+        totals: Sequence[Any],
+        conditions: Sequence[ColumnElement[bool]],
+    ) -> Volumes:
+        """Return volumes by day of UTC as volumes by day of a zone.
+
+        Only legs at the hours at which the two days differ are read: they are moved from the one to the other.
+        """
+        if zone is UTC_ZONE or not volumes.by_day:
+            return volumes
+        pieces = _moved(volumes.by_day, zone, *within)
+        by_day = {day: replace(volume, largest_minor=0) for day, volume in volumes.by_day.items()}
+        for number, *sums in self._session.execute(_sums_of_pieces(pieces, totals, conditions)) if pieces else ():
+            count, total_minor, income_minor, expense_minor, _ = map(int, sums)
+            day, utc_day = str(pieces[number].day), str(pieces[number].utc_day)
+            moved = Volume(day, count, total_minor, income_minor, expense_minor, 0)
+            by_day[day] = by_day[day].with_more(moved) if day in by_day else moved
+            by_day[utc_day] = by_day[utc_day].with_more(moved.negative(utc_day))
+        return replace(volumes, by_day=sort_groups({day: volume for day, volume in by_day.items() if volume.count}))
 
     def _fetch(self, *queries: Select[Any]) -> Volumes:
         """Run the queries as one statement, so that all see the same transactions, and return their groups."""
@@ -222,7 +239,7 @@ class VolumeStorage(Storage):
         by_day: dict[str, Volume] = {}
         by_type: dict[str, Volume] = {}
         for first, kind, *sums in rows:
-            volume = Volume(day_text(first), *map(int, sums))  # PostgreSQL sums up to a Decimal
+            volume = Volume(str(first), *map(int, sums))  # PostgreSQL sums up to a Decimal
             groups, name = (by_type, kind) if kind else (by_day, volume.first_day)
             groups[name] = groups[name].with_more(volume) if name in groups else volume
         return Volumes(sort_groups(by_day), sort_groups(by_type))
@@ -236,41 +253,10 @@ def legs_of(leg: Any, user_id: str, account_id: str | None) -> list[ColumnElemen
     return [leg.account_id == account_id, case((leg.user_id == user_id, true()), else_=false())]
 
 
-def day_number(timestamp: Any, days: Sequence[Shift]) -> Any:
-    """Return the number of the day of an instant, from 0 on the first day of the year 1."""
-    in_seconds = [(_seconds(shift.start - FIRST_INSTANT), _seconds(shift.by)) for shift in days]
-    return shifted(WholeSeconds(timestamp), in_seconds, per_day=SECONDS_PER_DAY)
-
-
-def shifted(moment: Any, in_units: Sequence[tuple[int, int]], *, per_day: int) -> Any:
-    """Return the number of the day of a moment, which is counted in units of time from the beginning of the year 1.
-
-    `in_units` are shifts in the same units: the start and by how much. They are literals, as PostgreSQL would not
-    recognise an expression with parameters in GROUP BY.
-    """
-    first, later = _literal(in_units[0][1]), [(moment >= _literal(start), _literal(by)) for start, by in in_units[1:]]
-    return (moment + (case(*reversed(later), else_=first) if later else first)) // _literal(per_day)
-
-
-def day_text(day: object) -> str:
-    """Return a day as YYYY-MM-DD. It is its number, or a date of a database."""
-    return date.fromordinal(day + 1).isoformat() if isinstance(day, int) else str(day)
-
-
-def _literal(number: int) -> ColumnElement[int]:
-    return literal_column(str(number), Integer)
-
-
-def _seconds(span: timedelta) -> int:
-    return span // timedelta(seconds=1)
-
-
-def _columns(table: Any, direction: Any, internal: Any, days: Sequence[Shift] = ()) -> _Columns:
+def _columns(table: Any, direction: Any, internal: Any) -> _Columns:
     """Return the columns of a table that has a row for each transaction or leg."""
     amount = table.c.amount_minor
-    at = table.c.timestamp
-    day = day_number(at, days) if any(shift.by for shift in days) else func.date(at, type_=_volume.c.day.type)
-    kinds = (day, table.c.transaction_type, direction, internal)
+    kinds = (func.date(table.c.timestamp, type_=_volume.c.day.type), table.c.transaction_type, direction, internal)
     return _Columns(kinds, func.count(), amount, amount)
 
 
@@ -285,15 +271,40 @@ _LEGS = _columns(_leg, _leg.c.direction, _leg.c.internal)
 
 def _groups(columns: _Columns, account_id: str | None, *conditions: ColumnElement[bool]) -> list[Select[Any]]:
     """Return two queries, of the sums by day (with an empty type) and of the sums by type."""
-    (day, kind, direction, internal), amount = columns.kinds, columns.amount_minor
+    day, kind, *_ = columns.kinds
+    totals = _totals(columns, account_id)
+    by_day, by_type = select(day, literal(""), *totals).group_by(day), select(func.min(day), kind, *totals)
+    return [by_day.where(*conditions), by_type.group_by(kind).where(*conditions)]
+
+
+def _totals(columns: _Columns, account_id: str | None) -> tuple[Any, ...]:
+    """Return the columns of the fields of `Volume` after the first."""
+    (_, kind, direction, internal), amount = columns.kinds, columns.amount_minor
     comes_in = direction == "in"
     goes_out = direction == "out" if account_id else and_(direction == "out", not_(internal))
     is_reversal = kind == literal_column("'reversal'")
     income = case((and_(is_reversal, goes_out), -amount), (and_(not_(is_reversal), comes_in), amount), else_=0)
     expense = case((and_(is_reversal, comes_in), -amount), (and_(not_(is_reversal), goes_out), amount), else_=0)
-    totals = (columns.count, func.sum(amount), func.sum(income), func.sum(expense), func.max(columns.largest_minor))
-    by_day, by_type = select(day, literal(""), *totals).group_by(day), select(func.min(day), kind, *totals)
-    return [by_day.where(*conditions), by_type.group_by(kind).where(*conditions)]
+    return columns.count, func.sum(amount), func.sum(income), func.sum(expense), func.max(columns.largest_minor)
+
+
+def _moved(by_day: dict[str, Volume], zone: ZoneInfo, since: datetime | None, until: datetime | None) -> list[DayPiece]:
+    """Return the pieces of a range, in the days of UTC that have transactions, that are on another day in a zone."""
+    first, last = (date.fromisoformat(end(by_day)) for end in (min, max))
+    start, stop = max(since or FIRST_INSTANT, day_start(first, UTC)), min(until or LAST_INSTANT, day_end(last, UTC))
+    pieces = day_pieces(start, stop, zone)
+    return [piece for piece in pieces if piece.day != piece.utc_day and str(piece.utc_day) in by_day]
+
+
+def _sums_of_pieces(
+    pieces: Sequence[DayPiece], totals: Sequence[Any], conditions: Sequence[ColumnElement[bool]]
+) -> Select[Any]:
+    """Return the query of the sums of the legs in each piece, by the number of the piece."""
+    columns = column("number", Integer), column("start", UtcDateTime), column("stop", UtcDateTime)
+    rows = [(number, piece.start, piece.end) for number, piece in enumerate(pieces)]
+    of = values(*columns, name="piece").data(rows).cte("piece")
+    within = _leg.c.timestamp >= of.c.start, _leg.c.timestamp < of.c.stop
+    return select(of.c.number, *totals).join_from(of, _leg, and_(*within)).where(*conditions).group_by(of.c.number)
 
 
 def _completed(table: Any) -> ColumnElement[bool]:

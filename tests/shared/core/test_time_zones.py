@@ -12,10 +12,12 @@ from shared.core.time_zones import (
     LAST_INSTANT,
     day_end,
     day_of,
+    day_pieces,
     day_start,
     last_of_month,
     read_month,
     read_zone,
+    shifts,
 )
 
 ZONES = sorted(available_timezones() - {"Factory", "localtime", "posixrules"})
@@ -29,6 +31,29 @@ def test_each_instant_belongs_to_exactly_one_day(instant: datetime, name: str) -
     day = day_of(instant, zone)
     assert day_start(day, zone) <= instant < day_end(day, zone)
     assert day_end(day, zone) == day_start(day + timedelta(days=1), zone)
+
+
+@given(INSTANTS, st.integers(0, 40 * 24 * 3600), st.sampled_from(ZONES))
+def test_pieces_of_days_cover_a_range_once(since: datetime, seconds: int, name: str) -> None:
+    zone, until = read_zone(name), since + timedelta(seconds=seconds)
+    pieces = list(day_pieces(since, until, zone))
+    assert [piece.start for piece in pieces] == [since, *(piece.end for piece in pieces[:-1])][: len(pieces)]
+    assert (pieces[-1].end if pieces else until) == until
+    for piece in pieces:
+        last = piece.end - datetime.resolution
+        assert day_of(piece.start, zone) == day_of(last, zone) == piece.day
+        assert piece.start.date() == last.date() == piece.utc_day
+
+
+@given(INSTANTS, st.integers(0, 4 * 366 * 24 * 3600), st.integers(0, 10**6), st.sampled_from(ZONES))
+def test_shifts_give_the_day_of_each_instant(since: datetime, seconds: int, place: int, name: str) -> None:
+    zone, until = read_zone(name), since + timedelta(seconds=seconds)
+    found = shifts(since, until, zone)
+    changes = [shift.start + change for shift in found for change in (-datetime.resolution, timedelta(0))]
+    for instant in (since, until, since + timedelta(seconds=seconds * place // 10**6), *changes):
+        if since <= instant <= until:
+            by = [shift.by for shift in found if shift.start <= instant][-1]
+            assert (instant + by).date() == day_of(instant, zone)
 
 
 @pytest.mark.parametrize(("day", "hours"), [("2026-03-29", 23), ("2026-03-30", 24), ("2026-10-25", 25)])
