@@ -31,7 +31,6 @@ class NeedsApproval(Exception):
 
 Query = Mapping[str, object]
 MAX_PAGE = 200
-Seen, MOST = ResponseModel, MAX_PAGE
 
 
 _T = TypeVar("_T")

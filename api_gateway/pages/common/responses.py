@@ -85,9 +85,6 @@ def see_other(message: str, location: str) -> Response:
     return redirect(location, 303)
 
 
-done, here = see_other, current_address
-
-
 def form_page(template: str, form: BankForm, **context: Any) -> tuple[str, int]:
     """Render a page with a form: 200, or 400 or 503 when the form has errors."""
     return render_template(template, form=form, **context), form.status_code
@@ -159,6 +156,3 @@ def see_payment(transaction: Transaction, message: str, page: str = "transaction
     else:
         flash(message, "success")
     return redirect(url_for(page, transaction_id=transaction.id), 303)
-
-
-paid = see_payment

@@ -122,6 +122,3 @@ def list_page(template: str, filters: FilterForm, **context: Any) -> tuple[str, 
 def by_id(own: list[Account]) -> dict[UUID, Account]:
     """Return the accounts by id, to find out which of them a transaction touches."""
     return {account.id: account for account in own}
-
-
-begin, unless_away = start_call, result_or_none

@@ -225,15 +225,15 @@ def test_a_restart_fails_what_is_being_made_at_once(
 def test_a_database_that_is_away_fails_one_export_and_no_later_one(
     branch: Branch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    is_away = threading.Event()
+    is_unavailable = threading.Event()
 
     def refuse(*_args: Any, **_values: Any) -> bool:
-        is_away.set()
+        is_unavailable.set()
         raise ServiceUnavailable
 
     monkeypatch.setattr(StatementExportStorage, "change_active", refuse)
     export = start(branch)
-    assert is_away.wait(30)
+    assert is_unavailable.wait(30)
     eventually(lambda: not worker_of(branch).waiting, within_seconds=30)
     monkeypatch.undo()
     branch.at("2026-11-10T12:02:00Z")

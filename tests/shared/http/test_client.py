@@ -392,3 +392,18 @@ def test_a_timeout_is_not_retried() -> None:
         silent.setblocking(False)
         with pytest.raises(BlockingIOError):
             silent.accept()
+
+
+def test_the_rows_of_all_pages_are_read_as_they_are_needed(server: Server, peer: Peer) -> None:
+    def reply(handler: Handler) -> None:
+        cursor = "cursor=next" in handler.path
+        names, following = ("c", None) if cursor else ("ab", "next")
+        things = [{"name": name} for name in names]
+        handler.answer(200, {"things": things, "pagination": {"limit": 2, "next_cursor": following}})
+
+    server.reply = reply
+    rows = peer.rows("/things", "things", token="t", query={"status": "open"})
+    assert [next(rows)["name"], next(rows)["name"]] == ["a", "b"]
+    assert len(server.seen) == 1
+    assert [row["name"] for row in rows] == ["c"]
+    assert [handler.path.count("status=open") for handler in server.seen] == [1, 1]
