@@ -67,7 +67,7 @@ def _measure_all(folder: Path, regular: Client, admin: Client) -> int:
 
 def _by_sql(folder: Path, account_id: str | None) -> tuple[float, int]:
     """Return how many milliseconds the sums by type take in SQLite, of all or of one account, and how many they are."""
-    table = "transaction_leg" if account_id else '"transaction"'
+    table = "leg" if account_id else '"transaction"'
     of_account = " AND account_id = ?" if account_id else ""
     query = _SUMS.format(kind="transaction_type", table=table, of_account=of_account)
     with closing(sqlite3.connect(f"file:{folder / 'transaction.db'}?mode=ro", uri=True)) as connection:

@@ -25,7 +25,7 @@ from sqlalchemy.orm import aliased
 
 from shared.db.bulk import Insert
 from shared.db.database import Storage
-from transaction_service.transaction_models import TransactionCategory, TransactionLeg, TransactionRow
+from transaction_service.transaction_models import IndexedLeg, NewLeg, TransactionCategory, TransactionRow
 from transaction_service.volumes.amount_storage import Scope
 from transaction_service.volumes.volume_storage import CategoryVolume
 
@@ -59,24 +59,32 @@ class CategoryStorage(Storage):
         A transfer between two of the accounts counts once and is neither income nor expense. Only transactions with a
         category are read.
         """
+        sums: dict[str, CategoryVolume] = {}
+        # Both tables, not the view: SQLite would copy the whole view to join it with an aggregate.
+        queries = (_sums(leg, user_id, scope) for leg in (IndexedLeg, NewLeg))
+        for category, *numbers in self._session.execute(union_all(*queries)):
+            more = CategoryVolume(*map(int, numbers))
+            sums[category] = sums[category].with_more(more) if category in sums else more
+        return sums
+
+
+def _sums(leg: Any, user_id: str, scope: Scope) -> Select[Any]:
+    """Return the query of (category, count, income, expense) for the legs of a table."""
+    chosen = union_all(*_chosen(user_id)).subquery()
+    internal: Any = scope.is_internal(leg)
+    is_reversal = leg.transaction_type == literal_column("'reversal'")
+    amount = case((is_reversal, -leg.amount_minor), else_=leg.amount_minor)
+    comes_in = (leg.direction == "in") == not_(is_reversal)
+    income = case((internal, 0), (comes_in, amount), else_=0)
+    expense = case((internal, 0), (comes_in, 0), else_=amount)
+    counted = and_(*scope.within(leg, user_id), not_(internal & (leg.direction == "in")))
+    return (
+        select(chosen.c.category, func.count(), func.sum(income), func.sum(expense))
+        .join(leg, leg.transaction_id == chosen.c.id)
         # CASE keeps SQLite from reading all legs of the accounts, of which few have a category.
-        chosen, leg = union_all(*_chosen(user_id)).subquery(), TransactionLeg
-        internal: Any = scope.is_internal(leg)
-        amount = case((leg.transaction_type == literal_column("'reversal'"), -leg.amount_minor), else_=leg.amount_minor)
-        comes_in = (leg.direction == "in") == (leg.transaction_type != literal_column("'reversal'"))
-        income = case((internal, 0), (comes_in, amount), else_=0)
-        expense = case((internal, 0), (comes_in, 0), else_=amount)
-        query = (
-            select(chosen.c.category, func.count(), func.sum(income), func.sum(expense))
-            .join(leg, leg.transaction_id == chosen.c.id)
-            .where(
-                case(
-                    (and_(*scope.within(leg, user_id), not_(internal & (leg.direction == "in"))), true()), else_=false()
-                )
-            )
-            .group_by(chosen.c.category)
-        )
-        return {name: CategoryVolume(*map(int, sums)) for name, *sums in self._session.execute(query)}
+        .where(case((counted, true()), else_=false()))
+        .group_by(chosen.c.category)
+    )
 
 
 def effective_category(user_id: str) -> ColumnElement[str]:

@@ -5,7 +5,18 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, SmallInteger, String, Text, TextClause, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    SmallInteger,
+    String,
+    Text,
+    TextClause,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from shared.db.columns import HexId, UtcDateTime
@@ -144,15 +155,30 @@ class TransactionRow(Base):
     search_text: Mapped[str] = mapped_column(Text, server_default="")
 
 
-class TransactionLeg(Base):
-    """One side of a transaction, for the owner of its account. Lists and sums read legs by their indexes.
+class LegColumns:
+    """The columns of the tables of legs. `internal` says that both sides belong to the same user."""
 
-    `internal` says that both sides belong to the same user. The two large indexes don't include the transaction id: a
-    list sorts the few legs of the same instant itself, while longer keys would slow down every payment.
+    transaction_id: Mapped[Id] = mapped_column(primary_key=True)
+    direction: Mapped[str] = mapped_column(String(3), primary_key=True)
+    user_id: Mapped[Id]
+    account_id: Mapped[Id]
+    transaction_type: Mapped[str] = mapped_column(String(12))
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    status: Mapped[str] = mapped_column(String(10))
+    internal: Mapped[bool]
+    timestamp: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class IndexedLeg(LegColumns, Base):
+    """The legs that have been indexed: all legs on PostgreSQL, all but new ones on SQLite.
+
+    The two large indexes don't include the transaction id: a list sorts the few legs of the same instant itself, while
+    longer keys would slow down every payment.
     """
 
     __tablename__ = "transaction_leg"
     __table_args__ = (
+        ForeignKeyConstraint(["transaction_id"], ["transaction.id"]),
         CheckConstraint("direction IN ('in', 'out')", name="known_direction"),
         Index("leg_by_user", "user_id", "timestamp"),
         Index("leg_by_account", "account_id", "timestamp"),
@@ -162,15 +188,33 @@ class TransactionLeg(Base):
         ),
     )
 
-    transaction_id: Mapped[Id] = mapped_column(ForeignKey("transaction.id"), primary_key=True)
-    direction: Mapped[str] = mapped_column(String(3), primary_key=True)
-    user_id: Mapped[Id]
-    account_id: Mapped[Id]
-    transaction_type: Mapped[str] = mapped_column(String(12))
-    amount_minor: Mapped[int] = mapped_column(BigInteger)
-    status: Mapped[str] = mapped_column(String(10))
-    internal: Mapped[bool]
-    timestamp: Mapped[datetime] = mapped_column(UtcDateTime)
+
+class NewLeg(LegColumns, Base):
+    """On SQLite, the legs of the newest transactions and of pending ones. They have no index yet.
+
+    `LegStorage` moves legs to the indexed ones in bulk. On SQLite the table is its own index.
+    """
+
+    __tablename__ = "new_leg"
+    __table_args__ = (
+        ForeignKeyConstraint(["transaction_id"], ["transaction.id"]),
+        CheckConstraint("direction IN ('in', 'out')", name="known_direction"),
+        {"sqlite_with_rowid": False},
+    )
+
+
+class _Views(DeclarativeBase):
+    """Views, which no revision may take for tables."""
+
+
+class TransactionLeg(LegColumns, _Views):
+    """One side of a transaction, for the owner of its account. Lists and sums read legs from this view.
+
+    It contains all legs, indexed and new. A query that sorts by columns of this view must also return them: only then
+    SQLite reads the indexed legs in the order of their index, instead of sorting all.
+    """
+
+    __tablename__ = "leg"
 
 
 class DailyVolume(Base):

@@ -26,15 +26,15 @@ from sqlalchemy import (
     select,
     true,
     tuple_,
-    union_all,
 )
 
 from shared.core.texts import folded
-from shared.db.bulk import KEYS, Insert
+from shared.db.bulk import Insert
 from shared.db.database import Database, Storage
 from shared.db.keyset import newest_first, position
 from shared.db.outbox import Outbox
 from transaction_service.category_storage import effective_category
+from transaction_service.leg_storage import LegStorage, newest_ids
 from transaction_service.transaction_models import ToldId, Transaction, TransactionLeg, TransactionRow
 from transaction_service.transaction_schemas import UNCATEGORISED
 from transaction_service.volumes.bank_volume_storage import BankVolumeStorage
@@ -57,29 +57,6 @@ _project = Insert(_transaction, _COLUMNS, replace=_COLUMNS[1:], replace_if=("sta
 _add_pending = Insert(_transaction, _COLUMNS, skip_known=True)
 
 
-def _side(direction: str, user_id: Any, account_id: Any) -> Select[Any]:
-    """Return the query that derives the legs of one side, with columns in the order of the table of legs."""
-    return select(
-        _transaction.c.id,
-        literal_column(f"'{direction}'"),
-        user_id,
-        account_id,
-        _transaction.c.transaction_type,
-        _transaction.c.amount_minor,
-        _transaction.c.status,
-        _transaction.c.from_user_id.is_not_distinct_from(_transaction.c.to_user_id),
-        _transaction.c.timestamp,
-    ).where(_transaction.c.id.in_(KEYS), user_id.is_not(None), account_id.is_not(None))
-
-
-_legs = union_all(
-    _side("out", _transaction.c.from_user_id, _transaction.c.from_account_id),
-    _side("in", _transaction.c.to_user_id, _transaction.c.to_account_id),
-)
-_LEG = tuple(column.name for column in _leg.columns)
-_write_legs = Insert(_leg, _LEG, replace=_LEG[2:])
-
-
 @dataclass(frozen=True)
 class Filters:
     """The filters of a list. Amounts are minor units, and `since <= timestamp < until`.
@@ -99,6 +76,7 @@ class Filters:
 
 
 _LEG_ORDER = (TransactionLeg.timestamp, TransactionLeg.transaction_id)
+_by_leg = _all.join(TransactionLeg, TransactionLeg.transaction_id == TransactionRow.id).add_columns(*_LEG_ORDER)
 
 
 class TransactionStorage(Storage):
@@ -106,6 +84,7 @@ class TransactionStorage(Storage):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
+        self._legs = LegStorage(database)
         self._volumes, self._bank_volumes = VolumeStorage(database), BankVolumeStorage(database)
         self.outbox = Outbox(database)
 
@@ -122,8 +101,7 @@ class TransactionStorage(Storage):
 
         Only the user's newest PAYMENTS_REMEMBERED entries are looked at, so the cost does not grow with their history.
         """
-        own = select(_leg.c.transaction_id).where(_leg.c.user_id == user_id)
-        newest = own.order_by(_leg.c.timestamp.desc()).limit(PAYMENTS_REMEMBERED).subquery()
+        newest = newest_ids(user_id, PAYMENTS_REMEMBERED).subquery()
         wanted = _transaction.c.to_account_id == account_id
         if account_number:
             wanted = _transaction.c.to_account_number == account_number
@@ -137,14 +115,15 @@ class TransactionStorage(Storage):
         Only rows that are new or were pending are written; transactions that were projected before stay unchanged.
         """
         written = self._insert(_project, {row.id: row for row in transactions}.values())
-        _write_legs.copy(self._writer, _legs, written)
+        self._legs.write(written)
         self._volumes.add(written)
         self._bank_volumes.add(written)
+        self._legs.index(len(written))
 
     def add_pending(self, transactions: list[Transaction]) -> None:
         """Add pending transactions with their legs, except those whose id, or key of a pending one, exists already."""
         added = self._insert(_add_pending, transactions)
-        _write_legs.copy(self._writer, _legs, added)
+        self._legs.write(added)
 
     def find_pending(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Transaction]:
         """Return the pending transactions by these (user id, idempotency key) pairs."""
@@ -155,9 +134,8 @@ class TransactionStorage(Storage):
 
     def find_recent(self, user_id: str, idempotency_key: str) -> Transaction | None:
         """Return the transaction with this key among the user's newest thousand, or None. Keys have no index."""
-        newest = select(_leg.c.transaction_id).where(_leg.c.user_id == user_id).order_by(_leg.c.timestamp.desc())
-        theirs = _transaction.c.id.in_(newest.limit(1000).scalar_subquery())
-        query = _all.where(theirs, _transaction.c.user_id == user_id)
+        theirs = _transaction.c.id.in_(newest_ids(user_id, 1000)), _transaction.c.user_id == user_id
+        query = _all.where(*theirs)
         return next(self._fetch(query.where(_transaction.c.idempotency_key == idempotency_key)), None)
 
     def list_pending(self, after: tuple[datetime, str] | None, limit: int) -> list[Transaction]:
@@ -173,8 +151,8 @@ class TransactionStorage(Storage):
 
     def remove_pending(self, transaction_id: str, *, decided_as: str) -> None:
         """Remove a pending transaction that was decided under another id, and make its id an alias of that one."""
-        for table, column in ((_leg, _leg.c.transaction_id), (_transaction, _transaction.c.id)):
-            self._session.execute(delete(table).where(column == transaction_id))
+        self._legs.remove(transaction_id)
+        self._session.execute(delete(_transaction).where(_transaction.c.id == transaction_id))
         self._session.execute(insert(ToldId).values(id=transaction_id, transaction_id=decided_as))
 
     def find_reversal(self, transaction_id: str) -> Transaction | None:
@@ -205,8 +183,7 @@ class TransactionStorage(Storage):
         included only with `unsettled_reversals`: customers don't see a reversal before its money has moved.
         """
         filters = _drop_passed_end(after, filters)
-        query = _all.join(TransactionLeg, TransactionLeg.transaction_id == TransactionRow.id)
-        query = query.where(_legs_of_user(user_id, account_id), *_leg_filters(filters), *_text_filter(filters))
+        query = _by_leg.where(_legs_of_user(user_id, account_id), *_leg_filters(filters), *_text_filter(filters))
         query = query.where(*_category_filter(filters))
         if not unsettled_reversals:
             query = query.where(_is_no_unsettled_reversal)
@@ -228,8 +205,7 @@ class TransactionStorage(Storage):
         if account_id is None:
             query = _all.where(*_filters(TransactionRow, filters), *_text_filter(filters))
             return list(self._fetch(newest_first(query, (TransactionRow.timestamp, TransactionRow.id), limit, after)))
-        query = _all.join(TransactionLeg, TransactionLeg.transaction_id == TransactionRow.id)
-        query = query.where(TransactionLeg.account_id == account_id, *_leg_filters(filters), *_text_filter(filters))
+        query = _by_leg.where(TransactionLeg.account_id == account_id, *_leg_filters(filters), *_text_filter(filters))
         return list(self._fetch(newest_first(query, _LEG_ORDER, limit, after)))
 
     def _insert(self, command: Insert, transactions: Collection[Transaction]) -> list[str]:
@@ -238,7 +214,7 @@ class TransactionStorage(Storage):
         return [row_id for (row_id,) in command.returning(self._writer, rows, ("id",))]
 
     def _fetch(self, query: Select[Any], **parameters: Any) -> Iterator[Transaction]:
-        return (Transaction(*row) for row in self._session.execute(query, parameters))
+        return (Transaction(*row[: len(_FIELDS)]) for row in self._session.execute(query, parameters))
 
 
 _is_no_unsettled_reversal = or_(

@@ -19,7 +19,7 @@ from transaction_service import projection_logic
 from transaction_service.posting_logic import Outcome
 from transaction_service.projection_logic import LedgerMismatch, Projection
 from transaction_service.transaction_clients import Order
-from transaction_service.transaction_models import Progress, TransactionLeg, db
+from transaction_service.transaction_models import IndexedLeg, NewLeg, Progress, TransactionLeg, db
 
 TABLES = [table for table in reversed(db.metadata.sorted_tables) if table.name not in ("alembic_version", "currency")]
 Content = dict[str, list[dict[str, Any]]]
@@ -40,10 +40,14 @@ def desk(both: Desk) -> Desk:
 
 
 def content(desk: Desk) -> Content:
-    """Return all rows of the transaction database, without progress and without the parts of the bank's sums."""
+    """Return all rows of the transaction database, without progress and without the parts of the bank's sums.
+
+    Legs are returned together, whether they are indexed or new.
+    """
     desk.storage.refresh()
     found: Content = {}
-    for table in TABLES:
+    legs = IndexedLeg.__table__, NewLeg.__table__
+    for table in (TransactionLeg.__table__, *(table for table in TABLES if table not in legs)):
         rows = [dict(row) for row in db.session.execute(select(table)).mappings()]
         if table.name == "bank_volume":
             rows = [row | {"part": None} for row in rows]

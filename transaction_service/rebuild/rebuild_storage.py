@@ -20,6 +20,7 @@ _SET_ASIDE = (
     "CREATE TEMPORARY TABLE old_told_id AS SELECT * FROM told_id",
     "DELETE FROM told_id",
     "DELETE FROM transaction_leg WHERE status != 'pending'",
+    "DELETE FROM new_leg WHERE status != 'pending'",
     "DELETE FROM daily_volume",
     "DELETE FROM bank_volume",
     "DELETE FROM \"transaction\" WHERE status != 'pending'",

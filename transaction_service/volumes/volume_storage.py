@@ -33,7 +33,8 @@ from shared.core.time_zones import FIRST_INSTANT, LAST_INSTANT, UTC_ZONE, DayPie
 from shared.db.bulk import KEYS, Insert
 from shared.db.columns import UtcDateTime
 from shared.db.database import Storage
-from transaction_service.transaction_models import DailyVolume, TransactionLeg, TransactionRow
+from transaction_service.leg_storage import keeps_new_legs
+from transaction_service.transaction_models import DailyVolume, IndexedLeg, NewLeg, TransactionLeg, TransactionRow
 
 _volume: Any = DailyVolume.__table__
 _leg: Any = TransactionLeg.__table__
@@ -81,6 +82,11 @@ class CategoryVolume:
     count: int
     income_minor: int
     expense_minor: int
+
+    def with_more(self, other: "CategoryVolume") -> "CategoryVolume":
+        """Return the sums of both together."""
+        income, expense = self.income_minor + other.income_minor, self.expense_minor + other.expense_minor
+        return CategoryVolume(self.count + other.count, income, expense)
 
 
 @dataclass(frozen=True)
@@ -162,7 +168,8 @@ class VolumeStorage(Storage):
         Call it once for each transaction, in the database transaction that completes it. Rows are written in the order
         of their keys, so that two processes don't deadlock.
         """
-        _add_sums.copy(self._writer, _SUMS_OF_TRANSACTIONS, transaction_ids)
+        query = _SUMS_OF_NEW if keeps_new_legs(self._database) else _SUMS_OF_INDEXED
+        _add_sums.copy(self._writer, query, transaction_ids)
 
     def of_user(
         self,
@@ -350,13 +357,14 @@ def sort_groups(groups: dict[str, Volume]) -> dict[str, Volume]:
     return dict(sorted(groups.items(), key=lambda group: (group[1].first_day, group[0])))
 
 
-def _select_sums(*conditions: Any) -> Select[Any]:
-    """Return the query of the sums of completed legs by account."""
-    totals = _LEGS.count, func.sum(_LEGS.amount_minor), func.max(_LEGS.largest_minor)
-    owner = (_leg.c.user_id, _leg.c.account_id)
-    return select(*_LEGS.kinds, *totals, *owner).where(_completed(_leg), *conditions).group_by(*_LEGS.kinds, *owner)
+def _sums_of(leg: Any) -> Select[Any]:
+    """Return the query of the sums by account of completed legs, by the ids of their transactions."""
+    columns = _columns(leg, leg.c.direction, leg.c.internal)
+    totals = columns.count, func.sum(columns.amount_minor), func.max(columns.largest_minor)
+    groups = *columns.kinds, leg.c.user_id, leg.c.account_id
+    sums = select(*columns.kinds, *totals, leg.c.user_id, leg.c.account_id).group_by(*groups)
+    in_order = sums.order_by(*(literal_column(str(place)) for place in (8, 9, 1, 2, 3, 4)))  # the primary key
+    return in_order.where(_completed(leg), leg.c.transaction_id.in_(KEYS))
 
 
-_SUMS_OF_TRANSACTIONS = _select_sums(_leg.c.transaction_id.in_(KEYS)).order_by(
-    *(literal_column(str(place)) for place in (8, 9, 1, 2, 3, 4))  # the primary key, by positions of columns
-)
+_SUMS_OF_INDEXED, _SUMS_OF_NEW = (_sums_of(table.__table__) for table in (IndexedLeg, NewLeg))

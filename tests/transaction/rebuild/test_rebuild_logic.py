@@ -17,7 +17,7 @@ from transaction_service.category_storage import CategoryStorage
 from transaction_service.rebuild import rebuild_logic
 from transaction_service.rebuild.__main__ import report
 from transaction_service.rebuild.rebuild_storage import Differences, RebuildStorage
-from transaction_service.transaction_models import DailyVolume, TransactionLeg, TransactionRow, db
+from transaction_service.transaction_models import DailyVolume, IndexedLeg, NewLeg, TransactionRow, db
 from transaction_service.volumes.amount_storage import Scope
 from transaction_service.volumes.volume_storage import CategoryVolume
 
@@ -61,7 +61,8 @@ def test_a_rebuild_reports_and_repairs_differences(desk: Desk) -> None:
     account = desk.open()
     missing, changed = desk.deposit(account).transaction, desk.deposit(account).transaction
     with desk.storage.transaction():
-        db.session.execute(delete(TransactionLeg).where(TransactionLeg.transaction_id == missing.id))
+        for leg in (IndexedLeg, NewLeg):
+            db.session.execute(delete(leg).where(leg.transaction_id == missing.id))
         db.session.execute(delete(TransactionRow).where(TransactionRow.id == missing.id))
         db.session.execute(
             update(TransactionRow).where(TransactionRow.id == changed.id).values(description="somebody's else")
