@@ -51,11 +51,11 @@ from account_service.ledger_schemas import (
 from account_service.ledger_storage import LedgerStorage
 from account_service.till_logic import TillAlreadyOpen, TillClosed, TillKeyReused
 from account_service.till_schemas import (
+    AccountQuery,
     FoundAccount,
     FoundAccountAnswer,
     MovementsAnswer,
     NewTill,
-    NumberQuery,
     OwnedTillsQuery,
     TillCount,
     TillRow,
@@ -327,10 +327,9 @@ def close_till(till_id: UUID, json: TillCount) -> Response:
 @internal.get("/accounts")
 @service_only("postings:read")
 @api.validate(resp=documented(200, FoundAccountAnswer, NotFound))
-def find_account(query: NumberQuery) -> Response:
-    """Return the id of the account with a number."""
-    account_id = till_logic.find_account_id(tools().accounts, query.account_number)
-    return success(account=FoundAccount(id=account_id))
+def find_account(query: AccountQuery) -> Response:
+    """Return what the counter has to know of an account."""
+    return success(account=FoundAccount.of(till_logic.find_account(tools().accounts, query)))
 
 
 @internal.get("/statistics")

@@ -9,12 +9,12 @@ from functools import partial
 from hashlib import sha256
 from uuid import UUID, uuid4, uuid5
 
-from account_service.account_models import OVER_AND_SHORT_ACCOUNT_ID, VAULT_ACCOUNT_ID, Entry, Till
+from account_service.account_models import OVER_AND_SHORT_ACCOUNT_ID, VAULT_ACCOUNT_ID, Account, Entry, Till
 from account_service.account_storage import AccountStorage
 from account_service.ledger_logic import decision_time, make_posting
 from account_service.ledger_schemas import Order
 from account_service.ledger_storage import LedgerStorage
-from account_service.till_schemas import CashMovement, NewTill, OwnedTillsQuery, TillCount
+from account_service.till_schemas import AccountQuery, CashMovement, NewTill, OwnedTillsQuery, TillCount
 from account_service.till_storage import TillStorage
 from shared.core import check_digits
 from shared.core.errors import Conflict, InvalidRequest, NotFound, Unprocessable
@@ -131,14 +131,17 @@ def movements(
     return [_to_movement(entry) for entry in shown], pagination
 
 
-def find_account_id(accounts: AccountStorage, account_number: str) -> UUID:
-    """Return the id of the account with this number. Raises InvalidRequest for a wrong check digit, NotFound."""
-    if not check_digits.is_valid(account_number):
+def find_account(accounts: AccountStorage, query: AccountQuery) -> Account:
+    """Return the account with this id or number. Raises InvalidRequest for a wrong check digit, NotFound."""
+    if query.account_number is not None and not check_digits.is_valid(query.account_number):
         raise InvalidRequest(details={"account_number": "is not an account number; check its ten digits"})
-    account = accounts.find_by_number(account_number)
+    if query.account_id:
+        account = accounts.find_account(query.account_id)
+    else:
+        account = accounts.find_by_number(query.account_number or "")
     if account is None:
-        raise NotFound("There is no account with that number.")
-    return account.id
+        raise NotFound("There is no such account.")
+    return account
 
 
 def _book(ledger: LedgerStorage, user_id: UUID, *moves: tuple[str, str, str, int]) -> datetime:

@@ -1,13 +1,17 @@
 """Requests and responses of the till endpoints, which only the transaction service calls. Amounts are minor units."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
 from shared.core.periods import Timestamp
+from shared.core.texts import masked
 from shared.web.cursors import Page, PageAnswer
 from shared.web.validation.openapi import Answer, Body, Described, Query
+
+if TYPE_CHECKING:
+    from account_service.account_models import Account
 
 TillStatus = Literal["open", "closed"]
 Cash = Annotated[int, Field(ge=0, le=10**15)]
@@ -42,10 +46,12 @@ class OwnedTillsQuery(Page):
     """Only tills with this status."""
 
 
-class NumberQuery(Query):
-    """The account number to find."""
+class AccountQuery(Query):
+    """The account to find, by its id or by its number."""
 
-    account_number: Annotated[str, Field(max_length=20, examples=["1234567897"])]
+    account_id: UUID | None = None
+    """The id of the account."""
+    account_number: Annotated[str, Field(max_length=20, examples=["1234567897"])] | None = None
     """The complete account number, ten digits."""
 
 
@@ -119,14 +125,33 @@ class MovementsAnswer(PageAnswer):
 
 
 class FoundAccount(Described):
-    """An account that was found by its number."""
+    """What the counter has to know of an account."""
 
     id: UUID
     """The id of the account."""
+    user_id: UUID
+    """The id of the owner."""
+    account_number: Annotated[str, Field(examples=["••••7897"])]
+    """The account number, masked."""
+    status: Annotated[str, Field(examples=["active"])]
+    """The status."""
+    balance_minor: int
+    """The balance in minor units."""
+
+    @classmethod
+    def of(cls, account: "Account") -> "FoundAccount":
+        """Return the response for a row."""
+        return cls(
+            id=account.id,
+            user_id=account.user_id,
+            account_number=masked(account.account_number),
+            status=account.status,
+            balance_minor=account.balance_minor,
+        )
 
 
 class FoundAccountAnswer(Answer):
-    """The account with a number."""
+    """The account."""
 
     account: FoundAccount
     """The account."""

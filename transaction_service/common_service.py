@@ -60,6 +60,7 @@ class Tools:
     tills: TillClient
     approvals: ApprovalStorage
     needs_approval: bool
+    approval_above_minor: int | None
 
 
 def tools() -> Tools:

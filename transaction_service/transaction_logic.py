@@ -106,7 +106,7 @@ class TillNotOpen(Refused):
     """The employee has no open till."""
 
     code = "TILL_NOT_OPEN"
-    message = "You have no open till. Open one before you take or pay out cash."
+    message = "There is no open till to book this with. Open one first."
 
 
 class TillShort(Refused):

@@ -101,6 +101,7 @@ class TransactionSettings(Settings):
     step_up_amount: Decimal | None = Field(None, ge=0, allow_inf_nan=False, validation_alias="STEP_UP_AMOUNT")
     read_timeout_seconds: Seconds = Field(3.0, validation_alias="BANK_READ_TIMEOUT_SECONDS")
     approval_required: bool = Field(False, validation_alias="APPROVAL_REQUIRED")
+    approval_amount: Decimal | None = Field(None, ge=0, allow_inf_nan=False, validation_alias="APPROVAL_AMOUNT")
 
 
 @transactions.post("/deposit")
@@ -260,9 +261,11 @@ def carry_out_batch(json: BatchedRequests) -> Response:
 def _make_step_up(
     settings: TransactionSettings, currency: Currency, account_peer: Peer, storage: TransactionStorage
 ) -> StepUp:
-    above = settings.step_up_amount
-    above_minor = None if above is None else int(above.scaleb(currency.decimals))
-    return StepUp(above_minor, AccountClient(account_peer), storage)
+    return StepUp(_to_minor(settings.step_up_amount, currency), AccountClient(account_peer), storage)
+
+
+def _to_minor(amount: Decimal | None, currency: Currency) -> int | None:
+    return None if amount is None else int(amount.scaleb(currency.decimals))
 
 
 def create_app(settings: TransactionSettings, session: requests.Session | None = None) -> Flask:
@@ -297,6 +300,7 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
         tills=TillClient(account_peer, peers.token),
         approvals=ApprovalStorage(db),
         needs_approval=settings.approval_required,
+        approval_above_minor=_to_minor(settings.approval_amount, currency),
     )
     for blueprint in (transactions, reversals, counter, internal):
         app.register_blueprint(blueprint)

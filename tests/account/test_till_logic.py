@@ -42,7 +42,7 @@ def cash(ledger: Ledger, till_id: UUID) -> int:
     tills = tills_of(ledger)
     tills.refresh()
     found = till_logic.details(tills, till_id)
-    assert found.cash_minor == -ledger.storage.sum_of_entries(till_id.hex)
+    assert found.cash_minor == -ledger.storage.entries.sum_of(till_id.hex)
     return found.cash_minor
 
 
@@ -87,7 +87,7 @@ class CounterAgainstNumbers(RuleBasedStateMachine):
         self.vault, self.differences = (self.held(one) for one in (VAULT_ACCOUNT_ID, OVER_AND_SHORT_ACCOUNT_ID))
 
     def held(self, account_id: str) -> int:
-        return self.ledger.storage.sum_of_entries(account_id)
+        return self.ledger.storage.entries.sum_of(account_id)
 
     @rule(teller=tellers, opening=st.integers(0, 300))
     def open_a_till(self, teller: int, opening: int) -> None:

@@ -7,8 +7,9 @@ from pydantic import TypeAdapter
 
 from shared.http.client import Peer, ServiceToken
 from shared.web.cursors import Pagination
-from transaction_service.counter.counter_schemas import Movement, Till
+from transaction_service.counter.counter_schemas import CustomerAccount, Movement, Till
 
+_account: TypeAdapter[CustomerAccount] = TypeAdapter(CustomerAccount)
 _till: TypeAdapter[Till] = TypeAdapter(Till)
 _tills: TypeAdapter[list[Till]] = TypeAdapter(list[Till])
 _movements: TypeAdapter[list[Movement]] = TypeAdapter(list[Movement])
@@ -45,10 +46,10 @@ class TillClient:
         answer = self._call("GET", f"/internal/tills/{till_id}/movements", query=_given(page))
         return _movements.validate_python(answer["movements"]), _pagination.validate_python(answer["pagination"])
 
-    def find_account_id(self, account_number: str) -> str:
-        """Return the id of the account with this number. Raises InvalidRequest for a wrong check digit, NotFound."""
-        answer = self._call("GET", "/internal/accounts", query={"account_number": account_number})
-        return UUID(answer["account"]["id"]).hex
+    def find_account(self, account_id: str | None, account_number: str | None) -> CustomerAccount:
+        """Return the account with this id or number. Raises InvalidRequest for a wrong check digit, NotFound."""
+        query = _given({"account_id": account_id, "account_number": account_number})
+        return _account.validate_python(self._call("GET", "/internal/accounts", query=query)["account"])
 
     def _call(self, method: str, path: str, **asked: Any) -> dict[str, Any]:
         answer: dict[str, Any] = self._token.call(self._peer, method, path, **asked)

@@ -4,7 +4,7 @@ A booking is an ordinary order whose other side is the employee's open till, whi
 a repeated request gets its first outcome, also after the till was closed.
 """
 
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from shared.core.errors import Forbidden, InvalidRequest, NotFound
 from shared.core.money import Currency
@@ -12,6 +12,7 @@ from shared.web.access import Caller
 from shared.web.cursors import Page, Pagination
 from transaction_service.counter.counter_clients import TillClient
 from transaction_service.counter.counter_schemas import (
+    AskedWithdrawal,
     CashCount,
     CounterMovement,
     Movement,
@@ -20,7 +21,15 @@ from transaction_service.counter.counter_schemas import (
     TillsQuery,
 )
 from transaction_service.transaction_clients import Order
-from transaction_service.transaction_logic import Origin, new_order
+from transaction_service.transaction_logic import (
+    AccountNotActive,
+    InsufficientFunds,
+    Origin,
+    OwnAccountAtCounter,
+    TillNotOpen,
+    TillShort,
+    new_order,
+)
 from transaction_service.transaction_models import OPEN_TILL_ID
 
 
@@ -50,6 +59,53 @@ def withdraw(tills: TillClient, currency: Currency, caller: Caller, new: Counter
         to_account_id=OPEN_TILL_ID,
         description=new.description or "Cash paid out at the counter",
     )
+
+
+def ask_for_withdrawal(tills: TillClient, caller: Caller, order: Order) -> AskedWithdrawal:
+    """Return what is kept of a withdrawal that a second person has to approve.
+
+    It is checked now, so that nobody is asked for what can't be done; the ledger decides when it is approved. Raises
+    NotFound, OwnAccountAtCounter, AccountNotActive, InsufficientFunds, TillNotOpen, TillShort.
+    """
+    account, amount_minor = tills.find_account(order["from_account_id"], None), order["amount_minor"]
+    open_tills, _ = tills.list_tills(user_id=str(caller.user_id), status="open")
+    if account.user_id == caller.user_id:
+        raise OwnAccountAtCounter
+    if not open_tills:
+        raise TillNotOpen
+    if account.status != "active":
+        raise AccountNotActive
+    if account.balance_minor < amount_minor:
+        raise InsufficientFunds
+    if open_tills[0].cash_minor < amount_minor:
+        raise TillShort
+    return AskedWithdrawal(
+        account_id=account.id,
+        account_number=account.account_number,
+        user_id=account.user_id,
+        amount_minor=amount_minor,
+        description=order["description"] or "",
+    )
+
+
+def with_id_of_key(order: Order) -> Order:
+    """Return an order whose id follows from its idempotency key, if it has one, so that it is asked for once."""
+    key = order["idempotency_key"]
+    return {**order, "transaction_id": uuid5(UUID(order["user_id"]), f"withdraw {key}").hex} if key else order
+
+
+def asked_order(caller: Caller, asked_by: UUID, asked: AskedWithdrawal, origin: Origin) -> Order:
+    """Return the order of a withdrawal that was asked for, out of the till of who asked."""
+    order = new_order(
+        caller,
+        "withdrawal",
+        asked.amount_minor,
+        origin,
+        from_account_id=asked.account_id.hex,
+        to_account_id=OPEN_TILL_ID,
+        description=asked.description,
+    )
+    return {**order, "user_id": asked_by.hex}
 
 
 def open_till(tills: TillClient, currency: Currency, caller: Caller, new: TillFloat, key: str | None) -> Till:
@@ -90,4 +146,4 @@ def close_till(tills: TillClient, currency: Currency, caller: Caller, till_id: U
 def _account_id(tills: TillClient, new: CounterMovement) -> str:
     if (new.account_id is None) == (new.account_number is None):
         raise InvalidRequest(details={"account_id": "or account_number must be given, but not both"})
-    return new.account_id or tills.find_account_id(new.account_number or "")
+    return new.account_id or tills.find_account(None, new.account_number).id.hex

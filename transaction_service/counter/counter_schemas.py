@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from shared.core.ids import GivenId
 from shared.core.money import MAX_AMOUNT, Amount, AmountBound, AmountText, Currency
@@ -78,6 +78,27 @@ class Till:
     closed_by: UUID | None
     counted_minor: int | None
     difference_minor: int | None
+
+
+@dataclass(frozen=True)
+class CustomerAccount:
+    """What the counter has to know of an account. The number is masked."""
+
+    id: UUID
+    user_id: UUID
+    account_number: str
+    status: str
+    balance_minor: int
+
+
+class AskedWithdrawal(BaseModel):
+    """A withdrawal that waits for a second person, as it is stored. The account number is masked."""
+
+    account_id: UUID
+    account_number: str
+    user_id: UUID
+    amount_minor: int
+    description: str
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from flask import Blueprint, Response
 
 from shared.core.errors import Conflict
 from shared.web.access import Caller, staff_with
+from shared.web.approvals.rules import AlreadyDecided
 from shared.web.cursors import Page
 from shared.web.idempotency_keys import idempotency_key
 from shared.web.responses import success
@@ -26,6 +27,9 @@ from transaction_service.counter.counter_schemas import (
     TillsQuery,
 )
 from transaction_service.posting_logic import IdempotencyKeyReused
+from transaction_service.reversals import approval_logic
+from transaction_service.reversals.reversal_service import may_wait, render_approvals, withdrawal_of
+from transaction_service.transaction_clients import Order
 from transaction_service.transaction_logic import InsufficientFunds, OwnAccountAtCounter, TillNotOpen, TillShort
 
 counter = Blueprint("counter", __name__, url_prefix="/api/transactions")
@@ -54,10 +58,30 @@ def deposit(caller: Caller, json: CounterMovement) -> Response:
 
 @counter.post("/counter/withdraw")
 @staff_with(WITHDRAW)
-@api.validate(resp=payment(TillNotOpen, TillShort, InsufficientFunds, OwnAccountAtCounter))
+@api.validate(resp=may_wait(TillNotOpen, TillShort, InsufficientFunds, OwnAccountAtCounter, AlreadyDecided))
 def withdraw(caller: Caller, json: CounterMovement) -> Response:
-    """Pay cash out of an account of a customer."""
-    return carry_out_order(counter_logic.withdraw(tools().tills, tools().currency, caller, json, origin()), caller)
+    """Pay cash out of an account of a customer, or ask a second person for it."""
+    order = counter_logic.withdraw(tools().tills, tools().currency, caller, json, origin())
+    above_minor = tools().approval_above_minor
+    if above_minor is None or order["amount_minor"] <= above_minor:
+        return carry_out_order(order, caller)
+    return _ask(order, caller)
+
+
+def _ask(order: Order, caller: Caller) -> Response:
+    """Keep a withdrawal for a second person. The same key again tells what came of it."""
+    order = counter_logic.with_id_of_key(order)
+    approval = tools().approvals.find_by_transaction(order["transaction_id"])
+    if approval is None:
+        asked = counter_logic.ask_for_withdrawal(tools().tills, caller, order)
+        approval = approval_logic.ask(tools().approvals, caller, "withdraw", order, asked.model_dump_json())
+    elif withdrawal_of(approval, caller)["fingerprint"] != order["fingerprint"]:
+        raise IdempotencyKeyReused
+    elif approval.status == "approved":
+        return carry_out_order(withdrawal_of(approval, caller), caller)
+    elif approval.status != "pending":
+        raise AlreadyDecided
+    return success(202, approval=render_approvals(caller, [approval])[0], message="It waits for a second person.")
 
 
 @counter.post("/tills")

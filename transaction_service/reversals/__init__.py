@@ -1,1 +1,1 @@
-"""Two pairs of eyes: reversals that wait until a second admin approves them."""
+"""Two pairs of eyes: reversals that wait until a second person approves them."""

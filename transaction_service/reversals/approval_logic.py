@@ -1,4 +1,4 @@
-"""The rules of two pairs of eyes: one admin asks, another one approves or rejects, once, within seven days."""
+"""The rules of two pairs of eyes: one person asks, another one approves or rejects, once, within seven days."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -19,6 +19,8 @@ from transaction_service.reversals.approval_schemas import ApprovalAction, Appro
 from transaction_service.reversals.approval_storage import ApprovalStorage
 from transaction_service.transaction_clients import Order
 
+UNKNOWN = "There is no such request."
+
 
 @rerun_when_aborted
 def ask(storage: ApprovalStorage, caller: Caller, action: ApprovalAction, order: Order, body: str) -> Approval:
@@ -26,7 +28,7 @@ def ask(storage: ApprovalStorage, caller: Caller, action: ApprovalAction, order:
 
     Raises ApprovalPending when another request for the same transaction waits.
     """
-    transaction_id = str(order["reverses_id"])
+    transaction_id = order["reverses_id"] or order["transaction_id"]
     with storage.transaction():
         storage.expire(clock.now() - rules.PERIOD)
         pending = storage.find_pending(transaction_id)
@@ -47,11 +49,14 @@ def ask(storage: ApprovalStorage, caller: Caller, action: ApprovalAction, order:
         return approval
 
 
-def list_approvals(storage: ApprovalStorage, query: ApprovalsQuery) -> tuple[list[Approval], Pagination]:
-    """Return a page of the requests with a status, or of all, newest first."""
+def list_approvals(
+    storage: ApprovalStorage, caller: Caller, query: ApprovalsQuery
+) -> tuple[list[Approval], Pagination]:
+    """Return a page of the requests that match, newest first. Who may not decide sees only their own requests."""
     with storage.transaction():
         storage.expire(clock.now() - rules.PERIOD)
-    fetch = partial(storage.list_approvals, status=query.status, transaction_id=query.transaction_id)
+    asked_by = query.asked_by if caller.may(rules.PERMISSION) else caller.user_id
+    fetch = partial(storage.list_approvals, status=query.status, transaction_id=query.transaction_id, asked_by=asked_by)
     return cursors.fetch_page(query, fetch, asked_at=datetime, id=UUID)
 
 
@@ -95,7 +100,12 @@ def _decide(
 
 
 def reject(storage: ApprovalStorage, caller: Caller, approval_id: UUID, reason: str) -> Approval:
-    """Reject a request, or take one's own back. Raises NotFound, AlreadyDecided."""
+    """Reject a request, or take one's own back. Raises NotFound, AlreadyDecided.
+
+    Who may not decide finds only their own requests.
+    """
+    if details(storage, approval_id).asked_by != caller.user_id and not caller.may(rules.PERMISSION):
+        raise NotFound(UNKNOWN)
     return _decide(storage, caller, approval_id, "rejected", reason)
 
 
@@ -113,7 +123,7 @@ def _is_decided(approval: Approval) -> bool:
 
 def _require_found(approval: Approval | None) -> Approval:
     if approval is None:
-        raise NotFound("There is no such request.")
+        raise NotFound(UNKNOWN)
     return approval
 
 

@@ -13,15 +13,17 @@ _PENDING = text("status = 'pending'")
 
 
 class Approval(Base):
-    """A request to reverse a transaction or to pay it out of suspense, and the decision of a second person on it.
+    """A request to reverse a transaction, to pay it out of suspense, or to withdraw cash at the counter, and the
+    decision of a second person on it.
 
-    `body` is the request's body as JSON. At most one request for a transaction is pending. A pending one that is older
+    `body` is the request's body as JSON. `transaction_id` is the transaction that it is about; for a withdrawal it is
+    the one that the request will become. At most one request for a transaction is pending. A pending one that is older
     than the period in which it can be decided counts as expired.
     """
 
     __tablename__ = "approval"
     __table_args__ = (
-        CheckConstraint("action IN ('reverse', 'pay_out')", name="known_action"),
+        CheckConstraint("action IN ('reverse', 'pay_out', 'withdraw')", name="known_action"),
         CheckConstraint("status IN ('pending', 'approved', 'rejected', 'expired')", name="known_approval_status"),
         Index("approval_by_age", "asked_at", "id"),
         Index("one_pending_approval", "transaction_id", unique=True, sqlite_where=_PENDING, postgresql_where=_PENDING),

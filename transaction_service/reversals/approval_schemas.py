@@ -13,7 +13,7 @@ from shared.web.cursors import Page, PageAnswer
 from shared.web.validation.openapi import Answer, Described
 from transaction_service.transaction_schemas import TransactionOut
 
-ApprovalAction = Literal["reverse", "pay_out"]
+ApprovalAction = Literal["reverse", "pay_out", "withdraw"]
 
 
 class ApprovalsQuery(Page):
@@ -23,10 +23,12 @@ class ApprovalsQuery(Page):
     """Only requests with this status."""
     transaction_id: GivenId | None = None
     """Only requests about this transaction."""
+    asked_by: UUID | None = None
+    """Only requests of this person."""
 
 
 class ApprovalOut(Described):
-    """A request to reverse a transaction or to pay it out of suspense."""
+    """A request to reverse a transaction, to pay it out of suspense, or to withdraw cash at the counter."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -37,21 +39,21 @@ class ApprovalOut(Described):
     status: ApprovalStatus
     """Whether it waits, or what came of it; it expires after seven days."""
     asked_by: UUID
-    """The id of the admin who asked."""
+    """The id of the person who asked."""
     asked_by_name: Annotated[str, Field(examples=["grace.hopper"])]
-    """The username of the admin who asked."""
+    """The username of the person who asked."""
     asked_at: Timestamp
     """When it was asked."""
     decided_by: UUID | None
-    """The id of the admin who decided."""
+    """The id of the person who decided."""
     decided_by_name: Annotated[str, Field(examples=["ada.lovelace"])] | None
-    """The username of the admin who decided."""
+    """The username of the person who decided."""
     decided_at: Timestamp | None
     """When it was decided."""
     reason: Annotated[str, Field(examples=["The customer has agreed to the payment"])] | None
     """Why it was rejected."""
     transaction: TransactionOut | None = None
-    """The transaction that it is about."""
+    """The transaction that it is about; for a withdrawal the one that it will become, which is pending until then."""
 
 
 class ApprovalsAnswer(PageAnswer):
@@ -69,9 +71,9 @@ class ApprovalAnswer(Answer):
 
 
 class AcceptedAnswer(Answer):
-    """A reversal that is not done yet: its outcome is unknown, or it waits for a second admin."""
+    """A payment by staff that is not done yet: its outcome is unknown, or it waits for a second person."""
 
     transaction: TransactionOut | SkipJsonSchema[None] = None
     """The pending transaction, when the outcome is unknown."""
     approval: ApprovalOut | SkipJsonSchema[None] = None
-    """The request, when a second admin has to approve it."""
+    """The request, when a second person has to approve it."""

@@ -32,6 +32,11 @@ class ApprovalStorage(Storage):
         """Return the request with this id, locked until the transaction ends."""
         return self._session.scalar(select(Approval).where(Approval.id == approval_id).with_for_update())
 
+    def find_by_transaction(self, transaction_id: str) -> Approval | None:
+        """Return the newest request about this transaction, whatever came of it."""
+        query = select(Approval).where(Approval.transaction_id == transaction_id)
+        return self._session.scalar(query.order_by(Approval.asked_at.desc()).limit(1))
+
     def find_pending(self, transaction_id: str) -> Approval | None:
         """Return the pending request for this transaction."""
         wanted = Approval.transaction_id == transaction_id, Approval.status == "pending"
@@ -47,10 +52,11 @@ class ApprovalStorage(Storage):
         *,
         status: str | None,
         transaction_id: str | None,
+        asked_by: UUID | None,
         limit: int,
         after: tuple[datetime, UUID] | None,
     ) -> Sequence[Approval]:
-        """Return the requests with this status and about this transaction, or all, newest first.
+        """Return the requests with this status, about this transaction and by this person, or all, newest first.
 
         `after` is the (asked_at, id) of the last one of the page before.
         """
@@ -59,4 +65,6 @@ class ApprovalStorage(Storage):
             query = query.where(Approval.status == status)
         if transaction_id:
             query = query.where(Approval.transaction_id == transaction_id)
+        if asked_by:
+            query = query.where(Approval.asked_by == asked_by)
         return self._session.scalars(newest_first(query, (Approval.asked_at, Approval.id), limit, after)).all()

@@ -1,6 +1,7 @@
-"""The endpoints that undo payments: reversals, payouts of suspense, and their approval by a second admin."""
+"""The endpoints that undo payments, reversals and payouts of suspense, and those by which a second person approves."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,9 @@ from shared.web.responses import success
 from shared.web.validation.openapi import AnswerTypes, Body, documented
 from shared.web.validation.openapi_document import Declared
 from transaction_service.common_service import USUAL, api, carry_out_order, origin, payment, render_all, tools
+from transaction_service.counter import counter_logic
+from transaction_service.counter.counter_schemas import AskedWithdrawal
+from transaction_service.posting_logic import make_pending
 from transaction_service.reversals import approval_logic, reversal_logic
 from transaction_service.reversals.approval_models import Approval
 from transaction_service.reversals.approval_schemas import (
@@ -26,7 +30,15 @@ from transaction_service.reversals.approval_schemas import (
 )
 from transaction_service.reversals.reversal_logic import NotReversible, OwnTransaction
 from transaction_service.transaction_clients import Order
-from transaction_service.transaction_logic import AlreadyPaidOut, AlreadyReversed, InsufficientFunds
+from transaction_service.transaction_logic import (
+    AlreadyPaidOut,
+    AlreadyReversed,
+    InsufficientFunds,
+    Origin,
+    TillNotOpen,
+    TillShort,
+)
+from transaction_service.transaction_models import Transaction
 from transaction_service.transaction_schemas import (
     PayOut,
     Reversal,
@@ -39,8 +51,8 @@ from transaction_service.transaction_schemas import (
 reversals = Blueprint("reversals", __name__, url_prefix="/api/transactions")
 
 
-def _undoing(*refusals: type[AppError]) -> AnswerTypes:
-    """Return the documented responses of an endpoint that undoes a payment, or asks a second admin for it."""
+def may_wait(*refusals: type[AppError]) -> AnswerTypes:
+    """Return the documented responses of an endpoint that moves money, or asks a second person for it."""
     types = AnswerTypes(HTTP_201=TransactionAnswer, HTTP_202=AcceptedAnswer)
     types.declared = Declared((*USUAL, ApprovalPending, *refusals), takes_key=True, replays=True)
     return types
@@ -48,9 +60,9 @@ def _undoing(*refusals: type[AppError]) -> AnswerTypes:
 
 @reversals.post("/reverse/<uuid:transaction_id>")
 @admin_only
-@api.validate(resp=_undoing(InsufficientFunds, NotReversible, AlreadyReversed, OwnTransaction))
+@api.validate(resp=may_wait(InsufficientFunds, NotReversible, AlreadyReversed, OwnTransaction))
 def reverse(caller: Caller, transaction_id: UUID, json: Reversal) -> Response:
-    """Reverse a completed transaction by a new, opposite one, or ask a second admin for it."""
+    """Reverse a completed transaction by a new, opposite one, or ask a second person for it."""
     reversal = reversal_logic.reverse(
         tools().reversals, tools().accounts, caller, transaction_id.hex, json, origin=origin()
     )
@@ -68,7 +80,7 @@ def list_suspense(caller: Caller, query: SuspenseQuery) -> Response:
 
 @reversals.post("/pay_out/<uuid:transaction_id>")
 @admin_only
-@api.validate(resp=_undoing(NotFound, OwnTransaction, AlreadyPaidOut))
+@api.validate(resp=may_wait(NotFound, OwnTransaction, AlreadyPaidOut))
 def pay_out(caller: Caller, transaction_id: UUID, json: PayOut) -> Response:
     """Pay money in suspense to an account of its customer."""
     payout = reversal_logic.pay_out(
@@ -78,53 +90,83 @@ def pay_out(caller: Caller, transaction_id: UUID, json: PayOut) -> Response:
 
 
 @reversals.get("/approvals")
-@admin_only
+@staff_with("approvals:decide", "counter:withdraw")
 @api.validate(resp=documented(200, ApprovalsAnswer))
 def list_approvals(caller: Caller, query: ApprovalsQuery) -> Response:
-    """Return the requests that wait for a second admin, and those decided before, newest first."""
-    rows, pagination = approval_logic.list_approvals(tools().approvals, query)
-    return success(approvals=_render_approvals(caller, rows), pagination=pagination)
+    """Return the requests that wait for a second person, and those decided before, newest first."""
+    rows, pagination = approval_logic.list_approvals(tools().approvals, caller, query)
+    return success(approvals=render_approvals(caller, rows), pagination=pagination)
 
 
 @reversals.post("/approvals/<uuid:approval_id>/approve")
-@admin_only
-@api.validate(resp=payment(InsufficientFunds, AlreadyReversed, OwnTransaction, OwnRequest, AlreadyDecided))
+@staff_with("approvals:decide")
+@api.validate(
+    resp=payment(InsufficientFunds, AlreadyReversed, OwnTransaction, OwnRequest, AlreadyDecided, TillNotOpen, TillShort)
+)
 def approve(caller: Caller, approval_id: UUID, json: Agreement) -> Response:
-    """Approve the request of another admin, which carries it out."""
+    """Approve the request of a colleague, which carries it out."""
     order = approval_logic.approve(tools().approvals, caller, approval_id, lambda approval: _order_of(approval, caller))
     return carry_out_order(order, caller)
 
 
 @reversals.post("/approvals/<uuid:approval_id>/reject")
-@admin_only
+@staff_with("approvals:decide", "counter:withdraw")
 @api.validate(resp=documented(200, ApprovalAnswer, AlreadyDecided))
 def reject(caller: Caller, approval_id: UUID, json: Rejection) -> Response:
-    """Reject the request of another admin, or take an own one back."""
+    """Reject the request of a colleague, or take an own one back."""
     approval = approval_logic.reject(tools().approvals, caller, approval_id, json.reason)
-    return success(approval=_render_approvals(caller, [approval])[0], message="The request is rejected.")
+    return success(approval=render_approvals(caller, [approval])[0], message="The request is rejected.")
 
 
 def _carry_out_or_ask(order: Order, caller: Caller, action: ApprovalAction, body: Body) -> Response:
-    """Carry an order out, or keep it for a second admin where the bank requires one."""
+    """Carry an order out, or keep it for a second person where the bank requires one."""
     if not tools().needs_approval:
         return carry_out_order(order, caller)
     approval = approval_logic.ask(tools().approvals, caller, action, order, body.model_dump_json(exclude_unset=True))
-    return success(202, approval=_render_approvals(caller, [approval])[0], message="It waits for a second admin.")
+    return success(202, approval=render_approvals(caller, [approval])[0], message="It waits for a second person.")
 
 
 def _order_of(approval: Approval, caller: Caller) -> Order:
     """Return the order of a request, as if `caller` had sent it. Its key makes it the same however often it is made."""
+    if approval.action == "withdraw":
+        return withdrawal_of(approval, caller)
     rule = reversal_logic.reverse if approval.action == "reverse" else reversal_logic.pay_out
     body = Reversal if approval.action == "reverse" else PayOut
-    request = origin()._replace(idempotency_key=f"approval-{approval.id}")
     given: Any = body.model_validate_json(approval.body)
-    return rule(tools().reversals, tools().accounts, caller, approval.transaction_id, given, origin=request)
+    return rule(
+        tools().reversals, tools().accounts, caller, approval.transaction_id, given, origin=_origin_of(approval)
+    )
 
 
-def _render_approvals(caller: Caller, rows: Sequence[Approval]) -> list[ApprovalOut]:
-    about = [tools().reversals.find_transaction(row.transaction_id) for row in rows]
+def withdrawal_of(approval: Approval, caller: Caller) -> Order:
+    """Return the order of a withdrawal that was asked for. Raises OwnTransaction for an account of the caller."""
+    asked = AskedWithdrawal.model_validate_json(approval.body)
+    if asked.user_id == caller.user_id:
+        raise OwnTransaction
+    request = _origin_of(approval)._replace(transaction_id=approval.transaction_id)
+    return counter_logic.asked_order(caller, approval.asked_by, asked, request)
+
+
+def _origin_of(approval: Approval) -> Origin:
+    return origin()._replace(idempotency_key=f"approval-{approval.id}")
+
+
+def render_approvals(caller: Caller, rows: Sequence[Approval]) -> list[ApprovalOut]:
+    """Return requests with the transactions that they are about, as the caller may see them."""
+    about = [_transaction_of(row, caller) for row in rows]
     rendered = iter(render_all(caller, [transaction for transaction in about if transaction]))
     return [
         ApprovalOut.model_validate(row).model_copy(update={"transaction": next(rendered) if transaction else None})
         for row, transaction in zip(rows, about, strict=True)
     ]
+
+
+def _transaction_of(approval: Approval, caller: Caller) -> Transaction | None:
+    """Return the transaction of a request; for a withdrawal that is not carried out what it would become."""
+    found = tools().reversals.find_transaction(approval.transaction_id)
+    if found or approval.action != "withdraw":
+        return found
+    asked = AskedWithdrawal.model_validate_json(approval.body)
+    order = counter_logic.asked_order(caller, approval.asked_by, asked, origin()._replace(at=approval.asked_at))
+    pending = replace(make_pending(order), id=approval.transaction_id)
+    return replace(pending, from_user_id=asked.user_id.hex, from_masked_number=asked.account_number)

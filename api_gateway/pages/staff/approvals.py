@@ -17,8 +17,6 @@ from shared.core.errors import NotFound
 from shared.web import cursors
 from shared.web.access import Caller, staff_only
 
-FOR_ADMINS = frozenset({"payments"})
-"""The kinds of requests that only admins see."""
 approvals = Blueprint("approvals", __name__)
 
 
@@ -50,7 +48,7 @@ def approve(caller: Caller, kind: str, approval_id: UUID) -> Any:
     if not form.submitted(run):
         return _page(caller, approval_id, form)
     if carried_out[0]:
-        return see_payment(carried_out[0], "Approved: the money has moved back.", "staff.payment")
+        return see_payment(carried_out[0], "Approved: the money has moved.", "staff.payment")
     return see_other("Approved: the change is made.", url_for("approvals.index"))
 
 
@@ -79,7 +77,7 @@ def find(caller: Caller, filters: ApprovalFilters) -> Approvals:
     calls = [
         start_call(approval_service(kind).find, caller.token, query)
         for kind in kinds
-        if caller.role == "admin" or kind not in FOR_ADMINS
+        if kind != "payments" or caller.may("approvals:decide") or caller.may("counter:withdraw")
     ]
     found = [call.result() for call in calls]
     rows = sorted((row for page in found for row in page.approvals), key=_position, reverse=True)

@@ -14,7 +14,13 @@ from api_gateway.clients.counter import CounterClient, Till
 from api_gateway.clients.transaction import Transaction
 from api_gateway.pages.common.money_forms import Draft
 from api_gateway.pages.common.responses import current_address, form_page, peer, see_other
-from api_gateway.pages.common.sections import account_service, customer_service, result_or_none, start_call
+from api_gateway.pages.common.sections import (
+    account_service,
+    approval_service,
+    customer_service,
+    result_or_none,
+    start_call,
+)
 from api_gateway.pages.staff.admin_forms import CashForm, CountForm, TillForm
 from api_gateway.web.tools import tools
 from shared.web.access import Caller, staff_with
@@ -54,12 +60,15 @@ def index(caller: Caller) -> Any:
     if opened:
         return see_other("Your till is open.", url_for("counter.index"))
     of_all = start_call(_service().list_tills, caller.token, {"limit": ROWS})
+    mine = {"asked_by": str(caller.user_id), "limit": FOUND}
+    asked_call = start_call(approval_service("payments").find, caller.token, mine) if caller.may(WITHDRAW) else None
     till, typed = _open_till(caller), request.args.get("q", "").strip()[:100]
     return form_page(
         "counter.html",
         form,
         till=till,
         typed=typed,
+        asked=[one for one in asked_call.result().approvals if one.action == "withdraw"] if asked_call else [],
         found=_find_accounts(caller, typed) if till and typed else None,
         movements=till and _service().movements(caller.token, till.id, {"limit": ROWS}).movements,
         tills=[one for one in of_all.result().tills if till is None or one.id != till.id],

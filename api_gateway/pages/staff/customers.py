@@ -117,7 +117,8 @@ def payment(caller: Caller, transaction_id: UUID) -> str:
     """Show any transaction, and whether a request to undo it waits for a second admin."""
     own_call = start_call(account_service().list_own, caller.token)
     about = {"transaction_id": transaction_id, "status": "pending"}
-    waits_call = start_call(approval_service("payments").find, caller.token, about) if caller.role == "admin" else None
+    may_see = caller.may("approvals:decide")
+    waits_call = start_call(approval_service("payments").find, caller.token, about) if may_see else None
     transaction = transaction_service().details(caller.token, transaction_id)
     is_own = transaction.direction(by_id(own_call.result())) != "past"
     waits = waits_call and result_or_none(waits_call)

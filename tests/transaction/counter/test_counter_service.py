@@ -7,18 +7,16 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from werkzeug.test import TestResponse
 
 from account_service.account_models import OVER_AND_SHORT_ACCOUNT_ID, VAULT_ACCOUNT_ID
 from tests.support.desk import money_made
-from tests.support.suite import PASSWORD, BankOptions, Person, Suite
+from tests.support.suite import BankOptions, Person, Suite
+from tests.transaction.counter.tills import CASH_IN, CASH_OUT, TILLS, Till, employed, refusal
 from tests.transaction.endpoints import balance, get, open_account, post, reverse
 from transaction_service.projection_storage import ProjectionStorage
 from transaction_service.rebuild import rebuild_logic
 from transaction_service.rebuild.rebuild_storage import RebuildStorage
 from transaction_service.transaction_models import db
-
-CASH_IN, CASH_OUT, TILLS = (f"/api/transactions/{name}" for name in ("counter/deposit", "counter/withdraw", "tills"))
 
 
 @pytest.fixture(scope="module")
@@ -35,46 +33,9 @@ def _the_ledger_sums_to_zero(bank: Suite) -> Iterator[None]:
         assert money_made(ledger) == 0
 
 
-def employed(bank: Suite, admin: Person, *permissions: str) -> Person:
-    """Return a new employee, with only the given permissions if there are any."""
-    person = bank.person()
-    path = f"/api/auth/users/{person.user_id}"
-    assert bank.call("auth", "PUT", path, admin, json={"role": "employee"}).status_code == 200
-    if permissions:
-        body = {"permissions": permissions}
-        assert bank.call("auth", "PUT", f"{path}/permissions", admin, json=body).status_code == 200
-    return bank.log_in(person.username, PASSWORD)
-
-
-class Till:
-    """An employee with an open till."""
-
-    def __init__(self, bank: Suite, admin: Person, opening_cash: str = "100.00") -> None:
-        self.bank, self.teller = bank, employed(bank, admin)
-        answer = post(bank, TILLS, self.teller, **{"float": opening_cash})
-        assert answer.status_code == 201, answer.text
-        self.id: str = answer.get_json()["till"]["id"]
-
-    def pay_in(self, account: dict[str, Any], amount: str, key: str | None = None) -> TestResponse:
-        return post(self.bank, CASH_IN, self.teller, key, account_id=account["id"], amount=amount)
-
-    def pay_out(self, account: dict[str, Any], amount: str, key: str | None = None) -> TestResponse:
-        return post(self.bank, CASH_OUT, self.teller, key, account_id=account["id"], amount=amount)
-
-    def cash(self) -> str:
-        return str(get(self.bank, f"tills/{self.id}", self.teller)["till"]["expected_cash"])
-
-    def close(self, counted: str) -> TestResponse:
-        return post(self.bank, f"{TILLS}/{self.id}/close", self.teller, counted=counted)
-
-
 @pytest.fixture
 def till(bank: Suite, admin: Person) -> Till:
     return Till(bank, admin)
-
-
-def refusal(answer: TestResponse) -> tuple[int, str]:
-    return answer.status_code, answer.get_json()["error_code"]
 
 
 def bank_account(bank: Suite, account_id: str) -> int:

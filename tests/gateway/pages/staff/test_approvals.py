@@ -55,7 +55,7 @@ def test_what_one_admin_asks_for_another_one_approves(first: Visitor, second: Vi
     assert f"{path}/approve" not in actions(first)
     done = second.submit("/admin/approvals", action=f"{path}/approve")
     assert done.status_code == 303
-    assert "Approved: the money has moved back." in second.get(done.headers["Location"]).text
+    assert "Approved: the money has moved." in second.get(done.headers["Location"]).text
     assert "approved by second" in first.get("/admin/approvals?status=approved").text
     assert "asked to undo" not in second.get(f"/admin/transactions/{original}").text
     assert "+$40.00" in ada.visitor.get("/transactions?type=reversal").text

@@ -4,8 +4,13 @@ import re
 
 import pytest
 
-from tests.support.suite import ADMIN_PASSWORD, PASSWORD, Person, Suite
+from tests.support.suite import ADMIN_PASSWORD, PASSWORD, BankOptions, Person, Suite
 from tests.support.visitor import Visitor
+
+
+@pytest.fixture(scope="module")
+def bank_options() -> BankOptions:
+    return BankOptions(variables={"APPROVAL_AMOUNT": "500"})
 
 
 @pytest.fixture
@@ -75,9 +80,28 @@ def test_cash_is_taken_in_after_a_look_at_whose_account_it_is(teller: Visitor, a
 def test_too_large_a_withdrawal_is_explained_beside_the_amount(teller: Visitor, account: str) -> None:
     open_till(teller, "1000")
     book(teller, account, "deposit", "50")
-    refused = book(teller, account, "withdraw", "100000")
+    refused = book(teller, account, "withdraw", "400")
     assert "There is not enough money in the account." in refused
     assert "Book it" not in refused
+
+
+def test_a_large_withdrawal_is_approved_on_the_page_of_a_colleague(
+    bank: Suite, teller: Visitor, account: str, clara: Person
+) -> None:
+    open_till(teller, "900")
+    body = {"account_id": account, "amount": "600"}
+    bank.call("transaction", "POST", "/api/transactions/deposit", clara, json=body)
+    assert "A colleague has to approve this withdrawal." in book(teller, account, "withdraw", "600")
+    assert "Pending" in teller.get("/admin/counter").text
+    colleague = Visitor(bank.apps["gateway"])
+    colleague.log_in("admin", ADMIN_PASSWORD)
+    page = colleague.get("/admin/approvals").text
+    assert "Cash withdrawal" in page
+    found = re.search(r"/admin/approvals/payments/[0-9a-f-]+/approve", page)
+    assert found
+    assert colleague.submit("/admin/approvals", action=found[0]).status_code == 303
+    assert "$300.00" in teller.get("/admin/counter").text
+    assert "Completed" in teller.get("/admin/counter").text
 
 
 def test_a_till_is_counted_and_closed_with_its_difference(teller: Visitor, account: str) -> None:
