@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "transaction_0009"
-down_revision = "transaction_0008"
+revision = "transaction_0010"
+down_revision = "transaction_0009"
 
 
 def upgrade() -> None:
