@@ -175,6 +175,15 @@ def locked_until(tools: Tools, usernames: Iterable[str]) -> dict[str, datetime]:
     return {by_digest[digest]: until for digest, until in found.items()}
 
 
+def locked_usernames(tools: Tools) -> set[str]:
+    """Return the usernames of the users who are locked now.
+
+    Lockouts are kept by digests of names, so they are looked for among the users whose lockout the audit trail has
+    since the longest one can have begun.
+    """
+    return set(locked_until(tools, tools.audit.find_subjects("lockout", clock.now() - LONGEST_LOCKOUT)))
+
+
 def require_uncommon(field: str, password: str, username: str, email: str) -> None:
     """Raise InvalidRequest, naming `field`, when a new password is too easy to guess."""
     if reason := why_too_common(password, (username, email, email.partition("@")[0])):

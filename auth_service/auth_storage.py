@@ -1,6 +1,6 @@
 """Queries on users, on lockouts and on links in mails."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -79,10 +79,22 @@ class UserStorage(Storage):
         return set(self._session.scalars(query.with_for_update()))
 
     def list_users(
-        self, *, q: str | None, role: str | None, status: str | None, limit: int, after: tuple[datetime, UUID] | None
+        self,
+        *,
+        q: str | None,
+        role: str | None,
+        status: str | None,
+        among: Collection[str] | None = None,
+        limit: int,
+        after: tuple[datetime, UUID] | None,
     ) -> Sequence[User]:
-        """Return the users that match all filters, newest first, from behind `after`, a (created_at, id) pair."""
+        """Return the users that match all filters, newest first, from behind `after`, a (created_at, id) pair.
+
+        `among` are usernames.
+        """
         query = select(User)
+        if among is not None:
+            query = query.where(User.username.in_(among))
         if q:
             query = query.where(user_matches(q))
         if role:

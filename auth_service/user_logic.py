@@ -137,7 +137,9 @@ def look_up(tools: Tools, caller: Caller, query: PersonQuery) -> User:
 
 def list_users(tools: Tools, caller: Caller, query: UsersQuery) -> tuple[list[ListedUser], Pagination]:
     """Return a page of the users that match the query, newest first, with their lockouts."""
-    fetch = partial(tools.users.list_users, q=query.q, role=query.role, status=query.status)
+    among = auth_logic.locked_usernames(tools) if query.status == "locked" else None
+    status = "active" if query.status == "locked" else query.status
+    fetch = partial(tools.users.list_users, q=query.q, role=query.role, status=status, among=among)
     users, pagination = cursors.fetch_page(query, fetch, created_at=datetime, id=UUID)
     asked = query.model_dump(mode="json", exclude_none=True, exclude={"limit", "cursor"})
     audit_logic.record(tools.audit, "list.people", actor=caller, details={"filters": asked})

@@ -17,6 +17,7 @@ from shared.web.validation.ranges import ComparedUtcRange
 
 Role = Literal["customer", "employee", "admin"]
 Status = Literal["active", "disabled"]
+ListedStatus = Literal["active", "disabled", "locked"]
 Identity = Literal["none", "pending", "verified", "rejected"]
 PersonAction = Literal["change_role", "close_person", "change_permissions"]
 Username = Annotated[
@@ -119,8 +120,8 @@ class UsersQuery(Page):
     """Only users whose username, e-mail address, full name or phone number contains this text, regardless of case."""
     role: Role | None = None
     """Only users with this role."""
-    status: Status | None = None
-    """Only users with this status."""
+    status: ListedStatus | None = None
+    """Only users with this status; `locked` are active ones after too many wrong passwords."""
 
 
 class PersonQuery(Query):

@@ -54,6 +54,11 @@ class AuditStorage(Storage):
         rows = self._session.execute(select(User.id, User.username).where(User.id.in_(ids)))
         return {row.id: row.username for row in rows}
 
+    def find_subjects(self, action: str, since: datetime) -> set[str]:
+        """Return the usernames of those whom entries with this action concern, since an instant."""
+        wanted = AuditEntry.action == action, AuditEntry.timestamp >= since, AuditEntry.subject.is_not(None)
+        return {name for name in self._session.scalars(select(AuditEntry.subject).where(*wanted)) if name}
+
     def list_entries(
         self, filters: AuditFilters, *, limit: int, after: tuple[datetime, int] | None
     ) -> Sequence[AuditEntry]:

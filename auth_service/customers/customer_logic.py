@@ -46,7 +46,10 @@ def list_customers(
     tools: Tools, storage: CustomerStorage, caller: Caller, query: CustomersQuery
 ) -> tuple[list[CustomerOut], Pagination]:
     """Return a page of the customers that match the query, newest first, with their lockouts."""
-    fetch = partial(storage.list_customers, _words(query.q or ""), status=query.status, identity=query.identity)
+    among = auth_logic.locked_usernames(tools) if query.status == "locked" else None
+    status = "active" if query.status == "locked" else query.status
+    words = _words(query.q or "")
+    fetch = partial(storage.list_customers, words, status=status, identity=query.identity, among=among)
     customers, pagination = cursors.fetch_page(query, fetch, created_at=datetime, id=UUID)
     asked = query.model_dump(mode="json", exclude_none=True, exclude={"limit", "cursor"})
     audit_logic.record(tools.audit, "list.customers", actor=caller, details={"filters": asked})

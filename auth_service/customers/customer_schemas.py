@@ -5,7 +5,16 @@ from uuid import UUID
 
 from pydantic import BeforeValidator, Field
 
-from auth_service.user_schemas import Changes, Email, FullName, Identity, ListedUser, PersonOut, Phone, Status
+from auth_service.user_schemas import (
+    Changes,
+    Email,
+    FullName,
+    Identity,
+    ListedStatus,
+    ListedUser,
+    PersonOut,
+    Phone,
+)
 from shared.core.periods import Timestamp
 from shared.core.texts import Line, Matching, Paragraphs
 from shared.web.cursors import Page, PageAnswer
@@ -34,8 +43,8 @@ class CustomersQuery(Page):
 
     q: Annotated[Line, Field(min_length=1, max_length=100, examples=["clara"])] | None = None
     """Only customers in whose name, username, e-mail address or phone number each of these words occurs."""
-    status: Status | None = None
-    """Only customers with this status."""
+    status: ListedStatus | None = None
+    """Only customers with this status; `locked` are active ones after too many wrong passwords."""
     identity: Identity | None = None
     """Only customers whose identity is in this state."""
 

@@ -1,6 +1,6 @@
 """Queries on customers by parts of what they are called, and on the notes about them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -22,11 +22,17 @@ class CustomerStorage(Storage):
         *,
         status: str | None,
         identity: str | None,
+        among: Collection[str] | None,
         limit: int,
         after: tuple[datetime, UUID] | None,
     ) -> Sequence[User]:
-        """Return the customers who match all `words`, newest first, from behind `after`, a (created_at, id)."""
+        """Return the customers who match all `words`, newest first, from behind `after`, a (created_at, id).
+
+        `among` are usernames.
+        """
         query = select(User).where(User.role == "customer")
+        if among is not None:
+            query = query.where(User.username.in_(among))
         for word in words:
             query = query.where(user_matches(word))
         if status:

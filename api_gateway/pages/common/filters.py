@@ -183,6 +183,9 @@ class AccountFilters(FilterForm):
             raise ValidationError("Enter only the last digits of the account number.")
 
 
+PERSON_STATES = {"active": "Active", "disabled": "Disabled", "locked": "Locked"}
+
+
 class PeopleFilters(FilterForm):
     """Filters of the admins' list of users."""
 
@@ -192,14 +195,14 @@ class PeopleFilters(FilterForm):
         choices=options({"customer": "Customers", "employee": "Employees", "admin": "Admins"}, "All roles"),
         default="",
     )
-    status = SelectField("Status", choices=options({"active": "Active", "disabled": "Disabled"}, "Any"), default="")
+    status = SelectField("Status", choices=options(PERSON_STATES, "Any"), default="")
 
 
 class CustomerFilters(FilterForm):
     """The customers to show to staff."""
 
     q = StringField("Name, username, e-mail, phone or account number", [at_most(100)])
-    status = SelectField("Status", choices=options({"active": "Active", "disabled": "Disabled"}, "Any"), default="")
+    status = SelectField("Status", choices=options(PERSON_STATES, "Any"), default="")
     identity = SelectField(
         "Identity",
         choices=options(

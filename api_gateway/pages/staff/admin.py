@@ -18,6 +18,7 @@ from api_gateway.pages.common.sections import (
     start_call,
 )
 from api_gateway.pages.staff.admin_forms import PersonForm
+from api_gateway.pages.staff.work_queue import cards
 from api_gateway.web.browser_session import refuse_ended_sessions
 from api_gateway.web.time_zones import page_zone
 from shared.web.access import Caller, admin_only, staff_only
@@ -35,15 +36,17 @@ admin = Blueprint("admin", __name__)
 @admin.get("/admin")
 @staff_only
 def index(caller: Caller) -> str:
-    """Show the health of the services and, for admins, a report on the whole bank."""
+    """Show what waits for the caller, the health of the services and, for admins, a report on the whole bank."""
     choice = Choice(page_zone().key)
     report_call = (
         start_call(reporting_service().system_report, caller.token, choice) if caller.role == "admin" else None
     )
+    work = cards(caller)
     results = probe_services()
     report = result_or_none(report_call) if report_call else None
     return render_template(
         "admin.html",
+        work=work,
         services=[(SERVICE_LABELS[name], name, result) for name, result in results.items()],
         report=report,
         pictures=report and pictures_of(report),

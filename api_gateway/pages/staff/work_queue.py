@@ -1,0 +1,134 @@
+"""What waits for a member of the staff: cards with counts that lead to filtered lists."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from api_gateway.clients.approvals import KINDS
+from api_gateway.clients.base import MAX_PAGE
+from api_gateway.pages.common.sections import (
+    approval_service,
+    case_service,
+    customer_service,
+    result_or_none,
+    start_call,
+    transaction_service,
+)
+from api_gateway.web.time_zones import first_instant, today
+from shared.web.access import Caller
+
+FAILED_DAYS = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Card:
+    """A kind of work: how much of it waits (None while a service does not answer), and the list that has it."""
+
+    title: str
+    text: str
+    address: str
+    count: int | None
+
+    @property
+    def label(self) -> str:
+        """Return a count as text. A list is read up to its longest page."""
+        return f"{MAX_PAGE}+" if self.count and self.count >= MAX_PAGE else str(self.count)
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A kind of work, the permissions that it needs, the calls that find it, and how an answer is counted.
+
+    `address` may contain {since}, the first day that counts.
+    """
+
+    title: str
+    text: str
+    address: str
+    permissions: tuple[str, ...]
+    calls: Callable[[Caller], Sequence[Future[Any]]]
+    count: Callable[[Any, Caller], int]
+
+
+def cards(caller: Caller) -> list[Card]:
+    """Return the work that the caller's permissions let them do. All lists are read at the same time."""
+    started = [(one, one.calls(caller)) for one in _SOURCES if all(map(caller.may, one.permissions))]
+    since = _since()
+    return [
+        Card(source.title, source.text, source.address.format(since=since), _total(source, calls, caller))
+        for source, calls in started
+    ]
+
+
+def _approvals(caller: Caller) -> list[Future[Any]]:
+    query = {"status": "pending", "limit": MAX_PAGE}
+    kinds = [kind for kind in KINDS if caller.role == "admin" or kind != "payments"]
+    return [start_call(approval_service(kind).find, caller.token, query) for kind in kinds]
+
+
+def _cases(caller: Caller) -> list[Future[Any]]:
+    return [start_call(case_service().find, caller.token, {"limit": 1})]
+
+
+def _failed_payments(caller: Caller) -> list[Future[Any]]:
+    query = {"status": "failed", "from": first_instant(_since()), "limit": MAX_PAGE}
+    return [start_call(transaction_service().list_all, caller.token, query)]
+
+
+def _since() -> date:
+    return today() - FAILED_DAYS
+
+
+def _customers(caller: Caller, **filters: str) -> Future[Any]:
+    return start_call(customer_service().find, caller.token, {**filters, "limit": MAX_PAGE})
+
+
+def _total(source: _Source, calls: Sequence[Future[Any]], caller: Caller) -> int | None:
+    found = [result_or_none(call) for call in calls]
+    return None if None in found else sum(source.count(one, caller) for one in found)
+
+
+_SOURCES = (
+    _Source(
+        "Approvals",
+        "Requests of colleagues that you may decide",
+        "/admin/approvals?status=pending",
+        ("approvals:decide",),
+        _approvals,
+        lambda found, caller: sum(one.asked_by != caller.user_id for one in found.approvals),
+    ),
+    _Source(
+        "Messages",
+        "Disputes and questions that wait for an answer",
+        "/admin/cases?state=open",
+        ("cases:answer",),
+        _cases,
+        lambda found, _caller: int(found.open),
+    ),
+    _Source(
+        "Identities",
+        "Customers whose identity waits for a decision",
+        "/admin/customers?identity=pending",
+        ("customers:read", "customers:verify"),
+        lambda caller: [_customers(caller, identity="pending")],
+        lambda found, _caller: len(found.customers),
+    ),
+    _Source(
+        "Failed payments",
+        "Since yesterday",
+        "/admin/transactions?status=failed&from={since}",
+        ("customers:read",),
+        _failed_payments,
+        lambda found, _caller: len(found.transactions),
+    ),
+    _Source(
+        "Locked customers",
+        "After too many wrong passwords",
+        "/admin/customers?status=locked",
+        ("customers:read", "customers:write"),
+        lambda caller: [_customers(caller, status="locked")],
+        lambda found, _caller: len(found.customers),
+    ),
+)

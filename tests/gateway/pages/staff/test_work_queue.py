@@ -1,0 +1,104 @@
+"""The first page of staff: what waits for them, by their permissions."""
+
+import html
+import re
+
+import pytest
+from werkzeug.test import TestResponse
+
+from tests.support.suite import ADMIN_PASSWORD, PASSWORD, BankOptions, Person, Suite
+from tests.support.visitor import Visitor
+
+
+@pytest.fixture(scope="module")
+def bank_options() -> BankOptions:
+    return BankOptions(variables={"APPROVAL_REQUIRED": "1"})
+
+
+@pytest.fixture(scope="module")
+def admin(bank: Suite) -> Visitor:
+    visitor = Visitor(bank.apps["gateway"])
+    assert visitor.log_in("admin", ADMIN_PASSWORD).status_code == 303
+    return visitor
+
+
+@pytest.fixture(scope="module")
+def clerk(bank: Suite) -> Person:
+    person = bank.person("clerk")
+    body = {"role": "employee"}
+    answer = bank.call("auth", "PUT", f"/api/auth/users/{person.user_id}", bank.admin(), json=body)
+    assert answer.status_code == 200
+    return person
+
+
+def browser(bank: Suite, person: Person) -> Visitor:
+    visitor = Visitor(bank.apps["gateway"])
+    answer = visitor.log_in(person.username)
+    assert answer.headers["Location"] == "/admin"
+    return visitor
+
+
+def work(visitor: Visitor) -> dict[str, tuple[str, str]]:
+    """Return the count and the address of each card, by its title."""
+    pattern = r'card" href="([^"]+)"><span[^>]*>([^<]+)</span>.*?balance">(?:<span class="muted">)?([^<]+)<'
+    return {
+        title: (count, html.unescape(href)) for href, title, count in re.findall(pattern, visitor.get("/admin").text)
+    }
+
+
+def test_the_cards_count_what_waits_and_lead_to_it(bank: Suite, admin: Visitor, clerk: Person) -> None:
+    seen = browser(bank, clerk)
+    before = {title: count for title, (count, _) in work(seen).items()}
+    assert before == dict.fromkeys(("Approvals", "Messages", "Identities", "Failed payments", "Locked customers"), "0")
+    eve, newcomer = bank.person("eve"), bank.person("newcomer")
+    account = eve.open("1.00")
+    eve.pay("withdraw", 400, account_id=account["id"], amount="5.00", description="Too much")
+    for _ in range(5):
+        Visitor(bank.apps["gateway"]).log_in("eve", "not the password")
+    body = {"role": "employee"}
+    path = f"/api/auth/users/{newcomer.user_id}"
+    assert bank.call("auth", "PUT", path, bank.admin(), json=body).status_code == 202
+    cards = work(seen)
+    assert {title: cards[title][0] for title in ("Approvals", "Failed payments", "Locked customers")} == {
+        "Approvals": "1",
+        "Failed payments": "1",
+        "Locked customers": "1",
+    }
+    assert work(admin)["Approvals"][0] == "0"  # an own request is not one's own to decide
+    shown = {title: seen.get(cards[title][1]).text for title in cards}
+    assert "newcomer" in shown["Approvals"]
+    assert "Too much" in shown["Failed payments"]
+    assert "eve@example.com" in shown["Locked customers"]
+    assert "newcomer@example.com" not in shown["Locked customers"]
+    assert "eve@example.com" in admin.get("/admin/users?status=locked").text
+
+
+def test_staff_see_only_the_work_that_they_may_do(bank: Suite, admin: Visitor, clerk: Person) -> None:
+    reader = bank.person("reader")
+    approve = bank.call("auth", "PUT", f"/api/auth/users/{reader.user_id}", bank.admin(), json={"role": "employee"})
+    second = bank.log_in("clerk", PASSWORD)
+    decide(bank, second, approve)
+    path, body = f"/api/auth/users/{reader.user_id}/permissions", {"permissions": ["customers:read"]}
+    decide(bank, second, bank.call("auth", "PUT", path, bank.admin(), json=body))
+    page = browser(bank, reader)
+    assert list(work(page)) == ["Failed payments"]
+    assert "/admin/counter" not in page.get("/admin").text
+    path, body = f"/api/auth/users/{reader.user_id}/permissions", {"permissions": ["customers:write"]}
+    decide(bank, second, bank.call("auth", "PUT", path, bank.admin(), json=body))
+    assert work(browser(bank, reader)) == {}  # the list of customers needs another permission
+
+
+def decide(bank: Suite, second: Person, asked: TestResponse) -> None:
+    path = f"/api/auth/approvals/{asked.get_json()['approval']['id']}/approve"
+    assert bank.call("auth", "POST", path, second).status_code == 200
+
+
+def test_a_service_that_is_away_leaves_its_cards_without_a_count(bank: Suite, admin: Visitor) -> None:
+    adapter = bank.adapters["transaction"]
+    adapter.down = True
+    try:
+        cards = work(admin)
+    finally:
+        adapter.down = False
+    assert cards["Failed payments"][0] == cards["Approvals"][0] == "Not available"
+    assert cards["Messages"][0] == "0"
