@@ -8,25 +8,27 @@ from packaging.version import Version
 from tests.support.house import ROOT
 
 LEAST = {
-    # package: (the first version without the hole, the advisory)
+    # package: (the first version without the newest known hole, the advisory); looked up in November 2026
     "aiosmtpd": ("1.4.6", "CVE-2024-34083, STARTTLS command injection"),
     "brotli": ("1.2.0", "CVE-2025-6176, decompression bombs"),
+    "cbor2": ("5.9.0", "CVE-2026-26209, recursion"),
     "certifi": ("2024.7.4", "CVE-2024-39689, a distrusted root"),
-    "cryptography": ("44.0.1", "CVE-2024-12797, OpenSSL in the wheels"),
-    "flask": ("3.1.1", "CVE-2025-47278, order of the fallback keys"),
+    "cryptography": ("46.0.7", "CVE-2026-39892, buffer overflow"),
+    "flask": ("3.1.3", "CVE-2026-27205, pages of a session in shared caches"),
     "h11": ("0.16.0", "CVE-2025-43859, chunked bodies"),
     "idna": ("3.7", "CVE-2024-3651, quadratic time"),
     "jinja2": ("3.1.6", "CVE-2025-27516, sandbox escape by |attr"),
-    "mako": ("1.2.2", "CVE-2022-40023, regular expression"),
+    "mako": ("1.3.12", "CVE-2026-44307, path traversal on Windows"),
     "markdown-it-py": ("2.2.0", "CVE-2023-26303, crash"),
     "pydantic": ("2.4.0", "CVE-2024-3772, regular expression of e-mail addresses"),
-    "pygments": ("2.15.1", "CVE-2022-40896, regular expression"),
-    "pyjwt": ("2.10.1", "CVE-2024-53861, partial comparison of the issuer"),
+    "pygments": ("2.20.0", "CVE-2026-4539, regular expression"),
+    "pyjwt": ("2.12.0", "CVE-2026-32597, unknown critical headers"),
+    "pypdf": ("6.14.2", "CVE-2026-59935, denial of service"),
     "redis": ("4.5.4", "CVE-2023-28859, answers of other requests"),
-    "requests": ("2.32.4", "CVE-2024-47081, credentials of .netrc"),
+    "requests": ("2.33.0", "CVE-2026-25645, predictable temporary files"),
     "starlette": ("0.49.1", "CVE-2025-62727, quadratic time of ranges"),
-    "urllib3": ("2.6.0", "CVE-2025-66418, decompression chains"),
-    "werkzeug": ("3.1.4", "CVE-2025-66221, device names in safe_join"),
+    "urllib3": ("2.6.3", "CVE-2026-21441, decompression bombs in redirects"),
+    "werkzeug": ("3.1.5", "CVE-2026-21860, device names in safe_join"),
 }
 
 
