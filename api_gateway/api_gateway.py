@@ -60,6 +60,7 @@ from api_gateway.web import (
     time_zones,
 )
 from api_gateway.web.rate_limits import TokenBuckets
+from api_gateway.web.refusals import REPORT_SECONDS, Refusals
 from api_gateway.web.renewals import Renewals
 from api_gateway.web.sealed_values import SealedValues
 from api_gateway.web.shared_limits import RedisServer
@@ -221,6 +222,7 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
     lifecycle_of(app).add(peers.directory)
     lifecycle_of(app).add(AtEnd(tools.context_pool.close))
     lifecycle_of(app).add(AtEnd(tools.renewals.close))
+    lifecycle_of(app).add(PeriodicTask(tools.refusals.report, name="refusals", interval_seconds=REPORT_SECONDS))
     by_session = _buckets(settings.session_requests_per_second)
     places = FairLock(settings.threads, settings.waiting_requests)
     _install_payment_batching(app, peers, by_session, settings)
@@ -253,6 +255,7 @@ def _tools(peers: Peers, settings: GatewaySettings) -> Tools:
     return Tools(
         peers=peers,
         context_pool=context_pool,
+        refusals=Refusals(peers["auth-service"], peers.token),
         renewals=Renewals(AuthClient(peers["auth-service"]).renew, settings.page_timeout_seconds),
         drafts=SealedValues(settings.session_secret, "drafts", settings.older_session_secrets),
         currency=Currency.of(settings.currency),

@@ -41,7 +41,9 @@ SCOPES = {
             "users:read",
         }
     ),
-    "api-gateway": frozenset({"outbox:read", "revocations:read", "sessions:report", "transactions:submit"}),
+    "api-gateway": frozenset(
+        {"audit:write", "outbox:read", "revocations:read", "sessions:report", "transactions:submit"}
+    ),
 }
 _log = logging.getLogger(__name__)
 

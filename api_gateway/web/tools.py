@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from flask import current_app
 
+from api_gateway.web.refusals import Refusals
 from api_gateway.web.renewals import Renewals
 from api_gateway.web.sealed_values import SealedValues
 from shared.concurrency.context_pool import ContextPool
@@ -19,6 +20,7 @@ class Tools:
     peers: Peers
     context_pool: ContextPool
     renewals: Renewals
+    refusals: Refusals
     drafts: SealedValues
     currency: Currency
     page_timeout_seconds: float

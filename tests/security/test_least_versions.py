@@ -16,7 +16,7 @@ LEAST = {
     "cryptography": ("46.0.7", "CVE-2026-39892, buffer overflow"),
     "flask": ("3.1.3", "CVE-2026-27205, pages of a session in shared caches"),
     "h11": ("0.16.0", "CVE-2025-43859, chunked bodies"),
-    "idna": ("3.7", "CVE-2024-3651, quadratic time"),
+    "idna": ("3.15", "CVE-2026-45409, quadratic time"),
     "jinja2": ("3.1.6", "CVE-2025-27516, sandbox escape by |attr"),
     "mako": ("1.3.12", "CVE-2026-44307, path traversal on Windows"),
     "markdown-it-py": ("2.2.0", "CVE-2023-26303, crash"),
@@ -26,8 +26,8 @@ LEAST = {
     "pypdf": ("6.14.2", "CVE-2026-59935, denial of service"),
     "redis": ("4.5.4", "CVE-2023-28859, answers of other requests"),
     "requests": ("2.33.0", "CVE-2026-25645, predictable temporary files"),
-    "starlette": ("0.49.1", "CVE-2025-62727, quadratic time of ranges"),
-    "urllib3": ("2.6.3", "CVE-2026-21441, decompression bombs in redirects"),
+    "starlette": ("1.3.1", "CVE-2026-54283, denial of service by forms"),
+    "urllib3": ("2.7.0", "CVE-2026-44431, headers sent on to other hosts"),
     "werkzeug": ("3.1.5", "CVE-2026-21860, device names in safe_join"),
 }
 

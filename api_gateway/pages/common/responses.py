@@ -20,6 +20,7 @@ from api_gateway.web.browser_session import (
     to_login,
     visitor,
 )
+from api_gateway.web.limit_rules import network
 from api_gateway.web.tools import tools
 from shared.core import periods
 from shared.core.errors import GENERIC_BY_STATUS, AppError, InvalidRequest
@@ -92,6 +93,7 @@ def form_page(template: str, form: BankForm, **context: Any) -> tuple[str, int]:
 
 def render_error(error: AppError) -> Any:
     """Render any failure: JSON for programs, a page for people, a redirect to the login for signed-out people."""
+    tools().refusals.count(error, network(request.remote_addr) or "")
     if is_machine_path():
         return responses.failure(error)
     if error.status == 401:
