@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from reporting_service.figure_logic import choose_grouping, group_flows, period_before, ties_out, zero_like
 from reporting_service.reporting_schemas import Grouping
-from reporting_service.source_schemas import DayTotal, FlowStatistics, Spread, TypeTotal, ZonedPeriod
+from reporting_service.source_schemas import CategoryTotal, DayTotal, FlowStatistics, Spread, TypeTotal, ZonedPeriod
 from shared.core.money import Currency
 from shared.core.time_zones import UTC_ZONE
 
@@ -99,7 +99,12 @@ def statistics() -> FlowStatistics:
     return FlowStatistics.model_validate(
         {
             **{"count": 1, "income": "10.00", "expense": "0.00", "net": "10.00", "average": "10.00"},
-            **{"largest": "10.00", "by_day": [day], "by_type": {"deposit": TypeTotal(count=1, total="10.00")}},
+            **{
+                "largest": "10.00",
+                "by_day": [day],
+                "by_type": {"deposit": TypeTotal(count=1, total="10.00")},
+                "by_category": {"income": CategoryTotal(count=1, income="10.00", expense="0.00")},
+            },
             **{"as_of": "2026-03-01T12:00:00Z", "opening_balance": "5.00", "closing_balance": "15.00"},
             **{"balance": "15.00", "money_in": spread, "money_out": nothing, "previous": None},
         }
@@ -116,6 +121,7 @@ def statistics() -> FlowStatistics:
         {"count": 2},
         {"by_day": []},
         {"by_type": {}},
+        {"by_category": {}},
     ],
 )
 def test_figures_that_differ_by_a_cent_or_an_entry_do_not_tie_out(wrong: dict[str, object]) -> None:
