@@ -53,7 +53,8 @@ def schema(connection: Connection) -> dict[str, Any]:
             sorted(checks),
         )
     if connection.dialect.name == "sqlite":
-        query = "SELECT name, type, sql FROM sqlite_master WHERE tbl_name != 'alembic_version' AND type NOT IN ('trigger', 'view')"
+        query = "SELECT name, type, sql FROM sqlite_master WHERE tbl_name != 'alembic_version'"
+        query += " AND type NOT IN ('trigger', 'view')"
         said = connection.execute(text(query))
         options = re.compile(r"WITHOUT ROWID|AUTOINCREMENT")
         found["more"] = sorted(
