@@ -143,7 +143,7 @@ def test_the_form_links_to_opening_an_account_if_there_is_none(bank: Suite, kind
 
 
 def freeze(bank: Suite, account: dict[str, Any]) -> None:
-    body = {"status": "frozen", "reason": "suspicion of fraud"}
+    body = {"status": "frozen", "reason": "suspicion of fraud", "show_reason": False}
     path = f"/api/accounts/update/{account['id']}"
     assert bank.call("account", "PUT", path, bank.admin(), json=body).status_code == 200
 
