@@ -8,7 +8,7 @@ pages.
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Select, delete, insert, literal_column, select, union_all
+from sqlalchemy import CompoundSelect, Select, delete, insert, literal_column, not_, select, union_all
 
 from shared.db.bulk import KEYS, Insert
 from shared.db.database import Database, Storage
@@ -77,7 +77,9 @@ class LegStorage(Storage):
             self._new_transactions = 0
             decided = select(_new).where(_is_decided).order_by(_new.c.account_id, _new.c.timestamp)
             self._session.execute(insert(_indexed).from_select(_COLUMNS, decided))
-            self._session.execute(delete(_new).where(_is_decided))
+            has_pending = self._session.scalar(select(_new.c.transaction_id).where(not_(_is_decided)).limit(1))
+            # Without a condition SQLite empties a table at once instead of deleting row by row.
+            self._session.execute(delete(_new).where(_is_decided) if has_pending else delete(_new))
 
     def remove(self, transaction_id: str) -> None:
         """Remove the legs of a pending transaction."""
