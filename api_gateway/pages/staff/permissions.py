@@ -33,7 +33,7 @@ permissions = Blueprint("permissions", __name__)
 class RoleForm(BankForm):
     """Another role of a person, and why."""
 
-    role = SelectField("Role", choices=options(ROLES))
+    role = SelectField("Role", [InputRequired("Choose a role.")], choices=options(ROLES))
     reason = StringField("Reason", [InputRequired("Enter the reason."), at_most(200)])
 
 
