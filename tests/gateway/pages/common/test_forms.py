@@ -47,7 +47,7 @@ def test_a_page_about_nothing_is_404_for_every_form(bank: Suite, admin: Visitor)
     assert len(addresses) > 15
     for address in addresses:
         visitor = admin if address.startswith("/admin") else ada
-        other = {"role": "employee", "status": ""} if address.startswith("/admin/users/") else {}
+        other = {"status": "disabled"} if address.startswith("/admin/users/") else {}
         answer = visitor.post(address, {**FIELDS, **other, "csrf_token": token[visitor]})
         assert (address, answer.status_code) == (address, 404)
 
