@@ -1,6 +1,6 @@
 """Requests that the gateway itself refuses, counted and reported to the audit trail once a minute.
 
-A flood becomes a few entries: they are counted by code and address, and beyond MOST_COUNTED of these by code alone.
+A flood becomes a few entries: they are counted by code and address, and beyond MAX_COUNTED of these by code alone.
 """
 
 import threading
@@ -14,7 +14,7 @@ from shared.core.errors import AppError, Forbidden, InvalidToken, TooManyRequest
 from shared.http.client import Peer, ServiceToken
 
 REPORT_SECONDS = 60.0
-MOST_COUNTED = 100
+MAX_COUNTED = 100
 PAGE_EXPIRED = "PAGE_EXPIRED"
 """The code of a form whose token is missing or foreign."""
 COUNTED = frozenset({Forbidden.code, InvalidToken.code, TooManyRequests.code, PAGE_EXPIRED})
@@ -34,7 +34,7 @@ class Refusals:
             return
         key = (error.code, address)
         with self._lock:
-            if key not in self._counts and len(self._counts) >= MOST_COUNTED:
+            if key not in self._counts and len(self._counts) >= MAX_COUNTED:
                 key = (error.code, "")
             self._counts[key] += 1
 
@@ -51,7 +51,7 @@ class Refusals:
         except Exception:
             with self._lock:
                 for (code, address), count in counts.items():
-                    known = (code, address) in self._counts or len(self._counts) < MOST_COUNTED
+                    known = (code, address) in self._counts or len(self._counts) < MAX_COUNTED
                     self._counts[code, address if known else ""] += count
             raise
 

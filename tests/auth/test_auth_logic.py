@@ -200,7 +200,7 @@ def credentials(**changes: str) -> ClientCredentials:
 def test_a_service_gets_a_token_with_its_scopes(rules: Rules) -> None:
     answer = auth_logic.service_token(rules.tools, DIGESTS, credentials())
     assert (answer.scope, answer.expires_in, answer.token_type) == (
-        "audit:write revocations:read sessions:report users:read",
+        "audit:write names:read revocations:read sessions:report users:read",
         3600,
         "Bearer",
     )
@@ -208,7 +208,7 @@ def test_a_service_gets_a_token_with_its_scopes(rules: Rules) -> None:
     assert isinstance(claims, ServiceClaims)
     assert (claims.service, claims.scopes) == (
         "account-service",
-        frozenset({"audit:write", "revocations:read", "sessions:report", "users:read"}),
+        frozenset({"audit:write", "names:read", "revocations:read", "sessions:report", "users:read"}),
     )
 
 

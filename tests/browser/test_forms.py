@@ -111,7 +111,7 @@ def test_the_menu_closes_when_the_focus_leaves_it(page: Page, ada: Person) -> No
     summary = page.locator(".menu summary")
     summary.press("Enter")
     expect(page.get_by_role("link", name="Settings")).to_be_visible()
-    for _ in range(3):
+    for _ in range(4):
         page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Log out")).to_be_focused()
     page.keyboard.press("Tab")

@@ -78,7 +78,8 @@ def test_a_new_password_ends_the_other_sessions_immediately(bank: Suite) -> None
     new = "quite another horse, quite another battery"
     answer = here.tab.submit("/settings", current_password=PASSWORD, new_password=new, confirm_password=new)
     assert answer.status_code == 303
-    assert (here.is_accepted(), elsewhere.is_accepted()) == (True, False)
+    assert here.tab.get("/session").status_code == 204, "with its new cookie"
+    assert (here.is_accepted(), elsewhere.is_accepted()) == (False, False), "the old cookie has the earlier id"
 
 
 def test_an_admins_change_ends_the_users_sessions_immediately(bank: Suite) -> None:

@@ -44,7 +44,7 @@ def test_each_key_has_its_own_bucket(clock: FakeClock) -> None:
 
 
 def test_the_memory_is_bounded(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rate_limits, "MOST_KEYS", 10)
+    monkeypatch.setattr(rate_limits, "MAX_KEYS", 10)
     buckets = TokenBuckets(per_second=1, burst=1, clock=clock)
     for number in range(100):
         buckets.take(str(number))
@@ -52,7 +52,7 @@ def test_the_memory_is_bounded(clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 
 
 def test_full_buckets_are_forgotten_before_the_empty_ones(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rate_limits, "MOST_KEYS", 3)
+    monkeypatch.setattr(rate_limits, "MAX_KEYS", 3)
     buckets = TokenBuckets(per_second=1, burst=2, clock=clock)
     buckets.take("old")
     buckets.take("older")

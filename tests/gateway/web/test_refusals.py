@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from api_gateway.web.refusals import MOST_COUNTED, Refusals
+from api_gateway.web.refusals import MAX_COUNTED, Refusals
 from shared.core.errors import Forbidden, NotFound, TooManyRequests
 from shared.http.client import NoAnswer
 from tests.support.suite import Suite
@@ -37,11 +37,11 @@ def test_refused_pages_and_requests_become_an_entry_with_their_number(bank: Suit
 
 def test_a_flood_becomes_a_bounded_number_of_entries(bank: Suite) -> None:
     refusals = bank.apps["gateway"].extensions["tools"].refusals
-    for number in range(MOST_COUNTED + 50):
+    for number in range(MAX_COUNTED + 50):
         refusals.count(TooManyRequests(), f"10.0.{number // 250}.{number % 250}")
     refusals.count(NotFound(), "10.9.9.9")
     found = {key: requests for key, requests in reported(bank).items() if key[0] == TooManyRequests.code}
-    assert len(found) == MOST_COUNTED + 1
+    assert len(found) == MAX_COUNTED + 1
     assert found[TooManyRequests.code, ""] == 50
 
 
