@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from auth_service.auth_models import db
+from auth_service.mail import mail_logic
 from auth_service.mail.mail_models import OutgoingMail
 from tests.support.asking import call, refusal
 from tests.support.suite import PASSWORD, Person, Suite
@@ -194,6 +195,12 @@ def test_what_staff_saw_and_did_is_in_the_audit_trail(bank: Suite, admin: Person
     assert listed[0]["details"] == {"filters": {"q": "needle"}}
 
 
+@pytest.fixture
+def unsent_mails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep mails in the queue: the running bank sends them every second."""
+    monkeypatch.setattr(mail_logic, "send_due", lambda _room: None)
+
+
 def queued(bank: Suite, kind: str, **facts: str) -> list[OutgoingMail]:
     """Return the queued mails of a kind with these facts or this recipient."""
     with bank.apps["auth"].app_context(), db.transaction():
@@ -201,6 +208,7 @@ def queued(bank: Suite, kind: str, **facts: str) -> list[OutgoingMail]:
         return [mail for mail in mails if facts.items() <= {"recipient": mail.recipient, **mail.facts}.items()]
 
 
+@pytest.mark.usefixtures("unsent_mails")
 def test_a_mail_tells_the_customer_which_data_staff_corrected_and_not_the_data(bank: Suite, employee: Person) -> None:
     dora = bank.person()
     path = f"customers/{dora.user_id}"
@@ -218,6 +226,7 @@ def test_a_mail_tells_the_customer_which_data_staff_corrected_and_not_the_data(b
     assert entry["details"] == {"fields": ["full_name", "phone"], "reason": "She asked by phone"}
 
 
+@pytest.mark.usefixtures("unsent_mails")
 def test_staff_send_the_link_for_a_new_password_without_seeing_it(bank: Suite, employee: Person) -> None:
     dora = bank.person()
     path = f"customers/{dora.user_id}/password_reset"
