@@ -32,6 +32,8 @@ END_NO_SESSION = frozenset(
         "auth/mfa/login",
         "auth/passkeys/login",
         "auth/passkeys/login/options",
+        "auth/passkeys/second_step",
+        "auth/passkeys/second_step/options",
         "auth/refresh",
         "auth/token",
         "auth/password/forgot",

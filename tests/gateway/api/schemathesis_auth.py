@@ -9,6 +9,7 @@ ENDING = {
     "/api/auth/logout",
     "/api/auth/sessions",
     "/api/auth/sessions/{session_id}",
+    "/api/auth/sessions/renew",
     "/api/auth/change_password",
 }
 

@@ -11,8 +11,10 @@ from flask import Flask, Response, request
 from werkzeug.datastructures import Headers
 from werkzeug.test import TestResponse
 
+from api_gateway.api.proxy import PUBLIC_PATHS
 from shared.core.errors import NotFound
 from shared.web import responses
+from shared.web.access import access_of
 from tests.support.suite import ADDRESSES, BankOptions, InProcess, Person, Suite
 from tests.support.visitor import Visitor
 
@@ -185,6 +187,16 @@ def test_a_bad_token_does_not_prevent_a_login(bank: Suite, ada: Person) -> None:
     check_failure(
         bank.call("gateway", "POST", "/api/auth/login", headers=headers, json=body), 401, "INVALID_CREDENTIALS"
     )
+
+
+def test_a_bad_token_prevents_no_request_to_a_public_endpoint(bank: Suite) -> None:
+    auth = bank.apps["auth"]
+    open_to_all = {
+        rule.rule.removeprefix("/api/")
+        for rule in auth.url_map.iter_rules()
+        if rule.rule.startswith("/api/auth/") and access_of(auth.view_functions[rule.endpoint]) == "public"
+    }
+    assert open_to_all == PUBLIC_PATHS
 
 
 def test_a_request_without_a_token_is_forwarded(bank: Suite, echo: Echo) -> None:
