@@ -49,7 +49,6 @@ def zone_names() -> frozenset[str]:
     return frozenset(available_timezones()) - _NOT_PLACES
 
 
-@lru_cache
 def read_zone(name: Any) -> ZoneInfo:
     """Return the time zone with this IANA name. Raises ValueError for any other value."""
     if not isinstance(name, str) or name not in zone_names():
