@@ -9,6 +9,7 @@ from account_service import ledger_logic
 from shared.core.clock import now
 from tests.support.suite import BankOptions, Person, Suite
 from tests.transaction.endpoints import DEPOSIT, TRANSFER, WITHDRAW, get, open_account, post
+from transaction_service.names import name_clients
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +172,11 @@ def test_the_transactions_of_another_customer_are_not_found(
     assert [row["id"] for row in everybody] == [transaction["id"]]
 
 
+@pytest.fixture(autouse=True)
+def unkept_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(name_clients, "KEPT_SECONDS", 0.0)
+
+
 def named(bank: Suite, full_name: str) -> Person:
     person = bank.person()
     rename(bank, person, full_name)
@@ -217,7 +223,7 @@ def test_staff_see_whole_names_of_both_and_of_the_holder_of_a_deposit(
     assert (deposit["from_name"], deposit["to_name"]) == (None, "Ada Martin")
 
 
-def test_a_changed_name_shows_at_once_and_without_one_the_username(
+def test_a_changed_name_shows_and_without_one_the_username(
     bank: Suite, paid: tuple[Person, Person, dict[str, Any]]
 ) -> None:
     ada, ben, made = paid
