@@ -12,6 +12,7 @@ from shared.core.ids import new_ids
 from shared.core.money import Currency
 from shared.http import request_ids
 from shared.web.access import Caller
+from shared.web.approvals.rules import ApprovalRules
 from shared.web.idempotency_keys import idempotency_key
 from shared.web.validation.openapi import AnswerTypes, documented, make_api
 from transaction_service import posting_logic, transaction_logic
@@ -21,7 +22,6 @@ from transaction_service.counter.counter_clients import TillClient
 from transaction_service.names import name_logic
 from transaction_service.names.name_clients import NameClient
 from transaction_service.posting_logic import IdempotencyKeyReused, PostingTools
-from transaction_service.reversals.approval_storage import ApprovalStorage
 from transaction_service.reversals.reversal_storage import ReversalStorage
 from transaction_service.transaction_clients import AccountClient, Order
 from transaction_service.transaction_logic import AccountNotActive, AccountNotFound, Expired, Origin
@@ -58,8 +58,7 @@ class Tools:
     posting: PostingTools
     step_up: StepUp
     tills: TillClient
-    approvals: ApprovalStorage
-    needs_approval: bool
+    approvals: ApprovalRules
     approval_above_minor: int | None
 
 

@@ -2,6 +2,7 @@
 
 import logging
 from decimal import Decimal
+from functools import partial
 from typing import ClassVar
 from uuid import UUID
 
@@ -14,12 +15,14 @@ from shared.core.clock import now
 from shared.core.errors import NotFound
 from shared.core.ids import dashed, new_ids
 from shared.core.money import Currency, CurrencyCode
+from shared.db.approvals import ApprovalTable
 from shared.db.kept_currency import require_currency
 from shared.db.outbox import Outbox
 from shared.http.client import Peer
 from shared.web import audit_trail, fast_path, serving
 from shared.web.access import Caller, StepUpRequired, private, service_only, staff_with
 from shared.web.application import Peers, health_of, lifecycle_of, make_app, make_session
+from shared.web.approvals.rules import ApprovalRules
 from shared.web.responses import success
 from shared.web.settings import Seconds, Settings
 from shared.web.validation.openapi import documented
@@ -35,7 +38,8 @@ from transaction_service.names.name_clients import NameClient
 from transaction_service.posting_logic import PostingTools
 from transaction_service.projection_logic import LedgerMismatch, Projection
 from transaction_service.projection_storage import ProjectionStorage
-from transaction_service.reversals.approval_storage import ApprovalStorage
+from transaction_service.reversals import approval_logic
+from transaction_service.reversals.approval_models import Approval
 from transaction_service.reversals.reversal_service import reversals
 from transaction_service.reversals.reversal_storage import ReversalStorage
 from transaction_service.transaction_clients import AccountClient, LedgerClient
@@ -264,6 +268,16 @@ def _make_step_up(
     return StepUp(_to_minor(settings.step_up_amount, currency), AccountClient(account_peer), storage)
 
 
+def _make_approvals(storage: ReversalStorage, *, is_required: bool) -> ApprovalRules:
+    return ApprovalRules(
+        ApprovalTable(db, Approval),
+        record=partial(approval_logic.record, storage),
+        concerns=partial(approval_logic.concerns, storage),
+        is_required=is_required,
+        is_repeatable=True,
+    )
+
+
 def _to_minor(amount: Decimal | None, currency: Currency) -> int | None:
     return None if amount is None else int(amount.scaleb(currency.decimals))
 
@@ -298,8 +312,7 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
         step_up=_make_step_up(settings, currency, account_peer, storage),
         posting=posting,
         tills=TillClient(account_peer, peers.token),
-        approvals=ApprovalStorage(db),
-        needs_approval=settings.approval_required,
+        approvals=_make_approvals(ReversalStorage(db), is_required=settings.approval_required),
         approval_above_minor=_to_minor(settings.approval_amount, currency),
     )
     for blueprint in (transactions, reversals, counter, internal):

@@ -64,6 +64,10 @@ class ApprovalTable(Storage):
         self._session.flush()
         return approval
 
+    def find(self, approval_id: UUID) -> Any:
+        """Return the request with this id, or None."""
+        return self._session.get(self.model, approval_id)
+
     def find_to_change(self, approval_id: UUID) -> Any:
         """Return the request with this id, or None, locked until the transaction ends."""
         return self._session.scalar(select(self.model).where(self.model.id == approval_id).with_for_update())
@@ -72,6 +76,10 @@ class ApprovalTable(Storage):
         """Return the pending request for this subject, or None."""
         wanted = self.model.subject_id == subject_id, self.model.status == "pending"
         return self._session.scalar(select(self.model).where(*wanted))
+
+    def find_newest(self, subject_id: UUID) -> Any:
+        """Return the newest request for this subject, whatever came of it, or None."""
+        return next(iter(self.list_newest(limit=1, after=None, subject_id=subject_id)), None)
 
     def expire(self, asked_before: datetime) -> None:
         """Set pending requests that are older than `asked_before` to expired."""

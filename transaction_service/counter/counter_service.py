@@ -7,6 +7,7 @@ from flask import Blueprint, Response
 
 from shared.core.errors import Conflict
 from shared.web.access import Caller, staff_with
+from shared.web.approvals import rules
 from shared.web.approvals.rules import AlreadyDecided
 from shared.web.cursors import Page
 from shared.web.idempotency_keys import idempotency_key
@@ -27,7 +28,6 @@ from transaction_service.counter.counter_schemas import (
     TillsQuery,
 )
 from transaction_service.posting_logic import IdempotencyKeyReused
-from transaction_service.reversals import approval_logic
 from transaction_service.reversals.reversal_service import may_wait, render_approvals, withdrawal_of
 from transaction_service.transaction_clients import Order
 from transaction_service.transaction_logic import InsufficientFunds, OwnAccountAtCounter, TillNotOpen, TillShort
@@ -71,10 +71,11 @@ def withdraw(caller: Caller, json: CounterMovement) -> Response:
 def _ask(order: Order, caller: Caller) -> Response:
     """Keep a withdrawal for a second person. The same key again tells what came of it."""
     order = counter_logic.with_id_of_key(order)
-    approval = tools().approvals.find_by_transaction(order["transaction_id"])
+    subject_id = UUID(order["transaction_id"])
+    approval = tools().approvals.table.find_newest(subject_id)
     if approval is None:
         asked = counter_logic.ask_for_withdrawal(tools().tills, caller, order)
-        approval = approval_logic.ask(tools().approvals, caller, "withdraw", order, asked.model_dump_json())
+        approval = rules.ask(tools().approvals, caller, "withdraw", subject_id, asked.model_dump_json())
     elif withdrawal_of(approval, caller)["fingerprint"] != order["fingerprint"]:
         raise IdempotencyKeyReused
     elif approval.status == "approved":

@@ -9,6 +9,7 @@ from flask import Blueprint, Response
 
 from shared.core.errors import AppError, NotFound
 from shared.web.access import Caller, admin_only, staff_with
+from shared.web.approvals import rules
 from shared.web.approvals.rules import AlreadyDecided, ApprovalPending, OwnRequest
 from shared.web.approvals.schemas import Agreement, Rejection
 from shared.web.responses import success
@@ -18,15 +19,15 @@ from transaction_service.common_service import USUAL, api, carry_out_order, orig
 from transaction_service.counter import counter_logic
 from transaction_service.counter.counter_schemas import AskedWithdrawal
 from transaction_service.posting_logic import make_pending
-from transaction_service.reversals import approval_logic, reversal_logic
+from transaction_service.reversals import reversal_logic
 from transaction_service.reversals.approval_models import Approval
 from transaction_service.reversals.approval_schemas import (
     AcceptedAnswer,
     ApprovalAction,
     ApprovalAnswer,
-    ApprovalOut,
     ApprovalsAnswer,
-    ApprovalsQuery,
+    PaymentApprovalOut,
+    PaymentApprovalPage,
 )
 from transaction_service.reversals.reversal_logic import NotReversible, OwnTransaction
 from transaction_service.transaction_clients import Order
@@ -92,9 +93,9 @@ def pay_out(caller: Caller, transaction_id: UUID, json: PayOut) -> Response:
 @reversals.get("/approvals")
 @staff_with("approvals:decide", "counter:withdraw")
 @api.validate(resp=documented(200, ApprovalsAnswer))
-def list_approvals(caller: Caller, query: ApprovalsQuery) -> Response:
+def list_approvals(caller: Caller, query: PaymentApprovalPage) -> Response:
     """Return the requests that wait for a second person, and those decided before, newest first."""
-    rows, pagination = approval_logic.list_approvals(tools().approvals, caller, query)
+    rows, pagination = rules.list_approvals(tools().approvals, caller, query)
     return success(approvals=render_approvals(caller, rows), pagination=pagination)
 
 
@@ -105,7 +106,8 @@ def list_approvals(caller: Caller, query: ApprovalsQuery) -> Response:
 )
 def approve(caller: Caller, approval_id: UUID, json: Agreement) -> Response:
     """Approve the request of a colleague, which carries it out."""
-    order = approval_logic.approve(tools().approvals, caller, approval_id, lambda approval: _order_of(approval, caller))
+    order = _order_of(rules.find_to_approve(tools().approvals, caller, approval_id), caller)
+    rules.approve(tools().approvals, caller, approval_id)
     return carry_out_order(order, caller)
 
 
@@ -114,36 +116,38 @@ def approve(caller: Caller, approval_id: UUID, json: Agreement) -> Response:
 @api.validate(resp=documented(200, ApprovalAnswer, AlreadyDecided))
 def reject(caller: Caller, approval_id: UUID, json: Rejection) -> Response:
     """Reject the request of a colleague, or take an own one back."""
-    approval = approval_logic.reject(tools().approvals, caller, approval_id, json.reason)
+    approval = rules.reject(tools().approvals, caller, approval_id, json.reason)
     return success(approval=render_approvals(caller, [approval])[0], message="The request is rejected.")
 
 
 def _carry_out_or_ask(order: Order, caller: Caller, action: ApprovalAction, body: Body) -> Response:
     """Carry an order out, or keep it for a second person where the bank requires one."""
-    if not tools().needs_approval:
+    if not tools().approvals.is_required:
         return carry_out_order(order, caller)
-    approval = approval_logic.ask(tools().approvals, caller, action, order, body.model_dump_json(exclude_unset=True))
+    subject_id = UUID(order["reverses_id"])
+    approval = rules.ask(tools().approvals, caller, action, subject_id, body.model_dump_json(exclude_unset=True))
     return success(202, approval=render_approvals(caller, [approval])[0], message="It waits for a second person.")
 
 
 def _order_of(approval: Approval, caller: Caller) -> Order:
-    """Return the order of a request, as if `caller` had sent it. Its key makes it the same however often it is made."""
+    """Return the order of a request, as if `caller` had sent it. Its key makes it the same however often it is made.
+
+    It is made before the approval is kept, so what can't be carried out is not approved.
+    """
     if approval.action == "withdraw":
         return withdrawal_of(approval, caller)
     rule = reversal_logic.reverse if approval.action == "reverse" else reversal_logic.pay_out
     body = Reversal if approval.action == "reverse" else PayOut
     given: Any = body.model_validate_json(approval.body)
     return rule(
-        tools().reversals, tools().accounts, caller, approval.transaction_id, given, origin=_origin_of(approval)
+        tools().reversals, tools().accounts, caller, approval.subject_id.hex, given, origin=_origin_of(approval)
     )
 
 
 def withdrawal_of(approval: Approval, caller: Caller) -> Order:
-    """Return the order of a withdrawal that was asked for. Raises OwnTransaction for an account of the caller."""
+    """Return the order of a withdrawal that was asked for."""
     asked = AskedWithdrawal.model_validate_json(approval.body)
-    if asked.user_id == caller.user_id:
-        raise OwnTransaction
-    request = _origin_of(approval)._replace(transaction_id=approval.transaction_id)
+    request = _origin_of(approval)._replace(transaction_id=approval.subject_id.hex)
     return counter_logic.asked_order(caller, approval.asked_by, asked, request)
 
 
@@ -151,22 +155,24 @@ def _origin_of(approval: Approval) -> Origin:
     return origin()._replace(idempotency_key=f"approval-{approval.id}")
 
 
-def render_approvals(caller: Caller, rows: Sequence[Approval]) -> list[ApprovalOut]:
+def render_approvals(caller: Caller, rows: Sequence[Approval]) -> list[PaymentApprovalOut]:
     """Return requests with the transactions that they are about, as the caller may see them."""
     about = [_transaction_of(row, caller) for row in rows]
     rendered = iter(render_all(caller, [transaction for transaction in about if transaction]))
     return [
-        ApprovalOut.model_validate(row).model_copy(update={"transaction": next(rendered) if transaction else None})
+        PaymentApprovalOut.model_validate(row).model_copy(
+            update={"transaction": next(rendered) if transaction else None}
+        )
         for row, transaction in zip(rows, about, strict=True)
     ]
 
 
 def _transaction_of(approval: Approval, caller: Caller) -> Transaction | None:
     """Return the transaction of a request; for a withdrawal that is not carried out what it would become."""
-    found = tools().reversals.find_transaction(approval.transaction_id)
+    found = tools().reversals.find_transaction(approval.subject_id.hex)
     if found or approval.action != "withdraw":
         return found
     asked = AskedWithdrawal.model_validate_json(approval.body)
     order = counter_logic.asked_order(caller, approval.asked_by, asked, origin()._replace(at=approval.asked_at))
-    pending = replace(make_pending(order), id=approval.transaction_id)
+    pending = replace(make_pending(order), id=approval.subject_id.hex)
     return replace(pending, from_user_id=asked.user_id.hex, from_masked_number=asked.account_number)

@@ -1,6 +1,7 @@
 """The rules of two pairs of eyes: one person asks, another one approves or rejects, once, within seven days.
 
-The change is made in the transaction of its approval, so it is made exactly when it is approved.
+A change in the service's own database is made in the transaction of its approval, so it is made exactly when it is
+approved. What another service carries out follows its approval, and has to be safe to repeat.
 """
 
 from collections.abc import Callable
@@ -55,13 +56,15 @@ class ApprovalRules:
     """The requests of a service.
 
     `record` writes into the audit trail: it gets `ask`, `approve` or `reject`, the caller and the request. `concerns`
-    returns whether a request is about the caller, who then may not decide on it.
+    returns whether a request is about the caller, who then may not decide on it. With `is_repeatable` the same person
+    may approve again what they have approved, since it is carried out afterwards and may have failed.
     """
 
     table: ApprovalTable
     record: Callable[[str, Caller, Any], None]
     concerns: Callable[[Caller, Any], bool]
     is_required: bool
+    is_repeatable: bool = False
 
 
 @rerun_when_aborted
@@ -88,27 +91,30 @@ def list_approvals(approvals: ApprovalRules, caller: Caller, query: ApprovalPage
     """Return a page of the requests that match, newest first. Who may not decide sees only their own requests."""
     with approvals.table.transaction():
         approvals.table.expire(clock.now() - PERIOD)
-    fetch = partial(
-        approvals.table.list_newest,
-        status=query.status,
-        subject_id=query.subject_id,
-        asked_by=None if caller.may(PERMISSION) else caller.user_id,
-    )
+    asked_by = query.asked_by if caller.may(PERMISSION) else caller.user_id
+    fetch = partial(approvals.table.list_newest, status=query.status, subject_id=query.subject_id, asked_by=asked_by)
     return cursors.fetch_page(query, fetch, asked_at=datetime, id=UUID)
 
 
+def find_to_approve(approvals: ApprovalRules, caller: Caller, approval_id: UUID) -> Any:
+    """Return a request that the caller may approve. Raises NotFound, OwnRequest, OwnMatter, AlreadyDecided."""
+    return _require_approvable(approvals, caller, approvals.table.find(approval_id))
+
+
 @rerun_when_aborted
-def approve(approvals: ApprovalRules, caller: Caller, approval_id: UUID, carry_out: Callable[[Any], None]) -> Any:
+def approve(
+    approvals: ApprovalRules, caller: Caller, approval_id: UUID, carry_out: Callable[[Any], None] | None = None
+) -> Any:
     """Approve a request and carry it out, in one transaction. Returns the request.
 
     Raises NotFound, OwnRequest, OwnMatter, AlreadyDecided, and what `carry_out` raises; then the request still waits.
     """
     with approvals.table.transaction():
-        approval = _require_open(approvals, approval_id)
-        if approval.asked_by == caller.user_id:
-            raise OwnRequest
-        _require_stranger(approvals, caller, approval)
-        carry_out(approval)
+        approval = _require_approvable(approvals, caller, approvals.table.find_to_change(approval_id))
+        if approval.status == "approved":
+            return approval
+        if carry_out:
+            carry_out(approval)
         return _decide(approvals, caller, approval, "approved")
 
 
@@ -119,7 +125,8 @@ def reject(approvals: ApprovalRules, caller: Caller, approval_id: UUID, reason: 
     Who may not decide finds only their own requests.
     """
     with approvals.table.transaction():
-        approval = _require_open(approvals, approval_id)
+        approval = _require_found(approvals.table.find_to_change(approval_id))
+        _require_open(approval)
         if approval.asked_by != caller.user_id:
             if not caller.may(PERMISSION):
                 raise NotFound(_UNKNOWN)
@@ -140,10 +147,23 @@ def _require_stranger(approvals: ApprovalRules, caller: Caller, approval: Any) -
         raise OwnMatter
 
 
-def _require_open(approvals: ApprovalRules, approval_id: UUID) -> Any:
-    approval = approvals.table.find_to_change(approval_id)
+def _require_approvable(approvals: ApprovalRules, caller: Caller, found: Any) -> Any:
+    approval = _require_found(found)
+    if approval.asked_by == caller.user_id:
+        raise OwnRequest
+    _require_stranger(approvals, caller, approval)
+    is_repeated = (approval.status, approval.decided_by) == ("approved", caller.user_id)
+    if not (approvals.is_repeatable and is_repeated):
+        _require_open(approval)
+    return approval
+
+
+def _require_found(approval: Any) -> Any:
     if approval is None:
         raise NotFound(_UNKNOWN)
+    return approval
+
+
+def _require_open(approval: Any) -> None:
     if approval.status != "pending" or approval.asked_at < clock.now() - PERIOD:
         raise AlreadyDecided
-    return approval

@@ -23,6 +23,8 @@ class ApprovalPage(Page):
     """Only requests with this status."""
     subject_id: UUID | None = None
     """Only requests about this person or account."""
+    asked_by: UUID | None = None
+    """Only requests of this person."""
 
 
 class Agreement(Body):
@@ -39,7 +41,7 @@ class Rejection(Body):
 
 
 class ApprovalFields(Described):
-    """What every request has, whatever it is about."""
+    """What every request has, whatever it is about: who asked, and the decision."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -47,11 +49,6 @@ class ApprovalFields(Described):
     """The id of the request."""
     status: ApprovalStatus
     """Whether it waits, or what came of it; it expires after seven days."""
-    request: Annotated[
-        dict[str, Any],
-        Field(validation_alias="body", examples=[{"role": "employee", "reason": "Joins the team at the counter"}]),
-    ]
-    """What is to be changed, and why: the body of the request."""
     asked_by: UUID
     """The id of the person who asked."""
     asked_by_name: Annotated[str, Field(examples=["grace.hopper"])]
@@ -66,6 +63,16 @@ class ApprovalFields(Described):
     """When it was decided."""
     reason: Annotated[str, Field(examples=["Not before the training is over"])] | None
     """Why it was rejected."""
+
+
+class ChangeRequest(ApprovalFields):
+    """A request to change a person or an account."""
+
+    request: Annotated[
+        dict[str, Any],
+        Field(validation_alias="body", examples=[{"role": "employee", "reason": "Joins the team at the counter"}]),
+    ]
+    """What is to be changed, and why: the body of the request."""
 
     @field_validator("request", mode="before")
     @classmethod

@@ -2,16 +2,20 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from flask import Flask
 from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy.exc import IntegrityError
 
 from shared.core.time_zones import FIRST_INSTANT
+from shared.db.approvals import ApprovalTable
 from shared.db.migrations import Migrations, SchemaRefused
 from tests.shared.db.old_databases import OLD, database_of, rows, run
+from transaction_service.reversals.approval_models import Approval
 
 pytestmark = pytest.mark.filterwarnings("ignore:Skipped unsupported reflection:sqlalchemy.exc.SAWarning")
 
@@ -218,3 +222,40 @@ def test_a_database_too_old_for_the_first_revision_is_refused_unchanged(url: str
     with engine.connect() as connection:
         assert schema(connection) == before
         assert "alembic_version" not in inspect(connection).get_table_names()
+
+
+def test_requests_about_payments_stay_and_are_about_their_transactions(
+    url: str, engine: Engine, tmp_path: Path
+) -> None:
+    migrations, older = migrations_of("transaction"), tmp_path / "older"
+    files = sorted(migrations.folder.glob("*.py"))
+    older.mkdir()
+    for file in files[:10]:
+        (older / file.name).symlink_to(file)
+    Migrations(older, migrations.metadata).apply(engine, may_upgrade=False)
+    states = ("pending", "approved", "rejected", "expired")
+    person, transaction = "a" * 32, "b" * 31
+    with engine.begin() as connection:
+        for number, status in enumerate(states):
+            connection.execute(
+                text(
+                    "INSERT INTO approval (id, action, transaction_id, body, status, asked_by, asked_by_name, asked_at)"
+                    f" VALUES ('{'c' * 31}{number}', 'pay_out', '{transaction}{number}', '{{}}', '{status}',"
+                    f" '{person}', 'grace', '2026-11-0{number + 1} 08:00:00')"
+                )
+            )
+    database = database_of("transaction")
+    app = Flask("transaction")
+    database.connect(app, url, may_upgrade=True)
+    with app.app_context():
+        table = ApprovalTable(database, Approval)
+        found = [table.find(UUID(f"{'c' * 31}{number}")) for number in range(4)]
+        assert [(row.status, row.subject_id.hex, row.asked_by_name) for row in found] == [
+            (status, f"{transaction}{number}", "grace") for number, status in enumerate(states)
+        ]
+        assert table.find_pending(UUID(f"{transaction}0")) is found[0]
+        values = {"asked_by": UUID(person), "asked_by_name": "grace", "asked_at": datetime.now(UTC), "body": "{}"}
+        twice = database.transaction()
+        with pytest.raises(IntegrityError), twice:
+            table.add(action="reverse", subject_id=UUID(f"{transaction}0"), **values)
+    database.close()

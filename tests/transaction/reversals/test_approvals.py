@@ -89,11 +89,12 @@ def test_the_first_person_can_not_approve(case: Case, first: Person) -> None:
     assert (case.balance(), case.status(first)) == ("5.00", "pending")
 
 
-def test_the_owner_of_the_money_can_not_approve(bank: Suite, first: Person, second: Person) -> None:
+def test_the_owner_of_the_money_can_not_decide(bank: Suite, first: Person, second: Person) -> None:
     case = Case(bank, first)
     make_admin(bank, first, case.owner, second)
     owner = bank.log_in(case.owner.username, PASSWORD)
     assert refusal(case.decide(owner)) == (403, "FORBIDDEN")
+    assert refusal(case.decide(owner, "reject", reason="No")) == (403, "FORBIDDEN")
     assert case.status(first) == "pending"
 
 
@@ -163,6 +164,9 @@ def test_the_list_is_filtered_and_paged(bank: Suite, first: Person) -> None:
     assert [row["id"] for row in page["approvals"]] == [cases[2].approval["id"], cases[1].approval["id"]]
     rest = get(bank, f"approvals?status=pending&limit=1&cursor={page['pagination']['next_cursor']}", first)
     assert rest["approvals"][0]["id"] == cases[0].approval["id"]
+    mine = get(bank, f"approvals?transaction_id={cases[1].transaction['id']}&asked_by={first.user_id}", first)
+    assert [row["id"] for row in mine["approvals"]] == [cases[1].approval["id"]]
+    assert not get(bank, f"approvals?asked_by={cases[0].owner.user_id}", first)["approvals"]
     answer = bank.call("transaction", "GET", "/api/transactions/approvals?status=other", first)
     assert refusal(answer) == (400, "INVALID_REQUEST")
     unknown = "/api/transactions/approvals/00000000-0000-4000-8000-000000000000"
