@@ -105,7 +105,8 @@ class Database(SQLAlchemy):
         app.config["SQLALCHEMY_DATABASE_URI"] = url
         if is_sqlite:
             app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engines.sqlite_options(engines.READERS)
-            app.config["SQLALCHEMY_BINDS"] = {_WRITER: {"url": url, **engines.sqlite_options(1)}}
+            writer = engines.sqlite_options(1, cached_statements=engines.WRITER_STATEMENTS)
+            app.config["SQLALCHEMY_BINDS"] = {_WRITER: {"url": url, **writer}}
         else:
             app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engines.postgresql_options()
         self.init_app(app)

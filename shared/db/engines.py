@@ -16,6 +16,7 @@ from shared.db.sqlite import sqlite3
 WRITE_WAIT_SECONDS = 3.0
 READERS = 32
 WRITER_CACHE_KIB = 8 * 1024  # room for several large transactions; more made none faster, and looks like a leak
+WRITER_STATEMENTS = 1024  # a bulk statement has another text for each number of rows; the driver keeps 128 by default
 CHECKPOINT_PAGES = 4000  # 16 MB: the default of 1000 pages writes the same pages again and again
 _DRIVERS = frozenset({"sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg"})
 
@@ -42,9 +43,13 @@ def postgresql_options() -> dict[str, Any]:
     return {**_pool(READERS), "pool_pre_ping": True, "connect_args": timeouts}
 
 
-def sqlite_options(connections: int) -> dict[str, Any]:
-    """Return engine options for a SQLite file with at most this many connections."""
-    return {**_pool(connections), "module": sqlite3, "connect_args": {"check_same_thread": False}}
+def sqlite_options(connections: int, **arguments: int) -> dict[str, Any]:
+    """Return engine options for a SQLite file with at most this many connections, each opened with `arguments`."""
+    return {
+        **_pool(connections),
+        "module": sqlite3,
+        "connect_args": {"check_same_thread": False, **arguments},
+    }
 
 
 def set_up_sqlite_writer(engine: Engine) -> None:
