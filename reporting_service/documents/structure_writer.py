@@ -2,8 +2,7 @@
 
 from array import array
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Literal
 
 from reporting_service.documents.object_writer import ObjectWriter
@@ -11,24 +10,32 @@ from reporting_service.documents.object_writer import ObjectWriter
 Tag = Literal["Document", "H1", "H2", "H3", "P", "Table", "TR", "TH", "TD"]
 
 
-@dataclass
 class _Element:
-    """An element that is being written. `kids` are the numbers of its elements, or of its content on the page."""
+    """An element that is being written, while its context is entered. A class costs less than a generator for a cell.
 
-    number: int
-    tag: Tag
-    attributes: str = ""
-    page: int = 0
-    kids: "array[int]" = field(default_factory=lambda: array("L"))
+    `kids` are the numbers of its elements, or of its content on the page.
+    """
+
+    __slots__ = ("_writer", "attributes", "kids", "number", "page", "tag")
+
+    def __init__(self, writer: "StructureWriter", tag: Tag, attributes: str = "") -> None:
+        self._writer, self.tag, self.attributes = writer, tag, attributes
+        self.number, self.page, self.kids = writer.reserve(), 0, array("L")
+
+    def __enter__(self) -> None:
+        self._writer.begin(self)
+
+    def __exit__(self, *_error: object) -> None:
+        self._writer.end()
 
 
 class StructureWriter:
     """Writes each element when it ends, so that memory grows only by a number for each row of a table."""
 
     def __init__(self, objects: ObjectWriter) -> None:
-        self._objects = objects
+        self._objects, self.reserve = objects, objects.reserve
         self.root = objects.reserve()
-        self._open = [_Element(objects.reserve(), "Document")]
+        self._open = [_Element(self, "Document")]
         self._pages: list[int] = []
         self._on_page: list[int] = []
         self._is_artifact = False
@@ -42,20 +49,19 @@ class StructureWriter:
         finally:
             self._is_artifact = False
 
-    @contextmanager
-    def element(self, tag: Tag, attributes: str = "") -> Iterator[None]:
+    def element(self, tag: Tag, attributes: str = "") -> AbstractContextManager[None]:
         """Write an element below the one that is open. An artifact has none."""
-        if self._is_artifact:
-            yield
-            return
-        element = _Element(self._objects.reserve(), tag, attributes)
+        return nullcontext() if self._is_artifact else _Element(self, tag, attributes)
+
+    def begin(self, element: _Element) -> None:
+        """Let what follows belong to an element."""
         self._open[-1].kids.append(element.number)
         self._open.append(element)
-        try:
-            yield
-        finally:
-            parent = self._open[-2]
-            self._write(self._open.pop(), parent.number)
+
+    def end(self) -> None:
+        """Write the open element."""
+        element = self._open.pop()
+        self._write(element, self._open[-1].number)
 
     @property
     def key(self) -> int:
