@@ -311,7 +311,7 @@ def statistics(storage: AccountStorage, currency: Currency, query: StatisticsQue
             totals = TypeTotals(count=count, balance=currency.to_text(total_minor))
             by_type_and_status.setdefault(kind, {})[status] = totals
         created = storage.count_created(query.since, query.until)
-        created_before = storage.count_created(query.compare_from, query.since) if query.compare_from else None
+        created_before = storage.count_created(query.compare_since, query.since) if query.compare_since else None
     return Statistics(
         total=by_type.total(),
         by_type={

@@ -12,7 +12,7 @@ from shared.core.texts import Line, Matching, masked, masked_name
 from shared.web.approvals.schemas import ChangeRequest
 from shared.web.cursors import LongLimit, Page, PageAnswer
 from shared.web.validation.openapi import Answer, Body, Described, Query
-from shared.web.validation.ranges import ComparedUtcRange, UtcRange
+from shared.web.validation.ranges import ComparedRange, TimeRange
 
 if TYPE_CHECKING:
     from account_service.account_models import Account, Entry
@@ -74,7 +74,7 @@ class AccountsQuery(Page):
     """Only accounts whose number ends with these digits."""
 
 
-class HistoryQuery(Page, UtcRange):
+class HistoryQuery(Page, TimeRange):
     """The range of entries."""
 
 
@@ -321,7 +321,7 @@ class TypeTotals(Described):
     """The sum of their balances."""
 
 
-class StatisticsQuery(ComparedUtcRange):
+class StatisticsQuery(ComparedRange):
     """A range of time in which accounts were opened, and a range before it to compare with."""
 
 

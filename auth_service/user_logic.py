@@ -159,7 +159,7 @@ def statistics(tools: Tools, query: StatisticsQuery) -> Statistics:
             by_status[status] += count
             by_role_and_status.setdefault(role, {})[status] = count
         created = tools.users.count_created(query.since, query.until)
-        created_before = tools.users.count_created(query.compare_from, query.since) if query.compare_from else None
+        created_before = tools.users.count_created(query.compare_since, query.since) if query.compare_since else None
     return Statistics(
         total=by_role.total(),
         by_role=by_role,

@@ -13,7 +13,7 @@ from shared.core.time_zones import ZoneName
 from shared.web.approvals.schemas import AskedReason, ChangeRequest
 from shared.web.cursors import Page, PageAnswer
 from shared.web.validation.openapi import Answer, Body, Described, Query
-from shared.web.validation.ranges import ComparedUtcRange
+from shared.web.validation.ranges import ComparedRange
 
 Role = Literal["customer", "employee", "admin"]
 Status = Literal["active", "disabled"]
@@ -244,7 +244,7 @@ class PersonApprovalsAnswer(PageAnswer):
     """The requests of this page."""
 
 
-class StatisticsQuery(ComparedUtcRange):
+class StatisticsQuery(ComparedRange):
     """A range of time in which users registered, and a range before it to compare with."""
 
 

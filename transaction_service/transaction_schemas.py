@@ -1,7 +1,6 @@
 """Request bodies, queries and responses of the transaction service."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal, NotRequired, cast
 
 from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, with_config
@@ -9,12 +8,11 @@ from typing_extensions import TypedDict
 
 from shared.core.ids import GivenId, IdText, dashed
 from shared.core.money import Amount, AmountBound, AmountText, Currency
-from shared.core.periods import DayOrInstant, Timestamp, TimestampText, to_text
+from shared.core.periods import Timestamp, TimestampText, to_text
 from shared.core.texts import Line
-from shared.core.time_zones import start_of
 from shared.web.cursors import Limit, Page, PageAnswer
 from shared.web.validation.openapi import Answer, Body, Described, Query
-from shared.web.validation.ranges import TimeRange
+from shared.web.validation.ranges import ComparedRange, TimeRange
 
 if TYPE_CHECKING:
     from transaction_service.transaction_models import SuspenseItem, Transaction
@@ -150,18 +148,6 @@ class SummaryQuery(TimeRange):
 
     account_id: GivenId | None = None
     """Only transactions on this account."""
-
-
-class ComparedRange(TimeRange):
-    """A range, and a range before it to compare with."""
-
-    first_before: Annotated[DayOrInstant | None, Field(alias="compare_from")] = None
-    """The first day or instant of the range before. It ends where `from` begins, so both must be given."""
-
-    @property
-    def compare_since(self) -> datetime | None:
-        """Return the first instant of the range before; None if none is named."""
-        return None if self.first_before is None else start_of(self.first_before, self.tz)
 
 
 def _split(text: object) -> object:

@@ -26,6 +26,7 @@ from shared.web.approvals.rules import ApprovalRules
 from shared.web.responses import success
 from shared.web.settings import Seconds, Settings
 from shared.web.validation.openapi import documented
+from shared.web.validation.ranges import ComparedRange
 from transaction_service import posting_logic, transaction_logic
 from transaction_service.batch_logic import ParsedPayment, StepUp, parse_payment, to_batched_reply
 from transaction_service.category_storage import CategoryStorage
@@ -56,7 +57,6 @@ from transaction_service.transaction_schemas import (
     BatchedReplies,
     BatchedRequests,
     CategoryAnswer,
-    ComparedRange,
     NewCategory,
     NewTransfer,
     OwnAnswer,

@@ -62,7 +62,7 @@ def details(caller: Caller, account_id: UUID) -> Any:
         account_service().history,
         caller.token,
         account_id,
-        {"from": time_zones.first_instant(since), "limit": MAX_PAGE},
+        {**time_zones.days_since(since), "limit": MAX_PAGE},
     )
     found = filters.found(lambda: transaction_service().list_of_account(caller.token, account_id, filters.query()))
     account, history = account_call.result(), entries_call.result()

@@ -5,14 +5,13 @@ the pages sets.
 """
 
 from contextlib import suppress
-from datetime import date, datetime
+from datetime import date
 from zoneinfo import ZoneInfo
 
 from flask import Flask, current_app, g, request, session
 
 from shared.core.clock import now
-from shared.core.periods import to_text
-from shared.core.time_zones import day_end, day_of, day_start, read_zone
+from shared.core.time_zones import day_of, read_zone
 
 COOKIE = SESSION_KEY = "time_zone"
 
@@ -50,14 +49,9 @@ def today() -> date:
     return day_of(now(), page_zone())
 
 
-def first_instant(day: date) -> str:
-    """Return the first instant of a day of the page's zone, as the services take it."""
-    return to_text(day_start(day, page_zone()))
-
-
-def last_instant(day: date) -> str:
-    """Return the last instant of a day of the page's zone, as the services take it."""
-    return to_text(day_end(day, page_zone()) - datetime.resolution)
+def days_since(day: date) -> dict[str, str]:
+    """Return the query parameters for the days of the page's zone from `day` on."""
+    return {"from": str(day), "tz": page_zone().key}
 
 
 def _known(name: str | None) -> ZoneInfo | None:

@@ -12,13 +12,13 @@ from shared.core.user_agents import device_name
 from shared.web.audit_trail import Action, Outcome
 from shared.web.cursors import Page, PageAnswer
 from shared.web.validation.openapi import Answer, Described
-from shared.web.validation.ranges import UtcRange
+from shared.web.validation.ranges import TimeRange
 
 if TYPE_CHECKING:
     from auth_service.audit.audit_models import AuditEntry
 
 
-class ExportQuery(UtcRange):
+class ExportQuery(TimeRange):
     """Filters of the audit trail; all must match."""
 
     action: Action | None = None

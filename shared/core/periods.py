@@ -1,7 +1,7 @@
 """Days, instants and ranges in requests and responses: ISO 8601, in UTC. Filters take a day or an instant."""
 
 import re
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from math import ceil
 from typing import Annotated, Any
@@ -40,12 +40,12 @@ def read_day(text: Any) -> date:
         raise ValueError(DAY_REASON) from None
 
 
-def _range_start(text: Any) -> datetime:
-    """Parse an instant, or a day as its start in UTC. Raises ValueError, naming both forms, for any other value."""
+def _day_or_instant(text: Any) -> date | datetime:
+    """Parse a day as a date and an instant as a datetime. Raises ValueError, naming both forms, for any other value."""
     if isinstance(text, str) and _INSTANT_FORM.fullmatch(text):
         return _parse_instant(text)
     try:
-        return datetime.combine(read_day(text), time(), UTC)
+        return read_day(text)
     except ValueError:
         was_plus = isinstance(text, str) and _INSTANT_FORM.fullmatch(text.replace(" ", "+"))
         raise ValueError(f"{INSTANT_REASON}{PLUS_HINT}" if was_plus else INSTANT_REASON) from None
@@ -62,14 +62,6 @@ def _parse_instant(text: str) -> datetime:
         raise ValueError("must lie in the years 0001 to 9999, in UTC") from None
 
 
-def _range_end(text: Any) -> datetime | None:
-    start = _range_start(text)
-    try:
-        return start + (timedelta(microseconds=1) if "T" in text else timedelta(days=1))
-    except OverflowError:
-        return None  # the end of the year 9999 is the largest datetime
-
-
 _SCHEMA = WithJsonSchema(
     {
         "anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}],
@@ -82,19 +74,6 @@ Day = Annotated[
     WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-01-31"]}),
 ]
 """A day in a query, in the form YYYY-MM-DD."""
-From = Annotated[datetime | None, BeforeValidator(_range_start), _SCHEMA]
-"""The start of a range in a query, inclusive. A day means its start."""
-Until = Annotated[datetime | None, BeforeValidator(_range_end), _SCHEMA]
-"""The end of a range in a query, converted to the first instant after it: a day and an instant are both inclusive.
-
-None when the range includes the largest datetime, the end of the year 9999.
-"""
-
-
-def _day_or_instant(text: Any) -> date | datetime:
-    """Parse a day as a date and an instant as a datetime, for a range whose days are those of a time zone."""
-    start = _range_start(text)
-    return start if "T" in text else start.date()
 
 
 DayOrInstant = Annotated[date | datetime, PlainValidator(_day_or_instant), _SCHEMA]

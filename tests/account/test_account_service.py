@@ -1,7 +1,9 @@
 """The endpoints of the account service, over the real services."""
 
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from werkzeug.test import TestResponse
@@ -328,6 +330,24 @@ def test_the_history_has_every_balance_newest_first(bank: Suite, ada: Person) ->
     assert len(bank.call("account", "GET", f"{path}?to={last}", ada).get_json()["history"]) == 3
     assert bank.call("account", "GET", f"{path}?from=2100-01-01", ada).get_json()["history"] == []
     assert bank.call("account", "GET", f"{path}?from=yesterday", ada).status_code == 400
+
+
+@pytest.mark.parametrize("name", ["history", "entries"])
+def test_the_days_of_a_history_are_those_of_the_zone(bank: Suite, ada: Person, name: str) -> None:
+    account = open_account(bank, ada)
+    deposit(bank, ada, account, "10.00")
+    path = f"/api/accounts/{name}/{account['id']}"
+    (entry,) = bank.call("account", "GET", path, ada).get_json()[name]
+    booked_at = datetime.fromisoformat(entry["timestamp"])
+    zones = ("Pacific/Kiritimati", "Pacific/Pago_Pago")  # 25 hours apart, so their days always differ
+    days = [booked_at.astimezone(ZoneInfo(zone)).date() for zone in zones]
+    found = [
+        len(bank.call("account", "GET", f"{path}?from={day}&to={day}&tz={zone}", ada).get_json()[name])
+        for day in days
+        for zone in zones
+    ]
+    assert found == [1, 0, 0, 1]
+    assert "tz" in bank.call("account", "GET", f"{path}?tz=Mars/Base", ada).get_json()["details"]
 
 
 def test_the_entries_are_complete_and_oldest_first(bank: Suite, ada: Person) -> None:

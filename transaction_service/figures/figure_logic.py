@@ -8,10 +8,11 @@ from shared.core.clock import now
 from shared.core.errors import InvalidRequest
 from shared.core.time_zones import UTC_ZONE
 from shared.web.access import Caller
+from shared.web.validation.ranges import ComparedRange
 from transaction_service.category_storage import CategoryStorage
 from transaction_service.transaction_clients import AccountClient
 from transaction_service.transaction_logic import AccountNotFound
-from transaction_service.transaction_schemas import ComparedRange, StatisticsQuery, SummaryQuery
+from transaction_service.transaction_schemas import StatisticsQuery, SummaryQuery
 from transaction_service.volumes.amount_storage import AmountStorage, Scope
 from transaction_service.volumes.bank_volume_storage import BankVolumeStorage, volumes_of
 from transaction_service.volumes.volume_schemas import BankVolumes, Flows

@@ -11,7 +11,7 @@ from wtforms.validators import Optional, ValidationError
 from api_gateway.clients.account import ACCOUNT_TYPES, Account
 from api_gateway.pages.common.forms import BankForm, at_most, options
 from api_gateway.pages.common.money_forms import AmountField
-from api_gateway.web.time_zones import first_instant, last_instant, today
+from api_gateway.web.time_zones import page_zone, today
 from shared.core.errors import InvalidRequest, ServiceUnavailable
 from shared.core.periods import read_day
 
@@ -91,9 +91,11 @@ class FilterForm(BankForm):
         super().__init__(formdata=request.args)
 
     def query(self, limit: int = ROWS) -> dict[str, object]:
-        """Return the query parameters for the service; a filter that is not set is None."""
+        """Return the query parameters for the service; a filter that is not set is None. Days are the page's."""
         chosen = {field.name: str(field.data) if _has_value(field) else None for field in self}
-        return {**chosen, "limit": limit, "cursor": request.args.get("cursor")}
+        has_days = any(isinstance(field, DayField) and _has_value(field) for field in self)
+        zone = {"tz": page_zone().key} if has_days else {}
+        return {**chosen, **zone, "limit": limit, "cursor": request.args.get("cursor")}
 
     def found(self, ask: Callable[[], T]) -> T | None:
         """Return the result of `ask`, or None when a filter is invalid or the service did not answer.
@@ -131,12 +133,6 @@ class TransactionFilters(FilterForm):
     until = DayField("To", name="to", begin="since")
     at_least = AmountField("At least", [Optional()], name="min", is_bound=True)
     at_most = AmountField("At most", [Optional()], name="max", is_bound=True)
-
-    def query(self, limit: int = ROWS) -> dict[str, object]:
-        """Return the query parameters for the service. Days are those of the page's time zone."""
-        since, until = self.since.data, self.until.data
-        days = {"from": since and first_instant(since), "to": until and last_instant(until)}
-        return {**super().query(limit), **days}
 
     @property
     def uses_seldom_ones(self) -> bool:

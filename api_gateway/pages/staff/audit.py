@@ -46,7 +46,7 @@ class AuditFilters(FilterForm):
     actor = StringField("Done by", [at_most(100)])
     outcome = SelectField("Outcome", choices=options(OUTCOMES, "Any"), default="")
     since = DayField("From", name="from")
-    until = DayField("To", name="to")
+    until = DayField("To", name="to", begin="since")
     user_id = StringField("User's id", [Optional(), UUID("This is not a user's id.")])
 
 

@@ -146,7 +146,7 @@ def _account_page(caller: Caller, account_id: UUID, form: AccountStatusForm) -> 
         account_service().history,
         caller.token,
         account_id,
-        {"from": time_zones.first_instant(since), "limit": MAX_PAGE},
+        {**time_zones.days_since(since), "limit": MAX_PAGE},
     )
     recent_call = start_call(transaction_service().list_of_account, caller.token, account_id, {"limit": ROWS})
     shown = account_service().details(caller.token, account_id)

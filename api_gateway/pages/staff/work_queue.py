@@ -16,7 +16,7 @@ from api_gateway.pages.common.sections import (
     start_call,
     transaction_service,
 )
-from api_gateway.web.time_zones import first_instant, today
+from api_gateway.web.time_zones import days_since, today
 from shared.web.access import Caller
 
 FAILED_DAYS = timedelta(days=1)
@@ -72,7 +72,7 @@ def _cases(caller: Caller) -> list[Future[Any]]:
 
 
 def _failed_payments(caller: Caller) -> list[Future[Any]]:
-    query = {"status": "failed", "from": first_instant(_since()), "limit": MAX_PAGE}
+    query = {"status": "failed", **days_since(_since()), "limit": MAX_PAGE}
     return [start_call(transaction_service().list_all, caller.token, query)]
 
 

@@ -5,25 +5,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.core.periods import DayOrInstant, From, Until
+from shared.core.periods import DayOrInstant
 from shared.core.time_zones import UTC_ZONE, Zone, end_of, start_of
 from shared.web.validation.openapi import Query
-
-
-class UtcRange(Query):
-    """A range of days of UTC or of instants, both ends included."""
-
-    since: Annotated[From, Field(alias="from")] = None
-    """The first day or instant."""
-    until: Annotated[Until, Field(alias="to")] = None
-    """The last day or instant."""
-
-
-class ComparedUtcRange(UtcRange):
-    """A range of time, and a range before it to compare with."""
-
-    compare_from: From = None
-    """The first day or instant of the range before, which ends where `from` begins."""
 
 
 class TimeRange(Query):
@@ -45,3 +29,15 @@ class TimeRange(Query):
     def until(self) -> datetime | None:
         """Return the first instant after the range; None if it has no end."""
         return None if self.last is None else end_of(self.last, self.tz)
+
+
+class ComparedRange(TimeRange):
+    """A range, and a range before it to compare with."""
+
+    first_before: Annotated[DayOrInstant | None, Field(alias="compare_from")] = None
+    """The first day or instant of the range before. It ends where `from` begins, so both must be given."""
+
+    @property
+    def compare_since(self) -> datetime | None:
+        """Return the first instant of the range before; None if none is named."""
+        return None if self.first_before is None else start_of(self.first_before, self.tz)

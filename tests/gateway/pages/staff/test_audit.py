@@ -2,9 +2,11 @@
 
 import csv
 import io
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from shared.core.clock import now
 from tests.support.suite import ADMIN_PASSWORD, PASSWORD, BankOptions, Person, Suite
 from tests.support.visitor import Visitor
 
@@ -30,7 +32,21 @@ def test_entries_are_listed_and_filtered(admin: Visitor, ada: Person) -> None:
     assert 'href="/admin/audit" aria-current="page">Audit' in page.text
 
 
-@pytest.mark.parametrize("query", ["user_id=x", "from=yesterday", "outcome=good", "action=What!"])
+def test_the_days_of_the_filters_are_those_of_the_page(admin: Visitor) -> None:
+    zones = ("Pacific/Kiritimati", "Pacific/Pago_Pago")  # 25 hours apart, so their days always differ
+    days = [now().astimezone(ZoneInfo(zone)).date() for zone in zones]
+    found = []
+    for zone in zones:
+        admin.client.set_cookie("time_zone", zone)
+        pages = (admin.get(f"/admin/audit?from={day}&to={day}&action=login").text for day in days)
+        found += ["Nothing fits" in page for page in pages]
+    admin.client.delete_cookie("time_zone")
+    assert found == [False, True, True, False]
+
+
+@pytest.mark.parametrize(
+    "query", ["user_id=x", "from=yesterday", "outcome=good", "action=What!", "from=2026-02-01&to=2026-01-31"]
+)
 def test_a_filter_that_can_t_be_read_is_400_with_a_message(admin: Visitor, query: str) -> None:
     page = admin.get(f"/admin/audit?{query}")
     assert (page.status_code, "invalid-feedback" in page.text) == (400, True)

@@ -38,6 +38,13 @@ def test_operation_ids_are_unique_names(operations: Operations) -> None:
     assert "get_accounts_details_by_account_id" in names
 
 
+def test_whatever_takes_days_or_months_takes_their_time_zone(operations: Operations) -> None:
+    queries = {path: {one["name"] for one in found.get("parameters", ())} for _, path, found in operations}
+    with_days = {path for path, names in queries.items() if names & {"from", "to", "start_date", "end_date", "month"}}
+    assert len(with_days) > 10
+    assert {path for path in with_days if "tz" not in queries[path]} == set()
+
+
 def test_each_schema_has_its_name_as_title(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     assert {name: schema["title"] for name, schema in schemas.items()} == {name: name for name in schemas}

@@ -1,0 +1,60 @@
+"""Ranges in queries: both ends are included, and days begin where the zone says."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from shared.web.validation.ranges import ComparedRange, TimeRange
+
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+def ends(**query: Any) -> tuple[datetime | None, datetime | None]:
+    found = TimeRange.model_validate(query)
+    return found.since, found.until
+
+
+def test_a_range_includes_its_last_day() -> None:
+    midnight = datetime(2026, 1, 31, tzinfo=UTC)
+    assert ends(**{"from": "2026-01-31", "to": "2026-01-31"}) == (midnight, midnight + timedelta(days=1))
+
+
+def test_a_range_includes_its_last_instant() -> None:
+    both = dict.fromkeys(("from", "to"), "2026-01-31T12:00:00Z")
+    assert ends(**both) == (NOON, NOON + timedelta(microseconds=1))
+
+
+def test_a_range_without_ends_has_none() -> None:
+    assert ends() == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("zone", "hours"), [("Asia/Tokyo", 24), ("Europe/Athens", 23), ("America/Sao_Paulo", 24), ("UTC", 24)]
+)
+def test_days_are_those_of_the_zone_also_when_clocks_change(zone: str, hours: int) -> None:
+    since, until = ends(**{"from": "2026-03-29", "to": "2026-03-29", "tz": zone})
+    assert since
+    assert until
+    assert until - since == timedelta(hours=hours)
+
+
+def test_the_zone_leaves_instants_as_they_are() -> None:
+    assert ends(**{"from": "2026-01-31T12:00:00Z", "tz": "Asia/Tokyo"}) == (NOON, None)
+
+
+@pytest.mark.parametrize("text", ["9999-12-31", "9999-12-31T23:59:59.999999Z"])
+def test_a_range_to_the_last_day_has_no_end(text: str) -> None:
+    assert ends(to=text) == (None, None)
+
+
+def test_an_unknown_zone_is_refused() -> None:
+    with pytest.raises(ValidationError, match="must be the name of a time zone"):
+        ends(tz="Mars/Base")
+
+
+def test_the_range_before_begins_with_a_day_of_the_zone() -> None:
+    query = ComparedRange.model_validate({"compare_from": "2026-01-31", "tz": "Asia/Tokyo"})
+    assert query.compare_since == datetime(2026, 1, 30, 15, tzinfo=UTC)
+    assert ComparedRange().compare_since is None
