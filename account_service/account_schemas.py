@@ -10,7 +10,7 @@ from shared.core.money import AmountText, Currency
 from shared.core.periods import Timestamp
 from shared.core.texts import Line, Matching, masked, masked_name
 from shared.web.approvals.schemas import ChangeRequest
-from shared.web.cursors import LongLimit, Page, PageAnswer
+from shared.web.cursors import LongLimit, Page
 from shared.web.validation.openapi import Answer, Body, Described, Query
 from shared.web.validation.ranges import ComparedRange, TimeRange
 
@@ -132,20 +132,6 @@ class AccountApprovalOut(ChangeRequest):
     """The account that it would change."""
 
 
-class WaitingAnswer(Answer):
-    """One request that waits for a second person, or that was decided."""
-
-    approval: AccountApprovalOut
-    """The request."""
-
-
-class AccountApprovalsAnswer(PageAnswer):
-    """A page of requests, newest first."""
-
-    approvals: list[AccountApprovalOut]
-    """The requests of this page."""
-
-
 class HistoryRow(Described):
     """One entry of an account: the signed amount and the balance after it."""
 
@@ -239,13 +225,6 @@ class FreezeAnswer(Answer):
     """The freeze; null while the account is not frozen."""
 
 
-class StatusHistoryAnswer(PageAnswer):
-    """A page of an account's status changes, newest first."""
-
-    status_history: list[StatusChangeOut]
-    """The changes, newest first."""
-
-
 class Payee(Described):
     """The owner of an account number, masked: enough to recognise a payee before paying."""
 
@@ -275,34 +254,6 @@ class CheckedPayee(Described):
         """Return the outcome for an account."""
         shown = None if name_match == "no_match" else masked_name(owner_name)
         return cls(account_number=masked(account.account_number), owner_name=shown, name_match=name_match)
-
-
-class AccountAnswer(Answer):
-    """One account."""
-
-    account: AccountOut
-    """The account."""
-
-
-class AccountsAnswer(PageAnswer):
-    """A page of accounts."""
-
-    accounts: list[AccountOut]
-    """The accounts of this page."""
-
-
-class HistoryAnswer(PageAnswer):
-    """A page of an account's entries, newest first."""
-
-    history: list[HistoryRow]
-    """The entries, newest first."""
-
-
-class EntriesAnswer(PageAnswer):
-    """A page of an account's entries, oldest first."""
-
-    entries: list[EntryOut]
-    """The entries, oldest first."""
 
 
 class PayeeAnswer(Answer):
@@ -345,10 +296,3 @@ class Statistics(Described):
     """The number of accounts that were opened in the range of the query."""
     created_before: int | None
     """The number of accounts that were opened in the range before; null if none was named."""
-
-
-class StatisticsAnswer(Answer):
-    """The numbers of accounts and the sums of their balances."""
-
-    statistics: Statistics
-    """The counts."""

@@ -12,55 +12,41 @@ from account_service.account_clients import AuthClient
 from account_service.account_logic import AccountNotActive, IdempotencyKeyReused, NonZeroBalance, OwnAccount
 from account_service.account_models import Account, db
 from account_service.account_schemas import (
-    AccountAnswer,
+    AccountApprovalOut,
     AccountOut,
-    AccountsAnswer,
     AccountsQuery,
     CheckedPayee,
     Closing,
-    EntriesAnswer,
     EntriesQuery,
     EntryOut,
     FreezeAnswer,
-    HistoryAnswer,
     HistoryQuery,
     HistoryRow,
     LookupQuery,
     NewAccount,
     Payee,
     PayeeAnswer,
-    StatisticsAnswer,
+    Statistics,
     StatisticsQuery,
     StatusChange,
     StatusChangeOut,
-    StatusHistoryAnswer,
-    WaitingAnswer,
 )
 from account_service.account_storage import AccountStorage
 from account_service.approvals import approval_logic
 from account_service.approvals.approval_models import Approval
 from account_service.approvals.approval_service import approvals
 from account_service.common_service import Tools, api, render_approval, tools
-from account_service.ledger_schemas import (
-    DecisionsAnswer,
-    DescribedAnswer,
-    OrderBatch,
-    PostingsAnswer,
-    PostingsQuery,
-)
+from account_service.ledger_schemas import Decision, DescribedAnswer, OrderBatch, Posting, PostingsQuery
 from account_service.ledger_storage import LedgerStorage
 from account_service.till_logic import TillAlreadyOpen, TillClosed, TillKeyReused
 from account_service.till_schemas import (
     AccountQuery,
+    CashMovement,
     FoundAccount,
-    FoundAccountAnswer,
-    MovementsAnswer,
     NewTill,
     OwnedTillsQuery,
     TillCount,
     TillRow,
-    TillRowAnswer,
-    TillRowsAnswer,
 )
 from account_service.till_storage import TillStorage
 from shared.core.errors import NotFound
@@ -72,11 +58,11 @@ from shared.web import audit_trail, fast_path, serving
 from shared.web.access import Caller, private, service_only, staff_with
 from shared.web.application import Peers, lifecycle_of, make_app, make_session
 from shared.web.approvals.rules import ApprovalPending, ApprovalRules
-from shared.web.cursors import Page
+from shared.web.cursors import Page, page_of
 from shared.web.idempotency_keys import idempotency_key
 from shared.web.responses import success
 from shared.web.settings import Settings
-from shared.web.validation.openapi import documented
+from shared.web.validation.openapi import answer, documented
 
 MAX_BATCH_BYTES = 512 * 1024
 
@@ -99,7 +85,7 @@ class AccountSettings(Settings):
 
 @accounts.post("/create")
 @private
-@api.validate(resp=documented(201, AccountAnswer, IdempotencyKeyReused, takes_key=True))
+@api.validate(resp=documented(201, answer(account=AccountOut), IdempotencyKeyReused, takes_key=True))
 def create(caller: Caller, json: NewAccount) -> Response:
     """Open an account. The same Idempotency-Key opens only one."""
     account = account_logic.open_account(tools().accounts, caller.user_id, json, idempotency_key())
@@ -108,7 +94,7 @@ def create(caller: Caller, json: NewAccount) -> Response:
 
 @accounts.get("/list")
 @private
-@api.validate(resp=documented(200, AccountsAnswer))
+@api.validate(resp=documented(200, page_of(accounts=AccountOut)))
 def list_own(caller: Caller, query: Page) -> Response:
     """Return the caller's accounts, closed ones last."""
     rows, pagination = account_logic.list_own(tools().accounts, caller, query)
@@ -117,7 +103,7 @@ def list_own(caller: Caller, query: Page) -> Response:
 
 @accounts.get("/details/<uuid:account_id>")
 @private
-@api.validate(resp=documented(200, AccountAnswer))
+@api.validate(resp=documented(200, answer(account=AccountOut)))
 def details(caller: Caller, account_id: UUID) -> Response:
     """Return one account. Only its owner sees the whole number."""
     account = account_logic.details(tools().accounts, caller, account_id)
@@ -126,7 +112,7 @@ def details(caller: Caller, account_id: UUID) -> Response:
 
 @accounts.get("/history/<uuid:account_id>")
 @private
-@api.validate(resp=documented(200, HistoryAnswer))
+@api.validate(resp=documented(200, page_of(history=HistoryRow)))
 def history(caller: Caller, account_id: UUID, query: HistoryQuery) -> Response:
     """Return the entries of an account with the balance after each, newest first."""
     rows, pagination = account_logic.history(tools().accounts, tools().ledger, caller, account_id, query)
@@ -135,7 +121,7 @@ def history(caller: Caller, account_id: UUID, query: HistoryQuery) -> Response:
 
 @accounts.get("/entries/<uuid:account_id>")
 @private
-@api.validate(resp=documented(200, EntriesAnswer))
+@api.validate(resp=documented(200, page_of(entries=EntryOut)))
 def entries(caller: Caller, account_id: UUID, query: EntriesQuery) -> Response:
     """Return the entries of an account as statements show them, oldest first."""
     parts = tools()
@@ -148,7 +134,7 @@ def entries(caller: Caller, account_id: UUID, query: EntriesQuery) -> Response:
 
 @accounts.delete("/close/<uuid:account_id>")
 @private
-@api.validate(resp=documented(200, AccountAnswer, AccountNotActive, NonZeroBalance))
+@api.validate(resp=documented(200, answer(account=AccountOut), AccountNotActive, NonZeroBalance))
 def close(caller: Caller, account_id: UUID) -> Response:
     """Close an empty account of the caller."""
     account = account_logic.close(tools().accounts, caller, account_id)
@@ -159,7 +145,13 @@ def close(caller: Caller, account_id: UUID) -> Response:
 @staff_with("accounts:close")
 @api.validate(
     resp=documented(
-        200, AccountAnswer, AccountNotActive, NonZeroBalance, OwnAccount, ApprovalPending, waits_as=WaitingAnswer
+        200,
+        answer(account=AccountOut),
+        AccountNotActive,
+        NonZeroBalance,
+        OwnAccount,
+        ApprovalPending,
+        waits_as=AccountApprovalOut,
     )
 )
 def close_for(caller: Caller, account_id: UUID, json: Closing) -> Response:
@@ -183,7 +175,7 @@ def lookup(_caller: Caller, query: LookupQuery) -> Response:
 
 @accounts.get("/all")
 @staff_with("customers:read")
-@api.validate(resp=documented(200, AccountsAnswer))
+@api.validate(resp=documented(200, page_of(accounts=AccountOut)))
 def list_all(caller: Caller, query: AccountsQuery) -> Response:
     """Return all accounts, newest first."""
     rows, pagination = account_logic.list_all(tools().accounts, caller, query)
@@ -192,7 +184,7 @@ def list_all(caller: Caller, query: AccountsQuery) -> Response:
 
 @accounts.get("/user/<uuid:user_id>")
 @staff_with("customers:read")
-@api.validate(resp=documented(200, AccountsAnswer))
+@api.validate(resp=documented(200, page_of(accounts=AccountOut)))
 def list_of_user(caller: Caller, user_id: UUID, query: AccountsQuery) -> Response:
     """Return the accounts of one user, newest first."""
     rows, pagination = account_logic.list_all(tools().accounts, caller, query, user_id)
@@ -201,7 +193,7 @@ def list_of_user(caller: Caller, user_id: UUID, query: AccountsQuery) -> Respons
 
 @accounts.post("/user/<uuid:user_id>")
 @staff_with("accounts:open")
-@api.validate(resp=documented(201, AccountAnswer, IdempotencyKeyReused, takes_key=True))
+@api.validate(resp=documented(201, answer(account=AccountOut), IdempotencyKeyReused, takes_key=True))
 def create_for_user(caller: Caller, user_id: UUID, json: NewAccount) -> Response:
     """Open an account for a customer. The same Idempotency-Key opens only one."""
     account = account_logic.open_for_customer(
@@ -213,7 +205,9 @@ def create_for_user(caller: Caller, user_id: UUID, json: NewAccount) -> Response
 @accounts.put("/update/<uuid:account_id>")
 @staff_with("accounts:freeze")
 @api.validate(
-    resp=documented(200, AccountAnswer, AccountNotActive, OwnAccount, ApprovalPending, waits_as=WaitingAnswer)
+    resp=documented(
+        200, answer(account=AccountOut), AccountNotActive, OwnAccount, ApprovalPending, waits_as=AccountApprovalOut
+    )
 )
 def update(caller: Caller, account_id: UUID, json: StatusChange) -> Response:
     """Freeze or unfreeze an account, or ask a second person to lift an admin's freeze."""
@@ -233,7 +227,7 @@ def freeze(caller: Caller, account_id: UUID) -> Response:
 
 @accounts.get("/status_history/<uuid:account_id>")
 @staff_with("customers:read")
-@api.validate(resp=documented(200, StatusHistoryAnswer))
+@api.validate(resp=documented(200, page_of(status_history=StatusChangeOut)))
 def status_history(caller: Caller, account_id: UUID, query: Page) -> Response:
     """Return who froze, unfroze or closed a customer's account, when and why, newest first."""
     rows, pagination = account_logic.status_history(tools().accounts, caller, account_id, query)
@@ -242,7 +236,7 @@ def status_history(caller: Caller, account_id: UUID, query: Page) -> Response:
 
 @accounts.get("/user/<uuid:user_id>/status_history")
 @staff_with("customers:read")
-@api.validate(resp=documented(200, StatusHistoryAnswer, OwnAccount))
+@api.validate(resp=documented(200, page_of(status_history=StatusChangeOut), OwnAccount))
 def status_history_of_user(caller: Caller, user_id: UUID, query: Page) -> Response:
     """Return who froze, unfroze or closed the accounts of a customer, when and why, newest first."""
     rows, pagination = account_logic.status_history_of_user(tools().accounts, caller, user_id, query)
@@ -251,7 +245,7 @@ def status_history_of_user(caller: Caller, user_id: UUID, query: Page) -> Respon
 
 @internal.post("/postings")
 @service_only("postings:write")
-@api.validate(resp=documented(200, DecisionsAnswer))
+@api.validate(resp=documented(200, answer(decisions=list[Decision])))
 def post(json: OrderBatch) -> Response:
     """Decide a batch of orders."""
     return success(decisions=ledger_logic.post(tools().ledger, json.postings))
@@ -259,7 +253,7 @@ def post(json: OrderBatch) -> Response:
 
 @internal.post("/postings/void")
 @service_only("postings:write")
-@api.validate(resp=documented(200, DecisionsAnswer))
+@api.validate(resp=documented(200, answer(decisions=list[Decision])))
 def void(json: OrderBatch) -> Response:
     """Void the orders of a batch that are not decided yet."""
     return success(decisions=ledger_logic.void(tools().ledger, json.postings))
@@ -275,7 +269,7 @@ def describe(json: OrderBatch) -> Response:
 
 @internal.get("/postings")
 @service_only("postings:read")
-@api.validate(resp=documented(200, PostingsAnswer))
+@api.validate(resp=documented(200, answer(postings=list[Posting])))
 def list_postings(query: PostingsQuery) -> Response:
     """Return postings in the order of their sequences."""
     return success(postings=ledger_logic.list_after(tools().ledger, query.after, query.limit))
@@ -283,7 +277,7 @@ def list_postings(query: PostingsQuery) -> Response:
 
 @internal.post("/tills")
 @service_only("postings:write")
-@api.validate(resp=documented(201, TillRowAnswer, TillAlreadyOpen, TillKeyReused))
+@api.validate(resp=documented(201, answer(till=TillRow), TillAlreadyOpen, TillKeyReused))
 def open_till(json: NewTill) -> Response:
     """Open a till for an employee, and book its float from the vault."""
     till = till_logic.open_till(tools().tills, tools().ledger, json)
@@ -292,7 +286,7 @@ def open_till(json: NewTill) -> Response:
 
 @internal.get("/tills")
 @service_only("postings:read")
-@api.validate(resp=documented(200, TillRowsAnswer))
+@api.validate(resp=documented(200, page_of(tills=TillRow)))
 def list_tills(query: OwnedTillsQuery) -> Response:
     """Return tills, newest first."""
     rows, pagination = till_logic.list_tills(tools().tills, query)
@@ -301,7 +295,7 @@ def list_tills(query: OwnedTillsQuery) -> Response:
 
 @internal.get("/tills/<uuid:till_id>")
 @service_only("postings:read")
-@api.validate(resp=documented(200, TillRowAnswer))
+@api.validate(resp=documented(200, answer(till=TillRow)))
 def till_details(till_id: UUID) -> Response:
     """Return a till with the cash that it should hold."""
     return success(till=TillRow.model_validate(till_logic.details(tools().tills, till_id)))
@@ -309,7 +303,7 @@ def till_details(till_id: UUID) -> Response:
 
 @internal.get("/tills/<uuid:till_id>/movements")
 @service_only("postings:read")
-@api.validate(resp=documented(200, MovementsAnswer))
+@api.validate(resp=documented(200, page_of(movements=CashMovement)))
 def till_movements(till_id: UUID, query: Page) -> Response:
     """Return the postings of a till, newest first."""
     rows, pagination = till_logic.movements(tools().tills, tools().ledger, till_id, query)
@@ -318,7 +312,7 @@ def till_movements(till_id: UUID, query: Page) -> Response:
 
 @internal.post("/tills/<uuid:till_id>/close")
 @service_only("postings:write")
-@api.validate(resp=documented(200, TillRowAnswer, TillClosed))
+@api.validate(resp=documented(200, answer(till=TillRow), TillClosed))
 def close_till(till_id: UUID, json: TillCount) -> Response:
     """Close a till: book the difference, and return the counted cash to the vault."""
     return success(till=TillRow.model_validate(till_logic.close_till(tools().tills, tools().ledger, till_id, json)))
@@ -326,7 +320,7 @@ def close_till(till_id: UUID, json: TillCount) -> Response:
 
 @internal.get("/accounts")
 @service_only("postings:read")
-@api.validate(resp=documented(200, FoundAccountAnswer, NotFound))
+@api.validate(resp=documented(200, answer(account=FoundAccount), NotFound))
 def find_account(query: AccountQuery) -> Response:
     """Return what the counter has to know of an account."""
     return success(account=FoundAccount.of(till_logic.find_account(tools().accounts, query)))
@@ -334,7 +328,7 @@ def find_account(query: AccountQuery) -> Response:
 
 @internal.get("/statistics")
 @service_only("statistics:read")
-@api.validate(resp=documented(200, StatisticsAnswer))
+@api.validate(resp=documented(200, answer(statistics=Statistics)))
 def statistics(query: StatisticsQuery) -> Response:
     """Return the numbers of accounts and the sums of their balances."""
     return success(statistics=account_logic.statistics(tools().accounts, tools().currency, query))

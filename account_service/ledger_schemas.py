@@ -147,20 +147,6 @@ class Posting(TypedDict):
     order: KeptOrder
 
 
-class DecisionsAnswer(Answer):
-    """The decisions, in the order of the request."""
-
-    decisions: list[Decision]
-    """The decisions, in the order of the request."""
-
-
-class PostingsAnswer(Answer):
-    """Postings in the order of their sequences. A later request returns no others between them."""
-
-    postings: list[Posting]
-    """The postings, in order."""
-
-
 class DescribedAnswer(Answer):
     """The reply to orders of postings that lacked theirs."""
 

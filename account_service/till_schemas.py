@@ -7,8 +7,8 @@ from pydantic import ConfigDict, Field
 
 from shared.core.periods import Timestamp
 from shared.core.texts import masked
-from shared.web.cursors import Page, PageAnswer
-from shared.web.validation.openapi import Answer, Body, Described, Query
+from shared.web.cursors import Page
+from shared.web.validation.openapi import Body, Described, Query
 
 if TYPE_CHECKING:
     from account_service.account_models import Account
@@ -82,20 +82,6 @@ class TillRow(Described):
     """The counted minus the expected cash."""
 
 
-class TillRowAnswer(Answer):
-    """One till."""
-
-    till: TillRow
-    """The till."""
-
-
-class TillRowsAnswer(PageAnswer):
-    """A page of tills, newest first."""
-
-    tills: list[TillRow]
-    """The tills of this page."""
-
-
 class CashMovement(Described):
     """One posting of a till: positive when it put cash into the till."""
 
@@ -115,13 +101,6 @@ class CashMovement(Described):
     """The description."""
     booked_at: Timestamp
     """When it was booked."""
-
-
-class MovementsAnswer(PageAnswer):
-    """A page of the postings of a till, newest first."""
-
-    movements: list[CashMovement]
-    """The postings of this page."""
 
 
 class FoundAccount(Described):
@@ -148,10 +127,3 @@ class FoundAccount(Described):
             status=account.status,
             balance_minor=account.balance_minor,
         )
-
-
-class FoundAccountAnswer(Answer):
-    """The account."""
-
-    account: FoundAccount
-    """The account."""

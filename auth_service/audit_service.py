@@ -4,21 +4,13 @@ from flask import Blueprint, Response, g
 
 from auth_service.audit import audit_logic
 from auth_service.audit.audit_logic import TooManyRows
-from auth_service.audit.audit_schemas import (
-    AuditAnswer,
-    AuditEntryOut,
-    AuditQuery,
-    DataViewOut,
-    DataViewsAnswer,
-    ExportAnswer,
-    ExportQuery,
-)
+from auth_service.audit.audit_schemas import AuditEntryOut, AuditQuery, DataViewOut, ExportQuery
 from auth_service.common_service import api, tools
 from shared.web.access import Caller, admin_only, private, service_only
 from shared.web.audit_trail import ReportedEntries
-from shared.web.cursors import Page
+from shared.web.cursors import Page, page_of
 from shared.web.responses import success
-from shared.web.validation.openapi import Answer, documented
+from shared.web.validation.openapi import Answer, answer, documented
 
 audit = Blueprint("audit", __name__, url_prefix="/api/auth/audit")
 audit_internal = Blueprint("audit_internal", __name__, url_prefix="/internal/audit")
@@ -26,7 +18,7 @@ audit_internal = Blueprint("audit_internal", __name__, url_prefix="/internal/aud
 
 @audit.get("")
 @admin_only
-@api.validate(resp=documented(200, AuditAnswer))
+@api.validate(resp=documented(200, page_of(audit=AuditEntryOut)))
 def list_entries(_caller: Caller, query: AuditQuery) -> Response:
     """Return the audit trail, newest first."""
     rows, pagination = audit_logic.list_entries(tools().audit, query)
@@ -35,7 +27,7 @@ def list_entries(_caller: Caller, query: AuditQuery) -> Response:
 
 @audit.get("/export")
 @admin_only
-@api.validate(resp=documented(200, ExportAnswer, TooManyRows))
+@api.validate(resp=documented(200, answer(audit=list[AuditEntryOut]), TooManyRows))
 def export(caller: Caller, query: ExportQuery) -> Response:
     """Return all matching entries of the audit trail at once, newest first. The export becomes an entry itself."""
     return success(audit=[AuditEntryOut.of(row) for row in audit_logic.export(tools().audit, caller, query)])
@@ -43,7 +35,7 @@ def export(caller: Caller, query: ExportQuery) -> Response:
 
 @audit.get("/mine")
 @private
-@api.validate(resp=documented(200, DataViewsAnswer))
+@api.validate(resp=documented(200, page_of(audit=DataViewOut)))
 def list_views(caller: Caller, query: Page) -> Response:
     """Return who of the staff looked at the caller's data, newest first."""
     rows, pagination = audit_logic.list_views(tools().audit, caller, query)

@@ -9,7 +9,6 @@ from shared.core import clock
 from shared.core.periods import Timestamp
 from shared.core.texts import Line
 from shared.security.passwords import MAX_PASSWORD_LENGTH
-from shared.web.cursors import PageAnswer
 from shared.web.validation.openapi import Answer, Body, Described, Query
 
 if TYPE_CHECKING:
@@ -132,13 +131,6 @@ class SessionOut(Described):
             last_used_at=clock.now() if session.id == current_id else session.last_used_at,
             current=session.id == current_id,
         )
-
-
-class SessionsAnswer(PageAnswer):
-    """A page of sessions, newest first."""
-
-    sessions: list[SessionOut]
-    """The sessions of this page."""
 
 
 class VerifiedAnswer(Answer):

@@ -17,12 +17,7 @@ from auth_service.audit import audit_logic
 from auth_service.audit.audit_storage import AuditStorage
 from auth_service.auth_logic import LockedOut, Tools, WrongPassword
 from auth_service.auth_models import User, db, phone_numbers
-from auth_service.auth_schemas import (
-    AdminAnswer,
-    Login,
-    TokensAnswer,
-    VerifiedAnswer,
-)
+from auth_service.auth_schemas import AdminAnswer, Login, TokensAnswer, VerifiedAnswer
 from auth_service.auth_storage import LinkStorage, LockoutStorage, UserStorage
 from auth_service.cases.case_clients import PaymentClient
 from auth_service.cases.case_logic import Cases
@@ -65,11 +60,10 @@ from auth_service.user_logic import EmailTaken, UsernameTaken
 from auth_service.user_schemas import (
     NewUser,
     NewUserAnswer,
-    PersonAnswer,
     PersonOut,
     ProfileAnswer,
     ProfileChanges,
-    StatisticsAnswer,
+    Statistics,
     StatisticsQuery,
     Username,
     UserOut,
@@ -95,7 +89,7 @@ from shared.web.access import (
 from shared.web.application import Peers, lifecycle_of, make_app, make_session
 from shared.web.approvals.rules import ApprovalRules
 from shared.web.responses import success
-from shared.web.validation.openapi import documented
+from shared.web.validation.openapi import answer, documented
 
 CLEAN_UP_SECONDS = 600.0
 MAIL_SECONDS = 1.0
@@ -211,7 +205,7 @@ def update_profile(caller: Caller, json: ProfileChanges) -> Response:
 
 @internal.get("/users/<uuid:user_id>")
 @service_only("users:read")
-@api.validate(resp=documented(200, PersonAnswer))
+@api.validate(resp=documented(200, answer(user=PersonOut)))
 def person(user_id: UUID) -> Response:
     """Return the data of a user that other services need."""
     return success(user=PersonOut.model_validate(user_logic.details(tools(), user_id)))
@@ -219,7 +213,7 @@ def person(user_id: UUID) -> Response:
 
 @internal.get("/statistics")
 @service_only("statistics:read")
-@api.validate(resp=documented(200, StatisticsAnswer))
+@api.validate(resp=documented(200, answer(statistics=Statistics)))
 def statistics(query: StatisticsQuery) -> Response:
     """Count all users by role and by status, and those who registered in a range of time."""
     return success(statistics=user_logic.statistics(tools(), query))

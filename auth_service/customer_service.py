@@ -4,24 +4,20 @@ from uuid import UUID
 
 from flask import Blueprint, Response, current_app
 
-from auth_service.audit.audit_schemas import AuditAnswer, AuditEntryOut
+from auth_service.audit.audit_schemas import AuditEntryOut
 from auth_service.common_service import api, tools
 from auth_service.customers import customer_logic
 from auth_service.customers.customer_logic import EmailForAdmins, NotActive
 from auth_service.customers.customer_schemas import (
     ContactChanges,
-    CustomerAnswer,
-    CustomersAnswer,
+    CustomerOut,
     CustomerSessionOut,
-    CustomerSessionsAnswer,
     CustomersQuery,
     EndedAnswer,
     NamesAnswer,
     NamesQuery,
     NewNote,
-    NoteAnswer,
-    NotesAnswer,
-    PeopleAnswer,
+    NoteOut,
     PeopleQuery,
     ResetStart,
     Unlocking,
@@ -30,9 +26,9 @@ from auth_service.customers.customer_storage import CustomerStorage
 from auth_service.user_logic import EmailTaken
 from auth_service.user_schemas import PersonOut
 from shared.web.access import Caller, service_only, staff_with
-from shared.web.cursors import Page
+from shared.web.cursors import Page, page_of
 from shared.web.responses import success
-from shared.web.validation.openapi import Answer, documented
+from shared.web.validation.openapi import Answer, answer, documented
 
 customers = Blueprint("customers", __name__, url_prefix="/api/auth")
 customers_internal = Blueprint("customers_internal", __name__, url_prefix="/internal")
@@ -41,7 +37,7 @@ BLUEPRINTS = (customers, customers_internal)
 
 @customers.get("/customers")
 @staff_with("customers:read")
-@api.validate(resp=documented(200, CustomersAnswer))
+@api.validate(resp=documented(200, page_of(customers=CustomerOut)))
 def list_customers(caller: Caller, query: CustomersQuery) -> Response:
     """Find customers by parts of their name, username, e-mail address or phone number, newest first."""
     found, pagination = customer_logic.list_customers(tools(), _storage(), caller, query)
@@ -50,7 +46,7 @@ def list_customers(caller: Caller, query: CustomersQuery) -> Response:
 
 @customers.get("/customers/<uuid:user_id>")
 @staff_with("customers:read")
-@api.validate(resp=documented(200, CustomerAnswer))
+@api.validate(resp=documented(200, answer(customer=CustomerOut)))
 def details(caller: Caller, user_id: UUID) -> Response:
     """Return one customer."""
     return success(customer=customer_logic.details(tools(), caller, user_id))
@@ -58,7 +54,7 @@ def details(caller: Caller, user_id: UUID) -> Response:
 
 @customers.put("/customers/<uuid:user_id>")
 @staff_with("customers:write")
-@api.validate(resp=documented(200, CustomerAnswer, EmailForAdmins, EmailTaken))
+@api.validate(resp=documented(200, answer(customer=CustomerOut), EmailForAdmins, EmailTaken))
 def correct_contact(caller: Caller, user_id: UUID, json: ContactChanges) -> Response:
     """Correct a customer's contact data; the e-mail address only as an admin."""
     customer = customer_logic.correct_contact(tools(), caller, user_id, json)
@@ -67,7 +63,7 @@ def correct_contact(caller: Caller, user_id: UUID, json: ContactChanges) -> Resp
 
 @customers.post("/customers/<uuid:user_id>/unlock")
 @staff_with("customers:write")
-@api.validate(resp=documented(200, CustomerAnswer))
+@api.validate(resp=documented(200, answer(customer=CustomerOut)))
 def unlock(caller: Caller, user_id: UUID, json: Unlocking) -> Response:
     """End a customer's lockout after too many wrong passwords."""
     return success(customer=customer_logic.unlock(tools(), caller, user_id), message="The customer can log in again.")
@@ -84,7 +80,7 @@ def start_reset(caller: Caller, user_id: UUID, json: ResetStart) -> Response:
 
 @customers.get("/customers/<uuid:user_id>/audit")
 @staff_with("customers:read")
-@api.validate(resp=documented(200, AuditAnswer))
+@api.validate(resp=documented(200, page_of(audit=AuditEntryOut)))
 def list_audit(caller: Caller, user_id: UUID, query: Page) -> Response:
     """List what a customer did, and what was done about them, newest first."""
     rows, pagination = customer_logic.list_audit(tools(), caller, user_id, query)
@@ -93,7 +89,7 @@ def list_audit(caller: Caller, user_id: UUID, query: Page) -> Response:
 
 @customers.get("/customers/<uuid:user_id>/sessions")
 @staff_with("customers:read")
-@api.validate(resp=documented(200, CustomerSessionsAnswer))
+@api.validate(resp=documented(200, page_of(sessions=CustomerSessionOut)))
 def list_sessions(caller: Caller, user_id: UUID, query: Page) -> Response:
     """List a customer's active sessions, newest first."""
     rows, pagination = customer_logic.list_sessions(tools(), caller, user_id, query)
@@ -113,7 +109,7 @@ def log_out_everywhere(caller: Caller, user_id: UUID) -> Response:
 
 @customers.get("/customers/<uuid:user_id>/notes")
 @staff_with("customers:read")
-@api.validate(resp=documented(200, NotesAnswer))
+@api.validate(resp=documented(200, page_of(notes=NoteOut)))
 def list_notes(caller: Caller, user_id: UUID, query: Page) -> Response:
     """List the notes about a customer, newest first."""
     notes, pagination = customer_logic.list_notes(tools(), _storage(), caller, user_id, query)
@@ -122,7 +118,7 @@ def list_notes(caller: Caller, user_id: UUID, query: Page) -> Response:
 
 @customers.post("/customers/<uuid:user_id>/notes")
 @staff_with("customers:write")
-@api.validate(resp=documented(201, NoteAnswer))
+@api.validate(resp=documented(201, answer(note=NoteOut)))
 def add_note(caller: Caller, user_id: UUID, json: NewNote) -> Response:
     """Write a note about a customer. Customers don't see notes."""
     return success(201, note=customer_logic.add_note(tools(), _storage(), caller, user_id, json))
@@ -130,7 +126,7 @@ def add_note(caller: Caller, user_id: UUID, json: NewNote) -> Response:
 
 @customers.get("/users/by_id")
 @staff_with("customers:read")
-@api.validate(resp=documented(200, PeopleAnswer))
+@api.validate(resp=documented(200, answer(users=list[PersonOut])))
 def by_id(_caller: Caller, query: PeopleQuery) -> Response:
     """Return the names of up to 200 users, for lists that know only ids."""
     found = customer_logic.by_id(_storage(), query.user_ids)

@@ -6,7 +6,7 @@ from flask import Blueprint, Response
 
 from auth_service import session_logic
 from auth_service.audit import audit_logic
-from auth_service.audit.audit_schemas import LoginAttemptOut, LoginsAnswer
+from auth_service.audit.audit_schemas import LoginAttemptOut
 from auth_service.auth_logic import WrongPassword
 from auth_service.auth_schemas import (
     PasswordChange,
@@ -14,14 +14,13 @@ from auth_service.auth_schemas import (
     RevocationsAnswer,
     RevocationsQuery,
     SessionOut,
-    SessionsAnswer,
     SessionsUsed,
     TokensAnswer,
 )
 from auth_service.common_service import api, origin, tools
 from shared.core.errors import InvalidToken, TokenExpired
 from shared.web.access import Caller, StepUpRequired, private, private_even_limited, public, service_only
-from shared.web.cursors import Page
+from shared.web.cursors import Page, page_of
 from shared.web.responses import success
 from shared.web.validation.openapi import Answer, documented
 
@@ -58,7 +57,7 @@ def change_password(caller: Caller, json: PasswordChange) -> Response:
 
 @sessions.get("/sessions")
 @private
-@api.validate(resp=documented(200, SessionsAnswer))
+@api.validate(resp=documented(200, page_of(sessions=SessionOut)))
 def list_sessions(caller: Caller, query: Page) -> Response:
     """List the caller's active sessions, newest first."""
     rows, pagination = session_logic.list_sessions(tools(), caller, query)
@@ -84,7 +83,7 @@ def renew(caller: Caller) -> Response:
 
 @sessions.get("/logins")
 @private
-@api.validate(resp=documented(200, LoginsAnswer))
+@api.validate(resp=documented(200, page_of(logins=LoginAttemptOut)))
 def list_logins(caller: Caller, query: Page) -> Response:
     """List the attempts to log in as the caller, also those that failed, newest first."""
     rows, pagination = audit_logic.list_logins(tools().audit, caller, query)

@@ -11,7 +11,7 @@ from shared.core.periods import Timestamp
 from shared.core.texts import Line, Matching
 from shared.core.time_zones import ZoneName
 from shared.web.approvals.schemas import AskedReason, ChangeRequest
-from shared.web.cursors import Page, PageAnswer
+from shared.web.cursors import Page
 from shared.web.validation.openapi import Answer, Body, Described, Query
 from shared.web.validation.ranges import ComparedRange
 
@@ -207,20 +207,6 @@ class NewUserAnswer(UserAnswer):
     """The id of the new customer."""
 
 
-class UsersAnswer(PageAnswer):
-    """A page of users, newest first."""
-
-    users: list[ListedUser]
-    """The users of this page."""
-
-
-class PersonAnswer(Answer):
-    """One user, for another service or an employee."""
-
-    user: PersonOut
-    """The user."""
-
-
 class PersonApprovalOut(ChangeRequest):
     """A request to change what a person is or may do, which waits for a second person."""
 
@@ -228,20 +214,6 @@ class PersonApprovalOut(ChangeRequest):
     """What is to be done."""
     subject: PersonOut | SkipJsonSchema[None] = None
     """The person whom it would change."""
-
-
-class WaitingAnswer(Answer):
-    """One request that waits for a second person, or that was decided."""
-
-    approval: PersonApprovalOut
-    """The request."""
-
-
-class PersonApprovalsAnswer(PageAnswer):
-    """A page of requests, newest first."""
-
-    approvals: list[PersonApprovalOut]
-    """The requests of this page."""
 
 
 class StatisticsQuery(ComparedRange):
@@ -263,10 +235,3 @@ class Statistics(Described):
     """The number of users who registered in the range of the query."""
     created_before: int | None
     """The number of users who registered in the range before; null if none was named."""
-
-
-class StatisticsAnswer(Answer):
-    """The number of users, by role and by status."""
-
-    statistics: Statistics
-    """The counts."""

@@ -14,7 +14,7 @@ from shared.http import request_ids
 from shared.web.access import Caller
 from shared.web.approvals.rules import ApprovalRules
 from shared.web.idempotency_keys import idempotency_key
-from shared.web.validation.openapi import AnswerTypes, documented, make_api
+from shared.web.validation.openapi import AnswerTypes, answer, documented, make_api
 from transaction_service import posting_logic, transaction_logic
 from transaction_service.batch_logic import StepUp, to_reply
 from transaction_service.category_storage import CategoryStorage
@@ -26,7 +26,7 @@ from transaction_service.reversals.reversal_storage import ReversalStorage
 from transaction_service.transaction_clients import AccountClient, Order
 from transaction_service.transaction_logic import AccountNotActive, AccountNotFound, Expired, Origin
 from transaction_service.transaction_models import Transaction
-from transaction_service.transaction_schemas import Category, TransactionAnswer, TransactionOut
+from transaction_service.transaction_schemas import Category, TransactionOut
 from transaction_service.transaction_storage import TransactionStorage
 from transaction_service.volumes.amount_storage import AmountStorage
 from transaction_service.volumes.bank_volume_storage import BankVolumeStorage
@@ -39,7 +39,9 @@ api = make_api("Transactions")
 
 def payment(*refusals: type[AppError]) -> AnswerTypes:
     """Return the documented responses of an endpoint that moves money; `refusals` are those beside the common ones."""
-    return documented(201, TransactionAnswer, *USUAL, *refusals, may_be_pending=True, takes_key=True, replays=True)
+    return documented(
+        201, answer(transaction=TransactionOut), *USUAL, *refusals, may_be_pending=True, takes_key=True, replays=True
+    )
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from shared.core.ids import GivenId, IdText, dashed
 from shared.core.money import Amount, AmountBound, AmountText, Currency
 from shared.core.periods import Timestamp, TimestampText, to_text
 from shared.core.texts import Line
-from shared.web.cursors import Limit, Page, PageAnswer
+from shared.web.cursors import Limit, Page
 from shared.web.validation.openapi import Answer, Body, Described, Query
 from shared.web.validation.ranges import ComparedRange, TimeRange
 
@@ -271,20 +271,6 @@ def _balance_after(transaction: "Transaction", wanted: str, source: str | None, 
     return transaction.from_balance_after_minor if source == wanted else transaction.to_balance_after_minor
 
 
-class TransactionAnswer(Answer):
-    """One transaction."""
-
-    transaction: TransactionOut
-    """The transaction."""
-
-
-class TransactionsAnswer(PageAnswer):
-    """A page of transactions, newest first."""
-
-    transactions: list[TransactionOut]
-    """The transactions, newest first."""
-
-
 class OwnAnswer(Answer):
     """The id of a transaction of the caller."""
 
@@ -352,20 +338,6 @@ class SuspenseItemOut(Described):
         )
 
 
-class SuspenseAnswer(PageAnswer):
-    """A page of items in suspense, newest first."""
-
-    suspense: list[SuspenseItemOut]
-    """The items in suspense, newest first."""
-
-
-class RecentAnswer(Answer):
-    """The newest transactions."""
-
-    transactions: list[TransactionOut]
-    """The transactions, newest first."""
-
-
 class BatchedRequest(Body):
     """A payment request as a client sent it: its token, its Idempotency-Key, its body as text."""
 
@@ -395,10 +367,3 @@ class BatchedReply:
     status: int
     headers: dict[str, str]
     body: str
-
-
-class BatchedReplies(Answer):
-    """The responses to a batch, in the order of its requests. Each is the same as that to a single request."""
-
-    answers: list[BatchedReply]
-    """The responses, in the order of the requests."""

@@ -23,9 +23,10 @@ from shared.web import audit_trail, fast_path, serving
 from shared.web.access import Caller, StepUpRequired, private, service_only, staff_with
 from shared.web.application import Peers, health_of, lifecycle_of, make_app, make_session
 from shared.web.approvals.rules import ApprovalRules
+from shared.web.cursors import page_of
 from shared.web.responses import success
 from shared.web.settings import Seconds, Settings
-from shared.web.validation.openapi import documented
+from shared.web.validation.openapi import answer, documented
 from shared.web.validation.ranges import ComparedRange
 from transaction_service import posting_logic, transaction_logic
 from transaction_service.batch_logic import ParsedPayment, StepUp, parse_payment, to_batched_reply
@@ -54,7 +55,7 @@ from transaction_service.transaction_logic import (
 from transaction_service.transaction_models import db
 from transaction_service.transaction_schemas import (
     AccountTransactionsQuery,
-    BatchedReplies,
+    BatchedReply,
     BatchedRequests,
     CategoryAnswer,
     NewCategory,
@@ -63,21 +64,19 @@ from transaction_service.transaction_schemas import (
     OwnersAnswer,
     OwnMovement,
     OwnTransactionsQuery,
-    RecentAnswer,
     RecentQuery,
     StatisticsQuery,
     SummaryQuery,
-    TransactionAnswer,
-    TransactionsAnswer,
+    TransactionOut,
     TransactionsQuery,
 )
 from transaction_service.transaction_storage import TransactionStorage
 from transaction_service.volumes.amount_storage import AmountStorage
 from transaction_service.volumes.bank_volume_storage import BankVolumeStorage
 from transaction_service.volumes.volume_schemas import (
-    FlowStatisticsAnswer,
-    StatisticsAnswer,
-    SummaryAnswer,
+    FlowStatistics,
+    Statistics,
+    Summary,
     flow_statistics_of,
     statistics_of,
     summary_of,
@@ -136,7 +135,7 @@ def transfer(caller: Caller, json: NewTransfer) -> Response:
 
 @transactions.get("/list")
 @private
-@api.validate(resp=documented(200, TransactionsAnswer))
+@api.validate(resp=documented(200, page_of(transactions=TransactionOut)))
 def list_own(caller: Caller, query: OwnTransactionsQuery) -> Response:
     """Return the transactions on the caller's accounts, newest first."""
     rows, pagination = transaction_logic.list_own(tools().transactions, tools().currency, caller, query)
@@ -145,7 +144,7 @@ def list_own(caller: Caller, query: OwnTransactionsQuery) -> Response:
 
 @transactions.get("/recent")
 @private
-@api.validate(resp=documented(200, RecentAnswer))
+@api.validate(resp=documented(200, answer(transactions=list[TransactionOut])))
 def recent(caller: Caller, query: RecentQuery) -> Response:
     """Return the caller's newest transactions."""
     return success(transactions=render_all(caller, transaction_logic.recent(tools().transactions, caller, query.limit)))
@@ -153,7 +152,7 @@ def recent(caller: Caller, query: RecentQuery) -> Response:
 
 @transactions.get("/account/<uuid:account_id>")
 @private
-@api.validate(resp=documented(200, TransactionsAnswer))
+@api.validate(resp=documented(200, page_of(transactions=TransactionOut)))
 def list_of_account(caller: Caller, account_id: UUID, query: AccountTransactionsQuery) -> Response:
     """Return the transactions on one account, newest first."""
     rows, pagination = transaction_logic.list_of_account(
@@ -164,7 +163,7 @@ def list_of_account(caller: Caller, account_id: UUID, query: AccountTransactions
 
 @transactions.get("/details/<uuid:transaction_id>")
 @private
-@api.validate(resp=documented(200, TransactionAnswer))
+@api.validate(resp=documented(200, answer(transaction=TransactionOut)))
 def details(caller: Caller, transaction_id: UUID) -> Response:
     """Return one transaction."""
     (transaction,) = render_all(caller, [transaction_logic.details(tools().transactions, caller, transaction_id.hex)])
@@ -192,7 +191,7 @@ def categorise(caller: Caller, transaction_id: UUID, json: NewCategory) -> Respo
 
 @transactions.get("/summary")
 @private
-@api.validate(resp=documented(200, SummaryAnswer, NotFound))
+@api.validate(resp=documented(200, answer(summary=Summary), NotFound))
 def summary(caller: Caller, query: SummaryQuery) -> Response:
     """Return the sums of the caller's completed transactions."""
     parts = tools()
@@ -202,7 +201,7 @@ def summary(caller: Caller, query: SummaryQuery) -> Response:
 
 @transactions.get("/statistics")
 @private
-@api.validate(resp=documented(200, FlowStatisticsAnswer, NotFound))
+@api.validate(resp=documented(200, answer(statistics=FlowStatistics), NotFound))
 def flow_statistics(caller: Caller, query: StatisticsQuery) -> Response:
     """Return a summary with balances, and with mean, median and largest payment in each direction."""
     parts = tools()
@@ -214,7 +213,7 @@ def flow_statistics(caller: Caller, query: StatisticsQuery) -> Response:
 
 @transactions.get("/all")
 @staff_with("customers:read")
-@api.validate(resp=documented(200, TransactionsAnswer))
+@api.validate(resp=documented(200, page_of(transactions=TransactionOut)))
 def list_all(caller: Caller, query: TransactionsQuery) -> Response:
     """Return all transactions of the bank, newest first."""
     rows, pagination = transaction_logic.list_all(tools().transactions, tools().currency, caller, query)
@@ -223,7 +222,7 @@ def list_all(caller: Caller, query: TransactionsQuery) -> Response:
 
 @transactions.get("/user/<uuid:user_id>")
 @staff_with("customers:read")
-@api.validate(resp=documented(200, TransactionsAnswer))
+@api.validate(resp=documented(200, page_of(transactions=TransactionOut)))
 def list_of_user(caller: Caller, user_id: UUID, query: TransactionsQuery) -> Response:
     """Return the transactions on one user's accounts, newest first."""
     rows, pagination = transaction_logic.list_of_user(tools().transactions, tools().currency, caller, user_id, query)
@@ -240,7 +239,7 @@ def owners(transaction_id: UUID) -> Response:
 
 @internal.get("/statistics")
 @service_only("statistics:read")
-@api.validate(resp=documented(200, StatisticsAnswer))
+@api.validate(resp=documented(200, answer(statistics=Statistics)))
 def statistics(query: ComparedRange) -> Response:
     """Return the numbers and sums of the whole bank's completed transactions."""
     return success(statistics=statistics_of(figure_logic.bank_volumes(tools().bank_volumes, query), tools().currency))
@@ -248,7 +247,7 @@ def statistics(query: ComparedRange) -> Response:
 
 @internal.post("/requests")
 @service_only("transactions:submit")
-@api.validate(resp=documented(200, BatchedReplies))
+@api.validate(resp=documented(200, answer(answers=list[BatchedReply])))
 def carry_out_batch(json: BatchedRequests) -> Response:
     """Carry out a batch of payment requests, and return for each the response to a single request."""
     parts, at, ids = tools(), now(), new_ids(len(json.requests))

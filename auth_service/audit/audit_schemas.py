@@ -10,8 +10,8 @@ from shared.core.periods import Timestamp
 from shared.core.texts import Line
 from shared.core.user_agents import device_name
 from shared.web.audit_trail import Action, Outcome
-from shared.web.cursors import Page, PageAnswer
-from shared.web.validation.openapi import Answer, Described
+from shared.web.cursors import Page
+from shared.web.validation.openapi import Described
 from shared.web.validation.ranges import TimeRange
 
 if TYPE_CHECKING:
@@ -75,20 +75,6 @@ class AuditEntryOut(Described):
         return cls(details=json.loads(entry.details), **values)
 
 
-class AuditAnswer(PageAnswer):
-    """A page of the audit trail, newest first."""
-
-    audit: list[AuditEntryOut]
-    """The entries of this page."""
-
-
-class ExportAnswer(Answer):
-    """All entries of an export, newest first."""
-
-    audit: list[AuditEntryOut]
-    """The entries."""
-
-
 class DataViewOut(Described):
     """A look of the staff at the caller's data."""
 
@@ -100,13 +86,6 @@ class DataViewOut(Described):
     """The username of who looked."""
     timestamp: Timestamp
     """When they looked."""
-
-
-class DataViewsAnswer(PageAnswer):
-    """A page of who of the staff looked at the caller's data, newest first."""
-
-    audit: list[DataViewOut]
-    """The entries of this page."""
 
 
 class LoginAttemptOut(Described):
@@ -136,10 +115,3 @@ class LoginAttemptOut(Described):
             device=device_name(entry.user_agent),
             timestamp=entry.timestamp,
         )
-
-
-class LoginsAnswer(PageAnswer):
-    """A page of attempts to log in, newest first."""
-
-    logins: list[LoginAttemptOut]
-    """The attempts of this page."""

@@ -5,19 +5,10 @@ from uuid import UUID
 
 from pydantic import BeforeValidator, Field
 
-from auth_service.user_schemas import (
-    Changes,
-    Email,
-    FullName,
-    Identity,
-    ListedStatus,
-    ListedUser,
-    PersonOut,
-    Phone,
-)
+from auth_service.user_schemas import Changes, Email, FullName, Identity, ListedStatus, ListedUser, Phone
 from shared.core.periods import Timestamp
 from shared.core.texts import Line, Matching, Paragraphs
-from shared.web.cursors import Page, PageAnswer
+from shared.web.cursors import Page
 from shared.web.validation.openapi import Answer, Body, Described, Query
 
 MAX_PEOPLE = 200
@@ -141,53 +132,11 @@ class CustomerOut(ListedUser):
     """Whether staff have verified who the customer is."""
 
 
-class CustomersAnswer(PageAnswer):
-    """A page of customers, newest first."""
-
-    customers: list[CustomerOut]
-    """The customers of this page."""
-
-
-class CustomerAnswer(Answer):
-    """One customer."""
-
-    customer: CustomerOut
-    """The customer."""
-
-
-class CustomerSessionsAnswer(PageAnswer):
-    """A page of a customer's active sessions, newest first."""
-
-    sessions: list[CustomerSessionOut]
-    """The sessions of this page."""
-
-
 class EndedAnswer(Answer):
     """The number of sessions that were ended."""
 
     ended: int
     """How many sessions were ended."""
-
-
-class NotesAnswer(PageAnswer):
-    """A page of notes, newest first."""
-
-    notes: list[NoteOut]
-    """The notes of this page."""
-
-
-class NoteAnswer(Answer):
-    """A new note."""
-
-    note: NoteOut
-    """The note."""
-
-
-class PeopleAnswer(Answer):
-    """The users with the given ids; unknown ids are left out."""
-
-    users: list[PersonOut]
-    """The users, in no particular order."""
 
 
 class NamesAnswer(Answer):

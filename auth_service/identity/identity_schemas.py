@@ -92,10 +92,3 @@ class OwnIdentityOut(Described):
     """Whether the document by which the caller was verified has expired since."""
     decided_at: Timestamp | None
     """When it was decided; null while nobody has."""
-
-
-class OwnIdentityAnswer(Answer):
-    """The caller's identity at the bank."""
-
-    identity: OwnIdentityOut
-    """The state, and the document."""

@@ -7,19 +7,19 @@ from flask import Blueprint, Response, current_app
 from auth_service.common_service import api, tools
 from auth_service.identity import identity_logic
 from auth_service.identity.identity_logic import VERIFY
-from auth_service.identity.identity_schemas import IdentityAnswer, IdentityDecision, OwnIdentityAnswer
+from auth_service.identity.identity_schemas import IdentityAnswer, IdentityDecision, OwnIdentityOut
 from auth_service.identity.identity_storage import IdentityStorage
 from shared.core.errors import NotFound
 from shared.web.access import Caller, private, staff_with
 from shared.web.responses import success
-from shared.web.validation.openapi import documented
+from shared.web.validation.openapi import answer, documented
 
 identity = Blueprint("identity", __name__, url_prefix="/api/auth")
 
 
 @identity.get("/identity")
 @private
-@api.validate(resp=documented(200, OwnIdentityAnswer))
+@api.validate(resp=documented(200, answer(identity=OwnIdentityOut)))
 def show_own(caller: Caller) -> Response:
     """Return whether the bank has verified who the caller is, and by which document."""
     return success(identity=identity_logic.show_own(tools(), _storage(), caller))

@@ -11,7 +11,7 @@ from shared.core.periods import Timestamp
 from shared.core.texts import Line, Matching
 from shared.http.addresses import base_url
 from shared.web.settings import ServiceURL, Settings
-from shared.web.validation.openapi import Answer, Body, Described
+from shared.web.validation.openapi import Body, Described
 
 SMTP_PORTS = {"smtp": 587, "smtps": 465}
 
@@ -82,10 +82,3 @@ class OutboxMail(Described):
     """The plain text."""
     sent_at: Timestamp
     """The time at which it was written."""
-
-
-class OutboxAnswer(Answer):
-    """The mails of the outbox folder, newest first."""
-
-    mails: list[OutboxMail]
-    """The newest mails."""

@@ -83,10 +83,3 @@ class NewPasskeyAnswer(PasskeyAnswer):
 
     recovery_codes: Annotated[list[str], Field(examples=[RECOVERY_CODES])]
     """Ten recovery codes if the caller had no second factor before, in the only response that contains them."""
-
-
-class PasskeysAnswer(Answer):
-    """The caller's passkeys, oldest first."""
-
-    passkeys: list[PasskeyOut]
-    """The passkeys."""

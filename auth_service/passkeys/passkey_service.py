@@ -16,7 +16,6 @@ from auth_service.passkeys.passkey_schemas import (
     PasskeyOptionsAnswer,
     PasskeyOut,
     PasskeyRequest,
-    PasskeysAnswer,
     PasskeySecondStep,
 )
 from auth_service.second_factor.second_factor_logic import MfaNotEnabled
@@ -24,14 +23,14 @@ from auth_service.second_factor.second_factor_schemas import Empty, FirstStep, S
 from shared.core.errors import InvalidToken
 from shared.web.access import Caller, StepUpRequired, private, private_even_limited, public
 from shared.web.responses import success
-from shared.web.validation.openapi import Answer, documented
+from shared.web.validation.openapi import Answer, answer, documented
 
 passkeys = Blueprint("passkeys", __name__, url_prefix="/api/auth/passkeys")
 
 
 @passkeys.get("")
 @private_even_limited
-@api.validate(resp=documented(200, PasskeysAnswer))
+@api.validate(resp=documented(200, answer(passkeys=list[PasskeyOut])))
 def list_passkeys(caller: Caller) -> Response:
     """List the caller's passkeys, oldest first."""
     rows = _passkeys().storage.list_passkeys(caller.user_id)

@@ -8,7 +8,7 @@ from auth_service.common_service import api, approvals, changed_or_waiting, tool
 from auth_service.permissions import permission_logic
 from auth_service.permissions.permission_logic import NotAnEmployee
 from auth_service.permissions.permission_schemas import PERMISSIONS, PermissionChange, PermissionsAnswer
-from auth_service.user_schemas import WaitingAnswer
+from auth_service.user_schemas import PersonApprovalOut
 from shared.web.access import Caller, admin_only
 from shared.web.approvals.rules import ApprovalPending
 from shared.web.responses import success
@@ -27,7 +27,7 @@ def find(_caller: Caller, user_id: UUID) -> Response:
 
 @permissions.put("/<uuid:user_id>/permissions")
 @admin_only
-@api.validate(resp=documented(200, PermissionsAnswer, NotAnEmployee, ApprovalPending, waits_as=WaitingAnswer))
+@api.validate(resp=documented(200, PermissionsAnswer, NotAnEmployee, ApprovalPending, waits_as=PersonApprovalOut))
 def change(caller: Caller, user_id: UUID, json: PermissionChange) -> Response:
     """Choose what an employee may do, and end all sessions of the employee, or ask a second person for it."""
     outcome = permission_logic.change_or_ask(tools(), approvals(), caller, user_id, json)

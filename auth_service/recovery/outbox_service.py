@@ -6,11 +6,11 @@ from auth_service import user_logic
 from auth_service.common_service import api, tools
 from auth_service.mail.mail_clients import OutboxFolder
 from auth_service.mail.mail_logic import Mailroom
-from auth_service.mail.mail_schemas import Notice, OutboxAnswer
+from auth_service.mail.mail_schemas import Notice, OutboxMail
 from shared.core.errors import NotFound
 from shared.web.access import service_only
 from shared.web.responses import success
-from shared.web.validation.openapi import Answer, documented
+from shared.web.validation.openapi import Answer, answer, documented
 
 MAILS_SHOWN = 100
 
@@ -19,7 +19,7 @@ outbox = Blueprint("outbox", __name__, url_prefix="/internal")
 
 @outbox.get("/outbox")
 @service_only("outbox:read")
-@api.validate(resp=documented(200, OutboxAnswer, NotFound))
+@api.validate(resp=documented(200, answer(mails=list[OutboxMail]), NotFound))
 def list_mails() -> Response:
     """List the newest mails of the outbox folder. There is none when mail goes to a mail server."""
     mailroom: Mailroom = current_app.extensions["mailroom"]

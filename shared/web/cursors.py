@@ -2,15 +2,17 @@
 
 import base64
 import json
+import types
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 from pydantic import BeforeValidator, Field
 
 from shared.core.errors import InvalidRequest
-from shared.web.validation.openapi import Answer, Described, Query
+from shared.web.validation.openapi import Answer, Described, Query, answer_type
 
 _T = TypeVar("_T")
 
@@ -43,10 +45,17 @@ class Pagination(Described):
 
 
 class PageAnswer(Answer):
-    """The answer of every list. Subclasses add the rows under their noun."""
+    """The answer of every list. `page_of` adds the rows under their noun."""
 
     pagination: Pagination
     """The page size, and the cursor of the next page."""
+
+
+@cache
+def page_of(**rows: Any) -> type[PageAnswer]:
+    """Return the schema of a page of a list with its rows under their noun: `page_of(accounts=AccountOut)`."""
+    ((noun, row),) = rows.items()
+    return answer_type(PageAnswer, noun, types.GenericAlias(list, row), row, suffix="PageAnswer")
 
 
 def _read_int(value: Any) -> int:

@@ -11,8 +11,8 @@ from pydantic import AfterValidator, BaseModel, Field
 from shared.core.ids import GivenId
 from shared.core.money import MAX_AMOUNT, Amount, AmountBound, AmountText, Currency
 from shared.core.periods import Timestamp
-from shared.web.cursors import Page, PageAnswer
-from shared.web.validation.openapi import Answer, Body, Described
+from shared.web.cursors import Page
+from shared.web.validation.openapi import Body, Described
 from transaction_service.transaction_schemas import Description
 
 TillStatus = Literal["open", "closed"]
@@ -184,24 +184,3 @@ class MovementOut(Described):
             description=movement.description,
             timestamp=movement.booked_at,
         )
-
-
-class TillAnswer(Answer):
-    """One till."""
-
-    till: TillOut
-    """The till."""
-
-
-class TillsAnswer(PageAnswer):
-    """A page of tills, newest first."""
-
-    tills: list[TillOut]
-    """The tills of this page."""
-
-
-class MovementsOfTillAnswer(PageAnswer):
-    """A page of the changes of the cash of a till, newest first."""
-
-    movements: list[MovementOut]
-    """The changes of this page."""

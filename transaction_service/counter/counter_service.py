@@ -9,22 +9,19 @@ from shared.core.errors import Conflict
 from shared.web.access import Caller, staff_with
 from shared.web.approvals import rules
 from shared.web.approvals.rules import AlreadyDecided
-from shared.web.cursors import Page
+from shared.web.cursors import Page, page_of
 from shared.web.idempotency_keys import idempotency_key
 from shared.web.responses import success
-from shared.web.validation.openapi import documented
+from shared.web.validation.openapi import answer, documented
 from transaction_service.common_service import api, carry_out_order, origin, payment, tools
 from transaction_service.counter import counter_logic
 from transaction_service.counter.counter_schemas import (
     CashCount,
     CounterMovement,
     MovementOut,
-    MovementsOfTillAnswer,
     Till,
-    TillAnswer,
     TillFloat,
     TillOut,
-    TillsAnswer,
     TillsQuery,
 )
 from transaction_service.posting_logic import IdempotencyKeyReused
@@ -87,7 +84,7 @@ def _ask(order: Order, caller: Caller) -> Response:
 
 @counter.post("/tills")
 @staff_with(DEPOSIT, WITHDRAW)
-@api.validate(resp=documented(201, TillAnswer, TillAlreadyOpen, IdempotencyKeyReused, takes_key=True))
+@api.validate(resp=documented(201, answer(till=TillOut), TillAlreadyOpen, IdempotencyKeyReused, takes_key=True))
 def open_till(caller: Caller, json: TillFloat) -> Response:
     """Open a till with a float from the vault. The same Idempotency-Key opens only one."""
     till = counter_logic.open_till(tools().tills, tools().currency, caller, json, idempotency_key())
@@ -96,7 +93,7 @@ def open_till(caller: Caller, json: TillFloat) -> Response:
 
 @counter.get("/tills")
 @staff_with(DEPOSIT, WITHDRAW)
-@api.validate(resp=documented(200, TillsAnswer))
+@api.validate(resp=documented(200, page_of(tills=TillOut)))
 def list_tills(caller: Caller, query: TillsQuery) -> Response:
     """Return the caller's tills, newest first; for admins, everybody's."""
     rows, pagination = counter_logic.list_tills(tools().tills, caller, query)
@@ -105,7 +102,7 @@ def list_tills(caller: Caller, query: TillsQuery) -> Response:
 
 @counter.get("/tills/<uuid:till_id>")
 @staff_with(DEPOSIT, WITHDRAW)
-@api.validate(resp=documented(200, TillAnswer))
+@api.validate(resp=documented(200, answer(till=TillOut)))
 def till_details(caller: Caller, till_id: UUID) -> Response:
     """Return a till with the cash that it should hold."""
     return success(till=_render([counter_logic.find_till(tools().tills, caller, till_id)])[0])
@@ -113,7 +110,7 @@ def till_details(caller: Caller, till_id: UUID) -> Response:
 
 @counter.get("/tills/<uuid:till_id>/movements")
 @staff_with(DEPOSIT, WITHDRAW)
-@api.validate(resp=documented(200, MovementsOfTillAnswer))
+@api.validate(resp=documented(200, page_of(movements=MovementOut)))
 def till_movements(caller: Caller, till_id: UUID, query: Page) -> Response:
     """Return all that has changed the cash of a till, newest first."""
     rows, pagination = counter_logic.movements(tools().tills, caller, till_id, query)
@@ -122,7 +119,7 @@ def till_movements(caller: Caller, till_id: UUID, query: Page) -> Response:
 
 @counter.post("/tills/<uuid:till_id>/close")
 @staff_with(DEPOSIT, WITHDRAW)
-@api.validate(resp=documented(200, TillAnswer, TillClosed))
+@api.validate(resp=documented(200, answer(till=TillOut), TillClosed))
 def close_till(caller: Caller, till_id: UUID, json: CashCount) -> Response:
     """Close a till: its counted cash goes back to the vault, and a difference is booked."""
     till = counter_logic.close_till(tools().tills, tools().currency, caller, till_id, json)

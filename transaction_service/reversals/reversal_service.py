@@ -12,8 +12,9 @@ from shared.web.access import Caller, admin_only, staff_with
 from shared.web.approvals import rules
 from shared.web.approvals.rules import AlreadyDecided, ApprovalPending, OwnRequest
 from shared.web.approvals.schemas import Agreement, Rejection
+from shared.web.cursors import page_of
 from shared.web.responses import success
-from shared.web.validation.openapi import AnswerTypes, Body, documented
+from shared.web.validation.openapi import AnswerTypes, Body, answer, documented
 from shared.web.validation.openapi_document import Declared
 from transaction_service.common_service import USUAL, api, carry_out_order, origin, payment, render_all, tools
 from transaction_service.counter import counter_logic
@@ -40,21 +41,14 @@ from transaction_service.transaction_logic import (
     TillShort,
 )
 from transaction_service.transaction_models import Transaction
-from transaction_service.transaction_schemas import (
-    PayOut,
-    Reversal,
-    SuspenseAnswer,
-    SuspenseItemOut,
-    SuspenseQuery,
-    TransactionAnswer,
-)
+from transaction_service.transaction_schemas import PayOut, Reversal, SuspenseItemOut, SuspenseQuery, TransactionOut
 
 reversals = Blueprint("reversals", __name__, url_prefix="/api/transactions")
 
 
 def may_wait(*refusals: type[AppError]) -> AnswerTypes:
     """Return the documented responses of an endpoint that moves money, or asks a second person for it."""
-    types = AnswerTypes(HTTP_201=TransactionAnswer, HTTP_202=AcceptedAnswer)
+    types = AnswerTypes(HTTP_201=answer(transaction=TransactionOut), HTTP_202=AcceptedAnswer)
     types.declared = Declared((*USUAL, ApprovalPending, *refusals), takes_key=True, replays=True)
     return types
 
@@ -72,7 +66,7 @@ def reverse(caller: Caller, transaction_id: UUID, json: Reversal) -> Response:
 
 @reversals.get("/suspense")
 @staff_with("customers:read")
-@api.validate(resp=documented(200, SuspenseAnswer))
+@api.validate(resp=documented(200, page_of(suspense=SuspenseItemOut)))
 def list_suspense(caller: Caller, query: SuspenseQuery) -> Response:
     """Return the money that reversals put into the suspense account, newest first."""
     items, pagination = reversal_logic.list_suspense(tools().reversals, caller, query)

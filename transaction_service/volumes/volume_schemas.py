@@ -8,7 +8,7 @@ from pydantic import Field
 
 from shared.core.money import AmountText, Currency
 from shared.core.periods import Timestamp
-from shared.web.validation.openapi import Answer, Described
+from shared.web.validation.openapi import Described
 from transaction_service.transaction_schemas import UNCATEGORISED
 from transaction_service.volumes.amount_storage import Amounts
 from transaction_service.volumes.volume_storage import CategoryVolume, Volume, Volumes
@@ -87,13 +87,6 @@ class Summary(Described):
     """The largest amount."""
 
 
-class SummaryAnswer(Answer):
-    """The sums of completed transactions."""
-
-    summary: Summary
-    """The sums."""
-
-
 class CategoryTotal(Described):
     """The transactions of a category. A reversal has the category of what it reverses, and lowers its sums."""
 
@@ -164,13 +157,6 @@ class FlowStatistics(Summary):
     """The sums of the range before; null if none was named."""
 
 
-class FlowStatisticsAnswer(Answer):
-    """A summary with balances, and with the payments in each direction."""
-
-    statistics: FlowStatistics
-    """The figures."""
-
-
 class DayVolumes(Described):
     """The transactions of a day by type."""
 
@@ -195,13 +181,6 @@ class Statistics(Described):
     """Number and sum of the range before; null if none was named."""
     as_of: Timestamp
     """The moment of all figures."""
-
-
-class StatisticsAnswer(Answer):
-    """The numbers and sums of the whole bank's completed transactions."""
-
-    statistics: Statistics
-    """The numbers and sums."""
 
 
 def summary_of(volumes: Volumes, currency: Currency) -> Summary:

@@ -2,15 +2,18 @@
 
 A view names its body `json` and its query `query`, typed as pydantic models:
 
-    @things.post("/create")     @private     @api.validate(resp=documented(201, ThingAnswer))     def create(caller:
-Caller, json: NewThing): ...
+    @things.post("/create")
+    @private
+    @api.validate(resp=documented(201, answer(thing=ThingOut)))
+    def create(caller: Caller, json: NewThing) -> Response: ...
 """
 
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from functools import cache
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 
 from flask import Flask
 from flask import Response as FlaskResponse
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import ErrorDetails, to_json
 from spectree import Response, SecurityScheme, SpecTree
@@ -25,6 +28,7 @@ from shared.web.validation.request_text import parameters, refuse_unstorable
 from shared.web.validation.strict_json import read_object
 
 _M = TypeVar("_M", bound=BaseModel)
+_A = TypeVar("_A", bound="Answer")
 
 
 _MESSAGES = {
@@ -59,12 +63,31 @@ class Query(Described):
 
 
 class Answer(Described):
-    """A success response. Subclasses add the resource under its noun."""
+    """A success response. `answer` adds a resource under its noun; a subclass adds several."""
 
     success: Literal[True]
     """Always true in a success."""
     message: Annotated[str, Field(examples=["Done"])] | SkipJsonSchema[None] = None
     """A sentence for people, where one is useful."""
+
+
+@cache
+def answer(**resource: Any) -> type[Answer]:
+    """Return the schema of a success with one resource under its noun: `answer(account=AccountOut)`.
+
+    The resource may be a list: `answer(notes=list[NoteOut])`.
+    """
+    ((noun, kind),) = resource.items()
+    rows = get_args(kind)
+    return answer_type(Answer, noun, kind, rows[0] if rows else kind, suffix="ListAnswer" if rows else "Answer")
+
+
+def answer_type(base: type[_A], noun: str, kind: Any, resource: type, *, suffix: str) -> type[_A]:
+    """Return a schema with the field `noun` of type `kind`. `resource` gives it its name and its description."""
+    fields: dict[str, Any] = {noun: (kind, Field(description=f"The {noun.replace('_', ' ')}."))}
+    return create_model(
+        resource.__name__.removesuffix("Out") + suffix, __base__=base, __doc__=resource.__doc__, **fields
+    )
 
 
 class Failure(Described):
@@ -159,11 +182,11 @@ def documented(
 ) -> AnswerTypes:
     """Declare the success response of an endpoint and its own refusals. Common refusals are added to all endpoints.
 
-    `may_be_pending` adds 202 with the same body, `waits_as` 202 with that one, `takes_key` the header Idempotency-Key,
-    `replays` the header Idempotent-Replayed.
-    `documents` are the media types that the success may have, for one that is a document to download.
+    `may_be_pending` adds 202 with the same body, `waits_as` 202 with a request as `approval`, `takes_key` the header
+    Idempotency-Key, `replays` the header Idempotent-Replayed. `documents` are the media types that the success may
+    have, for one that is a document to download.
     """
-    accepted = waits_as or (model if may_be_pending else None)
+    accepted = answer(approval=waits_as) if waits_as else model if may_be_pending else None
     types = AnswerTypes(**{f"HTTP_{status}": model, **({"HTTP_202": accepted} if accepted else {})})
     types.declared = Declared(refusals, takes_key=takes_key, replays=replays, documents=documents)
     return types
@@ -229,6 +252,8 @@ __all__ = [
     "Body",
     "Described",
     "Failure",
+    "answer",
+    "answer_type",
     "documented",
     "install",
     "make_api",

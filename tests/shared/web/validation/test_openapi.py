@@ -11,10 +11,10 @@ from pydantic import BaseModel, Field
 from shared.core.money import Amount
 from shared.security.tokens import UserClaims
 from shared.web.access import Caller, private, public
-from shared.web.cursors import Page
+from shared.web.cursors import Page, page_of
 from shared.web.responses import install_error_handlers, success
 from shared.web.validation import openapi
-from shared.web.validation.openapi import Answer, Body, documented, make_api
+from shared.web.validation.openapi import Answer, Body, Described, answer, documented, make_api
 from shared.web.validation.strict_json import StrictRequest
 from tests.support.fakes import FakeVerifier
 
@@ -185,3 +185,16 @@ def test_an_address_with_a_malformed_id_is_404(client: FlaskClient) -> None:
 
 def test_the_document_is_the_same_when_built_again(client: FlaskClient) -> None:
     assert client.get("/openapi.json").data == client.get("/openapi.json").data
+
+
+def test_an_answer_has_its_resource_under_the_noun_and_is_named_after_its_type() -> None:
+    class NoteOut(Described):
+        """A note."""
+
+    one, several, page = answer(note=NoteOut), answer(notes=list[NoteOut]), page_of(status_notes=NoteOut)
+    assert [kind.__name__ for kind in (one, several, page)] == ["NoteAnswer", "NoteListAnswer", "NotePageAnswer"]
+    assert {kind.__doc__ for kind in (one, several, page)} == {"A note."}
+    assert one is answer(note=NoteOut)
+    assert one(success=True, note=NoteOut()).model_dump(exclude_none=True) == {"success": True, "note": {}}
+    assert set(page.model_fields) == {"success", "message", "pagination", "status_notes"}
+    assert page.model_fields["status_notes"].description == "The status notes."
