@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from api_gateway.clients.base import Client, NextPage, Query, ResponseModel
+from api_gateway.clients.base import Client, Page, Query, ResponseModel
 from shared.core.texts import masked
 
 ACCOUNT_TYPES = {
@@ -53,13 +53,6 @@ class Account(ResponseModel):
         return self.status == "active"
 
 
-class Accounts(ResponseModel):
-    """A page of accounts."""
-
-    accounts: list[Account]
-    pagination: NextPage
-
-
 class StatusChange(ResponseModel):
     """A change of an account's status. Reason, author and instant are None where they were not stored."""
 
@@ -70,13 +63,6 @@ class StatusChange(ResponseModel):
     reason_is_shown: bool = False
     changed_by: UUID | None = None
     changed_at: datetime | None = None
-
-
-class StatusHistory(ResponseModel):
-    """A page of an account's status changes, newest first."""
-
-    status_history: list[StatusChange]
-    pagination: NextPage
 
 
 class Freeze(ResponseModel):
@@ -102,13 +88,6 @@ class Entry(ResponseModel):
     timestamp: datetime
 
 
-class Entries(ResponseModel):
-    """A page of an account's ledger entries, newest first."""
-
-    history: list[Entry]
-    pagination: NextPage
-
-
 class Payee(ResponseModel):
     """The payee of an account number: masked number and masked name."""
 
@@ -126,20 +105,20 @@ class AccountClient(Client):
 
     def has_any(self, token: str) -> bool:
         """Return whether the caller has an account, open or closed."""
-        return bool(self._get(Accounts, token, "/api/accounts/list", {"limit": 1}).accounts)
+        return bool(self._page(Account, token, "/api/accounts/list", {"limit": 1}, noun="accounts").rows)
 
-    def list_all(self, token: str, query: Query, user_id: UUID | None = None) -> Accounts:
+    def list_all(self, token: str, query: Query, user_id: UUID | None = None) -> Page[Account]:
         """Return a page of all or one user's accounts, for staff. Filters: `q, status, account_type, limit, cursor`."""
         path = f"/api/accounts/user/{user_id}" if user_id else "/api/accounts/all"
-        return self._get(Accounts, token, path, query)
+        return self._page(Account, token, path, query, noun="accounts")
 
     def details(self, token: str, account_id: UUID) -> Account:
         """Return an account. Only its owner gets the complete number."""
         return self._get(Account, token, f"/api/accounts/details/{account_id}", key="account")
 
-    def history(self, token: str, account_id: UUID, query: Query) -> Entries:
+    def history(self, token: str, account_id: UUID, query: Query) -> Page[Entry]:
         """Return a page of an account's ledger entries, newest first. Filters: `from, to, limit, cursor`."""
-        return self._get(Entries, token, f"/api/accounts/history/{account_id}", query)
+        return self._page(Entry, token, f"/api/accounts/history/{account_id}", query, noun="history")
 
     def look_up(self, token: str, account_number: str, name: str | None = None) -> Payee:
         """Return the masked payee of an account number. Raises InvalidRequest for a wrong check digit, NotFound."""
@@ -181,13 +160,15 @@ class AccountClient(Client):
         answer = self._change("PUT", token, f"/api/accounts/update/{account_id}", body)
         return Account.model_validate(answer["account"])
 
-    def status_history(self, token: str, account_id: UUID, query: Query) -> StatusHistory:
+    def status_history(self, token: str, account_id: UUID, query: Query) -> Page[StatusChange]:
         """Return a page of the status changes of a customer's account, for staff. Filters: `limit, cursor`."""
-        return self._get(StatusHistory, token, f"/api/accounts/status_history/{account_id}", query)
+        path = f"/api/accounts/status_history/{account_id}"
+        return self._page(StatusChange, token, path, query, noun="status_history")
 
-    def status_history_of(self, token: str, user_id: UUID, query: Query) -> StatusHistory:
+    def status_history_of(self, token: str, user_id: UUID, query: Query) -> Page[StatusChange]:
         """Return a page of the changes of the state of all accounts of a customer, for staff; `limit`, `cursor`."""
-        return self._get(StatusHistory, token, f"/api/accounts/user/{user_id}/status_history", query)
+        path = f"/api/accounts/user/{user_id}/status_history"
+        return self._page(StatusChange, token, path, query, noun="status_history")
 
     def _open(self, path: str, token: str, account_type: str, nickname: str | None, key: str) -> Account:
         body, headers = {"account_type": account_type, "nickname": nickname}, {"Idempotency-Key": key}

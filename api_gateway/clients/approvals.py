@@ -9,7 +9,7 @@ from pydantic import Field
 
 from api_gateway.clients.account import Account
 from api_gateway.clients.auth import Person
-from api_gateway.clients.base import Client, NextPage, Query, ResponseModel
+from api_gateway.clients.base import Client, Page, Query, ResponseModel
 from api_gateway.clients.transaction import Transaction
 from shared.http.client import Peer
 
@@ -24,7 +24,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
 class Approval(ResponseModel):
     """A request, and what it is about: a transaction, an account or a person."""
 
-    kind: str
+    kind: str = ""
     id: UUID
     action: str
     status: str
@@ -40,13 +40,6 @@ class Approval(ResponseModel):
     subject: Person | None = None
 
 
-class Approvals(ResponseModel):
-    """A page of requests, newest first."""
-
-    approvals: list[Approval]
-    pagination: NextPage
-
-
 class ApprovalClient(Client):
     """Calls for staff about one kind of requests."""
 
@@ -54,11 +47,10 @@ class ApprovalClient(Client):
         super().__init__(peer)
         self._kind, self._path = kind, KINDS[kind][1]
 
-    def find(self, token: str, query: Query) -> Approvals:
+    def find(self, token: str, query: Query) -> Page[Approval]:
         """Return a page of requests. Filters: `status, limit, cursor`, and what the kind is about."""
-        answer = self._peer.call("GET", self._path, token=token, query=dict(query))
-        rows = [{**row, "kind": self._kind} for row in answer["approvals"]]
-        return Approvals.model_validate({**answer, "approvals": rows})
+        found = self._page(Approval, token, self._path, query, noun="approvals")
+        return found.model_copy(update={"rows": [row.model_copy(update={"kind": self._kind}) for row in found.rows]})
 
     def approve(self, token: str, approval_id: UUID) -> Transaction | None:
         """Approve the request of a colleague, which carries it out. Returns the transaction that does, if one does."""

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from api_gateway.clients.base import Client, NextPage, Query, ResponseModel
+from api_gateway.clients.base import Client, Page, Query, ResponseModel
 
 
 class AuditEntry(ResponseModel):
@@ -25,13 +25,6 @@ class AuditEntry(ResponseModel):
     timestamp: datetime
 
 
-class AuditTrail(ResponseModel):
-    """A page of the audit trail."""
-
-    audit: list[AuditEntry]
-    pagination: NextPage
-
-
 class DataView(ResponseModel):
     """A look of somebody of the staff at the caller's data."""
 
@@ -40,24 +33,17 @@ class DataView(ResponseModel):
     timestamp: datetime
 
 
-class DataViews(ResponseModel):
-    """A page of looks of the staff at the caller's data."""
-
-    audit: list[DataView]
-    pagination: NextPage
-
-
 class AuditClient(Client):
     """Calls the auth service for the audit trail."""
 
-    def entries(self, token: str, query: Query) -> AuditTrail:
+    def entries(self, token: str, query: Query) -> Page[AuditEntry]:
         """Return a page of the audit trail. The query takes the filters of the page, `limit` and `cursor`."""
-        return self._get(AuditTrail, token, "/api/auth/audit", query)
+        return self._page(AuditEntry, token, "/api/auth/audit", query, noun="audit")
 
     def export(self, token: str, query: Query) -> list[dict[str, Any]]:
         """Return all entries that match the filters, as the service returns them. Raises InvalidRequest, Refused."""
         return self._get(list[dict[str, Any]], token, "/api/auth/audit/export", query, key="audit")
 
-    def views(self, token: str, *, limit: int, cursor: str | None = None) -> DataViews:
+    def views(self, token: str, *, limit: int, cursor: str | None = None) -> Page[DataView]:
         """Return a page of who of the staff looked at the caller's data."""
-        return self._get(DataViews, token, "/api/auth/audit/mine", {"limit": limit, "cursor": cursor})
+        return self._page(DataView, token, "/api/auth/audit/mine", {"limit": limit, "cursor": cursor}, noun="audit")

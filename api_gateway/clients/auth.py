@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from api_gateway.clients.base import Client, NextPage, Query, ResponseModel
+from api_gateway.clients.base import Client, Page, Query, ResponseModel
 from shared.core.errors import NotAuthenticated
 from shared.core.user_agents import device_name
 from shared.http.client import Peer, ServiceToken
@@ -33,13 +33,6 @@ class User(Person):
     created_at: datetime
     locked_until: datetime | None = None
     identity: str = "none"
-
-
-class Users(ResponseModel):
-    """A page of users."""
-
-    users: list[User]
-    pagination: NextPage
 
 
 class Tokens(ResponseModel):
@@ -234,9 +227,9 @@ class AuthClient(Client):
         """End another session of the caller."""
         self._peer.call("DELETE", f"/api/auth/sessions/{session_id}", token=token)
 
-    def users(self, token: str, query: Query) -> Users:
+    def users(self, token: str, query: Query) -> Page[User]:
         """Return a page of users. Filters: `q, role, status, limit, cursor`."""
-        return self._get(Users, token, "/api/auth/users", query)
+        return self._page(User, token, "/api/auth/users", query, noun="users")
 
     def user(self, token: str, user_id: UUID) -> User:
         """Return a user."""

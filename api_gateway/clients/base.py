@@ -5,11 +5,13 @@ Money is Decimal; instants are aware datetimes in UTC.
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from shared.http.client import Peer
+
+_T = TypeVar("_T")
 
 
 class ResponseModel(BaseModel):
@@ -25,15 +27,19 @@ class NextPage(ResponseModel):
     next_cursor: str | None = None
 
 
+class Page(ResponseModel, Generic[_T]):
+    """A page of a list, in the order of the service."""
+
+    rows: list[_T]
+    pagination: NextPage
+
+
 class NeedsApproval(Exception):
     """A second person has to approve what was asked for, and the request is kept for one. It is no failure."""
 
 
 Query = Mapping[str, object]
 MAX_PAGE = 200
-
-
-_T = TypeVar("_T")
 
 
 class Client:
@@ -54,6 +60,12 @@ class Client:
         answer = self._peer.call(method, path, **request)
         parsed: _T = _adapter(cast(Any, kind)).validate_python(answer[key] if key else answer)
         return parsed
+
+    def _page(self, kind: type[_T], token: str, path: str, query: Query, *, noun: str) -> Page[_T]:
+        """Return a page of a list, whose rows the service answers under `noun`."""
+        answer = self._peer.call("GET", path, token=token, query=dict(query))
+        found: Page[_T] = _adapter(cast(Any, Page)[kind]).validate_python({**answer, "rows": answer[noun]})
+        return found
 
     def _change(self, method: str, token: str, path: str, body: Query, **options: Any) -> dict[str, Any]:
         """Send a change and return the answer. Raises NeedsApproval when it waits for a second person instead."""

@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from api_gateway.clients.base import Client, NeedsApproval, NextPage, Query, ResponseModel
+from api_gateway.clients.base import Client, NeedsApproval, Page, Query, ResponseModel
 from api_gateway.clients.transaction import Transaction
 
 
@@ -24,13 +24,6 @@ class Till(ResponseModel):
     closed_at: datetime | None = None
 
 
-class Tills(ResponseModel):
-    """A page of tills, newest first."""
-
-    tills: list[Till]
-    pagination: NextPage
-
-
 class Movement(ResponseModel):
     """A change of the cash of a till: positive when cash was put in. A float and a count have no transaction."""
 
@@ -38,13 +31,6 @@ class Movement(ResponseModel):
     cash: Decimal
     description: str | None = None
     timestamp: datetime
-
-
-class Movements(ResponseModel):
-    """A page of the changes of the cash of a till, newest first."""
-
-    movements: list[Movement]
-    pagination: NextPage
 
 
 class CounterClient(Client):
@@ -56,17 +42,17 @@ class CounterClient(Client):
         answer = self._peer.call("POST", "/api/transactions/tills", token=token, body=body, headers=headers)
         return Till.model_validate(answer["till"])
 
-    def list_tills(self, token: str, query: Query) -> Tills:
+    def list_tills(self, token: str, query: Query) -> Page[Till]:
         """Return a page of tills. Filters: `user_id, status, limit, cursor`."""
-        return self._get(Tills, token, "/api/transactions/tills", query)
+        return self._page(Till, token, "/api/transactions/tills", query, noun="tills")
 
     def till(self, token: str, till_id: UUID) -> Till:
         """Return a till."""
         return self._get(Till, token, f"/api/transactions/tills/{till_id}", key="till")
 
-    def movements(self, token: str, till_id: UUID, query: Query) -> Movements:
+    def movements(self, token: str, till_id: UUID, query: Query) -> Page[Movement]:
         """Return a page of the changes of the cash of a till; `limit`, `cursor`."""
-        return self._get(Movements, token, f"/api/transactions/tills/{till_id}/movements", query)
+        return self._page(Movement, token, f"/api/transactions/tills/{till_id}/movements", query, noun="movements")
 
     def close_till(self, token: str, till_id: UUID, counted: Decimal) -> Till:
         """Close a till with the counted cash."""

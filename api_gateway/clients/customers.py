@@ -4,16 +4,9 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from uuid import UUID
 
-from api_gateway.clients.audit import AuditTrail
+from api_gateway.clients.audit import AuditEntry
 from api_gateway.clients.auth import LoginSession, Person, User
-from api_gateway.clients.base import MAX_PAGE, Client, NextPage, Query, ResponseModel
-
-
-class Customers(ResponseModel):
-    """A page of customers."""
-
-    customers: list[User]
-    pagination: NextPage
+from api_gateway.clients.base import MAX_PAGE, Client, Page, Query, ResponseModel
 
 
 class Note(ResponseModel):
@@ -22,13 +15,6 @@ class Note(ResponseModel):
     author: str
     text: str
     created_at: datetime
-
-
-class Notes(ResponseModel):
-    """A page of notes, newest first."""
-
-    notes: list[Note]
-    pagination: NextPage
 
 
 class Removal(ResponseModel):
@@ -71,9 +57,9 @@ class IdentityState(ResponseModel):
 class CustomerClient(Client):
     """Search and help of customers by staff. Every call on somebody who is no customer raises NotFound."""
 
-    def find(self, token: str, query: Query) -> Customers:
+    def find(self, token: str, query: Query) -> Page[User]:
         """Return a page of customers; `q`, `status`, `limit`, `cursor`."""
-        return self._get(Customers, token, "/api/auth/customers", query)
+        return self._page(User, token, "/api/auth/customers", query, noun="customers")
 
     def details(self, token: str, user_id: UUID) -> User:
         """Return one customer."""
@@ -114,9 +100,9 @@ class CustomerClient(Client):
         path = f"/api/auth/customers/{user_id}/password_reset"
         self._peer.call("POST", path, token=token, body={"reason": reason})
 
-    def audit(self, token: str, user_id: UUID, query: Query) -> AuditTrail:
+    def audit(self, token: str, user_id: UUID, query: Query) -> Page[AuditEntry]:
         """Return a page of what a customer did, and what was done about them, newest first."""
-        return self._get(AuditTrail, token, f"/api/auth/customers/{user_id}/audit", query)
+        return self._page(AuditEntry, token, f"/api/auth/customers/{user_id}/audit", query, noun="audit")
 
     def sessions(self, token: str, user_id: UUID) -> list[LoginSession]:
         """Return where a customer is logged in."""
@@ -127,9 +113,9 @@ class CustomerClient(Client):
         """End all sessions of a customer."""
         self._peer.call("DELETE", f"/api/auth/customers/{user_id}/sessions", token=token)
 
-    def notes(self, token: str, user_id: UUID, query: Query) -> Notes:
+    def notes(self, token: str, user_id: UUID, query: Query) -> Page[Note]:
         """Return a page of the notes about a customer, newest first."""
-        return self._get(Notes, token, f"/api/auth/customers/{user_id}/notes", query)
+        return self._page(Note, token, f"/api/auth/customers/{user_id}/notes", query, noun="notes")
 
     def add_note(self, token: str, user_id: UUID, text: str) -> None:
         """Write a note about a customer."""

@@ -10,7 +10,7 @@ import requests
 from pydantic import Field
 
 from api_gateway.clients.account import Account, Entry
-from api_gateway.clients.base import MAX_PAGE, Client, NextPage, Query, ResponseModel
+from api_gateway.clients.base import MAX_PAGE, Client, Page, Query, ResponseModel
 from api_gateway.clients.transaction import Flow, Summary, TypeTotal
 
 
@@ -213,13 +213,6 @@ class Report(ResponseModel):
         return isinstance(self.report_data, TransactionReport) and self.user_id == user_id
 
 
-class Reports(ResponseModel):
-    """A page of reports, newest first."""
-
-    reports: list[Report]
-    pagination: NextPage
-
-
 class CustomReport(ResponseModel):
     """A choice of accounts, types, period and grouping that the user keeps under a name."""
 
@@ -251,12 +244,6 @@ class StatementExport(ResponseModel):
     def goes_on(self) -> bool:
         """Return whether it waits or is being made."""
         return self.state in {"queued", "running"}
-
-
-class StatementExports(ResponseModel):
-    """A page of exports, newest first."""
-
-    exports: list[StatementExport]
 
 
 @dataclass(frozen=True)
@@ -298,7 +285,7 @@ class ReportingClient(Client):
 
     def list_exports(self, token: str) -> list[StatementExport]:
         """Return the caller's ZIPs with statements, newest first."""
-        return self._get(StatementExports, token, "/api/reports/exports").exports
+        return self._page(StatementExport, token, "/api/reports/exports", {}, noun="exports").rows
 
     def download_export(self, token: str, export_id: UUID) -> requests.Response:
         """Return the streamed response with a ZIP of the caller."""
@@ -333,9 +320,9 @@ class ReportingClient(Client):
         """Return a stored report."""
         return self._get(Report, token, f"/api/reports/details/{report_id}", key="report")
 
-    def list_own(self, token: str, query: Query) -> Reports:
+    def list_own(self, token: str, query: Query) -> Page[Report]:
         """Return a page of the caller's stored reports."""
-        return self._get(Reports, token, "/api/reports/list", query)
+        return self._page(Report, token, "/api/reports/list", query, noun="reports")
 
     def statement(self, token: str, account_id: UUID, query: Query, known: str | None) -> requests.Response:
         """Return the streamed response with the statement of an account; 304 if its ETag is `known`."""

@@ -8,7 +8,7 @@ from typing import Literal
 from uuid import UUID
 
 from api_gateway.clients.account import SUSPENSE_ACCOUNT_ID, Account
-from api_gateway.clients.base import Client, NextPage, Query, ResponseModel
+from api_gateway.clients.base import Client, Page, Query, ResponseModel
 from shared.core.errors import AppError, OutcomeUnknown, ServiceUnavailable
 from shared.http.client import NoAnswer, Peer, ServiceToken
 
@@ -99,13 +99,6 @@ def _label(account_id: UUID | None, number: str | None, own: Mapping[UUID, Accou
     return account.label if account else number or "the bank"
 
 
-class Transactions(ResponseModel):
-    """A page of transactions, newest first."""
-
-    transactions: list[Transaction]
-    pagination: NextPage
-
-
 class SuspenseItem(ResponseModel):
     """Money of a customer in the suspense account: reversal `transaction_id` of transaction `reverses` put it there."""
 
@@ -119,13 +112,6 @@ class SuspenseItem(ResponseModel):
     description: str | None = None
     timestamp: datetime
     paid_out_by: UUID | None = None
-
-
-class Suspense(ResponseModel):
-    """A page of money in the suspense account, newest first."""
-
-    suspense: list[SuspenseItem]
-    pagination: NextPage
 
 
 class TypeTotal(ResponseModel):
@@ -187,21 +173,21 @@ class TransactionClient(Client):
         """
         return self._post(f"/api/transactions/{kind}", token, body, idempotency_key)
 
-    def list_own(self, token: str, query: Query) -> Transactions:
+    def list_own(self, token: str, query: Query) -> Page[Transaction]:
         """Return a page of the caller's transactions. Filters: `type, status, account_id, from, to, min, max, q, …`."""
-        return self._get(Transactions, token, "/api/transactions/list", query)
+        return self._page(Transaction, token, "/api/transactions/list", query, noun="transactions")
 
-    def list_of_account(self, token: str, account_id: UUID, query: Query) -> Transactions:
+    def list_of_account(self, token: str, account_id: UUID, query: Query) -> Page[Transaction]:
         """Return a page of an account's transactions, with the filters of `list_own`."""
-        return self._get(Transactions, token, f"/api/transactions/account/{account_id}", query)
+        return self._page(Transaction, token, f"/api/transactions/account/{account_id}", query, noun="transactions")
 
-    def list_of_user(self, token: str, user_id: UUID, query: Query) -> Transactions:
+    def list_of_user(self, token: str, user_id: UUID, query: Query) -> Page[Transaction]:
         """Return a page of the transactions on a customer's accounts, for staff, with the same filters."""
-        return self._get(Transactions, token, f"/api/transactions/user/{user_id}", query)
+        return self._page(Transaction, token, f"/api/transactions/user/{user_id}", query, noun="transactions")
 
-    def list_all(self, token: str, query: Query) -> Transactions:
+    def list_all(self, token: str, query: Query) -> Page[Transaction]:
         """Return a page of all transactions, for staff, with the filters of `list_own`."""
-        return self._get(Transactions, token, "/api/transactions/all", query)
+        return self._page(Transaction, token, "/api/transactions/all", query, noun="transactions")
 
     def recent(self, token: str, limit: int = 5) -> list[Transaction]:
         """Return the newest transactions of the caller's accounts."""
@@ -229,9 +215,9 @@ class TransactionClient(Client):
         """
         return self._post(f"/api/transactions/reverse/{transaction_id}", token, body, idempotency_key)
 
-    def list_suspense(self, token: str, query: Query) -> Suspense:
+    def list_suspense(self, token: str, query: Query) -> Page[SuspenseItem]:
         """Return a page of money in the suspense account, for staff. Filters: `user_id, paid_out, limit, cursor`."""
-        return self._get(Suspense, token, "/api/transactions/suspense", query)
+        return self._page(SuspenseItem, token, "/api/transactions/suspense", query, noun="suspense")
 
     def pay_out(self, token: str, transaction_id: UUID, to_account_id: str, *, idempotency_key: str) -> Transaction:
         """Pay money in the suspense account out to an account of its customer, as an admin, at most once.

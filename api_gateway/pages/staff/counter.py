@@ -68,10 +68,10 @@ def index(caller: Caller) -> Any:
         form,
         till=till,
         typed=typed,
-        asked=[one for one in asked_call.result().approvals if one.action == "withdraw"] if asked_call else [],
+        asked=[one for one in asked_call.result().rows if one.action == "withdraw"] if asked_call else [],
         found=_find_accounts(caller, typed) if till and typed else None,
-        movements=till and _service().movements(caller.token, till.id, {"limit": ROWS}).movements,
-        tills=[one for one in of_all.result().tills if till is None or one.id != till.id],
+        movements=till and _service().movements(caller.token, till.id, {"limit": ROWS}).rows,
+        tills=[one for one in of_all.result().rows if till is None or one.id != till.id],
     )
 
 
@@ -149,19 +149,19 @@ def _service() -> CounterClient:
 
 def _open_till(caller: Caller) -> Till | None:
     mine = {"user_id": str(caller.user_id), "status": "open", "limit": 1}
-    return next(iter(_service().list_tills(caller.token, mine).tills), None)
+    return next(iter(_service().list_tills(caller.token, mine).rows), None)
 
 
 def _find_accounts(caller: Caller, typed: str) -> list[tuple[Account, Person | None]]:
     """Return the open accounts of the customers who fit, or of the account number, with their owners."""
     digits = "".join(typed.split()).replace("-", "").lstrip("•")
     if digits.isascii() and digits.isdigit() and len(digits) <= 10:
-        accounts = account_service().list_all(caller.token, {"q": digits, "limit": ROWS}).accounts
+        accounts = account_service().list_all(caller.token, {"q": digits, "limit": ROWS}).rows
     else:
-        customers = customer_service().find(caller.token, {"q": typed, "limit": FOUND}).customers
+        customers = customer_service().find(caller.token, {"q": typed, "limit": FOUND}).rows
         query = {"limit": ROWS}
         calls = [start_call(account_service().list_all, caller.token, query, one.id) for one in customers]
-        accounts = [account for call in calls for account in call.result().accounts]
+        accounts = [account for call in calls for account in call.result().rows]
     owners = result_or_none(start_call(customer_service().by_id, caller.token, {one.user_id for one in accounts})) or {}
     return [(account, owners.get(account.user_id)) for account in accounts if account.status != "closed"]
 

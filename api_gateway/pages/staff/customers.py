@@ -41,7 +41,7 @@ def index(caller: Caller) -> Any:
     """List all accounts, or one customer's."""
     filters, user_id = AccountFilters(), _user_in_address()
     found = filters.found(lambda: account_service().list_all(caller.token, filters.query(), user_id))
-    owners = {} if user_id or found is None else _people_by_id(caller, (one.user_id for one in found.accounts))
+    owners = {} if user_id or found is None else _people_by_id(caller, (one.user_id for one in found.rows))
     return list_page(
         "admin_accounts.html", filters, found=found, user_id=user_id, owner=_owner(caller, user_id), owners=owners
     )
@@ -96,7 +96,7 @@ def create(caller: Caller) -> Any:
         form,
         search=search,
         owner=_owner(caller, user_id),
-        existing=account_service().list_all(caller.token, {"limit": MAX_PAGE}, user_id).accounts if user_id else [],
+        existing=account_service().list_all(caller.token, {"limit": MAX_PAGE}, user_id).rows if user_id else [],
         found=search.found(lambda: _people(caller, search)) if search.is_used and not user_id else None,
         user_id=user_id,
     )
@@ -128,7 +128,7 @@ def payment(caller: Caller, transaction_id: UUID) -> str:
         mine={},
         section=SECTION,
         is_own=is_own,
-        approval=waits.approvals[0] if waits and waits.approvals else None,
+        approval=waits.rows[0] if waits and waits.rows else None,
     )
 
 
@@ -159,7 +159,7 @@ def _account_page(caller: Caller, account_id: UUID, form: AccountStatusForm) -> 
         owner=_owner(caller, shown.user_id),
         status_history=_status_history(caller, shown),
         picture=charts.curve(balances(shown, history, since, time_zones.page_zone()), shown.currency),
-        recent=recent and recent.transactions,
+        recent=recent and recent.rows,
         mine={shown.id: shown},
     )
 
@@ -168,7 +168,7 @@ def _status_history(caller: Caller, account: Account) -> list[tuple[StatusChange
     """Return the status changes of an account with their authors' names; None for the caller's own account."""
     if account.user_id == caller.user_id:
         return None
-    changes = account_service().status_history(caller.token, account.id, {"limit": ROWS}).status_history
+    changes = account_service().status_history(caller.token, account.id, {"limit": ROWS}).rows
     names = {person.id: person.name for person in _people_by_id(caller, (one.changed_by for one in changes)).values()}
     return [(change, names.get(change.changed_by or UUID(int=0), "somebody of the staff")) for change in changes]
 
@@ -182,7 +182,7 @@ def _people_by_id(caller: Caller, user_ids: Iterable[UUID | None]) -> dict[UUID,
 def _people(caller: Caller, search: PeopleFilters | PersonSearch) -> list[User] | list[Person]:
     """Search for users: by a part of their names for admins, by exact username or e-mail for employees."""
     if isinstance(search, PeopleFilters):
-        return auth_service().users(caller.token, search.query(ROWS)).users
+        return auth_service().users(caller.token, search.query(ROWS)).rows
     try:
         return [auth_service().look_up(caller.token, **search.named)]
     except NotFound:

@@ -8,9 +8,9 @@ from uuid import UUID
 from flask import Blueprint, url_for
 from werkzeug.wrappers import Response
 
-from api_gateway.clients.account import Account, Accounts
+from api_gateway.clients.account import Account
 from api_gateway.clients.auth import Person, User
-from api_gateway.clients.base import MAX_PAGE
+from api_gateway.clients.base import MAX_PAGE, Page
 from api_gateway.pages.common.filters import CustomerFilters
 from api_gateway.pages.common.forms import BankForm
 from api_gateway.pages.common.responses import form_page, see_other
@@ -177,7 +177,7 @@ def _customer_page(
     calls = _begin_calls(caller, user_id)
     shown = customer_service().details(caller.token, user_id)
     parts: dict[str, Any] = {name: result_or_none(call) for name, call in calls.items()}
-    accounts = by_id(parts["accounts"].accounts) if parts["accounts"] else {}
+    accounts = by_id(parts["accounts"].rows) if parts["accounts"] else {}
     return form_page(
         "customer_view.html",
         form or NoteForm(),
@@ -188,7 +188,7 @@ def _customer_page(
         status=status or (None, AccountStatusForm(formdata=None)),
         closing=closing or (None, AccountClosingForm(formdata=None)),
         mine=accounts,
-        authors=_authors(caller, parts["history"].status_history if parts["history"] else []),
+        authors=_authors(caller, parts["history"].rows if parts["history"] else []),
         **parts,
     )
 
@@ -230,10 +230,8 @@ def _authors(caller: Caller, changes: list[Any]) -> dict[UUID, Person]:
         return {}
 
 
-def _with_owners(caller: Caller, accounts: Accounts | None) -> list[tuple[Account, Person | None]]:
-    if accounts is None or not accounts.accounts:
+def _with_owners(caller: Caller, accounts: Page[Account] | None) -> list[tuple[Account, Person | None]]:
+    if accounts is None or not accounts.rows:
         return []
-    owners = result_or_none(
-        start_call(customer_service().by_id, caller.token, {one.user_id for one in accounts.accounts})
-    )
-    return [(account, (owners or {}).get(account.user_id)) for account in accounts.accounts]
+    owners = result_or_none(start_call(customer_service().by_id, caller.token, {one.user_id for one in accounts.rows}))
+    return [(account, (owners or {}).get(account.user_id)) for account in accounts.rows]

@@ -97,7 +97,7 @@ def _person_page(caller: Caller, user_id: UUID, form: RoleForm | None = None) ->
         form or RoleForm(formdata=None, role=user.role),
         user=user,
         granted=_meanings(present.permissions) if present else {},
-        approval=waits.approvals[0] if waits and waits.approvals else None,
+        approval=waits.rows[0] if waits and waits.rows else None,
     )
 
 

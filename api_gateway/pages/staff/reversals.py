@@ -74,4 +74,4 @@ def _account(caller: Caller, account_id: UUID | None) -> Account | None:
 
 def _active(caller: Caller, user_id: UUID) -> list[Account]:
     """Return the accounts of a customer that can receive money."""
-    return account_service().list_all(caller.token, {"status": "active", "limit": MAX_PAGE}, user_id).accounts
+    return account_service().list_all(caller.token, {"status": "active", "limit": MAX_PAGE}, user_id).rows

@@ -96,7 +96,7 @@ _SOURCES = (
         "/admin/approvals?status=pending",
         ("approvals:decide",),
         _approvals,
-        lambda found, caller: sum(one.asked_by != caller.user_id for one in found.approvals),
+        lambda found, caller: sum(one.asked_by != caller.user_id for one in found.rows),
     ),
     _Source(
         "Messages",
@@ -112,7 +112,7 @@ _SOURCES = (
         "/admin/customers?identity=pending",
         ("customers:read", "customers:verify"),
         lambda caller: [_customers(caller, identity="pending")],
-        lambda found, _caller: len(found.customers),
+        lambda found, _caller: len(found.rows),
     ),
     _Source(
         "Failed payments",
@@ -120,7 +120,7 @@ _SOURCES = (
         "/admin/transactions?status=failed&from={since}",
         ("customers:read",),
         _failed_payments,
-        lambda found, _caller: len(found.transactions),
+        lambda found, _caller: len(found.rows),
     ),
     _Source(
         "Locked customers",
@@ -128,6 +128,6 @@ _SOURCES = (
         "/admin/customers?status=locked",
         ("customers:read", "customers:write"),
         lambda caller: [_customers(caller, status="locked")],
-        lambda found, _caller: len(found.customers),
+        lambda found, _caller: len(found.rows),
     ),
 )

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from api_gateway.clients.account import Account, Entries, Entry
-from api_gateway.clients.base import NextPage
+from api_gateway.clients.account import Account, Entry
+from api_gateway.clients.base import NextPage, Page
 from api_gateway.pages.common.balances import balances
 from shared.core.formats import MINUS
 from shared.http.client import NoAnswer
@@ -172,7 +172,7 @@ def _account(**fields: Any) -> Account:
     )
 
 
-def _entries(*rows: tuple[int, int, int], more: bool = False) -> Entries:
+def _entries(*rows: tuple[int, int, int], more: bool = False) -> Page[Entry]:
     """Return entries from (days ago, amount, balance after) tuples, newest first."""
     history = [
         Entry(
@@ -183,7 +183,7 @@ def _entries(*rows: tuple[int, int, int], more: bool = False) -> Entries:
         )
         for days, amount, after in rows
     ]
-    return Entries(history=history, pagination=NextPage(limit=200, next_cursor="more" if more else None))
+    return Page(rows=history, pagination=NextPage(limit=200, next_cursor="more" if more else None))
 
 
 def ago(days: int) -> date:
