@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from api_gateway.clients.base import Client, Page, Query, ResponseModel
+from api_gateway.clients.base import Client, ListPage, Query, ResponseModel
 from shared.core.texts import masked
 
 ACCOUNT_TYPES = {
@@ -107,7 +107,7 @@ class AccountClient(Client):
         """Return whether the caller has an account, open or closed."""
         return bool(self._page(Account, token, "/api/accounts/list", {"limit": 1}, noun="accounts").rows)
 
-    def list_all(self, token: str, query: Query, user_id: UUID | None = None) -> Page[Account]:
+    def list_all(self, token: str, query: Query, user_id: UUID | None = None) -> ListPage[Account]:
         """Return a page of all or one user's accounts, for staff. Filters: `q, status, account_type, limit, cursor`."""
         path = f"/api/accounts/user/{user_id}" if user_id else "/api/accounts/all"
         return self._page(Account, token, path, query, noun="accounts")
@@ -116,7 +116,7 @@ class AccountClient(Client):
         """Return an account. Only its owner gets the complete number."""
         return self._get(Account, token, f"/api/accounts/details/{account_id}", key="account")
 
-    def history(self, token: str, account_id: UUID, query: Query) -> Page[Entry]:
+    def history(self, token: str, account_id: UUID, query: Query) -> ListPage[Entry]:
         """Return a page of an account's ledger entries, newest first. Filters: `from, to, limit, cursor`."""
         return self._page(Entry, token, f"/api/accounts/history/{account_id}", query, noun="history")
 
@@ -160,12 +160,12 @@ class AccountClient(Client):
         answer = self._change("PUT", token, f"/api/accounts/update/{account_id}", body)
         return Account.model_validate(answer["account"])
 
-    def status_history(self, token: str, account_id: UUID, query: Query) -> Page[StatusChange]:
+    def status_history(self, token: str, account_id: UUID, query: Query) -> ListPage[StatusChange]:
         """Return a page of the status changes of a customer's account, for staff. Filters: `limit, cursor`."""
         path = f"/api/accounts/status_history/{account_id}"
         return self._page(StatusChange, token, path, query, noun="status_history")
 
-    def status_history_of(self, token: str, user_id: UUID, query: Query) -> Page[StatusChange]:
+    def status_history_of(self, token: str, user_id: UUID, query: Query) -> ListPage[StatusChange]:
         """Return a page of the changes of the state of all accounts of a customer, for staff; `limit`, `cursor`."""
         path = f"/api/accounts/user/{user_id}/status_history"
         return self._page(StatusChange, token, path, query, noun="status_history")

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from api_gateway.clients.account import Account
 from api_gateway.clients.auth import Person
-from api_gateway.clients.base import Client, Page, Query, ResponseModel
+from api_gateway.clients.base import Client, ListPage, Query, ResponseModel
 from api_gateway.clients.transaction import Transaction
 from shared.http.client import Peer
 
@@ -47,7 +47,7 @@ class ApprovalClient(Client):
         super().__init__(peer)
         self._kind, self._path = kind, KINDS[kind][1]
 
-    def find(self, token: str, query: Query) -> Page[Approval]:
+    def find(self, token: str, query: Query) -> ListPage[Approval]:
         """Return a page of requests. Filters: `status, limit, cursor`, and what the kind is about."""
         found = self._page(Approval, token, self._path, query, noun="approvals")
         return found.model_copy(update={"rows": [row.model_copy(update={"kind": self._kind}) for row in found.rows]})

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from api_gateway.clients.base import Client, Page, Query, ResponseModel
+from api_gateway.clients.base import Client, ListPage, Query, ResponseModel
 
 
 class AuditEntry(ResponseModel):
@@ -36,7 +36,7 @@ class DataView(ResponseModel):
 class AuditClient(Client):
     """Calls the auth service for the audit trail."""
 
-    def entries(self, token: str, query: Query) -> Page[AuditEntry]:
+    def entries(self, token: str, query: Query) -> ListPage[AuditEntry]:
         """Return a page of the audit trail. The query takes the filters of the page, `limit` and `cursor`."""
         return self._page(AuditEntry, token, "/api/auth/audit", query, noun="audit")
 
@@ -44,6 +44,6 @@ class AuditClient(Client):
         """Return all entries that match the filters, as the service returns them. Raises InvalidRequest, Refused."""
         return self._get(list[dict[str, Any]], token, "/api/auth/audit/export", query, key="audit")
 
-    def views(self, token: str, *, limit: int, cursor: str | None = None) -> Page[DataView]:
+    def views(self, token: str, *, limit: int, cursor: str | None = None) -> ListPage[DataView]:
         """Return a page of who of the staff looked at the caller's data."""
         return self._page(DataView, token, "/api/auth/audit/mine", {"limit": limit, "cursor": cursor}, noun="audit")

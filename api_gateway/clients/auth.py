@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from api_gateway.clients.base import Client, Page, Query, ResponseModel
+from api_gateway.clients.base import Client, ListPage, Query, ResponseModel
 from shared.core.errors import NotAuthenticated
 from shared.core.user_agents import device_name
 from shared.http.client import Peer, ServiceToken
@@ -227,7 +227,7 @@ class AuthClient(Client):
         """End another session of the caller."""
         self._peer.call("DELETE", f"/api/auth/sessions/{session_id}", token=token)
 
-    def users(self, token: str, query: Query) -> Page[User]:
+    def users(self, token: str, query: Query) -> ListPage[User]:
         """Return a page of users. Filters: `q, role, status, limit, cursor`."""
         return self._page(User, token, "/api/auth/users", query, noun="users")
 

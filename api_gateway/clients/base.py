@@ -27,7 +27,7 @@ class NextPage(ResponseModel):
     next_cursor: str | None = None
 
 
-class Page(ResponseModel, Generic[_T]):
+class ListPage(ResponseModel, Generic[_T]):
     """A page of a list, in the order of the service."""
 
     rows: list[_T]
@@ -61,10 +61,10 @@ class Client:
         parsed: _T = _adapter(cast(Any, kind)).validate_python(answer[key] if key else answer)
         return parsed
 
-    def _page(self, kind: type[_T], token: str, path: str, query: Query, *, noun: str) -> Page[_T]:
+    def _page(self, kind: type[_T], token: str, path: str, query: Query, *, noun: str) -> ListPage[_T]:
         """Return a page of a list, whose rows the service answers under `noun`."""
         answer = self._peer.call("GET", path, token=token, query=dict(query))
-        found: Page[_T] = _adapter(cast(Any, Page)[kind]).validate_python({**answer, "rows": answer[noun]})
+        found: ListPage[_T] = _adapter(cast(Any, ListPage)[kind]).validate_python({**answer, "rows": answer[noun]})
         return found
 
     def _change(self, method: str, token: str, path: str, body: Query, **options: Any) -> dict[str, Any]:

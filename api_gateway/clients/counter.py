@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from api_gateway.clients.base import Client, NeedsApproval, Page, Query, ResponseModel
+from api_gateway.clients.base import Client, ListPage, NeedsApproval, Query, ResponseModel
 from api_gateway.clients.transaction import Transaction
 
 
@@ -42,7 +42,7 @@ class CounterClient(Client):
         answer = self._peer.call("POST", "/api/transactions/tills", token=token, body=body, headers=headers)
         return Till.model_validate(answer["till"])
 
-    def list_tills(self, token: str, query: Query) -> Page[Till]:
+    def list_tills(self, token: str, query: Query) -> ListPage[Till]:
         """Return a page of tills. Filters: `user_id, status, limit, cursor`."""
         return self._page(Till, token, "/api/transactions/tills", query, noun="tills")
 
@@ -50,7 +50,7 @@ class CounterClient(Client):
         """Return a till."""
         return self._get(Till, token, f"/api/transactions/tills/{till_id}", key="till")
 
-    def movements(self, token: str, till_id: UUID, query: Query) -> Page[Movement]:
+    def movements(self, token: str, till_id: UUID, query: Query) -> ListPage[Movement]:
         """Return a page of the changes of the cash of a till; `limit`, `cursor`."""
         return self._page(Movement, token, f"/api/transactions/tills/{till_id}/movements", query, noun="movements")
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from api_gateway.clients.audit import AuditEntry
 from api_gateway.clients.auth import LoginSession, Person, User
-from api_gateway.clients.base import MAX_PAGE, Client, Page, Query, ResponseModel
+from api_gateway.clients.base import MAX_PAGE, Client, ListPage, Query, ResponseModel
 
 
 class Note(ResponseModel):
@@ -57,7 +57,7 @@ class IdentityState(ResponseModel):
 class CustomerClient(Client):
     """Search and help of customers by staff. Every call on somebody who is no customer raises NotFound."""
 
-    def find(self, token: str, query: Query) -> Page[User]:
+    def find(self, token: str, query: Query) -> ListPage[User]:
         """Return a page of customers; `q`, `status`, `limit`, `cursor`."""
         return self._page(User, token, "/api/auth/customers", query, noun="customers")
 
@@ -100,7 +100,7 @@ class CustomerClient(Client):
         path = f"/api/auth/customers/{user_id}/password_reset"
         self._peer.call("POST", path, token=token, body={"reason": reason})
 
-    def audit(self, token: str, user_id: UUID, query: Query) -> Page[AuditEntry]:
+    def audit(self, token: str, user_id: UUID, query: Query) -> ListPage[AuditEntry]:
         """Return a page of what a customer did, and what was done about them, newest first."""
         return self._page(AuditEntry, token, f"/api/auth/customers/{user_id}/audit", query, noun="audit")
 
@@ -113,7 +113,7 @@ class CustomerClient(Client):
         """End all sessions of a customer."""
         self._peer.call("DELETE", f"/api/auth/customers/{user_id}/sessions", token=token)
 
-    def notes(self, token: str, user_id: UUID, query: Query) -> Page[Note]:
+    def notes(self, token: str, user_id: UUID, query: Query) -> ListPage[Note]:
         """Return a page of the notes about a customer, newest first."""
         return self._page(Note, token, f"/api/auth/customers/{user_id}/notes", query, noun="notes")
 

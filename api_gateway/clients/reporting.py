@@ -10,7 +10,7 @@ import requests
 from pydantic import Field
 
 from api_gateway.clients.account import Account, Entry
-from api_gateway.clients.base import MAX_PAGE, Client, Page, Query, ResponseModel
+from api_gateway.clients.base import MAX_PAGE, Client, ListPage, Query, ResponseModel
 from api_gateway.clients.transaction import Flow, Summary, TypeTotal
 
 
@@ -320,7 +320,7 @@ class ReportingClient(Client):
         """Return a stored report."""
         return self._get(Report, token, f"/api/reports/details/{report_id}", key="report")
 
-    def list_own(self, token: str, query: Query) -> Page[Report]:
+    def list_own(self, token: str, query: Query) -> ListPage[Report]:
         """Return a page of the caller's stored reports."""
         return self._page(Report, token, "/api/reports/list", query, noun="reports")
 

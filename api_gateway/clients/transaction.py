@@ -8,7 +8,7 @@ from typing import Literal
 from uuid import UUID
 
 from api_gateway.clients.account import SUSPENSE_ACCOUNT_ID, Account
-from api_gateway.clients.base import Client, Page, Query, ResponseModel
+from api_gateway.clients.base import Client, ListPage, Query, ResponseModel
 from shared.core.errors import AppError, OutcomeUnknown, ServiceUnavailable
 from shared.http.client import NoAnswer, Peer, ServiceToken
 
@@ -173,19 +173,19 @@ class TransactionClient(Client):
         """
         return self._post(f"/api/transactions/{kind}", token, body, idempotency_key)
 
-    def list_own(self, token: str, query: Query) -> Page[Transaction]:
+    def list_own(self, token: str, query: Query) -> ListPage[Transaction]:
         """Return a page of the caller's transactions. Filters: `type, status, account_id, from, to, min, max, q, …`."""
         return self._page(Transaction, token, "/api/transactions/list", query, noun="transactions")
 
-    def list_of_account(self, token: str, account_id: UUID, query: Query) -> Page[Transaction]:
+    def list_of_account(self, token: str, account_id: UUID, query: Query) -> ListPage[Transaction]:
         """Return a page of an account's transactions, with the filters of `list_own`."""
         return self._page(Transaction, token, f"/api/transactions/account/{account_id}", query, noun="transactions")
 
-    def list_of_user(self, token: str, user_id: UUID, query: Query) -> Page[Transaction]:
+    def list_of_user(self, token: str, user_id: UUID, query: Query) -> ListPage[Transaction]:
         """Return a page of the transactions on a customer's accounts, for staff, with the same filters."""
         return self._page(Transaction, token, f"/api/transactions/user/{user_id}", query, noun="transactions")
 
-    def list_all(self, token: str, query: Query) -> Page[Transaction]:
+    def list_all(self, token: str, query: Query) -> ListPage[Transaction]:
         """Return a page of all transactions, for staff, with the filters of `list_own`."""
         return self._page(Transaction, token, "/api/transactions/all", query, noun="transactions")
 
@@ -215,7 +215,7 @@ class TransactionClient(Client):
         """
         return self._post(f"/api/transactions/reverse/{transaction_id}", token, body, idempotency_key)
 
-    def list_suspense(self, token: str, query: Query) -> Page[SuspenseItem]:
+    def list_suspense(self, token: str, query: Query) -> ListPage[SuspenseItem]:
         """Return a page of money in the suspense account, for staff. Filters: `user_id, paid_out, limit, cursor`."""
         return self._page(SuspenseItem, token, "/api/transactions/suspense", query, noun="suspense")
 

@@ -4,14 +4,14 @@ from datetime import UTC, date, timedelta, tzinfo
 from decimal import Decimal
 
 from api_gateway.clients.account import Account, Entry
-from api_gateway.clients.base import Page
+from api_gateway.clients.base import ListPage
 from shared.core.clock import now
 from shared.core.time_zones import day_of
 
 CURVE_DAYS = 90
 
 
-def balances(account: Account, history: Page[Entry], since: date, zone: tzinfo = UTC) -> list[tuple[date, Decimal]]:
+def balances(account: Account, history: ListPage[Entry], since: date, zone: tzinfo = UTC) -> list[tuple[date, Decimal]]:
     """Return (day, balance) pairs in order: each day that changed it, the day before the period, and today.
 
     Days are those of a time zone.

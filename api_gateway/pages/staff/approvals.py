@@ -7,7 +7,7 @@ from flask import Blueprint, url_for
 from werkzeug.wrappers import Response
 
 from api_gateway.clients.approvals import KINDS, Approval, ApprovalClient
-from api_gateway.clients.base import NeedsApproval, NextPage, Page
+from api_gateway.clients.base import ListPage, NeedsApproval, NextPage
 from api_gateway.pages.common.filters import ROWS, ApprovalFilters
 from api_gateway.pages.common.forms import BankForm
 from api_gateway.pages.common.responses import see_other, see_payment
@@ -67,7 +67,7 @@ def reject(caller: Caller, kind: str, approval_id: UUID) -> Any:
     return see_other("The request is rejected.", url_for("approvals.index"))
 
 
-def find(caller: Caller, filters: ApprovalFilters) -> Page[Approval]:
+def find(caller: Caller, filters: ApprovalFilters) -> ListPage[Approval]:
     """Return a page of the requests of all kinds, newest first.
 
     Every kind is ordered by the same two columns, so the position of the last row shown is the cursor of them all.
@@ -83,7 +83,7 @@ def find(caller: Caller, filters: ApprovalFilters) -> Page[Approval]:
     rows = sorted((row for page in found for row in page.rows), key=_position, reverse=True)
     has_more = len(rows) > ROWS or any(page.pagination.next_cursor for page in found)
     cursor = cursors.encode(*_position(rows[:ROWS][-1])) if has_more else None
-    return Page(rows=rows[:ROWS], pagination=NextPage(limit=ROWS, next_cursor=cursor))
+    return ListPage(rows=rows[:ROWS], pagination=NextPage(limit=ROWS, next_cursor=cursor))
 
 
 def _position(approval: Approval) -> tuple[Any, ...]:

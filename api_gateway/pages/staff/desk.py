@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from api_gateway.clients.account import Account
 from api_gateway.clients.auth import Person, User
-from api_gateway.clients.base import MAX_PAGE, Page
+from api_gateway.clients.base import MAX_PAGE, ListPage
 from api_gateway.pages.common.filters import CustomerFilters
 from api_gateway.pages.common.forms import BankForm
 from api_gateway.pages.common.responses import form_page, see_other
@@ -230,7 +230,7 @@ def _authors(caller: Caller, changes: list[Any]) -> dict[UUID, Person]:
         return {}
 
 
-def _with_owners(caller: Caller, accounts: Page[Account] | None) -> list[tuple[Account, Person | None]]:
+def _with_owners(caller: Caller, accounts: ListPage[Account] | None) -> list[tuple[Account, Person | None]]:
     if accounts is None or not accounts.rows:
         return []
     owners = result_or_none(start_call(customer_service().by_id, caller.token, {one.user_id for one in accounts.rows}))

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from api_gateway.clients.account import Account, Entry
-from api_gateway.clients.base import NextPage, Page
+from api_gateway.clients.base import ListPage, NextPage
 from api_gateway.pages.common.balances import balances
 from shared.core.formats import MINUS
 from shared.http.client import NoAnswer
@@ -172,7 +172,7 @@ def _account(**fields: Any) -> Account:
     )
 
 
-def _entries(*rows: tuple[int, int, int], more: bool = False) -> Page[Entry]:
+def _entries(*rows: tuple[int, int, int], more: bool = False) -> ListPage[Entry]:
     """Return entries from (days ago, amount, balance after) tuples, newest first."""
     history = [
         Entry(
@@ -183,7 +183,7 @@ def _entries(*rows: tuple[int, int, int], more: bool = False) -> Page[Entry]:
         )
         for days, amount, after in rows
     ]
-    return Page(rows=history, pagination=NextPage(limit=200, next_cursor="more" if more else None))
+    return ListPage(rows=history, pagination=NextPage(limit=200, next_cursor="more" if more else None))
 
 
 def ago(days: int) -> date:
