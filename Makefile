@@ -12,7 +12,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 	--no-header $(ARGS) pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo migrate rebuild revision test faults check bench bench-reports growth soak docs screenshots requirements clean
+.PHONY: help setup run demo backup restore verify migrate rebuild revision test faults check bench bench-reports growth soak docs screenshots requirements clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,15 @@ run: $(VENV)/.run ## start the bank and keep it running until Ctrl-C (ARGS="--no
 
 demo: $(VENV)/.run ## the same, with demo customers and half a year of history in an empty bank
 	@exec $(BIN)/python run_services.py --demo $(ARGS)
+
+backup: $(VENV)/.run ## copy databases and secrets into a new folder, also while the bank runs (DIR=…)
+	@$(BIN)/python backup.py save "$(DIR)"
+
+restore: $(VENV)/.run ## put a backup in place of the data of a stopped bank (DIR=…)
+	@$(BIN)/python backup.py restore "$(DIR)"
+
+verify: $(VENV)/.run ## check databases, ledger and audit trail of the bank, running or not, or of a backup (DIR=…)
+	@$(BIN)/python backup.py verify $(if $(DIR),"$(DIR)")
 
 rebuild: $(VENV)/.run ## rebuild the transaction database from the ledger of a stopped bank
 	@$(BIN)/python rebuild.py

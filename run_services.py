@@ -55,6 +55,8 @@ SECRETS = {  # variables that only the named process gets
     OWN_NAME: ("AUTH_SERVICE_SECRET", "BANK_DEMO_PASSWORD"),
 }
 
+SHORTEST_SECRET = 32
+
 
 def main() -> int:
     """Run the bank until a signal stops it. Return 0 after an orderly stop and 1 when it can't start."""
@@ -179,7 +181,7 @@ def make_secrets(environment: Mapping[str, str], folder: Path) -> None:
     """Create the secrets that are neither given as variables nor stored by an earlier start.
 
     Writes the SHA-256 digests of the services' secrets at each start, by which the auth service verifies the secrets.
-    Raises CannotStart for an unusable secret file.
+    Raises CannotStart for an unusable secret file and for a short secret.
     """
     if not (environment.get("SESSION_SECRET") or environment.get("SESSION_SECRETS")):
         secret_files.read_or_create(folder / "session_secret")
@@ -191,6 +193,8 @@ def make_secrets(environment: Mapping[str, str], folder: Path) -> None:
     for name in PORTS:
         variable = _variable(name, "SECRET")
         secret = environment.get(variable) or secret_files.read_or_create(folder / variable.lower())
+        if len(secret) < SHORTEST_SECRET:
+            raise CannotStart(f"{variable} must have at least {SHORTEST_SECRET} characters")
         digests[name] = hashlib.sha256(secret.encode()).hexdigest()
     secret_files.write(folder / "service_digests.json", json.dumps(digests))
 

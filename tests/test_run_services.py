@@ -87,6 +87,28 @@ def test_a_secret_that_is_given_is_not_made_and_known_by_its_digest(tmp_path: Pa
     assert json.loads((tmp_path / "service_digests.json").read_text())["account-service"] == digest("s" * 40)
 
 
+@pytest.mark.parametrize("name", PORTS)
+def test_a_short_secret_of_any_service_is_refused(tmp_path: Path, name: str) -> None:
+    variable = f"{name.upper().replace('-', '_')}_SECRET"
+    with pytest.raises(CannotStart, match=f"{variable} must have at least 32 characters"):
+        make_secrets({variable: "short"}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "settings", [AuthSettings, AccountSettings, TransactionSettings, ReportingSettings, GatewaySettings]
+)
+def test_every_refused_setting_is_explained_in_our_own_words(tmp_path: Path, settings: type[Settings]) -> None:
+    def refusal(variable: str) -> str:
+        try:
+            settings.load(**{**GIVEN_SECRETS, "BANK_DATA_DIR": str(tmp_path), variable: "-1e"})
+        except CannotStart as error:
+            return str(error)
+        return ""
+
+    refusals = [refusal(str(field.validation_alias)) for field in settings.model_fields.values()]
+    assert [text for text in refusals if "should" in text] == []
+
+
 def test_the_admins_password_stays_the_same_until_it_was_shown_and_is_shown_once(tmp_path: Path) -> None:
     interrupted, admin = FirstAdmin({}, tmp_path), FirstAdmin({"ADMIN_USERNAME": "root"}, tmp_path)
     password = admin.variables["ADMIN_PASSWORD"]

@@ -28,6 +28,7 @@ _MESSAGES = {
     "int_parsing": "must be a whole number",
     "int_from_float": "must be a whole number",
     "float_parsing": "must be a number",
+    "decimal_parsing": "must be a number",
     "finite_number": "must be a number",
     "bool_parsing": "must be true or false",
     "greater_than": "must be more than {gt}",

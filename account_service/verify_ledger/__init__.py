@@ -1,0 +1,1 @@
+"""Checks the ledger against its own rules, beside the running service or in a backup."""
