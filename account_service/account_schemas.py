@@ -170,7 +170,7 @@ class EntryOut(Described):
     """The payer's description."""
     other_account_number: Annotated[str, Field(examples=["••••7897"])] | None
     """The masked number of the account on the other side; null when that is the bank."""
-    other_name: Annotated[str, Field(examples=["A•• L•••••••"])] | None
+    other_name: Annotated[str, Field(examples=["Ada L."])] | None
     """The name of its holder, if that is somebody else: masked for customers, whole for staff."""
     timestamp: Timestamp
     """When the entry was booked."""
@@ -230,7 +230,7 @@ class Payee(Described):
 
     account_number: Annotated[str, Field(examples=["••••7897"])]
     """The account number, masked."""
-    owner_name: Annotated[str, Field(examples=["A•• L•••••••"])]
+    owner_name: Annotated[str, Field(examples=["Ada L."])]
     """The owner's name, masked."""
 
     @classmethod
@@ -244,7 +244,7 @@ class CheckedPayee(Described):
 
     account_number: Annotated[str, Field(examples=["••••7897"])]
     """The account number, masked."""
-    owner_name: Annotated[str, Field(examples=["A•• L•••••••"])] | None
+    owner_name: Annotated[str, Field(examples=["Ada L."])] | None
     """The owner's name, masked; null when the given name does not match."""
     name_match: NameMatch
     """How well the given name fits the owner's."""

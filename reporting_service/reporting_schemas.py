@@ -75,7 +75,7 @@ class HistoryRow(LedgerRow):
     """The payer's description."""
     counterparty: Annotated[str, Field(examples=["••••7897"])] | None
     """The masked number of the account on the other side; null when that is the bank."""
-    counterparty_name: Annotated[str, Field(examples=["A•• L•••••••"])] | None
+    counterparty_name: Annotated[str, Field(examples=["Ada L."])] | None
     """The name of its holder, if that is somebody else: masked for customers, whole for staff."""
 
 

@@ -205,10 +205,10 @@ class TransactionOut(TypedDict):
     """When it was booked; when it was requested, if it is not completed."""
     balance_after: AmountText | None
     """The balance after the transaction of the caller's account, if the caller owns exactly one side."""
-    from_name: NotRequired[Annotated[str, Field(examples=["B•• O•••••"])] | None]
+    from_name: NotRequired[Annotated[str, Field(examples=["Ben O."])] | None]
     """The name of the holder of the account that the money leaves, masked except for staff. Null for an account of the
     caller's or the bank's, or while names are not available. Left out in the response to a payment."""
-    to_name: NotRequired[Annotated[str, Field(examples=["B•• O•••••"])] | None]
+    to_name: NotRequired[Annotated[str, Field(examples=["Ben O."])] | None]
     """The name of the holder of the account that the money reaches, in the same way."""
     category: NotRequired[Category | None]
     """The caller's category, or that of the transaction that this one reverses. Left out in answers to payments."""

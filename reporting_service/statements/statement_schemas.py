@@ -91,7 +91,7 @@ class StatementEntry(NamedTuple):
 
     @property
     def title(self) -> str:
-        """Return what kind of entry this is, and with whom: "Transfer to A•• L•••••••, ••••7897"."""
+        """Return what kind of entry this is, and with whom: "Transfer to Ada L., ••••7897"."""
         if self.transaction_type != "transfer":
             return _TITLES.get(self.transaction_type, self.transaction_type.capitalize())
         other = ", ".join(part for part in (self.other_name, self.other_number) if part)
@@ -205,7 +205,7 @@ class EntryOnStatement(Described):
     """The day of the booking, in the time zone of the statement."""
     description: Annotated[str, Field(examples=["Rent for January"])]
     """The payer's description, or the kind of the transaction when there is none."""
-    counterparty: Annotated[str, Field(examples=["A•• L•••••••"])] | None
+    counterparty: Annotated[str, Field(examples=["Ada L."])] | None
     """The name of the other side's holder, if that is somebody else: masked for customers, whole for staff."""
     amount: AmountText
     """The amount: negative when money left the account."""

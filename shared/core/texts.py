@@ -69,8 +69,12 @@ def formula_safe(text: str) -> str:
 
 
 def masked_name(name: str) -> str:
-    """Mask all letters but the first of each word: "Ada Lovelace" → "A•• L•••••••"."""
-    return " ".join(word[0] + "•" * (len(word) - 1) for word in name.split())
+    """Shorten the last word to its initial: "Ada Lovelace" → "Ada L."; of a single word the rest is masked: "a••".
+
+    A single word may be a username, which nobody else should learn.
+    """
+    *others, last = name.split()
+    return " ".join([*others, f"{last[0]}."]) if others else last[0] + "•" * (len(last) - 1)
 
 
 @dataclass(frozen=True)

@@ -179,9 +179,9 @@ def test_the_payees_name_is_masked(ada: Person, payee: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("typed", "text"),
     [
-        ("", "to <strong>B•• O•••••</strong>"),
+        ("", "to <strong>Ben O.</strong>"),
         ("Ben Okafor", "The account is in the name that you entered."),
-        ("B Okafor", "the account is in the name B•• O•••••."),
+        ("B Okafor", "the account is in the name Ben O.."),
         ("Eve Adams", "The account is not in the name that you entered."),
     ],
 )
@@ -195,10 +195,10 @@ def test_the_review_says_whether_the_typed_name_is_the_payee_s(
     assert text in review.text
     assert confirm(ada, review).status_code == 303
     page = ada.visitor.get("/transactions")
-    assert ">B•• O•••••</a>" in page.text
+    assert ">Ben O.</a>" in page.text
     made = ada.transactions()[0]
     receipt = ada.visitor.get(f"/transactions/{made['id']}/receipt").text
-    assert "B•• O•••••" in receipt
+    assert "Ben O." in receipt
     assert "Account holder</dt><dd>ada</dd>" in receipt
     live: Any = ada.visitor.get(f"/transactions/payee?account_number={number}&name={typed}").json
     assert live.get("name_match") == {"": None, "Ben Okafor": "match", "B Okafor": "close_match"}.get(typed, "no_match")

@@ -55,7 +55,7 @@ def test_a_receipt_names_both_sides_the_amount_and_the_reference(ada: Person, pa
     text = text_of(answer.data)
     for words in (
         *("Northwater Bank", "1 Harbour Street", "USD 12.50", "Completed", "Europe/Athens", payment["id"]),
-        *("Ada Παπαδοπούλου", "B•••• Щ•••••••••••", "Аренда, Ενοίκιο & rent"),
+        *("Ada Παπαδοπούλου", "Boris Щ.", "Аренда, Ενοίκιο & rent"),
         *(f"Account ••••{payment['from'][-4:]}", f"Account ••••{payment['to'][-4:]}"),
     ):
         assert words in text
@@ -67,7 +67,7 @@ def test_a_receipt_names_both_sides_the_amount_and_the_reference(ada: Person, pa
 def test_each_side_reads_the_other_name_masked(bob: Person, payment: dict[str, Any]) -> None:
     text = text_of(get(bob, payment["id"]).data)
     assert "Boris Щербаковский" in text
-    assert "A•• Π" in text
+    assert "Ada Π." in text
     assert "Παπαδοπούλου" not in text
 
 

@@ -57,7 +57,7 @@ def test_a_statement_has_every_entry_of_its_month_and_ties_out(branch: Branch, a
 def test_names_of_others_are_masked_for_the_owner_and_whole_for_staff(branch: Branch, ada: dict[str, Any]) -> None:
     body = {"full_name": "Boris Щербаковский"}
     branch.suite.call("auth", "PUT", "/api/auth/users/profile", branch.person("bob"), json=body)
-    for name, shown in (("ada", "B•••• Щ•••••••••••"), ("admin", "Boris Щербаковский")):
+    for name, shown in (("ada", "Boris Щ."), ("admin", "Boris Щербаковский")):
         query = {"from": "2026-10-31", "to": "2026-10-31"}
         (entry,) = branch.statement(ada["id"], name, **query)["entries"]
         assert (entry["counterparty"], entry["description"]) == (shown, 'Müller & Söhne, "Rent"')

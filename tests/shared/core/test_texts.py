@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from shared.core.texts import Line, Matching, folded, masked
+from shared.core.texts import Line, Matching, folded, masked, masked_name
 
 LINE = TypeAdapter(Line)
 
@@ -97,3 +97,11 @@ def test_folding_twice_changes_nothing(text: str) -> None:
 
 def test_a_masked_number_shows_its_last_four_digits() -> None:
     assert masked("1234567897") == "••••7897"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("Ada Lovelace", "Ada L."), ("Ludwig van Beethoven", "Ludwig van B."), ("ben.okafor", "b•••••••••"), (" Bo ", "B•")],
+)
+def test_a_masked_name_hides_the_last_word_and_a_name_of_one_word(name: str, shown: str) -> None:
+    assert masked_name(name) == shown
