@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
+from shared.core.errors import InvalidRequest
 from shared.http.client import Peer, ServiceToken
 
 
@@ -16,6 +17,7 @@ class Owner:
 
 
 MOST_NAMES = 400
+MOST_FOUND = 200
 
 
 class AuthClient:
@@ -37,3 +39,14 @@ class AuthClient:
             names = self._token.call(self._peer, "GET", "/internal/names", query=query)["names"]
             found.update((UUID(user_id), str(name)) for user_id, name in names.items())
         return found
+
+    def find_users(self, words: str, field: str) -> list[UUID]:
+        """Return the ids of the users in whose name, username, e-mail address or phone number each word occurs.
+
+        Raises InvalidRequest, naming the field, when they are more than MOST_FOUND, and ServiceUnavailable.
+        """
+        query = {"q": words, "limit": MOST_FOUND + 1}
+        found = self._token.call(self._peer, "GET", "/internal/names/search", query=query)["user_ids"]
+        if len(found) > MOST_FOUND:
+            raise InvalidRequest.of(field, f"fits more than {MOST_FOUND} people; enter more of the name")
+        return [UUID(user_id) for user_id in found]

@@ -11,7 +11,6 @@ from uuid import UUID, uuid4, uuid5
 from account_service.account_clients import AuthClient
 from account_service.account_models import Account, AccountStatusChange, Entry
 from account_service.account_schemas import (
-    AccountsQuery,
     Closing,
     EntriesQuery,
     FreezeOut,
@@ -118,17 +117,6 @@ def list_own(storage: AccountStorage, caller: Caller, page: Page) -> tuple[list[
     """Return a page of the caller's accounts, closed ones last."""
     fetch = partial(storage.list_own, caller.user_id)
     return cursors.fetch_page(page, fetch, is_closed=int, created_at=datetime, id=UUID)
-
-
-def list_all(
-    storage: AccountStorage, caller: Caller, query: AccountsQuery, user_id: UUID | None = None
-) -> tuple[list[Account], Pagination]:
-    """Return a page of all accounts, or of one user's accounts, newest first."""
-    filters = query.model_dump(exclude_none=True, exclude={"limit", "cursor"})
-    audit_trail.record_view(storage.outbox, "view.accounts" if user_id else "list.accounts", caller, user_id, **filters)
-    matching = partial(storage.list_all, status=query.status, account_type=query.account_type, number_ends=query.q)
-    fetch = partial(matching, user_id=user_id)
-    return cursors.fetch_page(query, fetch, created_at=datetime, id=UUID)
 
 
 def history(

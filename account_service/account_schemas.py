@@ -63,17 +63,6 @@ class LookupQuery(Query):
     """The name that the payer expects; with it the answer says how well it fits."""
 
 
-class AccountsQuery(Page):
-    """Filters of the list of all accounts. `q` is the end of an account number."""
-
-    status: AccountStatus | None = None
-    """Only accounts with this status."""
-    account_type: AccountType | None = None
-    """Only accounts of this type."""
-    q: Annotated[str, Field(pattern=r"^[0-9]{1,10}$")] | None = None
-    """Only accounts whose number ends with these digits."""
-
-
 class HistoryQuery(Page, TimeRange):
     """The range of entries."""
 

@@ -14,7 +14,6 @@ from account_service.account_models import Account, db
 from account_service.account_schemas import (
     AccountApprovalOut,
     AccountOut,
-    AccountsQuery,
     CheckedPayee,
     Closing,
     EntriesQuery,
@@ -38,6 +37,9 @@ from account_service.approvals.approval_service import approvals
 from account_service.common_service import Tools, api, render_approval, tools
 from account_service.ledger_schemas import Decision, DescribedAnswer, OrderBatch, Posting, PostingsQuery
 from account_service.ledger_storage import LedgerStorage
+from account_service.search.search_logic import SearchTools
+from account_service.search.search_service import search
+from account_service.search.search_storage import AccountSearch
 from account_service.till_logic import TillAlreadyOpen, TillClosed, TillKeyReused
 from account_service.till_schemas import (
     AccountQuery,
@@ -171,24 +173,6 @@ def lookup(_caller: Caller, query: LookupQuery) -> Response:
     if query.name is None:
         return success(account=Payee.of(account, owner_name))
     return success(account=CheckedPayee.of(account, owner_name, payee_logic.match_name(query.name, owner_name)))
-
-
-@accounts.get("/all")
-@staff_with("customers:read")
-@api.validate(resp=documented(200, page_of(accounts=AccountOut)))
-def list_all(caller: Caller, query: AccountsQuery) -> Response:
-    """Return all accounts, newest first."""
-    rows, pagination = account_logic.list_all(tools().accounts, caller, query)
-    return success(accounts=_render_all(rows), pagination=pagination)
-
-
-@accounts.get("/user/<uuid:user_id>")
-@staff_with("customers:read")
-@api.validate(resp=documented(200, page_of(accounts=AccountOut)))
-def list_of_user(caller: Caller, user_id: UUID, query: AccountsQuery) -> Response:
-    """Return the accounts of one user, newest first."""
-    rows, pagination = account_logic.list_all(tools().accounts, caller, query, user_id)
-    return success(accounts=_render_all(rows), pagination=pagination)
 
 
 @accounts.post("/user/<uuid:user_id>")
@@ -352,7 +336,8 @@ def create_app(settings: AccountSettings, session: requests.Session | None = Non
     storage = AccountStorage(db)
     requests_about = _make_approvals(storage, is_required=settings.approval_required)
     app.extensions["tools"] = Tools(storage, LedgerStorage(db), TillStorage(db), auth, currency, requests_about)
-    for blueprint in (accounts, approvals, internal):
+    app.extensions["search_tools"] = SearchTools(AccountSearch(db), auth, currency, storage.outbox)
+    for blueprint in (accounts, search, approvals, internal):
         app.register_blueprint(blueprint)
     fast_path.install(app, "internal.post")
     lifecycle_of(app).add(peers.directory)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select, tuple_
+from sqlalchemy import and_, case, func, or_, select, tuple_
 
 from account_service.account_models import Account, AccountStatusChange
 from shared.db.database import Database, Storage
@@ -75,23 +75,6 @@ class AccountStorage(Storage):
             query = query.where(or_(closed > was_closed, and_(closed == was_closed, later)))
         return self._session.scalars(query.limit(limit)).all()
 
-    def list_all(
-        self,
-        *,
-        user_id: UUID | None,
-        status: str | None,
-        account_type: str | None,
-        number_ends: str | None,
-        limit: int,
-        after: tuple[datetime, UUID] | None,
-    ) -> Sequence[Account]:
-        """Return the accounts that match all filters, newest first, from behind `after`, a (created_at, id)."""
-        query = select(Account).where(*_equal_to_given((Account.user_id, user_id), (Account.status, status)))
-        query = query.where(*_equal_to_given((Account.account_type, account_type)))
-        if number_ends:
-            query = query.where(Account.account_number.endswith(number_ends))
-        return self._session.scalars(newest_first(query, (Account.created_at, Account.id), limit, after)).all()
-
     def count_by_type_and_status(self) -> Sequence[tuple[str, str, int, int]]:
         """Return (type, status, number of accounts, sum of balances in minor units) for each that occurs."""
         kinds, balance = (Account.account_type, Account.status), func.coalesce(func.sum(Account.balance_minor), 0)
@@ -104,7 +87,3 @@ class AccountStorage(Storage):
         query = query.where(Account.created_at >= since) if since else query
         query = query.where(Account.created_at < until) if until else query
         return int(self._session.scalar(query) or 0)
-
-
-def _equal_to_given(*filters: tuple[object, object]) -> list[ColumnElement[bool]]:
-    return [column == value for column, value in filters if value is not None]  # type: ignore[misc]  # columns compare to SQL

@@ -14,7 +14,9 @@ from auth_service.customers.customer_schemas import (
     CustomerSessionOut,
     CustomersQuery,
     EndedAnswer,
+    FoundAnswer,
     NamesAnswer,
+    NameSearch,
     NamesQuery,
     NewNote,
     NoteOut,
@@ -140,6 +142,14 @@ def names(query: NamesQuery) -> Response:
     """Return the names of up to 400 users by their ids."""
     found = customer_logic.by_id(_storage(), query.user_ids)
     return success(names={str(user.id): user.full_name or user.username for user in found})
+
+
+@customers_internal.get("/names/search")
+@service_only("names:read")
+@api.validate(resp=documented(200, FoundAnswer))
+def search(query: NameSearch) -> Response:
+    """Return the ids of the users in whose name, username, e-mail address or phone number each word occurs."""
+    return success(user_ids=customer_logic.search(_storage(), query.q, query.limit))
 
 
 def _storage() -> CustomerStorage:

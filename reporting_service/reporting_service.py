@@ -20,6 +20,9 @@ from reporting_service.exports.export_clients import DataClient
 from reporting_service.exports.export_logic import ExportTools
 from reporting_service.exports.export_service import exports
 from reporting_service.exports.export_storage import ExportStorage
+from reporting_service.lists.list_clients import ListClient
+from reporting_service.lists.list_logic import ListTools
+from reporting_service.lists.list_service import lists
 from reporting_service.receipts.receipt_clients import NameClient, PaymentClient
 from reporting_service.receipts.receipt_logic import ReceiptTools
 from reporting_service.receipts.receipt_service import receipts
@@ -157,7 +160,7 @@ def create_app(settings: ReportingSettings, session: requests.Session | None = N
     app.extensions.update(bank=settings.bank, tools=Tools(ReportStorage(db), sources))
     _add_documents(app, settings.bank, peers)
     app.extensions["custom_tools"] = CustomTools(CustomReportStorage(db), ReportStorage(db), sources)
-    for blueprint in (reports, receipts, custom, exports, statements, statement_exports):
+    for blueprint in (reports, receipts, custom, exports, lists, statements, statement_exports):
         app.register_blueprint(blueprint)
     lifecycle_of(app).add(peers.directory)
     audit_trail.install(app, Outbox(db), peers)
@@ -181,6 +184,8 @@ def _add_documents(app: Flask, bank: Bank, peers: Peers) -> None:
     )
     data = DataClient(auth, accounts, transactions)
     app.extensions["export_tools"] = ExportTools(data, ExportStorage(db), Outbox(db))
+    peers_by_name = {"auth": auth, "account": accounts, "transaction": transactions}
+    app.extensions["list_tools"] = ListTools(ListClient(peers_by_name), Outbox(db))
     storage = StatementExportStorage(db)
     notices = NoticeClient(auth, peers.token)
     worker = ExportWorker(

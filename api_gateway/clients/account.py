@@ -53,6 +53,12 @@ class Account(ResponseModel):
         return self.status == "active"
 
 
+class ListedAccount(Account):
+    """An account in a list for staff, with its owner's name while names are available."""
+
+    owner_name: str | None = None
+
+
 class StatusChange(ResponseModel):
     """A change of an account's status. Reason, author and instant are None where they were not stored."""
 
@@ -107,10 +113,10 @@ class AccountClient(Client):
         """Return whether the caller has an account, open or closed."""
         return bool(self._page(Account, token, "/api/accounts/list", {"limit": 1}, noun="accounts").rows)
 
-    def list_all(self, token: str, query: Query, user_id: UUID | None = None) -> ListPage[Account]:
+    def list_all(self, token: str, query: Query, user_id: UUID | None = None) -> ListPage[ListedAccount]:
         """Return a page of all or one user's accounts, for staff. Filters: `q, status, account_type, limit, cursor`."""
         path = f"/api/accounts/user/{user_id}" if user_id else "/api/accounts/all"
-        return self._page(Account, token, path, query, noun="accounts")
+        return self._page(ListedAccount, token, path, query, noun="accounts")
 
     def details(self, token: str, account_id: UUID) -> Account:
         """Return an account. Only its owner gets the complete number."""

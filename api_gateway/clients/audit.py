@@ -40,10 +40,6 @@ class AuditClient(Client):
         """Return a page of the audit trail. The query takes the filters of the page, `limit` and `cursor`."""
         return self._page(AuditEntry, token, "/api/auth/audit", query, noun="audit")
 
-    def export(self, token: str, query: Query) -> list[dict[str, Any]]:
-        """Return all entries that match the filters, as the service returns them. Raises InvalidRequest, Refused."""
-        return self._get(list[dict[str, Any]], token, "/api/auth/audit/export", query, key="audit")
-
     def views(self, token: str, *, limit: int, cursor: str | None = None) -> ListPage[DataView]:
         """Return a page of who of the staff looked at the caller's data."""
         return self._page(DataView, token, "/api/auth/audit/mine", {"limit": limit, "cursor": cursor}, noun="audit")

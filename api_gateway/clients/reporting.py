@@ -279,6 +279,10 @@ class ReportingClient(Client):
         """Return the streamed response with all data of the caller, a ZIP."""
         return self._peer.document("/api/reports/export", token=token)
 
+    def list_export(self, token: str, name: str, query: Query) -> requests.Response:
+        """Return the streamed response with all rows of a list for staff, a CSV. Raises what that list refuses."""
+        return self._peer.document(f"/api/reports/lists/{name}", token=token, query=dict(query))
+
     def start_export(self, token: str, choice: dict[str, object]) -> StatementExport:
         """Begin a ZIP with statements of a year."""
         return self._call(StatementExport, "POST", "/api/reports/exports", token=token, body=choice, key="export")

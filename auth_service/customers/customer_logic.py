@@ -68,6 +68,11 @@ def by_id(storage: CustomerStorage, user_ids: Iterable[UUID]) -> Sequence[User]:
     return storage.find_users(set(user_ids))
 
 
+def search(storage: CustomerStorage, q: str, limit: int) -> Sequence[UUID]:
+    """Return the ids of at most `limit` users, staff included, in what they are called each word of `q` occurs."""
+    return storage.find_ids(_words(q), limit)
+
+
 @rerun_when_aborted
 def correct_contact(tools: Tools, caller: Caller, user_id: UUID, changes: ContactChanges) -> CustomerOut:
     """Correct a customer's contact data, and tell the customer by mail. Raises NotFound, EmailForAdmins, EmailTaken.

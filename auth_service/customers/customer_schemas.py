@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field
 from auth_service.user_schemas import Changes, Email, FullName, Identity, ListedStatus, ListedUser, Phone
 from shared.core.periods import Timestamp
 from shared.core.texts import Line, Matching, Paragraphs
-from shared.web.cursors import Page
+from shared.web.cursors import LongLimit, Page
 from shared.web.validation.openapi import Answer, Body, Described, Query
 
 MAX_PEOPLE = 200
@@ -49,6 +49,15 @@ class NamesQuery(Query):
         Field(min_length=1, max_length=MAX_NAMES),
     ]
     """The ids of the users, separated by commas; at most 400."""
+
+
+class NameSearch(Query):
+    """What the users that are wanted are called."""
+
+    q: Annotated[Line, Field(min_length=1, max_length=100, examples=["clara"])]
+    """The words that must occur in the name, username, e-mail address or phone number."""
+    limit: LongLimit = 20
+    """The largest number of users to return."""
 
 
 class PeopleQuery(Query):
@@ -137,6 +146,13 @@ class EndedAnswer(Answer):
 
     ended: int
     """How many sessions were ended."""
+
+
+class FoundAnswer(Answer):
+    """The users that were found."""
+
+    user_ids: list[UUID]
+    """The ids of the users, in no particular order."""
 
 
 class NamesAnswer(Answer):

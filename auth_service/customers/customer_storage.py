@@ -41,6 +41,10 @@ class CustomerStorage(Storage):
             query = query.where(User.identity == identity)
         return self._session.scalars(newest_first(query, (User.created_at, User.id), limit, after)).all()
 
+    def find_ids(self, words: Iterable[str], limit: int) -> Sequence[UUID]:
+        """Return the ids of at most `limit` users who match all `words`."""
+        return self._session.scalars(select(User.id).where(*map(user_matches, words)).limit(limit)).all()
+
     def find_users(self, user_ids: Iterable[UUID]) -> Sequence[User]:
         """Return those of these users that exist."""
         return self._session.scalars(select(User).where(User.id.in_(user_ids))).all()

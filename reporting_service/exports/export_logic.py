@@ -57,16 +57,12 @@ def _write(tools: ExportTools, caller: Caller, out: IO[bytes]) -> None:
     with ExportZip(out) as export:
         export.add("profile", data.profile(token))
         counts = {
-            "accounts": export.add_rows("accounts", data.accounts(token), _columns(_ACCOUNTS)),
-            "transactions": export.add_rows("transactions", data.transactions(token), _columns(_TRANSACTIONS)),
-            "sessions": export.add_rows("sessions", data.sessions(token), _columns(_SESSIONS)),
+            "accounts": export.add_rows("accounts", data.accounts(token), _ACCOUNTS),
+            "transactions": export.add_rows("transactions", data.transactions(token), _TRANSACTIONS),
+            "sessions": export.add_rows("sessions", data.sessions(token), _SESSIONS),
             "cases": export.add_rows("cases", data.cases(token)),
-            "views": export.add_rows("views", data.views(token), _columns(_VIEWS)),
+            "views": export.add_rows("views", data.views(token), _VIEWS),
             "reports": export.add_rows("reports", map(ReportOut.of, tools.kept.reports(caller.user_id))),
             "custom_reports": export.add_rows("custom_reports", tools.kept.custom_reports(caller.user_id)),
         }
         export.add("contents", {"made_at": made_at, "user_id": str(caller.user_id), "rows": counts})
-
-
-def _columns(names: tuple[str, ...]) -> dict[str, str]:
-    return {name: name for name in names}

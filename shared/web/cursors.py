@@ -6,7 +6,7 @@ import types
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import cache
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 from pydantic import BeforeValidator, Field
@@ -33,6 +33,16 @@ class Page(Query):
 
     limit: Limit = 50
     cursor: Annotated[str | None, Field(max_length=500, description="`next_cursor` of the page before.")] = None
+
+
+Sort = Literal["newest", "oldest"]
+
+
+class SortedPage(Page):
+    """The query of a list that begins at either end. A cursor belongs to the order in which it was given."""
+
+    sort: Sort = "newest"
+    """Whether the newest rows come first, or the oldest."""
 
 
 class Pagination(Described):

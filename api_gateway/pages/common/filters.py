@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from flask import request
-from wtforms import DateField, Field, SelectField, StringField
+from wtforms import DateField, Field, HiddenField, SelectField, StringField
 from wtforms.form import BaseForm
-from wtforms.validators import Optional, ValidationError
+from wtforms.validators import UUID, Optional, ValidationError
 
 from api_gateway.clients.account import ACCOUNT_TYPES, Account
 from api_gateway.pages.common.forms import BankForm, at_most, options
@@ -90,12 +90,15 @@ class FilterForm(BankForm):
     def __init__(self) -> None:
         super().__init__(formdata=request.args)
 
-    def query(self, limit: int = ROWS) -> dict[str, object]:
-        """Return the query parameters for the service; a filter that is not set is None. Days are the page's."""
+    def criteria(self) -> dict[str, object]:
+        """Return the filters as query parameters for the service; one that is not set is None. Days are the page's."""
         chosen = {field.name: str(field.data) if _has_value(field) else None for field in self}
         has_days = any(isinstance(field, DayField) and _has_value(field) for field in self)
-        zone = {"tz": page_zone().key} if has_days else {}
-        return {**chosen, **zone, "limit": limit, "cursor": request.args.get("cursor")}
+        return {**chosen, **({"tz": page_zone().key} if has_days else {})}
+
+    def query(self, limit: int = ROWS) -> dict[str, object]:
+        """Return the query parameters for the service: the filters, and the page of the list."""
+        return {**self.criteria(), "limit": limit, "cursor": request.args.get("cursor")}
 
     def found(self, ask: Callable[[], T]) -> T | None:
         """Return the result of `ask`, or None when a filter is invalid or the service did not answer.
@@ -118,8 +121,21 @@ class FilterForm(BankForm):
         """Return whether any filter is set."""
         return any(map(_has_value, self))
 
+    @property
+    def complaint(self) -> str:
+        """Return what is wrong with the filters, in sentences that name their fields."""
+        beside = (f"{field.label.text}: {error}" for field in self for error in field.errors)
+        return " ".join((*self.form_errors, *beside))
 
-class TransactionFilters(FilterForm):
+
+class DatedFilters(FilterForm):
+    """Filters with a first and a last day."""
+
+    since = DayField("From", name="from")
+    until = DayField("To", name="to", begin="since")
+
+
+class TransactionFilters(DatedFilters):
     """Filters of a list of transactions."""
 
     q = StringField("Description", [at_most(100)])
@@ -129,8 +145,6 @@ class TransactionFilters(FilterForm):
         choices=options({"completed": "Completed", "pending": "Pending", "failed": "Failed"}, "Any"),
         default="",
     )
-    since = DayField("From", name="from")
-    until = DayField("To", name="to", begin="since")
     at_least = AmountField("At least", [Optional()], name="min", is_bound=True)
     at_most = AmountField("At most", [Optional()], name="max", is_bound=True)
 
@@ -166,6 +180,8 @@ class OwnTransactionFilters(AccountTransactionFilters):
 
 class AccountFilters(FilterForm):
     """Filters of the staff's list of accounts."""
+
+    user_id = HiddenField("Customer's id", [Optional(), UUID("This is not a customer's id.")])
 
     q = StringField("Number ends in", [at_most(10)])
     account_type = SelectField("Type", choices=options(ACCOUNT_TYPES, "All types"), default="")
@@ -261,11 +277,18 @@ class ApprovalFilters(FilterForm):
         default="",
     )
 
-    def query(self, limit: int = ROWS) -> dict[str, object]:
-        """Return the query parameters for the services. The kind chooses among them."""
-        chosen = super().query(limit)
-        del chosen["kind"]
-        return chosen
+
+OUTCOMES = {"success": "Success", "failure": "Failure", "refused": "Refused"}
+
+
+class AuditFilters(DatedFilters):
+    """Filters of the audit trail."""
+
+    q = StringField("Text", [at_most(100)])
+    action = StringField("Action", [at_most(60)])
+    actor = StringField("Done by", [at_most(100)])
+    outcome = SelectField("Outcome", choices=options(OUTCOMES, "Any"), default="")
+    user_id = StringField("User's id", [Optional(), UUID("This is not a user's id.")])
 
 
 class SuspenseFilters(FilterForm):

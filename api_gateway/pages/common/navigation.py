@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from flask import Flask, g, request, session
 
-from api_gateway.pages.common.responses import current_address
+from api_gateway.pages.common.responses import current_address, export_address
 from api_gateway.pages.common.sections import account_service, start_call
 from api_gateway.web.browser_session import HOME, STAFF_HOME, home_of, local_path
 from shared.core.errors import AppError
@@ -62,6 +62,7 @@ def install(app: Flask) -> None:
         with_back_link=with_back_link,
         keep_back_link=keep_back_link,
         list_link=list_link,
+        export_address=export_address,
     )
 
 

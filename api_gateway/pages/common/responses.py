@@ -80,6 +80,11 @@ def current_address(**changes: Any) -> str:
     return f"{request.path}?{urlencode(kept)}" if kept else request.path
 
 
+def export_address() -> str:
+    """Return the address of the current list as CSV, with its filters."""
+    return current_address(cursor=None, back=None).replace(request.path, f"{request.path}/export", 1)
+
+
 def see_other(message: str, location: str) -> Response:
     """Redirect (303) after a successful POST to `location`, which shows `message`."""
     flash(message, "success")

@@ -1,14 +1,15 @@
-"""The admin's overview and the administration of users."""
+"""The admin's overview, the administration of users, and the audit trail."""
 
 from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, render_template, request, url_for
 
+from api_gateway.clients.audit import AuditClient
 from api_gateway.clients.reporting import Choice
-from api_gateway.pages.common.filters import PeopleFilters
+from api_gateway.pages.common.filters import AuditFilters, PeopleFilters
 from api_gateway.pages.common.reports import pictures_of
-from api_gateway.pages.common.responses import see_other
+from api_gateway.pages.common.responses import peer, see_other
 from api_gateway.pages.common.sections import (
     auth_service,
     list_page,
@@ -58,6 +59,15 @@ def index(caller: Caller) -> str:
 def users(caller: Caller) -> Any:
     """List the users of the bank."""
     return _people_page(caller, PersonForm())
+
+
+@admin.get("/admin/audit")
+@admin_only
+def audit(caller: Caller) -> Any:
+    """List the audit trail, newest first."""
+    filters = AuditFilters()
+    found = filters.found(lambda: AuditClient(peer("auth-service")).entries(caller.token, filters.query()))
+    return list_page("admin_audit.html", filters, found=found)
 
 
 @admin.post("/admin/users/<uuid:user_id>")

@@ -72,7 +72,7 @@ def find(caller: Caller, filters: ApprovalFilters) -> ListPage[Approval]:
 
     Every kind is ordered by the same two columns, so the position of the last row shown is the cursor of them all.
     """
-    query = filters.query()
+    query = {name: value for name, value in filters.query().items() if name != "kind"}
     kinds = [filters.kind.data] if filters.kind.data else list(KINDS)
     calls = [
         start_call(approval_service(kind).find, caller.token, query)

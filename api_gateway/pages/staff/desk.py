@@ -8,7 +8,7 @@ from uuid import UUID
 from flask import Blueprint, url_for
 from werkzeug.wrappers import Response
 
-from api_gateway.clients.account import Account
+from api_gateway.clients.account import Account, ListedAccount
 from api_gateway.clients.auth import Person, User
 from api_gateway.clients.base import MAX_PAGE, ListPage
 from api_gateway.pages.common.filters import CustomerFilters
@@ -230,7 +230,7 @@ def _authors(caller: Caller, changes: list[Any]) -> dict[UUID, Person]:
         return {}
 
 
-def _with_owners(caller: Caller, accounts: ListPage[Account] | None) -> list[tuple[Account, Person | None]]:
+def _with_owners(caller: Caller, accounts: ListPage[ListedAccount] | None) -> list[tuple[Account, Person | None]]:
     if accounts is None or not accounts.rows:
         return []
     owners = result_or_none(start_call(customer_service().by_id, caller.token, {one.user_id for one in accounts.rows}))

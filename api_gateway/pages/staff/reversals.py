@@ -1,5 +1,6 @@
 """Pages for reversals and for paying out money in the suspense account."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -72,6 +73,6 @@ def _account(caller: Caller, account_id: UUID | None) -> Account | None:
     return account_service().details(caller.token, account_id) if account_id else None
 
 
-def _active(caller: Caller, user_id: UUID) -> list[Account]:
+def _active(caller: Caller, user_id: UUID) -> Sequence[Account]:
     """Return the accounts of a customer that can receive money."""
     return account_service().list_all(caller.token, {"status": "active", "limit": MAX_PAGE}, user_id).rows

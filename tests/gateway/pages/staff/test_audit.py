@@ -7,13 +7,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from shared.core.clock import now
-from tests.support.suite import ADMIN_PASSWORD, PASSWORD, BankOptions, Person, Suite
+from tests.support.processes import eventually
+from tests.support.suite import ADMIN_PASSWORD, PASSWORD, Person, Suite
 from tests.support.visitor import Visitor
-
-
-@pytest.fixture(scope="module")
-def bank_options() -> BankOptions:
-    return BankOptions(("auth", "gateway"))
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +55,7 @@ def test_the_export_has_what_is_filtered_and_no_formulas(admin: Visitor) -> None
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     assert {row["action"] for row in rows} == {"login"}
     assert {row["user_agent"] for row in rows} >= {"'=cmd|'/c calc'!A1"}
-    assert "<code>audit.export</code>" in admin.get("/admin/audit?action=audit.export").text
+    eventually(lambda: "<code>export.audit</code>" in admin.get("/admin/audit?action=export.audit").text)
     assert admin.get("/admin/audit/export?from=yesterday").status_code == 400
 
 

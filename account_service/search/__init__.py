@@ -1,0 +1,1 @@
+"""How staff find accounts among all of the bank's."""

@@ -1,0 +1,75 @@
+"""The rules of the staff's lists of accounts. Looking at one is written into the audit trail."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from uuid import UUID
+
+from account_service.account_clients import AuthClient
+from account_service.account_models import Account
+from account_service.search.search_schemas import AccountsQuery, AllAccountsQuery
+from account_service.search.search_storage import AccountFilters, AccountSearch
+from shared.core.errors import ServiceUnavailable
+from shared.core.money import Currency
+from shared.db.outbox import Outbox
+from shared.web import audit_trail, cursors
+from shared.web.access import Caller
+from shared.web.cursors import Pagination
+
+
+@dataclass(frozen=True)
+class SearchTools:
+    """What accounts are found with."""
+
+    accounts: AccountSearch
+    auth: AuthClient
+    currency: Currency
+    outbox: Outbox
+
+
+def list_all(tools: SearchTools, caller: Caller, query: AllAccountsQuery) -> tuple[list[Account], Pagination]:
+    """Return a page of all accounts that match. Raises InvalidRequest, and ServiceUnavailable to find an owner."""
+    if query.user_id:
+        return list_of_user(tools, caller, query.user_id, query)
+    audit_trail.record_view(tools.outbox, "list.accounts", caller, None, **_asked(query))
+    return _page(tools, query, tools.auth.find_users(query.owner, "owner") if query.owner else None)
+
+
+def list_of_user(
+    tools: SearchTools, caller: Caller, user_id: UUID, query: AccountsQuery
+) -> tuple[list[Account], Pagination]:
+    """Return a page of the accounts of one user that match. Raises InvalidRequest."""
+    audit_trail.record_view(tools.outbox, "view.accounts", caller, user_id, **_asked(query))
+    return _page(tools, query, [user_id])
+
+
+def owner_names(tools: SearchTools, accounts: Collection[Account]) -> Mapping[UUID, str]:
+    """Return the names of the owners by their ids; none while the auth service does not answer."""
+    try:
+        return tools.auth.names({account.user_id for account in accounts})
+    except ServiceUnavailable:
+        return {}
+
+
+def _page(
+    tools: SearchTools, query: AccountsQuery, user_ids: Collection[UUID] | None
+) -> tuple[list[Account], Pagination]:
+    to_minor = tools.currency.to_minor
+    filters = AccountFilters(
+        user_ids=user_ids,
+        status=query.status,
+        account_type=query.account_type,
+        at_least_minor=None if query.at_least is None else to_minor(query.at_least, "min"),
+        at_most_minor=None if query.at_most is None else to_minor(query.at_most, "max"),
+        number_ends=query.q,
+        since=query.since,
+        until=query.until,
+    )
+    fetch = partial(tools.accounts.list_accounts, filters, oldest_first=query.sort == "oldest")
+    return cursors.fetch_page(query, fetch, created_at=datetime, id=UUID)
+
+
+def _asked(query: AccountsQuery) -> dict[str, object]:
+    """Return the filters of a query as the audit trail shows them."""
+    return query.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"limit", "cursor", "user_id"})

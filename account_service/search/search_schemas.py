@@ -1,0 +1,51 @@
+"""The query and the answers of the staff's lists of accounts."""
+
+from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from account_service.account_schemas import AccountOut, AccountStatus, AccountType
+from shared.core.money import AmountBound, Currency
+from shared.core.texts import Line
+from shared.web.cursors import SortedPage
+from shared.web.validation.ranges import TimeRange
+
+if TYPE_CHECKING:
+    from account_service.account_models import Account
+
+
+class AccountsQuery(SortedPage, TimeRange):
+    """Filters of a list of accounts; all must match. `from` and `to` are when accounts were opened."""
+
+    status: AccountStatus | None = None
+    """Only accounts with this status."""
+    account_type: AccountType | None = None
+    """Only accounts of this type."""
+    at_least: Annotated[AmountBound | None, Field(alias="min")] = None
+    """Only accounts with at least this balance."""
+    at_most: Annotated[AmountBound | None, Field(alias="max")] = None
+    """Only accounts with at most this balance."""
+    q: Annotated[str, Field(pattern=r"^[0-9]{1,10}$")] | None = None
+    """Only accounts whose number ends with these digits."""
+
+
+class AllAccountsQuery(AccountsQuery):
+    """Filters of the list of all accounts."""
+
+    user_id: UUID | None = None
+    """Only accounts of this user."""
+    owner: Annotated[Line, Field(min_length=1, max_length=100, examples=["clara"])] | None = None
+    """Only accounts of people in whose name, username, e-mail address or phone number each of these words occurs."""
+
+
+class ListedAccount(AccountOut):
+    """An account in a list for staff."""
+
+    owner_name: Annotated[str, Field(examples=["Ada Lovelace"])] | None = None
+    """The full name, or the username, of the owner; null while names are not available."""
+
+    @classmethod
+    def named(cls, account: "Account", currency: Currency, owner_name: str | None) -> "ListedAccount":
+        """Return the response for a row."""
+        return cls(**AccountOut.of(account, currency).model_dump(), owner_name=owner_name)
