@@ -109,14 +109,14 @@ class Bank:
         """Add people."""
         with self.auth_app.app_context(), self.users.transaction():
             for user in users:
-                self.users.add_user(user)
+                self.users.insert(user)
 
     def add_accounts(self, accounts: Iterable[Account]) -> list[Holder]:
         """Add empty accounts."""
         with self.account_app.app_context(), self.accounts.transaction():
             holders = []
             for account in accounts:
-                self.accounts.add_account(account)
+                self.accounts.insert(account)
                 holders.append(Holder(account.id.hex, account.user_id.hex))
         return holders
 

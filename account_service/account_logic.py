@@ -89,7 +89,7 @@ def open_account(
             account_type=new.account_type,
             nickname=new.nickname,
         )
-        storage.add_account(account)
+        storage.insert(account)
         if opened_by:
             details = {"account": _audited(account)}
             audit_trail.record(storage.outbox, "account.open", actor=opened_by, subject_id=user_id, details=details)

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Annotated
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint, false, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, false, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from shared.core.clock import now
-from shared.db.columns import HexId, UtcDateTime
+from shared.db.columns import HexId, SequenceKey, UtcDateTime
 from shared.db.database import Database
 from shared.db.kept_currency import KeptCurrency
 from shared.db.outbox import OutboxColumns
@@ -78,9 +78,7 @@ class AccountStatusChange(Base):
     __tablename__ = "account_status_change"
     __table_args__ = (Index("account_status_change_by_account", "account_id", "sequence"),)
 
-    sequence: Mapped[int] = mapped_column(
-        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
-    )
+    sequence: Mapped[SequenceKey]
     account_id: Mapped[UUID] = mapped_column(ForeignKey("account.id"))
     from_status: Mapped[str] = mapped_column(String(10))
     to_status: Mapped[str] = mapped_column(String(10))
@@ -144,9 +142,7 @@ class Posting(Base):
         Index("posting_reversal", "reverses_id", unique=True, sqlite_where=_REVERSED, postgresql_where=_REVERSED),
     )
 
-    sequence: Mapped[int] = mapped_column(
-        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
-    )
+    sequence: Mapped[SequenceKey]
     transaction_id: Mapped[Id] = mapped_column(unique=True)
     outcome: Mapped[str] = mapped_column(String(10))
     reason: Mapped[str | None] = mapped_column(String(40))

@@ -19,11 +19,6 @@ class AccountStorage(Storage):
         super().__init__(database)
         self.outbox = Outbox(database)
 
-    def add_account(self, account: Account) -> None:
-        """Add a new account."""
-        self._session.add(account)
-        self._session.flush()
-
     def add_status_change(self, change: AccountStatusChange) -> None:
         """Add a status change of an account."""
         self._session.add(change)

@@ -72,7 +72,7 @@ def open_till(tills: TillStorage, ledger: LedgerStorage, new: NewTill) -> Till:
             status="open",
             opened_at=_book(ledger, new.user_id, ("Float", till_id.hex, VAULT_ACCOUNT_ID, new.float_minor)),
         )
-        tills.add_till(till)
+        tills.insert(till)
         details = {"till_id": str(till_id), "float_minor": new.float_minor}
         audit_trail.record(ledger.outbox, "till.open", actor_id=new.user_id, details=details)
         return till

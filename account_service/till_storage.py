@@ -14,11 +14,6 @@ from shared.db.keyset import newest_first
 class TillStorage(Storage):
     """The tills of employees, open and closed."""
 
-    def add_till(self, till: Till) -> None:
-        """Add a till. Raises IntegrityError when its employee has one open."""
-        self._session.add(till)
-        self._session.flush()
-
     def find_till(self, till_id: UUID) -> Till | None:
         """Return the till with this id, or None."""
         return self._session.get(Till, till_id)

@@ -237,7 +237,7 @@ def _attempt(
             return True
         if lockout is None:
             lockout = Lockout(name_digest=digest, failures=0, failed_at=now)
-            tools.lockouts.add_lockout(lockout)
+            tools.lockouts.insert(lockout)
         lockout.failures += 1
         lockout.failed_at = now
         _audit_failure(tools, user, action, what, failures=lockout.failures)

@@ -6,25 +6,13 @@ from datetime import datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
-from sqlalchemy import (
-    BigInteger,
-    CheckConstraint,
-    Dialect,
-    ForeignKey,
-    Index,
-    Integer,
-    String,
-    Text,
-    event,
-    false,
-    func,
-)
+from sqlalchemy import CheckConstraint, Dialect, ForeignKey, Index, String, Text, event, false, func
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 from shared.core.clock import now
 from shared.core.texts import digits_of, folded
-from shared.db.columns import UtcDateTime
+from shared.db.columns import SequenceKey, UtcDateTime
 from shared.db.database import Database
 from shared.security.blind_index import SHORTEST_PART, BlindIndex
 from shared.security.encryption import Encryption
@@ -166,9 +154,7 @@ class EndedSession(Base):
     __tablename__ = "ended_session"
     __table_args__ = ({"sqlite_autoincrement": True},)
 
-    sequence: Mapped[int] = mapped_column(
-        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
-    )
+    sequence: Mapped[SequenceKey]
     session_id: Mapped[UUID]
     ended_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 

@@ -22,11 +22,6 @@ def user_matches(text: str) -> ColumnElement[bool]:
 class UserStorage(Storage):
     """Queries on the user table."""
 
-    def add_user(self, user: User) -> None:
-        """Insert a user. Raises IntegrityError when the username or the e-mail address exists."""
-        self._session.add(user)
-        self._session.flush()
-
     def find_user(self, user_id: UUID) -> User | None:
         """Return the user with this id."""
         return self._session.get(User, user_id)
@@ -47,8 +42,7 @@ class UserStorage(Storage):
         """Remember a device. Return whether it is new, and whether it is the first one of the user."""
         known = set(self._session.scalars(select(KnownDevice.name).where(KnownDevice.user_id == user_id)))
         if name not in known:
-            self._session.add(KnownDevice(user_id=user_id, name=name))
-            self._session.flush()
+            self.insert(KnownDevice(user_id=user_id, name=name))
         return name not in known, not known
 
     def list_phones_with_other_key(self, limit: int) -> Sequence[tuple[UUID, str]]:
@@ -133,11 +127,6 @@ class LockoutStorage(Storage):
         """Return the failed logins of a username, locked until the transaction ends."""
         return self._session.scalar(select(Lockout).where(Lockout.name_digest == name_digest).with_for_update())
 
-    def add_lockout(self, lockout: Lockout) -> None:
-        """Insert the row for the first failed login of a username."""
-        self._session.add(lockout)
-        self._session.flush()
-
     def delete_lockout(self, name_digest: str) -> None:
         """Delete the failed logins of a username."""
         self._session.execute(delete(Lockout).where(Lockout.name_digest == name_digest))
@@ -149,11 +138,6 @@ class LockoutStorage(Storage):
 
 class LinkStorage(Storage):
     """Queries on links that were sent by mail, by the SHA-256 of their token."""
-
-    def add_link(self, link: MailLink) -> None:
-        """Insert a link."""
-        self._session.add(link)
-        self._session.flush()
 
     def find_link(self, digest: str, purpose: str, now: datetime) -> MailLink | None:
         """Return the link with this digest and purpose that has not expired."""

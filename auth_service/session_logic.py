@@ -49,7 +49,7 @@ def start_session(tools: Tools, origin: Origin, user: User) -> Tokens:
         expires_at=now + UNUSED_LIFETIME,
         second_factor_at=now if user.mfa_enabled else None,
     )
-    tools.sessions.add_session(session)
+    tools.sessions.insert(session)
     refresh_token = secrets.token_urlsafe(32)
     _add_refresh_token(tools, session, refresh_token)
     _notice_device(tools, session, user)
@@ -120,7 +120,7 @@ def follow(tools: Tools, caller: Caller, user: User) -> Tokens:
         expires_at=before.expires_at,
         second_factor_at=before.second_factor_at,
     )
-    tools.sessions.add_session(session)
+    tools.sessions.insert(session)
     refresh_token = secrets.token_urlsafe(32)
     _add_refresh_token(tools, session, refresh_token)
     return _issue_tokens(tools, session, user, refresh_token)
@@ -235,7 +235,7 @@ def _notice_device(tools: Tools, session: LoginSession, user: User) -> None:
 
 def _add_refresh_token(tools: Tools, session: LoginSession, refresh_token: str) -> None:
     session.expires_at = min(session.last_used_at + UNUSED_LIFETIME, session.created_at + LONGEST_LIFETIME)
-    tools.sessions.add_refresh_token(RefreshToken(digest=_digest(refresh_token), session_id=session.id))
+    tools.sessions.insert(RefreshToken(digest=_digest(refresh_token), session_id=session.id))
 
 
 def _find_successor(tools: Tools, token: RefreshToken, refresh_token: str, now: datetime) -> str | None:

@@ -15,16 +15,6 @@ from shared.security.tokens import Revocations
 class SessionStorage(Storage):
     """Queries on sessions, refresh tokens and ended sessions."""
 
-    def add_session(self, session: LoginSession) -> None:
-        """Insert a session."""
-        self._session.add(session)
-        self._session.flush()
-
-    def add_refresh_token(self, token: RefreshToken) -> None:
-        """Insert a refresh token of a session."""
-        self._session.add(token)
-        self._session.flush()
-
     def find_refresh_token_to_change(self, digest: str) -> RefreshToken | None:
         """Return the refresh token with this SHA-256, locked until the transaction ends."""
         return self._session.scalar(select(RefreshToken).where(RefreshToken.digest == digest).with_for_update())

@@ -317,7 +317,7 @@ def _add(
     with tools.transaction():
         _require_free(tools, username=username, email=email)
         user = User(username=username, email=email, full_name=full_name, password_hash=password_hash, role=role)
-        tools.users.add_user(user)
+        tools.users.insert(user)
         is_own = role == "customer"
         if is_own:
             tools.mails.add_mail("email_check", email)

@@ -41,8 +41,7 @@ class AuditStorage(Storage):
 
     def add_entry(self, entry: AuditEntry) -> None:
         """Add an entry, to be chained in the background."""
-        self._session.add(entry)
-        self._session.flush()
+        self.insert(entry)
         self._session.execute(insert(AuditUnchained).values(entry_sequence=entry.sequence))
 
     def find_known(self, ids: Collection[UUID]) -> set[UUID]:

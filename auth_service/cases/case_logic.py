@@ -98,7 +98,7 @@ def _open(tools: Tools, cases: Cases, caller: Caller, new: NewCase, transaction_
             transaction_id=transaction_id,
             created_at=at,
         )
-        cases.storage.add_case(case)
+        cases.storage.insert(case)
         _add(cases, case, caller, new.text, at)
         details = _audited(case) | ({"transaction_id": str(transaction_id)} if transaction_id else {})
         audit_logic.record(tools.audit, "case.open", actor=caller, subject=caller, details=details)
@@ -208,7 +208,7 @@ def _add(cases: Cases, case: CustomerCase, author: Caller, text: str, at: dateti
     message = CaseMessage(
         case_id=case.id, author_id=author.user_id, from_bank=from_bank, closes=closes, text=text, created_at=at
     )
-    cases.storage.add_message(message)
+    cases.storage.insert(message)
     case.changed_at = at
     case.unread = case.unread + 1 if from_bank else 0
 

@@ -3,12 +3,12 @@
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, Text, false
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from auth_service.auth_models import Base
 from shared.core.clock import now
-from shared.db.columns import UtcDateTime
+from shared.db.columns import SequenceKey, UtcDateTime
 
 
 class CustomerCase(Base):
@@ -52,9 +52,7 @@ class CaseMessage(Base):
         Index("case_message_by_author", "author_id", "created_at"),
     )
 
-    sequence: Mapped[int] = mapped_column(
-        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
-    )
+    sequence: Mapped[SequenceKey]
     case_id: Mapped[UUID] = mapped_column(ForeignKey("customer_case.id"))
     author_id: Mapped[UUID] = mapped_column(ForeignKey("user.id"))
     from_bank: Mapped[bool]

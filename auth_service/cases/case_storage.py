@@ -17,16 +17,6 @@ from shared.db.keyset import newest_first
 class CaseStorage(Storage):
     """Cases and their messages."""
 
-    def add_case(self, case: CustomerCase) -> None:
-        """Add a case."""
-        self._session.add(case)
-        self._session.flush()
-
-    def add_message(self, message: CaseMessage) -> None:
-        """Add a message."""
-        self._session.add(message)
-        self._session.flush()
-
     def find_case(self, case_id: UUID) -> CustomerCase | None:
         """Return the case with this id."""
         return self._session.get(CustomerCase, case_id)

@@ -156,7 +156,7 @@ def add_note(tools: Tools, storage: CustomerStorage, caller: Caller, user_id: UU
     with tools.transaction():
         user = _require_customer(tools.users.find_user(user_id))
         note = CustomerNote(user_id=user.id, author_id=caller.user_id, text=new.text)
-        storage.add_note(note)
+        storage.insert(note)
         audit_logic.record(tools.audit, "note.add", actor=caller, subject=user)
         (written,) = _with_authors(storage, [note])
     _log.info("note written by staff", extra={"user_id": str(user_id), "by": str(caller.user_id)})

@@ -3,12 +3,12 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, Text
+from sqlalchemy import ForeignKey, Index, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from auth_service.auth_models import Base
 from shared.core.clock import now
-from shared.db.columns import UtcDateTime
+from shared.db.columns import SequenceKey, UtcDateTime
 
 
 class CustomerNote(Base):
@@ -17,9 +17,7 @@ class CustomerNote(Base):
     __tablename__ = "customer_note"
     __table_args__ = (Index("customer_note_by_user", "user_id", "sequence"),)
 
-    sequence: Mapped[int] = mapped_column(
-        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
-    )
+    sequence: Mapped[SequenceKey]
     user_id: Mapped[UUID] = mapped_column(ForeignKey("user.id"))
     author_id: Mapped[UUID] = mapped_column(ForeignKey("user.id"))
     text: Mapped[str] = mapped_column(Text)

@@ -49,11 +49,6 @@ class CustomerStorage(Storage):
         """Return those of these users that exist."""
         return self._session.scalars(select(User).where(User.id.in_(user_ids))).all()
 
-    def add_note(self, note: CustomerNote) -> None:
-        """Add a note."""
-        self._session.add(note)
-        self._session.flush()
-
     def list_notes(self, user_id: UUID, *, limit: int, after: tuple[int] | None) -> Sequence[CustomerNote]:
         """Return the notes about a user, newest first, from behind `after`, a sequence."""
         query = select(CustomerNote).where(CustomerNote.user_id == user_id)

@@ -71,7 +71,7 @@ def _decide(tools: Tools, storage: IdentityStorage, caller: Caller, user_id: UUI
         _require_document(decision, clock.now().date())
         before, user.identity = user.identity, decision.state
         values = decision.model_dump()
-        storage.add_check(IdentityCheck(user_id=user.id, decided_by=caller.user_id, decided_at=clock.now(), **values))
+        storage.insert(IdentityCheck(user_id=user.id, decided_by=caller.user_id, decided_at=clock.now(), **values))
         details = {"from": before, "to": decision.state, "reason": decision.reason}
         audit_logic.record(tools.audit, "identity.change", actor=caller, subject=user, details=details)
     _log.info("identity decided by staff", extra={"user_id": str(user_id), "by": str(caller.user_id)})

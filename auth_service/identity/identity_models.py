@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Dialect, ForeignKey, Index, Integer, String
+from sqlalchemy import CheckConstraint, Dialect, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 from auth_service.auth_models import Base
 from shared.core.clock import now
-from shared.db.columns import UtcDateTime
+from shared.db.columns import SequenceKey, UtcDateTime
 from shared.security.encryption import Encryption
 
 
@@ -62,9 +62,7 @@ class IdentityCheck(Base):
         Index("identity_check_by_user", "user_id", "sequence"),
     )
 
-    sequence: Mapped[int] = mapped_column(
-        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
-    )
+    sequence: Mapped[SequenceKey]
     user_id: Mapped[UUID] = mapped_column(ForeignKey("user.id"))
     state: Mapped[str] = mapped_column(String(10))
     document_kind: Mapped[str | None] = mapped_column(String(20))

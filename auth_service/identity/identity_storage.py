@@ -13,11 +13,6 @@ from shared.db.database import Storage
 class IdentityStorage(Storage):
     """Checks of customers' identity."""
 
-    def add_check(self, check: IdentityCheck) -> None:
-        """Add a check."""
-        self._session.add(check)
-        self._session.flush()
-
     def list_checks(self, user_id: UUID, limit: int) -> Sequence[IdentityCheck]:
         """Return the last checks of a user, newest first."""
         query = select(IdentityCheck).where(IdentityCheck.user_id == user_id)

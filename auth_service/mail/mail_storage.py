@@ -14,8 +14,7 @@ class MailStorage(Storage):
 
     def add_mail(self, kind: str, recipient: str, **facts: str) -> None:
         """Queue a mail of this kind; `facts` are what its text tells. It is sent after the commit."""
-        self._session.add(OutgoingMail(kind=kind, recipient=recipient, facts=facts))
-        self._session.flush()
+        self.insert(OutgoingMail(kind=kind, recipient=recipient, facts=facts))
 
     def has_due(self, now: datetime) -> bool:
         """Return whether a mail is to be sent by now."""

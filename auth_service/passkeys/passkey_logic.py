@@ -140,7 +140,7 @@ def finish_registration(tools: Tools, passkeys: Passkeys, caller: Caller, new: N
         _spend(passkeys, challenge)
         if passkeys.storage.find_by_credential(passkey.credential_id):
             raise InvalidPasskey
-        passkeys.storage.add_passkey(passkey)
+        passkeys.storage.insert(passkey)
         codes = [] if user.mfa_enabled else second_factor_logic.replace_recovery_codes(passkeys.factors, user)
         if codes:
             second_factor_logic.turn_on(tools, user, caller)

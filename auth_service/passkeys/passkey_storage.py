@@ -13,11 +13,6 @@ from shared.db.database import Storage
 class PasskeyStorage(Storage):
     """Queries on passkeys and on the challenges that were answered."""
 
-    def add_passkey(self, passkey: Passkey) -> None:
-        """Insert a passkey."""
-        self._session.add(passkey)
-        self._session.flush()
-
     def list_passkeys(self, user_id: UUID) -> Sequence[Passkey]:
         """Return the passkeys of a user, oldest first."""
         query = select(Passkey).where(Passkey.user_id == user_id)
@@ -40,8 +35,7 @@ class PasskeyStorage(Storage):
 
     def spend(self, digest: str, now: datetime) -> None:
         """Record that a challenge was answered. Raises IntegrityError when another process does so at once."""
-        self._session.add(SpentChallenge(digest=digest, spent_at=now))
-        self._session.flush()
+        self.insert(SpentChallenge(digest=digest, spent_at=now))
 
     def delete_spent(self, before: datetime) -> None:
         """Delete the challenges that were answered before `before`."""

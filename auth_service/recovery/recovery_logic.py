@@ -254,7 +254,7 @@ def _make_link(tools: Tools, user: User, purpose: Purpose, email: str | None = N
             bound_to=_bound_to(purpose, user),
             expires_at=now + LIFETIMES[purpose],
         )
-        tools.links.add_link(link)
+        tools.links.insert(link)
     return token
 
 

@@ -22,8 +22,7 @@ class RemovalStorage(Storage):
     def replace_removal(self, removal: FactorRemoval) -> None:
         """Insert a request in place of an expired one."""
         self.delete_removal(removal.user_id)
-        self._session.add(removal)
-        self._session.flush()
+        self.insert(removal)
 
     def delete_removal(self, user_id: UUID) -> None:
         """Delete the request about this customer."""

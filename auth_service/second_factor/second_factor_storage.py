@@ -20,8 +20,7 @@ class SecondFactorStorage(Storage):
     def replace_authenticator(self, authenticator: Authenticator) -> None:
         """Insert the authenticator app of a user in place of the one before."""
         self._session.execute(delete(Authenticator).where(Authenticator.user_id == authenticator.user_id))
-        self._session.add(authenticator)
-        self._session.flush()
+        self.insert(authenticator)
 
     def accept_step(self, user_id: UUID, step: int) -> bool:
         """Accept the code of a time step. Return False when this step or a later one was accepted before.

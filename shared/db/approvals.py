@@ -60,8 +60,7 @@ class ApprovalTable(Storage):
     def add(self, **values: Any) -> Any:
         """Add a request and return it. Raises IntegrityError when one for its subject is pending."""
         approval = self.model(**values)
-        self._session.add(approval)
-        self._session.flush()
+        self.insert(approval)
         return approval
 
     def find(self, approval_id: UUID) -> Any:

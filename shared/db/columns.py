@@ -3,15 +3,21 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from sqlalchemy import CHAR, BigInteger, DateTime, Dialect, String, Uuid
+from sqlalchemy import CHAR, BigInteger, DateTime, Dialect, Integer, String, Uuid
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import mapped_column
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 _SECONDS_TO_1970 = 62135596800
+
+SequenceKey = Annotated[
+    int, mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
+]
+"""A primary key that the database counts up."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):

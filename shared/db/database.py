@@ -284,6 +284,11 @@ class Storage:
         """Return the session of this request: a reader's, or inside `transaction()` the writer's."""
         return self._database.session()
 
+    def insert(self, row: object) -> None:
+        """Insert a row now. Raises IntegrityError where a constraint forbids it."""
+        self._session.add(row)
+        self._session.flush()
+
     def refresh(self) -> None:
         """Clear the session, so that the next query reads the current state."""
         self._session.close()

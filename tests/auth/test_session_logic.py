@@ -281,7 +281,7 @@ def test_a_user_changed_during_the_password_check_is_not_logged_in(rules: Rules,
 
 def test_a_user_disabled_during_the_login_keeps_no_session(rules: Rules, monkeypatch: pytest.MonkeyPatch) -> None:
     admin, user = caller_of(rules.person("admin")), rules.person()
-    add = rules.tools.sessions.add_session
+    insert = rules.tools.sessions.insert
 
     def disable() -> None:
         with rules.app.app_context():
@@ -289,12 +289,13 @@ def test_a_user_disabled_during_the_login_keeps_no_session(rules: Rules, monkeyp
 
     disabling = threading.Thread(target=disable)
 
-    def add_late(session: LoginSession) -> None:
-        disabling.start()
-        disabling.join(0.3)  # gives the change time to commit, unless the login blocks it
-        add(session)
+    def insert_late(row: object) -> None:
+        if isinstance(row, LoginSession):
+            disabling.start()
+            disabling.join(0.3)  # gives the change time to commit, unless the login blocks it
+        insert(row)
 
-    monkeypatch.setattr(rules.tools.sessions, "add_session", add_late)
+    monkeypatch.setattr(rules.tools.sessions, "insert", insert_late)
     tokens = rules.log_in(user)
     disabling.join(10)
     assert not rules.is_alive(tokens)

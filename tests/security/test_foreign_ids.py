@@ -79,7 +79,7 @@ def add_passkey(bank: Suite, person: Person) -> str:
     with bank.apps["auth"].app_context():
         storage = PasskeyStorage(db)
         with storage.transaction():
-            storage.add_passkey(passkey)
+            storage.insert(passkey)
         return str(passkey.id)
 
 

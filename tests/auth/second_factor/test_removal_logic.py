@@ -53,7 +53,7 @@ class Desk:
     def add_passkey(self) -> None:
         with self.rules.tools.transaction():
             of = {"credential_id": self.customer.id.hex, "public_key": "", "sign_count": 0, "name": "Phone"}
-            PasskeyStorage(db).add_passkey(Passkey(user_id=self.customer.id, **of))
+            PasskeyStorage(db).insert(Passkey(user_id=self.customer.id, **of))
 
     def told(self) -> str:
         self.rules.tools.users.refresh()
