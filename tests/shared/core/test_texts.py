@@ -101,7 +101,7 @@ def test_a_masked_number_shows_its_last_four_digits() -> None:
 
 @pytest.mark.parametrize(
     ("name", "shown"),
-    [("Ada Lovelace", "Ada L."), ("Ludwig van Beethoven", "Ludwig van B."), ("ben.okafor", "b•••••••••"), (" Bo ", "B•")],
+    [("Ada Lovelace", "Ada L."), ("Ludwig van Beethoven", "Ludwig van B."), ("ben.o", "b••••"), (" Bo ", "B•")],
 )
 def test_a_masked_name_hides_the_last_word_and_a_name_of_one_word(name: str, shown: str) -> None:
     assert masked_name(name) == shown
