@@ -34,6 +34,7 @@ MAX_FAST_SECONDS = 0.05
 SLOW_CHECK_SECONDS = 0.025
 DEFERRED_RESPONSE = "server.deferred_response"
 FAST_PATHS = "server.fast_paths"
+SERVER_HEADER = ("Server", "bank")  # granian names itself otherwise
 SendResponse = Callable[[int, list[tuple[str, str]], bytes], None]
 S = TypeVar("S", bound=Settings)
 
@@ -53,17 +54,20 @@ class DeferredResponse:
     def defer(self) -> SendResponse:
         """Return the function that sends the response. The app's own result is dropped; read the body first."""
         self.is_deferred = True
-        return self._protocol.response_bytes
+        return self._send
+
+    def _send(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        self._protocol.response_bytes(status, [*headers, SERVER_HEADER], body)
 
     def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         """Send the app's response, unless it is deferred."""
         if not self.is_deferred:
-            self._protocol.response_bytes(status, headers, body)
+            self._send(status, headers, body)
 
     def response_iter(self, status: int, headers: list[tuple[str, str]], body: Iterable[bytes]) -> None:
         """Send the app's response in chunks, unless it is deferred."""
         if not self.is_deferred:
-            self._protocol.response_iter(status, headers, body)
+            self._protocol.response_iter(status, [*headers, SERVER_HEADER], body)
 
 
 def add_fast_paths(app: Flask, paths: Iterable[str]) -> None:

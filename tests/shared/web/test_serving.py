@@ -47,6 +47,11 @@ def create_app(settings: SlowSettings) -> Flask:
         time.sleep(1)
         return success(message="done")
 
+    @app.get("/streamed")
+    @public
+    def streamed():
+        return app.response_class(iter(["a", "b"]))
+
     @app.post("/body")
     @public
     def body():
@@ -181,6 +186,14 @@ def test_a_deferred_response_holds_no_thread(start: Start) -> None:
         answers = list(pool.map(lambda _: requests.get(f"http://127.0.0.1:{port}/later", timeout=9), range(crowd)))
         assert time.monotonic() - began_at < 5
     assert {(answer.status_code, answer.text) for answer in answers} == {(201, "at last")}
+
+
+def test_no_response_names_the_library_that_serves_it(start: Start) -> None:
+    (port,) = free_ports(1)
+    with start(port):
+        wait_until_alive(port)
+        for path in ("/api/live", "/nowhere", "/later", "/streamed"):
+            assert requests.get(f"http://127.0.0.1:{port}{path}", timeout=9).headers["Server"] == "bank"
 
 
 def test_a_shutdown_waits_for_deferred_responses(start: Start) -> None:
