@@ -204,8 +204,8 @@ def change_status_or_ask(
 ) -> Account | ApprovalColumns:
     """Change a status as `change_status` does, or ask a second person to lift an admin's freeze.
 
-    A freeze is an admin's if an admin has frozen the account since it was last active, alone or again. It counts as one
-    where its author's role is not known. Raises ApprovalPending too.
+    A freeze is an admin's if an admin has frozen the account since it was last active, also beside other freezes. A
+    freeze whose author's role is not known counts as an admin's. Raises ApprovalPending too.
     """
     account = _account_of_another(storage.find_account(account_id), caller)
     lifts = approvals.is_required and (account.status, change.status) == ("frozen", "active")
@@ -250,7 +250,7 @@ def carry_out(
 
 
 def freeze(storage: AccountStorage, auth: AuthClient, caller: Caller, account_id: UUID) -> FreezeOut | None:
-    """Return why, when and by whom an account of the caller was frozen; None while it is not. Raises NotFound."""
+    """Return the freeze of an account of the caller; None if the account is not frozen. Raises NotFound."""
     account = storage.find_account(account_id)
     if account is None or account.user_id != caller.user_id:
         raise NotFound("There is no such account.")
@@ -329,7 +329,7 @@ def look_up(storage: AccountStorage, auth: AuthClient, account_number: str) -> t
 
 
 def _name_of(auth: AuthClient, user_id: UUID | None) -> str | None:
-    """Return the name of somebody of the staff; None while it is not known."""
+    """Return the name of an employee or admin; None while the auth service does not answer."""
     try:
         person = auth.owner(user_id) if user_id else None
     except (NotFound, ServiceUnavailable):

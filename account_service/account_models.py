@@ -68,7 +68,7 @@ class Account(Base):
 
 
 class AccountStatusChange(Base):
-    """A change of an account's status: who froze, unfroze or closed it, when and why. Rows are only added.
+    """A change of an account's status, with its author, time and reason. Rows are only added.
 
     `reason` is NULL when the owner closed the account. Its owner may read it only where `reason_is_shown`; the reasons
     of changes that are older than that column were written for staff. `changed_by` and `changed_at` are NULL for

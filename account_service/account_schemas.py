@@ -200,9 +200,9 @@ class StatusChangeOut(Described):
 
 
 class FreezeOut(Described):
-    """Why an account is frozen, as its owner sees it."""
+    """The freeze of an account, as its owner sees it."""
 
-    reason: Annotated[str | None, Field(description="The reason; null when the bank keeps it to itself.")]
+    reason: Annotated[str | None, Field(description="The reason; null when staff have not shown it.")]
     frozen_by: Annotated[str | None, Field(description="The name of who froze it; null when it is not known.")]
     frozen_at: Annotated[Timestamp | None, Field(description="The time of the freeze; null when it was not recorded.")]
 

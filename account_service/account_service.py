@@ -205,7 +205,7 @@ def update(caller: Caller, account_id: UUID, json: StatusChange) -> Response:
 @private
 @api.validate(resp=documented(200, FreezeAnswer))
 def freeze(caller: Caller, account_id: UUID) -> Response:
-    """Return why, when and by whom an account of the caller was frozen."""
+    """Return the reason, the author and the time of the freeze of an account of the caller."""
     return success(freeze=account_logic.freeze(tools().accounts, tools().auth, caller, account_id))
 
 
@@ -213,7 +213,7 @@ def freeze(caller: Caller, account_id: UUID) -> Response:
 @staff_with("customers:read")
 @api.validate(resp=documented(200, page_of(status_history=StatusChangeOut)))
 def status_history(caller: Caller, account_id: UUID, query: Page) -> Response:
-    """Return who froze, unfroze or closed a customer's account, when and why, newest first."""
+    """Return the status changes of a customer's account with their authors and reasons, newest first."""
     rows, pagination = account_logic.status_history(tools().accounts, caller, account_id, query)
     return success(status_history=[StatusChangeOut.model_validate(row) for row in rows], pagination=pagination)
 
@@ -222,7 +222,7 @@ def status_history(caller: Caller, account_id: UUID, query: Page) -> Response:
 @staff_with("customers:read")
 @api.validate(resp=documented(200, page_of(status_history=StatusChangeOut), OwnAccount))
 def status_history_of_user(caller: Caller, user_id: UUID, query: Page) -> Response:
-    """Return who froze, unfroze or closed the accounts of a customer, when and why, newest first."""
+    """Return the status changes of all accounts of a customer with their authors and reasons, newest first."""
     rows, pagination = account_logic.status_history_of_user(tools().accounts, caller, user_id, query)
     return success(status_history=[StatusChangeOut.model_validate(row) for row in rows], pagination=pagination)
 
@@ -306,7 +306,7 @@ def close_till(till_id: UUID, json: TillCount) -> Response:
 @service_only("postings:read")
 @api.validate(resp=documented(200, answer(account=FoundAccount), NotFound))
 def find_account(query: AccountQuery) -> Response:
-    """Return what the counter has to know of an account."""
+    """Return the data of an account that the counter needs."""
     return success(account=FoundAccount.of(till_logic.find_account(tools().accounts, query)))
 
 

@@ -90,7 +90,7 @@ class CashMovement(Described):
     sequence: int
     """The position of the posting in the ledger."""
     transaction_id: UUID
-    """The id of the transaction; that of a float or a count is none that can be read."""
+    """The id of the transaction. A float or a count has an id as well, but no transaction that can be read."""
     transaction_type: Annotated[str, Field(examples=["deposit"])]
     """The type of the posting; `till` for a float, a difference, or cash that went back to the vault."""
     cash_minor: int
@@ -104,7 +104,7 @@ class CashMovement(Described):
 
 
 class FoundAccount(Described):
-    """What the counter has to know of an account."""
+    """The data of an account that the counter needs."""
 
     id: UUID
     """The id of the account."""

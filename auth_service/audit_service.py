@@ -37,7 +37,7 @@ def export(caller: Caller, query: ExportQuery) -> Response:
 @private
 @api.validate(resp=documented(200, page_of(audit=DataViewOut)))
 def list_views(caller: Caller, query: Page) -> Response:
-    """Return who of the staff looked at the caller's data, newest first."""
+    """Return the accesses of staff to the caller's data, newest first."""
     rows, pagination = audit_logic.list_views(tools().audit, caller, query)
     views = [DataViewOut(id=row.id, action=row.action, actor=row.actor, timestamp=row.timestamp) for row in rows]
     return success(audit=views, pagination=pagination)

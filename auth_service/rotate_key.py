@@ -1,7 +1,7 @@
-"""Change the key that signs tokens, while the bank runs and without refusing anybody.
+"""Rotate the key that signs tokens while the bank runs. Valid tokens stay valid.
 
     python -m auth_service.rotate_key            announce a new key, which signs after 15 seconds
-    python -m auth_service.rotate_key --at-once  use it now and give the old ones up: everybody's tokens end
+    python -m auth_service.rotate_key --at-once  use it now and remove the old ones: all tokens become invalid
 
 The old key verifies tokens until the last one that it signed has expired, an hour later. The keys are in the file
 `signing_key` of the secrets. Where AUTH_SIGNING_KEY is set instead, put the new key before the old one there, with a
@@ -23,7 +23,7 @@ from shared.web.settings import Settings
 def main() -> int:
     """Write the new key. Return 1 when that is not possible."""
     parser = argparse.ArgumentParser(description="Change the key that signs tokens.")
-    parser.add_argument("--at-once", action="store_true", help="give the old keys up, because somebody else has one")
+    parser.add_argument("--at-once", action="store_true", help="remove the old keys at once, after one has leaked")
     at_once = parser.parse_args().at_once
     if os.environ.get("AUTH_SIGNING_KEY"):
         print("AUTH_SIGNING_KEY is set: put a new key before the old one there, with a comma between", file=sys.stderr)

@@ -185,7 +185,7 @@ def update_profile(tools: Tools, origin: Origin, caller: Caller, changes: Profil
 def change_or_ask(
     tools: Tools, approvals: ApprovalRules, caller: Caller, user_id: UUID, changes: UserChanges
 ) -> User | ApprovalColumns:
-    """Change a user as `change_user` does, or ask a second person for it. Raises ApprovalPending too."""
+    """Change a user as `change_user` does, or ask a second person for it. Also raises ApprovalPending."""
     action = _action_to_approve(tools, approvals, caller, user_id, changes)
     if action is None:
         return change_user(tools, caller, user_id, changes)
@@ -243,7 +243,7 @@ def carry_out(
     if admins == {user.id} and (user.role, user.status) != ("admin", "active"):
         raise LastAdmin
     if user.role != before[0]:
-        user.permissions = None  # a role begins with all that it may
+        user.permissions = None  # a new role begins with all of its permissions
     if changes.status == "active":
         auth_logic.clear_failures(tools, user.username)
     if (user.role, user.status) != before:

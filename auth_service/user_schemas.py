@@ -54,7 +54,7 @@ class NewUser(Body):
     password: NewPassword
     """The password: 12 to 128 characters, and not a common one."""
     full_name: FullName | None = None
-    """The full name, which receipts show, and payers in a masked form."""
+    """The full name. Receipts show it; payers see it masked."""
 
 
 _NOT_NULLABLE = ("email", "role", "status")

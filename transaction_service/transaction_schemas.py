@@ -275,7 +275,7 @@ class OwnAnswer(Answer):
     """The id of a transaction of the caller."""
 
     transaction_id: IdText
-    """The id, which differs from the one asked for if that was told while the outcome was open."""
+    """The id. It differs from the one in the request if that was returned while the transaction was pending."""
 
 
 class CategoryAnswer(Answer):

@@ -73,8 +73,8 @@ def record(
 ) -> None:
     """Write an entry about the current request, in the open transaction or, outside of one, in its own.
 
-    `actor` is who did it, as far as that is proven; `subject` is whose account or data it concerns. A refusal that is
-    raised inside a transaction takes its entry with it, so record that one outside. `details` hold what JSON can.
+    `actor` is the authenticated user, if there is one; `subject` is whose account or data it concerns. A refusal that
+    is raised inside a transaction takes its entry with it, so record that one outside. `details` hold what JSON can.
     """
     origin = origins.current()
     entry = AuditEntry(
@@ -132,7 +132,7 @@ def list_entries(storage: AuditStorage, query: AuditQuery) -> tuple[list[AuditEn
 
 
 def list_deeds(storage: AuditStorage, user_id: UUID, page: Page) -> tuple[list[AuditEntry], Pagination]:
-    """Return a page of what a user did and what was done about them, newest first, without looks at their data."""
+    """Return a page of what a user did and what was done about them, newest first, without accesses to their data."""
     filters = AuditFilters(user_id=user_id, leaves_out=(VIEW, LIST))
     return cursors.fetch_page(page, partial(storage.list_entries, filters), timestamp=datetime, sequence=int)
 
@@ -148,7 +148,7 @@ def export(storage: AuditStorage, caller: Caller, query: ExportQuery) -> list[Au
 
 
 def list_views(storage: AuditStorage, caller: Caller, page: Page) -> tuple[list[AuditEntry], Pagination]:
-    """Return a page of who of the staff looked at the caller's data, newest first."""
+    """Return a page of the accesses of staff to the caller's data, newest first."""
     fetch = partial(storage.list_views, caller.user_id, prefix=VIEW)
     return cursors.fetch_page(page, fetch, timestamp=datetime, sequence=int)
 

@@ -50,7 +50,7 @@ class AuditEntryOut(Described):
     outcome: Outcome
     """Whether it worked, failed, or was refused."""
     actor_id: UUID | None
-    """The id of the user who did it; null when nobody is proven."""
+    """The id of the user who did it; null for a request without authentication."""
     actor: Annotated[str, Field(examples=["grace.hopper"])] | None
     """The username of the actor at that time."""
     subject_id: UUID | None
@@ -76,16 +76,16 @@ class AuditEntryOut(Described):
 
 
 class DataViewOut(Described):
-    """A look of the staff at the caller's data."""
+    """An access of staff to the caller's data."""
 
     id: UUID
     """The id of the entry."""
     action: Annotated[str, Field(examples=["view.account"])]
-    """What was looked at."""
+    """The data that was read."""
     actor: Annotated[str, Field(examples=["grace.hopper"])] | None
-    """The username of who looked."""
+    """The username of the employee or admin."""
     timestamp: Timestamp
-    """When they looked."""
+    """When it happened."""
 
 
 class LoginAttemptOut(Described):
@@ -100,7 +100,7 @@ class LoginAttemptOut(Described):
     user_agent: Annotated[str, Field(examples=["Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"])]
     """The User-Agent header of the attempt."""
     device: Annotated[str, Field(examples=["Firefox on Linux"])]
-    """Browser and system, as far as the User-Agent names them."""
+    """Browser and operating system, where the User-Agent header names them."""
     timestamp: Timestamp
     """The time of the attempt."""
 

@@ -1,4 +1,4 @@
-"""The transaction service, as it is asked whose a payment is."""
+"""Client for the transaction service: whether a transaction is a customer's own."""
 
 import time
 from uuid import UUID

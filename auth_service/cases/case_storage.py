@@ -47,8 +47,8 @@ class CaseStorage(Storage):
     ) -> Sequence[CustomerCase]:
         """Return the cases that match all filters, the last changed first.
 
-        `words` must all occur in the subject or in what the customer is called. `after` is the (changed_at, id) of the
-        last case of the page before.
+        `words` must all occur in the subject, or in the customer's name, username, e-mail address or phone number.
+        `after` is the (changed_at, id) of the last case of the page before.
         """
         wanted = {"user_id": user_id, "state": state, "kind": kind, "transaction_id": transaction_id}
         query = select(CustomerCase).filter_by(**{name: value for name, value in wanted.items() if value is not None})
@@ -84,11 +84,11 @@ class CaseStorage(Storage):
         return self._session.scalar(select(func.count()).where(CustomerCase.state == "open")) or 0
 
     def nth_newest_case_at(self, user_id: UUID, number: int) -> datetime | None:
-        """Return when the user opened the newest case but `number` - 1; None when there are fewer."""
+        """Return when the user opened the `number`th newest case; None when there are fewer."""
         query = select(CustomerCase.created_at).where(CustomerCase.user_id == user_id)
         return self._session.scalar(query.order_by(CustomerCase.created_at.desc()).offset(number - 1).limit(1))
 
     def nth_newest_message_at(self, author_id: UUID, number: int) -> datetime | None:
-        """Return when the author wrote the newest message but `number` - 1; None when there are fewer."""
+        """Return when the author wrote the `number`th newest message; None when there are fewer."""
         query = select(CaseMessage.created_at).where(CaseMessage.author_id == author_id)
         return self._session.scalar(query.order_by(CaseMessage.created_at.desc()).offset(number - 1).limit(1))

@@ -37,7 +37,7 @@ class NotActive(Conflict):
 
 
 class EmailForAdmins(Forbidden):
-    """403: an employee may not change an e-mail address, since who reads its mail can take the login over."""
+    """403: an employee may not change an e-mail address, since its new owner could take over the login."""
 
     message = "Only an admin may correct an e-mail address. Ask one to do it."
 
@@ -69,7 +69,7 @@ def by_id(storage: CustomerStorage, user_ids: Iterable[UUID]) -> Sequence[User]:
 
 
 def search(storage: CustomerStorage, q: str, limit: int) -> Sequence[UUID]:
-    """Return the ids of at most `limit` users, staff included, in what they are called each word of `q` occurs."""
+    """Return the ids of at most `limit` users, staff included, whose name or contact data contain each word of `q`."""
     return storage.find_ids(_words(q), limit)
 
 

@@ -41,7 +41,7 @@ class CustomersQuery(Page):
 
 
 class NamesQuery(Query):
-    """The users whose names are wanted."""
+    """The users whose names to return."""
 
     user_ids: Annotated[
         list[UUID],
@@ -52,7 +52,7 @@ class NamesQuery(Query):
 
 
 class NameSearch(Query):
-    """What the users that are wanted are called."""
+    """The words to find users by."""
 
     q: Annotated[Line, Field(min_length=1, max_length=100, examples=["clara"])]
     """The words that must occur in the name, username, e-mail address or phone number."""
@@ -61,7 +61,7 @@ class NameSearch(Query):
 
 
 class PeopleQuery(Query):
-    """The users whose names are wanted."""
+    """The users whose names to return."""
 
     user_ids: Annotated[
         list[UUID],

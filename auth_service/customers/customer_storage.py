@@ -1,4 +1,4 @@
-"""Queries on customers by parts of what they are called, and on the notes about them."""
+"""Queries on customers by parts of their names and contact data, and on the notes about them."""
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime

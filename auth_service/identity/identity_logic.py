@@ -41,7 +41,7 @@ def show(tools: Tools, storage: IdentityStorage, caller: Caller, user_id: UUID) 
 
 
 def show_own(tools: Tools, storage: IdentityStorage, caller: Caller) -> OwnIdentityOut:
-    """Return the caller's own identity. Who decided and why stays with the staff."""
+    """Return the caller's own identity. Leaves out who decided and why."""
     user = tools.users.find_user(caller.user_id)
     if user is None:
         raise NotFound

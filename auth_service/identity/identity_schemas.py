@@ -15,7 +15,7 @@ DocumentKind = Literal["passport", "identity_card", "driving_licence", "residenc
 
 
 class IdentityDecision(Body):
-    """What staff have found out about who a customer is. `verified` needs a whole document that has not expired."""
+    """The outcome of an identity check. `verified` needs a whole document that has not expired."""
 
     state: Identity
     """The new state: `pending` while something is missing, `none` to begin anew."""
@@ -70,7 +70,7 @@ class IdentityAnswer(Answer):
     """The identity of a customer, with the decisions of staff."""
 
     identity: Identity
-    """Whether it is known who the customer is."""
+    """The state of the customer's identity check."""
     expired: bool
     """Whether the document by which the customer was verified has expired since."""
     checks: list[IdentityCheckOut]

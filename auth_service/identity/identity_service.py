@@ -29,7 +29,7 @@ def show_own(caller: Caller) -> Response:
 @staff_with("customers:read")
 @api.validate(resp=documented(200, IdentityAnswer, NotFound))
 def show(caller: Caller, user_id: UUID) -> Response:
-    """Return whether it is known who a customer is, with the decisions of staff."""
+    """Return the state of a customer's identity check, with the decisions of staff."""
     return _render(identity_logic.show(tools(), _storage(), caller, user_id))
 
 
@@ -37,7 +37,7 @@ def show(caller: Caller, user_id: UUID) -> Response:
 @staff_with(VERIFY)
 @api.validate(resp=documented(200, IdentityAnswer, NotFound))
 def decide(caller: Caller, user_id: UUID, json: IdentityDecision) -> Response:
-    """Decide whether it is known who a customer is, with the document that was shown."""
+    """Set the state of a customer's identity check, with the document that was shown."""
     return _render(identity_logic.decide(tools(), _storage(), caller, user_id, json))
 
 

@@ -36,8 +36,8 @@ class SigningKeysFile:
 def rotate(path: Path, now: float, *, at_once: bool = False) -> float:
     """Write a new key before those in the file, and drop those that nobody needs. Return the time from which it signs.
 
-    With `at_once` it signs immediately and the others count no more, so all tokens end: for a key that somebody else
-    has. Raises CannotStart when the file can't be used, or when the last key does not sign yet.
+    With `at_once` it signs immediately and the other keys are removed, so all tokens become invalid: for a leaked key.
+    Raises CannotStart when the file can't be used, or when the last key does not sign yet.
     """
     text = secret_files.read(path)
     if text is None:

@@ -1,1 +1,1 @@
-"""Mail: queued with what it tells, written and sent in the background."""
+"""Mail: queued with its facts, rendered and sent in the background."""

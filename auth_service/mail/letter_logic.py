@@ -1,4 +1,4 @@
-"""The letters that tell people what happened to their login. They name nothing that somebody else has entered."""
+"""Mails about the events of a login. They contain nothing that another person has entered."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -48,7 +48,7 @@ class Letters:
         }
 
     def login_event(self, mail: OutgoingMail) -> Letter:
-        """Tell what happened to a login, and what to do if somebody else did it."""
+        """Describe what happened to a login, and what to do if somebody else did it."""
         subject, event = EVENTS[mail.kind]
         return Letter(
             subject,
@@ -61,7 +61,7 @@ class Letters:
         )
 
     def export_ready(self, mail: OutgoingMail) -> Letter:
-        """Tell that a ZIP with statements can be downloaded."""
+        """Notify a user that a ZIP with statements is ready."""
         year = mail.facts["year"]
         return Letter(
             f"Your statements of {year} are ready",
@@ -74,7 +74,7 @@ class Letters:
         )
 
     def case_answered(self, mail: OutgoingMail) -> Letter:
-        """Tell that the bank has written to the customer. What it wrote is read on the bank's pages only."""
+        """Notify a customer of a message of the bank. The mail does not contain the message."""
         return Letter(
             "You have a message from the bank",
             (
@@ -85,7 +85,7 @@ class Letters:
         )
 
     def contact_corrected(self, mail: OutgoingMail) -> Letter:
-        """Tell that staff corrected the name or the phone number, which the mail does not repeat."""
+        """Notify a customer that staff corrected the name or the phone number. The mail contains neither."""
         return Letter(
             "Your contact data were corrected",
             (

@@ -52,7 +52,7 @@ class Notice(Body):
     user_id: UUID
     """The id of the user."""
     kind: Literal["export_ready"]
-    """What the user is told."""
+    """The kind of the notice."""
     year: Annotated[int, Field(ge=1970, le=9998, examples=[2026])]
     """The year of the statements that are ready."""
 

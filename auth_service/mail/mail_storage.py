@@ -21,7 +21,7 @@ class MailStorage(Storage):
         return self._session.scalar(select(OutgoingMail.id).where(OutgoingMail.due_at <= now).limit(1)) is not None
 
     def find_due_to_change(self, now: datetime) -> OutgoingMail | None:
-        """Return the mail that is due the longest and that no other process is taking, locked until the end."""
+        """Return the mail that was due first and that no other process has locked, locked until the end."""
         query = select(OutgoingMail).where(OutgoingMail.due_at <= now).order_by(OutgoingMail.due_at).limit(1)
         return self._session.scalar(query.with_for_update(skip_locked=True))
 

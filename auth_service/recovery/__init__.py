@@ -1,1 +1,1 @@
-"""Getting back in: links that are sent by mail, to set a new password."""
+"""Recovery of a login: links in mails, to set a new password."""

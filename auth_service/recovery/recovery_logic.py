@@ -104,7 +104,7 @@ class Recovery:
     def _write_password_reset(self, mail: OutgoingMail) -> Letter | None:
         """Write the letter with a link for a new password; None when nobody who may log in has that address.
 
-        MOST_LINKS limits how often somebody else can have a person written to.
+        MOST_LINKS limits how many mails another person can cause.
         """
         user = self.tools.users.find_by_email(mail.recipient)
         if user is None or user.status != "active":

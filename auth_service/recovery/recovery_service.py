@@ -1,4 +1,4 @@
-"""Endpoints for people who can't log in: they prove by a link in a mail who they are."""
+"""Endpoints for people who can't log in. A link in a mail authenticates them."""
 
 from flask import Blueprint, Response
 

@@ -258,7 +258,7 @@ def step_up(tools: Tools, factors: SecondFactors, caller: Caller, otp: str) -> S
 
 
 def follow_stepped_up(tools: Tools, caller: Caller, user: User) -> SteppedUp:
-    """Return the tokens of the session that follows the caller's, after `user`, who is the caller, has proven themself.
+    """Return the tokens of the session that follows the caller's, after `user`, the caller, has proven a factor.
 
     Call it inside a transaction that has locked the user. Raises InvalidToken.
     """

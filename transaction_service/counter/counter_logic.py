@@ -62,10 +62,10 @@ def withdraw(tills: TillClient, currency: Currency, caller: Caller, new: Counter
 
 
 def ask_for_withdrawal(tills: TillClient, caller: Caller, order: Order) -> AskedWithdrawal:
-    """Return what is kept of a withdrawal that a second person has to approve.
+    """Return the data to store of a withdrawal that a second person has to approve.
 
-    It is checked now, so that nobody is asked for what can't be done; the ledger decides when it is approved. Raises
-    NotFound, OwnAccountAtCounter, AccountNotActive, InsufficientFunds, TillNotOpen, TillShort.
+    It is checked now, so that nobody is asked to approve what can't be carried out; the ledger decides when it is
+    approved. Raises NotFound, OwnAccountAtCounter, AccountNotActive, InsufficientFunds, TillNotOpen, TillShort.
     """
     account, amount_minor = tills.find_account(order["from_account_id"], None), order["amount_minor"]
     open_tills, _ = tills.list_tills(user_id=str(caller.user_id), status="open")

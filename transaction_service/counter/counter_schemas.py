@@ -82,7 +82,7 @@ class Till:
 
 @dataclass(frozen=True)
 class CustomerAccount:
-    """What the counter has to know of an account. The number is masked."""
+    """The data of an account that the counter needs. The number is masked."""
 
     id: UUID
     user_id: UUID

@@ -66,7 +66,7 @@ def withdraw(caller: Caller, json: CounterMovement) -> Response:
 
 
 def _ask(order: Order, caller: Caller) -> Response:
-    """Keep a withdrawal for a second person. The same key again tells what came of it."""
+    """Store a withdrawal until a second person decides on it. The same key again returns its outcome."""
     order = counter_logic.with_id_of_key(order)
     subject_id = UUID(order["transaction_id"])
     approval = tools().approvals.table.find_newest(subject_id)
