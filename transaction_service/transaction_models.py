@@ -278,7 +278,7 @@ class OutboxRow(OutboxColumns, Base):
     """An entry of the audit trail that is not delivered yet."""
 
 
-class ToldId(Base):
+class TransactionAlias(Base):
     """An alias of a transaction: the id that a client was given with status pending, before another id was decided.
 
     That happens when a request is sent twice at the same time, one of the two is stored as pending, and the ledger

@@ -35,7 +35,7 @@ from shared.db.keyset import newest_first, position
 from shared.db.outbox import Outbox
 from transaction_service.category_storage import effective_category
 from transaction_service.leg_storage import LegStorage, newest_ids
-from transaction_service.transaction_models import ToldId, Transaction, TransactionLeg, TransactionRow
+from transaction_service.transaction_models import Transaction, TransactionAlias, TransactionLeg, TransactionRow
 from transaction_service.transaction_schemas import UNCATEGORISED
 from transaction_service.volumes.bank_volume_storage import BankVolumeStorage
 from transaction_service.volumes.volume_storage import VolumeStorage
@@ -89,11 +89,13 @@ class TransactionStorage(Storage):
         self.outbox = Outbox(database)
 
     def find_transaction(self, transaction_id: str) -> Transaction | None:
-        """Return the transaction with this id or this alias (`ToldId`), or None."""
+        """Return the transaction with this id or this alias (`TransactionAlias`), or None."""
         found = next(self._fetch(_all.where(_transaction.c.id == transaction_id)), None)
         if found:
             return found
-        by_alias = select(ToldId.transaction_id).where(ToldId.id == transaction_id).scalar_subquery()
+        by_alias = (
+            select(TransactionAlias.transaction_id).where(TransactionAlias.id == transaction_id).scalar_subquery()
+        )
         return next(self._fetch(_all.where(_transaction.c.id == by_alias)), None)
 
     def has_paid(self, user_id: str, account_id: str | None, account_number: str | None) -> bool:
@@ -153,7 +155,7 @@ class TransactionStorage(Storage):
         """Remove a pending transaction that was decided under another id, and make its id an alias of that one."""
         self._legs.remove(transaction_id)
         self._session.execute(delete(_transaction).where(_transaction.c.id == transaction_id))
-        self._session.execute(insert(ToldId).values(id=transaction_id, transaction_id=decided_as))
+        self._session.execute(insert(TransactionAlias).values(id=transaction_id, transaction_id=decided_as))
 
     def find_reversal(self, transaction_id: str) -> Transaction | None:
         """Return the completed or pending reversal of this transaction, or None."""

@@ -72,7 +72,7 @@ class StatusChange(ResponseModel):
 
 
 class Freeze(ResponseModel):
-    """Why the caller's account is frozen, as far as the bank tells, and by whom and when, where that is known."""
+    """The freeze of an account of the caller. A field is None if it was not recorded or is not shown."""
 
     reason: str | None = None
     frozen_by: str | None = None
@@ -152,7 +152,7 @@ class AccountClient(Client):
         return Account.model_validate(answer["account"])
 
     def freeze(self, token: str, account_id: UUID) -> Freeze | None:
-        """Return why an account of the caller is frozen; None while it is not."""
+        """Return the freeze of an account of the caller; None if the account is not frozen."""
         return self._get(FreezeState, token, f"/api/accounts/freeze/{account_id}").freeze
 
     def change_status(

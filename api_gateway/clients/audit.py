@@ -1,4 +1,4 @@
-"""The audit trail, as the auth service returns it."""
+"""Client for the auth service: the audit trail."""
 
 from datetime import datetime
 from typing import Any
@@ -26,7 +26,7 @@ class AuditEntry(ResponseModel):
 
 
 class DataView(ResponseModel):
-    """A look of somebody of the staff at the caller's data."""
+    """An access of staff to the caller's data."""
 
     action: str
     actor: str | None = None
@@ -41,5 +41,5 @@ class AuditClient(Client):
         return self._page(AuditEntry, token, "/api/auth/audit", query, noun="audit")
 
     def views(self, token: str, *, limit: int, cursor: str | None = None) -> ListPage[DataView]:
-        """Return a page of who of the staff looked at the caller's data."""
+        """Return a page of the accesses of staff to the caller's data, newest first."""
         return self._page(DataView, token, "/api/auth/audit/mine", {"limit": limit, "cursor": cursor}, noun="audit")

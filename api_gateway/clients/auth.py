@@ -45,9 +45,9 @@ class Tokens(ResponseModel):
 
 
 class SecondStep(ResponseModel):
-    """What a login with a second factor answers to the right password: a text that takes its place in the second step.
+    """The response to the right password of a user with a second factor: a token for the second step.
 
-    `methods` are those of the person's: `app`, `passkey`, `recovery_code`.
+    `methods` are those that the user has: `app`, `passkey`, `recovery_code`.
     """
 
     mfa_token: str
@@ -94,7 +94,7 @@ class LoginSession(ResponseModel):
 
     @property
     def device(self) -> str:
-        """Return browser and system, as in "Firefox on Windows", as far as the User-Agent names them."""
+        """Return browser and system from the User-Agent header, as in "Firefox on Windows"."""
         return device_name(self.user_agent)
 
 
@@ -169,7 +169,7 @@ class AuthClient(Client):
         self._peer.call("POST", "/api/auth/logout", token=token)
 
     def profile(self, token: str) -> Profile:
-        """Return the data of the token's user."""
+        """Return the profile of the token's user."""
         answer = self._peer.call("GET", "/api/auth/users/profile", token=token)
         return Profile.model_validate({**answer, **answer["user"]})
 
@@ -187,7 +187,7 @@ class AuthClient(Client):
         self._peer.call("POST", "/api/auth/change_password", token=token, body=body)
 
     def ask_for_reset(self, email: str) -> None:
-        """Have a link for a new password sent to this address, if a user has it."""
+        """Request a mail with a link for a new password to this address, if a user has it."""
         self._peer.call("POST", "/api/auth/password/forgot", body={"email": email})
 
     def check_link(self, purpose: str, link_token: str) -> None:
@@ -200,7 +200,7 @@ class AuthClient(Client):
         self._peer.call("POST", "/api/auth/password/reset", body=body)
 
     def send_verification(self, token: str) -> None:
-        """Have the mail sent once more that asks the caller to verify their address."""
+        """Request another mail with the link that verifies the caller's address."""
         self._peer.call("POST", "/api/auth/email/send_verification", token=token)
 
     def verify_email(self, link_token: str) -> None:

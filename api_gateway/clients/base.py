@@ -35,7 +35,7 @@ class ListPage(ResponseModel, Generic[_T]):
 
 
 class NeedsApproval(Exception):
-    """A second person has to approve what was asked for, and the request is kept for one. It is no failure."""
+    """The request was stored, and a second person has to approve it. This is not a failure."""
 
 
 Query = Mapping[str, object]

@@ -66,7 +66,7 @@ class CaseClient(Client):
         return self._get(Cases, token, "/api/auth/cases/all", query)
 
     def details(self, token: str, case_id: UUID) -> Conversation:
-        """Return a case with its messages, which the customer has read then."""
+        """Return a case with its messages. For its customer this marks them as read."""
         return self._get(Conversation, token, f"/api/auth/cases/{case_id}")
 
     def open_case(

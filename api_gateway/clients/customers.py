@@ -1,4 +1,4 @@
-"""Customers as the staff see them, as the pages call the auth service."""
+"""Client for the auth service: search and help of customers by staff."""
 
 from collections.abc import Iterable
 from datetime import date, datetime
@@ -10,7 +10,7 @@ from api_gateway.clients.base import MAX_PAGE, Client, ListPage, Query, Response
 
 
 class Note(ResponseModel):
-    """What somebody of the staff wrote about a customer."""
+    """A note of an employee or admin about a customer."""
 
     author: str
     text: str
@@ -35,7 +35,7 @@ class FactorState(ResponseModel):
 
 
 class IdentityCheck(ResponseModel):
-    """A decision of staff on who a customer is."""
+    """A decision of staff on a customer's identity."""
 
     state: str
     document_kind: str | None = None
@@ -47,7 +47,7 @@ class IdentityCheck(ResponseModel):
 
 
 class IdentityState(ResponseModel):
-    """Whether it is known who a customer is, and the last decisions, newest first."""
+    """The state of a customer's identity check, and the last decisions, newest first."""
 
     identity: str
     expired: bool
@@ -55,7 +55,7 @@ class IdentityState(ResponseModel):
 
 
 class CustomerClient(Client):
-    """Search and help of customers by staff. Every call on somebody who is no customer raises NotFound."""
+    """Search and help of customers by staff. Every call for a user who is no customer raises NotFound."""
 
     def find(self, token: str, query: Query) -> ListPage[User]:
         """Return a page of customers; `q`, `status`, `limit`, `cursor`."""
@@ -74,7 +74,7 @@ class CustomerClient(Client):
         self._peer.call("POST", f"/api/auth/customers/{user_id}/unlock", token=token)
 
     def identity(self, token: str, user_id: UUID) -> IdentityState:
-        """Return whether it is known who a customer is."""
+        """Return the state of a customer's identity check."""
         return self._get(IdentityState, token, f"/api/auth/customers/{user_id}/identity")
 
     def decide_identity(self, token: str, user_id: UUID, decision: dict[str, str | None]) -> None:
@@ -105,7 +105,7 @@ class CustomerClient(Client):
         return self._page(AuditEntry, token, f"/api/auth/customers/{user_id}/audit", query, noun="audit")
 
     def sessions(self, token: str, user_id: UUID) -> list[LoginSession]:
-        """Return where a customer is logged in."""
+        """Return the active sessions of a customer."""
         path = f"/api/auth/customers/{user_id}/sessions"
         return self._get(list[LoginSession], token, path, {"limit": MAX_PAGE}, key="sessions")
 

@@ -1,4 +1,4 @@
-"""The passkeys of users at the auth service, as the pages call them."""
+"""Client for the auth service: passkeys."""
 
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,7 @@ from api_gateway.clients.base import Client, ResponseModel
 
 
 class PasskeyOptions(ResponseModel):
-    """Options for `navigator.credentials`, and a text to send back with its answer."""
+    """Options for `navigator.credentials`, and a token to send back with its response."""
 
     passkey_token: str
     options: dict[str, Any]
@@ -37,7 +37,7 @@ class PasskeyClient(Client):
         return self._call(PasskeyOptions, "POST", "/api/auth/passkeys/options", token=token, body=body)
 
     def register(self, token: str, *, name: str, passkey_token: str, credential: dict[str, Any]) -> list[str]:
-        """Register a passkey with what the browser answered. Return recovery codes with the first second factor."""
+        """Register a passkey with the browser's response. Return recovery codes with the first second factor."""
         body = {"name": name, "passkey_token": passkey_token, "credential": credential}
         return self._call(list[str], "POST", "/api/auth/passkeys", token=token, body=body, key="recovery_codes")
 
@@ -50,7 +50,7 @@ class PasskeyClient(Client):
         return self._call(PasskeyOptions, "POST", "/api/auth/passkeys/login/options")
 
     def log_in(self, origin: Origin, *, passkey_token: str, credential: dict[str, Any]) -> Tokens:
-        """Start a session with what the browser answered."""
+        """Start a session with the browser's response to the options."""
         body = {"passkey_token": passkey_token, "credential": credential}
         return self._call(Tokens, "POST", "/api/auth/passkeys/login", body=body, headers=origin.headers)
 
@@ -62,7 +62,7 @@ class PasskeyClient(Client):
     def finish_second_step(
         self, origin: Origin, *, mfa_token: str, passkey_token: str, credential: dict[str, Any]
     ) -> Tokens:
-        """Finish a login in two steps with what the browser answered, and start its session."""
+        """Finish a login in two steps with the browser's response, and start its session."""
         body = {"mfa_token": mfa_token, "passkey_token": passkey_token, "credential": credential}
         return self._call(Tokens, "POST", "/api/auth/passkeys/second_step", body=body, headers=origin.headers)
 

@@ -70,7 +70,7 @@ class CategoryTotal(ResponseModel):
 
 
 class Figures(ResponseModel):
-    """The figures that reports have had since they name their moment; older stored reports lack them."""
+    """Figures that stored reports of earlier versions lack."""
 
     as_of: datetime | None = None
     time_zone: str = "UTC"
@@ -83,7 +83,7 @@ class Figures(ResponseModel):
 
 
 class HistoryEntry(Entry):
-    """An entry with what it was; older stored reports lack that."""
+    """An entry with its transaction, which stored reports of earlier versions lack."""
 
     transaction_type: str = ""
     description: str | None = None
@@ -227,7 +227,7 @@ class CustomReport(ResponseModel):
 
 
 class StatementExport(ResponseModel):
-    """A ZIP with statements of a year, and how far it is."""
+    """A ZIP with statements of a year, and its progress."""
 
     id: UUID
     state: str
@@ -241,8 +241,8 @@ class StatementExport(ResponseModel):
     expires_at: datetime | None
 
     @property
-    def goes_on(self) -> bool:
-        """Return whether it waits or is being made."""
+    def is_running(self) -> bool:
+        """Return whether the export is queued or running."""
         return self.state in {"queued", "running"}
 
 

@@ -1,4 +1,4 @@
-"""The second factor of logins at the auth service, as the pages call it."""
+"""Client for the auth service: the second factor of logins."""
 
 from api_gateway.clients.auth import Origin, RenewedTokens, Tokens
 from api_gateway.clients.base import Client, ResponseModel

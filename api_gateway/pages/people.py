@@ -58,7 +58,7 @@ class RegisterForm(BankForm):
 @people.route("/login", methods=["GET", "POST"])
 @public
 def login() -> Any:
-    """Log in, in two steps where the person has a second factor, and redirect to the page that the visitor wanted."""
+    """Log in, in two steps where the person has a second factor, and redirect to the page that was requested first."""
     if somebody := visitor():
         return redirect(local_path(request.args.get("next"), home_of(somebody)), 303)
     if request.args.get("start") == "over":

@@ -98,7 +98,7 @@ def show(caller: Caller) -> Any:
 @profile.get("/profile/views")
 @private
 def views(caller: Caller) -> str:
-    """Show who of the staff looked at the caller's data."""
+    """Show the accesses of staff to the caller's data."""
     call = start_call(
         AuditClient(peer("auth-service")).views, caller.token, limit=ROWS, cursor=request.args.get("cursor")
     )
@@ -108,7 +108,7 @@ def views(caller: Caller) -> str:
 @profile.post("/profile/verification")
 @private
 def send_verification(caller: Caller) -> Response:
-    """Have the mail sent once more that asks to verify the e-mail address."""
+    """Request another mail with the link that verifies the e-mail address."""
     auth_service().send_verification(caller.token)
     return see_other("A mail with a link is on its way, if your address is not verified yet.", url_for("profile.show"))
 

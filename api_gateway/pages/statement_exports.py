@@ -65,7 +65,7 @@ def index(caller: Caller) -> Any:
         exports=exports,
         names=names,
         formats=STATEMENT_FORMATS,
-        goes_on=any(export.goes_on for export in exports),
+        is_running=any(export.is_running for export in exports),
     )
     return page, form.status_code
 

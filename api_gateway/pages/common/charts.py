@@ -56,7 +56,7 @@ class Tip:
 
 
 def bars(amounts: Mapping[date, Decimal], start: date, end: date, currency: str = "") -> Picture:
-    """Draw a bar per day of a period, both ends included, or per month if it has `MOST_DAYS` days or more."""
+    """Draw a bar per day of a period, both ends included, or per month if it has more than `MAX_DAYS` days."""
     if (end - start).days >= MAX_DAYS:
         months = _by_month(amounts, start, end)
         return _columns([(f"{month:%b}", f"{month:%b %Y}", amount) for month, amount in months], ("bar",), currency)

@@ -1,7 +1,6 @@
-"""What pages need of the profile of the person at the browser: asked once, at login, and kept in the session.
+"""The part of the user's profile that the session keeps: whether the e-mail address is verified, and the time zone.
 
-It is whether the e-mail address is verified, and the time zone. So a page can say it without a call of its own. The
-profile page asks again, and corrects what is kept.
+It is read at login, so that pages need no call for it. The profile page reads it again.
 """
 
 from contextlib import suppress
@@ -18,13 +17,13 @@ UNVERIFIED = "email_is_unverified"
 
 
 def ask(caller: Caller) -> None:
-    """Ask for the profile of somebody who has just logged in. When auth is away, the address counts as verified."""
+    """Read the profile after a login. While the auth service does not answer, the address counts as verified."""
     with suppress(AppError):
         remember(auth_service().profile(caller.token))
 
 
 def remember(profile: Profile) -> None:
-    """Keep what a profile says."""
+    """Store that part of a profile in the session."""
     time_zones.remember(profile.time_zone)
     if profile.email_verified or profile.role != "customer":
         session.pop(UNVERIFIED, None)

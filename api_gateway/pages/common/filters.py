@@ -30,7 +30,7 @@ CATEGORIES = {
         *("leisure", "travel", "education", "income", "savings", "other"),
     )
 }
-"""What customers may call their transactions, in the order of the services."""
+"""The categories of transactions, in the order of the transaction service."""
 
 STATEMENT_FORMATS = {
     "pdf": "PDF",
@@ -149,7 +149,7 @@ class TransactionFilters(DatedFilters):
     at_most = AmountField("At most", [Optional()], name="max", is_bound=True)
 
     @property
-    def uses_seldom_ones(self) -> bool:
+    def uses_rare_filters(self) -> bool:
         """Return whether one of the collapsed filters is set."""
         names = ("status", "category", "from", "to", "min", "max")
         return any(_has_value(field) for field in self if field.name in names)

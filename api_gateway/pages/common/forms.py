@@ -14,7 +14,7 @@ from wtforms.widgets import CheckboxInput, ListWidget
 from shared.core.errors import AppError, InvalidCredentials, NotFound, ServiceUnavailable
 
 T = TypeVar("T")
-_NAME_IN_API = re.compile(r"\b[a-z]+(_[a-z]+)+\b")  # such as end_date; people know the field by its label
+_NAME_IN_API = re.compile(r"\b[a-z]+(_[a-z]+)+\b")  # a field name like end_date; people know the label instead
 REFUSALS = frozenset({400, 409, 422})
 WRONG_PROOFS = frozenset({InvalidCredentials.code, "INVALID_OTP", "INVALID_PASSKEY"})
 """Codes of 401 that come from what was typed, not from a session that has ended."""
@@ -48,7 +48,7 @@ class BankForm(FlaskForm):
     outcome_is_open = False
 
     @property
-    def may_be_fetched_anew(self) -> bool:
+    def reload_shows_empty_form(self) -> bool:
         """Return whether a reload of the page with this form's errors may show the empty form instead."""
         return self.status_code == 400 and not self.outcome_is_open
 

@@ -53,7 +53,7 @@ ERROR_TEXTS: Mapping[int, tuple[str, str]] = {
 }
 
 RETRYABLE_STATUSES = frozenset({429, 500, 503})
-"""Statuses of failures that a later request may not meet."""
+"""Statuses of temporary failures."""
 
 
 class PageExpired(InvalidRequest):

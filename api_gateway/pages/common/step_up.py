@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class CodeNeeded(Refused):
-    """400: the form is shown again, with a field for the code and a button for the passkey."""
+    """400: the form is shown again with fields for the second factor."""
 
     code = StepUpRequired.code
     message = "Confirm this with your second factor."
@@ -41,7 +41,7 @@ class StepUpForm(BankForm):
     def confirmed(self, caller: Caller, action: Callable[[str], T]) -> T:
         """Return what `action` returns, which gets the token to call with. Proves what was entered first.
 
-        Raises CodeNeeded when a service wants a fresh second factor, and what `action` raises. A proof ends the
+        Raises CodeNeeded when a service requires a fresh second factor, and what `action` raises. A proof ends the
         session of `caller`: go on with `caller_at_browser()`.
         """
         token = caller.token
@@ -81,7 +81,7 @@ class StepUpForm(BankForm):
 
 
 def show_recovery_codes(codes: list[str], message: str) -> Response:
-    """Lead to the page that shows the codes once: they wait in the browser's encrypted session."""
+    """Redirect to the page that shows the codes once. The encrypted session holds them until then."""
     session["recovery_codes"] = codes
     return see_other(message, url_for("second_factor.recovery_codes"))
 

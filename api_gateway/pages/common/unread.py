@@ -1,7 +1,7 @@
-"""How many messages of the bank a customer has not read, for the top of every page.
+"""The number of messages of the bank that a customer has not read, for the top of every page.
 
-The number is asked for after a login and then once a minute. The dashboard shows what is known: it takes no more calls
-than it needs itself.
+The number is read after a login and then once a minute. The dashboard shows the stored number, so that it needs no
+further call.
 """
 
 import time
@@ -31,12 +31,12 @@ def install(app: Flask) -> None:
 
 
 def keep(count: int) -> None:
-    """Keep a number that a page was told with its data."""
+    """Store the number that a page has received with its data."""
     session["unread"] = [count, int(time.time())]
 
 
 def unread_messages() -> int:
-    """Return how many messages the customer at the browser has not read, as far as it is known."""
+    """Return the number of messages that the customer has not read; 0 while it is not known."""
     person: Caller | None = g.get("caller")
     if person is None or person.is_staff:
         return 0
@@ -46,7 +46,7 @@ def unread_messages() -> int:
 
 
 def _ask(person: Caller) -> None:
-    """Ask for the number and keep it; keep the last one when there is no answer in time."""
+    """Read the number and store it; keep the stored one if the service does not answer in time."""
     asked = start_call(case_service().list_own, person.token, {"limit": 1})
     try:
         keep(asked.result(timeout=PATIENCE_SECONDS).unread)

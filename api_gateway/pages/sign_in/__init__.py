@@ -1,1 +1,1 @@
-"""The pages by which people get in: the start page, links in mails, second factors and passkeys."""
+"""Pages before and during a login: the start page, links in mails, second factors and passkeys."""

@@ -22,7 +22,7 @@ ADDED = "The passkey is added. You can log in with it."
 
 
 class PasskeyForm(StepUpForm):
-    """What a new passkey needs: a name for it, and the password."""
+    """The name of a new passkey, and the password."""
 
     name = StringField("Name of the passkey", [InputRequired("Enter a name, such as Phone."), at_most(60)])
     password = PasswordField("Password", [InputRequired("Enter your password."), at_most(1000)])
@@ -77,7 +77,7 @@ def remove(caller: Caller, passkey_id: UUID) -> Any:
 @passkeys.route("/login/passkey", methods=["GET", "POST"])
 @public
 def log_in() -> Any:
-    """Log in with a passkey, and redirect to the page that the visitor wanted."""
+    """Log in with a passkey, and redirect to the page that was requested first."""
     if somebody := visitor():
         return redirect(local_path(request.args.get("next"), home_of(somebody)), 303)
     form = AnswerForm()

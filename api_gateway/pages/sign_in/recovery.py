@@ -48,7 +48,7 @@ class ResetForm(BankForm):
 
 @recovery.after_request
 def _keep_the_link(response: Response) -> Response:
-    """Tell no other page the address, since a link in it may open an account."""
+    """Send no Referer header from these pages, since their address contains the token of a link."""
     response.headers["Referrer-Policy"] = "no-referrer"
     return response
 

@@ -25,7 +25,7 @@ class EnableForm(BankForm):
 
 
 class DisableForm(BankForm):
-    """What turns two-step login off."""
+    """The password and a code, to turn two-step login off."""
 
     password = PasswordField("Password", [InputRequired("Enter your password."), at_most(1000)])
     otp = StringField("Code", [InputRequired("Enter a code."), at_most(64)])

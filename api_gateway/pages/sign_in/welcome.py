@@ -19,6 +19,6 @@ def index() -> str:
 @welcome.get("/help")
 @public
 def help_page() -> str:
-    """Show how things are done, and the bank's contact, fees, security and privacy."""
+    """Show the help: questions and answers, contact, fees, security and privacy."""
     visitor()
     return render_template("help.html")
