@@ -140,7 +140,7 @@ def session_id() -> str | None:
 
 
 def person_id() -> str | None:
-    """Return the verified id of the person behind the request; None for nobody."""
+    """Return the verified id of the request's user; None without one."""
     if not is_machine_path():
         caller = visitor()
         return str(caller.user_id) if caller else None
@@ -159,7 +159,7 @@ def to_login() -> Response:
 
 
 def return_address() -> str | None:
-    """Return the address to come back to: the current page or, for a POST, the page of its form."""
+    """Return the address to return to after a login: the current page or, for a POST, the page of its form."""
     if request.method in ("GET", "HEAD"):
         return request.full_path.removesuffix("?")
     return referring_page()
@@ -221,7 +221,7 @@ def _caller_of_cookie() -> Caller:
 
 
 def renew_tokens() -> Caller:
-    """Exchange the tokens of the browser's session for the next ones, which tell the user's present state."""
+    """Exchange the tokens of the browser's session for the next ones, which contain the user's current role."""
     tokens = tools().renewals.tokens_for(str(session.get("refresh_token")))
     _store_tokens(tokens)
     return caller_of(tokens.token, even_limited=True)

@@ -53,7 +53,7 @@ def make(by_session: TokenBuckets, *, address_requests_per_second: int, server: 
 
 
 def network(address: str | None) -> str | None:
-    """Return what an address counts as: IPv6 by its first 64 bits, since one customer of a provider has them all."""
+    """Return the key of an address: IPv6 by its first 64 bits, since one customer of a provider has them all."""
     try:
         parsed = ipaddress.ip_address(address or "")
     except ValueError:

@@ -18,7 +18,7 @@ from api_gateway.web.rate_limits import TokenBuckets
 
 TIMEOUT_SECONDS = 0.2
 PAUSE_SECONDS = 5.0
-"""How long Redis is left alone after a failure, so that an outage delays one request in five seconds."""
+"""The pause after a failure of Redis, so that an outage delays one request in five seconds."""
 _TAKE = """
 local known = redis.call('HMGET', KEYS[1], 'level', 'at')
 local clock = redis.call('TIME')
@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 
 class RedisServer:
-    """A Redis server that may be away."""
+    """A Redis server, which may not answer."""
 
     def __init__(self, url: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         """Prepare connections to the server at `url` (redis:// or rediss://). Raises ValueError for another URL."""
@@ -73,7 +73,7 @@ class RedisServer:
 
 
 class SharedBuckets(TokenBuckets):
-    """The token buckets of one rule in Redis, or in memory while that is away."""
+    """The token buckets of one rule in Redis, or in memory while that does not answer."""
 
     def __init__(self, name: str, per_second: float, burst: int, server: RedisServer) -> None:
         super().__init__(per_second, burst)

@@ -17,12 +17,12 @@ COOKIE = SESSION_KEY = "time_zone"
 
 
 def install(app: Flask, bank_zone: str) -> None:
-    """Set the zone of the bank, which counts where neither profile nor browser names one."""
+    """Set the zone of the bank, the default where neither profile nor browser names one."""
     app.extensions["bank_zone"] = read_zone(bank_zone)
 
 
 def remember(name: str | None) -> None:
-    """Keep the zone of the person's profile in the session; None when the profile names none."""
+    """Store the zone of the user's profile in the session; None if the profile names none."""
     g.pop("time_zone", None)
     if name:
         session[SESSION_KEY] = name

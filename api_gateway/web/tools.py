@@ -25,7 +25,7 @@ class Tools:
     currency: Currency
     page_timeout_seconds: float
     outbox_key: str
-    """Opens the page of the mails that were not sent; empty when there is no such page."""
+    """The key of the page with unsent mails; empty when there is no such page."""
     openapi_document: Callable[[], bytes]
     """Returns the OpenAPI document of all services as JSON."""
 

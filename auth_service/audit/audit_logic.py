@@ -97,7 +97,7 @@ def record(
 
 
 def record_refusal(storage: AuditStorage, caller: Caller) -> None:
-    """Write that the caller's role does not allow the current request."""
+    """Record that the caller's role does not permit the current request."""
     record(storage, "access", actor=caller, outcome="refused", details={"request": origins.current_route()})
 
 

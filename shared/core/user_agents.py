@@ -1,4 +1,4 @@
-"""The kind of device behind a User-Agent header (RFC 9110, section 10.1.5), as people call it."""
+"""The device that a User-Agent header (RFC 9110, section 10.1.5) names, in words for people."""
 
 UNKNOWN = "Unknown device"
 _BROWSERS = (

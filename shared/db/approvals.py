@@ -77,7 +77,7 @@ class ApprovalTable(Storage):
         return self._session.scalar(select(self.model).where(*wanted))
 
     def find_newest(self, subject_id: UUID) -> Any:
-        """Return the newest request for this subject, whatever came of it, or None."""
+        """Return the newest request for this subject, pending or decided, or None."""
         return next(iter(self.list_newest(limit=1, after=None, subject_id=subject_id)), None)
 
     def expire(self, asked_before: datetime) -> None:

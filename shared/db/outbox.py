@@ -1,7 +1,7 @@
-"""A transactional outbox: messages to another service, stored in the same commit as the change that they tell of.
+"""A transactional outbox: messages to another service, stored in the same commit as the change that they report.
 
 A background task sends them and deletes what the other service has taken. A message is sent at least once, so each has
-an id of its own by which the receiver knows it again.
+an id of its own, by which the receiver recognises a repetition.
 """
 
 from collections.abc import Collection, Sequence

@@ -16,7 +16,7 @@ from shared.http.addresses import client_address
 LONGEST_USER_AGENT = 200
 VOUCHER = "X-Forwarded-By"
 VOUCHED = "bank.origin_is_vouched_for"
-"""Set in the environment of a request whose X-Forwarded-For comes from a service that has proven itself."""
+"""Set in the environment of a request whose X-Forwarded-For comes from an authenticated service."""
 
 
 class ClientOrigin(NamedTuple):
@@ -50,7 +50,7 @@ def current_route() -> str:
 def bound(environ: Mapping[str, Any]) -> Iterator[None]:
     """Let `environ`, of WSGI, be the request of the block, for code that runs outside of Flask's request context.
 
-    It comes from another service, so it has an origin only if that one told it.
+    It comes from another service, so it has an origin only if that one sent it.
     """
     outer = _environ.set(environ)
     try:

@@ -81,8 +81,8 @@ def useful_keys(keys: Sequence[SigningKey], now: float) -> list[SigningKey]:
 class TokenSigner:
     """Signs tokens with the newest of its Ed25519 keys, and publishes the public keys that verify them.
 
-    A new key is published before it signs, and an old one until its last tokens have expired, so that keys are changed
-    without refusing anybody.
+    A new key is published before it signs, and an old one until its last tokens have expired, so that a rotation
+    invalidates no token.
     """
 
     def __init__(self, *keys: Ed25519PrivateKey) -> None:

@@ -143,7 +143,7 @@ class TokenVerifier:
     def know_keys(self, key_ids: Iterable[str]) -> None:
         """Fetch the public keys when the issuer has others than this process knows, and forget what a lost one signed.
 
-        So a new key is known before it signs, and a key that was given up counts no more. Raises ServiceUnavailable.
+        So a new key is known before it signs, and a removed key is accepted no longer. Raises ServiceUnavailable.
         """
         published, known = set(key_ids), set(self._keys)
         if published and published != known:

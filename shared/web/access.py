@@ -153,7 +153,7 @@ def access_of(view: View) -> str | None:
 
 
 def trust_vouched_origins(app: Flask) -> None:
-    """Believe X-Forwarded-For of requests for which another service vouches with its token, and of no others."""
+    """Trust X-Forwarded-For only in requests that another service authenticates with its token."""
 
     @app.before_request
     def _trust() -> None:
@@ -164,7 +164,7 @@ def trust_vouched_origins(app: Flask) -> None:
 
 
 def report_refusals(app: Flask, report: Callable[[Caller], None]) -> None:
-    """Call `report` with each person whose request is answered with 403, by an endpoint's role or by a rule."""
+    """Call `report` with the caller of each request that is answered with 403, by an access decorator or by a rule."""
 
     @app.after_request
     def _report(response: Response) -> Response:

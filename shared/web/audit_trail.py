@@ -108,7 +108,7 @@ def record(
 
 
 def record_view(outbox: Outbox, action: str, caller: Caller, subject_id: UUID | None = None, **details: object) -> None:
-    """Write that staff look at a user's data, or with no `subject_id` at a list of many. People's own are left out.
+    """Record that staff read a user's data or, without `subject_id`, a list of many. A user's own data are left out.
 
     One page reads the same data by several calls, so the same view by the same person is written once in a minute.
     """
@@ -136,7 +136,7 @@ def install(app: Flask, outbox: Outbox, peers: Peers) -> None:
 
 
 def record_refusal(outbox: Outbox, caller: Caller) -> None:
-    """Write that the caller may not do what the current request asks for."""
+    """Record that the caller is not permitted the current request."""
     record(outbox, "access", actor=caller, outcome="refused", details={"request": origins.current_route()})
 
 

@@ -69,7 +69,7 @@ class ApprovalRules:
 
 @rerun_when_aborted
 def ask(approvals: ApprovalRules, caller: Caller, action: str, subject_id: UUID, body: str) -> Any:
-    """Keep a request, which was checked, for a second person. The same request again returns the first one.
+    """Store a validated request until a second person decides on it. The same request again returns the first one.
 
     Raises ApprovalPending when another request for the same subject waits.
     """

@@ -1,4 +1,4 @@
-"""The bodies, the query and the fields of requests that wait for a second person, which all services share."""
+"""The bodies, the query and the fields of requests that wait for a second person, in all services."""
 
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -41,14 +41,14 @@ class Rejection(Body):
 
 
 class ApprovalFields(Described):
-    """What every request has, whatever it is about: who asked, and the decision."""
+    """The fields of every request: who asked, and the decision."""
 
     model_config = ConfigDict(from_attributes=True)
 
     id: UUID
     """The id of the request."""
     status: ApprovalStatus
-    """Whether it waits, or what came of it; it expires after seven days."""
+    """The state of the request; it expires after seven days."""
     asked_by: UUID
     """The id of the person who asked."""
     asked_by_name: Annotated[str, Field(examples=["grace.hopper"])]
