@@ -5,16 +5,29 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, and_, case, cast, false, func, literal_column, not_, select, true
+from pydantic_core import from_json
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Text,
+    and_,
+    case,
+    cast,
+    false,
+    func,
+    literal_column,
+    not_,
+    select,
+    union_all,
+)
 from sqlalchemy.orm import aliased
 
 from shared.db.database import Storage
-from transaction_service.transaction_models import TransactionLeg, TransactionRow
-from transaction_service.volumes.volume_storage import ALL, Selection
+from transaction_service.transaction_models import IndexedLeg, NewLeg, TransactionLeg, TransactionRow
+from transaction_service.volumes.volume_storage import ALL, Selection, legs_of, unindexed
 
 Amounts = dict[str, list[int]]
 """The amounts in each direction, `in` and `out`, in minor units and in order."""
-_DIRECTIONS = ("in", "out")
 
 
 @dataclass(frozen=True)
@@ -32,19 +45,14 @@ class Scope:
 
     def within(self, leg: Any, user_id: str) -> list[ColumnElement[bool]]:
         """Return the conditions for the completed legs of a user, those of transfers within the scope included."""
-        conditions = [leg.status == literal_column("'completed'"), *self._of_accounts(leg, leg.user_id == user_id)]
+        conditions = [leg.status == literal_column("'completed'"), *legs_of(leg, user_id, self.account_id)]
+        conditions += self.selection.conditions(leg)
         conditions += [leg.timestamp >= self.since] if self.since else []
         return conditions + ([leg.timestamp < self.until] if self.until else [])
 
     def is_internal(self, leg: Any) -> ColumnElement[bool]:
         """Return the condition for the legs of transfers between two of the accounts."""
         return false() if self.account_id else self.selection.is_internal(leg)
-
-    def _of_accounts(self, leg: Any, is_theirs: ColumnElement[bool]) -> list[ColumnElement[bool]]:
-        if self.account_id is None:
-            return [is_theirs, *self.selection.conditions(leg)]
-        # CASE keeps SQLite from using the index by user, which would scan all legs of the user.
-        return [leg.account_id == self.account_id, case((is_theirs, true()), else_=false())]
 
 
 class AmountStorage(Storage):
@@ -56,15 +64,12 @@ class AmountStorage(Storage):
         Transfers between two of the accounts are left out. A payment that was reversed in the same range is left out
         together with its reversal; other reversals are left out alone.
         """
-        leg = TransactionLeg
-        # One text for each direction takes half the time of a row for each amount, and of GROUP BY, which sorts them.
-        texts = [_joined(case((leg.direction == direction, leg.amount_minor))) for direction in _DIRECTIONS]
-        query = select(*texts).where(*scope.counted(leg, user_id), leg.transaction_type != _REVERSAL)
-        found = self._session.execute(query).one()
-        amounts = {
-            direction: sorted(map(int, joined.split(",") if joined else ()))
-            for direction, joined in zip(_DIRECTIONS, found, strict=True)
-        }
+        # Both tables, not the view: SQLite would copy each row of the view into an intermediate table.
+        queries = (_signed_amounts(leg, user_id, scope) for leg in (IndexedLeg, NewLeg))
+        texts = filter(None, self._session.scalars(union_all(*queries)))
+        signed: list[int] = sorted(from_json(f"[{','.join(texts)}]"))
+        begin = bisect_left(signed, 0)
+        amounts = {"in": signed[begin:], "out": [-amount for amount in reversed(signed[:begin])]}
         for direction, amount_minor in self._reversed(user_id, scope):
             del amounts[direction][bisect_left(amounts[direction], amount_minor)]
         return amounts
@@ -83,7 +88,9 @@ class AmountStorage(Storage):
             .join(reversal, reversal.id == leg.transaction_id)
             .join(before, before.id == reversal.reverses_id)
             .join(paid, and_(paid.transaction_id == payment_id, paid.direction != leg.direction))
-            .where(leg.transaction_type == _REVERSAL, *scope.counted(leg, user_id), *scope.counted(paid, user_id))
+            # So SQLite begins with the index of reversals, and finds each payment by its id.
+            .where(leg.user_id == user_id, leg.transaction_type == _REVERSAL)
+            .where(unindexed(*scope.counted(leg, user_id)), unindexed(*scope.counted(paid, user_id)))
         )
         return [(direction, amount_minor) for direction, amount_minor in self._session.execute(query)]
 
@@ -91,6 +98,11 @@ class AmountStorage(Storage):
 _REVERSAL: ColumnElement[str] = literal_column("'reversal'")
 
 
-def _joined(amount: Any) -> Any:
-    """Return the aggregate of amounts as a text, with commas between them; null if there are none."""
-    return func.aggregate_strings(cast(amount, Text), ",")
+def _signed_amounts(leg: Any, user_id: str, scope: Scope) -> Select[Any]:
+    """Return the query of one text with the amounts of a table's legs: negative for what goes out, with commas between.
+
+    It takes half the time of a row for each amount, and a fifth of GROUP BY, which sorts them.
+    """
+    signed = case((leg.direction == literal_column("'out'"), -leg.amount_minor), else_=leg.amount_minor)
+    query = select(func.aggregate_strings(cast(signed, Text), ","))
+    return query.where(*scope.counted(leg, user_id), leg.transaction_type != _REVERSAL)

@@ -3,7 +3,7 @@
 They are kept by day of UTC. For the days of other zones the legs at the hours between the two midnights are moved.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import chain
@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     Integer,
     Select,
     and_,
@@ -159,6 +160,10 @@ class _Columns:
     largest_minor: Any
 
 
+_Counted = tuple[Sequence[Any], Sequence[ColumnElement[bool]]]
+"""The sums of a table of legs, and the conditions for those that are counted."""
+
+
 class VolumeStorage(Storage):
     """The sums by day of each account."""
 
@@ -186,12 +191,19 @@ class VolumeStorage(Storage):
         them. A reversal is netted on its own day: money taken back lowers the income and money given back lowers the
         expense, so either may be negative in a period without the reversed transaction.
         """
-        rest = [*legs_of(_leg.c, user_id, account_id), _completed(_leg)]
-        rest += [] if account_id else [not_(and_(_leg.c.internal, _leg.c.direction == "in"))]
+
+        def conditions(table: Any) -> list[ColumnElement[bool]]:
+            rest = [*legs_of(table.c, user_id, account_id), _completed(table)]
+            return rest + ([] if account_id else [not_(and_(table.c.internal, table.c.direction == "in"))])
+
         kept = _volume.c.user_id == user_id, _is_counted(_volume, account_id), *_whole_days(since, until)
-        parts = (_groups(_LEGS, account_id, *rest, part) for part in _parts_of_days(_leg, since, until))
+        parts = (_groups(_LEGS, account_id, *conditions(_leg), part) for part in _parts_of_days(_leg, since, until))
         volumes = self._fetch(*_groups(_SUMS, account_id, *kept), *chain(*parts))
-        return self._in_zone(volumes, zone, (since, until), totals=_totals(_LEGS, account_id), conditions=rest)
+
+        def counted(table: Any) -> _Counted:
+            return _totals(_columns(table, table.c.direction, table.c.internal), account_id), conditions(table)
+
+        return self._in_zone(volumes, zone, (since, until), counted)
 
     def of_selection(
         self,
@@ -207,24 +219,29 @@ class VolumeStorage(Storage):
         A transfer between two of the chosen accounts counts once and is neither income nor expense. The sums by day
         don't tell the other account of a transfer, so this reads the legs.
         """
-        leg, internal = _leg.c, selection.is_internal(_leg.c)
-        conditions = [leg.user_id == user_id, _completed(_leg), not_(and_(internal, leg.direction == "in"))]
-        conditions += selection.conditions(leg)
-        columns = _columns(_leg, leg.direction, internal)
+
+        def chosen(table: Any) -> tuple[_Columns, list[ColumnElement[bool]]]:
+            leg, internal = table.c, selection.is_internal(table.c)
+            conditions = [leg.user_id == user_id, _completed(table), not_(and_(internal, leg.direction == "in"))]
+            return _columns(table, leg.direction, internal), [*conditions, *selection.conditions(leg)]
+
+        columns, conditions = chosen(_leg)
         volumes = self._fetch(*_groups(columns, None, *conditions, *_between(_leg, since, until)))
-        totals = _totals(columns, None)
-        return self._in_zone(volumes, zone, (since, until), totals=totals, conditions=conditions)
+
+        def counted(table: Any) -> _Counted:
+            columns, conditions = chosen(table)
+            return _totals(columns, None), conditions
+
+        return self._in_zone(volumes, zone, (since, until), counted)
 
     def _in_zone(
         self,
         volumes: Volumes,
         zone: ZoneInfo,
         within: tuple[datetime | None, datetime | None],
-        *,
-        totals: Sequence[Any],
-        conditions: Sequence[ColumnElement[bool]],
+        counted: Callable[[Any], _Counted],
     ) -> Volumes:
-        """Return volumes by day of UTC as volumes by day of a zone.
+        """Return volumes by day of UTC as volumes by day of a zone, of the legs that `counted` counts of a table.
 
         Only legs at the hours at which the two days differ are read: they are moved from the one to the other.
         """
@@ -232,7 +249,7 @@ class VolumeStorage(Storage):
             return volumes
         pieces = _moved(volumes.by_day, zone, *within)
         by_day = {day: replace(volume, largest_minor=0) for day, volume in volumes.by_day.items()}
-        for number, *sums in self._session.execute(_sums_of_pieces(pieces, totals, conditions)) if pieces else ():
+        for number, *sums in self._session.execute(_sums_of_pieces(pieces, counted)) if pieces else ():
             count, total_minor, income_minor, expense_minor, _ = map(int, sums)
             day, utc_day = str(pieces[number].day), str(pieces[number].utc_day)
             moved = Volume(day, count, total_minor, income_minor, expense_minor, 0)
@@ -256,8 +273,13 @@ def legs_of(leg: Any, user_id: str, account_id: str | None) -> list[ColumnElemen
     """Return the conditions for the legs of a user, or for those on one of their accounts."""
     if account_id is None:
         return [leg.user_id == user_id]
-    # CASE keeps SQLite from using the index by user, which would scan all legs of the user.
-    return [leg.account_id == account_id, case((leg.user_id == user_id, true()), else_=false())]
+    # By the index of users SQLite would scan all legs of the user.
+    return [leg.account_id == account_id, unindexed(leg.user_id == user_id)]
+
+
+def unindexed(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return the condition that all of these hold, as a CASE, for which SQLite uses no index."""
+    return case((and_(*conditions), true()), else_=false())
 
 
 def _columns(table: Any, direction: Any, internal: Any) -> _Columns:
@@ -303,15 +325,21 @@ def _moved(by_day: dict[str, Volume], zone: ZoneInfo, since: datetime | None, un
     return [piece for piece in pieces if piece.day != piece.utc_day and str(piece.utc_day) in by_day]
 
 
-def _sums_of_pieces(
-    pieces: Sequence[DayPiece], totals: Sequence[Any], conditions: Sequence[ColumnElement[bool]]
-) -> Select[Any]:
-    """Return the query of the sums of the legs in each piece, by the number of the piece."""
+def _sums_of_pieces(pieces: Sequence[DayPiece], counted: Callable[[Any], _Counted]) -> CompoundSelect[Any]:
+    """Return the query of the sums of the legs in each piece, by the number of the piece.
+
+    It reads both tables, not the view: SQLite would copy the whole view to join it with an aggregate.
+    """
     columns = column("number", Integer), column("start", UtcDateTime), column("stop", UtcDateTime)
     rows = [(number, piece.start, piece.end) for number, piece in enumerate(pieces)]
     of = values(*columns, name="piece").data(rows).cte("piece")
-    within = _leg.c.timestamp >= of.c.start, _leg.c.timestamp < of.c.stop
-    return select(of.c.number, *totals).join_from(of, _leg, and_(*within)).where(*conditions).group_by(of.c.number)
+
+    def sums(table: Any) -> Select[Any]:
+        totals, conditions = counted(table)
+        within = table.c.timestamp >= of.c.start, table.c.timestamp < of.c.stop
+        return select(of.c.number, *totals).join_from(of, table, and_(*within)).where(*conditions).group_by(of.c.number)
+
+    return union_all(*(sums(table.__table__) for table in (IndexedLeg, NewLeg)))
 
 
 def _completed(table: Any) -> ColumnElement[bool]:
