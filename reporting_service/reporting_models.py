@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from shared.db.columns import UtcDateTime
@@ -105,8 +105,9 @@ class CustomReport(Base):
 class StatementExport(Base):
     """A ZIP with a user's statements of a year, which is made in the background and removed after a week.
 
-    `active_user_id` is the user while it waits or is being made, so each has one at most. `seen_at` is when the process
-    that makes it was last seen; `digest` and `size_bytes` are those of the ZIP.
+    `active_user_id` is the user while it waits or is being made, so each has one at most. Meanwhile `caller` is that
+    user with their token, encrypted. `worker_id` is the worker that makes it, last seen at `seen_at`, and `attempts`
+    counts those that have begun. `digest` and `size_bytes` are those of the ZIP.
     """
 
     __tablename__ = "statement_export"
@@ -127,6 +128,9 @@ class StatementExport(Base):
     formats: Mapped[list[str]] = mapped_column(JSON)
     account_ids: Mapped[list[str]] = mapped_column(JSON)
     time_zone: Mapped[str] = mapped_column(String(64))
+    caller: Mapped[str | None] = mapped_column(Text)
+    worker_id: Mapped[UUID | None]
+    attempts: Mapped[int] = mapped_column(server_default="0")
     failure: Mapped[str | None] = mapped_column(String(300))
     digest: Mapped[str | None] = mapped_column(String(64))
     size_bytes: Mapped[int | None] = mapped_column(BigInteger)

@@ -31,6 +31,7 @@ from reporting_service.reporting_logic import Sources, StillSettling
 from reporting_service.reporting_models import db
 from reporting_service.reporting_schemas import DetailsQuery, ReportAnswer, ReportOut, ReportQuery, ReportsAnswer
 from reporting_service.reporting_storage import ReportStorage
+from reporting_service.statement_exports import statement_export_logic
 from reporting_service.statement_exports.export_worker_logic import ExportWorker
 from reporting_service.statement_exports.statement_export_clients import NoticeClient
 from reporting_service.statement_exports.statement_export_logic import StatementExportTools
@@ -44,6 +45,7 @@ from reporting_service.statements.statement_storage import KeptStatementStorage
 from shared.concurrency.context_pool import ContextPool
 from shared.core.texts import Line
 from shared.db.outbox import Outbox
+from shared.security.encryption import Encryption
 from shared.web import audit_trail, serving
 from shared.web.access import Caller, admin_only, private
 from shared.web.application import AtEnd, Peers, lifecycle_of, make_app, make_session
@@ -158,7 +160,7 @@ def create_app(settings: ReportingSettings, session: requests.Session | None = N
         context_pool=context_pool,
     )
     app.extensions.update(bank=settings.bank, tools=Tools(ReportStorage(db), sources))
-    _add_documents(app, settings.bank, peers)
+    _add_documents(app, settings.bank, peers, settings.client_secret)
     app.extensions["custom_tools"] = CustomTools(CustomReportStorage(db), ReportStorage(db), sources)
     for blueprint in (reports, receipts, custom, exports, lists, statements, statement_exports):
         app.register_blueprint(blueprint)
@@ -168,7 +170,7 @@ def create_app(settings: ReportingSettings, session: requests.Session | None = N
     return app
 
 
-def _add_documents(app: Flask, bank: Bank, peers: Peers) -> None:
+def _add_documents(app: Flask, bank: Bank, peers: Peers, client_secret: str) -> None:
     """Make the tools of statements, receipts and exports."""
     auth, accounts, transactions = (peers[f"{name}-service"] for name in ("auth", "account", "transaction"))
     app.extensions["receipt_tools"] = ReceiptTools(
@@ -188,12 +190,16 @@ def _add_documents(app: Flask, bank: Bank, peers: Peers) -> None:
     app.extensions["list_tools"] = ListTools(ListClient(peers_by_name), Outbox(db))
     storage = StatementExportStorage(db)
     notices = NoticeClient(auth, peers.token)
+    account_client = AccountClient(accounts, peers.token)
     worker = ExportWorker(
-        storage, partial(statement_logic.make_statement, statement_tools), app.app_context, notices.export_ready
+        storage,
+        Encryption([client_secret], "callers of statement exports"),
+        plan=partial(statement_export_logic.plan, account_client),
+        make=partial(statement_logic.make_statement, statement_tools),
+        enter=app.app_context,
+        tell=notices.export_ready,
     )
-    app.extensions["statement_export_tools"] = StatementExportTools(
-        storage, AccountClient(accounts, peers.token), worker, Outbox(db)
-    )
+    app.extensions["statement_export_tools"] = StatementExportTools(storage, account_client, worker, Outbox(db))
     lifecycle_of(app).add(worker)
 
 

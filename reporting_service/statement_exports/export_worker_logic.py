@@ -1,7 +1,9 @@
 """Making statement exports in the background: one after another in each process, with their progress in the database.
 
-The caller's token stays in memory, so an export can't go on in another process. One whose process has ended is failed
-by any other after half a minute. Its statements of months that are over are kept, so asking again takes less time.
+A process claims an export in the database, and says every few seconds that it is still at work. When it has ended,
+another process claims the export after half a minute and begins anew; its statements of months that are over are kept,
+so that takes less time. The statements are read with the caller's token, which is stored encrypted until the export has
+ended. When the caller's session has ended meanwhile, the export fails.
 """
 
 import hashlib
@@ -10,29 +12,33 @@ import shutil
 import threading
 import time
 import zipfile
-from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import IO, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid4
+
+from pydantic import TypeAdapter
 
 from reporting_service.documents.document_storage import Document, temporary_file
+from reporting_service.reporting_models import StatementExport
 from reporting_service.statement_exports.statement_export_schemas import KEPT_FOR
 from reporting_service.statement_exports.statement_export_storage import StatementExportStorage, parts_of
 from reporting_service.statements.statement_schemas import StatementQuery
 from shared.concurrency.background import PeriodicTask
 from shared.core.clock import now
 from shared.core.errors import AppError, ServiceUnavailable
+from shared.security.encryption import Encryption, UnknownKey
 from shared.web.access import Caller
 
 MAX_WAITING = 20
+MAX_ATTEMPTS = 3
 LOST_AFTER = timedelta(seconds=30)
 CARE_SECONDS = 5.0
 ATTEMPTS, PAUSE_SECONDS = 5, 2.0
 _NOTE_SECONDS = 0.5
-_RESTARTED = "The service was restarted. Please ask for the export again."
+_CALLER = TypeAdapter(Caller)
 _log = logging.getLogger(__name__)
 _R = TypeVar("_R")
 
@@ -57,27 +63,30 @@ class Job:
 
 
 class _Cancelled(Exception):
-    """The export was removed, or the process ends."""
+    """The export was removed, another process has claimed it, or this process ends."""
 
 
 class ExportWorker:
     """A thread that makes exports, and a task that looks after them.
 
-    `enter` opens what the storage needs in a thread, `make` makes one statement, and `tell` tells the user of an export
-    that it is ready.
+    `plan` returns the statements of an export, `make` makes one, and `tell` tells the user of an export that it is
+    ready. `enter` opens what the storage needs in a thread. `encryption` encrypts callers, whose tokens are secret.
     """
 
     def __init__(
         self,
         storage: StatementExportStorage,
+        encryption: Encryption,
+        *,
+        plan: Callable[[Caller, StatementExport], Sequence[Piece]],
         make: Callable[[Caller, UUID, StatementQuery], Document],
         enter: Callable[[], AbstractContextManager[object]],
         tell: Callable[[UUID, int], None],
     ) -> None:
-        self._storage, self._make, self._enter, self._tell = storage, make, enter, tell
-        self._jobs: deque[Job] = deque()
-        self._changed = threading.Condition()
-        self._stopping = threading.Event()
+        self._storage, self._encryption = storage, encryption
+        self._plan, self._make, self._enter, self._tell = plan, make, enter, tell
+        self._id, self._export_id = uuid4(), UUID(int=0)
+        self._changed, self._stopping = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="statement-exports", daemon=True)
         self._care = PeriodicTask(self.care, name="statement-exports-care", interval_seconds=CARE_SECONDS)
 
@@ -87,74 +96,84 @@ class ExportWorker:
         self._care.start()
 
     def stop(self) -> None:
-        """Stop the threads. Exports that wait or are being made fail."""
+        """Stop the threads. An export that is being made waits for the next process."""
         self._stopping.set()
-        with self._changed:
-            self._changed.notify_all()
+        self._changed.set()
         self._care.stop()
         if self._thread.is_alive():
             self._thread.join(8.0)
-        for job in self._jobs:
-            with suppress(AppError):
-                self._fail(job.export_id, _RESTARTED)
 
-    @property
-    def waiting(self) -> int:
-        """Return how many exports wait or are being made in this process."""
-        return len(self._jobs)
+    def encrypt(self, caller: Caller) -> str:
+        """Return a caller as it is stored with an export until that has ended."""
+        return self._encryption.encrypt(_CALLER.dump_json(caller).decode())
 
-    def add(self, job: Job) -> None:
-        """Make an export after those that wait."""
-        with self._changed:
-            self._jobs.append(job)
-            self._changed.notify()
+    def wake(self) -> None:
+        """Look for exports that wait now."""
+        self._changed.set()
 
     def care(self) -> None:
-        """Note that this process lives, fail the exports of processes that don't, and remove those of a week ago."""
+        """Note that the export of this process is being made, and remove exports of a week ago."""
         with self._enter():
             storage = self._storage
-            if mine := [job.export_id for job in list(self._jobs)]:
-                with storage.transaction():
-                    storage.touch(mine, now())
+            with storage.transaction():
+                storage.change_active(self._export_id, self._id, seen_at=now())
             storage.refresh()
-            lost, expired = storage.list_lost(now() - LOST_AFTER), storage.list_expired(now() - KEPT_FOR)
-            for export_id in lost:
-                self._fail(export_id, _RESTARTED)
-            for export_id in expired:
+            for export_id in storage.list_expired(now() - KEPT_FOR):
                 with storage.transaction():
                     storage.remove(export_id)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            with self._changed:
-                self._changed.wait_for(lambda: self._jobs or self._stopping.is_set())
-            if self._stopping.is_set():
-                return
             try:
-                self._finish(self._jobs[0])
-            except Exception:  # the database is away: the export is failed later, as one of an ended process
-                _log.exception("the export %s could not be failed", self._jobs[0].export_id)
-            finally:
-                self._jobs.popleft()
+                if self.make_next():
+                    continue
+            except Exception:  # the database is away: the export is claimed again later
+                _log.exception("an export could not be claimed or ended")
+            self._changed.wait(CARE_SECONDS)
+            self._changed.clear()
 
-    def _finish(self, job: Job) -> None:
+    def make_next(self) -> bool:
+        """Claim an export and make it. Return whether there was one."""
+        with self._enter(), self._storage.transaction():
+            export = self._storage.claim(self._id, now(), lost_before=now() - LOST_AFTER)
+        if export is None:
+            return False
+        self._export_id = export.id
+        try:
+            self._finish(export)
+        finally:
+            self._export_id = UUID(int=0)
+        return True
+
+    def _finish(self, export: StatementExport) -> None:
         """Make an export, or note why it failed."""
         try:
+            job = self._to_job(export)
             with temporary_file() as file:
                 self._write(job, file)
                 self._keep(job, file)
             self._notify(job)
         except _Cancelled:
-            with self._enter(), suppress(AppError):
-                self._fail(job.export_id, _RESTARTED)
+            if self._stopping.is_set():
+                self._end(export.id, state="queued", worker_id=None, attempts=export.attempts - 1)
         except AppError as error:
-            self._fail(job.export_id, error.message)
+            self._fail(export.id, error.message)
         except Exception:
-            _log.exception("the export %s failed", job.export_id)
-            self._fail(job.export_id, AppError.message)
+            _log.exception("the export %s failed", export.id)
+            self._fail(export.id, AppError.message)
+
+    def _to_job(self, export: StatementExport) -> Job:
+        """Return what to make with whose rights. Raises AppError after too many attempts, or without a caller."""
+        if export.attempts > MAX_ATTEMPTS:
+            raise AppError("This export was interrupted several times. Please ask for it again later.")
+        try:
+            caller = _CALLER.validate_json(self._encryption.decrypt(export.caller or ""))
+        except (UnknownKey, ValueError):
+            raise AppError("The service was restarted. Please ask for the export again.") from None
+        pieces = self._patiently(lambda: self._plan(caller, export))
+        return Job(export.id, caller, export.year, pieces)
 
     def _write(self, job: Job, file: IO[bytes]) -> None:
-        self._note(job.export_id, state="running")
         noted_at = time.monotonic()
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             for done, piece in enumerate(job.pieces, 1):
@@ -195,28 +214,26 @@ class ExportWorker:
             digest.update(part)
             size_bytes += len(part)
             with self._enter(), self._storage.transaction():
-                if not self._storage.change_active(job.export_id, seen_at=now()):
+                if not self._storage.change_active(job.export_id, self._id, seen_at=now()):
                     raise _Cancelled
                 self._storage.add_part(job.export_id, number, part)
-        self._note(
-            job.export_id,
-            state="ready",
-            active_user_id=None,
-            done=len(job.pieces),
-            digest=digest.hexdigest(),
-            size_bytes=size_bytes,
-            finished_at=now(),
-        )
+        size = {"digest": digest.hexdigest(), "size_bytes": size_bytes}
+        self._note(job.export_id, state="ready", done=len(job.pieces), **size, **self._ended())
 
     def _note(self, export_id: UUID, **values: object) -> None:
-        """Change an active export. Raises _Cancelled when it is none any more, or the process ends."""
-        with self._enter(), self._storage.transaction():
-            is_active = self._storage.change_active(export_id, **values)
-        if not is_active or self._stopping.is_set():
+        """Change the export of this process. Raises _Cancelled when it is not that any more, or the process ends."""
+        if not self._end(export_id, **values) or self._stopping.is_set():
             raise _Cancelled
+
+    def _end(self, export_id: UUID, **values: object) -> bool:
+        with self._enter(), self._storage.transaction():
+            return self._storage.change_active(export_id, self._id, **values)
 
     def _fail(self, export_id: UUID, reason: str) -> None:
         with self._enter(), self._storage.transaction():
-            values = {"state": "failed", "active_user_id": None, "failure": reason, "finished_at": now()}
-            if self._storage.change_active(export_id, **values):
+            if self._storage.change_active(export_id, self._id, state="failed", failure=reason, **self._ended()):
                 self._storage.remove_parts(export_id)
+
+    @staticmethod
+    def _ended() -> dict[str, object]:
+        return {"active_user_id": None, "caller": None, "worker_id": None, "finished_at": now()}

@@ -10,7 +10,7 @@ from reporting_service.documents.document_storage import Document, make_document
 from reporting_service.reporting_clients import AccountClient
 from reporting_service.reporting_models import StatementExport
 from reporting_service.source_schemas import AccountFacts
-from reporting_service.statement_exports.export_worker_logic import MAX_WAITING, ExportWorker, Job, Piece
+from reporting_service.statement_exports.export_worker_logic import MAX_WAITING, ExportWorker, Piece
 from reporting_service.statement_exports.statement_export_schemas import NewStatementExport
 from reporting_service.statement_exports.statement_export_storage import StatementExportStorage
 from reporting_service.statements.statement_schemas import StatementQuery
@@ -56,15 +56,26 @@ def start(tools: StatementExportTools, caller: Caller, new: NewStatementExport) 
 
     Raises InvalidRequest, NotFound, ExportRunning, or ServiceUnavailable when many wait.
     """
-    if tools.worker.waiting >= MAX_WAITING:
+    if tools.storage.count_active() >= MAX_WAITING:
         raise ServiceUnavailable(
             "Many exports wait already. Please try again in a few minutes.", retry_after_seconds=60
         )
     accounts = _own_accounts(tools.accounts.list_own(caller.token), new.account_ids)
-    pieces = _pieces(accounts, new)
+    pieces = _pieces(accounts, new, now())
     export = _add(tools, caller, new, accounts, total=len(pieces))
-    tools.worker.add(Job(export.id, caller, new.year, pieces))
+    tools.worker.wake()
     return export
+
+
+def plan(client: AccountClient, caller: Caller, export: StatementExport) -> list[Piece]:
+    """Return the statements of an export as they were when it was asked for. Raises what `start` raises."""
+    new = NewStatementExport(
+        year=export.year,
+        formats=export.formats,
+        account_ids=[UUID(account_id) for account_id in export.account_ids],
+        tz=export.time_zone,
+    )
+    return _pieces(_own_accounts(client.list_own(caller.token), new.account_ids), new, export.created_at)
 
 
 def details(storage: StatementExportStorage, caller: Caller, export_id: UUID) -> StatementExport:
@@ -106,9 +117,8 @@ def _own_accounts(own: Sequence[AccountFacts], wanted: Sequence[UUID]) -> list[A
     return found
 
 
-def _pieces(accounts: Sequence[AccountFacts], new: NewStatementExport) -> list[Piece]:
-    """Return the statements of the export. Raises InvalidRequest when there are none."""
-    at = now()
+def _pieces(accounts: Sequence[AccountFacts], new: NewStatementExport, at: datetime) -> list[Piece]:
+    """Return the statements of an export that is asked for at an instant. Raises InvalidRequest if there are none."""
     if new.year > day_of(at, new.tz).year:
         raise InvalidRequest.of("year", "must not be in the future")
     months = [date(new.year, month, 1) for month in range(1, 13)]
@@ -149,6 +159,8 @@ def _add(
             formats=list(new.formats),
             account_ids=[str(account.id) for account in accounts],
             time_zone=new.tz.key,
+            caller=tools.worker.encrypt(caller),
+            attempts=0,
             created_at=now(),
             seen_at=now(),
         )

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import IO, Any
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
 
 from reporting_service.documents.document_storage import PART_BYTES
 from reporting_service.reporting_models import StatementExport, StatementExportPart
@@ -38,10 +38,27 @@ class StatementExportStorage(Storage):
         query = newest_first(query, (StatementExport.created_at, StatementExport.id), limit, after)
         return self._session.scalars(query.offset(offset)).all()
 
-    def list_lost(self, seen_before: datetime) -> Sequence[UUID]:
-        """Return the active exports whose process has not been seen since an instant."""
-        lost = select(StatementExport.id).where(StatementExport.active_user_id.is_not(None))
-        return self._session.scalars(lost.where(StatementExport.seen_at < seen_before)).all()
+    def count_active(self) -> int:
+        """Return how many exports wait or are being made."""
+        active = select(func.count()).where(StatementExport.active_user_id.is_not(None))
+        return self._session.scalar(active) or 0
+
+    def claim(self, worker_id: UUID, at: datetime, *, lost_before: datetime) -> StatementExport | None:
+        """Let a worker make the oldest export that waits, or whose worker was last seen before `lost_before`.
+
+        Return it without the bytes that another worker left, or None. Two workers never claim the same one: SQLite has
+        one writer, and PostgreSQL skips rows that another transaction has locked.
+        """
+        is_free = or_(StatementExport.worker_id.is_(None), StatementExport.seen_at < lost_before)
+        query = select(StatementExport).where(StatementExport.active_user_id.is_not(None), is_free)
+        oldest = query.order_by(StatementExport.created_at, StatementExport.id).limit(1)
+        export = self._session.scalar(oldest.with_for_update(skip_locked=True))
+        if export:
+            export.worker_id, export.state, export.done, export.seen_at = worker_id, "running", 0, at
+            export.attempts += 1
+            self._session.flush()
+            self.remove_parts(export.id)
+        return export
 
     def list_expired(self, finished_before: datetime) -> Sequence[UUID]:
         """Return the exports that ended before an instant."""
@@ -49,16 +66,11 @@ class StatementExportStorage(Storage):
             select(StatementExport.id).where(StatementExport.finished_at < finished_before)
         ).all()
 
-    def change_active(self, export_id: UUID, **values: Any) -> bool:
-        """Set values of an export, and return whether it is active still."""
+    def change_active(self, export_id: UUID, claimed_by: UUID, **values: Any) -> bool:
+        """Set values of an export, if it is active and this worker makes it, and return whether that is so."""
         query = update(StatementExport).where(StatementExport.id == export_id)
-        query = query.where(StatementExport.active_user_id.is_not(None)).values(**values)
-        return bool(self._writer.execute(query).rowcount)
-
-    def touch(self, export_ids: Sequence[UUID], at: datetime) -> None:
-        """Note that the process of these exports lives."""
-        query = update(StatementExport).where(StatementExport.id.in_(export_ids)).values(seen_at=at)
-        self._writer.execute(query)
+        query = query.where(StatementExport.active_user_id.is_not(None), StatementExport.worker_id == claimed_by)
+        return bool(self._writer.execute(query.values(**values)).rowcount)
 
     def add_part(self, export_id: UUID, number: int, data: bytes) -> None:
         """Add a part of the bytes of an export."""

@@ -4,15 +4,18 @@ import io
 import threading
 import zipfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from werkzeug.test import TestResponse
 
+from reporting_service.reporting_models import StatementExport, db
 from reporting_service.statement_exports import export_worker_logic, statement_export_logic
-from reporting_service.statement_exports.export_worker_logic import ExportWorker
+from reporting_service.statement_exports.export_worker_logic import MAX_ATTEMPTS, ExportWorker
 from reporting_service.statement_exports.statement_export_logic import MAX_KEPT, StatementExportTools
 from reporting_service.statement_exports.statement_export_storage import StatementExportStorage
 from shared.core import clock
@@ -187,25 +190,59 @@ def test_an_account_of_somebody_else_is_not_found(branch: Branch) -> None:
     assert call(branch, "POST", year=2026, account_ids=[other["id"]]).status_code == 404
 
 
-def test_an_export_of_a_process_that_has_ended_fails_after_a_minute(
-    branch: Branch, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ExportWorker, "add", lambda *_: None)  # as after kill -9: nobody makes it
+@pytest.fixture
+def idle(branch: Branch, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Let nobody make exports until this is undone."""
+    monkeypatch.setattr(ExportWorker, "make_next", lambda _worker: False)
+    return monkeypatch
+
+
+def claim(branch: Branch) -> bool:
+    """Claim an export as another process would, which is killed after it has stored the first bytes."""
+    storage: StatementExportStorage = branch.suite.apps["reporting"].extensions["statement_export_tools"].storage
+    with branch.suite.apps["reporting"].app_context(), storage.transaction():
+        at = clock.now()
+        export = storage.claim(uuid4(), at, lost_before=at - timedelta(seconds=30))
+        if export:
+            storage.add_part(export.id, 0, b"half a ZIP")
+        return export is not None
+
+
+def test_an_export_of_a_killed_process_is_begun_anew_by_another(branch: Branch, idle: pytest.MonkeyPatch) -> None:
     export = start(branch)
-    worker_of(branch).care()
-    assert state_of(branch, export)["state"] == "queued"
-    branch.at("2026-11-10T12:02:00Z")
-    worker_of(branch).care()
-    found = state_of(branch, export)
-    assert (found["state"], found["failure"]) == (
-        "failed",
-        "The service was restarted. Please ask for the export again.",
-    )
-    monkeypatch.undo()
-    assert start(branch)["state"] == "queued"
+    assert claim(branch)
+    idle.undo()
+    worker_of(branch).wake()
+    branch.at("2026-11-10T12:00:20Z")
+    with branch.suite.apps["reporting"].app_context():
+        assert not worker_of(branch).make_next()  # the other process may live
+    assert state_of(branch, export)["state"] == "running"
+    branch.at("2026-11-10T12:01:00Z")
+    worker_of(branch).wake()
+    assert ended(branch, export)["state"] == "ready"
+    data = call(branch, "GET", f"/{export['id']}/download").data
+    assert zipfile.ZipFile(io.BytesIO(data)).testzip() is None
 
 
-def test_a_restart_fails_what_is_being_made_at_once(
+def test_of_many_workers_one_makes_an_export(branch: Branch, idle: pytest.MonkeyPatch) -> None:
+    start(branch)
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(lambda _: claim(branch), range(8))) == 1
+
+
+def test_an_export_that_is_interrupted_each_time_fails(branch: Branch, idle: pytest.MonkeyPatch) -> None:
+    export = start(branch)
+    for attempt in range(MAX_ATTEMPTS):
+        branch.at(f"2026-11-10T12:0{attempt + 1}:00Z")
+        assert claim(branch)
+    branch.at("2026-11-10T12:09:00Z")
+    idle.undo()
+    worker_of(branch).wake()
+    found = ended(branch, export)
+    assert (found["state"], "interrupted several times" in found["failure"]) == ("failed", True)
+
+
+def test_what_is_being_made_goes_on_after_a_restart(
     branch: Branch, held: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     export = start(branch)
@@ -218,28 +255,64 @@ def test_a_restart_fails_what_is_being_made_at_once(
 
     monkeypatch.setattr(ExportWorker, "stop", stop_while_one_is_made)
     branch.suite.restart("reporting")
-    assert state_of(branch, export)["state"] == "failed"
-    assert ended(branch, start(branch))["state"] == "ready"
+    assert ended(branch, export)["state"] == "ready"
 
 
-def test_a_database_that_is_away_fails_one_export_and_no_later_one(
-    branch: Branch, monkeypatch: pytest.MonkeyPatch
+def test_an_export_of_a_session_that_has_ended_fails(branch: Branch, idle: pytest.MonkeyPatch) -> None:
+    carla = branch.person("carla")
+    branch.open("carla")
+    export = (call(branch, "POST", name="carla", year=2026).json or {})["export"]
+    branch.suite.call("auth", "POST", "/api/auth/logout", carla)
+
+    def is_over() -> bool:
+        return branch.suite.call("account", "GET", "/api/accounts/list", carla).status_code == 401
+
+    eventually(is_over, within_seconds=30)
+    idle.undo()
+    worker_of(branch).wake()
+    eventually(lambda: stored_export(branch, export["id"]).state == "failed", within_seconds=30)
+    found = stored_export(branch, export["id"])
+    assert "log in" in (found.failure or "").lower()
+    assert found.caller is None
+
+
+def test_the_token_of_an_export_is_stored_encrypted_and_only_until_it_has_ended(
+    branch: Branch, idle: pytest.MonkeyPatch
 ) -> None:
+    export = start(branch)
+    token = branch.person("ada").token
+    stored = stored_export(branch, export["id"]).caller
+    assert stored
+    assert token not in stored
+    assert token.split(".")[2] not in stored
+    idle.undo()
+    worker_of(branch).wake()
+    ended(branch, export)
+    assert stored_export(branch, export["id"]).caller is None
+
+
+def stored_export(branch: Branch, export_id: str) -> StatementExport:
+    with branch.suite.apps["reporting"].app_context():
+        found = db.session().get(StatementExport, UUID(export_id))
+        assert found
+        return found
+
+
+def test_an_export_waits_for_a_database_that_is_away(branch: Branch, monkeypatch: pytest.MonkeyPatch) -> None:
     is_unavailable = threading.Event()
 
-    def refuse(*_args: Any, **_values: Any) -> bool:
-        is_unavailable.set()
+    def refuse(*_args: Any, **values: Any) -> bool:
+        if values.get("state") == "failed":  # the last attempt to write anything
+            is_unavailable.set()
         raise ServiceUnavailable
 
     monkeypatch.setattr(StatementExportStorage, "change_active", refuse)
     export = start(branch)
     assert is_unavailable.wait(30)
-    eventually(lambda: not worker_of(branch).waiting, within_seconds=30)
     monkeypatch.undo()
     branch.at("2026-11-10T12:02:00Z")
-    worker_of(branch).care()
-    assert state_of(branch, export)["state"] == "failed"
-    assert ended(branch, start(branch))["state"] == "ready"
+    worker_of(branch).wake()
+    assert ended(branch, export)["state"] == "ready"
 
 
 def test_an_export_is_removed_after_a_week(branch: Branch) -> None:
