@@ -10,6 +10,7 @@ from auth_service.customers import customer_logic
 from auth_service.customers.customer_logic import EmailForAdmins, NotActive
 from auth_service.customers.customer_schemas import (
     ContactChanges,
+    CustomerCounts,
     CustomerOut,
     CustomerSessionOut,
     CustomersQuery,
@@ -44,6 +45,14 @@ def list_customers(caller: Caller, query: CustomersQuery) -> Response:
     """Find customers by parts of their name, username, e-mail address or phone number, newest first."""
     found, pagination = customer_logic.list_customers(tools(), _storage(), caller, query)
     return success(customers=found, pagination=pagination)
+
+
+@customers.get("/customers/counts")
+@staff_with("customers:read")
+@api.validate(resp=documented(200, answer(counts=CustomerCounts)))
+def counts(_caller: Caller) -> Response:
+    """Return how many customers wait for somebody of the staff."""
+    return success(counts=customer_logic.counts(tools(), _storage()))
 
 
 @customers.get("/customers/<uuid:user_id>")

@@ -141,8 +141,7 @@ def list_users(tools: Tools, caller: Caller, query: UsersQuery) -> tuple[list[Li
     status = "active" if query.status == "locked" else query.status
     fetch = partial(tools.users.list_users, q=query.q, role=query.role, status=status, among=among)
     users, pagination = cursors.fetch_page(query, fetch, created_at=datetime, id=UUID)
-    asked = query.model_dump(mode="json", exclude_none=True, exclude={"limit", "cursor"})
-    audit_logic.record(tools.audit, "list.people", actor=caller, details={"filters": asked})
+    audit_logic.record_list(tools.audit, "list.people", caller, query)
     locked_until = auth_logic.locked_until(tools, [user.username for user in users])
     listed = [ListedUser.model_validate(user) for user in users]
     return [user.model_copy(update={"locked_until": locked_until.get(user.username)}) for user in listed], pagination

@@ -26,17 +26,19 @@ from transaction_service.transaction_clients import AccountClient, Order
 from transaction_service.transaction_models import SUSPENSE_ACCOUNT_ID, Transaction
 from transaction_service.transaction_schemas import (
     AccountTransactionsQuery,
+    Choice,
     NewCategory,
     NewTransfer,
     Owners,
     OwnMovement,
     OwnTransactionsQuery,
-    TransactionFilters,
     TransactionOut,
     TransactionsQuery,
     transaction_out,
 )
 from transaction_service.transaction_storage import Filters, TransactionStorage
+
+MOST_COUNTED = 1000
 
 
 class AccountNotFound(NotFound):
@@ -342,6 +344,11 @@ def list_all(
     return cursors.fetch_page(query, fetch, timestamp=datetime, id=str)
 
 
+def count_all(storage: TransactionStorage, currency: Currency, query: Choice) -> int:
+    """Return how many of the bank's transactions match, at most MOST_COUNTED. None is shown, so none is looked at."""
+    return storage.count_all(_to_filters(query, currency), at_most=MOST_COUNTED)
+
+
 def recent(storage: TransactionStorage, caller: Caller, limit: int) -> list[Transaction]:
     """Return the newest transactions on the caller's accounts, at most `limit`."""
     return list(storage.list_of_user(caller.user_id.hex, Filters(), limit=limit))
@@ -412,7 +419,7 @@ def _may_see(storage: TransactionStorage, customer: Caller, transaction: Transac
     return original is not None and customer.user_id.hex in (original.from_user_id, original.to_user_id)
 
 
-def _to_filters(query: TransactionFilters, currency: Currency) -> Filters:
+def _to_filters(query: Choice, currency: Currency) -> Filters:
     return Filters(
         transaction_type=query.transaction_type,
         status=query.status,

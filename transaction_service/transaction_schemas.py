@@ -99,8 +99,8 @@ class SuspenseQuery(Page):
     """Only items that were paid out (true) or were not (false)."""
 
 
-class TransactionFilters(Page, TimeRange):
-    """Filters of a list. `q` is searched for in descriptions, without regard to case."""
+class Choice(TimeRange):
+    """A choice of transactions. `q` is searched for in descriptions, without regard to case."""
 
     transaction_type: Annotated[TransactionType | None, Field(alias="type")] = None
     """Only transactions of this type."""
@@ -112,6 +112,17 @@ class TransactionFilters(Page, TimeRange):
     """Only transactions of at most this amount."""
     q: Annotated[str, Field(max_length=100)] | None = None
     """Only transactions whose description contains this text, without regard to case."""
+
+
+class TransactionFilters(Page, Choice):
+    """Filters of a list."""
+
+
+class TransactionCount(Described):
+    """How many transactions match."""
+
+    transactions: int
+    """The number of transactions that match, at most 1000."""
 
 
 class Categorised(Query):

@@ -58,6 +58,7 @@ from transaction_service.transaction_schemas import (
     BatchedReply,
     BatchedRequests,
     CategoryAnswer,
+    Choice,
     NewCategory,
     NewTransfer,
     OwnAnswer,
@@ -67,6 +68,7 @@ from transaction_service.transaction_schemas import (
     RecentQuery,
     StatisticsQuery,
     SummaryQuery,
+    TransactionCount,
     TransactionOut,
     TransactionsQuery,
 )
@@ -218,6 +220,15 @@ def list_all(caller: Caller, query: TransactionsQuery) -> Response:
     """Return all transactions of the bank, newest first."""
     rows, pagination = transaction_logic.list_all(tools().transactions, tools().currency, caller, query)
     return success(transactions=render_all(caller, rows), pagination=pagination)
+
+
+@transactions.get("/counts")
+@staff_with("customers:read")
+@api.validate(resp=documented(200, answer(counts=TransactionCount)))
+def counts(_caller: Caller, query: Choice) -> Response:
+    """Return how many of the bank's transactions match, at most 1000."""
+    counted = transaction_logic.count_all(tools().transactions, tools().currency, query)
+    return success(counts=TransactionCount(transactions=counted))
 
 
 @transactions.get("/user/<uuid:user_id>")

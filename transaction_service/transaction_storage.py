@@ -210,6 +210,12 @@ class TransactionStorage(Storage):
         query = _by_leg.where(TransactionLeg.account_id == account_id, *_leg_filters(filters), *_text_filter(filters))
         return list(self._fetch(newest_first(query, _LEG_ORDER, limit, after)))
 
+    def count_all(self, filters: Filters, *, at_most: int) -> int:
+        """Return the number of all transactions that match. It stops at `at_most`."""
+        matching = select(literal(1)).select_from(TransactionRow)
+        matching = matching.where(*_filters(TransactionRow, filters), *_text_filter(filters)).limit(at_most)
+        return self._session.scalar(select(func.count()).select_from(matching.subquery())) or 0
+
     def _insert(self, command: Insert, transactions: Collection[Transaction]) -> list[str]:
         """Insert rows, and return the ids of those that were written."""
         rows = [vars(row) | {"search_text": _search_text(row.description)} for row in transactions]

@@ -65,6 +65,10 @@ class CaseClient(Client):
         """Return a page of all cases; `q`, `state`, `kind`, `user_id`, `transaction_id`, `limit`, `cursor`."""
         return self._get(Cases, token, "/api/auth/cases/all", query)
 
+    def count_open(self, token: str) -> int:
+        """Return how many cases wait for an answer of the bank."""
+        return self._get(dict[str, int], token, "/api/auth/cases/counts", key="counts")["open"]
+
     def details(self, token: str, case_id: UUID) -> Conversation:
         """Return a case with its messages. For its customer this marks them as read."""
         return self._get(Conversation, token, f"/api/auth/cases/{case_id}")

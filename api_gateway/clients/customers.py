@@ -9,6 +9,13 @@ from api_gateway.clients.auth import LoginSession, Person, User
 from api_gateway.clients.base import MAX_PAGE, Client, ListPage, Query, ResponseModel
 
 
+class CustomerCounts(ResponseModel):
+    """How many customers wait for somebody of the staff."""
+
+    pending_identities: int
+    locked: int
+
+
 class Note(ResponseModel):
     """A note of an employee or admin about a customer."""
 
@@ -60,6 +67,10 @@ class CustomerClient(Client):
     def find(self, token: str, query: Query) -> ListPage[User]:
         """Return a page of customers; `q`, `status`, `limit`, `cursor`."""
         return self._page(User, token, "/api/auth/customers", query, noun="customers")
+
+    def counts(self, token: str) -> CustomerCounts:
+        """Return how many customers wait for somebody of the staff."""
+        return self._get(CustomerCounts, token, "/api/auth/customers/counts", key="counts")
 
     def details(self, token: str, user_id: UUID) -> User:
         """Return one customer."""

@@ -189,6 +189,10 @@ class TransactionClient(Client):
         """Return a page of all transactions, for staff, with the filters of `list_own`."""
         return self._page(Transaction, token, "/api/transactions/all", query, noun="transactions")
 
+    def count_all(self, token: str, query: Query) -> int:
+        """Return how many of all transactions match the filters, at most 1000, for staff."""
+        return self._get(dict[str, int], token, "/api/transactions/counts", query, key="counts")["transactions"]
+
     def recent(self, token: str, limit: int = 5) -> list[Transaction]:
         """Return the newest transactions of the caller's accounts."""
         return self._get(list[Transaction], token, "/api/transactions/recent", {"limit": limit}, key="transactions")

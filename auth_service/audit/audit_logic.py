@@ -24,8 +24,9 @@ from shared.db.outages import rerun_when_aborted
 from shared.http import origins, request_ids
 from shared.web import cursors
 from shared.web.access import Caller
-from shared.web.audit_trail import Outcome, ReportedEntry
+from shared.web.audit_trail import Outcome, ReportedEntry, once_in_a_while
 from shared.web.cursors import Page, Pagination
+from shared.web.validation.openapi import Query
 
 SERVICE = "auth-service"
 VIEW = "view."
@@ -96,6 +97,14 @@ def record(
         _add(storage, entry)
 
 
+def record_list(storage: AuditStorage, action: str, caller: Caller, query: Page, subject: User | None = None) -> None:
+    """Write that staff look at a list of many, with its filters: once in a minute, however many pages they turn."""
+    filters = _asked(query)
+    with once_in_a_while(action, caller.user_id, repr(filters)) as is_due:
+        if is_due:
+            record(storage, action, actor=caller, subject=subject, details={"filters": filters})
+
+
 def record_refusal(storage: AuditStorage, caller: Caller) -> None:
     """Record that the caller's role does not permit the current request."""
     record(storage, "access", actor=caller, outcome="refused", details={"request": origins.current_route()})
@@ -142,8 +151,7 @@ def export(storage: AuditStorage, caller: Caller, query: ExportQuery) -> list[Au
     rows = storage.list_entries(_filters(query), limit=MAX_EXPORTED + 1, after=None)
     if len(rows) > MAX_EXPORTED:
         raise TooManyRows
-    asked = query.model_dump(mode="json", by_alias=True, exclude_none=True)
-    record(storage, "audit.export", actor=caller, details={"rows": len(rows), "filters": asked})
+    record(storage, "audit.export", actor=caller, details={"rows": len(rows), "filters": _asked(query)})
     return list(rows)
 
 
@@ -237,6 +245,11 @@ def _search_text(entry: AuditEntry) -> str:
         entry.details,
     )
     return folded("\n".join(filter(None, searched)))
+
+
+def _asked(query: Query) -> dict[str, object]:
+    """Return the filters of a query as the trail shows them."""
+    return query.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"limit", "cursor"})
 
 
 def _filters(query: ExportQuery) -> AuditFilters:

@@ -125,9 +125,8 @@ def list_all(tools: Tools, cases: Cases, caller: Caller, query: CasesQuery) -> t
         words=(query.q or "").split(),
     )
     shown, pagination = cursors.fetch_page(query, fetch, changed_at=datetime, id=UUID)
-    asked = query.model_dump(mode="json", exclude_none=True, exclude={"limit", "cursor"})
     subject = tools.users.find_user(query.user_id) if query.user_id else None
-    audit_logic.record(tools.audit, "list.cases", actor=caller, subject=subject, details={"filters": asked})
+    audit_logic.record_list(tools.audit, "list.cases", caller, query, subject)
     return _render(cases, shown), cases.storage.count_open(), pagination
 
 

@@ -101,6 +101,13 @@ class CaseOut(Described):
     """The time of the last message."""
 
 
+class CaseCounts(Described):
+    """How many cases wait for the bank."""
+
+    open: int
+    """The number of cases that wait for an answer."""
+
+
 class MessageOut(Described):
     """A message of a case."""
 

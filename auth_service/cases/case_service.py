@@ -9,6 +9,7 @@ from auth_service.cases.case_logic import ANSWER, CaseClosed, CaseExists, CaseFu
 from auth_service.cases.case_schemas import (
     CaseAnswer,
     CaseClosing,
+    CaseCounts,
     CasesAnswer,
     CasesQuery,
     NewCase,
@@ -20,7 +21,7 @@ from auth_service.common_service import api, tools
 from shared.core.errors import NotFound, ServiceUnavailable, TooManyRequests
 from shared.web.access import Caller, private, staff_with
 from shared.web.responses import success
-from shared.web.validation.openapi import documented
+from shared.web.validation.openapi import answer, documented
 
 cases = Blueprint("cases", __name__, url_prefix="/api/auth/cases")
 
@@ -50,6 +51,14 @@ def list_all(caller: Caller, query: CasesQuery) -> Response:
     """List the cases of all customers, the last changed first."""
     rows, open_count, pagination = case_logic.list_all(tools(), _cases(), caller, query)
     return success(cases=rows, open=open_count, pagination=pagination)
+
+
+@cases.get("/counts")
+@staff_with(ANSWER)
+@api.validate(resp=documented(200, answer(counts=CaseCounts)))
+def counts(_caller: Caller) -> Response:
+    """Return how many cases wait for an answer of the bank."""
+    return success(counts=CaseCounts(open=_cases().storage.count_open()))
 
 
 @cases.get("/<uuid:case_id>")

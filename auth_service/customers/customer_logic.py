@@ -13,7 +13,14 @@ from auth_service.audit.audit_models import AuditEntry
 from auth_service.auth_logic import Tools
 from auth_service.auth_models import LoginSession, User
 from auth_service.customers.customer_models import CustomerNote
-from auth_service.customers.customer_schemas import ContactChanges, CustomerOut, CustomersQuery, NewNote, NoteOut
+from auth_service.customers.customer_schemas import (
+    ContactChanges,
+    CustomerCounts,
+    CustomerOut,
+    CustomersQuery,
+    NewNote,
+    NoteOut,
+)
 from auth_service.customers.customer_storage import CustomerStorage
 from shared.core import clock
 from shared.core.errors import Conflict, Forbidden, NotFound
@@ -51,9 +58,17 @@ def list_customers(
     words = _words(query.q or "")
     fetch = partial(storage.list_customers, words, status=status, identity=query.identity, among=among)
     customers, pagination = cursors.fetch_page(query, fetch, created_at=datetime, id=UUID)
-    asked = query.model_dump(mode="json", exclude_none=True, exclude={"limit", "cursor"})
-    audit_logic.record(tools.audit, "list.customers", actor=caller, details={"filters": asked})
+    audit_logic.record_list(tools.audit, "list.customers", caller, query)
     return _with_lockouts(tools, customers), pagination
+
+
+def counts(tools: Tools, storage: CustomerStorage) -> CustomerCounts:
+    """Count the customers that wait for somebody of the staff. Nobody is shown, so it is no look at a customer."""
+    locked = auth_logic.locked_usernames(tools)
+    return CustomerCounts(
+        pending_identities=storage.count_customers(identity="pending"),
+        locked=storage.count_customers(status="active", among=locked) if locked else 0,
+    )
 
 
 def details(tools: Tools, caller: Caller, user_id: UUID) -> CustomerOut:

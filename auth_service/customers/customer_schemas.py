@@ -141,6 +141,15 @@ class CustomerOut(ListedUser):
     """Whether staff have verified who the customer is."""
 
 
+class CustomerCounts(Described):
+    """How many customers wait for somebody of the staff."""
+
+    pending_identities: int
+    """The number of customers whose identity waits for a decision."""
+    locked: int
+    """The number of customers who are locked out after too many wrong passwords."""
+
+
 class EndedAnswer(Answer):
     """The number of sessions that were ended."""
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from auth_service.auth_models import User
 from auth_service.auth_storage import user_matches
@@ -40,6 +40,16 @@ class CustomerStorage(Storage):
         if identity:
             query = query.where(User.identity == identity)
         return self._session.scalars(newest_first(query, (User.created_at, User.id), limit, after)).all()
+
+    def count_customers(
+        self, *, status: str | None = None, identity: str | None = None, among: Collection[str] | None = None
+    ) -> int:
+        """Return the number of customers with this status and state of identity, among these usernames."""
+        query = select(func.count()).select_from(User).where(User.role == "customer")
+        query = query.where(User.status == status) if status else query
+        query = query.where(User.identity == identity) if identity else query
+        query = query.where(User.username.in_(among)) if among is not None else query
+        return self._session.scalar(query) or 0
 
     def find_ids(self, words: Iterable[str], limit: int) -> Sequence[UUID]:
         """Return the ids of at most `limit` users who match all `words`."""

@@ -5,7 +5,8 @@ the service that keeps the trail.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
@@ -114,14 +115,21 @@ def record_view(outbox: Outbox, action: str, caller: Caller, subject_id: UUID | 
     """
     if not caller.is_staff or caller.user_id == subject_id:
         return
-    view = (action, caller.user_id, subject_id, repr(details))
+    with once_in_a_while(action, caller.user_id, subject_id, repr(details)) as is_due:
+        if is_due:
+            record(outbox, action, actor=caller, subject_id=subject_id, details=details)
+
+
+@contextmanager
+def once_in_a_while(*view: object) -> Iterator[bool]:
+    """Yield whether this view was not written within the last minute. It counts as written unless the block fails."""
     now = time.monotonic()
-    if now - _seen_at.get(view, float("-inf")) < SAME_VIEW_SECONDS:
-        return
-    record(outbox, action, actor=caller, subject_id=subject_id, details=details)
-    if len(_seen_at) >= _MAX_REMEMBERED:
-        _seen_at.clear()
-    _seen_at[view] = now
+    is_due = now - _seen_at.get(view, float("-inf")) >= SAME_VIEW_SECONDS
+    yield is_due
+    if is_due:
+        if len(_seen_at) >= _MAX_REMEMBERED:
+            _seen_at.clear()
+        _seen_at[view] = now
 
 
 def install(app: Flask, outbox: Outbox, peers: Peers) -> None:

@@ -102,3 +102,21 @@ def test_a_service_that_is_away_leaves_its_cards_without_a_count(bank: Suite, ad
         adapter.down = False
     assert cards["Failed payments"][0] == cards["Approvals"][0] == "Not available"
     assert cards["Messages"][0] == "0"
+
+
+def test_a_count_is_no_look_at_customers_but_the_list_behind_it_is(bank: Suite, admin: Visitor) -> None:
+    def looks() -> list[tuple[str, str]]:
+        answer = bank.call("auth", "GET", "/api/auth/audit?actor=admin&q=list.&limit=200", bank.admin())
+        found = (answer.get_json() or {})["audit"]
+        return [(entry["action"], str(entry["details"])) for entry in found if entry["action"].startswith("list.")]
+
+    before = len(looks())
+    assert admin.get("/admin").status_code == 200
+    for path in (
+        "/admin/customers?q=from.the.queue",
+        "/admin/customers?q=from.the.queue&cursor=",
+        "/admin/cases?q=queue",
+    ):
+        admin.get(path)
+    assert [action for action, details in looks() if "queue" in details] == ["list.cases", "list.customers"]
+    assert len(looks()) == before + 2
