@@ -63,7 +63,6 @@ class StatusChange(ResponseModel):
     """A change of an account's status. Reason, author and instant are None where they were not stored."""
 
     account_id: UUID
-    from_status: str
     to_status: str
     reason: str | None = None
     reason_is_shown: bool = False
