@@ -1,1 +1,1 @@
-"""Reports: it reads the other services, and stores what it has reported."""
+"""Reports: made from the data of the other services, and stored."""

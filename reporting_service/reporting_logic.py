@@ -287,7 +287,7 @@ def _part(model: type[BaseModel], whole: BaseModel) -> dict[str, Any]:
 def _describe(
     entries: Sequence[LedgerRow] | None, described: Mapping[UUID, TransactionFacts]
 ) -> list[HistoryRow] | None:
-    """Return the entries with what their transactions say, or None if a transaction is missing."""
+    """Return the entries with the data of their transactions, or None if a transaction is missing."""
     if entries is None or any(entry.transaction_id not in described for entry in entries):
         return None
     rows = []

@@ -67,7 +67,7 @@ class DetailsQuery(Query):
 
 
 class HistoryRow(LedgerRow):
-    """One entry of an account: the signed amount, the balance after it, and what it was."""
+    """One entry of an account: the signed amount, the balance after it, and its transaction."""
 
     transaction_type: Annotated[str, Field(examples=["transfer"])]
     """The type of the transaction."""

@@ -213,7 +213,7 @@ class LedgerRow(Described):
 
 
 class TransactionFacts(Described):
-    """What an entry of an account was: its transaction as the owner sees it."""
+    """The transaction of a ledger entry, as the account's owner sees it."""
 
     id: UUID
     """The id of the transaction."""

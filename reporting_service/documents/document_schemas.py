@@ -1,4 +1,4 @@
-"""What documents of all kinds say of the bank."""
+"""The bank's data in documents."""
 
 from dataclasses import dataclass
 

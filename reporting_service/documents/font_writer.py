@@ -93,7 +93,7 @@ def _shape(run: str, *, turns: bool) -> Glyphs:
 
 
 class FontWriter:
-    """Notes which glyphs a document shows, and writes the part of the font that has them."""
+    """Collects the glyphs that a document shows, and writes the part of the font that has them."""
 
     def __init__(self) -> None:
         self._letters: set[str] = set()

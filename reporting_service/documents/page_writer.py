@@ -41,7 +41,7 @@ class Paper:
         self._begin_page()
 
     def element(self, tag: Tag, scope: str = "") -> AbstractContextManager[None]:
-        """Write an element of the structure. `scope` tells of what a cell is the header: Column or Row."""
+        """Write an element of the structure. `scope` says what a header cell heads: Column or Row."""
         return self._structure.element(tag, _SCOPES[scope])
 
     def artifact(self) -> AbstractContextManager[None]:

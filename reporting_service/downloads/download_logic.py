@@ -1,4 +1,4 @@
-"""Which tables a stored or fresh report consists of. A report that is older than a figure lacks its table."""
+"""Which tables a report consists of. A report that was stored before a figure existed lacks its table."""
 
 import re
 from collections.abc import Iterator

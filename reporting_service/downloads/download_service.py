@@ -1,4 +1,4 @@
-"""Answering with a report, as JSON or as a document."""
+"""Responses with a report, as JSON or as a document."""
 
 from flask import Response, current_app
 

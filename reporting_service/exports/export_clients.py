@@ -15,12 +15,12 @@ class DataClient:
         self._auth, self._accounts, self._transactions = auth, accounts, transactions
 
     def profile(self, token: str) -> Row:
-        """Return the profile, with what the bank keeps of a document that was shown."""
+        """Return the profile, with the stored data of the identity document."""
         user = self._auth.call("GET", "/api/auth/users/profile", token=token)["user"]
         return {**user, "identity": self._auth.call("GET", "/api/auth/identity", token=token)["identity"]}
 
     def cases(self, token: str) -> Iterator[Row]:
-        """Yield the disputes and questions with their messages, which have been read then."""
+        """Yield the disputes and questions with their messages. This marks the messages as read."""
         for case in self._auth.rows("/api/auth/cases", "cases", token=token):
             found = self._auth.call("GET", f"/api/auth/cases/{case['id']}", token=token)
             yield {**case, "messages": found["messages"]}
@@ -30,7 +30,7 @@ class DataClient:
         return self._auth.rows("/api/auth/sessions", "sessions", token=token)
 
     def views(self, token: str) -> Iterator[Row]:
-        """Yield who of the staff looked at the data."""
+        """Yield the accesses of staff to the data."""
         return self._auth.rows("/api/auth/audit/mine", "audit", token=token)
 
     def accounts(self, token: str) -> Iterator[Row]:

@@ -1,4 +1,4 @@
-"""What an export contains: profile, accounts, transactions, reports, sessions, cases and who looked at the data."""
+"""What an export contains: profile, accounts, transactions, reports, sessions, cases and accesses of staff."""
 
 from dataclasses import dataclass
 from typing import IO
@@ -33,7 +33,7 @@ _VIEWS = ("id", "timestamp", "action", "actor")
 
 @dataclass(frozen=True)
 class ExportTools:
-    """What exports are made with."""
+    """The client, the storage and the outbox that exports use."""
 
     data: DataClient
     kept: ExportStorage

@@ -1,4 +1,4 @@
-"""Queries on all that this service keeps of a user."""
+"""Queries on all data of a user that this service stores."""
 
 from collections.abc import Iterator
 from typing import Any

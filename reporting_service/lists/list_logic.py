@@ -22,7 +22,7 @@ _PAGING = ("limit", "cursor")
 
 @dataclass(frozen=True)
 class ListTools:
-    """What exports of lists are made with."""
+    """The client and the outbox that exports of lists use."""
 
     lists: ListClient
     outbox: Outbox

@@ -1,1 +1,1 @@
-"""Receipts: one completed payment as a document that proves it."""
+"""Receipts: documents that prove one completed payment."""

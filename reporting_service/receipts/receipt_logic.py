@@ -33,7 +33,7 @@ class ReceiptTools:
 def make_receipt(tools: ReceiptTools, caller: Caller, transaction_id: UUID, query: ReceiptQuery) -> Document:
     """Return the receipt of a payment that the caller may see. Raises NotFound, NotCompleted or ServiceUnavailable.
 
-    A customer reads the own name whole, and that of the other side masked, as before paying; staff read both whole.
+    A customer sees their own name in full and the other side's masked; staff see both in full.
     """
     payment = tools.payments.payment(caller.token, transaction_id)
     if payment["status"] != "completed":

@@ -19,6 +19,6 @@ receipts = Blueprint("receipts", __name__, url_prefix="/api/reports")
 @private
 @api.validate(resp=documented(200, Answer, NotCompleted, documents=("application/pdf",)))
 def receipt(caller: Caller, transaction_id: UUID, query: ReceiptQuery) -> Response:
-    """Return the receipt of a completed payment, as a document that proves it."""
+    """Return the receipt of a completed payment as a document."""
     tools: ReceiptTools = current_app.extensions["receipt_tools"]
     return send(receipt_logic.make_receipt(tools, caller, transaction_id, query))

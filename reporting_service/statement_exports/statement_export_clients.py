@@ -1,4 +1,4 @@
-"""The auth service, as it is asked to tell a user that an export is ready."""
+"""Client for the auth service: the notice that an export is ready."""
 
 from uuid import UUID
 

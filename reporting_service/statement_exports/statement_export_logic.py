@@ -24,7 +24,7 @@ from shared.web.access import Caller
 from shared.web.cursors import Page, Pagination
 
 MAX_KEPT = 5
-"""How many exports of a user are kept. The oldest makes room for a new one."""
+"""How many exports of a user are stored. A further one replaces the oldest."""
 
 
 class ExportRunning(Conflict):
@@ -43,7 +43,7 @@ class ExportNotReady(Refused):
 
 @dataclass(frozen=True)
 class StatementExportTools:
-    """What statement exports are made with."""
+    """The storage, the client, the worker and the outbox that statement exports use."""
 
     storage: StatementExportStorage
     accounts: AccountClient

@@ -41,18 +41,18 @@ class NewStatementExport(Body):
 
 
 class StatementExportOut(Described):
-    """A statement export: what it contains, and how far it is."""
+    """A statement export: its content and its progress."""
 
     id: UUID
     """The id of the export."""
     state: ExportState
     """Whether it waits, is being made, can be downloaded, or has failed."""
     done: int
-    """How many statements are made."""
+    """The number of finished statements."""
     total: int
-    """How many statements it will have."""
+    """The number of all its statements."""
     progress: Annotated[int, Field(ge=0, le=100, examples=[50])]
-    """How much of it is made, in percent."""
+    """The progress in percent."""
     year: int
     """The year."""
     formats: list[StatementFormat]

@@ -35,7 +35,8 @@ from shared.web.access import Caller
 MAX_DAYS = 10 * 366
 MAX_ZONES = 8
 SETTLED_AFTER = timedelta(minutes=2)
-"""How long after its end a period is taken to be over: what the ledger decided just before may still be committing."""
+"""The delay after the end of a period until it counts as final: decisions of the last moment may still be committing.
+"""
 _log = logging.getLogger(__name__)
 
 
