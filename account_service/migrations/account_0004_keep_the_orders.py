@@ -1,6 +1,7 @@
 """Store with each decision its order, and number decisions by a sequence, in which they can be read.
 
-Of what was decided before, the entries tell the sides. The transaction service hands the rest over when it starts.
+Of what was decided before, the entries tell the sides, and the order within a batch, which has one instant. The
+transaction service hands the rest over when it starts.
 """
 
 import sqlalchemy as sa
@@ -34,7 +35,7 @@ _COPY = """
     LEFT JOIN ledger_entry AS paid ON paid.transaction_id = posting.transaction_id AND paid.amount_minor > 0
     LEFT JOIN account AS source ON source.id = drawn.account_id
     LEFT JOIN account AS target ON target.id = paid.account_id
-    ORDER BY posting.decided_at, posting.transaction_id
+    ORDER BY posting.decided_at, coalesce(drawn.sequence, paid.sequence), posting.transaction_id
 """
 
 

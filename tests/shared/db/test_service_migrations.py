@@ -182,6 +182,36 @@ def test_sides_of_old_postings_are_taken_from_their_entries(url: str, engine: En
     assert (rejected["user_id"], rejected["transaction_type"], rejected["fingerprint"]) == (None, "", "")
 
 
+def test_old_postings_of_one_instant_keep_the_order_of_their_entries(url: str, engine: Engine) -> None:
+    run(engine, OLD / f"account_{engine.dialect.name}.sql")
+    run(engine, OLD / "account_rows.sql")
+    instant = "2026-11-04 10:00:00.000000"
+    with engine.begin() as connection:
+        for number, (posting_id, balance) in enumerate({"f" * 32: 530, "7" * 32: 630}.items()):
+            sides = (("0" * 32, -100, None), ("4" * 32, 100, balance))
+            connection.execute(
+                text("INSERT INTO posting VALUES (:id, 'posted', NULL, 'digest', NULL, :at)"),
+                {"id": posting_id, "at": instant},
+            )
+            for side, (account_id, amount, after) in enumerate(sides):
+                connection.execute(
+                    text("INSERT INTO ledger_entry VALUES (:sequence, :id, :account, :amount, :after, :at)"),
+                    {
+                        "sequence": 3 + 2 * number + side,
+                        "id": posting_id,
+                        "account": account_id,
+                        "amount": amount,
+                        "after": after,
+                        "at": instant,
+                    },
+                )
+    database_of("account").connect(Flask("account"), url, may_upgrade=True)
+    database_of("account").close()
+    with engine.connect() as connection:
+        balances = [row["to_balance_after_minor"] for row in rows(connection)["posting"] if row["outcome"] == "posted"]
+    assert balances == [430, 530, 630]
+
+
 def test_the_sums_of_the_bank_are_kept_by_quarter_of_an_hour(url: str, engine: Engine) -> None:
     run(engine, OLD / f"transaction_{engine.dialect.name}.sql")
     run(engine, OLD / "transaction_rows.sql")
