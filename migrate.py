@@ -1,9 +1,11 @@
 """Upgrade the databases of the four services to the newest schema while the bank is stopped.
 
     python migrate.py                               upgrade all four, from *_DATABASE_URL or in BANK_DATA_DIR
+    python migrate.py account                       upgrade some of them
     python migrate.py --new auth "Add a birthday"   write the next revision of a service from its models
 
-On SQLite the services upgrade their databases themselves when they start; see docs/OPERATIONS.md.
+On SQLite the supervisor does it before it starts the services, and a service that is started alone does it itself; see
+docs/OPERATIONS.md.
 """
 
 import argparse
@@ -27,9 +29,12 @@ def main() -> int:
     """Upgrade all databases, or write a revision. Return 1 when a database could not be upgraded."""
     parser = argparse.ArgumentParser(description="Upgrade the databases of the four services to the newest schema.")
     parser.add_argument("--new", nargs=2, metavar=("SERVICE", "WHAT"), help="write the next revision of a service")
+    parser.add_argument("services", nargs="*", metavar="SERVICE", help=f"of {', '.join(SERVICES)}; all by default")
     options = parser.parse_args()
+    if unknown := set(options.services) - set(SERVICES):
+        parser.error(f"there is no service {unknown.pop()!r}; the services are {', '.join(SERVICES)}")
     if not options.new:
-        return max(_migrate(service) for service in SERVICES)
+        return max(_migrate(service) for service in options.services or SERVICES)
     service, what = options.new
     if service not in SERVICES:
         parser.error(f"there is no service {service!r}; the services are {', '.join(SERVICES)}")

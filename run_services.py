@@ -15,9 +15,11 @@ import importlib.util
 import json
 import os
 import secrets
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -72,6 +74,8 @@ def main() -> int:
     except CannotStart as error:
         console.say(OWN_NAME, f"can't start: {error}")
         return 1
+    except KeyboardInterrupt:  # before the supervisor runs, which stops at this signal by itself
+        return 130
     finally:
         console.close()
     return 0
@@ -86,6 +90,7 @@ def _run(options: argparse.Namespace, environment: dict[str, str], folder: Path,
         if name not in options.left_out
     ]
     require_free_ports(programs)
+    _upgrade_databases([program.name for program in programs], environment, console)
     demo = _make_demo(environment, console) if options.demo else []
 
     def on_started(statuses: Sequence[Status]) -> None:
@@ -263,6 +268,37 @@ def table(statuses: Sequence[Status], *, in_colour: bool) -> list[str]:
         lines.append(f"  {status.name:<20} {status.address:<24} process {status.process_id or '-':<8} {state}")
     lines += ["", *(f"Open {status.address}" for status in statuses if status.name == "api-gateway")]
     return lines
+
+
+def outdated_databases(names: Iterable[str], environment: Mapping[str, str]) -> list[str]:
+    """Return those of these services whose SQLite database exists with another revision than the newest: "account"."""
+    services = [name.removesuffix("-service") for name in names if name != "api-gateway"]
+    return [service for service in services if _is_outdated(service, environment)]
+
+
+def _is_outdated(service: str, environment: Mapping[str, str]) -> bool:
+    url = environment.get(f"{service.upper()}_DATABASE_URL") or f"sqlite:///{environment['BANK_DATA_DIR']}/{service}.db"
+    path = Path(url.removeprefix("sqlite:///"))
+    if not (url.startswith("sqlite:///") and path.is_file() and path.stat().st_size):
+        return False
+    newest = max(file.stem for file in (ROOT / f"{service}_service" / "migrations").glob(f"{service}_*.py"))
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            revisions = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+    except sqlite3.Error:  # without this table it is older than all revisions
+        return True
+    return not any(newest.startswith(f"{revision}_") for (revision,) in revisions)
+
+
+def _upgrade_databases(names: Iterable[str], environment: Mapping[str, str], console: Console) -> None:
+    """Upgrade older databases before the services start: of a large bank it takes longer than a start may take.
+
+    A database that can't be upgraded is refused by its service, which says why.
+    """
+    if outdated := outdated_databases(names, environment):
+        console.say(OWN_NAME, f"upgrading the databases of {', '.join(outdated)}")
+        command = [sys.executable, "-m", "migrate", *outdated]
+        subprocess.run(command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - a fixed command
 
 
 def _make_demo(environment: Mapping[str, str], console: Console) -> list[str]:

@@ -12,16 +12,18 @@ import pytest
 import requests
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_der_private_key
+from sqlalchemy import create_engine
 
 import run_services
 from account_service.account_service import AccountSettings
 from api_gateway.api_gateway import GatewaySettings
 from auth_service.auth_service import AuthSettings
 from reporting_service.reporting_service import ReportingSettings
-from run_services import PORTS, FirstAdmin, complete_environment, make_secrets, table
+from run_services import PORTS, FirstAdmin, complete_environment, make_secrets, outdated_databases, table
 from shared.core.errors import CannotStart
 from shared.processes.supervisor import Status
 from shared.web.settings import Settings
+from tests.shared.db.old_databases import OLD, run
 from tests.support.consul_agent import NO_CONSUL, ConsulAgent, find_program
 from tests.support.processes import RunningProcess, eventually, free_ports, is_running, status_of
 from transaction_service.transaction_service import TransactionSettings
@@ -322,6 +324,30 @@ def test_the_next_start_keeps_the_secrets_and_tells_no_password(bank: Bank, fold
         assert (answer.status_code, answer.json()["username"]) == (200, "admin"), answer.text
         again.send(signal.SIGINT)
         assert again.wait() == 0
+
+
+def test_older_databases_are_upgraded_before_the_services_start(tmp_path: Path) -> None:
+    old = create_engine(f"sqlite:///{tmp_path / 'account.db'}")
+    run(old, OLD / "account_sqlite.sql")
+    old.dispose()
+    environment = complete_environment({"BANK_DATA_DIR": str(tmp_path)})
+    assert outdated_databases(PORTS, environment) == ["account"]
+    with Bank(tmp_path) as bank:
+        bank.wait_for("upgrading the databases of account")
+        bank.wait_for("Ctrl-C stops", within_seconds=60)
+        bank.send(signal.SIGTERM)
+        assert bank.wait() == 0
+    assert outdated_databases(PORTS, environment) == []
+
+
+def test_databases_elsewhere_and_empty_ones_are_not_outdated(tmp_path: Path) -> None:
+    (tmp_path / "auth.db").touch()
+    elsewhere = {
+        "ACCOUNT_DATABASE_URL": "postgresql://localhost/bank",
+        "TRANSACTION_DATABASE_URL": "sqlite:////none.db",
+    }
+    environment = complete_environment({"BANK_DATA_DIR": str(tmp_path), **elsewhere})
+    assert outdated_databases(PORTS, environment) == []
 
 
 @pytest.mark.long
