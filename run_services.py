@@ -15,7 +15,6 @@ import importlib.util
 import json
 import os
 import secrets
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,6 +23,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from shared.core.errors import CannotStart
+from shared.db.sqlite import sqlite3
 from shared.http.addresses import base_url
 from shared.processes.child_process import Program
 from shared.processes.console import Console
