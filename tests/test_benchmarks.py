@@ -62,7 +62,7 @@ def routes(tmp_path: Path) -> Path:
 
 def test_an_open_loop_counts_the_time_that_requests_wait_for_a_connection(server: SlowServer, routes: Path) -> None:
     run = run_wrk(f"http://127.0.0.1:{server.server_port}", routes, 1, 1, per_second=80)
-    assert run.succeeded < 1 / ANSWER_SECONDS * 2 + 1
+    assert run.succeeded < 1 / ANSWER_SECONDS * 2.2
     assert 50 < run.succeeded + run.errors < 110, "all that were due, answered or not"
     assert run.p50_ms
     assert run.p50_ms > 5 * ANSWER_SECONDS * 1e3
