@@ -3,6 +3,7 @@
 import csv
 import gc
 import io
+import json
 import re
 import shutil
 import subprocess
@@ -185,6 +186,30 @@ class Repeated:
     def __iter__(self) -> Iterator[StatementEntry]:
         for _ in range(self._times):
             yield from ENTRIES
+
+
+@pytest.mark.parametrize(("code", "decimals"), [("JPY", 0), ("USD", 2), ("KWD", 3)])
+def test_every_format_has_the_decimals_of_the_currency(code: str, decimals: int) -> None:
+    statement = made_up(entries=8)
+    statement = replace(statement, account=replace(statement.account, currency=Currency.of(code)))
+    files = {name: io.BytesIO() for name in FORMATS}
+    for name, file in files.items():
+        FORMATS[name].write(statement, file)
+        file.seek(0)
+    expected = [Decimal(entry.amount_minor).scaleb(-decimals) for entry in ENTRIES[:8]]
+    texts = [f"{amount:.{decimals}f}" for amount in expected]
+    assert [entry["amount"] for entry in json.load(files["json"])["statement"]["entries"]] == texts
+    assert [row["amount"] for row in csv.DictReader(io.TextIOWrapper(files["csv"], "utf-8", newline=""))] == texts
+    tree = OFXTree()
+    tree.parse(files["ofx"])
+    (found,) = tree.convert().statements
+    assert (found.curdef, [entry.trnamt for entry in found.transactions]) == (code, expected)
+    xmlschema.XMLSchema(XSD).validate(files["camt053"])
+    root = ElementTree.fromstring(files["camt053"].getvalue())
+    assert [_signed(entry) for entry in root.iterfind(".//c:Ntry", NAMES)] == expected
+    assert {part.get("Ccy") for part in root.iterfind(".//c:Ntry/c:Amt", NAMES)} == {code}
+    cells = [text for tag, text in texts_of(files["pdf"].getvalue()) if tag == "/TD"]
+    assert [text for text in (f"{amount:,.{decimals}f}" for amount in expected) if text not in cells] == []
 
 
 def test_pdftotext_finds_each_row_of_many_pages(tmp_path: Path) -> None:
