@@ -124,7 +124,7 @@ def history(
 ) -> tuple[list[Entry], Pagination]:
     """Return a page of the ledger entries of an account, newest first. Raises NotFound."""
     account = details(accounts, caller, account_id)
-    fetch = partial(ledger.entries.list_newest_first, account.id.hex, since=query.since, until=query.until)
+    fetch = partial(ledger.entries.list_page, account.id.hex, newest_first=True, since=query.since, until=query.until)
     return cursors.fetch_page(query, fetch, booked_at=datetime, sequence=int)
 
 
@@ -149,7 +149,7 @@ def entries(
     The accounts on the other side are returned beside them, by the accounts' ids. Customers see names masked.
     """
     account = details(accounts, caller, account_id)
-    fetch = partial(ledger.entries.list_oldest_first, account.id.hex, since=query.since, until=query.until)
+    fetch = partial(ledger.entries.list_page, account.id.hex, newest_first=False, since=query.since, until=query.until)
     shown, pagination = cursors.fetch_page(query, fetch, booked_at=datetime, sequence=int)
     others = ledger.find_accounts({row.other_account_id for row in shown if row.other_account_id})
     holders = {other.id: UUID(other.user_id) for other in others}

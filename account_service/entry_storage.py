@@ -13,7 +13,20 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, case, func, literal_column, or_, select, tuple_, union_all, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    asc,
+    case,
+    desc,
+    func,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    union_all,
+    update,
+)
 
 from account_service.account_models import Entry, EntryKey, EntryProgress, Posting
 from shared.db.bulk import Insert, Last
@@ -70,55 +83,34 @@ class EntryStorage(Storage):
         self._session.execute(_key.insert().from_select(_KEY, in_order))
         self._session.execute(update(_progress).values(sequence=last))
 
-    def list_newest_first(
+    def list_page(
         self,
         account_id: str,
         *,
+        newest_first: bool,
         since: datetime | None,
         until: datetime | None,
         limit: int,
         after: tuple[datetime, int] | None,
     ) -> list[Entry]:
-        """Return the entries of an account with `since <= booked_at < until`, newest first.
+        """Return the entries of an account with `since <= booked_at < until`, newest or oldest first.
 
         `after` is the (booked_at, sequence) of the last entry of the page before.
         """
 
         def within(at: Any, sequence: Any) -> Iterator[ColumnElement[bool]]:
-            if since:
+            # With two bounds on the same side SQLite may scan from the outer one, so pass only the inner one.
+            if since and (newest_first or not (after and after[0] > since)):
                 yield at >= since
-            # With two upper bounds SQLite may start at the later one and scan to the cursor, so pass only the earlier.
-            if until and not (after and after[0] < until):
+            if until and not (newest_first and after and after[0] < until):
                 yield at < until
             if after:
-                yield tuple_(at, sequence) < tuple_(*after)
+                position, last = tuple_(at, sequence), tuple_(*after)
+                yield position < last if newest_first else position > last
 
-        return self._first(account_id, within, lambda column: column.desc(), limit)[::-1][:limit]
-
-    def list_oldest_first(
-        self,
-        account_id: str,
-        *,
-        since: datetime | None,
-        until: datetime | None,
-        limit: int,
-        after: tuple[datetime, int] | None,
-    ) -> list[Entry]:
-        """Return the entries of an account with `since <= booked_at < until`, oldest first.
-
-        `after` is the (booked_at, sequence) of the last entry of the page before.
-        """
-
-        def within(at: Any, sequence: Any) -> Iterator[ColumnElement[bool]]:
-            if until:
-                yield at < until
-            # As above: with two lower bounds SQLite may start at the earlier one.
-            if since and not (after and after[0] > since):
-                yield at >= since
-            if after:
-                yield tuple_(at, sequence) > tuple_(*after)
-
-        return self._first(account_id, within, lambda column: column.asc(), limit)[:limit]
+        order: Callable[[Any], ColumnElement[Any]] = desc if newest_first else asc
+        entries = self._first(account_id, within, order, limit)
+        return entries[::-1][:limit] if newest_first else entries[:limit]
 
     def sum_of(self, account_id: str | None) -> int:
         """Return the sum of an account's entries in minor units; None is the bank's settlement account."""

@@ -143,20 +143,8 @@ def _audit_reversals(storage: LedgerStorage, batch: _Batch) -> None:
     for row in [row for row in batch.postings if row["reverses_id"]]:
         account = batch.by_id.get(row["to_account_id"] or "") or batch.by_id.get(row["from_account_id"] or "")
         is_pay_out = row["from_account_id"] == SUSPENSE_ACCOUNT_ID
-        audit_trail.record(
-            storage.outbox,
-            "suspense.pay_out" if is_pay_out else "transaction.reverse",
-            actor_id=UUID(row["user_id"]),
-            subject_id=UUID(account.user_id) if account else None,
-            outcome=_AUDITED[row["outcome"]],
-            request_id=row["request_id"],
-            details={
-                "transaction_id": dashed(row["transaction_id"]),
-                "reverses": dashed(row["reverses_id"]),
-                "amount_minor": row["amount_minor"],
-                **({"reason": row["reason"]} if row["reason"] else {}),
-            },
-        )
+        action = "suspense.pay_out" if is_pay_out else "transaction.reverse"
+        _audit(storage, row, action, account, {"reverses": dashed(row["reverses_id"])})
 
 
 def _audit_counter_bookings(storage: LedgerStorage, batch: _Batch) -> None:
@@ -164,20 +152,28 @@ def _audit_counter_bookings(storage: LedgerStorage, batch: _Batch) -> None:
     for row in [row for row in batch.postings if _has_counter_side(row)] if batch.other_sides else ():
         is_deposit = row["transaction_type"] == "deposit"
         account = batch.by_id.get(row["to_account_id" if is_deposit else "from_account_id"] or "")
-        audit_trail.record(
-            storage.outbox,
-            "counter.deposit" if is_deposit else "counter.withdraw",
-            actor_id=UUID(row["user_id"]),
-            subject_id=UUID(account.user_id) if account else None,
-            outcome=_AUDITED[row["outcome"]],
-            request_id=row["request_id"],
-            details={
-                "transaction_id": dashed(row["transaction_id"]),
-                "amount_minor": row["amount_minor"],
-                **({"account": masked(account.account_number)} if account else {}),
-                **({"reason": row["reason"]} if row["reason"] else {}),
-            },
-        )
+        action = "counter.deposit" if is_deposit else "counter.withdraw"
+        _audit(storage, row, action, account, {"account": masked(account.account_number)} if account else {})
+
+
+def _audit(
+    storage: LedgerStorage, row: dict[str, Any], action: str, account: LockedAccount | None, about: dict[str, str]
+) -> None:
+    reason = {"reason": row["reason"]} if row["reason"] else {}
+    audit_trail.record(
+        storage.outbox,
+        action,
+        actor_id=UUID(row["user_id"]),
+        subject_id=UUID(account.user_id) if account else None,
+        outcome=_AUDITED[row["outcome"]],
+        request_id=row["request_id"],
+        details={
+            "transaction_id": dashed(row["transaction_id"]),
+            "amount_minor": row["amount_minor"],
+            **about,
+            **reason,
+        },
+    )
 
 
 def _read_accounts(storage: LedgerStorage, postings: list[Row]) -> Accounts:

@@ -126,7 +126,7 @@ def movements(
     tills: TillStorage, ledger: LedgerStorage, till_id: UUID, page: Page
 ) -> tuple[list[CashMovement], Pagination]:
     """Return a page of the postings of a till, newest first. Raises NotFound."""
-    fetch = partial(ledger.entries.list_newest_first, details(tills, till_id).id.hex, since=None, until=None)
+    fetch = partial(ledger.entries.list_page, details(tills, till_id).id.hex, newest_first=True, since=None, until=None)
     shown, pagination = cursors.fetch_page(page, fetch, booked_at=datetime, sequence=int)
     return [_to_movement(entry) for entry in shown], pagination
 

@@ -4,10 +4,11 @@ import hashlib
 import hmac
 import logging
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from auth_service.audit import audit_logic
 from auth_service.audit.audit_storage import AuditStorage
@@ -17,14 +18,16 @@ from auth_service.auth_storage import LinkStorage, LockoutStorage, UserStorage
 from auth_service.mail.mail_storage import MailStorage
 from auth_service.session_storage import SessionStorage
 from shared.core import clock, periods
-from shared.core.errors import InvalidCredentials, InvalidRequest, Refused, TooManyRequests
+from shared.core.errors import CannotStart, InvalidCredentials, InvalidRequest, Refused, TooManyRequests
 from shared.db.outages import rerun_when_aborted
+from shared.security.encryption import UnknownKey
 from shared.security.passwords import Passwords, why_too_common
 from shared.security.token_signer import LIFETIME_SECONDS, TokenSigner
 
 FAILURES_ALLOWED = 5
 LONGEST_LOCKOUT = timedelta(minutes=15)
 FAILURES_REMEMBERED = timedelta(days=1)
+ENCRYPTED_AT_ONCE = 500
 SCOPES = {
     "account-service": frozenset({"audit:write", "names:read", "revocations:read", "sessions:report", "users:read"}),
     "transaction-service": frozenset(
@@ -46,6 +49,7 @@ SCOPES = {
     ),
 }
 _log = logging.getLogger(__name__)
+_T = TypeVar("_T")
 
 
 class WrongPassword(Refused):
@@ -184,6 +188,31 @@ def locked_usernames(tools: Tools) -> set[str]:
     since the longest one can have begun.
     """
     return set(locked_until(tools, tools.audit.find_subjects("lockout", clock.now() - LONGEST_LOCKOUT)))
+
+
+def encrypt_anew(
+    tools: Tools, what: str, list_stored: Callable[[int], Sequence[_T]], store: Callable[[Sequence[_T]], None]
+) -> None:
+    """Encrypt stored values with the first key, in transactions of at most ENCRYPTED_AT_ONCE values.
+
+    `list_stored` returns those that are encrypted with another key. Raises CannotStart when their key is missing.
+    """
+    values: Sequence[_T] | None = None
+    while values is None or values:
+        with tools.transaction():
+            try:
+                values = list_stored(ENCRYPTED_AT_ONCE)
+            except UnknownKey:
+                raise missing_key(what) from None
+            store(values)
+
+
+def missing_key(what: str) -> CannotStart:
+    """Return the error for values that are encrypted with a key which the settings lack."""
+    return CannotStart(
+        f"AUTH_ENCRYPTION_KEYS lacks a key that {what} are encrypted with: add it at the end of the list, or restore "
+        "the file encryption_keys of the secrets from a backup"
+    )
 
 
 def require_uncommon(field: str, password: str, username: str, email: str) -> None:

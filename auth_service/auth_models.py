@@ -25,26 +25,41 @@ class Base(DeclarativeBase):
 db = Database(Base, Path(__file__).with_name("migrations"))
 
 
-class PhoneNumbers:
-    """Encrypts phone numbers, and makes the entries by which parts of them are found. The start gives it its keys."""
+class ColumnCipher:
+    """Encrypts the values of a column. The start gives it its keys."""
+
+    def __init__(self, purpose: str) -> None:
+        self._purpose = purpose
 
     def use(self, keys: Sequence[str]) -> None:
         """Encrypt with the first of these keys, and decrypt with all of them."""
-        self._encryption = Encryption(keys, "phone numbers")
-        self._index = BlindIndex(keys[0], "parts of phone numbers")
+        self._encryption = Encryption(keys, self._purpose)
 
     @property
     def key_id(self) -> str:
-        """The id of the first key, with which each number that it has encrypted begins."""
+        """The id of the first key, with which each value that it has encrypted begins."""
         return self._encryption.key_id
 
-    def encrypt(self, phone: str) -> str:
-        """Return a number encrypted with the first key."""
-        return self._encryption.encrypt(phone)
+    def encrypt(self, value: str) -> str:
+        """Return a value encrypted with the first key."""
+        return self._encryption.encrypt(value)
+
+    def decrypt(self, stored: str) -> str:
+        """Return a stored value. Raises UnknownKey."""
+        return self._encryption.decrypt(stored)
+
+
+class PhoneNumbers(ColumnCipher):
+    """Encrypts phone numbers, and makes the entries by which parts of them are found."""
+
+    def use(self, keys: Sequence[str]) -> None:
+        """Encrypt with the first of these keys, and decrypt with all of them."""
+        super().use(keys)
+        self._index = BlindIndex(keys[0], "parts of phone numbers")
 
     def decrypt(self, stored: str) -> str:
         """Return a stored number, which is not encrypted before the first start with keys. Raises UnknownKey."""
-        return self._encryption.decrypt(stored) if ":" in stored else stored
+        return super().decrypt(stored) if ":" in stored else stored
 
     def entries(self, phone: str) -> str:
         """Return what is stored to find a number by its digits."""
@@ -57,22 +72,26 @@ class PhoneNumbers:
 
 
 _PART_OF_PHONE = re.compile(r"\+?[0-9 ()./-]{3,}")
-phone_numbers = PhoneNumbers()
+phone_numbers = PhoneNumbers("phone numbers")
 
 
-class EncryptedPhone(TypeDecorator[str]):
-    """A phone number that only this service can read."""
+class EncryptedText(TypeDecorator[str]):
+    """A text that only this service can read."""
 
     impl = String(255)
     cache_ok = True
 
+    def __init__(self, cipher: ColumnCipher) -> None:
+        super().__init__()
+        self.cipher = cipher
+
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """Encrypt a number."""
-        return None if value is None else phone_numbers.encrypt(value)
+        """Encrypt a value."""
+        return None if value is None else self.cipher.encrypt(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
-        """Decrypt a number."""
-        return None if value is None else phone_numbers.decrypt(value)
+        """Decrypt a value."""
+        return None if value is None else self.cipher.decrypt(value)
 
 
 class User(Base):
@@ -95,7 +114,7 @@ class User(Base):
     email_verified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     password_hash: Mapped[str] = mapped_column(String(255))
     full_name: Mapped[str | None] = mapped_column(String(100))
-    phone: Mapped[str | None] = mapped_column("encrypted_phone", EncryptedPhone)
+    phone: Mapped[str | None] = mapped_column("encrypted_phone", EncryptedText(phone_numbers))
     phone_entries: Mapped[str] = mapped_column(Text, server_default="")
     role: Mapped[str] = mapped_column(String(20), default="customer")
     status: Mapped[str] = mapped_column(String(20), default="active")

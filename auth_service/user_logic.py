@@ -2,7 +2,6 @@
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from typing import Literal
@@ -23,18 +22,16 @@ from auth_service.user_schemas import (
     UsersQuery,
 )
 from shared.core import clock
-from shared.core.errors import CannotStart, Conflict, InvalidRequest, NotFound
+from shared.core.errors import Conflict, InvalidRequest, NotFound
 from shared.core.periods import to_text
 from shared.db.approvals import ApprovalColumns
 from shared.db.outages import rerun_when_aborted
-from shared.security.encryption import UnknownKey
 from shared.web import cursors
 from shared.web.access import Caller, require_fresh_second_factor
 from shared.web.approvals import rules
 from shared.web.approvals.rules import ApprovalRules
 from shared.web.cursors import Pagination
 
-PHONES_AT_ONCE = 500
 _log = logging.getLogger(__name__)
 
 
@@ -94,17 +91,8 @@ def ensure_admin(tools: Tools, username: str, password: str) -> None:
 
 def encrypt_phones(tools: Tools) -> None:
     """Encrypt the phone numbers with the first key, where they are not. Raises CannotStart when a key is missing."""
-    phones: Sequence[tuple[UUID, str]] | None = None
-    while phones is None or phones:
-        with tools.transaction():
-            try:
-                phones = tools.users.list_phones_with_other_key(PHONES_AT_ONCE)
-            except UnknownKey:
-                raise CannotStart(
-                    "AUTH_ENCRYPTION_KEYS lacks a key that phone numbers are encrypted with: add it at the end of the "
-                    "list, or restore the file encryption_keys of the secrets from a backup"
-                ) from None
-            tools.users.encrypt_phones(phones)
+    users = tools.users
+    auth_logic.encrypt_anew(tools, "phone numbers", users.list_phones_with_other_key, users.encrypt_phones)
 
 
 def details(tools: Tools, user_id: UUID) -> User:

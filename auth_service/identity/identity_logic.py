@@ -1,11 +1,11 @@
 """The rules of identity: staff with the permission decide on it, and every decision is kept."""
 
 import logging
-from collections.abc import Sequence
 from datetime import date
 from typing import cast
 from uuid import UUID
 
+from auth_service import auth_logic
 from auth_service.audit import audit_logic
 from auth_service.auth_logic import Tools
 from auth_service.auth_models import User
@@ -20,16 +20,14 @@ from auth_service.identity.identity_schemas import (
 from auth_service.identity.identity_storage import IdentityStorage
 from auth_service.user_schemas import Identity
 from shared.core import clock
-from shared.core.errors import CannotStart, InvalidRequest, NotFound
+from shared.core.errors import InvalidRequest, NotFound
 from shared.core.texts import masked
 from shared.db.outages import rerun_when_aborted
-from shared.security.encryption import UnknownKey
 from shared.web.access import Caller
 
 VERIFY = "customers:verify"
 """The permission to decide on the identity of customers, and to see the whole numbers of their documents."""
 MOST_CHECKS = 50
-NUMBERS_AT_ONCE = 500
 _log = logging.getLogger(__name__)
 
 
@@ -79,17 +77,8 @@ def _decide(tools: Tools, storage: IdentityStorage, caller: Caller, user_id: UUI
 
 def encrypt_numbers(tools: Tools, storage: IdentityStorage) -> None:
     """Encrypt the numbers of documents with the first key, where they are not. Raises CannotStart without their key."""
-    numbers: Sequence[tuple[int, str]] | None = None
-    while numbers is None or numbers:
-        with tools.transaction():
-            try:
-                numbers = storage.list_numbers_with_other_key(NUMBERS_AT_ONCE)
-            except UnknownKey:
-                raise CannotStart(
-                    "AUTH_ENCRYPTION_KEYS lacks a key that numbers of documents are encrypted with: add it at the end "
-                    "of the list, or restore the file encryption_keys of the secrets from a backup"
-                ) from None
-            storage.encrypt_numbers(numbers)
+    what = "numbers of documents"
+    auth_logic.encrypt_anew(tools, what, storage.list_numbers_with_other_key, storage.encrypt_numbers)
 
 
 def _require_document(decision: IdentityDecision, today: date) -> None:

@@ -28,7 +28,7 @@ from auth_service.second_factor.second_factor_schemas import (
 )
 from auth_service.second_factor.second_factor_storage import SecondFactorStorage
 from shared.core import clock
-from shared.core.errors import CannotStart, Conflict, InvalidToken, NotAuthenticated, Refused
+from shared.core.errors import Conflict, InvalidToken, NotAuthenticated, Refused
 from shared.core.periods import to_text
 from shared.http import origins
 from shared.security.encryption import Encryption, UnknownKey
@@ -286,10 +286,7 @@ def rotate_keys(tools: Tools, factors: SecondFactors) -> None:
             try:
                 secret = factors.secrets.decrypt(authenticator.encrypted_secret)
             except UnknownKey:
-                raise CannotStart(
-                    "AUTH_ENCRYPTION_KEYS lacks a key that secrets of authenticator apps are encrypted with: add it "
-                    "at the end of the list, or restore the file encryption_keys of the secrets from a backup"
-                ) from None
+                raise auth_logic.missing_key("secrets of authenticator apps") from None
             authenticator.encrypted_secret = factors.secrets.encrypt(secret)
 
 

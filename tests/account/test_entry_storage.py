@@ -53,9 +53,11 @@ def pages(entries: EntryStorage, account: Account, limit: int, *, newest_first: 
     position: Position | None = None
     while True:
         page = (
-            entries.list_newest_first(account.id.hex, since=None, until=None, limit=limit, after=position)
+            entries.list_page(account.id.hex, newest_first=True, since=None, until=None, limit=limit, after=position)
             if newest_first
-            else entries.list_oldest_first(account.id.hex, since=None, until=None, limit=limit, after=position)
+            else entries.list_page(
+                account.id.hex, newest_first=False, since=None, until=None, limit=limit, after=position
+            )
         )
         yield from page
         if len(page) < limit:
@@ -86,9 +88,13 @@ def test_a_period_begins_and_ends_at_any_entry(history: History) -> None:
     for since in instants[::3]:
         for until in (*instants[::4], instants[-1] + timedelta(seconds=1)):
             within = [entry for entry in expected if since <= entry[0] < until]
-            found = history.entries.list_oldest_first(account.id.hex, since=since, until=until, limit=1000, after=None)
+            found = history.entries.list_page(
+                account.id.hex, newest_first=False, since=since, until=until, limit=1000, after=None
+            )
             assert [row.sequence for row in found] == [sequence for _at, sequence, _amount in within]
-            found = history.entries.list_newest_first(account.id.hex, since=since, until=until, limit=1000, after=None)
+            found = history.entries.list_page(
+                account.id.hex, newest_first=True, since=since, until=until, limit=1000, after=None
+            )
             assert [row.sequence for row in found][::-1] == [sequence for _at, sequence, _amount in within]
 
 
@@ -96,7 +102,9 @@ def test_balances_are_the_sums_of_entries(history: History) -> None:
     for account in history.accounts:
         expected = history.expected(account)
         assert history.ledger.balance(account) == sum(amount for _at, _sequence, amount in expected)
-        (newest,) = history.entries.list_newest_first(account.id.hex, since=None, until=None, limit=1, after=None)
+        (newest,) = history.entries.list_page(
+            account.id.hex, newest_first=True, since=None, until=None, limit=1, after=None
+        )
         assert newest.balance_after_minor == history.ledger.balance(account)
 
 
