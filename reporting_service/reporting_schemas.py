@@ -26,8 +26,7 @@ from reporting_service.source_schemas import (
 from shared.core.money import AmountText
 from shared.core.periods import Day, Timestamp
 from shared.core.time_zones import UTC_ZONE, Zone, ZoneName
-from shared.web.cursors import PageAnswer
-from shared.web.validation.openapi import Answer, Described, Query
+from shared.web.validation.openapi import Described, Query
 
 if TYPE_CHECKING:
     from reporting_service.reporting_models import Report
@@ -280,17 +279,3 @@ class ReportOut(Described):
     def of(cls, report: "Report") -> "ReportOut":
         """Return the response for a row."""
         return cls.model_validate(report, from_attributes=True)
-
-
-class ReportAnswer(Answer):
-    """One report."""
-
-    report: ReportOut
-    """The report."""
-
-
-class ReportsAnswer(PageAnswer):
-    """A page of reports, newest first. A page of long reports has fewer than `limit`."""
-
-    reports: list[ReportOut]
-    """The reports of this page."""

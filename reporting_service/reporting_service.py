@@ -29,7 +29,7 @@ from reporting_service.receipts.receipt_service import receipts
 from reporting_service.reporting_clients import AccountClient, AuthClient, TransactionClient
 from reporting_service.reporting_logic import Sources, StillSettling
 from reporting_service.reporting_models import db
-from reporting_service.reporting_schemas import DetailsQuery, ReportAnswer, ReportOut, ReportQuery, ReportsAnswer
+from reporting_service.reporting_schemas import DetailsQuery, ReportOut, ReportQuery
 from reporting_service.reporting_storage import ReportStorage
 from reporting_service.statement_exports import statement_export_logic
 from reporting_service.statement_exports.export_worker_logic import ExportWorker
@@ -49,10 +49,10 @@ from shared.security.encryption import Encryption
 from shared.web import audit_trail, serving
 from shared.web.access import Caller, admin_only, private
 from shared.web.application import AtEnd, Peers, lifecycle_of, make_app, make_session
-from shared.web.cursors import Page
+from shared.web.cursors import Page, page_of
 from shared.web.responses import success
 from shared.web.settings import Settings
-from shared.web.validation.openapi import documented
+from shared.web.validation.openapi import answer, documented
 
 BankLine = Annotated[Line, Field(min_length=1, max_length=200)]
 reports = Blueprint("reports", __name__, url_prefix="/api/reports")
@@ -80,7 +80,7 @@ class ReportingSettings(Settings):
 
 @reports.get("/account/<uuid:account_id>")
 @private
-@api.validate(resp=documented(200, ReportAnswer, StillSettling, documents=MEDIA_TYPES))
+@api.validate(resp=documented(200, answer(report=ReportOut), StillSettling, documents=MEDIA_TYPES))
 def report_account(caller: Caller, account_id: UUID, query: ReportQuery) -> Response:
     """Return a report on one account: its history, balance, income and expense."""
     report = reporting_logic.report_account(_tools().reports, _tools().sources, caller, account_id, query)
@@ -89,7 +89,7 @@ def report_account(caller: Caller, account_id: UUID, query: ReportQuery) -> Resp
 
 @reports.get("/transactions")
 @private
-@api.validate(resp=documented(200, ReportAnswer, documents=MEDIA_TYPES))
+@api.validate(resp=documented(200, answer(report=ReportOut), documents=MEDIA_TYPES))
 def report_transactions(caller: Caller, query: ReportQuery) -> Response:
     """Return a report on all transactions of the caller."""
     report = reporting_logic.report_transactions(_tools().reports, _tools().sources, caller, query)
@@ -98,7 +98,7 @@ def report_transactions(caller: Caller, query: ReportQuery) -> Response:
 
 @reports.get("/system")
 @admin_only
-@api.validate(resp=documented(200, ReportAnswer, documents=MEDIA_TYPES))
+@api.validate(resp=documented(200, answer(report=ReportOut), documents=MEDIA_TYPES))
 def report_system(caller: Caller, query: ReportQuery) -> Response:
     """Return a report on the whole bank: users, accounts, balances, volumes."""
     report = reporting_logic.report_system(_tools().reports, _tools().sources, caller, query)
@@ -107,7 +107,7 @@ def report_system(caller: Caller, query: ReportQuery) -> Response:
 
 @reports.get("/list")
 @private
-@api.validate(resp=documented(200, ReportsAnswer))
+@api.validate(resp=documented(200, page_of(reports=ReportOut)))
 def list_own(caller: Caller, query: Page) -> Response:
     """Return the caller's stored reports, newest first."""
     rows, pagination = reporting_logic.list_reports(_tools().reports, query, caller.user_id)
@@ -116,7 +116,7 @@ def list_own(caller: Caller, query: Page) -> Response:
 
 @reports.get("/details/<uuid:report_id>")
 @private
-@api.validate(resp=documented(200, ReportAnswer, documents=MEDIA_TYPES))
+@api.validate(resp=documented(200, answer(report=ReportOut), documents=MEDIA_TYPES))
 def details(caller: Caller, report_id: UUID, query: DetailsQuery) -> Response:
     """Return a stored report of the caller, or any report for an admin."""
     return answer_with(reporting_logic.details(_tools().reports, caller, report_id), query.format)
@@ -124,7 +124,7 @@ def details(caller: Caller, report_id: UUID, query: DetailsQuery) -> Response:
 
 @reports.get("/all")
 @admin_only
-@api.validate(resp=documented(200, ReportsAnswer))
+@api.validate(resp=documented(200, page_of(reports=ReportOut)))
 def list_all(caller: Caller, query: Page) -> Response:
     """Return the stored reports of all users, newest first."""
     audit_trail.record_view(_tools().reports.outbox, "list.reports", caller)

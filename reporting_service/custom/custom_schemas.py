@@ -11,8 +11,7 @@ from reporting_service.source_schemas import AccountFacts
 from shared.core.periods import Day, Timestamp
 from shared.core.texts import Line
 from shared.core.time_zones import UTC_ZONE, Zone
-from shared.web.cursors import PageAnswer
-from shared.web.validation.openapi import Answer, Body, Described, Query
+from shared.web.validation.openapi import Body, Described, Query
 
 if TYPE_CHECKING:
     from reporting_service.reporting_models import CustomReport
@@ -92,17 +91,3 @@ class CustomReportOut(Described):
     def of(cls, row: "CustomReport") -> "CustomReportOut":
         """Return the response for a row."""
         return cls.model_validate({**row.choice, "id": row.id, "name": row.name, "created_at": row.created_at})
-
-
-class CustomReportAnswer(Answer):
-    """One custom report."""
-
-    custom_report: CustomReportOut
-    """The custom report."""
-
-
-class CustomReportsAnswer(PageAnswer):
-    """A page of custom reports, newest first."""
-
-    custom_reports: list[CustomReportOut]
-    """The custom reports of this page."""

@@ -8,24 +8,18 @@ from flask import Blueprint, Response, current_app
 from reporting_service.common_service import api
 from reporting_service.custom import custom_logic
 from reporting_service.custom.custom_logic import NameTaken, TooManyCustomReports
-from reporting_service.custom.custom_schemas import (
-    CustomReportAnswer,
-    CustomReportOut,
-    CustomReportsAnswer,
-    NewCustomReport,
-    RunQuery,
-)
+from reporting_service.custom.custom_schemas import CustomReportOut, NewCustomReport, RunQuery
 from reporting_service.custom.custom_storage import CustomReportStorage
 from reporting_service.downloads.download_schemas import MEDIA_TYPES
 from reporting_service.downloads.download_service import answer_with
 from reporting_service.reporting_logic import Sources, StillSettling
-from reporting_service.reporting_schemas import ReportAnswer
+from reporting_service.reporting_schemas import ReportOut
 from reporting_service.reporting_storage import ReportStorage
 from shared.core.errors import NotFound
 from shared.web.access import Caller, private
-from shared.web.cursors import Page
+from shared.web.cursors import Page, page_of
 from shared.web.responses import success
-from shared.web.validation.openapi import Answer, documented
+from shared.web.validation.openapi import Answer, answer, documented
 
 custom = Blueprint("custom", __name__, url_prefix="/api/reports/custom")
 
@@ -41,7 +35,7 @@ class CustomTools:
 
 @custom.post("")
 @private
-@api.validate(resp=documented(201, CustomReportAnswer, NotFound, NameTaken, TooManyCustomReports))
+@api.validate(resp=documented(201, answer(custom_report=CustomReportOut), NotFound, NameTaken, TooManyCustomReports))
 def create(caller: Caller, json: NewCustomReport) -> Response:
     """Keep a choice of accounts, period, types and grouping under a name."""
     report = custom_logic.create(_tools().custom, _tools().sources, caller, json)
@@ -50,7 +44,7 @@ def create(caller: Caller, json: NewCustomReport) -> Response:
 
 @custom.get("")
 @private
-@api.validate(resp=documented(200, CustomReportsAnswer))
+@api.validate(resp=documented(200, page_of(custom_reports=CustomReportOut)))
 def list_own(caller: Caller, query: Page) -> Response:
     """Return the caller's custom reports, newest first."""
     rows, pagination = custom_logic.list_own(_tools().custom, caller, query)
@@ -59,7 +53,7 @@ def list_own(caller: Caller, query: Page) -> Response:
 
 @custom.get("/<uuid:report_id>")
 @private
-@api.validate(resp=documented(200, CustomReportAnswer))
+@api.validate(resp=documented(200, answer(custom_report=CustomReportOut)))
 def details(caller: Caller, report_id: UUID) -> Response:
     """Return a custom report of the caller."""
     return success(custom_report=CustomReportOut.of(custom_logic.details(_tools().custom, caller, report_id)))
@@ -76,7 +70,7 @@ def delete(caller: Caller, report_id: UUID) -> Response:
 
 @custom.get("/<uuid:report_id>/run")
 @private
-@api.validate(resp=documented(200, ReportAnswer, StillSettling, documents=MEDIA_TYPES))
+@api.validate(resp=documented(200, answer(report=ReportOut), StillSettling, documents=MEDIA_TYPES))
 def run(caller: Caller, report_id: UUID, query: RunQuery) -> Response:
     """Make a report by a custom report of the caller, over its period as it is today."""
     tools = _tools()

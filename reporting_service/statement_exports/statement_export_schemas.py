@@ -9,8 +9,7 @@ from pydantic import Field, field_validator
 from reporting_service.statements.statement_schemas import StatementFormat
 from shared.core.periods import Timestamp
 from shared.core.time_zones import UTC_ZONE, Zone
-from shared.web.cursors import PageAnswer
-from shared.web.validation.openapi import Answer, Body, Described
+from shared.web.validation.openapi import Body, Described
 
 if TYPE_CHECKING:
     from reporting_service.reporting_models import StatementExport
@@ -91,17 +90,3 @@ class StatementExportOut(Described):
             finished_at=export.finished_at,
             expires_at=export.finished_at and export.finished_at + KEPT_FOR,
         )
-
-
-class StatementExportAnswer(Answer):
-    """One statement export."""
-
-    export: StatementExportOut
-    """The export."""
-
-
-class StatementExportsAnswer(PageAnswer):
-    """Statement exports."""
-
-    exports: list[StatementExportOut]
-    """The exports, newest first."""

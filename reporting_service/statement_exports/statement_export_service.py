@@ -12,24 +12,19 @@ from reporting_service.statement_exports.statement_export_logic import (
     ExportRunning,
     StatementExportTools,
 )
-from reporting_service.statement_exports.statement_export_schemas import (
-    NewStatementExport,
-    StatementExportAnswer,
-    StatementExportOut,
-    StatementExportsAnswer,
-)
+from reporting_service.statement_exports.statement_export_schemas import NewStatementExport, StatementExportOut
 from shared.core.errors import NotFound
 from shared.web.access import Caller, private
-from shared.web.cursors import Page
+from shared.web.cursors import Page, page_of
 from shared.web.responses import success
-from shared.web.validation.openapi import Answer, documented
+from shared.web.validation.openapi import Answer, answer, documented
 
 statement_exports = Blueprint("statement_exports", __name__, url_prefix="/api/reports/exports")
 
 
 @statement_exports.post("")
 @private
-@api.validate(resp=documented(202, StatementExportAnswer, NotFound, ExportRunning))
+@api.validate(resp=documented(202, answer(export=StatementExportOut), NotFound, ExportRunning))
 def start(caller: Caller, json: NewStatementExport) -> Response:
     """Begin to make a ZIP with the caller's statements of a year, in the background."""
     export = statement_export_logic.start(_tools(), caller, json)
@@ -38,7 +33,7 @@ def start(caller: Caller, json: NewStatementExport) -> Response:
 
 @statement_exports.get("")
 @private
-@api.validate(resp=documented(200, StatementExportsAnswer))
+@api.validate(resp=documented(200, page_of(exports=StatementExportOut)))
 def list_own(caller: Caller, query: Page) -> Response:
     """Return the caller's exports, newest first."""
     rows, pagination = statement_export_logic.list_own(_tools().storage, caller, query)
@@ -47,7 +42,7 @@ def list_own(caller: Caller, query: Page) -> Response:
 
 @statement_exports.get("/<uuid:export_id>")
 @private
-@api.validate(resp=documented(200, StatementExportAnswer))
+@api.validate(resp=documented(200, answer(export=StatementExportOut)))
 def details(caller: Caller, export_id: UUID) -> Response:
     """Return the state and the progress of an export of the caller."""
     return success(export=StatementExportOut.of(statement_export_logic.details(_tools().storage, caller, export_id)))

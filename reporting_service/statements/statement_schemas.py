@@ -13,7 +13,7 @@ from reporting_service.documents.document_schemas import Bank
 from shared.core.money import AmountText, Currency
 from shared.core.periods import DayOrInstant, Timestamp
 from shared.core.time_zones import UTC_ZONE, Month, Zone, day_of
-from shared.web.validation.openapi import Answer, Described, Query
+from shared.web.validation.openapi import Described, Query
 
 StatementFormat = Literal["json", "pdf", "csv", "ofx", "camt053"]
 _TITLES = {"deposit": "Deposit", "withdrawal": "Withdrawal", "reversal": "Reversal"}
@@ -245,10 +245,3 @@ class StatementOut(StatementHead):
 
     entries: list[EntryOnStatement]
     """All entries of the period, oldest first."""
-
-
-class StatementAnswer(Answer):
-    """One statement."""
-
-    statement: StatementOut
-    """The statement."""

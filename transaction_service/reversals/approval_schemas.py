@@ -7,7 +7,6 @@ from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from shared.web.approvals.schemas import ApprovalFields, ApprovalPage
-from shared.web.cursors import PageAnswer
 from shared.web.validation.openapi import Answer
 from transaction_service.transaction_schemas import TransactionOut
 
@@ -28,20 +27,6 @@ class PaymentApprovalOut(ApprovalFields):
     """What is to be done."""
     transaction: TransactionOut | None = None
     """The transaction that it is about; for a withdrawal the one that it will become, which is pending until then."""
-
-
-class ApprovalsAnswer(PageAnswer):
-    """A page of requests, newest first."""
-
-    approvals: list[PaymentApprovalOut]
-    """The requests of this page."""
-
-
-class ApprovalAnswer(Answer):
-    """One request."""
-
-    approval: PaymentApprovalOut
-    """The request."""
 
 
 class AcceptedAnswer(Answer):

@@ -25,8 +25,6 @@ from transaction_service.reversals.approval_models import Approval
 from transaction_service.reversals.approval_schemas import (
     AcceptedAnswer,
     ApprovalAction,
-    ApprovalAnswer,
-    ApprovalsAnswer,
     PaymentApprovalOut,
     PaymentApprovalPage,
 )
@@ -86,7 +84,7 @@ def pay_out(caller: Caller, transaction_id: UUID, json: PayOut) -> Response:
 
 @reversals.get("/approvals")
 @staff_with("approvals:decide", "counter:withdraw")
-@api.validate(resp=documented(200, ApprovalsAnswer))
+@api.validate(resp=documented(200, page_of(approvals=PaymentApprovalOut)))
 def list_approvals(caller: Caller, query: PaymentApprovalPage) -> Response:
     """Return the requests that wait for a second person, and those decided before, newest first."""
     rows, pagination = rules.list_approvals(tools().approvals, caller, query)
@@ -107,7 +105,7 @@ def approve(caller: Caller, approval_id: UUID, json: Agreement) -> Response:
 
 @reversals.post("/approvals/<uuid:approval_id>/reject")
 @staff_with("approvals:decide", "counter:withdraw")
-@api.validate(resp=documented(200, ApprovalAnswer, AlreadyDecided))
+@api.validate(resp=documented(200, answer(approval=PaymentApprovalOut), AlreadyDecided))
 def reject(caller: Caller, approval_id: UUID, json: Rejection) -> Response:
     """Reject the request of a colleague, or take an own one back."""
     approval = rules.reject(tools().approvals, caller, approval_id, json.reason)
