@@ -52,7 +52,11 @@ STAFF = (
     "/admin/users",
     "/admin/customers",
     "/admin/customers/{user}",
+    "/admin/counter",
+    "/admin/cases",
+    "/admin/cases/{case}",
     "/admin/approvals",
+    "/admin/audit",
     "/admin/accounts",
     "/admin/accounts/{account}",
     "/admin/accounts/create?q=e",
@@ -72,7 +76,10 @@ def ids(bank: Suite) -> dict[str, str]:
     rich.pay("withdraw", 400, account_id=small["id"], amount="6.00")
     profile = {"full_name": "F" * 100, "phone": "9" * 30, "email": f"{'e' * 88}@example.com"}
     bank.call("auth", "PUT", "/api/auth/users/profile", rich, json={**profile, "current_password": PASSWORD})
+    letter = {"kind": "question", "subject": "S" * 100, "text": "T" * 400}
+    case = bank.call("auth", "POST", "/api/auth/cases", rich, json=letter).get_json()["case"]
     return {
+        "case": case["id"],
         "account": account["id"],
         "payment": made["transaction"]["id"],
         "user": rich.user_id,

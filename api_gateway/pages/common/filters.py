@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl, urlsplit
 
 from flask import request
+from werkzeug.datastructures import MultiDict
 from wtforms import DateField, Field, HiddenField, SelectField, StringField
 from wtforms.form import BaseForm
 from wtforms.validators import UUID, Optional, ValidationError
@@ -88,7 +90,8 @@ class FilterForm(BankForm):
     """Whether the service that has the list did not answer."""
 
     def __init__(self) -> None:
-        super().__init__(formdata=request.args)
+        self._listed = _query_of_list()
+        super().__init__(formdata=self._listed)
 
     def criteria(self) -> dict[str, object]:
         """Return the filters as query parameters for the service; one that is not set is None. Days are the page's."""
@@ -98,7 +101,7 @@ class FilterForm(BankForm):
 
     def query(self, limit: int = ROWS) -> dict[str, object]:
         """Return the query parameters for the service: the filters, and the page of the list."""
-        return {**self.criteria(), "limit": limit, "cursor": request.args.get("cursor")}
+        return {**self.criteria(), "limit": limit, "cursor": self._listed.get("cursor")}
 
     def found(self, ask: Callable[[], T]) -> T | None:
         """Return the result of `ask`, or None when a filter is invalid or the service did not answer.
@@ -324,6 +327,13 @@ class StatementFilters(FilterForm):
         """Return the query parameters of the statement, with `time_zone` as the zone of its days."""
         found = {field.name: str(field.data) for field in self if _has_value(field)}
         return {"format": "pdf", **found, "tz": time_zone}
+
+
+def _query_of_list() -> MultiDict[str, str]:
+    """Return the query of the list: the current one or, for an action on a row, that of the list named by `back`."""
+    if request.method == "POST" and "back" in request.args:
+        return MultiDict(parse_qsl(urlsplit(request.args["back"]).query))
+    return request.args
 
 
 def _has_value(field: Field) -> bool:

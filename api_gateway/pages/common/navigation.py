@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlencode
 
 from flask import Flask, g, request, session
 
-from api_gateway.pages.common.responses import current_address, export_address
+from api_gateway.pages.common.responses import current_address, export_address, keep_back_link, with_query
 from api_gateway.pages.common.sections import account_service, start_call
 from api_gateway.web.browser_session import HOME, STAFF_HOME, home_of, local_path
 from shared.core.errors import AppError
@@ -40,16 +39,20 @@ LISTS = {
     "/messages/": "Message",
     "/transactions": "Transactions",
     "/reports/": "Report",
+    "/admin/accounts": "Accounts of customers",
     "/admin/accounts/": "Account",
+    "/admin/approvals": "Approvals",
     "/admin/cases": "Messages",
     "/admin/cases/": "Message",
     "/admin/counter": "Counter",
+    "/admin/customers": "Customers",
     "/admin/customers/": "Customer",
     "/admin/transactions": "Transactions of customers",
     "/admin/reports/": "Report",
+    "/admin/suspense": "Suspense",
     "/admin/users": "People",
 }
-"""Pages that list transactions, and how links back name them. A trailing slash stands for all pages below."""
+"""Pages that list records, and how links back name them. A trailing slash stands for all pages below."""
 PATIENCE_SECONDS = 1.0
 
 
@@ -92,15 +95,15 @@ def staff_tabs() -> list[tuple[str, str]]:
 
 
 def with_back_link(address: str) -> str:
-    """Return the address of a row with a `back` parameter that names the current list and its filters."""
-    listed = current_address(back=None)
-    return address if listed in LISTS else f"{address}?{urlencode({'back': listed})}"
+    """Return the address of a row with a `back` parameter that names the current list, its filters and its page.
 
-
-def keep_back_link(address: str) -> str:
-    """Return another address about the same row, with the current `back` parameter."""
-    back = request.args.get("back")
-    return f"{address}?{urlencode({'back': back})}" if back else address
+    A record that has a list of rows, such as a customer, keeps the list that it is from itself, but no longer way.
+    """
+    if request.method == "POST":  # the page of a refused form has an address that can't be opened
+        return address
+    is_list, is_long = request.path in LISTS, "back=" in request.args.get("back", "")
+    listed = current_address(back=None) if is_list or is_long else current_address()
+    return address if listed in LISTS and address.startswith(f"{listed}/") else with_query(address, back=listed)
 
 
 def list_link(default: str) -> tuple[str, str]:

@@ -85,10 +85,21 @@ def export_address() -> str:
     return current_address(cursor=None, back=None).replace(request.path, f"{request.path}/export", 1)
 
 
+def with_query(address: str, **parameters: str) -> str:
+    """Return an address with query parameters added."""
+    return f"{address}{'&' if '?' in address else '?'}{urlencode(parameters)}"
+
+
+def keep_back_link(address: str) -> str:
+    """Return another address about the same record, with the current `back` parameter: the list that it is from."""
+    back = request.args.get("back")
+    return with_query(address, back=back) if back else address
+
+
 def see_other(message: str, location: str) -> Response:
-    """Redirect (303) after a successful POST to `location`, which shows `message`."""
+    """Redirect (303) after a successful POST to `location`, which shows `message` and still links to the list."""
     flash(message, "success")
-    return redirect(location, 303)
+    return redirect(keep_back_link(location), 303)
 
 
 def form_page(template: str, form: BankForm, **context: Any) -> tuple[str, int]:
@@ -156,10 +167,16 @@ def install_form_token_errors(app: Flask) -> None:
         return render_error(PageExpired())
 
 
+def see_list(message: str, address: str) -> Response:
+    """Redirect (303) after a successful POST to a list, which shows `message`."""
+    flash(message, "success")
+    return redirect(address, 303)
+
+
 def see_payment(transaction: Transaction, message: str, page: str = "transactions.details") -> Response:
     """Redirect (303) after a payment to its transaction, with a message on its outcome."""
     if transaction.status == "pending":
         flash("Your payment is on its way. It will settle within moments; there is no need to send it again.", "info")
     else:
         flash(message, "success")
-    return redirect(url_for(page, transaction_id=transaction.id), 303)
+    return redirect(keep_back_link(url_for(page, transaction_id=transaction.id)), 303)

@@ -9,7 +9,7 @@ from api_gateway.clients.audit import AuditClient
 from api_gateway.clients.reporting import Choice
 from api_gateway.pages.common.filters import AuditFilters, PeopleFilters
 from api_gateway.pages.common.reports import pictures_of
-from api_gateway.pages.common.responses import peer, see_other
+from api_gateway.pages.common.responses import peer, see_list
 from api_gateway.pages.common.sections import (
     auth_service,
     list_page,
@@ -81,7 +81,7 @@ def change(caller: Caller, user_id: UUID) -> Any:
         return _people_page(caller, form)
     refuse_ended_sessions()
     listed = f"{url_for('admin.users')}?{query}" if query else url_for("admin.users")
-    return see_other(f"{user.username} is {user.status}.", listed)
+    return see_list(f"{user.username} is {user.status}.", listed)
 
 
 def _people_page(caller: Caller, change_form: PersonForm) -> tuple[str, int]:

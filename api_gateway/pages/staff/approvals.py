@@ -3,29 +3,29 @@
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, url_for
+from flask import Blueprint
 from werkzeug.wrappers import Response
 
 from api_gateway.clients.approvals import KINDS, Approval, ApprovalClient
 from api_gateway.clients.base import ListPage, NeedsApproval, NextPage
 from api_gateway.pages.common.filters import ROWS, ApprovalFilters
 from api_gateway.pages.common.forms import BankForm
-from api_gateway.pages.common.responses import see_other, see_payment
+from api_gateway.pages.common.navigation import list_link
+from api_gateway.pages.common.responses import see_list, see_payment
 from api_gateway.pages.common.sections import approval_service, list_page, start_call
 from api_gateway.pages.staff.admin_forms import RejectionForm
 from shared.core.errors import NotFound
 from shared.web import cursors
 from shared.web.access import Caller, staff_only
 
+LIST = "/admin/approvals"
 approvals = Blueprint("approvals", __name__)
 
 
 @approvals.app_errorhandler(NeedsApproval)
 def _to_approvals(_asked: NeedsApproval) -> Response:
     """End the form of somebody who needs a second person."""
-    return see_other(
-        "Your request is kept. It is carried out when a colleague approves it.", url_for("approvals.index")
-    )
+    return see_list("Your request is kept. It is carried out when a colleague approves it.", LIST)
 
 
 @approvals.get("/admin/approvals")
@@ -49,7 +49,7 @@ def approve(caller: Caller, kind: str, approval_id: UUID) -> Any:
         return _page(caller, approval_id, form)
     if carried_out[0]:
         return see_payment(carried_out[0], "Approved: the money has moved.", "staff.payment")
-    return see_other("Approved: the change is made.", url_for("approvals.index"))
+    return see_list("Approved: the change is made.", list_link(LIST)[0])
 
 
 @approvals.post("/admin/approvals/<kind>/<uuid:approval_id>/reject")
@@ -64,7 +64,7 @@ def reject(caller: Caller, kind: str, approval_id: UUID) -> Any:
 
     if not form.submitted(run):
         return _page(caller, approval_id, form)
-    return see_other("The request is rejected.", url_for("approvals.index"))
+    return see_list("The request is rejected.", list_link(LIST)[0])
 
 
 def find(caller: Caller, filters: ApprovalFilters) -> ListPage[Approval]:

@@ -38,8 +38,8 @@ def ask(first: Visitor, ada: Person, description: str) -> str:
     assert (asked.status_code, asked.headers["Location"]) == (303, "/admin/approvals")
     page = first.get("/admin/approvals?status=pending")
     assert description in page.text
-    action = next(form.action for form in forms_of(page) if form.action.endswith("/reject"))
-    return action.removesuffix("/reject")
+    action = next(form.action for form in forms_of(page) if "/reject" in form.action)
+    return action.partition("/reject")[0]
 
 
 def actions(visitor: Visitor) -> list[str]:
@@ -104,9 +104,9 @@ def test_one_list_has_requests_of_all_kinds_newest_first(
     assert "Lift a freeze" in only
     assert "newcomer" not in only
     for kind, message in (("people", "Approved: the change is made."), ("accounts", "Approved: the change is made.")):
-        shown = second.get(f"/admin/approvals?status=pending&kind={kind}")
-        action = next(form.action for form in forms_of(shown) if form.action.endswith("/approve"))
-        done = second.submit(f"/admin/approvals?kind={kind}", action=action)
+        listed = f"/admin/approvals?status=pending&kind={kind}"
+        action = next(form.action for form in forms_of(second.get(listed)) if "/approve" in form.action)
+        done = second.submit(listed, action=action)
         assert done.status_code == 303
         assert message in second.get(done.headers["Location"]).text
     assert bank.log_in("newcomer", PASSWORD).username == "newcomer"
