@@ -1,6 +1,6 @@
 """Filter forms of lists. Filters are in the query string, so a list can be bookmarked, shared and paged."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
@@ -75,6 +75,11 @@ class DayField(DateField):
                 raise ValueError("Enter a day that exists, as in 2026-01-31.") from None
 
 
+def choice(label: str, choices: Mapping[str, str], all_of_them: str, **more: Any) -> SelectField:
+    """Return a select that filters by one of `choices`; `all_of_them` labels the empty choice, which is the default."""
+    return SelectField(label, choices=options(choices, all_of_them), default="", **more)
+
+
 class FilterForm(BankForm):
     """A form that filters a list. It reads the query string, changes nothing and has no CSRF token.
 
@@ -142,12 +147,8 @@ class TransactionFilters(DatedFilters):
     """Filters of a list of transactions."""
 
     q = StringField("Description", [at_most(100)])
-    transaction_type = SelectField("Type", choices=options(TRANSACTION_TYPES, "All types"), default="", name="type")
-    status = SelectField(
-        "Status",
-        choices=options({"completed": "Completed", "pending": "Pending", "failed": "Failed"}, "Any"),
-        default="",
-    )
+    transaction_type = choice("Type", TRANSACTION_TYPES, "All types", name="type")
+    status = choice("Status", {"completed": "Completed", "pending": "Pending", "failed": "Failed"}, "Any")
     at_least = AmountField("At least", [Optional()], name="min", is_bound=True)
     at_most = AmountField("At most", [Optional()], name="max", is_bound=True)
 
@@ -166,9 +167,7 @@ class TransactionFilters(DatedFilters):
 class AccountTransactionFilters(TransactionFilters):
     """Filters of the transactions on one of the caller's accounts."""
 
-    category = SelectField(
-        "Category", choices=options(CATEGORIES | {"uncategorised": "Uncategorised"}, "All categories"), default=""
-    )
+    category = choice("Category", CATEGORIES | {"uncategorised": "Uncategorised"}, "All categories")
 
 
 class OwnTransactionFilters(AccountTransactionFilters):
@@ -187,10 +186,8 @@ class AccountFilters(FilterForm):
     user_id = HiddenField("Customer's id", [Optional(), UUID("This is not a customer's id.")])
 
     q = StringField("Number ends in", [at_most(10)])
-    account_type = SelectField("Type", choices=options(ACCOUNT_TYPES, "All types"), default="")
-    status = SelectField(
-        "Status", choices=options({"active": "Active", "frozen": "Frozen", "closed": "Closed"}, "Any"), default=""
-    )
+    account_type = choice("Type", ACCOUNT_TYPES, "All types")
+    status = choice("Status", {"active": "Active", "frozen": "Frozen", "closed": "Closed"}, "Any")
 
     def validate_q(self, field: StringField) -> None:
         """Refuse anything but digits."""
@@ -205,25 +202,19 @@ class PeopleFilters(FilterForm):
     """Filters of the admins' list of users."""
 
     q = StringField("Name or e-mail", [at_most(100)])
-    role = SelectField(
-        "Role",
-        choices=options({"customer": "Customers", "employee": "Employees", "admin": "Admins"}, "All roles"),
-        default="",
-    )
-    status = SelectField("Status", choices=options(PERSON_STATES, "Any"), default="")
+    role = choice("Role", {"customer": "Customers", "employee": "Employees", "admin": "Admins"}, "All roles")
+    status = choice("Status", PERSON_STATES, "Any")
 
 
 class CustomerFilters(FilterForm):
     """The customers to show to staff."""
 
     q = StringField("Name, username, e-mail, phone or account number", [at_most(100)])
-    status = SelectField("Status", choices=options(PERSON_STATES, "Any"), default="")
-    identity = SelectField(
+    status = choice("Status", PERSON_STATES, "Any")
+    identity = choice(
         "Identity",
-        choices=options(
-            {"none": "Not verified", "pending": "Pending", "verified": "Verified", "rejected": "Rejected"}, "Any"
-        ),
-        default="",
+        {"none": "Not verified", "pending": "Pending", "verified": "Verified", "rejected": "Rejected"},
+        "Any",
     )
 
     @property
@@ -239,17 +230,15 @@ CASE_STATES = {"open": "Waiting for the bank", "answered": "Answered", "closed":
 class OwnCaseFilters(FilterForm):
     """The caller's messages to show."""
 
-    state = SelectField("State", choices=options(CASE_STATES, "All"), default="")
+    state = choice("State", CASE_STATES, "All")
 
 
 class CaseFilters(FilterForm):
     """The cases of customers to show to staff."""
 
     q = StringField("Subject or customer", [at_most(100)])
-    state = SelectField("State", choices=options(CASE_STATES, "Any"), default="")
-    kind = SelectField(
-        "Kind", choices=options({"dispute": "Disputed payments", "question": "Questions"}, "All"), default=""
-    )
+    state = choice("State", CASE_STATES, "Any")
+    kind = choice("Kind", {"dispute": "Disputed payments", "question": "Questions"}, "All")
 
 
 class PersonSearch(FilterForm):
@@ -267,17 +256,9 @@ class PersonSearch(FilterForm):
 class ApprovalFilters(FilterForm):
     """The requests for a second person to show."""
 
-    kind = SelectField(
-        "About",
-        choices=options({"payments": "Payments", "accounts": "Accounts", "people": "People"}, "All"),
-        default="",
-    )
-    status = SelectField(
-        "State",
-        choices=options(
-            {"pending": "Waiting", "approved": "Approved", "rejected": "Rejected", "expired": "Expired"}, "Any"
-        ),
-        default="",
+    kind = choice("About", {"payments": "Payments", "accounts": "Accounts", "people": "People"}, "All")
+    status = choice(
+        "State", {"pending": "Waiting", "approved": "Approved", "rejected": "Rejected", "expired": "Expired"}, "Any"
     )
 
 
@@ -290,14 +271,14 @@ class AuditFilters(DatedFilters):
     q = StringField("Text", [at_most(100)])
     action = StringField("Action", [at_most(60)])
     actor = StringField("Done by", [at_most(100)])
-    outcome = SelectField("Outcome", choices=options(OUTCOMES, "Any"), default="")
+    outcome = choice("Outcome", OUTCOMES, "Any")
     user_id = StringField("User's id", [Optional(), UUID("This is not a user's id.")])
 
 
 class SuspenseFilters(FilterForm):
     """Filters of the list of money in the suspense account."""
 
-    paid_out = SelectField("State", choices=options({"false": "Not paid out", "true": "Paid out"}, "Any"), default="")
+    paid_out = choice("State", {"false": "Not paid out", "true": "Paid out"}, "Any")
 
 
 class PeriodFilters(FilterForm):
@@ -305,9 +286,7 @@ class PeriodFilters(FilterForm):
 
     start_date = DayField("From")
     end_date = DayField("To", begin="start_date")
-    group = SelectField(
-        "Group by", choices=options({"day": "Days", "week": "Weeks", "month": "Months"}, "As fits"), default=""
-    )
+    group = choice("Group by", {"day": "Days", "week": "Weeks", "month": "Months"}, "As fits")
 
     def validate_start_date(self, field: DateField) -> None:
         """Refuse a start after today when there is no end: such a period ends today."""

@@ -46,50 +46,40 @@ _ACCESS = {
     "admin": "Needs the token of an admin.",
     "service": "Needs the token of another service.",
 }
-_REQUEST_ID = {
-    "description": "The id of the request, in the answer and in every log line about it: 1 to 64 letters, digits, `.`, "
-    "`_` or `-`. An id that is left out or malformed is replaced by a new one.",
-    "schema": {"type": "string"},
-    "example": "6f1c2b1e8a534a0e9d570c1d2e3f4a5b",
-}
-_IDEMPOTENCY_KEY = {
-    "description": f"1 to {MAX_LENGTH} visible ASCII characters, chosen by the caller: with the same key the same "
-    "thing happens once, however often it is asked for.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_LENGTH, "pattern": f"^{PATTERN}$"},
-    "example": "pay-rent-2026-01",
-}
-_REPLAYED = {
-    "description": "There, and `true`, when this is the answer to an earlier request with the same Idempotency-Key.",
-    "schema": {"type": "string", "const": "true"},
-    "example": "true",
-}
-_RETRY_AFTER = {
-    "description": "After how many seconds to ask again, where that is known.",
-    "schema": {"type": "integer", "minimum": 0},
-    "example": 1,
-}
-_CHALLENGE = {"description": "How to authenticate.", "schema": {"type": "string"}, "example": "Bearer"}
+
+
+def _header(description: str, example: object, **schema: object) -> dict[str, Any]:
+    """Describe a header; it is text unless `schema` says otherwise."""
+    return {"description": description, "schema": {"type": "string", **schema}, "example": example}
+
+
 _BYTES = {"type": "string", "format": "binary"}
-_ETAG = {
-    "description": "Names the bytes of the document (RFC 9110, section 8.8.3).",
-    "schema": {"type": "string"},
-    "example": '"9f86d081884c7d65"',
-}
-_IF_NONE_MATCH = {
-    "description": "The `ETag` of the document that the caller has: if it is the same, the answer is 304.",
-    "schema": {"type": "string"},
-    "example": '"9f86d081884c7d65"',
-}
-_DISPOSITION = {
-    "description": "The name of the file (RFC 6266).",
-    "schema": {"type": "string"},
-    "example": 'attachment; filename="statement-7897-2026-01.csv"',
-}
-_ACCEPTED_CODING = {
-    "description": "The content codings that a body may have, when the body had another one.",
-    "schema": {"type": "string"},
-    "example": "identity",
-}
+_REQUEST_ID = _header(
+    "The id of the request, in the answer and in every log line about it: 1 to 64 letters, digits, `.`, `_` or `-`. An "
+    "id that is left out or malformed is replaced by a new one.",
+    "6f1c2b1e8a534a0e9d570c1d2e3f4a5b",
+)
+_IDEMPOTENCY_KEY = _header(
+    f"1 to {MAX_LENGTH} visible ASCII characters, chosen by the caller: with the same key the same thing happens once, "
+    "however often it is asked for.",
+    "pay-rent-2026-01",
+    minLength=1,
+    maxLength=MAX_LENGTH,
+    pattern=f"^{PATTERN}$",
+)
+_REPLAYED = _header(
+    "Present, and `true`, when this is the answer to an earlier request with the same Idempotency-Key.",
+    "true",
+    const="true",
+)
+_RETRY_AFTER = _header("After how many seconds to ask again, where that is known.", 1, type="integer", minimum=0)
+_CHALLENGE = _header("How to authenticate.", "Bearer")
+_ETAG = _header("Names the bytes of the document (RFC 9110, section 8.8.3).", '"9f86d081884c7d65"')
+_IF_NONE_MATCH = _header(
+    "The `ETag` of the document that the caller has: if it is the same, the answer is 304.", '"9f86d081884c7d65"'
+)
+_DISPOSITION = _header("The name of the file (RFC 6266).", 'attachment; filename="statement-7897-2026-01.csv"')
+_ACCEPTED_CODING = _header("The content codings that a body may have, when the body had another one.", "identity")
 
 
 class Declared(NamedTuple):
