@@ -32,7 +32,7 @@ counter = Blueprint("counter", __name__)
 
 
 class Booking(NamedTuple):
-    """What a booking will do: the till and the account before and after it."""
+    """The effect of a booking: the till and the account before and after it."""
 
     amount: Decimal
     till_after: Decimal
@@ -41,7 +41,7 @@ class Booking(NamedTuple):
 
 @counter.errorhandler(NeedsApproval)
 def _wait(_asked: NeedsApproval) -> Response:
-    """End the form of a withdrawal that needs a second person."""
+    """Redirect after a withdrawal that a second person has to approve."""
     return see_other(
         "A colleague has to approve this withdrawal. Pay nothing out before that.", url_for("counter.index")
     )
@@ -50,7 +50,7 @@ def _wait(_asked: NeedsApproval) -> Response:
 @counter.route("/admin/counter", methods=["GET", "POST"])
 @staff_with(DEPOSIT, WITHDRAW)
 def index(caller: Caller) -> Any:
-    """Open a till; with one, find a customer and see what the till holds."""
+    """Open a till. With an open till: find a customer, and show what the till holds."""
     form = TillForm()
     opened = form.submitted(
         lambda: _service().open_till(
@@ -78,14 +78,14 @@ def index(caller: Caller) -> Any:
 @counter.route("/admin/counter/<uuid:account_id>/deposit", methods=["GET", "POST"])
 @staff_with(DEPOSIT)
 def deposit(caller: Caller, account_id: UUID) -> Any:
-    """Take in cash: enter it, look at what it does, confirm."""
+    """Take in cash: entry, review, confirmation."""
     return _book(caller, account_id, "deposit")
 
 
 @counter.route("/admin/counter/<uuid:account_id>/withdraw", methods=["GET", "POST"])
 @staff_with(WITHDRAW)
 def withdraw(caller: Caller, account_id: UUID) -> Any:
-    """Pay out cash: enter it, look at what it does, confirm."""
+    """Pay out cash: entry, review, confirmation."""
     return _book(caller, account_id, "withdraw")
 
 
@@ -118,7 +118,7 @@ def _book(caller: Caller, account_id: UUID, kind: str) -> Any:
 @counter.get("/admin/counter/tills/<uuid:till_id>")
 @staff_with(DEPOSIT, WITHDRAW)
 def till_page(caller: Caller, till_id: UUID) -> str:
-    """Show a till and all that has changed its cash."""
+    """Show a till and its movements of cash."""
     query = {"limit": 50, "cursor": request.args.get("cursor")}
     movements = _service().movements(caller.token, till_id, query)
     return render_template("counter_till.html", till=_service().till(caller.token, till_id), movements=movements)

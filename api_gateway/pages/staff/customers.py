@@ -172,7 +172,7 @@ def _status_history(caller: Caller, account: Account) -> list[tuple[StatusChange
 
 
 def _people_by_id(caller: Caller, user_ids: Iterable[UUID | None]) -> dict[UUID, Person]:
-    """Return these users by their ids; nobody while the auth service is silent."""
+    """Return these users by their ids; none while the auth service does not answer."""
     wanted = {user_id for user_id in user_ids if user_id}
     return result_or_none(start_call(customer_service().by_id, caller.token, wanted)) or {}
 

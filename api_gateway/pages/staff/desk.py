@@ -1,4 +1,4 @@
-"""The bank's desk: finding a customer, and one page with all that helps them."""
+"""The bank's desk: the search for customers, and one page with the data of a customer and the actions on them."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -43,7 +43,7 @@ desk = Blueprint("desk", __name__)
 @desk.get("/admin/customers")
 @staff_only
 def index(caller: Caller) -> Any:
-    """Find customers by what they are called, or by the number of one of their accounts."""
+    """Find customers by name or contact data, or by the number of one of their accounts."""
     filters = CustomerFilters()
     digits = filters.account_digits
     accounts_call = (
@@ -173,7 +173,7 @@ def _customer_page(
     status: tuple[UUID, AccountStatusForm] | None = None,
     closing: tuple[UUID, AccountClosingForm] | None = None,
 ) -> tuple[str, int]:
-    """Return the page of a customer. Of its forms, the one that was refused is given, and is `form` too."""
+    """Return the page of a customer. Of its forms, the refused one is given, also as `form`."""
     calls = _begin_calls(caller, user_id)
     shown = customer_service().details(caller.token, user_id)
     parts: dict[str, Any] = {name: result_or_none(call) for name, call in calls.items()}
@@ -223,7 +223,7 @@ def _contact_form(caller: Caller, customer: User, **options: Any) -> ContactForm
 
 
 def _authors(caller: Caller, changes: list[Any]) -> dict[UUID, Person]:
-    """Return who made these changes, by id; nobody while the auth service is silent."""
+    """Return who made these changes, by id; none while the auth service does not answer."""
     try:
         return customer_service().by_id(caller.token, {change.changed_by for change in changes if change.changed_by})
     except ServiceUnavailable:

@@ -1,4 +1,4 @@
-"""The page on which staff decide whether it is known who a customer is."""
+"""The page on which staff check the identity of a customer."""
 
 from typing import Any
 from uuid import UUID
@@ -48,7 +48,7 @@ class IdentityForm(BankForm):
 @identity.route("/admin/customers/<uuid:user_id>/identity", methods=["GET", "POST"])
 @staff_with("customers:read")
 def show(caller: Caller, user_id: UUID) -> Any:
-    """Show what is known of who a customer is, and decide on it."""
+    """Show the state of a customer's identity check, and set it."""
     form = IdentityForm()
     if form.carried_out(lambda: customer_service().decide_identity(caller.token, user_id, form.decision)):
         return see_other("The decision is saved.", url_for("desk.customer", user_id=user_id))

@@ -1,4 +1,4 @@
-"""The page of one person for admins: what they are, what they may do, and both changed with a reason."""
+"""The page of one person for admins: role and permissions, which are changed with a reason."""
 
 from typing import Any
 from uuid import UUID

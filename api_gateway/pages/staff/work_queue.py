@@ -1,4 +1,4 @@
-"""What waits for a member of the staff: cards with counts that lead to filtered lists.
+"""The work that waits for an employee or admin: cards with counts that lead to filtered lists.
 
 A count shows nobody's data, so that it is no entry of the audit trail; the list behind it is one.
 """
