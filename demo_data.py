@@ -1,4 +1,4 @@
-"""A bank to look at: a few customers with half a year of history, written while its services are stopped.
+"""Demo data: a few customers with half a year of history, written while the services are stopped.
 
 `python -m demo_data` fills the bank of the environment; `run_services.py --demo` does so before it starts the services.
 """
@@ -34,7 +34,7 @@ Side = tuple[str, str]
 
 @dataclass(frozen=True)
 class Customer:
-    """Somebody to be: what they earn and pay in a month. Businesses have no salary and pay no rent."""
+    """A demo customer: income and payments of a month. Businesses have no salary and pay no rent."""
 
     username: str
     full_name: str
@@ -95,7 +95,7 @@ class Movement:
 
 
 class BankNotEmpty(CannotStart):
-    """There are customers already: a demo would mix with what is theirs."""
+    """The bank has customers already, so no demo data are added."""
 
 
 def main() -> int:
@@ -127,7 +127,7 @@ def _progress_bar() -> Iterator[Callable[[datetime, float], None]]:
 def fill(
     bank: Bank, advance: Callable[[datetime, float], None] = lambda _at, _done: None, *, days: int = DAYS
 ) -> list[tuple[str, str]]:
-    """Give an empty bank its demo customers and their history. Returns their usernames and passwords.
+    """Add the demo customers and their history to an empty bank. Returns their usernames and passwords.
 
     Raises BankNotEmpty, or RuntimeError when the ledger refuses what it should not.
     """
@@ -176,8 +176,8 @@ def _payment(bank: Bank, movement: Movement, holders: Mapping[Side, Holder]) -> 
 
 
 def plan(first_day: date, until: datetime) -> list[Movement]:
-    """Everything that happens from the first day on, in order; the same each time for the same days."""
-    random = Random(_SEED)  # noqa: S311 - a history that looks the same each time, no secret
+    """Yield the payments from the first day on, in order; the same ones for the same days."""
+    random = Random(_SEED)  # noqa: S311 - a reproducible history, no secret
     movements: list[Movement] = []
     day = first_day
     while day <= until.date():
@@ -245,7 +245,7 @@ def _amount(random: Random, low: int, high: int) -> Decimal:
 
 
 def _affordable(movements: Sequence[Movement]) -> list[Movement]:
-    """Leave out what the account does not hold at that time, except for what is meant to be refused."""
+    """Leave out payments that exceed the balance at that time, except those that are meant to be refused."""
     balances: defaultdict[Side | None, Decimal] = defaultdict(Decimal)
     kept = []
     for movement in movements:

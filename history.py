@@ -38,7 +38,7 @@ from transaction_service.transaction_storage import TransactionStorage
 
 
 class BankSettings(Settings):
-    """Where the databases of a bank are, and what its amounts are in."""
+    """The URLs of a bank's databases, and its currency."""
 
     auth_url: str | None = Field(None, repr=False, validation_alias="AUTH_DATABASE_URL")
     account_url: str | None = Field(None, repr=False, validation_alias="ACCOUNT_DATABASE_URL")
@@ -56,7 +56,7 @@ class Holder:
 
 @dataclass(frozen=True)
 class Payment:
-    """Money that moves at an instant. A side that is None is outside of the bank, at most one."""
+    """A payment at an instant. At most one side is None: outside of the bank."""
 
     at: datetime
     amount_minor: int
@@ -101,7 +101,7 @@ class Bank:
         self.ledger: LedgerStorage = _DatedLedger(account_db)
 
     def has_customers(self) -> bool:
-        """Whether anybody is a customer."""
+        """Return whether the bank has customers."""
         with self.auth_app.app_context():
             return any(role == "customer" for role, _, _ in self.users.count_by_role_and_status())
 
@@ -121,7 +121,7 @@ class Bank:
         return holders
 
     def pay(self, payments: Sequence[Payment]) -> list[bool]:
-        """Let the ledger decide payments, in the order of their instants; return which of them it has carried out."""
+        """Let the ledger decide payments, in the order of their instants. Return the posted ones."""
         orders: Any = [_order(payment) for payment in payments]
         with self.account_app.app_context():
             decisions = ledger_logic.post(self.ledger, orders)

@@ -1,1 +1,1 @@
-"""Measurements, each side by side with something else on the same machine."""
+"""Measurements, each beside a reference on the same machine."""

@@ -1,4 +1,4 @@
-"""What the benchmarks share: a running bank with customers under load, and the money counted afterwards."""
+"""Common parts of the benchmarks: a running bank with customers, load on it, and a check of its balances."""
 
 import math
 import os
@@ -32,7 +32,7 @@ class Customer:
 
 
 class LoadedBank:
-    """A running bank with customers, to be put under load."""
+    """A running bank with customers, for a load test."""
 
     def __init__(self, suite: FaultyBank, folder: Path) -> None:
         self.suite = suite
@@ -58,7 +58,7 @@ class LoadedBank:
         return replace(run, processor_us=spent)
 
     def is_money_conserved(self) -> bool:
-        """Count the customers' money again, and print both sums."""
+        """Sum up the customers' balances again, and print both sums."""
         money = self._count_money()
         print(f"money before {self._money}, after {money}: {'conserved' if money == self._money else 'NOT CONSERVED'}")
         return money == self._money
@@ -70,7 +70,7 @@ class LoadedBank:
         return spent | {"wrk": children.ru_utime + children.ru_stime}
 
     def _count_money(self) -> int:
-        """Wait until nothing is pending, and return all customers' money in cents."""
+        """Wait until no transaction is pending, and return the sum of all customers' balances in cents."""
         time.sleep(2)
         money = 0
         for customer in self._customers:

@@ -29,7 +29,7 @@ Runs = dict[tuple[str, int], list[Run]]
 
 
 def main() -> int:
-    """Measure both, print the tables and the ratios, count the money; return the exit status."""
+    """Measure both, print the tables and the ratios, check the balances; return the exit status."""
     options = _options()
     if not shutil.which("wrk"):
         print("This needs wrk (Debian: apt-get install wrk).")

@@ -1,4 +1,4 @@
-"""A bank with half a year behind it, written through the storage layer: what its API would have left, in minutes.
+"""Fill a bank with half a year of transactions through the storage layer, in minutes.
 
     python -m benchmarks.filling DATA_DIR --transactions 1000000
 
@@ -34,7 +34,7 @@ _SEED = 1694
 
 @dataclass
 class Life:
-    """What happens on the accounts, the same each time, and their balances."""
+    """A reproducible sequence of payments, and the balances of the accounts."""
 
     regulars: list[Holder]
     others: list[Holder]
@@ -42,7 +42,7 @@ class Life:
     balances: Counter[Holder] = field(default_factory=Counter)
 
     def pay(self, at: datetime, *, is_regular: bool) -> Payment:
-        """Of a hundred about thirty are paid in, thirty drawn, and forty go on to another account; one is refused."""
+        """Of a hundred payments about thirty are deposits, thirty withdrawals and forty transfers; one is refused."""
         own = self.random.choice(self.regulars if is_regular else self.others)
         chance, amount_minor = self.random.random(), self.random.randint(100, 20_000)
         source: Holder | None = own
@@ -65,7 +65,7 @@ class Life:
 
 
 def main() -> int:
-    """Fill, and add everything up; 1 when it does not agree."""
+    """Fill the bank and check its sums. Return 1 when they don't agree."""
     parser = argparse.ArgumentParser(description="Fill a bank's data folder with half a year of transactions.")
     parser.add_argument("data_dir", type=Path)
     parser.add_argument("--transactions", type=int, default=1_000_000)
@@ -102,7 +102,7 @@ def _begin(bank: Bank) -> Life:
 
 
 def _live(bank: Bank, life: Life, transactions: int) -> int:
-    """Let everything happen, evenly over the days until now; return how many payments were carried out."""
+    """Write the payments, evenly distributed over the days until now. Return the number of completed ones."""
     first, step, completed = now() - timedelta(days=DAYS), timedelta(days=DAYS) / transactions, 0
     for begin in range(0, transactions, BATCH_SIZE):
         numbers = range(begin, min(begin + BATCH_SIZE, transactions))

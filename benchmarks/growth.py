@@ -1,4 +1,4 @@
-"""What requests cost at a million transactions, beside what they cost at a thousand.
+"""Measure requests at a million transactions beside the same at a thousand.
 
     python -m benchmarks.growth [--transactions 1000000] [--rounds 10]
 
@@ -42,7 +42,7 @@ DAY = f"{now() - timedelta(days=DAYS // 2):%Y-%m-%d}"
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for, and by whom; `{account}` and its like in the path are of the bank that is asked."""
+    """A measured request and its user. Placeholders in the path, like `{account}`, stand for ids of the bank."""
 
     name: str
     path: str
@@ -82,7 +82,7 @@ REQUESTS = (
 
 @dataclass
 class Client:
-    """Somebody who is logged in, as a program and at a browser, on one kept connection."""
+    """A logged-in user, with a bearer token and a browser session, on one kept connection."""
 
     gateway: str
     username: str
@@ -95,7 +95,7 @@ class Client:
         self.headers = {"Authorization": f"Bearer {token}", "Cookie": f"session={self._log_in(login)}"}
 
     def connect(self) -> None:
-        """Ask on a new connection from now on; one that was idle for long may have been closed."""
+        """Use a new connection from now on, since an idle one may have been closed."""
         self._connection = http.client.HTTPConnection(self.gateway.removeprefix("http://"), timeout=30)
 
     def _log_in(self, login: dict[str, str]) -> str:
@@ -110,7 +110,7 @@ class Client:
             return str(browser.cookies["session"])
 
     def ask(self, path: str, body: dict[str, str] | None = None) -> tuple[float, bytes]:
-        """Milliseconds until the answer was there, and its body. Raises RuntimeError when it is no success."""
+        """Return the milliseconds of a request, and the body of its response. Raises RuntimeError for a failure."""
         headers = dict(self.headers)
         if body:
             headers |= {"Content-Type": "application/json", "Idempotency-Key": str(uuid.uuid4())}
@@ -130,7 +130,7 @@ class Client:
 
 
 class Bank:
-    """One of the banks, and those who ask it."""
+    """One of the banks, with its measuring users."""
 
     def __init__(self, gateway: str, transactions: int) -> None:
         self.transactions = transactions
@@ -164,7 +164,7 @@ class Bank:
 
 
 def main() -> int:
-    """Fill, measure, print the table; 1 when something costs more than it may."""
+    """Fill, measure and print the table. Return 1 when a request exceeds its limit."""
     options = _options()
     with ExitStack() as stack:
         sizes = (FEW, options.transactions)

@@ -28,7 +28,7 @@ class Pgbench:
         self._folder = folder
 
     def run(self, clients: int, seconds: int) -> Run:
-        """Measure; pgbench tells the mean of the latencies, no percentiles."""
+        """Measure. pgbench reports the mean latency, but no percentiles."""
         output = self.call("-c", str(clients), "-j", str(min(2, clients)), "-T", str(seconds))
         rate, mean = (re.search(pattern, output) for pattern in (r"tps = ([0-9.]+)", r"latency average = ([0-9.]+) ms"))
         assert rate, output

@@ -1,4 +1,4 @@
-"""What the benchmarks print: the machine and the code that were measured, and tables in Markdown."""
+"""Output of the benchmarks: the machine, the measured code, and tables in Markdown."""
 
 import os
 import platform
@@ -17,7 +17,7 @@ HEADINGS = ("per second", "ratio", "mean ms", "p50 ms", "p99 ms", "max ms", "err
 
 
 def machine() -> str:
-    """Return the processor, how many of them this process may use, and the versions of what matters."""
+    """Return the processor model, the number of usable processors, and the versions of the main libraries."""
     model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     processors = len(os.sched_getaffinity(0))
     return (

@@ -1,4 +1,4 @@
-"""What reports over half a year cost at a million transactions, beside the same sums by plain SQL.
+"""Measure reports over half a year at a million transactions, beside the same sums by plain SQL.
 
     python -m benchmarks.reports [--transactions 1000000] [--data-dir DIR]
 
@@ -28,7 +28,7 @@ _SUMS = "SELECT {kind}, count(*), sum(amount_minor) FROM {table} WHERE status = 
 
 
 def main() -> int:
-    """Fill, measure, print the table; 1 when a report takes too long."""
+    """Fill, measure and print the table. Return 1 when a report takes too long."""
     parser = argparse.ArgumentParser(description="The cost of reports, beside the same sums by plain SQL.")
     parser.add_argument("--transactions", type=int, default=1_000_000, help="how many the bank has")
     parser.add_argument("--data-dir", help="a folder that benchmarks.filling has filled")

@@ -1,4 +1,4 @@
-"""Half of what the bank can do, for ten minutes: no error, no cent lost, and no process that grows.
+"""Run at half of the peak rate for ten minutes: no error, no lost cent, no growing process.
 
     python -m benchmarks.soak [--minutes 10] [--peak-seconds 10]
 
@@ -33,7 +33,7 @@ AFTERMATH_SECONDS = 6.0
 
 
 class Memory:
-    """What the five processes hold, in megabytes, from time to time."""
+    """Periodic samples of the memory of the five processes, in megabytes."""
 
     def __init__(self, bank: FaultyBank) -> None:
         self._bank = bank
@@ -43,7 +43,7 @@ class Memory:
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Look at it as long as the block lasts."""
+        """Take samples during the block."""
         thread = threading.Thread(target=self._watch)
         thread.start()
         try:
@@ -73,7 +73,7 @@ class Memory:
 
 
 def main() -> int:
-    """Measure, soak, print the table; 1 when something is missing, failed or has grown."""
+    """Measure, soak and print the table. Return 1 when money is missing, a request failed or a process has grown."""
     options = _options()
     if not shutil.which("wrk"):
         print("This needs wrk (Debian: apt-get install wrk).")
@@ -110,7 +110,7 @@ def _megabytes(process_id: int | None) -> float:
 
 
 def _print_load(peak: Run, soak: Run, stood_still: StandStills) -> int:
-    """Print what was done; how many errors are the bank's."""
+    """Print the requests, and return the number of errors of the bank."""
     print(f"{'':24}{'per second':>12}{'p50 ms':>10}{'p99 ms':>10}{'errors':>8}")
     for name, run in (("peak, 64 connections", peak), ("soak, half of it", soak)):
         print(f"{name:24}{run.per_second:12.0f}{run.p50_ms:10.1f}{run.p99_ms:10.1f}{run.errors:8}")
@@ -121,7 +121,7 @@ def _print_load(peak: Run, soak: Run, stood_still: StandStills) -> int:
 
 
 def _print_memory(memory: Memory) -> bool:
-    """Print what each process held; whether none has grown too much."""
+    """Print the memory of each process, and return whether none has grown too much."""
     print(f"{'RSS':24}{'warm MB':>12}{'end MB':>10}{'ratio':>10}")
     ratios = []
     for name in NAMES:

@@ -1,4 +1,4 @@
-"""What statements of 5,000 and of 100,000 entries cost, in time and memory, beside the same sums by plain SQL.
+"""Measure statements of 5,000 and of 100,000 entries, in time and memory, beside the same sums by plain SQL.
 
     python -m benchmarks.statements [--entries 5000 100000]
 
@@ -43,7 +43,7 @@ MONTH_START = (MONTH_END - timedelta(days=1)).replace(day=1)
 
 
 def main() -> int:
-    """Fill, measure, print the table; 1 when something takes too long or does not agree."""
+    """Fill, measure and print the table. Return 1 when a statement takes too long or does not agree."""
     parser = argparse.ArgumentParser(description="The cost of statements, beside the same sums by plain SQL.")
     parser.add_argument("--entries", type=int, nargs="+", default=SIZES, help="the sizes of the accounts")
     sizes = parser.parse_args().entries
@@ -137,7 +137,7 @@ def _measure_all(gateway: str, process_id: int, account_ids: dict[int, str], sum
 
 
 def _download(address: str, token: str) -> tuple[float, int, str]:
-    """Return the seconds until a document was there, its bytes, and its digest."""
+    """Return the seconds until a document was complete, its bytes, and its digest."""
     began_at, size_bytes, digest = time.perf_counter(), 0, hashlib.sha256()
     with requests.get(address, headers={"Authorization": f"Bearer {token}"}, stream=True, timeout=300) as answer:
         answer.raise_for_status()

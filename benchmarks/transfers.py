@@ -46,7 +46,7 @@ Runs = defaultdict[str, list[Run]]
 
 
 def main() -> int:
-    """Measure, print the tables, count the money; return the exit status."""
+    """Measure, print the tables, check the balances; return the exit status."""
     options = _options()
     if not shutil.which("wrk") or programs_folder() is None:
         print("This needs wrk and PostgreSQL (Debian: apt-get install wrk postgresql).")

@@ -12,7 +12,7 @@ LAST_ANSWERS_SECONDS = 1
 
 @dataclass(frozen=True)
 class Run:
-    """What one run has shown. Only successful answers count for `per_second`; every other request is an error.
+    """The result of one run. Only successful responses count for `per_second`; every other request is an error.
 
     `processor_us`: processor time of each process for a successful request. `failed_at`: the times of failed answers by
     the monotonic clock; only an open loop records them.
