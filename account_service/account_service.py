@@ -63,7 +63,7 @@ from shared.web.approvals.rules import ApprovalPending, ApprovalRules
 from shared.web.cursors import Page, page_of
 from shared.web.idempotency_keys import idempotency_key
 from shared.web.responses import success
-from shared.web.settings import Settings
+from shared.web.settings import DatabaseURL, Settings
 from shared.web.validation.openapi import answer, documented
 
 MAX_BATCH_BYTES = 512 * 1024
@@ -79,7 +79,7 @@ class AccountSettings(Settings):
     secrets: ClassVar[dict[str, str]] = {"ACCOUNT_SERVICE_SECRET": "account_service_secret"}
 
     port: int = Field(8002, ge=1, le=65535, validation_alias="ACCOUNT_SERVICE_PORT")
-    given_database_url: str | None = Field(None, repr=False, validation_alias="ACCOUNT_DATABASE_URL")
+    given_database_url: DatabaseURL | None = Field(None, repr=False, validation_alias="ACCOUNT_DATABASE_URL")
     client_secret: str = Field(min_length=32, repr=False, validation_alias="ACCOUNT_SERVICE_SECRET")
     approval_required: bool = Field(False, validation_alias="APPROVAL_REQUIRED")
     currency: CurrencyCode = Field("USD", validation_alias="BANK_CURRENCY")

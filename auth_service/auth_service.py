@@ -89,6 +89,7 @@ from shared.web.access import (
 from shared.web.application import Peers, lifecycle_of, make_app, make_session
 from shared.web.approvals.rules import ApprovalRules
 from shared.web.responses import success
+from shared.web.settings import DatabaseURL
 from shared.web.validation.openapi import answer, documented
 
 CLEAN_UP_SECONDS = 600.0
@@ -128,7 +129,7 @@ class AuthSettings(MailSettings, SecondFactorSettings, ClientSettings):
     }
 
     port: int = Field(8001, ge=1, le=65535, validation_alias="AUTH_SERVICE_PORT")
-    given_database_url: str | None = Field(None, repr=False, validation_alias="AUTH_DATABASE_URL")
+    given_database_url: DatabaseURL | None = Field(None, repr=False, validation_alias="AUTH_DATABASE_URL")
     signing_key: str = Field(repr=False, validation_alias="AUTH_SIGNING_KEY")
     admin_username: Username = Field("admin", validation_alias="ADMIN_USERNAME")
     approval_required: bool = Field(False, validation_alias="APPROVAL_REQUIRED")

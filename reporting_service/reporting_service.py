@@ -51,7 +51,7 @@ from shared.web.access import Caller, admin_only, private
 from shared.web.application import AtEnd, Peers, lifecycle_of, make_app, make_session
 from shared.web.cursors import Page, page_of
 from shared.web.responses import success
-from shared.web.settings import Settings
+from shared.web.settings import DatabaseURL, Settings
 from shared.web.validation.openapi import answer, documented
 
 BankLine = Annotated[Line, Field(min_length=1, max_length=200)]
@@ -65,7 +65,7 @@ class ReportingSettings(Settings):
     secrets: ClassVar[dict[str, str]] = {"REPORTING_SERVICE_SECRET": "reporting_service_secret"}
 
     port: int = Field(8004, ge=1, le=65535, validation_alias="REPORTING_SERVICE_PORT")
-    given_database_url: str | None = Field(None, repr=False, validation_alias="REPORTING_DATABASE_URL")
+    given_database_url: DatabaseURL | None = Field(None, repr=False, validation_alias="REPORTING_DATABASE_URL")
     client_secret: str = Field(min_length=32, repr=False, validation_alias="REPORTING_SERVICE_SECRET")
     bank_name: BankLine = Field("Northwater Bank", validation_alias="BANK_NAME")
     bank_address: BankLine = Field("1 Harbour Street; Northwater", validation_alias="BANK_ADDRESS")

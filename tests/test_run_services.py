@@ -111,6 +111,15 @@ def test_every_refused_setting_is_explained_in_our_own_words(tmp_path: Path, set
     assert [text for text in refusals if "should" in text] == []
 
 
+@pytest.mark.parametrize("settings", [AuthSettings, AccountSettings, TransactionSettings, ReportingSettings])
+def test_an_unusable_database_url_is_refused_by_the_name_of_its_variable(
+    tmp_path: Path, settings: type[Settings]
+) -> None:
+    variable = str(settings.model_fields["given_database_url"].validation_alias)
+    with pytest.raises(CannotStart, match=rf"{variable} must be sqlite:///<path> or postgresql://"):
+        settings.load(**{**GIVEN_SECRETS, "BANK_DATA_DIR": str(tmp_path), variable: "mysql://user:secret@host/bank"})
+
+
 def test_the_admins_password_stays_the_same_until_it_was_shown_and_is_shown_once(tmp_path: Path) -> None:
     interrupted, admin = FirstAdmin({}, tmp_path), FirstAdmin({"ADMIN_USERNAME": "root"}, tmp_path)
     password = admin.variables["ADMIN_PASSWORD"]

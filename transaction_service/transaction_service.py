@@ -25,7 +25,7 @@ from shared.web.application import Peers, health_of, lifecycle_of, make_app, mak
 from shared.web.approvals.rules import ApprovalRules
 from shared.web.cursors import page_of
 from shared.web.responses import success
-from shared.web.settings import Seconds, Settings
+from shared.web.settings import DatabaseURL, Seconds, Settings
 from shared.web.validation.openapi import answer, documented
 from shared.web.validation.ranges import ComparedRange
 from transaction_service import posting_logic, transaction_logic
@@ -100,7 +100,7 @@ class TransactionSettings(Settings):
     secrets: ClassVar[dict[str, str]] = {"TRANSACTION_SERVICE_SECRET": "transaction_service_secret"}
 
     port: int = Field(8003, ge=1, le=65535, validation_alias="TRANSACTION_SERVICE_PORT")
-    given_database_url: str | None = Field(None, repr=False, validation_alias="TRANSACTION_DATABASE_URL")
+    given_database_url: DatabaseURL | None = Field(None, repr=False, validation_alias="TRANSACTION_DATABASE_URL")
     client_secret: str = Field(min_length=32, repr=False, validation_alias="TRANSACTION_SERVICE_SECRET")
     currency: CurrencyCode = Field("USD", validation_alias="BANK_CURRENCY")
     step_up_amount: Decimal | None = Field(None, ge=0, allow_inf_nan=False, validation_alias="STEP_UP_AMOUNT")

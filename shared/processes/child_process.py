@@ -149,10 +149,10 @@ class Child:
             return None
 
     async def _get(self, path: str) -> ProbeReply:
-        host = reachable_host(self.program.host)
-        reader, writer = await asyncio.open_connection(host, self.program.port)
+        reader, writer = await asyncio.open_connection(reachable_host(self.program.host), self.program.port)
+        authority = self.program.address.removeprefix("http://")  # an IPv6 address stands in brackets
         try:
-            writer.write(f"GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n".encode())
+            writer.write(f"GET {path} HTTP/1.0\r\nHost: {authority}\r\n\r\n".encode())
             status_line = await reader.readline()
             while (await reader.readline()).strip():
                 pass

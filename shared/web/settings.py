@@ -9,6 +9,8 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.core.errors import CannotStart
+from shared.db.engines import is_sqlite
+from shared.db.migrations import DatabaseUnusable
 from shared.http.addresses import service_url
 from shared.security import secret_files
 
@@ -22,7 +24,16 @@ def _log_level(text: str) -> str:
     return text.upper()
 
 
+def _database_url(text: str) -> str:
+    try:
+        is_sqlite(text)
+    except DatabaseUnusable:
+        raise ValueError("must be sqlite:///<path> or postgresql://<user>:<password>@<host>/<database>") from None
+    return text
+
+
 ServiceURL = Annotated[str, AfterValidator(service_url)]
+DatabaseURL = Annotated[str, AfterValidator(_database_url)]
 LogLevel = Annotated[str, AfterValidator(_log_level)]
 _MESSAGES = {
     "int_parsing": "must be a whole number",

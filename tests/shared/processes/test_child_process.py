@@ -22,11 +22,11 @@ time.sleep(60)
 """
 
 
-def child_of(code: str, said: list[str], port: int = 9) -> Child:
+def child_of(code: str, said: list[str], port: int = 9, host: str = "127.0.0.1") -> Child:
     program = Program(
         name="child",
         command=(sys.executable, "-c", code),
-        host="127.0.0.1",
+        host=host,
         port=port,
         port_variable="CHILD_PORT",
         environment={**os.environ, "GREETING": "hello"},
@@ -138,3 +138,21 @@ def test_a_probe_whose_response_is_not_http_is_none() -> None:
 
     child = child_of("", [], free_ports(1)[0])
     run(main(), child)
+
+
+@pytest.mark.parametrize(("host", "authority"), [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]"), ("::", "[::1]")])
+def test_a_probe_names_the_host_as_a_url_does(host: str, authority: str) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = (await reader.readuntil(b"\r\n\r\n")).decode()
+        writer.write(b"HTTP/1.0 200 OK\r\n\r\n" + asked.partition("Host: ")[2].split("\r\n")[0].encode())
+        writer.close()
+
+    async def main() -> None:
+        async with await asyncio.start_server(answer, host) as server:
+            port = server.sockets[0].getsockname()[1]
+            reply = await child_of("", [], port, host).probe("/", within_seconds=10)
+            assert reply
+            assert (reply.status, reply.body.decode()) == (200, f"{authority}:{port}")
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, main()).result()
