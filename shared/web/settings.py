@@ -24,6 +24,12 @@ def _log_level(text: str) -> str:
     return text.upper()
 
 
+def _data_dir(path: Path) -> Path:
+    if "?" in str(path.resolve()):
+        raise ValueError("must not lead to a path with a question mark, which ends URLs")
+    return path
+
+
 def _database_url(text: str) -> str:
     try:
         is_sqlite(text)
@@ -66,7 +72,7 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", validation_alias="BANK_HOST")
     port: int = Field(0, ge=0, le=65535)
-    data_dir: Path = Field(Path("data"), validation_alias="BANK_DATA_DIR")
+    data_dir: Annotated[Path, AfterValidator(_data_dir)] = Field(Path("data"), validation_alias="BANK_DATA_DIR")
     threads: int = Field(96, ge=4, le=512, validation_alias="BANK_THREADS")
     consul_host: str | None = Field(None, validation_alias="CONSUL_HOST")
     consul_port: int = Field(8500, ge=1, le=65535, validation_alias="CONSUL_PORT")

@@ -74,6 +74,7 @@ def test_a_short_secret_of_a_file_is_named_with_its_file(tmp_path: Path) -> None
     [
         ("SHOP_PORT", "0", "must be at least 1"),
         ("SHOP_PORT", "65536", "must be at most 65535"),
+        ("BANK_DATA_DIR", "/srv/bank?", "must not lead to a path with a question mark, which ends URLs"),
         ("SHOP_PORT", "http", "must be a whole number"),
         ("SHOP_PORT", "1.5", "must be a whole number"),
         ("SHOP_IS_OPEN", "perhaps", "must be true or false"),
