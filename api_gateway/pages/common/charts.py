@@ -20,6 +20,7 @@ LINES = 3
 LEFT, WIDTH = 12.0, 86.0
 TOP, HEIGHT = 14.0, 150.0
 MAX_DAYS = 62
+YEAR_DAYS = 366
 MAX_MARKS = 6
 SHARE_HEIGHT = 52
 
@@ -59,7 +60,9 @@ def bars(amounts: Mapping[date, Decimal], start: date, end: date, currency: str 
     """Draw a bar per day of a period, both ends included, or per month if it has more than `MAX_DAYS` days."""
     if (end - start).days >= MAX_DAYS:
         months = _by_month(amounts, start, end)
-        return _columns([(f"{month:%b}", f"{month:%b %Y}", amount) for month, amount in months], ("bar",), currency)
+        return _columns(
+            [(_mark(month, start, end), f"{month:%b %Y}", amount) for month, amount in months], ("bar",), currency
+        )
     days = _by_day(amounts, start, end)
     return _columns([(_short(day), _long(day), amount) for day, amount in days], ("bar",), currency)
 
@@ -69,7 +72,7 @@ def in_and_out(days: Iterable[Day], start: date, end: date, currency: str = "") 
     known = list(days)
     income = _by_month({day.date: day.income for day in known}, start, end)
     expense = dict(_by_month({day.date: day.expense for day in known}, start, end))
-    rows = [(f"{month:%b}", f"{month:%b %Y}", amount, expense[month]) for month, amount in income]
+    rows = [(_mark(month, start, end), f"{month:%b %Y}", amount, expense[month]) for month, amount in income]
     return _columns(rows, ("bar", "hollow"), currency)
 
 
@@ -92,7 +95,8 @@ def curve(days: Sequence[tuple[date, Decimal]], currency: str = "") -> Picture:
     points = [(100 * (day - first).days / span, HEIGHT * (1 - float(balance / top))) for day, balance in changes]
     path = f"M0 {points[0][1]:.1f}" + "".join(f"H{x:.2f}V{y:.1f}" for x, y in points[1:]) + "H100"
     places = {day: LEFT + WIDTH * (day - first).days / span for day in _ticks(first, last)}
-    marks = [Mark(at, _short(day)) for day, at in places.items()]
+    is_long = (last - first).days > YEAR_DAYS
+    marks = [Mark(at, _mark(day, first, last) if is_long else _short(day)) for day, at in places.items()]
     src = _picture("curve.svg", path=path, lines=lines, marks=marks)
     steps = [
         (LEFT + WIDTH * x / 100, f"{_long(day)}: {_amount(balance, currency)}")
@@ -104,12 +108,18 @@ def curve(days: Sequence[tuple[date, Decimal]], currency: str = "") -> Picture:
 
 
 def _ticks(first: date, last: date) -> list[date]:
-    """Return the days to mark below a curve: its ends, or for a long period the first days of months."""
-    if (last - first).days < MAX_DAYS:
-        return [first, last] if first < last else [first]
+    """Return the days to mark below a curve: first days of months, and for a short period its ends."""
     months = [month for month, _ in _by_month({}, first, last) if month >= first]
+    if (last - first).days < MAX_DAYS:
+        away = (last - first) / 5  # so that their texts don't touch
+        return sorted({first, last, *(month for month in months if month - first >= away <= last - month)})
     every = -(-len(months) // MAX_MARKS)
     return months[::every]
+
+
+def _mark(month: date, start: date, end: date) -> str:
+    """Format a month below a picture of a period, with its year if the period is longer than one."""
+    return f"{month:%b}" if (end - start).days <= YEAR_DAYS else f"{month:%b '%y}"
 
 
 def _columns(rows: Sequence[tuple[str, str, *tuple[Decimal, ...]]], kinds: Sequence[str], currency: str) -> Picture:

@@ -122,3 +122,17 @@ def test_a_long_curve_is_marked_by_months() -> None:
     days = [(FIRST + timedelta(days=number), Decimal(number)) for number in range(120)]
     assert labels(charts.curve(days))[4:] == ["1 Jan", "1 Feb", "1 Mar", "1 Apr"]
     assert labels(charts.curve(days[:30]))[4:] == ["1 Jan", "30 Jan"]
+
+
+def test_a_curve_of_two_months_is_marked_where_the_second_begins_unless_texts_would_touch() -> None:
+    days = [(FIRST + timedelta(days=number), Decimal(number)) for number in range(61)]
+    assert labels(charts.curve(days))[4:] == ["1 Jan", "1 Feb", "2 Mar"]
+    assert labels(charts.curve(days[:35]))[4:] == ["1 Jan", "4 Feb"]
+
+
+def test_marks_of_more_than_a_year_name_the_year() -> None:
+    last = date(2027, 6, 30)
+    curve = charts.curve([(FIRST, Decimal(1)), (last, Decimal(2))])
+    assert labels(curve)[4:] == ["Jan '26", "Apr '26", "Jul '26", "Oct '26", "Jan '27", "Apr '27"]
+    assert labels(charts.bars({FIRST: Decimal(1)}, FIRST, last))[4:6] == ["Jan '26", "May '26"]
+    assert labels(charts.bars({FIRST: Decimal(1)}, FIRST, date(2026, 12, 31)))[4:6] == ["Jan", "Apr"]
