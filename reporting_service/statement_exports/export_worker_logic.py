@@ -85,7 +85,8 @@ class ExportWorker:
     ) -> None:
         self._storage, self._encryption = storage, encryption
         self._plan, self._make, self._enter, self._tell = plan, make, enter, tell
-        self._id, self._export_id = uuid4(), UUID(int=0)
+        self._id = uuid4()
+        self._export_id: UUID | None = None
         self._changed, self._stopping = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="statement-exports", daemon=True)
         self._care = PeriodicTask(self.care, name="statement-exports-care", interval_seconds=CARE_SECONDS)
@@ -115,8 +116,9 @@ class ExportWorker:
         """Note that the export of this process is being made, and remove exports of a week ago."""
         with self._enter():
             storage = self._storage
-            with storage.transaction():
-                storage.change_active(self._export_id, self._id, seen_at=now())
+            if export_id := self._export_id:
+                with storage.transaction():
+                    storage.change_active(export_id, self._id, seen_at=now())
             storage.refresh()
             for export_id in storage.list_expired(now() - KEPT_FOR):
                 with storage.transaction():
@@ -142,7 +144,7 @@ class ExportWorker:
         try:
             self._finish(export)
         finally:
-            self._export_id = UUID(int=0)
+            self._export_id = None
         return True
 
     def _finish(self, export: StatementExport) -> None:
@@ -154,13 +156,16 @@ class ExportWorker:
                 self._keep(job, file)
             self._notify(job)
         except _Cancelled:
-            if self._stopping.is_set():
-                self._end(export.id, state="queued", worker_id=None, attempts=export.attempts - 1)
+            _log.info("the export %s is not made here any more", export.id)
         except AppError as error:
-            self._fail(export.id, error.message)
+            if not self._stopping.is_set():
+                self._fail(export.id, error.message)
         except Exception:
             _log.exception("the export %s failed", export.id)
             self._fail(export.id, AppError.message)
+        finally:
+            if self._stopping.is_set():  # one that has not ended waits for the next process
+                self._end(export.id, state="queued", worker_id=None, attempts=export.attempts - 1)
 
     def _to_job(self, export: StatementExport) -> Job:
         """Return what to make with whose rights. Raises AppError after too many attempts, or without a caller."""

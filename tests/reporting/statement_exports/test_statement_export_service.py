@@ -242,19 +242,24 @@ def test_an_export_that_is_interrupted_each_time_fails(branch: Branch, idle: pyt
     assert (found["state"], "interrupted several times" in found["failure"]) == ("failed", True)
 
 
+@pytest.mark.parametrize("is_away", [False, True], ids=["all services answer", "a service has stopped before"])
 def test_what_is_being_made_goes_on_after_a_restart(
-    branch: Branch, held: threading.Event, monkeypatch: pytest.MonkeyPatch
+    branch: Branch, held: threading.Event, monkeypatch: pytest.MonkeyPatch, is_away: bool
 ) -> None:
+    adapter = branch.suite.adapters["account"]
     export = start(branch)
     eventually(lambda: state_of(branch, export)["state"] == "running", within_seconds=30)
     stop = ExportWorker.stop
 
     def stop_while_one_is_made(worker: ExportWorker) -> None:
+        adapter.down = is_away
         threading.Timer(0.5, held.set).start()
         stop(worker)
+        adapter.down = False
 
     monkeypatch.setattr(ExportWorker, "stop", stop_while_one_is_made)
     branch.suite.restart("reporting")
+    monkeypatch.setattr(ExportWorker, "stop", stop)
     assert ended(branch, export)["state"] == "ready"
 
 
