@@ -374,5 +374,5 @@ def store_report(storage: ReportStorage, report: Report) -> Report:
         if last and (report.created_at - last.created_at).total_seconds() < SAME_REPORT_SECONDS:
             return last
         report.edition = last.edition + 1 if last else 1
-        storage.add_report(report)
+        storage.insert(report)
         return report

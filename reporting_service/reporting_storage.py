@@ -18,11 +18,6 @@ class ReportStorage(Storage):
         super().__init__(database)
         self.outbox = Outbox(database)
 
-    def add_report(self, report: Report) -> None:
-        """Add a report."""
-        self._session.add(report)
-        self._session.flush()
-
     def find_report(self, report_id: UUID) -> Report | None:
         """Return the report with this id, or None."""
         return self._session.get(Report, report_id)

@@ -60,7 +60,7 @@ def _add(storage: CustomReportStorage, caller: Caller, new: NewCustomReport) -> 
             raise TooManyCustomReports
         choice = new.model_dump(mode="json", exclude={"name"})
         report = CustomReport(user_id=caller.user_id, name=new.name, choice=choice, created_at=now())
-        storage.add(report)
+        storage.insert(report)
     return report
 
 

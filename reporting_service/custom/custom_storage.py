@@ -14,11 +14,6 @@ from shared.db.keyset import newest_first
 class CustomReportStorage(Storage):
     """The custom reports of users."""
 
-    def add(self, report: CustomReport) -> None:
-        """Add a custom report."""
-        self._session.add(report)
-        self._session.flush()
-
     def find(self, user_id: UUID, report_id: UUID) -> CustomReport | None:
         """Return the user's custom report with this id, or None."""
         query = select(CustomReport).where(CustomReport.id == report_id, CustomReport.user_id == user_id)

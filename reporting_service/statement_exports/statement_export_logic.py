@@ -164,7 +164,7 @@ def _add(
             created_at=now(),
             seen_at=now(),
         )
-        storage.add(export)
+        storage.insert(export)
         details = {"year": new.year, "formats": list(new.formats), "accounts": len(accounts)}
         audit_trail.record(tools.outbox, "statements.export", actor=caller, subject_id=caller.user_id, details=details)
     return export

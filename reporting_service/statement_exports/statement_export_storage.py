@@ -16,11 +16,6 @@ from shared.db.keyset import newest_first
 class StatementExportStorage(Storage):
     """The statement exports of users. One that waits or is being made is active: it has an `active_user_id`."""
 
-    def add(self, export: StatementExport) -> None:
-        """Add an export."""
-        self._session.add(export)
-        self._session.flush()
-
     def find(self, user_id: UUID, export_id: UUID) -> StatementExport | None:
         """Return the user's export with this id, or None."""
         query = select(StatementExport).where(StatementExport.id == export_id, StatementExport.user_id == user_id)

@@ -51,8 +51,7 @@ class KeptStatementStorage(Storage):
 
     def add(self, statement: KeptStatement, file: IO[bytes]) -> None:
         """Add a statement with the bytes of `file`. They are read part by part."""
-        self._session.add(statement)
-        self._session.flush()
+        self.insert(statement)
         file.seek(0)
         number = 0
         while part := file.read(PART_BYTES):
