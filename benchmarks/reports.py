@@ -5,8 +5,8 @@
 The bank is that of `benchmarks.filling`, in which one customer has a fifth of the transactions, on two accounts; one
 that was filled before can be given. Each report is asked for at the gateway over all days and not stored. The sums by
 SQL are those of the same transactions in SQLite, read once before. Pages ask for days of their own time zone, which
-costs more than days of UTC. Fails when the median of the system report exceeds
-300 ms, or that of the account report 500 ms. Only loopback is ever called.
+costs more than days of UTC. Fails when the median of the system report exceeds 300 ms, or that of the account report
+500 ms. Only loopback is ever called.
 """
 
 import argparse
