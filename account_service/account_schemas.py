@@ -9,7 +9,7 @@ from pydantic.json_schema import SkipJsonSchema
 from shared.core.money import AmountText, Currency
 from shared.core.periods import Timestamp
 from shared.core.texts import Line, Matching, masked, masked_name
-from shared.web.approvals.schemas import ChangeRequest
+from shared.web.approvals.schemas import ApprovalFields
 from shared.web.cursors import LongLimit, Page
 from shared.web.validation.openapi import Answer, Body, Described, Query
 from shared.web.validation.ranges import ComparedRange, TimeRange
@@ -112,7 +112,7 @@ class AccountOut(Described):
         )
 
 
-class AccountApprovalOut(ChangeRequest):
+class AccountApprovalOut(ApprovalFields):
     """A request to change the status of an account, which waits for a second person."""
 
     action: Literal["unfreeze", "close"]

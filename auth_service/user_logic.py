@@ -130,9 +130,14 @@ def list_users(tools: Tools, caller: Caller, query: UsersQuery) -> tuple[list[Li
     fetch = partial(tools.users.list_users, q=query.q, role=query.role, status=status, among=among)
     users, pagination = cursors.fetch_page(query, fetch, created_at=datetime, id=UUID)
     audit_logic.record_list(tools.audit, "list.people", caller, query)
+    return with_lockouts(tools, users), pagination
+
+
+def with_lockouts(tools: Tools, users: Sequence[User]) -> list[ListedUser]:
+    """Return these users as admins see them, with the ends of their lockouts."""
     locked_until = auth_logic.locked_until(tools, [user.username for user in users])
     listed = [ListedUser.model_validate(user) for user in users]
-    return [user.model_copy(update={"locked_until": locked_until.get(user.username)}) for user in listed], pagination
+    return [user.model_copy(update={"locked_until": locked_until.get(user.username)}) for user in listed]
 
 
 def statistics(tools: Tools, query: StatisticsQuery) -> Statistics:

@@ -10,7 +10,7 @@ from auth_service.auth_schemas import EnteredPassword, NewPassword
 from shared.core.periods import Timestamp
 from shared.core.texts import Line, Matching
 from shared.core.time_zones import ZoneName
-from shared.web.approvals.schemas import AskedReason, ChangeRequest
+from shared.web.approvals.schemas import ApprovalFields, AskedReason
 from shared.web.cursors import Page
 from shared.web.validation.openapi import Answer, Body, Described, Query
 from shared.web.validation.ranges import ComparedRange
@@ -207,7 +207,7 @@ class NewUserAnswer(UserAnswer):
     """The id of the new customer."""
 
 
-class PersonApprovalOut(ChangeRequest):
+class PersonApprovalOut(ApprovalFields):
     """A request to change what a person is or may do, which waits for a second person."""
 
     action: PersonAction

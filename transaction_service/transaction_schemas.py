@@ -36,7 +36,8 @@ Category = Literal[
 UNCATEGORISED = "uncategorised"
 MAX_BATCHED = 256
 MAX_SELECTED = 20
-Description = Annotated[Line, Field(max_length=200)]
+MAX_DESCRIPTION = 200
+Description = Annotated[Line, Field(max_length=MAX_DESCRIPTION)]
 
 
 class OwnMovement(Body):
@@ -66,7 +67,7 @@ class NewTransfer(Body):
 
 
 class Reversal(Body):
-    """The account that gets the money of a reversal. Without a body it is the account that the money came from."""
+    """Why a transaction is reversed, and the account that gets the money. All of it may be left out."""
 
     may_be_left_out = True
 
@@ -74,6 +75,8 @@ class Reversal(Body):
     """Another account of the same customer that gets the money. The default is the one that it came from."""
     to_suspense: StrictBool = False
     """Whether the bank's suspense account gets the money and holds it for the customer."""
+    reason: Annotated[Line, Field(min_length=1, max_length=100, examples=["Paid twice"])] | None = None
+    """Why; the customers on both sides see it in the description of the reversal."""
 
 
 class NewCategory(Body):

@@ -13,12 +13,12 @@ from api_gateway.clients.base import Client, ListPage, Query, ResponseModel
 from api_gateway.clients.transaction import Transaction
 from shared.http.client import Peer
 
-KINDS: Mapping[str, tuple[str, str]] = {
-    "payments": ("transaction-service", "/api/transactions/approvals"),
-    "accounts": ("account-service", "/api/accounts/approvals"),
-    "people": ("auth-service", "/api/auth/approvals"),
+KINDS: Mapping[str, tuple[str, str, str]] = {
+    "payments": ("transaction-service", "/api/transactions/approvals", "transaction_id"),
+    "accounts": ("account-service", "/api/accounts/approvals", "subject_id"),
+    "people": ("auth-service", "/api/auth/approvals", "subject_id"),
 }
-"""What a request is about, the service that keeps it, and the path of such requests there."""
+"""What a request is about, the service that keeps it, the path of such requests there, and its filter by subject."""
 
 
 class Approval(ResponseModel):
@@ -32,6 +32,7 @@ class Approval(ResponseModel):
     asked_by: UUID
     asked_by_name: str
     asked_at: datetime
+    expires_at: datetime
     decided_by_name: str | None = None
     decided_at: datetime | None = None
     reason: str | None = None
@@ -39,17 +40,25 @@ class Approval(ResponseModel):
     account: Account | None = None
     subject: Person | None = None
 
+    @property
+    def address(self) -> str:
+        """Return the address of the page on which this request is decided."""
+        about = self.transaction or self.account or self.subject
+        only = f"&subject_id={about.id}" if about else ""
+        return f"/admin/approvals?kind={self.kind}&status=pending{only}"
+
 
 class ApprovalClient(Client):
     """Calls for staff about one kind of requests."""
 
     def __init__(self, peer: Peer, kind: str) -> None:
         super().__init__(peer)
-        self._kind, self._path = kind, KINDS[kind][1]
+        self._kind, (_, self._path, self._subject) = kind, KINDS[kind]
 
     def find(self, token: str, query: Query) -> ListPage[Approval]:
-        """Return a page of requests. Filters: `status, limit, cursor`, and what the kind is about."""
-        found = self._page(Approval, token, self._path, query, noun="approvals")
+        """Return a page of requests. Filters: `status, subject_id, limit, cursor`."""
+        named = {self._subject if name == "subject_id" else name: value for name, value in query.items()}
+        found = self._page(Approval, token, self._path, named, noun="approvals")
         return found.model_copy(update={"rows": [row.model_copy(update={"kind": self._kind}) for row in found.rows]})
 
     def approve(self, token: str, approval_id: UUID) -> Transaction | None:

@@ -47,10 +47,11 @@ def look_up_user(caller: Caller, query: PersonQuery) -> Response:
 
 @users.get("/<uuid:user_id>")
 @admin_only
-@api.validate(resp=documented(200, UserAnswer))
+@api.validate(resp=documented(200, answer(user=ListedUser)))
 def user_details(caller: Caller, user_id: UUID) -> Response:
     """Return one user."""
-    return success(user=UserOut.model_validate(user_logic.view(tools(), caller, user_id)))
+    (user,) = user_logic.with_lockouts(tools(), [user_logic.view(tools(), caller, user_id)])
+    return success(user=user)
 
 
 @users.put("/<uuid:user_id>")

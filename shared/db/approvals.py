@@ -4,17 +4,20 @@ A service that keeps such requests makes a model of it: `class Approval(Approval
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import CheckConstraint, Index, String, Text, select, text, update
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
+from shared.core import clock
 from shared.db.columns import UtcDateTime
 from shared.db.database import Database, Storage
 from shared.db.keyset import newest_first
 
+PERIOD = timedelta(days=7)
+"""How long a request can be decided."""
 _PENDING = text("status = 'pending'")
 
 
@@ -22,7 +25,7 @@ class ApprovalColumns:
     """A request to change something, and the decision of a second person on it.
 
     `subject_id` is the id of what it would change, and `body` the body of the request as JSON. At most one request for
-    a subject is pending. A pending one that is older than the period in which it can be decided counts as expired.
+    a subject is pending. A pending one that is older than `PERIOD` counts as expired.
     """
 
     __tablename__ = "approval"
@@ -48,6 +51,16 @@ class ApprovalColumns:
     decided_by_name: Mapped[str | None] = mapped_column(String(50))
     decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     reason: Mapped[str | None] = mapped_column(String(200))
+
+    @property
+    def expires_at(self) -> datetime:
+        """Return until when it can be decided."""
+        return self.asked_at + PERIOD
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether it can be decided now."""
+        return self.status == "pending" and clock.now() <= self.expires_at
 
 
 class ApprovalTable(Storage):
@@ -80,9 +93,9 @@ class ApprovalTable(Storage):
         """Return the newest request for this subject, pending or decided, or None."""
         return next(iter(self.list_newest(limit=1, after=None, subject_id=subject_id)), None)
 
-    def expire(self, asked_before: datetime) -> None:
-        """Set pending requests that are older than `asked_before` to expired."""
-        old = self.model.status == "pending", self.model.asked_at < asked_before
+    def expire(self) -> None:
+        """Set pending requests that are older than `PERIOD` to expired."""
+        old = self.model.status == "pending", self.model.asked_at < clock.now() - PERIOD
         self._session.execute(update(self.model).where(*old).values(status="expired"))
 
     def list_newest(

@@ -386,10 +386,12 @@ def test_the_dashboard_is_light(page: Page, ada: Person) -> None:
 def test_an_admin_disables_a_user(page: Page, bank: Suite, ada: Person) -> None:
     log_in(page, "admin", ADMIN_PASSWORD)
     page.goto(f"/admin/users?q={ada.username}")
-    row = page.get_by_role("row", name=ada.username)
-    row.get_by_role("button", name="Disable").click()
+    page.get_by_role("link", name=ada.username, exact=True).click()
+    login = page.get_by_role("region", name="Login")
+    login.get_by_label("Reason").fill("Asked us to")
+    login.get_by_role("button", name="Confirm disabling").click()
     expect(page.get_by_text(f"{ada.username} is disabled.")).to_be_visible()
-    expect(row.get_by_role("button", name="Enable")).to_be_visible()
+    expect(login.get_by_role("button", name="Confirm enabling")).to_be_visible()
     assert bank.call("account", "GET", "/api/accounts/list", ada).status_code in (200, 401)
 
 

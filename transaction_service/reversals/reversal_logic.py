@@ -12,7 +12,7 @@ from transaction_service.reversals.reversal_storage import ReversalStorage
 from transaction_service.transaction_clients import AccountClient, Order
 from transaction_service.transaction_logic import AlreadyPaidOut, AlreadyReversed, Origin, new_order
 from transaction_service.transaction_models import SUSPENSE_ACCOUNT_ID, SuspenseItem, Transaction
-from transaction_service.transaction_schemas import PayOut, Reversal, SuspenseQuery
+from transaction_service.transaction_schemas import MAX_DESCRIPTION, PayOut, Reversal, SuspenseQuery
 
 
 class NotReversible(Refused):
@@ -57,7 +57,7 @@ def reverse(
         origin,
         from_account_id=original.to_account_id,
         to_account_id=_choose_target(accounts, caller, original, destination),
-        description=f"Reversal: {original.description or original.transaction_type}"[:200],
+        description=_describe(original, destination.reason),
         reverses_id=original.id,
     )
 
@@ -105,6 +105,12 @@ def pay_out(
         description=held.description,
         reverses_id=held.id,
     )
+
+
+def _describe(original: Transaction, reason: str | None) -> str:
+    """Return the description of a reversal: what it reverses, shortened where needed, and why."""
+    why = f" ({reason})" if reason else ""
+    return f"Reversal: {original.description or original.transaction_type}"[: MAX_DESCRIPTION - len(why)] + why
 
 
 def _was_reversed_by_other_request(storage: ReversalStorage, original: Transaction, origin: Origin) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response
+from pydantic_core import from_json
 
 from shared.core.errors import AppError, NotFound
 from shared.web.access import Caller, admin_only, staff_with
@@ -83,7 +84,7 @@ def pay_out(caller: Caller, transaction_id: UUID, json: PayOut) -> Response:
 
 
 @reversals.get("/approvals")
-@staff_with("approvals:decide", "counter:withdraw")
+@staff_with("approvals:decide", "counter:withdraw", "customers:read")
 @api.validate(resp=documented(200, page_of(approvals=PaymentApprovalOut)))
 def list_approvals(caller: Caller, query: PaymentApprovalPage) -> Response:
     """Return the requests that wait for a second person, and those decided before, newest first."""
@@ -153,10 +154,20 @@ def render_approvals(caller: Caller, rows: Sequence[Approval]) -> list[PaymentAp
     rendered = iter(render_all(caller, [transaction for transaction in about if transaction]))
     return [
         PaymentApprovalOut.model_validate(row).model_copy(
-            update={"transaction": next(rendered) if transaction else None}
+            update={"request": _request_of(row), "transaction": next(rendered) if transaction else None}
         )
         for row, transaction in zip(rows, about, strict=True)
     ]
+
+
+def _request_of(approval: Approval) -> dict[str, Any]:
+    """Return the body of a request as it was sent. The one of a withdrawal is stored in another form."""
+    if approval.action != "withdraw":
+        body: dict[str, Any] = from_json(approval.body)
+        return body
+    asked = AskedWithdrawal.model_validate_json(approval.body)
+    amount = tools().currency.to_text(asked.amount_minor)
+    return {"account_id": str(asked.account_id), "amount": amount, "description": asked.description}
 
 
 def _transaction_of(approval: Approval, caller: Caller) -> Transaction | None:

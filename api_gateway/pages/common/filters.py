@@ -261,6 +261,8 @@ class ApprovalFilters(FilterForm):
         "State", {"pending": "Waiting", "approved": "Approved", "rejected": "Rejected", "expired": "Expired"}, "Any"
     )
 
+    subject_id = HiddenField(validators=[Optional(), UUID("This is no id.")])
+
 
 OUTCOMES = {"success": "Success", "failure": "Failure", "refused": "Refused"}
 

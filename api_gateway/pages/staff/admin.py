@@ -1,15 +1,14 @@
-"""The admin's overview, the administration of users, and the audit trail."""
+"""The overview of the staff, the list of people, and the audit trail."""
 
 from typing import Any
-from uuid import UUID
 
-from flask import Blueprint, render_template, request, url_for
+from flask import Blueprint, render_template
 
 from api_gateway.clients.audit import AuditClient
 from api_gateway.clients.reporting import Choice
 from api_gateway.pages.common.filters import AuditFilters, PeopleFilters
 from api_gateway.pages.common.reports import pictures_of
-from api_gateway.pages.common.responses import peer, see_list
+from api_gateway.pages.common.responses import peer
 from api_gateway.pages.common.sections import (
     auth_service,
     list_page,
@@ -18,9 +17,8 @@ from api_gateway.pages.common.sections import (
     result_or_none,
     start_call,
 )
-from api_gateway.pages.staff.admin_forms import PersonForm
+from api_gateway.pages.staff.admin_forms import PERMISSION_LABELS
 from api_gateway.pages.staff.work_queue import cards
-from api_gateway.web.browser_session import refuse_ended_sessions
 from api_gateway.web.time_zones import page_zone
 from shared.web.access import Caller, admin_only, staff_only
 
@@ -58,7 +56,9 @@ def index(caller: Caller) -> str:
 @admin_only
 def users(caller: Caller) -> Any:
     """List the users of the bank."""
-    return _people_page(caller, PersonForm())
+    filters = PeopleFilters()
+    found = filters.found(lambda: auth_service().users(caller.token, filters.query()))
+    return list_page("admin_users.html", filters, found=found, meanings=PERMISSION_LABELS)
 
 
 @admin.get("/admin/audit")
@@ -68,24 +68,3 @@ def audit(caller: Caller) -> Any:
     filters = AuditFilters()
     found = filters.found(lambda: AuditClient(peer("auth-service")).entries(caller.token, filters.query()))
     return list_page("admin_audit.html", filters, found=found)
-
-
-@admin.post("/admin/users/<uuid:user_id>")
-@admin_only
-def change(caller: Caller, user_id: UUID) -> Any:
-    """Disable, enable or unlock a user, and redirect to the list with its filters."""
-    query = request.query_string.decode()
-    form = PersonForm()
-    user = form.submitted(lambda: auth_service().change_user(caller.token, user_id, status=form.status.data))
-    if user is None:
-        return _people_page(caller, form)
-    refuse_ended_sessions()
-    listed = f"{url_for('admin.users')}?{query}" if query else url_for("admin.users")
-    return see_list(f"{user.username} is {user.status}.", listed)
-
-
-def _people_page(caller: Caller, change_form: PersonForm) -> tuple[str, int]:
-    filters = PeopleFilters()
-    found = filters.found(lambda: auth_service().users(caller.token, filters.query()))
-    page, status = list_page("admin_users.html", filters, found=found, change=change_form)
-    return page, max(status, change_form.status_code)

@@ -1,4 +1,4 @@
-"""Forms of the staff: users, customers' accounts, reversals."""
+"""Forms of the staff: customers' accounts, the counter, reversals."""
 
 from collections.abc import Iterable
 
@@ -12,12 +12,18 @@ from api_gateway.pages.common.money_forms import NO_AMOUNT, AmountField, Draft, 
 from shared.core.errors import AppError
 
 ROLES = {"customer": "Customer", "employee": "Employee", "admin": "Admin"}
-
-
-class PersonForm(BankForm):
-    """A new status for a user."""
-
-    status = SelectField("Status", choices=options({"active": "Active", "disabled": "Disabled"}))
+PERMISSION_LABELS = {
+    "customers:read": "Find customers and see their data, accounts and transactions",
+    "customers:write": "Correct contact data, write notes, end sessions and lockouts",
+    "customers:verify": "Verify who customers are, and see the numbers of their documents",
+    "cases:answer": "Read, answer and close disputes and questions of customers",
+    "accounts:open": "Open accounts for customers",
+    "accounts:close": "Close empty accounts for customers",
+    "accounts:freeze": "Freeze and unfreeze accounts",
+    "approvals:decide": "Approve or refuse what another employee has asked for",
+    "counter:deposit": "Take cash in at the counter, with a till of their own",
+    "counter:withdraw": "Pay cash out at the counter, with a till of their own",
+}
 
 
 class CustomerAccountForm(MoneyForm):
@@ -120,6 +126,7 @@ class ReversalForm(MoneyForm):
     They are the customer's other active accounts; the suspense account is always offered beside them.
     """
 
+    reason = StringField("Reason", [at_most(100)])
     return_to = SelectField("Give the money to", [InputRequired("Choose where the money goes.")])
 
     def __init__(self, others: Iterable[Account] | None) -> None:
@@ -132,11 +139,10 @@ class ReversalForm(MoneyForm):
 
     @property
     def body(self) -> dict[str, object]:
-        """Return the request body; empty when the money goes back to where it came from."""
+        """Return the request body, without a target when the money goes back to where it came from."""
         chosen = self.return_to.data if self.return_to else None
-        if chosen == SUSPENSE:
-            return {"to_suspense": True}
-        return {"to_account_id": chosen} if chosen else {}
+        target: tuple[str, object] = ("to_suspense", True) if chosen == SUSPENSE else ("to_account_id", chosen)
+        return {name: value for name, value in (target, ("reason", (self.reason.data or "").strip())) if value}
 
     def refuse(self, error: AppError) -> None:
         """Show a refusal above the form: its details name fields of the API that this form does not have."""

@@ -16,7 +16,6 @@ from api_gateway.pages.common.filters import AccountFilters, PeopleFilters, Pers
 from api_gateway.pages.common.responses import form_page, see_other
 from api_gateway.pages.common.sections import (
     account_service,
-    approval_service,
     auth_service,
     by_id,
     customer_service,
@@ -26,6 +25,7 @@ from api_gateway.pages.common.sections import (
     transaction_service,
 )
 from api_gateway.pages.staff.admin_forms import AccountStatusForm, CustomerAccountForm
+from api_gateway.pages.staff.work_queue import requests_about
 from api_gateway.web import time_zones
 from shared.core.errors import InvalidRequest, NotFound
 from shared.web.access import Caller, staff_only
@@ -112,21 +112,17 @@ def payments(caller: Caller) -> Any:
 @staff.get("/admin/transactions/<uuid:transaction_id>")
 @staff_only
 def payment(caller: Caller, transaction_id: UUID) -> str:
-    """Show any transaction, and whether a request to undo it waits for a second admin."""
+    """Show any transaction, and whether a request to undo it waits for a second person."""
     own_call = start_call(account_service().list_own, caller.token)
-    about = {"transaction_id": transaction_id, "status": "pending"}
-    may_see = caller.may("approvals:decide")
-    waits_call = start_call(approval_service("payments").find, caller.token, about) if may_see else None
     transaction = transaction_service().details(caller.token, transaction_id)
     is_own = transaction.direction(by_id(own_call.result())) != "past"
-    waits = waits_call and result_or_none(waits_call)
     return render_template(
         "transaction_details.html",
         transaction=transaction,
         mine={},
         section=SECTION,
         is_own=is_own,
-        approval=waits.rows[0] if waits and waits.rows else None,
+        waiting=requests_about(caller, transaction=transaction.id),
     )
 
 
@@ -155,6 +151,7 @@ def _account_page(caller: Caller, account_id: UUID, form: AccountStatusForm) -> 
         form,
         account=shown,
         owner=_owner(caller, shown.user_id),
+        waiting=requests_about(caller, accounts={account_id}),
         status_history=_status_history(caller, shown),
         picture=charts.curve(balances(shown, history, since, time_zones.page_zone()), shown.currency),
         recent=recent and recent.rows,

@@ -31,6 +31,7 @@ from api_gateway.pages.staff.admin_forms import (
     NoteForm,
     ResetStartForm,
 )
+from api_gateway.pages.staff.work_queue import requests_about
 from api_gateway.web.browser_session import refuse_ended_sessions
 from shared.core.errors import ServiceUnavailable
 from shared.web.access import Caller, staff_only
@@ -182,6 +183,9 @@ def _customer_page(
         "customer_view.html",
         form or NoteForm(),
         customer=shown,
+        waiting=requests_about(
+            caller, person=user_id, accounts={one.id for one in accounts.values() if one.status != "closed"}
+        ),
         contact=contact or _contact_form(caller, shown, formdata=None),
         note=note or NoteForm(formdata=None),
         reset=reset or ResetStartForm(formdata=None),

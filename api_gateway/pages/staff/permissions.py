@@ -10,23 +10,12 @@ from wtforms.validators import InputRequired
 from api_gateway.clients.auth import Permissions, User
 from api_gateway.pages.common.forms import BankForm, at_most, options
 from api_gateway.pages.common.responses import form_page, see_other
-from api_gateway.pages.common.sections import approval_service, auth_service, result_or_none, start_call
-from api_gateway.pages.staff.admin_forms import ROLES
+from api_gateway.pages.common.sections import auth_service
+from api_gateway.pages.staff.admin_forms import PERMISSION_LABELS, ROLES
+from api_gateway.pages.staff.work_queue import requests_about
 from api_gateway.web.browser_session import refuse_ended_sessions
 from shared.web.access import Caller, admin_only
 
-PERMISSION_LABELS = {
-    "customers:read": "Find customers and see their data, accounts and transactions",
-    "customers:write": "Correct contact data, write notes, end sessions and lockouts",
-    "customers:verify": "Verify who customers are, and see the numbers of their documents",
-    "cases:answer": "Read, answer and close disputes and questions of customers",
-    "accounts:open": "Open accounts for customers",
-    "accounts:close": "Close empty accounts for customers",
-    "accounts:freeze": "Freeze and unfreeze accounts",
-    "approvals:decide": "Approve or refuse what another employee has asked for",
-    "counter:deposit": "Take cash in at the counter, with a till of their own",
-    "counter:withdraw": "Pay cash out at the counter, with a till of their own",
-}
 permissions = Blueprint("permissions", __name__)
 
 
@@ -35,6 +24,13 @@ class RoleForm(BankForm):
 
     role = SelectField("Role", [InputRequired("Choose a role.")], choices=options(ROLES))
     reason = StringField("Reason", [InputRequired("Enter the reason."), at_most(200)])
+
+
+class StatusForm(BankForm):
+    """Whether a person can log in, and why."""
+
+    status = SelectField("Status", choices=options({"active": "Active", "disabled": "Disabled"}))
+    reason = StringField("Reason", [InputRequired("Enter the reason."), at_most(200)], id="status-reason")
 
 
 class PermissionForm(BankForm):
@@ -50,6 +46,22 @@ def person(caller: Caller, user_id: UUID) -> Any:
     return _person_page(caller, user_id)
 
 
+@permissions.post("/admin/users/<uuid:user_id>")
+@admin_only
+def change_status(caller: Caller, user_id: UUID) -> Any:
+    """Disable, enable or unlock a person."""
+    form = StatusForm()
+
+    def change() -> User:
+        return auth_service().change_user(caller.token, user_id, status=form.status.data, reason=form.reason.data or "")
+
+    changed = form.submitted(change)
+    if changed is None:
+        return _person_page(caller, user_id, status=form)
+    refuse_ended_sessions()
+    return see_other(f"{changed.username} is {changed.status}.", url_for("permissions.person", user_id=user_id))
+
+
 @permissions.route("/admin/users/<uuid:user_id>/role", methods=["GET", "POST"])
 @admin_only
 def change_role(caller: Caller, user_id: UUID) -> Any:
@@ -63,7 +75,7 @@ def change_role(caller: Caller, user_id: UUID) -> Any:
 
     changed = form.submitted(change)
     if changed is None:
-        return _person_page(caller, user_id, form)
+        return _person_page(caller, user_id, role=form)
     refuse_ended_sessions()
     words = f"{changed.username} is now {'an' if changed.role[0] in 'ae' else 'a'} {changed.role}."
     return see_other(words, url_for("permissions.person", user_id=user_id))
@@ -87,17 +99,20 @@ def choose(caller: Caller, user_id: UUID) -> Any:
     return form_page("admin_permissions.html", form, user=user, meanings=_meanings(present.available), granted=granted)
 
 
-def _person_page(caller: Caller, user_id: UUID, form: RoleForm | None = None) -> tuple[str, int]:
-    waits_call = start_call(approval_service("people").find, caller.token, {"subject_id": user_id, "status": "pending"})
+def _person_page(
+    caller: Caller, user_id: UUID, *, role: RoleForm | None = None, status: StatusForm | None = None
+) -> tuple[str, int]:
+    """Return the page of a person. Of its forms, the one that was refused is given."""
     user = auth_service().user(caller.token, user_id)
     present = auth_service().permissions(caller.token, user_id) if user.role == "employee" else None
-    waits = result_or_none(waits_call)
     return form_page(
         "admin_person.html",
-        form or RoleForm(formdata=None, role=user.role),
+        role or status or BankForm(formdata=None),
         user=user,
+        role=role or RoleForm(formdata=None, role=user.role),
+        status=status or StatusForm(formdata=None),
         granted=_meanings(present.permissions) if present else {},
-        approval=waits.rows[0] if waits and waits.rows else None,
+        waiting=requests_about(caller, person=user_id),
     )
 
 

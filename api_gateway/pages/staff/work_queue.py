@@ -1,15 +1,16 @@
-"""The work that waits for an employee or admin: cards with counts that lead to filtered lists.
+"""The work that waits for an employee or admin: cards with counts that lead to lists, and requests about a record.
 
 A count shows nobody's data, so that it is no entry of the audit trail; the list behind it is one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
-from api_gateway.clients.approvals import KINDS
+from api_gateway.clients.approvals import KINDS, Approval
 from api_gateway.clients.base import MAX_PAGE
 from api_gateway.pages.common.sections import (
     approval_service,
@@ -63,6 +64,32 @@ def cards(caller: Caller) -> list[Card]:
         Card(source.title, source.text, source.address.format(since=since), _total(source, calls, caller))
         for source, calls in started
     ]
+
+
+def requests_about(
+    caller: Caller, *, person: UUID | None = None, accounts: Collection[UUID] = (), transaction: UUID | None = None
+) -> list[Approval]:
+    """Return the pending requests about these, and cash withdrawals from these accounts, newest first.
+
+    All services are asked at the same time. Requests of a service that does not answer are missing.
+    """
+    subjects = [("people", person), *(("accounts", account) for account in accounts), ("payments", transaction)]
+    queries = [(kind, {"subject_id": str(subject)}) for kind, subject in subjects if subject]
+    if accounts and (caller.may("approvals:decide") or caller.may("counter:withdraw")):
+        queries.append(("payments", {}))
+    calls = [
+        start_call(approval_service(kind).find, caller.token, {**query, "status": "pending", "limit": MAX_PAGE})
+        for kind, query in queries
+    ]
+    pages = [page for page in map(result_or_none, calls) if page]
+    rows = {row.id: row for page in pages for row in page.rows if _is_about(row, accounts)}
+    return sorted(rows.values(), key=lambda row: row.asked_at, reverse=True)
+
+
+def _is_about(approval: Approval, accounts: Collection[UUID]) -> bool:
+    """Return whether a request was found by its subject, or is a withdrawal from one of these accounts."""
+    about = approval.transaction
+    return not (accounts and about) or (approval.action == "withdraw" and about.account_id in accounts)
 
 
 def _approvals(caller: Caller) -> list[Future[Any]]:

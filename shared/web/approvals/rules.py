@@ -6,7 +6,7 @@ approved. What another service carries out follows its approval, and has to be s
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -20,8 +20,7 @@ from shared.web.access import Caller
 from shared.web.approvals.schemas import ApprovalPage
 from shared.web.cursors import Pagination
 
-PERIOD = timedelta(days=7)
-PERMISSION = "approvals:decide"
+PERMISSION, READ = "approvals:decide", "customers:read"
 _UNKNOWN = "There is no such request."
 
 
@@ -75,7 +74,7 @@ def ask(approvals: ApprovalRules, caller: Caller, action: str, subject_id: UUID,
     """
     table = approvals.table
     with table.transaction():
-        table.expire(clock.now() - PERIOD)
+        table.expire()
         pending = table.find_pending(subject_id)
         if pending and (pending.asked_by, pending.action, pending.body) != (caller.user_id, action, body):
             raise ApprovalPending
@@ -88,10 +87,14 @@ def ask(approvals: ApprovalRules, caller: Caller, action: str, subject_id: UUID,
 
 
 def list_approvals(approvals: ApprovalRules, caller: Caller, query: ApprovalPage) -> tuple[list[Any], Pagination]:
-    """Return a page of the requests that match, newest first. Who may not decide sees only their own requests."""
+    """Return a page of the requests that match, newest first.
+
+    Who may not decide sees only their own requests; who may read customers also sees all about one subject.
+    """
     with approvals.table.transaction():
-        approvals.table.expire(clock.now() - PERIOD)
-    asked_by = query.asked_by if caller.may(PERMISSION) else caller.user_id
+        approvals.table.expire()
+    sees_all = caller.may(PERMISSION) or (query.subject_id is not None and caller.may(READ))
+    asked_by = query.asked_by if sees_all else caller.user_id
     fetch = partial(approvals.table.list_newest, status=query.status, subject_id=query.subject_id, asked_by=asked_by)
     return cursors.fetch_page(query, fetch, asked_at=datetime, id=UUID)
 
@@ -126,7 +129,8 @@ def reject(approvals: ApprovalRules, caller: Caller, approval_id: UUID, reason: 
     """
     with approvals.table.transaction():
         approval = _require_found(approvals.table.find_to_change(approval_id))
-        _require_open(approval)
+        if not approval.is_open:
+            raise AlreadyDecided
         if approval.asked_by != caller.user_id:
             if not caller.may(PERMISSION):
                 raise NotFound(_UNKNOWN)
@@ -153,8 +157,8 @@ def _require_approvable(approvals: ApprovalRules, caller: Caller, found: Any) ->
         raise OwnRequest
     _require_stranger(approvals, caller, approval)
     is_repeated = (approval.status, approval.decided_by) == ("approved", caller.user_id)
-    if not (approvals.is_repeatable and is_repeated):
-        _require_open(approval)
+    if not (approval.is_open or (approvals.is_repeatable and is_repeated)):
+        raise AlreadyDecided
     return approval
 
 
@@ -162,8 +166,3 @@ def _require_found(approval: Any) -> Any:
     if approval is None:
         raise NotFound(_UNKNOWN)
     return approval
-
-
-def _require_open(approval: Any) -> None:
-    if approval.status != "pending" or approval.asked_at < clock.now() - PERIOD:
-        raise AlreadyDecided

@@ -41,7 +41,7 @@ class Rejection(Body):
 
 
 class ApprovalFields(Described):
-    """The fields of every request: who asked, and the decision."""
+    """The fields of every request."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -49,12 +49,19 @@ class ApprovalFields(Described):
     """The id of the request."""
     status: ApprovalStatus
     """The state of the request; it expires after seven days."""
+    request: Annotated[
+        dict[str, Any],
+        Field(validation_alias="body", examples=[{"role": "employee", "reason": "Joins the team at the counter"}]),
+    ]
+    """What is asked for, and why: the body of the request."""
     asked_by: UUID
     """The id of the person who asked."""
     asked_by_name: Annotated[str, Field(examples=["grace.hopper"])]
     """The username of the person who asked."""
     asked_at: Timestamp
     """When it was asked."""
+    expires_at: Timestamp
+    """Until when it can be decided."""
     decided_by: UUID | None
     """The id of the person who decided."""
     decided_by_name: Annotated[str, Field(examples=["ada.lovelace"])] | None
@@ -63,16 +70,6 @@ class ApprovalFields(Described):
     """When it was decided."""
     reason: Annotated[str, Field(examples=["Not before the training is over"])] | None
     """Why it was rejected."""
-
-
-class ChangeRequest(ApprovalFields):
-    """A request to change a person or an account."""
-
-    request: Annotated[
-        dict[str, Any],
-        Field(validation_alias="body", examples=[{"role": "employee", "reason": "Joins the team at the counter"}]),
-    ]
-    """What is to be changed, and why: the body of the request."""
 
     @field_validator("request", mode="before")
     @classmethod

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from shared.web.approvals import rules
+from shared.db import approvals
 from tests.support.asking import NOBODY, call, refusal
 from tests.support.suite import PASSWORD, BankOptions, Person, Suite
 
@@ -150,10 +150,10 @@ def test_many_who_ask_at_once_make_one_request(bank: Suite, admin: Person, secon
 
 def test_a_request_expires_after_seven_days(bank: Suite, asked: Asked, admin: Person, second: Person) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rules, "PERIOD", timedelta(0))
+        patch.setattr(approvals, "PERIOD", timedelta(0))
         assert refusal(asked.decide(second)) == (409, "ALREADY_DECIDED")
         assert asked.status() == "expired"
-    assert timedelta(days=7) == rules.PERIOD
+    assert timedelta(days=7) == approvals.PERIOD
     assert refusal(asked.decide(second)) == (409, "ALREADY_DECIDED")
     assert put(bank, admin, asked.person, role="employee").status_code == 202
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from shared.web.approvals import rules
+from shared.db import approvals
 from tests.support.suite import BankOptions, Person, Suite
 from tests.transaction.counter.tills import CASH_OUT, Till, employed, refusal
 from tests.transaction.endpoints import balance, get, open_account, post
@@ -103,7 +103,7 @@ def test_a_rejected_or_expired_withdrawal_is_not_paid(
     assert refusal(till.pay_out(account, "100.01", "no")) == (409, "ALREADY_DECIDED")
     waiting = ask(till, account)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rules, "PERIOD", timedelta(0))
+        patch.setattr(approvals, "PERIOD", timedelta(0))
         assert refusal(decide(bank, waiting, colleague)) == (409, "ALREADY_DECIDED")
     assert till.cash() == "1000.00"
 

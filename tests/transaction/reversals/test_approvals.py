@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from shared.web.approvals import rules
+from shared.db import approvals
 from tests.support.suite import PASSWORD, BankOptions, Person, Suite
 from tests.transaction.endpoints import WITHDRAW, balance, get, open_account, post, reverse
 
@@ -141,10 +141,10 @@ def test_two_at_once_decide_once(bank: Suite, first: Person, second: Person) -> 
 
 def test_a_request_expires_after_seven_days(case: Case, bank: Suite, first: Person, second: Person) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rules, "PERIOD", timedelta(0))
+        patch.setattr(approvals, "PERIOD", timedelta(0))
         assert refusal(case.decide(second)) == (409, "ALREADY_DECIDED")
         assert case.status(first) == "expired"
-    assert timedelta(days=7) == rules.PERIOD
+    assert timedelta(days=7) == approvals.PERIOD
     assert refusal(case.decide(second)) == (409, "ALREADY_DECIDED")
     assert reverse(bank, first, case.transaction).status_code == 202
 

@@ -6,7 +6,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from tests.support.suite import ADMIN_PASSWORD, Person, Suite
-from tests.support.visitor import PageForm, Visitor, forms_of
+from tests.support.visitor import Visitor
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +32,8 @@ def ada(bank: Suite) -> Person:
     return ada
 
 
-def change_form(page: TestResponse, user_id: str, field: str) -> PageForm:
-    return next(form for form in forms_of(page) if f"/admin/users/{user_id}" in form.action and field in form.fields)
-
-
-def change(admin: Visitor, user_id: str, query: str = "", **fields: str) -> TestResponse:
-    form = change_form(admin.get(f"/admin/users{query}"), user_id, *fields)
-    return admin.post(form.action.replace("&amp;", "&"), {**form.fields, **fields})
+def set_status(admin: Visitor, user_id: str, status: str, reason: str = "Left the bank") -> TestResponse:
+    return admin.submit(f"/admin/users/{user_id}", status=status, reason=reason)
 
 
 STAFF_PAGES = ["/admin", "/admin/accounts", "/admin/accounts/create", "/admin/transactions"]
@@ -89,31 +84,42 @@ def test_users_can_be_searched(admin: Visitor, ada: Person) -> None:
     assert "Nobody fits" in admin.get("/admin/users?q=nobody-of-that-name").text
 
 
-def test_a_user_is_disabled_and_enabled_in_the_list(admin: Visitor, bank: Suite) -> None:
+def test_a_person_is_disabled_and_enabled_on_their_page_with_a_reason(admin: Visitor, bank: Suite) -> None:
     person = bank.person("eve")
-    query = "?q=eve&role=customer"
-    answer = change(admin, person.user_id, query, status="disabled")
-    assert (answer.status_code, answer.headers["Location"]) == (303, f"/admin/users{query}")
+    place = f"/admin/users/{person.user_id}"
+    listed = admin.get("/admin/users?q=eve").text
+    assert f'action="{place}' not in listed
+    assert set_status(admin, person.user_id, "disabled", "").status_code == 400
+    answer = set_status(admin, person.user_id, "disabled")
+    assert (answer.status_code, answer.headers["Location"]) == (303, place)
     page = admin.get(answer.headers["Location"]).text
     assert "eve is disabled." in page
-    assert "Enable<" in page
+    assert "Confirm enabling<" in page
     assert Visitor(bank.apps["gateway"]).log_in("eve").status_code == 400
-    assert change(admin, person.user_id, query, status="active").status_code == 303
+    query = f"/api/auth/audit?action=user.status_change&user_id={person.user_id}"
+    (entry,) = bank.call("auth", "GET", query, bank.admin()).get_json()["audit"]
+    assert entry["details"]["reason"] == "Left the bank"
+    assert set_status(admin, person.user_id, "active").status_code == 303
     assert Visitor(bank.apps["gateway"]).log_in("eve").status_code == 303
 
 
+def test_the_list_of_people_says_what_each_role_may_do(admin: Visitor) -> None:
+    page = admin.get("/admin/users").text
+    assert "What each role may do" in page
+    assert "Freeze and unfreeze accounts" in page
+
+
 def test_a_locked_user_can_be_unlocked(admin: Visitor, bank: Suite) -> None:
-    bank.person("locked")
-    row = "/admin/users?q=locked"
-    assert "Unlock" not in admin.get(row).text
+    person = bank.person("locked")
+    place = f"/admin/users/{person.user_id}"
+    assert "unlocking" not in admin.get(place).text
     for _ in range(5):
         Visitor(bank.apps["gateway"]).log_in("locked", "not the password")
     assert Visitor(bank.apps["gateway"]).log_in("locked").status_code == 429
-    page = admin.get(row)
-    assert ">Locked<" in page.text
-    unlock = next(form for form in forms_of(page) if form.fields.get("status") == "active")
-    assert admin.post(unlock.action.replace("&amp;", "&"), unlock.fields).status_code == 303
-    assert "Unlock" not in admin.get(row).text
+    assert ">Locked<" in admin.get("/admin/users?q=locked").text
+    assert "Confirm unlocking" in admin.get(place).text
+    assert set_status(admin, person.user_id, "active", "Called us").status_code == 303
+    assert "unlocking" not in admin.get(place).text
     assert Visitor(bank.apps["gateway"]).log_in("locked").status_code == 303
 
 
@@ -151,7 +157,7 @@ def test_the_page_of_a_person_leads_back_to_the_filtered_list(admin: Visitor, ba
 
 
 def test_the_last_admin_can_not_be_disabled(admin: Visitor, bank: Suite) -> None:
-    page = change(admin, bank.admin().user_id, "?q=admin", status="disabled")
+    page = set_status(admin, bank.admin().user_id, "disabled")
     assert page.status_code == 400
     assert "alert-danger" in page.text
 
