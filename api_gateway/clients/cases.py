@@ -87,6 +87,6 @@ class CaseClient(Client):
         return self._call(Conversation, "POST", path, token=token, body={"text": text})
 
     def close(self, token: str, case_id: UUID, reason: str) -> Conversation:
-        """Close a customer's case."""
+        """Close a case of the caller, or a customer's, which needs a reason."""
         path = f"/api/auth/cases/{case_id}/close"
-        return self._call(Conversation, "POST", path, token=token, body={"reason": reason})
+        return self._call(Conversation, "POST", path, token=token, body={"reason": reason} if reason else {})

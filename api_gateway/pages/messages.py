@@ -43,6 +43,12 @@ class ReplyForm(BankForm):
     text = TextAreaField("Message", [InputRequired("Write your message."), at_most(4000)])
 
 
+class EndForm(BankForm):
+    """The end of a case by its customer."""
+
+    reason = StringField("Reason", [at_most(200)])
+
+
 @messages.get("/messages")
 @private
 def index(caller: Caller) -> Any:
@@ -91,7 +97,25 @@ def details(caller: Caller, case_id: UUID) -> Any:
         return redirect(url_for("cases.details", case_id=case_id), 303)
     if shown.case.unread:
         unread.keep(max(0, unread.unread_messages() - shown.case.unread))
-    return form_page("message.html", form, shown=shown, **_about(caller, shown.case.transaction_id, optional=True))
+    return _page(caller, shown, form)
+
+
+@messages.post("/messages/<uuid:case_id>/close")
+@private
+def close(caller: Caller, case_id: UUID) -> Any:
+    """Close a case of the caller."""
+    form = EndForm()
+    reason = (form.reason.data or "").strip()
+    closed = form.submitted(lambda: case_service().close(caller.token, case_id, reason))
+    if closed:
+        return see_other("The conversation is closed. A new message opens it again.", _place_of(closed))
+    return _page(caller, case_service().details(caller.token, case_id), ReplyForm(formdata=None), form)
+
+
+def _page(caller: Caller, shown: Conversation, form: ReplyForm, closing: EndForm | None = None) -> tuple[str, int]:
+    about = _about(caller, shown.case.transaction_id, optional=True)
+    page, status = form_page("message.html", form, shown=shown, closing=closing or EndForm(formdata=None), **about)
+    return page, max(status, closing.status_code if closing else 0)
 
 
 def _place_of(shown: Conversation) -> str:

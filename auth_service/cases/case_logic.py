@@ -1,7 +1,8 @@
 """The rules of cases: a customer writes, staff answer, and each sees what the other wrote.
 
-A case is open while it is the bank's turn and answered while it is the customer's. Staff close it with a reason; a
-later message of the customer opens it again. Whoever opened a case is its customer, so staff can't answer their own.
+A case is open while it is the bank's turn and answered while it is the customer's. Either side closes it, staff with a
+reason; a later message of the customer opens it again. Whoever opened a case is its customer, so staff can't answer
+their own.
 """
 
 import logging
@@ -21,7 +22,7 @@ from auth_service.cases.case_models import CaseMessage, CustomerCase
 from auth_service.cases.case_schemas import CaseOut, CasesQuery, MessageOut, NewCase, OwnCasesQuery
 from auth_service.cases.case_storage import CaseStorage
 from shared.core import clock, periods
-from shared.core.errors import Conflict, Forbidden, NotFound, TooManyRequests
+from shared.core.errors import Conflict, InvalidRequest, NotFound, TooManyRequests
 from shared.core.texts import folded
 from shared.db.outages import rerun_when_aborted
 from shared.web import cursors
@@ -54,12 +55,6 @@ class CaseFull(Conflict):
 
     code = "CASE_FULL"
     message = f"This conversation has {MAX_MESSAGES} messages. Please begin a new one."
-
-
-class OwnCase(Forbidden):
-    """403: staff may not close a case of their own."""
-
-    message = "This is your own case. A colleague has to close it."
 
 
 @dataclass(frozen=True)
@@ -155,8 +150,13 @@ def write(tools: Tools, cases: Cases, caller: Caller, case_id: UUID, text: str) 
     return _present(cases, case_id)
 
 
-def close(tools: Tools, cases: Cases, caller: Caller, case_id: UUID, reason: str) -> tuple[CaseOut, list[MessageOut]]:
-    """Close a customer's case with a reason, and tell the customer by mail. Raises NotFound, CaseClosed, OwnCase."""
+def close(
+    tools: Tools, cases: Cases, caller: Caller, case_id: UUID, reason: str | None
+) -> tuple[CaseOut, list[MessageOut]]:
+    """Close a case: the caller's own, or as staff a customer's with a reason, and tell the customer by mail.
+
+    Raises NotFound, CaseClosed, InvalidRequest.
+    """
     _close(tools, cases, caller, case_id, reason)
     return _present(cases, case_id)
 
@@ -178,18 +178,18 @@ def _write(tools: Tools, cases: Cases, caller: Caller, case_id: UUID, text: str)
 
 
 @rerun_when_aborted
-def _close(tools: Tools, cases: Cases, caller: Caller, case_id: UUID, reason: str) -> None:
+def _close(tools: Tools, cases: Cases, caller: Caller, case_id: UUID, reason: str | None) -> None:
     at = clock.now()
     with tools.transaction():
         case = _require_visible(caller, cases.storage.find_case_to_change(case_id))
-        if case.user_id == caller.user_id:
-            raise OwnCase
+        if case.user_id != caller.user_id and not reason:
+            raise InvalidRequest(details={"reason": "is required"})
         if case.state == "closed":
             raise CaseClosed
         case.state = "closed"
-        _add(cases, case, caller, reason, at, closes=True)
+        _add(cases, case, caller, reason or "", at, closes=True)
         user = _tell(tools, case, at)
-        details = _audited(case) | {"reason": reason}
+        details = _audited(case) | ({"reason": reason} if reason else {})
         audit_logic.record(tools.audit, "case.close", actor=caller, subject=user, details=details)
     _log.info("case closed", extra={"case_id": str(case_id), "by": str(caller.user_id)})
 

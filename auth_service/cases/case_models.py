@@ -43,7 +43,7 @@ class CustomerCase(Base):
 class CaseMessage(Base):
     """A message of a case, exactly as it was written. Messages are only added.
 
-    `closes` marks the message with which staff closed the case: its text is the reason.
+    `closes` marks the message with which either side closed the case: its text is the reason, if there is one.
     """
 
     __tablename__ = "case_message"

@@ -43,14 +43,19 @@ class NewMessage(Body):
 
 
 class CaseClosing(Body):
-    """The end of a case by staff."""
+    """The end of a case."""
 
-    reason: Annotated[
-        Line,
-        Field(min_length=1, max_length=200, examples=["The money is back on the account."]),
-        Matching(r"\S(.*\S)?", "must not begin or end with a space"),
-    ]
-    """Why the case is closed; the customer sees it."""
+    may_be_left_out = True
+
+    reason: (
+        Annotated[
+            Line,
+            Field(min_length=1, max_length=200, examples=["The money is back on the account."]),
+            Matching(r"\S(.*\S)?", "must not begin or end with a space"),
+        ]
+        | None
+    ) = None
+    """Why the case is closed; both sides see it. Only the customer may leave it out."""
 
 
 class OwnCasesQuery(Page):
@@ -92,7 +97,7 @@ class CaseOut(Described):
     transaction_id: UUID | None
     """The id of the transaction that it is about."""
     state: CaseState
-    """`open` while the bank has to answer, `answered` when it has, `closed` when staff have ended the case."""
+    """`open` while the bank has to answer, `answered` when it has, `closed` when either side has ended the case."""
     unread: int
     """The number of the bank's messages that the customer has not seen yet."""
     created_at: Timestamp
@@ -120,7 +125,7 @@ class MessageOut(Described):
     closes: bool
     """Whether it closed the case."""
     text: Annotated[str, Field(examples=["I have never been to this shop."])]
-    """The text, exactly as it was written."""
+    """The text, exactly as it was written; empty when the customer closed the case without a reason."""
     created_at: Timestamp
     """When it was written."""
 

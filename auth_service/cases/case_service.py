@@ -5,7 +5,7 @@ from uuid import UUID
 from flask import Blueprint, Response, current_app
 
 from auth_service.cases import case_logic
-from auth_service.cases.case_logic import ANSWER, CaseClosed, CaseExists, CaseFull, Cases, OwnCase
+from auth_service.cases.case_logic import ANSWER, CaseClosed, CaseExists, CaseFull, Cases
 from auth_service.cases.case_schemas import (
     CaseAnswer,
     CaseClosing,
@@ -80,10 +80,10 @@ def write(caller: Caller, case_id: UUID, json: NewMessage) -> Response:
 
 
 @cases.post("/<uuid:case_id>/close")
-@staff_with(ANSWER)
-@api.validate(resp=documented(200, CaseAnswer, NotFound, CaseClosed, OwnCase))
+@private
+@api.validate(resp=documented(200, CaseAnswer, NotFound, CaseClosed))
 def close(caller: Caller, case_id: UUID, json: CaseClosing) -> Response:
-    """Close a customer's case with a reason, which the customer sees."""
+    """Close a case of the caller, or as staff a customer's case with a reason, which the customer sees."""
     case, messages = case_logic.close(tools(), _cases(), caller, case_id, json.reason)
     return success(case=case, messages=messages, message="The case is closed.")
 

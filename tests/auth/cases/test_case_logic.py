@@ -155,22 +155,37 @@ def test_one_payment_has_one_case_until_that_is_closed(bank: Suite, ada: Person,
 
 def test_another_customers_case_answers_like_one_that_does_not_exist(bank: Suite, ada: Person) -> None:
     case, bob = open_case(bank, ada), bank.person()
-    for method, path, body in (("GET", "", None), ("POST", "/messages", {"text": "Hello"})):
+    for method, path, body in (("GET", "", None), ("POST", "/messages", {"text": "Hello"}), ("POST", "/close", {})):
         foreign = call(bank, method, f"cases/{case['id']}{path}", bob, json=body)
         unknown = call(bank, method, f"cases/{uuid4()}{path}", bob, json=body)
         assert (foreign.status_code, foreign.get_json()) == (404, unknown.get_json())
-    assert refusal(call(bank, "POST", f"cases/{case['id']}/close", ada, json={"reason": "x"})) == (403, "FORBIDDEN")
     assert call(bank, "GET", "cases", bob).get_json()["cases"] == []
     assert refusal(call(bank, "GET", "cases/all", bob)) == (403, "FORBIDDEN")
 
 
-def test_staff_need_the_permission_and_never_answer_or_close_their_own(
+def test_a_customer_closes_an_own_case_with_or_without_a_reason_and_opens_it_again(
     bank: Suite, ada: Person, employee: Person
 ) -> None:
+    case = open_case(bank, ada)
+    close = f"cases/{case['id']}/close"
+    assert refusal(call(bank, "POST", close, employee)) == (400, "INVALID_REQUEST"), "staff need a reason"
+    for body, text in (({}, ""), ({"json": {"reason": "It came."}}, "It came.")):
+        closed = call(bank, "POST", close, ada, **body).get_json()
+        assert (closed["case"]["state"], closed["case"]["unread"]) == ("closed", 0)
+        last = closed["messages"][-1]
+        assert (last["from_bank"], last["closes"], last["text"]) == (False, True, text)
+        assert refusal(call(bank, "POST", close, ada)) == (409, "CASE_CLOSED")
+        seen = call(bank, "GET", f"cases/{case['id']}", employee).get_json()
+        assert seen["messages"][-1] == last
+        assert write(bank, ada, case, "Once more.")["case"]["state"] == "open"
+    assert refusal(call(bank, "POST", close, ada, json={"reason": ""})) == (400, "INVALID_REQUEST")
+
+
+def test_staff_need_the_permission_and_never_answer_their_own(bank: Suite, ada: Person, employee: Person) -> None:
     case, own = open_case(bank, ada), open_case(bank, employee)
     assert write(bank, employee, own, "Hello?")["case"]["state"] == "open"
-    body = {"reason": "Never mind"}
-    assert refusal(call(bank, "POST", f"cases/{own['id']}/close", employee, json=body)) == (403, "FORBIDDEN")
+    closed = call(bank, "POST", f"cases/{own['id']}/close", employee).get_json()
+    assert not closed["messages"][-1]["from_bank"], "as any customer"
     person = bank.person()
     path = f"users/{person.user_id}"
     call(bank, "PUT", path, bank.admin(), json={"role": "employee"})

@@ -73,6 +73,21 @@ def test_a_question_needs_no_payment_and_a_closed_one_is_opened_by_a_message(
     assert "Nothing fits" in ada.visitor.get("/messages?state=closed").text
 
 
+def test_a_customer_closes_a_conversation_and_staff_see_it(bank: Suite, ada: Person, employee: Person) -> None:
+    place = place_after(ada.visitor.submit("/messages/new", subject="A card", text="When does it come?"))
+    refused = ada.visitor.submit(place, action=f"{place}/close", reason="x" * 201)
+    assert (refused.status_code, "200" in refused.text) == (400, True)
+    assert place_after(ada.visitor.submit(place, action=f"{place}/close")) == place
+    page = ada.visitor.get(place).text
+    assert ">Closed</span>" in page
+    assert "Close the conversation" not in page
+    seen = employee.visitor.get(f"/admin/cases/{place.rpartition('/')[2]}").text
+    assert ">Closed</span>" in seen
+    assert "<strong>closed</strong>" in seen
+    assert place_after(ada.visitor.submit(place, text="Still nothing.")) == place
+    assert "Waiting for the bank" in ada.visitor.get(place).text
+
+
 def test_every_page_tells_how_many_messages_are_unread(
     bank: Suite, ada: Person, employee: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
