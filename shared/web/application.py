@@ -18,7 +18,7 @@ from shared.http import request_ids
 from shared.http.client import Peer, ServiceToken, make_session
 from shared.http.discovery import Directory
 from shared.security.tokens import Revocations, TokenVerifier
-from shared.web import access, health, host_header, recording, responses
+from shared.web import access, health, host_header, metrics, recording, responses
 from shared.web.health import Health
 from shared.web.settings import Settings
 from shared.web.validation import openapi, request_text
@@ -163,6 +163,8 @@ def make_app(
     if api is not None:
         openapi.install(app, api)
     lifecycle.add(PeriodicTask(verifier.revocations.poll, name="revocations", interval_seconds=REVOCATION_POLL_SECONDS))
+    counts = recording.metrics_of(app)
+    lifecycle.add(PeriodicTask(counts.sample, name="samples", interval_seconds=metrics.SAMPLE_SECONDS))
     lifecycle.add(PeriodicTask(verifier.report_use, name="session-use", interval_seconds=USE_REPORT_SECONDS))
     return app
 

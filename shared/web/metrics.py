@@ -1,15 +1,22 @@
-"""Prometheus metrics: number, statuses and durations of requests."""
+"""Prometheus metrics: number, statuses and durations of requests.
+
+`http_requests_recent` counts those of the last minutes by outcome. It is the difference to an earlier sample of the
+counters, so that a request costs nothing more.
+"""
 
 import ipaddress
-from functools import lru_cache
+import time
+from collections import deque
+from functools import lru_cache, partial
 
 from flask import Flask, Response, request
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from shared.web.access import admin_only, public
 
+SAMPLE_SECONDS, SAMPLES = 30.0, 11  # the oldest sample is five minutes old
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -26,6 +33,33 @@ class Metrics:
         self._seconds = Histogram(
             "http_request_seconds", "Time to answer.", ["route"], buckets=_BUCKETS, registry=self.registry
         )
+
+        recent = Gauge(
+            "http_requests_recent", "Requests of the last five minutes.", ["outcome"], registry=self.registry
+        )
+        for outcome in ("answered", "failed"):
+            recent.labels(outcome).set_function(partial(self._recent, outcome))
+        started = Gauge("started_at_seconds", "When this process began to count.", registry=self.registry)
+        started.set(time.time())
+        self._samples: deque[dict[str, float]] = deque([{"answered": 0.0, "failed": 0.0}], maxlen=SAMPLES)
+
+    def exposition(self) -> bytes:
+        """Return all metrics in Prometheus's text format."""
+        return generate_latest(self.registry)
+
+    def sample(self) -> None:
+        """Keep what was counted until now. To be called every `SAMPLE_SECONDS`."""
+        self._samples.append(self._totals())
+
+    def _recent(self, outcome: str) -> float:
+        return self._totals()[outcome] - self._samples[0][outcome]
+
+    def _totals(self) -> dict[str, float]:
+        """Return how many requests were answered, and how many of them failed: those with a status of 500 or more."""
+        (counted,) = self._requests.collect()
+        totals = [(one.labels["status"], one.value) for one in counted.samples if one.name.endswith("_total")]
+        failed = sum(value for status, value in totals if int(status) >= 500)
+        return {"answered": sum(value for _, value in totals), "failed": failed}
 
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request. `route` is the matched URL rule, never the requested path."""
@@ -55,7 +89,7 @@ def install(app: Flask) -> Metrics:
         return _exposition() if local and "X-Forwarded-For" not in request.headers else None
 
     def _exposition() -> Response:
-        return Response(generate_latest(counted.registry), content_type=CONTENT_TYPE_LATEST)
+        return Response(counted.exposition(), content_type=CONTENT_TYPE_LATEST)
 
     _for_admin = admin_only(lambda _caller: _exposition())
     app.add_url_rule("/metrics", "metrics", metrics)

@@ -36,7 +36,8 @@ def install(app: Flask) -> None:
     `app.extensions["recorder"]` holds the Recorder for middleware that answers before Flask; `/metrics` shows the
     counts.
     """
-    recorder = app.extensions["recorder"] = Recorder(metrics.install(app))
+    counts = app.extensions["metrics"] = metrics.install(app)
+    recorder = app.extensions["recorder"] = Recorder(counts)
 
     @app.before_request
     def _begin() -> None:
@@ -49,6 +50,12 @@ def install(app: Flask) -> None:
         user_id, request_id = g.get("user_id"), request_ids.current()
         recorder.record([AnsweredRequest(request.method, route, response.status_code, seconds, user_id, request_id)])
         return response
+
+
+def metrics_of(app: Flask) -> Metrics:
+    """Return the metrics of an app on which `install` was called."""
+    found: Metrics = app.extensions["metrics"]
+    return found
 
 
 def recorder_of(app: Flask) -> Recorder:

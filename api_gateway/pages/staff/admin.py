@@ -1,15 +1,19 @@
 """The overview of the staff, the list of people, and the audit trail."""
 
+from concurrent.futures import Future
 from typing import Any
 
-from flask import Blueprint, render_template
+from flask import Blueprint, current_app, render_template
 
+from api_gateway.clients import metrics
 from api_gateway.clients.audit import AuditClient
+from api_gateway.clients.metrics import Load
 from api_gateway.clients.reporting import Choice
 from api_gateway.pages.common.filters import AuditFilters, PeopleFilters
 from api_gateway.pages.common.reports import pictures_of
 from api_gateway.pages.common.responses import peer
 from api_gateway.pages.common.sections import (
+    SERVICES,
     auth_service,
     list_page,
     probe_services,
@@ -21,6 +25,7 @@ from api_gateway.pages.staff.admin_forms import PERMISSION_LABELS
 from api_gateway.pages.staff.work_queue import cards
 from api_gateway.web.time_zones import page_zone
 from shared.web.access import Caller, admin_only, staff_only
+from shared.web.recording import metrics_of
 
 SERVICE_LABELS = {
     "api-gateway": "Pages and API",
@@ -41,15 +46,24 @@ def index(caller: Caller) -> str:
         start_call(reporting_service().system_report, caller.token, choice) if caller.role == "admin" else None
     )
     work = cards(caller)
+    loads = _begin_loads(caller) if caller.role == "admin" else {}
     results = probe_services()
     report = result_or_none(report_call) if report_call else None
     return render_template(
         "admin.html",
         work=work,
         services=[(SERVICE_LABELS[name], name, result) for name, result in results.items()],
+        loads={name: result_or_none(call) for name, call in loads.items()},
         report=report,
         pictures=report and pictures_of(report),
     )
+
+
+def _begin_loads(caller: Caller) -> dict[str, Future[Load]]:
+    """Start the calls for the metrics of all five processes. The gateway reads its own."""
+    counted = metrics_of(current_app)
+    own = start_call(lambda: metrics.read(counted.exposition().decode()))
+    return {"api-gateway": own, **{name: start_call(metrics.load_of, peer(name), caller.token) for name in SERVICES}}
 
 
 @admin.get("/admin/users")

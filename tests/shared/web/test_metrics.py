@@ -5,6 +5,7 @@ from uuid import uuid4
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from prometheus_client.parser import text_string_to_metric_families
 
 from shared.security.tokens import UserClaims
 from shared.web import metrics
@@ -23,6 +24,24 @@ def client() -> FlaskClient:
     install_error_handlers(app)
     metrics.install(app)
     return app.test_client()
+
+
+def test_the_requests_of_the_last_minutes_are_counted_by_outcome() -> None:
+    counted = metrics.Metrics()
+
+    def recent() -> dict[str, float]:
+        families = text_string_to_metric_families(counted.exposition().decode())
+        found = [one for family in families for one in family.samples if one.name == "http_requests_recent"]
+        return {one.labels["outcome"]: one.value for one in found}
+
+    counted.count("GET", "/a", 200, 0.01)
+    counted.count("GET", "/a", 503, 0.01)
+    counted.sample()
+    assert recent() == {"answered": 2, "failed": 1}
+    for _ in range(metrics.SAMPLES - 1):
+        counted.sample()
+    counted.count("GET", "/b", 404, 0.01)
+    assert recent() == {"answered": 1, "failed": 0}, "what was counted before the oldest sample is left out"
 
 
 FAR = {"REMOTE_ADDR": "192.0.2.7"}
