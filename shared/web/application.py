@@ -146,7 +146,7 @@ def make_app(
     app.extensions.update(token_verifier=verifier, lifecycle=lifecycle)
     request_ids.install(app)
     access.trust_vouched_origins(app)
-    recording.install(app)
+    counts = recording.install(app)
     host_header.install(app)
     request_text.install(app)
     responses.install_error_handlers(app, render_error)
@@ -163,7 +163,6 @@ def make_app(
     if api is not None:
         openapi.install(app, api)
     lifecycle.add(PeriodicTask(verifier.revocations.poll, name="revocations", interval_seconds=REVOCATION_POLL_SECONDS))
-    counts = recording.metrics_of(app)
     lifecycle.add(PeriodicTask(counts.sample, name="samples", interval_seconds=metrics.SAMPLE_SECONDS))
     lifecycle.add(PeriodicTask(verifier.report_use, name="session-use", interval_seconds=USE_REPORT_SECONDS))
     return app

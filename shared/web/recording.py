@@ -30,7 +30,7 @@ class Recorder:
             logs.log_requests(lines)
 
 
-def install(app: Flask) -> None:
+def install(app: Flask) -> Metrics:
     """Record every request that `app` answers, by route: path and query may contain private data.
 
     `app.extensions["recorder"]` holds the Recorder for middleware that answers before Flask; `/metrics` shows the
@@ -50,6 +50,8 @@ def install(app: Flask) -> None:
         user_id, request_id = g.get("user_id"), request_ids.current()
         recorder.record([AnsweredRequest(request.method, route, response.status_code, seconds, user_id, request_id)])
         return response
+
+    return counts
 
 
 def metrics_of(app: Flask) -> Metrics:
