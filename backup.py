@@ -87,7 +87,6 @@ def _restore(environment: Mapping[str, str], source: Path) -> None:
         draft = folder / "restoring"
         shutil.rmtree(draft, ignore_errors=True)
         shutil.copytree(source, draft)
-        replaced.mkdir()
         for service, path in databases.items():
             for suffix in ("", "-wal", "-shm"):
                 _move(path.with_name(path.name + suffix), replaced)
@@ -96,7 +95,7 @@ def _restore(environment: Mapping[str, str], source: Path) -> None:
         _move(draft / "secrets", folder)
         shutil.rmtree(draft)
         os.sync()
-    print(f"{source} is restored; what was there before is in {replaced}")
+    print(f"{source} is restored" + (f"; what was there before is in {replaced}" if replaced.exists() else ""))
 
 
 def _verify(environment: Mapping[str, str], backup: str) -> int:
@@ -124,6 +123,7 @@ def _databases(environment: Mapping[str, str]) -> dict[str, Path]:
 
 def _move(path: Path, folder: Path) -> None:
     if path.exists():
+        folder.mkdir(exist_ok=True)
         shutil.move(path, folder / path.name)
 
 
