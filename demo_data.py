@@ -15,9 +15,14 @@ from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
 from decimal import Decimal
 from random import Random
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+from pydantic_core import to_json
+
+from account_service.approvals.approval_models import Approval
 from auth_service.auth_models import User
+from auth_service.cases.case_models import CaseMessage, CustomerCase
+from auth_service.identity.identity_models import IdentityCheck
 from history import Bank, BankSettings, Holder, Payment, new_account, open_bank
 from shared.core.clock import now
 from shared.core.errors import CannotStart
@@ -56,6 +61,7 @@ PEOPLE = (
     Customer("frank.weber", "Frank Weber", "Pension", 2640, 2, 720, "fixed_deposit"),
 )
 EVERYBODY = (*PEOPLE, HOUSING, BAKERY)
+EMPLOYEE = "grace.hopper"
 NICKNAMES = {
     "checking": "Everyday",
     "savings": "Rainy days",
@@ -106,7 +112,7 @@ def main() -> int:
     except CannotStart as error:
         print(f"No demo was made: {error}")
         return 1
-    print("Demo customers (name, password):")
+    print("Demo logins (name, password):")
     for username, password in logins:
         print(f"  {username:<20} {password}")
     return 0
@@ -142,24 +148,17 @@ def fill(
         carried_out = bank.pay([_payment(bank, movement, holders) for movement in batch])
         if [not movement.is_refused for movement in batch] != carried_out:
             raise RuntimeError("the ledger has refused another payment than was planned")
-    return logins
+    return [*logins, _staff_the_desk(bank, holders, present)]
 
 
 def _welcome(bank: Bank, at: datetime) -> tuple[list[tuple[str, str]], dict[Side, Holder]]:
     """Add the customers and their accounts; return their logins, and who holds which account."""
-    passwords, numbers = Passwords(), itertools.count(_FIRST_NUMBER, 7919)
+    numbers = itertools.count(_FIRST_NUMBER, 7919)
     logins, people, accounts = [], [], {}
     for customer in EVERYBODY:
         password = os.environ.get(PASSWORD_VARIABLE) or secrets.token_urlsafe(12)
         logins.append((customer.username, password))
-        person = User(
-            id=uuid4(),
-            username=customer.username,
-            email=f"{customer.username}@example.com",
-            full_name=customer.full_name,
-            password_hash=passwords.hash(password),
-            created_at=at,
-        )
+        person = _person(customer.username, customer.full_name, password, at)
         people.append(person)
         for minutes, account_type in enumerate(("checking", customer.saves), 1):
             opened_at, nickname = at + timedelta(minutes=minutes), NICKNAMES[account_type]
@@ -167,6 +166,60 @@ def _welcome(bank: Bank, at: datetime) -> tuple[list[tuple[str, str]], dict[Side
             accounts[customer.username, account_type] = account
     bank.add_users(people)
     return logins, dict(zip(accounts, bank.add_accounts(accounts.values()), strict=True))
+
+
+def _staff_the_desk(bank: Bank, holders: Mapping[Side, Holder], at: datetime) -> tuple[str, str]:
+    """Add an employee, and something for each page of theirs. Returns the login.
+
+    A till with a deposit, a question that waits for an answer, identities, and the wish to close an empty account,
+    which waits for a second person.
+    """
+    password = os.environ.get(PASSWORD_VARIABLE) or secrets.token_urlsafe(12)
+    grace = _person(EMPLOYEE, "Grace Hopper", password, at - timedelta(days=30))
+    grace.role = "employee"
+    bank.add_users([grace])
+    clara, ben, elena = (
+        UUID(holders[name, "checking"].user_id) for name in ("clara.novak", "ben.okafor", "elena.rossi")
+    )
+    till = bank.open_till(grace.id, bank.currency.to_minor(Decimal(500)))
+    cash = bank.currency.to_minor(Decimal(180))
+    bank.pay([Payment(at, cash, "Birthday money", till, holders["clara.novak", "checking"])])
+    empty = new_account(elena, _FIRST_NUMBER - 7919, "savings", at - timedelta(days=20), "Kiln fund")
+    bank.add_accounts([empty])
+    asked = {"asked_by": grace.id, "asked_by_name": grace.username, "asked_at": at - timedelta(hours=3)}
+    reason = to_json({"reason": "She has asked for it by phone"}).decode()
+    bank.add_account_rows(Approval(action="close", subject_id=empty.id, body=reason, **asked))
+    subject = "The gym has taken money twice"
+    case = CustomerCase(
+        id=uuid4(), user_id=clara, kind="question", subject=subject, search_text=subject.casefold(), created_at=at
+    )
+    texts = ((clara, "I left it in spring."), (grace.id, "We ask them. Do you have the letter?"), (clara, "Yes, I do."))
+    bank.add_people_rows(
+        case,
+        *(
+            CaseMessage(case_id=case.id, author_id=author, from_bank=author == grace.id, text=text, created_at=at)
+            for author, text in texts
+        ),
+    )
+    for person_id, state, why in (
+        (clara, "verified", "Came with her passport"),
+        (ben, "pending", "Sends his passport"),
+    ):
+        bank.decide_identity(
+            IdentityCheck(user_id=person_id, state=state, reason=why, decided_by=grace.id, decided_at=at)
+        )
+    return grace.username, password
+
+
+def _person(username: str, full_name: str, password: str, at: datetime) -> User:
+    return User(
+        id=uuid4(),
+        username=username,
+        email=f"{username}@example.com",
+        full_name=full_name,
+        password_hash=Passwords().hash(password),
+        created_at=at,
+    )
 
 
 def _payment(bank: Bank, movement: Movement, holders: Mapping[Side, Holder]) -> Payment:

@@ -14,14 +14,17 @@ from uuid import UUID, uuid4
 from flask import Flask
 from pydantic import Field
 
-from account_service import ledger_logic
-from account_service.account_models import Account
+from account_service import ledger_logic, till_logic
+from account_service.account_models import OPEN_TILL_ID, Account
 from account_service.account_models import db as account_db
 from account_service.account_storage import AccountStorage
 from account_service.ledger_storage import LedgerStorage
+from account_service.till_schemas import NewTill
+from account_service.till_storage import TillStorage
 from auth_service.auth_models import User
 from auth_service.auth_models import db as auth_db
 from auth_service.auth_storage import UserStorage
+from auth_service.identity.identity_models import IdentityCheck
 from shared.core import check_digits
 from shared.core.ids import new_ids
 from shared.core.money import Currency, CurrencyCode
@@ -66,8 +69,9 @@ class Payment:
 
     @property
     def kind(self) -> Literal["deposit", "withdrawal", "transfer"]:
-        """The type of the transaction."""
-        return "deposit" if self.source is None else "withdrawal" if self.target is None else "transfer"
+        """The type of the transaction. Cash out of an employee's till is a deposit."""
+        is_deposit = self.source is None or self.source.account_id == OPEN_TILL_ID
+        return "deposit" if is_deposit else "withdrawal" if self.target is None else "transfer"
 
 
 class _DatedLedger(LedgerStorage):
@@ -119,6 +123,34 @@ class Bank:
                 self.accounts.insert(account)
                 holders.append(Holder(account.id.hex, account.user_id.hex))
         return holders
+
+    def add_people_rows(self, *rows: object) -> None:
+        """Add rows about people, such as cases, in this order."""
+        with self.auth_app.app_context(), self.users.transaction():
+            for row in rows:
+                self.users.insert(row)
+
+    def add_account_rows(self, *rows: object) -> None:
+        """Add rows about accounts, such as requests for a second person, in this order."""
+        with self.account_app.app_context(), self.accounts.transaction():
+            for row in rows:
+                self.accounts.insert(row)
+
+    def decide_identity(self, check: IdentityCheck) -> None:
+        """Add a decision on who a customer is."""
+        with self.auth_app.app_context(), self.users.transaction():
+            user = self.users.find_user_to_change(check.user_id)
+            if user:
+                user.identity = check.state
+            self.users.insert(check)
+
+    def open_till(self, user_id: UUID, float_minor: int) -> Holder:
+        """Open a till of an employee, and return what is the side of its bookings."""
+        with self.account_app.app_context():
+            till_logic.open_till(
+                TillStorage(account_db), self.ledger, NewTill(user_id=user_id, float_minor=float_minor)
+            )
+        return Holder(OPEN_TILL_ID, user_id.hex)
 
     def pay(self, payments: Sequence[Payment]) -> list[bool]:
         """Let the ledger decide payments, in the order of their instants. Return the posted ones."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import demo_data
-from demo_data import EVERYBODY, BankNotEmpty, Movement, fill, plan
+from demo_data import EMPLOYEE, EVERYBODY, BankNotEmpty, Movement, fill, plan
 from history import BankSettings, open_bank
 from tests.support.suite import Person, Suite
 
@@ -86,9 +86,28 @@ def planned(demo: Demo) -> list[Movement]:
 
 
 def test_everybody_can_log_in_with_a_password_of_their_own(demo: Demo) -> None:
-    assert list(demo.logins) == [customer.username for customer in EVERYBODY]
-    assert len(set(demo.logins.values())) == len(EVERYBODY)
+    assert list(demo.logins) == [*(customer.username for customer in EVERYBODY), EMPLOYEE]
+    assert len(set(demo.logins.values())) == len(EVERYBODY) + 1
     demo.log_in(EVERYBODY[0].username)
+
+
+def test_each_page_of_the_employee_has_something_to_show(demo: Demo) -> None:
+    grace, admin = demo.log_in(EMPLOYEE), demo.suite.admin()
+
+    def rows(service: str, path: str, key: str, person: Person = grace) -> list[dict[str, str]]:
+        found: list[dict[str, str]] = demo.suite.call(service, "GET", path, person).get_json()[key]
+        return found
+
+    (till,) = rows("transaction", "/api/transactions/tills", "tills")
+    assert (till["status"], till["float"], till["expected_cash"]) == ("open", "500.00", "680.00")
+    (case,) = rows("auth", "/api/auth/cases/all", "cases")
+    assert (case["customer"], case["state"]) == ("Clara Novák", "open")
+    (request,) = rows("account", "/api/accounts/approvals?status=pending", "approvals", admin)
+    path = f"/api/accounts/approvals/{request['id']}/approve"
+    assert demo.suite.call("account", "POST", path, admin).status_code == 200
+    for state, name in (("pending", "Ben Okafor"), ("verified", "Clara Novák")):
+        (customer,) = rows("auth", f"/api/auth/customers?identity={state}", "customers")
+        assert customer["full_name"] == name
 
 
 def test_the_bank_shows_what_was_planned_at_the_planned_times(demo: Demo) -> None:
@@ -103,6 +122,7 @@ def test_the_bank_shows_what_was_planned_at_the_planned_times(demo: Demo) -> Non
             break
         query["cursor"] = answer.json["pagination"]["next_cursor"]
     expected = planned(demo)
+    assert shown.pop(0)["description"] == "Birthday money"
     assert len(shown) == len(expected)
     for row, movement in zip(reversed(shown), expected, strict=True):
         at = datetime.fromisoformat(row["timestamp"])
