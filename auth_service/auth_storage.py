@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, String, delete, func, or_, select, type_coerce, update
@@ -9,7 +10,9 @@ from sqlalchemy import ColumnElement, Select, String, delete, func, or_, select,
 from auth_service.auth_models import KnownDevice, Lockout, MailLink, User, phone_numbers
 from shared.core.texts import folded
 from shared.db.database import Storage
-from shared.db.keyset import newest_first
+from shared.db.keyset import by_age
+
+_Q = TypeVar("_Q", bound=Select[Any])
 
 
 def user_matches(text: str) -> ColumnElement[bool]:
@@ -17,6 +20,12 @@ def user_matches(text: str) -> ColumnElement[bool]:
     found = User.search_text.contains(folded(text), autoescape=True)
     entry = phone_numbers.entry(text)
     return or_(found, User.phone_entries.contains(entry)) if entry else found
+
+
+def created_between(query: _Q, since: datetime | None, until: datetime | None) -> _Q:
+    """Return a query on users, only of those with `since <= created_at < until`."""
+    query = query.where(User.created_at >= since) if since else query
+    return query.where(User.created_at < until) if until else query
 
 
 class UserStorage(Storage):
@@ -79,12 +88,15 @@ class UserStorage(Storage):
         role: str | None,
         status: str | None,
         among: Collection[str] | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        oldest_first: bool = False,
         limit: int,
         after: tuple[datetime, UUID] | None,
     ) -> Sequence[User]:
         """Return the users that match all filters, newest first, from behind `after`, a (created_at, id) pair.
 
-        `among` are usernames.
+        `among` are usernames, and `since <= created_at < until`.
         """
         query = select(User)
         if among is not None:
@@ -95,7 +107,9 @@ class UserStorage(Storage):
             query = query.where(User.role == role)
         if status:
             query = query.where(User.status == status)
-        return self._session.scalars(newest_first(query, (User.created_at, User.id), limit, after)).all()
+        query = created_between(query, since, until)
+        key = (User.created_at, User.id)
+        return self._session.scalars(by_age(query, key, limit, after, oldest_first=oldest_first)).all()
 
     def count_by_role_and_status(self) -> Sequence[tuple[str, str, int]]:
         """Return (role, status, number of users) for each combination that occurs."""
@@ -104,10 +118,7 @@ class UserStorage(Storage):
 
     def count_created(self, since: datetime | None, until: datetime | None) -> int:
         """Return the number of users with `since <= created_at < until`."""
-        query = select(func.count()).select_from(User)
-        query = query.where(User.created_at >= since) if since else query
-        query = query.where(User.created_at < until) if until else query
-        return int(self._session.scalar(query) or 0)
+        return int(self._session.scalar(created_between(select(func.count()).select_from(User), since, until)) or 0)
 
 
 class LockoutStorage(Storage):

@@ -128,7 +128,8 @@ def list_users(tools: Tools, caller: Caller, query: UsersQuery) -> tuple[list[Li
     """Return a page of the users that match the query, newest first, with their lockouts."""
     among = auth_logic.locked_usernames(tools) if query.status == "locked" else None
     status = "active" if query.status == "locked" else query.status
-    fetch = partial(tools.users.list_users, q=query.q, role=query.role, status=status, among=among)
+    matching = partial(tools.users.list_users, q=query.q, role=query.role, status=status, among=among)
+    fetch = partial(matching, since=query.since, until=query.until, oldest_first=query.sort == "oldest")
     users, pagination = cursors.fetch_page(query, fetch, created_at=datetime, id=UUID)
     audit_logic.record_list(tools.audit, "list.people", caller, query)
     return with_lockouts(tools, users), pagination

@@ -11,9 +11,9 @@ from shared.core.periods import Timestamp
 from shared.core.texts import Line, Matching
 from shared.core.time_zones import ZoneName
 from shared.web.approvals.schemas import ApprovalFields, AskedReason
-from shared.web.cursors import Page
+from shared.web.cursors import SortedPage
 from shared.web.validation.openapi import Answer, Body, Described, Query
-from shared.web.validation.ranges import ComparedRange
+from shared.web.validation.ranges import ComparedRange, TimeRange
 
 Role = Literal["customer", "employee", "admin"]
 Status = Literal["active", "disabled"]
@@ -113,8 +113,8 @@ class UserChanges(Changes):
     """The reason, for the audit trail and for who has to approve the change."""
 
 
-class UsersQuery(Page):
-    """Filters for the list of users; all must match."""
+class UsersQuery(SortedPage, TimeRange):
+    """Filters for the list of users; all must match. `from` and `to` are when they registered."""
 
     q: Annotated[Line, Field(min_length=1, max_length=100)] | None = None
     """Only users whose username, e-mail address, full name or phone number contains this text, regardless of case."""

@@ -50,6 +50,9 @@ LISTS = {
     "/api/transactions/all?status=pending": "transaction_not_completed (status=?)",
     "/api/transactions/all?status=failed": "transaction_not_completed (status=?)",
     "/api/transactions/all?type=reversal": "reversal_by_age (transaction_type=?)",
+    "/api/transactions/all?party={name}": "leg_by_user (user_id=?)",
+    "/api/transactions/all?party={name}&cursor={all}": "leg_by_user (user_id=? AND timestamp<?)",
+    "/api/transactions/counts?status=failed": "transaction_not_completed (status=?)",
     "/api/transactions/all?account_id={account}": "leg_by_account (account_id=?)",
     "/api/accounts/history/{account}": "entry_key USING PRIMARY KEY (account_id=?)",
     f"/api/accounts/history/{{account}}?cursor={{history}}&{PERIOD}": (
@@ -88,6 +91,7 @@ class Planner:
         everything = self.ask("GET", "/api/transactions/all?limit=1")
         history = self.ask("GET", f"/api/accounts/history/{opened['id']}?limit=1", somebody)
         self.names = {
+            "name": somebody.username,
             "account": opened["id"],
             "transaction": page["transactions"][0]["id"],
             "list": page["pagination"]["next_cursor"],

@@ -17,6 +17,7 @@ from shared.core import check_digits
 from shared.core.errors import AppError, Conflict, Forbidden, InvalidRequest, NotFound, Refused
 from shared.core.ids import dashed
 from shared.core.money import Currency
+from shared.core.texts import masked
 from shared.web import audit_trail, cursors
 from shared.web.access import Caller
 from shared.web.cursors import Pagination
@@ -26,6 +27,7 @@ from transaction_service.transaction_clients import AccountClient, Order
 from transaction_service.transaction_models import SUSPENSE_ACCOUNT_ID, Transaction
 from transaction_service.transaction_schemas import (
     AccountTransactionsQuery,
+    AllTransactionsQuery,
     Choice,
     NewCategory,
     NewTransfer,
@@ -333,14 +335,23 @@ def list_of_user(
 
 
 def list_all(
-    storage: TransactionStorage, currency: Currency, caller: Caller, query: TransactionsQuery
+    storage: TransactionStorage,
+    currency: Currency,
+    caller: Caller,
+    query: AllTransactionsQuery,
+    party_ids: Collection[str] | None,
 ) -> tuple[list[Transaction], Pagination]:
-    """Return a page of all transactions of the bank, newest first."""
+    """Return a page of all transactions of the bank, or of those of the users `party_ids`, newest first."""
     filters = query.model_dump(
         by_alias=True, exclude_none=True, exclude={"limit", "cursor"}, exclude_defaults=True, warnings=False
     )
     audit_trail.record_view(storage.outbox, "list.transactions", caller, **filters)
-    fetch = partial(storage.list_all, _to_filters(query, currency), account_id=query.account_id)
+    chosen = _to_filters(query, currency)
+    if party_ids is None:
+        chosen = replace(chosen, masked_number=masked(query.party) if query.party else None)
+        fetch = partial(storage.list_all, chosen, account_id=query.account_id)
+    else:
+        fetch = partial(storage.list_of_users, party_ids, chosen, account_id=query.account_id)
     return cursors.fetch_page(query, fetch, timestamp=datetime, id=str)
 
 

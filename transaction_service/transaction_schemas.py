@@ -146,6 +146,14 @@ class TransactionsQuery(TransactionFilters):
     """Only transactions on this account."""
 
 
+class AllTransactionsQuery(TransactionsQuery):
+    """Filters of the list of all transactions of the bank."""
+
+    party: Annotated[Line, Field(min_length=1, max_length=100, examples=["clara"])] | None = None
+    """Only transactions of people in whose name, username, e-mail address or phone number each of these words occurs,
+    or, for four to ten digits, on accounts whose numbers end with the last four of them."""
+
+
 class OwnTransactionsQuery(TransactionsQuery, Categorised):
     """Filters of a list of the caller's transactions."""
 

@@ -36,6 +36,7 @@ from transaction_service.counter.counter_clients import TillClient
 from transaction_service.counter.counter_service import counter
 from transaction_service.figures import figure_logic
 from transaction_service.figures.figure_logic import FlowStorage
+from transaction_service.names import name_logic
 from transaction_service.names.name_clients import NameClient
 from transaction_service.posting_logic import PostingTools
 from transaction_service.projection_logic import LedgerMismatch, Projection
@@ -55,6 +56,7 @@ from transaction_service.transaction_logic import (
 from transaction_service.transaction_models import db
 from transaction_service.transaction_schemas import (
     AccountTransactionsQuery,
+    AllTransactionsQuery,
     BatchedReply,
     BatchedRequests,
     CategoryAnswer,
@@ -216,9 +218,10 @@ def flow_statistics(caller: Caller, query: StatisticsQuery) -> Response:
 @transactions.get("/all")
 @staff_with("customers:read")
 @api.validate(resp=documented(200, page_of(transactions=TransactionOut)))
-def list_all(caller: Caller, query: TransactionsQuery) -> Response:
+def list_all(caller: Caller, query: AllTransactionsQuery) -> Response:
     """Return all transactions of the bank, newest first."""
-    rows, pagination = transaction_logic.list_all(tools().transactions, tools().currency, caller, query)
+    party_ids = name_logic.find_party(tools().names, query.party)
+    rows, pagination = transaction_logic.list_all(tools().transactions, tools().currency, caller, query, party_ids)
     return success(transactions=render_all(caller, rows), pagination=pagination)
 
 

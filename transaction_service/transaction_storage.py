@@ -7,6 +7,8 @@ mapped objects.
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from functools import partial
+from heapq import merge
 from typing import Any
 
 from sqlalchemy import (
@@ -73,6 +75,8 @@ class Filters:
     text: str | None = None
     category: str | None = None
     viewer_id: str = ""
+    masked_number: str | None = None
+    """The masked number of either side."""
 
 
 _LEG_ORDER = (TransactionLeg.timestamp, TransactionLeg.transaction_id)
@@ -205,10 +209,26 @@ class TransactionStorage(Storage):
         """
         filters = _drop_passed_end(after, filters)
         if account_id is None:
-            query = _all.where(*_filters(TransactionRow, filters), *_text_filter(filters))
+            query = _all.where(*_filters(TransactionRow, filters), *_text_filter(filters), *_number_filter(filters))
             return list(self._fetch(newest_first(query, (TransactionRow.timestamp, TransactionRow.id), limit, after)))
         query = _by_leg.where(TransactionLeg.account_id == account_id, *_leg_filters(filters), *_text_filter(filters))
+        query = query.where(*_number_filter(filters))
         return list(self._fetch(newest_first(query, _LEG_ORDER, limit, after)))
+
+    def list_of_users(
+        self,
+        user_ids: Iterable[str],
+        filters: Filters,
+        *,
+        account_id: str | None = None,
+        limit: int,
+        after: tuple[datetime, str] | None = None,
+    ) -> Sequence[Transaction]:
+        """Return the transactions of any of these users, newest first: read for each along the index, then merged."""
+        shown = partial(self.list_of_user, filters=filters, account_id=account_id, unsettled_reversals=True)
+        read = partial(shown, limit=limit, after=after)
+        rows = merge(*map(read, user_ids), key=lambda row: (row.timestamp, row.id), reverse=True)
+        return list({row.id: row for row in rows}.values())[:limit]
 
     def count_all(self, filters: Filters, *, at_most: int) -> int:
         """Return the number of all transactions that match. It stops at `at_most`."""
@@ -269,6 +289,13 @@ def _text_filter(filters: Filters) -> list[ColumnElement[bool]]:
         return []
     searched = func.coalesce(func.nullif(TransactionRow.search_text, ""), func.lower(TransactionRow.description))
     return [searched.contains(folded(filters.text), autoescape=True)]
+
+
+def _number_filter(filters: Filters) -> list[ColumnElement[bool]]:
+    if filters.masked_number is None:
+        return []
+    sides = (TransactionRow.from_masked_number, TransactionRow.to_masked_number)
+    return [or_(*(side == filters.masked_number for side in sides))]
 
 
 def _category_filter(filters: Filters) -> list[ColumnElement[bool]]:

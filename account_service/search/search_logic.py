@@ -17,6 +17,8 @@ from shared.web import audit_trail, cursors
 from shared.web.access import Caller
 from shared.web.cursors import Pagination
 
+_NOT_SHOWN = {"limit", "cursor", "user_id"}
+
 
 @dataclass(frozen=True)
 class SearchTools:
@@ -72,4 +74,5 @@ def _page(
 
 def _asked(query: AccountsQuery) -> dict[str, object]:
     """Return the filters of a query as the audit trail shows them."""
-    return query.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"limit", "cursor", "user_id"})
+    shown = query.model_dump(by_alias=True, exclude_defaults=True, exclude=_NOT_SHOWN, mode="json", warnings=False)
+    return dict(shown)

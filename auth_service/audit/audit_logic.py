@@ -249,7 +249,8 @@ def _search_text(entry: AuditEntry) -> str:
 
 def _asked(query: Query) -> dict[str, object]:
     """Return the filters of a query as the trail shows them."""
-    return query.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"limit", "cursor"})
+    paging = {"limit", "cursor"}
+    return query.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=paging, warnings=False)
 
 
 def _filters(query: ExportQuery) -> AuditFilters:

@@ -118,6 +118,9 @@ def list_all(tools: Tools, cases: Cases, caller: Caller, query: CasesQuery) -> t
         kind=query.kind,
         transaction_id=query.transaction_id,
         words=(query.q or "").split(),
+        since=query.since,
+        until=query.until,
+        oldest_first=query.sort == "oldest",
     )
     shown, pagination = cursors.fetch_page(query, fetch, changed_at=datetime, id=UUID)
     subject = tools.users.find_user(query.user_id) if query.user_id else None

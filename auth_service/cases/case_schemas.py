@@ -7,8 +7,9 @@ from pydantic import ConfigDict, Field
 
 from shared.core.periods import Timestamp
 from shared.core.texts import Line, Matching, Paragraphs
-from shared.web.cursors import Page, PageAnswer
+from shared.web.cursors import Page, PageAnswer, SortedPage
 from shared.web.validation.openapi import Answer, Body, Described
+from shared.web.validation.ranges import TimeRange
 
 CaseKind = Literal["dispute", "question"]
 CaseState = Literal["open", "answered", "closed"]
@@ -67,8 +68,8 @@ class OwnCasesQuery(Page):
     """Only cases about this transaction."""
 
 
-class CasesQuery(OwnCasesQuery):
-    """Filters of all cases; all must match."""
+class CasesQuery(OwnCasesQuery, SortedPage, TimeRange):
+    """Filters of all cases; all must match. `from` and `to` are the times of their last messages."""
 
     kind: CaseKind | None = None
     """Only cases of this kind."""

@@ -11,7 +11,7 @@ from auth_service.auth_storage import user_matches
 from auth_service.cases.case_models import CaseMessage, CustomerCase
 from shared.core.texts import folded
 from shared.db.database import Storage
-from shared.db.keyset import newest_first
+from shared.db.keyset import by_age
 
 
 class CaseStorage(Storage):
@@ -42,6 +42,9 @@ class CaseStorage(Storage):
         kind: str | None = None,
         transaction_id: UUID | None = None,
         words: Collection[str] = (),
+        since: datetime | None = None,
+        until: datetime | None = None,
+        oldest_first: bool = False,
         limit: int,
         after: tuple[datetime, UUID] | None,
     ) -> Sequence[CustomerCase]:
@@ -57,8 +60,10 @@ class CaseStorage(Storage):
         for word in words:
             in_subject = CustomerCase.search_text.contains(folded(word), autoescape=True)
             query = query.where(or_(in_subject, user_matches(word)))
+        query = query.where(CustomerCase.changed_at >= since) if since else query
+        query = query.where(CustomerCase.changed_at < until) if until else query
         key = (CustomerCase.changed_at, CustomerCase.id)
-        return self._session.scalars(newest_first(query, key, limit, after)).all()
+        return self._session.scalars(by_age(query, key, limit, after, oldest_first=oldest_first)).all()
 
     def list_messages(self, case_id: UUID) -> Sequence[CaseMessage]:
         """Return the messages of a case, oldest first."""

@@ -56,7 +56,8 @@ def list_customers(
     among = auth_logic.locked_usernames(tools) if query.status == "locked" else None
     status = "active" if query.status == "locked" else query.status
     words = _words(query.q or "")
-    fetch = partial(storage.list_customers, words, status=status, identity=query.identity, among=among)
+    matching = partial(storage.list_customers, words, status=status, identity=query.identity, among=among)
+    fetch = partial(matching, since=query.since, until=query.until, oldest_first=query.sort == "oldest")
     customers, pagination = cursors.fetch_page(query, fetch, created_at=datetime, id=UUID)
     audit_logic.record_list(tools.audit, "list.customers", caller, query)
     return _with_lockouts(tools, customers), pagination

@@ -8,8 +8,9 @@ from pydantic import BeforeValidator, Field
 from auth_service.user_schemas import Changes, Email, FullName, Identity, ListedStatus, ListedUser, Phone
 from shared.core.periods import Timestamp
 from shared.core.texts import Line, Matching, Paragraphs
-from shared.web.cursors import LongLimit, Page
+from shared.web.cursors import LongLimit, SortedPage
 from shared.web.validation.openapi import Answer, Body, Described, Query
+from shared.web.validation.ranges import TimeRange
 
 MAX_PEOPLE = 200
 MAX_NAMES = 400  # both sides of the transactions on a page
@@ -29,8 +30,8 @@ Reason = Annotated[
 ]
 
 
-class CustomersQuery(Page):
-    """Filters for the list of customers; all must match."""
+class CustomersQuery(SortedPage, TimeRange):
+    """Filters for the list of customers; all must match. `from` and `to` are when they registered."""
 
     q: Annotated[Line, Field(min_length=1, max_length=100, examples=["clara"])] | None = None
     """Only customers in whose name, username, e-mail address or phone number each of these words occurs."""

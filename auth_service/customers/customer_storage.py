@@ -7,10 +7,10 @@ from uuid import UUID
 from sqlalchemy import func, select
 
 from auth_service.auth_models import User
-from auth_service.auth_storage import user_matches
+from auth_service.auth_storage import created_between, user_matches
 from auth_service.customers.customer_models import CustomerNote
 from shared.db.database import Storage
-from shared.db.keyset import newest_first
+from shared.db.keyset import by_age, newest_first
 
 
 class CustomerStorage(Storage):
@@ -23,12 +23,15 @@ class CustomerStorage(Storage):
         status: str | None,
         identity: str | None,
         among: Collection[str] | None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        oldest_first: bool = False,
         limit: int,
         after: tuple[datetime, UUID] | None,
     ) -> Sequence[User]:
         """Return the customers who match all `words`, newest first, from behind `after`, a (created_at, id).
 
-        `among` are usernames.
+        `among` are usernames, and `since <= created_at < until`.
         """
         query = select(User).where(User.role == "customer")
         if among is not None:
@@ -39,7 +42,9 @@ class CustomerStorage(Storage):
             query = query.where(User.status == status)
         if identity:
             query = query.where(User.identity == identity)
-        return self._session.scalars(newest_first(query, (User.created_at, User.id), limit, after)).all()
+        query = created_between(query, since, until)
+        key = (User.created_at, User.id)
+        return self._session.scalars(by_age(query, key, limit, after, oldest_first=oldest_first)).all()
 
     def count_customers(
         self, *, status: str | None = None, identity: str | None = None, among: Collection[str] | None = None

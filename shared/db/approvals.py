@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import CheckConstraint, Index, String, Text, select, text, update
+from sqlalchemy import CheckConstraint, Index, String, Text, func, select, text, update
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
 from shared.core import clock
@@ -103,13 +103,21 @@ class ApprovalTable(Storage):
         *,
         limit: int,
         after: tuple[datetime, UUID] | None,
+        asker: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
         **equal: object,
     ) -> Sequence[Any]:
         """Return the requests whose columns have the values in `equal`, newest first. None does not filter.
 
-        `after` is the (asked_at, id) of the last one of the page before.
+        `after` is the (asked_at, id) of the last one of the page before. `asker` is a part of the username of who
+        asked, and `since <= asked_at < until`.
         """
         query = select(self.model)
+        if asker:
+            query = query.where(func.lower(self.model.asked_by_name).contains(asker.lower(), autoescape=True))
+        query = query.where(self.model.asked_at >= since) if since else query
+        query = query.where(self.model.asked_at < until) if until else query
         for name, value in equal.items():
             if value is not None:
                 query = query.where(getattr(self.model, name) == value)

@@ -48,3 +48,9 @@ class NameClient:
         except AppError as error:
             _log.warning("names are not available: %s", error.code)
             return {}
+
+    def search(self, words: str, limit: int) -> list[str]:
+        """Return the ids of at most `limit` users whom all these words describe. Raises ServiceUnavailable."""
+        query = {"q": words, "limit": limit}
+        response = self._token.call(self._peer, "GET", "/internal/names/search", query=query)
+        return [UUID(user_id).hex for user_id in response["user_ids"]]

@@ -56,6 +56,19 @@ class NotBefore:
             raise ValidationError("“To” must not be before “From”.")
 
 
+class NotBelow:
+    """A validator that refuses a largest amount below the smallest one, that of the field `least`."""
+
+    def __init__(self, least: str) -> None:
+        self._least = least
+
+    def __call__(self, form: BaseForm, field: Field) -> None:
+        """Raise ValidationError for an amount below the smallest one, if both are given."""
+        least = form[self._least].data
+        if None not in (field.data, least) and field.data < least:
+            raise ValidationError("“At most” must not be less than “At least”.")
+
+
 class DayField(DateField):
     """A date in the form that date inputs send, YYYY-MM-DD. WTForms accepts others, which the services refuse.
 
@@ -129,6 +142,10 @@ class FilterForm(BankForm):
         """Return whether any filter is set."""
         return any(map(_has_value, self))
 
+    def uses(self, *names: str) -> bool:
+        """Return whether one of the filters with these names is set."""
+        return any(_has_value(field) for field in self if field.name in names)
+
     @property
     def complaint(self) -> str:
         """Return what is wrong with the filters, in sentences that name their fields."""
@@ -143,6 +160,12 @@ class DatedFilters(FilterForm):
     until = DayField("To", name="to", begin="since")
 
 
+class SortedFilters(DatedFilters):
+    """Filters of a list that begins at either end."""
+
+    sort = choice("Order", {"oldest": "Oldest first"}, "Newest first")
+
+
 class TransactionFilters(DatedFilters):
     """Filters of a list of transactions."""
 
@@ -150,18 +173,18 @@ class TransactionFilters(DatedFilters):
     transaction_type = choice("Type", TRANSACTION_TYPES, "All types", name="type")
     status = choice("Status", {"completed": "Completed", "pending": "Pending", "failed": "Failed"}, "Any")
     at_least = AmountField("At least", [Optional()], name="min", is_bound=True)
-    at_most = AmountField("At most", [Optional()], name="max", is_bound=True)
+    at_most = AmountField("At most", [Optional(), NotBelow("at_least")], name="max", is_bound=True)
 
     @property
     def uses_rare_filters(self) -> bool:
         """Return whether one of the collapsed filters is set."""
-        names = ("status", "category", "from", "to", "min", "max")
-        return any(_has_value(field) for field in self if field.name in names)
+        return self.uses("status", "category", "from", "to", "min", "max")
 
-    def validate_at_most(self, field: AmountField) -> None:
-        """Refuse a largest amount below the smallest."""
-        if None not in (field.data, self.at_least.data) and field.data < self.at_least.data:
-            raise ValidationError("“At most” must not be less than “At least”.")
+
+class AllTransactionFilters(TransactionFilters):
+    """Filters of the staff's list of all transactions."""
+
+    party = StringField("Customer or account number", [at_most(100)])
 
 
 class AccountTransactionFilters(TransactionFilters):
@@ -180,12 +203,15 @@ class OwnTransactionFilters(AccountTransactionFilters):
         self.account_id.choices = options({str(account.id): account.label for account in own}, "All accounts")
 
 
-class AccountFilters(FilterForm):
+class AccountFilters(SortedFilters):
     """Filters of the staff's list of accounts."""
 
     user_id = HiddenField("Customer's id", [Optional(), UUID("This is not a customer's id.")])
 
     q = StringField("Number ends in", [at_most(10)])
+    owner = StringField("Owner", [at_most(100)])
+    at_least = AmountField("Balance at least", [Optional()], name="min", is_bound=True)
+    at_most = AmountField("Balance at most", [Optional(), NotBelow("at_least")], name="max", is_bound=True)
     account_type = choice("Type", ACCOUNT_TYPES, "All types")
     status = choice("Status", {"active": "Active", "frozen": "Frozen", "closed": "Closed"}, "Any")
 
@@ -198,7 +224,7 @@ class AccountFilters(FilterForm):
 PERSON_STATES = {"active": "Active", "disabled": "Disabled", "locked": "Locked"}
 
 
-class PeopleFilters(FilterForm):
+class PeopleFilters(SortedFilters):
     """Filters of the admins' list of users."""
 
     q = StringField("Name or e-mail", [at_most(100)])
@@ -206,7 +232,7 @@ class PeopleFilters(FilterForm):
     status = choice("Status", PERSON_STATES, "Any")
 
 
-class CustomerFilters(FilterForm):
+class CustomerFilters(SortedFilters):
     """The customers to show to staff."""
 
     q = StringField("Name, username, e-mail, phone or account number", [at_most(100)])
@@ -233,7 +259,7 @@ class OwnCaseFilters(FilterForm):
     state = choice("State", CASE_STATES, "All")
 
 
-class CaseFilters(FilterForm):
+class CaseFilters(SortedFilters):
     """The cases of customers to show to staff."""
 
     q = StringField("Subject or customer", [at_most(100)])
@@ -253,9 +279,10 @@ class PersonSearch(FilterForm):
         return {"email" if "@" in text else "username": text}
 
 
-class ApprovalFilters(FilterForm):
+class ApprovalFilters(DatedFilters):
     """The requests for a second person to show."""
 
+    asked_by_name = StringField("Asked by", [at_most(100)])
     kind = choice("About", {"payments": "Payments", "accounts": "Accounts", "people": "People"}, "All")
     status = choice(
         "State", {"pending": "Waiting", "approved": "Approved", "rejected": "Rejected", "expired": "Expired"}, "Any"

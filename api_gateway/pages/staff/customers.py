@@ -12,7 +12,7 @@ from api_gateway.clients.auth import Person, User
 from api_gateway.clients.base import MAX_PAGE
 from api_gateway.pages.common import charts
 from api_gateway.pages.common.balances import CURVE_DAYS, balances
-from api_gateway.pages.common.filters import AccountFilters, PeopleFilters, PersonSearch, TransactionFilters
+from api_gateway.pages.common.filters import AccountFilters, AllTransactionFilters, PeopleFilters, PersonSearch
 from api_gateway.pages.common.responses import form_page, see_other
 from api_gateway.pages.common.sections import (
     account_service,
@@ -104,7 +104,7 @@ def create(caller: Caller) -> Any:
 @staff_only
 def payments(caller: Caller) -> Any:
     """List all transactions of the bank."""
-    filters = TransactionFilters()
+    filters = AllTransactionFilters()
     found = filters.found(lambda: transaction_service().list_all(caller.token, filters.query()))
     return list_page("admin_transactions.html", filters, found=found, mine={})
 

@@ -7,13 +7,13 @@ from werkzeug.wrappers import Response
 
 from api_gateway.pages.common.filters import (
     AccountFilters,
+    AllTransactionFilters,
     ApprovalFilters,
     AuditFilters,
     CaseFilters,
     CustomerFilters,
     FilterForm,
     PeopleFilters,
-    TransactionFilters,
 )
 from api_gateway.pages.common.sections import reporting_service
 from api_gateway.web.documents import send_on
@@ -26,7 +26,7 @@ FORMS: Mapping[str, type[FilterForm]] = {
     "audit": AuditFilters,
     "cases": CaseFilters,
     "customers": CustomerFilters,
-    "transactions": TransactionFilters,
+    "transactions": AllTransactionFilters,
     "users": PeopleFilters,
 }
 """The filters of each list, by the last part of its address."""

@@ -95,7 +95,8 @@ def list_approvals(approvals: ApprovalRules, caller: Caller, query: ApprovalPage
         approvals.table.expire()
     sees_all = caller.may(PERMISSION) or (query.subject_id is not None and caller.may(READ))
     asked_by = query.asked_by if sees_all else caller.user_id
-    fetch = partial(approvals.table.list_newest, status=query.status, subject_id=query.subject_id, asked_by=asked_by)
+    matching = partial(approvals.table.list_newest, asker=query.asked_by_name, since=query.since, until=query.until)
+    fetch = partial(matching, status=query.status, subject_id=query.subject_id, asked_by=asked_by)
     return cursors.fetch_page(query, fetch, asked_at=datetime, id=UUID)
 
 

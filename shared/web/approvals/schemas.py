@@ -10,14 +10,15 @@ from shared.core.periods import Timestamp
 from shared.core.texts import Line
 from shared.web.cursors import Page
 from shared.web.validation.openapi import Body, Described
+from shared.web.validation.ranges import TimeRange
 
 ApprovalStatus = Literal["pending", "approved", "rejected", "expired"]
 AskedReason = Annotated[Line, Field(min_length=1, max_length=200, examples=["Joins the team at the counter"])]
 """The reason for a change that may wait for a second person."""
 
 
-class ApprovalPage(Page):
-    """Filters of a list of requests; all must match."""
+class ApprovalPage(Page, TimeRange):
+    """Filters of a list of requests; all must match. `from` and `to` are when they were made."""
 
     status: ApprovalStatus | None = None
     """Only requests with this status."""
@@ -25,6 +26,8 @@ class ApprovalPage(Page):
     """Only requests about this person or account."""
     asked_by: UUID | None = None
     """Only requests of this person."""
+    asked_by_name: Annotated[Line, Field(min_length=1, max_length=100, examples=["grace"])] | None = None
+    """Only requests of people in whose username this occurs, regardless of case."""
 
 
 class Agreement(Body):
