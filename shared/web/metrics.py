@@ -16,6 +16,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 from shared.web.access import admin_only, public
 
+PROBES = ("/api/live", "/api/health", "/health", "/metrics")
 SAMPLE_SECONDS, SAMPLES = 30.0, 11  # the oldest sample is five minutes old
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -55,9 +56,10 @@ class Metrics:
         return self._totals()[outcome] - self._samples[0][outcome]
 
     def _totals(self) -> dict[str, float]:
-        """Return how many requests were answered, and how many of them failed: those with a status of 500 or more."""
+        """Return how many requests were answered, and how many of them with a status of 500 or more; without probes."""
         (counted,) = self._requests.collect()
-        totals = [(one.labels["status"], one.value) for one in counted.samples if one.name.endswith("_total")]
+        rows = [one for one in counted.samples if one.name.endswith("_total") and one.labels["route"] not in PROBES]
+        totals = [(one.labels["status"], one.value) for one in rows]
         failed = sum(value for status, value in totals if int(status) >= 500)
         return {"answered": sum(value for _, value in totals), "failed": failed}
 

@@ -10,8 +10,6 @@ from shared.web import logs, metrics
 from shared.web.logs import AnsweredRequest
 from shared.web.metrics import Metrics
 
-_PROBES = ("/api/live", "/api/health", "/metrics")
-
 
 class Recorder:
     """Logs and counts the requests that this process has answered."""
@@ -26,7 +24,7 @@ class Recorder:
         """
         for one in answered:
             self._counts.count(one.method, one.route, one.status, one.seconds)
-        if lines := [one for one in answered if one.status >= 400 or one.route not in _PROBES]:
+        if lines := [one for one in answered if one.status >= 400 or one.route not in metrics.PROBES]:
             logs.log_requests(lines)
 
 

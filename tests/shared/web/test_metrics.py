@@ -36,6 +36,7 @@ def test_the_requests_of_the_last_minutes_are_counted_by_outcome() -> None:
 
     counted.count("GET", "/a", 200, 0.01)
     counted.count("GET", "/a", 503, 0.01)
+    counted.count("GET", "/api/health", 503, 0.01)
     counted.sample()
     assert recent() == {"answered": 2, "failed": 1}
     for _ in range(metrics.SAMPLES - 1):
