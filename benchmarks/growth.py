@@ -75,7 +75,7 @@ REQUESTS = (
     Request("page of transactions", "/transactions"),
     Request("page of a transaction", "/transactions/{transaction}"),
     Request("transaction report", "/api/reports/transactions", may_grow=True),
-    Request("system report", "/api/reports/system", "admin"),
+    Request("system report", "/api/reports/system", "admin", may_grow=True),
     Request("account report", "/api/reports/account/{account}", may_grow=True),
 )
 

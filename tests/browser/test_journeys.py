@@ -386,9 +386,9 @@ def test_the_dashboard_is_light(page: Page, ada: Person) -> None:
 def test_an_admin_disables_a_user(page: Page, bank: Suite, ada: Person) -> None:
     log_in(page, "admin", ADMIN_PASSWORD)
     page.goto(f"/admin/users?q={ada.username}")
-    page.get_by_role("link", name=ada.username, exact=True).click()
+    page.get_by_role("row", name=ada.username).get_by_role("button", name="Disable").click()
     login = page.get_by_role("region", name="Login")
-    login.get_by_label("Reason").fill("Asked us to")
+    login.get_by_label("Reason").select_option("Suspected misuse")
     login.get_by_role("button", name="Confirm disabling").click()
     expect(page.get_by_text(f"{ada.username} is disabled.")).to_be_visible()
     expect(login.get_by_role("button", name="Confirm enabling")).to_be_visible()

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from flask import Blueprint, redirect, request, url_for
 from wtforms import SelectField, StringField
-from wtforms.validators import InputRequired
+from wtforms.validators import InputRequired, ValidationError
 
 from api_gateway.clients.auth import Permissions, User
 from api_gateway.pages.common.forms import BankForm, at_most, options
@@ -16,6 +16,8 @@ from api_gateway.pages.staff.work_queue import requests_about
 from api_gateway.web.browser_session import refuse_ended_sessions
 from shared.web.access import Caller, admin_only
 
+OTHER_REASON = "Another reason"
+STATUS_REASONS = ("Asked for by the person", "Suspected misuse", "Suspicion cleared", "Has left", OTHER_REASON)
 permissions = Blueprint("permissions", __name__)
 
 
@@ -30,7 +32,19 @@ class StatusForm(BankForm):
     """Whether a person can log in, and why."""
 
     status = SelectField("Status", choices=options({"active": "Active", "disabled": "Disabled"}))
-    reason = StringField("Reason", [InputRequired("Enter the reason."), at_most(200)], id="status-reason")
+    reason = SelectField("Reason", choices=[(reason, reason) for reason in STATUS_REASONS], id="status-reason")
+    details = StringField("Details", [at_most(150)])
+
+    def validate_details(self, field: StringField) -> None:
+        """Require details of another reason than those of the list."""
+        if self.reason.data == OTHER_REASON and not (field.data or "").strip():
+            raise ValidationError("Enter the reason.")
+
+    @property
+    def words(self) -> str:
+        """Return the reason as the audit trail keeps it."""
+        details = (self.details.data or "").strip()
+        return f"{self.reason.data}: {details}" if details else str(self.reason.data)
 
 
 class PermissionForm(BankForm):
@@ -49,11 +63,13 @@ def person(caller: Caller, user_id: UUID) -> Any:
 @permissions.post("/admin/users/<uuid:user_id>")
 @admin_only
 def change_status(caller: Caller, user_id: UUID) -> Any:
-    """Disable, enable or unlock a person."""
+    """Disable, enable or unlock a person. A button of the list sends no reason, and leads to the form for it."""
+    if "reason" not in request.form and BankForm().validate():
+        return _person_page(caller, user_id)
     form = StatusForm()
 
     def change() -> User:
-        return auth_service().change_user(caller.token, user_id, status=form.status.data, reason=form.reason.data or "")
+        return auth_service().change_user(caller.token, user_id, status=form.status.data, reason=form.words)
 
     changed = form.submitted(change)
     if changed is None:

@@ -5,6 +5,7 @@ import re
 import pytest
 from werkzeug.test import TestResponse
 
+from api_gateway.pages.staff.permissions import OTHER_REASON
 from tests.support.suite import ADMIN_PASSWORD, Person, Suite
 from tests.support.visitor import Visitor
 
@@ -32,7 +33,7 @@ def ada(bank: Suite) -> Person:
     return ada
 
 
-def set_status(admin: Visitor, user_id: str, status: str, reason: str = "Left the bank") -> TestResponse:
+def set_status(admin: Visitor, user_id: str, status: str, reason: str = "Has left") -> TestResponse:
     return admin.submit(f"/admin/users/{user_id}", status=status, reason=reason)
 
 
@@ -89,9 +90,10 @@ def test_users_can_be_searched(admin: Visitor, ada: Person) -> None:
 def test_a_person_is_disabled_and_enabled_on_their_page_with_a_reason(admin: Visitor, bank: Suite) -> None:
     person = bank.person("eve")
     place = f"/admin/users/{person.user_id}"
-    listed = admin.get("/admin/users?q=eve").text
-    assert f'action="{place}' not in listed
-    assert set_status(admin, person.user_id, "disabled", "").status_code == 400
+    confirmation = admin.submit("/admin/users?q=eve", action=f"{place}?back=%2Fadmin%2Fusers%3Fq%3Deve")
+    assert (confirmation.status_code, "Confirm disabling<" in confirmation.text) == (200, True)
+    assert "Confirm disabling<" in admin.get(place).text, "the button of the list changes nothing by itself"
+    assert set_status(admin, person.user_id, "disabled", OTHER_REASON).status_code == 400
     answer = set_status(admin, person.user_id, "disabled")
     assert (answer.status_code, answer.headers["Location"]) == (303, place)
     page = admin.get(answer.headers["Location"]).text
@@ -100,7 +102,7 @@ def test_a_person_is_disabled_and_enabled_on_their_page_with_a_reason(admin: Vis
     assert Visitor(bank.apps["gateway"]).log_in("eve").status_code == 400
     query = f"/api/auth/audit?action=user.status_change&user_id={person.user_id}"
     (entry,) = bank.call("auth", "GET", query, bank.admin()).get_json()["audit"]
-    assert entry["details"]["reason"] == "Left the bank"
+    assert entry["details"]["reason"] == "Has left"
     assert set_status(admin, person.user_id, "active").status_code == 303
     assert Visitor(bank.apps["gateway"]).log_in("eve").status_code == 303
 
@@ -120,7 +122,8 @@ def test_a_locked_user_can_be_unlocked(admin: Visitor, bank: Suite) -> None:
     assert Visitor(bank.apps["gateway"]).log_in("locked").status_code == 429
     assert ">Locked<" in admin.get("/admin/users?q=locked").text
     assert "Confirm unlocking" in admin.get(place).text
-    assert set_status(admin, person.user_id, "active", "Called us").status_code == 303
+    assert ">Unlock<" in admin.get("/admin/users?q=locked").text
+    assert set_status(admin, person.user_id, "active").status_code == 303
     assert "unlocking" not in admin.get(place).text
     assert Visitor(bank.apps["gateway"]).log_in("locked").status_code == 303
 
