@@ -32,7 +32,7 @@ class StatusForm(BankForm):
     """Whether a person can log in, and why."""
 
     status = SelectField("Status", choices=options({"active": "Active", "disabled": "Disabled"}))
-    reason = SelectField("Reason", choices=[(reason, reason) for reason in STATUS_REASONS], id="status-reason")
+    reason = SelectField("Reason", choices=options({reason: reason for reason in STATUS_REASONS}), id="status-reason")
     details = StringField("Details", [at_most(150)])
 
     def validate_details(self, field: StringField) -> None:

@@ -86,7 +86,7 @@ def test_an_admins_change_ends_the_users_sessions_immediately(bank: Suite) -> No
     user_id = bank.person("hedy").user_id
     hedy, admin = Login(bank, "hedy"), Login(bank, "admin", ADMIN_PASSWORD)
     path = f"/admin/users/{user_id}"
-    assert admin.tab.submit(path, status="disabled", reason="Left").status_code == 303
+    assert admin.tab.submit(path, status="disabled", reason="Has left").status_code == 303
     assert (hedy.is_accepted(), admin.is_accepted()) == (False, True)
 
 
