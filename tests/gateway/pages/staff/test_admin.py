@@ -64,7 +64,7 @@ def test_the_overview_shows_admins_the_totals_of_the_bank(admin: Visitor, ada: P
     assert 'href="/admin/reports/system"' in page
     assert len(re.findall(r"(?:[0-9]+|&lt; 1) ms<", page)) == 5
     assert "api-gateway" in page
-    assert len(re.findall(r"up since <time[^>]+>[^<]+</time> · \d+\.\d % errors in five minutes", page)) == 5
+    assert len(re.findall(r"up since <time[^>]+>[^<]+</time><br>\d+\.\d % errors in five minutes", page)) == 5
 
 
 def test_the_overview_shows_the_health_of_the_services(admin: Visitor, bank: Suite) -> None:
