@@ -41,7 +41,7 @@ class AuthClient:
         return found
 
     def find_users(self, words: str, field: str) -> list[UUID]:
-        """Return the ids of the users in whose name, username, e-mail address or phone number each word occurs.
+        """Return the ids of the users whose name, username, e-mail address or phone number contains each word.
 
         Raises InvalidRequest, naming the field, when they are more than MOST_FOUND, and ServiceUnavailable.
         """

@@ -157,7 +157,7 @@ def names(query: NamesQuery) -> Response:
 @service_only("names:read")
 @api.validate(resp=documented(200, FoundAnswer))
 def search(query: NameSearch) -> Response:
-    """Return the ids of the users in whose name, username, e-mail address or phone number each word occurs."""
+    """Return the ids of the users whose name, username, e-mail address or phone number contains each word."""
     return success(user_ids=customer_logic.search(_storage(), query.q, query.limit))
 
 

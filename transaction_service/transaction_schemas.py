@@ -150,8 +150,8 @@ class AllTransactionsQuery(TransactionsQuery):
     """Filters of the list of all transactions of the bank."""
 
     party: Annotated[Line, Field(min_length=1, max_length=100, examples=["clara"])] | None = None
-    """Only transactions of people in whose name, username, e-mail address or phone number each of these words occurs,
-    or, for four to ten digits, on accounts whose numbers end with the last four of them."""
+    """Filter by a side: words that the holder's name, username, e-mail address or phone number contains, all of them,
+    or four to ten digits, of which the last four are compared with the account number."""
 
 
 class OwnTransactionsQuery(TransactionsQuery, Categorised):

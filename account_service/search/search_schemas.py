@@ -27,7 +27,7 @@ class AccountsQuery(SortedPage, TimeRange):
     at_most: Annotated[AmountBound | None, Field(alias="max")] = None
     """Only accounts with at most this balance."""
     q: Annotated[str, Field(pattern=r"^[0-9]{1,10}$")] | None = None
-    """Only accounts whose number ends with these digits."""
+    """Filter by the last digits of the account number."""
 
 
 class AllAccountsQuery(AccountsQuery):
@@ -36,7 +36,7 @@ class AllAccountsQuery(AccountsQuery):
     user_id: UUID | None = None
     """Only accounts of this user."""
     owner: Annotated[Line, Field(min_length=1, max_length=100, examples=["clara"])] | None = None
-    """Only accounts of people in whose name, username, e-mail address or phone number each of these words occurs."""
+    """Filter by the owner: words that the name, username, e-mail address or phone number contains, all of them."""
 
 
 class ListedAccount(AccountOut):

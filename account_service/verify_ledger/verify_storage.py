@@ -12,7 +12,7 @@ SHOWN = 20
 
 @dataclass(frozen=True)
 class WrongBalance:
-    """An account or till whose kept amount differs from the sum of its entries, both in minor units."""
+    """A mismatch: the stored balance of an account or till and the sum of its entries, both in minor units."""
 
     what: str
     owner_id: str

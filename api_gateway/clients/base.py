@@ -62,7 +62,7 @@ class Client:
         return parsed
 
     def _page(self, kind: type[_T], token: str, path: str, query: Query, *, noun: str) -> ListPage[_T]:
-        """Return a page of a list, whose rows the service answers under `noun`."""
+        """Return a page of a list. `noun` is the key of the rows in the response."""
         answer = self._peer.call("GET", path, token=token, query=dict(query))
         found: ListPage[_T] = _adapter(cast(Any, ListPage)[kind]).validate_python({**answer, "rows": answer[noun]})
         return found

@@ -34,7 +34,7 @@ class CustomersQuery(SortedPage, TimeRange):
     """Filters for the list of customers; all must match. `from` and `to` are when they registered."""
 
     q: Annotated[Line, Field(min_length=1, max_length=100, examples=["clara"])] | None = None
-    """Only customers in whose name, username, e-mail address or phone number each of these words occurs."""
+    """Words that the name, username, e-mail address or phone number contains, all of them."""
     status: ListedStatus | None = None
     """Only customers with this status; `locked` are active ones after too many wrong passwords."""
     identity: Identity | None = None

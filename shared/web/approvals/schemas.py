@@ -27,7 +27,7 @@ class ApprovalPage(Page, TimeRange):
     asked_by: UUID | None = None
     """Only requests of this person."""
     asked_by_name: Annotated[Line, Field(min_length=1, max_length=100, examples=["grace"])] | None = None
-    """Only requests of people in whose username this occurs, regardless of case."""
+    """Filter by a part of the username of the person who asked, regardless of case."""
 
 
 class Agreement(Body):

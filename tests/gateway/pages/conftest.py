@@ -1,10 +1,11 @@
-"""Two customers, for the tests of pages that need no others."""
+"""Two customers and the browser of an admin, for the tests of pages that need no others."""
 
 from typing import Any
 
 import pytest
 
-from tests.support.suite import Person, Suite
+from tests.support.suite import ADMIN_PASSWORD, Person, Suite
+from tests.support.visitor import Visitor
 
 
 @pytest.fixture(scope="module")
@@ -15,6 +16,14 @@ def ada(bank: Suite) -> Person:
 @pytest.fixture(scope="module")
 def bob(bank: Suite) -> Person:
     return bank.person("bob")
+
+
+@pytest.fixture(scope="module")
+def admin(bank: Suite) -> Visitor:
+    """A browser in which the first admin is logged in."""
+    visitor = Visitor(bank.apps["gateway"])
+    assert visitor.log_in("admin", ADMIN_PASSWORD).status_code == 303
+    return visitor
 
 
 @pytest.fixture

@@ -3,10 +3,9 @@
 from typing import Any
 from uuid import uuid4
 
-import pytest
 from flask import Flask
 
-from tests.support.suite import ADMIN_PASSWORD, Person, Suite
+from tests.support.suite import Person, Suite
 from tests.support.visitor import Visitor, forms_of
 
 FIELDS = {
@@ -19,13 +18,6 @@ FIELDS = {
     "idempotency_key": str(uuid4()),
 }
 """Valid values for the fields of all forms whose page has an id in its path."""
-
-
-@pytest.fixture(scope="module")
-def admin(bank: Suite) -> Visitor:
-    visitor = Visitor(bank.apps["gateway"])
-    visitor.log_in("admin", ADMIN_PASSWORD)
-    return visitor
 
 
 def pages_with_an_id(app: Flask) -> list[str]:

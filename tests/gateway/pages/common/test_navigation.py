@@ -7,20 +7,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.support.suite import ADMIN_PASSWORD, BankOptions, Person, Suite
+from tests.support.suite import BankOptions, Person, Suite
 from tests.support.visitor import Visitor
 
 
 @pytest.fixture(scope="module")
 def bank_options() -> BankOptions:
     return BankOptions(variables={"APPROVAL_REQUIRED": "1"})
-
-
-@pytest.fixture(scope="module")
-def admin(bank: Suite) -> Visitor:
-    visitor = Visitor(bank.apps["gateway"])
-    assert visitor.log_in("admin", ADMIN_PASSWORD).status_code == 303
-    return visitor
 
 
 @pytest.fixture(scope="module")

@@ -6,15 +6,8 @@ from typing import Any
 import pytest
 
 from shared.core.errors import ServiceUnavailable, TooManyRequests
-from tests.support.suite import ADMIN_PASSWORD, Person, Suite
+from tests.support.suite import Person, Suite
 from tests.support.visitor import Visitor, forms_of
-
-
-@pytest.fixture(scope="module")
-def admin(bank: Suite) -> Visitor:
-    admin = Visitor(bank.apps["gateway"])
-    admin.log_in("admin", ADMIN_PASSWORD)
-    return admin
 
 
 @pytest.fixture

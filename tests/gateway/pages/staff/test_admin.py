@@ -6,15 +6,8 @@ import pytest
 from werkzeug.test import TestResponse
 
 from api_gateway.pages.staff.permissions import OTHER_REASON
-from tests.support.suite import ADMIN_PASSWORD, Person, Suite
+from tests.support.suite import Person, Suite
 from tests.support.visitor import Visitor
-
-
-@pytest.fixture(scope="module")
-def admin(bank: Suite) -> Visitor:
-    visitor = Visitor(bank.apps["gateway"])
-    assert visitor.log_in("admin", ADMIN_PASSWORD).status_code == 303
-    return visitor
 
 
 @pytest.fixture(scope="module")

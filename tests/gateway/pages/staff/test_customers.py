@@ -8,17 +8,10 @@ import pytest
 from werkzeug.test import TestResponse
 
 from shared.core.formats import MINUS
-from tests.support.suite import ADMIN_PASSWORD, PASSWORD, Person, Suite
+from tests.support.suite import PASSWORD, Person, Suite
 from tests.support.visitor import Visitor, form_with, forms_of
 
 DASH = "\N{EN DASH}"
-
-
-@pytest.fixture(scope="module")
-def admin(bank: Suite) -> Visitor:
-    visitor = Visitor(bank.apps["gateway"])
-    assert visitor.log_in("admin", ADMIN_PASSWORD).status_code == 303
-    return visitor
 
 
 @pytest.fixture(scope="module")

@@ -5,15 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support.suite import ADMIN_PASSWORD, Person, Suite
+from tests.support.suite import Person, Suite
 from tests.support.visitor import Visitor, form_with, forms_of
-
-
-@pytest.fixture(scope="module")
-def admin(bank: Suite) -> Visitor:
-    visitor = Visitor(bank.apps["gateway"])
-    assert visitor.log_in("admin", ADMIN_PASSWORD).status_code == 303
-    return visitor
 
 
 @pytest.fixture(scope="module")

@@ -7,15 +7,8 @@ import re
 import pytest
 
 from api_gateway.pages.staff.list_exports import FORMS
-from tests.support.suite import ADMIN_PASSWORD, Person, Suite
+from tests.support.suite import Person
 from tests.support.visitor import Visitor
-
-
-@pytest.fixture(scope="module")
-def admin(bank: Suite) -> Visitor:
-    visitor = Visitor(bank.apps["gateway"])
-    assert visitor.log_in("admin", ADMIN_PASSWORD).status_code == 303
-    return visitor
 
 
 def exported(visitor: Visitor, page: str) -> list[dict[str, str]]:

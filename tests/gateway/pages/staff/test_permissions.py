@@ -3,20 +3,13 @@
 import pytest
 
 from auth_service.permissions.permission_schemas import PERMISSIONS
-from tests.support.suite import ADMIN_PASSWORD, PASSWORD, BankOptions, Person, Suite
+from tests.support.suite import PASSWORD, BankOptions, Person, Suite
 from tests.support.visitor import Visitor
 
 
 @pytest.fixture(scope="module")
 def bank_options() -> BankOptions:
     return BankOptions(("auth", "account", "gateway"))
-
-
-@pytest.fixture(scope="module")
-def admin(bank: Suite) -> Visitor:
-    browser = Visitor(bank.apps["gateway"])
-    assert browser.log_in("admin", ADMIN_PASSWORD).status_code == 303
-    return browser
 
 
 @pytest.fixture
