@@ -3,11 +3,11 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 import requests
-from flask import Flask
+from flask import Flask, current_app
 from spectree import SpecTree
 from werkzeug.exceptions import RequestEntityTooLarge
 
@@ -28,6 +28,7 @@ MAX_BODY_BYTES = 64 * 1024
 REVOCATION_POLL_SECONDS = 0.5
 USE_REPORT_SECONDS = 30.0
 USES_PER_CALL = 1000
+_T = TypeVar("_T")
 
 
 class BackgroundTask(Protocol):
@@ -168,6 +169,17 @@ def make_app(
     return app
 
 
+def keep(app: Flask, *parts: object) -> None:
+    """Keep what the endpoints of an app use, one object of each class. `part` returns it."""
+    app.extensions.setdefault("parts", {}).update({type(one): one for one in parts})
+
+
+def part(kind: type[_T], app: Flask | None = None) -> _T:
+    """Return the object of this class that was kept for an app, by default the current one. Raises KeyError."""
+    found: _T = (app or current_app).extensions["parts"][kind]
+    return found
+
+
 def lifecycle_of(app: Flask) -> Lifecycle:
     """Return the background parts of an app made by `make_app`."""
     lifecycle: Lifecycle = app.extensions["lifecycle"]
@@ -180,4 +192,4 @@ def health_of(app: Flask) -> Health:
     return state
 
 
-__all__ = ["Lifecycle", "Peers", "health_of", "lifecycle_of", "make_app", "make_session"]
+__all__ = ["Lifecycle", "Peers", "health_of", "keep", "lifecycle_of", "make_app", "make_session", "part"]
