@@ -5,8 +5,29 @@ from contextlib import ExitStack
 
 import pytest
 
+from shared.security import passwords
 from tests.support import postgres
 from tests.support.suite import BankOptions, Suite
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_hashes() -> Iterator[str]:
+    """Hash passwords of the banks in this process with little work, and yield the method of production.
+
+    Most tests register people and log them in, which would take a tenth of a second each time.
+    """
+    method = passwords.METHOD
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "METHOD", "scrypt:256:8:1")
+        yield method
+
+
+@pytest.fixture(scope="module")
+def costly_hashes(cheap_hashes: str) -> Iterator[None]:
+    """Hash passwords as in production, for a module that measures or checks this."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "METHOD", cheap_hashes)
+        yield
 
 
 @pytest.fixture(scope="module")

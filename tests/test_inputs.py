@@ -16,8 +16,7 @@ from auth_service.auth_logic import SCOPES
 from tests.support import postgres
 from tests.support.asking import service
 from tests.support.house import endpoints
-from tests.support.suite import ADDRESSES, ADMIN_PASSWORD, MODULES, PASSWORD, Person, Suite
-from tests.support.visitor import Visitor
+from tests.support.suite import ADDRESSES, MODULES, PASSWORD, Person, Suite
 
 RANGES = {
     "account": ["/api/accounts/history/{account}"],
@@ -220,7 +219,7 @@ def test_an_address_that_can_not_be_stored_is_told_on_a_page(world: World, addre
 @pytest.mark.parametrize("name", ["username", "password", "unread"])
 def test_a_form_that_can_not_be_stored_is_told_on_a_page(world: World, name: str) -> None:
     fields = {"username": "ada", "password": PASSWORD, name: "a\0b"}
-    answer = Visitor(world.suite.apps["gateway"]).submit("/login", **fields)
+    answer = world.suite.visitor().submit("/login", **fields)
     assert answer.status_code == 400
     assert f"{name} must be UTF-8 text without NUL characters" in answer.text
 
@@ -264,8 +263,7 @@ def test_a_description_is_found_whatever_its_case_and_form(described: World, pat
 
 
 def test_a_page_finds_the_same(described: World) -> None:
-    visitor = Visitor(described.suite.apps["gateway"])
-    visitor.log_in("admin", ADMIN_PASSWORD)
+    visitor = described.suite.admin().visitor
     for page in ("/transactions", "/admin/transactions"):
         answer = visitor.get(page, query_string={"q": "ÉCOLE"})
         assert "École de Paris" in answer.text

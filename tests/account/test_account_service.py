@@ -9,7 +9,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from shared.core.check_digits import is_valid
-from tests.support.suite import PASSWORD, BankOptions, Person, Suite
+from tests.support.suite import BankOptions, Person, Suite
 
 MISSING = "/api/accounts/details/00000000-0000-4000-8000-000000000000"
 
@@ -262,7 +262,7 @@ def test_customers_never_see_the_status_history(bank: Suite, ada: Person, admin:
 def test_staff_can_not_change_the_status_of_their_own_account(bank: Suite, admin: Person, role: str) -> None:
     person = bank.person()
     bank.call("auth", "PUT", f"/api/auth/users/{person.user_id}", admin, json={"role": role})
-    clerk = bank.log_in(person.username, PASSWORD)
+    clerk = bank.log_in(person.username)
     own = open_account(bank, clerk)
     path = f"/api/accounts/update/{own['id']}"
 

@@ -12,10 +12,8 @@ from tests.support.suite import ADMIN_PASSWORD, Person, Suite
 
 
 @pytest.fixture(scope="module")
-def employee(bank: Suite, admin: Person) -> Person:
-    person = bank.person()
-    assert call(bank, "PUT", f"users/{person.user_id}", admin, json={"role": "employee"}).status_code == 200
-    return bank.log_in(person.username, "correct horse battery staple")
+def employee(bank: Suite) -> Person:
+    return bank.employee()
 
 
 def audit(bank: Suite, admin: Person, **query: str) -> list[dict[str, Any]]:

@@ -68,7 +68,7 @@ def test_logging_out_reaches_the_other_services_within_a_second(bank: Suite) -> 
 
 def test_a_new_password_ends_the_other_sessions(bank: Suite) -> None:
     here = bank.person()
-    there = bank.log_in(here.username, PASSWORD)
+    there = bank.log_in(here.username)
 
     def change(current: str, new: str) -> TestResponse:
         return call(bank, "POST", "change_password", here, json={"current_password": current, "new_password": new})
@@ -136,7 +136,7 @@ def test_a_flood_of_logins_does_not_delay_other_requests(
 
 def test_the_list_of_sessions_says_when_each_was_last_used(bank: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     person = bank.person()
-    elsewhere = bank.log_in(person.username, PASSWORD)
+    elsewhere = bank.log_in(person.username)
     advance_clock(monkeypatch, timedelta(minutes=10))
     now = clock.now()
     assert bank.call("account", "GET", "/api/accounts/list", elsewhere).status_code == 200
@@ -150,7 +150,7 @@ def test_the_list_of_sessions_says_when_each_was_last_used(bank: Suite, monkeypa
 
 def test_people_log_out_everywhere(bank: Suite) -> None:
     here = bank.person()
-    there, other = bank.log_in(here.username, PASSWORD), bank.person()
+    there, other = bank.log_in(here.username), bank.person()
     assert call(bank, "DELETE", "sessions", here).status_code == 200
     for person in (here, there):
         assert refusal(call(bank, "GET", "verify_token", person)) == (401, "INVALID_TOKEN")
@@ -178,12 +178,12 @@ def test_a_hash_of_earlier_parameters_is_renewed_by_a_login(bank: Suite, monkeyp
             return str(db.session.scalar(select(User.password_hash).where(User.username == person.username)))
 
     before = stored()
-    bank.log_in(person.username, PASSWORD)
+    bank.log_in(person.username)
     assert stored() == before
     monkeypatch.setattr("shared.security.passwords.METHOD", "scrypt:16384:8:1")
-    bank.log_in(person.username, PASSWORD)
+    bank.log_in(person.username)
     assert stored().startswith("scrypt:16384:8:1$")
-    bank.log_in(person.username, PASSWORD)
+    bank.log_in(person.username)
 
 
 @pytest.mark.parametrize("voucher", ["", "nonsense", "person"])

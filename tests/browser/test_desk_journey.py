@@ -73,9 +73,7 @@ def named(bank: Suite, full_name: str) -> Person:
 
 
 def employed(bank: Suite, full_name: str) -> Person:
-    person = named(bank, full_name)
-    bank.call("auth", "PUT", f"/api/auth/users/{person.user_id}", bank.admin(), json={"role": "employee"})
-    return bank.log_in(person.username, PASSWORD)
+    return bank.promote(named(bank, full_name))
 
 
 def need_approval(bank: Suite, patch: pytest.MonkeyPatch) -> None:

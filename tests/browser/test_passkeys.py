@@ -10,7 +10,6 @@ from playwright.sync_api import CDPSession, Page
 
 from tests.support.asking import call, refusal
 from tests.support.suite import PASSWORD, Suite
-from tests.support.visitor import Visitor
 
 
 @pytest.fixture
@@ -149,7 +148,7 @@ def test_an_answer_counts_once_and_for_its_challenge_only(
 
 
 def test_a_page_without_a_script_leads_back_to_the_password(bank: Suite) -> None:
-    browser = Visitor(bank.apps["gateway"])
+    browser = bank.visitor()
     page = browser.get("/login/passkey")
     assert page.status_code == 200
     assert 'href="/login"' in page.text

@@ -16,7 +16,7 @@ SERVICES = {"api-gateway", "auth-service", "account-service", "transaction-servi
 
 @pytest.fixture
 def visitor(bank: Suite) -> Visitor:
-    return Visitor(bank.apps["gateway"])
+    return bank.visitor()
 
 
 def test_health_is_healthy_when_all_five_are(bank: Suite) -> None:

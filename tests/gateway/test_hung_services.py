@@ -6,8 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.support.suite import ADMIN_PASSWORD, BankOptions, Person, Suite
-from tests.support.visitor import Visitor
+from tests.support.suite import BankOptions, Person, Suite
 
 pytestmark = pytest.mark.timing
 
@@ -49,8 +48,7 @@ def hung(bank: Suite, name: str) -> Iterator[None]:
 
 @pytest.mark.parametrize("name", ["auth", "account", "transaction", "reporting"])
 def test_every_page_answers_in_time_with_a_link(bank: Suite, ada: Person, ids: dict[str, str], name: str) -> None:
-    admin = Visitor(bank.apps["gateway"])
-    admin.log_in("admin", ADMIN_PASSWORD)
+    admin = bank.admin().visitor
     for visitor, paths in ((ada.visitor, OWN + MORE), (admin, STAFF)):
         for path in paths:
             with hung(bank, name):

@@ -9,9 +9,10 @@ import pytest
 from werkzeug.test import TestResponse
 
 from tests.support.suite import BankOptions, Suite
-from tests.support.visitor import Visitor
 
 ROUNDS = 7
+
+pytestmark = pytest.mark.usefixtures("costly_hashes")
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +61,9 @@ def test_a_login_takes_as_long_for_an_unknown_name(bank: Suite, known: str) -> N
 
 def test_a_forgotten_password_says_the_same_of_unknown_addresses(bank: Suite, known: str) -> None:
     def answer(**fields: Any) -> TestResponse:
-        return Visitor(bank.apps["gateway"]).submit("/forgot-password", **fields)
+        return bank.visitor().submit("/forgot-password", **fields)
 
-    field = re.search(r'name="(email|username)"', Visitor(bank.apps["gateway"]).get("/forgot-password").text)
+    field = re.search(r'name="(email|username)"', bank.visitor().get("/forgot-password").text)
     assert field
     first, second = answer(**{field[1]: f"{known}@example.com"}), answer(**{field[1]: "unknown@example.com"})
     assert (first.status_code, first.headers.get("Location")) == (second.status_code, second.headers.get("Location"))

@@ -11,7 +11,6 @@ from auth_service.second_factor.second_factor_models import Passkey
 from shared.core.clock import now
 from tests.support import house
 from tests.support.suite import ADDRESSES, PASSWORD, Person, Suite
-from tests.support.visitor import Visitor
 
 PERIOD = "from=2026-01-01&to=2026-12-31&format=json"
 QUERIES = {"/api/reports/statement/<account_id>": PERIOD}
@@ -109,7 +108,7 @@ def test_on_pages_a_foreign_id_is_not_found(
 ) -> None:
     for name in ("WTF_CSRF_CHECK_DEFAULT", "WTF_CSRF_ENABLED"):  # form tokens have tests of their own
         monkeypatch.setitem(bank.apps["gateway"].config, name, False)
-    visitor, different = Visitor(bank.apps["gateway"]), []
+    visitor, different = bank.visitor(), []
     visitor.log_in(bob.username, PASSWORD)
     for _, endpoint in routes(bank, "gateway"):
         answer = visitor.client.open(filled(endpoint.path, of_ada), method=endpoint.method)

@@ -63,12 +63,12 @@ def ada(bank: Suite) -> Person:
     deposit = {"account_id": accounts[0], "amount": "10.00"}
     assert bank.call("transaction", "POST", "/api/transactions/deposit", person, json=deposit).status_code == 201
     assert bank.call("reporting", "GET", f"/api/reports/account/{accounts[0]}", person).status_code == 200
-    bank.log_in("ada", PASSWORD)
+    bank.log_in("ada")
     return person
 
 
 def crawl(bank: Suite, username: str = "", password: str = "", *starts: str) -> Crawl:
-    visitor = Visitor(bank.apps["gateway"])
+    visitor = bank.visitor()
     if username:
         assert visitor.log_in(username, password).status_code == 303
     return Crawl(bank.apps["gateway"], visitor).run("/", *starts)
@@ -87,7 +87,7 @@ def crawls(bank: Suite, ada: Person) -> dict[str, Crawl]:
 def test_no_form_is_taken_without_its_token_or_with_another_session_s(
     bank: Suite, crawls: dict[str, Crawl], who: str
 ) -> None:
-    stranger = forms_of(Visitor(bank.apps["gateway"]).get("/login"))[0].fields["csrf_token"]
+    stranger = forms_of(bank.visitor().get("/login"))[0].fields["csrf_token"]
     taken, found = [], crawls[who]
     assert found.forms
     for action, form in found.forms:

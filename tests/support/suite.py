@@ -100,6 +100,7 @@ class Person:
     username: str
     token: str
     refresh_token: str = ""
+    password: str = field(default=PASSWORD, repr=False)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -109,8 +110,8 @@ class Person:
     @cached_property
     def visitor(self) -> Visitor:
         """The person's browser, logged in by the form when it is first used."""
-        visitor = Visitor(self.bank.apps["gateway"])
-        assert visitor.log_in(self.username).status_code == 303
+        visitor = self.bank.visitor()
+        assert visitor.log_in(self.username, self.password).status_code == 303
         return visitor
 
     def with_token(self, token: str) -> "Person":
@@ -243,19 +244,44 @@ class Suite:
         body = {"username": username, "email": f"{username}@example.com", "password": PASSWORD}
         answer = self.call("auth", "POST", "/api/auth/register", json=body)
         assert answer.status_code == 201, answer.text
-        return self.log_in(username, PASSWORD)
+        return self.log_in(username)
+
+    def employee(
+        self, username: str | None = None, *, permissions: tuple[str, ...] = (), second: Person | None = None
+    ) -> Person:
+        """Register an employee, who has all permissions unless some are named, and log in."""
+        return self.promote(self.person(username), permissions=permissions, second=second)
+
+    def promote(
+        self, person: Person, role: str = "employee", *, permissions: tuple[str, ...] = (), second: Person | None = None
+    ) -> Person:
+        """Give a customer another role, which `second` approves if named, and log in again."""
+        self._change(f"/api/auth/users/{person.user_id}", second, role=role)
+        if permissions:
+            self._change(f"/api/auth/users/{person.user_id}/permissions", second, permissions=permissions)
+        return self.log_in(person.username)
+
+    def _change(self, path: str, second: Person | None, **changes: object) -> None:
+        answer = self.call("auth", "PUT", path, self.admin(), json=changes)
+        if second:
+            approval = answer.get_json()["approval"]["id"]
+            answer = self.call("auth", "POST", f"/api/auth/approvals/{approval}/approve", second)
+        assert answer.status_code == 200, answer.text
 
     def admin(self) -> Person:
         """Log in as the first admin."""
         return self.log_in("admin", ADMIN_PASSWORD)
 
-    def log_in(self, username: str, password: str) -> Person:
+    def log_in(self, username: str, password: str = PASSWORD) -> Person:
         """Log in as an existing user."""
         answer = self.call("auth", "POST", "/api/auth/login", json={"username": username, "password": password})
         assert answer.status_code == 200, answer.text
-        body = answer.json
-        assert body is not None
-        return Person(self, body["user_id"], body["username"], body["token"], body["refresh_token"])
+        body = answer.get_json()
+        return Person(self, body["user_id"], body["username"], body["token"], body["refresh_token"], password)
+
+    def visitor(self) -> Visitor:
+        """Return a new browser in which nobody is logged in."""
+        return Visitor(self.apps["gateway"])
 
 
 def _make_signing_key() -> str:

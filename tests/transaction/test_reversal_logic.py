@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 from account_service import account_models
 from shared.core.ids import dashed
 from tests.support.desk import money_made
-from tests.support.suite import PASSWORD, BankOptions, Person, Suite
+from tests.support.suite import BankOptions, Person, Suite
 from transaction_service import transaction_models
 
 SUSPENSE = dashed(transaction_models.SUSPENSE_ACCOUNT_ID)
@@ -240,9 +240,7 @@ def test_the_list_of_suspense_is_paged(bank: Suite, admin: Person, ada: Person) 
 def test_only_staff_see_suspense_and_only_admins_pay_out(
     bank: Suite, admin: Person, ada: Person, stranded: tuple[str, str]
 ) -> None:
-    person = bank.person()
-    bank.call("auth", "PUT", f"/api/auth/users/{person.user_id}", admin, json={"role": "employee"})
-    employee = bank.log_in(person.username, PASSWORD)
+    employee = bank.employee()
     held = reverse(bank, admin, stranded[0], to_suspense=True).get_json()["transaction"]["id"]
     other = ada.open()["id"]
     assert bank.call("transaction", "GET", "/api/transactions/suspense", employee).status_code == 200
@@ -259,8 +257,7 @@ def test_an_admin_can_not_pay_out_their_own_money(
 ) -> None:
     held = reverse(bank, admin, stranded[0], to_suspense=True).get_json()["transaction"]["id"]
     other = ada.open()["id"]
-    bank.call("auth", "PUT", f"/api/auth/users/{ada.user_id}", admin, json={"role": "admin"})
-    promoted = bank.log_in(ada.username, PASSWORD)
+    promoted = bank.promote(ada, "admin")
     assert refusal(pay_out(bank, promoted, held, to_account_id=other)) == (403, "FORBIDDEN")
 
 

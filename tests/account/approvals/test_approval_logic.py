@@ -9,7 +9,7 @@ from werkzeug.test import TestResponse
 
 from account_service.account_models import Account, AccountStatusChange, db
 from tests.support.asking import refusal
-from tests.support.suite import PASSWORD, BankOptions, Person, Suite
+from tests.support.suite import BankOptions, Person, Suite
 
 
 @pytest.fixture(scope="module")
@@ -23,20 +23,13 @@ def admin(bank: Suite) -> Person:
 
 
 @pytest.fixture(scope="module")
-def second(bank: Suite, admin: Person) -> Person:
-    person = bank.person()
-    answer = bank.call("auth", "PUT", f"/api/auth/users/{person.user_id}", admin, json={"role": "employee"})
-    assert answer.status_code == 200
-    return bank.log_in(person.username, PASSWORD)
+def second(bank: Suite) -> Person:
+    return bank.employee()
 
 
 @pytest.fixture(scope="module")
-def third(bank: Suite, admin: Person, second: Person) -> Person:
-    person = bank.person()
-    asked = bank.call("auth", "PUT", f"/api/auth/users/{person.user_id}", admin, json={"role": "employee"})
-    path = f"/api/auth/approvals/{asked.get_json()['approval']['id']}/approve"
-    assert bank.call("auth", "POST", path, second).status_code == 200
-    return bank.log_in(person.username, PASSWORD)
+def third(bank: Suite, second: Person) -> Person:
+    return bank.employee(second=second)
 
 
 class Case:

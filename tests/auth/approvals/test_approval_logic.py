@@ -9,7 +9,7 @@ from werkzeug.test import TestResponse
 
 from shared.db import approvals
 from tests.support.asking import NOBODY, call, refusal
-from tests.support.suite import PASSWORD, BankOptions, Person, Suite
+from tests.support.suite import BankOptions, Person, Suite
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def decide(bank: Suite, person: Person, approval: dict[str, Any], what: str = "a
 
 
 def again(bank: Suite, person: Person) -> Person:
-    return bank.log_in(person.username, PASSWORD)
+    return bank.log_in(person.username)
 
 
 def role(bank: Suite, admin: Person, person: Person) -> str:

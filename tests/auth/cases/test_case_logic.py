@@ -11,7 +11,7 @@ from auth_service.cases import case_logic
 from auth_service.mail.mail_models import OutgoingMail
 from shared.core import clock
 from tests.support.asking import call, refusal
-from tests.support.suite import PASSWORD, BankOptions, Person, Suite
+from tests.support.suite import BankOptions, Person, Suite
 
 QUESTION = {"kind": "question", "subject": "A new card", "text": "When does it come?"}
 
@@ -25,8 +25,7 @@ def bank_options(database: str) -> BankOptions:
 def employee(bank: Suite) -> Person:
     person = bank.person("grace")
     call(bank, "PUT", "users/profile", person, json={"full_name": "Grace Hopper"})
-    call(bank, "PUT", f"users/{person.user_id}", bank.admin(), json={"role": "employee"})
-    return bank.log_in("grace", PASSWORD)
+    return bank.promote(person)
 
 
 @pytest.fixture
@@ -186,11 +185,7 @@ def test_staff_need_the_permission_and_never_answer_their_own(bank: Suite, ada: 
     assert write(bank, employee, own, "Hello?")["case"]["state"] == "open"
     closed = call(bank, "POST", f"cases/{own['id']}/close", employee).get_json()
     assert not closed["messages"][-1]["from_bank"], "as any customer"
-    person = bank.person()
-    path = f"users/{person.user_id}"
-    call(bank, "PUT", path, bank.admin(), json={"role": "employee"})
-    call(bank, "PUT", f"{path}/permissions", bank.admin(), json={"permissions": ["customers:read"]})
-    limited = bank.log_in(person.username, PASSWORD)
+    limited = bank.employee(permissions=("customers:read",))
     assert refusal(call(bank, "GET", "cases/all", limited)) == (403, "FORBIDDEN")
     assert refusal(call(bank, "GET", f"cases/{case['id']}", limited)) == (404, "NOT_FOUND")
     answer = call(bank, "POST", f"cases/{case['id']}/messages", limited, json={"text": "Hi"})

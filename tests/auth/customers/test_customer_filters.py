@@ -19,8 +19,7 @@ def bank_options(database: str) -> BankOptions:
 def admin(bank: Suite) -> Person:
     """The admin, when Ada and Bob have written, and are to become colleagues."""
     admin = bank.admin()
-    clerk = bank.person("clerk")
-    ask(bank, admin, "PUT", f"users/{clerk.user_id}", {"role": "employee"}, 200)
+    bank.employee("clerk")
     for name in ("ada", "bob"):
         person = bank.person(name)
         ask(bank, person, "POST", "cases", {"kind": "question", "subject": f"A card, {name}", "text": "When?"}, 201)

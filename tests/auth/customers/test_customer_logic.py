@@ -9,14 +9,12 @@ from auth_service.auth_models import db
 from auth_service.mail import mail_logic
 from auth_service.mail.mail_models import OutgoingMail
 from tests.support.asking import call, refusal
-from tests.support.suite import PASSWORD, Person, Suite
+from tests.support.suite import Person, Suite
 
 
 @pytest.fixture(scope="module")
 def employee(bank: Suite) -> Person:
-    person = bank.person("clerk")
-    call(bank, "PUT", f"users/{person.user_id}", bank.admin(), json={"role": "employee"})
-    return bank.log_in("clerk", PASSWORD)
+    return bank.employee("clerk")
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +133,7 @@ def test_staff_see_a_lockout_and_end_it(bank: Suite, employee: Person) -> None:
     path = f"customers/{person.user_id}"
     assert call(bank, "GET", path, employee).get_json()["customer"]["locked_until"]
     assert call(bank, "POST", f"{path}/unlock", employee).get_json()["customer"]["locked_until"] is None
-    assert bank.log_in(person.username, PASSWORD)
+    assert bank.log_in(person.username)
 
 
 def test_notes_keep_their_author_and_time(bank: Suite, admin: Person, employee: Person) -> None:

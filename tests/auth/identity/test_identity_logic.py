@@ -18,7 +18,7 @@ from shared.core.errors import CannotStart
 from shared.security import secret_files
 from shared.security.encryption import read_keys
 from tests.support.asking import call, refusal
-from tests.support.suite import PASSWORD, Person, Suite
+from tests.support.suite import Person, Suite
 
 NEXT_KEY = "another key that is long enough to be one"
 PASSPORT = {
@@ -49,12 +49,7 @@ def clara(bank: Suite) -> Person:
 
 
 def employee_with(bank: Suite, *permissions: str) -> Person:
-    person = bank.person()
-    path = f"users/{person.user_id}"
-    call(bank, "PUT", path, bank.admin(), json={"role": "employee"})
-    if permissions:
-        call(bank, "PUT", f"{path}/permissions", bank.admin(), json={"permissions": list(permissions)})
-    return bank.log_in(person.username, PASSWORD)
+    return bank.employee(permissions=permissions)
 
 
 def decide(bank: Suite, employee: Person, customer: Person, **changes: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.asking import NOBODY, call, refusal
-from tests.support.suite import PASSWORD, BankOptions, Person, Suite
+from tests.support.suite import BankOptions, Person, Suite
 
 ALL = [
     "accounts:close",
@@ -28,10 +28,8 @@ def bank_options(database: str) -> BankOptions:
 
 
 @pytest.fixture
-def employee(bank: Suite, admin: Person) -> Person:
-    person = bank.person()
-    assert call(bank, "PUT", f"users/{person.user_id}", admin, json={"role": "employee"}).status_code == 200
-    return bank.log_in(person.username, PASSWORD)
+def employee(bank: Suite) -> Person:
+    return bank.employee()
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +43,7 @@ def grant(bank: Suite, admin: Person, employee: Person, *permissions: str) -> Pe
     body = {"permissions": list(permissions)}
     answer = call(bank, "PUT", f"users/{employee.user_id}/permissions", admin, json=body)
     assert answer.status_code == 200, answer.text
-    return bank.log_in(employee.username, PASSWORD)
+    return bank.log_in(employee.username)
 
 
 def cash(bank: Suite, kind: str, employee: Person, account: str) -> int:

@@ -5,8 +5,7 @@ import pytest
 from tests.support.asking import call, refusal
 from tests.support.auth_rules import app_code
 from tests.support.authenticator import SoftAuthenticator
-from tests.support.suite import ADMIN_PASSWORD, PASSWORD, BankOptions, Suite
-from tests.support.visitor import Visitor
+from tests.support.suite import PASSWORD, BankOptions, Suite
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +33,7 @@ def test_a_passkey_is_enough_as_well(bank: Suite) -> None:
     person = bank.person()
     with bank.apps["auth"].app_context():
         _make_admin(person.username)
-    admin = bank.log_in(person.username, PASSWORD)
+    admin = bank.log_in(person.username)
     assert refusal(call(bank, "GET", "users", admin)) == (403, "MFA_SETUP_REQUIRED")
     device = SoftAuthenticator(bank.apps["auth"].extensions["passkeys"].origin)
     begun = call(bank, "POST", "passkeys/options", admin, json={"password": PASSWORD}).get_json()
@@ -46,8 +45,7 @@ def test_a_passkey_is_enough_as_well(bank: Suite) -> None:
 
 
 def _refuse_pages(bank: Suite) -> None:
-    browser = Visitor(bank.apps["gateway"])
-    assert browser.log_in("admin", ADMIN_PASSWORD).status_code == 303
+    browser = bank.admin().visitor
     answer = browser.get("/admin/users")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/settings/second-factor")
     page = browser.get("/settings/second-factor")
@@ -60,7 +58,7 @@ def test_an_admin_at_a_browser_goes_on_after_the_set_up(bank: Suite) -> None:
     other = bank.apps["auth"]
     with other.app_context():
         _make_admin(username)
-    browser = Visitor(bank.apps["gateway"])
+    browser = bank.visitor()
     browser.log_in(username)
     assert browser.get("/admin/users").status_code == 303
     browser.submit("/settings/second-factor", action="/settings/second-factor/setup")

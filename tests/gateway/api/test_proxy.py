@@ -16,7 +16,6 @@ from shared.core.errors import NotFound
 from shared.web import responses
 from shared.web.access import access_of
 from tests.support.suite import ADDRESSES, BankOptions, InProcess, Person, Suite
-from tests.support.visitor import Visitor
 
 
 class Echo:
@@ -216,7 +215,7 @@ def test_an_ended_session_is_refused_by_the_gateway(bank: Suite, echo: Echo) -> 
 
 
 def test_the_browsers_session_does_not_authenticate_api_requests(bank: Suite, ada: Person, echo: Echo) -> None:
-    browser = Visitor(bank.apps["gateway"])
+    browser = bank.visitor()
     browser.log_in(ada.username)
     browser.get("/api/transactions/list")
     (arrived,) = echo.seen

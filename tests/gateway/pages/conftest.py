@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.suite import ADMIN_PASSWORD, Person, Suite
+from tests.support.suite import Person, Suite
 from tests.support.visitor import Visitor
 
 
@@ -21,9 +21,7 @@ def bob(bank: Suite) -> Person:
 @pytest.fixture(scope="module")
 def admin(bank: Suite) -> Visitor:
     """A browser in which the first admin is logged in."""
-    visitor = Visitor(bank.apps["gateway"])
-    assert visitor.log_in("admin", ADMIN_PASSWORD).status_code == 303
-    return visitor
+    return bank.admin().visitor
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ def bank_options() -> BankOptions:
 
 @pytest.fixture
 def visitor(bank: Suite) -> Visitor:
-    return Visitor(bank.apps["gateway"])
+    return bank.visitor()
 
 
 def test_a_mail_is_shown_with_its_link(bank: Suite, visitor: Visitor) -> None:

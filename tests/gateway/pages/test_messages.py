@@ -16,9 +16,7 @@ def ada(bank: Suite) -> Person:
 
 @pytest.fixture(scope="module")
 def employee(bank: Suite) -> Person:
-    person = bank.person("grace")
-    bank.call("auth", "PUT", f"/api/auth/users/{person.user_id}", bank.admin(), json={"role": "employee"})
-    return bank.log_in("grace", "correct horse battery staple")
+    return bank.employee("grace")
 
 
 def pay(person: Person) -> str:

@@ -19,7 +19,7 @@ def username(bank: Suite) -> str:
 
 @pytest.fixture
 def visitor(bank: Suite) -> Visitor:
-    return Visitor(bank.apps["gateway"])
+    return bank.visitor()
 
 
 def test_a_registration_logs_the_customer_in(visitor: Visitor) -> None:
@@ -150,7 +150,7 @@ def test_the_auth_service_gets_the_origin_of_a_login(bank: Suite, username: str)
 
 
 def test_too_many_logins_are_refused_with_a_page(bank: Suite, tmp_path_factory: pytest.TempPathFactory) -> None:
-    crowded = Visitor(bank.apps["gateway"])
+    crowded = bank.visitor()
     crowded.client.environ_base["REMOTE_ADDR"] = "203.0.113.9"
     page = crowded.get("/login")
     fields = {**forms_of(page)[0].fields, "username": "", "password": ""}
@@ -175,7 +175,7 @@ def test_the_page_of_too_many_logins_links_to_the_login(visitor: Visitor, bank: 
 
 
 def test_a_session_can_be_extended(bank: Suite) -> None:
-    visitor = Visitor(bank.apps["gateway"])
+    visitor = bank.visitor()
     assert visitor.get("/session").status_code == 303
     assert visitor.register("lingering").status_code == 303
     stayed = visitor.get("/session")
@@ -187,9 +187,9 @@ def test_the_full_name_is_asked_for_and_may_be_left_out(bank: Suite, visitor: Vi
     fields = {"password": PASSWORD, "confirm_password": PASSWORD}
     answer = visitor.submit("/register", full_name="  ", username="kay", email="kay@example.com", **fields)
     assert answer.status_code == 303
-    other = Visitor(bank.apps["gateway"])
+    other = bank.visitor()
     answer = other.submit("/register", full_name=" Jean Bartik ", username="jean", email="jean@example.com", **fields)
     assert answer.status_code == 303
     assert 'value="Jean Bartik"' in other.get("/profile").text
-    refused = Visitor(bank.apps["gateway"]).submit("/register", full_name="x" * 101, username="jo", **fields)
+    refused = bank.visitor().submit("/register", full_name="x" * 101, username="jo", **fields)
     assert (refused.status_code, 'id="full_name-error"' in refused.text) == (400, True)

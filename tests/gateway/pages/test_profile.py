@@ -20,7 +20,7 @@ def ada(bank: Suite) -> Visitor:
 
 
 def logged_in(bank: Suite, username: str, password: str = PASSWORD) -> Visitor:
-    browser = Visitor(bank.apps["gateway"])
+    browser = bank.visitor()
     assert browser.log_in(username, password).status_code == 303
     return browser
 
@@ -72,7 +72,7 @@ def test_a_new_password_ends_the_other_sessions(bank: Suite) -> None:
     bank.apps["gateway"].extensions["token_verifier"].revocations.poll()
     assert "Your password is changed." in here.get("/settings").text
     assert elsewhere.get("/settings").status_code == 303
-    assert Visitor(bank.apps["gateway"]).log_in("grace").status_code == 400
+    assert bank.visitor().log_in("grace").status_code == 400
     logged_in(bank, "grace", NEXT_PASSWORD)
 
 

@@ -11,7 +11,6 @@ from api_gateway.clients.account import Account
 from api_gateway.pages.common.statements import months_of, presets
 from tests.support.processes import eventually
 from tests.support.suite import ADMIN_PASSWORD, Person, Suite
-from tests.support.visitor import Visitor
 
 THIS_MONTH = f"{datetime.now(UTC):%Y-%m}"
 
@@ -76,7 +75,7 @@ def test_a_statement_needs_a_login_and_an_account_of_ones_own(bank: Suite, accou
 def test_staff_open_the_statements_of_a_customer_from_both_pages(
     bank: Suite, ada: Person, account: dict[str, Any]
 ) -> None:
-    admin, visitor = bank.admin(), Visitor(bank.apps["gateway"])
+    admin, visitor = bank.admin(), bank.visitor()
     visitor.log_in("admin", ADMIN_PASSWORD)
     path = f"/admin/accounts/{account['id']}/statements"
     for place in (f"/admin/accounts/{account['id']}", f"/admin/customers/{ada.user_id}"):

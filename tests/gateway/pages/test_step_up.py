@@ -8,7 +8,7 @@ import pytest
 from shared.core import clock
 from tests.support.auth_rules import app_code
 from tests.support.suite import PASSWORD, BankOptions, Suite
-from tests.support.visitor import Visitor, form_with
+from tests.support.visitor import form_with
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ class Holder:
         body = {"username": person.username, "password": PASSWORD, "otp": app_code(self.secret)}
         token = bank.call("auth", "POST", "/api/auth/login", json=body).get_json()["token"]
         self.person = person.with_token(token)
-        self.visitor = Visitor(bank.apps["gateway"])
+        self.visitor = bank.visitor()
         self.visitor.log_in(person.username)
         self.visitor.submit("/login", otp=app_code(self.secret, 1))
 

@@ -6,8 +6,7 @@ from uuid import uuid4
 import pytest
 
 from shared.core.formats import MINUS
-from tests.support.suite import ADMIN_PASSWORD, Person, Suite
-from tests.support.visitor import Visitor
+from tests.support.suite import Person, Suite
 
 
 @pytest.fixture(scope="module")
@@ -81,8 +80,7 @@ def test_an_invalid_filter_is_explained_and_all_filters_are_kept(
 ) -> None:
     visitor = busy.visitor
     if path.startswith("/admin"):
-        visitor = Visitor(busy.bank.apps["gateway"])
-        visitor.log_in("admin", ADMIN_PASSWORD)
+        visitor = busy.bank.admin().visitor
     path = path.replace("ID", busy.transactions()[0]["account_id"])
     page = visitor.get(f"{path}?q=rent&status=completed&{query}")
     assert page.status_code == 400

@@ -22,7 +22,7 @@ def username(bank: Suite) -> str:
 
 @pytest.fixture
 def visitor(bank: Suite, username: str) -> Visitor:
-    visitor = Visitor(bank.apps["gateway"])
+    visitor = bank.visitor()
     assert visitor.log_in(username).status_code == 303
     return visitor
 
@@ -42,7 +42,7 @@ def session_of(visitor: Visitor) -> dict[str, str]:
 
 
 def test_signed_out_visitors_are_redirected_to_the_login_and_back(bank: Suite, username: str) -> None:
-    visitor = Visitor(bank.apps["gateway"])
+    visitor = bank.visitor()
     answer = visitor.get("/profile?a=1&b=2")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/login?next=/profile?a%3D1%26b%3D2")
     assert "Please log in first." in visitor.get("/login").text
@@ -52,7 +52,7 @@ def test_signed_out_visitors_are_redirected_to_the_login_and_back(bank: Suite, u
 
 def test_the_cookie_survives_a_restart_of_the_gateway(bank: Suite, visitor: Visitor) -> None:
     bank.restart("gateway")
-    again = Visitor(bank.apps["gateway"])
+    again = bank.visitor()
     again.client.set_cookie("session", visitor.cookie)
     assert again.get("/profile").status_code == 200
 
@@ -65,7 +65,7 @@ def test_tokens_are_not_readable_in_the_cookie(bank: Suite, visitor: Visitor) ->
 
 def test_a_login_starts_a_new_session(bank: Suite, username: str) -> None:
     """A cookie planted before the login is not part of the session after it (session fixation)."""
-    visitor = Visitor(bank.apps["gateway"])
+    visitor = bank.visitor()
     visitor.get("/login")
     planted = session_of(visitor)["csrf_token"]
     visitor.log_in(username)
@@ -86,7 +86,7 @@ def test_an_expiring_token_is_renewed(bank: Suite, visitor: Visitor, monkeypatch
 
 def test_concurrent_requests_renew_once(bank: Suite, visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
     renew_at_once(monkeypatch)
-    browsers = [Visitor(bank.apps["gateway"]) for _ in range(6)]
+    browsers = [bank.visitor() for _ in range(6)]
     for other in browsers:
         other.client.set_cookie("session", visitor.cookie)
     with ThreadPoolExecutor(6) as pool:
@@ -100,7 +100,7 @@ def test_concurrent_requests_renew_once(bank: Suite, visitor: Visitor, monkeypat
 def test_a_late_request_with_the_old_cookie_is_accepted(
     bank: Suite, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    late = Visitor(bank.apps["gateway"])
+    late = bank.visitor()
     late.client.set_cookie("session", visitor.cookie)
     renew_at_once(monkeypatch)
     visitor.get("/profile")
@@ -141,7 +141,7 @@ def test_a_session_refused_by_a_service_redirects_to_the_login(bank: Suite, visi
 
 
 def test_a_post_without_a_session_returns_to_its_page_after_the_login(bank: Suite) -> None:
-    visitor = Visitor(bank.apps["gateway"])
+    visitor = bank.visitor()
     answer = visitor.post("/settings", {"current_password": "x"}, Referer="http://localhost/settings")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/login?next=/settings")
     answer = visitor.post("/settings", {"current_password": "x"}, Referer="http://evil.example/settings")
@@ -177,7 +177,7 @@ def test_foreign_addresses_are_replaced(path: str | None) -> None:
 
 
 def test_a_login_never_redirects_to_a_foreign_address(bank: Suite, username: str) -> None:
-    visitor = Visitor(bank.apps["gateway"])
+    visitor = bank.visitor()
     answer = visitor.log_in(username, path="/login?next=//evil.example/x")
     assert answer.headers["Location"] == HOME
 
@@ -190,7 +190,7 @@ def test_a_late_request_with_the_old_cookie_is_accepted_after_a_restart(
     renew_at_once(monkeypatch)
     assert visitor.get("/profile").status_code == 200
     bank.restart("gateway")
-    late = Visitor(bank.apps["gateway"])
+    late = bank.visitor()
     late.client.set_cookie("session", old_cookie)
     assert late.get("/profile").status_code == 200
     assert session_of(late)["refresh_token"] == session_of(visitor)["refresh_token"]

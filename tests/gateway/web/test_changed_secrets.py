@@ -26,13 +26,13 @@ def restarted(bank: Suite, visitor: Visitor, **variables: str) -> Visitor:
     """Restart the gateway with other variables, and return the same browser at it."""
     bank.variables.update(variables)
     bank.restart("gateway")
-    again = Visitor(bank.apps["gateway"])
+    again = bank.visitor()
     again.client.set_cookie("session", visitor.cookie)
     return again
 
 
 def test_sessions_and_open_forms_outlive_the_change(bank: Suite) -> None:
-    visitor = Visitor(bank.apps["gateway"])
+    visitor = bank.visitor()
     visitor.register("ada")
     form = next(form for form in forms_of(visitor.get("/profile")) if form.action == "")
     again = restarted(bank, visitor, SESSION_SECRETS=f"{NEW}, {OLD}")

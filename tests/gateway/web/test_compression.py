@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 
 from api_gateway.web import compression
 from tests.support.suite import Suite
-from tests.support.visitor import Visitor, forms_of
+from tests.support.visitor import forms_of
 
 LONG = "a balance of 1,250.00 " * 200
 GZIP = {"Accept-Encoding": "gzip"}
@@ -111,7 +111,7 @@ def test_padding_hides_the_length_of_a_page() -> None:
 
 
 def test_pages_and_answers_of_the_gateway_are_compressed(bank: Suite) -> None:
-    visitor = Visitor(bank.apps["gateway"])
+    visitor = bank.visitor()
     visitor.register("ada")
     for path in ("/dashboard", "/accounts", "/settings", "/openapi.json"):
         answer = visitor.client.get(path, headers=GZIP)
@@ -124,7 +124,7 @@ def test_pages_and_answers_of_the_gateway_are_compressed(bank: Suite) -> None:
 
 def test_the_dashboard_is_small(bank: Suite) -> None:
     """A first visit loads less than 500 KB, a later one 60 KB."""
-    visitor = Visitor(bank.apps["gateway"])
+    visitor = bank.visitor()
     visitor.register("grace")
     page = visitor.client.get("/dashboard", headers=GZIP)
     files = set(re.findall(r'(?:src|href)="(/static/[^"]+)', text_of(page)))
@@ -141,7 +141,7 @@ def test_csrf_tokens_of_different_seconds_have_different_signatures(
     bank: Suite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The payload is constant during a session, so an attacker must not be able to guess the signature."""
-    visitor = Visitor(bank.apps["gateway"])
+    visitor = bank.visitor()
     tokens = []
     for seconds in (0, 1):
         monkeypatch.setattr("itsdangerous.timed.TimestampSigner.get_timestamp", lambda _self, now=seconds: now)

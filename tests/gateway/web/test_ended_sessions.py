@@ -6,7 +6,7 @@ import pytest
 from shared.core.errors import InvalidToken
 from shared.security.tokens import TokenVerifier
 from tests.support.suite import ADMIN_PASSWORD, PASSWORD, BankOptions, Suite
-from tests.support.visitor import Visitor, forms_of
+from tests.support.visitor import forms_of
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ class Login:
 
     def __init__(self, bank: Suite, username: str, password: str = PASSWORD) -> None:
         self.verifier: TokenVerifier = bank.apps["gateway"].extensions["token_verifier"]
-        self.tab, self.other_tab = Visitor(bank.apps["gateway"]), Visitor(bank.apps["gateway"])
+        self.tab, self.other_tab = bank.visitor(), bank.visitor()
         assert self.tab.log_in(username, password).status_code == 303
         self.other_tab.client.set_cookie("session", self.tab.cookie)
         with self.tab.client.session_transaction() as session:

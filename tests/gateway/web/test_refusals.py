@@ -8,7 +8,6 @@ from api_gateway.web.refusals import MAX_COUNTED, Refusals
 from shared.core.errors import Forbidden, NotFound, TooManyRequests
 from shared.http.client import NoAnswer
 from tests.support.suite import Suite
-from tests.support.visitor import Visitor
 
 
 def reported(bank: Suite) -> dict[tuple[str, str], int]:
@@ -23,7 +22,7 @@ def reported(bank: Suite) -> dict[tuple[str, str], int]:
 
 
 def test_refused_pages_and_requests_become_an_entry_with_their_number(bank: Suite) -> None:
-    visitor = Visitor(bank.apps["gateway"])
+    visitor = bank.visitor()
     assert visitor.post("/login", {"username": "ada", "password": "x"}).status_code == 400, "without a form token"
     person = bank.person()
     bank.call("auth", "POST", "/api/auth/logout", person)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from shared.core.time_zones import day_of, read_zone
-from tests.support.suite import PASSWORD, BankOptions, Person, Suite
+from tests.support.suite import BankOptions, Person, Suite
 
 OPTIONS = BankOptions(variables={"BANK_TIME_ZONE": "Asia/Kathmandu"})
 
@@ -43,7 +43,7 @@ def test_the_profile_comes_before_the_browser_at_once_and_after_a_login(bank: Su
     ada.visitor.client.set_cookie("time_zone", "Asia/Tokyo")
     assert ada.visitor.submit("/profile", time_zone="Pacific/Kiritimati").status_code == 303
     assert " +14</time>" in shown(ada)
-    assert " +14</time>" in shown(bank.log_in(ada.username, PASSWORD))
+    assert " +14</time>" in shown(bank.log_in(ada.username))
     assert ada.visitor.submit("/profile", time_zone="").status_code == 303
     assert " JST</time>" in shown(ada)
 

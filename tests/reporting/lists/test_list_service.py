@@ -29,12 +29,9 @@ def admin(suite: Suite) -> Person:
 
 
 @pytest.fixture(scope="module")
-def clerk(suite: Suite, admin: Person) -> Person:
+def clerk(suite: Suite) -> Person:
     """The first colleague, whom the admin may appoint alone."""
-    clerk = suite.person("clerk")
-    body = {"role": "employee"}
-    assert suite.call("auth", "PUT", f"/api/auth/users/{clerk.user_id}", admin, json=body).status_code == 200
-    return suite.log_in("clerk", "correct horse battery staple")
+    return suite.employee("clerk")
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from shared.db.database import Database
 from shared.db.outages import CommitUnknown, ConnectionLost, rerun_when_aborted, rerun_when_unsure
 from shared.web import responses
 from tests.support import postgres
-from tests.support.suite import ADDRESSES, PASSWORD, Person, Suite
+from tests.support.suite import ADDRESSES, Person, Suite
 
 pytestmark = pytest.mark.timing
 
@@ -313,4 +313,4 @@ def test_restarts_under_load_lose_no_payment(tmp_path: Path) -> None:
             assert paid > 5
             assert client.balance(client.target) == f"{paid / 100:.2f}"
             assert client.balance(client.source) == f"{1000 - paid / 100:.2f}"
-        assert suite.log_in(clients[0].person.username, PASSWORD).user_id == clients[0].person.user_id
+        assert suite.log_in(clients[0].person.username).user_id == clients[0].person.user_id

@@ -13,7 +13,7 @@ from shared.web import audit_trail
 from shared.web.application import Peers
 from tests.support.asking import forwarded
 from tests.support.processes import eventually
-from tests.support.suite import PASSWORD, BankOptions, Person, Suite
+from tests.support.suite import BankOptions, Person, Suite
 
 FILTERS = "from=2026-01-01&to=2100-01-01&min=1.50&account_id=6f1c2b1e-8a53-4a0e-9d57-0c1d2e3f4a5b&q=rent"
 
@@ -29,11 +29,8 @@ def admin(bank: Suite) -> Person:
 
 
 @pytest.fixture(scope="module")
-def employee(bank: Suite, admin: Person) -> Person:
-    person = bank.person()
-    body = {"role": "employee"}
-    assert bank.call("auth", "PUT", f"/api/auth/users/{person.user_id}", admin, json=body).status_code == 200
-    return bank.log_in(person.username, PASSWORD)
+def employee(bank: Suite) -> Person:
+    return bank.employee()
 
 
 def open_account(bank: Suite, person: Person, balance: str = "100.00") -> str:

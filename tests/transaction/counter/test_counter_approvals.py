@@ -9,7 +9,7 @@ from werkzeug.test import TestResponse
 
 from shared.db import approvals
 from tests.support.suite import BankOptions, Person, Suite
-from tests.transaction.counter.tills import CASH_OUT, Till, employed, refusal
+from tests.transaction.counter.tills import CASH_OUT, Till, refusal
 from tests.transaction.endpoints import balance, get, open_account, post
 
 
@@ -19,13 +19,13 @@ def bank_options(database: str) -> BankOptions:
 
 
 @pytest.fixture
-def colleague(bank: Suite, admin: Person) -> Person:
-    return employed(bank, admin)
+def colleague(bank: Suite) -> Person:
+    return bank.employee()
 
 
 @pytest.fixture
-def till(bank: Suite, admin: Person) -> Till:
-    return Till(bank, admin, "1000.00")
+def till(bank: Suite) -> Till:
+    return Till(bank, "1000.00")
 
 
 @pytest.fixture
@@ -72,13 +72,13 @@ def test_up_to_the_amount_and_into_an_account_nobody_waits(till: Till, account: 
 
 
 def test_the_teller_and_the_owner_of_the_account_can_not_approve(
-    bank: Suite, admin: Person, till: Till, account: dict[str, Any]
+    bank: Suite, till: Till, account: dict[str, Any]
 ) -> None:
     assert refusal(decide(bank, ask(till, account), till.teller)) == (403, "FORBIDDEN")
-    owner = employed(bank, admin)
+    owner = bank.employee()
     own = open_account(bank, owner, "500.00")
     assert refusal(decide(bank, ask(till, own), owner)) == (403, "FORBIDDEN")
-    without = employed(bank, admin, "counter:withdraw")
+    without = bank.employee(permissions=("counter:withdraw",))
     assert refusal(decide(bank, ask(till, account), without)) == (403, "FORBIDDEN")
     assert till.cash() == "1000.00"
 
@@ -109,7 +109,7 @@ def test_a_rejected_or_expired_withdrawal_is_not_paid(
 
 
 def test_what_can_not_be_paid_asks_nobody(bank: Suite, admin: Person, ada: Person, account: dict[str, Any]) -> None:
-    till = Till(bank, admin, "120.00")
+    till = Till(bank, "120.00")
     assert refusal(till.pay_out(account, "120.01")) == (400, "TILL_SHORT")
     assert refusal(till.pay_out(account, "500.01")) == (400, "INSUFFICIENT_FUNDS")
     assert refusal(till.pay_out(open_account(bank, till.teller, "500"), "110")) == (403, "FORBIDDEN")
@@ -131,9 +131,9 @@ def test_a_till_that_was_closed_meanwhile_pays_nothing(
 
 
 def test_two_colleagues_at_once_pay_once(
-    bank: Suite, admin: Person, ada: Person, till: Till, account: dict[str, Any], colleague: Person
+    bank: Suite, ada: Person, till: Till, account: dict[str, Any], colleague: Person
 ) -> None:
-    approval, third = ask(till, account, "200.00"), employed(bank, admin)
+    approval, third = ask(till, account, "200.00"), bank.employee()
     with ThreadPoolExecutor(2) as pool:
         answers = list(pool.map(lambda person: decide(bank, approval, person), (colleague, third)))
     assert sorted(answer.status_code for answer in answers) == [201, 409]
@@ -141,10 +141,10 @@ def test_two_colleagues_at_once_pay_once(
 
 
 def test_who_may_not_decide_sees_and_takes_back_own_requests_only(
-    bank: Suite, admin: Person, till: Till, account: dict[str, Any]
+    bank: Suite, till: Till, account: dict[str, Any]
 ) -> None:
     others = ask(till, account)
-    payer = employed(bank, admin, "counter:withdraw")
+    payer = bank.employee(permissions=("counter:withdraw",))
     assert post(bank, "/api/transactions/tills", payer, **{"float": "900"}).status_code == 201
     own = post(bank, CASH_OUT, payer, account_id=account["id"], amount="300").get_json()["approval"]
     assert [row["id"] for row in get(bank, "approvals", payer)["approvals"]] == [own["id"]]

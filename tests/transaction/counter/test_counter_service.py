@@ -11,7 +11,7 @@ import pytest
 from account_service.account_models import OVER_AND_SHORT_ACCOUNT_ID, VAULT_ACCOUNT_ID
 from tests.support.desk import money_made
 from tests.support.suite import BankOptions, Person, Suite
-from tests.transaction.counter.tills import CASH_IN, CASH_OUT, TILLS, Till, employed, refusal
+from tests.transaction.counter.tills import CASH_IN, CASH_OUT, TILLS, Till, refusal
 from tests.transaction.endpoints import balance, get, open_account, post, reverse
 from transaction_service.projection_storage import ProjectionStorage
 from transaction_service.rebuild import rebuild_logic
@@ -34,8 +34,8 @@ def _the_ledger_sums_to_zero(bank: Suite) -> Iterator[None]:
 
 
 @pytest.fixture
-def till(bank: Suite, admin: Person) -> Till:
-    return Till(bank, admin)
+def till(bank: Suite) -> Till:
+    return Till(bank)
 
 
 def bank_account(bank: Suite, account_id: str) -> int:
@@ -89,8 +89,8 @@ def test_a_day_at_the_counter_ends_with_a_count(bank: Suite, ada: Person, till: 
     assert [bool(row["transaction_id"]) for row in moves] == [False, False, True, True, False]
 
 
-def test_too_much_cash_is_booked_too_and_a_till_may_be_empty(bank: Suite, ada: Person, admin: Person) -> None:
-    till = Till(bank, admin, "0")
+def test_too_much_cash_is_booked_too_and_a_till_may_be_empty(bank: Suite, ada: Person) -> None:
+    till = Till(bank, "0")
     account = open_account(bank, ada)
     assert till.cash() == "0.00"
     till.pay_in(account, "3.00")
@@ -105,10 +105,10 @@ def test_too_much_cash_is_booked_too_and_a_till_may_be_empty(bank: Suite, ada: P
 
 def test_the_counter_refuses_what_it_must(bank: Suite, ada: Person, admin: Person) -> None:
     account, poor = open_account(bank, ada, "500.00"), open_account(bank, ada)
-    without_till = employed(bank, admin)
+    without_till = bank.employee()
     answer = post(bank, CASH_IN, without_till, account_id=account["id"], amount="1.00")
     assert refusal(answer) == (400, "TILL_NOT_OPEN")
-    till = Till(bank, admin)
+    till = Till(bank)
     assert refusal(till.pay_out(account, "100.01")) == (400, "TILL_SHORT")
     assert refusal(till.pay_out(poor, "0.01")) == (400, "INSUFFICIENT_FUNDS")
     assert refusal(till.pay_in({"id": str(uuid4())}, "1.00")) == (404, "NOT_FOUND")
@@ -166,17 +166,17 @@ def test_a_repeated_booking_is_made_once_also_after_the_till_is_closed(bank: Sui
     assert balance(bank, ada, account) == "30.00"
 
 
-def test_a_key_opens_one_till(bank: Suite, admin: Person) -> None:
-    teller = employed(bank, admin)
+def test_a_key_opens_one_till(bank: Suite) -> None:
+    teller = bank.employee()
     answers = [post(bank, TILLS, teller, "today", **{"float": amount}) for amount in ("5.00", "5", "6.00")]
     assert [answer.status_code for answer in answers] == [201, 201, 422]
     assert len({answer.get_json()["till"]["id"] for answer in answers[:2]}) == 1
 
 
-def test_each_permission_opens_its_own_endpoint_and_either_a_till(bank: Suite, ada: Person, admin: Person) -> None:
+def test_each_permission_opens_its_own_endpoint_and_either_a_till(bank: Suite, ada: Person) -> None:
     account = open_account(bank, ada, "10.00")
-    taker, payer = employed(bank, admin, "counter:deposit"), employed(bank, admin, "counter:withdraw")
-    neither = employed(bank, admin, "customers:read")
+    taker, payer = bank.employee(permissions=("counter:deposit",)), bank.employee(permissions=("counter:withdraw",))
+    neither = bank.employee(permissions=("customers:read",))
     opened = [post(bank, TILLS, one, **{"float": "10"}).status_code for one in (taker, payer, neither, ada)]
     assert opened == [201, 201, 403, 403]
     booking = {"account_id": account["id"], "amount": "1.00"}
@@ -186,7 +186,7 @@ def test_each_permission_opens_its_own_endpoint_and_either_a_till(bank: Suite, a
 
 
 def test_a_till_is_seen_and_closed_by_its_employee_and_by_admins_only(bank: Suite, admin: Person, till: Till) -> None:
-    other = employed(bank, admin)
+    other = bank.employee()
     path = f"{TILLS}/{till.id}"
     for method, rest, body in (("GET", "", None), ("GET", "/movements", None), ("POST", "/close", {"counted": "1"})):
         answer = bank.call("transaction", method, path + rest, other, **({"json": body} if body else {}))
@@ -217,7 +217,7 @@ def test_the_id_of_a_till_is_no_account_to_pay_to(bank: Suite, ada: Person, till
 def test_a_reversal_changes_the_till_or_the_differences_after_its_count(
     bank: Suite, ada: Person, admin: Person, *, is_closed: bool
 ) -> None:
-    till, account = Till(bank, admin), open_account(bank, ada)
+    till, account = Till(bank), open_account(bank, ada)
     paid_in = till.pay_in(account, "60.00").get_json()["transaction"]
     paid_out = till.pay_out(account, "50.00").get_json()["transaction"]
     if is_closed:
@@ -232,8 +232,8 @@ def test_a_reversal_changes_the_till_or_the_differences_after_its_count(
     assert (summary["income"], summary["expense"]) == ("0.00", "0.00")
 
 
-def test_parallel_withdrawals_never_overdraw_a_till(bank: Suite, ada: Person, admin: Person) -> None:
-    till = Till(bank, admin, "10.00")
+def test_parallel_withdrawals_never_overdraw_a_till(bank: Suite, ada: Person) -> None:
+    till = Till(bank, "10.00")
     accounts = [open_account(bank, ada, "10.00") for _ in range(4)]
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda place: till.pay_out(accounts[place % 4], "1.00"), range(24)))
@@ -241,15 +241,15 @@ def test_parallel_withdrawals_never_overdraw_a_till(bank: Suite, ada: Person, ad
     assert till.cash() == "0.00"
 
 
-def test_parallel_openings_open_one_till(bank: Suite, admin: Person) -> None:
-    teller = employed(bank, admin)
+def test_parallel_openings_open_one_till(bank: Suite) -> None:
+    teller = bank.employee()
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: post(bank, TILLS, teller, **{"float": "10.00"}), range(8)))
     assert Counter(answer.status_code for answer in answers) == {201: 1, 409: 7}
 
 
 def test_a_rebuild_changes_nothing_that_the_counter_has_booked(bank: Suite, ada: Person, admin: Person) -> None:
-    till, account = Till(bank, admin), open_account(bank, ada)
+    till, account = Till(bank), open_account(bank, ada)
     made = till.pay_in(account, "5.00").get_json()["transaction"]
     till.pay_out(account, "500.00")
     till.close("105.00")

@@ -4,28 +4,17 @@ from typing import Any
 
 from werkzeug.test import TestResponse
 
-from tests.support.suite import PASSWORD, Person, Suite
+from tests.support.suite import Suite
 from tests.transaction.endpoints import get, post
 
 CASH_IN, CASH_OUT, TILLS = (f"/api/transactions/{name}" for name in ("counter/deposit", "counter/withdraw", "tills"))
 
 
-def employed(bank: Suite, admin: Person, *permissions: str) -> Person:
-    """Return a new employee, with only the given permissions if there are any."""
-    person = bank.person()
-    path = f"/api/auth/users/{person.user_id}"
-    assert bank.call("auth", "PUT", path, admin, json={"role": "employee"}).status_code == 200
-    if permissions:
-        body = {"permissions": permissions}
-        assert bank.call("auth", "PUT", f"{path}/permissions", admin, json=body).status_code == 200
-    return bank.log_in(person.username, PASSWORD)
-
-
 class Till:
     """An employee with an open till."""
 
-    def __init__(self, bank: Suite, admin: Person, opening_cash: str = "100.00") -> None:
-        self.bank, self.teller = bank, employed(bank, admin)
+    def __init__(self, bank: Suite, opening_cash: str = "100.00") -> None:
+        self.bank, self.teller = bank, bank.employee()
         answer = post(bank, TILLS, self.teller, **{"float": opening_cash})
         assert answer.status_code == 201, answer.text
         self.id: str = answer.get_json()["till"]["id"]

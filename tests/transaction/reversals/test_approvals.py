@@ -8,7 +8,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from shared.db import approvals
-from tests.support.suite import PASSWORD, BankOptions, Person, Suite
+from tests.support.suite import BankOptions, Person, Suite
 from tests.transaction.endpoints import WITHDRAW, balance, get, open_account, post, reverse
 
 
@@ -22,24 +22,9 @@ def first(bank: Suite) -> Person:
     return bank.admin()
 
 
-def another_admin(bank: Suite, first: Person, second: Person | None = None) -> Person:
-    person = bank.person()
-    make_admin(bank, first, person, second)
-    return bank.log_in(person.username, PASSWORD)
-
-
-def make_admin(bank: Suite, first: Person, person: Person, second: Person | None) -> None:
-    """Make somebody an admin, which `second` approves unless the first admin is alone."""
-    answer = bank.call("auth", "PUT", f"/api/auth/users/{person.user_id}", first, json={"role": "admin"})
-    if second:
-        path = f"/api/auth/approvals/{answer.get_json()['approval']['id']}/approve"
-        answer = bank.call("auth", "POST", path, second)
-    assert answer.status_code == 200
-
-
 @pytest.fixture(scope="module")
-def second(bank: Suite, first: Person) -> Person:
-    return another_admin(bank, first)
+def second(bank: Suite) -> Person:
+    return bank.promote(bank.person(), "admin")
 
 
 class Case:
@@ -91,8 +76,7 @@ def test_the_first_person_can_not_approve(case: Case, first: Person) -> None:
 
 def test_the_owner_of_the_money_can_not_decide(bank: Suite, first: Person, second: Person) -> None:
     case = Case(bank, first)
-    make_admin(bank, first, case.owner, second)
-    owner = bank.log_in(case.owner.username, PASSWORD)
+    owner = bank.promote(case.owner, "admin", second=second)
     assert refusal(case.decide(owner)) == (403, "FORBIDDEN")
     assert refusal(case.decide(owner, "reject", reason="No")) == (403, "FORBIDDEN")
     assert case.status(first) == "pending"
@@ -130,7 +114,7 @@ def test_a_repeated_approval_moves_the_money_once(case: Case, second: Person) ->
 
 
 def test_two_at_once_decide_once(bank: Suite, first: Person, second: Person) -> None:
-    third = another_admin(bank, first, second)
+    third = bank.promote(bank.person(), "admin", second=second)
     case = Case(bank, first)
     with ThreadPoolExecutor(2) as pool:
         calls = [pool.submit(case.decide, second), pool.submit(case.decide, third, "reject", reason="No")]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.suite import ADMIN_PASSWORD, Person, Suite
+from tests.support.suite import Person, Suite
 from tests.support.visitor import Visitor, forms_of
 
 DISPLAY = "/settings/display"
@@ -94,8 +94,7 @@ def test_the_theme_outlives_the_login(bank: Suite) -> None:
 def test_every_amount_on_every_page_can_be_hidden(bank: Suite, ada: Person, ids: dict[str, str], path: str) -> None:
     visitor = ada.visitor
     if path in STAFF:
-        visitor = Visitor(bank.apps["gateway"])
-        visitor.log_in("admin", ADMIN_PASSWORD)
+        visitor = bank.admin().visitor
     choose(visitor, balances="hidden")
     page = visitor.get(path.format_map(ids))
     choose(visitor, balances="shown")

@@ -18,12 +18,7 @@ def bank_options() -> BankOptions:
 
 @pytest.fixture(scope="module")
 def clerk(bank: Suite) -> Visitor:
-    person = bank.person("clerk")
-    body = {"role": "employee"}
-    assert bank.call("auth", "PUT", f"/api/auth/users/{person.user_id}", bank.admin(), json=body).status_code == 200
-    visitor = Visitor(bank.apps["gateway"])
-    assert visitor.log_in("clerk").status_code == 303
-    return visitor
+    return bank.employee("clerk").visitor
 
 
 @pytest.fixture(scope="module")

@@ -36,7 +36,7 @@ def test_an_error_page_links_staff_to_the_overview(admin: Visitor) -> None:
 
 
 def test_an_error_page_links_signed_out_people_to_the_start_page(bank: Suite) -> None:
-    assert ways(Visitor(bank.apps["gateway"]).get("/nowhere").text) == [("/", "Go to the start page")]
+    assert ways(bank.visitor().get("/nowhere").text) == [("/", "Go to the start page")]
 
 
 def test_an_error_page_links_back_to_the_referring_page(ada: Person) -> None:
@@ -54,7 +54,7 @@ def test_the_failed_page_is_offered_only_as_a_retry(
     bank: Suite, admin: Visitor, ada: Person, failing: Any, endpoint: str, path: str
 ) -> None:
     failing(endpoint, ServiceUnavailable())
-    visitor = {"/": Visitor(bank.apps["gateway"]), "/admin": admin}.get(path, ada.visitor)
+    visitor = {"/": bank.visitor(), "/admin": admin}.get(path, ada.visitor)
     page = visitor.get(path)
     assert page.status_code == 503
     assert ways(page.text) == [(path, "Try again")]

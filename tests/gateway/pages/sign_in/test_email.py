@@ -20,7 +20,7 @@ def bank_options() -> BankOptions:
 
 @pytest.fixture
 def visitor(bank: Suite) -> Visitor:
-    return Visitor(bank.apps["gateway"])
+    return bank.visitor()
 
 
 def link_in_mail(bank: Suite, address: str, page: str) -> str:
@@ -78,7 +78,7 @@ def test_a_change_is_told_to_the_old_address_which_can_undo_it(bank: Suite, visi
     visitor.submit("/profile", email="joan@elsewhere.example", current_password=PASSWORD)
     link_in_mail(bank, "joan@elsewhere.example", "/verify-email")
     link = link_in_mail(bank, "joan@example.com", "/undo-email-change")
-    owner = Visitor(bank.apps["gateway"])
+    owner = bank.visitor()
     assert owner.get(link).status_code == 200
     assert "joan@elsewhere.example" in visitor.get("/profile").text
     answer = owner.submit(link)

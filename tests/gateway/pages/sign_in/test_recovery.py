@@ -21,7 +21,7 @@ def bank_options() -> BankOptions:
 
 @pytest.fixture
 def visitor(bank: Suite) -> Visitor:
-    return Visitor(bank.apps["gateway"])
+    return bank.visitor()
 
 
 def links_to(bank: Suite, address: str) -> list[str]:
@@ -41,7 +41,7 @@ def link_for(bank: Suite, visitor: Visitor, username: str) -> str:
 
 def test_a_forgotten_password_is_replaced_by_the_link_of_a_mail(bank: Suite, visitor: Visitor) -> None:
     bank.person("ada")
-    elsewhere = Visitor(bank.apps["gateway"])
+    elsewhere = bank.visitor()
     elsewhere.log_in("ada")
     assert 'href="/forgot-password"' in visitor.get("/login").text
     link = link_for(bank, visitor, "ada")

@@ -32,7 +32,7 @@ class Owner:
     def __init__(self, bank: Suite) -> None:
         self.bank = bank
         self.username = bank.person().username
-        self.browser = Visitor(bank.apps["gateway"])
+        self.browser = bank.visitor()
         self.browser.log_in(self.username)
         self.secret = begin(self.browser)
         answer = self.browser.submit("/settings/second-factor", otp=app_code(self.secret, -1))
@@ -40,7 +40,7 @@ class Owner:
 
     def new_browser(self, path: str = "/login") -> Visitor:
         """Return another browser after the right password."""
-        browser = Visitor(self.bank.apps["gateway"])
+        browser = self.bank.visitor()
         answer = browser.log_in(self.username, path=path)
         assert (answer.status_code, unquote(answer.headers["Location"])) == (303, path)
         return browser
@@ -81,7 +81,7 @@ def test_the_set_up_shows_its_codes_once(owner: Owner) -> None:
 
 
 def test_a_wrong_first_code_keeps_the_key(bank: Suite) -> None:
-    browser = Visitor(bank.apps["gateway"])
+    browser = bank.visitor()
     browser.log_in(bank.person().username)
     assert "Begin" in browser.get("/settings/second-factor").text
     secret = begin(browser)
@@ -116,7 +116,7 @@ def test_a_wrong_code_is_said_beside_the_field(owner: Owner) -> None:
 
 
 def test_name_password_and_code_may_come_at_once(owner: Owner) -> None:
-    browser = Visitor(owner.bank.apps["gateway"])
+    browser = owner.bank.visitor()
     fields = {"username": owner.username, "password": PASSWORD, "otp": app_code(owner.secret)}
     assert browser.submit("/login", **fields).headers["Location"] == "/dashboard"
 
@@ -162,12 +162,12 @@ def test_turning_it_off_takes_password_and_code(owner: Owner) -> None:
     answer = owner.browser.submit(path, password=PASSWORD, otp=app_code(owner.secret))
     assert (answer.status_code, answer.headers["Location"]) == (303, "/settings")
     assert "The authenticator app is removed." in owner.browser.get("/settings").text
-    other = Visitor(owner.bank.apps["gateway"])
+    other = owner.bank.visitor()
     assert other.log_in(owner.username).headers["Location"] == "/dashboard"
 
 
 def test_an_account_without_a_second_factor_has_nothing_to_renew(bank: Suite) -> None:
-    browser = Visitor(bank.apps["gateway"])
+    browser = bank.visitor()
     browser.log_in(bank.person().username)
     answer = browser.submit("/settings/second-factor/recovery-codes", otp="000000")
     assert answer.status_code == 400

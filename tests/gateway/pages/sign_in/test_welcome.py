@@ -5,7 +5,6 @@ import re
 import pytest
 
 from tests.support.suite import BankOptions, Suite
-from tests.support.visitor import Visitor
 
 
 @pytest.fixture(scope="module")
@@ -14,7 +13,7 @@ def bank_options() -> BankOptions:
 
 
 def test_everybody_can_read_the_help_and_every_page_leads_to_it(bank: Suite) -> None:
-    for visitor, page in ((Visitor(bank.apps["gateway"]), "/login"), (bank.person().visitor, "/dashboard")):
+    for visitor, page in ((bank.visitor(), "/login"), (bank.person().visitor, "/dashboard")):
         links = set(re.findall(r'href="(/help[^"]*)"', visitor.get(page).text))
         assert links == {"/help", "/help#contact", "/help#fees", "/help#security", "/help#privacy"}
         found = visitor.get("/help")

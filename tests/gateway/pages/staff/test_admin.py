@@ -14,7 +14,7 @@ from tests.support.visitor import Visitor
 def employee(bank: Suite, admin: Visitor) -> Visitor:
     person = bank.person("clerk")
     set_role(admin, person.user_id, "employee")
-    visitor = Visitor(bank.apps["gateway"])
+    visitor = bank.visitor()
     assert visitor.log_in("clerk").status_code == 303
     return visitor
 
@@ -92,12 +92,12 @@ def test_a_person_is_disabled_and_enabled_on_their_page_with_a_reason(admin: Vis
     page = admin.get(answer.headers["Location"]).text
     assert "eve is disabled." in page
     assert "Confirm enabling<" in page
-    assert Visitor(bank.apps["gateway"]).log_in("eve").status_code == 400
+    assert bank.visitor().log_in("eve").status_code == 400
     query = f"/api/auth/audit?action=user.status_change&user_id={person.user_id}"
     (entry,) = bank.call("auth", "GET", query, bank.admin()).get_json()["audit"]
     assert entry["details"]["reason"] == "Has left"
     assert set_status(admin, person.user_id, "active").status_code == 303
-    assert Visitor(bank.apps["gateway"]).log_in("eve").status_code == 303
+    assert bank.visitor().log_in("eve").status_code == 303
 
 
 def test_the_list_of_people_says_what_each_role_may_do(admin: Visitor) -> None:
@@ -111,14 +111,14 @@ def test_a_locked_user_can_be_unlocked(admin: Visitor, bank: Suite) -> None:
     place = f"/admin/users/{person.user_id}"
     assert "unlocking" not in admin.get(place).text
     for _ in range(5):
-        Visitor(bank.apps["gateway"]).log_in("locked", "not the password")
-    assert Visitor(bank.apps["gateway"]).log_in("locked").status_code == 429
+        bank.visitor().log_in("locked", "not the password")
+    assert bank.visitor().log_in("locked").status_code == 429
     assert ">Locked<" in admin.get("/admin/users?q=locked").text
     assert "Confirm unlocking" in admin.get(place).text
     assert ">Unlock<" in admin.get("/admin/users?q=locked").text
     assert set_status(admin, person.user_id, "active").status_code == 303
     assert "unlocking" not in admin.get(place).text
-    assert Visitor(bank.apps["gateway"]).log_in("locked").status_code == 303
+    assert bank.visitor().log_in("locked").status_code == 303
 
 
 def set_role(admin: Visitor, user_id: str, role: str, reason: str = "Joins the desk") -> TestResponse:

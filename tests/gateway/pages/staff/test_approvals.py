@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.support.suite import ADMIN_PASSWORD, PASSWORD, BankOptions, Person, Suite
+from tests.support.suite import BankOptions, Person, Suite
 from tests.support.visitor import Visitor, forms_of
 
 WAITS = "Waits for a second person</h2>"
@@ -18,18 +18,12 @@ def bank_options() -> BankOptions:
 
 @pytest.fixture(scope="module")
 def first(bank: Suite) -> Visitor:
-    visitor = Visitor(bank.apps["gateway"])
-    assert visitor.log_in("admin", ADMIN_PASSWORD).status_code == 303
-    return visitor
+    return bank.admin().visitor
 
 
 @pytest.fixture(scope="module")
 def second(bank: Suite) -> Visitor:
-    person = bank.person("second")
-    bank.call("auth", "PUT", f"/api/auth/users/{person.user_id}", bank.admin(), json={"role": "admin"})
-    visitor = Visitor(bank.apps["gateway"])
-    assert visitor.log_in("second", PASSWORD).status_code == 303
-    return visitor
+    return bank.promote(bank.person("second"), "admin").visitor
 
 
 def ask(first: Visitor, ada: Person, description: str) -> str:
@@ -46,12 +40,7 @@ def ask(first: Visitor, ada: Person, description: str) -> str:
 
 def reader_of_customers(bank: Suite) -> Person:
     """Return an employee who may read customers and nothing else; a second admin approves that."""
-    person, admin, second = bank.person(), bank.admin(), bank.log_in("second", PASSWORD)
-    path = f"/api/auth/users/{person.user_id}"
-    for where, change in ((path, {"role": "employee"}), (f"{path}/permissions", {"permissions": ["customers:read"]})):
-        approval = bank.call("auth", "PUT", where, admin, json=change).get_json()["approval"]
-        assert bank.call("auth", "POST", f"/api/auth/approvals/{approval['id']}/approve", second).status_code == 200
-    return bank.log_in(person.username, PASSWORD)
+    return bank.employee(permissions=("customers:read",), second=bank.log_in("second"))
 
 
 def shown(visitor: Visitor, path: str) -> list[tuple[str, str, str]]:
@@ -164,7 +153,7 @@ def test_one_list_has_requests_of_all_kinds_newest_first(
         done = second.submit(listed, action=action)
         assert done.status_code == 303
         assert message in second.get(done.headers["Location"]).text
-    assert bank.log_in("newcomer", PASSWORD).username == "newcomer"
+    assert bank.log_in("newcomer").username == "newcomer"
     assert "Active" in ada.visitor.get(f"/accounts/{account['id']}").text
 
 

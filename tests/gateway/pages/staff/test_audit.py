@@ -60,7 +60,7 @@ def test_the_export_has_what_is_filtered_and_no_formulas(admin: Visitor) -> None
 
 
 def test_others_are_refused(bank: Suite, ada: Person) -> None:
-    browser = Visitor(bank.apps["gateway"])
+    browser = bank.visitor()
     browser.log_in(ada.username, PASSWORD)
     for path in ("/admin/audit", "/admin/audit/export"):
         assert browser.get(path).status_code == 403
@@ -68,7 +68,7 @@ def test_others_are_refused(bank: Suite, ada: Person) -> None:
 
 
 def test_people_see_who_of_the_staff_looked_at_their_data(bank: Suite, ada: Person) -> None:
-    browser = Visitor(bank.apps["gateway"])
+    browser = bank.visitor()
     browser.log_in(ada.username, PASSWORD)
     assert 'href="/profile/views"' in browser.get("/profile").text
     assert "Nobody so far" in browser.get("/profile/views").text

@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support.suite import ADMIN_PASSWORD, PASSWORD, Person, Suite
+from tests.support.suite import Person, Suite
 from tests.support.visitor import Visitor
 
 
@@ -13,8 +13,8 @@ def employee(bank: Suite) -> Visitor:
     person = bank.person("clerk")
     changes = {"full_name": "Ben Okafor"}
     bank.call("auth", "PUT", "/api/auth/users/profile", person, json=changes)
-    bank.call("auth", "PUT", f"/api/auth/users/{person.user_id}", bank.admin(), json={"role": "employee"})
-    visitor = Visitor(bank.apps["gateway"])
+    return bank.promote(person).visitor
+    visitor = bank.visitor()
     assert visitor.log_in("clerk").status_code == 303
     return visitor
 
@@ -55,8 +55,7 @@ def test_a_reversal_is_one_click_away_for_admins(bank: Suite, employee: Visitor,
     payment, case = dispute(clara)
     reverse = f"/admin/transactions/{payment}/reverse"
     assert reverse not in employee.get(f"/admin/cases/{case}").text
-    admin = Visitor(bank.apps["gateway"])
-    admin.log_in("admin", ADMIN_PASSWORD)
+    admin = bank.admin().visitor
     assert reverse in admin.get(f"/admin/cases/{case}").text
     assert admin.get(reverse).status_code == 200
     assert admin.submit(reverse).status_code == 303
@@ -76,11 +75,7 @@ def test_mistakes_stay_in_their_form(employee: Visitor, clara: Person) -> None:
 
 def test_without_the_permission_there_are_no_messages_anywhere(bank: Suite, clara: Person) -> None:
     _, case = dispute(clara)
-    person = bank.person()
-    path = f"/api/auth/users/{person.user_id}"
-    bank.call("auth", "PUT", path, bank.admin(), json={"role": "employee"})
-    bank.call("auth", "PUT", f"{path}/permissions", bank.admin(), json={"permissions": ["customers:read"]})
-    visitor = bank.log_in(person.username, PASSWORD).visitor
+    visitor = bank.employee(permissions=("customers:read",)).visitor
     assert visitor.get("/admin/cases").status_code == 403
     assert visitor.get(f"/admin/cases/{case}").status_code == 403
     assert "/admin/cases" not in visitor.get(f"/admin/customers/{clara.user_id}").text

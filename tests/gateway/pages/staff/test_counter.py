@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.support.suite import ADMIN_PASSWORD, PASSWORD, BankOptions, Person, Suite
+from tests.support.suite import PASSWORD, BankOptions, Person, Suite
 from tests.support.visitor import Visitor
 
 
@@ -16,12 +16,7 @@ def bank_options() -> BankOptions:
 @pytest.fixture
 def teller(bank: Suite) -> Visitor:
     """Return the browser of a new employee."""
-    person = bank.person()
-    path = f"/api/auth/users/{person.user_id}"
-    assert bank.call("auth", "PUT", path, bank.admin(), json={"role": "employee"}).status_code == 200
-    browser = Visitor(bank.apps["gateway"])
-    assert browser.log_in(person.username, PASSWORD).status_code == 303
-    return browser
+    return bank.employee().visitor
 
 
 @pytest.fixture(scope="module")
@@ -93,8 +88,7 @@ def test_a_large_withdrawal_is_approved_on_the_page_of_a_colleague(
     bank.call("transaction", "POST", "/api/transactions/deposit", clara, json=body)
     assert "A colleague has to approve this withdrawal." in book(teller, account, "withdraw", "600")
     assert "Pending" in teller.get("/admin/counter").text
-    colleague = Visitor(bank.apps["gateway"])
-    colleague.log_in("admin", ADMIN_PASSWORD)
+    colleague = bank.admin().visitor
     page = colleague.get("/admin/approvals").text
     assert "Cash withdrawal" in page
     found = re.search(r"/admin/approvals/payments/[0-9a-f-]+/approve", page)
@@ -125,13 +119,12 @@ def test_an_entry_of_somebody_else_or_of_another_page_is_not_read(teller: Visito
     entered = teller.submit(f"/admin/counter/{account}/deposit", amount="25").headers["Location"]
     other_page = teller.get(entered.replace("/deposit", "/withdraw")).text
     assert "Book it" not in other_page
-    admin = Visitor(bank.apps["gateway"])
-    admin.log_in("admin", ADMIN_PASSWORD)
+    admin = bank.admin().visitor
     assert "Book it" not in admin.get(entered).text
 
 
 def test_customers_have_no_counter(bank: Suite, clara: Person, account: str) -> None:
-    browser = Visitor(bank.apps["gateway"])
+    browser = bank.visitor()
     browser.log_in(clara.username, PASSWORD)
     for path in ("/admin/counter", f"/admin/counter/{account}/deposit"):
         assert browser.get(path).status_code == 403

@@ -8,7 +8,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from shared.core.formats import MINUS
-from tests.support.suite import PASSWORD, Person, Suite
+from tests.support.suite import Person, Suite
 from tests.support.visitor import Visitor, form_with, forms_of
 
 DASH = "\N{EN DASH}"
@@ -16,11 +16,7 @@ DASH = "\N{EN DASH}"
 
 @pytest.fixture(scope="module")
 def employee(bank: Suite) -> Visitor:
-    person = bank.person("clerk")
-    bank.call("auth", "PUT", f"/api/auth/users/{person.user_id}", bank.admin(), json={"role": "employee"})
-    visitor = Visitor(bank.apps["gateway"])
-    assert visitor.log_in("clerk").status_code == 303
-    return visitor
+    return bank.employee("clerk").visitor
 
 
 @pytest.fixture
@@ -80,9 +76,7 @@ def test_an_account_is_frozen_and_unfrozen_with_a_reason(
 
 
 def test_staff_can_not_freeze_or_reverse_their_own(bank: Suite) -> None:
-    person = bank.person("boss")
-    bank.call("auth", "PUT", f"/api/auth/users/{person.user_id}", bank.admin(), json={"role": "admin"})
-    boss = bank.log_in("boss", PASSWORD)
+    boss = bank.promote(bank.person("boss"), "admin")
     own = boss.open("5.00")
     made = boss.pay("withdraw", account_id=own["id"], amount="1.00")["transaction"]
     page = boss.visitor.get(f"/admin/accounts/{own['id']}")
@@ -243,9 +237,8 @@ def test_the_list_of_an_account_shows_the_balance_after_each_transaction(admin: 
 
 
 def test_staff_see_the_customer_sections_only_with_an_account(bank: Suite) -> None:
-    person = bank.person("teller")
-    bank.call("auth", "PUT", f"/api/auth/users/{person.user_id}", bank.admin(), json={"role": "employee"})
-    visitor = Visitor(bank.apps["gateway"])
+    bank.employee("teller")
+    visitor = bank.visitor()
     assert visitor.log_in("teller").headers["Location"] == "/admin"
     assert visitor.get("/login").headers["Location"] == "/admin"
     page = visitor.get("/admin").text

@@ -11,12 +11,7 @@ from tests.support.visitor import Visitor, form_with, forms_of
 
 @pytest.fixture(scope="module")
 def employee(bank: Suite) -> Visitor:
-    person = bank.person("clerk")
-    admin = bank.admin()
-    bank.call("auth", "PUT", f"/api/auth/users/{person.user_id}", admin, json={"role": "employee"})
-    visitor = Visitor(bank.apps["gateway"])
-    assert visitor.log_in("clerk").status_code == 303
-    return visitor
+    return bank.employee("clerk").visitor
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +108,7 @@ def test_a_customer_is_logged_out_everywhere_and_unlocked(employee: Visitor, ban
     assert employee.submit(place, action=f"{place}/log_out").status_code == 303
     assert dora.visitor.get("/dashboard").status_code == 303
     for _ in range(5):
-        Visitor(bank.apps["gateway"]).log_in(dora.username, "wrong")
+        bank.visitor().log_in(dora.username, "wrong")
     assert "Too many wrong passwords" in employee.get(place).text
     assert employee.submit(place, action=f"{place}/unlock").status_code == 303
     assert "Too many wrong passwords" not in employee.get(place).text

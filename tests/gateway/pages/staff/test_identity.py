@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.suite import PASSWORD, Person, Suite
+from tests.support.suite import Person, Suite
 from tests.support.visitor import Visitor
 
 PASSPORT = {
@@ -20,12 +20,7 @@ def clara(bank: Suite) -> Person:
 
 
 def employee_with(bank: Suite, *permissions: str) -> Visitor:
-    person = bank.person()
-    path = f"/api/auth/users/{person.user_id}"
-    bank.call("auth", "PUT", path, bank.admin(), json={"role": "employee"})
-    if permissions:
-        bank.call("auth", "PUT", f"{path}/permissions", bank.admin(), json={"permissions": list(permissions)})
-    return bank.log_in(person.username, PASSWORD).visitor
+    return bank.employee(permissions=permissions).visitor
 
 
 def test_a_passport_verifies_a_customer_who_sees_it_in_the_profile(bank: Suite, clara: Person) -> None:

@@ -14,10 +14,7 @@ def bank_options() -> BankOptions:
 
 @pytest.fixture
 def employee(bank: Suite) -> Person:
-    person = bank.person()
-    path = f"/api/auth/users/{person.user_id}"
-    assert bank.call("auth", "PUT", path, bank.admin(), json={"role": "employee"}).status_code == 200
-    return person
+    return bank.employee()
 
 
 def test_an_admin_chooses_and_the_employee_is_refused_the_rest(bank: Suite, admin: Visitor, employee: Person) -> None:
@@ -27,7 +24,7 @@ def test_an_admin_chooses_and_the_employee_is_refused_the_rest(bank: Suite, admi
     answer = admin.submit(path, permission="accounts:open", reason="A trainee")
     assert (answer.status_code, answer.headers["Location"]) == (303, f"/admin/users/{employee.user_id}")
     assert admin.get(path).text.count(" checked") == 1
-    browser = Visitor(bank.apps["gateway"])
+    browser = bank.visitor()
     assert browser.log_in(employee.username, PASSWORD).status_code == 303
     assert browser.get("/admin/accounts").status_code == 403
     assert browser.get("/admin").status_code == 200

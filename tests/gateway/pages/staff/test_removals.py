@@ -8,11 +8,7 @@ from tests.support.visitor import Visitor, forms_of
 
 
 def clerk(bank: Suite, username: str) -> Visitor:
-    person = bank.person(username)
-    bank.call("auth", "PUT", f"/api/auth/users/{person.user_id}", bank.admin(), json={"role": "employee"})
-    visitor = Visitor(bank.apps["gateway"])
-    assert visitor.log_in(username).status_code == 303
-    return visitor
+    return bank.employee(username).visitor
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +39,6 @@ def test_one_asks_and_a_colleague_approves(bank: Suite, clara: Person) -> None:
 
 
 def test_customers_find_no_such_page(bank: Suite, clara: Person) -> None:
-    visitor = Visitor(bank.apps["gateway"])
+    visitor = bank.visitor()
     visitor.register("mallory")
     assert visitor.get(f"/admin/customers/{clara.user_id}/second-factor").status_code == 403

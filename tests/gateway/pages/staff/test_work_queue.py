@@ -6,7 +6,7 @@ import re
 import pytest
 from werkzeug.test import TestResponse
 
-from tests.support.suite import PASSWORD, BankOptions, Person, Suite
+from tests.support.suite import BankOptions, Person, Suite
 from tests.support.visitor import Visitor
 
 
@@ -17,15 +17,11 @@ def bank_options() -> BankOptions:
 
 @pytest.fixture(scope="module")
 def clerk(bank: Suite) -> Person:
-    person = bank.person("clerk")
-    body = {"role": "employee"}
-    answer = bank.call("auth", "PUT", f"/api/auth/users/{person.user_id}", bank.admin(), json=body)
-    assert answer.status_code == 200
-    return person
+    return bank.employee("clerk")
 
 
 def browser(bank: Suite, person: Person) -> Visitor:
-    visitor = Visitor(bank.apps["gateway"])
+    visitor = bank.visitor()
     answer = visitor.log_in(person.username)
     assert answer.headers["Location"] == "/admin"
     return visitor
@@ -47,7 +43,7 @@ def test_the_cards_count_what_waits_and_lead_to_it(bank: Suite, admin: Visitor, 
     account = eve.open("1.00")
     eve.pay("withdraw", 400, account_id=account["id"], amount="5.00", description="Too much")
     for _ in range(5):
-        Visitor(bank.apps["gateway"]).log_in("eve", "not the password")
+        bank.visitor().log_in("eve", "not the password")
     body = {"role": "employee"}
     path = f"/api/auth/users/{newcomer.user_id}"
     assert bank.call("auth", "PUT", path, bank.admin(), json=body).status_code == 202
@@ -69,7 +65,7 @@ def test_the_cards_count_what_waits_and_lead_to_it(bank: Suite, admin: Visitor, 
 def test_staff_see_only_the_work_that_they_may_do(bank: Suite, admin: Visitor, clerk: Person) -> None:
     reader = bank.person("reader")
     approve = bank.call("auth", "PUT", f"/api/auth/users/{reader.user_id}", bank.admin(), json={"role": "employee"})
-    second = bank.log_in("clerk", PASSWORD)
+    second = bank.log_in("clerk")
     decide(bank, second, approve)
     path, body = f"/api/auth/users/{reader.user_id}/permissions", {"permissions": ["customers:read"]}
     decide(bank, second, bank.call("auth", "PUT", path, bank.admin(), json=body))
