@@ -8,7 +8,6 @@ from functools import partial
 from typing import NamedTuple
 from uuid import UUID, uuid4, uuid5
 
-from account_service.account_clients import AuthClient
 from account_service.account_models import Account, AccountStatusChange, Entry
 from account_service.account_schemas import (
     Closing,
@@ -30,6 +29,7 @@ from shared.core.money import Currency
 from shared.core.texts import masked, masked_name
 from shared.db.approvals import ApprovalColumns
 from shared.db.outages import rerun_when_aborted
+from shared.http.users import UserClient
 from shared.web import audit_trail, cursors
 from shared.web.access import Caller
 from shared.web.approvals import rules
@@ -97,10 +97,16 @@ def open_account(
 
 
 def open_for_customer(
-    storage: AccountStorage, auth: AuthClient, caller: Caller, user_id: UUID, new: NewAccount, *, key: str | None = None
+    storage: AccountStorage,
+    users: UserClient,
+    caller: Caller,
+    user_id: UUID,
+    new: NewAccount,
+    *,
+    key: str | None = None,
 ) -> Account:
     """Open an account for another user, as `open_account` does. Raises NotFound when that user does not exist."""
-    auth.owner(user_id)
+    users.name(user_id)
     return open_account(storage, user_id, new, key, opened_by=caller)
 
 
@@ -138,7 +144,7 @@ class OtherSide(NamedTuple):
 def entries(
     accounts: AccountStorage,
     ledger: LedgerStorage,
-    auth: AuthClient,
+    users: UserClient,
     caller: Caller,
     account_id: UUID,
     *,
@@ -153,7 +159,7 @@ def entries(
     shown, pagination = cursors.fetch_page(query, fetch, booked_at=datetime, sequence=int)
     others = ledger.find_accounts({row.other_account_id for row in shown if row.other_account_id})
     holders = {other.id: UUID(other.user_id) for other in others}
-    names = auth.names({user_id for user_id in holders.values() if user_id != account.user_id})
+    names = users.names({user_id for user_id in holders.values() if user_id != account.user_id})
     if not caller.may("customers:read"):
         names = {user_id: masked_name(name) for user_id, name in names.items()}
     return shown, {one.id: OtherSide(one.account_number, names.get(holders[one.id])) for one in others}, pagination
@@ -249,7 +255,7 @@ def carry_out(
     return account
 
 
-def freeze(storage: AccountStorage, auth: AuthClient, caller: Caller, account_id: UUID) -> FreezeOut | None:
+def freeze(storage: AccountStorage, users: UserClient, caller: Caller, account_id: UUID) -> FreezeOut | None:
     """Return the freeze of an account of the caller; None if the account is not frozen. Raises NotFound."""
     account = storage.find_account(account_id)
     if account is None or account.user_id != caller.user_id:
@@ -261,7 +267,7 @@ def freeze(storage: AccountStorage, auth: AuthClient, caller: Caller, account_id
     storage.refresh()  # ends the read, so that no connection waits for the other service
     return FreezeOut(
         reason=change.reason if change.reason_is_shown else None,
-        frozen_by=_name_of(auth, change.changed_by),
+        frozen_by=_name_of(users, change.changed_by),
         frozen_at=change.changed_at,
     )
 
@@ -314,7 +320,7 @@ def statistics(storage: AccountStorage, currency: Currency, query: StatisticsQue
     )
 
 
-def look_up(storage: AccountStorage, auth: AuthClient, account_number: str) -> tuple[Account, str]:
+def look_up(storage: AccountStorage, users: UserClient, account_number: str) -> tuple[Account, str]:
     """Return the account with this number, and its owner's whole name.
 
     Raises InvalidRequest for a wrong check digit, NotFound for an unknown number or a closed account.
@@ -324,17 +330,15 @@ def look_up(storage: AccountStorage, auth: AuthClient, account_number: str) -> t
     account = storage.find_by_number(account_number)
     if account is None or account.status == "closed":
         raise NotFound("There is no account with that number.")
-    owner = auth.owner(account.user_id)
-    return account, owner.full_name or owner.username
+    return account, users.name(account.user_id)
 
 
-def _name_of(auth: AuthClient, user_id: UUID | None) -> str | None:
+def _name_of(users: UserClient, user_id: UUID | None) -> str | None:
     """Return the name of an employee or admin; None while the auth service does not answer."""
     try:
-        person = auth.owner(user_id) if user_id else None
+        return users.name(user_id) if user_id else None
     except (NotFound, ServiceUnavailable):
         return None
-    return (person.full_name or person.username) if person else None
 
 
 def _audited(account: Account) -> str:

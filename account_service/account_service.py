@@ -8,7 +8,6 @@ from flask import Blueprint, Flask, Response
 from pydantic import Field
 
 from account_service import account_logic, ledger_logic, payee_logic, till_logic
-from account_service.account_clients import AuthClient
 from account_service.account_logic import AccountNotActive, IdempotencyKeyReused, NonZeroBalance, OwnAccount
 from account_service.account_models import Account, db
 from account_service.account_schemas import (
@@ -56,6 +55,7 @@ from shared.core.money import Currency, CurrencyCode
 from shared.db.approvals import ApprovalColumns, ApprovalTable
 from shared.db.kept_currency import require_currency
 from shared.db.outbox import Outbox
+from shared.http.users import UserClient
 from shared.web import audit_trail, fast_path, serving
 from shared.web.access import Caller, private, service_only, staff_with
 from shared.web.application import Peers, lifecycle_of, make_app, make_session
@@ -128,7 +128,7 @@ def entries(caller: Caller, account_id: UUID, query: EntriesQuery) -> Response:
     """Return the entries of an account as statements show them, oldest first."""
     parts = tools()
     rows, others, pagination = account_logic.entries(
-        parts.accounts, parts.ledger, parts.auth, caller, account_id, query=query
+        parts.accounts, parts.ledger, parts.users, caller, account_id, query=query
     )
     found = [EntryOut.of(row, parts.currency, *others.get(row.other_account_id or "", (None, None))) for row in rows]
     return success(entries=found, pagination=pagination)
@@ -169,7 +169,7 @@ def close_for(caller: Caller, account_id: UUID, json: Closing) -> Response:
 @api.validate(resp=documented(200, PayeeAnswer, NotFound))
 def lookup(_caller: Caller, query: LookupQuery) -> Response:
     """Return the masked owner of an account number, and how well a typed name fits, to check a payee before paying."""
-    account, owner_name = account_logic.look_up(tools().accounts, tools().auth, query.account_number)
+    account, owner_name = account_logic.look_up(tools().accounts, tools().users, query.account_number)
     if query.name is None:
         return success(account=Payee.of(account, owner_name))
     return success(account=CheckedPayee.of(account, owner_name, payee_logic.match_name(query.name, owner_name)))
@@ -181,7 +181,7 @@ def lookup(_caller: Caller, query: LookupQuery) -> Response:
 def create_for_user(caller: Caller, user_id: UUID, json: NewAccount) -> Response:
     """Open an account for a customer. The same Idempotency-Key opens only one."""
     account = account_logic.open_for_customer(
-        tools().accounts, tools().auth, caller, user_id, json, key=idempotency_key()
+        tools().accounts, tools().users, caller, user_id, json, key=idempotency_key()
     )
     return success(201, account=AccountOut.of(account, tools().currency), message="The account is open.")
 
@@ -206,7 +206,7 @@ def update(caller: Caller, account_id: UUID, json: StatusChange) -> Response:
 @api.validate(resp=documented(200, FreezeAnswer))
 def freeze(caller: Caller, account_id: UUID) -> Response:
     """Return the reason, the author and the time of the freeze of an account of the caller."""
-    return success(freeze=account_logic.freeze(tools().accounts, tools().auth, caller, account_id))
+    return success(freeze=account_logic.freeze(tools().accounts, tools().users, caller, account_id))
 
 
 @accounts.get("/status_history/<uuid:account_id>")
@@ -332,11 +332,11 @@ def create_app(settings: AccountSettings, session: requests.Session | None = Non
     )
     currency = Currency.of(settings.currency)
     require_currency(app, db, currency, amounts="account")
-    auth = AuthClient(peers["auth-service"], peers.token)
+    users = UserClient(peers["auth-service"], peers.token)
     storage = AccountStorage(db)
     requests_about = _make_approvals(storage, is_required=settings.approval_required)
-    app.extensions["tools"] = Tools(storage, LedgerStorage(db), TillStorage(db), auth, currency, requests_about)
-    app.extensions["search_tools"] = SearchTools(AccountSearch(db), auth, currency, storage.outbox)
+    app.extensions["tools"] = Tools(storage, LedgerStorage(db), TillStorage(db), users, currency, requests_about)
+    app.extensions["search_tools"] = SearchTools(AccountSearch(db), users, currency, storage.outbox)
     for blueprint in (accounts, search, approvals, internal):
         app.register_blueprint(blueprint)
     fast_path.install(app, "internal.post")

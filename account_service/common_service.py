@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from flask import current_app
 
-from account_service.account_clients import AuthClient
 from account_service.account_schemas import AccountApprovalOut, AccountOut
 from account_service.account_storage import AccountStorage
 from account_service.ledger_storage import LedgerStorage
 from account_service.till_storage import TillStorage
 from shared.core.money import Currency
 from shared.db.approvals import ApprovalColumns
+from shared.http.users import UserClient
 from shared.web.approvals.rules import ApprovalRules
 from shared.web.validation.openapi import make_api
 
@@ -25,7 +25,7 @@ class Tools:
     accounts: AccountStorage
     ledger: LedgerStorage
     tills: TillStorage
-    auth: AuthClient
+    users: UserClient
     currency: Currency
     approvals: ApprovalRules
 

@@ -22,19 +22,22 @@ from reporting_service.source_schemas import (
 from shared.core.periods import to_text
 from shared.core.time_zones import FIRST_INSTANT
 from shared.http.client import Peer, ServiceToken
+from shared.http.users import UserClient
 
 
-class AuthClient:
+class AuthClient(UserClient):
     """Calls the auth service."""
-
-    def __init__(self, peer: Peer, service_token: ServiceToken) -> None:
-        self._peer, self._service_token = peer, service_token
 
     def statistics(self, period: ZonedPeriod, previous: ZonedPeriod | None) -> UserStatistics:
         """Return the numbers of users by role and status, and of those who registered in the two periods."""
         query = _to_range(period, previous)
-        response = self._service_token.call(self._peer, "GET", "/internal/statistics", query=query)
+        response = self._token.call(self._peer, "GET", "/internal/statistics", query=query)
         return UserStatistics.model_validate(response["statistics"])
+
+    def tell_export_ready(self, user_id: UUID, year: int) -> None:
+        """Tell a user that the statements of a year can be downloaded. Raises NotFound or ServiceUnavailable."""
+        body = {"user_id": str(user_id), "kind": "export_ready", "year": year}
+        self._token.call(self._peer, "POST", "/internal/notices", body=body)
 
 
 class AccountClient:
@@ -52,13 +55,13 @@ class AccountClient:
         """Return the accounts of the token's bearer, closed ones last."""
         return list(map(AccountFacts.model_validate, self._peer.rows("/api/accounts/list", "accounts", token=token)))
 
-    def balance_before(self, token: str, account_id: UUID, instant: datetime) -> str | None:
-        """Return the balance at the start of an instant, or None if the account has no earlier entry."""
+    def last_before(self, token: str, account_id: UUID, instant: datetime) -> LedgerRow | None:
+        """Return the newest entry of an account before an instant, or None."""
         if instant == FIRST_INSTANT:
             return None
         query = {"to": to_text(instant - datetime.resolution), "limit": 1}
         rows = self._peer.call("GET", f"/api/accounts/history/{account_id}", token=token, query=query)["history"]
-        return str(rows[0]["balance_after"]) if rows else None
+        return LedgerRow.model_validate(rows[0]) if rows else None
 
     def entries(self, token: str, account_id: UUID, period: ZonedPeriod, *, at_most: int) -> list[LedgerRow]:
         """Return the entries of a period, newest first, at most the `at_most` newest."""
@@ -80,25 +83,31 @@ class TransactionClient:
     def __init__(self, peer: Peer, service_token: ServiceToken) -> None:
         self._peer, self._service_token = peer, service_token
 
-    def statistics(
-        self, token: str, period: ZonedPeriod, previous: ZonedPeriod | None, account_id: UUID | None = None
-    ) -> FlowStatistics:
-        """Return what moved on all accounts of the token's bearer, or on one account, all of one moment."""
-        query = {**_to_zoned_range(period, previous), "account_id": account_id}
-        response = self._peer.call("GET", "/api/transactions/statistics", token=token, query=query)
-        return FlowStatistics.model_validate(response["statistics"])
+    def transaction(self, token: str, transaction_id: UUID) -> dict[str, Any]:
+        """Return a transaction. Raises NotFound when the token's bearer may not see it."""
+        response = self._peer.call("GET", f"/api/transactions/details/{transaction_id}", token=token)
+        found: dict[str, Any] = response["transaction"]
+        return found
 
-    def selected_statistics(
-        self,
-        token: str,
-        period: ZonedPeriod,
-        previous: ZonedPeriod | None,
-        *,
-        account_ids: list[UUID],
-        types: list[str],
+    def owners(self, transaction_id: UUID) -> tuple[UUID | None, UUID | None]:
+        """Return the owners of the accounts that a transaction leaves and reaches; None for the bank's own."""
+        response = self._service_token.call(self._peer, "GET", f"/internal/transactions/{transaction_id}/owners")
+        source, target = response["owners"]["from_user_id"], response["owners"]["to_user_id"]
+        return UUID(source) if source else None, UUID(target) if target else None
+
+    def has_pending(self, token: str, account_id: UUID, first: datetime, last: datetime) -> bool:
+        """Return whether the outcome of a transaction on the account that was requested in a range is unknown."""
+        query = {"status": "pending", "from": to_text(first), "to": to_text(last), "limit": 1}
+        response = self._peer.call("GET", f"/api/transactions/account/{account_id}", token=token, query=query)
+        return bool(response["transactions"])
+
+    def statistics(
+        self, token: str, period: ZonedPeriod, previous: ZonedPeriod | None, **selection: str
     ) -> FlowStatistics:
-        """Return what moved on some accounts of the token's bearer, or by some types; empty means all."""
-        selection = {"account_ids": ",".join(map(str, account_ids)) or None, "types": ",".join(types) or None}
+        """Return what moved on the accounts of the token's bearer, all of one moment.
+
+        `selection` may have an `account_id`, or `account_ids` and `types`, separated by commas.
+        """
         query = {**_to_zoned_range(period, previous), **selection}
         response = self._peer.call("GET", "/api/transactions/statistics", token=token, query=query)
         return FlowStatistics.model_validate(response["statistics"])

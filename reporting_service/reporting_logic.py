@@ -171,8 +171,8 @@ def _read_account(
 ) -> AccountReportData | None:
     """Return the data of an account report, or None if ledger and transactions are inconsistent at this moment."""
     submit, accounts, transactions = sources.context_pool.submit, sources.accounts, sources.transactions
-    before = submit(accounts.balance_before, token, account_id, period.since)
-    figures = submit(transactions.statistics, token, period, period_before(period), account_id)
+    before = submit(accounts.last_before, token, account_id, period.since)
+    figures = submit(transactions.statistics, token, period, period_before(period), account_id=str(account_id))
     account = accounts.account(token, account_id)
     currency, statistics = Currency.of(account.currency), figures.result()
     # Read the entries after the figures, so that they contain at least the transactions that those count.
@@ -183,7 +183,8 @@ def _read_account(
     entries = accounts.entries(token, account_id, period, at_most=at_most)
     opening, closing = str(statistics.opening_balance), str(statistics.closing_balance)
     history = _describe(_select_counted(entries, statistics.count, opening, closing), described.result())
-    if history is None or (before.result() or currency.to_text(0)) != opening or not ties_out(statistics):
+    last = before.result()
+    if history is None or (last.balance_after if last else currency.to_text(0)) != opening or not ties_out(statistics):
         return None
     return AccountReportData(
         **flow_fields(statistics, period, group),

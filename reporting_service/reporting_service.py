@@ -20,10 +20,8 @@ from reporting_service.exports.export_clients import DataClient
 from reporting_service.exports.export_logic import ExportTools
 from reporting_service.exports.export_service import exports
 from reporting_service.exports.export_storage import ExportStorage
-from reporting_service.lists.list_clients import ListClient
 from reporting_service.lists.list_logic import ListTools
 from reporting_service.lists.list_service import lists
-from reporting_service.receipts.receipt_clients import NameClient, PaymentClient
 from reporting_service.receipts.receipt_logic import ReceiptTools
 from reporting_service.receipts.receipt_service import receipts
 from reporting_service.reporting_clients import AccountClient, AuthClient, TransactionClient
@@ -33,12 +31,11 @@ from reporting_service.reporting_schemas import DetailsQuery, ReportOut, ReportQ
 from reporting_service.reporting_storage import ReportStorage
 from reporting_service.statement_exports import statement_export_logic
 from reporting_service.statement_exports.export_worker_logic import ExportWorker
-from reporting_service.statement_exports.statement_export_clients import NoticeClient
 from reporting_service.statement_exports.statement_export_logic import StatementExportTools
 from reporting_service.statement_exports.statement_export_service import statement_exports
 from reporting_service.statement_exports.statement_export_storage import StatementExportStorage
 from reporting_service.statements import statement_logic
-from reporting_service.statements.statement_clients import EntryClient, HolderClient, PendingClient
+from reporting_service.statements.statement_clients import EntryClient
 from reporting_service.statements.statement_logic import StatementTools
 from reporting_service.statements.statement_service import statements
 from reporting_service.statements.statement_storage import KeptStatementStorage
@@ -160,7 +157,7 @@ def create_app(settings: ReportingSettings, session: requests.Session | None = N
         context_pool=context_pool,
     )
     app.extensions.update(bank=settings.bank, tools=Tools(ReportStorage(db), sources))
-    _add_documents(app, settings.bank, peers, settings.client_secret)
+    _add_documents(app, settings, peers, sources)
     app.extensions["custom_tools"] = CustomTools(CustomReportStorage(db), ReportStorage(db), sources)
     for blueprint in (reports, receipts, custom, exports, lists, statements, statement_exports):
         app.register_blueprint(blueprint)
@@ -170,36 +167,30 @@ def create_app(settings: ReportingSettings, session: requests.Session | None = N
     return app
 
 
-def _add_documents(app: Flask, bank: Bank, peers: Peers, client_secret: str) -> None:
+def _add_documents(app: Flask, settings: ReportingSettings, peers: Peers, sources: Sources) -> None:
     """Make the tools of statements, receipts and exports."""
-    auth, accounts, transactions = (peers[f"{name}-service"] for name in ("auth", "account", "transaction"))
-    app.extensions["receipt_tools"] = ReceiptTools(
-        PaymentClient(transactions, peers.token), NameClient(auth, peers.token), bank
-    )
+    by_name = {name: peers[f"{name}-service"] for name in ("auth", "account", "transaction")}
+    app.extensions["receipt_tools"] = ReceiptTools(sources.auth, sources.transactions, settings.bank)
     app.extensions["statement_tools"] = statement_tools = StatementTools(
         kept=KeptStatementStorage(db),
-        holders=HolderClient(auth, peers.token),
-        entries=EntryClient(accounts),
-        pending=PendingClient(transactions),
-        bank=bank,
+        auth=sources.auth,
+        accounts=EntryClient(by_name["account"], peers.token),
+        transactions=sources.transactions,
+        bank=settings.bank,
         outbox=Outbox(db),
     )
-    data = DataClient(auth, accounts, transactions)
-    app.extensions["export_tools"] = ExportTools(data, ExportStorage(db), Outbox(db))
-    peers_by_name = {"auth": auth, "account": accounts, "transaction": transactions}
-    app.extensions["list_tools"] = ListTools(ListClient(peers_by_name), Outbox(db))
+    app.extensions["export_tools"] = ExportTools(DataClient(*by_name.values()), ExportStorage(db), Outbox(db))
+    app.extensions["list_tools"] = ListTools(by_name, Outbox(db))
     storage = StatementExportStorage(db)
-    notices = NoticeClient(auth, peers.token)
-    account_client = AccountClient(accounts, peers.token)
     worker = ExportWorker(
         storage,
-        Encryption([client_secret], "callers of statement exports"),
-        plan=partial(statement_export_logic.plan, account_client),
+        Encryption([settings.client_secret], "callers of statement exports"),
+        plan=partial(statement_export_logic.plan, sources.accounts),
         make=partial(statement_logic.make_statement, statement_tools),
         enter=app.app_context,
-        tell=notices.export_ready,
+        tell=sources.auth.tell_export_ready,
     )
-    app.extensions["statement_export_tools"] = StatementExportTools(storage, account_client, worker, Outbox(db))
+    app.extensions["statement_export_tools"] = StatementExportTools(storage, sources.accounts, worker, Outbox(db))
     lifecycle_of(app).add(worker)
 
 

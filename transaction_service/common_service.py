@@ -11,6 +11,7 @@ from shared.core.errors import AppError
 from shared.core.ids import new_ids
 from shared.core.money import Currency
 from shared.http import request_ids
+from shared.http.users import UserClient
 from shared.web.access import Caller
 from shared.web.approvals.rules import ApprovalRules
 from shared.web.idempotency_keys import idempotency_key
@@ -20,7 +21,6 @@ from transaction_service.batch_logic import StepUp, to_reply
 from transaction_service.category_storage import CategoryStorage
 from transaction_service.counter.counter_clients import TillClient
 from transaction_service.names import name_logic
-from transaction_service.names.name_clients import NameClient
 from transaction_service.posting_logic import IdempotencyKeyReused, PostingTools
 from transaction_service.reversals.reversal_storage import ReversalStorage
 from transaction_service.transaction_clients import AccountClient, Order
@@ -55,7 +55,7 @@ class Tools:
     amounts: AmountStorage
     categories: CategoryStorage
     accounts: AccountClient
-    names: NameClient
+    users: UserClient
     currency: Currency
     posting: PostingTools
     step_up: StepUp
@@ -97,5 +97,5 @@ def render_all(caller: Caller, rows: Sequence[Transaction], account_id: str | No
     categories = tools().categories.find(caller.user_id.hex, [row.id for row in rows])
     for row, transaction in zip(rows, rendered, strict=True):
         transaction["category"] = cast(Category | None, categories.get(row.id))
-    name_logic.name_holders(tools().names, caller, rows, rendered)
+    name_logic.name_holders(tools().users, caller, rows, rendered)
     return rendered

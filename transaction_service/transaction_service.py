@@ -19,6 +19,7 @@ from shared.db.approvals import ApprovalTable
 from shared.db.kept_currency import require_currency
 from shared.db.outbox import Outbox
 from shared.http.client import Peer
+from shared.http.users import UserClient
 from shared.web import audit_trail, fast_path, serving
 from shared.web.access import Caller, StepUpRequired, private, service_only, staff_with
 from shared.web.application import Peers, health_of, lifecycle_of, make_app, make_session
@@ -37,7 +38,6 @@ from transaction_service.counter.counter_service import counter
 from transaction_service.figures import figure_logic
 from transaction_service.figures.figure_logic import FlowStorage
 from transaction_service.names import name_logic
-from transaction_service.names.name_clients import NameClient
 from transaction_service.posting_logic import PostingTools
 from transaction_service.projection_logic import LedgerMismatch, Projection
 from transaction_service.projection_storage import ProjectionStorage
@@ -220,7 +220,7 @@ def flow_statistics(caller: Caller, query: StatisticsQuery) -> Response:
 @api.validate(resp=documented(200, page_of(transactions=TransactionOut)))
 def list_all(caller: Caller, query: AllTransactionsQuery) -> Response:
     """Return all transactions of the bank, newest first."""
-    party_ids = name_logic.find_party(tools().names, query.party)
+    party_ids = name_logic.find_party(tools().users, query.party)
     rows, pagination = transaction_logic.list_all(tools().transactions, tools().currency, caller, query, party_ids)
     return success(transactions=render_all(caller, rows), pagination=pagination)
 
@@ -320,7 +320,7 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
         amounts=AmountStorage(db),
         categories=CategoryStorage(db),
         accounts=AccountClient(account_peer),
-        names=NameClient(peers["auth-service"], peers.token),
+        users=UserClient(peers["auth-service"], peers.token),
         currency=currency,
         step_up=_make_step_up(settings, currency, account_peer, storage),
         posting=posting,

@@ -1,22 +1,22 @@
 """The rules of the staff's lists of accounts. Looking at one is written into the audit trail."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from uuid import UUID
 
-from account_service.account_clients import AuthClient
 from account_service.account_models import Account
 from account_service.search.search_schemas import AccountsQuery, AllAccountsQuery
 from account_service.search.search_storage import AccountFilters, AccountSearch
-from shared.core.errors import ServiceUnavailable
 from shared.core.money import Currency
 from shared.db.outbox import Outbox
+from shared.http.users import UserClient
 from shared.web import audit_trail, cursors
 from shared.web.access import Caller
 from shared.web.cursors import Pagination
 
+MOST_OWNERS = 200
 _NOT_SHOWN = {"limit", "cursor", "user_id"}
 
 
@@ -25,7 +25,7 @@ class SearchTools:
     """What accounts are found with."""
 
     accounts: AccountSearch
-    auth: AuthClient
+    users: UserClient
     currency: Currency
     outbox: Outbox
 
@@ -35,7 +35,8 @@ def list_all(tools: SearchTools, caller: Caller, query: AllAccountsQuery) -> tup
     if query.user_id:
         return list_of_user(tools, caller, query.user_id, query)
     audit_trail.record_view(tools.outbox, "list.accounts", caller, None, **_asked(query))
-    return _page(tools, query, tools.auth.find_users(query.owner, "owner") if query.owner else None)
+    owners = tools.users.search(query.owner, most=MOST_OWNERS, field="owner") if query.owner else None
+    return _page(tools, query, owners)
 
 
 def list_of_user(
@@ -44,14 +45,6 @@ def list_of_user(
     """Return a page of the accounts of one user that match. Raises InvalidRequest."""
     audit_trail.record_view(tools.outbox, "view.accounts", caller, user_id, **_asked(query))
     return _page(tools, query, [user_id])
-
-
-def owner_names(tools: SearchTools, accounts: Collection[Account]) -> Mapping[UUID, str]:
-    """Return the names of the owners by their ids; none while the auth service does not answer."""
-    try:
-        return tools.auth.names({account.user_id for account in accounts})
-    except ServiceUnavailable:
-        return {}
 
 
 def _page(

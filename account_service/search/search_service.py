@@ -34,7 +34,7 @@ def list_of_user(caller: Caller, user_id: UUID, query: AccountsQuery) -> Respons
 
 
 def _answer(rows: list[Account], pagination: Pagination) -> Response:
-    names, currency = search_logic.owner_names(_tools(), rows), _tools().currency
+    names, currency = _tools().users.available_names({row.user_id for row in rows}), _tools().currency
     accounts = [ListedAccount.named(row, currency, names.get(row.user_id)) for row in rows]
     return success(accounts=accounts, pagination=pagination)
 

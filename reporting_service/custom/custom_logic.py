@@ -98,9 +98,7 @@ def run(
     period = _period_of(choice, query.tz)
     accounts = _own_accounts(sources, caller, choice.account_ids)
     data = read_until_consistent(lambda: _read(sources, caller.token, choice, period, accounts))
-    parameters = {"custom_report_id": str(custom.id)}
-    parameters |= {"account_ids": ",".join(map(str, choice.account_ids))} if choice.account_ids else {}
-    parameters |= {"types": ",".join(choice.types)} if choice.types else {}
+    parameters = {"custom_report_id": str(custom.id)} | _selection_of(choice)
     report = make_report(caller, "transaction", data, choice.group, subject=custom.name, **parameters)
     return store_report(reports, report) if query.save else report
 
@@ -122,6 +120,12 @@ def _period_of(choice: NewCustomReport, zone: ZoneInfo) -> ZonedPeriod:
     return ZonedPeriod.model_validate({**days, "zone": zone})
 
 
+def _selection_of(choice: NewCustomReport) -> dict[str, str]:
+    """Return the chosen accounts and types, separated by commas. What is not chosen is left out."""
+    chosen = {"account_ids": ",".join(map(str, choice.account_ids)), "types": ",".join(choice.types)}
+    return {name: text for name, text in chosen.items() if text}
+
+
 def _own_accounts(sources: Sources, caller: Caller, account_ids: list[UUID]) -> list[AccountFacts]:
     """Return these accounts of the caller. Raises NotFound if one of them is not the caller's."""
     if not account_ids:
@@ -136,9 +140,7 @@ def _read(
     sources: Sources, token: str, choice: NewCustomReport, period: ZonedPeriod, accounts: list[AccountFacts]
 ) -> CustomReportData | None:
     """Return the data of a custom report, or None if its figures do not add up."""
-    statistics = sources.transactions.selected_statistics(
-        token, period, period_before(period), account_ids=choice.account_ids, types=[*choice.types]
-    )
+    statistics = sources.transactions.statistics(token, period, period_before(period), **_selection_of(choice))
     if not ties_out(statistics):
         return None
     return CustomReportData(

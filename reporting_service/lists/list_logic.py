@@ -9,11 +9,11 @@ from typing import IO, Any
 from reporting_service.documents.csv_writer import CsvTable
 from reporting_service.documents.document_storage import Document, make_document
 from reporting_service.downloads.download_schemas import CSV_TYPE
-from reporting_service.lists.list_clients import ListClient
 from reporting_service.lists.list_schemas import LISTS, Row, Source, StaffList, asked_at
 from shared.core.clock import now
 from shared.core.errors import InvalidRequest, NotFound
 from shared.db.outbox import Outbox
+from shared.http.client import Peer
 from shared.web import audit_trail
 from shared.web.access import Caller
 
@@ -22,9 +22,9 @@ _PAGING = ("limit", "cursor")
 
 @dataclass(frozen=True)
 class ListTools:
-    """The client and the outbox that exports of lists use."""
+    """The services whose lists are exported, by name, and the outbox."""
 
-    lists: ListClient
+    peers: Mapping[str, Peer]
     outbox: Outbox
 
 
@@ -42,7 +42,7 @@ def make_export(tools: ListTools, caller: Caller, name: str, filters: Mapping[st
     def write(out: IO[bytes]) -> None:
         nonlocal count
         with CsvTable(out, LISTS[name].columns) as table:
-            for row in _rows(tools.lists, caller, LISTS[name], dict(filters)):
+            for row in _rows(tools.peers, caller, LISTS[name], dict(filters)):
                 table.write(row)
             count = table.count
 
@@ -56,14 +56,14 @@ def make_export(tools: ListTools, caller: Caller, name: str, filters: Mapping[st
     return document
 
 
-def _rows(client: ListClient, caller: Caller, listed: StaffList, filters: dict[str, str]) -> Iterator[Row]:
+def _rows(peers: Mapping[str, Peer], caller: Caller, listed: StaffList, filters: dict[str, str]) -> Iterator[Row]:
     sources = dict(listed.sources)
     if len(sources) > 1 and (kind := filters.pop("kind", None)) is not None:
         if kind not in sources:
             raise InvalidRequest(details={"kind": f"must be one of {', '.join(sources)}"})
         sources = {kind: sources[kind]}
     parts = [
-        _with_kind(client.rows(caller.token, source, filters), kind)
+        _with_kind(peers[source.service].rows(source.path, source.key, token=caller.token, query=filters), kind)
         for kind, source in sources.items()
         if _may_read(caller, source)
     ]

@@ -7,8 +7,8 @@ from uuid import UUID
 from reporting_service.documents.document_schemas import Bank
 from reporting_service.documents.document_storage import Document, make_document
 from reporting_service.receipts import receipt_writer
-from reporting_service.receipts.receipt_clients import NameClient, PaymentClient
 from reporting_service.receipts.receipt_schemas import Receipt, ReceiptQuery, Side
+from reporting_service.reporting_clients import AuthClient, TransactionClient
 from shared.core.errors import Refused
 from shared.core.texts import masked_name
 from shared.web.access import Caller
@@ -25,8 +25,8 @@ class NotCompleted(Refused):
 class ReceiptTools:
     """The clients, and the bank as documents name it."""
 
-    payments: PaymentClient
-    names: NameClient
+    auth: AuthClient
+    transactions: TransactionClient
     bank: Bank
 
 
@@ -35,10 +35,10 @@ def make_receipt(tools: ReceiptTools, caller: Caller, transaction_id: UUID, quer
 
     A customer sees their own name in full and the other side's masked; staff see both in full.
     """
-    payment = tools.payments.payment(caller.token, transaction_id)
+    payment = tools.transactions.transaction(caller.token, transaction_id)
     if payment["status"] != "completed":
         raise NotCompleted
-    source, target = tools.payments.owners(payment["id"])
+    source, target = tools.transactions.owners(UUID(payment["id"]))
     own_number = payment["account_number"]
     receipt = Receipt(
         bank=tools.bank,
@@ -61,5 +61,5 @@ def make_receipt(tools: ReceiptTools, caller: Caller, transaction_id: UUID, quer
 def _side(tools: ReceiptTools, caller: Caller, owner_id: UUID | None, number: str | None) -> Side | None:
     if owner_id is None:
         return None
-    name = tools.names.name(owner_id)
+    name = tools.auth.name(owner_id)
     return Side(name if caller.is_staff or owner_id == caller.user_id else masked_name(name), number)

@@ -10,9 +10,10 @@ from uuid import UUID
 
 from reporting_service.documents.document_schemas import Bank
 from reporting_service.documents.document_storage import Document, make_document
+from reporting_service.reporting_clients import AuthClient, TransactionClient
 from reporting_service.reporting_models import KeptStatement
 from reporting_service.statements import camt053_writer, csv_writer, json_writer, ofx_writer, pdf_writer
-from reporting_service.statements.statement_clients import EntryClient, HolderClient, PendingClient
+from reporting_service.statements.statement_clients import EntryClient
 from reporting_service.statements.statement_schemas import (
     Statement,
     StatementAccount,
@@ -68,9 +69,9 @@ class StatementTools:
     """The storage, the clients, and the bank as documents name it."""
 
     kept: KeptStatementStorage
-    holders: HolderClient
-    entries: EntryClient
-    pending: PendingClient
+    auth: AuthClient
+    accounts: EntryClient
+    transactions: TransactionClient
     bank: Bank
     outbox: Outbox
 
@@ -83,7 +84,7 @@ def make_statement(tools: StatementTools, caller: Caller, account_id: UUID, quer
     """
     at = now()
     period = to_period(query, at)
-    account, owner_id = tools.entries.account(caller.token, account_id, caller.user_id)
+    account, owner_id = tools.accounts.statement_account(caller.token, account_id, caller.user_id)
     if caller.is_staff and caller.user_id != owner_id:
         details = {"account": masked(account.number), "period": period.label, "format": query.format}
         audit_trail.record(tools.outbox, "statement.export", actor=caller, subject_id=owner_id, details=details)
@@ -92,8 +93,10 @@ def make_statement(tools: StatementTools, caller: Caller, account_id: UUID, quer
     key = _key(account, period, query.format) if period.month and is_over else None
     if key and (kept := tools.kept.find(**key)):
         return _read_kept(tools.kept, kept, name)
-    is_final = is_over and not tools.pending.has_pending(caller.token, account_id, period)
-    holder = tools.holders.holder(owner_id)
+    is_final = is_over and not tools.transactions.has_pending(
+        caller.token, account_id, period.start, period.last_instant
+    )
+    holder = tools.auth.name(owner_id)
     with closing(EntryFile()) as entries:
         statement = _read(tools, caller, account, period, entries, holder=holder, is_final=is_final)
         document = _write(statement, query.format, name)
@@ -155,13 +158,13 @@ def _read(
     out.
     """
     currency, token = account.currency, caller.token
-    before, newest = (tools.entries.last_before(token, account.id, at) for at in (period.start, period.end))
-    opening_minor, closing_minor = (currency.from_text(row["balance_after"]) if row else 0 for row in (before, newest))
+    before, newest = (tools.accounts.last_before(token, account.id, at) for at in (period.start, period.end))
+    opening_minor, closing_minor = (currency.from_text(row.balance_after) if row else 0 for row in (before, newest))
     totals, as_of = Totals(), period.start
     if newest and newest != before:
-        source = tools.entries.entries(token, account, period)
-        totals = _copy_until(newest["transaction_id"], source, entries, opening_minor)
-        as_of = datetime.fromisoformat(newest["timestamp"])
+        source = tools.accounts.statement_entries(token, account, period)
+        totals = _copy_until(str(newest.transaction_id), source, entries, opening_minor)
+        as_of = newest.timestamp
     if opening_minor + totals.net_minor != closing_minor:
         _log.error("the statement of account %s for %s does not tie out", account.id, period.label)
         raise DoesNotTieOut

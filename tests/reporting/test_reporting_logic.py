@@ -99,8 +99,8 @@ class Accounts(AccountClient):
             created_at=NOON,
         )
 
-    def balance_before(self, token: str, account_id: UUID, instant: datetime) -> str | None:
-        return next((row.balance_after for row in self.books.rows() if row.timestamp < instant), None)
+    def last_before(self, token: str, account_id: UUID, instant: datetime) -> LedgerRow | None:
+        return next((row for row in self.books.rows() if row.timestamp < instant), None)
 
     def entries(self, token: str, account_id: UUID, period: Period, *, at_most: int) -> list[LedgerRow]:
         if "history" in self.books.away:
@@ -127,9 +127,7 @@ class Transactions(TransactionClient):
     def __init__(self, books: Books) -> None:
         self.books = books
 
-    def statistics(
-        self, token: str, period: Period, previous: Period | None, account_id: UUID | None = None
-    ) -> FlowStatistics:
+    def statistics(self, token: str, period: Period, previous: Period | None, **selection: str) -> FlowStatistics:
         if "transactions" in self.books.away:
             raise ServiceUnavailable
         self.books.summaries += 1

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from account_service import ledger_logic
 from shared.core.clock import now
+from shared.http import users
+from shared.http.users import UserClient
 from tests.support.suite import BankOptions, Person, Suite
 from tests.transaction.endpoints import DEPOSIT, TRANSFER, WITHDRAW, get, open_account, post
-from transaction_service.names import name_clients
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +176,7 @@ def test_the_transactions_of_another_customer_are_not_found(
 
 @pytest.fixture(autouse=True)
 def unkept_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(name_clients, "KEPT_SECONDS", 0.0)
+    monkeypatch.setattr(users, "KEPT_SECONDS", 0.0)
 
 
 def named(bank: Suite, full_name: str) -> Person:
@@ -248,16 +250,14 @@ def test_without_the_auth_service_the_list_comes_without_names(
 def test_a_page_of_one_s_own_money_asks_for_no_names(bank: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     person = bank.person()
     open_account(bank, person, "9.00")
-    client = bank.apps["transaction"].extensions["tools"].names
     asked: list[int] = []
-    find = type(client).find
+    find = UserClient.available_names
 
-    def counted(self: Any, user_ids: set[str]) -> dict[str, str]:
+    def counted(self: UserClient, user_ids: set[UUID]) -> dict[UUID, str]:
         asked.append(len(user_ids))
-        found: dict[str, str] = find(self, user_ids)
-        return found
+        return find(self, user_ids)
 
-    monkeypatch.setattr(type(client), "find", counted)
+    monkeypatch.setattr(UserClient, "available_names", counted)
     get(bank, "list", person)
     assert asked == [0]
 

@@ -127,5 +127,5 @@ def close_till(caller: Caller, till_id: UUID, json: CashCount) -> Response:
 
 
 def _render(rows: Sequence[Till]) -> list[TillOut]:
-    names = tools().names.find({row.user_id.hex for row in rows})
-    return [TillOut.of(row, tools().currency, names.get(row.user_id.hex)) for row in rows]
+    names = tools().users.available_names({row.user_id for row in rows})
+    return [TillOut.of(row, tools().currency, names.get(row.user_id)) for row in rows]

@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reporting_service.documents.document_schemas import Bank
-from reporting_service.statements.statement_clients import EntryClient, HolderClient, PendingClient
+from reporting_service.reporting_clients import AuthClient, TransactionClient
+from reporting_service.source_schemas import LedgerRow
+from reporting_service.statements.statement_clients import EntryClient
 from reporting_service.statements.statement_logic import DoesNotTieOut, StatementTools, make_statement, to_period
 from reporting_service.statements.statement_schemas import (
     StatementAccount,
@@ -55,18 +57,20 @@ class Books(EntryClient):
             balance_minor += row.amount_minor
             row.balance_minor = balance_minor
 
-    def account(self, token: str, account_id: UUID, viewer_id: UUID) -> tuple[StatementAccount, UUID]:
+    def statement_account(self, token: str, account_id: UUID, viewer_id: UUID) -> tuple[StatementAccount, UUID]:
         return StatementAccount(account_id, "1234567897", "checking", None, USD, is_own=True), viewer_id
 
-    def last_before(self, token: str, account_id: UUID, instant: datetime) -> dict[str, Any] | None:
+    def last_before(self, token: str, account_id: UUID, instant: datetime) -> LedgerRow | None:
         before = [row for row in sorted(self.rows, key=lambda row: row.at) if row.at < instant]
         if not before:
             return None
         last = before[-1]
-        balance, at = USD.to_text(last.balance_minor), last.at.isoformat()
-        return {"transaction_id": last.id, "balance_after": balance, "timestamp": at}
+        amount, balance = USD.to_text(last.amount_minor), USD.to_text(last.balance_minor)
+        return LedgerRow(amount=amount, balance_after=balance, transaction_id=UUID(last.id), timestamp=last.at)
 
-    def entries(self, token: str, account: StatementAccount, period: StatementPeriod) -> Iterator[StatementEntry]:
+    def statement_entries(
+        self, token: str, account: StatementAccount, period: StatementPeriod
+    ) -> Iterator[StatementEntry]:
         for row in sorted(self.rows, key=lambda row: row.at) + self.late:
             if period.start <= row.at < period.end:
                 day = day_of(row.at, period.zone)
@@ -75,19 +79,19 @@ class Books(EntryClient):
                 )
 
 
-class Names(HolderClient):
+class Names(AuthClient):
     def __init__(self) -> None:
         pass
 
-    def holder(self, user_id: UUID) -> str:
+    def name(self, user_id: UUID) -> str:
         return "Ada Lovelace"
 
 
-class Pending(PendingClient):
+class Pending(TransactionClient):
     def __init__(self, is_pending: bool) -> None:
         self._is_pending = is_pending
 
-    def has_pending(self, token: str, account_id: UUID, period: StatementPeriod) -> bool:
+    def has_pending(self, token: str, account_id: UUID, first: datetime, last: datetime) -> bool:
         return self._is_pending
 
 
