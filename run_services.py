@@ -279,14 +279,16 @@ def outdated_databases(names: Iterable[str], environment: Mapping[str, str]) -> 
 def _is_outdated(service: str, environment: Mapping[str, str]) -> bool:
     url = environment.get(f"{service.upper()}_DATABASE_URL") or f"sqlite:///{environment['BANK_DATA_DIR']}/{service}.db"
     path = Path(url.removeprefix("sqlite:///"))
-    if not (url.startswith("sqlite:///") and path.is_file() and path.stat().st_size):
-        return False
+    if not (url.startswith("sqlite:///") and os.access(path, os.R_OK) and path.is_file() and path.stat().st_size):
+        return False  # also for a file that this user may not read, which the service refuses
     newest = max(file.stem for file in (ROOT / f"{service}_service" / "migrations").glob(f"{service}_*.py"))
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
             revisions = connection.execute("SELECT version_num FROM alembic_version").fetchall()
-    except sqlite3.Error:  # without this table it is older than all revisions
+    except sqlite3.OperationalError:  # without this table it is older than all revisions
         return True
+    except sqlite3.DatabaseError:  # no database at all, which the service refuses
+        return False
     return not any(newest.startswith(f"{revision}_") for (revision,) in revisions)
 
 

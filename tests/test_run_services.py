@@ -349,8 +349,9 @@ def test_older_databases_are_upgraded_before_the_services_start(tmp_path: Path) 
     assert outdated_databases(PORTS, environment) == []
 
 
-def test_databases_elsewhere_and_empty_ones_are_not_outdated(tmp_path: Path) -> None:
+def test_databases_elsewhere_empty_ones_and_other_files_are_not_outdated(tmp_path: Path) -> None:
     (tmp_path / "auth.db").touch()
+    (tmp_path / "reporting.db").write_text("This is a letter.")
     elsewhere = {
         "ACCOUNT_DATABASE_URL": "postgresql://localhost/bank",
         "TRANSACTION_DATABASE_URL": "sqlite:////none.db",

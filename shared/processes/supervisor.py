@@ -83,23 +83,22 @@ def supervisor_lock(lock_file: Path) -> Iterator[None]:
     Raises CannotStart, naming the process that holds the lock, or when the file can't be opened.
     """
     try:
-        handle = os.open(lock_file, os.O_RDWR | os.O_CREAT, 0o600)
+        file = lock_file.open("a+", encoding="ascii")
     except OSError as error:
         raise CannotStart(
             f"{lock_file} can't be opened ({error.strerror}): give it to the user who runs the services"
         ) from None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        holder = os.read(handle, 20).decode() or "unknown"
-        os.close(handle)
-        raise CannotStart(f"another supervisor (process {holder}) runs on {lock_file.parent}") from None
-    try:
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, str(os.getpid()).encode(), 0)
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            holder = f"another supervisor (process {file.read() or 'unknown'})"
+            raise CannotStart(f"{holder} runs on {lock_file.parent}: stop that one first") from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
         yield
-    finally:
-        os.close(handle)
 
 
 def require_free_ports(programs: Sequence[Program], *, patience_seconds: float = 2.0) -> None:

@@ -3,6 +3,7 @@
 import logging
 import logging.handlers
 import sys
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,9 +34,17 @@ class AnsweredRequest(NamedTuple):
 class _RotatingFile(logging.handlers.RotatingFileHandler):
     """A file handler that starts a new file when the current one has reached its maximal size."""
 
+    _may_complain_at = 0.0
+
     def shouldRollover(self, _record: logging.LogRecord) -> bool:  # noqa: N802 - named by the base class
         """Compare the size only. The base class would format every line twice to know its length beforehand."""
         return self.stream is not None and self.stream.tell() >= self.maxBytes
+
+    def handleError(self, _record: logging.LogRecord) -> None:  # noqa: N802 - named by the base class
+        """Say once a minute on stderr that lines are lost. The base class would print a trace for each of them."""
+        if time.monotonic() >= self._may_complain_at:
+            self._may_complain_at = time.monotonic() + 60
+            print(f"WARNING the log file {self.baseFilename} can't be written: {sys.exception()}", file=sys.stderr)  # noqa: T201 - the log itself fails
 
 
 class _JsonLine(logging.Formatter):

@@ -245,6 +245,6 @@ def test_two_programs_on_one_port_are_refused(start: Start) -> None:
 def test_a_second_supervisor_is_refused_with_the_process_id_of_the_first(start: Start, tmp_path: Path) -> None:
     with start({"first": {}}) as supervisor:
         processes(supervisor)
-        expected = rf"\(process {supervisor.process_id}\) runs on {tmp_path}$"
+        expected = rf"\(process {supervisor.process_id}\) runs on {tmp_path}: stop that one first$"
         with pytest.raises(CannotStart, match=expected), supervisor_lock(tmp_path / "supervisor.lock"):
             pass

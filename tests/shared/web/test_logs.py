@@ -1,8 +1,9 @@
 """Log lines are JSON objects with service and request id, without private data."""
 
+import errno
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -35,7 +36,7 @@ class Stream:
     """A stream that keeps its text."""
 
     def __init__(self, written: list[str]) -> None:
-        self.write = written.append
+        self.write: Callable[[str], None] = written.append
 
     def tell(self) -> int:
         return 0
@@ -114,6 +115,22 @@ def test_probes_are_not_logged(app: Flask, log_file: Path) -> None:
     for path in ("/api/live", "/api/health", "/metrics"):
         app.test_client().get(path)
     assert lines(log_file) == []
+
+
+def test_lines_that_can_not_be_written_cost_one_warning_and_no_trace(
+    log_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_text: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    full = Stream([])
+    full.write = fail
+    with monkeypatch.context() as patch:
+        patch.setattr(logging.getLogger().handlers[0], "stream", full)
+        for _ in range(3):
+            logging.getLogger("somewhere").info("lost")
+    complaint = f"WARNING the log file {log_file} can't be written: [Errno 28] No space left on device\n"
+    assert capsys.readouterr().err == complaint
 
 
 def test_a_trace_is_logged(log_file: Path) -> None:
