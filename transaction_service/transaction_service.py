@@ -22,9 +22,10 @@ from shared.http.client import Peer
 from shared.http.users import UserClient
 from shared.web import audit_trail, fast_path, serving
 from shared.web.access import Caller, StepUpRequired, private, service_only, staff_with
-from shared.web.application import Peers, health_of, lifecycle_of, make_app, make_session
+from shared.web.application import Peers, lifecycle_of, make_app, make_session, part
 from shared.web.approvals.rules import ApprovalRules
 from shared.web.cursors import page_of
+from shared.web.health import Health
 from shared.web.responses import success
 from shared.web.settings import DatabaseURL, Seconds, Settings
 from shared.web.validation.openapi import answer, documented
@@ -350,7 +351,7 @@ def _keep_caught_up(app: Flask, posting: PostingTools) -> None:
                 lifecycle.give_up(error)
                 raise
 
-    health_of(app).add("ledger", lambda: posting.projection.works)
+    part(Health, app).add("ledger", lambda: posting.projection.works)
     lifecycle.add(PeriodicTask(catch_up, name="catching up", interval_seconds=CATCH_UP_SECONDS))
 
 

@@ -12,7 +12,7 @@ from shared.concurrency.context_pool import ContextPool
 from shared.core.errors import AppError
 from shared.http.client import Peer
 from shared.web.access import public
-from shared.web.validation import openapi
+from shared.web.validation.openapi_document import merge
 
 CACHE_SECONDS = 60.0
 docs = Blueprint("docs", __name__)
@@ -36,7 +36,7 @@ class Documents:
             if time.monotonic() - self._fetched_at > CACHE_SECONDS:
                 asked = [self._context_pool.submit(_fetch_document, peer) for peer in self._peers]
                 answered = [document for call in asked if (document := call.result())]
-                merged = to_json(openapi.merge(answered, title="Banking API", server="/", under="/api/"))
+                merged = to_json(merge(answered, title="Banking API", server="/", under="/api/"))
                 if len(answered) < len(self._peers):
                     return merged
                 self._cached, self._fetched_at = merged, time.monotonic()

@@ -15,9 +15,10 @@ from flask_login import LoginManager, UserMixin, current_user, login_user, logou
 from werkzeug.wrappers import Response
 
 from api_gateway.clients.auth import AuthClient, RenewedTokens, Tokens
-from api_gateway.web.encrypted_cookies import EncryptedCookies, derive_key
+from api_gateway.web.encrypted_cookies import EncryptedCookies
 from api_gateway.web.tools import tools
 from shared.core.errors import AppError, NotAuthenticated, TokenExpired
+from shared.security.encryption import fernet_key
 from shared.web.access import Caller, caller_of, token_of_request, token_verifier
 
 HOME = "/dashboard"
@@ -39,8 +40,8 @@ class SignedIn(UserMixin):
 
 def install(app: Flask, *, secret: str, idle_seconds: int, max_seconds: int, older_secrets: Sequence[str] = ()) -> None:
     """Install sessions: the encrypted cookie, Flask-Login, and the Caller of each request."""
-    app.secret_key = derive_key(secret, "form tokens")
-    form_keys = [derive_key(one, "form tokens") for one in (secret, *older_secrets)]
+    app.secret_key = fernet_key(secret, "form tokens")
+    form_keys = [fernet_key(one, "form tokens") for one in (secret, *older_secrets)]
     app.config["WTF_CSRF_SECRET_KEY"] = form_keys[::-1]  # itsdangerous signs with the last one, and accepts all
     app.config.update(
         SESSION_COOKIE_SAMESITE="Lax", SESSION_COOKIE_HTTPONLY=True, PERMANENT_SESSION_LIFETIME=idle_seconds

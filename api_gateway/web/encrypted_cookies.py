@@ -3,31 +3,24 @@
 The cookie is HttpOnly and SameSite=Lax, Secure for requests by https, and survives a restart of the process.
 """
 
-import base64
 import time
 from collections.abc import Sequence
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from flask import Flask, Request, has_request_context, request, session
 from flask.json.tag import TaggedJSONSerializer
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from itsdangerous import BadSignature
 
+from shared.security.encryption import fernet_key
+
 RENEW_AFTER_SECONDS = 60
-
-
-def derive_key(secret: str, purpose: str) -> bytes:
-    """Derive a key of 32 bytes for one purpose, as base64 (HKDF, RFC 5869), so that one secret serves several uses."""
-    key = HKDF(SHA256(), length=32, salt=None, info=purpose.encode()).derive(secret.encode())
-    return base64.urlsafe_b64encode(key)
 
 
 def fernet_of(secret: str, older: Sequence[str], purpose: str) -> MultiFernet:
     """Return what encrypts with `secret` and decrypts with that and with older ones, so that secrets can be changed."""
-    return MultiFernet([Fernet(derive_key(one, purpose)) for one in (secret, *older)])
+    return MultiFernet([Fernet(fernet_key(one, purpose)) for one in (secret, *older)])
 
 
 class EncryptedCookies(SecureCookieSessionInterface):

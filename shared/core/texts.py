@@ -15,8 +15,12 @@ _FORMULA_STARTS = frozenset("=+-@\uff1d\uff0b\uff0d\uff20")
 _JOINED = re.compile(r"(?<=\S)[\u200c\u200d](?=\S)")
 
 
+def _is_visible(line: str) -> bool:
+    return not any(unicodedata.category(character) in _INVISIBLE for character in _JOINED.sub("", line))
+
+
 def _require_one_line(text: str) -> str:
-    if any(unicodedata.category(character) in _INVISIBLE for character in _JOINED.sub("", text)):
+    if not _is_visible(text):
         raise ValueError("must be one line of visible characters")
     return text
 
@@ -29,9 +33,8 @@ def _require_paragraphs(text: str) -> str:
     lines = text.replace("\r\n", "\n").split("\n")
     if not text.strip():
         raise ValueError("must not be blank")
-    for line in lines:
-        if any(unicodedata.category(character) in _INVISIBLE for character in _JOINED.sub("", line)):
-            raise ValueError("must be lines of visible characters")
+    if not all(map(_is_visible, lines)):
+        raise ValueError("must be lines of visible characters")
     return "\n".join(lines)
 
 

@@ -3,7 +3,7 @@
 from contextlib import closing
 from pathlib import Path
 
-from shared.db.migrations import DatabaseUnusable
+from shared.core.errors import CannotStart
 from shared.db.sqlite import sqlite3
 
 _PAGES = 1000  # copied at a time, so that a running service can write in between
@@ -12,7 +12,7 @@ _PAGES = 1000  # copied at a time, so that a running service can write in betwee
 def copy(source: Path, target: Path) -> None:
     """Copy a SQLite file as of one moment, also while another process writes it. `target` is synced to the disk.
 
-    Raises DatabaseUnusable when `source` is missing or can't be read, or `target` can't be written.
+    Raises CannotStart when `source` is missing or can't be read, or `target` can't be written.
     """
     try:
         with closing(_open_to_read(source)) as read, closing(sqlite3.connect(target)) as written:
@@ -21,24 +21,24 @@ def copy(source: Path, target: Path) -> None:
             read.backup(written, pages=_PAGES)
             written.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
     except (sqlite3.Error, OSError) as error:
-        raise DatabaseUnusable(f"{source} can't be copied to {target}: {error}") from None
+        raise CannotStart(f"{source} can't be copied to {target}: {error}") from None
 
 
 def check(path: Path) -> None:
-    """Raise DatabaseUnusable unless `path` is an undamaged SQLite file with tables."""
+    """Raise CannotStart unless `path` is an undamaged SQLite file with tables."""
     try:
         with closing(_open_to_read(path)) as connection:
             found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
             tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     except sqlite3.Error as error:
-        raise DatabaseUnusable(f"{path} can't be read: {error}") from None
+        raise CannotStart(f"{path} can't be read: {error}") from None
     if found != "ok" or not tables:
-        raise DatabaseUnusable(f"{path} is damaged: {found if tables else 'it has no tables'}")
+        raise CannotStart(f"{path} is damaged: {found if tables else 'it has no tables'}")
 
 
 def _open_to_read(path: Path) -> sqlite3.Connection:
     if not path.exists():
-        raise DatabaseUnusable(f"there is no database at {path}")
+        raise CannotStart(f"there is no database at {path}")
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA query_only=ON")
     return connection

@@ -21,7 +21,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 from shared.concurrency.fair_lock import FairLock
 from shared.core.errors import ServiceUnavailable
-from shared.db import driver, engines
+from shared.db import driver, engines, outages
 from shared.db.engines import WRITE_WAIT_SECONDS
 from shared.db.file_lock import FileLock
 from shared.db.migrations import DatabaseUnusable, Migrations, database_name
@@ -189,7 +189,7 @@ class Database(SQLAlchemy):
                     return answer()
                 except ConnectionLost as lost:
                     since = since or time.monotonic()
-                    if self._commits > commits or not lost.wait(since):
+                    if self._commits > commits or not outages.wait(lost, since):
                         raise
                     self.session.remove()
 

@@ -6,7 +6,7 @@ A revision is a Python file with an `upgrade` function. The database stores the 
 
 import logging
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Engine, MetaData, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from shared.core.errors import CannotStart
-from shared.db.sqlite import sqlite3
+from shared.db import copies
 
 LOCK_WAIT_SECONDS = 60
 _LOCK = 0x0A1E_B1C5_C4E3_A001  # the key of a PostgreSQL advisory lock, common to all processes
@@ -125,10 +125,9 @@ class Migrations:
         copy, partial = Path(f"{path}.before-{self.head}"), Path(f"{path}.before-{self.head}.partial")
         try:
             partial.unlink(missing_ok=True)
-            with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(partial)) as target:
-                source.backup(target)
+            copies.copy(path, partial)
             partial.replace(copy)
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, CannotStart) as error:
             raise SchemaRefused(f"{path} could not be copied to {copy} before its upgrade: {error}") from error
         _log.info("%s was copied to %s", path, copy)
 

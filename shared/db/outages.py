@@ -37,10 +37,6 @@ class ConnectionLost(ServiceUnavailable):
         super().__init__(retry_after_seconds=1)
         self.deadline = deadline
 
-    def wait(self, since: float) -> bool:
-        """Sleep before a retry. Return False immediately when it is too late for work that failed first at `since`."""
-        return _wait(self.deadline, since)
-
 
 class CommitUnknown(OutcomeUnknown):
     """The connection broke during COMMIT: the transaction may have been committed or not."""
@@ -49,13 +45,10 @@ class CommitUnknown(OutcomeUnknown):
         super().__init__()
         self.deadline = deadline
 
-    def wait(self, since: float) -> bool:
-        """Sleep before a retry. Return False immediately when it is too late for work that failed first at `since`."""
-        return _wait(self.deadline, since)
 
-
-def _wait(deadline: float, since: float) -> bool:
-    if time.monotonic() > min(deadline, since + WAIT_SECONDS):
+def wait(lost: ConnectionLost | CommitUnknown, since: float) -> bool:
+    """Sleep before a retry. Return False immediately when it is too late for work that failed first at `since`."""
+    if time.monotonic() > min(lost.deadline, since + WAIT_SECONDS):
         return False
     time.sleep(random.uniform(*_PAUSE_SECONDS))  # noqa: S311 - jitter, not a secret
     return True
@@ -155,7 +148,7 @@ def _rerun(
             except lost_connections as error:
                 unsure = unsure or (error if isinstance(error, CommitUnknown) else None)
                 since = since or time.monotonic()
-                if not error.wait(since):
+                if not wait(error, since):
                     raise unsure or error from None
             except Exception as error:
                 if getattr(getattr(error, "orig", None), "sqlstate", None) not in _ABORTED:

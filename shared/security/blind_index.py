@@ -2,8 +2,7 @@
 
 import hmac
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from shared.security.encryption import derive_key
 
 SHORTEST_PART = 3
 _ENTRY_LENGTH = 10  # hexadecimal digits: of a million parts that differ, two have the same entry by chance
@@ -13,11 +12,11 @@ class BlindIndex:
     """Makes an entry for each part of a value of at least SHORTEST_PART characters (HMAC-SHA-256, shortened).
 
     Equal parts have equal entries, so the index shows which values have a part in common, and how long each is, but not
-    what they are. `key` may be any text; the key in use is derived from it for one `purpose` (HKDF, RFC 5869).
+    what they are. `key` may be any text; the key in use is derived from it for one `purpose`.
     """
 
     def __init__(self, key: str, purpose: str) -> None:
-        self._key = HKDF(SHA256(), length=32, salt=None, info=purpose.encode()).derive(key.encode())
+        self._key = derive_key(key.encode(), purpose)
 
     def entry(self, part: str) -> str:
         """Return the entry of one part, to look for in what `entries` returns."""

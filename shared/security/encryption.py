@@ -15,6 +15,16 @@ class UnknownKey(Exception):
     """None of the keys has encrypted the text, or the text was changed."""
 
 
+def derive_key(secret: bytes, purpose: str) -> bytes:
+    """Return a key of 32 bytes for one purpose (HKDF, RFC 5869), so that one secret serves several uses safely."""
+    return HKDF(SHA256(), length=32, salt=None, info=purpose.encode()).derive(secret)
+
+
+def fernet_key(secret: str, purpose: str) -> bytes:
+    """Return the key that `derive_key` returns in the form that Fernet takes."""
+    return base64.urlsafe_b64encode(derive_key(secret.encode(), purpose))
+
+
 def read_keys(text: str) -> list[str]:
     """Return the keys of a list separated by commas, newest first. Raises ValueError for a short key or for none."""
     keys = [key.strip() for key in text.split(",")]
@@ -26,12 +36,12 @@ def read_keys(text: str) -> list[str]:
 class Encryption:
     """Encrypts texts with the first of `keys` and decrypts those of all keys (Fernet: AES-128-CBC with HMAC-SHA-256).
 
-    A key may be any text; the keys in use are derived from it for one `purpose` (HKDF, RFC 5869), so that one list of
-    keys serves several uses safely. An encrypted text begins with the id of its key, which reveals nothing about it.
+    A key may be any text; the keys in use are derived from it for one `purpose`. An encrypted text begins with the id
+    of its key, which reveals nothing about it.
     """
 
     def __init__(self, keys: Sequence[str], purpose: str) -> None:
-        derived = [_derive(key, purpose) for key in keys]
+        derived = [fernet_key(key, purpose) for key in keys]
         self._by_id = {_id_of(key): Fernet(key) for key in derived}
         self.key_id = _id_of(derived[0])
 
@@ -46,11 +56,6 @@ class Encryption:
             return self._by_id[key_id].decrypt(token, ttl=max_age_seconds).decode()
         except (KeyError, ValueError, InvalidToken):
             raise UnknownKey from None
-
-
-def _derive(key: str, purpose: str) -> bytes:
-    derived = HKDF(SHA256(), length=32, salt=None, info=purpose.encode()).derive(key.encode())
-    return base64.urlsafe_b64encode(derived)
 
 
 def _id_of(key: bytes) -> str:

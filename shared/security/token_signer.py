@@ -13,8 +13,6 @@ from uuid import UUID, uuid4
 import jwt
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -23,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_private_key,
 )
 
+from shared.security.encryption import derive_key
 from shared.security.tokens import ALGORITHM, ISSUER, LEEWAY_SECONDS, SERVICE_AUDIENCE, USER_AUDIENCE
 
 LIFETIME_SECONDS = 3600
@@ -35,9 +34,8 @@ class SigningKey:
         self.private = private
         self.signs_from = signs_from
         self.public = _public_jwk(private)
-        # A derived key (HKDF, RFC 5869), so that refresh tokens and signatures reveal nothing about each other.
-        hkdf = HKDF(SHA256(), length=32, salt=None, info=b"refresh tokens")
-        self._refresh_key = hkdf.derive(private.private_bytes_raw())
+        # a derived key, so that refresh tokens and signatures reveal nothing about each other
+        self._refresh_key = derive_key(private.private_bytes_raw(), "refresh tokens")
 
     @classmethod
     def from_text(cls, text: str) -> Self:

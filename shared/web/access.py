@@ -75,48 +75,31 @@ def public(view: View) -> View:
 
 def private(view: View) -> View:
     """Let any logged-in user call the view, which gets the Caller first."""
-
-    @wraps(view)
-    def wrapper(**kwargs: Any) -> Any:
-        return view(_caller(), **kwargs)
-
-    return _marked(wrapper, "private")
+    return _for_users(view, "private")
 
 
 def private_even_limited(view: View) -> View:
     """Let any logged-in user call the view, also one who must set up a second factor before anything else."""
-
-    @wraps(view)
-    def wrapper(**kwargs: Any) -> Any:
-        return view(_caller(even_limited=True), **kwargs)
-
-    return _marked(wrapper, "private")
+    return _for_users(view, "private", even_limited=True)
 
 
 def staff_only(view: View) -> View:
     """Let employees and admins call the view, which gets the Caller first."""
-    return _restricted(view, STAFF_ROLES, "staff")
+    return _for_users(view, "staff", lambda caller: caller.is_staff)
 
 
 def staff_with(*permissions: str) -> Callable[[View], View]:
     """Let admins call the view, and employees with one of the permissions. It gets the Caller first."""
 
     def decorate(view: View) -> View:
-        @wraps(view)
-        def wrapper(**kwargs: Any) -> Any:
-            caller = _caller()
-            if not any(map(caller.may, permissions)):
-                raise Forbidden
-            return view(caller, **kwargs)
-
-        return _marked(wrapper, f"staff:{' or '.join(permissions)}")
+        return _for_users(view, f"staff:{' or '.join(permissions)}", lambda caller: any(map(caller.may, permissions)))
 
     return decorate
 
 
 def admin_only(view: View) -> View:
     """Let admins call the view, which gets the Caller first."""
-    return _restricted(view, frozenset({"admin"}), "admin")
+    return _for_users(view, "admin", lambda caller: caller.role == "admin")
 
 
 def service_only(scope: str) -> Callable[[View], View]:
@@ -173,15 +156,19 @@ def report_refusals(app: Flask, report: Callable[[Caller], None]) -> None:
         return response
 
 
-def _restricted(view: View, roles: frozenset[str], name: str) -> View:
+def _for_users(
+    view: View, access: str, admits: Callable[[Caller], bool] = lambda _caller: True, *, even_limited: bool = False
+) -> View:
+    """Call the view with the Caller first. Raises Forbidden for a user whom `admits` rejects."""
+
     @wraps(view)
     def wrapper(**kwargs: Any) -> Any:
-        caller = _caller()
-        if caller.role not in roles:
+        caller = _caller(even_limited=even_limited)
+        if not admits(caller):
             raise Forbidden
         return view(caller, **kwargs)
 
-    return _marked(wrapper, name)
+    return _marked(wrapper, access)
 
 
 def _marked(view: View, access: str) -> View:

@@ -19,7 +19,6 @@ from shared.http.client import Peer, ServiceToken, make_session
 from shared.http.discovery import Directory
 from shared.security.tokens import Revocations, TokenVerifier
 from shared.web import access, health, host_header, metrics, recording, responses
-from shared.web.health import Health
 from shared.web.settings import Settings
 from shared.web.validation import openapi, request_text
 from shared.web.validation.strict_json import StrictRequest
@@ -155,12 +154,10 @@ def make_app(
     if database is not None:
         database.connect(app, database_url)
         lifecycle.add(AtEnd(database.close))
-    app.extensions["health"] = health.install(
-        app,
-        settings.service_name,
-        check_database=database.check if database else None,
-        peers=depends_on or [],
+    checks = health.install(
+        app, settings.service_name, check_database=database.check if database else None, peers=depends_on or []
     )
+    keep(app, counts, checks)
     if api is not None:
         openapi.install(app, api)
     lifecycle.add(PeriodicTask(verifier.revocations.poll, name="revocations", interval_seconds=REVOCATION_POLL_SECONDS))
@@ -186,10 +183,4 @@ def lifecycle_of(app: Flask) -> Lifecycle:
     return lifecycle
 
 
-def health_of(app: Flask) -> Health:
-    """Return the health checks of an app made by `make_app`."""
-    state: Health = app.extensions["health"]
-    return state
-
-
-__all__ = ["Lifecycle", "Peers", "health_of", "keep", "lifecycle_of", "make_app", "make_session", "part"]
+__all__ = ["Lifecycle", "Peers", "keep", "lifecycle_of", "make_app", "make_session", "part"]

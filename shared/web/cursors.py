@@ -1,17 +1,18 @@
 """Cursors for pagination: opaque text with the position of the last row shown."""
 
 import base64
-import json
-import types
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import cache
+from types import GenericAlias
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, TypeAdapter
+from pydantic_core import to_json
 
 from shared.core.errors import InvalidRequest
+from shared.core.ids import GivenId
 from shared.web.validation.openapi import Answer, Described, Query, answer_type
 
 _T = TypeVar("_T")
@@ -65,42 +66,30 @@ class PageAnswer(Answer):
 def page_of(**rows: Any) -> type[PageAnswer]:
     """Return the schema of a page of a list with its rows under their noun: `page_of(accounts=AccountOut)`."""
     ((noun, row),) = rows.items()
-    return answer_type(PageAnswer, noun, types.GenericAlias(list, row), row, suffix="PageAnswer")
+    return answer_type(PageAnswer, noun, GenericAlias(list, row), row, suffix="PageAnswer")
 
 
-def _read_int(value: Any) -> int:
-    if type(value) is not int or abs(value) >= 2**63:  # the range of a BIGINT column
-        raise ValueError
-    return value
-
-
-def _read_instant(value: Any) -> datetime:
-    instant = datetime.fromisoformat(value)
-    if instant.tzinfo is None:
-        raise ValueError
-    return instant.astimezone(UTC)
-
-
-def _read_hex_id(value: Any) -> str:
-    return UUID(value).hex
-
-
-_READERS: dict[type, Callable[[Any], Any]] = {
-    int: _read_int,
-    datetime: _read_instant,
+_PARTS: dict[type, Any] = {
+    int: Annotated[int, Field(gt=-(2**63), lt=2**63)],  # the range of a BIGINT column
+    datetime: Annotated[AwareDatetime, AfterValidator(lambda instant: instant.astimezone(UTC))],
     UUID: UUID,
-    str: _read_hex_id,
+    str: GivenId,
 }
+
+
+@cache
+def _position_of(*kinds: type) -> TypeAdapter[Any]:
+    position: Any = GenericAlias(tuple, tuple(_PARTS[kind] for kind in kinds))
+    return TypeAdapter(position)
 
 
 def encode(*position: Any) -> str:
     """Return a cursor for a position: the sort key of the last row shown, of integers, instants and ids."""
-    parts = [part if isinstance(part, int) else str(part) for part in position]
-    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(to_json(position)).decode().rstrip("=")
 
 
-def decode(cursor: str | None, *types: type) -> Any:
-    """Return the position in a cursor as values of `types`, or None for the first page.
+def decode(cursor: str | None, *kinds: type) -> Any:
+    """Return the position in a cursor as values of these types, or None for the first page.
 
     A type is int, datetime, UUID, or str for an id of 32 hexadecimal digits. Raises InvalidRequest for a text that
     `encode` did not make.
@@ -109,9 +98,9 @@ def decode(cursor: str | None, *types: type) -> Any:
         return None
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        parts = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        return tuple(_READERS[kind](part) for kind, part in zip(types, parts, strict=True))
-    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+        position = base64.b64decode(padded, altchars=b"-_", validate=True)
+        return _position_of(*kinds).validate_json(position, strict=True)
+    except (ValueError, OverflowError):
         raise InvalidRequest(details={"cursor": "is not a cursor of this list; use its next_cursor"}) from None
 
 

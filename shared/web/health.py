@@ -7,8 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from flask import Flask, Response
 from pydantic_core import to_json
 
+from shared.core.errors import ServiceUnavailable
 from shared.http.client import Peer
 from shared.web.access import public
+from shared.web.responses import JSON, failure
 
 _log = logging.getLogger(__name__)
 
@@ -16,8 +18,7 @@ _log = logging.getLogger(__name__)
 class Health:
     """The health checks of a service. A check fails by raising or by returning False."""
 
-    def __init__(self, service: str, checks: dict[str, Callable[[], object]]) -> None:
-        self.service = service
+    def __init__(self, checks: dict[str, Callable[[], object]]) -> None:
         self._checks = checks
         self._pool = ThreadPoolExecutor(max_workers=len(checks) + 1, thread_name_prefix="health")
 
@@ -36,38 +37,29 @@ def install(app: Flask, service: str, *, check_database: Callable[[], object] | 
     checks: dict[str, Callable[[], object]] = {peer.name: peer.is_alive for peer in peers}
     if check_database is not None:
         checks["database"] = check_database
-    state = Health(service, checks)
+    state = Health(checks)
 
     @public
     def live() -> Response:
         """Answer that the process is alive."""
-        return _answer(200, {"status": "alive", "service": service})
+        return _answer(status="alive", service=service)
 
     @public
     def check() -> Response:
         """Answer 200 if the service, its database and the services it depends on work, else 503 naming what fails."""
-        failing = state.failing()
-        if failing:
-            return _answer(
-                503,
-                {
-                    "success": False,
-                    "message": f"{service} is not healthy.",
-                    "error_code": "SERVICE_UNAVAILABLE",
-                    "details": dict.fromkeys(failing, "unavailable"),
-                    "status": "unhealthy",
-                    "service": service,
-                },
-            )
-        return _answer(200, {"status": "healthy", "service": service})
+        if failing := state.failing():
+            details = dict.fromkeys(failing, "unavailable")
+            error = ServiceUnavailable(f"{service} is not healthy.", details=details)
+            return failure(error, status="unhealthy", service=service)
+        return _answer(status="healthy", service=service)
 
     app.add_url_rule("/api/live", "live", live)
     app.add_url_rule("/api/health", "health", check)
     return state
 
 
-def _answer(status: int, body: dict[str, object]) -> Response:
-    return Response(to_json(body), status, content_type="application/json")
+def _answer(**body: str) -> Response:
+    return Response(to_json(body), content_type=JSON)
 
 
 def _passes(name: str, check: Callable[[], object]) -> bool:

@@ -34,7 +34,7 @@ def install(app: Flask) -> Metrics:
     `app.extensions["recorder"]` holds the Recorder for middleware that answers before Flask; `/metrics` shows the
     counts.
     """
-    counts = app.extensions["metrics"] = metrics.install(app)
+    counts = metrics.install(app)
     recorder = app.extensions["recorder"] = Recorder(counts)
 
     @app.before_request
@@ -50,12 +50,6 @@ def install(app: Flask) -> Metrics:
         return response
 
     return counts
-
-
-def metrics_of(app: Flask) -> Metrics:
-    """Return the metrics of an app on which `install` was called."""
-    found: Metrics = app.extensions["metrics"]
-    return found
 
 
 def recorder_of(app: Flask) -> Recorder:

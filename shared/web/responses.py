@@ -28,10 +28,14 @@ def success_body(*, message: str | None = None, **resources: Any) -> bytes:
     return to_json(body)
 
 
-def failure(error: AppError) -> Response:
-    """Return `{"success": false, "message": …, "error_code": …, "details": {}}` with the error's status."""
-    body = {"success": False, "message": error.message, "error_code": error.code, "details": error.details}
-    response = Response(to_json(body), error.status, content_type=JSON)
+def failure_body(error: AppError) -> dict[str, Any]:
+    """Return `{"success": false, "message": …, "error_code": …, "details": {}}`."""
+    return {"success": False, "message": error.message, "error_code": error.code, "details": error.details}
+
+
+def failure(error: AppError, **more: Any) -> Response:
+    """Return the response with a `failure_body`, to which `more` is added, and the error's status and headers."""
+    response = Response(to_json(failure_body(error) | more), error.status, content_type=JSON)
     response.headers.update(error.headers)
     if error.retry_after_seconds is not None:
         response.headers["Retry-After"] = str(error.retry_after_seconds)

@@ -3,7 +3,7 @@
 from concurrent.futures import Future
 from typing import Any
 
-from flask import Blueprint, current_app, render_template
+from flask import Blueprint, render_template
 
 from api_gateway.clients import metrics
 from api_gateway.clients.audit import AuditClient
@@ -25,7 +25,8 @@ from api_gateway.pages.staff.admin_forms import PERMISSION_LABELS
 from api_gateway.pages.staff.work_queue import cards
 from api_gateway.web.time_zones import page_zone
 from shared.web.access import Caller, admin_only, staff_only
-from shared.web.recording import metrics_of
+from shared.web.application import part
+from shared.web.metrics import Metrics
 
 SERVICE_LABELS = {
     "api-gateway": "Pages and API",
@@ -61,7 +62,7 @@ def index(caller: Caller) -> str:
 
 def _begin_loads(caller: Caller) -> dict[str, Future[Load]]:
     """Start the calls for the metrics of all five processes. The gateway reads its own."""
-    counted = metrics_of(current_app)
+    counted = part(Metrics)
     own = start_call(lambda: metrics.read(counted.exposition().decode()))
     return {"api-gateway": own, **{name: start_call(metrics.load_of, peer(name), caller.token) for name in SERVICES}}
 

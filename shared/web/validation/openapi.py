@@ -23,7 +23,7 @@ from spectree.plugins.flask_plugin import FlaskPlugin
 
 from shared.core.errors import AppError, InvalidRequest
 from shared.web.access import public
-from shared.web.validation.openapi_document import Declared, merge, specification
+from shared.web.validation.openapi_document import Declared, specification
 from shared.web.validation.request_text import parameters, refuse_unstorable
 from shared.web.validation.strict_json import read_object
 
@@ -245,20 +245,3 @@ def _message_of(problem: ErrorDetails) -> str:
 
 def _characters(count: int) -> str:
     return "1 character" if count == 1 else f"{count} characters"
-
-
-__all__ = [
-    "Answer",
-    "Body",
-    "Described",
-    "Failure",
-    "answer",
-    "answer_type",
-    "documented",
-    "install",
-    "make_api",
-    "merge",
-    "read_body",
-    "specification",
-    "validated",
-]

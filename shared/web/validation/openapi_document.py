@@ -17,9 +17,9 @@ from shared.core import errors
 from shared.core.errors import AppError
 from shared.web.access import access_of
 from shared.web.idempotency_keys import MAX_LENGTH, PATTERN
+from shared.web.responses import JSON, failure_body
 from shared.web.validation.openapi_examples import example_of
 
-JSON = "application/json"
 _SCHEMAS = "#/components/schemas/"
 _PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 _MEANINGS = {
@@ -134,13 +134,15 @@ def _describe(operation: dict[str, Any], access: str) -> None:
 
 
 def _describe_parameters(operation: dict[str, Any], declared: Declared) -> None:
-    parameters = [_parameter(parameter) for parameter in operation.get("parameters", ())]
-    parameters.append({"name": "X-Request-ID", "in": "header", "required": False, **_REQUEST_ID})
+    headers = {"X-Request-ID": _REQUEST_ID}
     if declared.takes_key:
-        parameters.append({"name": "Idempotency-Key", "in": "header", "required": False, **_IDEMPOTENCY_KEY})
+        headers["Idempotency-Key"] = _IDEMPOTENCY_KEY
     if declared.documents:
-        parameters.append({"name": "If-None-Match", "in": "header", "required": False, **_IF_NONE_MATCH})
-    operation["parameters"] = parameters
+        headers["If-None-Match"] = _IF_NONE_MATCH
+    operation["parameters"] = [
+        *map(_parameter, operation.get("parameters", ())),
+        *({"name": name, "in": "header", "required": False, **header} for name, header in headers.items()),
+    ]
 
 
 def _parameter(parameter: dict[str, Any]) -> dict[str, Any]:
@@ -191,7 +193,9 @@ def _describe_answers(operation: dict[str, Any], path: str, declared: Declared, 
         answer = answers.get(str(refusal.status), {})
         if refusal.status >= 400 and "examples" not in answer.get("content", {}).get(JSON, {}):
             answer = answers[str(refusal.status)] = _failure(refusal.status)
-        answer["content"][JSON]["examples"].setdefault(refusal.code, {"value": _body_of(refusal)})
+        details = {"limit": "must be a whole number"} if refusal is errors.InvalidRequest else {}
+        example = {"value": failure_body(refusal()) | {"details": details}}
+        answer["content"][JSON]["examples"].setdefault(refusal.code, example)
     for status, answer in answers.items():
         answer["headers"] = _headers(int(status), declared)
     operation["responses"] = {status: answers[status] for status in sorted(answers)}
@@ -219,11 +223,6 @@ def _common_refusals(path: str, *, is_public: bool) -> Iterable[type[AppError]]:
 def _failure(status: int) -> dict[str, Any]:
     content = {"schema": {"$ref": f"{_SCHEMAS}Failure"}, "examples": {}}
     return {"description": _MEANINGS[status], "content": {JSON: content}}
-
-
-def _body_of(error: type[AppError]) -> dict[str, Any]:
-    details = {"limit": "must be a whole number"} if error is errors.InvalidRequest else {}
-    return {"success": False, "message": error.message, "error_code": error.code, "details": details}
 
 
 def _headers(status: int, declared: Declared) -> dict[str, Any]:

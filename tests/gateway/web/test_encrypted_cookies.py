@@ -6,7 +6,8 @@ import pytest
 from flask import Flask, session
 from flask.testing import FlaskClient
 
-from api_gateway.web.encrypted_cookies import EncryptedCookies, derive_key
+from api_gateway.web.encrypted_cookies import EncryptedCookies
+from shared.security.encryption import fernet_key
 
 
 def make_app(secret: str = "s" * 40) -> Flask:
@@ -122,8 +123,8 @@ def test_machine_paths_have_no_session(client: FlaskClient) -> None:
 
 
 def test_each_purpose_has_its_own_key() -> None:
-    assert derive_key("s" * 40, "one") != derive_key("s" * 40, "two")
-    assert derive_key("s" * 40, "one") == derive_key("s" * 40, "one")
+    assert fernet_key("s" * 40, "one") != fernet_key("s" * 40, "two")
+    assert fernet_key("s" * 40, "one") == fernet_key("s" * 40, "one")
 
 
 def test_the_remaining_time_of_the_session_is_known(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
