@@ -105,7 +105,7 @@ class BankNotEmpty(CannotStart):
 
 
 def main() -> int:
-    """Fill the bank of the environment and print the logins; 1 when it can't be filled."""
+    """Fill the bank of the environment and print the logins. Return 1 when it can't be filled."""
     try:
         with open_bank(BankSettings.load()) as bank, _progress_bar() as advance:
             logins = fill(bank, advance)
@@ -120,7 +120,7 @@ def main() -> int:
 
 @contextmanager
 def _progress_bar() -> Iterator[Callable[[datetime, float], None]]:
-    """A bar on stderr, moved by the instant that has been reached and the part that is done."""
+    """Show a progress bar on stderr. Yield the function that moves it, to an instant and a fraction of the work."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
@@ -141,18 +141,18 @@ def fill(
         raise BankNotEmpty("the bank has customers already, and the demo needs an empty one (another BANK_DATA_DIR)")
     present = now()
     movements = plan((present - timedelta(days=days)).date(), present)
-    logins, holders = _welcome(bank, movements[0].at - timedelta(hours=1))
+    logins, holders = _add_customers(bank, movements[0].at - timedelta(hours=1))
     for begin in range(0, len(movements), _BATCH_SIZE):
         batch = movements[begin : begin + _BATCH_SIZE]
         advance(batch[0].at, begin / len(movements))
         carried_out = bank.pay([_payment(bank, movement, holders) for movement in batch])
         if [not movement.is_refused for movement in batch] != carried_out:
             raise RuntimeError("the ledger has refused another payment than was planned")
-    return [*logins, _staff_the_desk(bank, holders, present)]
+    return [*logins, _add_employee(bank, holders, present)]
 
 
-def _welcome(bank: Bank, at: datetime) -> tuple[list[tuple[str, str]], dict[Side, Holder]]:
-    """Add the customers and their accounts; return their logins, and who holds which account."""
+def _add_customers(bank: Bank, at: datetime) -> tuple[list[tuple[str, str]], dict[Side, Holder]]:
+    """Add the customers and their accounts. Return their logins, and the account of each side."""
     numbers = itertools.count(_FIRST_NUMBER, 7919)
     logins, people, accounts = [], [], {}
     for customer in EVERYBODY:
@@ -164,20 +164,21 @@ def _welcome(bank: Bank, at: datetime) -> tuple[list[tuple[str, str]], dict[Side
             opened_at, nickname = at + timedelta(minutes=minutes), NICKNAMES[account_type]
             account = new_account(person.id, next(numbers), account_type, opened_at, nickname)
             accounts[customer.username, account_type] = account
-    bank.add_users(people)
-    return logins, dict(zip(accounts, bank.add_accounts(accounts.values()), strict=True))
+    bank.add_to_auth(*people)
+    bank.add_to_account(*accounts.values())
+    return logins, {side: Holder.of(account) for side, account in accounts.items()}
 
 
-def _staff_the_desk(bank: Bank, holders: Mapping[Side, Holder], at: datetime) -> tuple[str, str]:
-    """Add an employee, and something for each page of theirs. Returns the login.
+def _add_employee(bank: Bank, holders: Mapping[Side, Holder], at: datetime) -> tuple[str, str]:
+    """Add an employee, and example data for the pages of staff. Return the login.
 
-    A till with a deposit, a question that waits for an answer, identities, and the wish to close an empty account,
+    The data are a till with a deposit, an unanswered question, identities, and a request to close an empty account,
     which waits for a second person.
     """
     password = os.environ.get(PASSWORD_VARIABLE) or secrets.token_urlsafe(12)
     grace = _person(EMPLOYEE, "Grace Hopper", password, at - timedelta(days=30))
     grace.role = "employee"
-    bank.add_users([grace])
+    bank.add_to_auth(grace)
     clara, ben, elena = (
         UUID(holders[name, "checking"].user_id) for name in ("clara.novak", "ben.okafor", "elena.rossi")
     )
@@ -185,16 +186,15 @@ def _staff_the_desk(bank: Bank, holders: Mapping[Side, Holder], at: datetime) ->
     cash = bank.currency.to_minor(Decimal(180))
     bank.pay([Payment(at, cash, "Birthday money", till, holders["clara.novak", "checking"])])
     empty = new_account(elena, _FIRST_NUMBER - 7919, "savings", at - timedelta(days=20), "Kiln fund")
-    bank.add_accounts([empty])
     asked = {"asked_by": grace.id, "asked_by_name": grace.username, "asked_at": at - timedelta(hours=3)}
     reason = to_json({"reason": "She has asked for it by phone"}).decode()
-    bank.add_account_rows(Approval(action="close", subject_id=empty.id, body=reason, **asked))
+    bank.add_to_account(empty, Approval(action="close", subject_id=empty.id, body=reason, **asked))
     subject = "The gym has taken money twice"
     case = CustomerCase(
         id=uuid4(), user_id=clara, kind="question", subject=subject, search_text=subject.casefold(), created_at=at
     )
     texts = ((clara, "I left it in spring."), (grace.id, "We ask them. Do you have the letter?"), (clara, "Yes, I do."))
-    bank.add_people_rows(
+    bank.add_to_auth(
         case,
         *(
             CaseMessage(case_id=case.id, author_id=author, from_bank=author == grace.id, text=text, created_at=at)
@@ -229,7 +229,7 @@ def _payment(bank: Bank, movement: Movement, holders: Mapping[Side, Holder]) -> 
 
 
 def plan(first_day: date, until: datetime) -> list[Movement]:
-    """Yield the payments from the first day on, in order; the same ones for the same days."""
+    """Return the payments from the first day on, in order: the same ones for the same days."""
     random = Random(_SEED)  # noqa: S311 - a reproducible history, no secret
     movements: list[Movement] = []
     day = first_day
@@ -298,7 +298,7 @@ def _amount(random: Random, low: int, high: int) -> Decimal:
 
 
 def _affordable(movements: Sequence[Movement]) -> list[Movement]:
-    """Leave out payments that exceed the balance at that time, except those that are meant to be refused."""
+    """Drop payments that exceed the balance at their time, except those that the ledger is meant to refuse."""
     balances: defaultdict[Side | None, Decimal] = defaultdict(Decimal)
     kept = []
     for movement in movements:

@@ -1,14 +1,14 @@
 """Write a dated history into a bank that is stopped, through the rules and the storage of its services.
 
-The ledger decides each payment by its own rules, only that a posting is dated by its order instead of the clock. The
-transaction service projects the ledger at its next start; `project` does so at once.
+The ledger decides each payment by its own rules, but dates a posting by its order instead of the clock. The transaction
+service projects the ledger at its next start; `project` does so immediately.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from uuid import UUID, uuid4
 
 from flask import Flask
@@ -21,7 +21,6 @@ from account_service.account_storage import AccountStorage
 from account_service.ledger_storage import LedgerStorage
 from account_service.till_schemas import NewTill
 from account_service.till_storage import TillStorage
-from auth_service.auth_models import User
 from auth_service.auth_models import db as auth_db
 from auth_service.auth_storage import UserStorage
 from auth_service.identity.identity_models import IdentityCheck
@@ -56,10 +55,15 @@ class Holder:
     account_id: str
     user_id: str
 
+    @classmethod
+    def of(cls, account: Account) -> Self:
+        """Return the account and its owner."""
+        return cls(account.id.hex, account.user_id.hex)
+
 
 @dataclass(frozen=True)
 class Payment:
-    """A payment at an instant. At most one side is None: outside of the bank."""
+    """A payment at an instant. A side that is None is outside of the bank; at most one is."""
 
     at: datetime
     amount_minor: int
@@ -75,7 +79,7 @@ class Payment:
 
 
 class _DatedLedger(LedgerStorage):
-    """Dates postings by their orders, which must come in the order of their instants."""
+    """A ledger that dates postings by their orders, which must come in the order of their instants."""
 
     def add_postings(self, rows: list[dict[str, Any]]) -> None:
         for row in rows:
@@ -84,7 +88,7 @@ class _DatedLedger(LedgerStorage):
 
 
 class _LocalLedger(LedgerClient):
-    """The ledger as the projection reads it, without a process in between."""
+    """The ledger as the projection reads it, in this process."""
 
     def __init__(self, bank: "Bank") -> None:
         self._bank = bank
@@ -96,7 +100,7 @@ class _LocalLedger(LedgerClient):
 
 
 class Bank:
-    """The storage of a bank that is stopped; each database is used within the context of an app of its own."""
+    """The storage of a stopped bank. Each database has an app of its own, in whose context it is used."""
 
     def __init__(self, currency: Currency, auth_app: Flask, account_app: Flask, transaction_app: Flask) -> None:
         self.currency = currency
@@ -109,29 +113,14 @@ class Bank:
         with self.auth_app.app_context():
             return any(role == "customer" for role, _, _ in self.users.count_by_role_and_status())
 
-    def add_users(self, users: Iterable[User]) -> None:
-        """Add people."""
-        with self.auth_app.app_context(), self.users.transaction():
-            for user in users:
-                self.users.insert(user)
-
-    def add_accounts(self, accounts: Iterable[Account]) -> list[Holder]:
-        """Add empty accounts."""
-        with self.account_app.app_context(), self.accounts.transaction():
-            holders = []
-            for account in accounts:
-                self.accounts.insert(account)
-                holders.append(Holder(account.id.hex, account.user_id.hex))
-        return holders
-
-    def add_people_rows(self, *rows: object) -> None:
-        """Add rows about people, such as cases, in this order."""
+    def add_to_auth(self, *rows: object) -> None:
+        """Add people and what belongs to them, such as cases, in this order."""
         with self.auth_app.app_context(), self.users.transaction():
             for row in rows:
                 self.users.insert(row)
 
-    def add_account_rows(self, *rows: object) -> None:
-        """Add rows about accounts, such as requests for a second person, in this order."""
+    def add_to_account(self, *rows: object) -> None:
+        """Add empty accounts and what belongs to them, such as requests for a second person, in this order."""
         with self.account_app.app_context(), self.accounts.transaction():
             for row in rows:
                 self.accounts.insert(row)
@@ -145,7 +134,7 @@ class Bank:
             self.users.insert(check)
 
     def open_till(self, user_id: UUID, float_minor: int) -> Holder:
-        """Open a till of an employee, and return what is the side of its bookings."""
+        """Open a till for an employee, and return it as a side of payments."""
         with self.account_app.app_context():
             till_logic.open_till(
                 TillStorage(account_db), self.ledger, NewTill(user_id=user_id, float_minor=float_minor)
@@ -160,7 +149,7 @@ class Bank:
         return [decision["result"]["outcome"] == "posted" for decision in decisions]
 
     def project(self) -> None:
-        """Write the transactions that the ledger has decided."""
+        """Project all postings of the ledger into the transaction database."""
         transactions, progress = TransactionStorage(transaction_db), ProjectionStorage(transaction_db)
         with self.transaction_app.app_context():
             Projection(transactions, progress, _LocalLedger(self)).catch_up()
@@ -168,7 +157,7 @@ class Bank:
 
 @contextmanager
 def open_bank(settings: BankSettings) -> Iterator[Bank]:
-    """Open the databases as their services do, and close them in the end. Raises CannotStart."""
+    """Open the databases as their services do, and close them after the block. Raises CannotStart."""
     data_dir.prepare(settings.data_dir)
     currency = Currency.of(settings.currency)
     apps = []

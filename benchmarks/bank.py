@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import resource
 import secrets
 import tempfile
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -64,7 +66,7 @@ class LoadedBank:
         return money == self._money
 
     def _processor_seconds(self) -> dict[str, float]:
-        """Processor time that the bank's processes have used so far, and all wrk processes that have ended."""
+        """Return the processor time of the bank's processes so far, and of all wrk processes that have ended."""
         spent = {name: _processor_seconds(process_id) for name, process_id in self._process_ids.items()}
         children = resource.getrusage(resource.RUSAGE_CHILDREN)
         return spent | {"wrk": children.ru_utime + children.ru_stime}
@@ -75,7 +77,7 @@ class LoadedBank:
         money = 0
         for customer in self._customers:
             headers = {"Authorization": f"Bearer {customer.token}"}
-            accounts = _call("GET", f"{self.suite.gateway}/api/accounts/list", headers=headers)["accounts"]
+            accounts = call("GET", f"{self.suite.gateway}/api/accounts/list", headers=headers)["accounts"]
             money += sum(minor(account["balance"]) for account in accounts)
         return money
 
@@ -97,7 +99,7 @@ def running_bank(root: Path = ROOT) -> Iterator[LoadedBank]:
 
 
 def _routes(customers: list[Customer]) -> dict[str, list[str]]:
-    """Lines of "token from to" for each kind of load."""
+    """Return lines of "token from to" for each kind of load."""
     spread = []
     for customer, other in zip(customers, [*customers[1:], customers[0]], strict=True):
         pairs = zip(customer.account_ids, other.account_ids, strict=True)
@@ -111,8 +113,18 @@ def _routes(customers: list[Customer]) -> dict[str, list[str]]:
     }
 
 
+def memory_megabytes(process_id: int | None, what: str = "VmRSS") -> float:
+    """Return the memory of a process by a name of proc(5), /proc/PID/status; 0 when it has ended."""
+    try:
+        status = Path(f"/proc/{process_id}/status").read_text()
+    except OSError:
+        return 0.0
+    found = re.search(rf"^{what}:\s+(\d+) kB", status, re.MULTILINE)
+    return int(found[1]) / 1024 if found else 0.0
+
+
 def _processor_seconds(process_id: int | None) -> float:
-    """User and system time of a process (proc(5), /proc/PID/stat, fields 14 and 15); NaN when it has ended."""
+    """Return the user and system time of a process (proc(5), /proc/PID/stat); NaN when it has ended."""
     try:
         fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -123,26 +135,25 @@ def _processor_seconds(process_id: int | None) -> float:
 def _new_customer(gateway: str, username: str) -> Customer:
     password = secrets.token_urlsafe(16)
     person = {"username": username, "password": password}
-    _call("POST", f"{gateway}/api/auth/register", json={**person, "email": f"{username}@example.com"})
-    token = _call("POST", f"{gateway}/api/auth/login", json=person)["token"]
+    call("POST", f"{gateway}/api/auth/register", json={**person, "email": f"{username}@example.com"})
+    token = call("POST", f"{gateway}/api/auth/login", json=person)["token"]
     headers = {"Authorization": f"Bearer {token}"}
     account_ids = []
     for _ in range(ACCOUNTS_EACH):
         body = {"account_type": "checking"}
-        account_id = _call("POST", f"{gateway}/api/accounts/create", json=body, headers=headers)["account"]["id"]
+        account_id = call("POST", f"{gateway}/api/accounts/create", json=body, headers=headers)["account"]["id"]
         deposit = {"account_id": account_id, "amount": OPENING}
-        _call("POST", f"{gateway}/api/transactions/deposit", json=deposit, headers=headers)
+        call("POST", f"{gateway}/api/transactions/deposit", json=deposit, headers=headers)
         account_ids.append(account_id)
     return Customer(token, account_ids)
 
 
-def _call(method: str, url: str, **options: object) -> dict:  # type: ignore[type-arg]  # JSON of any shape
+def call(method: str, url: str, **options: Any) -> Any:
     """Return the JSON of a call; when the limit for new customers from one address is reached, wait and try again."""
     for _ in range(60):
-        answer = requests.request(method, url, timeout=10, **options)  # type: ignore[arg-type]  # passed on as given
+        answer = requests.request(method, url, timeout=10, **options)
         if answer.status_code != 429:
             break
         time.sleep(float(answer.headers["Retry-After"]))
     answer.raise_for_status()
-    result: dict = answer.json()  # type: ignore[type-arg]  # as above
-    return result
+    return answer.json()

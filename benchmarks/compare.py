@@ -9,7 +9,6 @@ when a cent is missing or a request has failed.
 """
 
 import argparse
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,8 +18,8 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.bank import running_bank
-from benchmarks.report import commit, machine, print_runs, rate
-from benchmarks.wrk import Run
+from benchmarks.report import commit, machine, print_errors, print_runs, rate
+from benchmarks.wrk import Run, require_wrk
 from tests.support.processes import ROOT
 
 MANY, ONE = 64, 1
@@ -31,9 +30,7 @@ Runs = dict[tuple[str, int], list[Run]]
 def main() -> int:
     """Measure both, print the tables and the ratios, check the balances; return the exit status."""
     options = _options()
-    if not shutil.which("wrk"):
-        print("This needs wrk (Debian: apt-get install wrk).")
-        return 1
+    require_wrk()
     runs: Runs = {(version, connections): [] for version in VERSIONS for connections in (MANY, ONE)}
     with ExitStack() as stack:
         trees = [stack.enter_context(_source_tree(name)) for name in (options.old, options.new)]
@@ -48,10 +45,7 @@ def main() -> int:
         _print(runs)
         print()
         is_conserved = [bank.is_money_conserved() for bank in banks.values()]
-    errors = sum(run.errors for its_runs in runs.values() for run in its_runs)
-    if errors:
-        print(f"{errors} REQUESTS FAILED")
-    return 0 if all(is_conserved) and not errors else 1
+    return 0 if print_errors(runs.values()) == 0 and all(is_conserved) else 1
 
 
 def _options() -> argparse.Namespace:

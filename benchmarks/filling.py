@@ -33,7 +33,7 @@ _SEED = 1694
 
 
 @dataclass
-class Life:
+class PaymentGenerator:
     """A reproducible sequence of payments, and the balances of the accounts."""
 
     regulars: list[Holder]
@@ -42,7 +42,7 @@ class Life:
     balances: Counter[Holder] = field(default_factory=Counter)
 
     def pay(self, at: datetime, *, is_regular: bool) -> Payment:
-        """Of a hundred payments about thirty are deposits, thirty withdrawals and forty transfers; one is refused."""
+        """Return the next payment: about 30 % deposits, 30 % withdrawals, 40 % transfers; 1 % exceeds the balance."""
         own = self.random.choice(self.regulars if is_regular else self.others)
         chance, amount_minor = self.random.random(), self.random.randint(100, 20_000)
         source: Holder | None = own
@@ -72,17 +72,17 @@ def main() -> int:
     options = parser.parse_args()
     started = time.monotonic()
     with open_bank(BankSettings.load(BANK_DATA_DIR=str(options.data_dir))) as bank:
-        life = _begin(bank)
-        completed = _live(bank, life, options.transactions)
+        generator = _add_people(bank)
+        completed = _write_payments(bank, generator, options.transactions)
         bank.project()
-        faults = list(_disagreements(bank, life, completed))
+        faults = list(_disagreements(bank, generator, completed))
     for fault in faults:
         print(fault, file=sys.stderr)
     print(f"{options.transactions} transactions in {time.monotonic() - started:.0f} seconds", file=sys.stderr)
     return 1 if faults else 0
 
 
-def _begin(bank: Bank) -> Life:
+def _add_people(bank: Bank) -> PaymentGenerator:
     """Add the regular and a thousand others, who have no password and so can't log in, with two accounts each."""
     came_at = now() - timedelta(days=DAYS)
     names = [REGULAR, *(f"customer-{number}" for number in range(CUSTOMERS))]
@@ -92,32 +92,34 @@ def _begin(bank: Bank) -> Life:
     ]
     people[0].password_hash = Passwords().hash(PASSWORD)
     owners = [person.id for person in people for _ in ("checking", "savings")]
-    bank.add_users(people)
+    bank.add_to_auth(*people)
     # The account service gives greater numbers.
-    holders = bank.add_accounts(
+    accounts = [
         new_account(user_id, place, "savings" if place % 2 else "checking", came_at)
         for place, user_id in enumerate(owners)
-    )
-    return Life(holders[:2], holders[2:])
+    ]
+    bank.add_to_account(*accounts)
+    holders = [Holder.of(account) for account in accounts]
+    return PaymentGenerator(holders[:2], holders[2:])
 
 
-def _live(bank: Bank, life: Life, transactions: int) -> int:
+def _write_payments(bank: Bank, generator: PaymentGenerator, transactions: int) -> int:
     """Write the payments, evenly distributed over the days until now. Return the number of completed ones."""
     first, step, completed = now() - timedelta(days=DAYS), timedelta(days=DAYS) / transactions, 0
     for begin in range(0, transactions, BATCH_SIZE):
         numbers = range(begin, min(begin + BATCH_SIZE, transactions))
-        payments = [life.pay(first + step * number, is_regular=number % REGULAR_EVERY == 0) for number in numbers]
+        payments = [generator.pay(first + step * number, is_regular=number % REGULAR_EVERY == 0) for number in numbers]
         completed += sum(bank.pay(payments))
         if numbers.stop % 100_000 == 0:
             print(f"{numbers.stop} of {transactions} transactions are decided", file=sys.stderr)
     return completed
 
 
-def _disagreements(bank: Bank, life: Life, completed: int) -> Iterator[str]:
-    """Return the inconsistencies among deposits, balances, entries, sums by day and transactions."""
-    holders, volumes = (*life.regulars, *life.others), VolumeStorage(transaction_db)
+def _disagreements(bank: Bank, generator: PaymentGenerator, completed: int) -> Iterator[str]:
+    """Yield the inconsistencies among deposits, balances, entries, sums by day and transactions."""
+    holders, volumes = (*generator.regulars, *generator.others), VolumeStorage(transaction_db)
     with bank.account_app.app_context():
-        if life.balances.total() != -bank.ledger.entries.sum_of(None):
+        if generator.balances.total() != -bank.ledger.entries.sum_of(None):
             yield "the balances are not what has come in from the settlement account"
         entered = {holder: bank.ledger.entries.sum_of(holder.account_id) for holder in holders}
         found = {
@@ -128,7 +130,7 @@ def _disagreements(bank: Bank, life: Life, completed: int) -> Iterator[str]:
         for holder in holders:
             kept = volumes.of_user(holder.user_id, account_id=holder.account_id, since=None, until=None)
             moved = sum(day.income_minor - day.expense_minor for day in kept.by_day.values())
-            if not found[holder.account_id] == life.balances[holder] == entered[holder] == moved:
+            if not found[holder.account_id] == generator.balances[holder] == entered[holder] == moved:
                 yield f"account {holder.account_id}: balance, entries and sums by day do not agree"
         if volumes_of(BankVolumeStorage(transaction_db).by_day_and_type(since=None, until=None)).count != completed:
             yield "the sums of the bank have not counted all transactions"

@@ -14,7 +14,6 @@ import http.client
 import json
 import os
 import re
-import signal
 import statistics
 import subprocess
 import sys
@@ -22,20 +21,22 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import requests
 
+from benchmarks.bank import call
 from benchmarks.filling import DAYS, PASSWORD, REGULAR
+from benchmarks.report import print_table
 from shared.core.clock import now
-from tests.support.processes import ROOT, RunningProcess, free_ports
+from tests.support.processes import ROOT, running_bank
 
 FEW, AT_MOST = 1000, 1.5
 BLOCK, WARM_UP = 15, 10
-SERVICES = ("AUTH_SERVICE", "ACCOUNT_SERVICE", "TRANSACTION_SERVICE", "REPORTING_SERVICE", "API_GATEWAY")
 LIST = "/api/transactions/list"
 DAY = f"{now() - timedelta(days=DAYS // 2):%Y-%m-%d}"
 
@@ -90,7 +91,7 @@ class Client:
 
     def __post_init__(self) -> None:
         login = {"username": self.username, "password": PASSWORD}
-        token = _call("POST", f"{self.gateway}/api/auth/login", json=login)["token"]
+        token = call("POST", f"{self.gateway}/api/auth/login", json=login)["token"]
         self.connect()
         self.headers = {"Authorization": f"Bearer {token}", "Cookie": f"session={self._log_in(login)}"}
 
@@ -193,23 +194,9 @@ def filled_folder(transactions: int) -> Iterator[str]:
         yield data_dir
 
 
-@contextmanager
-def running(data_dir: str) -> Iterator[str]:
+def running(data_dir: str) -> AbstractContextManager[str]:
     """Run all five processes on free ports during the block; yield the gateway's address."""
-    ports = free_ports(len(SERVICES))
-    environment = {f"{name}_PORT": str(port) for name, port in zip(SERVICES, ports, strict=True)}
-    environment |= {"BANK_DATA_DIR": data_dir, "ADMIN_PASSWORD": PASSWORD, "BANK_SESSION_REQUESTS_PER_SECOND": "9999"}
-    with RunningProcess("run_services.py", environment=environment) as suite:
-        suite.wait_for("Ctrl-C stops", within_seconds=60)
-        yield f"http://127.0.0.1:{ports[-1]}"
-        suite.send(signal.SIGTERM)
-        suite.wait()
-
-
-def _call(method: str, url: str, **options: Any) -> Any:
-    answer = requests.request(method, url, timeout=10, **options)
-    answer.raise_for_status()
-    return answer.json()
+    return running_bank(Path(data_dir), ADMIN_PASSWORD=PASSWORD, BANK_SESSION_REQUESTS_PER_SECOND="9999")
 
 
 def _medians(request: Request, banks: tuple[Bank, Bank], rounds: int) -> list[float]:
@@ -224,15 +211,12 @@ def _medians(request: Request, banks: tuple[Bank, Bank], rounds: int) -> list[fl
 
 
 def _print_table(medians: dict[Request, list[float]], transactions: int) -> int:
-    print(f"{'p50 ms':34}{FEW:>12}{transactions:>12}{'ratio':>8}")
-    too_much = 0
+    rows = []
     for request, (few, many) in medians.items():
-        ratio = many / few
-        is_too_much = ratio > AT_MOST and not request.may_grow
-        note = "  TOO MUCH" if is_too_much else "  may grow" if request.may_grow else ""
-        print(f"{request.name:34}{few:12.2f}{many:12.2f}{ratio:8.2f}{note}")
-        too_much += is_too_much
-    return 1 if too_much else 0
+        note = "may grow" if request.may_grow else "TOO MUCH" if many / few > AT_MOST else ""
+        rows.append((request.name, f"{few:.2f}", f"{many:.2f}", f"{many / few:.2f}", note))
+    print_table(("p50 ms", str(FEW), str(transactions), "ratio", ""), rows)
+    return int(any("TOO MUCH" in row for row in rows))
 
 
 if __name__ == "__main__":

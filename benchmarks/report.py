@@ -4,7 +4,7 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import mean
 
@@ -51,21 +51,17 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         print(_line(row, widths))
 
 
+def print_errors(runs: Iterable[Sequence[Run]]) -> int:
+    """Return how many requests of all runs failed, and print it unless it is zero."""
+    errors = sum(run.errors for its_runs in runs for run in its_runs)
+    if errors:
+        print(f"{errors} REQUESTS FAILED")
+    return errors
+
+
 def rate(runs: Sequence[Run]) -> float:
     """Return the mean rate of runs."""
     return mean(run.per_second for run in runs)
-
-
-def processor_cell(runs: Sequence[Run], process: str) -> str:
-    """Return the mean processor time of a process for one request, in whole microseconds."""
-    spent = [run.processor_us[process] for run in runs if process in run.processor_us]
-    return f"{mean(spent):.0f}" if spent else ""
-
-
-def milliseconds_cell(runs: Sequence[Run], name: str) -> str:
-    """Return the mean of a latency of runs, in milliseconds."""
-    values = [value for run in runs if (value := getattr(run, name)) is not None]
-    return f"{mean(values):.2f}" if values else ""
 
 
 def _cells(runs: Sequence[Run], reference: float) -> list[str]:
@@ -73,11 +69,17 @@ def _cells(runs: Sequence[Run], reference: float) -> list[str]:
     return [
         f"{rate(runs):.0f}",
         f"{rate(runs) / reference:.2f}",
-        *(milliseconds_cell(runs, name) for name in ("mean_ms", "p50_ms", "p99_ms")),
+        *(_mean((getattr(run, name) for run in runs), decimals=2) for name in ("mean_ms", "p50_ms", "p99_ms")),
         f"{max(longest):.0f}" if longest else "",
         str(sum(run.errors for run in runs)),
-        *(processor_cell(runs, process) for process in (*PROCESSES, "wrk")),
+        *(_mean(run.processor_us.get(process) for run in runs) for process in (*PROCESSES, "wrk")),
     ]
+
+
+def _mean(values: Iterable[float | None], *, decimals: int = 0) -> str:
+    """Return the mean of the values that are known, or nothing if none is."""
+    known = [value for value in values if value is not None]
+    return f"{mean(known):.{decimals}f}" if known else ""
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

@@ -8,20 +8,19 @@ they are due. Meanwhile the memory of each is read every two seconds (VmRSS of /
 machine's memory, with what it shares). A fifth of the time is for caches to fill; what a process holds then and what it
 holds at the end are medians over a tenth of the time each. Fails when a request was not answered with success, money is
 missing, a process was replaced, or one grew by more than a tenth. When the machine itself stands still for seconds, as
-guests of a busy host do, what was refused then is told apart. Needs wrk; only loopback is ever called.
+guests of a busy host do, requests that were refused then are reported separately. Needs wrk; calls only loopback.
 """
 
 import argparse
-import shutil
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from statistics import median
 
-from benchmarks.bank import running_bank
-from benchmarks.wrk import Run
+from benchmarks.bank import memory_megabytes, running_bank
+from benchmarks.report import print_runs, print_table
+from benchmarks.wrk import Run, require_wrk
 from tests.faults.bank import NAMES, FaultyBank
 from tests.support.processes import StandStills
 
@@ -69,15 +68,13 @@ class Memory:
     def _watch(self) -> None:
         while not self._stopping.wait(SAMPLE_SECONDS):
             for name, process_id in self._process_ids.items():
-                self._samples[name].append(_megabytes(process_id))
+                self._samples[name].append(memory_megabytes(process_id))
 
 
 def main() -> int:
     """Measure, soak and print the table. Return 1 when money is missing, a request failed or a process has grown."""
     options = _options()
-    if not shutil.which("wrk"):
-        print("This needs wrk (Debian: apt-get install wrk).")
-        return 1
+    require_wrk()
     with running_bank() as bank:
         peak = bank.run(CONNECTIONS, options.peak_seconds, reads_percent=READS_PERCENT)
         seconds, rate = round(options.minutes * 60), peak.per_second / 2
@@ -89,7 +86,7 @@ def main() -> int:
         unexcused = _print_load(peak, soak, stood_still)
         is_flat = _print_memory(memory)
         is_conserved = bank.is_money_conserved()
-    print("every process lived through it" if is_whole else "A PROCESS WAS REPLACED")
+    print("no process was replaced" if is_whole else "A PROCESS WAS REPLACED")
     return 0 if is_flat and is_whole and is_conserved and not unexcused else 1
 
 
@@ -100,20 +97,9 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _megabytes(process_id: int | None) -> float:
-    """VmRSS of a process (proc(5)); 0 when it is gone."""
-    try:
-        lines = Path(f"/proc/{process_id}/status").read_text().splitlines()
-    except OSError:
-        return 0.0
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS:")), 0.0)
-
-
 def _print_load(peak: Run, soak: Run, stood_still: StandStills) -> int:
-    """Print the requests, and return the number of errors of the bank."""
-    print(f"{'':24}{'per second':>12}{'p50 ms':>10}{'p99 ms':>10}{'errors':>8}")
-    for name, run in (("peak, 64 connections", peak), ("soak, half of it", soak)):
-        print(f"{name:24}{run.per_second:12.0f}{run.p50_ms:10.1f}{run.p99_ms:10.1f}{run.errors:8}")
+    """Print the results of both loads, and return the number of errors that no standstill explains."""
+    print_runs("", {"peak, 64 connections": ([peak], peak.per_second), "soak, half of it": ([soak], peak.per_second)})
     excused = sum(stood_still.within(at - AFTERMATH_SECONDS, at) > 0 for at in soak.failed_at)
     if pauses := stood_still.seconds:
         print(f"the machine stood still {len(pauses)} times, {sum(pauses):.0f} s in all: {excused} errors are of then")
@@ -122,13 +108,12 @@ def _print_load(peak: Run, soak: Run, stood_still: StandStills) -> int:
 
 def _print_memory(memory: Memory) -> bool:
     """Print the memory of each process, and return whether none has grown too much."""
-    print(f"{'RSS':24}{'warm MB':>12}{'end MB':>10}{'ratio':>10}")
-    ratios = []
-    for name in NAMES:
-        warm, last = memory.warm_and_last(name)
-        ratios.append(last / warm)
-        print(f"{name:24}{warm:12.1f}{last:10.1f}{last / warm:10.2f}{'  GREW' if last / warm > MOST_GROWTH else ''}")
-    return max(ratios) <= MOST_GROWTH
+    found = {name: memory.warm_and_last(name) for name in NAMES}
+    rows = [(name, f"{warm:.1f}", f"{last:.1f}", f"{last / warm:.2f}") for name, (warm, last) in found.items()]
+    print_table(("RSS", "warm MB", "end MB", "ratio"), rows)
+    grown = [name for name, (warm, last) in found.items() if last / warm > MOST_GROWTH]
+    print("".join(f"{name} GREW\n" for name in grown), end="")
+    return not grown
 
 
 if __name__ == "__main__":

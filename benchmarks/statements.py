@@ -10,32 +10,30 @@ take longer than two seconds, or a closing balance is not the sum by SQL. Only l
 
 import argparse
 import hashlib
-import re
-import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import requests
 
 from auth_service.auth_models import User
+from benchmarks.bank import memory_megabytes
 from benchmarks.filling import BATCH_SIZE, PASSWORD
-from history import BankSettings, Payment, new_account, open_bank
+from benchmarks.report import print_table
+from history import BankSettings, Holder, Payment, new_account, open_bank
 from shared.core.clock import now
 from shared.core.ids import dashed
 from shared.db.sqlite import sqlite3
 from shared.security.passwords import Passwords
-from tests.support.processes import RunningProcess, free_ports
+from tests.faults.bank import FaultyBank
 
 SIZES = (5_000, 100_000)
 FORMATS = ("json", "csv", "ofx", "camt053", "pdf")
-SERVICES = ("AUTH_SERVICE", "ACCOUNT_SERVICE", "TRANSACTION_SERVICE", "REPORTING_SERVICE", "API_GATEWAY")
+PEAK = "VmHWM"
 NAME = "accountant"
 FAST_ENTRIES, FAST_SECONDS = 5_000, 2.0
 MONTH_END = now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
@@ -50,8 +48,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         account_ids = _fill(folder, sizes)
         sums = {size: _sum_by_sql(Path(folder), account_ids[size]) for size in sizes}
-        with _running(folder) as (gateway, process_id):
-            return _measure_all(gateway, process_id, account_ids, sums)
+        with closing(FaultyBank(Path(folder))) as bank:
+            bank.start()
+            return _measure_all(bank, account_ids, sums)
 
 
 def _fill(folder: str, sizes: list[int]) -> dict[int, str]:
@@ -66,10 +65,10 @@ def _fill(folder: str, sizes: list[int]) -> dict[int, str]:
             password_hash=Passwords().hash(PASSWORD),
             created_at=MONTH_START,
         )
-        bank.add_users([person])
-        holders = bank.add_accounts(
-            new_account(person.id, place, "checking", MONTH_START) for place in range(len(sizes))
-        )
+        accounts = [new_account(person.id, place, "checking", MONTH_START) for place in range(len(sizes))]
+        bank.add_to_auth(person)
+        bank.add_to_account(*accounts)
+        holders = [Holder.of(account) for account in accounts]
         for size, holder in zip(sizes, holders, strict=True):
             step = (MONTH_END - MONTH_START) / size
             for begin in range(0, size, BATCH_SIZE):
@@ -96,35 +95,21 @@ def _sum_by_sql(folder: Path, account_id: str) -> tuple[float, int]:
         return (time.perf_counter() - began_at) * 1000, int(total)
 
 
-@contextmanager
-def _running(folder: str) -> Iterator[tuple[str, int]]:
-    """Run the bank; yield the gateway's address and the process id of the reporting service."""
-    ports = free_ports(len(SERVICES))
-    environment = {f"{name}_PORT": str(port) for name, port in zip(SERVICES, ports, strict=True)}
-    environment |= {"BANK_DATA_DIR": folder, "ADMIN_PASSWORD": PASSWORD}
-    with RunningProcess("run_services.py", environment=environment) as bank:
-        found = bank.wait_for(r"reporting-service +\S+ +process (\d+)", within_seconds=60)
-        bank.wait_for("Ctrl-C stops", within_seconds=60)
-        yield f"http://127.0.0.1:{ports[-1]}", int(found[1])
-        bank.send(signal.SIGTERM)
-        bank.wait()
-
-
-def _measure_all(gateway: str, process_id: int, account_ids: dict[int, str], sums: dict[int, tuple[float, int]]) -> int:
-    login = {"username": NAME, "password": PASSWORD}
-    token = requests.post(f"{gateway}/api/auth/login", json=login, timeout=10).json()["token"]
-    faults = []
-    print(f"{'entries':>9} {'format':8}{'made':>9}{'again':>9}{'size':>10}{'memory':>10}{'sum by SQL':>12}")
+def _measure_all(bank: FaultyBank, account_ids: dict[int, str], sums: dict[int, tuple[float, int]]) -> int:
+    token, process_id = bank.log_in(NAME, PASSWORD), bank.process_id("reporting-service")
+    faults: list[str] = []
+    rows: list[tuple[str, ...]] = []
     for size, account_id in account_ids.items():
-        address = f"{gateway}/api/reports/statement/{dashed(account_id)}?month={MONTH_START:%Y-%m}"
+        address = f"{bank.gateway}/api/reports/statement/{dashed(account_id)}?month={MONTH_START:%Y-%m}"
         sql_milliseconds, total_minor = sums[size]
         for form in FORMATS:
-            before = _peak_megabytes(process_id, reset=True)
+            _reset_peak(process_id)
+            before = memory_megabytes(process_id, PEAK)
             made, size_bytes, digest = _download(f"{address}&format={form}", token)
-            memory = _peak_megabytes(process_id) - before
+            memory = memory_megabytes(process_id, PEAK) - before
             again, _, same_digest = _download(f"{address}&format={form}", token)
-            print(f"{size:9,} {form:8}{made:8.2f}s{again:8.2f}s{size_bytes / 1_000_000:8.1f}MB", end="")
-            print(f"{memory:8.0f}MB{sql_milliseconds:10.0f}ms")
+            shown = f"{made:.2f}", f"{again:.2f}", f"{size_bytes / 1_000_000:.1f}", f"{memory:.0f}"
+            rows.append((f"{size:,}", form, *shown, f"{sql_milliseconds:.0f}"))
             if digest != same_digest:
                 faults.append(f"{form}: the second document differs")
             if size <= FAST_ENTRIES and made > FAST_SECONDS:
@@ -132,6 +117,7 @@ def _measure_all(gateway: str, process_id: int, account_ids: dict[int, str], sum
         statement = requests.get(address, headers={"Authorization": f"Bearer {token}"}, timeout=300).json()["statement"]
         if round(float(statement["closing_balance"]) * 100) != total_minor:
             faults.append(f"the closing balance of {size} entries is not the sum by SQL")
+    print_table(("entries", "format", "made s", "again s", "size MB", "memory MB", "sum by SQL ms"), rows)
     print("\n".join(faults))
     return 1 if faults else 0
 
@@ -147,13 +133,9 @@ def _download(address: str, token: str) -> tuple[float, int, str]:
     return time.perf_counter() - began_at, size_bytes, digest.hexdigest()
 
 
-def _peak_megabytes(process_id: int, *, reset: bool = False) -> float:
-    """Return the most memory that a process has used, with `reset` since now (Linux only)."""
-    folder = Path(f"/proc/{process_id}")
-    if reset:
-        (folder / "clear_refs").write_text("5")
-    found: Any = re.search(r"VmHWM:\s+(\d+) kB", (folder / "status").read_text())
-    return int(found[1]) / 1024
+def _reset_peak(process_id: int | None) -> None:
+    """Let the most memory that a process has used begin with what it uses now (proc(5), Linux only)."""
+    Path(f"/proc/{process_id}/clear_refs").write_text("5")
 
 
 if __name__ == "__main__":

@@ -10,15 +10,14 @@ counted. Exits with 1 when a cent is missing or a request has failed. Needs pgbe
 """
 
 import argparse
-import shutil
 import sys
 from collections import defaultdict
 from dataclasses import dataclass
 
 from benchmarks.bank import FROM_ONE, SPREAD, TO_ONE, LoadedBank, running_bank
 from benchmarks.pgbench import Pgbench, running_pgbench
-from benchmarks.report import commit, machine, print_runs, rate
-from benchmarks.wrk import Run
+from benchmarks.report import commit, machine, print_errors, print_runs, rate
+from benchmarks.wrk import Run, require_wrk
 from tests.support.postgres import programs_folder
 
 
@@ -48,9 +47,9 @@ Runs = defaultdict[str, list[Run]]
 def main() -> int:
     """Measure, print the tables, check the balances; return the exit status."""
     options = _options()
-    if not shutil.which("wrk") or programs_folder() is None:
-        print("This needs wrk and PostgreSQL (Debian: apt-get install wrk postgresql).")
-        return 1
+    require_wrk()
+    if programs_folder() is None:
+        sys.exit("This needs PostgreSQL (Debian: apt-get install postgresql).")
     print(f"{machine()}; commit {commit()}; {options.rounds} x {options.seconds} s")
     runs: Runs = defaultdict(list)
     with running_pgbench() as pgbench, running_bank() as bank:
@@ -60,10 +59,7 @@ def main() -> int:
         _print_tables(runs)
         print()
         is_conserved = bank.is_money_conserved()
-    errors = sum(run.errors for its_runs in runs.values() for run in its_runs)
-    if errors:
-        print(f"{errors} REQUESTS FAILED")
-    return 0 if is_conserved and not errors else 1
+    return 0 if print_errors(runs.values()) == 0 and is_conserved else 1
 
 
 def _options() -> argparse.Namespace:

@@ -1,7 +1,9 @@
 """Runs wrk with `transfers.lua` on a gateway."""
 
 import json
+import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +29,12 @@ class Run:
     errors: int = 0
     processor_us: Mapping[str, float] = field(default_factory=dict)
     failed_at: tuple[float, ...] = ()
+
+
+def require_wrk() -> None:
+    """Exit, saying how to install wrk, if it is missing."""
+    if not shutil.which("wrk"):
+        sys.exit("This needs wrk (Debian: apt-get install wrk).")
 
 
 def run_wrk(

@@ -10,26 +10,24 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from demo_data import PEOPLE
 from tests.support import chromium
-from tests.support.processes import RunningProcess, free_ports
+from tests.support.processes import running_bank
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
-PORTS = ("API_GATEWAY", "AUTH_SERVICE", "ACCOUNT_SERVICE", "TRANSACTION_SERVICE", "REPORTING_SERVICE")
 PASSWORD = "a password for one picture"
 
 
 def main() -> None:
     """Start a demo bank and write docs/images/*.png."""
     IMAGES.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        environment = {f"{name}_PORT": str(port) for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True)}
-        environment |= {"BANK_DATA_DIR": f"{folder}/data", "BANK_DEMO_PASSWORD": PASSWORD}
-        with RunningProcess("run_services.py", "--demo", environment=environment) as bank:
-            gateway = bank.wait_for(r"Open (http://\S+)", within_seconds=60)[1]
-            bank.wait_for(rf"{PEOPLE[-1].username}\s+{PASSWORD}", within_seconds=180)
-            browser = playwright.chromium.launch(executable_path=chromium.EXECUTABLE, args=chromium.ARGUMENTS)
-            _take_desktop(browser, gateway)
-            _take_phone(browser, gateway)
-            browser.close()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_bank(Path(folder) / "data", "--demo", BANK_DEMO_PASSWORD=PASSWORD) as gateway,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=chromium.EXECUTABLE, args=chromium.ARGUMENTS)
+        _take_desktop(browser, gateway)
+        _take_phone(browser, gateway)
+        browser.close()
 
 
 def _take_desktop(browser: Browser, gateway: str) -> None:

@@ -17,7 +17,7 @@ def copy(source: Path, target: Path) -> None:
     try:
         with closing(_open_to_read(source)) as read, closing(sqlite3.connect(target)) as written:
             read.execute("BEGIN")
-            read.execute("SELECT count(*) FROM sqlite_master").fetchone()  # begins the view that is copied
+            read.execute("SELECT count(*) FROM sqlite_master").fetchone()  # starts reading: this state is copied
             read.backup(written, pages=_PAGES)
             written.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
     except (sqlite3.Error, OSError) as error:

@@ -22,7 +22,7 @@ class OtherCurrency(DatabaseUnusable):
 class KeptCurrency:
     """The columns of the table `currency`, whose single row has the currency of all amounts in the database.
 
-    Each service that stores amounts makes a model of it: `class CurrencyRow(KeptCurrency, Model)`.
+    Each service that stores amounts makes a model of it: `class CurrencyRow(KeptCurrency, Base)`.
     """
 
     __tablename__ = "currency"

@@ -8,7 +8,7 @@ different audiences, so that neither is accepted in place of the other.
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -36,12 +36,12 @@ class UserClaims:
     username: str
     role: str
     session_id: UUID
-    expires_at: float
-    second_factor_at: float | None = None
+    expires_at: float = field(kw_only=True)
+    second_factor_at: float | None = field(default=None, kw_only=True)
     """When the session last proved the second factor, in seconds since the epoch; None for users without one."""
-    is_limited: bool = False
+    is_limited: bool = field(default=False, kw_only=True)
     """Whether the user must set up a second factor before anything else."""
-    permissions: frozenset[str] | None = None
+    permissions: frozenset[str] | None = field(default=None, kw_only=True)
     """What the user may do, if that is less than all that the role may; None for all of it."""
 
 

@@ -8,13 +8,13 @@ admin_only    an admin
 service_only  another service of the suite, with the named scope; never a user; `g.service` is its name
 """
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any
-from uuid import UUID
 
 from flask import Flask, Response, current_app, g, request
 
@@ -45,17 +45,11 @@ class StepUpRequired(Forbidden):
 
 
 @dataclass(frozen=True)
-class Caller:
-    """The user behind a request, with the token to pass on to other services. See `UserClaims` for the last fields."""
+class Caller(UserClaims):
+    """The user behind a request, with the token to pass on to other services."""
 
-    user_id: UUID
-    username: str
-    role: str
-    session_id: UUID
     token: str
-    second_factor_at: float | None = None
-    is_limited: bool = False
-    permissions: frozenset[str] | None = None
+    expires_at: float = field(default=math.inf, kw_only=True)
 
     @property
     def is_staff(self) -> bool:
@@ -192,16 +186,7 @@ def caller_of(token: str, *, even_limited: bool = False) -> Caller:
         raise Forbidden
     if claims.is_limited and not even_limited:
         raise MfaSetupRequired
-    return Caller(
-        claims.user_id,
-        claims.username,
-        claims.role,
-        claims.session_id,
-        token,
-        claims.second_factor_at,
-        claims.is_limited,
-        claims.permissions,
-    )
+    return Caller(**vars(claims), token=token)
 
 
 def _caller(*, even_limited: bool = False) -> Caller:

@@ -31,7 +31,7 @@ _T = TypeVar("_T")
 
 
 class BackgroundTask(Protocol):
-    """A part with a thread or a connection: started when the process begins to serve, stopped when it ends."""
+    """A part with a thread or a connection, started before the process serves and stopped when it ends."""
 
     def start(self) -> None:
         """Start the part."""
@@ -46,7 +46,7 @@ class Lifecycle:
 
     parts: list[BackgroundTask] = field(default_factory=list)
     give_up: Callable[[CannotStart], None] = lambda _reason: None
-    """Ends the process, if the app runs in one of its own, for a reason found after the start."""
+    """Ends the process for a reason found after its start. Does nothing for an app that shares its process."""
 
     def add(self, part: BackgroundTask) -> None:
         """Add a part, which is started and stopped with the others."""
@@ -65,7 +65,7 @@ class Lifecycle:
 
 @dataclass(frozen=True)
 class AtEnd:
-    """A part that only has something to do at the end."""
+    """A part that only calls `end` when the process ends."""
 
     end: Callable[[], None]
 

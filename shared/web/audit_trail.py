@@ -88,8 +88,8 @@ def record(
     """Write an entry about the current request, in the open transaction or, outside of one, in its own.
 
     `actor`, or `actor_id` where only that is known, is who did it; `subject_id` is the user whom it concerns.
-    `request_id` is given where it is not the current one. A refusal
-    that is raised inside a transaction takes its entry with it, so record that one outside.
+    `request_id` is that of the current request by default. A refusal that is raised inside a transaction rolls its
+    entry back, so record that one outside.
     """
     origin = origins.current()
     entry = ReportedEntry(
@@ -109,7 +109,7 @@ def record(
 
 
 def record_view(outbox: Outbox, action: str, caller: Caller, subject_id: UUID | None = None, **details: object) -> None:
-    """Record that staff read a user's data or, without `subject_id`, a list of many. A user's own data are left out.
+    """Record that staff read a user's data or, without `subject_id`, a list of many; skip a user's own data.
 
     One page reads the same data by several calls, so the same view by the same person is written once in a minute.
     """

@@ -36,13 +36,10 @@ class Page(Query):
     cursor: Annotated[str | None, Field(max_length=500, description="`next_cursor` of the page before.")] = None
 
 
-Sort = Literal["newest", "oldest"]
-
-
 class SortedPage(Page):
     """The query of a list that begins at either end. A cursor belongs to the order in which it was given."""
 
-    sort: Sort = "newest"
+    sort: Literal["newest", "oldest"] = "newest"
     """Whether the newest rows come first, or the oldest."""
 
 
@@ -110,16 +107,8 @@ def fetch_page(page: Page, fetch: Callable[..., Sequence[_T]], **key: type) -> t
     `fetch` gets the keyword arguments `limit` and `after`, the key of the last row of the page before, or None. Raises
     InvalidRequest for a cursor of another list.
     """
-    rows = fetch(limit=page.limit + 1, after=decode(page.cursor, *key.values()))
-    return paginate(list(rows), page.limit, *key)
-
-
-def paginate(rows: list[Any], limit: int, *key_names: str) -> tuple[list[Any], Pagination]:
-    """Cut `limit + 1` fetched rows to a page. The extra row only shows that there is a next page.
-
-    The cursor consists of the attributes `key_names` of the last row shown.
-    """
-    shown = rows[:limit]
-    if len(rows) <= limit:
-        return shown, Pagination(limit=limit, next_cursor=None)
-    return shown, Pagination(limit=limit, next_cursor=encode(*(getattr(shown[-1], name) for name in key_names)))
+    rows = list(fetch(limit=page.limit + 1, after=decode(page.cursor, *key.values())))
+    shown = rows[: page.limit]
+    has_more = len(rows) > page.limit  # the extra row only shows that there is a next page
+    next_cursor = encode(*(getattr(shown[-1], name) for name in key)) if has_more else None
+    return shown, Pagination(limit=page.limit, next_cursor=next_cursor)

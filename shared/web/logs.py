@@ -93,10 +93,10 @@ def configure(service: str, data_dir: Path, level: str = "INFO") -> None:
         ) from None
     file.setFormatter(_JsonLine(service))
     _disable_unused_fields()
-    person = logging.StreamHandler(sys.stderr)
-    person.setLevel(logging.WARNING)
-    person.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
-    logging.basicConfig(level=level.upper(), handlers=[file, person], force=True)
+    console = logging.StreamHandler(sys.stderr)
+    console.setLevel(logging.WARNING)
+    console.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+    logging.basicConfig(level=level.upper(), handlers=[file, console], force=True)
     for noisy in ("urllib3", "_granian", "werkzeug", "alembic"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
 

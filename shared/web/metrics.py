@@ -49,7 +49,7 @@ class Metrics:
         return generate_latest(self.registry)
 
     def sample(self) -> None:
-        """Keep what was counted until now. To be called every `SAMPLE_SECONDS`."""
+        """Remember the current totals. Call this every `SAMPLE_SECONDS`."""
         self._samples.append(self._totals())
 
     def _recent(self, outcome: str) -> float:
@@ -75,11 +75,11 @@ class Metrics:
 
 
 def install(app: Flask) -> Metrics:
-    """Serve metrics at `/metrics`, and return them to be counted up.
+    """Serve the metrics of `app` at `/metrics`, and return them.
 
-    Clients on loopback may read them; from anywhere else only admins may.
+    Anybody may read them on loopback, elsewhere only admins.
     """
-    counted = Metrics()
+    counts = Metrics()
 
     @public
     def metrics() -> Response:
@@ -91,8 +91,8 @@ def install(app: Flask) -> Metrics:
         return _exposition() if local and "X-Forwarded-For" not in request.headers else None
 
     def _exposition() -> Response:
-        return Response(counted.exposition(), content_type=CONTENT_TYPE_LATEST)
+        return Response(counts.exposition(), content_type=CONTENT_TYPE_LATEST)
 
     _for_admin = admin_only(lambda _caller: _exposition())
     app.add_url_rule("/metrics", "metrics", metrics)
-    return counted
+    return counts

@@ -119,13 +119,12 @@ class StandStills:
 
 
 @contextmanager
-def running_bank(data_dir: Path, **environment: str) -> Iterator[str]:
-    """Run a bank of real processes during the block and yield the URL of its gateway."""
+def running_bank(data_dir: Path, *options: str, **environment: str) -> Iterator[str]:
+    """Run a bank of real processes during the block, with options of run_services.py; yield its gateway's URL."""
     names = ("API_GATEWAY", "AUTH_SERVICE", "ACCOUNT_SERVICE", "TRANSACTION_SERVICE", "REPORTING_SERVICE")
     ports = {f"{name}_PORT": str(port) for name, port in zip(names, free_ports(len(names)), strict=True)}
-    with RunningProcess(
-        "run_services.py", environment={**ports, "BANK_DATA_DIR": str(data_dir), **environment}
-    ) as bank:
+    environment = {**ports, "BANK_DATA_DIR": str(data_dir), **environment}
+    with RunningProcess("run_services.py", *options, environment=environment) as bank:
         yield bank.wait_for(r"Open (http://\S+)", within_seconds=60)[1]
 
 

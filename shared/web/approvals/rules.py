@@ -55,8 +55,8 @@ class ApprovalRules:
     """The requests of a service.
 
     `record` writes into the audit trail: it gets `ask`, `approve` or `reject`, the caller and the request. `concerns`
-    returns whether a request is about the caller, who then may not decide on it. With `is_repeatable` the same person
-    may approve again what they have approved, since it is carried out afterwards and may have failed.
+    returns whether a request is about the caller, who then may not decide on it. With `is_repeatable` a person may
+    approve the same request again, since it is carried out after the approval, which may have failed.
     """
 
     table: ApprovalTable
@@ -89,7 +89,8 @@ def ask(approvals: ApprovalRules, caller: Caller, action: str, subject_id: UUID,
 def list_approvals(approvals: ApprovalRules, caller: Caller, query: ApprovalPage) -> tuple[list[Any], Pagination]:
     """Return a page of the requests that match, newest first.
 
-    Who may not decide sees only their own requests; who may read customers also sees all about one subject.
+    Callers without the permission to decide see only their own requests, and with `customers:read` also all about one
+    subject.
     """
     with approvals.table.transaction():
         approvals.table.expire()
@@ -124,9 +125,9 @@ def approve(
 
 @rerun_when_aborted
 def reject(approvals: ApprovalRules, caller: Caller, approval_id: UUID, reason: str) -> Any:
-    """Reject a request, or take one's own back. Raises NotFound, OwnMatter, AlreadyDecided.
+    """Reject a request, or withdraw one's own. Raises NotFound, OwnMatter, AlreadyDecided.
 
-    Who may not decide finds only their own requests.
+    Callers without the permission to decide find only their own requests.
     """
     with approvals.table.transaction():
         approval = _require_found(approvals.table.find_to_change(approval_id))
@@ -135,7 +136,7 @@ def reject(approvals: ApprovalRules, caller: Caller, approval_id: UUID, reason: 
         if approval.asked_by != caller.user_id:
             if not caller.may(PERMISSION):
                 raise NotFound(_UNKNOWN)
-            _require_stranger(approvals, caller, approval)
+            _require_uninvolved(approvals, caller, approval)
         approval.reason = reason
         return _decide(approvals, caller, approval, "rejected")
 
@@ -147,7 +148,7 @@ def _decide(approvals: ApprovalRules, caller: Caller, approval: Any, status: str
     return approval
 
 
-def _require_stranger(approvals: ApprovalRules, caller: Caller, approval: Any) -> None:
+def _require_uninvolved(approvals: ApprovalRules, caller: Caller, approval: Any) -> None:
     if approvals.concerns(caller, approval):
         raise OwnMatter
 
@@ -156,7 +157,7 @@ def _require_approvable(approvals: ApprovalRules, caller: Caller, found: Any) ->
     approval = _require_found(found)
     if approval.asked_by == caller.user_id:
         raise OwnRequest
-    _require_stranger(approvals, caller, approval)
+    _require_uninvolved(approvals, caller, approval)
     is_repeated = (approval.status, approval.decided_by) == ("approved", caller.user_id)
     if not (approval.is_open or (approvals.is_repeatable and is_repeated)):
         raise AlreadyDecided

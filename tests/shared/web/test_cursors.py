@@ -102,5 +102,6 @@ def test_pages_together_are_the_list() -> None:
 
 
 def test_a_last_page_that_is_just_full_has_no_next() -> None:
-    _, pagination = cursors.paginate([Row(datetime.now(UTC), uuid4())] * 3, 3, "id")
+    rows = [Row(datetime.now(UTC), uuid4())] * 3
+    _, pagination = cursors.fetch_page(cursors.Page(limit=3), lambda **_: rows, id=UUID)
     assert pagination.next_cursor is None
