@@ -55,7 +55,7 @@ def _measure_all(folder: Path, regular: Client, admin: Client) -> int:
         ("transaction report", regular, f"/api/reports/transactions?{days}", math.nan, math.inf),
     ):
         spent = statistics.median([client.ask(path)[0] for _ in range(WARM_UP + ROUNDS)][WARM_UP:])
-        shown = (f"{value:.0f}" for value in (spent, sql_milliseconds, at_most))
+        shown = (f"{value:.0f}" if math.isfinite(value) else "-" for value in (spent, sql_milliseconds, at_most))
         rows.append((name, *shown, "TOO MUCH" if spent > at_most else ""))
     print_table(("p50 ms", "report", "by SQL", "at most", ""), rows)
     return int(any("TOO MUCH" in row for row in rows))
