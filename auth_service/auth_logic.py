@@ -92,6 +92,8 @@ class Tools:
     passwords: Passwords
     signer: TokenSigner
     audit: AuditStorage
+    client_digests: Mapping[str, str]
+    """For each service the SHA-256 of its secret, in hexadecimal, or of several with commas."""
     admin_requires_mfa: bool = False
 
     @contextmanager
@@ -221,16 +223,11 @@ def require_uncommon(field: str, password: str, username: str, email: str) -> No
         raise InvalidRequest(details={field: reason})
 
 
-def service_token(tools: Tools, client_digests: Mapping[str, str], credentials: ClientCredentials) -> IssuedToken:
-    """Issue a service token for client credentials (RFC 6749, section 4.4). Raises InvalidClient, InvalidScope.
-
-    `client_digests` maps each client id to the SHA-256 of its secret, in hexadecimal, or to several with commas.
-    """
+def service_token(tools: Tools, credentials: ClientCredentials) -> IssuedToken:
+    """Issue a service token for client credentials (RFC 6749, section 4.4). Raises InvalidClient, InvalidScope."""
     digest = hashlib.sha256(credentials.client_secret.encode()).hexdigest()
-    if (
-        not any(hmac.compare_digest(digest, one) for one in client_digests.get(credentials.client_id, "").split(","))
-        or credentials.client_id not in SCOPES
-    ):
+    known = tools.client_digests.get(credentials.client_id, "").split(",")
+    if credentials.client_id not in SCOPES or not any(hmac.compare_digest(digest, one) for one in known):
         _log.warning("service token refused: unknown client id or wrong client secret")
         client_id = credentials.client_id if credentials.client_id in SCOPES else "unknown"
         audit_logic.record(tools.audit, "service_token", outcome="refused", details={"client_id": client_id})

@@ -38,6 +38,7 @@ from auth_service.mail.mail_logic import Mailroom
 from auth_service.mail.mail_schemas import MailSettings
 from auth_service.mail.mail_storage import MailStorage
 from auth_service.passkeys import passkey_logic
+from auth_service.passkeys.passkey_logic import Passkeys
 from auth_service.passkeys.passkey_service import passkeys
 from auth_service.passkeys.passkey_storage import PasskeyStorage
 from auth_service.permissions.permission_service import permissions
@@ -52,7 +53,7 @@ from auth_service.second_factor.removal_service import removal
 from auth_service.second_factor.removal_storage import RemovalStorage
 from auth_service.second_factor.second_factor_logic import InvalidOtp, MfaRequired, SecondFactors
 from auth_service.second_factor.second_factor_schemas import ENCRYPTION_KEYS_FILE, SecondFactorSettings
-from auth_service.second_factor.second_factor_service import factors, mfa
+from auth_service.second_factor.second_factor_service import mfa
 from auth_service.second_factor.second_factor_storage import SecondFactorStorage
 from auth_service.session_service import sessions, sessions_internal
 from auth_service.session_storage import SessionStorage, StoredRevocations
@@ -86,7 +87,7 @@ from shared.web.access import (
     report_refusals,
     service_only,
 )
-from shared.web.application import Peers, lifecycle_of, make_app, make_session
+from shared.web.application import Peers, keep, lifecycle_of, make_app, make_session, part
 from shared.web.approvals.rules import ApprovalRules
 from shared.web.responses import success
 from shared.web.settings import DatabaseURL
@@ -165,7 +166,7 @@ def register(json: NewUser) -> Response:
 @api.validate(resp=documented(200, TokensAnswer, InvalidCredentials, MfaRequired, InvalidOtp, LockedOut))
 def login(json: Login) -> Response:
     """Log in and start a session. With a second factor `otp` is needed too, in the same request or at `mfa/login`."""
-    tokens = login_logic.log_in(tools(), factors(), origin(), json)
+    tokens = login_logic.log_in(tools(), part(SecondFactors), origin(), json)
     return success(**tokens.model_dump(), message="You are logged in.")
 
 
@@ -245,17 +246,17 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
     writers = Letters(settings.bank_url, settings.bank_contact).writers | Recovery(parts, settings.bank_url).writers
     mailroom = Mailroom.of(settings, parts.mails, writers)
     second_factors = SecondFactors.of(settings, SecondFactorStorage(db), settings.bank_name)
-    app.extensions.update(
-        tools=parts,
-        mailroom=mailroom,
-        customers=CustomerStorage(db),
-        second_factors=second_factors,
-        passkeys=passkey_logic.Passkeys.of(second_factors, PasskeyStorage(db), settings.bank_url),
-        approvals=_make_approvals(parts, is_required=settings.approval_required),
-        removals=Removals(RemovalStorage(db), second_factors),
-        client_digests=settings.client_digests(),
-        identity=IdentityStorage(db),
-        cases=Cases(CaseStorage(db), PaymentClient(_transaction_service(app, settings, session))),
+    keep(
+        app,
+        parts,
+        mailroom,
+        second_factors,
+        Passkeys.of(second_factors, PasskeyStorage(db), settings.bank_url),
+        Removals(RemovalStorage(db), second_factors),
+        CustomerStorage(db),
+        IdentityStorage(db),
+        Cases(CaseStorage(db), PaymentClient(_transaction_service(app, settings, session))),
+        _make_approvals(parts, is_required=settings.approval_required),
     )
     for blueprint in (auth, internal, *ROOMS):
         app.register_blueprint(blueprint)
@@ -285,7 +286,7 @@ def _add_tasks(app: Flask, parts: Tools, mailroom: Mailroom) -> None:
     _add_task(app, "audit-chain", CHAIN_SECONDS, lambda: audit_logic.chain(parts.audit))
     _add_task(app, "clean-up", CLEAN_UP_SECONDS, lambda: session_logic.clean_up(parts))
     _add_task(app, "link-clean-up", CLEAN_UP_SECONDS, lambda: recovery_logic.clean_up(parts))
-    _add_task(app, "passkey-clean-up", CLEAN_UP_SECONDS, lambda: passkey_logic.clean_up(app.extensions["passkeys"]))
+    _add_task(app, "passkey-clean-up", CLEAN_UP_SECONDS, lambda: passkey_logic.clean_up(part(Passkeys)))
 
 
 def _set_encryption_keys(keys: list[str]) -> None:
@@ -298,7 +299,7 @@ def _use_newest_key(app: Flask, parts: Tools, second_factors: SecondFactors) -> 
     with app.app_context():
         second_factor_logic.rotate_keys(parts, second_factors)
         user_logic.encrypt_phones(parts)
-        identity_logic.encrypt_numbers(parts, app.extensions["identity"])
+        identity_logic.encrypt_numbers(parts, part(IdentityStorage))
 
 
 def _make_tools(settings: AuthSettings, sessions: SessionStorage, signer: TokenSigner) -> Tools:
@@ -311,6 +312,7 @@ def _make_tools(settings: AuthSettings, sessions: SessionStorage, signer: TokenS
         passwords=Passwords(),
         signer=signer,
         audit=AuditStorage(db),
+        client_digests=settings.client_digests(),
         admin_requires_mfa=settings.admin_requires_mfa,
     )
 
@@ -338,7 +340,7 @@ def _ensure_admin(app: Flask, settings: AuthSettings) -> None:
         return
     try:
         with app.app_context():
-            user_logic.ensure_admin(app.extensions["tools"], settings.admin_username, settings.admin_password)
+            user_logic.ensure_admin(part(Tools), settings.admin_username, settings.admin_password)
     except user_logic.UsernameTaken:
         raise CannotStart(
             f"ADMIN_USERNAME is {settings.admin_username!r}, which is the username of a customer: set another name"

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from flask import Response, current_app, request
+from flask import Response, request
 
 from auth_service.auth_logic import Origin, Tools
 from auth_service.user_schemas import PersonApprovalOut, PersonOut
 from shared.db.approvals import ApprovalColumns
 from shared.http import origins
+from shared.web.application import part
 from shared.web.approvals.rules import ApprovalRules
 from shared.web.responses import success
 from shared.web.validation.openapi import make_api
@@ -21,8 +22,7 @@ api = make_api("Auth")
 
 def tools() -> Tools:
     """Return the tools of the current app."""
-    found: Tools = current_app.extensions["tools"]
-    return found
+    return part(Tools)
 
 
 def origin() -> Origin:
@@ -32,8 +32,7 @@ def origin() -> Origin:
 
 def approvals() -> ApprovalRules:
     """Return the requests of the current app that wait for a second person."""
-    found: ApprovalRules = current_app.extensions["approvals"]
-    return found
+    return part(ApprovalRules)
 
 
 def changed_or_waiting(

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response
 
 from auth_service.common_service import api, tools
 from auth_service.identity import identity_logic
@@ -11,6 +11,7 @@ from auth_service.identity.identity_schemas import IdentityAnswer, IdentityDecis
 from auth_service.identity.identity_storage import IdentityStorage
 from shared.core.errors import NotFound
 from shared.web.access import Caller, private, staff_with
+from shared.web.application import part
 from shared.web.responses import success
 from shared.web.validation.openapi import answer, documented
 
@@ -22,7 +23,7 @@ identity = Blueprint("identity", __name__, url_prefix="/api/auth")
 @api.validate(resp=documented(200, answer(identity=OwnIdentityOut)))
 def show_own(caller: Caller) -> Response:
     """Return whether the bank has verified who the caller is, and by which document."""
-    return success(identity=identity_logic.show_own(tools(), _storage(), caller))
+    return success(identity=identity_logic.show_own(tools(), part(IdentityStorage), caller))
 
 
 @identity.get("/customers/<uuid:user_id>/identity")
@@ -30,7 +31,7 @@ def show_own(caller: Caller) -> Response:
 @api.validate(resp=documented(200, IdentityAnswer, NotFound))
 def show(caller: Caller, user_id: UUID) -> Response:
     """Return the state of a customer's identity check, with the decisions of staff."""
-    return _render(identity_logic.show(tools(), _storage(), caller, user_id))
+    return _render(identity_logic.show(tools(), part(IdentityStorage), caller, user_id))
 
 
 @identity.put("/customers/<uuid:user_id>/identity")
@@ -38,13 +39,8 @@ def show(caller: Caller, user_id: UUID) -> Response:
 @api.validate(resp=documented(200, IdentityAnswer, NotFound))
 def decide(caller: Caller, user_id: UUID, json: IdentityDecision) -> Response:
     """Set the state of a customer's identity check, with the document that was shown."""
-    return _render(identity_logic.decide(tools(), _storage(), caller, user_id, json))
+    return _render(identity_logic.decide(tools(), part(IdentityStorage), caller, user_id, json))
 
 
 def _render(found: IdentityAnswer) -> Response:
     return success(identity=found.identity, expired=found.expired, checks=found.checks)
-
-
-def _storage() -> IdentityStorage:
-    found: IdentityStorage = current_app.extensions["identity"]
-    return found

@@ -2,7 +2,7 @@
 
 from urllib.parse import unquote
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, request
 
 from auth_service import auth_logic
 from auth_service.auth_logic import InvalidClient, InvalidScope
@@ -36,7 +36,7 @@ def token() -> Response:
     """Issue a token for a service. Credentials are sent as JSON, form or HTTP Basic (RFC 6749, section 2.3.1)."""
     validated(Query, parameters(request.query_string))
     credentials = validated(ClientCredentials, _client_credentials())
-    issued = auth_logic.service_token(tools(), current_app.extensions["client_digests"], credentials)
+    issued = auth_logic.service_token(tools(), credentials)
     response = success(**issued.model_dump())
     response.headers["Cache-Control"] = "no-store"
     return response

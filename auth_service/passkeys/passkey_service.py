@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response
 
 from auth_service.auth_logic import LockedOut, WrongPassword
 from auth_service.auth_schemas import TokensAnswer
@@ -22,6 +22,7 @@ from auth_service.second_factor.second_factor_logic import MfaNotEnabled
 from auth_service.second_factor.second_factor_schemas import Empty, FirstStep, SteppedUpAnswer
 from shared.core.errors import InvalidToken
 from shared.web.access import Caller, StepUpRequired, private, private_even_limited, public
+from shared.web.application import part
 from shared.web.responses import success
 from shared.web.validation.openapi import Answer, answer, documented
 
@@ -33,7 +34,7 @@ passkeys = Blueprint("passkeys", __name__, url_prefix="/api/auth/passkeys")
 @api.validate(resp=documented(200, answer(passkeys=list[PasskeyOut])))
 def list_passkeys(caller: Caller) -> Response:
     """List the caller's passkeys, oldest first."""
-    rows = _passkeys().storage.list_passkeys(caller.user_id)
+    rows = part(Passkeys).storage.list_passkeys(caller.user_id)
     return success(passkeys=[PasskeyOut.model_validate(row) for row in rows])
 
 
@@ -42,7 +43,7 @@ def list_passkeys(caller: Caller) -> Response:
 @api.validate(resp=documented(200, PasskeyOptionsAnswer, WrongPassword, StepUpRequired, TooManyPasskeys, LockedOut))
 def begin_registration(caller: Caller, json: PasskeyRequest) -> Response:
     """Begin the registration of a passkey: return the options for `navigator.credentials.create`."""
-    options = passkey_logic.begin_registration(tools(), _passkeys(), origin(), caller, json.password)
+    options = passkey_logic.begin_registration(tools(), part(Passkeys), origin(), caller, json.password)
     return success(**options.model_dump())
 
 
@@ -52,7 +53,7 @@ def begin_registration(caller: Caller, json: PasskeyRequest) -> Response:
 def register(caller: Caller, json: NewPasskey) -> Response:
     """Register a passkey with the answer of `navigator.credentials.create`. The first second factor comes with recovery
     codes and ends the caller's other sessions; from then on a login by password needs it."""
-    passkey, codes = passkey_logic.finish_registration(tools(), _passkeys(), caller, json)
+    passkey, codes = passkey_logic.finish_registration(tools(), part(Passkeys), caller, json)
     out = PasskeyOut.model_validate(passkey)
     return success(201, passkey=out, recovery_codes=codes, message="The passkey is added.")
 
@@ -62,7 +63,7 @@ def register(caller: Caller, json: NewPasskey) -> Response:
 @api.validate(resp=documented(200, Answer, StepUpRequired))
 def remove(caller: Caller, passkey_id: UUID) -> Response:
     """Remove a passkey of the caller."""
-    passkey_logic.remove(tools(), _passkeys(), caller, passkey_id)
+    passkey_logic.remove(tools(), part(Passkeys), caller, passkey_id)
     return success(message="The passkey is removed.")
 
 
@@ -71,7 +72,7 @@ def remove(caller: Caller, passkey_id: UUID) -> Response:
 @api.validate(resp=documented(200, PasskeyOptionsAnswer))
 def begin_login(json: Empty) -> Response:
     """Begin a login without a password: return the options for `navigator.credentials.get`."""
-    return success(**passkey_logic.begin_login(_passkeys()).model_dump())
+    return success(**passkey_logic.begin_login(part(Passkeys)).model_dump())
 
 
 @passkeys.post("/login")
@@ -79,7 +80,7 @@ def begin_login(json: Empty) -> Response:
 @api.validate(resp=documented(200, TokensAnswer, InvalidPasskey))
 def log_in(json: PasskeyLogin) -> Response:
     """Log in with the answer of `navigator.credentials.get`, and start a session."""
-    tokens = passkey_logic.log_in(tools(), _passkeys(), origin(), json)
+    tokens = passkey_logic.log_in(tools(), part(Passkeys), origin(), json)
     return success(**tokens.model_dump(), message="You are logged in.")
 
 
@@ -89,7 +90,7 @@ def log_in(json: PasskeyLogin) -> Response:
 def begin_second_step(json: FirstStep) -> Response:
     """Begin the second step of a login that was answered with `MFA_REQUIRED`: return the options for
     `navigator.credentials.get`."""
-    return success(**passkey_logic.begin_second_step(tools(), _passkeys(), json).model_dump())
+    return success(**passkey_logic.begin_second_step(tools(), part(Passkeys), json).model_dump())
 
 
 @passkeys.post("/second_step")
@@ -97,7 +98,7 @@ def begin_second_step(json: FirstStep) -> Response:
 @api.validate(resp=documented(200, TokensAnswer, InvalidPasskey, InvalidToken, LockedOut))
 def finish_second_step(json: PasskeySecondStep) -> Response:
     """Finish a login that was answered with `MFA_REQUIRED` with a passkey, and start a session."""
-    tokens = passkey_logic.finish_second_step(tools(), _passkeys(), origin(), json)
+    tokens = passkey_logic.finish_second_step(tools(), part(Passkeys), origin(), json)
     return success(**tokens.model_dump(), message="You are logged in.")
 
 
@@ -106,7 +107,7 @@ def finish_second_step(json: PasskeySecondStep) -> Response:
 @api.validate(resp=documented(200, PasskeyOptionsAnswer, MfaNotEnabled))
 def begin_step_up(caller: Caller, json: Empty) -> Response:
     """Begin to prove the second factor again: return the options for `navigator.credentials.get`."""
-    return success(**passkey_logic.begin_step_up(_passkeys(), caller).model_dump())
+    return success(**passkey_logic.begin_step_up(part(Passkeys), caller).model_dump())
 
 
 @passkeys.post("/step_up")
@@ -115,9 +116,4 @@ def begin_step_up(caller: Caller, json: Empty) -> Response:
 def step_up(caller: Caller, json: PasskeyLogin) -> Response:
     """Prove the second factor again with a passkey, for requests that were refused with `STEP_UP_REQUIRED`. The session
     goes on under a new id: the present tokens stop working."""
-    return success(**passkey_logic.step_up(tools(), _passkeys(), caller, json).model_dump())
-
-
-def _passkeys() -> Passkeys:
-    found: Passkeys = current_app.extensions["passkeys"]
-    return found
+    return success(**passkey_logic.step_up(tools(), part(Passkeys), caller, json).model_dump())

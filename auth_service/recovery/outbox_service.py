@@ -1,6 +1,6 @@
 """Mail for other services: notices that they send, and the outbox folder, which the gateway shows to a developer."""
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response
 
 from auth_service import user_logic
 from auth_service.common_service import api, tools
@@ -9,6 +9,7 @@ from auth_service.mail.mail_logic import Mailroom
 from auth_service.mail.mail_schemas import Notice, OutboxMail
 from shared.core.errors import NotFound
 from shared.web.access import service_only
+from shared.web.application import part
 from shared.web.responses import success
 from shared.web.validation.openapi import Answer, answer, documented
 
@@ -22,10 +23,10 @@ outbox = Blueprint("outbox", __name__, url_prefix="/internal")
 @api.validate(resp=documented(200, answer(mails=list[OutboxMail]), NotFound))
 def list_mails() -> Response:
     """List the newest mails of the outbox folder. There is none when mail goes to a mail server."""
-    mailroom: Mailroom = current_app.extensions["mailroom"]
-    if not isinstance(mailroom.transport, OutboxFolder):
+    transport = part(Mailroom).transport
+    if not isinstance(transport, OutboxFolder):
         raise NotFound("Mail goes to a mail server.")
-    return success(mails=list(mailroom.transport.newest(MAILS_SHOWN)))
+    return success(mails=list(transport.newest(MAILS_SHOWN)))
 
 
 @outbox.post("/notices")

@@ -1,6 +1,6 @@
 """Endpoints of the second factor."""
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response
 
 from auth_service.auth_logic import LockedOut, WrongPassword
 from auth_service.auth_schemas import TokensAnswer
@@ -26,6 +26,7 @@ from auth_service.second_factor.second_factor_schemas import (
 )
 from shared.core.errors import InvalidToken
 from shared.web.access import Caller, StepUpRequired, private_even_limited, public
+from shared.web.application import part
 from shared.web.responses import success
 from shared.web.validation.openapi import Answer, documented
 
@@ -37,7 +38,7 @@ mfa = Blueprint("mfa", __name__, url_prefix="/api/auth/mfa")
 @api.validate(resp=documented(200, MfaStatusAnswer))
 def status(caller: Caller) -> Response:
     """Return whether the caller's logins need a code, and the number of recovery codes left."""
-    return success(**second_factor_logic.status(tools(), factors(), caller).model_dump())
+    return success(**second_factor_logic.status(tools(), part(SecondFactors), caller).model_dump())
 
 
 @mfa.post("/setup")
@@ -46,7 +47,7 @@ def status(caller: Caller) -> Response:
 def set_up(caller: Caller, json: Empty) -> Response:
     """Make a secret for an authenticator app. Nothing is enabled yet; another call makes another secret. Who has a
     passkey proves it first, by `passkeys/step_up`."""
-    return success(**second_factor_logic.set_up(tools(), factors(), caller).model_dump())
+    return success(**second_factor_logic.set_up(tools(), part(SecondFactors), caller).model_dump())
 
 
 @mfa.post("/enable")
@@ -55,7 +56,7 @@ def set_up(caller: Caller, json: Empty) -> Response:
 def enable(caller: Caller, json: Code) -> Response:
     """Enable the authenticator app with a code of the new secret, and end the caller's other sessions. The code is used
     up by that: the next login takes the next code."""
-    codes = second_factor_logic.enable(tools(), factors(), caller, json.otp)
+    codes = second_factor_logic.enable(tools(), part(SecondFactors), caller, json.otp)
     return success(recovery_codes=codes, message="The second factor is on. Store the recovery codes in a safe place.")
 
 
@@ -64,7 +65,7 @@ def enable(caller: Caller, json: Code) -> Response:
 @api.validate(resp=documented(200, Answer, InvalidOtp, WrongPassword, MfaNotEnabled, LockedOut))
 def disable(caller: Caller, json: MfaRemoval) -> Response:
     """Remove the authenticator app with the password and a code, and end the caller's other sessions."""
-    second_factor_logic.disable(tools(), factors(), origin(), caller, json)
+    second_factor_logic.disable(tools(), part(SecondFactors), origin(), caller, json)
     return success(message="The authenticator app is removed.")
 
 
@@ -73,7 +74,7 @@ def disable(caller: Caller, json: MfaRemoval) -> Response:
 @api.validate(resp=documented(200, RecoveryCodesAnswer, InvalidOtp, MfaNotEnabled, StepUpRequired, LockedOut))
 def renew_recovery_codes(caller: Caller, json: FreshProof) -> Response:
     """Make ten new recovery codes, which replace all earlier ones."""
-    codes = second_factor_logic.renew_recovery_codes(tools(), factors(), caller, json.otp)
+    codes = second_factor_logic.renew_recovery_codes(tools(), part(SecondFactors), caller, json.otp)
     return success(recovery_codes=codes, message="The earlier recovery codes are no longer good.")
 
 
@@ -83,7 +84,7 @@ def renew_recovery_codes(caller: Caller, json: FreshProof) -> Response:
 def step_up(caller: Caller, json: Code) -> Response:
     """Prove the second factor again, for requests that were refused with `STEP_UP_REQUIRED`. The session goes on under
     a new id: the present tokens stop working."""
-    return success(**second_factor_logic.step_up(tools(), factors(), caller, json.otp).model_dump())
+    return success(**second_factor_logic.step_up(tools(), part(SecondFactors), caller, json.otp).model_dump())
 
 
 @mfa.post("/login")
@@ -91,11 +92,5 @@ def step_up(caller: Caller, json: Code) -> Response:
 @api.validate(resp=documented(200, TokensAnswer, InvalidOtp, InvalidToken, LockedOut))
 def finish_login(json: SecondStep) -> Response:
     """Finish a login that was answered with `MFA_REQUIRED`, and start a session."""
-    tokens = login_logic.finish(tools(), factors(), origin(), json)
+    tokens = login_logic.finish(tools(), part(SecondFactors), origin(), json)
     return success(**tokens.model_dump(), message="You are logged in.")
-
-
-def factors() -> SecondFactors:
-    """Return the second factors of the current app."""
-    found: SecondFactors = current_app.extensions["second_factors"]
-    return found

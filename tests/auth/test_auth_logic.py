@@ -1,6 +1,7 @@
 """Authentication: guessing is slowed down and reveals nothing, and services get tokens with their scopes."""
 
 import hashlib
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -8,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from auth_service import auth_logic, session_logic, user_logic
-from auth_service.auth_logic import LockedOut
+from auth_service.auth_logic import LockedOut, Tools
 from auth_service.auth_models import Lockout, User, db
 from auth_service.auth_schemas import ClientCredentials, Login, PasswordChange, Tokens
 from auth_service.second_factor import login_logic
@@ -197,8 +198,12 @@ def credentials(**changes: str) -> ClientCredentials:
     return ClientCredentials.model_validate(given)
 
 
+def knowing(rules: Rules) -> Tools:
+    return replace(rules.tools, client_digests=DIGESTS)
+
+
 def test_a_service_gets_a_token_with_its_scopes(rules: Rules) -> None:
-    answer = auth_logic.service_token(rules.tools, DIGESTS, credentials())
+    answer = auth_logic.service_token(knowing(rules), credentials())
     assert (answer.scope, answer.expires_in, answer.token_type) == (
         "audit:write names:read revocations:read sessions:report users:read",
         3600,
@@ -213,8 +218,8 @@ def test_a_service_gets_a_token_with_its_scopes(rules: Rules) -> None:
 
 
 def test_a_service_may_ask_for_less(rules: Rules) -> None:
-    assert auth_logic.service_token(rules.tools, DIGESTS, credentials(scope="users:read")).scope == "users:read"
-    assert code_of(lambda: auth_logic.service_token(rules.tools, DIGESTS, credentials(scope="postings:write"))) == (
+    assert auth_logic.service_token(knowing(rules), credentials(scope="users:read")).scope == "users:read"
+    assert code_of(lambda: auth_logic.service_token(knowing(rules), credentials(scope="postings:write"))) == (
         "INVALID_SCOPE"
     )
 
@@ -232,4 +237,4 @@ def test_a_service_may_ask_for_less(rules: Rules) -> None:
     ],
 )
 def test_wrong_client_credentials_get_no_token(rules: Rules, changes: dict[str, str]) -> None:
-    assert code_of(lambda: auth_logic.service_token(rules.tools, DIGESTS, credentials(**changes))) == "INVALID_CLIENT"
+    assert code_of(lambda: auth_logic.service_token(knowing(rules), credentials(**changes))) == "INVALID_CLIENT"

@@ -9,6 +9,8 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from auth_service.audit import audit_logic
+from auth_service.auth_logic import Tools
+from shared.web.application import part
 from tests.support.house import ROOT
 from tests.support.suite import BankOptions, Suite
 
@@ -41,7 +43,7 @@ def verify(bank: Suite) -> Callable[..., subprocess.CompletedProcess[str]]:
 def _chain(bank: Suite) -> None:
     app = bank.apps["auth"]
     with app.app_context():
-        audit_logic.chain(app.extensions["tools"].audit)
+        audit_logic.chain(part(Tools, app).audit)
 
 
 def test_the_chain_is_checked_while_the_bank_runs_and_a_change_is_found(

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import CDPSession, Page
 
+from auth_service.passkeys.passkey_logic import Passkeys
 from tests.support.asking import call, refusal
 from tests.support.suite import PASSWORD, Suite
 
@@ -16,8 +17,8 @@ from tests.support.suite import PASSWORD, Suite
 def address(bank: Suite, base_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """Return the address of the bank as a browser must know it for passkeys: a name instead of an IP address."""
     url = f"http://localhost:{urlsplit(base_url).port}"
-    extensions = bank.apps["auth"].extensions
-    monkeypatch.setitem(extensions, "passkeys", replace(extensions["passkeys"], origin=url))
+    parts = bank.apps["auth"].extensions["parts"]
+    monkeypatch.setitem(parts, Passkeys, replace(parts[Passkeys], origin=url))
     return url
 
 

@@ -26,7 +26,7 @@ from shared.core.errors import AppError
 from shared.security.passwords import Passwords
 from shared.security.tokens import TokenVerifier, UserClaims
 from shared.web.access import Caller
-from shared.web.application import lifecycle_of
+from shared.web.application import lifecycle_of, part
 from tests.support import postgres
 from tests.support.suite import Suite
 
@@ -60,8 +60,8 @@ class Rules:
     def __init__(self, app: Flask) -> None:
         self.app = app
         self.passwords = QuickPasswords()
-        self.tools: Tools = replace(app.extensions["tools"], passwords=self.passwords)
-        self.factors: SecondFactors = app.extensions["second_factors"]
+        self.tools: Tools = replace(part(Tools, app), passwords=self.passwords)
+        self.factors = part(SecondFactors, app)
         self.verifier: TokenVerifier = app.extensions["token_verifier"]
 
     def person(self, role: str = "customer") -> User:

@@ -8,8 +8,10 @@ import pytest
 
 from auth_service.auth_models import db
 from auth_service.cases import case_logic
+from auth_service.mail.mail_logic import Mailroom
 from auth_service.mail.mail_models import OutgoingMail
 from shared.core import clock
+from shared.web.application import part
 from tests.support.asking import call, refusal
 from tests.support.suite import BankOptions, Person, Suite
 
@@ -113,7 +115,8 @@ def test_a_mail_tells_that_there_is_something_to_read_once_and_nothing_of_it(
     write(bank, employee, case, "Really.")
     (mail,) = mails(bank, ada)
     assert mail.facts.keys() == {"username", "at"}
-    letter = bank.apps["auth"].extensions["mailroom"].writers["case_answered"](mail)
+    letter = part(Mailroom, bank.apps["auth"]).writers["case_answered"](mail)
+    assert letter
     assert "secret" not in " ".join(letter.paragraphs)
     assert "Messages" in " ".join(letter.paragraphs)
 

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
+from auth_service.auth_logic import Tools
 from auth_service.auth_models import db
 from auth_service.identity import identity_logic
 from auth_service.identity.identity_models import document_numbers
@@ -17,6 +18,7 @@ from shared.core import clock
 from shared.core.errors import CannotStart
 from shared.security import secret_files
 from shared.security.encryption import read_keys
+from shared.web.application import part
 from tests.support.asking import call, refusal
 from tests.support.suite import Person, Suite
 
@@ -157,7 +159,7 @@ def test_customers_are_found_by_the_state_of_their_identity(bank: Suite, employe
 def test_numbers_are_stored_encrypted_and_anew_with_a_new_key(bank: Suite, employee: Person, clara: Person) -> None:
     decide(bank, employee, clara)
     app = bank.apps["auth"]
-    tools, storage = app.extensions["tools"], IdentityStorage(db)
+    tools, storage = part(Tools, app), IdentityStorage(db)
     keys = read_keys(
         secret_files.read_or_create(secret_files.folder(Path(bank.variables["BANK_DATA_DIR"])) / ENCRYPTION_KEYS_FILE)
     )

@@ -15,6 +15,7 @@ from auth_service.mail.mail_clients import RecipientRefused
 from auth_service.mail.mail_logic import Mailroom
 from auth_service.mail.mail_schemas import Letter
 from shared.core import clock
+from shared.web.application import part
 from tests.support.auth_rules import Rules, advance_clock
 
 LETTER = Letter("A word", ("First of all.", "Last <of> all."), "https://bank.example/go?token=abc-_1", "Go on")
@@ -40,7 +41,7 @@ def postman() -> Postman:
 
 @pytest.fixture
 def room(rules: Rules, postman: Postman) -> Iterator[Mailroom]:
-    room: Mailroom = rules.app.extensions["mailroom"]
+    room = part(Mailroom, rules.app)
     yield replace(room, transport=postman, writers={"word": lambda _mail: LETTER, "gone": lambda _mail: None})
     with rules.tools.transaction():
         while mail := rules.tools.mails.find_due_to_change(clock.now() + timedelta(days=30)):

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
+from auth_service.passkeys.passkey_logic import Passkeys
 from shared.core import clock
+from shared.web.application import part
 from tests.support.asking import call, refusal
 from tests.support.auth_rules import app_code
 from tests.support.authenticator import USER_PRESENT, SoftAuthenticator
@@ -23,7 +25,7 @@ class Holder:
     """A person with a passkey. `answer` is that of its registration."""
 
     def __init__(self, bank: Suite, person: Person | None = None) -> None:
-        self.bank, self.device = bank, SoftAuthenticator(bank.apps["auth"].extensions["passkeys"].origin)
+        self.bank, self.device = bank, SoftAuthenticator(part(Passkeys, bank.apps["auth"]).origin)
         self.person = person or bank.person()
         self.answer = self.add(self.device)
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+from auth_service.passkeys.passkey_logic import Passkeys
+from shared.web.application import part
 from tests.support.asking import call, refusal
 from tests.support.auth_rules import app_code
 from tests.support.authenticator import SoftAuthenticator
@@ -35,7 +37,7 @@ def test_a_passkey_is_enough_as_well(bank: Suite) -> None:
         _make_admin(person.username)
     admin = bank.log_in(person.username)
     assert refusal(call(bank, "GET", "users", admin)) == (403, "MFA_SETUP_REQUIRED")
-    device = SoftAuthenticator(bank.apps["auth"].extensions["passkeys"].origin)
+    device = SoftAuthenticator(part(Passkeys, bank.apps["auth"]).origin)
     begun = call(bank, "POST", "passkeys/options", admin, json={"password": PASSWORD}).get_json()
     body = {"passkey_token": begun["passkey_token"], "credential": device.create(begun["options"]), "name": "Phone"}
     assert call(bank, "POST", "passkeys", admin, json=body).status_code == 201

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from auth_service.mail.mail_clients import SmtpServer
+from auth_service.mail.mail_logic import Mailroom
 from tests.support.asking import call
 from tests.support.processes import eventually
 from tests.support.suite import PASSWORD, BankOptions, Suite
@@ -61,7 +62,6 @@ def test_without_a_key_there_is_no_page_at_all(bank: Suite, visitor: Visitor, mo
 
 
 def test_with_a_mail_server_there_is_no_page(bank: Suite, visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
-    extensions = bank.apps["auth"].extensions
-    server = replace(extensions["mailroom"], transport=SmtpServer("mail.example.com", 587))
-    monkeypatch.setitem(extensions, "mailroom", server)
+    parts = bank.apps["auth"].extensions["parts"]
+    monkeypatch.setitem(parts, Mailroom, replace(parts[Mailroom], transport=SmtpServer("mail.example.com", 587)))
     assert visitor.get(PAGE).status_code == 404
