@@ -18,11 +18,12 @@ from auth_service.auth_storage import LinkStorage, LockoutStorage, UserStorage
 from auth_service.mail.mail_storage import MailStorage
 from auth_service.session_storage import SessionStorage
 from shared.core import clock, periods
-from shared.core.errors import CannotStart, InvalidCredentials, InvalidRequest, Refused, TooManyRequests
+from shared.core.errors import CannotStart, InvalidCredentials, InvalidRequest, InvalidToken, Refused, TooManyRequests
 from shared.db.outages import rerun_when_aborted
 from shared.security.encryption import UnknownKey
 from shared.security.passwords import Passwords, why_too_common
 from shared.security.token_signer import LIFETIME_SECONDS, TokenSigner
+from shared.web.access import Caller
 
 FAILURES_ALLOWED = 5
 LONGEST_LOCKOUT = timedelta(minutes=15)
@@ -171,6 +172,16 @@ def lock_unchanged_user(tools: Tools, user: User) -> User | None:
     return present
 
 
+def own_user(tools: Tools, caller: Caller) -> User:
+    """Return the caller's row. Raises InvalidToken when it is gone."""
+    return _require_own(tools.users.find_user(caller.user_id))
+
+
+def own_user_to_change(tools: Tools, caller: Caller) -> User:
+    """Return the caller's row, locked until the transaction ends. Raises InvalidToken when it is gone."""
+    return _require_own(tools.users.find_user_to_change(caller.user_id))
+
+
 def clear_failures(tools: Tools, username: str) -> None:
     """Delete the failed attempts of a username, which also ends its lockout. Call it inside a transaction."""
     tools.lockouts.delete_lockout(_digest(username))
@@ -306,6 +317,12 @@ def _require_not_locked(lockout: Lockout | None) -> None:
             f"The password was wrong too often. Try again in {periods.wait_text(left_seconds)}.",
             retry_after_seconds=math.ceil(left_seconds),
         )
+
+
+def _require_own(user: User | None) -> User:
+    if user is None:
+        raise InvalidToken
+    return user
 
 
 def _digest(username: str) -> str:

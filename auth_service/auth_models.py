@@ -124,6 +124,11 @@ class User(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
     search_text: Mapped[str] = mapped_column(Text, server_default="")
 
+    @property
+    def display_name(self) -> str:
+        """Return the full name, or the username of a user who has given none."""
+        return self.full_name or self.username
+
 
 @event.listens_for(User, "before_insert")
 @event.listens_for(User, "before_update")

@@ -24,7 +24,7 @@ from auth_service.cases.case_logic import Cases
 from auth_service.cases.case_service import cases
 from auth_service.cases.case_storage import CaseStorage
 from auth_service.common_service import api, origin, tools
-from auth_service.customers.customer_storage import CustomerStorage
+from auth_service.customers.customer_storage import NoteStorage
 from auth_service.identity import identity_logic
 from auth_service.identity.identity_models import document_numbers
 from auth_service.identity.identity_service import identity
@@ -253,7 +253,7 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
         second_factors,
         Passkeys.of(second_factors, PasskeyStorage(db), settings.bank_url),
         Removals(RemovalStorage(db), second_factors),
-        CustomerStorage(db),
+        NoteStorage(db),
         IdentityStorage(db),
         Cases(CaseStorage(db), PaymentClient(_transaction_service(app, settings, session))),
         _make_approvals(parts, is_required=settings.approval_required),

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypedDict, Unpack
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, String, delete, func, or_, select, type_coerce, update
@@ -12,7 +12,21 @@ from shared.core.texts import folded
 from shared.db.database import Storage
 from shared.db.keyset import by_age
 
-_Q = TypeVar("_Q", bound=Select[Any])
+
+class UserFilters(TypedDict, total=False):
+    """Which users to list or count; None does not filter."""
+
+    words: Iterable[str]
+    """All of them must occur in the names, the e-mail address or the phone number."""
+    role: str | None
+    status: str | None
+    identity: str | None
+    among: Collection[str] | None
+    """Usernames."""
+    since: datetime | None
+    """The first instant of the registration."""
+    until: datetime | None
+    """The first instant after it."""
 
 
 def user_matches(text: str) -> ColumnElement[bool]:
@@ -20,12 +34,6 @@ def user_matches(text: str) -> ColumnElement[bool]:
     found = User.search_text.contains(folded(text), autoescape=True)
     entry = phone_numbers.entry(text)
     return or_(found, User.phone_entries.contains(entry)) if entry else found
-
-
-def created_between(query: _Q, since: datetime | None, until: datetime | None) -> _Q:
-    """Return a query on users, only of those with `since <= created_at < until`."""
-    query = query.where(User.created_at >= since) if since else query
-    return query.where(User.created_at < until) if until else query
 
 
 class UserStorage(Storage):
@@ -81,44 +89,38 @@ class UserStorage(Storage):
         query = select(User.id).where(User.role == "admin", User.status == "active").order_by(User.id)
         return set(self._session.scalars(query.with_for_update()))
 
+    def find_users(self, user_ids: Iterable[UUID]) -> Sequence[User]:
+        """Return those of these users that exist."""
+        return self._session.scalars(select(User).where(User.id.in_(set(user_ids)))).all()
+
+    def display_names(self, user_ids: Iterable[UUID]) -> dict[UUID, str]:
+        """Return the names of those of these users that exist."""
+        return {user.id: user.display_name for user in self.find_users(user_ids)}
+
+    def find_ids(self, words: Iterable[str], limit: int) -> Sequence[UUID]:
+        """Return the ids of at most `limit` users who match all `words`."""
+        return self._session.scalars(select(User.id).where(*map(user_matches, words)).limit(limit)).all()
+
     def list_users(
         self,
         *,
-        q: str | None,
-        role: str | None,
-        status: str | None,
-        among: Collection[str] | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        oldest_first: bool = False,
         limit: int,
         after: tuple[datetime, UUID] | None,
+        oldest_first: bool = False,
+        **filters: Unpack[UserFilters],
     ) -> Sequence[User]:
-        """Return the users that match all filters, newest first, from behind `after`, a (created_at, id) pair.
-
-        `among` are usernames, and `since <= created_at < until`.
-        """
-        query = select(User)
-        if among is not None:
-            query = query.where(User.username.in_(among))
-        if q:
-            query = query.where(user_matches(q))
-        if role:
-            query = query.where(User.role == role)
-        if status:
-            query = query.where(User.status == status)
-        query = created_between(query, since, until)
-        key = (User.created_at, User.id)
+        """Return the users that match all filters, newest first, from behind `after`, a (created_at, id) pair."""
+        query, key = select(User).where(*_conditions(filters)), (User.created_at, User.id)
         return self._session.scalars(by_age(query, key, limit, after, oldest_first=oldest_first)).all()
+
+    def count_users(self, **filters: Unpack[UserFilters]) -> int:
+        """Return the number of users that match all filters."""
+        return self._session.scalar(select(func.count()).select_from(User).where(*_conditions(filters))) or 0
 
     def count_by_role_and_status(self) -> Sequence[tuple[str, str, int]]:
         """Return (role, status, number of users) for each combination that occurs."""
         query = select(User.role, User.status, func.count()).group_by(User.role, User.status)
         return [(role, status, count) for role, status, count in self._session.execute(query)]
-
-    def count_created(self, since: datetime | None, until: datetime | None) -> int:
-        """Return the number of users with `since <= created_at < until`."""
-        return int(self._session.scalar(created_between(select(func.count()).select_from(User), since, until)) or 0)
 
 
 class LockoutStorage(Storage):
@@ -195,3 +197,15 @@ class LinkStorage(Storage):
     @staticmethod
     def _good(digest: str, purpose: str, now: datetime) -> Select[MailLink]:
         return select(MailLink).where(MailLink.digest == digest, MailLink.purpose == purpose, MailLink.expires_at > now)
+
+
+def _conditions(filters: UserFilters) -> list[ColumnElement[bool]]:
+    found = [user_matches(word) for word in filters.get("words", ())]
+    found += [User.__table__.c[name] == filters[name] for name in ("role", "status", "identity") if filters.get(name)]
+    if (among := filters.get("among")) is not None:
+        found.append(User.username.in_(among))
+    if since := filters.get("since"):
+        found.append(User.created_at >= since)
+    if until := filters.get("until"):
+        found.append(User.created_at < until)
+    return found

@@ -25,7 +25,7 @@ from auth_service.customers.customer_schemas import (
     ResetStart,
     Unlocking,
 )
-from auth_service.customers.customer_storage import CustomerStorage
+from auth_service.customers.customer_storage import NoteStorage
 from auth_service.user_logic import EmailTaken
 from auth_service.user_schemas import PersonOut
 from shared.web.access import Caller, service_only, staff_with
@@ -44,7 +44,7 @@ BLUEPRINTS = (customers, customers_internal)
 @api.validate(resp=documented(200, page_of(customers=CustomerOut)))
 def list_customers(caller: Caller, query: CustomersQuery) -> Response:
     """Find customers by parts of their name, username, e-mail address or phone number, newest first."""
-    found, pagination = customer_logic.list_customers(tools(), part(CustomerStorage), caller, query)
+    found, pagination = customer_logic.list_customers(tools(), caller, query)
     return success(customers=found, pagination=pagination)
 
 
@@ -53,7 +53,7 @@ def list_customers(caller: Caller, query: CustomersQuery) -> Response:
 @api.validate(resp=documented(200, answer(counts=CustomerCounts)))
 def counts(_caller: Caller) -> Response:
     """Return how many customers wait for somebody of the staff."""
-    return success(counts=customer_logic.counts(tools(), part(CustomerStorage)))
+    return success(counts=customer_logic.counts(tools()))
 
 
 @customers.get("/customers/<uuid:user_id>")
@@ -124,7 +124,7 @@ def log_out_everywhere(caller: Caller, user_id: UUID) -> Response:
 @api.validate(resp=documented(200, page_of(notes=NoteOut)))
 def list_notes(caller: Caller, user_id: UUID, query: Page) -> Response:
     """List the notes about a customer, newest first."""
-    notes, pagination = customer_logic.list_notes(tools(), part(CustomerStorage), caller, user_id, query)
+    notes, pagination = customer_logic.list_notes(tools(), part(NoteStorage), caller, user_id, query)
     return success(notes=notes, pagination=pagination)
 
 
@@ -133,7 +133,7 @@ def list_notes(caller: Caller, user_id: UUID, query: Page) -> Response:
 @api.validate(resp=documented(201, answer(note=NoteOut)))
 def add_note(caller: Caller, user_id: UUID, json: NewNote) -> Response:
     """Write a note about a customer. Customers don't see notes."""
-    return success(201, note=customer_logic.add_note(tools(), part(CustomerStorage), caller, user_id, json))
+    return success(201, note=customer_logic.add_note(tools(), part(NoteStorage), caller, user_id, json))
 
 
 @customers.get("/users/by_id")
@@ -141,8 +141,7 @@ def add_note(caller: Caller, user_id: UUID, json: NewNote) -> Response:
 @api.validate(resp=documented(200, answer(users=list[PersonOut])))
 def by_id(_caller: Caller, query: PeopleQuery) -> Response:
     """Return the names of up to 200 users, for lists that know only ids."""
-    found = customer_logic.by_id(part(CustomerStorage), query.user_ids)
-    return success(users=[PersonOut.model_validate(user) for user in found])
+    return success(users=[PersonOut.model_validate(user) for user in tools().users.find_users(query.user_ids)])
 
 
 @customers_internal.get("/names")
@@ -150,8 +149,7 @@ def by_id(_caller: Caller, query: PeopleQuery) -> Response:
 @api.validate(resp=documented(200, NamesAnswer))
 def names(query: NamesQuery) -> Response:
     """Return the names of up to 400 users by their ids."""
-    found = customer_logic.by_id(part(CustomerStorage), query.user_ids)
-    return success(names={str(user.id): user.full_name or user.username for user in found})
+    return success(names=tools().users.display_names(query.user_ids))
 
 
 @customers_internal.get("/names/search")
@@ -159,4 +157,4 @@ def names(query: NamesQuery) -> Response:
 @api.validate(resp=documented(200, FoundAnswer))
 def search(query: NameSearch) -> Response:
     """Return the ids of the users whose name, username, e-mail address or phone number contains each word."""
-    return success(user_ids=customer_logic.search(part(CustomerStorage), query.q, query.limit))
+    return success(user_ids=customer_logic.search(tools(), query.q, query.limit))

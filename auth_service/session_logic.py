@@ -96,10 +96,7 @@ def renew(tools: Tools, caller: Caller) -> Tokens:
     It is called after a change of privilege (OWASP ASVS 5.0, 7.2.4), so that nobody goes on with a token of before.
     """
     with tools.transaction():
-        user = tools.users.find_user_to_change(caller.user_id)
-        if user is None:
-            raise InvalidToken
-        return follow(tools, caller, user)
+        return follow(tools, caller, auth_logic.own_user_to_change(tools, caller))
 
 
 def follow(tools: Tools, caller: Caller, user: User) -> Tokens:
@@ -165,9 +162,7 @@ def change_password(tools: Tools, origin: Origin, caller: Caller, change: Passwo
     Raises WrongPassword, LockedOut, InvalidRequest, and StepUpRequired for a user with a second factor.
     """
     require_fresh_second_factor(caller)
-    user = tools.users.find_user(caller.user_id)
-    if user is None:
-        raise InvalidToken
+    user = auth_logic.own_user(tools, caller)
     auth_logic.require_uncommon("new_password", change.new_password, user.username, user.email)
     if change.new_password == change.current_password:
         raise InvalidRequest(details={"new_password": "must differ from the current password"})

@@ -5,13 +5,14 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
-from typing import Literal
+from typing import Literal, TypeVar, Unpack
 from uuid import UUID
 
 from auth_service import auth_logic
 from auth_service.audit import audit_logic
 from auth_service.auth_logic import Origin, Tools
 from auth_service.auth_models import User
+from auth_service.auth_storage import UserFilters
 from auth_service.user_schemas import (
     ListedUser,
     NewUser,
@@ -20,6 +21,7 @@ from auth_service.user_schemas import (
     Statistics,
     StatisticsQuery,
     UserChanges,
+    UserPage,
     UsersQuery,
 )
 from shared.core import clock
@@ -33,6 +35,7 @@ from shared.web.approvals import rules
 from shared.web.approvals.rules import ApprovalRules
 from shared.web.cursors import Pagination
 
+_Listed = TypeVar("_Listed", bound=ListedUser)
 _log = logging.getLogger(__name__)
 
 
@@ -98,7 +101,17 @@ def encrypt_phones(tools: Tools) -> None:
 
 def details(tools: Tools, user_id: UUID) -> User:
     """Return the user with this id. Raises NotFound."""
-    return _require_found(tools.users.find_user(user_id))
+    return require_found(tools.users.find_user(user_id))
+
+
+def customer(tools: Tools, user_id: UUID) -> User:
+    """Return the customer with this id. Raises NotFound, also for an employee or an admin."""
+    return _require_customer(tools.users.find_user(user_id))
+
+
+def customer_to_change(tools: Tools, user_id: UUID) -> User:
+    """Return the customer with this id, locked until the transaction ends. Raises NotFound."""
+    return _require_customer(tools.users.find_user_to_change(user_id))
 
 
 def view(tools: Tools, caller: Caller, user_id: UUID) -> User:
@@ -118,7 +131,7 @@ def look_up(tools: Tools, caller: Caller, query: PersonQuery) -> User:
         user = tools.users.find_by_email(query.email)
     else:
         user = tools.users.find_user(query.user_id) if query.user_id else None
-    found = _require_found(user)
+    found = require_found(user)
     audit_logic.record(tools.audit, "view.person", actor=caller, subject=found)
     _log.info("user looked up by staff", extra={"user_id": str(found.id), "by": str(caller.user_id)})
     return found
@@ -126,19 +139,26 @@ def look_up(tools: Tools, caller: Caller, query: PersonQuery) -> User:
 
 def list_users(tools: Tools, caller: Caller, query: UsersQuery) -> tuple[list[ListedUser], Pagination]:
     """Return a page of the users that match the query, newest first, with their lockouts."""
-    among = auth_logic.locked_usernames(tools) if query.status == "locked" else None
-    status = "active" if query.status == "locked" else query.status
-    matching = partial(tools.users.list_users, q=query.q, role=query.role, status=status, among=among)
-    fetch = partial(matching, since=query.since, until=query.until, oldest_first=query.sort == "oldest")
-    users, pagination = cursors.fetch_page(query, fetch, created_at=datetime, id=UUID)
+    words = [query.q] if query.q else []
+    users, pagination = fetch_page(tools, query, words=words, role=query.role)
     audit_logic.record_list(tools.audit, "list.people", caller, query)
-    return with_lockouts(tools, users), pagination
+    return with_lockouts(tools, users, ListedUser), pagination
 
 
-def with_lockouts(tools: Tools, users: Sequence[User]) -> list[ListedUser]:
-    """Return these users as admins see them, with the ends of their lockouts."""
+def fetch_page(tools: Tools, query: UserPage, **filters: Unpack[UserFilters]) -> tuple[list[User], Pagination]:
+    """Return a page of the users that match the query and all filters."""
+    status, among = query.status, None
+    if status == "locked":
+        status, among = "active", auth_logic.locked_usernames(tools)
+    filters |= {"status": status, "among": among, "since": query.since, "until": query.until}
+    fetch = partial(tools.users.list_users, oldest_first=query.sort == "oldest", **filters)
+    return cursors.fetch_page(query, fetch, created_at=datetime, id=UUID)
+
+
+def with_lockouts(tools: Tools, users: Sequence[User], shown: type[_Listed]) -> list[_Listed]:
+    """Return these users as staff see them, with the ends of their lockouts."""
     locked_until = auth_logic.locked_until(tools, [user.username for user in users])
-    listed = [ListedUser.model_validate(user) for user in users]
+    listed = [shown.model_validate(user) for user in users]
     return [user.model_copy(update={"locked_until": locked_until.get(user.username)}) for user in listed]
 
 
@@ -152,8 +172,10 @@ def statistics(tools: Tools, query: StatisticsQuery) -> Statistics:
             by_role[role] += count
             by_status[status] += count
             by_role_and_status.setdefault(role, {})[status] = count
-        created = tools.users.count_created(query.since, query.until)
-        created_before = tools.users.count_created(query.compare_since, query.since) if query.compare_since else None
+        created = tools.users.count_users(since=query.since, until=query.until)
+        created_before = (
+            tools.users.count_users(since=query.compare_since, until=query.since) if query.compare_since else None
+        )
     return Statistics(
         total=by_role.total(),
         by_role=by_role,
@@ -231,7 +253,7 @@ def carry_out(
     `asked_by` is the username of who asked for what the caller has approved.
     """
     admins = tools.users.lock_active_admins()
-    user = _require_found(tools.users.find_user_to_change(user_id))
+    user = require_found(tools.users.find_user_to_change(user_id))
     before = (user.role, user.status)
     user.role, user.status = changes.role or user.role, changes.status or user.status
     if admins == {user.id} and (user.role, user.status) != ("admin", "active"):
@@ -286,7 +308,7 @@ def notify(tools: Tools, user_id: UUID, kind: str, **facts: str) -> None:
 @rerun_when_aborted
 def _change_profile(tools: Tools, caller: Caller, changes: ProfileChanges) -> User:
     with tools.transaction():
-        user = _require_found(tools.users.find_user_to_change(caller.user_id))
+        user = require_found(tools.users.find_user_to_change(caller.user_id))
         if changes.email:
             change_email(tools, user, changes.email)
         for name in changes.model_fields_set - {"current_password", "email"}:
@@ -327,7 +349,14 @@ def _require_free(tools: Tools, *, email: str, username: str | None = None, user
         raise EmailTaken(details={"email": "is in use; enter another one"})
 
 
-def _require_found(user: User | None) -> User:
+def require_found(user: User | None) -> User:
+    """Return the user. Raises NotFound when there is none."""
     if user is None:
         raise NotFound("There is no such person.")
+    return user
+
+
+def _require_customer(user: User | None) -> User:
+    if user is None or user.role != "customer":
+        raise NotFound("There is no such customer.")
     return user

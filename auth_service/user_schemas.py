@@ -113,15 +113,20 @@ class UserChanges(Changes):
     """The reason, for the audit trail and for who has to approve the change."""
 
 
-class UsersQuery(SortedPage, TimeRange):
+class UserPage(SortedPage, TimeRange):
+    """A page of a list of users. `from` and `to` are when they registered."""
+
+    status: ListedStatus | None = None
+    """Only users with this status; `locked` are active ones after too many wrong passwords."""
+
+
+class UsersQuery(UserPage):
     """Filters for the list of users; all must match. `from` and `to` are when they registered."""
 
     q: Annotated[Line, Field(min_length=1, max_length=100)] | None = None
     """Only users whose username, e-mail address, full name or phone number contains this text, regardless of case."""
     role: Role | None = None
     """Only users with this role."""
-    status: ListedStatus | None = None
-    """Only users with this status; `locked` are active ones after too many wrong passwords."""
 
 
 class PersonQuery(Query):

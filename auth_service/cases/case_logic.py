@@ -73,7 +73,7 @@ def open_case(tools: Tools, cases: Cases, caller: Caller, new: NewCase) -> tuple
     """
     transaction_id = cases.payments.own(caller.token, new.transaction_id) if new.transaction_id else None
     case_id = _open(tools, cases, caller, new, transaction_id)
-    return _present(cases, case_id)
+    return _present(tools, cases, case_id)
 
 
 @rerun_when_aborted
@@ -101,12 +101,12 @@ def _open(tools: Tools, cases: Cases, caller: Caller, new: NewCase, transaction_
     return case.id
 
 
-def list_own(cases: Cases, caller: Caller, query: OwnCasesQuery) -> tuple[list[CaseOut], int, Pagination]:
+def list_own(tools: Tools, cases: Cases, caller: Caller, query: OwnCasesQuery) -> tuple[list[CaseOut], int, Pagination]:
     """Return a page of the caller's cases, the last changed first, and how many messages the caller has not seen."""
     theirs = partial(cases.storage.list_cases, user_id=caller.user_id)
     fetch = partial(theirs, state=query.state, transaction_id=query.transaction_id)
     shown, pagination = cursors.fetch_page(query, fetch, changed_at=datetime, id=UUID)
-    return _render(cases, shown), cases.storage.count_unread(caller.user_id), pagination
+    return _render(tools, shown), cases.storage.count_unread(caller.user_id), pagination
 
 
 def list_all(tools: Tools, cases: Cases, caller: Caller, query: CasesQuery) -> tuple[list[CaseOut], int, Pagination]:
@@ -125,7 +125,7 @@ def list_all(tools: Tools, cases: Cases, caller: Caller, query: CasesQuery) -> t
     shown, pagination = cursors.fetch_page(query, fetch, changed_at=datetime, id=UUID)
     subject = tools.users.find_user(query.user_id) if query.user_id else None
     audit_logic.record_list(tools.audit, "list.cases", caller, query, subject)
-    return _render(cases, shown), cases.storage.count_open(), pagination
+    return _render(tools, shown), cases.storage.count_open(), pagination
 
 
 def details(tools: Tools, cases: Cases, caller: Caller, case_id: UUID) -> tuple[CaseOut, list[MessageOut]]:
@@ -137,8 +137,8 @@ def details(tools: Tools, cases: Cases, caller: Caller, case_id: UUID) -> tuple[
     if case.user_id != caller.user_id:
         subject = tools.users.find_user(case.user_id)
         audit_logic.record(tools.audit, "view.case", actor=caller, subject=subject, details=_audited(case))
-        return _present(cases, case_id)
-    shown = _present(cases, case_id)
+        return _present(tools, cases, case_id)
+    shown = _present(tools, cases, case_id)
     if case.unread:
         _mark_read(tools, cases, case_id)
     return shown
@@ -150,7 +150,7 @@ def write(tools: Tools, cases: Cases, caller: Caller, case_id: UUID, text: str) 
     Raises NotFound, and for customers CaseFull, TooManyRequests.
     """
     _write(tools, cases, caller, case_id, text)
-    return _present(cases, case_id)
+    return _present(tools, cases, case_id)
 
 
 def close(
@@ -161,7 +161,7 @@ def close(
     Raises NotFound, CaseClosed, InvalidRequest.
     """
     _close(tools, cases, caller, case_id, reason)
-    return _present(cases, case_id)
+    return _present(tools, cases, case_id)
 
 
 @rerun_when_aborted
@@ -249,13 +249,13 @@ def _require_pause(
         )
 
 
-def _present(cases: Cases, case_id: UUID) -> tuple[CaseOut, list[MessageOut]]:
+def _present(tools: Tools, cases: Cases, case_id: UUID) -> tuple[CaseOut, list[MessageOut]]:
     case = cases.storage.find_case(case_id)
     if case is None:
         raise NotFound("There is no such case.")
     messages = cases.storage.list_messages(case_id)
-    names = _names(cases, {message.author_id for message in messages})
-    (shown,) = _render(cases, [case])
+    names = tools.users.display_names(message.author_id for message in messages)
+    (shown,) = _render(tools, [case])
     return shown, [
         MessageOut(
             id=message.sequence,
@@ -269,15 +269,11 @@ def _present(cases: Cases, case_id: UUID) -> tuple[CaseOut, list[MessageOut]]:
     ]
 
 
-def _render(cases: Cases, rows: Collection[CustomerCase]) -> list[CaseOut]:
-    names = _names(cases, {row.user_id for row in rows})
+def _render(tools: Tools, rows: Collection[CustomerCase]) -> list[CaseOut]:
+    names = tools.users.display_names(row.user_id for row in rows)
     columns = CaseOut.model_fields.keys() - {"customer"}
     values: list[dict[str, Any]] = [{name: getattr(row, name) for name in columns} for row in rows]
     return [CaseOut(customer=names[row["user_id"]], **row) for row in values]
-
-
-def _names(cases: Cases, user_ids: Collection[UUID]) -> dict[UUID, str]:
-    return {user.id: user.full_name or user.username for user in cases.storage.list_users(user_ids)}
 
 
 def _audited(case: CustomerCase) -> dict[str, str]:

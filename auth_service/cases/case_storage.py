@@ -70,10 +70,6 @@ class CaseStorage(Storage):
         query = select(CaseMessage).where(CaseMessage.case_id == case_id).order_by(CaseMessage.sequence)
         return self._session.scalars(query).all()
 
-    def list_users(self, user_ids: Collection[UUID]) -> Sequence[User]:
-        """Return those of these users that exist."""
-        return self._session.scalars(select(User).where(User.id.in_(user_ids))).all()
-
     def count_messages(self, case_id: UUID) -> int:
         """Return the number of messages of a case."""
         counted = select(func.count()).select_from(CaseMessage).where(CaseMessage.case_id == case_id)

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from uuid import UUID
@@ -12,6 +12,7 @@ from auth_service.audit import audit_logic
 from auth_service.audit.audit_models import AuditEntry
 from auth_service.auth_logic import Tools
 from auth_service.auth_models import LoginSession, User
+from auth_service.auth_storage import UserFilters
 from auth_service.customers.customer_models import CustomerNote
 from auth_service.customers.customer_schemas import (
     ContactChanges,
@@ -21,9 +22,9 @@ from auth_service.customers.customer_schemas import (
     NewNote,
     NoteOut,
 )
-from auth_service.customers.customer_storage import CustomerStorage
+from auth_service.customers.customer_storage import NoteStorage
 from shared.core import clock
-from shared.core.errors import Conflict, Forbidden, NotFound
+from shared.core.errors import Conflict, Forbidden
 from shared.core.periods import to_text
 from shared.core.texts import digits_of
 from shared.db.outages import rerun_when_aborted
@@ -49,44 +50,33 @@ class EmailForAdmins(Forbidden):
     message = "Only an admin may correct an e-mail address. Ask one to do it."
 
 
-def list_customers(
-    tools: Tools, storage: CustomerStorage, caller: Caller, query: CustomersQuery
-) -> tuple[list[CustomerOut], Pagination]:
+def list_customers(tools: Tools, caller: Caller, query: CustomersQuery) -> tuple[list[CustomerOut], Pagination]:
     """Return a page of the customers that match the query, newest first, with their lockouts."""
-    among = auth_logic.locked_usernames(tools) if query.status == "locked" else None
-    status = "active" if query.status == "locked" else query.status
-    words = _words(query.q or "")
-    matching = partial(storage.list_customers, words, status=status, identity=query.identity, among=among)
-    fetch = partial(matching, since=query.since, until=query.until, oldest_first=query.sort == "oldest")
-    customers, pagination = cursors.fetch_page(query, fetch, created_at=datetime, id=UUID)
+    filters: UserFilters = {"role": "customer", "words": _words(query.q or ""), "identity": query.identity}
+    customers, pagination = user_logic.fetch_page(tools, query, **filters)
     audit_logic.record_list(tools.audit, "list.customers", caller, query)
-    return _with_lockouts(tools, customers), pagination
+    return user_logic.with_lockouts(tools, customers, CustomerOut), pagination
 
 
-def counts(tools: Tools, storage: CustomerStorage) -> CustomerCounts:
+def counts(tools: Tools) -> CustomerCounts:
     """Count the customers that wait for somebody of the staff. Nobody is shown, so it is no look at a customer."""
     locked = auth_logic.locked_usernames(tools)
+    count = partial(tools.users.count_users, role="customer")
     return CustomerCounts(
-        pending_identities=storage.count_customers(identity="pending"),
-        locked=storage.count_customers(status="active", among=locked) if locked else 0,
+        pending_identities=count(identity="pending"), locked=count(status="active", among=locked) if locked else 0
     )
 
 
 def details(tools: Tools, caller: Caller, user_id: UUID) -> CustomerOut:
     """Return one customer with their lockout. Raises NotFound, also for an employee or an admin."""
-    user = _require_customer(tools.users.find_user(user_id))
+    user = user_logic.customer(tools, user_id)
     audit_logic.record(tools.audit, "view.person", actor=caller, subject=user)
-    return _present(tools, user.id)
+    return _present(tools, user)
 
 
-def by_id(storage: CustomerStorage, user_ids: Iterable[UUID]) -> Sequence[User]:
-    """Return those of these users that exist, staff included, to name them in lists."""
-    return storage.find_users(set(user_ids))
-
-
-def search(storage: CustomerStorage, q: str, limit: int) -> Sequence[UUID]:
+def search(tools: Tools, q: str, limit: int) -> Sequence[UUID]:
     """Return the ids of at most `limit` users, staff included, whose name or contact data contain each word of `q`."""
-    return storage.find_ids(_words(q), limit)
+    return tools.users.find_ids(_words(q), limit)
 
 
 @rerun_when_aborted
@@ -96,7 +86,7 @@ def correct_contact(tools: Tools, caller: Caller, user_id: UUID, changes: Contac
     A new e-mail address is told to the old one by a mail of its own, which can undo it.
     """
     with tools.transaction():
-        user = _require_customer(tools.users.find_user_to_change(user_id))
+        user = user_logic.customer_to_change(tools, user_id)
         told = [name for name in ("full_name", "phone") if _changes(user, changes, name)]
         if told:
             facts = {
@@ -116,23 +106,23 @@ def correct_contact(tools: Tools, caller: Caller, user_id: UUID, changes: Contac
             fields["reason"] = changes.reason
         audit_logic.record(tools.audit, "contact.correct", actor=caller, subject=user, details=fields)
     _log.info("contact data corrected by staff", extra={"user_id": str(user.id), "by": str(caller.user_id)})
-    return _present(tools, user_id)
+    return _present(tools, user)
 
 
 def unlock(tools: Tools, caller: Caller, user_id: UUID) -> CustomerOut:
     """End the lockout of a customer after too many wrong passwords. Raises NotFound."""
     with tools.transaction():
-        user = _require_customer(tools.users.find_user_to_change(user_id))
+        user = user_logic.customer_to_change(tools, user_id)
         auth_logic.clear_failures(tools, user.username)
         audit_logic.record(tools.audit, "lockout.lift", actor=caller, subject=user)
     _log.info("lockout ended by staff", extra={"user_id": str(user.id), "by": str(caller.user_id)})
-    return _present(tools, user_id)
+    return _present(tools, user)
 
 
 def start_reset(tools: Tools, caller: Caller, user_id: UUID, reason: str) -> None:
     """Send a customer the link for a new password, to the address that the bank has. Raises NotFound, NotActive."""
     with tools.transaction():
-        user = _require_customer(tools.users.find_user(user_id))
+        user = user_logic.customer(tools, user_id)
         if user.status != "active":
             raise NotActive
         tools.mails.add_mail("password_reset", user.email)
@@ -143,14 +133,14 @@ def start_reset(tools: Tools, caller: Caller, user_id: UUID, reason: str) -> Non
 
 def list_audit(tools: Tools, caller: Caller, user_id: UUID, page: Page) -> tuple[list[AuditEntry], Pagination]:
     """Return a page of what a customer did, and what was done about them, newest first. Raises NotFound."""
-    user = _require_customer(tools.users.find_user(user_id))
+    user = user_logic.customer(tools, user_id)
     audit_logic.record(tools.audit, "view.audit", actor=caller, subject=user)
     return audit_logic.list_deeds(tools.audit, user_id, page)
 
 
 def list_sessions(tools: Tools, caller: Caller, user_id: UUID, page: Page) -> tuple[list[LoginSession], Pagination]:
     """Return a page of a customer's active sessions, newest first. Raises NotFound."""
-    user = _require_customer(tools.users.find_user(user_id))
+    user = user_logic.customer(tools, user_id)
     audit_logic.record(tools.audit, "view.sessions", actor=caller, subject=user)
     fetch = partial(tools.sessions.list_alive, user_id, clock.now())
     return cursors.fetch_page(page, fetch, created_at=datetime, id=UUID)
@@ -159,7 +149,7 @@ def list_sessions(tools: Tools, caller: Caller, user_id: UUID, page: Page) -> tu
 def log_out_everywhere(tools: Tools, caller: Caller, user_id: UUID) -> int:
     """End all sessions of a customer and return their number. Raises NotFound."""
     with tools.transaction():
-        user = _require_customer(tools.users.find_user_to_change(user_id))
+        user = user_logic.customer_to_change(tools, user_id)
         ended = tools.sessions.end_sessions(user.id, clock.now())
         details = {"sessions": len(ended)}
         audit_logic.record(tools.audit, "session.end_all", actor=caller, subject=user, details=details)
@@ -167,30 +157,30 @@ def log_out_everywhere(tools: Tools, caller: Caller, user_id: UUID) -> int:
     return len(ended)
 
 
-def add_note(tools: Tools, storage: CustomerStorage, caller: Caller, user_id: UUID, new: NewNote) -> NoteOut:
+def add_note(tools: Tools, notes: NoteStorage, caller: Caller, user_id: UUID, new: NewNote) -> NoteOut:
     """Add a note about a customer. Raises NotFound."""
     with tools.transaction():
-        user = _require_customer(tools.users.find_user(user_id))
+        user = user_logic.customer(tools, user_id)
         note = CustomerNote(user_id=user.id, author_id=caller.user_id, text=new.text)
-        storage.insert(note)
+        notes.insert(note)
         audit_logic.record(tools.audit, "note.add", actor=caller, subject=user)
-        (written,) = _with_authors(storage, [note])
+        (written,) = _with_authors(tools, [note])
     _log.info("note written by staff", extra={"user_id": str(user_id), "by": str(caller.user_id)})
     return written
 
 
 def list_notes(
-    tools: Tools, storage: CustomerStorage, caller: Caller, user_id: UUID, page: Page
+    tools: Tools, notes: NoteStorage, caller: Caller, user_id: UUID, page: Page
 ) -> tuple[list[NoteOut], Pagination]:
     """Return a page of the notes about a customer, newest first. Raises NotFound."""
-    user = _require_customer(tools.users.find_user(user_id))
+    user = user_logic.customer(tools, user_id)
     audit_logic.record(tools.audit, "view.notes", actor=caller, subject=user)
-    notes, pagination = cursors.fetch_page(page, partial(storage.list_notes, user_id), sequence=int)
-    return _with_authors(storage, notes), pagination
+    found, pagination = cursors.fetch_page(page, partial(notes.list_notes, user_id), sequence=int)
+    return _with_authors(tools, found), pagination
 
 
-def _with_authors(storage: CustomerStorage, notes: list[CustomerNote]) -> list[NoteOut]:
-    authors = {user.id: user.full_name or user.username for user in by_id(storage, (note.author_id for note in notes))}
+def _with_authors(tools: Tools, notes: list[CustomerNote]) -> list[NoteOut]:
+    authors = tools.users.display_names(note.author_id for note in notes)
     return [
         NoteOut(
             id=note.sequence,
@@ -213,20 +203,6 @@ def _words(q: str) -> list[str]:
     return [digits] if digits else q.split()
 
 
-def _present(tools: Tools, user_id: UUID) -> CustomerOut:
-    (customer,) = _with_lockouts(tools, [_require_customer(tools.users.find_user(user_id))])
+def _present(tools: Tools, user: User) -> CustomerOut:
+    (customer,) = user_logic.with_lockouts(tools, [user], CustomerOut)
     return customer
-
-
-def _with_lockouts(tools: Tools, users: list[User]) -> list[CustomerOut]:
-    locked_until = auth_logic.locked_until(tools, [user.username for user in users])
-    return [
-        CustomerOut.model_validate(user).model_copy(update={"locked_until": locked_until.get(user.username)})
-        for user in users
-    ]
-
-
-def _require_customer(user: User | None) -> User:
-    if user is None or user.role != "customer":
-        raise NotFound("There is no such customer.")
-    return user

@@ -5,12 +5,11 @@ from uuid import UUID
 
 from pydantic import BeforeValidator, Field
 
-from auth_service.user_schemas import Changes, Email, FullName, Identity, ListedStatus, ListedUser, Phone
+from auth_service.user_schemas import Changes, Email, FullName, Identity, ListedUser, Phone, UserPage
 from shared.core.periods import Timestamp
 from shared.core.texts import Line, Matching, Paragraphs
-from shared.web.cursors import LongLimit, SortedPage
+from shared.web.cursors import LongLimit
 from shared.web.validation.openapi import Answer, Body, Described, Query
-from shared.web.validation.ranges import TimeRange
 
 MAX_PEOPLE = 200
 MAX_NAMES = 400  # both sides of the transactions on a page
@@ -30,13 +29,11 @@ Reason = Annotated[
 ]
 
 
-class CustomersQuery(SortedPage, TimeRange):
+class CustomersQuery(UserPage):
     """Filters for the list of customers; all must match. `from` and `to` are when they registered."""
 
     q: Annotated[Line, Field(min_length=1, max_length=100, examples=["clara"])] | None = None
     """Words that the name, username, e-mail address or phone number contains, all of them."""
-    status: ListedStatus | None = None
-    """Only customers with this status; `locked` are active ones after too many wrong passwords."""
     identity: Identity | None = None
     """Only customers whose identity is in this state."""
 

@@ -5,7 +5,7 @@ from datetime import date
 from typing import cast
 from uuid import UUID
 
-from auth_service import auth_logic
+from auth_service import auth_logic, user_logic
 from auth_service.audit import audit_logic
 from auth_service.auth_logic import Tools
 from auth_service.auth_models import User
@@ -20,7 +20,7 @@ from auth_service.identity.identity_schemas import (
 from auth_service.identity.identity_storage import IdentityStorage
 from auth_service.user_schemas import Identity
 from shared.core import clock
-from shared.core.errors import InvalidRequest, NotFound
+from shared.core.errors import InvalidRequest
 from shared.core.texts import masked
 from shared.db.outages import rerun_when_aborted
 from shared.web.access import Caller
@@ -33,16 +33,14 @@ _log = logging.getLogger(__name__)
 
 def show(tools: Tools, storage: IdentityStorage, caller: Caller, user_id: UUID) -> IdentityAnswer:
     """Return the identity of a customer with the last decisions. Raises NotFound."""
-    user = _require_customer(tools.users.find_user(user_id))
+    user = user_logic.customer(tools, user_id)
     audit_logic.record(tools.audit, "view.identity", actor=caller, subject=user)
-    return _present(storage, caller, user)
+    return _present(tools, storage, caller, user)
 
 
 def show_own(tools: Tools, storage: IdentityStorage, caller: Caller) -> OwnIdentityOut:
     """Return the caller's own identity. Leaves out who decided and why."""
-    user = tools.users.find_user(caller.user_id)
-    if user is None:
-        raise NotFound
+    user = user_logic.details(tools, caller.user_id)
     last = next(iter(storage.list_checks(user.id, 1)), None)
     return OwnIdentityOut(
         state=cast(Identity, user.identity),
@@ -59,13 +57,13 @@ def decide(
 ) -> IdentityAnswer:
     """Set the state of a customer's identity. Raises NotFound, and InvalidRequest for a document that is not enough."""
     _decide(tools, storage, caller, user_id, decision)
-    return _present(storage, caller, _require_customer(tools.users.find_user(user_id)))
+    return _present(tools, storage, caller, user_logic.customer(tools, user_id))
 
 
 @rerun_when_aborted
 def _decide(tools: Tools, storage: IdentityStorage, caller: Caller, user_id: UUID, decision: IdentityDecision) -> None:
     with tools.transaction():
-        user = _require_customer(tools.users.find_user_to_change(user_id))
+        user = user_logic.customer_to_change(tools, user_id)
         _require_document(decision, clock.now().date())
         before, user.identity = user.identity, decision.state
         values = decision.model_dump()
@@ -93,9 +91,9 @@ def _require_document(decision: IdentityDecision, today: date) -> None:
         raise InvalidRequest(details={"expires_on": "is over: the document has expired"})
 
 
-def _present(storage: IdentityStorage, caller: Caller, user: User) -> IdentityAnswer:
+def _present(tools: Tools, storage: IdentityStorage, caller: Caller, user: User) -> IdentityAnswer:
     checks = storage.list_checks(user.id, MOST_CHECKS)
-    names = {one.id: one.full_name or one.username for one in storage.list_users({row.decided_by for row in checks})}
+    names = tools.users.display_names(row.decided_by for row in checks)
     sees_all = caller.may(VERIFY)
     return IdentityAnswer(
         success=True,
@@ -122,9 +120,3 @@ def _present(storage: IdentityStorage, caller: Caller, user: User) -> IdentityAn
 def _is_expired(last: IdentityCheck | None) -> bool:
     is_verified = last is not None and last.state == "verified"
     return bool(is_verified and last and last.expires_on and last.expires_on < clock.now().date())
-
-
-def _require_customer(user: User | None) -> User:
-    if user is None or user.role != "customer":
-        raise NotFound("There is no such customer.")
-    return user

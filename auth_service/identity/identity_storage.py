@@ -1,11 +1,10 @@
 """Queries on checks of customers' identity."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import String, select, type_coerce, update
 
-from auth_service.auth_models import User
 from auth_service.identity.identity_models import IdentityCheck, document_numbers
 from shared.db.database import Storage
 
@@ -17,10 +16,6 @@ class IdentityStorage(Storage):
         """Return the last checks of a user, newest first."""
         query = select(IdentityCheck).where(IdentityCheck.user_id == user_id)
         return self._session.scalars(query.order_by(IdentityCheck.sequence.desc()).limit(limit)).all()
-
-    def list_users(self, user_ids: Collection[UUID]) -> Sequence[User]:
-        """Return those of these users that exist."""
-        return self._session.scalars(select(User).where(User.id.in_(user_ids))).all()
 
     def list_numbers_with_other_key(self, limit: int) -> Sequence[tuple[int, str]]:
         """Return (sequence, number) of numbers not encrypted with the first key, locked until the end."""

@@ -39,7 +39,7 @@ from auth_service.second_factor.second_factor_logic import MfaNotEnabled, Second
 from auth_service.second_factor.second_factor_models import Passkey
 from auth_service.second_factor.second_factor_schemas import FirstStep, SteppedUp
 from shared.core import clock
-from shared.core.errors import InvalidToken, NotAuthenticated, NotFound, Refused
+from shared.core.errors import NotAuthenticated, NotFound, Refused
 from shared.db.outages import rerun_when_aborted
 from shared.security.encryption import Encryption, UnknownKey
 from shared.web.access import Caller, require_fresh_second_factor
@@ -91,9 +91,7 @@ def begin_registration(
     Raises StepUpRequired, WrongPassword, LockedOut, TooManyPasskeys.
     """
     require_fresh_second_factor(caller)
-    user = tools.users.find_user(caller.user_id)
-    if user is None:
-        raise InvalidToken
+    user = auth_logic.own_user(tools, caller)
     if not auth_logic.check_password(tools, origin, user.username, user, password, action="passkey.add"):
         raise auth_logic.WrongPassword(details={"password": "is not right; enter it again"})
     known = passkeys.storage.list_passkeys(caller.user_id)
@@ -104,7 +102,7 @@ def begin_registration(
         rp_name=passkeys.bank_name,
         user_id=user.id.bytes,
         user_name=user.username,
-        user_display_name=user.full_name or user.username,
+        user_display_name=user.display_name,
         authenticator_selection=AuthenticatorSelectionCriteria(
             resident_key=ResidentKeyRequirement.REQUIRED, user_verification=UserVerificationRequirement.REQUIRED
         ),
@@ -136,7 +134,7 @@ def finish_registration(tools: Tools, passkeys: Passkeys, caller: Caller, new: N
         name=new.name,
     )
     with tools.transaction():
-        user = _lock_user(tools, caller)
+        user = auth_logic.own_user_to_change(tools, caller)
         _spend(passkeys, challenge)
         if passkeys.storage.find_by_credential(passkey.credential_id):
             raise InvalidPasskey
@@ -157,7 +155,7 @@ def remove(tools: Tools, passkeys: Passkeys, caller: Caller, passkey_id: UUID) -
     """
     require_fresh_second_factor(caller)
     with tools.transaction():
-        user = _lock_user(tools, caller)
+        user = auth_logic.own_user_to_change(tools, caller)
         passkey = passkeys.storage.delete_passkey(caller.user_id, passkey_id)
         if passkey is None:
             raise NotFound("There is no such passkey.")
@@ -216,9 +214,7 @@ def step_up(tools: Tools, passkeys: Passkeys, caller: Caller, answer: PasskeyLog
 
     Raises InvalidPasskey, LockedOut.
     """
-    user = tools.users.find_user(caller.user_id)
-    if user is None:
-        raise InvalidToken
+    user = auth_logic.own_user(tools, caller)
     challenge = _open(passkeys, f"step-up {caller.session_id}", answer.passkey_token)
     outcome: list[SteppedUp] = []
 
@@ -328,10 +324,3 @@ def _refusing(username: str) -> Iterator[None]:
     except (WebAuthnException, ValueError, KeyError, TypeError) as error:
         _log.info("passkey refused", extra={"username": username, "reason": type(error).__name__})
         raise InvalidPasskey from None
-
-
-def _lock_user(tools: Tools, caller: Caller) -> User:
-    user = tools.users.find_user_to_change(caller.user_id)
-    if user is None:
-        raise InvalidToken
-    return user

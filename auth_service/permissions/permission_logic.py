@@ -7,12 +7,13 @@ version adds is theirs too, but not that of an employee whose permissions an adm
 import logging
 from uuid import UUID
 
+from auth_service import user_logic
 from auth_service.audit import audit_logic
 from auth_service.auth_logic import Tools
 from auth_service.auth_models import User
 from auth_service.permissions.permission_schemas import PERMISSIONS, PermissionChange
 from shared.core import clock
-from shared.core.errors import Conflict, NotFound
+from shared.core.errors import Conflict
 from shared.db.approvals import ApprovalColumns
 from shared.db.outages import rerun_when_aborted
 from shared.web.access import Caller
@@ -80,8 +81,7 @@ def _granted(user: User) -> list[str]:
 
 
 def _require_employee(user: User | None) -> User:
-    if user is None:
-        raise NotFound("There is no such person.")
-    if user.role != "employee":
+    found = user_logic.require_found(user)
+    if found.role != "employee":
         raise NotAnEmployee
-    return user
+    return found

@@ -50,7 +50,7 @@ def look_up_user(caller: Caller, query: PersonQuery) -> Response:
 @api.validate(resp=documented(200, answer(user=ListedUser)))
 def user_details(caller: Caller, user_id: UUID) -> Response:
     """Return one user."""
-    (user,) = user_logic.with_lockouts(tools(), [user_logic.view(tools(), caller, user_id)])
+    (user,) = user_logic.with_lockouts(tools(), [user_logic.view(tools(), caller, user_id)], ListedUser)
     return success(user=user)
 
 

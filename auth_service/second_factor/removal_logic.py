@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from auth_service import user_logic
 from auth_service.audit import audit_logic
 from auth_service.auth_logic import Tools
-from auth_service.auth_models import User
 from auth_service.second_factor import second_factor_logic
 from auth_service.second_factor.removal_models import FactorRemoval
 from auth_service.second_factor.removal_schemas import NewRemoval, RemovalDecision, RemovalOut
@@ -56,7 +56,7 @@ class Removals:
 
 def present(tools: Tools, removals: Removals, user_id: UUID) -> tuple[bool, RemovalOut | None]:
     """Return whether a customer has a second factor, and the open request to remove it. Raises NotFound."""
-    user = _require_customer(tools.users.find_user(user_id))
+    user = user_logic.customer(tools, user_id)
     removal = removals.storage.find_removal(user.id) if user.mfa_enabled else None
     return user.mfa_enabled, _render(tools, removal) if removal and _is_open(removal, clock.now()) else None
 
@@ -66,7 +66,7 @@ def ask(tools: Tools, removals: Removals, caller: Caller, user_id: UUID, new: Ne
     """Ask for the removal of a customer's second factor. Raises NotFound, NoFactorToRemove, RemovalAsked."""
     now = clock.now()
     with tools.transaction():
-        user = _require_customer(tools.users.find_user_to_change(user_id))
+        user = user_logic.customer_to_change(tools, user_id)
         if not user.mfa_enabled:
             raise NoFactorToRemove
         before = removals.storage.find_removal_to_change(user.id)
@@ -87,7 +87,7 @@ def decide(tools: Tools, removals: Removals, caller: Caller, user_id: UUID, deci
     Whoever asked may refuse, which takes the request back, but not approve.
     """
     with tools.transaction():
-        user = _require_customer(tools.users.find_user_to_change(user_id))
+        user = user_logic.customer_to_change(tools, user_id)
         removal = removals.storage.find_removal_to_change(user.id)
         if removal is None or not user.mfa_enabled or not _is_open(removal, clock.now()):
             raise NotFound("There is no request to decide.")
@@ -119,9 +119,3 @@ def _render(tools: Tools, removal: FactorRemoval) -> RemovalOut:
         asked_at=removal.asked_at,
         expires_at=removal.asked_at + OPEN_FOR,
     )
-
-
-def _require_customer(user: User | None) -> User:
-    if user is None or user.role != "customer":
-        raise NotFound("There is no such customer.")
-    return user

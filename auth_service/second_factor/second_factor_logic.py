@@ -28,7 +28,7 @@ from auth_service.second_factor.second_factor_schemas import (
 )
 from auth_service.second_factor.second_factor_storage import SecondFactorStorage
 from shared.core import clock
-from shared.core.errors import Conflict, InvalidToken, NotAuthenticated, Refused
+from shared.core.errors import Conflict, NotAuthenticated, Refused
 from shared.core.periods import to_text
 from shared.http import origins
 from shared.security.encryption import Encryption, UnknownKey
@@ -104,7 +104,7 @@ def secrets_of(keys: Sequence[str]) -> Encryption:
 
 def status(tools: Tools, factors: SecondFactors, caller: Caller) -> MfaStatus:
     """Return the state of the caller's second factor."""
-    user = _user(tools, caller)
+    user = auth_logic.own_user(tools, caller)
     return MfaStatus(
         mfa_enabled=user.mfa_enabled,
         app_enabled=_enabled_app(factors, user) is not None,
@@ -129,7 +129,7 @@ def set_up(tools: Tools, factors: SecondFactors, caller: Caller) -> Setup:
     secret = pyotp.random_base32(length=SECRET_LENGTH)
     encrypted = factors.secrets.encrypt(secret)
     with tools.transaction():
-        user = _lock_user(tools, caller)
+        user = auth_logic.own_user_to_change(tools, caller)
         if _enabled_app(factors, user):
             raise MfaAlreadyEnabled
         factors.storage.replace_authenticator(Authenticator(user_id=user.id, encrypted_secret=encrypted))
@@ -143,11 +143,11 @@ def enable(tools: Tools, factors: SecondFactors, caller: Caller, otp: str) -> li
     Who knows the code has made the secret with a fresh second factor. Raises MfaNotSetUp, MfaAlreadyEnabled,
     InvalidOtp, LockedOut.
     """
-    user = _user(tools, caller)
+    user = auth_logic.own_user(tools, caller)
     codes: list[str] = []
 
     def check() -> bool:
-        present = _lock_user(tools, caller)
+        present = auth_logic.own_user_to_change(tools, caller)
         authenticator = factors.storage.find_authenticator(present.id)
         if authenticator is None:
             raise MfaNotSetUp
@@ -225,7 +225,7 @@ def renew_recovery_codes(tools: Tools, factors: SecondFactors, caller: Caller, o
         require_fresh_second_factor(caller)
 
     def check() -> bool:
-        present = _lock_user(tools, caller)
+        present = auth_logic.own_user_to_change(tools, caller)
         if otp is not None and not _accept(tools, factors, present, otp):
             return False
         codes[:] = replace_recovery_codes(factors, present)
@@ -247,7 +247,7 @@ def step_up(tools: Tools, factors: SecondFactors, caller: Caller, otp: str) -> S
     outcome: list[SteppedUp] = []
 
     def check() -> bool:
-        present = _lock_user(tools, caller)
+        present = auth_logic.own_user_to_change(tools, caller)
         if not _accept(tools, factors, present, otp):
             return False
         outcome[:] = [follow_stepped_up(tools, caller, present)]
@@ -361,22 +361,8 @@ def _require(tools: Tools, user: User, check: Callable[[], bool], *, action: str
         )
 
 
-def _user(tools: Tools, caller: Caller) -> User:
-    user = tools.users.find_user(caller.user_id)
-    if user is None:
-        raise InvalidToken
-    return user
-
-
 def _user_with_factor(tools: Tools, caller: Caller) -> User:
-    user = _user(tools, caller)
+    user = auth_logic.own_user(tools, caller)
     if not user.mfa_enabled:
         raise MfaNotEnabled
-    return user
-
-
-def _lock_user(tools: Tools, caller: Caller) -> User:
-    user = tools.users.find_user_to_change(caller.user_id)
-    if user is None:
-        raise InvalidToken
     return user
