@@ -4,17 +4,16 @@ import hashlib
 import hmac
 import logging
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 from auth_service.audit import audit_logic
 from auth_service.audit.audit_storage import AuditStorage
 from auth_service.auth_models import Lockout, User
 from auth_service.auth_schemas import ClientCredentials, IssuedToken
-from auth_service.auth_storage import LinkStorage, LockoutStorage, UserStorage
+from auth_service.auth_storage import EncryptedColumns, LinkStorage, LockoutStorage, UserStorage
 from auth_service.mail.mail_storage import MailStorage
 from auth_service.session_storage import SessionStorage
 from shared.core import clock, periods
@@ -50,7 +49,6 @@ SCOPES = {
     ),
 }
 _log = logging.getLogger(__name__)
-_T = TypeVar("_T")
 
 
 class WrongPassword(Refused):
@@ -203,29 +201,22 @@ def locked_usernames(tools: Tools) -> set[str]:
     return set(locked_until(tools, tools.audit.find_subjects("lockout", clock.now() - LONGEST_LOCKOUT)))
 
 
-def encrypt_anew(
-    tools: Tools, what: str, list_stored: Callable[[int], Sequence[_T]], store: Callable[[Sequence[_T]], None]
-) -> None:
-    """Encrypt stored values with the first key, in transactions of at most ENCRYPTED_AT_ONCE values.
+def encrypt_anew(columns: EncryptedColumns) -> None:
+    """Encrypt all values with the first key, where they are not, in transactions of at most ENCRYPTED_AT_ONCE values.
 
-    `list_stored` returns those that are encrypted with another key. Raises CannotStart when their key is missing.
+    Raises CannotStart when the key of a value is missing.
     """
-    values: Sequence[_T] | None = None
-    while values is None or values:
-        with tools.transaction():
+    for column in columns.list_columns():
+        is_found = True
+        while is_found:
             try:
-                values = list_stored(ENCRYPTED_AT_ONCE)
+                with columns.transaction():
+                    is_found = columns.encrypt_anew(column, ENCRYPTED_AT_ONCE)
             except UnknownKey:
-                raise missing_key(what) from None
-            store(values)
-
-
-def missing_key(what: str) -> CannotStart:
-    """Return the error for values that are encrypted with a key which the settings lack."""
-    return CannotStart(
-        f"AUTH_ENCRYPTION_KEYS lacks a key that {what} are encrypted with: add it at the end of the list, or restore "
-        "the file encryption_keys of the secrets from a backup"
-    )
+                raise CannotStart(
+                    f"AUTH_ENCRYPTION_KEYS lacks a key that {column.type.purpose} are encrypted with: add it at the "
+                    "end of the list, or restore the file encryption_keys of the secrets from a backup"
+                ) from None
 
 
 def require_uncommon(field: str, password: str, username: str, email: str) -> None:

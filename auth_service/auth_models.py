@@ -1,8 +1,9 @@
 """Tables of the auth service: users, sessions, refresh tokens, ended sessions, lockouts and links in mails."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -25,73 +26,66 @@ class Base(DeclarativeBase):
 db = Database(Base, Path(__file__).with_name("migrations"))
 
 
-class ColumnCipher:
-    """Encrypts the values of a column. The start gives it its keys."""
+class ColumnKeys:
+    """The keys of the encrypted columns, which the start of the service sets."""
 
-    def __init__(self, purpose: str) -> None:
-        self._purpose = purpose
+    newest_first: tuple[str, ...] = ()
 
-    def use(self, keys: Sequence[str]) -> None:
+    def use(self, keys: Iterable[str]) -> None:
         """Encrypt with the first of these keys, and decrypt with all of them."""
-        self._encryption = Encryption(keys, self._purpose)
-
-    @property
-    def key_id(self) -> str:
-        """The id of the first key, with which each value that it has encrypted begins."""
-        return self._encryption.key_id
-
-    def encrypt(self, value: str) -> str:
-        """Return a value encrypted with the first key."""
-        return self._encryption.encrypt(value)
-
-    def decrypt(self, stored: str) -> str:
-        """Return a stored value. Raises UnknownKey."""
-        return self._encryption.decrypt(stored)
+        self.newest_first = tuple(keys)
 
 
-class PhoneNumbers(ColumnCipher):
-    """Encrypts phone numbers, and makes the entries by which parts of them are found."""
-
-    def use(self, keys: Sequence[str]) -> None:
-        """Encrypt with the first of these keys, and decrypt with all of them."""
-        super().use(keys)
-        self._index = BlindIndex(keys[0], "parts of phone numbers")
-
-    def decrypt(self, stored: str) -> str:
-        """Return a stored number, which is not encrypted before the first start with keys. Raises UnknownKey."""
-        return super().decrypt(stored) if ":" in stored else stored
-
-    def entries(self, phone: str) -> str:
-        """Return what is stored to find a number by its digits."""
-        return self._index.entries(digits_of(phone))
-
-    def entry(self, text: str) -> str | None:
-        """Return the entry that finds numbers with the digits of `text`; None when it is no part of a number."""
-        digits = digits_of(text) if _PART_OF_PHONE.fullmatch(text.strip()) else ""
-        return self._index.entry(digits) if len(digits) >= SHORTEST_PART else None
-
-
-_PART_OF_PHONE = re.compile(r"\+?[0-9 ()./-]{3,}")
-phone_numbers = PhoneNumbers("phone numbers")
+column_keys = ColumnKeys()
+_encryption, _index = lru_cache(Encryption), lru_cache(BlindIndex)
 
 
 class EncryptedText(TypeDecorator[str]):
-    """A text that only this service can read."""
+    """A text that only this service can read. Its keys are derived for the `purpose` that names the values."""
 
     impl = String(255)
     cache_ok = True
 
-    def __init__(self, cipher: ColumnCipher) -> None:
+    def __init__(self, purpose: str) -> None:
         super().__init__()
-        self.cipher = cipher
+        self.purpose = purpose
+
+    @property
+    def encryption(self) -> Encryption:
+        """Return what encrypts and decrypts the values of the column."""
+        return _encryption(column_keys.newest_first, self.purpose)
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """Encrypt a value."""
-        return None if value is None else self.cipher.encrypt(value)
+        return None if value is None else self.encryption.encrypt(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
-        """Decrypt a value."""
-        return None if value is None else self.cipher.decrypt(value)
+        """Decrypt a value. Raises UnknownKey."""
+        return None if value is None else self.encryption.decrypt(value)
+
+
+class EncryptedPhone(EncryptedText):
+    """A phone number, which is not encrypted before the first start with keys."""
+
+    cache_ok = True
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        """Decrypt a value. Raises UnknownKey."""
+        return super().process_result_value(value, dialect) if value and ":" in value else value
+
+
+_PART_OF_PHONE = re.compile(r"\+?[0-9 ()./-]{3,}")
+
+
+def phone_index() -> BlindIndex:
+    """Return the index by which phone numbers are found by parts of their digits."""
+    return _index(column_keys.newest_first[0], "parts of phone numbers")
+
+
+def phone_entry(text: str) -> str | None:
+    """Return the entry that finds numbers with the digits of `text`; None when it is no part of a number."""
+    digits = digits_of(text) if _PART_OF_PHONE.fullmatch(text.strip()) else ""
+    return phone_index().entry(digits) if len(digits) >= SHORTEST_PART else None
 
 
 class User(Base):
@@ -114,7 +108,7 @@ class User(Base):
     email_verified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     password_hash: Mapped[str] = mapped_column(String(255))
     full_name: Mapped[str | None] = mapped_column(String(100))
-    phone: Mapped[str | None] = mapped_column("encrypted_phone", EncryptedText(phone_numbers))
+    phone: Mapped[str | None] = mapped_column("encrypted_phone", EncryptedPhone("phone numbers"))
     phone_entries: Mapped[str] = mapped_column(Text, server_default="")
     role: Mapped[str] = mapped_column(String(20), default="customer")
     status: Mapped[str] = mapped_column(String(20), default="active")
@@ -135,7 +129,7 @@ class User(Base):
 def _fold(_mapper: object, _connection: object, user: User) -> None:
     """Update what searches look at: the case-folded copy of readable columns, and the entries of the phone number."""
     user.search_text = folded("\n".join(filter(None, (user.username, user.email, user.full_name))))
-    user.phone_entries = phone_numbers.entries(user.phone) if user.phone else ""
+    user.phone_entries = phone_index().entries(digits_of(user.phone)) if user.phone else ""
 
 
 Index("user_by_username", func.lower(User.username), unique=True)

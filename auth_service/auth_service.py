@@ -9,24 +9,22 @@ import requests
 from flask import Blueprint, Flask, Response
 from pydantic import Field, ValidationInfo, field_validator
 
-from auth_service import audit_service, customer_service, session_logic, user_logic
+from auth_service import audit_service, auth_logic, customer_service, session_logic, user_logic
 from auth_service.approvals import approval_logic
 from auth_service.approvals.approval_models import Approval
 from auth_service.approvals.approval_service import approvals
 from auth_service.audit import audit_logic
 from auth_service.audit.audit_storage import AuditStorage
 from auth_service.auth_logic import LockedOut, Tools, WrongPassword
-from auth_service.auth_models import User, db, phone_numbers
+from auth_service.auth_models import User, column_keys, db
 from auth_service.auth_schemas import AdminAnswer, Login, TokensAnswer, VerifiedAnswer
-from auth_service.auth_storage import LinkStorage, LockoutStorage, UserStorage
+from auth_service.auth_storage import EncryptedColumns, LinkStorage, LockoutStorage, UserStorage
 from auth_service.cases.case_clients import PaymentClient
 from auth_service.cases.case_logic import Cases
 from auth_service.cases.case_service import cases
 from auth_service.cases.case_storage import CaseStorage
 from auth_service.common_service import api, origin, tools
 from auth_service.customers.customer_storage import NoteStorage
-from auth_service.identity import identity_logic
-from auth_service.identity.identity_models import document_numbers
 from auth_service.identity.identity_service import identity
 from auth_service.identity.identity_storage import IdentityStorage
 from auth_service.keys.key_logic import SIGNING_KEYS_FILE, SigningKeysFile
@@ -47,7 +45,7 @@ from auth_service.recovery import recovery_logic
 from auth_service.recovery.outbox_service import outbox
 from auth_service.recovery.recovery_logic import Recovery
 from auth_service.recovery.recovery_service import recovery
-from auth_service.second_factor import login_logic, second_factor_logic
+from auth_service.second_factor import login_logic
 from auth_service.second_factor.removal_logic import Removals
 from auth_service.second_factor.removal_service import removal
 from auth_service.second_factor.removal_storage import RemovalStorage
@@ -241,7 +239,7 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
         database_url=settings.database_url(settings.given_database_url, "auth.db"),
         api=api,
     )
-    _set_encryption_keys(settings.read_encryption_keys())
+    column_keys.use(settings.read_encryption_keys())
     parts = _make_tools(settings, sessions, signer)
     writers = Letters(settings.bank_url, settings.bank_contact).writers | Recovery(parts, settings.bank_url).writers
     mailroom = Mailroom.of(settings, parts.mails, writers)
@@ -264,7 +262,8 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
     report_refusals(app, lambda caller: audit_logic.record_refusal(parts.audit, caller))
     _add_tasks(app, parts, mailroom)
     _reload_keys(app, settings, signer)
-    _use_newest_key(app, parts, second_factors)
+    with app.app_context():
+        auth_logic.encrypt_anew(EncryptedColumns(db))
     _ensure_admin(app, settings)
     return app
 
@@ -287,19 +286,6 @@ def _add_tasks(app: Flask, parts: Tools, mailroom: Mailroom) -> None:
     _add_task(app, "clean-up", CLEAN_UP_SECONDS, lambda: session_logic.clean_up(parts))
     _add_task(app, "link-clean-up", CLEAN_UP_SECONDS, lambda: recovery_logic.clean_up(parts))
     _add_task(app, "passkey-clean-up", CLEAN_UP_SECONDS, lambda: passkey_logic.clean_up(part(Passkeys)))
-
-
-def _set_encryption_keys(keys: list[str]) -> None:
-    phone_numbers.use(keys)
-    document_numbers.use(keys)
-
-
-def _use_newest_key(app: Flask, parts: Tools, second_factors: SecondFactors) -> None:
-    """Encrypt what is stored with the newest key. Raises CannotStart when a key is missing."""
-    with app.app_context():
-        second_factor_logic.rotate_keys(parts, second_factors)
-        user_logic.encrypt_phones(parts)
-        identity_logic.encrypt_numbers(parts, part(IdentityStorage))
 
 
 def _make_tools(settings: AuthSettings, sessions: SessionStorage, signer: TokenSigner) -> Tools:

@@ -5,9 +5,11 @@ from datetime import datetime
 from typing import TypedDict, Unpack
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, String, delete, func, or_, select, type_coerce, update
+from sqlalchemy import ColumnElement, Select, String, delete, func, or_, select, type_coerce
+from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm.attributes import flag_modified
 
-from auth_service.auth_models import KnownDevice, Lockout, MailLink, User, phone_numbers
+from auth_service.auth_models import Base, EncryptedText, KnownDevice, Lockout, MailLink, User, phone_entry
 from shared.core.texts import folded
 from shared.db.database import Storage
 from shared.db.keyset import by_age
@@ -32,7 +34,7 @@ class UserFilters(TypedDict, total=False):
 def user_matches(text: str) -> ColumnElement[bool]:
     """Return the condition that a user's name, address or phone number contains `text`."""
     found = User.search_text.contains(folded(text), autoescape=True)
-    entry = phone_numbers.entry(text)
+    entry = phone_entry(text)
     return or_(found, User.phone_entries.contains(entry)) if entry else found
 
 
@@ -61,19 +63,6 @@ class UserStorage(Storage):
         if name not in known:
             self.insert(KnownDevice(user_id=user_id, name=name))
         return name not in known, not known
-
-    def list_phones_with_other_key(self, limit: int) -> Sequence[tuple[UUID, str]]:
-        """Return (user id, phone number) of numbers that are not encrypted with the first key, locked until the end."""
-        stored = type_coerce(User.phone, String)
-        query = select(User.id, User.phone).where(~stored.startswith(f"{phone_numbers.key_id}:", autoescape=True))
-        rows = self._session.execute(query.order_by(User.id).limit(limit).with_for_update())
-        return [(user_id, phone) for user_id, phone in rows if phone is not None]
-
-    def encrypt_phones(self, phones: Sequence[tuple[UUID, str]]) -> None:
-        """Store these users' phone numbers anew, with the first key."""
-        for user_id, phone in phones:
-            values = {"phone": phone, "phone_entries": phone_numbers.entries(phone)}
-            self._session.execute(update(User).where(User.id == user_id).values(values))
 
     def has_admin(self) -> bool:
         """Return whether at least one admin exists, active or disabled."""
@@ -121,6 +110,28 @@ class UserStorage(Storage):
         """Return (role, status, number of users) for each combination that occurs."""
         query = select(User.role, User.status, func.count()).group_by(User.role, User.status)
         return [(role, status, count) for role, status, count in self._session.execute(query)]
+
+
+class EncryptedColumns(Storage):
+    """The columns of all tables whose values are encrypted."""
+
+    def list_columns(self) -> Sequence[InstrumentedAttribute[str]]:
+        """Return all encrypted columns."""
+        columns = [column for mapper in Base.registry.mappers for column in mapper.column_attrs]
+        return [column.class_attribute for column in columns if isinstance(column.columns[0].type, EncryptedText)]
+
+    def encrypt_anew(self, column: InstrumentedAttribute[str], limit: int) -> bool:
+        """Encrypt at most `limit` values that are not encrypted with the first key. Return whether there were any.
+
+        Raises UnknownKey for a value whose key is missing.
+        """
+        prefix = f"{column.type.encryption.key_id}:"
+        query = select(column.class_).where(~type_coerce(column, String).startswith(prefix, autoescape=True))
+        rows = self._session.scalars(query.limit(limit).with_for_update()).all()
+        for row in rows:
+            flag_modified(row, column.key)
+        self._session.flush()
+        return bool(rows)
 
 
 class LockoutStorage(Storage):

@@ -93,12 +93,6 @@ def ensure_admin(tools: Tools, username: str, password: str) -> None:
     _log.info("first admin created", extra={"user_id": str(user.id)})
 
 
-def encrypt_phones(tools: Tools) -> None:
-    """Encrypt the phone numbers with the first key, where they are not. Raises CannotStart when a key is missing."""
-    users = tools.users
-    auth_logic.encrypt_anew(tools, "phone numbers", users.list_phones_with_other_key, users.encrypt_phones)
-
-
 def details(tools: Tools, user_id: UUID) -> User:
     """Return the user with this id. Raises NotFound."""
     return require_found(tools.users.find_user(user_id))

@@ -5,7 +5,7 @@ from datetime import date
 from typing import cast
 from uuid import UUID
 
-from auth_service import auth_logic, user_logic
+from auth_service import user_logic
 from auth_service.audit import audit_logic
 from auth_service.auth_logic import Tools
 from auth_service.auth_models import User
@@ -71,12 +71,6 @@ def _decide(tools: Tools, storage: IdentityStorage, caller: Caller, user_id: UUI
         details = {"from": before, "to": decision.state, "reason": decision.reason}
         audit_logic.record(tools.audit, "identity.change", actor=caller, subject=user, details=details)
     _log.info("identity decided by staff", extra={"user_id": str(user_id), "by": str(caller.user_id)})
-
-
-def encrypt_numbers(tools: Tools, storage: IdentityStorage) -> None:
-    """Encrypt the numbers of documents with the first key, where they are not. Raises CannotStart without their key."""
-    what = "numbers of documents"
-    auth_logic.encrypt_anew(tools, what, storage.list_numbers_with_other_key, storage.encrypt_numbers)
 
 
 def _require_document(decision: IdentityDecision, today: date) -> None:

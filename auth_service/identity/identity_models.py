@@ -1,4 +1,4 @@
-"""The table of checks of customers' identity, and the encryption of the numbers of their documents."""
+"""The table of checks of customers' identity."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -6,11 +6,9 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from auth_service.auth_models import Base, ColumnCipher, EncryptedText
+from auth_service.auth_models import Base, EncryptedText
 from shared.core.clock import now
 from shared.db.columns import SequenceKey, UtcDateTime
-
-document_numbers = ColumnCipher("numbers of documents")
 
 
 class IdentityCheck(Base):
@@ -26,7 +24,7 @@ class IdentityCheck(Base):
     user_id: Mapped[UUID] = mapped_column(ForeignKey("user.id"))
     state: Mapped[str] = mapped_column(String(10))
     document_kind: Mapped[str | None] = mapped_column(String(20))
-    document_number: Mapped[str | None] = mapped_column(EncryptedText(document_numbers))
+    document_number: Mapped[str | None] = mapped_column(EncryptedText("numbers of documents"))
     expires_on: Mapped[date | None]
     reason: Mapped[str] = mapped_column(String(200))
     decided_by: Mapped[UUID] = mapped_column(ForeignKey("user.id"))

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
@@ -31,7 +31,7 @@ from shared.core import clock
 from shared.core.errors import Conflict, NotAuthenticated, Refused
 from shared.core.periods import to_text
 from shared.http import origins
-from shared.security.encryption import Encryption, UnknownKey
+from shared.security.encryption import Encryption
 from shared.web.access import STEP_UP_SECONDS, Caller, require_fresh_second_factor
 
 STEP_SECONDS = 30
@@ -83,23 +83,16 @@ class MfaNotEnabled(Refused):
 
 @dataclass(frozen=True)
 class SecondFactors:
-    """What the rules of the second factor use. `secrets` encrypts what is stored, `tickets` half-done logins."""
+    """What the rules of the second factor use. `tickets` encrypts half-done logins."""
 
     storage: SecondFactorStorage
-    secrets: Encryption
     tickets: Encryption
     bank_name: str
 
     @classmethod
     def of(cls, settings: SecondFactorSettings, storage: SecondFactorStorage, bank_name: str) -> Self:
         """Return the second factors with the keys of `settings`, or of the secret file, which is made when missing."""
-        keys = settings.read_encryption_keys()
-        return cls(storage, secrets_of(keys), Encryption(keys, "half-done logins"), bank_name)
-
-
-def secrets_of(keys: Sequence[str]) -> Encryption:
-    """Return what encrypts the secrets of authenticator apps with the first of these keys."""
-    return Encryption(keys, "authenticator secrets")
+        return cls(storage, Encryption(settings.read_encryption_keys(), "half-done logins"), bank_name)
 
 
 def status(tools: Tools, factors: SecondFactors, caller: Caller) -> MfaStatus:
@@ -127,12 +120,11 @@ def set_up(tools: Tools, factors: SecondFactors, caller: Caller) -> Setup:
     """Make a new secret in place of one that was not enabled. Raises MfaAlreadyEnabled, StepUpRequired."""
     require_fresh_second_factor(caller)
     secret = pyotp.random_base32(length=SECRET_LENGTH)
-    encrypted = factors.secrets.encrypt(secret)
     with tools.transaction():
         user = auth_logic.own_user_to_change(tools, caller)
         if _enabled_app(factors, user):
             raise MfaAlreadyEnabled
-        factors.storage.replace_authenticator(Authenticator(user_id=user.id, encrypted_secret=encrypted))
+        factors.storage.replace_authenticator(Authenticator(user_id=user.id, secret=secret))
     uri = pyotp.TOTP(secret).provisioning_uri(name=user.username, issuer_name=factors.bank_name)
     return Setup(secret=secret, otpauth_uri=uri)
 
@@ -279,17 +271,6 @@ def prove(tools: Tools, factors: SecondFactors, user: User, otp: str, *, action:
     _require(tools, user, check, action=action)
 
 
-def rotate_keys(tools: Tools, factors: SecondFactors) -> None:
-    """Encrypt the stored secrets with the first key, where they are not. Raises CannotStart when a key is missing."""
-    with tools.transaction():
-        for authenticator in factors.storage.list_with_other_key(factors.secrets.key_id):
-            try:
-                secret = factors.secrets.decrypt(authenticator.encrypted_secret)
-            except UnknownKey:
-                raise auth_logic.missing_key("secrets of authenticator apps") from None
-            authenticator.encrypted_secret = factors.secrets.encrypt(secret)
-
-
 def _accept(tools: Tools, factors: SecondFactors, user: User, otp: str) -> bool:
     """Accept a code of the user's app or an unused recovery code. Call it inside a transaction."""
     if not user.mfa_enabled:
@@ -319,7 +300,7 @@ def _tell(tools: Tools, user: User, kind: str, **facts: str) -> None:
 
 def _accept_app_code(factors: SecondFactors, authenticator: Authenticator, otp: str) -> bool:
     code = _plain(otp).encode()
-    totp = pyotp.TOTP(factors.secrets.decrypt(authenticator.encrypted_secret), interval=STEP_SECONDS)
+    totp = pyotp.TOTP(authenticator.secret, interval=STEP_SECONDS)
     present = int(clock.now().timestamp()) // STEP_SECONDS
     steps = range(present - STEPS_OFF, present + STEPS_OFF + 1)
     matching = [step for step in steps if hmac.compare_digest(totp.generate_otp(step).encode(), code)]

@@ -6,22 +6,29 @@ from uuid import UUID, uuid4
 from sqlalchemy import BigInteger, ForeignKey, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
-from auth_service.auth_models import Base
+from auth_service.auth_models import Base, EncryptedText
 from shared.core.clock import now
 from shared.db.columns import UtcDateTime
+
+
+class EncryptedSecret(EncryptedText):
+    """A secret of any length that only this service can read."""
+
+    impl = Text()
+    cache_ok = True
 
 
 class Authenticator(Base):
     """The authenticator app of a user (TOTP, RFC 6238). It counts once `is_enabled`, after a first code.
 
-    The secret is encrypted (`shared.security.encryption`). `last_step` is the time step of the last accepted code: a
+    `last_step` is the time step of the last accepted code: a
     code of this step or of an earlier one is refused.
     """
 
     __tablename__ = "authenticator"
 
     user_id: Mapped[UUID] = mapped_column(ForeignKey("user.id"), primary_key=True)
-    encrypted_secret: Mapped[str] = mapped_column(Text)
+    secret: Mapped[str] = mapped_column("encrypted_secret", EncryptedSecret("authenticator secrets"))
     last_step: Mapped[int] = mapped_column(BigInteger, default=0)
     is_enabled: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)

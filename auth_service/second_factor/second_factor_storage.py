@@ -1,6 +1,6 @@
 """Queries on authenticator apps and recovery codes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -69,8 +69,3 @@ class SecondFactorStorage(Storage):
         self.delete_authenticator(user_id)
         self._session.execute(delete(Passkey).where(Passkey.user_id == user_id))
         self.delete_recovery_codes(user_id)
-
-    def list_with_other_key(self, key_id: str) -> Sequence[Authenticator]:
-        """Return the authenticator apps whose secret is encrypted with another key than this one."""
-        query = select(Authenticator).where(~Authenticator.encrypted_secret.startswith(f"{key_id}:", autoescape=True))
-        return self._session.scalars(query.with_for_update()).all()

@@ -7,8 +7,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from auth_service import user_logic
-from auth_service.auth_models import User, db, phone_numbers
+from auth_service import auth_logic, user_logic
+from auth_service.auth_models import User, column_keys, db
+from auth_service.auth_storage import EncryptedColumns
 from auth_service.user_schemas import ProfileChanges
 from shared.core.errors import CannotStart
 from tests.support.auth_rules import ENCRYPTION_KEY, ORIGIN, Rules, auth_app, caller_of
@@ -36,7 +37,7 @@ def stored(rules: Rules) -> str:
 
 def found(rules: Rules, q: str) -> list[str]:
     rules.tools.users.refresh()
-    return [user.username for user in rules.tools.users.list_users(q=q, role=None, status=None, limit=9, after=None)]
+    return [user.username for user in rules.tools.users.list_users(words=[q], limit=9, after=None)]
 
 
 def phone_of(rules: Rules, person: User) -> str | None:
@@ -65,19 +66,19 @@ def test_a_removed_number_is_not_found(rules: Rules, person: User) -> None:
 
 def test_a_new_key_takes_the_place_of_the_old_one(rules: Rules, person: User) -> None:
     before = stored(rules)
-    phone_numbers.use([NEXT_KEY, ENCRYPTION_KEY])
-    user_logic.encrypt_phones(rules.tools)
+    column_keys.use([NEXT_KEY, ENCRYPTION_KEY])
+    auth_logic.encrypt_anew(EncryptedColumns(db))
     assert stored(rules) != before
-    phone_numbers.use([NEXT_KEY])
+    column_keys.use([NEXT_KEY])
     assert phone_of(rules, person) == PHONE
     assert found(rules, "7946-09") == [person.username]
 
 
 def test_a_start_without_the_key_is_refused(rules: Rules, person: User) -> None:
-    phone_numbers.use([NEXT_KEY])
+    column_keys.use([NEXT_KEY])
     with pytest.raises(CannotStart, match="AUTH_ENCRYPTION_KEYS"):
-        user_logic.encrypt_phones(rules.tools)
-    phone_numbers.use([ENCRYPTION_KEY])
+        auth_logic.encrypt_anew(EncryptedColumns(db))
+    column_keys.use([ENCRYPTION_KEY])
     assert phone_of(rules, person) == PHONE
 
 
@@ -85,7 +86,7 @@ def test_numbers_from_before_are_encrypted_at_the_start(rules: Rules, person: Us
     with rules.tools.transaction():
         db.session.execute(text("""UPDATE "user" SET encrypted_phone = '555 0199', phone_entries = ''"""))
     assert phone_of(rules, person) == "555 0199"
-    user_logic.encrypt_phones(rules.tools)
+    auth_logic.encrypt_anew(EncryptedColumns(db))
     assert "0199" not in stored(rules)
     assert phone_of(rules, person) == "555 0199"
     assert found(rules, "5550199") == [person.username]

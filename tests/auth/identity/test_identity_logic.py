@@ -8,17 +8,15 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
-from auth_service.auth_logic import Tools
-from auth_service.auth_models import db
-from auth_service.identity import identity_logic
-from auth_service.identity.identity_models import document_numbers
+from auth_service import auth_logic
+from auth_service.auth_models import column_keys, db
+from auth_service.auth_storage import EncryptedColumns
 from auth_service.identity.identity_storage import IdentityStorage
 from auth_service.second_factor.second_factor_schemas import ENCRYPTION_KEYS_FILE
 from shared.core import clock
 from shared.core.errors import CannotStart
 from shared.security import secret_files
 from shared.security.encryption import read_keys
-from shared.web.application import part
 from tests.support.asking import call, refusal
 from tests.support.suite import Person, Suite
 
@@ -159,7 +157,7 @@ def test_customers_are_found_by_the_state_of_their_identity(bank: Suite, employe
 def test_numbers_are_stored_encrypted_and_anew_with_a_new_key(bank: Suite, employee: Person, clara: Person) -> None:
     decide(bank, employee, clara)
     app = bank.apps["auth"]
-    tools, storage = part(Tools, app), IdentityStorage(db)
+    storage = IdentityStorage(db)
     keys = read_keys(
         secret_files.read_or_create(secret_files.folder(Path(bank.variables["BANK_DATA_DIR"])) / ENCRYPTION_KEYS_FILE)
     )
@@ -172,16 +170,16 @@ def test_numbers_are_stored_encrypted_and_anew_with_a_new_key(bank: Suite, emplo
         before = stored()
         assert "C01X00T47" not in before
         try:
-            document_numbers.use([NEXT_KEY])
+            column_keys.use([NEXT_KEY])
             with pytest.raises(CannotStart, match="AUTH_ENCRYPTION_KEYS"):
-                identity_logic.encrypt_numbers(tools, storage)
-            document_numbers.use([NEXT_KEY, *keys])
-            identity_logic.encrypt_numbers(tools, storage)
+                auth_logic.encrypt_anew(EncryptedColumns(db))
+            column_keys.use([NEXT_KEY, *keys])
+            auth_logic.encrypt_anew(EncryptedColumns(db))
             assert stored() != before
-            document_numbers.use([NEXT_KEY])
+            column_keys.use([NEXT_KEY])
             storage.refresh()
             (check,) = storage.list_checks(UUID(clara.user_id), 1)
             assert check.document_number == "C01X00T47"
         finally:
-            document_numbers.use([*keys, NEXT_KEY])
-            identity_logic.encrypt_numbers(tools, storage)
+            column_keys.use([*keys, NEXT_KEY])
+            auth_logic.encrypt_anew(EncryptedColumns(db))
