@@ -241,8 +241,8 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
     )
     column_keys.use(settings.read_encryption_keys())
     parts = _make_tools(settings, sessions, signer)
-    writers = Letters(settings.bank_url, settings.bank_contact).writers | Recovery(parts, settings.bank_url).writers
-    mailroom = Mailroom.of(settings, parts.mails, writers)
+    letters = Letters(settings.bank_url, settings.bank_contact)
+    mailroom = Mailroom.of(settings, parts.mails, letters.writers | Recovery(parts, letters).writers)
     second_factors = SecondFactors.of(settings, SecondFactorStorage(db), settings.bank_name)
     keep(
         app,

@@ -1,4 +1,4 @@
-"""Mails about the events of a login. They contain nothing that another person has entered."""
+"""The texts of all mails. They contain nothing that another person has entered."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,27 +7,95 @@ from auth_service.mail.mail_logic import Writer
 from auth_service.mail.mail_models import OutgoingMail
 from auth_service.mail.mail_schemas import Letter
 
-EVENTS = {
-    "new_device": (
+_IF_NOT_YOU = (
+    "If it was you, there is nothing to do.",
+    "If it was not you, set a new password right away at {url}/forgot-password. That logs everybody out. And tell us "
+    "about it. {contact}",
+)
+LETTERS = {
+    "new_device": Letter(
         "A login from a new device",
-        "Your login {username} was used on {minute} from a device that we have not seen before: {device}, "
-        "from the address {ip}.",
+        (
+            "Your login {username} was used on {minute} from a device that we have not seen before: {device}, "
+            "from the address {ip}.",
+            *_IF_NOT_YOU,
+        ),
     ),
-    "second_factor_changed": (
+    "second_factor_changed": Letter(
         "Your second factor was changed",
-        "On {minute}, {what} for your login {username}, from the address {ip}.",
+        ("On {minute}, {what} for your login {username}, from the address {ip}.", *_IF_NOT_YOU),
     ),
-    "recovery_code_used": (
+    "recovery_code_used": Letter(
         "A recovery code was used",
-        "A recovery code of your login {username} was used on {minute}, from the address {ip}. Codes left: {left}.",
+        (
+            "A recovery code of your login {username} was used on {minute}, from the address {ip}. Codes left: {left}.",
+            *_IF_NOT_YOU,
+        ),
     ),
-    "password_changed": (
+    "password_changed": Letter(
         "Your password was changed",
-        "The password of your login {username} was changed on {minute}, from the address {ip}. "
-        "Everywhere else you are logged out.",
+        (
+            "The password of your login {username} was changed on {minute}, from the address {ip}. "
+            "Everywhere else you are logged out.",
+            *_IF_NOT_YOU,
+        ),
+    ),
+    "contact_corrected": Letter(
+        "Your contact data were corrected",
+        (
+            "On {minute} our staff corrected {what} for your login {username}. You see it in your profile.",
+            "If you did not ask for it, tell us. {contact}",
+        ),
+    ),
+    "case_answered": Letter(
+        "You have a message from the bank",
+        (
+            "On {minute} we wrote to you. To read it, log in as {username} at {url}/login and open Messages.",
+            "We never ask for your password or for a code, neither by mail nor in a message.",
+        ),
+    ),
+    "export_ready": Letter(
+        "Your statements of {year} are ready",
+        (
+            "The statements of {year} that you asked for are ready. You can download them for a week.",
+            "The link leads to the page with your downloads, where you may have to log in.",
+        ),
+        "{url}/reports/exports",
+        "See the statements",
+    ),
+    "email_check": Letter(
+        "Please verify your e-mail address",
+        (
+            "This address was given to us as that of a customer. Please tell us that it is yours.",
+            "The link is good for three days. By this address you get back in when you forget your password.",
+            "If you have not given us this address, somebody has mistyped theirs: do not use the link.",
+        ),
+        "{url}/verify-email?token={token}",
+        "Verify this address",
+    ),
+    "email_changed": Letter(
+        "Your e-mail address was changed",
+        (
+            "The e-mail address of your login {username} was changed on {minute}. If it was you, there is nothing to "
+            "do.",
+            "If it was not you, use the link within seven days. It brings this address back, logs everybody out, "
+            "and makes the present password useless; we send you a link to set a new one.",
+        ),
+        "{url}/undo-email-change?token={token}",
+        "It was not me: undo the change",
+    ),
+    "password_reset": Letter(
+        "Set a new password",
+        (
+            "Somebody asked for a new password for your login {username}.",
+            "The link is good for 30 minutes, and works once. It ends all sessions of yours.",
+            "If it was not you, there is nothing to do: your password stays as it is.",
+        ),
+        "{url}/reset-password?token={token}",
+        "Set a new password",
     ),
 }
-"""The subject and the first paragraph of mails about logins. The facts of the mail fill in the names in braces."""
+"""The text of each kind of mail. The facts of the mail, and what `Letters` adds, fill in the names in braces."""
 
 
 @dataclass(frozen=True)
@@ -40,63 +108,19 @@ class Letters:
     @property
     def writers(self) -> dict[str, Writer]:
         """The function that writes each kind of mail."""
-        return {
-            **dict.fromkeys(EVENTS, self.login_event),
-            "case_answered": self.case_answered,
-            "contact_corrected": self.contact_corrected,
-            "export_ready": self.export_ready,
-        }
+        return dict.fromkeys(LETTERS, self.write)
 
-    def login_event(self, mail: OutgoingMail) -> Letter:
-        """Describe what happened to a login, and what to do if somebody else did it."""
-        subject, event = EVENTS[mail.kind]
-        return Letter(
-            subject,
-            (
-                event.format(**mail.facts, minute=minute_of(mail.facts["at"])),
-                "If it was you, there is nothing to do.",
-                f"If it was not you, set a new password right away at {self.url}/forgot-password. That logs everybody "
-                f"out. And tell us about it. {self.contact}",
-            ),
-        )
-
-    def export_ready(self, mail: OutgoingMail) -> Letter:
-        """Notify a user that a ZIP with statements is ready."""
-        year = mail.facts["year"]
-        return Letter(
-            f"Your statements of {year} are ready",
-            (
-                f"The statements of {year} that you asked for are ready. You can download them for a week.",
-                "The link leads to the page with your downloads, where you may have to log in.",
-            ),
-            f"{self.url}/reports/exports",
-            "See the statements",
-        )
-
-    def case_answered(self, mail: OutgoingMail) -> Letter:
-        """Notify a customer of a message of the bank. The mail does not contain the message."""
-        return Letter(
-            "You have a message from the bank",
-            (
-                f"On {minute_of(mail.facts['at'])} we wrote to you. To read it, log in as {mail.facts['username']} at "
-                f"{self.url}/login and open Messages.",
-                "We never ask for your password or for a code, neither by mail nor in a message.",
-            ),
-        )
-
-    def contact_corrected(self, mail: OutgoingMail) -> Letter:
-        """Notify a customer that staff corrected the name or the phone number. The mail contains neither."""
-        return Letter(
-            "Your contact data were corrected",
-            (
-                f"On {minute_of(mail.facts['at'])} our staff corrected {mail.facts['what']} for your login "
-                f"{mail.facts['username']}. You see it in your profile.",
-                f"If you did not ask for it, tell us. {self.contact}",
-            ),
-        )
+    def write(self, mail: OutgoingMail, **more: str) -> Letter:
+        """Write a mail with its facts and `more`."""
+        text = LETTERS[mail.kind]
+        facts = {**mail.facts, **more, "url": self.url, "contact": self.contact}
+        if "at" in facts:
+            facts["minute"] = _minute_of(facts["at"])
+        paragraphs = tuple(paragraph.format_map(facts) for paragraph in text.paragraphs)
+        return Letter(text.subject.format_map(facts), paragraphs, text.link.format_map(facts), text.link_text)
 
 
-def minute_of(instant: str) -> str:
+def _minute_of(instant: str) -> str:
     """Format an instant of ISO 8601 in UTC for people: "28 November 2026 at 09:05 UTC"."""
     moment = datetime.fromisoformat(instant)
     return f"{moment.day} {moment:%B %Y} at {moment:%H:%M} UTC"

@@ -7,7 +7,7 @@ retrying a mail makes another link. Several links may be good at a time; using o
 import hashlib
 import logging
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from auth_service import auth_logic
 from auth_service.audit import audit_logic
 from auth_service.auth_logic import Tools
 from auth_service.auth_models import MailLink, User
-from auth_service.mail.letter_logic import minute_of
+from auth_service.mail.letter_logic import Letters
 from auth_service.mail.mail_logic import Writer
 from auth_service.mail.mail_models import OutgoingMail
 from auth_service.mail.mail_schemas import Letter
@@ -45,10 +45,10 @@ class InvalidLink(Refused):
 
 @dataclass(frozen=True)
 class Recovery:
-    """The tools of the rules, and the public address of the bank for links."""
+    """Writes the mails with a link, which is made when the mail is sent."""
 
     tools: Tools
-    url: str
+    letters: Letters
 
     @property
     def writers(self) -> dict[str, Writer]:
@@ -65,41 +65,14 @@ class Recovery:
         The letter goes to an address that may be somebody else's, so it repeats nothing that was entered.
         """
         user = self.tools.users.find_by_email(mail.recipient)
-        if user is None or user.email_verified_at:
-            return None
-        token = _make_link(self.tools, user, "email_check")
-        if token is None:
-            return None
-        return Letter(
-            "Please verify your e-mail address",
-            (
-                "This address was given to us as that of a customer. Please tell us that it is yours.",
-                "The link is good for three days. By this address you get back in when you forget your password.",
-                "If you have not given us this address, somebody has mistyped theirs: do not use the link.",
-            ),
-            f"{self.url}/verify-email?token={token}",
-            "Verify this address",
-        )
+        return None if user is None or user.email_verified_at else self._write(mail, user, "email_check")
 
     def _write_email_changed(self, mail: OutgoingMail) -> Letter | None:
         """Write the letter to a replaced address, with the link that returns to it."""
         user = self.tools.users.find_user(UUID(mail.facts["user_id"]))
         if user is None or user.email == mail.recipient:
             return None
-        token = _make_link(self.tools, user, "email_undo", mail.recipient)
-        if token is None:
-            return None
-        return Letter(
-            "Your e-mail address was changed",
-            (
-                f"The e-mail address of your login {user.username} was changed on "
-                f"{minute_of(mail.facts['at'])}. If it was you, there is nothing to do.",
-                "If it was not you, use the link within seven days. It brings this address back, logs everybody out, "
-                "and makes the present password useless; we send you a link to set a new one.",
-            ),
-            f"{self.url}/undo-email-change?token={token}",
-            "It was not me: undo the change",
-        )
+        return self._write(mail, user, "email_undo", mail.recipient)
 
     def _write_password_reset(self, mail: OutgoingMail) -> Letter | None:
         """Write the letter with a link for a new password; None when nobody who may log in has that address.
@@ -109,20 +82,12 @@ class Recovery:
         user = self.tools.users.find_by_email(mail.recipient)
         if user is None or user.status != "active":
             return None
-        token = _make_link(self.tools, user, "password_reset")
-        if token is None:
-            return None
-        return Letter(
-            "Set a new password",
-            (
-                f"Somebody asked for a new password for your login {user.username}.",
-                "The link is good for 30 minutes, and works once. It ends all sessions of yours.",
-                "If it was not you, there is nothing to do: your password stays as it is.",
-            ),
-            f"{self.url}/reset-password?token={token}",
-            "Set a new password",
-            user.email,
-        )
+        letter = self._write(mail, user, "password_reset")
+        return letter and replace(letter, recipient=user.email)
+
+    def _write(self, mail: OutgoingMail, user: User, purpose: Purpose, email: str | None = None) -> Letter | None:
+        token = _make_link(self.tools, user, purpose, email)
+        return self.letters.write(mail, username=user.username, token=token) if token else None
 
 
 def ask_for_reset(tools: Tools, email: str) -> None:
@@ -134,11 +99,8 @@ def ask_for_reset(tools: Tools, email: str) -> None:
 
 def check(tools: Tools, purpose: Purpose, token: str) -> MailLink:
     """Return the link with this token. Raises InvalidLink when it can't be used."""
-    link = tools.links.find_link(_digest(token), purpose, clock.now())
-    user = tools.users.find_user(link.user_id) if link else None
-    if link is None or user is None or not _is_good(link, user):
-        raise InvalidLink
-    return link
+    link, user = _find(tools, purpose, token)
+    return _require_good(link, user)[0]
 
 
 def reset_password(tools: Tools, reset: PasswordReset) -> None:
@@ -222,21 +184,24 @@ def _restore_email(tools: Tools, token: str, password_hash: str) -> None:
 
 def _owner_of(tools: Tools, purpose: Purpose, token: str) -> User:
     """Return the user whose link this is, without using it. Raises InvalidLink, which is audited."""
-    link = tools.links.find_link(_digest(token), purpose, clock.now())
-    user = tools.users.find_user(link.user_id) if link else None
-    if link is None or user is None or not _is_good(link, user):
+    link, user = _find(tools, purpose, token)
+    try:
+        return _require_good(link, user)[1]
+    except InvalidLink:
         audit_logic.record(tools.audit, "link", subject=user, outcome="refused", details={"purpose": purpose})
-        raise InvalidLink
-    return user
+        raise
+
+
+def _find(tools: Tools, purpose: Purpose, token: str) -> tuple[MailLink | None, User | None]:
+    link = tools.links.find_link(_digest(token), purpose, clock.now())
+    return link, tools.users.find_user(link.user_id) if link else None
 
 
 def _use(tools: Tools, purpose: Purpose, token: str) -> tuple[MailLink, User]:
     """Lock and return a good link and its user. Call it inside a transaction. Raises InvalidLink."""
     link = tools.links.find_link_to_change(_digest(token), purpose, clock.now())
     user = tools.users.find_user_to_change(link.user_id) if link else None
-    if link is None or user is None or not _is_good(link, user):
-        raise InvalidLink
-    return link, user
+    return _require_good(link, user)
 
 
 @rerun_when_aborted
@@ -258,9 +223,11 @@ def _make_link(tools: Tools, user: User, purpose: Purpose, email: str | None = N
     return token
 
 
-def _is_good(link: MailLink, user: User) -> bool:
-    """Return whether the user may use the link, and nothing that it depends on has changed since it was made."""
-    return user.status == "active" and link.bound_to == _bound_to(link.purpose, user)
+def _require_good(link: MailLink | None, user: User | None) -> tuple[MailLink, User]:
+    """Return both. Raises InvalidLink when the user may not use the link, or what it depends on has changed."""
+    if link is None or user is None or user.status != "active" or link.bound_to != _bound_to(link.purpose, user):
+        raise InvalidLink
+    return link, user
 
 
 def _bound_to(purpose: str, user: User) -> str:

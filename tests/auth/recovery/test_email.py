@@ -30,7 +30,7 @@ def mails(rules: Rules, recipient: str, kind: str) -> list[OutgoingMail]:
 def token_of(rules: Rules, recipient: str, kind: str) -> str:
     """Write the last queued mail of this kind to this address, and return the token of its link."""
     mail = mails(rules, recipient, kind)[-1]
-    letter = Recovery(rules.tools, "https://bank.example").writers[kind](mail)
+    letter = Recovery(rules.tools, Letters("https://bank.example", "")).writers[kind](mail)
     assert letter
     rules.tools.users.refresh()
     found = re.search(r"\?token=([\w-]{43})$", letter.link)
@@ -55,7 +55,8 @@ def test_a_new_customer_verifies_the_address_by_the_link_of_a_mail(rules: Rules)
     recovery_logic.verify_email(rules.tools, token)
     assert user(rules, person).email_verified_at
     assert code_of(lambda: recovery_logic.verify_email(rules.tools, token)) == "INVALID_LINK"
-    letter = Recovery(rules.tools, "").writers["email_check"](mails(rules, person.email, "email_check")[-1])
+    writer = Recovery(rules.tools, Letters("", "")).writers["email_check"]
+    letter = writer(mails(rules, person.email, "email_check")[-1])
     assert letter is None  # there is nothing to ask any more
 
 
@@ -147,7 +148,7 @@ def test_for_seven_days_nobody_else_gets_the_old_address(rules: Rules, monkeypat
 def test_letters_to_an_address_that_may_be_mistyped_repeat_nothing_that_was_entered(rules: Rules) -> None:
     person = rules.person()
     mail = mails(rules, person.email, "email_check")[-1]
-    letter = Recovery(rules.tools, "https://bank.example").writers["email_check"](mail)
+    letter = Recovery(rules.tools, Letters("https://bank.example", "")).writers["email_check"](mail)
     assert letter
     assert person.username not in str(letter)
 
@@ -170,6 +171,6 @@ def test_a_login_from_a_new_kind_of_device_is_told_once(rules: Rules, user_agent
     log_in(user_agent.replace("1", "2"))
     (facts,) = told()
     assert facts["ip"] == "192.0.2.7"
-    letter = Letters("https://bank.example", "Call us.").login_event(mails(rules, person.email, "new_device")[0])
+    letter = Letters("https://bank.example", "Call us.").write(mails(rules, person.email, "new_device")[0])
     assert facts["device"] in letter.paragraphs[0]
     assert "https://bank.example/forgot-password" in letter.paragraphs[2]

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from auth_service import session_logic, user_logic
 from auth_service.auth_models import User, db
 from auth_service.auth_schemas import PasswordChange
+from auth_service.mail.letter_logic import Letters
 from auth_service.mail.mail_models import OutgoingMail
 from auth_service.recovery import recovery_logic
 from auth_service.recovery.recovery_logic import Recovery
@@ -21,7 +22,7 @@ NEXT = "quite another horse, quite another battery"
 
 def mail_to(rules: Rules, address: str, kind: str = "password_reset") -> str | None:
     """Return the token in the letter of a mail to this address, or None when no letter is written."""
-    writer = Recovery(rules.tools, "https://bank.example").writers[kind]
+    writer = Recovery(rules.tools, Letters("https://bank.example", "")).writers[kind]
     letter = writer(OutgoingMail(kind=kind, recipient=address, facts={}))
     rules.tools.users.refresh()
     if letter is None:
@@ -67,7 +68,7 @@ def test_asking_queues_the_same_whether_the_address_is_known_or_not(rules: Rules
 
 def test_only_an_active_user_gets_a_link_at_the_address_as_it_is_stored(rules: Rules) -> None:
     person = rules.person()
-    writer = Recovery(rules.tools, "https://bank.example").writers["password_reset"]
+    writer = Recovery(rules.tools, Letters("https://bank.example", "")).writers["password_reset"]
     letter = writer(OutgoingMail(kind="password_reset", recipient=person.email.upper(), facts={}))
     assert letter
     assert letter.recipient == person.email

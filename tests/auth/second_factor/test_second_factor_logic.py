@@ -254,7 +254,7 @@ def test_changes_and_used_recovery_codes_are_told_by_mail(rules: Rules, holder: 
     second_factor_logic.renew_recovery_codes(rules.tools, rules.factors, holder.caller, app_code(holder.secret))
     query = select(OutgoingMail).where(OutgoingMail.recipient == holder.user.email)
     letters = Letters("https://bank.example", "Call us.").writers
-    told = [letters[mail.kind](mail) for mail in db.session.scalars(query) if mail.kind in letters]
+    told = [letters[mail.kind](mail) for mail in db.session.scalars(query) if mail.kind != "email_check"]
     assert sorted(letter.subject for letter in told if letter) == [
         "A recovery code was used",
         "Your second factor was changed",
