@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -45,10 +46,10 @@ from auth_service.recovery import recovery_logic
 from auth_service.recovery.outbox_service import outbox
 from auth_service.recovery.recovery_logic import Recovery
 from auth_service.recovery.recovery_service import recovery
-from auth_service.second_factor import login_logic
+from auth_service.second_factor import login_logic, removal_logic
 from auth_service.second_factor.removal_logic import Removals
+from auth_service.second_factor.removal_models import FactorRemoval
 from auth_service.second_factor.removal_service import removal
-from auth_service.second_factor.removal_storage import RemovalStorage
 from auth_service.second_factor.second_factor_logic import InvalidOtp, MfaRequired, SecondFactors
 from auth_service.second_factor.second_factor_schemas import ENCRYPTION_KEYS_FILE, SecondFactorSettings
 from auth_service.second_factor.second_factor_service import mfa
@@ -250,7 +251,7 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
         mailroom,
         second_factors,
         Passkeys.of(second_factors, PasskeyStorage(db), settings.bank_url),
-        Removals(RemovalStorage(db), second_factors),
+        _make_removals(parts, second_factors),
         NoteStorage(db),
         IdentityStorage(db),
         Cases(CaseStorage(db), PaymentClient(_transaction_service(app, settings, session))),
@@ -306,10 +307,20 @@ def _make_tools(settings: AuthSettings, sessions: SessionStorage, signer: TokenS
 def _make_approvals(parts: Tools, *, is_required: bool) -> ApprovalRules:
     return ApprovalRules(
         ApprovalTable(db, Approval),
-        record=lambda what, caller, approval: approval_logic.record(parts, what, caller, approval),
+        record=partial(approval_logic.record, parts),
         concerns=approval_logic.concerns,
         is_required=is_required,
     )
+
+
+def _make_removals(parts: Tools, factors: SecondFactors) -> Removals:
+    requests = ApprovalRules(
+        ApprovalTable(db, FactorRemoval),
+        record=partial(removal_logic.record, parts),
+        concerns=lambda _caller, _removal: False,  # only customers have such requests, and only staff decide
+        is_required=True,
+    )
+    return Removals(requests, factors)
 
 
 def _add_task(app: Flask, name: str, interval_seconds: float, job: Callable[[], object]) -> None:

@@ -6,23 +6,24 @@ and still needs the password, or a link to their e-mail address, to log in.
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from uuid import UUID
 
 from auth_service import user_logic
 from auth_service.audit import audit_logic
 from auth_service.auth_logic import Tools
+from auth_service.auth_models import User
 from auth_service.second_factor import second_factor_logic
 from auth_service.second_factor.removal_models import FactorRemoval
 from auth_service.second_factor.removal_schemas import NewRemoval, RemovalDecision, RemovalOut
-from auth_service.second_factor.removal_storage import RemovalStorage
 from auth_service.second_factor.second_factor_logic import SecondFactors
 from shared.core import clock
 from shared.core.errors import Conflict, Forbidden, NotFound
-from shared.db.outages import rerun_when_aborted
 from shared.web.access import Caller
+from shared.web.approvals import rules
+from shared.web.approvals.rules import AlreadyDecided, ApprovalPending, ApprovalRules, OwnRequest
 
-OPEN_FOR = timedelta(days=3)
+_ACTIONS = {"ask": "mfa.removal_ask", "approve": "mfa.removal_approve", "reject": "mfa.removal_refuse"}
+_NOTHING_TO_DECIDE = "There is no request to decide."
 _log = logging.getLogger(__name__)
 
 
@@ -50,72 +51,71 @@ class NeedsColleague(Forbidden):
 class Removals:
     """What the rules of removals use."""
 
-    storage: RemovalStorage
+    requests: ApprovalRules
     factors: SecondFactors
 
 
 def present(tools: Tools, removals: Removals, user_id: UUID) -> tuple[bool, RemovalOut | None]:
     """Return whether a customer has a second factor, and the open request to remove it. Raises NotFound."""
     user = user_logic.customer(tools, user_id)
-    removal = removals.storage.find_removal(user.id) if user.mfa_enabled else None
-    return user.mfa_enabled, _render(tools, removal) if removal and _is_open(removal, clock.now()) else None
+    removal = _find_open(removals, user)
+    return user.mfa_enabled, RemovalOut.of(removal) if removal else None
 
 
-@rerun_when_aborted
 def ask(tools: Tools, removals: Removals, caller: Caller, user_id: UUID, new: NewRemoval) -> None:
     """Ask for the removal of a customer's second factor. Raises NotFound, NoFactorToRemove, RemovalAsked."""
-    now = clock.now()
-    with tools.transaction():
-        user = user_logic.customer_to_change(tools, user_id)
-        if not user.mfa_enabled:
-            raise NoFactorToRemove
-        before = removals.storage.find_removal_to_change(user.id)
-        if before and _is_open(before, now):
-            raise RemovalAsked
-        asked = FactorRemoval(user_id=user.id, asked_by=caller.user_id, reason=new.reason, asked_at=now)
-        removals.storage.replace_removal(asked)
-        second_factor_logic.tell(tools, user, "our staff were asked to remove the second factor")
-        details = {"reason": new.reason}
-        audit_logic.record(tools.audit, "mfa.removal_ask", actor=caller, subject=user, details=details)
+    user = user_logic.customer(tools, user_id)
+    if not user.mfa_enabled:
+        raise NoFactorToRemove
+    if _find_open(removals, user):
+        raise RemovalAsked
+    try:
+        rules.ask(removals.requests, caller, "remove_factor", user_id, new.model_dump_json())
+    except ApprovalPending:  # a colleague has asked at the same time
+        raise RemovalAsked from None
     _log.info("removal of a second factor asked for", extra={"user_id": str(user_id), "by": str(caller.user_id)})
 
 
-@rerun_when_aborted
 def decide(tools: Tools, removals: Removals, caller: Caller, user_id: UUID, decided: RemovalDecision) -> None:
     """Remove a customer's second factor and end their sessions, or refuse to. Raises NotFound, NeedsColleague.
 
     Whoever asked may refuse, which takes the request back, but not approve.
     """
-    with tools.transaction():
-        user = user_logic.customer_to_change(tools, user_id)
-        removal = removals.storage.find_removal_to_change(user.id)
-        if removal is None or not user.mfa_enabled or not _is_open(removal, clock.now()):
-            raise NotFound("There is no request to decide.")
-        is_approved = decided.decision == "approve"
-        if is_approved and removal.asked_by == caller.user_id:
-            raise NeedsColleague
-        removals.storage.delete_removal(user.id)
-        if is_approved:
-            user.mfa_enabled = False
-            removals.factors.storage.delete_all(user.id)
-            tools.sessions.end_sessions(user.id, clock.now())
-            second_factor_logic.tell(tools, user, "the second factor was removed by our staff")
-        details = {"asked_by": str(removal.asked_by), "reason": removal.reason}
-        action = "mfa.removal_approve" if is_approved else "mfa.removal_refuse"
-        audit_logic.record(tools.audit, action, actor=caller, subject=user, details=details)
+    removal = _find_open(removals, user_logic.customer(tools, user_id))
+    if removal is None:
+        raise NotFound(_NOTHING_TO_DECIDE)
+    try:
+        if decided.decision == "approve":
+            rules.approve(removals.requests, caller, removal.id, lambda _removal: _remove(tools, removals, user_id))
+        else:
+            rules.reject(removals.requests, caller, removal.id)
+    except OwnRequest:
+        raise NeedsColleague from None
+    except AlreadyDecided:  # a colleague has decided at the same time
+        raise NotFound(_NOTHING_TO_DECIDE) from None
     _log.info("removal of a second factor decided", extra={"user_id": str(user_id), "by": str(caller.user_id)})
 
 
-def _is_open(removal: FactorRemoval, now: datetime) -> bool:
-    return removal.asked_at + OPEN_FOR > now
+def record(tools: Tools, what: str, caller: Caller, removal: FactorRemoval) -> None:
+    """Write into the audit trail that a removal was asked for or decided, and tell the customer of a request."""
+    user = user_logic.customer(tools, removal.subject_id)
+    details = {"reason": NewRemoval.model_validate_json(removal.body).reason}
+    if what == "ask":
+        second_factor_logic.tell(tools, user, "our staff were asked to remove the second factor")
+    else:
+        details["asked_by"] = str(removal.asked_by)
+    audit_logic.record(tools.audit, _ACTIONS[what], actor=caller, subject=user, details=details)
 
 
-def _render(tools: Tools, removal: FactorRemoval) -> RemovalOut:
-    asker = tools.users.find_user(removal.asked_by)
-    return RemovalOut(
-        asked_by=removal.asked_by,
-        asked_by_name=asker.username if asker else "",
-        reason=removal.reason,
-        asked_at=removal.asked_at,
-        expires_at=removal.asked_at + OPEN_FOR,
-    )
+def _find_open(removals: Removals, user: User) -> FactorRemoval | None:
+    """Return the request that can be decided, as long as the customer has a second factor."""
+    removal: FactorRemoval | None = removals.requests.table.find_pending(user.id)
+    return removal if removal and removal.is_open and user.mfa_enabled else None
+
+
+def _remove(tools: Tools, removals: Removals, user_id: UUID) -> None:
+    user = user_logic.customer_to_change(tools, user_id)
+    user.mfa_enabled = False
+    removals.factors.storage.delete_all(user.id)
+    tools.sessions.end_sessions(user.id, clock.now())
+    second_factor_logic.tell(tools, user, "the second factor was removed by our staff")

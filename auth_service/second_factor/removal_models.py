@@ -1,22 +1,17 @@
-"""The table of requests to remove the second factor of a customer who has lost it."""
+"""Table of the requests to remove the second factor of a customer who has lost it."""
 
-from datetime import datetime
-from uuid import UUID
-
-from sqlalchemy import ForeignKey, String
-from sqlalchemy.orm import Mapped, mapped_column
+from datetime import timedelta
 
 from auth_service.auth_models import Base
-from shared.core.clock import now
-from shared.db.columns import UtcDateTime
+from shared.db.approvals import ApprovalColumns
 
 
-class FactorRemoval(Base):
-    """An open request, at most one for each customer. A decision deletes it; the audit trail keeps what was decided."""
+class FactorRemoval(ApprovalColumns, Base):
+    """A request to remove a second factor. `subject_id` is the id of the customer."""
 
     __tablename__ = "factor_removal"
 
-    user_id: Mapped[UUID] = mapped_column(ForeignKey("user.id"), primary_key=True)
-    asked_by: Mapped[UUID] = mapped_column(ForeignKey("user.id"))
-    reason: Mapped[str] = mapped_column(String(200))
-    asked_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+    @classmethod
+    def period(cls) -> timedelta:
+        """Return how long a request can be decided."""
+        return timedelta(days=3)

@@ -1,6 +1,6 @@
 """Request bodies and responses for the removal of a lost second factor by staff."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -8,6 +8,9 @@ from pydantic import Field
 from shared.core.periods import Timestamp
 from shared.core.texts import Line, Matching
 from shared.web.validation.openapi import Answer, Body, Described
+
+if TYPE_CHECKING:
+    from auth_service.second_factor.removal_models import FactorRemoval
 
 
 class NewRemoval(Body):
@@ -41,6 +44,12 @@ class RemovalOut(Described):
     """The time of the request."""
     expires_at: Timestamp
     """The time until which it can be decided."""
+
+    @classmethod
+    def of(cls, removal: "FactorRemoval") -> "RemovalOut":
+        """Return the response for a row."""
+        values = {name: getattr(removal, name) for name in cls.model_fields if name != "reason"}
+        return cls(reason=NewRemoval.model_validate_json(removal.body).reason, **values)
 
 
 class RemovalAnswer(Answer):

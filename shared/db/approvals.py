@@ -17,7 +17,7 @@ from shared.db.database import Database, Storage
 from shared.db.keyset import newest_first
 
 PERIOD = timedelta(days=7)
-"""How long a request can be decided."""
+"""How long most requests can be decided."""
 _PENDING = text("status = 'pending'")
 
 
@@ -25,7 +25,7 @@ class ApprovalColumns:
     """A request to change something, and the decision of a second person on it.
 
     `subject_id` is the id of what it would change, and `body` the body of the request as JSON. At most one request for
-    a subject is pending. A pending one that is older than `PERIOD` counts as expired.
+    a subject is pending. A pending one that is older than `period()` counts as expired.
     """
 
     __tablename__ = "approval"
@@ -33,10 +33,11 @@ class ApprovalColumns:
     @declared_attr.directive
     @classmethod
     def __table_args__(cls) -> tuple[Any, ...]:
+        name = cls.__tablename__
         return (
-            CheckConstraint("status IN ('pending', 'approved', 'rejected', 'expired')", name="known_approval_status"),
-            Index("approval_by_age", "asked_at", "id"),
-            Index("one_pending_approval", "subject_id", unique=True, sqlite_where=_PENDING, postgresql_where=_PENDING),
+            CheckConstraint("status IN ('pending', 'approved', 'rejected', 'expired')", name=f"known_{name}_status"),
+            Index(f"{name}_by_age", "asked_at", "id"),
+            Index(f"one_pending_{name}", "subject_id", unique=True, sqlite_where=_PENDING, postgresql_where=_PENDING),
         )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
@@ -52,10 +53,15 @@ class ApprovalColumns:
     decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     reason: Mapped[str | None] = mapped_column(String(200))
 
+    @classmethod
+    def period(cls) -> timedelta:
+        """Return how long a request can be decided."""
+        return PERIOD
+
     @property
     def expires_at(self) -> datetime:
         """Return until when it can be decided."""
-        return self.asked_at + PERIOD
+        return self.asked_at + self.period()
 
     @property
     def is_open(self) -> bool:
@@ -94,8 +100,8 @@ class ApprovalTable(Storage):
         return next(iter(self.list_newest(limit=1, after=None, subject_id=subject_id)), None)
 
     def expire(self) -> None:
-        """Set pending requests that are older than `PERIOD` to expired."""
-        old = self.model.status == "pending", self.model.asked_at < clock.now() - PERIOD
+        """Set pending requests that can't be decided any more to expired."""
+        old = self.model.status == "pending", self.model.asked_at < clock.now() - self.model.period()
         self._session.execute(update(self.model).where(*old).values(status="expired"))
 
     def list_newest(

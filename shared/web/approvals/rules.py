@@ -124,7 +124,7 @@ def approve(
 
 
 @rerun_when_aborted
-def reject(approvals: ApprovalRules, caller: Caller, approval_id: UUID, reason: str) -> Any:
+def reject(approvals: ApprovalRules, caller: Caller, approval_id: UUID, reason: str | None = None) -> Any:
     """Reject a request, or withdraw one's own. Raises NotFound, OwnMatter, AlreadyDecided.
 
     Callers without the permission to decide find only their own requests.

@@ -11,8 +11,8 @@ from auth_service.passkeys.passkey_storage import PasskeyStorage
 from auth_service.second_factor import removal_logic, second_factor_logic
 from auth_service.second_factor.removal_logic import Removals
 from auth_service.second_factor.removal_schemas import NewRemoval, RemovalDecision
-from auth_service.second_factor.removal_storage import RemovalStorage
 from auth_service.second_factor.second_factor_models import Passkey
+from shared.web.application import part
 from tests.support.auth_rules import Rules, advance_clock, app_code, caller_of, code_of, nobody
 
 REASON = NewRemoval(reason="Lost the phone; passport shown")
@@ -24,7 +24,7 @@ class Desk:
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
-        self.removals = Removals(RemovalStorage(db), rules.factors)
+        self.removals = part(Removals, rules.app)
         self.first, self.second = rules.person("employee"), rules.person("employee")
         self.customer = rules.person()
         self.tokens = rules.log_in(self.customer)
@@ -94,7 +94,7 @@ def test_a_refusal_leaves_the_factor_and_who_asked_may_take_it_back(desk: Desk) 
 
 def test_a_request_expires_after_three_days(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.ask(desk.first)
-    advance_clock(monkeypatch, timedelta(days=3))
+    advance_clock(monkeypatch, timedelta(days=3, microseconds=1))
     assert not desk.is_open
     assert desk.decide(desk.second) == "NOT_FOUND"
     assert desk.ask(desk.second) == ""  # it begins anew

@@ -11,6 +11,8 @@ from flask import Flask
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import IntegrityError
 
+from auth_service.second_factor.removal_models import FactorRemoval
+from auth_service.second_factor.removal_schemas import RemovalOut
 from shared.core.time_zones import FIRST_INSTANT
 from shared.db.approvals import ApprovalTable
 from shared.db.migrations import Migrations, SchemaRefused
@@ -288,4 +290,42 @@ def test_requests_about_payments_stay_and_are_about_their_transactions(
         twice = database.transaction()
         with pytest.raises(IntegrityError), twice:
             table.add(action="reverse", subject_id=UUID(f"{transaction}0"), **values)
+    database.close()
+
+
+def test_requests_to_remove_a_second_factor_stay_open(url: str, engine: Engine, tmp_path: Path) -> None:
+    migrations, older = migrations_of("auth"), tmp_path / "older"
+    older.mkdir()
+    for file in sorted(migrations.folder.glob("*.py"))[:18]:
+        (older / file.name).symlink_to(file)
+    Migrations(older, migrations.metadata).apply(engine, may_upgrade=False)
+    customer, clerk = "a" * 32, "b" * 32
+    with engine.begin() as connection:
+        for user_id, name in ((customer, "ada"), (clerk, "grace")):
+            connection.execute(
+                text(
+                    'INSERT INTO "user" (id, username, email, password_hash, role, status, created_at)'
+                    f" VALUES ('{user_id}', '{name}', '{name}@x.yz', '', 'customer', 'active', '2026-11-01 08:00:00')"
+                )
+            )
+        connection.execute(
+            text(
+                "INSERT INTO factor_removal (user_id, asked_by, reason, asked_at)"
+                f" VALUES ('{customer}', '{clerk}', 'Lost \"the\" phone', '2026-11-02 08:00:00')"
+            )
+        )
+    database = database_of("auth")
+    app = Flask("auth")
+    database.connect(app, url, may_upgrade=True)
+    with app.app_context():
+        table = ApprovalTable(database, FactorRemoval)
+        found = table.find_pending(UUID(customer))
+        assert RemovalOut.of(found) == RemovalOut(
+            asked_by=UUID(clerk),
+            asked_by_name="grace",
+            reason='Lost "the" phone',
+            asked_at=datetime(2026, 11, 2, 8, tzinfo=UTC),
+            expires_at=datetime(2026, 11, 5, 8, tzinfo=UTC),
+        )
+        assert not found.is_open
     database.close()
