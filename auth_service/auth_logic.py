@@ -19,6 +19,7 @@ from auth_service.session_storage import SessionStorage
 from shared.core import clock, periods
 from shared.core.errors import CannotStart, InvalidCredentials, InvalidRequest, InvalidToken, Refused, TooManyRequests
 from shared.db.outages import rerun_when_aborted
+from shared.http import origins
 from shared.security.encryption import UnknownKey
 from shared.security.passwords import Passwords, why_too_common
 from shared.security.token_signer import LIFETIME_SECONDS, TokenSigner
@@ -107,16 +108,15 @@ class Tools:
         return self.passwords.hash(password)
 
 
-@dataclass(frozen=True)
-class Origin:
-    """The client address and user agent of a request, stored with the session that it starts."""
-
-    ip: str
-    user_agent: str
+def tell(tools: Tools, user: User, kind: str, **facts: str) -> None:
+    """Queue a mail of this kind to a user about what has just happened to their login. Call it inside a transaction."""
+    origin = origins.current()
+    common = {"username": user.username, "at": periods.to_text(clock.now()), "ip": origin.address}
+    tools.mails.add_mail(kind, user.email, **common, **facts)
 
 
 def check_password(
-    tools: Tools, origin: Origin, username: str, user: User | None, password: str, *, action: str = "password.check"
+    tools: Tools, username: str, user: User | None, password: str, *, action: str = "password.check"
 ) -> bool:
     """Check the password of `user`, who is the user with the name `username`, or None when there is none.
 
@@ -135,8 +135,17 @@ def check_password(
     proven = matches and user is not None and user.status == "active"
     attempt(tools, username, user, lambda: proven, action=action, clears_failures=not (user and user.mfa_enabled))
     if not proven:
-        _log.info("password refused", extra={"user_id": str(user.id) if user else None, "ip": origin.ip})
+        user_id, ip = str(user.id) if user else None, origins.current().address
+        _log.info("password refused", extra={"user_id": user_id, "ip": ip})
     return proven
+
+
+def require_password(
+    tools: Tools, user: User, password: str, *, field: str = "current_password", action: str = "password.check"
+) -> None:
+    """Require the password of a logged-in user. Raises LockedOut, and WrongPassword, which names `field`."""
+    if not check_password(tools, user.username, user, password, action=action):
+        raise WrongPassword(details={field: "is not right; enter it again"})
 
 
 def attempt(

@@ -24,7 +24,7 @@ from auth_service.cases.case_clients import PaymentClient
 from auth_service.cases.case_logic import Cases
 from auth_service.cases.case_service import cases
 from auth_service.cases.case_storage import CaseStorage
-from auth_service.common_service import api, origin, tools
+from auth_service.common_service import api, tools
 from auth_service.customers.customer_storage import NoteStorage
 from auth_service.identity.identity_service import identity
 from auth_service.identity.identity_storage import IdentityStorage
@@ -165,7 +165,7 @@ def register(json: NewUser) -> Response:
 @api.validate(resp=documented(200, TokensAnswer, InvalidCredentials, MfaRequired, InvalidOtp, LockedOut))
 def login(json: Login) -> Response:
     """Log in and start a session. With a second factor `otp` is needed too, in the same request or at `mfa/login`."""
-    tokens = login_logic.log_in(tools(), part(SecondFactors), origin(), json)
+    tokens = login_logic.log_in(tools(), part(SecondFactors), json)
     return success(**tokens.model_dump(), message="You are logged in.")
 
 
@@ -200,7 +200,7 @@ def profile(caller: Caller) -> Response:
 @api.validate(resp=documented(200, ProfileAnswer, WrongPassword, EmailTaken, StepUpRequired))
 def update_profile(caller: Caller, json: ProfileChanges) -> Response:
     """Change the profile of the caller. A new e-mail address needs the current password."""
-    user = user_logic.update_profile(tools(), origin(), caller, json)
+    user = user_logic.update_profile(tools(), caller, json)
     return success(**_render_profile(user), message="Your profile is saved.")
 
 

@@ -1,21 +1,19 @@
-"""What endpoints of the auth service share: their OpenAPI, their tools, what they read of a request, and answers."""
+"""What endpoints of the auth service share: their OpenAPI, their tools, and answers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from flask import Response, request
+from flask import Response
 
-from auth_service.auth_logic import Origin, Tools
+from auth_service.auth_logic import Tools
 from auth_service.user_schemas import PersonApprovalOut, PersonOut
 from shared.db.approvals import ApprovalColumns
-from shared.http import origins
 from shared.web.application import part
 from shared.web.approvals.rules import ApprovalRules
 from shared.web.responses import success
 from shared.web.validation.openapi import make_api
 
 _T = TypeVar("_T")
-LONGEST_USER_AGENT = 200
 
 api = make_api("Auth")
 
@@ -23,11 +21,6 @@ api = make_api("Auth")
 def tools() -> Tools:
     """Return the tools of the current app."""
     return part(Tools)
-
-
-def origin() -> Origin:
-    """Return the client address and the user agent of the current request."""
-    return Origin(ip=origins.current().address, user_agent=request.headers.get("User-Agent", "")[:LONGEST_USER_AGENT])
 
 
 def approvals() -> ApprovalRules:

@@ -10,13 +10,14 @@ from uuid import UUID, uuid4
 
 from auth_service import auth_logic
 from auth_service.audit import audit_logic
-from auth_service.auth_logic import Origin, Tools
+from auth_service.auth_logic import Tools
 from auth_service.auth_models import LoginSession, RefreshToken, User
 from auth_service.auth_schemas import PasswordChange, Tokens
-from shared.core import clock, periods
+from shared.core import clock
 from shared.core.errors import InvalidRequest, InvalidToken, NotFound, TokenExpired
 from shared.core.user_agents import device_name
 from shared.db.outages import rerun_when_aborted
+from shared.http import origins
 from shared.security.token_signer import LIFETIME_SECONDS
 from shared.web import cursors
 from shared.web.access import Caller, require_fresh_second_factor
@@ -33,16 +34,16 @@ ENDED = "The session has ended. Please log in again."
 _log = logging.getLogger(__name__)
 
 
-def start_session(tools: Tools, origin: Origin, user: User) -> Tokens:
+def start_session(tools: Tools, user: User) -> Tokens:
     """Start a session of a user who has proven their password and, if they have one, their second factor.
 
     Call it inside a transaction.
     """
-    now = clock.now()
+    now, origin = clock.now(), origins.current()
     session = LoginSession(
         id=uuid4(),
         user_id=user.id,
-        ip=origin.ip,
+        ip=origin.address,
         user_agent=origin.user_agent,
         created_at=now,
         last_used_at=now,
@@ -52,7 +53,7 @@ def start_session(tools: Tools, origin: Origin, user: User) -> Tokens:
     tools.sessions.insert(session)
     refresh_token = secrets.token_urlsafe(32)
     _add_refresh_token(tools, session, refresh_token)
-    _notice_device(tools, session, user)
+    _notice_device(tools, user, session.user_agent)
     return _issue_tokens(tools, session, user, refresh_token)
 
 
@@ -156,7 +157,7 @@ def end_all_sessions(tools: Tools, caller: Caller) -> None:
     _log.info("all sessions ended", extra={"user_id": str(caller.user_id)})
 
 
-def change_password(tools: Tools, origin: Origin, caller: Caller, change: PasswordChange) -> None:
+def change_password(tools: Tools, caller: Caller, change: PasswordChange) -> None:
     """Change the caller's password and end their other sessions.
 
     Raises WrongPassword, LockedOut, InvalidRequest, and StepUpRequired for a user with a second factor.
@@ -166,20 +167,17 @@ def change_password(tools: Tools, origin: Origin, caller: Caller, change: Passwo
     auth_logic.require_uncommon("new_password", change.new_password, user.username, user.email)
     if change.new_password == change.current_password:
         raise InvalidRequest(details={"new_password": "must differ from the current password"})
-    if not auth_logic.check_password(tools, origin, user.username, user, change.current_password):
-        raise auth_logic.WrongPassword(details={"current_password": "is not right; enter it again"})
+    auth_logic.require_password(tools, user, change.current_password)
     password_hash = tools.hash(change.new_password)
     with tools.transaction():
         present = auth_logic.lock_unchanged_user(tools, user)
         if present is None:
             raise auth_logic.WrongPassword(details={"current_password": "is not right; enter it again"})
         present.password_hash = password_hash
-        now = clock.now()
-        tools.sessions.end_sessions(user.id, now, all_but=caller.session_id)
-        facts = {"username": user.username, "at": periods.to_text(now), "ip": origin.ip}
-        tools.mails.add_mail("password_changed", present.email, **facts)
+        tools.sessions.end_sessions(user.id, clock.now(), all_but=caller.session_id)
+        auth_logic.tell(tools, present, "password_changed")
         audit_logic.record(tools.audit, "password.change", actor=caller, subject=caller)
-    _log.info("password changed", extra={"user_id": str(user.id), "ip": origin.ip})
+    _log.info("password changed", extra={"user_id": str(user.id), "ip": origins.current().address})
 
 
 def ended_since(tools: Tools, after: int) -> tuple[int, list[UUID]]:
@@ -218,14 +216,12 @@ def clean_up(tools: Tools) -> None:
         tools.lockouts.delete_older(now - auth_logic.FAILURES_REMEMBERED)
 
 
-def _notice_device(tools: Tools, session: LoginSession, user: User) -> None:
+def _notice_device(tools: Tools, user: User, user_agent: str) -> None:
     """Tell a user by mail of a login from a kind of device that they have not used before, except of the first one."""
-    device = device_name(session.user_agent)
+    device = device_name(user_agent)
     is_new, is_first = tools.users.add_device(user.id, device)
     if is_new and not is_first:
-        at = periods.to_text(session.created_at)
-        facts = {"username": user.username, "at": at, "device": device, "ip": session.ip}
-        tools.mails.add_mail("new_device", user.email, **facts)
+        auth_logic.tell(tools, user, "new_device", device=device)
 
 
 def _add_refresh_token(tools: Tools, session: LoginSession, refresh_token: str) -> None:

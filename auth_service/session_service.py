@@ -17,7 +17,7 @@ from auth_service.auth_schemas import (
     SessionsUsed,
     TokensAnswer,
 )
-from auth_service.common_service import api, origin, tools
+from auth_service.common_service import api, tools
 from shared.core.errors import InvalidToken, TokenExpired
 from shared.web.access import Caller, StepUpRequired, private, private_even_limited, public, service_only
 from shared.web.cursors import Page, page_of
@@ -51,7 +51,7 @@ def logout(caller: Caller) -> Response:
 @api.validate(resp=documented(200, Answer, WrongPassword, StepUpRequired))
 def change_password(caller: Caller, json: PasswordChange) -> Response:
     """Change the caller's password and end all other sessions of the caller."""
-    session_logic.change_password(tools(), origin(), caller, json)
+    session_logic.change_password(tools(), caller, json)
     return success(message="The password is changed. Everywhere else you are logged out.")
 
 

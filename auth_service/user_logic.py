@@ -10,7 +10,7 @@ from uuid import UUID
 
 from auth_service import auth_logic
 from auth_service.audit import audit_logic
-from auth_service.auth_logic import Origin, Tools
+from auth_service.auth_logic import Tools
 from auth_service.auth_models import User
 from auth_service.auth_storage import UserFilters
 from auth_service.user_schemas import (
@@ -26,7 +26,6 @@ from auth_service.user_schemas import (
 )
 from shared.core import clock
 from shared.core.errors import Conflict, InvalidRequest, NotFound
-from shared.core.periods import to_text
 from shared.db.approvals import ApprovalColumns
 from shared.db.outages import rerun_when_aborted
 from shared.web import cursors
@@ -180,7 +179,7 @@ def statistics(tools: Tools, query: StatisticsQuery) -> Statistics:
     )
 
 
-def update_profile(tools: Tools, origin: Origin, caller: Caller, changes: ProfileChanges) -> User:
+def update_profile(tools: Tools, caller: Caller, changes: ProfileChanges) -> User:
     """Change the caller's profile.
 
     Raises EmailTaken, and for a new e-mail address StepUpRequired, WrongPassword, LockedOut.
@@ -188,7 +187,7 @@ def update_profile(tools: Tools, origin: Origin, caller: Caller, changes: Profil
     user = details(tools, caller.user_id)
     if changes.email not in (None, user.email):
         require_fresh_second_factor(caller)
-        _require_own_password(tools, origin, user, changes.current_password)
+        _require_own_password(tools, user, changes.current_password)
     return _change_profile(tools, caller, changes)
 
 
@@ -286,8 +285,7 @@ def change_email(tools: Tools, user: User, email: str) -> None:
         return
     if email.lower() != user.email.lower():
         _require_free(tools, email=email, user_id=user.id)
-    facts = {"user_id": str(user.id), "username": user.username, "at": to_text(clock.now())}
-    tools.mails.add_mail("email_changed", user.email, **facts)
+    auth_logic.tell(tools, user, "email_changed", user_id=str(user.id))
     tools.mails.add_mail("email_check", email)
     user.email, user.email_verified_at = email, None
 
@@ -313,11 +311,10 @@ def _change_profile(tools: Tools, caller: Caller, changes: ProfileChanges) -> Us
     return user
 
 
-def _require_own_password(tools: Tools, origin: Origin, user: User, password: str | None) -> None:
+def _require_own_password(tools: Tools, user: User, password: str | None) -> None:
     if not password:
         raise InvalidRequest(details={"current_password": "is required to change the e-mail address"})
-    if not auth_logic.check_password(tools, origin, user.username, user, password):
-        raise auth_logic.WrongPassword(details={"current_password": "is not right; enter it again"})
+    auth_logic.require_password(tools, user, password)
 
 
 @rerun_when_aborted

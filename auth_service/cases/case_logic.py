@@ -14,6 +14,7 @@ from math import ceil
 from typing import Any
 from uuid import UUID
 
+from auth_service import auth_logic
 from auth_service.audit import audit_logic
 from auth_service.auth_logic import Tools
 from auth_service.auth_models import User
@@ -21,7 +22,7 @@ from auth_service.cases.case_clients import PaymentClient
 from auth_service.cases.case_models import CaseMessage, CustomerCase
 from auth_service.cases.case_schemas import CaseOut, CasesQuery, MessageOut, NewCase, OwnCasesQuery
 from auth_service.cases.case_storage import CaseStorage
-from shared.core import clock, periods
+from shared.core import clock
 from shared.core.errors import Conflict, InvalidRequest, NotFound, TooManyRequests
 from shared.core.texts import folded
 from shared.db.outages import rerun_when_aborted
@@ -175,7 +176,7 @@ def _write(tools: Tools, cases: Cases, caller: Caller, case_id: UUID, text: str)
         else:
             case.state, action = "answered", "case.answer"
         _add(cases, case, caller, text, at)
-        user = _tell(tools, case, at)
+        user = _tell(tools, case)
         audit_logic.record(tools.audit, action, actor=caller, subject=user, details=_audited(case))
     _log.info("message written", extra={"case_id": str(case_id), "by": str(caller.user_id)})
 
@@ -191,7 +192,7 @@ def _close(tools: Tools, cases: Cases, caller: Caller, case_id: UUID, reason: st
             raise CaseClosed
         case.state = "closed"
         _add(cases, case, caller, reason or "", at, closes=True)
-        user = _tell(tools, case, at)
+        user = _tell(tools, case)
         details = _audited(case) | ({"reason": reason} if reason else {})
         audit_logic.record(tools.audit, "case.close", actor=caller, subject=user, details=details)
     _log.info("case closed", extra={"case_id": str(case_id), "by": str(caller.user_id)})
@@ -215,11 +216,11 @@ def _add(cases: Cases, case: CustomerCase, author: Caller, text: str, at: dateti
     case.unread = case.unread + 1 if from_bank else 0
 
 
-def _tell(tools: Tools, case: CustomerCase, at: datetime) -> User | None:
+def _tell(tools: Tools, case: CustomerCase) -> User | None:
     """Tell the customer by mail of the bank's first message that they have not seen. The mail holds nothing of it."""
     user = tools.users.find_user(case.user_id)
     if user and case.unread == 1:
-        tools.mails.add_mail("case_answered", user.email, username=user.username, at=periods.to_text(at))
+        auth_logic.tell(tools, user, "case_answered")
     return user
 
 

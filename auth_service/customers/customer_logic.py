@@ -25,7 +25,6 @@ from auth_service.customers.customer_schemas import (
 from auth_service.customers.customer_storage import NoteStorage
 from shared.core import clock
 from shared.core.errors import Conflict, Forbidden
-from shared.core.periods import to_text
 from shared.core.texts import digits_of
 from shared.db.outages import rerun_when_aborted
 from shared.web import cursors
@@ -89,12 +88,8 @@ def correct_contact(tools: Tools, caller: Caller, user_id: UUID, changes: Contac
         user = user_logic.customer_to_change(tools, user_id)
         told = [name for name in ("full_name", "phone") if _changes(user, changes, name)]
         if told:
-            facts = {
-                "username": user.username,
-                "at": to_text(clock.now()),
-                "what": " and ".join(_WORDS[name] for name in told),
-            }
-            tools.mails.add_mail("contact_corrected", user.email, **facts)
+            what = " and ".join(_WORDS[name] for name in told)
+            auth_logic.tell(tools, user, "contact_corrected", what=what)
         if changes.email and changes.email != user.email:
             if caller.role != "admin":
                 raise EmailForAdmins

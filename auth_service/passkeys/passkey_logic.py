@@ -29,7 +29,7 @@ from webauthn.helpers.structs import (
 
 from auth_service import auth_logic, session_logic
 from auth_service.audit import audit_logic
-from auth_service.auth_logic import Origin, Tools
+from auth_service.auth_logic import Tools
 from auth_service.auth_models import User
 from auth_service.auth_schemas import Tokens
 from auth_service.passkeys.passkey_schemas import NewPasskey, PasskeyLogin, PasskeyOptions, PasskeySecondStep
@@ -41,6 +41,7 @@ from auth_service.second_factor.second_factor_schemas import FirstStep, SteppedU
 from shared.core import clock
 from shared.core.errors import NotAuthenticated, NotFound, Refused
 from shared.db.outages import rerun_when_aborted
+from shared.http import origins
 from shared.security.encryption import Encryption, UnknownKey
 from shared.web.access import Caller, require_fresh_second_factor
 
@@ -83,17 +84,14 @@ class Passkeys:
         return cls(storage, factors, factors.tickets, host, f"{url.scheme}://{host}{port}", factors.bank_name)
 
 
-def begin_registration(
-    tools: Tools, passkeys: Passkeys, origin: Origin, caller: Caller, password: str
-) -> PasskeyOptions:
+def begin_registration(tools: Tools, passkeys: Passkeys, caller: Caller, password: str) -> PasskeyOptions:
     """Return options for a new passkey, after the password and, for who has one, a fresh second factor.
 
     Raises StepUpRequired, WrongPassword, LockedOut, TooManyPasskeys.
     """
     require_fresh_second_factor(caller)
     user = auth_logic.own_user(tools, caller)
-    if not auth_logic.check_password(tools, origin, user.username, user, password, action="passkey.add"):
-        raise auth_logic.WrongPassword(details={"password": "is not right; enter it again"})
+    auth_logic.require_password(tools, user, password, field="password", action="passkey.add")
     known = passkeys.storage.list_passkeys(caller.user_id)
     if len(known) >= MAX_PASSKEYS:
         raise TooManyPasskeys
@@ -170,7 +168,7 @@ def begin_login(passkeys: Passkeys) -> PasskeyOptions:
 
 
 @rerun_when_aborted
-def log_in(tools: Tools, passkeys: Passkeys, origin: Origin, answer: PasskeyLogin) -> Tokens:
+def log_in(tools: Tools, passkeys: Passkeys, answer: PasskeyLogin) -> Tokens:
     """Start a session for the owner of a passkey. Raises InvalidPasskey."""
     challenge = _open(passkeys, "login", answer.passkey_token)
     with tools.transaction():
@@ -179,9 +177,9 @@ def log_in(tools: Tools, passkeys: Passkeys, origin: Origin, answer: PasskeyLogi
         if passkey is None or user is None or user.status != "active":
             raise InvalidPasskey
         _use(passkeys, passkey, user, challenge, answer.credential)
-        tokens = session_logic.start_session(tools, origin, user)
+        tokens = session_logic.start_session(tools, user)
         audit_logic.record(tools.audit, "login", actor=user, subject=user, details={"passkey": True})
-    _log.info("logged in by a passkey", extra={"user_id": str(user.id), "ip": origin.ip})
+    _log.info("logged in by a passkey", extra={"user_id": str(user.id), "ip": origins.current().address})
     return tokens
 
 
@@ -191,7 +189,7 @@ def begin_second_step(tools: Tools, passkeys: Passkeys, step: FirstStep) -> Pass
     return _ask(passkeys, f"second step {user.id}", user.id)
 
 
-def finish_second_step(tools: Tools, passkeys: Passkeys, origin: Origin, step: PasskeySecondStep) -> Tokens:
+def finish_second_step(tools: Tools, passkeys: Passkeys, step: PasskeySecondStep) -> Tokens:
     """Start a session after the right password and a passkey of the user.
 
     Raises InvalidToken for a late or used up first step, InvalidPasskey, LockedOut.
@@ -199,7 +197,7 @@ def finish_second_step(tools: Tools, passkeys: Passkeys, origin: Origin, step: P
     user = login_logic.user_of(tools, passkeys.factors, step.mfa_token)
     challenge = _open(passkeys, f"second step {user.id}", step.passkey_token)
     _prove(tools, passkeys, user, challenge, step.credential, action="login")
-    return login_logic.start(tools, origin, user, passkey=True)
+    return login_logic.start(tools, user, passkey=True)
 
 
 def begin_step_up(passkeys: Passkeys, caller: Caller) -> PasskeyOptions:

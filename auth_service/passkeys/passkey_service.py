@@ -6,7 +6,7 @@ from flask import Blueprint, Response
 
 from auth_service.auth_logic import LockedOut, WrongPassword
 from auth_service.auth_schemas import TokensAnswer
-from auth_service.common_service import api, origin, tools
+from auth_service.common_service import api, tools
 from auth_service.passkeys import passkey_logic
 from auth_service.passkeys.passkey_logic import InvalidPasskey, Passkeys, TooManyPasskeys
 from auth_service.passkeys.passkey_schemas import (
@@ -43,7 +43,7 @@ def list_passkeys(caller: Caller) -> Response:
 @api.validate(resp=documented(200, PasskeyOptionsAnswer, WrongPassword, StepUpRequired, TooManyPasskeys, LockedOut))
 def begin_registration(caller: Caller, json: PasskeyRequest) -> Response:
     """Begin the registration of a passkey: return the options for `navigator.credentials.create`."""
-    options = passkey_logic.begin_registration(tools(), part(Passkeys), origin(), caller, json.password)
+    options = passkey_logic.begin_registration(tools(), part(Passkeys), caller, json.password)
     return success(**options.model_dump())
 
 
@@ -80,7 +80,7 @@ def begin_login(json: Empty) -> Response:
 @api.validate(resp=documented(200, TokensAnswer, InvalidPasskey))
 def log_in(json: PasskeyLogin) -> Response:
     """Log in with the answer of `navigator.credentials.get`, and start a session."""
-    tokens = passkey_logic.log_in(tools(), part(Passkeys), origin(), json)
+    tokens = passkey_logic.log_in(tools(), part(Passkeys), json)
     return success(**tokens.model_dump(), message="You are logged in.")
 
 
@@ -98,7 +98,7 @@ def begin_second_step(json: FirstStep) -> Response:
 @api.validate(resp=documented(200, TokensAnswer, InvalidPasskey, InvalidToken, LockedOut))
 def finish_second_step(json: PasskeySecondStep) -> Response:
     """Finish a login that was answered with `MFA_REQUIRED` with a passkey, and start a session."""
-    tokens = passkey_logic.finish_second_step(tools(), part(Passkeys), origin(), json)
+    tokens = passkey_logic.finish_second_step(tools(), part(Passkeys), json)
     return success(**tokens.model_dump(), message="You are logged in.")
 
 

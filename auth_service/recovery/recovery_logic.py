@@ -21,7 +21,7 @@ from auth_service.mail.mail_models import OutgoingMail
 from auth_service.mail.mail_schemas import Letter
 from auth_service.recovery.recovery_schemas import PasswordReset, Purpose
 from auth_service.user_logic import EmailTaken
-from shared.core import clock, periods
+from shared.core import clock
 from shared.core.errors import Refused
 from shared.db.outages import rerun_when_aborted
 from shared.http import origins
@@ -162,8 +162,7 @@ def _set_password(tools: Tools, token: str, password_hash: str) -> None:
         tools.links.delete_links(user.id, "password_reset")
         tools.sessions.end_sessions(user.id, now)
         auth_logic.clear_failures(tools, user.username)
-        facts = {"username": user.username, "at": periods.to_text(now), "ip": origins.current().address}
-        tools.mails.add_mail("password_changed", user.email, **facts)
+        auth_logic.tell(tools, user, "password_changed")
         audit_logic.record(tools.audit, "password.reset", actor=user, subject=user)
 
 

@@ -6,48 +6,49 @@ from uuid import UUID
 
 from auth_service import auth_logic, session_logic
 from auth_service.audit import audit_logic
-from auth_service.auth_logic import Origin, Tools
+from auth_service.auth_logic import Tools
 from auth_service.auth_models import User
 from auth_service.auth_schemas import Login, Tokens
 from auth_service.second_factor import second_factor_logic
 from auth_service.second_factor.second_factor_logic import MfaRequired, SecondFactors
 from auth_service.second_factor.second_factor_schemas import SecondStep
 from shared.core.errors import InvalidCredentials, InvalidToken
+from shared.http import origins
 from shared.security.encryption import UnknownKey
 
 TICKET_SECONDS = 300
 _log = logging.getLogger(__name__)
 
 
-def log_in(tools: Tools, factors: SecondFactors, origin: Origin, credentials: Login) -> Tokens:
+def log_in(tools: Tools, factors: SecondFactors, credentials: Login) -> Tokens:
     """Authenticate a user and start a session.
 
     Raises InvalidCredentials, LockedOut, and only after the right password MfaRequired or InvalidOtp.
     """
     user = tools.users.find_by_username(credentials.username)
     name, password = credentials.username, credentials.password
-    if not auth_logic.check_password(tools, origin, name, user, password, action="login") or user is None:
+    if not auth_logic.check_password(tools, name, user, password, action="login") or user is None:
         raise InvalidCredentials
     user = _renew_hash(tools, user, password)
     if user.mfa_enabled and credentials.otp is None:
         methods = second_factor_logic.methods(factors, user)
         raise MfaRequired(details={"mfa_token": _ticket(factors, user), "methods": methods})
-    return _prove_and_start(tools, factors, origin, user, credentials.otp)
+    return _prove_and_start(tools, factors, user, credentials.otp)
 
 
-def finish(tools: Tools, factors: SecondFactors, origin: Origin, step: SecondStep) -> Tokens:
+def finish(tools: Tools, factors: SecondFactors, step: SecondStep) -> Tokens:
     """Start a session after the second step of a login. Raises InvalidToken for a late or used up first step,
     InvalidOtp, LockedOut."""
-    return _prove_and_start(tools, factors, origin, user_of(tools, factors, step.mfa_token), step.otp)
+    return _prove_and_start(tools, factors, user_of(tools, factors, step.mfa_token), step.otp)
 
 
-def _prove_and_start(tools: Tools, factors: SecondFactors, origin: Origin, user: User, otp: str | None) -> Tokens:
+def _prove_and_start(tools: Tools, factors: SecondFactors, user: User, otp: str | None) -> Tokens:
     if user.mfa_enabled:
         second_factor_logic.prove(tools, factors, user, otp or "", action="login")
-    return start(tools, origin, user)
+    return start(tools, user)
 
 
-def start(tools: Tools, origin: Origin, user: User, **how: bool) -> Tokens:
+def start(tools: Tools, user: User, **how: bool) -> Tokens:
     """Start a session of a user who has proven the password and the second factor, unless they have changed meanwhile.
 
     `how` is added to the entry of the audit trail. Raises InvalidCredentials.
@@ -56,14 +57,14 @@ def start(tools: Tools, origin: Origin, user: User, **how: bool) -> Tokens:
     with tools.transaction():
         present = auth_logic.lock_unchanged_user(tools, user)
         if present is not None and present.mfa_enabled == user.mfa_enabled:
-            tokens = session_logic.start_session(tools, origin, present)
+            tokens = session_logic.start_session(tools, present)
             how |= {"second_factor": True} if present.mfa_enabled else {}
             audit_logic.record(tools.audit, "login", actor=present, subject=present, details=how)
     if tokens is None:
         reason = {"reason": "changed meanwhile"}
         audit_logic.record(tools.audit, "login", subject=user, outcome="failure", details=reason)
         raise InvalidCredentials
-    _log.info("logged in", extra={"user_id": str(user.id), "ip": origin.ip})
+    _log.info("logged in", extra={"user_id": str(user.id), "ip": origins.current().address})
     return tokens
 
 

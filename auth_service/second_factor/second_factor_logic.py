@@ -16,7 +16,7 @@ import pyotp
 
 from auth_service import auth_logic, session_logic
 from auth_service.audit import audit_logic
-from auth_service.auth_logic import Origin, Tools
+from auth_service.auth_logic import Tools
 from auth_service.auth_models import User
 from auth_service.second_factor.second_factor_models import Authenticator
 from auth_service.second_factor.second_factor_schemas import (
@@ -29,7 +29,6 @@ from auth_service.second_factor.second_factor_schemas import (
 from auth_service.second_factor.second_factor_storage import SecondFactorStorage
 from shared.core import clock
 from shared.core.errors import Conflict, NotAuthenticated, Refused
-from shared.core.periods import to_text
 from shared.http import origins
 from shared.security.encryption import Encryption
 from shared.web.access import STEP_UP_SECONDS, Caller, require_fresh_second_factor
@@ -181,7 +180,7 @@ def turn_off_without_any(tools: Tools, factors: SecondFactors, user: User, calle
     tools.sessions.end_sessions(user.id, clock.now(), all_but=caller.session_id)
 
 
-def disable(tools: Tools, factors: SecondFactors, origin: Origin, caller: Caller, removal: MfaRemoval) -> None:
+def disable(tools: Tools, factors: SecondFactors, caller: Caller, removal: MfaRemoval) -> None:
     """Remove the caller's authenticator app and end their other sessions.
 
     Raises MfaNotEnabled, WrongPassword, InvalidOtp, LockedOut.
@@ -189,8 +188,7 @@ def disable(tools: Tools, factors: SecondFactors, origin: Origin, caller: Caller
     user = _user_with_factor(tools, caller)
     if _enabled_app(factors, user) is None:
         raise MfaNotEnabled
-    if not auth_logic.check_password(tools, origin, user.username, user, removal.password, action="mfa.disable"):
-        raise auth_logic.WrongPassword(details={"password": "is not right; enter it again"})
+    auth_logic.require_password(tools, user, removal.password, field="password", action="mfa.disable")
 
     def check() -> bool:
         present = auth_logic.lock_unchanged_user(tools, user)
@@ -203,7 +201,7 @@ def disable(tools: Tools, factors: SecondFactors, origin: Origin, caller: Caller
         return True
 
     _require(tools, user, check, action="mfa.disable")
-    _log.info("authenticator app removed", extra={"user_id": str(user.id), "ip": origin.ip})
+    _log.info("authenticator app removed", extra={"user_id": str(user.id), "ip": origins.current().address})
 
 
 def renew_recovery_codes(tools: Tools, factors: SecondFactors, caller: Caller, otp: str | None) -> list[str]:
@@ -282,20 +280,13 @@ def _accept(tools: Tools, factors: SecondFactors, user: User, otp: str) -> bool:
         return False
     left = factors.storage.count_recovery_codes(user.id)
     audit_logic.record(tools.audit, "mfa.recovery_code_used", actor=user, subject=user, details={"left": left})
-    _tell(tools, user, "recovery_code_used", left=str(left))
+    auth_logic.tell(tools, user, "recovery_code_used", left=str(left))
     return True
 
 
 def tell(tools: Tools, user: User, what: str) -> None:
     """Queue a mail to a user about a change of their second factor; `what` goes on after "On … at …,"."""
-    _tell(tools, user, "second_factor_changed", what=what)
-
-
-def _tell(tools: Tools, user: User, kind: str, **facts: str) -> None:
-    """Queue a mail to a user about what has just happened to their second factor."""
-    origin = origins.current()
-    common = {"username": user.username, "at": to_text(clock.now()), "ip": origin.address}
-    tools.mails.add_mail(kind, user.email, **common, **facts)
+    auth_logic.tell(tools, user, "second_factor_changed", what=what)
 
 
 def _accept_app_code(factors: SecondFactors, authenticator: Authenticator, otp: str) -> bool:

@@ -4,7 +4,7 @@ from flask import Blueprint, Response
 
 from auth_service.auth_logic import LockedOut, WrongPassword
 from auth_service.auth_schemas import TokensAnswer
-from auth_service.common_service import api, origin, tools
+from auth_service.common_service import api, tools
 from auth_service.second_factor import login_logic, second_factor_logic
 from auth_service.second_factor.second_factor_logic import (
     InvalidOtp,
@@ -65,7 +65,7 @@ def enable(caller: Caller, json: Code) -> Response:
 @api.validate(resp=documented(200, Answer, InvalidOtp, WrongPassword, MfaNotEnabled, LockedOut))
 def disable(caller: Caller, json: MfaRemoval) -> Response:
     """Remove the authenticator app with the password and a code, and end the caller's other sessions."""
-    second_factor_logic.disable(tools(), part(SecondFactors), origin(), caller, json)
+    second_factor_logic.disable(tools(), part(SecondFactors), caller, json)
     return success(message="The authenticator app is removed.")
 
 
@@ -92,5 +92,5 @@ def step_up(caller: Caller, json: Code) -> Response:
 @api.validate(resp=documented(200, TokensAnswer, InvalidOtp, InvalidToken, LockedOut))
 def finish_login(json: SecondStep) -> Response:
     """Finish a login that was answered with `MFA_REQUIRED`, and start a session."""
-    tokens = login_logic.finish(tools(), part(SecondFactors), origin(), json)
+    tokens = login_logic.finish(tools(), part(SecondFactors), json)
     return success(**tokens.model_dump(), message="You are logged in.")

@@ -16,7 +16,7 @@ from auth_service.second_factor import login_logic
 from auth_service.user_schemas import ProfileChanges, UserChanges
 from shared.core.errors import AppError, InvalidCredentials
 from shared.security.tokens import ServiceClaims
-from tests.support.auth_rules import ORIGIN, PASSWORD, Rules, advance_clock, caller_of, code_of
+from tests.support.auth_rules import PASSWORD, Rules, advance_clock, caller_of, code_of
 
 SECRET = "s" * 40
 DIGESTS = {
@@ -26,7 +26,7 @@ DIGESTS = {
 
 
 def log_in(rules: Rules, username: str, password: str) -> Tokens:
-    return login_logic.log_in(rules.tools, rules.factors, ORIGIN, Login(username=username, password=password))
+    return login_logic.log_in(rules.tools, rules.factors, Login(username=username, password=password))
 
 
 def fail(rules: Rules, username: str, times: int) -> list[str]:
@@ -139,16 +139,16 @@ def test_guessing_the_password_in_a_session_locks_the_name_too(rules: Rules) -> 
     email = ProfileChanges(email="new@example.com", current_password="wrong")
     for _ in range(3):
         with pytest.raises(AppError) as refused:
-            session_logic.change_password(rules.tools, ORIGIN, caller, change)
+            session_logic.change_password(rules.tools, caller, change)
         assert (refused.value.status, refused.value.code, list(refused.value.details)) == (
             400,
             "INVALID_CREDENTIALS",
             ["current_password"],
         )
     for _ in range(2):
-        assert code_of(lambda: user_logic.update_profile(rules.tools, ORIGIN, caller, email)) == "INVALID_CREDENTIALS"
+        assert code_of(lambda: user_logic.update_profile(rules.tools, caller, email)) == "INVALID_CREDENTIALS"
     assert code_of(lambda: rules.log_in(user)) == "TOO_MANY_ATTEMPTS"
-    assert code_of(lambda: user_logic.update_profile(rules.tools, ORIGIN, caller, email)) == "TOO_MANY_ATTEMPTS"
+    assert code_of(lambda: user_logic.update_profile(rules.tools, caller, email)) == "TOO_MANY_ATTEMPTS"
 
 
 def test_entered_usernames_are_stored_as_digests_only(rules: Rules) -> None:

@@ -19,7 +19,7 @@ from auth_service.auth_schemas import PasswordChange, Tokens
 from auth_service.user_schemas import UserChanges
 from shared.security.token_signer import TokenSigner
 from shared.web.cursors import Page
-from tests.support.auth_rules import ORIGIN, PASSWORD, Rules, advance_clock, caller_of, code_of, nobody
+from tests.support.auth_rules import PASSWORD, Rules, advance_clock, caller_of, code_of, nobody
 
 ANOTHER = "quite another passphrase"
 
@@ -211,7 +211,7 @@ def test_a_new_password_ends_every_other_session(rules: Rules) -> None:
     user = rules.person()
     here, there = rules.log_in(user), rules.log_in(user)
     change = PasswordChange(current_password=PASSWORD, new_password=ANOTHER)
-    session_logic.change_password(rules.tools, ORIGIN, rules.caller(here), change)
+    session_logic.change_password(rules.tools, rules.caller(here), change)
     assert (rules.is_alive(here), rules.is_alive(there)) == (True, False)
     session_logic.refresh(rules.tools, here.refresh_token)
     assert code_of(lambda: rules.log_in(user)) == "INVALID_CREDENTIALS"
@@ -226,9 +226,9 @@ def test_a_wrong_or_common_password_changes_nothing(rules: Rules) -> None:
     common = PasswordChange(current_password=PASSWORD, new_password="password1234")
     own = PasswordChange(current_password=PASSWORD, new_password=user.username)
     same = PasswordChange(current_password=PASSWORD, new_password=PASSWORD)
-    assert code_of(partial(session_logic.change_password, rules.tools, ORIGIN, caller, wrong)) == "INVALID_CREDENTIALS"
+    assert code_of(partial(session_logic.change_password, rules.tools, caller, wrong)) == "INVALID_CREDENTIALS"
     for change in (common, own, same):
-        assert code_of(partial(session_logic.change_password, rules.tools, ORIGIN, caller, change)) == "INVALID_REQUEST"
+        assert code_of(partial(session_logic.change_password, rules.tools, caller, change)) == "INVALID_REQUEST"
     assert rules.is_alive(there)
     rules.log_in(user)
 
@@ -240,7 +240,7 @@ def test_of_two_changes_of_a_password_at_once_one_holds(rules: Rules) -> None:
 
     def change(new: str) -> str:
         wanted = PasswordChange(current_password=PASSWORD, new_password=new)
-        session_logic.change_password(rules.tools, ORIGIN, caller, wanted)
+        session_logic.change_password(rules.tools, caller, wanted)
         return new
 
     outcomes = rules.at_once(*(partial(change, new) for new in passwords))
@@ -273,7 +273,7 @@ def test_a_user_changed_during_the_password_check_is_not_logged_in(rules: Rules,
             user_logic.change_user(rules.tools, admin, user.id, UserChanges(status="disabled"))
         else:
             wanted = PasswordChange(current_password=PASSWORD, new_password=ANOTHER)
-            session_logic.change_password(rules.tools, ORIGIN, caller, wanted)
+            session_logic.change_password(rules.tools, caller, wanted)
 
     rules.passwords.before_comparing = change
     assert code_of(lambda: rules.log_in(user)) == "INVALID_CREDENTIALS"

@@ -10,7 +10,7 @@ from auth_service import session_logic, user_logic
 from auth_service.auth_logic import Tools
 from auth_service.auth_models import User, db
 from auth_service.user_schemas import NewUser, ProfileChanges, StatisticsQuery, UserChanges, UsersQuery
-from tests.support.auth_rules import ORIGIN, PASSWORD, Rules, caller_of, code_of, nobody
+from tests.support.auth_rules import PASSWORD, Rules, caller_of, code_of, nobody
 
 
 @pytest.fixture
@@ -46,20 +46,20 @@ def test_of_many_who_want_an_address_at_once_one_gets_it(rules: Rules) -> None:
 def test_of_two_who_change_to_an_address_at_once_one_gets_it(rules: Rules) -> None:
     callers = [caller_of(rules.person()) for _ in range(4)]
     change = ProfileChanges(email="shared@x.yz", current_password=PASSWORD)
-    outcomes = rules.at_once(*(partial(user_logic.update_profile, rules.tools, ORIGIN, one, change) for one in callers))
+    outcomes = rules.at_once(*(partial(user_logic.update_profile, rules.tools, one, change) for one in callers))
     assert outcomes.count("EMAIL_TAKEN") == 3
 
 
 def test_ones_own_address_may_change_its_case(rules: Rules) -> None:
     user = rules.person()
     change = ProfileChanges(email=user.email.upper(), current_password=PASSWORD)
-    assert user_logic.update_profile(rules.tools, ORIGIN, caller_of(user), change).email == user.email.upper()
+    assert user_logic.update_profile(rules.tools, caller_of(user), change).email == user.email.upper()
 
 
 def test_an_unchanged_address_asks_for_no_password(rules: Rules) -> None:
     user = rules.person()
     change = ProfileChanges(email=user.email, full_name="Ada Lovelace")
-    assert user_logic.update_profile(rules.tools, ORIGIN, caller_of(user), change).full_name == "Ada Lovelace"
+    assert user_logic.update_profile(rules.tools, caller_of(user), change).full_name == "Ada Lovelace"
     assert rules.passwords.compared == []
 
 
@@ -128,7 +128,7 @@ def test_an_unknown_user_can_not_be_changed(rules: Rules, admins: tuple[User, Us
 def test_people_are_found_by_any_part_of_their_names(rules: Rules) -> None:
     user = user_logic.register(rules.tools, new("quentin.q", "post@odd-domain.example"))
     profile = ProfileChanges(full_name="Maria von 100% Trapp_")
-    user_logic.update_profile(rules.tools, ORIGIN, caller_of(user), profile)
+    user_logic.update_profile(rules.tools, caller_of(user), profile)
     for q in ("QUENTIN", "odd-domain", "von 100%", "trapp_"):
         assert [found.id for found in user_logic.list_users(rules.tools, caller_of(user), UsersQuery(q=q))[0]] == [
             user.id

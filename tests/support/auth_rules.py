@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ import pytest
 from flask import Flask
 
 from auth_service import user_logic
-from auth_service.auth_logic import Origin, Tools
+from auth_service.auth_logic import Tools
 from auth_service.auth_models import User, db
 from auth_service.auth_schemas import Login, Tokens
 from auth_service.auth_service import AuthSettings, create_app
@@ -23,6 +23,7 @@ from auth_service.second_factor.second_factor_logic import SecondFactors
 from auth_service.user_schemas import NewUser
 from shared.core import clock
 from shared.core.errors import AppError
+from shared.http import origins
 from shared.security.passwords import Passwords
 from shared.security.tokens import TokenVerifier, UserClaims
 from shared.web.access import Caller
@@ -32,7 +33,6 @@ from tests.support.suite import Suite
 
 PASSWORD = "correct horse battery staple"
 ENCRYPTION_KEY = "a key for what the tests encrypt that is long enough"
-ORIGIN = Origin("192.0.2.1", "a browser")
 _LETTERS = str.maketrans("0123456789", "ghijklmnop")
 
 
@@ -77,7 +77,8 @@ class Rules:
     def log_in(self, user: User, password: str = PASSWORD, otp: str | None = None) -> Tokens:
         """Log a user in and return the tokens."""
         credentials = Login(username=user.username, password=password, otp=otp)
-        return login_logic.log_in(self.tools, self.factors, ORIGIN, credentials)
+        with seen_from("192.0.2.1", "a browser"):
+            return login_logic.log_in(self.tools, self.factors, credentials)
 
     def caller(self, tokens: Tokens) -> Caller:
         """Return the caller with these tokens. Raises InvalidToken when the session has ended."""
@@ -119,6 +120,12 @@ def code_of(call: Callable[[], object]) -> str:
 def app_code(secret: str, steps_ahead: int = 0) -> str:
     """Return the code that an authenticator app with this secret shows, now or so many steps of 30 seconds later."""
     return pyotp.TOTP(secret).at(clock.now(), counter_offset=steps_ahead)
+
+
+def seen_from(address: str, user_agent: str) -> AbstractContextManager[None]:
+    """Let the block work for a request of that client."""
+    headers = {"HTTP_X_FORWARDED_FOR": address, "HTTP_USER_AGENT": user_agent}
+    return origins.bound({"REMOTE_ADDR": "127.0.0.1", origins.VOUCHED: True, **headers})
 
 
 def advance_clock(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:

@@ -21,7 +21,7 @@ from auth_service.auth_schemas import PasswordChange
 from auth_service.user_schemas import UserChanges
 from shared.core import clock
 from shared.web.audit_trail import ReportedEntry
-from tests.support.auth_rules import ORIGIN, PASSWORD, Rules, caller_of, code_of
+from tests.support.auth_rules import PASSWORD, Rules, caller_of, code_of
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_a_person_s_way_through_the_bank_is_kept(rules: Rules, tools: Tools, aud
     user = rules.person()
     caller = rules.caller(rules.log_in(user))
     session_logic.change_password(
-        tools, ORIGIN, caller, PasswordChange(current_password=PASSWORD, new_password="another long passphrase")
+        tools, caller, PasswordChange(current_password=PASSWORD, new_password="another long passphrase")
     )
     session_logic.log_out(tools, caller)
     assert entries_on(audit, user) == [

@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import select
 
 from auth_service import session_logic, user_logic
-from auth_service.auth_logic import Origin
 from auth_service.auth_models import User, db
 from auth_service.mail.letter_logic import Letters
 from auth_service.mail.mail_models import OutgoingMail
@@ -16,7 +15,7 @@ from auth_service.recovery import recovery_logic
 from auth_service.recovery.recovery_logic import Recovery
 from auth_service.recovery.recovery_schemas import PasswordReset
 from auth_service.user_schemas import ProfileChanges
-from tests.support.auth_rules import ORIGIN, PASSWORD, Rules, advance_clock, caller_of, code_of
+from tests.support.auth_rules import PASSWORD, Rules, advance_clock, caller_of, code_of, seen_from
 
 NEXT = "quite another horse, quite another battery"
 
@@ -45,7 +44,7 @@ def user(rules: Rules, person: User) -> User:
 
 def change(rules: Rules, person: User, email: str) -> User:
     changes = ProfileChanges(email=email, current_password=PASSWORD)
-    return user_logic.update_profile(rules.tools, ORIGIN, caller_of(person), changes)
+    return user_logic.update_profile(rules.tools, caller_of(person), changes)
 
 
 def test_a_new_customer_verifies_the_address_by_the_link_of_a_mail(rules: Rules) -> None:
@@ -158,8 +157,8 @@ def test_a_login_from_a_new_kind_of_device_is_told_once(rules: Rules, user_agent
     person = rules.person()
 
     def log_in(agent: str) -> None:
-        with rules.tools.transaction():
-            session_logic.start_session(rules.tools, Origin("192.0.2.7", agent), person)
+        with seen_from("192.0.2.7", agent), rules.tools.transaction():
+            session_logic.start_session(rules.tools, person)
 
     def told() -> list[dict[str, Any]]:
         return [mail.facts for mail in mails(rules, person.email, "new_device")]

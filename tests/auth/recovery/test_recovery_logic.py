@@ -15,7 +15,7 @@ from auth_service.recovery import recovery_logic
 from auth_service.recovery.recovery_logic import Recovery
 from auth_service.recovery.recovery_schemas import PasswordReset
 from auth_service.user_schemas import ProfileChanges, UserChanges
-from tests.support.auth_rules import ORIGIN, PASSWORD, Rules, advance_clock, caller_of, code_of
+from tests.support.auth_rules import PASSWORD, Rules, advance_clock, caller_of, code_of
 
 NEXT = "quite another horse, quite another battery"
 
@@ -90,12 +90,12 @@ def test_a_changed_password_or_address_ends_the_links_before_it(rules: Rules) ->
     token = link_of(rules, person)
     caller = rules.caller(rules.log_in(person))
     change = PasswordChange(current_password=PASSWORD, new_password=NEXT)
-    session_logic.change_password(rules.tools, ORIGIN, caller, change)
+    session_logic.change_password(rules.tools, caller, change)
     assert reset(rules, token) == "INVALID_LINK"
     other = rules.person()
     token = link_of(rules, other)
     changes = ProfileChanges(email=f"new.{other.email}", current_password=PASSWORD)
-    user_logic.update_profile(rules.tools, ORIGIN, caller_of(other), changes)
+    user_logic.update_profile(rules.tools, caller_of(other), changes)
     assert reset(rules, token) == "INVALID_LINK"
 
 

@@ -19,7 +19,7 @@ from auth_service.second_factor.second_factor_schemas import MfaRemoval, SecondS
 from shared.core import clock
 from shared.core.errors import CannotStart
 from shared.web.access import Caller
-from tests.support.auth_rules import ENCRYPTION_KEY, ORIGIN, PASSWORD, Rules, advance_clock, app_code, code_of
+from tests.support.auth_rules import ENCRYPTION_KEY, PASSWORD, Rules, advance_clock, app_code, code_of
 
 
 class Holder:
@@ -49,7 +49,7 @@ def ticket_of(rules: Rules, user: User) -> str:
 
 
 def finish(rules: Rules, ticket: str, otp: str) -> Tokens:
-    return login_logic.finish(rules.tools, rules.factors, ORIGIN, SecondStep(mfa_token=ticket, otp=otp))
+    return login_logic.finish(rules.tools, rules.factors, SecondStep(mfa_token=ticket, otp=otp))
 
 
 def test_a_login_needs_a_code_only_after_the_right_password(rules: Rules, holder: Holder) -> None:
@@ -132,7 +132,7 @@ def test_guesses_at_every_place_count_together(rules: Rules, holder: Holder) -> 
     guesses = (
         lambda: rules.log_in(holder.user, otp="000000"),
         lambda: finish(rules, ticket, "000000"),
-        lambda: second_factor_logic.disable(rules.tools, rules.factors, ORIGIN, holder.caller, removal),
+        lambda: second_factor_logic.disable(rules.tools, rules.factors, holder.caller, removal),
         lambda: second_factor_logic.renew_recovery_codes(rules.tools, rules.factors, holder.caller, "000000"),
         lambda: finish(rules, ticket, "000000"),
     )
@@ -164,7 +164,7 @@ def test_the_first_step_is_good_for_five_minutes_and_until_the_password_changes(
 def test_disabling_needs_the_password_and_a_code(rules: Rules, holder: Holder) -> None:
     def disable(password: str, otp: str) -> str:
         removal = MfaRemoval(password=password, otp=otp)
-        return code_of(lambda: second_factor_logic.disable(rules.tools, rules.factors, ORIGIN, holder.caller, removal))
+        return code_of(lambda: second_factor_logic.disable(rules.tools, rules.factors, holder.caller, removal))
 
     elsewhere = rules.log_in(holder.user, otp=app_code(holder.secret))
     assert disable("wrong", app_code(holder.secret, 1)) == "INVALID_CREDENTIALS"
@@ -178,7 +178,7 @@ def test_disabling_needs_the_password_and_a_code(rules: Rules, holder: Holder) -
 
 def test_who_lost_the_app_disables_it_by_a_recovery_code(rules: Rules, holder: Holder) -> None:
     removal = MfaRemoval(password=PASSWORD, otp=holder.codes[0])
-    second_factor_logic.disable(rules.tools, rules.factors, ORIGIN, holder.caller, removal)
+    second_factor_logic.disable(rules.tools, rules.factors, holder.caller, removal)
     rules.log_in(holder.user)
 
 
