@@ -21,6 +21,24 @@ def upgrade() -> None:
     ).columns(user_id=sa.Uuid(), asked_by=sa.Uuid(), asked_at=UtcDateTime())
     rows = op.get_bind().execute(open_ones).all()
     op.drop_table("factor_removal")
+    table = _make_table()
+    moved = [
+        {
+            "id": uuid4(),
+            "action": "remove_factor",
+            "subject_id": row.user_id,
+            "body": json.dumps({"reason": row.reason}),
+            "status": "pending",
+            "asked_by": row.asked_by,
+            "asked_by_name": row.username,
+            "asked_at": row.asked_at,
+        }
+        for row in rows
+    ]
+    op.bulk_insert(table, moved)
+
+
+def _make_table() -> sa.Table:
     table = op.create_table(
         "factor_removal",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -49,17 +67,4 @@ def upgrade() -> None:
         sqlite_where=_PENDING,
         postgresql_where=_PENDING,
     )
-    moved = [
-        {
-            "id": uuid4(),
-            "action": "remove_factor",
-            "subject_id": row.user_id,
-            "body": json.dumps({"reason": row.reason}),
-            "status": "pending",
-            "asked_by": row.asked_by,
-            "asked_by_name": row.username,
-            "asked_at": row.asked_at,
-        }
-        for row in rows
-    ]
-    op.bulk_insert(table, moved)
+    return table
