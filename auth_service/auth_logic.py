@@ -110,9 +110,7 @@ class Tools:
 
 def tell(tools: Tools, user: User, kind: str, **facts: str) -> None:
     """Queue a mail of this kind to a user about what has just happened to their login. Call it inside a transaction."""
-    origin = origins.current()
-    common = {"username": user.username, "at": periods.to_text(clock.now()), "ip": origin.address}
-    tools.mails.add_mail(kind, user.email, **common, **facts)
+    tools.mails.add_mail(kind, user.email, username=user.username, at=periods.to_text(clock.now()), **facts)
 
 
 def check_password(

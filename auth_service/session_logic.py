@@ -175,7 +175,7 @@ def change_password(tools: Tools, caller: Caller, change: PasswordChange) -> Non
             raise auth_logic.WrongPassword(details={"current_password": "is not right; enter it again"})
         present.password_hash = password_hash
         tools.sessions.end_sessions(user.id, clock.now(), all_but=caller.session_id)
-        auth_logic.tell(tools, present, "password_changed")
+        auth_logic.tell(tools, present, "password_changed", ip=origins.current().address)
         audit_logic.record(tools.audit, "password.change", actor=caller, subject=caller)
     _log.info("password changed", extra={"user_id": str(user.id), "ip": origins.current().address})
 
@@ -221,7 +221,7 @@ def _notice_device(tools: Tools, user: User, user_agent: str) -> None:
     device = device_name(user_agent)
     is_new, is_first = tools.users.add_device(user.id, device)
     if is_new and not is_first:
-        auth_logic.tell(tools, user, "new_device", device=device)
+        auth_logic.tell(tools, user, "new_device", device=device, ip=origins.current().address)
 
 
 def _add_refresh_token(tools: Tools, session: LoginSession, refresh_token: str) -> None:

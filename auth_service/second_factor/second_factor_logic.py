@@ -280,13 +280,13 @@ def _accept(tools: Tools, factors: SecondFactors, user: User, otp: str) -> bool:
         return False
     left = factors.storage.count_recovery_codes(user.id)
     audit_logic.record(tools.audit, "mfa.recovery_code_used", actor=user, subject=user, details={"left": left})
-    auth_logic.tell(tools, user, "recovery_code_used", left=str(left))
+    auth_logic.tell(tools, user, "recovery_code_used", left=str(left), ip=origins.current().address)
     return True
 
 
 def tell(tools: Tools, user: User, what: str) -> None:
     """Queue a mail to a user about a change of their second factor; `what` goes on after "On … at …,"."""
-    auth_logic.tell(tools, user, "second_factor_changed", what=what)
+    auth_logic.tell(tools, user, "second_factor_changed", what=what, ip=origins.current().address)
 
 
 def _accept_app_code(factors: SecondFactors, authenticator: Authenticator, otp: str) -> bool:
