@@ -156,7 +156,7 @@ def _add_customers(bank: Bank, at: datetime) -> tuple[list[tuple[str, str]], dic
     numbers = itertools.count(_FIRST_NUMBER, 7919)
     logins, people, accounts = [], [], {}
     for customer in EVERYBODY:
-        password = os.environ.get(PASSWORD_VARIABLE) or secrets.token_urlsafe(12)
+        password = _password()
         logins.append((customer.username, password))
         person = _person(customer.username, customer.full_name, password, at)
         people.append(person)
@@ -175,7 +175,7 @@ def _add_employee(bank: Bank, holders: Mapping[Side, Holder], at: datetime) -> t
     The data are a till with a deposit, an unanswered question, identities, and a request to close an empty account,
     which waits for a second person.
     """
-    password = os.environ.get(PASSWORD_VARIABLE) or secrets.token_urlsafe(12)
+    password = _password()
     grace = _person(EMPLOYEE, "Grace Hopper", password, at - timedelta(days=30))
     grace.role = "employee"
     bank.add_to_auth(grace)
@@ -201,14 +201,14 @@ def _add_employee(bank: Bank, holders: Mapping[Side, Holder], at: datetime) -> t
             for author, text in texts
         ),
     )
-    for person_id, state, why in (
-        (clara, "verified", "Came with her passport"),
-        (ben, "pending", "Sends his passport"),
-    ):
-        bank.decide_identity(
-            IdentityCheck(user_id=person_id, state=state, reason=why, decided_by=grace.id, decided_at=at)
-        )
+    decided = {"decided_by": grace.id, "decided_at": at}
+    bank.decide_identity(IdentityCheck(user_id=clara, state="verified", reason="Came with her passport", **decided))
+    bank.decide_identity(IdentityCheck(user_id=ben, state="pending", reason="Sends his passport", **decided))
     return grace.username, password
+
+
+def _password() -> str:
+    return os.environ.get(PASSWORD_VARIABLE) or secrets.token_urlsafe(12)
 
 
 def _person(username: str, full_name: str, password: str, at: datetime) -> User:

@@ -135,10 +135,9 @@ class Bank:
 
     def open_till(self, user_id: UUID, float_minor: int) -> Holder:
         """Open a till for an employee, and return it as a side of payments."""
+        till = NewTill(user_id=user_id, float_minor=float_minor)
         with self.account_app.app_context():
-            till_logic.open_till(
-                TillStorage(account_db), self.ledger, NewTill(user_id=user_id, float_minor=float_minor)
-            )
+            till_logic.open_till(TillStorage(account_db), self.ledger, till)
         return Holder(OPEN_TILL_ID, user_id.hex)
 
     def pay(self, payments: Sequence[Payment]) -> list[bool]:

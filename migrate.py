@@ -31,15 +31,13 @@ def main() -> int:
     parser.add_argument("--new", nargs=2, metavar=("SERVICE", "WHAT"), help="write the next revision of a service")
     parser.add_argument("services", nargs="*", metavar="SERVICE", help=f"of {', '.join(SERVICES)}; all by default")
     options = parser.parse_args()
-    if unknown := set(options.services) - set(SERVICES):
+    services = options.new[:1] if options.new else options.services or SERVICES
+    if unknown := set(services) - set(SERVICES):
         parser.error(f"there is no service {unknown.pop()!r}; the services are {', '.join(SERVICES)}")
-    if not options.new:
-        return max(_migrate(service) for service in options.services or SERVICES)
-    service, what = options.new
-    if service not in SERVICES:
-        parser.error(f"there is no service {service!r}; the services are {', '.join(SERVICES)}")
-    print(_write_revision(service, what))
-    return 0
+    if options.new:
+        print(_write_revision(*options.new))
+        return 0
+    return max(map(_migrate, services))
 
 
 def _migrate(service: str) -> int:

@@ -7,9 +7,10 @@ an id of its own, by which the receiver recognises a repetition.
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, Text, delete, insert, select
+from sqlalchemy import Text, delete, insert, select
 from sqlalchemy.orm import Mapped, mapped_column
 
+from shared.db.columns import SequenceKey
 from shared.db.database import Database, Storage
 
 
@@ -19,9 +20,7 @@ class OutboxColumns:
     __tablename__ = "outbox"
     __table_args__ = ({"sqlite_autoincrement": True},)
 
-    sequence: Mapped[int] = mapped_column(
-        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
-    )
+    sequence: Mapped[SequenceKey]
     body: Mapped[str] = mapped_column(Text)
 
 

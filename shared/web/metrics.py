@@ -84,15 +84,11 @@ def install(app: Flask) -> Metrics:
     @public
     def metrics() -> Response:
         """Return the metrics in Prometheus's format, for loopback and admins."""
-        return _from_loopback() or _for_admin()
-
-    def _from_loopback() -> Response | None:
         local = ipaddress.ip_address(request.remote_addr or "0.0.0.0").is_loopback  # noqa: S104 - compared, not bound
-        return _exposition() if local and "X-Forwarded-For" not in request.headers else None
-
-    def _exposition() -> Response:
+        if not local or "X-Forwarded-For" in request.headers:
+            require_admin()
         return Response(counts.exposition(), content_type=CONTENT_TYPE_LATEST)
 
-    _for_admin = admin_only(lambda _caller: _exposition())
+    require_admin = admin_only(lambda _caller: None)
     app.add_url_rule("/metrics", "metrics", metrics)
     return counts

@@ -29,6 +29,16 @@ def test_a_position_is_restored(number: int, instant: datetime, identity: UUID) 
     assert cursors.decode(cursor, int, datetime, UUID) == (number, instant, identity)
 
 
+def test_an_id_of_the_payment_path_is_restored_as_text() -> None:
+    assert cursors.decode(cursors.encode("0b" * 16), str) == ("0b" * 16,)
+
+
+def test_a_cursor_of_an_earlier_version_is_read() -> None:
+    instant, identity = cursors.decode(made_of(["2026-01-31 12:00:00.000001+00:00", ANY_ID]), datetime, UUID)
+    assert instant == datetime(2026, 1, 31, 12, 0, 0, 1, tzinfo=UTC)
+    assert identity == UUID(ANY_ID)
+
+
 def test_the_first_page_has_no_cursor() -> None:
     assert cursors.decode(None, int, UUID) is None
 
