@@ -62,6 +62,7 @@ from shared.web.application import Peers, lifecycle_of, make_app, make_session
 from shared.web.approvals.rules import ApprovalPending, ApprovalRules
 from shared.web.cursors import Page, page_of
 from shared.web.idempotency_keys import idempotency_key
+from shared.web.recording import name_batched_requests
 from shared.web.responses import success
 from shared.web.settings import DatabaseURL, Settings
 from shared.web.validation.openapi import answer, documented
@@ -232,6 +233,7 @@ def status_history_of_user(caller: Caller, user_id: UUID, query: Page) -> Respon
 @api.validate(resp=documented(200, answer(decisions=list[Decision])))
 def post(json: OrderBatch) -> Response:
     """Decide a batch of orders."""
+    name_batched_requests(order["request_id"] for order in json.postings)
     return success(decisions=ledger_logic.post(tools().ledger, json.postings))
 
 
@@ -240,6 +242,7 @@ def post(json: OrderBatch) -> Response:
 @api.validate(resp=documented(200, answer(decisions=list[Decision])))
 def void(json: OrderBatch) -> Response:
     """Void the orders of a batch that are not decided yet."""
+    name_batched_requests(order["request_id"] for order in json.postings)
     return success(decisions=ledger_logic.void(tools().ledger, json.postings))
 
 

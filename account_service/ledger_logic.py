@@ -8,7 +8,6 @@ All payments pass through this module, in batches. Orders and postings are dicts
 an object for each would cost too much time.
 """
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,7 +24,6 @@ from shared.db.outages import rerun_when_unsure
 from shared.web import audit_trail
 from shared.web.audit_trail import Outcome
 
-_log = logging.getLogger(__name__)
 Row = dict[str, Any]
 Accounts = dict[str, LockedAccount]
 _AUDITED: dict[str, Outcome] = {"posted": "success", "rejected": "refused", "void": "failure"}
@@ -90,9 +88,7 @@ def post(storage: LedgerStorage, orders: list[Order]) -> list[Decision]:
     Each order is decided independently. An order whose transaction id or idempotency key already has a posting gets
     that decision: as "repeated" if the content is the same, as "conflicting" if it is not.
     """
-    decisions = _decide_all(storage, orders, _decide)
-    _log.info("decided", extra={"request_ids": _request_ids(orders)})
-    return decisions
+    return _decide_all(storage, orders, _decide)
 
 
 def void(storage: LedgerStorage, orders: list[Order]) -> list[Decision]:
@@ -100,9 +96,7 @@ def void(storage: LedgerStorage, orders: list[Order]) -> list[Decision]:
 
     An order that was decided before keeps that decision.
     """
-    decisions = _decide_all(storage, orders, _void_order)
-    _log.info("voided", extra={"request_ids": _request_ids(orders)})
-    return decisions
+    return _decide_all(storage, orders, _void_order)
 
 
 def list_after(storage: LedgerStorage, sequence: int, limit: int) -> list[Posting]:
@@ -117,10 +111,6 @@ def describe(storage: LedgerStorage, orders: list[Order]) -> int:
     """Store the orders of postings that are older than the order columns. Return how many postings were updated."""
     with storage.transaction():
         return storage.describe(cast(list[Row], orders))
-
-
-def _request_ids(orders: list[Order]) -> list[str]:
-    return [request_id for order in orders if (request_id := order["request_id"])]
 
 
 @rerun_when_unsure

@@ -1,6 +1,5 @@
 """The transaction service: deposits, withdrawals, transfers and reversals, on port 8003."""
 
-import logging
 from decimal import Decimal
 from functools import partial
 from typing import ClassVar
@@ -26,6 +25,7 @@ from shared.web.application import Peers, lifecycle_of, make_app, make_session, 
 from shared.web.approvals.rules import ApprovalRules
 from shared.web.cursors import page_of
 from shared.web.health import Health
+from shared.web.recording import name_batched_requests
 from shared.web.responses import success
 from shared.web.settings import DatabaseURL, Seconds, Settings
 from shared.web.validation.openapi import answer, documented
@@ -90,7 +90,6 @@ from transaction_service.volumes.volume_storage import VolumeStorage
 
 CATCH_UP_SECONDS = 1.0
 MAX_BATCH_BYTES = 768 * 1024  # more than the gateway sends, since a refused call refuses all its payments
-_log = logging.getLogger(__name__)
 
 transactions = Blueprint("transactions", __name__, url_prefix="/api/transactions")
 internal = Blueprint("internal", __name__, url_prefix="/internal")
@@ -266,7 +265,7 @@ def statistics(query: ComparedRange) -> Response:
 def carry_out_batch(json: BatchedRequests) -> Response:
     """Carry out a batch of payment requests, and return for each the response to a single request."""
     parts, at, ids = tools(), now(), new_ids(len(json.requests))
-    _log.info("requests", extra={"request_ids": [request.request_id for request in json.requests]})
+    name_batched_requests(request.request_id for request in json.requests)
     payments = [
         parse_payment(request, parts.currency, transaction_id, at, parts.step_up)
         for request, transaction_id in zip(json.requests, ids, strict=True)

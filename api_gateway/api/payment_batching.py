@@ -11,7 +11,6 @@ import re
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from http import HTTPStatus
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
@@ -74,8 +73,13 @@ class PaymentBatching:
     ) -> None:
         self._app, self._client, self._always_https = app, client, always_https
         self._verifier, self._buckets, self._recorder = verifier, buckets, recorder
-        self._batches: Batcher[_QueuedPayment, None] = Batcher(
-            self._carry_out, name="payment-batching", workers=WORKERS, max_waiting=OPEN_CONNECTIONS
+        self._batches: Batcher[_QueuedPayment] = Batcher(
+            self._carry_out,
+            self._refuse,
+            name="payment-batching",
+            begin_within_seconds=BEGIN_WITHIN_SECONDS,
+            workers=WORKERS,
+            max_waiting=OPEN_CONNECTIONS,
         )
 
     def start(self) -> None:
@@ -100,10 +104,10 @@ class PaymentBatching:
         if user_id is None or request is None:
             return self._app(environ, start_response)
         if deferred := environ.pop(DEFERRED_RESPONSE, None):
-            self._send(_QueuedPayment(environ, request, user_id, deferred.defer(), began_at))
+            self._batches.submit(_QueuedPayment(environ, request, user_id, deferred.defer(), began_at))
             return []
         answered: SimpleQueue[tuple[int, list[tuple[str, str]], bytes]] = SimpleQueue()
-        self._send(_QueuedPayment(environ, request, user_id, lambda *answer: answered.put(answer), began_at))
+        self._batches.submit(_QueuedPayment(environ, request, user_id, lambda *answer: answered.put(answer), began_at))
         status, headers, body = answered.get()
         start_response(f"{status} {HTTPStatus(status).phrase}", headers)
         return [body]
@@ -122,19 +126,7 @@ class PaymentBatching:
             return None
         return claims.user_id
 
-    def _send(self, payment: _QueuedPayment) -> None:
-        """Queue a payment. If the queue refuses it, answer it with the failure."""
-        try:
-            self._batches.submit_nowait(payment, partial(self._end, payment), begin_within_seconds=BEGIN_WITHIN_SECONDS)
-        except Exception as error:
-            self._refuse(payment, error)
-
-    def _end(self, payment: _QueuedPayment, result: Exception | None) -> None:
-        """Answer a payment that was given up. Payments that were sent have their answers already."""
-        if result is not None:
-            self._refuse(payment, result)
-
-    def _carry_out(self, payments: list[_QueuedPayment]) -> Sequence[None]:
+    def _carry_out(self, payments: list[_QueuedPayment]) -> None:
         """Send a batch and answer each of its payments.
 
         All responses are sent in one loop without blocking calls: after each of them this thread would compete for the
@@ -147,7 +139,6 @@ class PaymentBatching:
             except Exception:
                 _log.exception("an answer could not be handed over")
         self._recorder.record(answered)
-        return [None] * len(payments)
 
     def _replies(self, payments: list[_QueuedPayment]) -> Sequence[BatchedReply]:
         try:

@@ -5,49 +5,23 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from shared.core.errors import ServiceUnavailable
 
 Item = TypeVar("Item")
-Result = TypeVar("Result")
 MAX_WAITING = 2048
 MAX_SIZE = 128
 LOAD_HALF_LIFE_SECONDS = 0.05
 _log = logging.getLogger(__name__)
 
 
-class _QueuedItem(Generic[Item, Result]):
-    """An item with the callback for its result. It is not started after `deadline`, a monotonic time."""
-
-    __slots__ = ("callback", "deadline", "item", "started")
-
-    def __init__(self, item: Item, callback: Callable[[Result | Exception], None], deadline: float) -> None:
-        self.item, self.callback, self.deadline = item, callback, deadline
-        self.started = False
-
-
-class _Slot(Generic[Result]):
-    """The result of one item. A thread waits for it by acquiring `ready`, which costs less than an Event."""
-
-    __slots__ = ("ready", "result")
-
-    def __init__(self) -> None:
-        self.result: Result | Exception | None = None
-        self.ready = threading.Lock()
-        self.ready.acquire()
-
-    def fill(self, result: Result | Exception) -> None:
-        self.result = result
-        self.ready.release()
-
-
-class Batcher(Generic[Item, Result]):
+class Batcher(Generic[Item]):
     """Passes queued items to `process` in batches: one item when idle, up to `max_size` under load.
 
-    `process` takes a list of items and returns their results in the same order. A result that is an exception is raised
-    in the thread that waits for that item. An exception that `process` raises is raised in all threads of the batch.
+    `refuse` gets each item that was not processed, with the reason: ServiceUnavailable when the queue is full or no
+    batch has taken the item within `begin_within_seconds`, or the exception that `process` raised for its batch.
     Several workers run batches concurrently, so that one can wait for the network while another prepares a batch.
 
     A batch costs about the same for one item as for many. A lone item runs immediately. Under load a worker waits up to
@@ -59,24 +33,26 @@ class Batcher(Generic[Item, Result]):
 
     def __init__(
         self,
-        process: Callable[[list[Item]], Sequence[Result | Exception]],
+        process: Callable[[list[Item]], object],
+        refuse: Callable[[Item, Exception], object],
         *,
         name: str,
+        begin_within_seconds: float = 1.0,
         max_size: int = MAX_SIZE,
         workers: int = 2,
         patience_seconds: float = 0.02,
         max_waiting: int = MAX_WAITING,
     ) -> None:
-        self._process = process
-        self._max_waiting = max_waiting
+        self._process, self._refuse = process, refuse
+        self._begin_within_seconds, self._max_waiting = begin_within_seconds, max_waiting
         self._max_size, self._patience_seconds = max_size, patience_seconds
-        self._queue: deque[_QueuedItem[Item, Result]] = deque()
-        self._changed = threading.Condition()
-        self._collecting = threading.Lock()
+        self._queue: deque[tuple[Item, float]] = deque()  # each with the monotonic time by which it must have begun
+        self._lock = threading.Lock()
+        self._has_items = threading.Condition(self._lock)  # idle workers wait for it
+        self._has_share = threading.Condition(self._lock)  # the worker that collects a batch waits for it
+        self._is_collecting = self._stopping = False
         self._in_progress = 0
-        self._load = 1.0
-        self._load_at = time.monotonic()
-        self._stopping = False
+        self._load, self._load_at = 1.0, time.monotonic()
         self._threads = [
             threading.Thread(target=self._run, name=f"{name}-{number}", daemon=True) for number in range(workers)
         ]
@@ -88,9 +64,10 @@ class Batcher(Generic[Item, Result]):
 
     def stop(self, timeout_seconds: float = 5.0) -> None:
         """Process all queued items, then stop the workers. `timeout_seconds` limits the wait for each worker."""
-        with self._changed:
+        with self._lock:
             self._stopping = True
-            self._changed.notify_all()
+            self._has_items.notify_all()
+            self._has_share.notify_all()
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(timeout_seconds)
@@ -100,68 +77,26 @@ class Batcher(Generic[Item, Result]):
         """Return the number of queued items."""
         return len(self._queue)
 
-    def submit(self, item: Item, *, begin_within_seconds: float) -> Result:
-        """Queue an item and wait for its result.
-
-        Raises ServiceUnavailable when the queue is full or when processing has not started in time. The item is then
-        removed from the queue and never processed. Raises the item's result if that is an exception.
-        """
-        (result,) = self.submit_all([item], begin_within_seconds=begin_within_seconds)
-        if isinstance(result, Exception):
-            raise result
-        return result
-
-    def submit_all(self, items: Sequence[Item], *, begin_within_seconds: float) -> list[Result | Exception]:
-        """Queue several items and wait for their results. Where `submit` raises, the result is the exception."""
-        slots: list[_Slot[Result]] = [_Slot() for _ in items]
-        deadline = time.monotonic() + begin_within_seconds
-        queued: list[_QueuedItem[Item, Result]] = [
-            _QueuedItem(item, slot.fill, deadline) for item, slot in zip(items, slots, strict=True)
-        ]
-        if not self._add(queued):
-            return [ServiceUnavailable(retry_after_seconds=1) for _ in items]
-        return [self._result(one, slot) for one, slot in zip(queued, slots, strict=True)]
-
-    def submit_nowait(
-        self, item: Item, callback: Callable[[Result | Exception], None], *, begin_within_seconds: float
-    ) -> None:
-        """Queue an item and return. A worker thread later calls `callback` with the result or the exception.
-
-        Raises ServiceUnavailable when the queue is full. `expire` must be called regularly to enforce the deadline.
-        """
-        if not self._add([_QueuedItem(item, callback, time.monotonic() + begin_within_seconds)]):
-            raise ServiceUnavailable(retry_after_seconds=1)
+    def submit(self, item: Item) -> None:
+        """Queue an item and return. A full queue refuses it."""
+        with self._lock:
+            is_queued = len(self._queue) < self._max_waiting
+            if is_queued:
+                self._queue.append((item, time.monotonic() + self._begin_within_seconds))
+                if self._is_collecting and self._has_fair_share():
+                    self._has_share.notify()
+                elif not self._is_collecting and len(self._queue) == 1:  # else a worker is on its way already
+                    self._has_items.notify()
+        if not is_queued:
+            self._refuse_all([item], ServiceUnavailable(retry_after_seconds=1))
 
     def expire(self) -> None:
-        """Remove the items whose deadline has passed and call their callbacks with ServiceUnavailable.
-
-        Call it periodically when `submit_nowait` is used.
-        """
+        """Refuse the items that have waited for `begin_within_seconds`. Call it periodically."""
         now = time.monotonic()
-        with self._changed:
-            expired = [queued for queued in self._queue if queued.deadline <= now]
-            self._queue = deque(queued for queued in self._queue if queued.deadline > now)
-        for queued in expired:
-            _deliver(queued, ServiceUnavailable(retry_after_seconds=1))
-
-    def _add(self, queued: list[_QueuedItem[Item, Result]]) -> bool:
-        with self._changed:
-            if len(self._queue) > self._max_waiting:
-                return False
-            was_idle = not self._queue
-            self._queue.extend(queued)
-            if was_idle or self._has_fair_share():
-                self._changed.notify()
-        return True
-
-    def _result(self, queued: _QueuedItem[Item, Result], slot: _Slot[Result]) -> Result | Exception:
-        if not slot.ready.acquire(timeout=max(0.0, queued.deadline - time.monotonic())):
-            with self._changed:
-                if not queued.started and queued in self._queue:
-                    self._queue.remove(queued)
-                    return ServiceUnavailable(retry_after_seconds=1)
-            slot.ready.acquire()
-        return slot.result  # type: ignore[return-value]  # the result is set before `ready` is released
+        with self._lock:
+            expired = [item for item, deadline in self._queue if deadline <= now]
+            self._queue = deque(queued for queued in self._queue if queued[1] > now)
+        self._refuse_all(expired, ServiceUnavailable(retry_after_seconds=1))
 
     def _fair_share(self) -> int:
         return math.ceil(self._load / len(self._threads))
@@ -174,25 +109,36 @@ class Batcher(Generic[Item, Result]):
 
     def _run(self) -> None:
         while True:
-            batch = self._next_batch()
-            if not batch and self._stopping:
+            if batch := self._next_batch():
+                self._process_batch(batch)
+            elif self._stopping:
                 return
-            self._process_batch(batch)
-            with self._changed:
-                self._in_progress -= len(batch)
 
-    def _next_batch(self) -> list[_QueuedItem[Item, Result]]:
-        """Wait for items and return the next batch. It is empty when all items were withdrawn or the batcher stops."""
-        with self._collecting, self._changed:  # one worker collects at a time, so that batches are large
-            self._changed.wait_for(lambda: self._queue or self._stopping)
+    def _process_batch(self, batch: list[Item]) -> None:
+        try:
+            self._process(batch)
+        except Exception as error:
+            self._refuse_all(batch, error)
+        with self._lock:
+            self._in_progress -= len(batch)
+
+    def _next_batch(self) -> list[Item]:
+        """Wait for items and return the next batch. It is empty when all items have expired or the batcher stops.
+
+        One worker collects at a time, so that batches are large. The others sleep until items are left for them.
+        """
+        with self._lock:
+            self._has_items.wait_for(lambda: not self._is_collecting and (self._queue or self._stopping))
+            self._is_collecting = True
             self._update_load()
-            if not self._changed.wait_for(self._has_fair_share, self._patience_seconds):
+            if not self._has_share.wait_for(self._has_fair_share, self._patience_seconds):
                 self._load = 1.0
             self._update_load()
-            batch = [self._queue.popleft() for _ in range(min(len(self._queue), self._batch_size()))]
-            for queued in batch:
-                queued.started = True
+            batch = [self._queue.popleft()[0] for _ in range(min(len(self._queue), self._batch_size()))]
             self._in_progress += len(batch)
+            self._is_collecting = False
+            if self._queue or self._stopping:
+                self._has_items.notify()
             return batch
 
     def _update_load(self) -> None:
@@ -201,24 +147,9 @@ class Batcher(Generic[Item, Result]):
         decayed = self._load * 0.5 ** ((now - self._load_at) / LOAD_HALF_LIFE_SECONDS)
         self._load, self._load_at = max(1.0, decayed, self._in_progress + len(self._queue)), now
 
-    def _process_batch(self, batch: list[_QueuedItem[Item, Result]]) -> None:
-        results: list[Result | Exception] = []
-        try:
-            results = self._results([queued.item for queued in batch])
-        except Exception as error:
-            results = [error] * len(batch)
-        for queued, result in zip(batch, results, strict=True):
-            _deliver(queued, result)
-
-    def _results(self, items: list[Item]) -> list[Result | Exception]:
-        results = list(self._process(items)) if items else []
-        if len(results) != len(items):
-            raise RuntimeError(f"the batch function returned {len(results)} results for {len(items)} items")
-        return results
-
-
-def _deliver(queued: _QueuedItem[Item, Result], result: Result | Exception) -> None:
-    try:
-        queued.callback(result)
-    except Exception:
-        _log.exception("the callback of a batched item failed")
+    def _refuse_all(self, items: list[Item], error: Exception) -> None:
+        for item in items:
+            try:
+                self._refuse(item, error)
+            except Exception:
+                _log.exception("an item could not be refused")

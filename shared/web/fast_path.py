@@ -21,7 +21,7 @@ from shared.security.tokens import ServiceClaims, TokenVerifier, bearer_token
 from shared.web import host_header, responses
 from shared.web.access import access_of
 from shared.web.logs import AnsweredRequest
-from shared.web.recording import recorder_of
+from shared.web.recording import batched_request_ids, recorder_of
 from shared.web.serving import DEFERRED_RESPONSE
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ class FastPath:
             given = _send(response, environ, start_response)
             seconds = time.perf_counter() - began_at
             path, status = environ["PATH_INFO"], response.status_code
-            self._recorder.record([AnsweredRequest("POST", path, status, seconds, None, request_id)])
+            answered = AnsweredRequest("POST", path, status, seconds, None, request_id, batched_request_ids())
+            self._recorder.record([answered])
         return given
 
     def _is_eligible(self, environ: "WSGIEnvironment", scope: str) -> bool:

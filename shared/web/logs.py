@@ -29,6 +29,8 @@ class AnsweredRequest(NamedTuple):
     seconds: float
     user_id: object
     request_id: str | None
+    request_ids: Sequence[str] = ()
+    """The ids of the requests that a batch carries."""
 
 
 class _RotatingFile(logging.handlers.RotatingFileHandler):
@@ -113,7 +115,7 @@ def log_requests(answered: Sequence[AnsweredRequest]) -> None:
 
 
 def _fields(answered: AnsweredRequest) -> dict[str, object]:
-    return {
+    fields = {
         "request_id": answered.request_id,
         "method": answered.method,
         "route": answered.route,
@@ -121,3 +123,4 @@ def _fields(answered: AnsweredRequest) -> dict[str, object]:
         "milliseconds": round(answered.seconds * 1000, 1),
         "user_id": answered.user_id,
     }
+    return fields | {"request_ids": answered.request_ids} if answered.request_ids else fields

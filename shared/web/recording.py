@@ -1,7 +1,7 @@
 """Records answered requests: a line in the access log and a count in the metrics."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from flask import Flask, Response, g, request
 
@@ -45,11 +45,33 @@ def install(app: Flask) -> Metrics:
     def _end(response: Response) -> Response:
         route = request.url_rule.rule if request.url_rule else "unknown"
         seconds = time.perf_counter() - g.get("began_at", time.perf_counter())
-        user_id, request_id = g.get("user_id"), request_ids.current()
-        recorder.record([AnsweredRequest(request.method, route, response.status_code, seconds, user_id, request_id)])
+        recorder.record(
+            [
+                AnsweredRequest(
+                    request.method,
+                    route,
+                    response.status_code,
+                    seconds,
+                    g.get("user_id"),
+                    request_ids.current(),
+                    batched_request_ids(),
+                )
+            ]
+        )
         return response
 
     return counts
+
+
+def name_batched_requests(ids: Iterable[str | None]) -> None:
+    """Name the requests that the current request, a batch, carries. Its line in the access log has their ids."""
+    g.request_ids = [request_id for request_id in ids if request_id]
+
+
+def batched_request_ids() -> Sequence[str]:
+    """Return the ids of the requests that the current request carries; none if it is no batch."""
+    ids: Sequence[str] = g.get("request_ids", ())
+    return ids
 
 
 def recorder_of(app: Flask) -> Recorder:

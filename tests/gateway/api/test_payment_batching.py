@@ -1,5 +1,7 @@
 """Batched payments get the same responses as single ones."""
 
+import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
@@ -7,10 +9,11 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse, create_environ
 
+from api_gateway.api import payment_batching
 from api_gateway.api.payment_batching import HAS_CONTROL_BYTES, LONGEST_BODY, PaymentBatching
 from api_gateway.clients.transaction import BatchedReply, BatchedRequest, PaymentClient
 from api_gateway.web.rate_limits import TokenBuckets
-from shared.concurrency.batching import MAX_SIZE, Batcher
+from shared.concurrency.batching import MAX_SIZE
 from shared.core.errors import GENERIC_BY_STATUS, AppError, OutcomeUnknown, ServiceUnavailable
 from shared.http.client import Peer
 from shared.web.idempotency_keys import MAX_LENGTH
@@ -171,20 +174,32 @@ def test_a_stopped_transaction_service_is_reported_as_unavailable(bank: Suite, a
     assert (answer.status_code, answer.json["error_code"]) == (503, "SERVICE_UNAVAILABLE")  # type: ignore[index]  # a failure
 
 
-def test_a_response_that_can_not_be_sent_does_not_affect_the_others(bank: Suite, ada: Person) -> None:
+def make_batching(bank: Suite, client: Any) -> PaymentBatching:
     app = bank.apps["gateway"]
-    client: Any = SimpleNamespace(carry_out=lambda requests: [BatchedReply(201, {}, "{}")] * len(requests))
     verifier, buckets = app.extensions["token_verifier"], TokenBuckets(per_second=100, burst=100)
-    batching = PaymentBatching(app, client, verifier=verifier, buckets=buckets, recorder=recorder_of(app))
+    return PaymentBatching(app, client, verifier=verifier, buckets=buckets, recorder=recorder_of(app))
+
+
+def send_deferred(
+    batching: PaymentBatching, ada: Person, fail: Callable[..., None] | None = None
+) -> list[tuple[Any, ...]]:
+    """Send a payment as a server with deferred responses does; return the responses that the server gets."""
     sent: list[tuple[Any, ...]] = []
+    environ = create_environ("/api/transactions/deposit", method="POST", json={}, headers=ada.headers)
+    environ[DEFERRED_RESPONSE] = SimpleNamespace(defer=lambda: fail or (lambda *answer: sent.append(answer)))
+    assert batching(environ, lambda *_start: pytest.fail("not deferred")) == []
+    return sent
+
+
+def test_a_response_that_can_not_be_sent_does_not_affect_the_others(bank: Suite, ada: Person) -> None:
+    client = SimpleNamespace(carry_out=lambda requests: [BatchedReply(201, {}, "{}")] * len(requests))
+    batching = make_batching(bank, client)
 
     def fail(*_answer: Any) -> None:
         raise RuntimeError
 
-    for send in (fail, lambda *answer: sent.append(answer)):
-        environ = create_environ("/api/transactions/deposit", method="POST", json={}, headers=ada.headers)
-        environ[DEFERRED_RESPONSE] = SimpleNamespace(defer=lambda send=send: send)
-        assert batching(environ, lambda *_start: pytest.fail("not deferred")) == []
+    send_deferred(batching, ada, fail)
+    sent = send_deferred(batching, ada)
     batching.start()
     batching.stop()
     assert [(status, body) for status, _headers, body in sent] == [(201, b"{}")]
@@ -226,17 +241,13 @@ def test_a_failed_batch_has_an_unknown_outcome() -> None:
 
 
 def test_a_payment_is_refused_with_retry_after_when_the_queue_is_full(
-    bank: Suite, ada: Person, account_id: str, monkeypatch: pytest.MonkeyPatch
+    bank: Suite, ada: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_args: Any, **_options: Any) -> None:
-        raise ServiceUnavailable(retry_after_seconds=1)
-
-    monkeypatch.setattr(Batcher, "submit_nowait", refuse)
-    answer = deposit(bank, ada, account_id)
-    assert (answer.status_code, answer.json["error_code"]) == (503, "SERVICE_UNAVAILABLE")  # type: ignore[index]  # a failure
-    assert answer.headers["Retry-After"] == "1"
-    monkeypatch.undo()
-    assert deposit(bank, ada, account_id).status_code == 201
+    monkeypatch.setattr(payment_batching, "OPEN_CONNECTIONS", 0)
+    batching = make_batching(bank, SimpleNamespace())
+    ((status, headers, body),) = send_deferred(batching, ada)
+    assert (status, dict(headers)["Retry-After"]) == (503, "1")
+    assert json.loads(body)["error_code"] == "SERVICE_UNAVAILABLE"
 
 
 def test_an_unexpected_error_is_answered_with_a_generic_500(

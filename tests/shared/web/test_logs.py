@@ -104,6 +104,17 @@ def test_many_requests_are_a_line_each_by_one_write(log_file: Path, monkeypatch:
     }
 
 
+def test_the_line_of_a_batch_has_the_ids_of_its_requests(app: Flask, log_file: Path) -> None:
+    @app.post("/batch")
+    def batch() -> str:
+        recording.name_batched_requests(["abc", None, "def"])
+        return "done"
+
+    app.test_client().post("/batch", headers={"X-Request-ID": "ghi"})
+    (line,) = (line for line in lines(log_file) if line["event"] == "request")
+    assert (line["request_id"], line["request_ids"]) == ("ghi", ["abc", "def"])
+
+
 def test_an_unknown_path_is_not_logged(app: Flask, log_file: Path) -> None:
     app.test_client().get("/s3cret")
     (line,) = (line for line in lines(log_file) if line["event"] == "request")
