@@ -24,11 +24,11 @@ class Batcher(Generic[Item]):
     batch has taken the item within `begin_within_seconds`, or the exception that `process` raised for its batch.
     Several workers run batches concurrently, so that one can wait for the network while another prepares a batch.
 
-    A batch costs about the same for one item as for many. A lone item runs immediately. Under load a worker waits up to
-    `patience_seconds` to fill its batch to a fair share: the recent load divided by the number of workers, so that the
-    batches of all workers have about the same size. The load is the highest number of items queued and in progress;
-    it decays by half in LOAD_HALF_LIFE_SECONDS, and is reset when a worker has waited for a full share in vain. With
-    `patience_seconds=0` a batch takes all queued items.
+    A batch costs about the same for one item as for many. A lone item runs immediately, in the thread that submits it.
+    Under load a worker waits up to `patience_seconds` to fill its batch to a fair share: the recent load divided by the
+    number of workers, so that the batches of all workers have about the same size. The load is the highest number of
+    items queued and in progress; it decays by half in LOAD_HALF_LIFE_SECONDS, and is reset when a worker has waited for
+    a full share in vain. With `patience_seconds=0` a batch takes all queued items.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Batcher(Generic[Item]):
         self._has_items = threading.Condition(self._lock)  # idle workers wait for it
         self._has_share = threading.Condition(self._lock)  # the worker that collects a batch waits for it
         self._is_collecting = self._stopping = False
-        self._in_progress = 0
+        self._in_progress = self._idle_workers = 0
         self._load, self._load_at = 1.0, time.monotonic()
         self._threads = [
             threading.Thread(target=self._run, name=f"{name}-{number}", daemon=True) for number in range(workers)
@@ -78,16 +78,16 @@ class Batcher(Generic[Item]):
         return len(self._queue)
 
     def submit(self, item: Item) -> None:
-        """Queue an item and return. A full queue refuses it."""
+        """Queue an item and return; process it at once if all workers are idle. A full queue refuses it."""
         with self._lock:
-            is_queued = len(self._queue) < self._max_waiting
-            if is_queued:
-                self._queue.append((item, time.monotonic() + self._begin_within_seconds))
-                if self._is_collecting and self._has_fair_share():
-                    self._has_share.notify()
-                elif not self._is_collecting and len(self._queue) == 1:  # else a worker is on its way already
-                    self._has_items.notify()
-        if not is_queued:
+            runs_here, is_full = self._is_lone(), len(self._queue) >= self._max_waiting
+            if runs_here:
+                self._in_progress += 1
+            elif not is_full:
+                self._append(item)
+        if runs_here:
+            self._process_batch([item])
+        elif is_full:
             self._refuse_all([item], ServiceUnavailable(retry_after_seconds=1))
 
     def expire(self) -> None:
@@ -97,6 +97,20 @@ class Batcher(Generic[Item]):
             expired = [item for item, deadline in self._queue if deadline <= now]
             self._queue = deque(queued for queued in self._queue if queued[1] > now)
         self._refuse_all(expired, ServiceUnavailable(retry_after_seconds=1))
+
+    def _is_lone(self) -> bool:
+        """Return whether no other item is queued, in progress or expected. Handing it to a worker would cost time."""
+        if self._queue or self._in_progress or self._idle_workers < len(self._threads):
+            return False
+        self._update_load()
+        return self._fair_share() == 1
+
+    def _append(self, item: Item) -> None:
+        self._queue.append((item, time.monotonic() + self._begin_within_seconds))
+        if self._is_collecting and self._has_fair_share():
+            self._has_share.notify()
+        elif not self._is_collecting and len(self._queue) == 1:  # a longer queue has woken a worker already
+            self._has_items.notify()
 
     def _fair_share(self) -> int:
         return math.ceil(self._load / len(self._threads))
@@ -128,7 +142,9 @@ class Batcher(Generic[Item]):
         One worker collects at a time, so that batches are large. The others sleep until items are left for them.
         """
         with self._lock:
+            self._idle_workers += 1
             self._has_items.wait_for(lambda: not self._is_collecting and (self._queue or self._stopping))
+            self._idle_workers -= 1
             self._is_collecting = True
             self._update_load()
             if not self._has_share.wait_for(self._has_fair_share, self._patience_seconds):

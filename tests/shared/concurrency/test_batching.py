@@ -48,6 +48,18 @@ def opened(kitchen: Kitchen) -> Kitchen:
     return kitchen
 
 
+def start_batch(batcher: Batcher[int], kitchen: Kitchen, item: int) -> None:
+    """Submit an item in a thread, which waits in the kitchen."""
+    threading.Thread(target=batcher.submit, args=(item,)).start()
+    assert kitchen.entered.wait(5)
+
+
+def start_when_idle(batcher: Batcher[int]) -> None:
+    """Start a batcher, and give its workers the time to become idle."""
+    batcher.start()
+    time.sleep(0.1)
+
+
 def wait_until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 5
     while not condition():
@@ -57,17 +69,27 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 def test_a_lone_item_runs_immediately(opened: Kitchen) -> None:
     batcher = Batcher(opened.cook, opened.refuse, name="test", patience_seconds=60)
-    batcher.start()
-    batcher.submit(21)
-    wait_until(lambda: opened.batches == [[21]])
+    start_when_idle(batcher)
+    for number in range(3):
+        batcher.submit(number)
+        assert opened.batches[number:] == [[number]]
+    batcher.stop()
+
+
+def test_an_item_beside_a_running_one_goes_to_a_worker(kitchen: Kitchen) -> None:
+    batcher = Batcher(kitchen.cook, kitchen.refuse, name="test")
+    start_when_idle(batcher)
+    start_batch(batcher, kitchen, 1)
+    batcher.submit(2)
+    wait_until(lambda: kitchen.batches == [[1], [2]])
+    kitchen.door.set()
     batcher.stop()
 
 
 def test_queued_items_are_processed_together_up_to_the_maximum_size(kitchen: Kitchen) -> None:
     batcher = Batcher(kitchen.cook, kitchen.refuse, name="test", max_size=8, workers=1)
     batcher.start()
-    batcher.submit(0)
-    assert kitchen.entered.wait(5)
+    start_batch(batcher, kitchen, 0)
     for number in range(1, 21):
         batcher.submit(number)
     assert batcher.waiting == 20
@@ -82,9 +104,9 @@ def test_workers_run_batches_concurrently() -> None:
     batcher: Batcher[int] = Batcher(
         lambda _items: together.wait(5), lambda item, _error: refused.append(item), name="test", max_size=1
     )
-    batcher.start()
     batcher.submit(1)
     batcher.submit(2)
+    batcher.start()
     batcher.stop()
     assert not refused
 
@@ -130,8 +152,7 @@ def test_an_expired_item_is_refused_and_never_processed(opened: Kitchen) -> None
 def test_a_started_item_does_not_expire(kitchen: Kitchen) -> None:
     batcher = Batcher(kitchen.cook, kitchen.refuse, name="test", begin_within_seconds=0)
     batcher.start()
-    batcher.submit(1)
-    assert kitchen.entered.wait(5)
+    start_batch(batcher, kitchen, 1)
     batcher.expire()
     kitchen.door.set()
     batcher.stop()
@@ -151,8 +172,7 @@ def test_a_full_queue_refuses_items(opened: Kitchen) -> None:
 def test_batches_run_after_all_queued_items_have_expired(kitchen: Kitchen) -> None:
     batcher = Batcher(kitchen.cook, kitchen.refuse, name="test", begin_within_seconds=0, workers=1)
     batcher.start()
-    batcher.submit(1)
-    assert kitchen.entered.wait(5)
+    start_batch(batcher, kitchen, 1)
     for number in range(100):
         batcher.submit(number)
     batcher.expire()
@@ -210,21 +230,32 @@ def test_under_load_a_worker_waits_for_a_fair_share() -> None:
     assert len(sizes) < 600 / 5
 
 
-def test_the_load_decays_and_is_reset_by_a_worker_that_waited_in_vain(opened: Kitchen) -> None:
-    batcher = Batcher(opened.cook, opened.refuse, name="test", patience_seconds=0.5)
-    batcher.start()
-    sent = 0
-    for has_load, pause_seconds, least, most in ((True, 0.8, 0.0, 0.45), (True, 0, 0.5, 3.0), (False, 0, 0.0, 0.45)):
-        for _ in range(1000 if has_load else 0):
-            batcher.submit(0)
-        sent += 1000 if has_load else 0
-        wait_until(lambda: len(opened.cooked) == sent)  # noqa: B023 - called at once
-        time.sleep(pause_seconds)
-        began_at = time.monotonic()
+def test_the_load_decays_and_is_reset_by_a_worker_that_waited_in_vain(kitchen: Kitchen) -> None:
+    batcher = Batcher(kitchen.cook, kitchen.refuse, name="test", patience_seconds=0.5)
+    start_when_idle(batcher)
+
+    def submit_many() -> None:
+        kitchen.door.clear()
+        kitchen.entered.clear()
+        start_batch(batcher, kitchen, 0)
+        expected = len(kitchen.cooked) + 1000
+        for number in range(1000):
+            batcher.submit(number + 100)
+        kitchen.door.set()
+        wait_until(lambda: len(kitchen.cooked) == expected)
+
+    def seconds_for_one() -> float:
+        began_at, expected = time.monotonic(), len(kitchen.cooked) + 1
         batcher.submit(0)
-        sent += 1
-        wait_until(lambda: len(opened.cooked) == sent)  # noqa: B023 - called at once
-        assert least <= time.monotonic() - began_at < most
+        wait_until(lambda: len(kitchen.cooked) == expected)
+        return time.monotonic() - began_at
+
+    submit_many()
+    time.sleep(0.8)
+    assert seconds_for_one() < 0.45
+    submit_many()
+    assert 0.5 <= seconds_for_one() < 3
+    assert seconds_for_one() < 0.45
     batcher.stop()
 
 
