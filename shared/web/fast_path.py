@@ -22,7 +22,7 @@ from shared.web import host_header, responses
 from shared.web.access import access_of
 from shared.web.logs import AnsweredRequest
 from shared.web.recording import batched_request_ids, recorder_of
-from shared.web.serving import DEFERRED_RESPONSE
+from shared.web.serving import DEFERRED_RESPONSE, add_fast_paths
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -47,6 +47,11 @@ class FastPath:
             rule.rule: _endpoint(app, rule.endpoint) for rule in app.url_map.iter_rules() if rule.endpoint in names
         }
         self._recorder = recorder_of(app)
+
+    @property
+    def paths(self) -> Iterable[str]:
+        """The paths of the endpoints."""
+        return self._endpoints.keys()
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer a valid request here, or pass it on to the app."""
@@ -91,8 +96,10 @@ class FastPath:
 
 
 def install(app: Flask, *names: str) -> None:
-    """Answer requests to these endpoints without Flask's request stack."""
-    app.wsgi_app = FastPath(app, names)  # type: ignore[method-assign]  # Flask's documented way
+    """Answer requests to these endpoints without Flask's request stack, in threads that keep their places."""
+    middleware = FastPath(app, names)
+    add_fast_paths(app, middleware.paths)
+    app.wsgi_app = middleware  # type: ignore[method-assign]  # Flask's documented way
 
 
 def _endpoint(app: Flask, name: str) -> _Endpoint:

@@ -71,7 +71,7 @@ class DeferredResponse:
 
 
 def add_fast_paths(app: Flask, paths: Iterable[str]) -> None:
-    """Name paths of `app` whose requests only read their body and answer later (see DeferredResponse)."""
+    """Name paths of `app` whose requests are short: they read a small body, and answer later or within a batch."""
     app.extensions[FAST_PATHS] = frozenset(paths)
 
 
