@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from shared.core import clock
 from shared.core.periods import Timestamp
@@ -104,8 +104,10 @@ class TokensAnswer(Tokens, Answer):
     """The tokens of a login or of a refresh."""
 
 
-class SessionOut(Described):
-    """An active session of the caller."""
+class SessionFields(Described):
+    """A session as a list shows it."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     id: UUID
     """The id of the session."""
@@ -117,20 +119,24 @@ class SessionOut(Described):
     """The time of the login."""
     last_used_at: Timestamp
     """The time of the last request with this session, accurate to one minute."""
+
+
+class CustomerSessionOut(SessionFields):
+    """An active session of a customer."""
+
+
+class SessionOut(SessionFields):
+    """An active session of the caller."""
+
     current: bool
     """Whether this is the session of the request."""
 
     @classmethod
     def of(cls, session: "LoginSession", current_id: UUID) -> "SessionOut":
         """Return the response for a row; `current_id` is the session of the request."""
-        return cls(
-            id=session.id,
-            ip=session.ip,
-            user_agent=session.user_agent,
-            created_at=session.created_at,
-            last_used_at=clock.now() if session.id == current_id else session.last_used_at,
-            current=session.id == current_id,
-        )
+        is_current = session.id == current_id
+        shown = SessionFields.model_validate(session).model_dump()
+        return cls(**shown | ({"last_used_at": clock.now()} if is_current else {}), current=is_current)
 
 
 class VerifiedAnswer(Answer):

@@ -5,6 +5,7 @@ from uuid import UUID
 from flask import Blueprint, Response
 
 from auth_service.audit.audit_schemas import AuditEntryOut
+from auth_service.auth_schemas import CustomerSessionOut
 from auth_service.common_service import api, tools
 from auth_service.customers import customer_logic
 from auth_service.customers.customer_logic import EmailForAdmins, NotActive
@@ -12,7 +13,6 @@ from auth_service.customers.customer_schemas import (
     ContactChanges,
     CustomerCounts,
     CustomerOut,
-    CustomerSessionOut,
     CustomersQuery,
     EndedAnswer,
     FoundAnswer,
@@ -105,9 +105,7 @@ def list_audit(caller: Caller, user_id: UUID, query: Page) -> Response:
 def list_sessions(caller: Caller, user_id: UUID, query: Page) -> Response:
     """List a customer's active sessions, newest first."""
     rows, pagination = customer_logic.list_sessions(tools(), caller, user_id, query)
-    return success(
-        sessions=[CustomerSessionOut.model_validate(row, from_attributes=True) for row in rows], pagination=pagination
-    )
+    return success(sessions=[CustomerSessionOut.model_validate(row) for row in rows], pagination=pagination)
 
 
 @customers.delete("/customers/<uuid:user_id>/sessions")

@@ -8,7 +8,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from auth_service.auth_schemas import EnteredPassword, NewPassword
 from shared.core.periods import Timestamp
-from shared.core.texts import Line, Matching
+from shared.core.texts import TRIMMED, Line, Matching
 from shared.core.time_zones import ZoneName
 from shared.web.approvals.schemas import ApprovalFields, AskedReason
 from shared.web.cursors import SortedPage
@@ -34,9 +34,7 @@ Email = Annotated[
     ),
 ]
 """An e-mail address as the HTML Standard validates `input type=email`, with at least one dot in the domain."""
-FullName = Annotated[
-    Line, Field(min_length=1, max_length=100), Matching(r"\S(.*\S)?", "must not begin or end with a space")
-]
+FullName = Annotated[Line, Field(min_length=1, max_length=100), TRIMMED]
 Phone = Annotated[
     str,
     Matching(r"\+?[0-9(][0-9 ().-]{4,27}[0-9]", "must be a phone number: 6 to 30 digits, spaces and ( ) . -"),

@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 
 from auth_service.audit.audit_models import AuditEntry, AuditLink
 from auth_service.audit.audit_schemas import AuditQuery, ExportQuery
-from auth_service.audit.audit_storage import AuditFilters, AuditStorage, ChainReader
+from auth_service.audit.audit_storage import AuditStorage, ChainReader
 from auth_service.auth_models import User
 from shared.core import clock
 from shared.core.errors import Refused
@@ -137,18 +137,18 @@ def receive(storage: AuditStorage, service: str, reported: list[ReportedEntry]) 
 
 def list_entries(storage: AuditStorage, query: AuditQuery) -> tuple[list[AuditEntry], Pagination]:
     """Return a page of the entries that match the query, newest first."""
-    return cursors.fetch_page(query, partial(storage.list_entries, _filters(query)), timestamp=datetime, sequence=int)
+    return cursors.fetch_page(query, partial(storage.list_entries, query), timestamp=datetime, sequence=int)
 
 
 def list_deeds(storage: AuditStorage, user_id: UUID, page: Page) -> tuple[list[AuditEntry], Pagination]:
     """Return a page of what a user did and what was done about them, newest first, without accesses to their data."""
-    filters = AuditFilters(user_id=user_id, leaves_out=(VIEW, LIST))
-    return cursors.fetch_page(page, partial(storage.list_entries, filters), timestamp=datetime, sequence=int)
+    fetch = partial(storage.list_entries, ExportQuery(user_id=user_id), leaves_out=(VIEW, LIST))
+    return cursors.fetch_page(page, fetch, timestamp=datetime, sequence=int)
 
 
 def export(storage: AuditStorage, caller: Caller, query: ExportQuery) -> list[AuditEntry]:
     """Return all entries that match the query, newest first, and record the export. Raises TooManyRows."""
-    rows = storage.list_entries(_filters(query), limit=MAX_EXPORTED + 1, after=None)
+    rows = storage.list_entries(query, limit=MAX_EXPORTED + 1, after=None)
     if len(rows) > MAX_EXPORTED:
         raise TooManyRows
     record(storage, "audit.export", actor=caller, details={"rows": len(rows), "filters": _asked(query)})
@@ -163,7 +163,7 @@ def list_views(storage: AuditStorage, caller: Caller, page: Page) -> tuple[list[
 
 def list_logins(storage: AuditStorage, caller: Caller, page: Page) -> tuple[list[AuditEntry], Pagination]:
     """Return a page of the attempts to log in as the caller, newest first."""
-    filters = AuditFilters(action="login", user_id=caller.user_id)
+    filters = ExportQuery(action="login", user_id=caller.user_id)
     return cursors.fetch_page(page, partial(storage.list_entries, filters), timestamp=datetime, sequence=int)
 
 
@@ -251,18 +251,6 @@ def _asked(query: Query) -> dict[str, object]:
     """Return the filters of a query as the trail shows them."""
     paging = {"limit", "cursor"}
     return query.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=paging, warnings=False)
-
-
-def _filters(query: ExportQuery) -> AuditFilters:
-    return AuditFilters(
-        action=query.action,
-        user_id=query.user_id,
-        actor=query.actor,
-        outcome=query.outcome,
-        since=query.since,
-        until=query.until,
-        q=query.q,
-    )
 
 
 def _id_of(somebody: User | Caller | None) -> UUID | None:

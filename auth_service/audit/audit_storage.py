@@ -1,35 +1,20 @@
 """Queries on the audit trail and its hash chain."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, text
 
 from auth_service.audit.audit_models import AuditEntry, AuditLink, AuditUnchained
+from auth_service.audit.audit_schemas import ExportQuery
 from auth_service.auth_models import User
 from shared.core.texts import folded
 from shared.db.database import Storage
 from shared.db.keyset import newest_first
 
 _ORDER = (AuditEntry.timestamp, AuditEntry.sequence)
-
-
-@dataclass(frozen=True)
-class AuditFilters:
-    """What to list; None does not filter. `user_id` is the actor or the subject, `actor` a username."""
-
-    action: str | None = None
-    user_id: UUID | None = None
-    actor: str | None = None
-    outcome: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    q: str | None = None
-    leaves_out: tuple[str, ...] = ()
-    """Prefixes of actions that are not listed."""
 
 
 class AuditStorage(Storage):
@@ -59,10 +44,19 @@ class AuditStorage(Storage):
         return {name for name in self._session.scalars(select(AuditEntry.subject).where(*wanted)) if name}
 
     def list_entries(
-        self, filters: AuditFilters, *, limit: int, after: tuple[datetime, int] | None
+        self,
+        filters: ExportQuery,
+        *,
+        leaves_out: Iterable[str] = (),
+        limit: int,
+        after: tuple[datetime, int] | None,
     ) -> Sequence[AuditEntry]:
-        """Return the entries that match all filters, newest first, from behind `after`, a (timestamp, sequence)."""
-        query = select(AuditEntry).where(*_conditions(filters))
+        """Return the entries that match all filters, newest first, from behind `after`, a (timestamp, sequence).
+
+        Entries whose action begins with one of `leaves_out` are not listed.
+        """
+        hidden = [~AuditEntry.action.startswith(prefix, autoescape=True) for prefix in leaves_out]
+        query = select(AuditEntry).where(*_conditions(filters), *hidden)
         return self._session.scalars(newest_first(query, _ORDER, limit, after)).all()
 
     def list_views(
@@ -136,7 +130,7 @@ def _entry(values: dict[str, object]) -> AuditEntry | None:
     return AuditEntry(**values) if values["sequence"] is not None else None
 
 
-def _conditions(filters: AuditFilters) -> list[ColumnElement[bool]]:
+def _conditions(filters: ExportQuery) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if filters.action:
         found.append(AuditEntry.action == filters.action)
@@ -150,7 +144,6 @@ def _conditions(filters: AuditFilters) -> list[ColumnElement[bool]]:
         found.append(AuditEntry.timestamp >= filters.since)
     if filters.until:
         found.append(AuditEntry.timestamp < filters.until)
-    found += [~AuditEntry.action.startswith(prefix, autoescape=True) for prefix in filters.leaves_out]
     if filters.q:
         found.append(AuditEntry.search_text.contains(folded(filters.q), autoescape=True))
     return found

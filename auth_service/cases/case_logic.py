@@ -6,12 +6,11 @@ their own.
 """
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from math import ceil
-from typing import Any
 from uuid import UUID
 
 from auth_service import auth_logic
@@ -74,7 +73,7 @@ def open_case(tools: Tools, cases: Cases, caller: Caller, new: NewCase) -> tuple
     """
     transaction_id = cases.payments.own(caller.token, new.transaction_id) if new.transaction_id else None
     case_id = _open(tools, cases, caller, new, transaction_id)
-    return _present(tools, cases, case_id)
+    return _present(cases, case_id)
 
 
 @rerun_when_aborted
@@ -102,31 +101,21 @@ def _open(tools: Tools, cases: Cases, caller: Caller, new: NewCase, transaction_
     return case.id
 
 
-def list_own(tools: Tools, cases: Cases, caller: Caller, query: OwnCasesQuery) -> tuple[list[CaseOut], int, Pagination]:
+def list_own(cases: Cases, caller: Caller, query: OwnCasesQuery) -> tuple[list[CaseOut], int, Pagination]:
     """Return a page of the caller's cases, the last changed first, and how many messages the caller has not seen."""
-    theirs = partial(cases.storage.list_cases, user_id=caller.user_id)
-    fetch = partial(theirs, state=query.state, transaction_id=query.transaction_id)
+    theirs = CasesQuery(user_id=caller.user_id, state=query.state, transaction_id=query.transaction_id)
+    fetch = partial(cases.storage.list_cases, theirs)
     shown, pagination = cursors.fetch_page(query, fetch, changed_at=datetime, id=UUID)
-    return _render(tools, shown), cases.storage.count_unread(caller.user_id), pagination
+    return [CaseOut.model_validate(case) for case in shown], cases.storage.count_unread(caller.user_id), pagination
 
 
 def list_all(tools: Tools, cases: Cases, caller: Caller, query: CasesQuery) -> tuple[list[CaseOut], int, Pagination]:
     """Return a page of all cases, the last changed first, and how many of the bank's cases are open."""
-    fetch = partial(
-        cases.storage.list_cases,
-        user_id=query.user_id,
-        state=query.state,
-        kind=query.kind,
-        transaction_id=query.transaction_id,
-        words=(query.q or "").split(),
-        since=query.since,
-        until=query.until,
-        oldest_first=query.sort == "oldest",
-    )
+    fetch = partial(cases.storage.list_cases, query)
     shown, pagination = cursors.fetch_page(query, fetch, changed_at=datetime, id=UUID)
     subject = tools.users.find_user(query.user_id) if query.user_id else None
     audit_logic.record_list(tools.audit, "list.cases", caller, query, subject)
-    return _render(tools, shown), cases.storage.count_open(), pagination
+    return [CaseOut.model_validate(case) for case in shown], cases.storage.count_open(), pagination
 
 
 def details(tools: Tools, cases: Cases, caller: Caller, case_id: UUID) -> tuple[CaseOut, list[MessageOut]]:
@@ -138,35 +127,19 @@ def details(tools: Tools, cases: Cases, caller: Caller, case_id: UUID) -> tuple[
     if case.user_id != caller.user_id:
         subject = tools.users.find_user(case.user_id)
         audit_logic.record(tools.audit, "view.case", actor=caller, subject=subject, details=_audited(case))
-        return _present(tools, cases, case_id)
-    shown = _present(tools, cases, case_id)
+        return _present(cases, case_id)
+    shown = _present(cases, case_id)
     if case.unread:
         _mark_read(tools, cases, case_id)
     return shown
 
 
+@rerun_when_aborted
 def write(tools: Tools, cases: Cases, caller: Caller, case_id: UUID, text: str) -> tuple[CaseOut, list[MessageOut]]:
     """Add a message to a case: the customer's opens it, one of staff answers it and tells the customer by mail.
 
     Raises NotFound, and for customers CaseFull, TooManyRequests.
     """
-    _write(tools, cases, caller, case_id, text)
-    return _present(tools, cases, case_id)
-
-
-def close(
-    tools: Tools, cases: Cases, caller: Caller, case_id: UUID, reason: str | None
-) -> tuple[CaseOut, list[MessageOut]]:
-    """Close a case: the caller's own, or as staff a customer's with a reason, and tell the customer by mail.
-
-    Raises NotFound, CaseClosed, InvalidRequest.
-    """
-    _close(tools, cases, caller, case_id, reason)
-    return _present(tools, cases, case_id)
-
-
-@rerun_when_aborted
-def _write(tools: Tools, cases: Cases, caller: Caller, case_id: UUID, text: str) -> None:
     at = clock.now()
     with tools.transaction():
         case = _require_visible(caller, cases.storage.find_case_to_change(case_id))
@@ -179,10 +152,17 @@ def _write(tools: Tools, cases: Cases, caller: Caller, case_id: UUID, text: str)
         user = _tell(tools, case)
         audit_logic.record(tools.audit, action, actor=caller, subject=user, details=_audited(case))
     _log.info("message written", extra={"case_id": str(case_id), "by": str(caller.user_id)})
+    return _present(cases, case_id)
 
 
 @rerun_when_aborted
-def _close(tools: Tools, cases: Cases, caller: Caller, case_id: UUID, reason: str | None) -> None:
+def close(
+    tools: Tools, cases: Cases, caller: Caller, case_id: UUID, reason: str | None
+) -> tuple[CaseOut, list[MessageOut]]:
+    """Close a case: the caller's own, or as staff a customer's with a reason, and tell the customer by mail.
+
+    Raises NotFound, CaseClosed, InvalidRequest.
+    """
     at = clock.now()
     with tools.transaction():
         case = _require_visible(caller, cases.storage.find_case_to_change(case_id))
@@ -196,6 +176,7 @@ def _close(tools: Tools, cases: Cases, caller: Caller, case_id: UUID, reason: st
         details = _audited(case) | ({"reason": reason} if reason else {})
         audit_logic.record(tools.audit, "case.close", actor=caller, subject=user, details=details)
     _log.info("case closed", extra={"case_id": str(case_id), "by": str(caller.user_id)})
+    return _present(cases, case_id)
 
 
 @rerun_when_aborted
@@ -250,31 +231,12 @@ def _require_pause(
         )
 
 
-def _present(tools: Tools, cases: Cases, case_id: UUID) -> tuple[CaseOut, list[MessageOut]]:
+def _present(cases: Cases, case_id: UUID) -> tuple[CaseOut, list[MessageOut]]:
     case = cases.storage.find_case(case_id)
     if case is None:
         raise NotFound("There is no such case.")
-    messages = cases.storage.list_messages(case_id)
-    names = tools.users.display_names(message.author_id for message in messages)
-    (shown,) = _render(tools, [case])
-    return shown, [
-        MessageOut(
-            id=message.sequence,
-            author=names[message.author_id],
-            from_bank=message.from_bank,
-            closes=message.closes,
-            text=message.text,
-            created_at=message.created_at,
-        )
-        for message in messages
-    ]
-
-
-def _render(tools: Tools, rows: Collection[CustomerCase]) -> list[CaseOut]:
-    names = tools.users.display_names(row.user_id for row in rows)
-    columns = CaseOut.model_fields.keys() - {"customer"}
-    values: list[dict[str, Any]] = [{name: getattr(row, name) for name in columns} for row in rows]
-    return [CaseOut(customer=names[row["user_id"]], **row) for row in values]
+    messages = [MessageOut.model_validate(message) for message in cases.storage.list_messages(case_id)]
+    return CaseOut.model_validate(case), messages
 
 
 def _audited(case: CustomerCase) -> dict[str, str]:

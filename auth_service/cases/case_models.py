@@ -4,9 +4,10 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, false
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.ext.associationproxy import AssociationProxy, association_proxy
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from auth_service.auth_models import Base
+from auth_service.auth_models import Base, User
 from shared.core.clock import now
 from shared.db.columns import SequenceKey, UtcDateTime
 
@@ -38,6 +39,8 @@ class CustomerCase(Base):
     unread: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
     changed_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+    owner: Mapped[User] = relationship(lazy="selectin")
+    customer: AssociationProxy[str] = association_proxy("owner", "display_name")
 
 
 class CaseMessage(Base):
@@ -52,10 +55,12 @@ class CaseMessage(Base):
         Index("case_message_by_author", "author_id", "created_at"),
     )
 
-    sequence: Mapped[SequenceKey]
+    id: Mapped[SequenceKey] = mapped_column("sequence")
     case_id: Mapped[UUID] = mapped_column(ForeignKey("customer_case.id"))
     author_id: Mapped[UUID] = mapped_column(ForeignKey("user.id"))
     from_bank: Mapped[bool]
     closes: Mapped[bool] = mapped_column(default=False, server_default=false())
     text: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+    writer: Mapped[User] = relationship(lazy="selectin")
+    author: AssociationProxy[str] = association_proxy("writer", "display_name")

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from shared.core.periods import Timestamp
-from shared.core.texts import Line, Matching, Paragraphs
+from shared.core.texts import TRIMMED, Line, Paragraphs
 from shared.web.cursors import Page, PageAnswer, SortedPage
 from shared.web.validation.openapi import Answer, Body, Described
 from shared.web.validation.ranges import TimeRange
@@ -25,9 +25,7 @@ class NewCase(Body):
     kind: CaseKind
     """`dispute` for a payment that the customer does not know or that is wrong; `question` for anything else."""
     subject: Annotated[
-        Line,
-        Field(min_length=1, max_length=MAX_SUBJECT, examples=["I don't know this payment"]),
-        Matching(r"\S(.*\S)?", "must not begin or end with a space"),
+        Line, Field(min_length=1, max_length=MAX_SUBJECT, examples=["I don't know this payment"]), TRIMMED
     ]
     """What it is about, in one line."""
     text: MessageText
@@ -49,11 +47,7 @@ class CaseClosing(Body):
     may_be_left_out = True
 
     reason: (
-        Annotated[
-            Line,
-            Field(min_length=1, max_length=200, examples=["The money is back on the account."]),
-            Matching(r"\S(.*\S)?", "must not begin or end with a space"),
-        ]
+        Annotated[Line, Field(min_length=1, max_length=200, examples=["The money is back on the account."]), TRIMMED]
         | None
     ) = None
     """Why the case is closed; both sides see it. Only the customer may leave it out."""
@@ -116,6 +110,8 @@ class CaseCounts(Described):
 
 class MessageOut(Described):
     """A message of a case."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     id: int
     """The number of the message."""

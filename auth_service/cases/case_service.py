@@ -41,7 +41,7 @@ def open_case(caller: Caller, json: NewCase) -> Response:
 @api.validate(resp=documented(200, OwnCasesAnswer))
 def list_own(caller: Caller, query: OwnCasesQuery) -> Response:
     """List the caller's cases, the last changed first, with the number of messages that the caller has not seen."""
-    rows, unread, pagination = case_logic.list_own(tools(), part(Cases), caller, query)
+    rows, unread, pagination = case_logic.list_own(part(Cases), caller, query)
     return success(cases=rows, unread=unread, pagination=pagination)
 
 

@@ -1,6 +1,6 @@
 """Queries on cases and their messages."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -9,6 +9,7 @@ from sqlalchemy import func, or_, select
 from auth_service.auth_models import User
 from auth_service.auth_storage import user_matches
 from auth_service.cases.case_models import CaseMessage, CustomerCase
+from auth_service.cases.case_schemas import CasesQuery
 from shared.core.texts import folded
 from shared.db.database import Storage
 from shared.db.keyset import by_age
@@ -35,39 +36,29 @@ class CaseStorage(Storage):
         return self._session.scalar(query.limit(1))
 
     def list_cases(
-        self,
-        *,
-        user_id: UUID | None = None,
-        state: str | None = None,
-        kind: str | None = None,
-        transaction_id: UUID | None = None,
-        words: Collection[str] = (),
-        since: datetime | None = None,
-        until: datetime | None = None,
-        oldest_first: bool = False,
-        limit: int,
-        after: tuple[datetime, UUID] | None,
+        self, filters: CasesQuery, *, limit: int, after: tuple[datetime, UUID] | None
     ) -> Sequence[CustomerCase]:
         """Return the cases that match all filters, the last changed first.
 
-        `words` must all occur in the subject, or in the customer's name, username, e-mail address or phone number.
         `after` is the (changed_at, id) of the last case of the page before.
         """
-        wanted = {"user_id": user_id, "state": state, "kind": kind, "transaction_id": transaction_id}
-        query = select(CustomerCase).filter_by(**{name: value for name, value in wanted.items() if value is not None})
-        if words:
+        query = select(CustomerCase)
+        for name in ("user_id", "state", "kind", "transaction_id"):
+            if (value := getattr(filters, name)) is not None:
+                query = query.filter_by(**{name: value})
+        if words := (filters.q or "").split():
             query = query.join(User, User.id == CustomerCase.user_id)
         for word in words:
             in_subject = CustomerCase.search_text.contains(folded(word), autoescape=True)
             query = query.where(or_(in_subject, user_matches(word)))
-        query = query.where(CustomerCase.changed_at >= since) if since else query
-        query = query.where(CustomerCase.changed_at < until) if until else query
+        query = query.where(CustomerCase.changed_at >= filters.since) if filters.since else query
+        query = query.where(CustomerCase.changed_at < filters.until) if filters.until else query
         key = (CustomerCase.changed_at, CustomerCase.id)
-        return self._session.scalars(by_age(query, key, limit, after, oldest_first=oldest_first)).all()
+        return self._session.scalars(by_age(query, key, limit, after, oldest_first=filters.sort == "oldest")).all()
 
     def list_messages(self, case_id: UUID) -> Sequence[CaseMessage]:
         """Return the messages of a case, oldest first."""
-        query = select(CaseMessage).where(CaseMessage.case_id == case_id).order_by(CaseMessage.sequence)
+        query = select(CaseMessage).where(CaseMessage.case_id == case_id).order_by(CaseMessage.id)
         return self._session.scalars(query).all()
 
     def count_messages(self, case_id: UUID) -> int:

@@ -159,7 +159,7 @@ def add_note(tools: Tools, notes: NoteStorage, caller: Caller, user_id: UUID, ne
         note = CustomerNote(user_id=user.id, author_id=caller.user_id, text=new.text)
         notes.insert(note)
         audit_logic.record(tools.audit, "note.add", actor=caller, subject=user)
-        (written,) = _with_authors(tools, [note])
+        written = NoteOut.model_validate(note)
     _log.info("note written by staff", extra={"user_id": str(user_id), "by": str(caller.user_id)})
     return written
 
@@ -170,22 +170,8 @@ def list_notes(
     """Return a page of the notes about a customer, newest first. Raises NotFound."""
     user = user_logic.customer(tools, user_id)
     audit_logic.record(tools.audit, "view.notes", actor=caller, subject=user)
-    found, pagination = cursors.fetch_page(page, partial(notes.list_notes, user_id), sequence=int)
-    return _with_authors(tools, found), pagination
-
-
-def _with_authors(tools: Tools, notes: list[CustomerNote]) -> list[NoteOut]:
-    authors = tools.users.display_names(note.author_id for note in notes)
-    return [
-        NoteOut(
-            id=note.sequence,
-            author_id=note.author_id,
-            author=authors[note.author_id],
-            text=note.text,
-            created_at=note.created_at,
-        )
-        for note in notes
-    ]
+    found, pagination = cursors.fetch_page(page, partial(notes.list_notes, user_id), id=int)
+    return [NoteOut.model_validate(note) for note in found], pagination
 
 
 def _changes(user: User, changes: ContactChanges, name: str) -> bool:

@@ -3,11 +3,11 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from auth_service.user_schemas import Changes, Email, FullName, Identity, ListedUser, Phone, UserPage
 from shared.core.periods import Timestamp
-from shared.core.texts import Line, Matching, Paragraphs
+from shared.core.texts import TRIMMED, Line, Paragraphs
 from shared.web.cursors import LongLimit
 from shared.web.validation.openapi import Answer, Body, Described, Query
 
@@ -22,11 +22,7 @@ def _read_ids(value: Any) -> Any:
         raise ValueError("must be ids separated by commas") from None
 
 
-Reason = Annotated[
-    Line,
-    Field(min_length=1, max_length=200, examples=["The customer asked by phone"]),
-    Matching(r"\S(.*\S)?", "must not begin or end with a space"),
-]
+Reason = Annotated[Line, Field(min_length=1, max_length=200, examples=["The customer asked by phone"]), TRIMMED]
 
 
 class CustomersQuery(UserPage):
@@ -105,6 +101,8 @@ class NewNote(Body):
 class NoteOut(Described):
     """A note about a customer."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     id: int
     """The number of the note."""
     author_id: UUID
@@ -115,21 +113,6 @@ class NoteOut(Described):
     """The text of the note."""
     created_at: Timestamp
     """When the note was written."""
-
-
-class CustomerSessionOut(Described):
-    """An active session of a customer."""
-
-    id: UUID
-    """The id of the session."""
-    ip: Annotated[str, Field(examples=["203.0.113.7"])]
-    """The IP address from which the customer logged in."""
-    user_agent: Annotated[str, Field(examples=["Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"])]
-    """The User-Agent header of the login."""
-    created_at: Timestamp
-    """The time of the login."""
-    last_used_at: Timestamp
-    """The time of the last request with this session, accurate to one minute."""
 
 
 class CustomerOut(ListedUser):

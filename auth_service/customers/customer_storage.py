@@ -14,6 +14,6 @@ class NoteStorage(Storage):
     """Queries on notes about customers."""
 
     def list_notes(self, user_id: UUID, *, limit: int, after: tuple[int] | None) -> Sequence[CustomerNote]:
-        """Return the notes about a user, newest first, from behind `after`, a sequence."""
+        """Return the notes about a user, newest first, from behind `after`, an id."""
         query = select(CustomerNote).where(CustomerNote.user_id == user_id)
-        return self._session.scalars(newest_first(query, (CustomerNote.sequence,), limit, after)).all()
+        return self._session.scalars(newest_first(query, (CustomerNote.id,), limit, after)).all()

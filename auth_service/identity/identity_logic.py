@@ -35,7 +35,7 @@ def show(tools: Tools, storage: IdentityStorage, caller: Caller, user_id: UUID) 
     """Return the identity of a customer with the last decisions. Raises NotFound."""
     user = user_logic.customer(tools, user_id)
     audit_logic.record(tools.audit, "view.identity", actor=caller, subject=user)
-    return _present(tools, storage, caller, user)
+    return _present(storage, caller, user)
 
 
 def show_own(tools: Tools, storage: IdentityStorage, caller: Caller) -> OwnIdentityOut:
@@ -45,23 +45,18 @@ def show_own(tools: Tools, storage: IdentityStorage, caller: Caller) -> OwnIdent
     return OwnIdentityOut(
         state=cast(Identity, user.identity),
         document_kind=cast(DocumentKind | None, last and last.document_kind),
-        document_number=masked(last.document_number) if last and last.document_number else None,
+        document_number=_mask(last.document_number) if last else None,
         expires_on=last and last.expires_on,
         expired=_is_expired(last),
         decided_at=last and last.decided_at,
     )
 
 
+@rerun_when_aborted
 def decide(
     tools: Tools, storage: IdentityStorage, caller: Caller, user_id: UUID, decision: IdentityDecision
 ) -> IdentityAnswer:
     """Set the state of a customer's identity. Raises NotFound, and InvalidRequest for a document that is not enough."""
-    _decide(tools, storage, caller, user_id, decision)
-    return _present(tools, storage, caller, user_logic.customer(tools, user_id))
-
-
-@rerun_when_aborted
-def _decide(tools: Tools, storage: IdentityStorage, caller: Caller, user_id: UUID, decision: IdentityDecision) -> None:
     with tools.transaction():
         user = user_logic.customer_to_change(tools, user_id)
         _require_document(decision, clock.now().date())
@@ -71,6 +66,7 @@ def _decide(tools: Tools, storage: IdentityStorage, caller: Caller, user_id: UUI
         details = {"from": before, "to": decision.state, "reason": decision.reason}
         audit_logic.record(tools.audit, "identity.change", actor=caller, subject=user, details=details)
     _log.info("identity decided by staff", extra={"user_id": str(user_id), "by": str(caller.user_id)})
+    return _present(storage, caller, user)
 
 
 def _require_document(decision: IdentityDecision, today: date) -> None:
@@ -85,30 +81,21 @@ def _require_document(decision: IdentityDecision, today: date) -> None:
         raise InvalidRequest(details={"expires_on": "is over: the document has expired"})
 
 
-def _present(tools: Tools, storage: IdentityStorage, caller: Caller, user: User) -> IdentityAnswer:
-    checks = storage.list_checks(user.id, MOST_CHECKS)
-    names = tools.users.display_names(row.decided_by for row in checks)
-    sees_all = caller.may(VERIFY)
+def _present(storage: IdentityStorage, caller: Caller, user: User) -> IdentityAnswer:
+    rows = storage.list_checks(user.id, MOST_CHECKS)
+    checks = [IdentityCheckOut.model_validate(row) for row in rows]
+    if not caller.may(VERIFY):
+        checks = [check.model_copy(update={"document_number": _mask(check.document_number)}) for check in checks]
     return IdentityAnswer(
         success=True,
         identity=cast(Identity, user.identity),
-        expired=_is_expired(next(iter(checks), None)),
-        checks=[
-            IdentityCheckOut(
-                state=cast(Identity, row.state),
-                document_kind=cast(DocumentKind | None, row.document_kind),
-                document_number=row.document_number
-                if sees_all or not row.document_number
-                else masked(row.document_number),
-                expires_on=row.expires_on,
-                reason=row.reason,
-                decided_by=row.decided_by,
-                decided_by_name=names[row.decided_by],
-                decided_at=row.decided_at,
-            )
-            for row in checks
-        ],
+        expired=_is_expired(next(iter(rows), None)),
+        checks=checks,
     )
+
+
+def _mask(document_number: str | None) -> str | None:
+    return masked(document_number) if document_number else None
 
 
 def _is_expired(last: IdentityCheck | None) -> bool:

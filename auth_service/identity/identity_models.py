@@ -4,9 +4,10 @@ from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.ext.associationproxy import AssociationProxy, association_proxy
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from auth_service.auth_models import Base, EncryptedText
+from auth_service.auth_models import Base, EncryptedText, User
 from shared.core.clock import now
 from shared.db.columns import SequenceKey, UtcDateTime
 
@@ -29,3 +30,5 @@ class IdentityCheck(Base):
     reason: Mapped[str] = mapped_column(String(200))
     decided_by: Mapped[UUID] = mapped_column(ForeignKey("user.id"))
     decided_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+    decider: Mapped[User] = relationship(lazy="selectin", foreign_keys=decided_by)
+    decided_by_name: AssociationProxy[str] = association_proxy("decider", "display_name")

@@ -4,11 +4,11 @@ from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from auth_service.user_schemas import Identity
 from shared.core.periods import Timestamp, read_day
-from shared.core.texts import Line, Matching
+from shared.core.texts import TRIMMED, Line, Matching
 from shared.web.validation.openapi import Answer, Body, Described
 
 DocumentKind = Literal["passport", "identity_card", "driving_licence", "residence_permit"]
@@ -19,11 +19,7 @@ class IdentityDecision(Body):
 
     state: Identity
     """The new state: `pending` while something is missing, `none` to begin anew."""
-    reason: Annotated[
-        Line,
-        Field(min_length=1, max_length=200, examples=["Passport shown at the branch"]),
-        Matching(r"\S(.*\S)?", "must not begin or end with a space"),
-    ]
+    reason: Annotated[Line, Field(min_length=1, max_length=200, examples=["Passport shown at the branch"]), TRIMMED]
     """How it was checked, or why not."""
     document_kind: DocumentKind | None = None
     """The kind of document that was shown."""
@@ -47,6 +43,8 @@ class IdentityDecision(Body):
 
 class IdentityCheckOut(Described):
     """A decision of staff on who a customer is."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     state: Identity
     """The state since then."""

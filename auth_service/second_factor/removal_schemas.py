@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from shared.core.periods import Timestamp
-from shared.core.texts import Line, Matching
+from shared.core.texts import TRIMMED, Line
 from shared.web.validation.openapi import Answer, Body, Described
 
 if TYPE_CHECKING:
@@ -17,9 +17,7 @@ class NewRemoval(Body):
     """A request to remove the second factor of a customer."""
 
     reason: Annotated[
-        Line,
-        Field(min_length=1, max_length=200, examples=["Lost the phone; passport shown at the branch"]),
-        Matching(r"\S(.*\S)?", "must not begin or end with a space"),
+        Line, Field(min_length=1, max_length=200, examples=["Lost the phone; passport shown at the branch"]), TRIMMED
     ]
     """Why, and how the customer has proven who they are."""
 

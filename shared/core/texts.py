@@ -97,3 +97,6 @@ class Matching:
         if not re.fullmatch(self.pattern, text):
             raise ValueError(self.hint)
         return text
+
+
+TRIMMED = Matching(r"\S(.*\S)?", "must not begin or end with a space")

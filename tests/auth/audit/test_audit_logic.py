@@ -13,8 +13,8 @@ from auth_service import auth_logic, session_logic, user_logic
 from auth_service.audit import audit_logic
 from auth_service.audit.audit_logic import ChainBroken
 from auth_service.audit.audit_models import AuditEntry
-from auth_service.audit.audit_schemas import AuditQuery
-from auth_service.audit.audit_storage import AuditFilters, AuditStorage, ChainReader
+from auth_service.audit.audit_schemas import AuditQuery, ExportQuery
+from auth_service.audit.audit_storage import AuditStorage, ChainReader
 from auth_service.auth_logic import Tools
 from auth_service.auth_models import User, db
 from auth_service.auth_schemas import PasswordChange
@@ -32,7 +32,7 @@ def audit(tools: Tools) -> AuditStorage:
 def entries_on(audit: AuditStorage, user: User) -> list[tuple[str, str]]:
     """Return (action, outcome) of the entries whose actor or subject is the user, oldest first."""
     audit.refresh()
-    found = audit.list_entries(AuditFilters(user_id=user.id), limit=100, after=None)
+    found = audit.list_entries(ExportQuery(user_id=user.id), limit=100, after=None)
     return [(entry.action, entry.outcome) for entry in reversed(found)]
 
 
@@ -130,7 +130,7 @@ def test_failures_a_lockout_and_refusals_are_kept(rules: Rules, audit: AuditStor
         ("lockout", "success"),
         ("login", "refused"),
     ]
-    failure = audit.list_entries(AuditFilters(user_id=user.id, outcome="failure"), limit=1, after=None)[0]
+    failure = audit.list_entries(ExportQuery(user_id=user.id, outcome="failure"), limit=1, after=None)[0]
     assert (failure.actor, failure.subject) == (None, user.username)
 
 
@@ -138,8 +138,8 @@ def test_an_unknown_username_is_not_kept_since_it_may_be_a_password(rules: Rules
     stranger = User(username=f"my-password-{uuid4().hex[:8]}")
     assert code_of(lambda: rules.log_in(stranger)) == "INVALID_CREDENTIALS"
     audit.refresh()
-    assert not audit.list_entries(AuditFilters(q=stranger.username), limit=1, after=None)
-    newest = audit.list_entries(AuditFilters(action="login"), limit=1, after=None)[0]
+    assert not audit.list_entries(ExportQuery(q=stranger.username), limit=1, after=None)
+    newest = audit.list_entries(ExportQuery(action="login"), limit=1, after=None)[0]
     assert "unknown username" in newest.details
 
 
@@ -164,7 +164,7 @@ def test_changes_by_an_admin_name_both(rules: Rules, tools: Tools, audit: AuditS
         ("user.status_change", "success"),
         ("user.status_change", "success"),
     ]
-    entry = audit.list_entries(AuditFilters(action="user.role_change", user_id=user.id), limit=1, after=None)[0]
+    entry = audit.list_entries(ExportQuery(action="user.role_change", user_id=user.id), limit=1, after=None)[0]
     assert (entry.actor, entry.subject) == (admin.username, user.username)
     assert entry.details == '{"from":"customer","to":"employee"}'
 
@@ -198,7 +198,7 @@ def test_a_repeated_report_adds_nothing_and_names_are_filled_in(rules: Rules, au
         audit_logic.receive(audit, "account-service", [one, one])
     rules.at_once(*[partial(audit_logic.receive, audit, "account-service", [one, reported()])] * 4)
     audit.refresh()
-    found = audit.list_entries(AuditFilters(user_id=user.id, action="account.freeze"), limit=9, after=None)
+    found = audit.list_entries(ExportQuery(user_id=user.id, action="account.freeze"), limit=9, after=None)
     assert [(entry.actor, entry.subject, entry.service) for entry in found] == [
         (staff.username, user.username, "account-service")
     ]
