@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from auth_service.audit import audit_logic
 from auth_service.audit.audit_storage import AuditStorage
@@ -49,6 +50,7 @@ SCOPES = {
         {"audit:write", "outbox:read", "revocations:read", "sessions:report", "transactions:submit"}
     ),
 }
+_T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
 
@@ -150,13 +152,13 @@ def attempt(
     tools: Tools,
     username: str,
     user: User | None,
-    check: Callable[[], bool],
+    check: Callable[[], _T | None],
     *,
     action: str,
     what: str = "password",
     clears_failures: bool = True,
-) -> bool:
-    """Run the check of a credential in a transaction, record and return whether it succeeded.
+) -> _T | None:
+    """Run the check of a credential in a transaction. Return its result, which is true if the credential is right.
 
     FAILURES_ALLOWED failures in a row lock the username; a success deletes them, if it `clears_failures`. Failures are
     audited as `action`, with `what` was wrong. Raises LockedOut for attempts that come after the username was locked,
@@ -256,20 +258,20 @@ def _attempt(
     tools: Tools,
     username: str,
     user: User | None,
-    check: Callable[[], bool],
+    check: Callable[[], _T | None],
     *,
     action: str,
     what: str,
     clears_failures: bool,
-) -> bool:
+) -> _T | None:
     now, digest = clock.now(), _digest(username)
     with tools.transaction():
         lockout = tools.lockouts.find_lockout_to_change(digest)
         _require_not_locked(lockout)
-        if check():
+        if result := check():
             if clears_failures:
                 tools.lockouts.delete_lockout(digest)
-            return True
+            return result
         if lockout is None:
             lockout = Lockout(name_digest=digest, failures=0, failed_at=now)
             tools.lockouts.insert(lockout)
@@ -278,7 +280,7 @@ def _attempt(
         _audit_failure(tools, user, action, what, failures=lockout.failures)
         if lockout.failures >= FAILURES_ALLOWED:
             lockout.locked_until = now + _lockout_duration(lockout.failures)
-    return False
+    return None
 
 
 @contextmanager

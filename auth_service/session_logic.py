@@ -40,21 +40,14 @@ def start_session(tools: Tools, user: User) -> Tokens:
     Call it inside a transaction.
     """
     now, origin = clock.now(), origins.current()
+    _notice_device(tools, user, origin.user_agent)
     session = LoginSession(
-        id=uuid4(),
-        user_id=user.id,
         ip=origin.address,
         user_agent=origin.user_agent,
         created_at=now,
-        last_used_at=now,
-        expires_at=now + UNUSED_LIFETIME,
         second_factor_at=now if user.mfa_enabled else None,
     )
-    tools.sessions.insert(session)
-    refresh_token = secrets.token_urlsafe(32)
-    _add_refresh_token(tools, session, refresh_token)
-    _notice_device(tools, user, session.user_agent)
-    return _issue_tokens(tools, session, user, refresh_token)
+    return _begin(tools, session, user)
 
 
 def refresh(tools: Tools, refresh_token: str) -> Tokens:
@@ -105,23 +98,16 @@ def follow(tools: Tools, caller: Caller, user: User) -> Tokens:
 
     Call it inside a transaction that has locked `user`, who is the caller. Raises InvalidToken.
     """
-    before, now = tools.sessions.find_session(caller.session_id), clock.now()
-    if before is None or not tools.sessions.end_sessions(user.id, now, only=before.id):
+    before = tools.sessions.find_session(caller.session_id)
+    if before is None or not tools.sessions.end_sessions(user.id, clock.now(), only=before.id):
         raise InvalidToken(ENDED)
     session = LoginSession(
-        id=uuid4(),
-        user_id=user.id,
         ip=before.ip,
         user_agent=before.user_agent,
         created_at=before.created_at,
-        last_used_at=now,
-        expires_at=before.expires_at,
         second_factor_at=before.second_factor_at,
     )
-    tools.sessions.insert(session)
-    refresh_token = secrets.token_urlsafe(32)
-    _add_refresh_token(tools, session, refresh_token)
-    return _issue_tokens(tools, session, user, refresh_token)
+    return _begin(tools, session, user)
 
 
 def log_out(tools: Tools, caller: Caller) -> None:
@@ -224,8 +210,22 @@ def _notice_device(tools: Tools, user: User, user_agent: str) -> None:
         auth_logic.tell(tools, user, "new_device", device=device, ip=origins.current().address)
 
 
+def _begin(tools: Tools, session: LoginSession, user: User) -> Tokens:
+    """Insert a session of the user and return its first tokens."""
+    session.id, session.user_id, session.last_used_at = uuid4(), user.id, clock.now()
+    session.expires_at = _expiry(session)
+    tools.sessions.insert(session)
+    refresh_token = secrets.token_urlsafe(32)
+    _add_refresh_token(tools, session, refresh_token)
+    return _issue_tokens(tools, session, user, refresh_token)
+
+
+def _expiry(session: LoginSession) -> datetime:
+    return min(session.last_used_at + UNUSED_LIFETIME, session.created_at + LONGEST_LIFETIME)
+
+
 def _add_refresh_token(tools: Tools, session: LoginSession, refresh_token: str) -> None:
-    session.expires_at = min(session.last_used_at + UNUSED_LIFETIME, session.created_at + LONGEST_LIFETIME)
+    session.expires_at = _expiry(session)
     tools.sessions.insert(RefreshToken(digest=_digest(refresh_token), session_id=session.id))
 
 

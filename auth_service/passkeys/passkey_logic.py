@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Self
+from functools import partial
+from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -47,6 +48,7 @@ from shared.web.access import Caller, require_fresh_second_factor
 
 CHALLENGE_SECONDS = 300
 MAX_PASSKEYS = 20
+_T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
 
@@ -196,7 +198,7 @@ def finish_second_step(tools: Tools, passkeys: Passkeys, step: PasskeySecondStep
     """
     user = login_logic.user_of(tools, passkeys.factors, step.mfa_token)
     challenge = _open(passkeys, f"second step {user.id}", step.passkey_token)
-    _prove(tools, passkeys, user, challenge, step.credential, action="login")
+    _prove(tools, passkeys, user, challenge, step.credential, action="login", go_on=lambda _user: True)
     return login_logic.start(tools, user, passkey=True)
 
 
@@ -214,13 +216,8 @@ def step_up(tools: Tools, passkeys: Passkeys, caller: Caller, answer: PasskeyLog
     """
     user = auth_logic.own_user(tools, caller)
     challenge = _open(passkeys, f"step-up {caller.session_id}", answer.passkey_token)
-    outcome: list[SteppedUp] = []
-
-    def go_on(present: User) -> None:
-        outcome[:] = [second_factor_logic.follow_stepped_up(tools, caller, present)]
-
-    _prove(tools, passkeys, user, challenge, answer.credential, action="mfa.step_up", go_on=go_on)
-    return outcome[0]
+    go_on = partial(second_factor_logic.follow_stepped_up, tools, caller)
+    return _prove(tools, passkeys, user, challenge, answer.credential, action="mfa.step_up", go_on=go_on)
 
 
 def clean_up(passkeys: Passkeys) -> None:
@@ -249,27 +246,27 @@ def _prove(
     credential: dict[str, Any],
     *,
     action: str,
-    go_on: Callable[[User], None] = lambda _user: None,
-) -> None:
-    """Accept an answer by a passkey of a user, then `go_on` in the same transaction with the user's locked row.
+    go_on: Callable[[User], _T],
+) -> _T:
+    """Accept an answer by a passkey of a user. Return what `go_on` does in the same transaction with their locked row.
 
     Raises InvalidPasskey, and LockedOut after too many failures; they count together with wrong passwords and codes.
     """
 
-    def check() -> bool:
+    def check() -> _T | None:
         present = tools.users.find_user_to_change(user.id)
         passkey = passkeys.storage.find_by_credential(str(credential.get("id")))
         if present is None or passkey is None or passkey.user_id != present.id:
-            return False
+            return None
         try:
             _use(passkeys, passkey, present, challenge, credential)
         except InvalidPasskey:
-            return False
-        go_on(present)
-        return True
+            return None
+        return go_on(present)
 
-    if not auth_logic.attempt(tools, user.username, user, check, action=action, what="passkey"):
-        raise InvalidPasskey
+    if result := auth_logic.attempt(tools, user.username, user, check, action=action, what="passkey"):
+        return result
+    raise InvalidPasskey
 
 
 def _use(passkeys: Passkeys, passkey: Passkey, user: User, challenge: bytes, credential: dict[str, Any]) -> None:

@@ -10,7 +10,8 @@ import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self
+from functools import partial
+from typing import Self, TypeVar
 
 import pyotp
 
@@ -39,6 +40,7 @@ SECRET_LENGTH = 32  # base32 characters: 160 bits, as RFC 4226, section 4, recom
 RECOVERY_CODES = 10
 _GROUPS, _GROUP_LENGTH = 4, 6
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # without similar ones such as 0 and o: 24 of them have 118 bits
+_T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
 
@@ -135,9 +137,8 @@ def enable(tools: Tools, factors: SecondFactors, caller: Caller, otp: str) -> li
     InvalidOtp, LockedOut.
     """
     user = auth_logic.own_user(tools, caller)
-    codes: list[str] = []
 
-    def check() -> bool:
+    def check() -> list[str] | None:
         present = auth_logic.own_user_to_change(tools, caller)
         authenticator = factors.storage.find_authenticator(present.id)
         if authenticator is None:
@@ -145,15 +146,15 @@ def enable(tools: Tools, factors: SecondFactors, caller: Caller, otp: str) -> li
         if authenticator.is_enabled:
             raise MfaAlreadyEnabled
         if not _accept_app_code(factors, authenticator, otp):
-            return False
+            return None
         authenticator.is_enabled = True
-        codes[:] = replace_recovery_codes(factors, present)
+        codes = replace_recovery_codes(factors, present)
         turn_on(tools, present, caller)
         audit_logic.record(tools.audit, "mfa.enable", actor=caller, subject=caller)
         tell(tools, present, "an authenticator app was set up")
-        return True
+        return codes
 
-    _require(tools, user, check, action="mfa.enable", clears_failures=False)
+    codes = _require(tools, user, check, action="mfa.enable", clears_failures=False)
     _log.info("second factor enabled", extra={"user_id": str(user.id)})
     return codes
 
@@ -210,20 +211,19 @@ def renew_recovery_codes(tools: Tools, factors: SecondFactors, caller: Caller, o
     Raises MfaNotEnabled, StepUpRequired, InvalidOtp, LockedOut.
     """
     user = _user_with_factor(tools, caller)
-    codes: list[str] = []
     if otp is None:
         require_fresh_second_factor(caller)
 
-    def check() -> bool:
+    def check() -> list[str] | None:
         present = auth_logic.own_user_to_change(tools, caller)
         if otp is not None and not _accept(tools, factors, present, otp):
-            return False
-        codes[:] = replace_recovery_codes(factors, present)
+            return None
+        codes = replace_recovery_codes(factors, present)
         audit_logic.record(tools.audit, "mfa.recovery_codes", actor=caller, subject=caller)
         tell(tools, present, "the recovery codes were replaced")
-        return True
+        return codes
 
-    _require(tools, user, check, action="mfa.recovery_codes", clears_failures=otp is not None)
+    codes = _require(tools, user, check, action="mfa.recovery_codes", clears_failures=otp is not None)
     _log.info("recovery codes renewed", extra={"user_id": str(user.id)})
     return codes
 
@@ -233,18 +233,12 @@ def step_up(tools: Tools, factors: SecondFactors, caller: Caller, otp: str) -> S
 
     Raises MfaNotEnabled, InvalidOtp, LockedOut.
     """
-    user = _user_with_factor(tools, caller)
-    outcome: list[SteppedUp] = []
 
-    def check() -> bool:
+    def check() -> SteppedUp | None:
         present = auth_logic.own_user_to_change(tools, caller)
-        if not _accept(tools, factors, present, otp):
-            return False
-        outcome[:] = [follow_stepped_up(tools, caller, present)]
-        return True
+        return follow_stepped_up(tools, caller, present) if _accept(tools, factors, present, otp) else None
 
-    _require(tools, user, check, action="mfa.step_up")
-    return outcome[0]
+    return _require(tools, _user_with_factor(tools, caller), check, action="mfa.step_up")
 
 
 def follow_stepped_up(tools: Tools, caller: Caller, user: User) -> SteppedUp:
@@ -322,15 +316,15 @@ def _digest(recovery_code: str) -> str:
     return hashlib.sha256(_plain(recovery_code).encode()).hexdigest()
 
 
-def _require(tools: Tools, user: User, check: Callable[[], bool], *, action: str, clears_failures: bool = True) -> None:
-    """Raise InvalidOtp and count the failure unless `check` succeeds, which runs in a transaction."""
-    if not auth_logic.attempt(
-        tools, user.username, user, check, action=action, what="code", clears_failures=clears_failures
-    ):
-        _log.info("second factor refused", extra={"user_id": str(user.id)})
-        raise InvalidOtp(
-            details={"otp": "is wrong, too old, or was used before; enter the code that the app shows now"}
-        )
+def _require(
+    tools: Tools, user: User, check: Callable[[], _T | None], *, action: str, clears_failures: bool = True
+) -> _T:
+    """Return the result of `check`, which runs in a transaction. Raises InvalidOtp, and counts it, without one."""
+    attempt = partial(auth_logic.attempt, action=action, what="code", clears_failures=clears_failures)
+    if result := attempt(tools, user.username, user, check):
+        return result
+    _log.info("second factor refused", extra={"user_id": str(user.id)})
+    raise InvalidOtp(details={"otp": "is wrong, too old, or was used before; enter the code that the app shows now"})
 
 
 def _user_with_factor(tools: Tools, caller: Caller) -> User:
