@@ -8,7 +8,7 @@ pages.
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Select, delete, insert, literal_column, not_, select, union_all
+from sqlalchemy import CompoundSelect, Select, delete, func, insert, literal_column, not_, select, union_all
 
 from shared.db.bulk import KEYS, Insert
 from shared.db.database import Database, Storage
@@ -16,6 +16,7 @@ from transaction_service.transaction_models import IndexedLeg, NewLeg, Transacti
 
 MAX_NEW_TRANSACTIONS = 1024
 """On SQLite, legs are indexed when so many transactions have been written since the last time."""
+LEGS = 2  # of a transfer; a deposit or a withdrawal has one
 
 _transaction: Any = TransactionRow.__table__
 _new: Any = NewLeg.__table__
@@ -64,17 +65,25 @@ class LegStorage(Storage):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
-        self._new_transactions = 0
+        self._new_legs: int | None = None
 
     def write(self, transaction_ids: Collection[str]) -> None:
         """Write the legs of transactions that are new or were pending."""
         (_add_new if keeps_new_legs(self._database) else _add_indexed).copy(self._writer, _legs, transaction_ids)
 
     def index(self, transactions: int) -> None:
-        """Count transactions whose legs were written. When there are enough, index the legs of all decided ones."""
-        self._new_transactions += transactions
-        if keeps_new_legs(self._database) and self._new_transactions >= MAX_NEW_TRANSACTIONS:
-            self._new_transactions = 0
+        """Count transactions whose legs were written. When there are enough, index the legs of all decided ones.
+
+        After a start the table is counted, so that legs don't pile up in a process that is restarted often.
+        """
+        if not keeps_new_legs(self._database):
+            return
+        if self._new_legs is None:
+            self._new_legs = self._session.scalar(select(func.count()).select_from(_new)) or 0
+        else:
+            self._new_legs += LEGS * transactions
+        if self._new_legs >= LEGS * MAX_NEW_TRANSACTIONS:
+            self._new_legs = 0
             decided = select(_new).where(_is_decided).order_by(_new.c.account_id, _new.c.timestamp)
             self._session.execute(insert(_indexed).from_select(_COLUMNS, decided))
             has_pending = self._session.scalar(select(_new.c.transaction_id).where(not_(_is_decided)).limit(1))

@@ -90,7 +90,6 @@ class Desk:
     def __init__(self, suite: Suite) -> None:
         self.app = suite.apps["transaction"]
         self.account_app = suite.apps["account"]
-        self.storage = TransactionStorage(db)
         self.progress = ProjectionStorage(db)
         self.ledger = Ledger(self.account_app)
         self._accounts: AccountStorage = self.account_app.extensions["tools"].accounts
@@ -98,6 +97,7 @@ class Desk:
 
     def restart(self) -> None:
         """Replace the objects that hold state in memory, and catch up with the ledger."""
+        self.storage = TransactionStorage(db)
         self.projection = Projection(self.storage, self.progress, self.ledger)
         self.tools = PostingTools(self.storage, self.ledger, self.projection)
         self.projection.catch_up()

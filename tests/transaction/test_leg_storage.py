@@ -55,6 +55,14 @@ def test_new_legs_are_indexed_when_there_are_enough(desk: Desk) -> None:
     assert sorted(indexed + new) == sorted(both) == sorted(set(both))
 
 
+def test_new_legs_do_not_pile_up_in_a_process_that_is_restarted_often(desk: Desk) -> None:
+    account = desk.open()
+    for _ in range(6 * MANY):
+        desk.deposit(account)
+        desk.restart()
+    assert len(ids_in(desk, NewLeg)) <= leg_storage.LEGS * MANY
+
+
 @pytest.mark.parametrize("limit", [1, 4, 100])
 def test_pages_have_each_transaction_once_and_in_order(desk: Desk, limit: int) -> None:
     account = desk.open()
