@@ -134,9 +134,9 @@ class TokenVerifier:
         now = time.time()
         if claims.expires_at + LEEWAY_SECONDS <= now:
             raise TokenExpired
-        if isinstance(claims, UserClaims) and claims.session_id in self.revocations:
-            raise InvalidToken("The session has ended. Please log in again.")
         if isinstance(claims, UserClaims):
+            if claims.session_id in self.revocations:
+                raise InvalidToken("The session has ended. Please log in again.")
             self._used_at[claims.session_id] = now
         return claims
 

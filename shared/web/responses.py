@@ -47,9 +47,8 @@ def failure(error: AppError, **more: Any) -> Response:
 def from_http_exception(exception: HTTPException) -> AppError:
     """Map Werkzeug's errors (404, 405, 413, …) to ours; other 4xx become a plain 400, the rest a 500."""
     status = exception.code or 500
-    if status in GENERIC_BY_STATUS:
-        return GENERIC_BY_STATUS[status]()
-    return InvalidRequest() if 400 <= status < 500 else AppError()
+    other = InvalidRequest if 400 <= status < 500 else AppError
+    return GENERIC_BY_STATUS.get(status, other)()
 
 
 def install_error_handlers(app: Flask, render: Callable[[AppError], Any] = failure) -> None:
