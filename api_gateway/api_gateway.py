@@ -30,7 +30,7 @@ from api_gateway.pages import (
     statements,
     transactions,
 )
-from api_gateway.pages.common import display, navigation, unread
+from api_gateway.pages.common import display, macros, navigation, unread
 from api_gateway.pages.common.responses import current_address, install_form_token_errors, render_error
 from api_gateway.pages.common.sections import SERVICES, probe_services
 from api_gateway.pages.sign_in import passkeys, recovery, second_factor, welcome
@@ -315,6 +315,7 @@ def _install_pages(app: Flask, settings: GatewaySettings) -> None:
     display.install(app)
     navigation.install(app)
     unread.install(app)
+    macros.install(app)
     for pages in PAGES:
         app.register_blueprint(pages)
 
