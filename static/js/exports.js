@@ -6,9 +6,7 @@ const LOOK_AGAIN_MILLISECONDS = 1500;
 async function follow(part) {
   while (part.hasAttribute("data-goes-on")) {
     await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MILLISECONDS));
-    const answer = await fetch(location.pathname).catch(() => null);
-    const page = answer?.ok && new DOMParser().parseFromString(await answer.text(), "text/html");
-    const next = page && page.querySelector(`#${part.id}`);
+    const next = (await fetchPage(location.pathname))?.querySelector(`#${part.id}`);
     if (!next || part.contains(document.activeElement)) continue;
     part.replaceWith(document.adoptNode(next));
     part = next;

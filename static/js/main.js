@@ -1,7 +1,7 @@
 "use strict";
 // Progressive enhancement: all pages work without this script.
 
-const held = {}; // what storage would not take holds for this page
+const held = {}; // values that the browser does not store; they last as long as this page
 const root = document.documentElement;
 const SESSION_WARNING_MILLISECONDS = 120_000;
 const ONE_YEAR_SECONDS = 31_536_000;
@@ -80,6 +80,11 @@ function setUpThemeSwitch(form) {
 
 // Small helpers.
 
+async function fetchPage(address) {
+  const answer = await fetch(address).catch(() => null);
+  return answer?.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
+}
+
 function announce(text) {
   document.querySelector("#announcer").textContent = text;
 }
@@ -137,12 +142,12 @@ function closeMenuByKey(event) {
 // field; exactly one of both must be filled in. data-unlike: the id of a field that must differ; data-clash: its message.
 
 function mistakeIn(input) {
-  const mistakes = JSON.parse(input.dataset.mistakes || "[]"); // regular expressions and what to say, the server's own
+  const mistakes = JSON.parse(input.dataset.mistakes || "[]"); // (regular expression, message) pairs of the server
   const mistake = mistakes.find(([pattern]) => new RegExp(pattern, "u").test(input.value.trim()));
   return mistake ? mistake[1] : "";
 }
 
-function complaintAbout(input) {
+function errorOf(input) {
   const { missing, malformed, same, either, unlike, clash } = input.dataset;
   const value = (id) => document.getElementById(id).value;
   if (input.validity.valueMissing) return missing || input.validationMessage;
@@ -154,20 +159,20 @@ function complaintAbout(input) {
   return input.value.trim() || input.required ? mistakeIn(input) : "";
 }
 
-function complain(input, complaint) {
+function showError(input, error) {
   const id = `${input.id}-error`;
   let note = document.getElementById(id);
-  if (!note && complaint) {
+  if (!note && error) {
     note = Object.assign(document.createElement("div"), { id, className: "invalid-feedback" });
     input.closest(".form-field").append(note);
     input.setAttribute("aria-describedby", `${input.getAttribute("aria-describedby") || ""} ${id}`.trim());
   }
-  if (note) note.textContent = complaint;
-  input.classList.toggle("is-invalid", complaint !== "");
-  input.setAttribute("aria-invalid", String(complaint !== ""));
+  if (note) note.textContent = error;
+  input.classList.toggle("is-invalid", error !== "");
+  input.setAttribute("aria-invalid", String(error !== ""));
 }
 
-function forgive(field) {
+function clearErrors(field) {
   for (const note of field.querySelectorAll(".invalid-feedback")) note.textContent = "";
   for (const input of field.querySelectorAll(".is-invalid")) {
     input.classList.remove("is-invalid");
@@ -175,17 +180,17 @@ function forgive(field) {
   }
 }
 
-function forgiveChanged({ target }) {
+function clearErrorsOfChanged({ target }) {
   if (!target.closest(".form-field")) return;
-  forgive(target.closest(".form-field"));
+  clearErrors(target.closest(".form-field"));
   for (const kind of ["same", "either", "unlike"]) {
-    for (const input of document.querySelectorAll(`[data-${kind}="${target.id}"]`)) forgive(input.closest(".form-field"));
+    for (const input of document.querySelectorAll(`[data-${kind}="${target.id}"]`)) clearErrors(input.closest(".form-field"));
   }
 }
 
 function check(form) {
   const inputs = [...form.querySelectorAll(".form-field [id]:is(input, select)")].filter((input) => input.type !== "radio");
-  for (const input of inputs) complain(input, complaintAbout(input));
+  for (const input of inputs) showError(input, errorOf(input));
   return inputs.find((input) => input.classList.contains("is-invalid"));
 }
 
@@ -256,8 +261,8 @@ document.querySelectorAll("form[method=post]").forEach((form) => (form.noValidat
 document.querySelectorAll("[data-session-lasts]").forEach(watchSession);
 document.querySelector(".is-invalid")?.focus();
 otherTabs.addEventListener("message", ({ data }) => display(data));
-addEventListener("input", forgiveChanged);
-addEventListener("change", forgiveChanged);
+addEventListener("input", clearErrorsOfChanged);
+addEventListener("change", clearErrorsOfChanged);
 addEventListener("submit", sendOnce);
 addEventListener("beforeunload", showProgress);
 addEventListener("pageshow", hideProgress); // back from the next page, as it was left

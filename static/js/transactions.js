@@ -7,9 +7,7 @@ function setUpFilters(form) {
   let newest = 0;
   const show = async (address) => {
     const mine = ++newest;
-    const answer = await fetch(address).catch(() => null);
-    const page = answer?.ok && new DOMParser().parseFromString(await answer.text(), "text/html");
-    const results = page && page.querySelector("#results");
+    const results = (await fetchPage(address))?.querySelector("#results");
     if (mine !== newest) return;
     if (!results) return location.assign(address);
     document.querySelector("#results").replaceWith(document.adoptNode(results));
@@ -60,7 +58,7 @@ function setUpPayee(input) {
       found.hidden = false;
     } else if (answer && [400, 404].includes(answer.status)) {
       input.setCustomValidity(UNKNOWN);
-      complain(input, UNKNOWN);
+      showError(input, UNKNOWN);
       announce(UNKNOWN);
     }
   };
@@ -74,8 +72,7 @@ function pendingIn(page) {
 }
 
 async function lookForOutcome() {
-  const answer = await fetch(location.href).catch(() => null);
-  const page = answer?.ok && new DOMParser().parseFromString(await answer.text(), "text/html");
+  const page = await fetchPage(location.href);
   if (page && pendingIn(page) < pendingIn(document)) return location.reload();
   setTimeout(lookForOutcome, LOOK_AGAIN_MILLISECONDS);
 }

@@ -406,7 +406,7 @@ def test_page_and_server_report_the_same_error_for_an_amount(page: Page, ada: Pe
     amount = page.get_by_label("Amount")
     for typed in [*TYPED, *MORE]:
         amount.fill(typed)
-        said = amount.evaluate("complaintAbout")
+        said = amount.evaluate("errorOf")
         answer = ada.visitor.submit("/transactions/withdraw", account_id=account["id"], amount=typed)
         found = re.search(r'id="amount-error">([^<]+)', answer.text)
         assert said == (html.unescape(found[1]) if found and "not enough money" not in found[1] else ""), typed
