@@ -10,45 +10,17 @@ from flask_wtf import CSRFProtect
 from pydantic import AfterValidator, Field, field_validator, model_validator
 from pydantic_core import to_json
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.utils import find_modules, import_string
 
+from api_gateway import pages
 from api_gateway.api import docs, proxy
 from api_gateway.api.payment_batching import KINDS, PaymentBatching
 from api_gateway.clients.account import SUSPENSE_ACCOUNT_ID
 from api_gateway.clients.auth import AuthClient
 from api_gateway.clients.transaction import PaymentClient
-from api_gateway.pages import (
-    accounts,
-    custom_reports,
-    dashboard,
-    developer,
-    messages,
-    money,
-    people,
-    profile,
-    reports,
-    statement_exports,
-    statements,
-    transactions,
-)
 from api_gateway.pages.common import display, macros, navigation, unread
 from api_gateway.pages.common.responses import current_address, install_form_token_errors, render_error
-from api_gateway.pages.common.sections import SERVICES, probe_services
-from api_gateway.pages.sign_in import passkeys, recovery, second_factor, welcome
-from api_gateway.pages.staff import (
-    admin,
-    approvals,
-    cases,
-    counter,
-    customers,
-    desk,
-    identity,
-    list_exports,
-    permissions,
-    removals,
-    reversals,
-    staff_reports,
-    staff_statements,
-)
+from api_gateway.pages.common.services import SERVICES, probe_services
 from api_gateway.web import (
     admission,
     browser_security,
@@ -71,7 +43,7 @@ from shared.concurrency.fair_lock import FairLock
 from shared.core import formats
 from shared.core.money import Currency, CurrencyCode
 from shared.core.texts import Line
-from shared.core.time_zones import ZoneName
+from shared.core.time_zones import ZoneName, read_zone
 from shared.security.encryption import read_keys
 from shared.web import serving
 from shared.web.access import public
@@ -79,38 +51,6 @@ from shared.web.application import AtEnd, Peers, lifecycle_of, make_app, make_se
 from shared.web.recording import recorder_of
 from shared.web.settings import Seconds, Settings
 
-PAGES: tuple[Blueprint, ...] = (
-    welcome.welcome,
-    people.people,
-    recovery.recovery,
-    profile.profile,
-    second_factor.second_factor,
-    passkeys.passkeys,
-    developer.developer,
-    docs.docs,
-    dashboard.dashboard,
-    accounts.accounts,
-    transactions.transactions,
-    messages.messages,
-    money.money,
-    reports.reports,
-    custom_reports.custom_reports,
-    statements.statements,
-    statement_exports.statement_exports,
-    admin.admin,
-    list_exports.list_exports,
-    permissions.permissions,
-    customers.staff,
-    desk.desk,
-    identity.identity,
-    cases.cases,
-    counter.counter,
-    approvals.approvals,
-    removals.removals,
-    reversals.reversals,
-    staff_reports.staff_reports,
-    staff_statements.staff_statements,
-)
 EXPIRY_SECONDS = 0.25
 ROOT = Path(__file__).resolve().parent.parent
 gateway = Blueprint("gateway", __name__)
@@ -223,7 +163,7 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
     lifecycle_of(app).add(AtEnd(tools.context_pool.close))
     lifecycle_of(app).add(AtEnd(tools.renewals.close))
     lifecycle_of(app).add(PeriodicTask(tools.refusals.report, name="refusals", interval_seconds=REPORT_SECONDS))
-    by_session = _buckets(settings.session_requests_per_second)
+    by_session = TokenBuckets(settings.session_requests_per_second, settings.session_requests_per_second)
     places = FairLock(settings.threads, settings.waiting_requests)
     _install_payment_batching(app, peers, by_session, settings)
     if settings.trusted_proxies:
@@ -237,7 +177,6 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
         app,
         secret=settings.session_secret,
         idle_seconds=settings.session_idle_seconds,
-        max_seconds=settings.session_max_seconds,
         older_secrets=settings.older_session_secrets,
     )
     _install_limits(app, by_session, settings)
@@ -246,6 +185,7 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
     compression.install(app, is_of_browser=lambda: not browser_session.is_machine_path())
     _install_pages(app, settings)
     app.register_blueprint(proxy.api)
+    app.register_blueprint(docs.docs)
     app.register_blueprint(gateway)
     return app
 
@@ -259,6 +199,8 @@ def _tools(peers: Peers, settings: GatewaySettings) -> Tools:
         renewals=Renewals(AuthClient(peers["auth-service"]).renew, settings.page_timeout_seconds),
         drafts=SealedValues(settings.session_secret, "drafts", settings.older_session_secrets),
         currency=Currency.of(settings.currency),
+        bank_zone=read_zone(settings.time_zone),
+        session_max_seconds=settings.session_max_seconds,
         page_timeout_seconds=settings.page_timeout_seconds,
         outbox_key=settings.outbox_key or "",
         openapi_document=docs.Documents([peers[name] for name in SERVICES], context_pool).get,
@@ -280,10 +222,6 @@ def _install_payment_batching(app: Flask, peers: Peers, buckets: TokenBuckets, s
     lifecycle_of(app).add(PeriodicTask(batching.expire, name="payment-expiry", interval_seconds=EXPIRY_SECONDS))
 
 
-def _buckets(per_second: int) -> TokenBuckets:
-    return TokenBuckets(per_second=per_second, burst=per_second)
-
-
 def _install_limits(app: Flask, by_session: TokenBuckets, settings: GatewaySettings) -> None:
     server = RedisServer(settings.rate_limit_url) if settings.rate_limit_url else None
     if server:
@@ -302,7 +240,6 @@ def _install_pages(app: Flask, settings: GatewaySettings) -> None:
     static_files.serve(app, "static", "/static", ROOT / "static")
     static_files.serve(app, "bootstrap", "/static/bootstrap", _package_folder("flask_bootstrap") / "static/bootstrap5")
     static_files.serve(app, "swagger", "/static/swagger", _package_folder("flask_swagger_ui") / "dist")
-    time_zones.install(app, settings.time_zone)
     formats.install(app, time_zones.page_zone)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(
@@ -316,8 +253,14 @@ def _install_pages(app: Flask, settings: GatewaySettings) -> None:
     navigation.install(app)
     unread.install(app)
     macros.install(app)
-    for pages in PAGES:
-        app.register_blueprint(pages)
+    for blueprint in _blueprints_of_pages():
+        app.register_blueprint(blueprint)
+
+
+def _blueprints_of_pages() -> list[Blueprint]:
+    """Return the blueprints of all modules of `pages`, so that a new page needs no entry here."""
+    modules = map(import_string, find_modules(pages.__name__, recursive=True))
+    return [value for module in modules for value in vars(module).values() if isinstance(value, Blueprint)]
 
 
 def _package_folder(package: str) -> Path:

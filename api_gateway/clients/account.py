@@ -1,5 +1,6 @@
 """Client for the account service."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -53,6 +54,16 @@ class Account(ResponseModel):
         return self.status == "active"
 
 
+def by_id(accounts: list[Account]) -> dict[UUID, Account]:
+    """Return the accounts by id, to find out which of them a transaction touches."""
+    return {account.id: account for account in accounts}
+
+
+def labels(accounts: Iterable[Account]) -> dict[str, str]:
+    """Return the labels of accounts by their ids, for selects and checkboxes."""
+    return {str(account.id): account.label for account in accounts}
+
+
 class ListedAccount(Account):
     """An account in a list for staff, with its owner's name while names are available."""
 
@@ -104,77 +115,67 @@ class Payee(ResponseModel):
 class AccountClient(Client):
     """Calls the account service: the caller's own accounts and, for staff, everybody's."""
 
-    def list_own(self, token: str) -> list[Account]:
+    def list_own(self) -> list[Account]:
         """Return all accounts of the caller, closed ones last, over as many pages as needed."""
-        return list(map(Account.model_validate, self._peer.rows("/api/accounts/list", "accounts", token=token)))
-
-    def has_any(self, token: str) -> bool:
-        """Return whether the caller has an account, open or closed."""
-        return bool(self._page(Account, token, "/api/accounts/list", {"limit": 1}, noun="accounts").rows)
-
-    def list_all(self, token: str, query: Query, user_id: UUID | None = None) -> ListPage[ListedAccount]:
-        """Return a page of all or one user's accounts, for staff. Filters: `q, status, account_type, limit, cursor`."""
-        path = f"/api/accounts/user/{user_id}" if user_id else "/api/accounts/all"
-        return self._page(ListedAccount, token, path, query, noun="accounts")
-
-    def details(self, token: str, account_id: UUID) -> Account:
-        """Return an account. Only its owner gets the complete number."""
-        return self._get(Account, token, f"/api/accounts/details/{account_id}", key="account")
-
-    def history(self, token: str, account_id: UUID, query: Query) -> ListPage[Entry]:
-        """Return a page of an account's ledger entries, newest first. Filters: `from, to, limit, cursor`."""
-        return self._page(Entry, token, f"/api/accounts/history/{account_id}", query, noun="history")
-
-    def look_up(self, token: str, account_number: str, name: str | None = None) -> Payee:
-        """Return the masked payee of an account number. Raises InvalidRequest for a wrong check digit, NotFound."""
-        return self._get(
-            Payee, token, "/api/accounts/lookup", {"account_number": account_number, "name": name}, key="account"
+        return list(
+            map(Account.model_validate, self._peer.rows("/api/accounts/list", "accounts", token=self._token or ""))
         )
 
-    def open(self, token: str, *, account_type: str, nickname: str | None, idempotency_key: str) -> Account:
-        """Open an account for the caller. The same key opens it only once."""
-        return self._open("/api/accounts/create", token, account_type, nickname, idempotency_key)
+    def has_any(self) -> bool:
+        """Return whether the caller has an account, open or closed."""
+        return bool(self._page(Account, "/api/accounts/list", {"limit": 1}, noun="accounts").rows)
 
-    def open_for(
-        self, token: str, user_id: UUID, *, account_type: str, nickname: str | None, idempotency_key: str
+    def list_all(self, query: Query, user_id: UUID | None = None) -> ListPage[ListedAccount]:
+        """Return a page of all or one user's accounts, for staff. Filters: `q, status, account_type, limit, cursor`."""
+        path = f"/api/accounts/user/{user_id}" if user_id else "/api/accounts/all"
+        return self._page(ListedAccount, path, query, noun="accounts")
+
+    def details(self, account_id: UUID) -> Account:
+        """Return an account. Only its owner gets the complete number."""
+        return self._get(Account, f"/api/accounts/details/{account_id}", key="account")
+
+    def history(self, account_id: UUID, query: Query) -> ListPage[Entry]:
+        """Return a page of an account's ledger entries, newest first. Filters: `from, to, limit, cursor`."""
+        return self._page(Entry, f"/api/accounts/history/{account_id}", query, noun="history")
+
+    def look_up(self, account_number: str, name: str | None = None) -> Payee:
+        """Return the masked payee of an account number. Raises InvalidRequest for a wrong check digit, NotFound."""
+        return self._get(Payee, "/api/accounts/lookup", {"account_number": account_number, "name": name}, key="account")
+
+    def open(
+        self, *, account_type: str, nickname: str | None, idempotency_key: str, user_id: UUID | None = None
     ) -> Account:
-        """Open an account for a customer, as staff. The same key opens it only once."""
-        return self._open(f"/api/accounts/user/{user_id}", token, account_type, nickname, idempotency_key)
+        """Open an account for the caller or, as staff, for a customer. The same key opens it only once."""
+        path = f"/api/accounts/user/{user_id}" if user_id else "/api/accounts/create"
+        body = {"account_type": account_type, "nickname": nickname}
+        return self._post_once(Account, path, body, idempotency_key, key="account")
 
-    def close(self, token: str, account_id: UUID) -> Account:
+    def close(self, account_id: UUID) -> Account:
         """Close an empty account permanently."""
-        return self._call(Account, "DELETE", f"/api/accounts/close/{account_id}", token=token, key="account")
+        return self._call(Account, "DELETE", f"/api/accounts/close/{account_id}", key="account")
 
-    def close_for(self, token: str, account_id: UUID, reason: str) -> Account:
+    def close_for(self, account_id: UUID, reason: str) -> Account:
         """Close an empty account for its owner, as staff. Raises NeedsApproval."""
-        answer = self._change("POST", token, f"/api/accounts/close/{account_id}", {"reason": reason})
-        return Account.model_validate(answer["account"])
+        return self._call(Account, "POST", f"/api/accounts/close/{account_id}", body={"reason": reason}, key="account")
 
-    def freeze(self, token: str, account_id: UUID) -> Freeze | None:
+    def freeze(self, account_id: UUID) -> Freeze | None:
         """Return the freeze of an account of the caller; None if the account is not frozen."""
-        return self._get(FreezeState, token, f"/api/accounts/freeze/{account_id}").freeze
+        return self._get(FreezeState, f"/api/accounts/freeze/{account_id}").freeze
 
-    def change_status(
-        self, token: str, account_id: UUID, *, status: str, reason: str, show_reason: bool = True
-    ) -> Account:
+    def change_status(self, account_id: UUID, *, status: str, reason: str, show_reason: bool = True) -> Account:
         """Set an account's status to `frozen` or `active`, as staff; its owner sees the reason if `show_reason`.
 
         Raises NeedsApproval.
         """
         body = {"status": status, "reason": reason, "show_reason": show_reason}
-        answer = self._change("PUT", token, f"/api/accounts/update/{account_id}", body)
-        return Account.model_validate(answer["account"])
+        return self._call(Account, "PUT", f"/api/accounts/update/{account_id}", body=body, key="account")
 
-    def status_history(self, token: str, account_id: UUID, query: Query) -> ListPage[StatusChange]:
+    def status_history(self, account_id: UUID, query: Query) -> ListPage[StatusChange]:
         """Return a page of the status changes of a customer's account, for staff. Filters: `limit, cursor`."""
         path = f"/api/accounts/status_history/{account_id}"
-        return self._page(StatusChange, token, path, query, noun="status_history")
+        return self._page(StatusChange, path, query, noun="status_history")
 
-    def status_history_of(self, token: str, user_id: UUID, query: Query) -> ListPage[StatusChange]:
+    def status_history_of(self, user_id: UUID, query: Query) -> ListPage[StatusChange]:
         """Return a page of the changes of the state of all accounts of a customer, for staff; `limit`, `cursor`."""
         path = f"/api/accounts/user/{user_id}/status_history"
-        return self._page(StatusChange, token, path, query, noun="status_history")
-
-    def _open(self, path: str, token: str, account_type: str, nickname: str | None, key: str) -> Account:
-        body, headers = {"account_type": account_type, "nickname": nickname}, {"Idempotency-Key": key}
-        return self._call(Account, "POST", path, token=token, body=body, headers=headers, key="account")
+        return self._page(StatusChange, path, query, noun="status_history")

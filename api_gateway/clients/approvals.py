@@ -51,21 +51,21 @@ class Approval(ResponseModel):
 class ApprovalClient(Client):
     """Calls for staff about one kind of requests."""
 
-    def __init__(self, peer: Peer, kind: str) -> None:
-        super().__init__(peer)
+    def __init__(self, peer: Peer, token: str | None, kind: str) -> None:
+        super().__init__(peer, token)
         self._kind, (_, self._path, self._subject) = kind, KINDS[kind]
 
-    def find(self, token: str, query: Query) -> ListPage[Approval]:
+    def find(self, query: Query) -> ListPage[Approval]:
         """Return a page of requests. Filters: `status, subject_id, limit, cursor`."""
         named = {self._subject if name == "subject_id" else name: value for name, value in query.items()}
-        found = self._page(Approval, token, self._path, named, noun="approvals")
+        found = self._page(Approval, self._path, named, noun="approvals")
         return found.model_copy(update={"rows": [row.model_copy(update={"kind": self._kind}) for row in found.rows]})
 
-    def approve(self, token: str, approval_id: UUID) -> Transaction | None:
+    def approve(self, approval_id: UUID) -> Transaction | None:
         """Approve the request of a colleague, which carries it out. Returns the transaction that does, if one does."""
-        answer = self._peer.call("POST", f"{self._path}/{approval_id}/approve", token=token)
+        answer = self._send("POST", f"{self._path}/{approval_id}/approve")
         return Transaction.model_validate(answer["transaction"]) if "transaction" in answer else None
 
-    def reject(self, token: str, approval_id: UUID, reason: str) -> None:
+    def reject(self, approval_id: UUID, reason: str) -> None:
         """Reject the request of a colleague, or take an own one back."""
-        self._peer.call("POST", f"{self._path}/{approval_id}/reject", token=token, body={"reason": reason})
+        self._send("POST", f"{self._path}/{approval_id}/reject", body={"reason": reason})

@@ -10,7 +10,6 @@ from api_gateway.clients.base import Client, ListPage, Query, ResponseModel
 class AuditEntry(ResponseModel):
     """An entry of the audit trail, for admins."""
 
-    id: UUID
     service: str
     action: str
     outcome: str
@@ -36,10 +35,10 @@ class DataView(ResponseModel):
 class AuditClient(Client):
     """Calls the auth service for the audit trail."""
 
-    def entries(self, token: str, query: Query) -> ListPage[AuditEntry]:
+    def entries(self, query: Query) -> ListPage[AuditEntry]:
         """Return a page of the audit trail. The query takes the filters of the page, `limit` and `cursor`."""
-        return self._page(AuditEntry, token, "/api/auth/audit", query, noun="audit")
+        return self._page(AuditEntry, "/api/auth/audit", query, noun="audit")
 
-    def views(self, token: str, *, limit: int, cursor: str | None = None) -> ListPage[DataView]:
+    def views(self, *, limit: int, cursor: str | None = None) -> ListPage[DataView]:
         """Return a page of the accesses of staff to the caller's data, newest first."""
-        return self._page(DataView, token, "/api/auth/audit/mine", {"limit": limit, "cursor": cursor}, noun="audit")
+        return self._page(DataView, "/api/auth/audit/mine", {"limit": limit, "cursor": cursor}, noun="audit")

@@ -35,13 +35,17 @@ class User(Person):
     identity: str = "none"
 
 
-class Tokens(ResponseModel):
-    """The response to a login: an access token for an hour, and the refresh token that renews it."""
+class RenewedTokens(ResponseModel):
+    """The response to a renewal: an access token for an hour, and the refresh token that renews it."""
 
     token: str
     refresh_token: str
+
+
+class Tokens(RenewedTokens):
+    """The response to a login."""
+
     username: str
-    role: str
 
 
 class SecondStep(ResponseModel):
@@ -52,13 +56,6 @@ class SecondStep(ResponseModel):
 
     mfa_token: str
     methods: tuple[str, ...] = ()
-
-
-class RenewedTokens(ResponseModel):
-    """The response to a renewal: the next pair of tokens."""
-
-    token: str
-    refresh_token: str
 
 
 class Profile(Person):
@@ -144,7 +141,7 @@ class AuthClient(Client):
     ) -> None:
         """Register a customer."""
         body = {"username": username, "email": email, "password": password, "full_name": full_name}
-        self._peer.call("POST", "/api/auth/register", body=body, headers=origin.headers)
+        self._send("POST", "/api/auth/register", body=body, headers=origin.headers)
 
     def log_in(self, origin: Origin, *, username: str, password: str, otp: str | None = None) -> Tokens | SecondStep:
         """Start a session, or return what the second step needs when the person has a second factor."""
@@ -160,98 +157,97 @@ class AuthClient(Client):
         """Return the next tokens of a session: the same refresh token for ten seconds. Raises InvalidToken later."""
         return self._call(RenewedTokens, "POST", "/api/auth/refresh", body={"refresh_token": refresh_token})
 
-    def renew_session(self, token: str) -> RenewedTokens:
-        """Let the session of `token` go on under a new id, and end the present one."""
-        return self._call(RenewedTokens, "POST", "/api/auth/sessions/renew", token=token)
+    def renew_session(self) -> RenewedTokens:
+        """Let the caller's session go on under a new id, and end the present one."""
+        return self._call(RenewedTokens, "POST", "/api/auth/sessions/renew")
 
-    def log_out(self, token: str) -> None:
-        """End the session of `token`."""
-        self._peer.call("POST", "/api/auth/logout", token=token)
+    def log_out(self) -> None:
+        """End the caller's session."""
+        self._send("POST", "/api/auth/logout")
 
-    def profile(self, token: str) -> Profile:
-        """Return the profile of the token's user."""
-        answer = self._peer.call("GET", "/api/auth/users/profile", token=token)
+    def profile(self) -> Profile:
+        """Return the caller's profile."""
+        answer = self._send("GET", "/api/auth/users/profile")
         return Profile.model_validate({**answer, **answer["user"]})
 
-    def identity(self, token: str) -> OwnIdentity:
-        """Return whether the bank has verified who the token's user is."""
-        return self._get(OwnIdentity, token, "/api/auth/identity", key="identity")
+    def identity(self) -> OwnIdentity:
+        """Return whether the bank has verified who the caller is."""
+        return self._get(OwnIdentity, "/api/auth/identity", key="identity")
 
-    def update_profile(self, token: str, changes: dict[str, str | None]) -> Profile:
+    def update_profile(self, changes: dict[str, str | None]) -> Profile:
         """Change `email` (with `current_password`), `full_name`, `phone`, `time_zone`."""
-        return self._call(Profile, "PUT", "/api/auth/users/profile", token=token, body=changes, key="user")
+        return self._call(Profile, "PUT", "/api/auth/users/profile", body=changes, key="user")
 
-    def change_password(self, token: str, *, current_password: str, new_password: str) -> None:
+    def change_password(self, *, current_password: str, new_password: str) -> None:
         """Change the password, which ends every other session."""
         body = {"current_password": current_password, "new_password": new_password}
-        self._peer.call("POST", "/api/auth/change_password", token=token, body=body)
+        self._send("POST", "/api/auth/change_password", body=body)
 
     def ask_for_reset(self, email: str) -> None:
         """Request a mail with a link for a new password to this address, if a user has it."""
-        self._peer.call("POST", "/api/auth/password/forgot", body={"email": email})
+        self._send("POST", "/api/auth/password/forgot", body={"email": email})
 
     def check_link(self, purpose: str, link_token: str) -> None:
         """Raise the refusal INVALID_LINK when the link of a mail can't be used."""
-        self._peer.call("POST", "/api/auth/link", body={"purpose": purpose, "token": link_token[:200]})
+        self._send("POST", "/api/auth/link", body={"purpose": purpose, "token": link_token[:200]})
 
     def reset_password(self, link_token: str, new_password: str) -> None:
         """Set a new password by the link of a mail, which ends all sessions of its owner."""
         body = {"token": link_token[:200], "new_password": new_password}
-        self._peer.call("POST", "/api/auth/password/reset", body=body)
+        self._send("POST", "/api/auth/password/reset", body=body)
 
-    def send_verification(self, token: str) -> None:
+    def send_verification(self) -> None:
         """Request another mail with the link that verifies the caller's address."""
-        self._peer.call("POST", "/api/auth/email/send_verification", token=token)
+        self._send("POST", "/api/auth/email/send_verification")
 
     def verify_email(self, link_token: str) -> None:
         """Verify an e-mail address by the link of a mail."""
-        self._peer.call("POST", "/api/auth/email/verify", body={"token": link_token[:200]})
+        self._send("POST", "/api/auth/email/verify", body={"token": link_token[:200]})
 
     def undo_email(self, link_token: str) -> None:
         """Return to the e-mail address before a change, by the link of a mail."""
-        self._peer.call("POST", "/api/auth/email/undo", body={"token": link_token[:200]})
+        self._send("POST", "/api/auth/email/undo", body={"token": link_token[:200]})
 
-    def sessions(self, token: str) -> list[LoginSession]:
+    def sessions(self) -> list[LoginSession]:
         """Return the active sessions of the caller."""
-        return self._get(list[LoginSession], token, "/api/auth/sessions", key="sessions")
+        return self._get(list[LoginSession], "/api/auth/sessions", key="sessions")
 
-    def end_all_sessions(self, token: str) -> None:
+    def end_all_sessions(self) -> None:
         """End all sessions of the caller."""
-        self._peer.call("DELETE", "/api/auth/sessions", token=token)
+        self._send("DELETE", "/api/auth/sessions")
 
-    def logins(self, token: str, limit: int) -> list[LoginAttempt]:
+    def logins(self, limit: int) -> list[LoginAttempt]:
         """Return the newest attempts to log in as the caller."""
-        return self._get(list[LoginAttempt], token, "/api/auth/logins", {"limit": limit}, key="logins")
+        return self._get(list[LoginAttempt], "/api/auth/logins", {"limit": limit}, key="logins")
 
-    def end_session(self, token: str, session_id: UUID) -> None:
+    def end_session(self, session_id: UUID) -> None:
         """End another session of the caller."""
-        self._peer.call("DELETE", f"/api/auth/sessions/{session_id}", token=token)
+        self._send("DELETE", f"/api/auth/sessions/{session_id}")
 
-    def users(self, token: str, query: Query) -> ListPage[User]:
+    def users(self, query: Query) -> ListPage[User]:
         """Return a page of users. Filters: `q, role, status, limit, cursor`."""
-        return self._page(User, token, "/api/auth/users", query, noun="users")
+        return self._page(User, "/api/auth/users", query, noun="users")
 
-    def user(self, token: str, user_id: UUID) -> User:
+    def user(self, user_id: UUID) -> User:
         """Return a user."""
-        return self._get(User, token, f"/api/auth/users/{user_id}", key="user")
+        return self._get(User, f"/api/auth/users/{user_id}", key="user")
 
-    def look_up(self, token: str, **named: object) -> Person:
+    def look_up(self, **named: object) -> Person:
         """Return the user with exactly this `username`, `email` or `user_id`, for staff. Raises NotFound."""
-        return self._get(Person, token, "/api/auth/users/lookup", named, key="user")
+        return self._get(Person, "/api/auth/users/lookup", named, key="user")
 
-    def permissions(self, token: str, user_id: UUID) -> Permissions:
+    def permissions(self, user_id: UUID) -> Permissions:
         """Return the permissions of an employee."""
-        return self._get(Permissions, token, f"/api/auth/users/{user_id}/permissions")
+        return self._get(Permissions, f"/api/auth/users/{user_id}/permissions")
 
-    def change_permissions(self, token: str, user_id: UUID, permissions: list[str], reason: str) -> Permissions:
+    def change_permissions(self, user_id: UUID, permissions: list[str], reason: str) -> Permissions:
         """Give an employee exactly these permissions, and end the employee's sessions. Raises NeedsApproval."""
         path, body = f"/api/auth/users/{user_id}/permissions", {"permissions": permissions, "reason": reason}
-        return Permissions.model_validate(self._change("PUT", token, path, body))
+        return self._call(Permissions, "PUT", path, body=body)
 
-    def change_user(self, token: str, user_id: UUID, **changes: str) -> User:
+    def change_user(self, user_id: UUID, **changes: str) -> User:
         """Set a user's `role` or `status`, with a `reason`, which ends their sessions. Raises NeedsApproval."""
-        answer = self._change("PUT", token, f"/api/auth/users/{user_id}", changes)
-        return User.model_validate(answer["user"])
+        return self._call(User, "PUT", f"/api/auth/users/{user_id}", body=changes, key="user")
 
 
 class OutboxClient:

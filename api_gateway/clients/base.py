@@ -23,7 +23,6 @@ class ResponseModel(BaseModel):
 class NextPage(ResponseModel):
     """The cursor of the next page of a list; None on the last one."""
 
-    limit: int
     next_cursor: str | None = None
 
 
@@ -43,36 +42,42 @@ MAX_PAGE = 200
 
 
 class Client:
-    """Calls a service with a user's token.
+    """Calls a service as the user whose token is given; without one, as nobody.
 
     Every call raises the AppError that the service answered, or ServiceUnavailable when it does not answer.
     """
 
-    def __init__(self, peer: Peer) -> None:
-        self._peer = peer
+    def __init__(self, peer: Peer, token: str | None = None) -> None:
+        self._peer, self._token = peer, token
 
-    def _get(self, kind: type[_T], token: str, path: str, query: Query | None = None, *, key: str = "") -> _T:
+    def _send(self, method: str, path: str, **request: Any) -> dict[str, Any]:
+        """Send a request as `Peer.call` does, and return the JSON of the response."""
+        return self._peer.call(method, path, token=self._token, **request)
+
+    def _get(self, kind: type[_T], path: str, query: Query | None = None, *, key: str = "") -> _T:
         """Send a GET and return the response, or the part of it under `key`, as `kind`."""
-        return self._call(kind, "GET", path, key=key, token=token, query=dict(query or {}))
+        return self._call(kind, "GET", path, key=key, query=dict(query or {}))
 
     def _call(self, kind: type[_T], method: str, path: str, *, key: str = "", **request: Any) -> _T:
-        """Send a request as `Peer.call` does, and return the response, or the part of it under `key`, as `kind`."""
-        answer = self._peer.call(method, path, **request)
+        """Send a request and return the response, or the part of it under `key`, as `kind`.
+
+        Raises NeedsApproval when the request waits for a second person instead.
+        """
+        answer = self._send(method, path, **request)
+        if "approval" in answer:
+            raise NeedsApproval
         parsed: _T = _adapter(cast(Any, kind)).validate_python(answer[key] if key else answer)
         return parsed
 
-    def _page(self, kind: type[_T], token: str, path: str, query: Query, *, noun: str) -> ListPage[_T]:
+    def _post_once(self, kind: type[_T], path: str, body: Query, idempotency_key: str, *, key: str) -> _T:
+        """Send a POST as `_call` does. The same idempotency key has one effect."""
+        return self._call(kind, "POST", path, key=key, body=body, headers={"Idempotency-Key": idempotency_key})
+
+    def _page(self, kind: type[_T], path: str, query: Query, *, noun: str) -> ListPage[_T]:
         """Return a page of a list. `noun` is the key of the rows in the response."""
-        answer = self._peer.call("GET", path, token=token, query=dict(query))
+        answer = self._send("GET", path, query=dict(query))
         found: ListPage[_T] = _adapter(cast(Any, ListPage)[kind]).validate_python({**answer, "rows": answer[noun]})
         return found
-
-    def _change(self, method: str, token: str, path: str, body: Query, **options: Any) -> dict[str, Any]:
-        """Send a change and return the answer. Raises NeedsApproval when it waits for a second person instead."""
-        answer = self._peer.call(method, path, token=token, body=body, **options)
-        if "approval" in answer:
-            raise NeedsApproval
-        return answer
 
 
 @cache

@@ -17,7 +17,6 @@ class Case(ResponseModel):
     transaction_id: UUID | None
     state: str
     unread: int
-    created_at: datetime
     changed_at: datetime
 
 
@@ -57,36 +56,34 @@ class Cases(ResponseModel):
 class CaseClient(Client):
     """Cases of the caller, and for staff those of all customers."""
 
-    def list_own(self, token: str, query: Query) -> OwnCases:
+    def list_own(self, query: Query) -> OwnCases:
         """Return a page of the caller's cases; `state`, `transaction_id`, `limit`, `cursor`."""
-        return self._get(OwnCases, token, "/api/auth/cases", query)
+        return self._get(OwnCases, "/api/auth/cases", query)
 
-    def find(self, token: str, query: Query) -> Cases:
+    def find(self, query: Query) -> Cases:
         """Return a page of all cases; `q`, `state`, `kind`, `user_id`, `transaction_id`, `limit`, `cursor`."""
-        return self._get(Cases, token, "/api/auth/cases/all", query)
+        return self._get(Cases, "/api/auth/cases/all", query)
 
-    def count_open(self, token: str) -> int:
+    def count_open(self) -> int:
         """Return how many cases wait for an answer of the bank."""
-        return self._get(dict[str, int], token, "/api/auth/cases/counts", key="counts")["open"]
+        return self._get(dict[str, int], "/api/auth/cases/counts", key="counts")["open"]
 
-    def details(self, token: str, case_id: UUID) -> Conversation:
+    def details(self, case_id: UUID) -> Conversation:
         """Return a case with its messages. For its customer this marks them as read."""
-        return self._get(Conversation, token, f"/api/auth/cases/{case_id}")
+        return self._get(Conversation, f"/api/auth/cases/{case_id}")
 
-    def open_case(
-        self, token: str, *, kind: str, subject: str, text: str, transaction_id: UUID | None = None
-    ) -> Conversation:
+    def open_case(self, *, kind: str, subject: str, text: str, transaction_id: UUID | None = None) -> Conversation:
         """Open a case of the caller."""
         body = {"kind": kind, "subject": subject, "text": text}
         about = {"transaction_id": str(transaction_id)} if transaction_id else {}
-        return self._call(Conversation, "POST", "/api/auth/cases", token=token, body={**body, **about})
+        return self._call(Conversation, "POST", "/api/auth/cases", body={**body, **about})
 
-    def write(self, token: str, case_id: UUID, text: str) -> Conversation:
+    def write(self, case_id: UUID, text: str) -> Conversation:
         """Add a message to a case."""
         path = f"/api/auth/cases/{case_id}/messages"
-        return self._call(Conversation, "POST", path, token=token, body={"text": text})
+        return self._call(Conversation, "POST", path, body={"text": text})
 
-    def close(self, token: str, case_id: UUID, reason: str) -> Conversation:
+    def close(self, case_id: UUID, reason: str) -> Conversation:
         """Close a case of the caller, or a customer's, which needs a reason."""
         path = f"/api/auth/cases/{case_id}/close"
-        return self._call(Conversation, "POST", path, token=token, body={"reason": reason} if reason else {})
+        return self._call(Conversation, "POST", path, body={"reason": reason} if reason else {})

@@ -9,13 +9,6 @@ from api_gateway.clients.auth import LoginSession, Person, User
 from api_gateway.clients.base import MAX_PAGE, Client, ListPage, Query, ResponseModel
 
 
-class CustomerCounts(ResponseModel):
-    """How many customers wait for somebody of the staff."""
-
-    pending_identities: int
-    locked: int
-
-
 class Note(ResponseModel):
     """A note of an employee or admin about a customer."""
 
@@ -64,78 +57,78 @@ class IdentityState(ResponseModel):
 class CustomerClient(Client):
     """Search and help of customers by staff. Every call for a user who is no customer raises NotFound."""
 
-    def find(self, token: str, query: Query) -> ListPage[User]:
+    def find(self, query: Query) -> ListPage[User]:
         """Return a page of customers; `q`, `status`, `limit`, `cursor`."""
-        return self._page(User, token, "/api/auth/customers", query, noun="customers")
+        return self._page(User, "/api/auth/customers", query, noun="customers")
 
-    def counts(self, token: str) -> CustomerCounts:
-        """Return how many customers wait for somebody of the staff."""
-        return self._get(CustomerCounts, token, "/api/auth/customers/counts", key="counts")
+    def counts(self) -> dict[str, int]:
+        """Return how many customers wait for somebody of the staff: `pending_identities`, `locked`."""
+        return self._get(dict[str, int], "/api/auth/customers/counts", key="counts")
 
-    def details(self, token: str, user_id: UUID) -> User:
+    def details(self, user_id: UUID) -> User:
         """Return one customer."""
-        return self._get(User, token, f"/api/auth/customers/{user_id}", key="customer")
+        return self._get(User, f"/api/auth/customers/{user_id}", key="customer")
 
-    def correct(self, token: str, user_id: UUID, changes: dict[str, str | None]) -> None:
+    def correct(self, user_id: UUID, changes: dict[str, str | None]) -> None:
         """Change `full_name`, `phone` and, as an admin, `email`."""
-        self._peer.call("PUT", f"/api/auth/customers/{user_id}", token=token, body=changes)
+        self._send("PUT", f"/api/auth/customers/{user_id}", body=changes)
 
-    def unlock(self, token: str, user_id: UUID) -> None:
+    def unlock(self, user_id: UUID) -> None:
         """End the lockout after too many wrong passwords."""
-        self._peer.call("POST", f"/api/auth/customers/{user_id}/unlock", token=token)
+        self._send("POST", f"/api/auth/customers/{user_id}/unlock")
 
-    def identity(self, token: str, user_id: UUID) -> IdentityState:
+    def identity(self, user_id: UUID) -> IdentityState:
         """Return the state of a customer's identity check."""
-        return self._get(IdentityState, token, f"/api/auth/customers/{user_id}/identity")
+        return self._get(IdentityState, f"/api/auth/customers/{user_id}/identity")
 
-    def decide_identity(self, token: str, user_id: UUID, decision: dict[str, str | None]) -> None:
+    def decide_identity(self, user_id: UUID, decision: dict[str, str | None]) -> None:
         """Set the state of a customer's identity, with the document that was shown."""
-        self._peer.call("PUT", f"/api/auth/customers/{user_id}/identity", token=token, body=decision)
+        self._send("PUT", f"/api/auth/customers/{user_id}/identity", body=decision)
 
-    def removal(self, token: str, user_id: UUID) -> FactorState:
+    def removal(self, user_id: UUID) -> FactorState:
         """Return whether a customer has a second factor, and the open request to remove it."""
-        return self._get(FactorState, token, f"/api/auth/customers/{user_id}/second_factor_removal")
+        return self._get(FactorState, f"/api/auth/customers/{user_id}/second_factor_removal")
 
-    def ask_for_removal(self, token: str, user_id: UUID, reason: str) -> None:
+    def ask_for_removal(self, user_id: UUID, reason: str) -> None:
         """Ask for the removal of a customer's second factor, which a colleague has to approve."""
         path = f"/api/auth/customers/{user_id}/second_factor_removal"
-        self._peer.call("POST", path, token=token, body={"reason": reason})
+        self._send("POST", path, body={"reason": reason})
 
-    def decide_removal(self, token: str, user_id: UUID, decision: str) -> None:
+    def decide_removal(self, user_id: UUID, decision: str) -> None:
         """Decide on a removal: `approve` or `refuse`."""
         path = f"/api/auth/customers/{user_id}/second_factor_removal/decision"
-        self._peer.call("POST", path, token=token, body={"decision": decision})
+        self._send("POST", path, body={"decision": decision})
 
-    def start_reset(self, token: str, user_id: UUID, reason: str) -> None:
+    def start_reset(self, user_id: UUID, reason: str) -> None:
         """Send a customer the link for a new password by mail."""
         path = f"/api/auth/customers/{user_id}/password_reset"
-        self._peer.call("POST", path, token=token, body={"reason": reason})
+        self._send("POST", path, body={"reason": reason})
 
-    def audit(self, token: str, user_id: UUID, query: Query) -> ListPage[AuditEntry]:
+    def audit(self, user_id: UUID, query: Query) -> ListPage[AuditEntry]:
         """Return a page of what a customer did, and what was done about them, newest first."""
-        return self._page(AuditEntry, token, f"/api/auth/customers/{user_id}/audit", query, noun="audit")
+        return self._page(AuditEntry, f"/api/auth/customers/{user_id}/audit", query, noun="audit")
 
-    def sessions(self, token: str, user_id: UUID) -> list[LoginSession]:
+    def sessions(self, user_id: UUID) -> list[LoginSession]:
         """Return the active sessions of a customer."""
         path = f"/api/auth/customers/{user_id}/sessions"
-        return self._get(list[LoginSession], token, path, {"limit": MAX_PAGE}, key="sessions")
+        return self._get(list[LoginSession], path, {"limit": MAX_PAGE}, key="sessions")
 
-    def log_out_everywhere(self, token: str, user_id: UUID) -> None:
+    def log_out_everywhere(self, user_id: UUID) -> None:
         """End all sessions of a customer."""
-        self._peer.call("DELETE", f"/api/auth/customers/{user_id}/sessions", token=token)
+        self._send("DELETE", f"/api/auth/customers/{user_id}/sessions")
 
-    def notes(self, token: str, user_id: UUID, query: Query) -> ListPage[Note]:
+    def notes(self, user_id: UUID, query: Query) -> ListPage[Note]:
         """Return a page of the notes about a customer, newest first."""
-        return self._page(Note, token, f"/api/auth/customers/{user_id}/notes", query, noun="notes")
+        return self._page(Note, f"/api/auth/customers/{user_id}/notes", query, noun="notes")
 
-    def add_note(self, token: str, user_id: UUID, text: str) -> None:
+    def add_note(self, user_id: UUID, text: str) -> None:
         """Write a note about a customer."""
-        self._peer.call("POST", f"/api/auth/customers/{user_id}/notes", token=token, body={"text": text})
+        self._send("POST", f"/api/auth/customers/{user_id}/notes", body={"text": text})
 
-    def by_id(self, token: str, user_ids: Iterable[UUID]) -> dict[UUID, Person]:
+    def by_id(self, user_ids: Iterable[UUID]) -> dict[UUID, Person]:
         """Return users, staff included, by their ids; at most 200."""
         wanted = ",".join(sorted({str(user_id) for user_id in user_ids}))
         if not wanted:
             return {}
-        found = self._get(list[Person], token, "/api/auth/users/by_id", {"user_ids": wanted}, key="users")
+        found = self._get(list[Person], "/api/auth/users/by_id", {"user_ids": wanted}, key="users")
         return {person.id: person for person in found}

@@ -27,23 +27,23 @@ class Passkey(ResponseModel):
 class PasskeyClient(Client):
     """Registration of passkeys, and logins with them."""
 
-    def list_own(self, token: str) -> list[Passkey]:
+    def list_own(self) -> list[Passkey]:
         """Return the caller's passkeys, oldest first."""
-        return self._get(list[Passkey], token, "/api/auth/passkeys", key="passkeys")
+        return self._get(list[Passkey], "/api/auth/passkeys", key="passkeys")
 
-    def begin_registration(self, token: str, password: str) -> PasskeyOptions:
+    def begin_registration(self, password: str) -> PasskeyOptions:
         """Return the options for a new passkey."""
         body = {"password": password}
-        return self._call(PasskeyOptions, "POST", "/api/auth/passkeys/options", token=token, body=body)
+        return self._call(PasskeyOptions, "POST", "/api/auth/passkeys/options", body=body)
 
-    def register(self, token: str, *, name: str, passkey_token: str, credential: dict[str, Any]) -> list[str]:
+    def register(self, *, name: str, passkey_token: str, credential: dict[str, Any]) -> list[str]:
         """Register a passkey with the browser's response. Return recovery codes with the first second factor."""
         body = {"name": name, "passkey_token": passkey_token, "credential": credential}
-        return self._call(list[str], "POST", "/api/auth/passkeys", token=token, body=body, key="recovery_codes")
+        return self._call(list[str], "POST", "/api/auth/passkeys", body=body, key="recovery_codes")
 
-    def remove(self, token: str, passkey_id: UUID) -> None:
+    def remove(self, passkey_id: UUID) -> None:
         """Remove a passkey of the caller."""
-        self._peer.call("DELETE", f"/api/auth/passkeys/{passkey_id}", token=token)
+        self._send("DELETE", f"/api/auth/passkeys/{passkey_id}")
 
     def begin_login(self) -> PasskeyOptions:
         """Return the options for a login with any passkey."""
@@ -66,11 +66,11 @@ class PasskeyClient(Client):
         body = {"mfa_token": mfa_token, "passkey_token": passkey_token, "credential": credential}
         return self._call(Tokens, "POST", "/api/auth/passkeys/second_step", body=body, headers=origin.headers)
 
-    def begin_step_up(self, token: str) -> PasskeyOptions:
+    def begin_step_up(self) -> PasskeyOptions:
         """Return the options to prove a passkey of the caller again. Raises the refusal MFA_NOT_ENABLED without one."""
-        return self._call(PasskeyOptions, "POST", "/api/auth/passkeys/step_up/options", token=token)
+        return self._call(PasskeyOptions, "POST", "/api/auth/passkeys/step_up/options")
 
-    def step_up(self, token: str, *, passkey_token: str, credential: dict[str, Any]) -> RenewedTokens:
+    def step_up(self, *, passkey_token: str, credential: dict[str, Any]) -> RenewedTokens:
         """Return the tokens that say that a passkey was proven now. The session goes on under a new id."""
         body = {"passkey_token": passkey_token, "credential": credential}
-        return self._call(RenewedTokens, "POST", "/api/auth/passkeys/step_up", token=token, body=body)
+        return self._call(RenewedTokens, "POST", "/api/auth/passkeys/step_up", body=body)

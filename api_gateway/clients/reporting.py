@@ -11,7 +11,7 @@ from pydantic import Field
 
 from api_gateway.clients.account import Account, Entry
 from api_gateway.clients.base import MAX_PAGE, Client, ListPage, Query, ResponseModel
-from api_gateway.clients.transaction import Flow, Summary, TypeTotal
+from api_gateway.clients.transaction import Day, Flow, Summary, TypeTotal
 
 
 class Period(ResponseModel):
@@ -51,16 +51,6 @@ class Group(ResponseModel):
     net: Decimal = Decimal()
 
 
-class PreviousFlows(ResponseModel):
-    """The sums of the period before."""
-
-    period: Period
-    count: int
-    income: Decimal
-    expense: Decimal
-    net: Decimal
-
-
 class CategoryTotal(ResponseModel):
     """The transactions of a category."""
 
@@ -69,16 +59,28 @@ class CategoryTotal(ResponseModel):
     expense: Decimal
 
 
-class Figures(ResponseModel):
-    """Figures that stored reports of earlier versions lack."""
+class PreviousFlows(CategoryTotal):
+    """The sums of the period before."""
+
+    period: Period
+    net: Decimal
+
+
+class Basis(ResponseModel):
+    """What a report is based on, which stored reports of earlier versions lack."""
 
     as_of: datetime | None = None
     time_zone: str = "UTC"
+    grouping: Literal["day", "week", "month"] = "day"
+    groups: list[Group] = Field(default_factory=list)
+
+
+class Figures(Basis):
+    """Figures that stored reports of earlier versions lack."""
+
     money_in: Spread | None = None
     money_out: Spread | None = None
     by_category: dict[str, CategoryTotal] = Field(default_factory=dict)
-    grouping: Literal["day", "week", "month"] = "day"
-    groups: list[Group] = Field(default_factory=list)
     previous: PreviousFlows | None = None
 
 
@@ -135,20 +137,12 @@ class Holdings(ResponseModel):
     by_status: dict[str, int]
 
 
-class DayVolume(ResponseModel):
-    """The number of transactions on a day and the sum of their amounts."""
-
-    date: date
-    count: int
-    total: Decimal
-
-
 class Volumes(ResponseModel):
     """Counts and sums of all transactions of the bank."""
 
     count: int
     by_type: dict[str, TypeTotal]
-    by_day: list[DayVolume]
+    by_day: list[Day]
 
 
 class DayVolumes(ResponseModel):
@@ -175,7 +169,7 @@ class BankGrowth(ResponseModel):
     volume: Growth
 
 
-class SystemReport(ResponseModel):
+class SystemReport(Basis):
     """The whole bank: users and accounts as of the report's creation, transactions over a period."""
 
     period: Period
@@ -183,13 +177,9 @@ class SystemReport(ResponseModel):
     accounts: Holdings
     total_balance: Decimal
     transactions: Volumes
-    as_of: datetime | None = None
-    time_zone: str = "UTC"
     users_by_role_and_status: dict[str, dict[str, int]] = Field(default_factory=dict)
     accounts_by_type_and_status: dict[str, dict[str, Holding]] = Field(default_factory=dict)
     volumes_by_day: list[DayVolumes] = Field(default_factory=list)
-    grouping: Literal["day", "week", "month"] = "day"
-    groups: list[Group] = Field(default_factory=list)
     growth: BankGrowth | None = None
 
 
@@ -218,12 +208,6 @@ class CustomReport(ResponseModel):
 
     id: UUID
     name: str
-    account_ids: list[UUID]
-    types: list[str]
-    preset: str | None
-    start_date: date | None
-    end_date: date | None
-    group: str | None
 
 
 class StatementExport(ResponseModel):
@@ -264,83 +248,72 @@ class Choice:
 class ReportingClient(Client):
     """Calls the reporting service. A report is made on request, and stored when `save` is set."""
 
-    def system_report(self, token: str, choice: Choice = Choice(), *, save: bool = False) -> Report:
-        """Report on the whole bank over a period, for admins."""
-        return self.report(token, "/api/reports/system", choice, save=save)
-
-    def download(self, token: str, path: str, choice: Choice, form: str) -> requests.Response:
+    def download(self, path: str, choice: Choice, form: str) -> requests.Response:
         """Return the streamed response with a report as CSV or PDF. `path` is that of the report at the service."""
-        query = {name: value for name, value in choice.query.items() if value is not None}
-        if "/details/" not in path:
-            query["save"] = "false"
-        return self._peer.document(path, token=token, query={**query, "format": form})
+        save = {} if "/details/" in path else {"save": "false"}
+        return self._document(path, {**choice.query, **save, "format": form})
 
-    def export(self, token: str) -> requests.Response:
+    def export(self) -> requests.Response:
         """Return the streamed response with all data of the caller, a ZIP."""
-        return self._peer.document("/api/reports/export", token=token)
+        return self._document("/api/reports/export")
 
-    def list_export(self, token: str, name: str, query: Query) -> requests.Response:
+    def list_export(self, name: str, query: Query) -> requests.Response:
         """Return the streamed response with all rows of a list for staff, a CSV. Raises what that list refuses."""
-        return self._peer.document(f"/api/reports/lists/{name}", token=token, query=dict(query))
+        return self._document(f"/api/reports/lists/{name}", query)
 
-    def start_export(self, token: str, choice: dict[str, object]) -> StatementExport:
+    def start_export(self, choice: dict[str, object]) -> StatementExport:
         """Begin a ZIP with statements of a year."""
-        return self._call(StatementExport, "POST", "/api/reports/exports", token=token, body=choice, key="export")
+        return self._call(StatementExport, "POST", "/api/reports/exports", body=choice, key="export")
 
-    def list_exports(self, token: str) -> list[StatementExport]:
+    def list_exports(self) -> list[StatementExport]:
         """Return the caller's ZIPs with statements, newest first."""
-        return self._page(StatementExport, token, "/api/reports/exports", {}, noun="exports").rows
+        return self._page(StatementExport, "/api/reports/exports", {}, noun="exports").rows
 
-    def download_export(self, token: str, export_id: UUID) -> requests.Response:
+    def download_export(self, export_id: UUID) -> requests.Response:
         """Return the streamed response with a ZIP of the caller."""
-        return self._peer.document(f"/api/reports/exports/{export_id}/download", token=token)
+        return self._document(f"/api/reports/exports/{export_id}/download")
 
-    def remove_export(self, token: str, export_id: UUID) -> None:
+    def remove_export(self, export_id: UUID) -> None:
         """Remove a ZIP of the caller."""
-        self._peer.call("DELETE", f"/api/reports/exports/{export_id}", token=token)
+        self._send("DELETE", f"/api/reports/exports/{export_id}")
 
-    def run(self, token: str, custom_id: UUID, tz: str, *, save: bool = False) -> Report:
-        """Make a report by a custom report of the caller, with the days of a time zone."""
-        query = {"tz": tz, "save": "true" if save else "false"}
-        return self._get(Report, token, f"/api/reports/custom/{custom_id}/run", query, key="report")
-
-    def list_custom(self, token: str) -> list[CustomReport]:
+    def list_custom(self) -> list[CustomReport]:
         """Return the caller's custom reports, newest first."""
-        return self._get(list[CustomReport], token, "/api/reports/custom", {"limit": MAX_PAGE}, key="custom_reports")
+        return self._get(list[CustomReport], "/api/reports/custom", {"limit": MAX_PAGE}, key="custom_reports")
 
-    def custom(self, token: str, custom_id: UUID) -> CustomReport:
+    def custom(self, custom_id: UUID) -> CustomReport:
         """Return a custom report of the caller."""
-        return self._get(CustomReport, token, f"/api/reports/custom/{custom_id}", key="custom_report")
+        return self._get(CustomReport, f"/api/reports/custom/{custom_id}", key="custom_report")
 
-    def keep_custom(self, token: str, choice: dict[str, object]) -> CustomReport:
+    def keep_custom(self, choice: dict[str, object]) -> CustomReport:
         """Keep a custom report."""
-        return self._call(CustomReport, "POST", "/api/reports/custom", token=token, body=choice, key="custom_report")
+        return self._call(CustomReport, "POST", "/api/reports/custom", body=choice, key="custom_report")
 
-    def delete_custom(self, token: str, custom_id: UUID) -> None:
+    def delete_custom(self, custom_id: UUID) -> None:
         """Delete a custom report of the caller."""
-        self._peer.call("DELETE", f"/api/reports/custom/{custom_id}", token=token)
+        self._send("DELETE", f"/api/reports/custom/{custom_id}")
 
-    def details(self, token: str, report_id: UUID) -> Report:
+    def details(self, report_id: UUID) -> Report:
         """Return a stored report."""
-        return self._get(Report, token, f"/api/reports/details/{report_id}", key="report")
+        return self._get(Report, f"/api/reports/details/{report_id}", key="report")
 
-    def list_own(self, token: str, query: Query) -> ListPage[Report]:
+    def list_own(self, query: Query) -> ListPage[Report]:
         """Return a page of the caller's stored reports."""
-        return self._page(Report, token, "/api/reports/list", query, noun="reports")
+        return self._page(Report, "/api/reports/list", query, noun="reports")
 
-    def statement(self, token: str, account_id: UUID, query: Query, known: str | None) -> requests.Response:
+    def statement(self, account_id: UUID, query: Query, known: str | None) -> requests.Response:
         """Return the streamed response with the statement of an account; 304 if its ETag is `known`."""
-        return self._document(token, f"/api/reports/statement/{account_id}", query, known)
+        return self._document(f"/api/reports/statement/{account_id}", query, known)
 
-    def receipt(self, token: str, transaction_id: UUID, query: Query, known: str | None) -> requests.Response:
+    def receipt(self, transaction_id: UUID, query: Query, known: str | None) -> requests.Response:
         """Return the streamed response with the receipt of a payment; 304 if its ETag is `known`."""
-        return self._document(token, f"/api/reports/receipt/{transaction_id}", query, known)
+        return self._document(f"/api/reports/receipt/{transaction_id}", query, known)
 
-    def _document(self, token: str, path: str, query: Query, known: str | None) -> requests.Response:
-        headers = {"If-None-Match": known} if known else {}
-        return self._peer.document(path, token=token, query=dict(query), headers=headers)
-
-    def report(self, token: str, path: str, choice: Choice, *, save: bool = False) -> Report:
+    def report(self, path: str, choice: Choice, *, save: bool = False) -> Report:
         """Make the report at a path of the service."""
         query = {**choice.query, "save": "true" if save else "false"}
-        return self._get(Report, token, path, query, key="report")
+        return self._get(Report, path, query, key="report")
+
+    def _document(self, path: str, query: Query | None = None, known: str | None = None) -> requests.Response:
+        headers = {"If-None-Match": known} if known else {}
+        return self._peer.document(path, token=self._token or "", query=dict(query or {}), headers=headers)

@@ -28,29 +28,29 @@ class SecondFactorClient(Client):
         body = {"mfa_token": mfa_token, "otp": otp}
         return self._call(Tokens, "POST", "/api/auth/mfa/login", body=body, headers=origin.headers)
 
-    def status(self, token: str) -> MfaStatus:
+    def status(self) -> MfaStatus:
         """Return the state of the person's second factor."""
-        return self._get(MfaStatus, token, "/api/auth/mfa")
+        return self._get(MfaStatus, "/api/auth/mfa")
 
-    def set_up(self, token: str) -> Setup:
+    def set_up(self) -> Setup:
         """Make a secret for an authenticator app; nothing is enabled yet."""
-        return self._call(Setup, "POST", "/api/auth/mfa/setup", token=token)
+        return self._call(Setup, "POST", "/api/auth/mfa/setup")
 
-    def enable(self, token: str, otp: str) -> list[str]:
+    def enable(self, otp: str) -> list[str]:
         """Enable the second factor and return the recovery codes. Ends the person's other sessions."""
-        return self._codes("/api/auth/mfa/enable", token, otp)
+        return self._codes("/api/auth/mfa/enable", otp)
 
-    def renew_recovery_codes(self, token: str) -> list[str]:
+    def renew_recovery_codes(self) -> list[str]:
         """Replace the recovery codes and return the new ones. Needs a fresh second factor."""
-        return self._codes("/api/auth/mfa/recovery_codes", token)
+        return self._codes("/api/auth/mfa/recovery_codes")
 
-    def disable(self, token: str, *, password: str, otp: str) -> None:
+    def disable(self, *, password: str, otp: str) -> None:
         """Remove the second factor. Ends the person's other sessions."""
-        self._peer.call("POST", "/api/auth/mfa/disable", token=token, body={"password": password, "otp": otp})
+        self._send("POST", "/api/auth/mfa/disable", body={"password": password, "otp": otp})
 
-    def step_up(self, token: str, otp: str) -> RenewedTokens:
+    def step_up(self, otp: str) -> RenewedTokens:
         """Prove the second factor again and return the tokens that say so. The session goes on under a new id."""
-        return self._call(RenewedTokens, "POST", "/api/auth/mfa/step_up", token=token, body={"otp": otp})
+        return self._call(RenewedTokens, "POST", "/api/auth/mfa/step_up", body={"otp": otp})
 
-    def _codes(self, path: str, token: str, otp: str | None = None) -> list[str]:
-        return self._call(list[str], "POST", path, token=token, body={"otp": otp}, key="recovery_codes")
+    def _codes(self, path: str, otp: str | None = None) -> list[str]:
+        return self._call(list[str], "POST", path, body={"otp": otp}, key="recovery_codes")

@@ -100,10 +100,9 @@ def _label(account_id: UUID | None, number: str | None, own: Mapping[UUID, Accou
 
 
 class SuspenseItem(ResponseModel):
-    """Money of a customer in the suspense account: reversal `transaction_id` of transaction `reverses` put it there."""
+    """Money of a customer in the suspense account, which the reversal `transaction_id` put there."""
 
     transaction_id: UUID
-    reverses: UUID
     user_id: UUID
     account_id: UUID
     account_number: str | None = None
@@ -166,75 +165,71 @@ class Summary(Flow):
 class TransactionClient(Client):
     """Calls the transaction service: payments, lists, summaries and reversals."""
 
-    def pay(self, token: str, kind: str, body: dict[str, object], *, idempotency_key: str) -> Transaction:
+    def pay(self, kind: str, body: dict[str, object], *, idempotency_key: str) -> Transaction:
         """Make a payment; `kind` is `deposit`, `withdraw` or `transfer`.
 
         The same key never pays twice. The returned transaction may be pending.
         """
-        return self._post(f"/api/transactions/{kind}", token, body, idempotency_key)
+        return self._pay(f"/api/transactions/{kind}", body, idempotency_key)
 
-    def list_own(self, token: str, query: Query) -> ListPage[Transaction]:
+    def list_own(self, query: Query) -> ListPage[Transaction]:
         """Return a page of the caller's transactions. Filters: `type, status, account_id, from, to, min, max, q, …`."""
-        return self._page(Transaction, token, "/api/transactions/list", query, noun="transactions")
+        return self._page(Transaction, "/api/transactions/list", query, noun="transactions")
 
-    def list_of_account(self, token: str, account_id: UUID, query: Query) -> ListPage[Transaction]:
+    def list_of_account(self, account_id: UUID, query: Query) -> ListPage[Transaction]:
         """Return a page of an account's transactions, with the filters of `list_own`."""
-        return self._page(Transaction, token, f"/api/transactions/account/{account_id}", query, noun="transactions")
+        return self._page(Transaction, f"/api/transactions/account/{account_id}", query, noun="transactions")
 
-    def list_of_user(self, token: str, user_id: UUID, query: Query) -> ListPage[Transaction]:
+    def list_of_user(self, user_id: UUID, query: Query) -> ListPage[Transaction]:
         """Return a page of the transactions on a customer's accounts, for staff, with the same filters."""
-        return self._page(Transaction, token, f"/api/transactions/user/{user_id}", query, noun="transactions")
+        return self._page(Transaction, f"/api/transactions/user/{user_id}", query, noun="transactions")
 
-    def list_all(self, token: str, query: Query) -> ListPage[Transaction]:
+    def list_all(self, query: Query) -> ListPage[Transaction]:
         """Return a page of all transactions, for staff, with the filters of `list_own`."""
-        return self._page(Transaction, token, "/api/transactions/all", query, noun="transactions")
+        return self._page(Transaction, "/api/transactions/all", query, noun="transactions")
 
-    def count_all(self, token: str, query: Query) -> int:
+    def count_all(self, query: Query) -> int:
         """Return how many of all transactions match the filters, at most 1000, for staff."""
-        return self._get(dict[str, int], token, "/api/transactions/counts", query, key="counts")["transactions"]
+        return self._get(dict[str, int], "/api/transactions/counts", query, key="counts")["transactions"]
 
-    def recent(self, token: str, limit: int = 5) -> list[Transaction]:
+    def recent(self, limit: int = 5) -> list[Transaction]:
         """Return the newest transactions of the caller's accounts."""
-        return self._get(list[Transaction], token, "/api/transactions/recent", {"limit": limit}, key="transactions")
+        return self._get(list[Transaction], "/api/transactions/recent", {"limit": limit}, key="transactions")
 
-    def details(self, token: str, transaction_id: UUID) -> Transaction:
+    def details(self, transaction_id: UUID) -> Transaction:
         """Return a transaction."""
-        return self._get(Transaction, token, f"/api/transactions/details/{transaction_id}", key="transaction")
+        return self._get(Transaction, f"/api/transactions/details/{transaction_id}", key="transaction")
 
-    def categorise(self, token: str, transaction_id: UUID, category: str | None) -> None:
+    def categorise(self, transaction_id: UUID, category: str | None) -> None:
         """Set the caller's category of a transaction, or remove it."""
         path = f"/api/transactions/{transaction_id}/category"
-        self._peer.call("PUT", path, token=token, body={"category": category})
+        self._send("PUT", path, body={"category": category})
 
-    def summary(self, token: str, query: Query) -> Summary:
+    def summary(self, query: Query) -> Summary:
         """Return totals of completed transactions. Filters: `account_id, from, to`."""
-        return self._get(Summary, token, "/api/transactions/summary", query, key="summary")
+        return self._get(Summary, "/api/transactions/summary", query, key="summary")
 
-    def reverse(
-        self, token: str, transaction_id: UUID, body: dict[str, object], *, idempotency_key: str
-    ) -> Transaction:
+    def reverse(self, transaction_id: UUID, body: dict[str, object], *, idempotency_key: str) -> Transaction:
         """Reverse a transaction, as an admin, at most once. The body may name another target for the money.
 
         It is `to_account_id` (another account of the customer) or `to_suspense`. Raises NeedsApproval.
         """
-        return self._post(f"/api/transactions/reverse/{transaction_id}", token, body, idempotency_key)
+        return self._pay(f"/api/transactions/reverse/{transaction_id}", body, idempotency_key)
 
-    def list_suspense(self, token: str, query: Query) -> ListPage[SuspenseItem]:
+    def list_suspense(self, query: Query) -> ListPage[SuspenseItem]:
         """Return a page of money in the suspense account, for staff. Filters: `user_id, paid_out, limit, cursor`."""
-        return self._page(SuspenseItem, token, "/api/transactions/suspense", query, noun="suspense")
+        return self._page(SuspenseItem, "/api/transactions/suspense", query, noun="suspense")
 
-    def pay_out(self, token: str, transaction_id: UUID, to_account_id: str, *, idempotency_key: str) -> Transaction:
+    def pay_out(self, transaction_id: UUID, to_account_id: str, *, idempotency_key: str) -> Transaction:
         """Pay money in the suspense account out to an account of its customer, as an admin, at most once.
 
         Raises NeedsApproval.
         """
-        body = {"to_account_id": to_account_id}
-        return self._post(f"/api/transactions/pay_out/{transaction_id}", token, body, idempotency_key)
+        path = f"/api/transactions/pay_out/{transaction_id}"
+        return self._pay(path, {"to_account_id": to_account_id}, idempotency_key)
 
-    def _post(self, path: str, token: str, body: Query, idempotency_key: str) -> Transaction:
-        headers = {"Idempotency-Key": idempotency_key}
-        answer = self._change("POST", token, path, body, headers=headers)
-        return Transaction.model_validate(answer["transaction"])
+    def _pay(self, path: str, body: Query, idempotency_key: str) -> Transaction:
+        return self._post_once(Transaction, path, body, idempotency_key, key="transaction")
 
 
 @dataclass(frozen=True, slots=True)

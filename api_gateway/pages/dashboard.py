@@ -7,10 +7,11 @@ from typing import Self
 
 from flask import Blueprint, render_template
 
+from api_gateway.clients.account import by_id
 from api_gateway.clients.transaction import Summary
 from api_gateway.pages.common import charts
 from api_gateway.pages.common.charts import Picture
-from api_gateway.pages.common.sections import account_service, by_id, result_or_none, start_call, transaction_service
+from api_gateway.pages.common.services import Services, result_or_none, start_call
 from api_gateway.web import time_zones
 from api_gateway.web.tools import tools
 from shared.core.errors import ServiceUnavailable
@@ -50,9 +51,9 @@ def index(caller: Caller) -> str:
     """Show accounts, recent transactions and spending, from three parallel calls."""
     today = time_zones.today()
     query = {"from": _month(today, 1 - MONTHS), "tz": time_zones.page_zone().key}
-    recent_call = start_call(transaction_service().recent, caller.token)
-    summary_call = start_call(transaction_service().summary, caller.token, query)
-    own = result_or_none(start_call(account_service().list_own, caller.token))
+    recent_call = start_call(Services(caller).transactions.recent)
+    summary_call = start_call(Services(caller).transactions.summary, query)
+    own = result_or_none(start_call(Services(caller).accounts.list_own))
     recent, summary = result_or_none(recent_call), result_or_none(summary_call)
     if own is None and summary is None:
         raise ServiceUnavailable

@@ -10,7 +10,7 @@ import ipaddress
 from flask import Blueprint, Response, make_response, render_template, request
 
 from api_gateway.clients.auth import OutboxClient
-from api_gateway.pages.common.responses import peer
+from api_gateway.pages.common.services import peer
 from api_gateway.web.browser_session import visitor
 from api_gateway.web.tools import tools
 from shared.core.errors import NotFound

@@ -11,15 +11,22 @@ from werkzeug.wrappers import Response
 
 from api_gateway.clients.account import Account
 from api_gateway.clients.transaction import Transaction
-from api_gateway.pages.common.money_forms import Draft, OwnAccountForm, PaymentForm, ReviewedTransferForm, TransferForm
+from api_gateway.pages.common.money_forms import (
+    OwnAccountForm,
+    PaymentForm,
+    ReviewedTransferForm,
+    TransferForm,
+    draft_in_address,
+    seal_draft,
+)
 from api_gateway.pages.common.responses import form_page, see_payment
-from api_gateway.pages.common.sections import account_service, transaction_service
+from api_gateway.pages.common.services import Services
 from api_gateway.web.browser_session import caller_at_browser
-from api_gateway.web.tools import tools
 from shared.core.errors import Refused
 from shared.core.formats import private_money
 from shared.web.access import Caller, private
 
+DRAFT = "transfer"
 money = Blueprint("money", __name__)
 
 
@@ -62,12 +69,12 @@ def withdraw(caller: Caller) -> Any:
 @private
 def transfer(caller: Caller) -> Any:
     """Show the transfer form; a valid one leads to the review."""
-    own = account_service().list_own(caller.token)
-    form = TransferForm(own, _draft_in_address(caller))
+    own = Services(caller).accounts.list_own()
+    form = TransferForm(own, draft_in_address(caller, DRAFT))
     reviewed = form.submitted(lambda: _build_review(caller, form, own, needs_funds=True))
     if reviewed is None:
         return form_page("transfer.html", form, accounts=own)
-    return redirect(url_for("money.review", draft=_seal_draft(caller, form.draft)), 303)
+    return redirect(url_for("money.review", draft=seal_draft(caller, DRAFT, form.draft)), 303)
 
 
 @money.route("/transactions/transfer/review", methods=["GET", "POST"])
@@ -78,14 +85,13 @@ def review(caller: Caller) -> Any:
     The address carries the draft with its idempotency key. So the page survives reloads and the back button, and pays
     once however often it is confirmed.
     """
-    draft = _draft_in_address(caller)
-    own = account_service().list_own(caller.token)
+    draft = draft_in_address(caller, DRAFT)
+    own = Services(caller).accounts.list_own()
     if request.method == "POST":
         form = TransferForm(own)
-        transaction = form.submitted(lambda: form.confirmed(caller, lambda token: _pay(token, "transfer", form)))
+        transaction = form.submitted(lambda: form.confirmed(caller, lambda caller: _pay(caller, "transfer", form)))
         if transaction:
-            amount = private_money(transaction.amount, transaction.currency)
-            return see_payment(transaction, Markup("Transferred {}.").format(amount))
+            return _see_paid(transaction, "Transferred")
         is_shown, caller = form.outcome_is_open or form.needs_code, caller_at_browser()
     elif draft is None:
         return redirect(url_for("money.transfer"), 303)
@@ -95,7 +101,7 @@ def review(caller: Caller) -> Any:
     shown = form.attempted(lambda: _build_review(caller, form, own)) if is_shown else None
     if shown is None:
         return form_page("transfer.html", form, accounts=own)
-    return form_page("transfer_review.html", form, review=shown, change=_seal_draft(caller, form.draft))
+    return form_page("transfer_review.html", form, review=shown, change=seal_draft(caller, DRAFT, form.draft))
 
 
 @money.get("/transactions/payee")
@@ -103,19 +109,22 @@ def review(caller: Caller) -> Any:
 def payee(caller: Caller) -> Response:
     """Return the masked payee of an account number, which the transfer form shows while the number is typed."""
     name = request.args.get("name", "").strip() or None
-    found = account_service().look_up(caller.token, request.args.get("account_number", ""), name)
+    found = Services(caller).accounts.look_up(request.args.get("account_number", ""), name)
     return Response(to_json(found, exclude_none=True), content_type="application/json")
 
 
 def _single_account_page(caller: Caller, kind: str, word: str) -> Any:
-    own = account_service().list_own(caller.token)
+    own = Services(caller).accounts.list_own()
     form = OwnAccountForm(own)
-    transaction = form.submitted(lambda: _pay(caller.token, kind, form))
+    transaction = form.submitted(lambda: _pay(caller, kind, form))
     if transaction is None:
         return form_page(f"{kind}.html", form, accounts=own)
-    return see_payment(
-        transaction, Markup("{} {}.").format(word, private_money(transaction.amount, transaction.currency))
-    )
+    return _see_paid(transaction, word)
+
+
+def _see_paid(transaction: Transaction, word: str) -> Response:
+    amount = private_money(transaction.amount, transaction.currency)
+    return see_payment(transaction, Markup("{} {}.").format(word, amount))
 
 
 def _build_review(caller: Caller, form: TransferForm, own: list[Account], *, needs_funds: bool = False) -> Review:
@@ -130,20 +139,9 @@ def _build_review(caller: Caller, form: TransferForm, own: list[Account], *, nee
         return Review(source, target.name, target.masked_number, left)
     number = form.to_account_number.data or ""
     typed = form.payee_name.data or None
-    payee = account_service().look_up(caller.token, number, typed)
+    payee = Services(caller).accounts.look_up(number, typed)
     return Review(source, payee.owner_name, number, left, payee.name_match)
 
 
-def _seal_draft(caller: Caller, draft: Draft) -> str:
-    """Encrypt a draft for the address of its page. Only the same user can open it."""
-    return tools().drafts.seal({"user_id": caller.user_id, "draft": draft})
-
-
-def _draft_in_address(caller: Caller) -> Draft | None:
-    """Return the draft in the address, or None if there is none of this caller."""
-    opened = tools().drafts.open(request.args.get("draft", ""))
-    return opened["draft"] if opened and opened["user_id"] == str(caller.user_id) else None
-
-
-def _pay(token: str, kind: str, form: PaymentForm) -> Transaction:
-    return transaction_service().pay(token, kind, form.body, idempotency_key=form.idempotency_key.data or "")
+def _pay(caller: Caller, kind: str, form: PaymentForm) -> Transaction:
+    return Services(caller).transactions.pay(kind, form.body, idempotency_key=form.key)

@@ -8,14 +8,13 @@ from werkzeug.wrappers import Response
 from wtforms import HiddenField, PasswordField, StringField
 from wtforms.validators import EqualTo, InputRequired, ValidationError
 
-from api_gateway.clients.auth import Origin, SecondStep, Tokens
-from api_gateway.clients.passkeys import PasskeyClient
+from api_gateway.clients.auth import SecondStep, Tokens
 from api_gateway.pages.common import email_state
 from api_gateway.pages.common.forms import BankForm, at_most
-from api_gateway.pages.common.responses import current_address, form_page, peer, see_other
-from api_gateway.pages.common.sections import auth_service, second_factor
+from api_gateway.pages.common.responses import current_address, form_page, see_other
+from api_gateway.pages.common.services import Services
 from api_gateway.pages.common.step_up import to_object
-from api_gateway.web.browser_session import HOME, home_of, local_path, refuse_session, sign_in, sign_out, visitor
+from api_gateway.web.browser_session import HOME, go_on, home_of, origin, refuse_session, sign_in, sign_out, visitor
 from shared.core.errors import NotAuthenticated, ServiceUnavailable
 from shared.web.access import Caller, private_even_limited, public
 
@@ -60,7 +59,7 @@ class RegisterForm(BankForm):
 def login() -> Any:
     """Log in, in two steps where the person has a second factor, and redirect to the page that was requested first."""
     if somebody := visitor():
-        return redirect(local_path(request.args.get("next"), home_of(somebody)), 303)
+        return go_on(somebody)
     if request.args.get("start") == "over":
         session.pop("second_step", None)
         return redirect(url_for("people.login", next=request.args.get("next")), 303)
@@ -73,14 +72,14 @@ def login() -> Any:
     if isinstance(outcome, SecondStep):
         session["second_step"] = outcome.model_dump()
         return redirect(current_address(), 303)
-    return _go_on(outcome)
+    return _sign_in(outcome)
 
 
 def _second_step(step: SecondStep) -> Any:
     form = SecondStepForm()
     try:
         if tokens := form.submitted(lambda: _finish(step, form)):
-            return _go_on(tokens)
+            return _sign_in(tokens)
         options = _passkey_options(step) if "passkey" in step.methods else None
     except NotAuthenticated as error:
         session.pop("second_step", None)
@@ -91,23 +90,23 @@ def _second_step(step: SecondStep) -> Any:
 
 
 def _finish(step: SecondStep, form: SecondStepForm) -> Tokens:
-    origin, otp = _origin(), form.otp.data or ""
+    otp = form.otp.data or ""
     if otp or not form.credential.data:
-        return second_factor().finish_login(origin, mfa_token=step.mfa_token, otp=otp)
+        return Services().second_factor.finish_login(origin(), mfa_token=step.mfa_token, otp=otp)
     answer = {"passkey_token": session.get("passkey_step", ""), "credential": to_object(form.credential.data)}
-    return PasskeyClient(peer("auth-service")).finish_second_step(origin, mfa_token=step.mfa_token, **answer)
+    return Services().passkeys.finish_second_step(origin(), mfa_token=step.mfa_token, **answer)
 
 
 def _passkey_options(step: SecondStep) -> str:
-    begun = PasskeyClient(peer("auth-service")).begin_second_step(step.mfa_token)
+    begun = Services().passkeys.begin_second_step(step.mfa_token)
     session["passkey_step"] = begun.passkey_token
     return json.dumps(begun.options)
 
 
-def _go_on(tokens: Tokens) -> Response:
+def _sign_in(tokens: Tokens) -> Response:
     caller = sign_in(tokens)
     email_state.ask(caller)
-    return redirect(local_path(request.args.get("next"), home_of(caller)), 303)
+    return go_on(caller)
 
 
 @people.route("/register", methods=["GET", "POST"])
@@ -141,28 +140,24 @@ def stay(_caller: Caller) -> Response:
     return Response(status=204)
 
 
-def _origin() -> Origin:
-    return Origin(request.remote_addr or "", request.headers.get("User-Agent", ""))
-
-
 def _log_in(form: LoginForm | RegisterForm, otp: str | None = None) -> Tokens | SecondStep:
     username, password = form.username.data or "", form.password.data or ""
-    return auth_service().log_in(_origin(), username=username, password=password, otp=otp)
+    return Services().auth.log_in(origin(), username=username, password=password, otp=otp)
 
 
 def _log_out(caller: Caller) -> str:
     """End the session and return the message to show. This gateway refuses it even if the auth service is away."""
     refuse_session(caller.session_id)
     try:
-        auth_service().log_out(caller.token)
+        Services(caller).auth.log_out()
     except ServiceUnavailable:
         return "You are logged out of this browser. We will end the session everywhere when it expires."
     return "You are logged out."
 
 
 def _register(form: RegisterForm) -> Tokens | SecondStep:
-    auth_service().register(
-        _origin(),
+    Services().auth.register(
+        origin(),
         username=form.username.data or "",
         email=form.email.data or "",
         password=form.password.data or "",

@@ -1,20 +1,20 @@
 """Pages for the caller's own data: profile, password, sessions, display."""
 
+from concurrent.futures import Future
 from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, render_template, request, url_for
 from werkzeug.wrappers import Response
 from wtforms import PasswordField, SelectField, StringField
-from wtforms.validators import EqualTo, InputRequired
+from wtforms.validators import InputRequired
 
-from api_gateway.clients.audit import AuditClient
 from api_gateway.clients.auth import Profile
 from api_gateway.pages.common import email_state
 from api_gateway.pages.common.filters import ROWS
-from api_gateway.pages.common.forms import at_most, options
-from api_gateway.pages.common.responses import form_page, peer, see_other
-from api_gateway.pages.common.sections import auth_service, reporting_service, result_or_none, second_factor, start_call
+from api_gateway.pages.common.forms import NewPasswordForm, at_most, options
+from api_gateway.pages.common.responses import form_page, see_other
+from api_gateway.pages.common.services import Services, or_none, result_or_none, start_call
 from api_gateway.pages.common.step_up import StepUpForm
 from api_gateway.web import time_zones
 from api_gateway.web.browser_session import (
@@ -69,23 +69,18 @@ class ProfileForm(StepUpForm):
         return changed
 
 
-class PasswordForm(StepUpForm):
+class PasswordForm(StepUpForm, NewPasswordForm):
     """A new password, confirmed by the current one."""
 
     current_password = PasswordField("Current password", [InputRequired("Enter your current password.")])
-    new_password = PasswordField("New password", [InputRequired("Choose a new password."), at_most(1000)])
-    confirm_password = PasswordField(
-        "Confirm new password",
-        [InputRequired("Enter the new password again."), EqualTo("new_password", "The two passwords differ.")],
-    )
 
 
 @profile.route("/profile", methods=["GET", "POST"])
 @private
 def show(caller: Caller) -> Any:
     """Show and change the caller's profile."""
-    identity_call = start_call(auth_service().identity, caller.token)
-    present = auth_service().profile(caller.token)
+    identity_call = start_call(Services(caller).auth.identity)
+    present = Services(caller).auth.profile()
     email_state.remember(present)
     form = ProfileForm(obj=present)
     form.offer_zones(time_zones.browser_zone().key)
@@ -99,17 +94,15 @@ def show(caller: Caller) -> Any:
 @private
 def views(caller: Caller) -> str:
     """Show the accesses of staff to the caller's data."""
-    call = start_call(
-        AuditClient(peer("auth-service")).views, caller.token, limit=ROWS, cursor=request.args.get("cursor")
-    )
-    return render_template("profile_views.html", found=result_or_none(call), looked_at=VIEW_LABELS)
+    found = or_none(Services(caller).audit.views, limit=ROWS, cursor=request.args.get("cursor"))
+    return render_template("profile_views.html", found=found, looked_at=VIEW_LABELS)
 
 
 @profile.post("/profile/verification")
 @private
 def send_verification(caller: Caller) -> Response:
     """Request another mail with the link that verifies the e-mail address."""
-    auth_service().send_verification(caller.token)
+    Services(caller).auth.send_verification()
     return see_other("A mail with a link is on its way, if your address is not verified yet.", url_for("profile.show"))
 
 
@@ -125,18 +118,19 @@ def settings(caller: Caller) -> Any:
             url_for("profile.settings"),
         )
     caller = caller_at_browser()
-    sessions = start_call(auth_service().sessions, caller.token)
-    logins = start_call(auth_service().logins, caller.token, LOGINS)
-    status = start_call(second_factor().status, caller.token)
-    shown = {"sessions": result_or_none(sessions), "logins": result_or_none(logins), "two_step": result_or_none(status)}
-    return form_page("settings.html", form, **shown)
+    calls: dict[str, Future[Any]] = {
+        "sessions": start_call(Services(caller).auth.sessions),
+        "logins": start_call(Services(caller).auth.logins, LOGINS),
+        "two_step": start_call(Services(caller).second_factor.status),
+    }
+    return form_page("settings.html", form, **{name: result_or_none(call) for name, call in calls.items()})
 
 
 @profile.post("/settings/sessions/end-all")
 @private
 def end_all_sessions(caller: Caller) -> Response:
     """End all of the caller's sessions."""
-    auth_service().end_all_sessions(caller.token)
+    Services(caller).auth.end_all_sessions()
     refuse_session(caller.session_id)
     refuse_ended_sessions()
     sign_out()
@@ -147,21 +141,21 @@ def end_all_sessions(caller: Caller) -> Response:
 @private
 def end_session(caller: Caller, session_id: UUID) -> Response:
     """End one of the caller's sessions."""
-    auth_service().end_session(caller.token, session_id)
+    Services(caller).auth.end_session(session_id)
     refuse_session(session_id)
     return see_other("That session is logged out.", url_for("profile.settings"))
 
 
 def _save(caller: Caller, form: ProfileForm, present: Profile) -> None:
     if changes := form.changes(present):
-        form.confirmed(caller, lambda token: auth_service().update_profile(token, changes))
+        form.confirmed(caller, lambda caller: Services(caller).auth.update_profile(changes))
 
 
 def _change_password(caller: Caller, form: PasswordForm) -> None:
     current, new = form.current_password.data or "", form.new_password.data or ""
     form.confirmed(
         caller,
-        lambda token: auth_service().change_password(token, current_password=current, new_password=new),
+        lambda caller: Services(caller).auth.change_password(current_password=current, new_password=new),
     )
 
 
@@ -169,4 +163,4 @@ def _change_password(caller: Caller, form: PasswordForm) -> None:
 @private
 def export(caller: Caller) -> Response:
     """Return all data of the caller as a download."""
-    return send_on(reporting_service().export(caller.token))
+    return send_on(Services(caller).reports.export())

@@ -7,20 +7,12 @@ from uuid import UUID
 from flask import Blueprint, redirect, render_template, request, url_for
 from wtforms import SelectField
 
+from api_gateway.clients.account import by_id
 from api_gateway.clients.auth import Profile
-from api_gateway.pages.common.filters import CATEGORIES, OwnTransactionFilters
+from api_gateway.pages.common.filters import CATEGORIES, OwnTransactionFilters, list_page
 from api_gateway.pages.common.forms import BankForm, options
 from api_gateway.pages.common.responses import see_other
-from api_gateway.pages.common.sections import (
-    account_service,
-    auth_service,
-    by_id,
-    list_page,
-    reporting_service,
-    result_or_none,
-    start_call,
-    transaction_service,
-)
+from api_gateway.pages.common.services import Services, result_or_none, start_call
 from api_gateway.web.documents import send_on
 from api_gateway.web.time_zones import page_zone
 from shared.web.access import Caller, private
@@ -39,8 +31,8 @@ class CategoryForm(BankForm):
 def index(caller: Caller) -> Any:
     """List the caller's transactions, newest first, with filters."""
     filters = OwnTransactionFilters()
-    own_call = start_call(account_service().list_own, caller.token)
-    found = filters.found(lambda: transaction_service().list_own(caller.token, filters.query()))
+    own_call = start_call(Services(caller).accounts.list_own)
+    found = filters.found(lambda: Services(caller).transactions.list_own(filters.query()))
     own = own_call.result()
     filters.offer(own)
     return list_page("transactions.html", filters, found=found, mine=by_id(own))
@@ -60,7 +52,7 @@ def categorise(caller: Caller, transaction_id: UUID) -> Any:
     form = CategoryForm()
     category = form.category.data or None
     if form.validate():
-        transaction_service().categorise(caller.token, transaction_id, category)
+        Services(caller).transactions.categorise(transaction_id, category)
         return see_other("The category is saved.", url_for("transactions.details", transaction_id=transaction_id))
     return _own_page("transaction_details.html", "staff.payment", caller, transaction_id, category_form=form), 422
 
@@ -69,7 +61,7 @@ def categorise(caller: Caller, transaction_id: UUID) -> Any:
 @private
 def receipt(caller: Caller, transaction_id: UUID) -> Any:
     """Show a printable receipt of a transaction."""
-    holder = start_call(auth_service().profile, caller.token)
+    holder = start_call(Services(caller).auth.profile)
     return _own_page("transaction_detail.html", "staff.receipt", caller, transaction_id, holder=holder)
 
 
@@ -78,7 +70,7 @@ def receipt(caller: Caller, transaction_id: UUID) -> Any:
 def receipt_document(caller: Caller, transaction_id: UUID) -> Any:
     """Return the receipt of a transaction as a document that proves it."""
     known = request.headers.get("If-None-Match")
-    return send_on(reporting_service().receipt(caller.token, transaction_id, {"tz": page_zone().key}, known))
+    return send_on(Services(caller).reports.receipt(transaction_id, {"tz": page_zone().key}, known))
 
 
 def _own_page(
@@ -91,8 +83,8 @@ def _own_page(
     category_form: CategoryForm | None = None,
 ) -> Any:
     """Render a transaction of the caller. Staff are redirected to their section for transactions of others."""
-    own_call = start_call(account_service().list_own, caller.token)
-    transaction = transaction_service().details(caller.token, transaction_id)
+    own_call = start_call(Services(caller).accounts.list_own)
+    transaction = Services(caller).transactions.details(transaction_id)
     mine = by_id(own_call.result())
     if caller.is_staff and transaction.direction(mine) == "past":
         return redirect(url_for(staff_view, transaction_id=transaction_id), 303)

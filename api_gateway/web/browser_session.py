@@ -10,11 +10,11 @@ from contextlib import suppress
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from flask import Flask, current_app, flash, g, redirect, request, session, url_for
+from flask import Flask, flash, g, redirect, request, session, url_for
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from werkzeug.wrappers import Response
 
-from api_gateway.clients.auth import AuthClient, RenewedTokens, Tokens
+from api_gateway.clients.auth import AuthClient, Origin, RenewedTokens, Tokens
 from api_gateway.web.encrypted_cookies import EncryptedCookies
 from api_gateway.web.tools import tools
 from shared.core.errors import AppError, NotAuthenticated, TokenExpired
@@ -38,7 +38,7 @@ class SignedIn(UserMixin):
         return str(self.caller.session_id)
 
 
-def install(app: Flask, *, secret: str, idle_seconds: int, max_seconds: int, older_secrets: Sequence[str] = ()) -> None:
+def install(app: Flask, *, secret: str, idle_seconds: int, older_secrets: Sequence[str] = ()) -> None:
     """Install sessions: the encrypted cookie, Flask-Login, and the Caller of each request."""
     app.secret_key = fernet_key(secret, "form tokens")
     form_keys = [fernet_key(one, "form tokens") for one in (secret, *older_secrets)]
@@ -46,7 +46,6 @@ def install(app: Flask, *, secret: str, idle_seconds: int, max_seconds: int, old
     app.config.update(
         SESSION_COOKIE_SAMESITE="Lax", SESSION_COOKIE_HTTPONLY=True, PERMANENT_SESSION_LIFETIME=idle_seconds
     )
-    app.extensions["session_max_seconds"] = max_seconds
     cookies = EncryptedCookies(secret, without_session=(*MACHINE_PATHS, "/static/"), older=older_secrets)
     app.session_interface = cookies
     app.extensions["identify_caller"] = _identify
@@ -89,7 +88,7 @@ def change_session() -> None:
     """
     refuse_ended_sessions()
     with suppress(AppError):
-        go_on_with(AuthClient(tools().peers["auth-service"]).renew_session(caller_at_browser().token))
+        go_on_with(AuthClient(tools().peers["auth-service"], caller_at_browser().token).renew_session())
 
 
 def sign_out() -> None:
@@ -97,6 +96,11 @@ def sign_out() -> None:
     logout_user()
     session.clear()
     g.pop("caller", None)
+
+
+def origin() -> Origin:
+    """Return where the request comes from, for a login."""
+    return Origin(request.remote_addr or "", request.headers.get("User-Agent", ""))
 
 
 def refuse_session(session_id: UUID) -> None:
@@ -180,6 +184,11 @@ def home_of(caller: Caller) -> str:
     return STAFF_HOME if caller.is_staff else HOME
 
 
+def go_on(caller: Caller) -> Response:
+    """Redirect after a login to the page that was requested first, else to the caller's home page."""
+    return redirect(local_path(request.args.get("next"), home_of(caller)), 303)
+
+
 def local_path(path: str | None, home: str = HOME) -> str:
     """Return `path` if it is local, else `home`. Prevents open redirects."""
     if not path or not path.startswith("/") or path.startswith("//"):
@@ -204,7 +213,7 @@ def _load_user(_session_id: str) -> SignedIn | None:
 
 
 def _caller_of_cookie() -> Caller:
-    if time.time() - session.get("began_at", 0) > current_app.extensions["session_max_seconds"]:
+    if time.time() - session.get("began_at", 0) > tools().session_max_seconds:
         raise TokenExpired
     token = str(session.get("token"))
     try:
@@ -228,6 +237,6 @@ def renew_tokens() -> Caller:
     return caller_of(tokens.token, even_limited=True)
 
 
-def _store_tokens(tokens: Tokens | RenewedTokens) -> None:
+def _store_tokens(tokens: RenewedTokens) -> None:
     session["token"] = tokens.token
     session["refresh_token"] = tokens.refresh_token

@@ -32,11 +32,8 @@ class Refusals:
         """Count a refusal of a request from this address, if it is of a kind that is counted."""
         if error.code not in COUNTED:
             return
-        key = (error.code, address)
         with self._lock:
-            if key not in self._counts and len(self._counts) >= MAX_COUNTED:
-                key = (error.code, "")
-            self._counts[key] += 1
+            self._add(error.code, address, 1)
 
     def report(self) -> None:
         """Send the sums to the audit trail. Raises what the call raises; the sums are then sent with the next ones."""
@@ -51,9 +48,12 @@ class Refusals:
         except Exception:
             with self._lock:
                 for (code, address), count in counts.items():
-                    known = (code, address) in self._counts or len(self._counts) < MAX_COUNTED
-                    self._counts[code, address if known else ""] += count
+                    self._add(code, address, count)
             raise
+
+    def _add(self, code: str, address: str, count: int) -> None:
+        is_counted = (code, address) in self._counts or len(self._counts) < MAX_COUNTED
+        self._counts[code, address if is_counted else ""] += count
 
 
 def _entry(code: str, address: str, count: int, now: datetime) -> dict[str, Any]:

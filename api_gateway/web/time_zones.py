@@ -8,17 +8,13 @@ from contextlib import suppress
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from flask import Flask, current_app, g, request, session
+from flask import g, request, session
 
+from api_gateway.web.tools import tools
 from shared.core.clock import now
 from shared.core.time_zones import day_of, read_zone
 
 COOKIE = SESSION_KEY = "time_zone"
-
-
-def install(app: Flask, bank_zone: str) -> None:
-    """Set the zone of the bank, the default where neither profile nor browser names one."""
-    app.extensions["bank_zone"] = read_zone(bank_zone)
 
 
 def remember(name: str | None) -> None:
@@ -40,8 +36,7 @@ def page_zone() -> ZoneInfo:
 
 def browser_zone() -> ZoneInfo:
     """Return the zone of the browser, else the bank's."""
-    bank_zone: ZoneInfo = current_app.extensions["bank_zone"]
-    return _known(request.cookies.get(COOKIE)) or bank_zone
+    return _known(request.cookies.get(COOKIE)) or tools().bank_zone
 
 
 def today() -> date:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from flask import current_app
 
@@ -23,6 +24,8 @@ class Tools:
     refusals: Refusals
     drafts: SealedValues
     currency: Currency
+    bank_zone: ZoneInfo
+    session_max_seconds: int
     page_timeout_seconds: float
     outbox_key: str
     """The key of the page with unsent mails; empty when there is no such page."""

@@ -44,8 +44,7 @@ def theme() -> str | None:
 
 
 def install(app: Flask) -> None:
-    """Register the endpoint, and give templates `balances_are_hidden()` and `theme()`."""
-    app.register_blueprint(display)
+    """Give templates `balances_are_hidden()` and `theme()`."""
     app.jinja_env.globals.update(balances_are_hidden=balances_are_hidden, theme=theme)
 
 

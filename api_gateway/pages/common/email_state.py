@@ -8,7 +8,7 @@ from contextlib import suppress
 from flask import session
 
 from api_gateway.clients.auth import Profile
-from api_gateway.pages.common.sections import auth_service
+from api_gateway.pages.common.services import Services
 from api_gateway.web import time_zones
 from shared.core.errors import AppError
 from shared.web.access import Caller
@@ -19,7 +19,7 @@ UNVERIFIED = "email_is_unverified"
 def ask(caller: Caller) -> None:
     """Read the profile after a login. While the auth service does not answer, the address counts as verified."""
     with suppress(AppError):
-        remember(auth_service().profile(caller.token))
+        remember(Services(caller).auth.profile())
 
 
 def remember(profile: Profile) -> None:

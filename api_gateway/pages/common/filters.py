@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
-from flask import request
+from flask import render_template, request
 from werkzeug.datastructures import MultiDict
 from wtforms import DateField, Field, HiddenField, SelectField, StringField
 from wtforms.form import BaseForm
 from wtforms.validators import UUID, Optional, ValidationError
 
-from api_gateway.clients.account import ACCOUNT_TYPES, Account
+from api_gateway.clients.account import ACCOUNT_TYPES, Account, labels
 from api_gateway.pages.common.forms import BankForm, at_most, options
 from api_gateway.pages.common.money_forms import AmountField
 from api_gateway.web.time_zones import page_zone, today
@@ -34,6 +34,7 @@ CATEGORIES = {
 }
 """The categories of transactions, in the order of the transaction service."""
 
+GROUPINGS = {"day": "Days", "week": "Weeks", "month": "Months"}
 STATEMENT_FORMATS = {
     "pdf": "PDF",
     "csv": "CSV",
@@ -43,30 +44,20 @@ STATEMENT_FORMATS = {
 }
 
 
-class NotBefore:
-    """A validator that refuses a period which ends before it begins, on the day of the field `begin`."""
+class NotUnder:
+    """A validator that refuses an end of a range, a day or an amount, under the begin, the field `begin`."""
 
-    def __init__(self, begin: str) -> None:
-        self._begin = begin
-
-    def __call__(self, form: BaseForm, field: DateField) -> None:
-        """Raise ValidationError for a day before the first one, if both are given."""
-        first = form[self._begin].data
-        if first and field.data and field.data < first:
-            raise ValidationError("“To” must not be before “From”.")
-
-
-class NotBelow:
-    """A validator that refuses a largest amount below the smallest one, that of the field `least`."""
-
-    def __init__(self, least: str) -> None:
-        self._least = least
+    def __init__(self, begin: str, message: str) -> None:
+        self._begin, self._message = begin, message
 
     def __call__(self, form: BaseForm, field: Field) -> None:
-        """Raise ValidationError for an amount below the smallest one, if both are given."""
-        least = form[self._least].data
-        if None not in (field.data, least) and field.data < least:
-            raise ValidationError("“At most” must not be less than “At least”.")
+        """Raise ValidationError when both ends are given and in the wrong order."""
+        begin = form[self._begin].data
+        if None not in (field.data, begin) and field.data < begin:
+            raise ValidationError(self._message)
+
+
+NOT_BELOW = NotUnder("at_least", "“At most” must not be less than “At least”.")
 
 
 class DayField(DateField):
@@ -76,7 +67,8 @@ class DayField(DateField):
     """
 
     def __init__(self, label: str, *, begin: str | None = None, **options: Any) -> None:
-        super().__init__(label, [Optional(), *([NotBefore(begin)] if begin else [])], **options)
+        order = [NotUnder(begin, "“To” must not be before “From”.")] if begin else []
+        super().__init__(label, [Optional(), *order], **options)
 
     def process_formdata(self, valuelist: list[str]) -> None:
         """Parse the submitted date, if any. Raises ValueError with the message for the field."""
@@ -147,10 +139,23 @@ class FilterForm(BankForm):
         return any(_has_value(field) for field in self if field.name in names)
 
     @property
-    def complaint(self) -> str:
+    def error_text(self) -> str:
         """Return what is wrong with the filters, in sentences that name their fields."""
         beside = (f"{field.label.text}: {error}" for field in self for error in field.errors)
         return " ".join((*self.form_errors, *beside))
+
+
+def list_page(template: str, filters: FilterForm, **context: Any) -> tuple[str, int]:
+    """Render a page with filters: 400 when a filter is invalid, 503 when the service did not answer."""
+    status = 503 if filters.is_unavailable else 400 if filters.errors else 200
+    return render_template(template, form=filters, **context), status
+
+
+def filtered_list(
+    template: str, filters: FilterForm, find: Callable[[dict[str, object]], object], **context: Any
+) -> tuple[str, int]:
+    """Render a list of what `find` returns for the filters, which it gets as query parameters for the service."""
+    return list_page(template, filters, found=filters.found(lambda: find(filters.query())), **context)
 
 
 class DatedFilters(FilterForm):
@@ -173,7 +178,7 @@ class TransactionFilters(DatedFilters):
     transaction_type = choice("Type", TRANSACTION_TYPES, "All types", name="type")
     status = choice("Status", {"completed": "Completed", "pending": "Pending", "failed": "Failed"}, "Any")
     at_least = AmountField("At least", [Optional()], name="min", is_bound=True)
-    at_most = AmountField("At most", [Optional(), NotBelow("at_least")], name="max", is_bound=True)
+    at_most = AmountField("At most", [Optional(), NOT_BELOW], name="max", is_bound=True)
 
     @property
     def uses_rare_filters(self) -> bool:
@@ -200,7 +205,7 @@ class OwnTransactionFilters(AccountTransactionFilters):
 
     def offer(self, own: list[Account]) -> None:
         """Offer the accounts as choices."""
-        self.account_id.choices = options({str(account.id): account.label for account in own}, "All accounts")
+        self.account_id.choices = options(labels(own), "All accounts")
 
 
 class AccountFilters(SortedFilters):
@@ -211,7 +216,7 @@ class AccountFilters(SortedFilters):
     q = StringField("Number ends in", [at_most(10)])
     owner = StringField("Owner", [at_most(100)])
     at_least = AmountField("Balance at least", [Optional()], name="min", is_bound=True)
-    at_most = AmountField("Balance at most", [Optional(), NotBelow("at_least")], name="max", is_bound=True)
+    at_most = AmountField("Balance at most", [Optional(), NOT_BELOW], name="max", is_bound=True)
     account_type = choice("Type", ACCOUNT_TYPES, "All types")
     status = choice("Status", {"active": "Active", "frozen": "Frozen", "closed": "Closed"}, "Any")
 
@@ -315,7 +320,7 @@ class PeriodFilters(FilterForm):
 
     start_date = DayField("From")
     end_date = DayField("To", begin="start_date")
-    group = choice("Group by", {"day": "Days", "week": "Weeks", "month": "Months"}, "As fits")
+    group = choice("Group by", GROUPINGS, "As fits")
 
     def validate_start_date(self, field: DateField) -> None:
         """Refuse a start after today when there is no end: such a period ends today."""
@@ -323,12 +328,10 @@ class PeriodFilters(FilterForm):
             raise ValidationError("“From” must not be after today.")
 
 
-class StatementFilters(FilterForm):
+class StatementFilters(DatedFilters):
     """The period and the format of a statement to download: a month, or a first and a last day."""
 
     month = StringField("Month")
-    since = DayField("From", name="from")
-    until = DayField("To", name="to", begin="since")
     format = SelectField("Format", choices=options(STATEMENT_FORMATS), default="pdf", validate_choice=False)
 
     def chosen(self, time_zone: str) -> dict[str, object]:

@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 
 from flask import request
 from flask_wtf import FlaskForm
-from wtforms import HiddenField, SelectMultipleField, SubmitField
+from wtforms import HiddenField, PasswordField, SelectMultipleField, SubmitField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # types-WTForms is behind WTForms here
-from wtforms.validators import Length
+from wtforms.validators import EqualTo, InputRequired, Length
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from shared.core.errors import AppError, InvalidCredentials, NotFound, ServiceUnavailable
@@ -93,6 +93,16 @@ class BankForm(FlaskForm):
         text = _NAME_IN_API.sub(lambda name: labels.get(name[0], name[0]), str(reason))
         field.errors = [*field.errors, f"{field.label.text} {text}." if text[:1].islower() else text]
         return True
+
+
+class NewPasswordForm(BankForm):
+    """A form with a new password, entered twice."""
+
+    new_password = PasswordField("New password", [InputRequired("Choose a new password."), at_most(1000)])
+    confirm_password = PasswordField(
+        "Confirm new password",
+        [InputRequired("Enter the new password again."), EqualTo("new_password", "The two passwords differ.")],
+    )
 
 
 def _belongs_to_form(error: AppError) -> bool:

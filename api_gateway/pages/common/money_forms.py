@@ -23,6 +23,7 @@ from shared.core.errors import AppError
 from shared.core.formats import money
 from shared.core.money import Mistakes
 from shared.http.client import NoAnswer
+from shared.web.access import Caller
 from shared.web.idempotency_keys import is_well_formed
 
 Draft = dict[str, str]
@@ -39,6 +40,18 @@ _TWO_PAYEES = "Choose one of your accounts or enter an account number, but not b
 _SAME_ACCOUNT = "Choose an account other than the one the money comes from."
 _WRONG_NUMBER = "This is not an account number. Check its ten digits."
 _OUTCOME_OPEN = "We can't tell yet what came of this. Send it again as it is to find out: it will count only once."
+
+
+def seal_draft(caller: Caller, page: str, draft: Draft) -> str:
+    """Encrypt a draft for an address. Only the same user can open it, and only for the same `page`."""
+    return tools().drafts.seal({"user_id": caller.user_id, "page": page, "draft": draft})
+
+
+def draft_in_address(caller: Caller, page: str) -> Draft | None:
+    """Return the draft in the address, or None if there is none of this caller for `page`."""
+    opened = tools().drafts.open(request.args.get("draft", "")) or {}
+    is_mine = (opened.get("user_id"), opened.get("page")) == (str(caller.user_id), page)
+    return opened["draft"] if is_mine else None
 
 
 def new_key() -> str:
@@ -106,7 +119,7 @@ def _sentence(reason: str) -> str:
 def account_options(accounts: Iterable[Account], first: str | None = None) -> list[SelectChoice]:
     """Return the open accounts as choices of a select, with what they hold unless amounts are hidden.
 
-    A frozen account is shown as such, and can't be chosen. `first` stands at the top for none of them. Each choice
+    A frozen account is shown as such, and can't be chosen. `first` labels a leading choice of no account. Each choice
     carries both texts, for the script that hides amounts.
     """
     choices = options({}, first)
@@ -133,6 +146,11 @@ class MoneyForm(BankForm):
     """A form that moves money or opens an account, at most once for each `idempotency_key`."""
 
     idempotency_key = HiddenField(filters=[lambda key: key if is_well_formed(key or "") else new_key()])
+
+    @property
+    def key(self) -> str:
+        """Return the idempotency key to send."""
+        return self.idempotency_key.data or ""
 
     def refuse(self, error: AppError) -> None:
         """Show a refusal. It is final, so the corrected form gets a new key; an open outcome keeps the key."""

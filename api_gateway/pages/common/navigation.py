@@ -6,7 +6,7 @@ from typing import Any
 from flask import Flask, g, request, session
 
 from api_gateway.pages.common.responses import current_address, export_address, keep_back_link, with_query
-from api_gateway.pages.common.sections import account_service, start_call
+from api_gateway.pages.common.services import Services, start_call
 from api_gateway.web.browser_session import HOME, STAFF_HOME, home_of, local_path
 from shared.core.errors import AppError
 from shared.web.access import Caller
@@ -97,7 +97,8 @@ def staff_tabs() -> list[tuple[str, str]]:
 def with_back_link(address: str) -> str:
     """Return the address of a row with a `back` parameter that names the current list, its filters and its page.
 
-    A record that has a list of rows, such as a customer, keeps the list that it is from itself, but no longer way.
+    On the page of a record that lists rows itself, such as a customer, `back` names that page with the list that it
+    comes from; a third level is dropped.
     """
     if request.method == "POST":  # the page of a refused form has an address that can't be opened
         return address
@@ -122,7 +123,7 @@ def _name_of(path: str) -> str | None:
 def _has_accounts(person: Caller) -> bool:
     """Return whether a staff member has an account. A yes is kept in the session; False while it is unknown."""
     if not session.get("has_accounts"):
-        asked: Any = start_call(account_service().has_any, person.token)
+        asked: Any = start_call(Services(person).accounts.has_any)
         try:
             session["has_accounts"] = asked.result(timeout=PATIENCE_SECONDS)
         except (AppError, TimeoutError):

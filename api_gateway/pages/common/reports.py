@@ -4,14 +4,14 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from flask import request
+from flask import render_template, request
 
 from api_gateway.clients.reporting import AccountReport, Choice, Report, SystemReport, TransactionReport
 from api_gateway.pages.common import charts
 from api_gateway.pages.common.charts import Picture
-from api_gateway.pages.common.filters import PeriodFilters
+from api_gateway.pages.common.filters import PeriodFilters, list_page
 from api_gateway.pages.common.responses import see_other
-from api_gateway.pages.common.sections import list_page, reporting_service
+from api_gateway.pages.common.services import Services
 from api_gateway.web.documents import send_on
 from api_gateway.web.time_zones import page_zone, today
 from api_gateway.web.tools import tools
@@ -29,12 +29,10 @@ def report_page(template: str, caller: Caller, path: str, *, section: str) -> An
     filters = PeriodFilters()
     choice = Choice(page_zone().key, filters.start_date.data, filters.end_date.data, filters.group.data or None)
     if form := wanted_format():
-        document = filters.found(lambda: reporting_service().download(caller.token, path, choice, form))
+        document = filters.found(lambda: Services(caller).reports.download(path, choice, form))
         if document is not None:
             return send_on(document)
-    report = filters.found(
-        lambda: reporting_service().report(caller.token, path, choice, save=request.method == "POST")
-    )
+    report = filters.found(lambda: Services(caller).reports.report(path, choice, save=request.method == "POST"))
     if report and report.id:
         return see_other("The report is saved.", f"{section}/{report.id}")
     return list_page(
@@ -45,6 +43,13 @@ def report_page(template: str, caller: Caller, path: str, *, section: str) -> An
         section=section,
         presets=presets(today()),
     )
+
+
+def stored_report_page(caller: Caller, report: Report, *, section: str) -> Any:
+    """Show a stored report or, with `format` in the query string, return it as a download."""
+    if form := wanted_format():
+        return send_on(Services(caller).reports.download(f"/api/reports/details/{report.id}", Choice(), form))
+    return render_template("report_details.html", report=report, pictures=pictures_of(report), section=section)
 
 
 def wanted_format() -> str | None:

@@ -1,9 +1,9 @@
 """Responses that all pages share: services with the page's deadline, redirects, forms, error pages."""
 
-import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from flask import Flask, current_app, flash, g, redirect, render_template, request, url_for
 from flask_wtf.csrf import CSRFError
@@ -25,7 +25,6 @@ from api_gateway.web.tools import tools
 from shared.core import periods
 from shared.core.errors import GENERIC_BY_STATUS, AppError, InvalidRequest
 from shared.http import request_ids
-from shared.http.client import Peer
 from shared.web import responses
 from shared.web.access import Caller, MfaSetupRequired, access_of
 
@@ -63,21 +62,20 @@ class PageExpired(InvalidRequest):
     message = "This page had been open for too long. Nothing was sent. Please open it again and repeat your entry."
 
 
-def peer(name: str) -> Peer:
-    """Return a service by name, such as "account-service", with the page's deadline.
-
-    All reads of a page share one timeout, so that a hung service can't hang the page. A write has its own timeout, and
-    the reads before and after it start the page's timeout anew.
-    """
-    deadline = time.monotonic() + tools().page_timeout_seconds
-    return tools().peers[name].until(deadline if request.method == "POST" else g.setdefault("page_deadline", deadline))
-
-
 def current_address(**changes: Any) -> str:
     """Return the current address with some query parameters changed; None removes one."""
     query = {**request.args.to_dict(), **changes}
     kept = {name: value for name, value in query.items() if value is not None}
     return f"{request.path}?{urlencode(kept)}" if kept else request.path
+
+
+def uuid_in_address(name: str) -> UUID | None:
+    """Return a query parameter of the address as a UUID, or None without it. Raises InvalidRequest for another text."""
+    text = request.args.get(name)
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        raise InvalidRequest from None
 
 
 def export_address() -> str:
@@ -98,8 +96,13 @@ def keep_back_link(address: str) -> str:
 
 def see_other(message: str, location: str) -> Response:
     """Redirect (303) after a successful POST to `location`, which shows `message` and still links to the list."""
+    return see_list(message, keep_back_link(location))
+
+
+def see_list(message: str, address: str) -> Response:
+    """Redirect (303) after a successful POST to a list, which shows `message`."""
     flash(message, "success")
-    return redirect(keep_back_link(location), 303)
+    return redirect(address, 303)
 
 
 def form_page(template: str, form: BankForm, **context: Any) -> tuple[str, int]:
@@ -165,12 +168,6 @@ def install_form_token_errors(app: Flask) -> None:
             except AppError as error:
                 return render_error(error)
         return render_error(PageExpired())
-
-
-def see_list(message: str, address: str) -> Response:
-    """Redirect (303) after a successful POST to a list, which shows `message`."""
-    flash(message, "success")
-    return redirect(address, 303)
 
 
 def see_payment(transaction: Transaction, message: str, page: str = "transactions.details") -> Response:

@@ -9,10 +9,9 @@ from werkzeug.wrappers import Response
 from wtforms import HiddenField, StringField
 
 from api_gateway.clients.auth import RenewedTokens
-from api_gateway.clients.passkeys import PasskeyClient
-from api_gateway.clients.second_factor import SecondFactorClient
 from api_gateway.pages.common.forms import BankForm, at_most
-from api_gateway.pages.common.responses import peer, see_other
+from api_gateway.pages.common.responses import see_other
+from api_gateway.pages.common.services import Services
 from api_gateway.web.browser_session import go_on_with
 from shared.core.errors import AppError, Forbidden, Refused
 from shared.web.access import Caller, StepUpRequired
@@ -38,43 +37,42 @@ class StepUpForm(BankForm):
     needs_code = False
     passkey_options: str | None = None
 
-    def confirmed(self, caller: Caller, action: Callable[[str], T]) -> T:
-        """Return what `action` returns, which gets the token to call with. Proves what was entered first.
+    def confirmed(self, caller: Caller, action: Callable[[Caller], T]) -> T:
+        """Return what `action` returns, which gets the caller to call as. Proves what was entered first.
 
         Raises CodeNeeded when a service requires a fresh second factor, and what `action` raises. A proof ends the
         session of `caller`: go on with `caller_at_browser()`.
         """
-        token = caller.token
         if self.otp.data or self.credential.data:
-            token = self._prove(token)
+            caller = self._prove(caller)
         try:
-            return action(token)
+            return action(caller)
         except Forbidden as error:
             if error.code != StepUpRequired.code:
                 raise
-            self._ask(token)
+            self._ask(caller)
             raise CodeNeeded(
                 details={"otp": "Enter the code that your authenticator app shows now, or a recovery code."}
             ) from None
 
-    def _prove(self, token: str) -> str:
+    def _prove(self, caller: Caller) -> Caller:
         try:
-            return go_on_with(self._step_up(token)).token
+            return go_on_with(self._step_up(caller))
         except AppError:
-            self._ask(token)
+            self._ask(caller)
             raise
 
-    def _step_up(self, token: str) -> RenewedTokens:
+    def _step_up(self, caller: Caller) -> RenewedTokens:
         if self.otp.data or not self.credential.data:
-            return SecondFactorClient(peer("auth-service")).step_up(token, self.otp.data or "")
+            return Services(caller).second_factor.step_up(self.otp.data or "")
         passkey_token, credential = str(session.pop("step_up", "")), to_object(self.credential.data)
-        return PasskeyClient(peer("auth-service")).step_up(token, passkey_token=passkey_token, credential=credential)
+        return Services(caller).passkeys.step_up(passkey_token=passkey_token, credential=credential)
 
-    def _ask(self, token: str) -> None:
+    def _ask(self, caller: Caller) -> None:
         self.needs_code, self.credential.data = True, ""
         try:
-            begun = PasskeyClient(peer("auth-service")).begin_step_up(token)
-        except AppError:  # the person has no passkey, or the code has to do
+            begun = Services(caller).passkeys.begin_step_up()
+        except AppError:  # without a passkey, or without an answer, the person enters a code
             return
         session["step_up"] = begun.passkey_token
         self.passkey_options = json.dumps(begun.options)

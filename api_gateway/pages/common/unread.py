@@ -10,7 +10,7 @@ from typing import Any
 from flask import Flask, g, request, session
 from flask_login import user_logged_in
 
-from api_gateway.pages.common.sections import case_service, start_call
+from api_gateway.pages.common.services import Services, start_call
 from api_gateway.web.browser_session import HOME, SignedIn
 from shared.core.errors import AppError
 from shared.web.access import Caller
@@ -47,7 +47,7 @@ def unread_messages() -> int:
 
 def _ask(person: Caller) -> None:
     """Read the number and store it; keep the stored one if the service does not answer in time."""
-    asked = start_call(case_service().list_own, person.token, {"limit": 1})
+    asked = start_call(Services(person).cases.list_own, {"limit": 1})
     try:
         keep(asked.result(timeout=PATIENCE_SECONDS).unread)
     except (AppError, TimeoutError):

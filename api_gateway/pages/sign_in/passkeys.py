@@ -4,17 +4,17 @@ import json
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, flash, redirect, render_template, session, url_for
 from werkzeug.wrappers import Response
 from wtforms import HiddenField, PasswordField, StringField
 from wtforms.validators import InputRequired
 
-from api_gateway.clients.auth import Origin
-from api_gateway.clients.passkeys import PasskeyClient, PasskeyOptions
+from api_gateway.clients.passkeys import PasskeyOptions
 from api_gateway.pages.common.forms import BankForm, at_most
-from api_gateway.pages.common.responses import current_address, form_page, peer, see_other
+from api_gateway.pages.common.responses import current_address, form_page, see_other
+from api_gateway.pages.common.services import Services
 from api_gateway.pages.common.step_up import StepUpForm, show_recovery_codes, to_object
-from api_gateway.web.browser_session import caller_at_browser, change_session, home_of, local_path, sign_in, visitor
+from api_gateway.web.browser_session import caller_at_browser, change_session, go_on, origin, sign_in, visitor
 from shared.web.access import Caller, private, private_even_limited, public
 
 passkeys = Blueprint("passkeys", __name__)
@@ -39,11 +39,9 @@ class AnswerForm(BankForm):
 def own(caller: Caller) -> Any:
     """List the caller's passkeys, and begin to add one."""
     form = PasskeyForm()
-    begun = form.submitted(
-        lambda: form.confirmed(caller, lambda token: _client().begin_registration(token, form.password.data or ""))
-    )
+    begun = form.submitted(lambda: form.confirmed(caller, lambda caller: _begin(caller, form)))
     if begun is None:
-        return form_page("passkeys.html", form, passkeys=_client().list_own(caller_at_browser().token))
+        return form_page("passkeys.html", form, passkeys=Services(caller_at_browser()).passkeys.list_own())
     session["passkey"] = {"name": form.name.data, "token": begun.passkey_token}
     return _ask(begun, "create", url_for("passkeys.add"))
 
@@ -68,7 +66,7 @@ def add(caller: Caller) -> Response:
 def remove(caller: Caller, passkey_id: UUID) -> Any:
     """Remove a passkey of the caller, after a fresh code where they have a second factor."""
     form = StepUpForm()
-    if form.carried_out(lambda: form.confirmed(caller, lambda token: _client().remove(token, passkey_id))):
+    if form.carried_out(lambda: form.confirmed(caller, lambda caller: Services(caller).passkeys.remove(passkey_id))):
         change_session()
         return see_other("The passkey is removed. Delete it on your device as well.", url_for("passkeys.own"))
     return form_page("second_factor_confirm.html", form, what="Remove a passkey", submit_as="Remove")
@@ -79,22 +77,25 @@ def remove(caller: Caller, passkey_id: UUID) -> Any:
 def log_in() -> Any:
     """Log in with a passkey, and redirect to the page that was requested first."""
     if somebody := visitor():
-        return redirect(local_path(request.args.get("next"), home_of(somebody)), 303)
+        return go_on(somebody)
     form = AnswerForm()
-    origin = Origin(request.remote_addr or "", request.headers.get("User-Agent", ""))
     ticket = str(session.get("passkey_login", ""))
     answer = to_object(form.credential.data or "")
-    tokens = form.submitted(lambda: _client().log_in(origin, passkey_token=ticket, credential=answer))
+    tokens = form.submitted(lambda: Services().passkeys.log_in(origin(), passkey_token=ticket, credential=answer))
     if tokens is None:
-        begun = _client().begin_login()
+        begun = Services().passkeys.begin_login()
         session["passkey_login"] = begun.passkey_token
         return _ask(begun, "get", current_address(), form)
-    return redirect(local_path(request.args.get("next"), home_of(sign_in(tokens))), 303)
+    return go_on(sign_in(tokens))
+
+
+def _begin(caller: Caller, form: PasskeyForm) -> PasskeyOptions:
+    return Services(caller).passkeys.begin_registration(form.password.data or "")
 
 
 def _register(caller: Caller, begun: dict[str, Any], credential: dict[str, Any]) -> list[str]:
     name, passkey_token = str(begun.get("name") or "Passkey"), str(begun.get("token", ""))
-    return _client().register(caller.token, name=name, passkey_token=passkey_token, credential=credential)
+    return Services(caller).passkeys.register(name=name, passkey_token=passkey_token, credential=credential)
 
 
 def _ask(begun: PasskeyOptions, kind: str, action: str, form: BankForm | None = None) -> Any:
@@ -102,7 +103,3 @@ def _ask(begun: PasskeyOptions, kind: str, action: str, form: BankForm | None = 
     form = form or AnswerForm()
     page = render_template("passkey.html", form=form, kind=kind, action=action, options=json.dumps(begun.options))
     return page, form.status_code if kind == "get" else 200
-
-
-def _client() -> PasskeyClient:
-    return PasskeyClient(peer("auth-service"))

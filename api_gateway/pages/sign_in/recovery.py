@@ -5,13 +5,14 @@ from typing import Any
 
 from flask import Blueprint, render_template, request, session, url_for
 from werkzeug.wrappers import Response
-from wtforms import PasswordField, StringField
-from wtforms.validators import EqualTo, InputRequired
+from wtforms import StringField
+from wtforms.validators import InputRequired
 
+from api_gateway.clients.auth import AuthClient
 from api_gateway.pages.common import email_state
-from api_gateway.pages.common.forms import BankForm, at_most
+from api_gateway.pages.common.forms import BankForm, NewPasswordForm, at_most
 from api_gateway.pages.common.responses import form_page, see_other
-from api_gateway.pages.common.sections import auth_service
+from api_gateway.pages.common.services import Services
 from api_gateway.web.browser_session import home_of, refuse_ended_sessions, sign_out, visitor
 from shared.core.errors import AppError
 from shared.web.access import public
@@ -31,19 +32,9 @@ class ForgottenForm(BankForm):
     email = StringField("E-mail", [InputRequired("Enter your e-mail address."), at_most(100)])
 
 
-class ResetForm(BankForm):
-    """A new password, by the link of a mail."""
-
-    new_password = PasswordField("New password", [InputRequired("Choose a new password."), at_most(1000)])
-    confirm_password = PasswordField(
-        "Confirm new password",
-        [InputRequired("Enter the new password again."), EqualTo("new_password", "The two passwords differ.")],
-    )
-
-    @property
-    def password(self) -> str:
-        """Return the new password."""
-        return self.new_password.data or ""
+@recovery.errorhandler(LinkUnusable)
+def _explain_unusable_link(_error: LinkUnusable) -> tuple[str, int]:
+    return render_template("link_unusable.html", way_on="/profile" if request.path == "/verify-email" else None), 400
 
 
 @recovery.after_request
@@ -59,7 +50,7 @@ def forgot() -> Any:
     """Ask for a link to set a new password. The page is the same whether the address is known or not."""
     visitor()
     form = ForgottenForm()
-    if form.carried_out(lambda: auth_service().ask_for_reset(form.email.data or "")):
+    if form.carried_out(lambda: Services().auth.ask_for_reset(form.email.data or "")):
         return render_template("forgot_password.html", form=form, is_sent=True)
     return form_page("forgot_password.html", form, is_sent=False)
 
@@ -69,44 +60,25 @@ def forgot() -> Any:
 def reset() -> Any:
     """Set a new password by the link of a mail; a link that can't be used leads to a page that offers a new one."""
     visitor()
-    token = request.args.get("token", "")
-    form = ResetForm()
-    try:
-        if not form.is_submitted():
-            _by_link(lambda: auth_service().check_link("password_reset", token))
-        is_done = form.carried_out(lambda: _by_link(lambda: auth_service().reset_password(token, form.password)))
-    except LinkUnusable:
-        return render_template("link_unusable.html"), 400
-    if not is_done:
+    form = NewPasswordForm()
+    if not _used(form, "password_reset", lambda auth, token: auth.reset_password(token, form.new_password.data or "")):
         return form_page("reset_password.html", form)
-    refuse_ended_sessions()
-    sign_out()
-    return see_other(
-        "Your password is changed, and you are logged out everywhere. Log in with it.", url_for("people.login")
-    )
+    return _to_login("Your password is changed, and you are logged out everywhere. Log in with it.")
 
 
 @recovery.route("/verify-email", methods=["GET", "POST"])
 @public
 def verify_email() -> Any:
     """Verify an e-mail address by the link of a mail. It takes a button, since programs that check mail open links."""
-    person, token = visitor(), request.args.get("token", "")
-    form = BankForm()
-    try:
-        if not form.is_submitted():
-            _by_link(lambda: auth_service().check_link("email_check", token))
-        is_done = form.carried_out(lambda: _by_link(lambda: auth_service().verify_email(token)))
-    except LinkUnusable:
-        return render_template("link_unusable.html", way_on="/profile"), 400
-    if not is_done:
+    person, form = visitor(), BankForm()
+    if not _used(form, "email_check", AuthClient.verify_email):
         text = "Please confirm that this e-mail address is yours and that you are a customer of ours."
         return form_page(
             "link_confirm.html", form, title="Verify your address", text=text, action="Confirm the address"
         )
     session.pop(email_state.UNVERIFIED, None)
-    return see_other(
-        "Your e-mail address is verified. Thank you.", home_of(person) if person else url_for("people.login")
-    )
+    home = home_of(person) if person else url_for("people.login")
+    return see_other("Your e-mail address is verified. Thank you.", home)
 
 
 @recovery.route("/undo-email-change", methods=["GET", "POST"])
@@ -114,23 +86,22 @@ def verify_email() -> Any:
 def undo_email() -> Any:
     """Return to the e-mail address before a change, by the link of a mail."""
     visitor()
-    token = request.args.get("token", "")
     form = BankForm()
-    try:
-        if not form.is_submitted():
-            _by_link(lambda: auth_service().check_link("email_undo", token))
-        is_done = form.carried_out(lambda: _by_link(lambda: auth_service().undo_email(token)))
-    except LinkUnusable:
-        return render_template("link_unusable.html"), 400
-    if not is_done:
+    if not _used(form, "email_undo", AuthClient.undo_email):
         text = (
             "This brings your old address back, logs everybody out of your account, and makes the present password "
             "useless. We send you a link to set a new one."
         )
         return form_page("link_confirm.html", form, title="Undo the change", text=text, action="Confirm: undo it")
-    refuse_ended_sessions()
-    sign_out()
-    return see_other("Your old address is back. We have sent it a link to set a new password.", url_for("people.login"))
+    return _to_login("Your old address is back. We have sent it a link to set a new password.")
+
+
+def _used(form: BankForm, purpose: str, use: Callable[[AuthClient, str], None]) -> bool:
+    """Use the link in the address and return whether its form was sent and is accepted; before that check the link."""
+    auth, token = Services().auth, request.args.get("token", "")
+    if not form.is_submitted():
+        _by_link(lambda: auth.check_link(purpose, token))
+    return form.carried_out(lambda: _by_link(lambda: use(auth, token)))
 
 
 def _by_link(call: Callable[[], None]) -> None:
@@ -141,3 +112,10 @@ def _by_link(call: Callable[[], None]) -> None:
         if error.code != INVALID_LINK:
             raise
         raise LinkUnusable from None
+
+
+def _to_login(message: str) -> Response:
+    """Redirect to the login after a change that has ended all sessions of the user."""
+    refuse_ended_sessions()
+    sign_out()
+    return see_other(message, url_for("people.login"))

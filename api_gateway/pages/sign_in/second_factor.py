@@ -8,9 +8,9 @@ from wtforms import PasswordField, StringField
 from wtforms.validators import InputRequired
 
 from api_gateway.clients.second_factor import Setup
-from api_gateway.pages.common import sections
 from api_gateway.pages.common.forms import BankForm, at_most
 from api_gateway.pages.common.responses import form_page, see_other
+from api_gateway.pages.common.services import Services
 from api_gateway.pages.common.step_up import StepUpForm, show_recovery_codes
 from api_gateway.web.browser_session import change_session
 from shared.web.access import Caller, private, private_even_limited
@@ -36,7 +36,7 @@ class DisableForm(BankForm):
 def begin_setup(caller: Caller) -> Any:
     """Make a new secret, which the browser keeps in its encrypted session until it is enabled."""
     form = StepUpForm()
-    begun = form.submitted(lambda: form.confirmed(caller, sections.second_factor().set_up))
+    begun = form.submitted(lambda: form.confirmed(caller, lambda caller: Services(caller).second_factor.set_up()))
     if begun is None:
         return form_page("second_factor_confirm.html", form, what="Set up an authenticator app", submit_as="Continue")
     session["mfa_setup"] = begun.model_dump()
@@ -47,12 +47,12 @@ def begin_setup(caller: Caller) -> Any:
 @private_even_limited
 def setup(caller: Caller) -> Any:
     """Show the secret as a QR code, and enable it by a first code."""
-    if sections.second_factor().status(caller.token).app_enabled:
+    if Services(caller).second_factor.status().app_enabled:
         return redirect(url_for("profile.settings"), 303)
     form = EnableForm()
     if "mfa_setup" not in session:
         return render_template("second_factor.html", form=form, setup=None)
-    codes = form.submitted(lambda: sections.second_factor().enable(caller.token, form.otp.data or ""))
+    codes = form.submitted(lambda: Services(caller).second_factor.enable(form.otp.data or ""))
     if codes is None:
         begun = Setup.model_validate(session["mfa_setup"])
         return form_page("second_factor.html", form, setup=begun, picture=_qr_code(begun.otpauth_uri))
@@ -72,7 +72,7 @@ def recovery_codes(caller: Caller) -> Any:
     form = StepUpForm()
     if not form.is_submitted() and (codes := session.pop("recovery_codes", None)):
         return render_template("recovery_codes.html", codes=codes)
-    made = form.submitted(lambda: form.confirmed(caller, sections.second_factor().renew_recovery_codes))
+    made = form.submitted(lambda: form.confirmed(caller, _renew_codes))
     if made is None:
         return form_page("recovery_codes_new.html", form)
     return show_recovery_codes(made, "These are your new recovery codes. The earlier ones are no longer good.")
@@ -84,11 +84,15 @@ def disable(caller: Caller) -> Any:
     """Turn two-step login off."""
     form = DisableForm()
     password, otp = form.password.data or "", form.otp.data or ""
-    if form.carried_out(lambda: sections.second_factor().disable(caller.token, password=password, otp=otp)):
+    if form.carried_out(lambda: Services(caller).second_factor.disable(password=password, otp=otp)):
         change_session()
         message = "The authenticator app is removed. Everywhere else you are logged out."
         return see_other(message, url_for("profile.settings"))
     return form_page("second_factor_off.html", form)
+
+
+def _renew_codes(caller: Caller) -> list[str]:
+    return Services(caller).second_factor.renew_recovery_codes()
 
 
 def _qr_code(text: str) -> str:

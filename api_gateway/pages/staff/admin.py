@@ -6,21 +6,11 @@ from typing import Any
 from flask import Blueprint, render_template
 
 from api_gateway.clients import metrics
-from api_gateway.clients.audit import AuditClient
 from api_gateway.clients.metrics import Load
 from api_gateway.clients.reporting import Choice
-from api_gateway.pages.common.filters import AuditFilters, PeopleFilters
+from api_gateway.pages.common.filters import AuditFilters, PeopleFilters, filtered_list
 from api_gateway.pages.common.reports import pictures_of
-from api_gateway.pages.common.responses import peer
-from api_gateway.pages.common.sections import (
-    SERVICES,
-    auth_service,
-    list_page,
-    probe_services,
-    reporting_service,
-    result_or_none,
-    start_call,
-)
+from api_gateway.pages.common.services import SERVICES, Services, peer, probe_services, result_or_none, start_call
 from api_gateway.pages.staff.admin_forms import PERMISSION_LABELS
 from api_gateway.pages.staff.work_queue import cards
 from api_gateway.web.time_zones import page_zone
@@ -42,12 +32,10 @@ admin = Blueprint("admin", __name__)
 @staff_only
 def index(caller: Caller) -> str:
     """Show what waits for the caller, the health of the services and, for admins, a report on the whole bank."""
-    choice = Choice(page_zone().key)
-    report_call = (
-        start_call(reporting_service().system_report, caller.token, choice) if caller.role == "admin" else None
-    )
+    is_admin, get_report = caller.role == "admin", Services(caller).reports.report
+    report_call = start_call(get_report, "/api/reports/system", Choice(page_zone().key)) if is_admin else None
     work = cards(caller)
-    loads = _begin_loads(caller) if caller.role == "admin" else {}
+    loads = _begin_loads(caller) if is_admin else {}
     results = probe_services()
     report = result_or_none(report_call) if report_call else None
     return render_template(
@@ -71,15 +59,11 @@ def _begin_loads(caller: Caller) -> dict[str, Future[Load]]:
 @admin_only
 def users(caller: Caller) -> Any:
     """List the users of the bank."""
-    filters = PeopleFilters()
-    found = filters.found(lambda: auth_service().users(caller.token, filters.query()))
-    return list_page("admin_users.html", filters, found=found, meanings=PERMISSION_LABELS)
+    return filtered_list("admin_users.html", PeopleFilters(), Services(caller).auth.users, meanings=PERMISSION_LABELS)
 
 
 @admin.get("/admin/audit")
 @admin_only
 def audit(caller: Caller) -> Any:
     """List the audit trail, newest first."""
-    filters = AuditFilters()
-    found = filters.found(lambda: AuditClient(peer("auth-service")).entries(caller.token, filters.query()))
-    return list_page("admin_audit.html", filters, found=found)
+    return filtered_list("admin_audit.html", AuditFilters(), Services(caller).audit.entries)

@@ -1,15 +1,18 @@
 """Forms of the staff: customers' accounts, the counter, reversals."""
 
+import uuid
 from collections.abc import Iterable
 
 from wtforms import BooleanField, SelectField, StringField, TextAreaField
 from wtforms.validators import UUID, InputRequired
 
-from api_gateway.clients.account import ACCOUNT_TYPES, Account
+from api_gateway.clients.account import ACCOUNT_TYPES, Account, labels
 from api_gateway.clients.auth import User
 from api_gateway.pages.common.forms import BankForm, at_most, options
 from api_gateway.pages.common.money_forms import NO_AMOUNT, AmountField, Draft, MoneyForm, PaymentForm
+from api_gateway.pages.common.services import Services
 from shared.core.errors import AppError
+from shared.web.access import Caller
 
 ROLES = {"customer": "Customer", "employee": "Employee", "admin": "Admin"}
 PERMISSION_LABELS = {
@@ -55,18 +58,36 @@ class CountForm(BankForm):
     counted = AmountField("Counted cash", [InputRequired(NO_AMOUNT)], is_bound=True)
 
 
-class AccountStatusForm(BankForm):
+class ReasonForm(BankForm):
+    """Why something is done: an account is closed, a case is closed, a request is rejected."""
+
+    reason = StringField("Reason", [InputRequired("Enter the reason."), at_most(200)])
+
+    @property
+    def text(self) -> str:
+        """Return the reason without spaces around it."""
+        return (self.reason.data or "").strip()
+
+
+class ProvenReasonForm(ReasonForm):
+    """Why something is done that only the customer may ask for."""
+
+    reason = StringField(
+        "Reason", [InputRequired("Write why, and how the customer has proven who they are."), at_most(200)]
+    )
+
+
+class AccountStatusForm(ReasonForm):
     """A new status of an account, with the reason."""
 
     status = SelectField("Status", choices=options({"active": "Active", "frozen": "Frozen"}))
-    reason = StringField("Reason", [InputRequired("Enter the reason."), at_most(200)])
     keeps_reason = BooleanField("Don't show the reason to the customer")
 
-
-class AccountClosingForm(BankForm):
-    """Why an account is closed for its owner."""
-
-    reason = StringField("Reason", [InputRequired("Enter the reason."), at_most(200)])
+    def save(self, caller: Caller, account_id: uuid.UUID) -> Account:
+        """Set the status of an account. Raises NeedsApproval."""
+        is_shown, reason = not self.keeps_reason.data, self.reason.data or ""
+        change_status = Services(caller).accounts.change_status
+        return change_status(account_id, status=self.status.data, reason=reason, show_reason=is_shown)
 
 
 class ContactForm(BankForm):
@@ -85,20 +106,6 @@ class ContactForm(BankForm):
         return {**changed, "reason": reason} if changed and reason else changed
 
 
-class ResetStartForm(BankForm):
-    """Why a customer is sent the link for a new password."""
-
-    reason = StringField(
-        "Reason", [InputRequired("Write why, and how the customer has proven who they are."), at_most(200)]
-    )
-
-
-class RejectionForm(BankForm):
-    """Why a request is rejected."""
-
-    reason = StringField("Reason", [InputRequired("Enter the reason."), at_most(200)])
-
-
 class NoteForm(BankForm):
     """A note about a customer."""
 
@@ -109,12 +116,6 @@ class CaseAnswerForm(BankForm):
     """An answer to a customer."""
 
     text = TextAreaField("Answer", [InputRequired("Write the answer."), at_most(4000)])
-
-
-class ClosingForm(BankForm):
-    """Why a case is closed."""
-
-    reason = StringField("Reason", [InputRequired("Enter the reason."), at_most(200)])
 
 
 SUSPENSE = "suspense"
@@ -134,7 +135,7 @@ class ReversalForm(MoneyForm):
         if others is None:
             del self.return_to
             return
-        choices = {**_labels(others), SUSPENSE: "The bank's suspense account, for this customer"}
+        choices = {**labels(others), SUSPENSE: "The bank's suspense account, for this customer"}
         self.return_to.choices = options(choices, "Choose")
 
     @property
@@ -157,8 +158,4 @@ class PayOutForm(MoneyForm):
 
     def __init__(self, accounts: Iterable[Account]) -> None:
         super().__init__()
-        self.to_account_id.choices = options(_labels(accounts), "Choose")
-
-
-def _labels(accounts: Iterable[Account]) -> dict[str, str]:
-    return {str(account.id): account.label for account in accounts}
+        self.to_account_id.choices = options(labels(accounts), "Choose")

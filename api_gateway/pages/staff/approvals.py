@@ -8,12 +8,12 @@ from werkzeug.wrappers import Response
 
 from api_gateway.clients.approvals import KINDS, Approval, ApprovalClient
 from api_gateway.clients.base import ListPage, NeedsApproval, NextPage
-from api_gateway.pages.common.filters import ROWS, ApprovalFilters
+from api_gateway.pages.common.filters import ROWS, ApprovalFilters, list_page
 from api_gateway.pages.common.forms import BankForm
 from api_gateway.pages.common.navigation import list_link
 from api_gateway.pages.common.responses import see_list, see_payment
-from api_gateway.pages.common.sections import approval_service, list_page, start_call
-from api_gateway.pages.staff.admin_forms import RejectionForm
+from api_gateway.pages.common.services import Services, start_call
+from api_gateway.pages.staff.admin_forms import ReasonForm
 from shared.core.errors import NotFound
 from shared.web import cursors
 from shared.web.access import Caller, staff_only
@@ -39,16 +39,13 @@ def index(caller: Caller) -> Any:
 @staff_only
 def approve(caller: Caller, kind: str, approval_id: UUID) -> Any:
     """Approve a request of a colleague."""
-    service, form, carried_out = _service(kind), BankForm(), []
-
-    def run() -> bool:
-        carried_out.append(service.approve(caller.token, approval_id))
-        return True
-
-    if not form.submitted(run):
+    service, form = _service(caller, kind), BankForm()
+    done = form.submitted(lambda: (service.approve(approval_id),))
+    if done is None:
         return _page(caller, approval_id, form)
-    if carried_out[0]:
-        return see_payment(carried_out[0], "Approved: the money has moved.", "staff.payment")
+    (transaction,) = done
+    if transaction:
+        return see_payment(transaction, "Approved: the money has moved.", "staff.payment")
     return see_list("Approved: the change is made.", list_link(LIST)[0])
 
 
@@ -56,13 +53,8 @@ def approve(caller: Caller, kind: str, approval_id: UUID) -> Any:
 @staff_only
 def reject(caller: Caller, kind: str, approval_id: UUID) -> Any:
     """Reject a request of a colleague, or take an own one back."""
-    service, form = _service(kind), RejectionForm()
-
-    def run() -> bool:
-        service.reject(caller.token, approval_id, form.reason.data or "")
-        return True
-
-    if not form.submitted(run):
+    service, form = _service(caller, kind), ReasonForm()
+    if not form.carried_out(lambda: service.reject(approval_id, form.reason.data or "")):
         return _page(caller, approval_id, form)
     return see_list("The request is rejected.", list_link(LIST)[0])
 
@@ -75,7 +67,7 @@ def find(caller: Caller, filters: ApprovalFilters) -> ListPage[Approval]:
     query = {name: value for name, value in filters.query().items() if name != "kind"}
     kinds = [filters.kind.data] if filters.kind.data else list(KINDS)
     calls = [
-        start_call(approval_service(kind).find, caller.token, query)
+        start_call(Services(caller).approvals[kind].find, query)
         for kind in kinds
         if kind != "payments" or caller.may("approvals:decide") or caller.may("counter:withdraw")
     ]
@@ -83,18 +75,18 @@ def find(caller: Caller, filters: ApprovalFilters) -> ListPage[Approval]:
     rows = sorted((row for page in found for row in page.rows), key=_position, reverse=True)
     has_more = len(rows) > ROWS or any(page.pagination.next_cursor for page in found)
     cursor = cursors.encode(*_position(rows[:ROWS][-1])) if has_more else None
-    return ListPage(rows=rows[:ROWS], pagination=NextPage(limit=ROWS, next_cursor=cursor))
+    return ListPage(rows=rows[:ROWS], pagination=NextPage(next_cursor=cursor))
 
 
 def _position(approval: Approval) -> tuple[Any, ...]:
     return approval.asked_at, approval.id
 
 
-def _service(kind: str) -> ApprovalClient:
+def _service(caller: Caller, kind: str) -> ApprovalClient:
     """Return the client for a kind in an address. Raises NotFound for an unknown one."""
     if kind not in KINDS:
         raise NotFound
-    return approval_service(kind)
+    return Services(caller).approvals[kind]
 
 
 def _page(caller: Caller, approval_id: UUID | None = None, refused: BankForm | None = None) -> tuple[str, int]:

@@ -10,7 +10,7 @@ from wtforms.validators import InputRequired
 from api_gateway.pages.common.filters import DayField
 from api_gateway.pages.common.forms import BankForm, at_most, options
 from api_gateway.pages.common.responses import form_page, see_other
-from api_gateway.pages.common.sections import customer_service, start_call
+from api_gateway.pages.common.services import Services, start_call
 from shared.web.access import Caller, staff_with
 
 STATES = {"verified": "Verified", "pending": "Pending", "rejected": "Rejected", "none": "None: begin anew"}
@@ -50,8 +50,8 @@ class IdentityForm(BankForm):
 def show(caller: Caller, user_id: UUID) -> Any:
     """Show the state of a customer's identity check, and set it."""
     form = IdentityForm()
-    if form.carried_out(lambda: customer_service().decide_identity(caller.token, user_id, form.decision)):
+    if form.carried_out(lambda: Services(caller).customers.decide_identity(user_id, form.decision)):
         return see_other("The decision is saved.", url_for("desk.customer", user_id=user_id))
-    state = start_call(customer_service().identity, caller.token, user_id)
-    customer = customer_service().details(caller.token, user_id)
+    state = start_call(Services(caller).customers.identity, user_id)
+    customer = Services(caller).customers.details(user_id)
     return form_page("customer_identity.html", form, customer=customer, state=state.result(), documents=DOCUMENTS)

@@ -15,7 +15,7 @@ from api_gateway.pages.common.filters import (
     FilterForm,
     PeopleFilters,
 )
-from api_gateway.pages.common.sections import reporting_service
+from api_gateway.pages.common.services import Services
 from api_gateway.web.documents import send_on
 from shared.core.errors import InvalidRequest, NotFound, ServiceUnavailable
 from shared.web.access import Caller, staff_only
@@ -40,7 +40,7 @@ def export(caller: Caller, name: str) -> Response:
     if name not in FORMS:
         raise NotFound
     filters = FORMS[name]()
-    document = filters.found(lambda: reporting_service().list_export(caller.token, name, filters.criteria()))
+    document = filters.found(lambda: Services(caller).reports.list_export(name, filters.criteria()))
     if document is not None:
         return send_on(document)
-    raise ServiceUnavailable if filters.is_unavailable else InvalidRequest(filters.complaint)
+    raise ServiceUnavailable if filters.is_unavailable else InvalidRequest(filters.error_text)

@@ -4,14 +4,14 @@ from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, redirect, request, url_for
+from werkzeug.wrappers import Response
 from wtforms import SelectField, StringField
 from wtforms.validators import InputRequired, ValidationError
 
-from api_gateway.clients.auth import Permissions, User
 from api_gateway.pages.common.forms import BankForm, at_most, options
 from api_gateway.pages.common.responses import form_page, see_other
-from api_gateway.pages.common.sections import auth_service
-from api_gateway.pages.staff.admin_forms import PERMISSION_LABELS, ROLES
+from api_gateway.pages.common.services import Services
+from api_gateway.pages.staff.admin_forms import PERMISSION_LABELS, ROLES, ReasonForm
 from api_gateway.pages.staff.work_queue import requests_about
 from api_gateway.web.browser_session import refuse_ended_sessions
 from shared.web.access import Caller, admin_only
@@ -21,11 +21,10 @@ STATUS_REASONS = ("Asked for by the person", "Suspected misuse", "Suspicion clea
 permissions = Blueprint("permissions", __name__)
 
 
-class RoleForm(BankForm):
+class RoleForm(ReasonForm):
     """Another role of a person, and why."""
 
     role = SelectField("Role", [InputRequired("Choose a role.")], choices=options(ROLES))
-    reason = StringField("Reason", [InputRequired("Enter the reason."), at_most(200)])
 
 
 class StatusForm(BankForm):
@@ -47,12 +46,6 @@ class StatusForm(BankForm):
         return f"{self.reason.data}: {details}" if details else str(self.reason.data)
 
 
-class PermissionForm(BankForm):
-    """The permissions of an employee, and why. Its checkboxes, all named `permission`, are read from the request."""
-
-    reason = StringField("Reason", [InputRequired("Enter the reason."), at_most(200)])
-
-
 @permissions.get("/admin/users/<uuid:user_id>")
 @admin_only
 def person(caller: Caller, user_id: UUID) -> Any:
@@ -67,15 +60,11 @@ def change_status(caller: Caller, user_id: UUID) -> Any:
     if "reason" not in request.form and BankForm().validate():
         return _person_page(caller, user_id)
     form = StatusForm()
-
-    def change() -> User:
-        return auth_service().change_user(caller.token, user_id, status=form.status.data, reason=form.words)
-
-    changed = form.submitted(change)
+    change_user = Services(caller).auth.change_user
+    changed = form.submitted(lambda: change_user(user_id, status=form.status.data, reason=form.words))
     if changed is None:
         return _person_page(caller, user_id, status=form)
-    refuse_ended_sessions()
-    return see_other(f"{changed.username} is {changed.status}.", url_for("permissions.person", user_id=user_id))
+    return _see_person(user_id, f"{changed.username} is {changed.status}.")
 
 
 @permissions.route("/admin/users/<uuid:user_id>/role", methods=["GET", "POST"])
@@ -85,42 +74,39 @@ def change_role(caller: Caller, user_id: UUID) -> Any:
     if request.method != "POST":
         return redirect(url_for("permissions.person", user_id=user_id), 303)
     form = RoleForm()
-
-    def change() -> User:
-        return auth_service().change_user(caller.token, user_id, role=form.role.data, reason=form.reason.data or "")
-
-    changed = form.submitted(change)
+    change_user = Services(caller).auth.change_user
+    changed = form.submitted(lambda: change_user(user_id, role=form.role.data, reason=form.reason.data or ""))
     if changed is None:
         return _person_page(caller, user_id, role=form)
-    refuse_ended_sessions()
-    words = f"{changed.username} is now {'an' if changed.role[0] in 'ae' else 'a'} {changed.role}."
-    return see_other(words, url_for("permissions.person", user_id=user_id))
+    article = "an" if changed.role[0] in "ae" else "a"
+    return _see_person(user_id, f"{changed.username} is now {article} {changed.role}.")
 
 
 @permissions.route("/admin/users/<uuid:user_id>/permissions", methods=["GET", "POST"])
 @admin_only
 def choose(caller: Caller, user_id: UUID) -> Any:
     """Choose what an employee may do."""
-    user, present = auth_service().user(caller.token, user_id), auth_service().permissions(caller.token, user_id)
-    form, chosen = PermissionForm(), request.form.getlist("permission")
-
-    def change() -> Permissions:
-        return auth_service().change_permissions(caller.token, user_id, chosen, form.reason.data or "")
-
-    if form.submitted(change):
-        refuse_ended_sessions()
-        message = f"The permissions of {user.username} are saved."
-        return see_other(message, url_for("permissions.person", user_id=user_id))
+    user, present = Services(caller).auth.user(user_id), Services(caller).auth.permissions(user_id)
+    form, chosen = ReasonForm(), request.form.getlist("permission")
+    change = Services(caller).auth.change_permissions
+    if form.submitted(lambda: change(user_id, chosen, form.reason.data or "")):
+        return _see_person(user_id, f"The permissions of {user.username} are saved.")
     granted = chosen if request.method == "POST" else present.permissions
     return form_page("admin_permissions.html", form, user=user, meanings=_meanings(present.available), granted=granted)
+
+
+def _see_person(user_id: UUID, message: str) -> Response:
+    """Redirect after a change of a person, which has ended their sessions."""
+    refuse_ended_sessions()
+    return see_other(message, url_for("permissions.person", user_id=user_id))
 
 
 def _person_page(
     caller: Caller, user_id: UUID, *, role: RoleForm | None = None, status: StatusForm | None = None
 ) -> tuple[str, int]:
     """Return the page of a person. Of its forms, the one that was refused is given."""
-    user = auth_service().user(caller.token, user_id)
-    present = auth_service().permissions(caller.token, user_id) if user.role == "employee" else None
+    user = Services(caller).auth.user(user_id)
+    present = Services(caller).auth.permissions(user_id) if user.role == "employee" else None
     return form_page(
         "admin_person.html",
         role or status or BankForm(formdata=None),

@@ -5,37 +5,25 @@ from uuid import UUID
 
 from flask import Blueprint, url_for
 from werkzeug.wrappers import Response
-from wtforms import StringField
-from wtforms.validators import InputRequired
 
-from api_gateway.pages.common.forms import BankForm, at_most
 from api_gateway.pages.common.responses import form_page, see_other
-from api_gateway.pages.common.sections import customer_service, start_call
+from api_gateway.pages.common.services import Services, start_call
+from api_gateway.pages.staff.admin_forms import ProvenReasonForm
 from api_gateway.web.browser_session import refuse_ended_sessions
 from shared.web.access import Caller, staff_only
 
 removals = Blueprint("removals", __name__)
 
 
-class RemovalForm(BankForm):
-    """Why a second factor has to be removed."""
-
-    reason = StringField(
-        "Reason",
-        [InputRequired("Write why, and how the customer has proven who they are."), at_most(200)],
-        filters=[lambda text: text.strip() if text else text],
-    )
-
-
 @removals.route("/admin/customers/<uuid:user_id>/second-factor", methods=["GET", "POST"])
 @staff_only
 def show(caller: Caller, user_id: UUID) -> Any:
     """Show whether a customer has a second factor, and ask for its removal."""
-    form = RemovalForm()
-    if form.carried_out(lambda: customer_service().ask_for_removal(caller.token, user_id, form.reason.data or "")):
+    form = ProvenReasonForm()
+    if form.carried_out(lambda: Services(caller).customers.ask_for_removal(user_id, form.text)):
         return see_other("A colleague has to approve the removal. The customer is told by mail.", _place(user_id))
-    state = start_call(customer_service().removal, caller.token, user_id)
-    customer = customer_service().details(caller.token, user_id)
+    state = start_call(Services(caller).customers.removal, user_id)
+    customer = Services(caller).customers.details(user_id)
     return form_page("customer_second_factor.html", form, customer=customer, state=state.result(), caller=caller)
 
 
@@ -43,7 +31,7 @@ def show(caller: Caller, user_id: UUID) -> Any:
 @staff_only
 def approve(caller: Caller, user_id: UUID) -> Response:
     """Remove the second factor, as a colleague has asked."""
-    customer_service().decide_removal(caller.token, user_id, "approve")
+    Services(caller).customers.decide_removal(user_id, "approve")
     refuse_ended_sessions()
     return see_other("The second factor is removed, and the customer is logged out everywhere.", _place(user_id))
 
@@ -52,7 +40,7 @@ def approve(caller: Caller, user_id: UUID) -> Response:
 @staff_only
 def refuse(caller: Caller, user_id: UUID) -> Response:
     """Refuse the removal, or take one's own request back."""
-    customer_service().decide_removal(caller.token, user_id, "refuse")
+    Services(caller).customers.decide_removal(user_id, "refuse")
     return see_other("The second factor stays as it is.", _place(user_id))
 
 

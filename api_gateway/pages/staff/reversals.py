@@ -6,11 +6,11 @@ from uuid import UUID
 
 from flask import Blueprint
 
-from api_gateway.clients.account import Account
+from api_gateway.clients.account import Account, by_id
 from api_gateway.clients.base import MAX_PAGE
-from api_gateway.pages.common.filters import SuspenseFilters
+from api_gateway.pages.common.filters import SuspenseFilters, filtered_list
 from api_gateway.pages.common.responses import form_page, see_payment
-from api_gateway.pages.common.sections import account_service, by_id, list_page, start_call, transaction_service
+from api_gateway.pages.common.services import Services, start_call
 from api_gateway.pages.staff.admin_forms import PayOutForm, ReversalForm
 from shared.core.errors import NotFound
 from shared.web.access import Caller, admin_only, staff_only
@@ -22,14 +22,13 @@ reversals = Blueprint("reversals", __name__)
 @admin_only
 def reverse(caller: Caller, transaction_id: UUID) -> Any:
     """Reverse a transaction, after a page that explains it and asks where the money goes."""
-    own_call = start_call(account_service().list_own, caller.token)
-    transaction = transaction_service().details(caller.token, transaction_id)
+    own_call = start_call(Services(caller).accounts.list_own)
+    transaction = Services(caller).transactions.details(transaction_id)
     source = _account(caller, transaction.source_id)
     closed = source if source and not source.is_active else None
     form = ReversalForm(_active(caller, closed.user_id) if closed else None)
-    key = form.idempotency_key
     reversal = form.submitted(
-        lambda: transaction_service().reverse(caller.token, transaction_id, form.body, idempotency_key=key.data or "")
+        lambda: Services(caller).transactions.reverse(transaction_id, form.body, idempotency_key=form.key)
     )
     if reversal:
         return see_payment(reversal, "The transaction is reversed.", "staff.payment")
@@ -41,27 +40,24 @@ def reverse(caller: Caller, transaction_id: UUID) -> Any:
 @staff_only
 def suspense(caller: Caller) -> Any:
     """List money in the suspense account."""
-    filters = SuspenseFilters()
-    found = filters.found(lambda: transaction_service().list_suspense(caller.token, filters.query()))
-    return list_page("admin_suspense.html", filters, found=found)
+    return filtered_list("admin_suspense.html", SuspenseFilters(), Services(caller).transactions.list_suspense)
 
 
 @reversals.route("/admin/suspense/<uuid:transaction_id>", methods=["GET", "POST"])
 @admin_only
 def pay_out(caller: Caller, transaction_id: UUID) -> Any:
     """Pay money in the suspense account out to an account of its customer."""
-    held = transaction_service().details(caller.token, transaction_id)
+    held = Services(caller).transactions.details(transaction_id)
     if held.reverses is None:
         raise NotFound
-    original = transaction_service().details(caller.token, held.reverses)
+    original = Services(caller).transactions.details(held.reverses)
     closed = _account(caller, original.source_id)
     if closed is None:
         raise NotFound
     form = PayOutForm(_active(caller, closed.user_id))
-    key, account_id = form.idempotency_key, form.to_account_id
     payout = form.submitted(
-        lambda: transaction_service().pay_out(
-            caller.token, transaction_id, account_id.data or "", idempotency_key=key.data or ""
+        lambda: Services(caller).transactions.pay_out(
+            transaction_id, form.to_account_id.data or "", idempotency_key=form.key
         )
     )
     if payout:
@@ -70,9 +66,9 @@ def pay_out(caller: Caller, transaction_id: UUID) -> Any:
 
 
 def _account(caller: Caller, account_id: UUID | None) -> Account | None:
-    return account_service().details(caller.token, account_id) if account_id else None
+    return Services(caller).accounts.details(account_id) if account_id else None
 
 
 def _active(caller: Caller, user_id: UUID) -> Sequence[Account]:
     """Return the accounts of a customer that can receive money."""
-    return account_service().list_all(caller.token, {"status": "active", "limit": MAX_PAGE}, user_id).rows
+    return Services(caller).accounts.list_all({"status": "active", "limit": MAX_PAGE}, user_id).rows

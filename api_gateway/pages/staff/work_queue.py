@@ -3,23 +3,14 @@
 A count shows nobody's data, so that it is no entry of the audit trail; the list behind it is one.
 """
 
-from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
 from uuid import UUID
 
-from api_gateway.clients.approvals import KINDS, Approval
+from api_gateway.clients.approvals import Approval
 from api_gateway.clients.base import MAX_PAGE
-from api_gateway.pages.common.sections import (
-    approval_service,
-    case_service,
-    customer_service,
-    result_or_none,
-    start_call,
-    transaction_service,
-)
+from api_gateway.pages.common.services import Services, result_or_none, start_call
 from api_gateway.web.time_zones import days_since, today
 from shared.web.access import Caller
 
@@ -42,8 +33,8 @@ class Card:
 
 
 @dataclass(frozen=True)
-class _Source:
-    """A kind of work, the permissions that it needs, the calls that find it, and how an answer is counted.
+class _Kind:
+    """A kind of work, the permissions that it needs, and the call that counts it.
 
     `address` may contain {since}, the first day that counts.
     """
@@ -52,17 +43,16 @@ class _Source:
     text: str
     address: str
     permissions: tuple[str, ...]
-    calls: Callable[[Caller], Sequence[Future[Any]]]
-    count: Callable[[Any, Caller], int]
+    count: Callable[[Caller], int]
 
 
 def cards(caller: Caller) -> list[Card]:
-    """Return the work that the caller's permissions let them do. All lists are read at the same time."""
-    started = [(one, one.calls(caller)) for one in _SOURCES if all(map(caller.may, one.permissions))]
-    since = _since()
+    """Return the work that the caller's permissions let them do. All of it is counted at the same time."""
+    kinds = [kind for kind in _KINDS if all(map(caller.may, kind.permissions))]
+    calls = [start_call(kind.count, caller) for kind in kinds]
     return [
-        Card(source.title, source.text, source.address.format(since=since), _total(source, calls, caller))
-        for source, calls in started
+        Card(kind.title, kind.text, kind.address.format(since=_since()), result_or_none(call))
+        for kind, call in zip(kinds, calls, strict=True)
     ]
 
 
@@ -78,7 +68,7 @@ def requests_about(
     if accounts and (caller.may("approvals:decide") or caller.may("counter:withdraw")):
         queries.append(("payments", {}))
     calls = [
-        start_call(approval_service(kind).find, caller.token, {**query, "status": "pending", "limit": MAX_PAGE})
+        start_call(Services(caller).approvals[kind].find, {**query, "status": "pending", "limit": MAX_PAGE})
         for kind, query in queries
     ]
     pages = [page for page in map(result_or_none, calls) if page]
@@ -92,68 +82,50 @@ def _is_about(approval: Approval, accounts: Collection[UUID]) -> bool:
     return not (accounts and about) or (approval.action == "withdraw" and about.account_id in accounts)
 
 
-def _approvals(caller: Caller) -> list[Future[Any]]:
-    query = {"status": "pending", "limit": MAX_PAGE}
-    return [start_call(approval_service(kind).find, caller.token, query) for kind in KINDS]
-
-
-def _failed_payments(caller: Caller) -> list[Future[Any]]:
-    query = {"status": "failed", **days_since(_since())}
-    return [start_call(transaction_service().count_all, caller.token, query)]
-
-
 def _since() -> date:
     return today() - FAILED_DAYS
 
 
-def _customers(caller: Caller) -> list[Future[Any]]:
-    return [start_call(customer_service().counts, caller.token)]
+def _count_approvals(caller: Caller) -> int:
+    """Count the pending requests of colleagues at all services that keep some."""
+    pages = [client.find({"status": "pending", "limit": MAX_PAGE}) for client in Services(caller).approvals.values()]
+    return sum(one.asked_by != caller.user_id for page in pages for one in page.rows)
 
 
-def _total(source: _Source, calls: Sequence[Future[Any]], caller: Caller) -> int | None:
-    found = [result_or_none(call) for call in calls]
-    return None if None in found else sum(source.count(one, caller) for one in found)
-
-
-_SOURCES = (
-    _Source(
+_KINDS = (
+    _Kind(
         "Approvals",
         "Requests of colleagues that you may decide",
         "/admin/approvals?status=pending",
         ("approvals:decide",),
-        _approvals,
-        lambda found, caller: sum(one.asked_by != caller.user_id for one in found.rows),
+        _count_approvals,
     ),
-    _Source(
+    _Kind(
         "Messages",
         "Disputes and questions that wait for an answer",
         "/admin/cases?state=open",
         ("cases:answer",),
-        lambda caller: [start_call(case_service().count_open, caller.token)],
-        lambda count, _caller: int(count),
+        lambda caller: Services(caller).cases.count_open(),
     ),
-    _Source(
+    _Kind(
         "Identities",
         "Customers whose identity waits for a decision",
         "/admin/customers?identity=pending",
         ("customers:read", "customers:verify"),
-        _customers,
-        lambda counts, _caller: int(counts.pending_identities),
+        lambda caller: Services(caller).customers.counts()["pending_identities"],
     ),
-    _Source(
+    _Kind(
         "Failed payments",
         "Since yesterday",
         "/admin/transactions?status=failed&from={since}",
         ("customers:read",),
-        _failed_payments,
-        lambda count, _caller: int(count),
+        lambda caller: Services(caller).transactions.count_all({"status": "failed", **days_since(_since())}),
     ),
-    _Source(
+    _Kind(
         "Locked customers",
         "After too many wrong passwords",
         "/admin/customers?status=locked",
         ("customers:read", "customers:write"),
-        _customers,
-        lambda counts, _caller: int(counts.locked),
+        lambda caller: Services(caller).customers.counts()["locked"],
     ),
 )

@@ -183,7 +183,7 @@ def _entries(*rows: tuple[int, int, int], more: bool = False) -> ListPage[Entry]
         )
         for days, amount, after in rows
     ]
-    return ListPage(rows=history, pagination=NextPage(limit=200, next_cursor="more" if more else None))
+    return ListPage(rows=history, pagination=NextPage(next_cursor="more" if more else None))
 
 
 def ago(days: int) -> date:

@@ -1,5 +1,6 @@
 """Limits and cookies of browser sessions: an absolute limit, and the strictest cookie where browsers use https only."""
 
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,11 +16,11 @@ def bank_options() -> BankOptions:
 
 
 def test_a_session_ends_after_its_limit_however_active_it_is(bank: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
-    gateway = bank.apps["gateway"]
+    extensions = bank.apps["gateway"].extensions
     browser = SecureVisitor(bank)
     browser.log_in(bank.person().username)
     assert browser.get("/profile").status_code == 200
-    monkeypatch.setitem(gateway.extensions, "session_max_seconds", -1)
+    monkeypatch.setitem(extensions, "tools", replace(extensions["tools"], session_max_seconds=-1))
     answer = browser.get("/profile")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/login?next=/profile")
     assert "Your session has ended." in browser.get("/login").text
