@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from shared.http import users
 from tests.support.suite import Person, Suite
 
 OPENED = {"Early": "50.00", "Middle": "200.00", "Late": None}
@@ -12,8 +13,11 @@ OPENED = {"Early": "50.00", "Middle": "200.00", "Late": None}
 
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[Suite]:
+    """A bank that asks for names again in each list."""
     suite = Suite(tmp_path_factory.mktemp("bank"), ("auth", "account", "transaction"), database=database).start()
-    yield suite
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(users, "KEPT_SECONDS", 0.0)
+        yield suite
     suite.stop()
 
 
