@@ -14,7 +14,7 @@ import requests
 from shared.db.sqlite import sqlite3
 from tests.faults.history import Booked, History
 from tests.faults.wire import Wire
-from tests.support.processes import ROOT, RunningProcess, eventually, free_ports
+from tests.support.processes import ROOT, RunningProcess, eventually, free_ports, patiently
 
 ADMIN_PASSWORD = "an admin's long passphrase"
 PASSWORD = "correct horse battery staple"
@@ -111,16 +111,19 @@ class FaultyBank:
 
     def call(self, method: str, path: str, token: str = "", **options: Any) -> dict[str, Any]:
         """Send a request that must succeed, and return the JSON of the response."""
+        return _body(self._send(method, path, token, **options))
+
+    def set_up(self, path: str, token: str = "", **body: str) -> dict[str, Any]:
+        """Send a POST request of a set-up, which is repeated while it is refused for a moment."""
+        return _body(patiently(lambda: self._send("POST", path, token, json=body)))
+
+    def _send(self, method: str, path: str, token: str, **options: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        answer = requests.request(method, self.gateway + path, headers=headers, timeout=ANSWER_SECONDS, **options)
-        assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text}"
-        body: dict[str, Any] = answer.json()
-        return body
+        return requests.request(method, self.gateway + path, headers=headers, timeout=ANSWER_SECONDS, **options)
 
     def log_in(self, username: str, password: str) -> str:
         """Log in and return the token."""
-        token: str = self.call("POST", "/api/auth/login", json={"username": username, "password": password})["token"]
-        return token
+        return str(self.set_up("/api/auth/login", username=username, password=password)["token"])
 
     def read_end(self, history: History) -> None:
         """Wait until nothing is pending, read the final state into `history`, and stop the bank."""
@@ -179,6 +182,12 @@ class FaultyBank:
             counted = "SELECT coalesce(sum(count), 0), coalesce(sum(total_minor), 0) FROM bank_volume"
             posted = "SELECT count(*), coalesce(sum(amount_minor), 0) FROM ledger.posting WHERE outcome = 'posted'"
             assert projection.execute(counted).fetchone() == projection.execute(posted).fetchone()
+
+
+def _body(answer: requests.Response) -> dict[str, Any]:
+    assert answer.ok, f"{answer.request.method} {answer.url}: {answer.status_code} {answer.text}"
+    body: dict[str, Any] = answer.json()
+    return body
 
 
 def minor(amount: str) -> int:

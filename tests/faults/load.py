@@ -29,15 +29,15 @@ class Payer:
     @classmethod
     def of(cls, bank: FaultyBank, username: str, *, accounts: int, opening: str) -> "Payer":
         """Register a customer and open accounts with an opening deposit each."""
-        person = {"username": username, "password": PASSWORD, "email": f"{username}@example.com"}
-        bank.call("POST", "/api/auth/register", json=person)
+        email = f"{username}@example.com"
+        bank.set_up("/api/auth/register", username=username, password=PASSWORD, email=email)
         token = bank.log_in(username, PASSWORD)
         account_ids = []
         for _ in range(accounts):
-            account = bank.call("POST", "/api/accounts/create", token, json={"account_type": "checking"})["account"]
-            deposit = {"account_id": account["id"], "amount": opening, "description": "opening"}
-            bank.call("POST", "/api/transactions/deposit", token, json=deposit)
-            account_ids.append(account["id"])
+            account_id = bank.set_up("/api/accounts/create", token, account_type="checking")["account"]["id"]
+            opened = {"account_id": account_id, "amount": opening, "description": "opening"}
+            bank.set_up("/api/transactions/deposit", token, **opened)
+            account_ids.append(account_id)
         return cls(token, tuple(account_ids))
 
 

@@ -12,15 +12,16 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 import pytest
 import requests
+from werkzeug.test import TestResponse
 
 from shared.http.addresses import why_not_free
 
 ROOT = Path(__file__).resolve().parents[2]
-
+Answer = TypeVar("Answer", requests.Response, TestResponse)
 
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 _PORTS_PER_WORKER = 2_000
@@ -48,6 +49,19 @@ def eventually(condition: Callable[[], object], *, within_seconds: float = 10.0,
     while not condition():
         assert time.monotonic() < give_up_at, f"not within {within_seconds} s: {what or condition}"
         time.sleep(0.02)
+
+
+def patiently(ask: Callable[[], Answer]) -> Answer:
+    """Send a request of a set-up, again while it is refused with Retry-After, as when the disk stands still.
+
+    What a test is about is asked once.
+    """
+    give_up_at = time.monotonic() + 30
+    answer = ask()
+    while answer.status_code == 503 and "Retry-After" in answer.headers and time.monotonic() < give_up_at:
+        time.sleep(float(answer.headers["Retry-After"]))
+        answer = ask()
+    return answer
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from werkzeug.test import TestResponse
 
 from shared.web.application import lifecycle_of
 from tests.support import postgres
-from tests.support.processes import eventually
+from tests.support.processes import eventually, patiently
 from tests.support.visitor import PASSWORD as PASSWORD  # noqa: PLC0414 - tests import it from here
 from tests.support.visitor import Visitor
 
@@ -111,7 +111,7 @@ class Person:
     def visitor(self) -> Visitor:
         """The person's browser, logged in by the form when it is first used."""
         visitor = self.bank.visitor()
-        assert visitor.log_in(self.username, self.password).status_code == 303
+        assert patiently(lambda: visitor.log_in(self.username, self.password)).status_code == 303
         return visitor
 
     def with_token(self, token: str) -> "Person":
@@ -121,9 +121,9 @@ class Person:
     def open(self, deposit: str | None = None, account_type: str = "checking", **fields: str) -> dict[str, Any]:
         """Open an account, optionally with a deposit, and return it with its unmasked number."""
         body = {"account_type": account_type, **fields}
-        account: dict[str, Any] = self._ask("account", "POST", "/api/accounts/create", 201, json=body)["account"]
+        account: dict[str, Any] = self._set_up("account", "/api/accounts/create", body)["account"]
         if deposit:
-            self.pay("deposit", account_id=account["id"], amount=deposit)
+            self._set_up("transaction", "/api/transactions/deposit", {"account_id": account["id"], "amount": deposit})
         return account
 
     def close(self, account_id: str) -> None:
@@ -142,6 +142,12 @@ class Person:
         """Return a list of the person's transactions, newest first."""
         found: list[dict[str, Any]] = self._ask("transaction", "GET", f"/api/transactions/{path}", 200)["transactions"]
         return found
+
+    def _set_up(self, service: str, path: str, body: dict[str, str]) -> dict[str, Any]:
+        answer = patiently(lambda: self.bank.call(service, "POST", path, self, json=body))
+        assert answer.status_code == 201, answer.text
+        made: dict[str, Any] = answer.get_json()
+        return made
 
     def _ask(self, service: str, method: str, path: str, status: int, **options: Any) -> dict[str, Any]:
         answer = self.bank.call(service, method, path, self, **options)
@@ -242,7 +248,7 @@ class Suite:
         """Register a customer and log in."""
         username = username or f"user-{secrets.token_hex(6)}"
         body = {"username": username, "email": f"{username}@example.com", "password": PASSWORD}
-        answer = self.call("auth", "POST", "/api/auth/register", json=body)
+        answer = patiently(lambda: self.call("auth", "POST", "/api/auth/register", json=body))
         assert answer.status_code == 201, answer.text
         return self.log_in(username)
 
@@ -262,10 +268,11 @@ class Suite:
         return self.log_in(person.username)
 
     def _change(self, path: str, second: Person | None, **changes: object) -> None:
-        answer = self.call("auth", "PUT", path, self.admin(), json=changes)
+        admin = self.admin()
+        answer = patiently(lambda: self.call("auth", "PUT", path, admin, json=changes))
         if second:
-            approval = answer.get_json()["approval"]["id"]
-            answer = self.call("auth", "POST", f"/api/auth/approvals/{approval}/approve", second)
+            decide = f"/api/auth/approvals/{answer.get_json()['approval']['id']}/approve"
+            answer = patiently(lambda: self.call("auth", "POST", decide, second))
         assert answer.status_code == 200, answer.text
 
     def admin(self) -> Person:
@@ -274,10 +281,11 @@ class Suite:
 
     def log_in(self, username: str, password: str = PASSWORD) -> Person:
         """Log in as an existing user."""
-        answer = self.call("auth", "POST", "/api/auth/login", json={"username": username, "password": password})
+        body = {"username": username, "password": password}
+        answer = patiently(lambda: self.call("auth", "POST", "/api/auth/login", json=body))
         assert answer.status_code == 200, answer.text
-        body = answer.get_json()
-        return Person(self, body["user_id"], body["username"], body["token"], body["refresh_token"], password)
+        made = answer.get_json()
+        return Person(self, made["user_id"], made["username"], made["token"], made["refresh_token"], password)
 
     def visitor(self) -> Visitor:
         """Return a new browser in which nobody is logged in."""
