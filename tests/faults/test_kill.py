@@ -12,12 +12,11 @@ from tests.faults.load import ROUNDS, SEED, Load
 pytestmark = [pytest.mark.faults, pytest.mark.long, pytest.mark.timeout(900)]
 
 
-@pytest.mark.parametrize("victim", NAMES)
-def test_a_service_killed_under_load_loses_nothing(bank: FaultyBank, victim: str) -> None:
-    chance = random.Random(f"{SEED}-{victim}")
+def test_a_service_killed_under_load_loses_nothing(bank: FaultyBank) -> None:
+    chance = random.Random(SEED)
     load = Load(bank)
     with load.running():
-        for _ in range(ROUNDS):
+        for victim in NAMES * ROUNDS:
             time.sleep(chance.uniform(0.3, 1.5))
             bank.hurt(victim, signal.SIGKILL)
             bank.wait_until_healthy()
@@ -48,23 +47,12 @@ def test_a_stalled_service_blocks_no_request_forever(bank: FaultyBank) -> None:
     load.require_valid()
 
 
-def test_a_power_cut_loses_nothing(bank: FaultyBank) -> None:
+def test_power_cuts_and_orderly_stops_under_load_lose_nothing_and_leave_nothing_pending(bank: FaultyBank) -> None:
     load = Load(bank)
     with load.running():
-        for _ in range(ROUNDS):
+        for stop in [bank.kill_all, bank.stop] * ROUNDS:
             time.sleep(1)
-            bank.kill_all()
-            bank.start()
-        time.sleep(1)
-    load.require_valid()
-
-
-def test_an_orderly_stop_under_load_leaves_nothing_pending(bank: FaultyBank) -> None:
-    load = Load(bank)
-    with load.running():
-        for _ in range(ROUNDS):
-            time.sleep(1)
-            bank.stop(signal.SIGTERM)
+            stop()
             bank.start()
         time.sleep(1)
     load.require_valid()

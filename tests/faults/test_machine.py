@@ -16,11 +16,10 @@ DATABASES = ("account.db", "transaction.db")
 SILENCE_SECONDS = 1.5
 
 
-@pytest.mark.parametrize("database", DATABASES)
-def test_a_full_disk_loses_nothing(bank_on_machine: FaultyBank, machine: FailingMachine, database: str) -> None:
+def test_a_full_disk_loses_nothing(bank_on_machine: FaultyBank, machine: FailingMachine) -> None:
     load = Load(bank_on_machine)
     with load.running():
-        for _ in range(ROUNDS):
+        for database in DATABASES * ROUNDS:
             load.wait_for_more()
             with machine.disk_full(database), load.silence():
                 time.sleep(SILENCE_SECONDS)
@@ -28,17 +27,14 @@ def test_a_full_disk_loses_nothing(bank_on_machine: FaultyBank, machine: Failing
     load.require_valid()
 
 
-@pytest.mark.parametrize("database", DATABASES)
-def test_a_disk_that_does_not_sync_loses_nothing(
-    bank_on_machine: FaultyBank, machine: FailingMachine, database: str
-) -> None:
+def test_a_disk_that_does_not_sync_loses_nothing(bank_on_machine: FaultyBank, machine: FailingMachine) -> None:
     """The process is also killed in that time, with a commit in its file that it could not sync.
 
     Only the ledger must be synced before a 201, since the projection is rebuilt from it.
     """
     bank, load = bank_on_machine, Load(bank_on_machine)
     with load.running():
-        for _ in range(ROUNDS):
+        for database in DATABASES * ROUNDS:
             load.wait_for_more()
             with machine.not_syncing(database):
                 with load.silence() if database == "account.db" else nullcontext():
@@ -71,17 +67,17 @@ def test_postings_lost_in_a_power_cut_are_projected_again(
     assert taken > 0
 
 
-@pytest.mark.parametrize("database", DATABASES)
-def test_a_locked_database_loses_nothing(bank: FaultyBank, database: str) -> None:
+def test_a_locked_database_loses_nothing(bank: FaultyBank) -> None:
     load = Load(bank)
-    with load.running(), closing(sqlite3.connect(bank.data_dir / database, isolation_level=None)) as other:
-        for _ in range(ROUNDS):
-            load.wait_for_more()
-            other.execute("BEGIN IMMEDIATE")
-            with load.silence():
-                time.sleep(6)  # longer than the lock timeout of the bank
-            other.execute("ROLLBACK")
-            load.wait_for_more()
+    with load.running():
+        for database in DATABASES * ROUNDS:
+            with closing(sqlite3.connect(bank.data_dir / database, isolation_level=None)) as other:
+                load.wait_for_more()
+                other.execute("BEGIN IMMEDIATE")
+                with load.silence():
+                    time.sleep(6)  # longer than the lock timeout of the bank
+                other.execute("ROLLBACK")
+                load.wait_for_more()
     load.require_valid()
 
 

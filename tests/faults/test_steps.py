@@ -4,9 +4,9 @@ import os
 import random
 import signal
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 import requests
@@ -66,7 +66,7 @@ def after(kill: Kill) -> Fault:
     return fault
 
 
-POINTS = [
+POINTS: list[tuple[str, str, Callable[[Kill], Fault], str]] = [
     ("before 1", TRANSACTION, before, TRANSACTION),
     ("in 1", ACCOUNT, before, TRANSACTION),
     ("between 1 and 2, the asker", ACCOUNT, on_the_way, TRANSACTION),
@@ -78,7 +78,8 @@ POINTS = [
     ("after 4", TRANSACTION, after, TRANSACTION),
     ("after 4, the gateway", TRANSACTION, after, GATEWAY),
 ]
-ALWAYS_RUN = {"between 2 and 3, the asker"}
+"""Each has a name, the wire whose message is held, the moment of the kill and the process that is killed."""
+DECIDED = "between 2 and 3, the asker"
 
 
 class Wires:
@@ -94,23 +95,31 @@ class Wires:
         return self._by_target[name]
 
 
-@pytest.mark.parametrize(
-    ("wire", "moment", "victim"),
-    [pytest.param(*point, id=name, marks=[] if name in ALWAYS_RUN else pytest.mark.long) for name, *point in POINTS],
-)
-def test_a_process_killed_at_this_point_loses_nothing(
-    still_bank: FaultyBank, wire: str, moment: Callable[[Kill], Fault], victim: str
+def test_a_process_killed_after_the_decision_loses_nothing(still_bank: FaultyBank) -> None:
+    kill_at(still_bank, [DECIDED])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("wire", [TRANSACTION, ACCOUNT])
+def test_processes_killed_at_each_point_before_and_behind_a_service_lose_nothing(
+    still_bank: FaultyBank, wire: str
 ) -> None:
-    bank, wires = still_bank, Wires(still_bank)
+    kill_at(still_bank, [name for name, its_wire, *_ in POINTS if its_wire == wire and name != DECIDED])
+
+
+def kill_at(bank: FaultyBank, names: list[str]) -> None:
+    """Kill a process at each of these points under load, one after the other, and check the history."""
+    wires = Wires(bank)
     bank.start()
     load = Load(bank)
     with load.running():
-        time.sleep(0.3)
-        process_id = bank.process_id(victim)
-        assert process_id
-        wires[wire].hurt(moment(lambda: os.kill(process_id, signal.SIGKILL)))
-        bank.wait_until_healthy()
-        time.sleep(0.3)
+        for _, wire, moment, victim in (point for point in POINTS if point[0] in names):
+            load.wait_for_more()
+            process_id = bank.process_id(victim)
+            assert process_id
+            wires[wire].hurt(moment(partial(os.kill, process_id, signal.SIGKILL)))
+            bank.wait_until_healthy()
+        load.wait_for_more()
     load.require_valid()
 
 
