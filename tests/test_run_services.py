@@ -262,7 +262,6 @@ def test_a_data_directory_that_is_none_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "reason"),
     [
-        ("BANK_LOG_LEVEL", "verbose", "auth-service: BANK_LOG_LEVEL is 'verbose', but must be one of DEBUG, INFO"),
         ("BANK_HOST", "nosuch.invalid", "BANK_HOST is 'nosuch.invalid', and no address is known by that name: set"),
         ("AUTH_SERVICE_PORT", "eighty", "AUTH_SERVICE_PORT is 'eighty', which is not a port: set it to a number"),
         ("ADMIN_PASSWORD", "short", "auth-service: ADMIN_PASSWORD must have at least 12 characters"),

@@ -41,12 +41,17 @@ OWN = (
     "/accounts/nowhere",
     "/admin",
 )
-CUT_OFF = """() => [...document.querySelectorAll("main *, .top *")].filter((element) => {
-  const box = element.getBoundingClientRect();
-  const scrolls = element.closest("[role=region], .tabs, .visually-hidden");
-  return box.width > 1 && box.right > document.documentElement.clientWidth + 1 && !scrolls;
-}).map((element) => `${element.tagName}.${element.className}`)"""
-"""Elements that extend beyond the right edge without making the page wider, except in scrollable tables."""
+WIDE = """() => {
+  const page = document.documentElement;
+  const cut = [...document.querySelectorAll("main *, .top *")].filter((element) => {
+    const box = element.getBoundingClientRect();
+    return box.width > 1 && box.right > page.clientWidth + 1
+      && !element.closest("[role=region], .tabs, .visually-hidden");
+  });
+  return [page.scrollWidth, cut.map((element) => `${element.tagName}.${element.className}`)];
+}"""
+"""The width of the page, and the elements beyond its right edge that don't widen it, except in scrollable tables."""
+AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], "resultTypes": ["violations"]}
 STAFF = (
     "/admin",
     "/admin/users",
@@ -109,16 +114,15 @@ def problems(page: Page, paths: tuple[str, ...], ids: dict[str, str]) -> list[st
     page.on("console", lambda message: found.append(f"{page.url}: {message.text}") if _is_complaint(message) else None)
     for path in paths:
         page.goto(path.format_map(ids))
-        violations = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]})
-        for violation in violations.response["violations"]:
+        for violation in Axe().run(page, options=AXE).response["violations"]:
             targets = [node["target"] for node in violation["nodes"]][:3]
             found.append(f"{path}: {violation['id']} at {targets}")
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 800})
-            wide = page.evaluate("document.documentElement.scrollWidth")
+            wide, cut_off = page.evaluate(WIDE)
             if wide > width:
                 found.append(f"{path}: {wide} pixels wide at {width}")
-            found += [f"{path}: {cut} is cut off at {width}" for cut in page.evaluate(CUT_OFF)]
+            found += [f"{path}: {cut} is cut off at {width}" for cut in cut_off]
             if width in PICTURED:
                 _keep_picture(page, path, width)
     return found

@@ -10,9 +10,9 @@ from tests.support.suite import BankOptions, Person, Suite
 
 pytestmark = pytest.mark.timing
 
-PAGE_SECONDS = 1.0
+PAGE_SECONDS = 0.4
 SLACK_SECONDS = 1.5
-PAYMENT_SECONDS = 2.0
+PAYMENT_SECONDS = 1.0
 OWN = ("/dashboard", "/accounts", "/accounts/{account}", "/transactions", "/transactions/transfer", "/reports")
 MORE = ("/reports/account/{account}", "/reports/transactions", "/profile", "/settings", "/transactions/{payment}")
 STAFF = ("/admin/users", "/admin/accounts", "/admin/accounts/{account}", "/admin/transactions")
