@@ -12,7 +12,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 	--no-header $(ARGS) pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo backup restore verify migrate rebuild revision test faults check bench bench-reports growth soak docs screenshots requirements clean
+.PHONY: help setup run demo backup restore verify migrate rebuild revision test test-parallel test-timing faults check bench bench-reports growth soak docs screenshots requirements clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,8 +44,14 @@ migrate: $(VENV)/.run ## upgrade the databases of a stopped bank to the newest s
 revision: $(VENV)/.dev ## write the next revision from the models (SERVICE=auth WHAT="Add a birthday")
 	@$(BIN)/python migrate.py --new "$(SERVICE)" "$(WHAT)"
 
-test: $(VENV)/.dev ## run the tests (ARGS="-k transfer" and the like)
+test: ## run the tests (ARGS="-k transfer" and the like)
+	@$(MAKE) --no-print-directory test-parallel
+	@$(MAKE) --no-print-directory test-timing
+
+test-parallel: $(VENV)/.dev
 	$(BIN)/pytest -m "not long and not timing" $(SIDE_BY_SIDE) $(ARGS)
+
+test-timing: $(VENV)/.dev
 	$(BIN)/pytest -m "timing and not long" $(ARGS) || [ $$? -eq $(NOTHING_COLLECTED) ]
 
 faults: $(VENV)/.dev ## run the fault tests: break a bank under load (BANK_FAULT_SEED=… repeats a run, BANK_FAULT_ROUNDS=…)
