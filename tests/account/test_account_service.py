@@ -34,20 +34,13 @@ def admin(bank: Suite) -> Person:
     return bank.admin()
 
 
-def open_account(bank: Suite, person: Person, **body: Any) -> dict[str, Any]:
-    answer = bank.call("account", "POST", "/api/accounts/create", person, json={"account_type": "checking", **body})
-    assert answer.status_code == 201, answer.text
-    account: dict[str, Any] = answer.get_json()["account"]
-    return account
-
-
 def deposit(bank: Suite, person: Person, account: dict[str, Any], amount: str) -> None:
     body = {"account_id": account["id"], "amount": amount}
     assert bank.call("transaction", "POST", "/api/transactions/deposit", person, json=body).status_code == 201
 
 
-def test_a_new_account_is_empty_active_and_has_a_number_with_a_check_digit(bank: Suite, ada: Person) -> None:
-    account = open_account(bank, ada, account_type="fixed_deposit", nickname="House")
+def test_a_new_account_is_empty_active_and_has_a_number_with_a_check_digit(ada: Person) -> None:
+    account = ada.open(account_type="fixed_deposit", nickname="House")
     assert is_valid(account["account_number"])
     assert len(account["account_number"]) == 10
     expected = {"user_id": ada.user_id, "account_type": "fixed_deposit", "nickname": "House", "balance": "0.00"}
@@ -91,7 +84,7 @@ def test_an_invalid_body_is_refused_by_field(bank: Suite, ada: Person, body: dic
 def test_the_whole_number_is_shown_to_the_owner_alone_and_never_in_lists(
     bank: Suite, ada: Person, admin: Person
 ) -> None:
-    account = open_account(bank, ada)
+    account = ada.open()
     path = f"/api/accounts/details/{account['id']}"
     assert bank.call("account", "GET", path, ada).get_json()["account"] == account
     masked = "••••" + account["account_number"][-4:]
@@ -102,7 +95,7 @@ def test_the_whole_number_is_shown_to_the_owner_alone_and_never_in_lists(
 
 
 def test_the_account_of_another_customer_is_not_found(bank: Suite, ada: Person, bob: Person) -> None:
-    account = open_account(bank, ada)
+    account = ada.open()
     missing = bank.call("account", "GET", MISSING, bob)
     for method, path in (
         ("GET", f"/api/accounts/details/{account['id']}"),
@@ -115,7 +108,7 @@ def test_the_account_of_another_customer_is_not_found(bank: Suite, ada: Person, 
 
 def test_closed_accounts_come_last_and_pages_follow_on(bank: Suite) -> None:
     person = bank.person()
-    ids = [open_account(bank, person)["id"] for _ in range(5)]
+    ids = [person.open()["id"] for _ in range(5)]
     assert bank.call("account", "DELETE", f"/api/accounts/close/{ids[1]}", person).status_code == 200
     seen: list[str] = []
     cursor: str | None = ""
@@ -135,7 +128,7 @@ def test_an_unreadable_page_is_refused(bank: Suite, ada: Person, query: str) -> 
 
 
 def test_only_an_empty_active_account_can_be_closed_and_only_once(bank: Suite, ada: Person) -> None:
-    account = open_account(bank, ada)
+    account = ada.open()
     deposit(bank, ada, account, "0.01")
     path = f"/api/accounts/close/{account['id']}"
     answer = bank.call("account", "DELETE", path, ada)
@@ -148,7 +141,7 @@ def test_only_an_empty_active_account_can_be_closed_and_only_once(bank: Suite, a
 
 
 def test_staff_freeze_and_unfreeze_an_account_with_a_reason(bank: Suite, ada: Person, admin: Person) -> None:
-    account = open_account(bank, ada)
+    account = ada.open()
     path = f"/api/accounts/update/{account['id']}"
     assert bank.call("account", "PUT", path, admin, json={"status": "frozen"}).status_code == 400
     frozen = bank.call("account", "PUT", path, admin, json={"status": "frozen", "reason": "a lost card"})
@@ -161,7 +154,7 @@ def test_staff_freeze_and_unfreeze_an_account_with_a_reason(bank: Suite, ada: Pe
 
 
 def test_customers_may_not_call_staff_endpoints(bank: Suite, ada: Person) -> None:
-    account = open_account(bank, ada)
+    account = ada.open()
     for method, path, body in (
         ("GET", "/api/accounts/all", None),
         ("GET", f"/api/accounts/user/{ada.user_id}", None),
@@ -173,7 +166,7 @@ def test_customers_may_not_call_staff_endpoints(bank: Suite, ada: Person) -> Non
 
 
 def test_the_status_history_says_who_when_and_why(bank: Suite, ada: Person, admin: Person) -> None:
-    account = open_account(bank, ada)
+    account = ada.open()
     path = f"/api/accounts/status_history/{account['id']}"
     assert bank.call("account", "GET", path, admin).get_json()["status_history"] == []
     for status, reason in (("frozen", "a lost card"), ("frozen", "police asked"), ("active", "card was found")):
@@ -196,7 +189,7 @@ def test_the_status_history_says_who_when_and_why(bank: Suite, ada: Person, admi
 
 def test_the_status_history_of_a_customer_covers_all_their_accounts(bank: Suite, admin: Person) -> None:
     person, other = bank.person(), bank.person()
-    accounts = [open_account(bank, owner)["id"] for owner in (person, person, other)]
+    accounts = [owner.open()["id"] for owner in (person, person, other)]
     for account_id in accounts:
         body = {"status": "frozen", "reason": f"of {account_id}"}
         bank.call("account", "PUT", f"/api/accounts/update/{account_id}", admin, json=body)
@@ -246,14 +239,14 @@ def test_the_freeze_is_shown_without_a_name_while_auth_is_unavailable(bank: Suit
 
 
 def test_customers_never_see_the_status_history(bank: Suite, ada: Person, admin: Person) -> None:
-    account = open_account(bank, ada)
+    account = ada.open()
     body = {"status": "frozen", "reason": "suspicion of fraud"}
     assert bank.call("account", "PUT", f"/api/accounts/update/{account['id']}", admin, json=body).status_code == 200
     path = f"/api/accounts/status_history/{account['id']}"
     assert bank.call("account", "GET", path, ada).status_code == 403
     for other in (f"details/{account['id']}", "list"):
         assert "fraud" not in bank.call("account", "GET", f"/api/accounts/{other}", ada).text
-    own = open_account(bank, admin)
+    own = admin.open()
     assert bank.call("account", "GET", f"/api/accounts/status_history/{own['id']}", admin).status_code == 403
     assert bank.call("account", "GET", f"/api/accounts/status_history/{uuid4()}", admin).status_code == 404
 
@@ -263,7 +256,7 @@ def test_staff_can_not_change_the_status_of_their_own_account(bank: Suite, admin
     person = bank.person()
     bank.call("auth", "PUT", f"/api/auth/users/{person.user_id}", admin, json={"role": role})
     clerk = bank.log_in(person.username)
-    own = open_account(bank, clerk)
+    own = clerk.open()
     path = f"/api/accounts/update/{own['id']}"
 
     def refused(status: str) -> bool:
@@ -295,7 +288,7 @@ def test_no_user_may_call_the_internal_endpoints(bank: Suite, admin: Person, met
 
 
 def test_a_payee_is_masked_and_a_mistyped_number_is_refused(bank: Suite, ada: Person, bob: Person) -> None:
-    number = open_account(bank, bob)["account_number"]
+    number = bob.open()["account_number"]
     answer = bank.call("account", "GET", f"/api/accounts/lookup?account_number={number}", ada)
     assert answer.get_json()["account"] == {"account_number": "••••" + number[-4:], "owner_name": "b••"}
     mistyped = number[:-1] + str((int(number[-1]) + 1) % 10)
@@ -316,7 +309,7 @@ def test_staff_open_an_account_for_an_existing_customer(bank: Suite, bob: Person
 
 
 def test_the_history_has_every_balance_newest_first(bank: Suite, ada: Person) -> None:
-    account = open_account(bank, ada)
+    account = ada.open()
     for amount in ("10.00", "20.00", "30.00"):
         deposit(bank, ada, account, amount)
     path = f"/api/accounts/history/{account['id']}"
@@ -334,7 +327,7 @@ def test_the_history_has_every_balance_newest_first(bank: Suite, ada: Person) ->
 
 @pytest.mark.parametrize("name", ["history", "entries"])
 def test_the_days_of_a_history_are_those_of_the_zone(bank: Suite, ada: Person, name: str) -> None:
-    account = open_account(bank, ada)
+    account = ada.open()
     deposit(bank, ada, account, "10.00")
     path = f"/api/accounts/{name}/{account['id']}"
     (entry,) = bank.call("account", "GET", path, ada).get_json()[name]
@@ -351,7 +344,7 @@ def test_the_days_of_a_history_are_those_of_the_zone(bank: Suite, ada: Person, n
 
 
 def test_the_entries_are_complete_and_oldest_first(bank: Suite, ada: Person) -> None:
-    account, other = open_account(bank, ada), open_account(bank, ada)
+    account, other = ada.open(), ada.open()
     for amount in ("10.00", "20.00", "30.00"):
         deposit(bank, ada, account, amount)
     body = {"from_account_id": account["id"], "to_account_id": other["id"], "amount": "5.00", "description": "Savings"}

@@ -4,7 +4,6 @@ import pytest
 
 from account_service.payee_logic import match_name
 from tests.support.suite import BankOptions, Person, Suite
-from tests.transaction.endpoints import open_account
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +45,7 @@ def test_a_typed_name_is_compared_with_the_holder_s(typed: str, holder: str, out
 def test_a_payer_hears_match_close_match_and_no_match(bank: Suite) -> None:
     payer, payee = bank.person(), bank.person()
     bank.call("auth", "PUT", "/api/auth/users/profile", payee, json={"full_name": "Ben Okafor"})
-    number = open_account(bank, payee)["account_number"]
+    number = payee.open()["account_number"]
 
     def told(**query: str) -> dict[str, str]:
         asked = {"account_number": number, **query}
@@ -64,6 +63,6 @@ def test_a_payer_hears_match_close_match_and_no_match(bank: Suite) -> None:
 @pytest.mark.parametrize("name", ["", "x" * 101, "a%0Ab", "a%E2%80%AEb"])
 def test_an_unreadable_name_is_400_by_its_field(bank: Suite, name: str) -> None:
     person: Person = bank.person()
-    number = open_account(bank, person)["account_number"]
+    number = person.open()["account_number"]
     answer = bank.call("account", "GET", f"/api/accounts/lookup?account_number={number}&name={name}", person)
     assert (answer.status_code, list(answer.get_json()["details"])) == (400, ["name"])

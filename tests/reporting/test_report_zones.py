@@ -31,14 +31,11 @@ class Desk:
     def __init__(self, suite: Suite, fixed: FixedClock) -> None:
         self.suite, self.fixed = suite, fixed
         self.admin, self.ada = suite.admin(), suite.person("ada")
-        opened = suite.call("account", "POST", "/api/accounts/create", self.ada, json={"account_type": "checking"})
-        self.account_id = (opened.json or {})["account"]["id"]
+        self.account_id = self.ada.open()["id"]
 
     def deposit(self, at: datetime, amount: str) -> None:
         self.fixed.at = at
-        body = {"account_id": self.account_id, "amount": amount}
-        answer = self.suite.call("transaction", "POST", "/api/transactions/deposit", self.ada, json=body)
-        assert answer.status_code == 201, answer.text
+        self.ada.pay("deposit", account_id=self.account_id, amount=amount)
 
     def get(self, service: str, path: str, query: dict[str, str], person: Person | None = None) -> Any:
         answer = self.suite.call(service, "GET", path, person or self.ada, query_string=query)

@@ -118,8 +118,7 @@ def test_on_pages_a_foreign_id_is_not_found(
 
 
 def test_a_foreign_account_in_a_body_or_a_query_is_not_found(bank: Suite, bob: Person, of_ada: dict[str, str]) -> None:
-    body = {"account_type": "checking"}
-    own = bank.call("account", "POST", "/api/accounts/create", bob, json=body).get_json()["account"]["id"]
+    own = bob.open()["id"]
     foreign = of_ada["<account_id>"]
     for name, path, given in (
         ("transaction", "deposit", {"account_id": foreign}),

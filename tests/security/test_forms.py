@@ -55,13 +55,7 @@ class Crawl:
 def ada(bank: Suite) -> Person:
     """Return a customer with two accounts, payments and a report, so that all forms are shown."""
     person = bank.person("ada")
-    accounts = []
-    for _ in range(2):
-        body = {"account_type": "checking"}
-        answer = bank.call("account", "POST", "/api/accounts/create", person, json=body)
-        accounts.append(answer.get_json()["account"]["id"])
-    deposit = {"account_id": accounts[0], "amount": "10.00"}
-    assert bank.call("transaction", "POST", "/api/transactions/deposit", person, json=deposit).status_code == 201
+    accounts = [person.open("10.00")["id"], person.open()["id"]]
     assert bank.call("reporting", "GET", f"/api/reports/account/{accounts[0]}", person).status_code == 200
     bank.log_in("ada")
     return person

@@ -9,16 +9,6 @@ from tests.support.suite import Person, Suite
 DEPOSIT, WITHDRAW, TRANSFER = (f"/api/transactions/{name}" for name in ("deposit", "withdraw", "transfer"))
 
 
-def open_account(bank: Suite, person: Person, balance: str | None = None) -> dict[str, Any]:
-    body = {"account_type": "checking"}
-    account: dict[str, Any] = bank.call("account", "POST", "/api/accounts/create", person, json=body).get_json()[
-        "account"
-    ]
-    if balance:
-        post(bank, DEPOSIT, person, account_id=account["id"], amount=balance)
-    return account
-
-
 def reverse(bank: Suite, admin: Person, transaction: dict[str, Any]) -> TestResponse:
     return bank.call("transaction", "POST", f"/api/transactions/reverse/{transaction['id']}", admin)
 

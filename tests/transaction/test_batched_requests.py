@@ -23,9 +23,8 @@ def ada(bank: Suite) -> Person:
 
 
 @pytest.fixture(scope="module")
-def account_id(bank: Suite, ada: Person) -> str:
-    answer = bank.call("account", "POST", "/api/accounts/create", ada, json={"account_type": "checking"})
-    return str(answer.get_json()["account"]["id"])
+def account_id(ada: Person) -> str:
+    return str(ada.open()["id"])
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from tests.support.suite import BankOptions, Person, Suite
-from tests.transaction.endpoints import DEPOSIT, TRANSFER, WITHDRAW, get, open_account, post, reverse
+from tests.transaction.endpoints import DEPOSIT, TRANSFER, WITHDRAW, get, post, reverse
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def withdraw(bank: Suite, person: Person, account: dict[str, Any], amount: str) 
 
 
 def test_a_category_is_chosen_changed_and_removed(bank: Suite, ada: Person) -> None:
-    account = open_account(bank, ada, "100.00")
+    account = ada.open("100.00")
     paid = withdraw(bank, ada, account, "10.00")
     assert category_of(bank, ada, paid) is None
     for category in ("groceries", "travel", None):
@@ -49,7 +49,7 @@ def test_a_category_is_chosen_changed_and_removed(bank: Suite, ada: Person) -> N
 
 
 def test_each_side_of_a_transfer_has_its_own_category(bank: Suite, ada: Person, bob: Person) -> None:
-    source, target = open_account(bank, ada, "50.00"), open_account(bank, bob)
+    source, target = ada.open("50.00"), bob.open()
     body = {"from_account_id": source["id"], "to_account_id": target["id"], "amount": "50.00"}
     paid = post(bank, TRANSFER, ada, **body).get_json()["transaction"]
     assert choose(bank, ada, paid, "housing").status_code == choose(bank, bob, paid, "income").status_code == 200
@@ -62,7 +62,7 @@ def test_each_side_of_a_transfer_has_its_own_category(bank: Suite, ada: Person, 
 
 
 def test_lists_are_filtered_by_category(bank: Suite, ada: Person) -> None:
-    account = open_account(bank, ada, "100.00")
+    account = ada.open("100.00")
     first, second = (withdraw(bank, ada, account, "1.00") for _ in range(2))
     choose(bank, ada, first, "leisure")
     here = f"account_id={account['id']}"
@@ -76,7 +76,7 @@ def test_lists_are_filtered_by_category(bank: Suite, ada: Person) -> None:
 def test_a_reversal_lowers_the_sums_of_the_category_of_what_it_reverses(
     bank: Suite, ada: Person, admin: Person
 ) -> None:
-    account = open_account(bank, ada, "100.00")
+    account = ada.open("100.00")
     paid = withdraw(bank, ada, account, "30.00")
     choose(bank, ada, paid, "shopping")
     reversal = reverse(bank, admin, paid).get_json()["transaction"]
@@ -89,7 +89,7 @@ def test_a_reversal_lowers_the_sums_of_the_category_of_what_it_reverses(
 
 
 def test_a_transfer_between_own_accounts_is_neither_income_nor_expense(bank: Suite, bob: Person) -> None:
-    source, target = open_account(bank, bob, "50.00"), open_account(bank, bob)
+    source, target = bob.open("50.00"), bob.open()
     body = {"from_account_id": source["id"], "to_account_id": target["id"], "amount": "20.00"}
     paid = post(bank, TRANSFER, bob, **body).get_json()["transaction"]
     choose(bank, bob, paid, "savings")
@@ -106,7 +106,7 @@ def test_a_transfer_between_own_accounts_is_neither_income_nor_expense(bank: Sui
 
 @pytest.mark.parametrize("body", [{}, {"category": "rent"}, {"category": ""}, {"category": 1}, {"category": "Other"}])
 def test_an_unknown_category_is_refused_with_its_field(bank: Suite, ada: Person, body: dict[str, object]) -> None:
-    account = open_account(bank, ada)
+    account = ada.open()
     paid = post(bank, DEPOSIT, ada, account_id=account["id"], amount="1.00").get_json()["transaction"]
     answer = bank.call("transaction", "PUT", f"/api/transactions/{paid['id']}/category", ada, json=body)
     assert (answer.status_code, list(answer.get_json()["details"])) == (400, ["category"])
@@ -115,7 +115,7 @@ def test_an_unknown_category_is_refused_with_its_field(bank: Suite, ada: Person,
 
 
 def test_only_who_owns_a_side_chooses_a_category(bank: Suite, ada: Person, bob: Person, admin: Person) -> None:
-    account = open_account(bank, ada)
+    account = ada.open()
     paid = post(bank, DEPOSIT, ada, account_id=account["id"], amount="1.00").get_json()["transaction"]
     unknown = choose(bank, bob, {"id": str(uuid4())}, "other")
     for person in (bob, admin):
@@ -126,7 +126,7 @@ def test_only_who_owns_a_side_chooses_a_category(bank: Suite, ada: Person, bob: 
 
 
 def test_a_failed_payment_has_no_category(bank: Suite, ada: Person) -> None:
-    account = open_account(bank, ada)
+    account = ada.open()
     refused = post(bank, WITHDRAW, ada, account_id=account["id"], amount="1.00")
     assert refused.status_code == 400
     (failed,) = get(bank, f"account/{account['id']}", ada)["transactions"]
@@ -135,7 +135,7 @@ def test_a_failed_payment_has_no_category(bank: Suite, ada: Person) -> None:
 
 
 def test_money_paid_out_of_suspense_has_the_category_of_the_payment(bank: Suite, ada: Person, admin: Person) -> None:
-    account, other = open_account(bank, ada, "30.00"), open_account(bank, ada)
+    account, other = ada.open("30.00"), ada.open()
     paid = withdraw(bank, ada, account, "30.00")
     choose(bank, ada, paid, "health")
     bank.call("account", "DELETE", f"/api/accounts/close/{account['id']}", ada)

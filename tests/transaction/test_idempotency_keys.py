@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.processes import eventually
 from tests.support.suite import BankOptions, Person, Suite
-from tests.transaction.endpoints import DEPOSIT, WITHDRAW, balance, get, open_account, post
+from tests.transaction.endpoints import DEPOSIT, WITHDRAW, balance, get, post
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +15,7 @@ def bank_options(database: str) -> BankOptions:
 
 
 def test_a_repeated_key_gets_the_first_response(bank: Suite, ada: Person) -> None:
-    account = open_account(bank, ada)
+    account = ada.open()
     body = {"account_id": account["id"], "amount": "7.00"}
     first, again = (post(bank, DEPOSIT, ada, "the-key", **body) for _ in range(2))
     assert (again.status_code, again.data) == (first.status_code, first.data)
@@ -31,7 +31,7 @@ def test_a_repeated_key_gets_the_first_response(bank: Suite, ada: Person) -> Non
 def test_concurrent_requests_with_one_key_move_the_money_once_and_get_the_same_response(
     bank: Suite, ada: Person
 ) -> None:
-    account = open_account(bank, ada, "10.00")
+    account = ada.open("10.00")
     with ThreadPoolExecutor(16) as pool:
         answers = list(
             pool.map(lambda _: post(bank, WITHDRAW, ada, "at-once", account_id=account["id"], amount="1.00"), range(16))
@@ -44,20 +44,20 @@ def test_concurrent_requests_with_one_key_move_the_money_once_and_get_the_same_r
 
 def test_each_user_has_their_own_keys(bank: Suite, ada: Person, bob: Person) -> None:
     for person in (ada, bob):
-        account = open_account(bank, person)
+        account = person.open()
         assert post(bank, DEPOSIT, person, "shared", account_id=account["id"], amount="1").status_code == 201
         assert balance(bank, person, account) == "1.00"
 
 
 @pytest.mark.parametrize("key", ["", "a key", "x" * 256, "k\x7f"])
 def test_an_invalid_key_is_refused(bank: Suite, ada: Person, key: str) -> None:
-    account = open_account(bank, ada)
+    account = ada.open()
     answer = post(bank, DEPOSIT, ada, key, account_id=account["id"], amount="1")
     assert (answer.status_code, list(answer.get_json()["details"])) == (400, ["Idempotency-Key"])
 
 
 def test_a_key_is_known_after_a_restart(bank: Suite, ada: Person) -> None:
-    account = open_account(bank, ada)
+    account = ada.open()
     first = post(bank, DEPOSIT, ada, "before", account_id=account["id"], amount="3.00")
     bank.restart("transaction")
     again = post(bank, DEPOSIT, ada, "before", account_id=account["id"], amount="3.00")
@@ -68,7 +68,7 @@ def test_a_key_is_known_after_a_restart(bank: Suite, ada: Person) -> None:
 def test_a_payment_is_pending_while_the_account_service_is_down_and_settles_afterwards(
     bank: Suite, ada: Person
 ) -> None:
-    account = open_account(bank, ada)
+    account = ada.open()
     bank.adapters["account"].down = True
     try:
         answer = post(bank, DEPOSIT, ada, "k", account_id=account["id"], amount="4.00")

@@ -11,7 +11,7 @@ from shared.core.clock import now
 from shared.http import users
 from shared.http.users import UserClient
 from tests.support.suite import BankOptions, Person, Suite
-from tests.transaction.endpoints import DEPOSIT, TRANSFER, WITHDRAW, get, open_account, post
+from tests.transaction.endpoints import DEPOSIT, TRANSFER, WITHDRAW, get, post
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def bank_options(database: str) -> BankOptions:
 
 def test_lists_filter_and_page(bank: Suite) -> None:
     person = bank.person()
-    first, second = open_account(bank, person, "100.00"), open_account(bank, person, "50.00")
+    first, second = person.open("100.00"), person.open("50.00")
     post(
         bank, TRANSFER, person, from_account_id=first["id"], to_account_id=second["id"], amount="30", description="Rent"
     )
@@ -47,7 +47,7 @@ def test_lists_filter_and_page(bank: Suite) -> None:
 
 def test_staff_list_the_transactions_of_one_customer(bank: Suite) -> None:
     person, other, admin = bank.person(), bank.person(), bank.admin()
-    account, theirs = open_account(bank, person, "9.00"), open_account(bank, other, "4.00")
+    account, theirs = person.open("9.00"), other.open("4.00")
     post(bank, TRANSFER, other, from_account_id=theirs["id"], to_account_id=account["id"], amount="3")
     path = f"user/{person.user_id}"
     assert [row["amount"] for row in get(bank, path, admin)["transactions"]] == ["3.00", "9.00"]
@@ -71,7 +71,7 @@ def test_staff_list_the_transactions_of_one_customer(bank: Suite) -> None:
     ],
 )
 def test_a_search_finds_text_whatever_its_case(bank: Suite, ada: Person, query: str, found: bool) -> None:
-    account = open_account(bank, ada)
+    account = ada.open()
     post(bank, DEPOSIT, ada, account_id=account["id"], amount="7", description="École, Straße 5, 100%_")
     for address in (f"list?account_id={account['id']}&", f"account/{account['id']}?"):
         assert len(get(bank, f"{address}q={query}", ada)["transactions"]) == found, address
@@ -88,7 +88,7 @@ def pages(bank: Suite, person: Person, query: str) -> Iterator[list[str]]:
 
 def test_transactions_of_the_same_instant_are_listed_once(bank: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     person = bank.person()
-    account = open_account(bank, person)
+    account = person.open()
     instant = now()
     monkeypatch.setattr(ledger_logic, "now", lambda: instant)
     made = [post(bank, DEPOSIT, person, account_id=account["id"], amount="1.00").get_json() for _ in range(5)]
@@ -121,7 +121,7 @@ def test_an_invalid_filter_is_refused_by_name(bank: Suite, ada: Person, query: s
 
 def test_sums_count_a_transfer_between_own_accounts_once(bank: Suite, bob: Person) -> None:
     person = bank.person()
-    first, second, bobs = open_account(bank, person, "100.00"), open_account(bank, person), open_account(bank, bob)
+    first, second, bobs = person.open("100.00"), person.open(), bob.open()
     post(bank, TRANSFER, person, from_account_id=first["id"], to_account_id=second["id"], amount="30")
     post(bank, TRANSFER, person, from_account_id=first["id"], to_account_id=bobs["id"], amount="5")
     post(bank, WITHDRAW, person, account_id=first["id"], amount="1000")
@@ -146,8 +146,8 @@ def test_sums_count_a_transfer_between_own_accounts_once(bank: Suite, bob: Perso
 def test_the_list_of_an_account_has_its_balance_after_each_transaction(
     bank: Suite, ada: Person, bob: Person, admin: Person
 ) -> None:
-    first, second = open_account(bank, ada, "100"), open_account(bank, ada)
-    theirs = open_account(bank, bob)
+    first, second = ada.open("100"), ada.open()
+    theirs = bob.open()
     post(bank, TRANSFER, ada, from_account_id=first["id"], to_account_id=second["id"], amount="30")
     post(bank, TRANSFER, ada, from_account_id=first["id"], to_account_id=theirs["id"], amount="5")
     for person in (ada, admin):
@@ -162,7 +162,7 @@ def test_the_list_of_an_account_has_its_balance_after_each_transaction(
 def test_the_transactions_of_another_customer_are_not_found(
     bank: Suite, ada: Person, bob: Person, admin: Person
 ) -> None:
-    account = open_account(bank, ada, "1.00")
+    account = ada.open("1.00")
     (transaction,) = get(bank, f"account/{account['id']}", ada)["transactions"]
     for path in (f"details/{transaction['id']}", f"account/{account['id']}", f"summary?account_id={account['id']}"):
         answer = bank.call("transaction", "GET", f"/api/transactions/{path}", bob)
@@ -194,7 +194,7 @@ def rename(bank: Suite, person: Person, full_name: str) -> None:
 def paid(bank: Suite) -> tuple[Person, Person, dict[str, Any]]:
     """Ada, Ben and a transfer from Ada to Ben."""
     ada, ben = named(bank, "Ada Martin"), named(bank, "Ben Okafor")
-    source, target = open_account(bank, ada, "9.00"), open_account(bank, ben)
+    source, target = ada.open("9.00"), ben.open()
     made = post(bank, TRANSFER, ada, from_account_id=source["id"], to_account_id=target["id"], amount="3")
     return ada, ben, made.get_json()["transaction"]
 
@@ -249,7 +249,7 @@ def test_without_the_auth_service_the_list_comes_without_names(
 
 def test_a_page_of_one_s_own_money_asks_for_no_names(bank: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     person = bank.person()
-    open_account(bank, person, "9.00")
+    person.open("9.00")
     asked: list[int] = []
     find = UserClient.available_names
 
@@ -264,10 +264,10 @@ def test_a_page_of_one_s_own_money_asks_for_no_names(bank: Suite, monkeypatch: p
 
 def test_the_largest_page_has_all_its_names(bank: Suite) -> None:
     person = bank.person()
-    own = open_account(bank, person, "100.00")
+    own = person.open("100.00")
     payees = [bank.person() for _ in range(12)]
     for payee in payees:
-        target = open_account(bank, payee)
+        target = payee.open()
         post(bank, TRANSFER, person, from_account_id=own["id"], to_account_id=target["id"], amount="1")
     found = get(bank, "list?limit=200&type=transfer", person)["transactions"]
     assert [row["to_name"][0] for row in found] == [payee.username[0] for payee in reversed(payees)]

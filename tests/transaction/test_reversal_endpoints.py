@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from tests.support.suite import BankOptions, Person, Suite
-from tests.transaction.endpoints import TRANSFER, WITHDRAW, balance, get, open_account, post, reverse
+from tests.transaction.endpoints import TRANSFER, WITHDRAW, balance, get, post, reverse
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def bank_options(database: str) -> BankOptions:
 
 
 def test_an_admin_reverses_a_transaction_once(bank: Suite, ada: Person, bob: Person, admin: Person) -> None:
-    source, target = open_account(bank, ada, "10.00"), open_account(bank, bob)
+    source, target = ada.open("10.00"), bob.open()
     sent = post(bank, TRANSFER, ada, from_account_id=source["id"], to_account_id=target["id"], amount="6")
     path = f"/api/transactions/reverse/{sent.get_json()['transaction']['id']}"
     assert bank.call("transaction", "POST", path, ada).status_code == 403
@@ -34,7 +34,7 @@ def test_an_admin_reverses_a_transaction_once(bank: Suite, ada: Person, bob: Per
 
 def test_a_reversal_is_netted_against_the_reversed_transaction(bank: Suite, admin: Person) -> None:
     eve, fay = bank.person(), bank.person()
-    first, second, hers = open_account(bank, eve, "100"), open_account(bank, eve), open_account(bank, fay)
+    first, second, hers = eve.open("100"), eve.open(), fay.open()
     post(bank, WITHDRAW, eve, account_id=first["id"], amount="10")
     post(bank, TRANSFER, eve, from_account_id=first["id"], to_account_id=second["id"], amount="20")
     post(bank, TRANSFER, eve, from_account_id=first["id"], to_account_id=hers["id"], amount="30")
@@ -59,7 +59,7 @@ def test_a_reversal_is_netted_against_the_reversed_transaction(bank: Suite, admi
 
 def test_a_payout_from_suspense_is_netted_against_the_reversed_transaction(bank: Suite, admin: Person) -> None:
     eve = bank.person()
-    closed, other = open_account(bank, eve, "10"), open_account(bank, eve)
+    closed, other = eve.open("10"), eve.open()
     drawn = post(bank, WITHDRAW, eve, account_id=closed["id"], amount="10").get_json()["transaction"]
     bank.call("account", "DELETE", f"/api/accounts/close/{closed['id']}", eve)
     held = post(bank, f"/api/transactions/reverse/{drawn['id']}", admin, to_suspense=True).get_json()["transaction"]
@@ -74,7 +74,7 @@ def test_a_payout_from_suspense_is_netted_against_the_reversed_transaction(bank:
 def test_a_reversal_and_the_reversed_transaction_name_each_other(
     bank: Suite, ada: Person, bob: Person, admin: Person
 ) -> None:
-    source, target = open_account(bank, ada, "10.00"), open_account(bank, bob)
+    source, target = ada.open("10.00"), bob.open()
     body = {"from_account_id": source["id"], "to_account_id": target["id"], "amount": "6"}
     made = post(bank, TRANSFER, ada, key="reversed-later", **body).get_json()["transaction"]
     assert made["reversed_by"] is None
@@ -92,7 +92,7 @@ def test_a_reversal_and_the_reversed_transaction_name_each_other(
 
 
 def test_only_staff_see_a_failed_reversal(bank: Suite, ada: Person, bob: Person, admin: Person) -> None:
-    source, target = open_account(bank, ada, "10.00"), open_account(bank, bob)
+    source, target = ada.open("10.00"), bob.open()
     made = post(bank, TRANSFER, ada, from_account_id=source["id"], to_account_id=target["id"], amount="6")
     post(bank, WITHDRAW, bob, account_id=target["id"], amount="6")
     transaction = made.get_json()["transaction"]
@@ -110,7 +110,7 @@ def test_only_staff_see_a_failed_reversal(bank: Suite, ada: Person, bob: Person,
 
 
 def test_an_admin_can_not_reverse_transactions_of_their_own_accounts(bank: Suite, ada: Person, admin: Person) -> None:
-    own, theirs = open_account(bank, admin, "10.00"), open_account(bank, ada, "10.00")
+    own, theirs = admin.open("10.00"), ada.open("10.00")
     sent = post(bank, TRANSFER, admin, from_account_id=own["id"], to_account_id=theirs["id"], amount="6")
     received = post(bank, TRANSFER, ada, from_account_id=theirs["id"], to_account_id=own["id"], amount="1")
     drawn = post(bank, WITHDRAW, admin, account_id=own["id"], amount="2")
@@ -123,7 +123,7 @@ def test_an_admin_can_not_reverse_transactions_of_their_own_accounts(bank: Suite
 
 
 def test_concurrent_reversals_move_the_money_back_once(bank: Suite, ada: Person, admin: Person) -> None:
-    account = open_account(bank, ada, "10.00")
+    account = ada.open("10.00")
     sent = post(bank, WITHDRAW, ada, account_id=account["id"], amount="4").get_json()["transaction"]
     with ThreadPoolExecutor(8) as pool:
         path = f"/api/transactions/reverse/{sent['id']}"

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from tests.support.suite import BankOptions, Person, Suite
-from tests.transaction.endpoints import DEPOSIT, TRANSFER, WITHDRAW, balance, get, open_account, post
+from tests.transaction.endpoints import DEPOSIT, TRANSFER, WITHDRAW, balance, get, post
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def bank_options(database: str) -> BankOptions:
 
 
 def test_the_first_day_of_a_customer(bank: Suite, ada: Person, bob: Person) -> None:
-    first, second, bobs = open_account(bank, ada), open_account(bank, ada), open_account(bank, bob)
+    first, second, bobs = ada.open(), ada.open(), bob.open()
     deposited = post(bank, DEPOSIT, ada, account_id=first["id"], amount="100.00", description="a start")
     assert deposited.status_code == 201
     expected = {"transaction_type": "deposit", "amount": "100.00", "currency": "USD", "status": "completed"}
@@ -63,7 +63,7 @@ def test_the_first_day_of_a_customer(bank: Suite, ada: Person, bob: Person) -> N
     ],
 )
 def test_an_invalid_amount_is_refused_and_changes_nothing(bank: Suite, ada: Person, amount: Any) -> None:
-    account = open_account(bank, ada)
+    account = ada.open()
     answer = post(bank, DEPOSIT, ada, account_id=account["id"], amount=amount)
     assert (answer.status_code, list(answer.get_json()["details"])) == (400, ["amount"])
     assert balance(bank, ada, account) == "0.00"
@@ -71,7 +71,7 @@ def test_an_invalid_amount_is_refused_and_changes_nothing(bank: Suite, ada: Pers
 
 @pytest.mark.parametrize("raw", ["1e3", "NaN", "Infinity", "-Infinity", "1E2", "-1", "0", "0.001", "1e400"])
 def test_a_json_number_that_is_no_valid_amount_is_refused(bank: Suite, ada: Person, raw: str) -> None:
-    account = open_account(bank, ada)
+    account = ada.open()
     data = f'{{"account_id": "{account["id"]}", "amount": {raw}}}'
     answer = bank.call("transaction", "POST", DEPOSIT, ada, data=data, content_type="application/json")
     assert answer.status_code == 400
@@ -99,7 +99,7 @@ def test_a_body_that_is_no_valid_object_is_refused(bank: Suite, ada: Person, bod
 
 
 def test_numbers_are_read_exactly(bank: Suite, ada: Person) -> None:
-    account = open_account(bank, ada)
+    account = ada.open()
     for raw in ("0.1", "0.2", "4503599627.37"):
         data = f'{{"account_id": "{account["id"]}", "amount": {raw}}}'
         bank.call("transaction", "POST", DEPOSIT, ada, data=data, content_type="application/json")
@@ -107,7 +107,7 @@ def test_numbers_are_read_exactly(bank: Suite, ada: Person) -> None:
 
 
 def test_each_rule_refuses_with_its_own_code(bank: Suite, ada: Person, bob: Person) -> None:
-    account, other, bobs = open_account(bank, ada, "5.00"), open_account(bank, ada), open_account(bank, bob)
+    account, other, bobs = ada.open("5.00"), ada.open(), bob.open()
     refusals = [
         post(bank, WITHDRAW, ada, account_id=account["id"], amount="5.01"),
         post(bank, TRANSFER, ada, from_account_id=account["id"], to_account_id=account["id"], amount="1"),
@@ -136,7 +136,7 @@ def test_each_rule_refuses_with_its_own_code(bank: Suite, ada: Person, bob: Pers
 
 
 def test_ten_of_forty_concurrent_withdrawals_of_1_00_from_10_00_succeed(bank: Suite, ada: Person) -> None:
-    account = open_account(bank, ada, "10.00")
+    account = ada.open("10.00")
     with ThreadPoolExecutor(40) as pool:
         answers = pool.map(
             lambda _: post(bank, WITHDRAW, ada, account_id=account["id"], amount="1.00").status_code, range(40)

@@ -37,9 +37,7 @@ class Case:
 
     def __init__(self, bank: Suite) -> None:
         self.bank, self.owner = bank, bank.person()
-        body = {"account_type": "checking"}
-        opened = bank.call("account", "POST", "/api/accounts/create", self.owner, json=body)
-        self.account_id = opened.get_json()["account"]["id"]
+        self.account_id = self.owner.open()["id"]
 
     def set(self, person: Person, status: str, reason: str = "A check") -> TestResponse:
         body = {"status": status, "reason": reason}
@@ -137,8 +135,7 @@ def test_two_at_once_decide_once(case: Case, admin: Person, second: Person, thir
 def test_the_owner_does_not_decide(bank: Suite, admin: Person, second: Person, third: Person) -> None:
     case = Case(bank)
     case.owner = third
-    opened = bank.call("account", "POST", "/api/accounts/create", third, json={"account_type": "checking"})
-    case.account_id = opened.get_json()["account"]["id"]
+    case.account_id = third.open()["id"]
     approval = case.asked(admin, second)
     assert refusal(case.decide(third, approval)) == (403, "FORBIDDEN")
     assert refusal(case.decide(third, approval, "reject", reason="Mine")) == (403, "FORBIDDEN")

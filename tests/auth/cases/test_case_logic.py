@@ -35,13 +35,9 @@ def ada(bank: Suite) -> Person:
     return bank.person()
 
 
-def pay(bank: Suite, person: Person) -> str:
+def pay(person: Person) -> str:
     """Make a payment and return its id."""
-    body = {"account_type": "checking"}
-    account = bank.call("account", "POST", "/api/accounts/create", person, json=body).get_json()["account"]["id"]
-    body = {"account_id": account, "amount": "5.00"}
-    answer = bank.call("transaction", "POST", "/api/transactions/deposit", person, json=body)
-    return str(answer.get_json()["transaction"]["id"])
+    return str(person.pay("deposit", account_id=person.open()["id"], amount="5.00")["transaction"]["id"])
 
 
 def open_case(bank: Suite, person: Person, **changes: Any) -> dict[str, Any]:
@@ -131,7 +127,7 @@ def test_a_text_is_kept_exactly(bank: Suite, ada: Person) -> None:
 def test_the_service_that_owns_payments_says_whose_a_disputed_one_is(
     bank: Suite, ada: Person, employee: Person
 ) -> None:
-    own, foreign = pay(bank, ada), pay(bank, bank.person())
+    own, foreign = pay(ada), pay(bank.person())
     case = open_case(bank, ada, kind="dispute", transaction_id=own)
     assert case["transaction_id"] == own
     for person in (ada, employee):
@@ -144,7 +140,7 @@ def test_the_service_that_owns_payments_says_whose_a_disputed_one_is(
 
 
 def test_one_payment_has_one_case_until_that_is_closed(bank: Suite, ada: Person, employee: Person) -> None:
-    payment = pay(bank, ada)
+    payment = pay(ada)
     case = open_case(bank, ada, transaction_id=payment)
     answer = call(bank, "POST", "cases", ada, json={**QUESTION, "transaction_id": payment})
     assert refusal(answer) == (409, "CASE_EXISTS")
@@ -198,7 +194,7 @@ def test_staff_need_the_permission_and_never_answer_their_own(bank: Suite, ada: 
 def test_staff_filter_all_cases_by_what_they_show_page_by_page(bank: Suite, ada: Person, employee: Person) -> None:
     word = f"zebra{uuid4().hex[:8]}"
     cases = [open_case(bank, ada, subject=f"{word} {number}") for number in range(3)]
-    payment = pay(bank, ada)
+    payment = pay(ada)
     dispute = open_case(bank, ada, kind="dispute", subject=f"Not mine, {word.upper()}", transaction_id=payment)
     write(bank, employee, cases[0])
 

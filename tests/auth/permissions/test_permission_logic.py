@@ -33,9 +33,8 @@ def employee(bank: Suite) -> Person:
 
 
 @pytest.fixture(scope="module")
-def account(bank: Suite, ada: Person) -> str:
-    answer = bank.call("account", "POST", "/api/accounts/create", ada, json={"account_type": "checking"})
-    return str(answer.get_json()["account"]["id"])
+def account(ada: Person) -> str:
+    return str(ada.open()["id"])
 
 
 def grant(bank: Suite, admin: Person, employee: Person, *permissions: str) -> Person:

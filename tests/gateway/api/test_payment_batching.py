@@ -33,9 +33,8 @@ def ada(bank: Suite) -> Person:
 
 
 @pytest.fixture
-def account_id(bank: Suite, ada: Person) -> str:
-    answer = bank.call("gateway", "POST", "/api/accounts/create", ada, json={"account_type": "checking"})
-    return str(answer.json["account"]["id"])  # type: ignore[index]  # an account that was opened
+def account_id(ada: Person) -> str:
+    return str(ada.open()["id"])
 
 
 @pytest.fixture

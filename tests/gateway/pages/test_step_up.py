@@ -85,8 +85,8 @@ def test_the_first_transfer_to_somebody_else_needs_a_fresh_code(
         assert transfer(holder, service, **to, amount="1.00") == (201, "")
     for _ in range(2):
         assert transfer(holder, service, **to, amount="100.00") == (201, ""), "who was paid before is no new payee"
-    own = holder.bank.call("account", "POST", "/api/accounts/create", holder.person, json={"account_type": "savings"})
-    assert transfer(holder, service, to_account_id=own.get_json()["account"]["id"], amount="1.00") == (201, "")
+    own = holder.person.open(account_type="savings")
+    assert transfer(holder, service, to_account_id=own["id"], amount="1.00") == (201, "")
 
 
 def test_a_failed_transfer_makes_no_known_payee(

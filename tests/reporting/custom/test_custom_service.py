@@ -31,8 +31,7 @@ class Desk:
         self.move("transfer", from_account_id=self.accounts[1], to_account_id=self.accounts[2], amount="30.00")
 
     def open(self, person: Person) -> str:
-        answer = self.suite.call("account", "POST", "/api/accounts/create", person, json={"account_type": "savings"})
-        return str((answer.json or {})["account"]["id"])
+        return str(person.open(account_type="savings")["id"])
 
     def move(self, kind: str, **body: str) -> None:
         answer = self.suite.call("transaction", "POST", f"/api/transactions/{kind}", self.ada, json=body)

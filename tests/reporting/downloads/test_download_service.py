@@ -20,9 +20,7 @@ class Office:
 
     def __init__(self, suite: Suite) -> None:
         self.suite, self.admin, self.ada = suite, suite.admin(), suite.person()
-        body = {"account_type": "checking"}
-        answer = suite.call("account", "POST", "/api/accounts/create", self.ada, json=body)
-        self.account_id = str((answer.json or {})["account"]["id"])
+        self.account_id = str(self.ada.open()["id"])
         for number in range(60):
             text = f"=1+{number}" if number % 2 else f"Łódź, „{number}”"
             self.move("deposit", amount="12345.67", description=text)

@@ -29,8 +29,7 @@ def ada(suite: Suite) -> Person:
     ada, bob = suite.person(), suite.person()
     numbers = {}
     for person in (ada, bob):
-        body = {"account_type": "checking"}
-        account = (suite.call("account", "POST", "/api/accounts/create", person, json=body).json or {})["account"]
+        account = person.open()
         deposit = {"account_id": account["id"], "amount": "50.00", "description": FORMULA}
         for _ in range(6):
             suite.call("transaction", "POST", "/api/transactions/deposit", person, json=deposit)

@@ -44,15 +44,10 @@ class Branch:
         return self.people[name]
 
     def open(self, name: str = "ada", account_type: str = "checking", **fields: str) -> dict[str, Any]:
-        body = {"account_type": account_type, **fields}
-        answer = self.suite.call("account", "POST", "/api/accounts/create", self.person(name), json=body)
-        account: dict[str, Any] = (answer.json or {})["account"]
-        return account
+        return self.person(name).open(account_type=account_type, **fields)
 
     def pay(self, kind: str, name: str = "ada", **body: str) -> dict[str, Any]:
-        answer = self.suite.call("transaction", "POST", f"/api/transactions/{kind}", self.person(name), json=body)
-        assert answer.status_code == 201, answer.text
-        transaction: dict[str, Any] = (answer.json or {})["transaction"]
+        transaction: dict[str, Any] = self.person(name).pay(kind, 201, **body)["transaction"]
         return transaction
 
     def get(self, account_id: str, name: str = "ada", service: str = "reporting", **query: str) -> TestResponse:

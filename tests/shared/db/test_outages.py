@@ -270,15 +270,7 @@ def bank(folder: Path, data_dir: Path) -> Iterator[Suite]:
 
 def client_of(suite: Suite) -> Client:
     person = suite.person()
-    accounts = []
-    for _ in range(2):
-        answer = suite.call("account", "POST", "/api/accounts/create", person, json={"account_type": "checking"})
-        assert answer.json is not None
-        accounts.append(answer.json["account"]["id"])
-    client = Client(suite, person, *accounts)
-    body = {"account_id": accounts[0], "amount": "1000.00"}
-    assert client.call("transaction", "POST", "/api/transactions/deposit", json=body).status_code == 201
-    return client
+    return Client(suite, person, person.open("1000.00")["id"], person.open()["id"])
 
 
 def end_all(client: Client) -> None:

@@ -104,9 +104,8 @@ def ada(bank: Suite) -> Person:
 
 
 @pytest.fixture(scope="module")
-def account_id(bank: Suite, ada: Person) -> str:
-    answer = bank.call("account", "POST", "/api/accounts/create", ada, json={"account_type": "checking"})
-    return str(answer.json["account"]["id"])  # type: ignore[index]  # an account that was opened
+def account_id(ada: Person) -> str:
+    return str(ada.open()["id"])
 
 
 def deposit(bank: Suite, person: Person, account_id: str, name: str, request_id: str) -> int:

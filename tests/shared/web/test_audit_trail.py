@@ -33,14 +33,6 @@ def employee(bank: Suite) -> Person:
     return bank.employee()
 
 
-def open_account(bank: Suite, person: Person, balance: str = "100.00") -> str:
-    body = {"account_type": "checking"}
-    account = bank.call("account", "POST", "/api/accounts/create", person, json=body).get_json()["account"]["id"]
-    body = {"account_id": account, "amount": balance}
-    assert bank.call("transaction", "POST", "/api/transactions/deposit", person, json=body).status_code == 201
-    return str(account)
-
-
 def entries(bank: Suite, admin: Person, person: Person, count: int, *starts: str) -> list[dict[str, Any]]:
     """Return the entries on a person whose actions start so, oldest first, once there are that many; without auth's."""
     found: list[dict[str, Any]] = []
@@ -68,7 +60,7 @@ def test_freezing_and_lifting_name_the_employee_the_customer_and_the_reason(
     bank: Suite, admin: Person, employee: Person
 ) -> None:
     person = bank.person()
-    account = open_account(bank, person)
+    account = person.open("100.00")["id"]
     assert [freeze(bank, employee, account), freeze(bank, employee, account, "active")] == [200, 200]
     first, second = entries(bank, admin, person, 2)
     assert [first["action"], second["action"]] == ["account.freeze", "account.unfreeze"]
@@ -79,7 +71,7 @@ def test_freezing_and_lifting_name_the_employee_the_customer_and_the_reason(
 
 def test_a_reversal_is_written_by_the_ledger_with_its_origin(bank: Suite, admin: Person) -> None:
     person = bank.person()
-    account = open_account(bank, person)
+    account = person.open("100.00")["id"]
     path = f"/api/transactions/account/{account}"
     deposit = bank.call("transaction", "GET", path, person).get_json()["transactions"][0]["id"]
     path = f"/api/transactions/reverse/{deposit}"
@@ -95,7 +87,7 @@ def test_each_look_of_staff_at_a_customer_s_data_is_written_once_a_minute(
     bank: Suite, admin: Person, employee: Person
 ) -> None:
     person = bank.person()
-    account = open_account(bank, person)
+    account = person.open("100.00")["id"]
     for _ in range(2):
         for name, path in (
             ("account", f"/api/accounts/details/{account}"),
@@ -131,7 +123,7 @@ def test_lists_of_everybody_and_refusals_are_written(bank: Suite, admin: Person,
 
 
 def test_a_refusal_by_a_rule_is_written_although_its_transaction_was_rolled_back(bank: Suite, admin: Person) -> None:
-    account = open_account(bank, admin, "1.00")
+    account = admin.open("1.00")["id"]
     assert freeze(bank, admin, account) == 403
     refused = entries(bank, admin, admin, 1, "access")
     assert refused[-1]["details"] == {"request": f"PUT /api/accounts/update/{account}"}
@@ -139,7 +131,7 @@ def test_a_refusal_by_a_rule_is_written_although_its_transaction_was_rolled_back
 
 def test_nothing_is_lost_and_nothing_waits_while_auth_is_away(bank: Suite, admin: Person, employee: Person) -> None:
     person = bank.person()
-    account = open_account(bank, person)
+    account = person.open("100.00")["id"]
     assert freeze(bank, employee, account, "active") == 200
     entries(bank, admin, person, 1)
     bank.adapters["auth"].down = True

@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 from shared.db import approvals
 from tests.support.suite import BankOptions, Person, Suite
 from tests.transaction.counter.tills import CASH_OUT, Till, refusal
-from tests.transaction.endpoints import balance, get, open_account, post
+from tests.transaction.endpoints import balance, get, post
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +29,8 @@ def till(bank: Suite) -> Till:
 
 
 @pytest.fixture
-def account(bank: Suite, ada: Person) -> dict[str, Any]:
-    return open_account(bank, ada, "500.00")
+def account(ada: Person) -> dict[str, Any]:
+    return ada.open("500.00")
 
 
 def ask(till: Till, account: dict[str, Any], amount: str = "100.01", key: str | None = None) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def test_the_teller_and_the_owner_of_the_account_can_not_approve(
 ) -> None:
     assert refusal(decide(bank, ask(till, account), till.teller)) == (403, "FORBIDDEN")
     owner = bank.employee()
-    own = open_account(bank, owner, "500.00")
+    own = owner.open("500.00")
     assert refusal(decide(bank, ask(till, own), owner)) == (403, "FORBIDDEN")
     without = bank.employee(permissions=("counter:withdraw",))
     assert refusal(decide(bank, ask(till, account), without)) == (403, "FORBIDDEN")
@@ -112,8 +112,8 @@ def test_what_can_not_be_paid_asks_nobody(bank: Suite, admin: Person, ada: Perso
     till = Till(bank, "120.00")
     assert refusal(till.pay_out(account, "120.01")) == (400, "TILL_SHORT")
     assert refusal(till.pay_out(account, "500.01")) == (400, "INSUFFICIENT_FUNDS")
-    assert refusal(till.pay_out(open_account(bank, till.teller, "500"), "110")) == (403, "FORBIDDEN")
-    frozen = open_account(bank, ada, "500")
+    assert refusal(till.pay_out(till.teller.open("500"), "110")) == (403, "FORBIDDEN")
+    frozen = ada.open("500")
     change = {"status": "frozen", "reason": "A check"}
     bank.call("account", "PUT", f"/api/accounts/update/{frozen['id']}", admin, json=change)
     assert refusal(till.pay_out(frozen, "110")) == (400, "ACCOUNT_NOT_ACTIVE")

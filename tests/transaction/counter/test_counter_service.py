@@ -12,7 +12,7 @@ from account_service.account_models import OVER_AND_SHORT_ACCOUNT_ID, VAULT_ACCO
 from tests.support.desk import money_made
 from tests.support.suite import BankOptions, Person, Suite
 from tests.transaction.counter.tills import CASH_IN, CASH_OUT, TILLS, Till, refusal
-from tests.transaction.endpoints import balance, get, open_account, post, reverse
+from tests.transaction.endpoints import balance, get, post, reverse
 from transaction_service.projection_storage import ProjectionStorage
 from transaction_service.rebuild import rebuild_logic
 from transaction_service.rebuild.rebuild_storage import RebuildStorage
@@ -46,7 +46,7 @@ def bank_account(bank: Suite, account_id: str) -> int:
 
 
 def test_cash_paid_in_and_out_changes_the_account_and_the_till(bank: Suite, ada: Person, till: Till) -> None:
-    account = open_account(bank, ada)
+    account = ada.open()
     paid_in = till.pay_in(account, "40.00")
     assert paid_in.status_code == 201, paid_in.text
     made = paid_in.get_json()["transaction"]
@@ -66,7 +66,7 @@ def test_cash_paid_in_and_out_changes_the_account_and_the_till(bank: Suite, ada:
 
 
 def test_a_day_at_the_counter_ends_with_a_count(bank: Suite, ada: Person, till: Till) -> None:
-    account = open_account(bank, ada)
+    account = ada.open()
     vault, over_and_short = (bank_account(bank, one) for one in (VAULT_ACCOUNT_ID, OVER_AND_SHORT_ACCOUNT_ID))
     till.pay_in(account, "50.00")
     till.pay_out(account, "20.00")
@@ -91,7 +91,7 @@ def test_a_day_at_the_counter_ends_with_a_count(bank: Suite, ada: Person, till: 
 
 def test_too_much_cash_is_booked_too_and_a_till_may_be_empty(bank: Suite, ada: Person) -> None:
     till = Till(bank, "0")
-    account = open_account(bank, ada)
+    account = ada.open()
     assert till.cash() == "0.00"
     till.pay_in(account, "3.00")
     before = bank_account(bank, OVER_AND_SHORT_ACCOUNT_ID)
@@ -104,7 +104,7 @@ def test_too_much_cash_is_booked_too_and_a_till_may_be_empty(bank: Suite, ada: P
 
 
 def test_the_counter_refuses_what_it_must(bank: Suite, ada: Person, admin: Person) -> None:
-    account, poor = open_account(bank, ada, "500.00"), open_account(bank, ada)
+    account, poor = ada.open("500.00"), ada.open()
     without_till = bank.employee()
     answer = post(bank, CASH_IN, without_till, account_id=account["id"], amount="1.00")
     assert refusal(answer) == (400, "TILL_NOT_OPEN")
@@ -122,7 +122,7 @@ def test_the_counter_refuses_what_it_must(bank: Suite, ada: Person, admin: Perso
 
 
 def test_nobody_serves_themselves(bank: Suite, till: Till) -> None:
-    own = open_account(bank, till.teller, "50.00")
+    own = till.teller.open("50.00")
     assert refusal(till.pay_in(own, "1.00")) == (403, "FORBIDDEN")
     assert refusal(till.pay_out(own, "1.00")) == (403, "FORBIDDEN")
     assert (balance(bank, till.teller, own), till.cash()) == ("50.00", "100.00")
@@ -156,7 +156,7 @@ def test_an_impossible_float_or_count_is_refused(bank: Suite, till: Till, amount
 
 
 def test_a_repeated_booking_is_made_once_also_after_the_till_is_closed(bank: Suite, ada: Person, till: Till) -> None:
-    account = open_account(bank, ada)
+    account = ada.open()
     first = till.pay_in(account, "30.00", "one")
     assert till.pay_in(account, "30.00", "one").get_json() == first.get_json()
     assert refusal(till.pay_in(account, "31.00", "one")) == (422, "IDEMPOTENCY_KEY_REUSED")
@@ -174,7 +174,7 @@ def test_a_key_opens_one_till(bank: Suite) -> None:
 
 
 def test_each_permission_opens_its_own_endpoint_and_either_a_till(bank: Suite, ada: Person) -> None:
-    account = open_account(bank, ada, "10.00")
+    account = ada.open("10.00")
     taker, payer = bank.employee(permissions=("counter:deposit",)), bank.employee(permissions=("counter:withdraw",))
     neither = bank.employee(permissions=("customers:read",))
     opened = [post(bank, TILLS, one, **{"float": "10"}).status_code for one in (taker, payer, neither, ada)]
@@ -201,8 +201,8 @@ def test_a_till_is_seen_and_closed_by_its_employee_and_by_admins_only(bank: Suit
 
 
 def test_the_id_of_a_till_is_no_account_to_pay_to(bank: Suite, ada: Person, till: Till) -> None:
-    account = open_account(bank, ada, "20.00")
-    mine = open_account(bank, till.teller, "20.00")
+    account = ada.open("20.00")
+    mine = till.teller.open("20.00")
     targets = [till.id, *(f"{number:032x}" for number in (1, 2, 3, 4))]
     for person, source in ((ada, account), (till.teller, mine), (till.teller, account)):
         for target in targets:
@@ -217,7 +217,7 @@ def test_the_id_of_a_till_is_no_account_to_pay_to(bank: Suite, ada: Person, till
 def test_a_reversal_changes_the_till_or_the_differences_after_its_count(
     bank: Suite, ada: Person, admin: Person, *, is_closed: bool
 ) -> None:
-    till, account = Till(bank), open_account(bank, ada)
+    till, account = Till(bank), ada.open()
     paid_in = till.pay_in(account, "60.00").get_json()["transaction"]
     paid_out = till.pay_out(account, "50.00").get_json()["transaction"]
     if is_closed:
@@ -234,7 +234,7 @@ def test_a_reversal_changes_the_till_or_the_differences_after_its_count(
 
 def test_parallel_withdrawals_never_overdraw_a_till(bank: Suite, ada: Person) -> None:
     till = Till(bank, "10.00")
-    accounts = [open_account(bank, ada, "10.00") for _ in range(4)]
+    accounts = [ada.open("10.00") for _ in range(4)]
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda place: till.pay_out(accounts[place % 4], "1.00"), range(24)))
     assert Counter(answer.status_code for answer in answers) == {201: 10, 400: 14}
@@ -249,7 +249,7 @@ def test_parallel_openings_open_one_till(bank: Suite) -> None:
 
 
 def test_a_rebuild_changes_nothing_that_the_counter_has_booked(bank: Suite, ada: Person, admin: Person) -> None:
-    till, account = Till(bank), open_account(bank, ada)
+    till, account = Till(bank), ada.open()
     made = till.pay_in(account, "5.00").get_json()["transaction"]
     till.pay_out(account, "500.00")
     till.close("105.00")

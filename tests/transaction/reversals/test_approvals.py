@@ -9,7 +9,7 @@ from werkzeug.test import TestResponse
 
 from shared.db import approvals
 from tests.support.suite import BankOptions, Person, Suite
-from tests.transaction.endpoints import WITHDRAW, balance, get, open_account, post, reverse
+from tests.transaction.endpoints import WITHDRAW, balance, get, post, reverse
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ class Case:
 
     def __init__(self, bank: Suite, first: Person) -> None:
         self.bank, self.owner = bank, bank.person()
-        self.account = open_account(bank, self.owner, "9.00")
+        self.account = self.owner.open("9.00")
         made = post(bank, WITHDRAW, self.owner, account_id=self.account["id"], amount="4.00")
         self.transaction = made.get_json()["transaction"]
         self.asked = reverse(bank, first, self.transaction)

@@ -27,9 +27,8 @@ def clara(bank: Suite) -> Person:
 
 
 @pytest.fixture(scope="module")
-def account(bank: Suite, clara: Person) -> str:
-    body = {"account_type": "checking"}
-    return str(bank.call("account", "POST", "/api/accounts/create", clara, json=body).get_json()["account"]["id"])
+def account(clara: Person) -> str:
+    return str(clara.open()["id"])
 
 
 def open_till(teller: Visitor, opening_cash: str = "100.00") -> None:
