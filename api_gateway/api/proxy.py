@@ -4,12 +4,11 @@ Only bearer tokens count. The browser's session is never used, so no foreign pag
 """
 
 import re
-from collections.abc import Mapping
 
 from flask import Blueprint, Response, request
 
 from api_gateway.web.browser_session import refuse_ended_sessions
-from api_gateway.web.documents import DOCUMENT_HEADERS, send_on
+from api_gateway.web.documents import DOCUMENT_HEADERS, copy_headers, send_on
 from api_gateway.web.tools import tools
 from shared.core.errors import NotFound
 from shared.http import request_ids
@@ -91,7 +90,7 @@ def forward(path: str) -> Response:
     if answer.ok and _may_end_sessions(path):
         refuse_ended_sessions()
     response = Response(answer.content, answer.status_code)
-    _copy_headers(response, answer.headers)
+    copy_headers(answer, response, RESPONSE_HEADERS)
     return response
 
 
@@ -111,9 +110,3 @@ def _request_headers() -> dict[str, str]:
     headers["X-Forwarded-For"] = request.remote_addr or ""
     headers[request_ids.HEADER] = request_ids.current() or ""
     return headers
-
-
-def _copy_headers(response: Response, headers: Mapping[str, str]) -> None:
-    for name in RESPONSE_HEADERS:
-        if name in headers:
-            response.headers[name] = headers[name]

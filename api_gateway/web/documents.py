@@ -17,7 +17,10 @@ def send_on(document: requests.Response, headers: Iterable[str] = DOCUMENT_HEADE
     """
     response = Response(document.iter_content(PIECE_BYTES), document.status_code)
     response.call_on_close(document.close)
-    for name in (*headers, _LENGTH):
-        if name in document.headers:
-            response.headers[name] = document.headers[name]
+    copy_headers(document, response, (*headers, _LENGTH))
     return response
+
+
+def copy_headers(answer: requests.Response, response: Response, names: Iterable[str]) -> None:
+    """Copy those of the named headers that the answer of a service has."""
+    response.headers.update({name: answer.headers[name] for name in names if name in answer.headers})

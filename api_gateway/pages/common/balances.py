@@ -38,11 +38,8 @@ def balances(account: Account, history: ListPage[Entry], since: date, zone: tzin
     for entry in history.rows:
         closing.setdefault(day_of(entry.timestamp, zone), entry.balance_after)
     if history.pagination.next_cursor is None:
-        opening = _before(history.rows[-1]) if history.rows else account.balance
+        oldest = history.rows[-1] if history.rows else None
+        opening = oldest.balance_after - oldest.amount if oldest else account.balance
         closing[max(since, day_of(account.created_at, zone)) - timedelta(days=1)] = opening
     closing.setdefault(day_of(now(), zone), account.balance)
     return sorted(closing.items())
-
-
-def _before(entry: Entry) -> Decimal:
-    return entry.balance_after - entry.amount

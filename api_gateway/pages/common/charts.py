@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import partial
 from urllib.parse import quote
 
-from babel.numbers import format_compact_currency, format_compact_decimal
+from babel.numbers import format_compact_currency
 from flask import render_template
 
 from api_gateway.clients.transaction import Day
@@ -56,7 +57,7 @@ class Tip:
     text: str
 
 
-def bars(amounts: Mapping[date, Decimal], start: date, end: date, currency: str = "") -> Picture:
+def bars(amounts: Mapping[date, Decimal], start: date, end: date, currency: str) -> Picture:
     """Draw a bar per day of a period, both ends included, or per month if it has more than `MAX_DAYS` days."""
     if (end - start).days >= MAX_DAYS:
         months = _by_month(amounts, start, end)
@@ -67,7 +68,7 @@ def bars(amounts: Mapping[date, Decimal], start: date, end: date, currency: str 
     return _columns([(_short(day), _long(day), amount) for day, amount in days], ("bar",), currency)
 
 
-def in_and_out(days: Iterable[Day], start: date, end: date, currency: str = "") -> Picture:
+def in_and_out(days: Iterable[Day], start: date, end: date, currency: str) -> Picture:
     """Draw two bars per month of a period: income and expense."""
     known = list(days)
     income = _by_month({day.date: day.income for day in known}, start, end)
@@ -86,7 +87,7 @@ def shares(amounts: Mapping[str, Decimal], currency: str) -> Picture:
     return Picture(_picture("shares.svg", shares=lying, lines=[], step=SHARE_HEIGHT), rows, SHARE_HEIGHT * len(rows))
 
 
-def curve(days: Sequence[tuple[date, Decimal]], currency: str = "") -> Picture:
+def curve(days: Sequence[tuple[date, Decimal]], currency: str) -> Picture:
     """Draw a balance over time as a step line. `days` are in order, oldest first. A long period has a tick a month."""
     changes = [row for place, row in enumerate(days) if place in (0, len(days) - 1) or row[1] != days[place - 1][1]]
     top, lines = _scale(max(balance for _, balance in changes), currency)
@@ -99,7 +100,7 @@ def curve(days: Sequence[tuple[date, Decimal]], currency: str = "") -> Picture:
     marks = [Mark(at, _mark(day, first, last) if is_long else _short(day)) for day, at in places.items()]
     src = _picture("curve.svg", path=path, lines=lines, marks=marks)
     steps = [
-        (LEFT + WIDTH * x / 100, f"{_long(day)}: {_amount(balance, currency)}")
+        (LEFT + WIDTH * x / 100, f"{_long(day)}: {money(balance, currency)}")
         for (x, _), (day, balance) in zip(points, changes, strict=True)
     ]
     ends = [x for x, _ in steps[1:]] + [LEFT + WIDTH]
@@ -139,7 +140,7 @@ def _columns(rows: Sequence[tuple[str, str, *tuple[Decimal, ...]]], kinds: Seque
     marks = [Mark(LEFT + slot * (place + 0.5), rows[place][0]) for place in range(0, len(rows), every)]
     src = _picture("bars.svg", columns=columns, lines=lines, marks=marks, bar_width=width)
     tips = [
-        Tip(LEFT + slot * place, slot, f"{name}: {', '.join(_amount(amount, currency) for amount in amounts)}")
+        Tip(LEFT + slot * place, slot, f"{name}: {', '.join(money(amount, currency) for amount in amounts)}")
         for place, (_, name, *amounts) in enumerate(rows)
     ]
     return Picture(src, [(name, *amounts) for _, name, *amounts in rows], tips=tips)
@@ -164,9 +165,8 @@ def _by_month(amounts: Mapping[date, Decimal], start: date, end: date) -> list[t
 def _scale(most: Decimal, currency: str) -> tuple[Decimal, list[Mark]]:
     """Return the top of the axis, a round number at or above `most`, and its grid lines from zero upwards."""
     step = _round_up(most / LINES) if most > 0 else Decimal(1)
-    lines = [
-        Mark(TOP + HEIGHT * (1 - number / LINES), _compact(step * number, currency)) for number in range(LINES + 1)
-    ]
+    label = partial(format_compact_currency, currency=currency, locale=LOCALE, fraction_digits=2)
+    lines = [Mark(TOP + HEIGHT * (1 - number / LINES), label(step * number)) for number in range(LINES + 1)]
     return step * LINES, lines
 
 
@@ -174,16 +174,6 @@ def _round_up(amount: Decimal) -> Decimal:
     """Round up to the next of 1, 2, 2.5, 5 or 10 times a power of ten."""
     power = Decimal(10) ** amount.adjusted()
     return next(power * factor for factor in map(Decimal, ("1", "2", "2.5", "5", "10")) if power * factor >= amount)
-
-
-def _amount(amount: Decimal, currency: str) -> str:
-    return money(amount, currency) if currency else str(amount)
-
-
-def _compact(amount: Decimal, currency: str) -> str:
-    if currency:
-        return format_compact_currency(amount, currency, locale=LOCALE, fraction_digits=2)
-    return format_compact_decimal(amount, locale=LOCALE, fraction_digits=2)
 
 
 def _short(day: date) -> str:

@@ -41,42 +41,42 @@ def labels(picture: Picture) -> list[str]:
 
 
 def test_bars_are_as_high_as_their_amounts() -> None:
-    picture = charts.bars({FIRST: Decimal(30), FIRST + timedelta(days=2): Decimal(15)}, FIRST, date(2026, 1, 4))
+    picture = charts.bars({FIRST: Decimal(30), FIRST + timedelta(days=2): Decimal(15)}, FIRST, date(2026, 1, 4), "USD")
     high, low = bar_heights(picture)
     assert high == HEIGHT
     assert low == HEIGHT / 2
     assert [amounts for _, *amounts in picture.rows] == [[30], [0], [15], [0]]
-    assert labels(picture)[:4] == ["0", "10", "20", "30"]
+    assert labels(picture)[:4] == ["$0", "$10", "$20", "$30"]
 
 
 def test_a_negative_amount_has_no_bar_but_a_row_in_the_table() -> None:
-    picture = charts.bars({FIRST: Decimal(30), date(2026, 1, 2): Decimal(-15)}, FIRST, date(2026, 1, 2))
+    picture = charts.bars({FIRST: Decimal(30), date(2026, 1, 2): Decimal(-15)}, FIRST, date(2026, 1, 2), "USD")
     assert bar_heights(picture) == [HEIGHT]
     assert [amounts for _, *amounts in picture.rows] == [[30], [-15]]
-    assert bar_heights(charts.bars({FIRST: Decimal(-15)}, FIRST, FIRST)) == []
+    assert bar_heights(charts.bars({FIRST: Decimal(-15)}, FIRST, FIRST, "USD")) == []
 
 
 def test_a_long_period_is_shown_by_months() -> None:
-    picture = charts.bars({FIRST: Decimal(1), date(2026, 1, 31): Decimal(2)}, FIRST, date(2026, 3, 31))
+    picture = charts.bars({FIRST: Decimal(1), date(2026, 1, 31): Decimal(2)}, FIRST, date(2026, 3, 31), "USD")
     assert picture.rows == [("Jan 2026", Decimal(3)), ("Feb 2026", Decimal(0)), ("Mar 2026", Decimal(0))]
 
 
 def test_zero_amounts_have_no_bars() -> None:
-    assert bar_heights(charts.bars({}, FIRST, FIRST)) == []
+    assert bar_heights(charts.bars({}, FIRST, FIRST, "USD")) == []
 
 
 @pytest.mark.parametrize(
     ("most", "top"), [("0.01", "0.015"), ("1", "1.5"), ("1.51", "3"), ("9999", "15K"), ("10000000000", "15B")]
 )
 def test_the_axis_ends_at_a_round_number(most: str, top: str) -> None:
-    picture = charts.bars({FIRST: Decimal(most)}, FIRST, FIRST)
-    assert labels(picture)[3] in (top, "0.02")
+    picture = charts.bars({FIRST: Decimal(most)}, FIRST, FIRST, "USD")
+    assert labels(picture)[3] in (f"${top}", "$0.02")
     assert 0 < bar_heights(picture)[0] <= HEIGHT
 
 
 def test_income_and_expense_are_two_kinds_of_bars() -> None:
     day = Day(date=FIRST, count=1, total=Decimal(), income=Decimal(30), expense=Decimal(15))
-    picture = charts.in_and_out([day], FIRST, date(2026, 2, 1))
+    picture = charts.in_and_out([day], FIRST, date(2026, 2, 1), "USD")
     assert [bar.attrib["class"] for bar in drawn(picture).iter(f"{SVG}rect")] == ["bar", "hollow"]
     assert bar_heights(picture) == [HEIGHT, HEIGHT / 2]
     assert picture.cells("USD") == [["Jan 2026", "$30.00", "$15.00"], ["Feb 2026", "$0.00", "$0.00"]]
@@ -96,18 +96,18 @@ def test_a_curve_holds_its_balance_until_the_next_day_that_changes_it() -> None:
         (date(2026, 1, 8), Decimal(3)),
         (date(2026, 1, 11), Decimal(0)),
     ]
-    picture = charts.curve(days)
+    picture = charts.curve(days, "USD")
     path = next(path.attrib["d"] for path in drawn(picture).iter(f"{SVG}path") if path.attrib["class"] == "curve")
     assert re.findall(r"[MHV][0-9. ]+", path) == ["M0 150.0", "H50.00", "V0.0", "H100.00", "V150.0", "H100"]
     assert picture.rows == [("1 Jan 2026", Decimal(0)), ("6 Jan 2026", Decimal(3)), ("11 Jan 2026", Decimal(0))]
 
 
 def test_a_curve_of_one_day_is_a_line() -> None:
-    assert charts.curve([(FIRST, Decimal(5))]).rows == [("1 Jan 2026", Decimal(5))]
+    assert charts.curve([(FIRST, Decimal(5))], "USD").rows == [("1 Jan 2026", Decimal(5))]
 
 
 def test_the_table_contains_the_numbers_as_text() -> None:
-    assert charts.curve([(FIRST, Decimal("1234.5"))]).cells("USD") == [["1 Jan 2026", "$1,234.50"]]
+    assert charts.curve([(FIRST, Decimal("1234.5"))], "USD").cells("USD") == [["1 Jan 2026", "$1,234.50"]]
 
 
 def test_the_axis_and_the_tooltips_name_amounts_in_the_currency() -> None:
@@ -120,19 +120,19 @@ def test_the_axis_and_the_tooltips_name_amounts_in_the_currency() -> None:
 
 def test_a_long_curve_is_marked_by_months() -> None:
     days = [(FIRST + timedelta(days=number), Decimal(number)) for number in range(120)]
-    assert labels(charts.curve(days))[4:] == ["1 Jan", "1 Feb", "1 Mar", "1 Apr"]
-    assert labels(charts.curve(days[:30]))[4:] == ["1 Jan", "30 Jan"]
+    assert labels(charts.curve(days, "USD"))[4:] == ["1 Jan", "1 Feb", "1 Mar", "1 Apr"]
+    assert labels(charts.curve(days[:30], "USD"))[4:] == ["1 Jan", "30 Jan"]
 
 
 def test_a_curve_of_two_months_is_marked_where_the_second_begins_unless_texts_would_touch() -> None:
     days = [(FIRST + timedelta(days=number), Decimal(number)) for number in range(61)]
-    assert labels(charts.curve(days))[4:] == ["1 Jan", "1 Feb", "2 Mar"]
-    assert labels(charts.curve(days[:35]))[4:] == ["1 Jan", "4 Feb"]
+    assert labels(charts.curve(days, "USD"))[4:] == ["1 Jan", "1 Feb", "2 Mar"]
+    assert labels(charts.curve(days[:35], "USD"))[4:] == ["1 Jan", "4 Feb"]
 
 
 def test_marks_of_more_than_a_year_name_the_year() -> None:
     last = date(2027, 6, 30)
-    curve = charts.curve([(FIRST, Decimal(1)), (last, Decimal(2))])
+    curve = charts.curve([(FIRST, Decimal(1)), (last, Decimal(2))], "USD")
     assert labels(curve)[4:] == ["Jan '26", "Apr '26", "Jul '26", "Oct '26", "Jan '27", "Apr '27"]
-    assert labels(charts.bars({FIRST: Decimal(1)}, FIRST, last))[4:6] == ["Jan '26", "May '26"]
-    assert labels(charts.bars({FIRST: Decimal(1)}, FIRST, date(2026, 12, 31)))[4:6] == ["Jan", "Apr"]
+    assert labels(charts.bars({FIRST: Decimal(1)}, FIRST, last, "USD"))[4:6] == ["Jan '26", "May '26"]
+    assert labels(charts.bars({FIRST: Decimal(1)}, FIRST, date(2026, 12, 31), "USD"))[4:6] == ["Jan", "Apr"]
