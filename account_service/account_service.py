@@ -58,7 +58,7 @@ from shared.db.outbox import Outbox
 from shared.http.users import UserClient
 from shared.web import audit_trail, fast_path, serving
 from shared.web.access import Caller, private, service_only, staff_with
-from shared.web.application import Peers, lifecycle_of, make_app, make_session
+from shared.web.application import Peers, keep, lifecycle_of, make_app, make_session
 from shared.web.approvals.rules import ApprovalPending, ApprovalRules
 from shared.web.cursors import Page, page_of
 from shared.web.idempotency_keys import idempotency_key
@@ -338,8 +338,8 @@ def create_app(settings: AccountSettings, session: requests.Session | None = Non
     users = UserClient(peers["auth-service"], peers.token)
     storage = AccountStorage(db)
     requests_about = _make_approvals(storage, is_required=settings.approval_required)
-    app.extensions["tools"] = Tools(storage, LedgerStorage(db), TillStorage(db), users, currency, requests_about)
-    app.extensions["search_tools"] = SearchTools(AccountSearch(db), users, currency, storage.outbox)
+    keep(app, Tools(storage, LedgerStorage(db), TillStorage(db), users, currency, requests_about))
+    keep(app, SearchTools(AccountSearch(db), users, currency, storage.outbox))
     for blueprint in (accounts, search, approvals, internal):
         app.register_blueprint(blueprint)
     fast_path.install(app, "internal.post")

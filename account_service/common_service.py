@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flask import current_app
-
 from account_service.account_schemas import AccountApprovalOut, AccountOut
 from account_service.account_storage import AccountStorage
 from account_service.ledger_storage import LedgerStorage
@@ -12,6 +10,7 @@ from account_service.till_storage import TillStorage
 from shared.core.money import Currency
 from shared.db.approvals import ApprovalColumns
 from shared.http.users import UserClient
+from shared.web.application import part
 from shared.web.approvals.rules import ApprovalRules
 from shared.web.validation.openapi import make_api
 
@@ -32,8 +31,7 @@ class Tools:
 
 def tools() -> Tools:
     """Return the tools of the current app."""
-    found: Tools = current_app.extensions["tools"]
-    return found
+    return part(Tools)
 
 
 def render_approval(approval: ApprovalColumns) -> AccountApprovalOut:

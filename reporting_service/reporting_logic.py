@@ -11,8 +11,6 @@ from decimal import Decimal
 from typing import Any, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel
-
 from reporting_service.figure_logic import (
     bank_ties_out,
     choose_grouping,
@@ -41,17 +39,14 @@ from reporting_service.reporting_schemas import (
 )
 from reporting_service.reporting_storage import ReportStorage
 from reporting_service.source_schemas import (
-    AccountCounts,
     AccountStatistics,
     FlowStatistics,
     LedgerRow,
     Period,
     Summary,
     TransactionFacts,
-    UserCounts,
     UserStatistics,
     Volumes,
-    VolumeTotals,
     ZonedPeriod,
 )
 from shared.concurrency.context_pool import ContextPool
@@ -189,14 +184,6 @@ def _read_account(
     return AccountReportData(
         **flow_fields(statistics, period, group),
         account=account.model_copy(update={"balance": statistics.balance}),
-        period=period,
-        opening_balance=opening,
-        closing_balance=closing,
-        income=statistics.income,
-        expense=statistics.expense,
-        net=statistics.net,
-        count=statistics.count,
-        by_type=statistics.by_type,
         history=history,
         balance_trend=_balance_trend(currency, currency.from_text(opening), period, statistics),
     )
@@ -207,28 +194,17 @@ def _read_transactions(
 ) -> TransactionReportData | None:
     """Return the data of a transaction report, or None if its figures do not add up."""
     statistics = sources.transactions.statistics(token, period, period_before(period))
-    if not ties_out(statistics):
-        return None
-    summary = {name: getattr(statistics, name) for name in Summary.model_fields}
-    return TransactionReportData(
-        **summary,
-        **flow_fields(statistics, period, group),
-        period=period,
-        opening_balance=statistics.opening_balance,
-        closing_balance=statistics.closing_balance,
-    )
+    return TransactionReportData(**flow_fields(statistics, period, group)) if ties_out(statistics) else None
 
 
 def flow_fields(statistics: FlowStatistics, period: ZonedPeriod, group: Grouping | None) -> dict[str, Any]:
-    """Return the fields of `Flows`."""
+    """Return the fields that reports on one account and on several have in common, and further ones."""
     grouping, before = group or choose_grouping(period), period_before(period)
     previous = statistics.previous
     return {
-        "as_of": statistics.as_of,
+        **dict(statistics),
+        "period": period,
         "time_zone": period.zone.key,
-        "money_in": statistics.money_in,
-        "money_out": statistics.money_out,
-        "by_category": statistics.by_category,
         "grouping": grouping,
         "groups": group_flows(statistics.by_day, period, grouping, zero_like(statistics.net)),
         "previous": PreviousFlows(period=before, **dict(previous)) if before and previous else None,
@@ -250,12 +226,12 @@ def _read_system(sources: Sources, period: ZonedPeriod, group: Grouping | None) 
         period=period,
         as_of=volumes.as_of,
         time_zone=period.zone.key,
-        users=UserCounts(**_part(UserCounts, users)),
+        users=users,
         users_by_role_and_status=users.by_role_and_status,
-        accounts=AccountCounts(**_part(AccountCounts, accounts)),
+        accounts=accounts,
         accounts_by_type_and_status=accounts.by_type_and_status,
         total_balance=accounts.total_balance,
-        transactions=VolumeTotals(**_part(VolumeTotals, volumes)),
+        transactions=volumes,
         volumes_by_day=volumes.by_day_and_type,
         grouping=grouping,
         groups=groups,
@@ -278,11 +254,6 @@ def _growth(
         transactions=Growth(current=volumes.count, previous=volumes.previous.count),
         volume=AmountGrowth(current=format(volume, "f"), previous=volumes.previous.total),
     )
-
-
-def _part(model: type[BaseModel], whole: BaseModel) -> dict[str, Any]:
-    """Return the fields of `whole` that `model` has."""
-    return {name: getattr(whole, name) for name in model.model_fields}
 
 
 def _describe(

@@ -1,7 +1,7 @@
 """Tables of the reporting service: reports, stored as they were returned, statements of months that are over, custom
 reports, and statement exports."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,6 +12,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from shared.db.columns import UtcDateTime
 from shared.db.database import Database
 from shared.db.outbox import OutboxColumns
+
+KEPT_FOR = timedelta(days=7)
+"""How long a statement export is kept after its end."""
 
 
 class Base(DeclarativeBase):
@@ -137,6 +140,16 @@ class StatementExport(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    @property
+    def progress(self) -> int:
+        """Return how much of it is made, in percent."""
+        return 100 * self.done // self.total
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """Return when it is removed; None before it has ended."""
+        return self.finished_at and self.finished_at + KEPT_FOR
 
 
 class StatementExportPart(Base):

@@ -1,7 +1,6 @@
 """Queries and responses of the reporting service. Amounts are decimal text."""
 
-from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 from pydantic import Field, GetJsonSchemaHandler, TypeAdapter
@@ -12,9 +11,11 @@ from reporting_service.source_schemas import (
     AccountCounts,
     AccountFacts,
     ByCategory,
+    ByType,
     DayVolumes,
     FlowSums,
     LedgerRow,
+    OfDay,
     Period,
     Spread,
     Summary,
@@ -31,6 +32,7 @@ from shared.web.validation.openapi import Described, Query
 if TYPE_CHECKING:
     from reporting_service.reporting_models import Report
 
+_T = TypeVar("_T")
 Format = Literal["json", "csv", "pdf"]
 ReportType = Literal["account", "transaction", "system"]
 Grouping = Literal["day", "week", "month"]
@@ -38,7 +40,23 @@ Preset = Literal["this_month", "last_month", "this_quarter", "last_quarter", "th
 TransactionType = Literal["deposit", "withdrawal", "transfer", "reversal"]
 
 
-class ReportQuery(Query):
+class DetailsQuery(Query):
+    """The form of a stored report."""
+
+    format: Format = "json"
+    """The form of the answer: JSON, or a document to download."""
+
+
+class MakingQuery(DetailsQuery):
+    """How a report is made, in which form, and whether it is stored."""
+
+    tz: Zone = UTC_ZONE
+    """The time zone in which days begin, by its IANA name. It also decides which day today is."""
+    save: bool = True
+    """Whether to store the report. A report that is not stored has no id."""
+
+
+class ReportQuery(MakingQuery):
     """The period of a report, both days included. By default it is the thirty days that end today.
 
     With `save=false` the report is returned but not stored, and has no id.
@@ -48,21 +66,8 @@ class ReportQuery(Query):
     """The first day. The default is 29 days before `end_date`."""
     end_date: Day | None = None
     """The last day. The default is today."""
-    tz: Zone = UTC_ZONE
-    """The time zone in which days begin, by its IANA name."""
     group: Grouping | None = None
     """How the days are grouped. The default depends on the length of the period."""
-    save: bool = True
-    """Whether to store the report. A report that is not stored has no id."""
-    format: Format = "json"
-    """The form of the answer: JSON, or a document to download."""
-
-
-class DetailsQuery(Query):
-    """The form of a stored report."""
-
-    format: Format = "json"
-    """The form of the answer: JSON, or a document to download."""
 
 
 class HistoryRow(LedgerRow):
@@ -78,22 +83,12 @@ class HistoryRow(LedgerRow):
     """The name of its holder, if that is somebody else: masked for customers, whole for staff."""
 
 
-class Group(FlowSums):
+class Group(Period, FlowSums):
     """The transactions of a day, a week from Monday on, or a month. The first and the last one may be partial."""
 
-    start_date: date
-    """The first day of the group within the period."""
-    end_date: date
-    """The last day of the group within the period."""
 
-
-class VolumeGroup(TypeTotal):
+class VolumeGroup(Period, TypeTotal):
     """The transactions of the whole bank in a day, a week from Monday on, or a month."""
-
-    start_date: date
-    """The first day of the group within the period."""
-    end_date: date
-    """The last day of the group within the period."""
 
 
 class PreviousFlows(FlowSums):
@@ -124,11 +119,9 @@ class Flows(Described):
     """The period before; null if there is none."""
 
 
-class BalancePoint(Described):
+class BalancePoint(OfDay):
     """The balance at the end of a day."""
 
-    date: date
-    """The day."""
     balance: AmountText
     """The balance at the end of the day."""
 
@@ -152,7 +145,7 @@ class AccountReportData(Flows):
     """Income minus expense."""
     count: int
     """The number of entries."""
-    by_type: Annotated[dict[str, TypeTotal], Field(examples=[{"deposit": {"count": 3, "total": "1250.00"}}])]
+    by_type: ByType
     """Number and sum by transaction type."""
     history: list[HistoryRow]
     """The newest 1,000 entries, newest first."""
@@ -242,6 +235,13 @@ class SystemReportData(Described):
 
 
 AnyReportData = AccountReportData | TransactionReportData | SystemReportData
+
+
+def once_each(values: list[_T]) -> list[_T]:
+    """Return the values of a field. Raises ValueError when one of them is there twice."""
+    if len(set(values)) < len(values):
+        raise ValueError("must name each only once")
+    return values
 
 
 class _DescribedAs:

@@ -1,17 +1,16 @@
 """The reporting service: reports on accounts, on transactions and on the whole bank, on port 8004."""
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, ClassVar
 from uuid import UUID
 
 import requests
-from flask import Blueprint, Flask, Response, current_app
+from flask import Blueprint, Flask, Response
 from pydantic import Field
 
 from reporting_service import reporting_logic
 from reporting_service.common_service import api
-from reporting_service.custom.custom_service import CustomTools, custom
+from reporting_service.custom.custom_service import custom
 from reporting_service.custom.custom_storage import CustomReportStorage
 from reporting_service.documents.document_schemas import Bank
 from reporting_service.downloads.download_schemas import MEDIA_TYPES
@@ -22,7 +21,6 @@ from reporting_service.exports.export_service import exports
 from reporting_service.exports.export_storage import ExportStorage
 from reporting_service.lists.list_logic import ListTools
 from reporting_service.lists.list_service import lists
-from reporting_service.receipts.receipt_logic import ReceiptTools
 from reporting_service.receipts.receipt_service import receipts
 from reporting_service.reporting_clients import AccountClient, AuthClient, TransactionClient
 from reporting_service.reporting_logic import Sources, StillSettling
@@ -45,7 +43,7 @@ from shared.db.outbox import Outbox
 from shared.security.encryption import Encryption
 from shared.web import audit_trail, serving
 from shared.web.access import Caller, admin_only, private
-from shared.web.application import AtEnd, Peers, lifecycle_of, make_app, make_session
+from shared.web.application import AtEnd, Peers, keep, lifecycle_of, make_app, make_session, part
 from shared.web.cursors import Page, page_of
 from shared.web.responses import success
 from shared.web.settings import DatabaseURL, Settings
@@ -80,7 +78,7 @@ class ReportingSettings(Settings):
 @api.validate(resp=documented(200, answer(report=ReportOut), StillSettling, documents=MEDIA_TYPES))
 def report_account(caller: Caller, account_id: UUID, query: ReportQuery) -> Response:
     """Return a report on one account: its history, balance, income and expense."""
-    report = reporting_logic.report_account(_tools().reports, _tools().sources, caller, account_id, query)
+    report = reporting_logic.report_account(part(ReportStorage), part(Sources), caller, account_id, query)
     return answer_with(report, query.format)
 
 
@@ -89,7 +87,7 @@ def report_account(caller: Caller, account_id: UUID, query: ReportQuery) -> Resp
 @api.validate(resp=documented(200, answer(report=ReportOut), documents=MEDIA_TYPES))
 def report_transactions(caller: Caller, query: ReportQuery) -> Response:
     """Return a report on all transactions of the caller."""
-    report = reporting_logic.report_transactions(_tools().reports, _tools().sources, caller, query)
+    report = reporting_logic.report_transactions(part(ReportStorage), part(Sources), caller, query)
     return answer_with(report, query.format)
 
 
@@ -98,7 +96,7 @@ def report_transactions(caller: Caller, query: ReportQuery) -> Response:
 @api.validate(resp=documented(200, answer(report=ReportOut), documents=MEDIA_TYPES))
 def report_system(caller: Caller, query: ReportQuery) -> Response:
     """Return a report on the whole bank: users, accounts, balances, volumes."""
-    report = reporting_logic.report_system(_tools().reports, _tools().sources, caller, query)
+    report = reporting_logic.report_system(part(ReportStorage), part(Sources), caller, query)
     return answer_with(report, query.format)
 
 
@@ -107,7 +105,7 @@ def report_system(caller: Caller, query: ReportQuery) -> Response:
 @api.validate(resp=documented(200, page_of(reports=ReportOut)))
 def list_own(caller: Caller, query: Page) -> Response:
     """Return the caller's stored reports, newest first."""
-    rows, pagination = reporting_logic.list_reports(_tools().reports, query, caller.user_id)
+    rows, pagination = reporting_logic.list_reports(part(ReportStorage), query, caller.user_id)
     return success(reports=[ReportOut.of(row) for row in rows], pagination=pagination)
 
 
@@ -116,7 +114,7 @@ def list_own(caller: Caller, query: Page) -> Response:
 @api.validate(resp=documented(200, answer(report=ReportOut), documents=MEDIA_TYPES))
 def details(caller: Caller, report_id: UUID, query: DetailsQuery) -> Response:
     """Return a stored report of the caller, or any report for an admin."""
-    return answer_with(reporting_logic.details(_tools().reports, caller, report_id), query.format)
+    return answer_with(reporting_logic.details(part(ReportStorage), caller, report_id), query.format)
 
 
 @reports.get("/all")
@@ -124,17 +122,9 @@ def details(caller: Caller, report_id: UUID, query: DetailsQuery) -> Response:
 @api.validate(resp=documented(200, page_of(reports=ReportOut)))
 def list_all(caller: Caller, query: Page) -> Response:
     """Return the stored reports of all users, newest first."""
-    audit_trail.record_view(_tools().reports.outbox, "list.reports", caller)
-    rows, pagination = reporting_logic.list_reports(_tools().reports, query)
+    audit_trail.record_view(part(ReportStorage).outbox, "list.reports", caller)
+    rows, pagination = reporting_logic.list_reports(part(ReportStorage), query)
     return success(reports=[ReportOut.of(row) for row in rows], pagination=pagination)
-
-
-@dataclass(frozen=True)
-class Tools:
-    """The objects that the endpoints use."""
-
-    reports: ReportStorage
-    sources: Sources
 
 
 def create_app(settings: ReportingSettings, session: requests.Session | None = None) -> Flask:
@@ -156,9 +146,8 @@ def create_app(settings: ReportingSettings, session: requests.Session | None = N
         transactions=TransactionClient(transactions, peers.token),
         context_pool=context_pool,
     )
-    app.extensions.update(bank=settings.bank, tools=Tools(ReportStorage(db), sources))
+    keep(app, sources, settings.bank, ReportStorage(db), CustomReportStorage(db))
     _add_documents(app, settings, peers, sources)
-    app.extensions["custom_tools"] = CustomTools(CustomReportStorage(db), ReportStorage(db), sources)
     for blueprint in (reports, receipts, custom, exports, lists, statements, statement_exports):
         app.register_blueprint(blueprint)
     lifecycle_of(app).add(peers.directory)
@@ -170,18 +159,9 @@ def create_app(settings: ReportingSettings, session: requests.Session | None = N
 def _add_documents(app: Flask, settings: ReportingSettings, peers: Peers, sources: Sources) -> None:
     """Make the tools of statements, receipts and exports."""
     by_name = {name: peers[f"{name}-service"] for name in ("auth", "account", "transaction")}
-    app.extensions["receipt_tools"] = ReceiptTools(sources.auth, sources.transactions, settings.bank)
-    app.extensions["statement_tools"] = statement_tools = StatementTools(
-        kept=KeptStatementStorage(db),
-        auth=sources.auth,
-        accounts=EntryClient(by_name["account"], peers.token),
-        transactions=sources.transactions,
-        bank=settings.bank,
-        outbox=Outbox(db),
-    )
-    app.extensions["export_tools"] = ExportTools(DataClient(*by_name.values()), ExportStorage(db), Outbox(db))
-    app.extensions["list_tools"] = ListTools(by_name, Outbox(db))
-    storage = StatementExportStorage(db)
+    outbox, storage = Outbox(db), StatementExportStorage(db)
+    entries = EntryClient(by_name["account"], peers.token)
+    statement_tools = StatementTools(KeptStatementStorage(db), sources, entries, settings.bank, outbox)
     worker = ExportWorker(
         storage,
         Encryption([settings.client_secret], "callers of statement exports"),
@@ -190,13 +170,14 @@ def _add_documents(app: Flask, settings: ReportingSettings, peers: Peers, source
         enter=app.app_context,
         tell=sources.auth.tell_export_ready,
     )
-    app.extensions["statement_export_tools"] = StatementExportTools(storage, sources.accounts, worker, Outbox(db))
+    keep(
+        app,
+        statement_tools,
+        ExportTools(DataClient(*by_name.values()), ExportStorage(db), outbox),
+        ListTools(by_name, outbox),
+        StatementExportTools(storage, sources.accounts, worker, outbox),
+    )
     lifecycle_of(app).add(worker)
-
-
-def _tools() -> Tools:
-    tools: Tools = current_app.extensions["tools"]
-    return tools
 
 
 if __name__ == "__main__":

@@ -53,6 +53,13 @@ class ZonedPeriod(Period):
         return LAST_INSTANT if end is None else end - datetime.resolution
 
 
+class OfDay(Described):
+    """What happened on a day."""
+
+    date: date
+    """The day."""
+
+
 class TypeTotal(Described):
     """The number of transactions of a type and the sum of their amounts, incoming and outgoing."""
 
@@ -62,19 +69,11 @@ class TypeTotal(Described):
     """The sum of their amounts, incoming and outgoing."""
 
 
-class DayVolume(Described):
-    """The number of transactions of a day and the sum of their amounts, incoming and outgoing."""
-
-    date: date
-    """The day."""
-    count: int
-    """The number of transactions."""
-    total: AmountText
-    """The sum of their amounts, incoming and outgoing."""
+ByType = Annotated[dict[str, TypeTotal], Field(examples=[{"deposit": {"count": 3, "total": "1250.00"}}])]
 
 
-class DayTotal(DayVolume):
-    """The number and the sums of a day's transactions, with income and expense."""
+class InAndOut(Described):
+    """The sums of amounts in each direction."""
 
     income: AmountText
     """The sum of incoming amounts."""
@@ -82,12 +81,20 @@ class DayTotal(DayVolume):
     """The sum of outgoing amounts."""
 
 
+class DayVolume(TypeTotal, OfDay):
+    """The number of transactions of a day and the sum of their amounts, incoming and outgoing."""
+
+
+class DayTotal(InAndOut, DayVolume):
+    """The number and the sums of a day's transactions, with income and expense."""
+
+
 class Summary(Described):
     """The sums of completed transactions. `by_day` leaves out days without any."""
 
     count: int
     """The number of transactions."""
-    by_type: Annotated[dict[str, TypeTotal], Field(examples=[{"deposit": {"count": 3, "total": "1250.00"}}])]
+    by_type: ByType
     """Number and sum by transaction type."""
     income: AmountText
     """The sum of incoming amounts."""
@@ -123,17 +130,9 @@ class Spread(Described):
     """The largest amount; zero without payments."""
 
 
-class FlowSums(Described):
+class FlowSums(InAndOut, TypeTotal):
     """The number of transactions in a period, and their sums."""
 
-    count: int
-    """The number of transactions."""
-    total: AmountText
-    """The sum of their amounts, incoming and outgoing."""
-    income: AmountText
-    """The sum of incoming amounts."""
-    expense: AmountText
-    """The sum of outgoing amounts."""
     net: AmountText
     """Income minus expense."""
 
@@ -291,18 +290,16 @@ class VolumeTotals(Described):
 
     count: int
     """The number of transactions."""
-    by_type: Annotated[dict[str, TypeTotal], Field(examples=[{"deposit": {"count": 3, "total": "1250.00"}}])]
+    by_type: ByType
     """Number and sum by transaction type."""
     by_day: list[DayVolume]
     """Number and sums by day."""
 
 
-class DayVolumes(Described):
+class DayVolumes(OfDay):
     """The transactions of a day by type."""
 
-    date: date
-    """The day."""
-    by_type: Annotated[dict[str, TypeTotal], Field(examples=[{"deposit": {"count": 3, "total": "1250.00"}}])]
+    by_type: ByType
     """Number and sum by transaction type."""
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from flask import Response, current_app
+from flask import Response
 
 from shared.core.clock import now
 from shared.core.errors import AppError
@@ -13,6 +13,7 @@ from shared.core.money import Currency
 from shared.http import request_ids
 from shared.http.users import UserClient
 from shared.web.access import Caller
+from shared.web.application import part
 from shared.web.approvals.rules import ApprovalRules
 from shared.web.idempotency_keys import idempotency_key
 from shared.web.validation.openapi import AnswerTypes, answer, documented, make_api
@@ -66,8 +67,7 @@ class Tools:
 
 def tools() -> Tools:
     """Return the tools of the current app."""
-    found: Tools = current_app.extensions["tools"]
-    return found
+    return part(Tools)
 
 
 def origin() -> Origin:

@@ -21,7 +21,7 @@ from shared.http.client import Peer
 from shared.http.users import UserClient
 from shared.web import audit_trail, fast_path, serving
 from shared.web.access import Caller, StepUpRequired, private, service_only, staff_with
-from shared.web.application import Peers, lifecycle_of, make_app, make_session, part
+from shared.web.application import Peers, keep, lifecycle_of, make_app, make_session, part
 from shared.web.approvals.rules import ApprovalRules
 from shared.web.cursors import page_of
 from shared.web.health import Health
@@ -312,21 +312,24 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
     require_currency(app, db, currency, amounts="transaction")
     storage, ledger = TransactionStorage(db), LedgerClient(account_peer, peers.token)
     posting = PostingTools(storage, ledger, Projection(storage, ProjectionStorage(db), ledger))
-    app.extensions["tools"] = Tools(
-        transactions=storage,
-        reversals=ReversalStorage(db),
-        volumes=VolumeStorage(db),
-        bank_volumes=BankVolumeStorage(db),
-        amounts=AmountStorage(db),
-        categories=CategoryStorage(db),
-        accounts=AccountClient(account_peer),
-        users=UserClient(peers["auth-service"], peers.token),
-        currency=currency,
-        step_up=_make_step_up(settings, currency, account_peer, storage),
-        posting=posting,
-        tills=TillClient(account_peer, peers.token),
-        approvals=_make_approvals(ReversalStorage(db), is_required=settings.approval_required),
-        approval_above_minor=_to_minor(settings.approval_amount, currency),
+    keep(
+        app,
+        Tools(
+            transactions=storage,
+            reversals=ReversalStorage(db),
+            volumes=VolumeStorage(db),
+            bank_volumes=BankVolumeStorage(db),
+            amounts=AmountStorage(db),
+            categories=CategoryStorage(db),
+            accounts=AccountClient(account_peer),
+            users=UserClient(peers["auth-service"], peers.token),
+            currency=currency,
+            step_up=_make_step_up(settings, currency, account_peer, storage),
+            posting=posting,
+            tills=TillClient(account_peer, peers.token),
+            approvals=_make_approvals(ReversalStorage(db), is_required=settings.approval_required),
+            approval_above_minor=_to_minor(settings.approval_amount, currency),
+        ),
     )
     for blueprint in (transactions, reversals, counter, internal):
         app.register_blueprint(blueprint)

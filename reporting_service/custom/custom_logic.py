@@ -5,7 +5,7 @@ from functools import partial
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from reporting_service.custom.custom_schemas import CustomReportData, NewCustomReport, RunQuery
+from reporting_service.custom.custom_schemas import CustomReportData, NewCustomReport
 from reporting_service.custom.custom_storage import CustomReportStorage
 from reporting_service.figure_logic import period_before, preset_period, ties_out
 from reporting_service.reporting_logic import (
@@ -17,8 +17,9 @@ from reporting_service.reporting_logic import (
     store_report,
 )
 from reporting_service.reporting_models import CustomReport, Report
+from reporting_service.reporting_schemas import MakingQuery
 from reporting_service.reporting_storage import ReportStorage
-from reporting_service.source_schemas import AccountFacts, Period, Summary, ZonedPeriod
+from reporting_service.source_schemas import AccountFacts, Period, ZonedPeriod
 from shared.core.clock import now
 from shared.core.errors import Conflict, InvalidRequest, NotFound, Refused
 from shared.core.time_zones import day_of
@@ -90,7 +91,7 @@ def run(
     caller: Caller,
     report_id: UUID,
     *,
-    query: RunQuery,
+    query: MakingQuery,
 ) -> Report:
     """Make a report by a custom report, over its period as it is today. Raises NotFound or ServiceUnavailable."""
     custom = details(storage, caller, report_id)
@@ -143,12 +144,4 @@ def _read(
     statistics = sources.transactions.statistics(token, period, period_before(period), **_selection_of(choice))
     if not ties_out(statistics):
         return None
-    return CustomReportData(
-        **{name: getattr(statistics, name) for name in Summary.model_fields},
-        **flow_fields(statistics, period, choice.group),
-        period=period,
-        opening_balance=statistics.opening_balance,
-        closing_balance=statistics.closing_balance,
-        accounts=accounts,
-        types=choice.types,
-    )
+    return CustomReportData(**flow_fields(statistics, period, choice.group), accounts=accounts, types=choice.types)

@@ -1,17 +1,16 @@
 """Bodies and responses of custom reports."""
 
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field
 
-from reporting_service.reporting_schemas import Format, Grouping, Preset, TransactionReportData, TransactionType
+from reporting_service.reporting_schemas import Grouping, Preset, TransactionReportData, TransactionType, once_each
 from reporting_service.source_schemas import AccountFacts
 from shared.core.periods import Day, Timestamp
 from shared.core.texts import Line
-from shared.core.time_zones import UTC_ZONE, Zone
-from shared.web.validation.openapi import Body, Described, Query
+from shared.web.validation.openapi import Body, Described
 
 if TYPE_CHECKING:
     from reporting_service.reporting_models import CustomReport
@@ -24,9 +23,9 @@ class NewCustomReport(Body):
 
     name: Annotated[Line, Field(min_length=1, max_length=60)]
     """The name, unique among the user's custom reports."""
-    account_ids: Annotated[list[UUID], Field(max_length=MAX_ACCOUNTS, default_factory=list)]
+    account_ids: Annotated[list[UUID], Field(max_length=MAX_ACCOUNTS, default_factory=list), AfterValidator(once_each)]
     """The user's accounts to report on; all if there are none."""
-    types: Annotated[list[TransactionType], Field(max_length=4, default_factory=list)]
+    types: Annotated[list[TransactionType], Field(max_length=4, default_factory=list), AfterValidator(once_each)]
     """The types of transactions to report on; all if there are none."""
     preset: Preset | None = None
     """A period that moves on with the calendar."""
@@ -37,13 +36,6 @@ class NewCustomReport(Body):
     group: Grouping | None = None
     """How the days are grouped. The default depends on the length of the period."""
 
-    @field_validator("account_ids", "types")
-    @classmethod
-    def _once_each(cls, values: list[Any]) -> list[Any]:
-        if len(set(values)) < len(values):
-            raise ValueError("must name each only once")
-        return values
-
 
 class CustomReportData(TransactionReportData):
     """A transaction report on some accounts or some types only."""
@@ -52,17 +44,6 @@ class CustomReportData(TransactionReportData):
     """The accounts; all of the user's if there are none."""
     types: list[TransactionType]
     """The types of transactions; all if there are none."""
-
-
-class RunQuery(Query):
-    """How a custom report is run, and whether the report is stored."""
-
-    tz: Zone = UTC_ZONE
-    """The time zone in which days begin, by its IANA name. It also decides what the present month is."""
-    save: bool = True
-    """Whether to store the report. A report that is not stored has no id."""
-    format: Format = "json"
-    """The form of the answer: JSON, or a document to download."""
 
 
 class CustomReportOut(Described):

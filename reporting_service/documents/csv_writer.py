@@ -1,40 +1,30 @@
-"""Rows of lists as CSV (RFC 4180) in UTF-8, written as they come, so that memory does not grow with them."""
+"""Rows as CSV (RFC 4180) in UTF-8, written as they come, so that memory does not grow with them."""
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import reduce
-from typing import IO, Any, Self
+from typing import IO, Any
 
 from pydantic_core import to_json
 
 from shared.core.texts import formula_safe
 
 
-class CsvTable:
-    """A CSV that is written row by row. It is whole when the context is left; the file stays open.
+@contextmanager
+def csv_rows(out: IO[bytes]) -> Iterator[Any]:
+    """Open a `csv.writer`. What it writes is whole when the context is left; `out` stays open."""
+    lines = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
+    try:
+        yield csv.writer(lines)
+    finally:
+        lines.detach()
 
-    `columns` are the paths of the values in a row, such as `account.id`, by the headers of their columns. A value that
-    a row lacks leaves its cell empty. `count` is the number of rows written.
-    """
 
-    def __init__(self, out: IO[bytes], columns: Mapping[str, str]) -> None:
-        self._lines = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
-        self._sheet = csv.writer(self._lines)
-        self._paths = [path.split(".") for path in columns.values()]
-        self._sheet.writerow(columns)
-        self.count = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._lines.detach()
-
-    def write(self, row: Mapping[str, Any]) -> None:
-        """Write a row."""
-        self._sheet.writerow([_cell(reduce(_part, path, row)) for path in self._paths])
-        self.count += 1
+def cells_of(row: Mapping[str, Any], paths: Iterable[str]) -> list[str]:
+    """Return the values of a row by their paths, such as `account.id`. One that the row lacks is an empty cell."""
+    return [_cell(reduce(_part, path.split("."), row)) for path in paths]
 
 
 def _part(value: Any, name: str) -> Any:

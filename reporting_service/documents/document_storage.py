@@ -1,7 +1,7 @@
 """Documents in temporary files, from which their length and digest are known before they are sent."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
 from typing import IO
@@ -25,14 +25,20 @@ def temporary_file() -> IO[bytes]:
     return SpooledTemporaryFile(PART_BYTES)
 
 
+def parts_of(file: IO[bytes]) -> Iterator[bytes]:
+    """Yield the bytes of a file from its begin on, part by part."""
+    file.seek(0)
+    while part := file.read(PART_BYTES):
+        yield part
+
+
 def make_document(write: Callable[[IO[bytes]], None], content_type: str, name: str) -> Document:
     """Return the document that `write` writes into a file."""
     file = temporary_file()
     try:
         write(file)
-        file.seek(0)
         digest = hashlib.sha256()
-        while part := file.read(PART_BYTES):
+        for part in parts_of(file):
             digest.update(part)
         size_bytes = file.tell()
         file.seek(0)

@@ -1,11 +1,10 @@
 """Tables as CSV (RFC 4180) and on pages in PDF."""
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import IO, NamedTuple
 
+from reporting_service.documents.csv_writer import csv_rows
 from reporting_service.documents.document_schemas import Bank
 from reporting_service.documents.page_writer import FOOT, HEIGHT, INK, MARGIN, MUTED, RIGHT, Paper, wrapped
 from reporting_service.downloads.download_schemas import Cell, Table
@@ -33,12 +32,10 @@ def write_csv(tables: Sequence[Table], out: IO[bytes]) -> None:
     The first row of a table names its columns. Amounts keep their signs and have no thousands separators.
     """
     width = max(len(table.headers) for table in tables)
-    lines = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
-    rows = csv.writer(lines)
-    for table in tables:
-        for row in (table.headers, *(_safe(row, table.text_columns) for row in table.rows)):
-            rows.writerow([table.title, *row, *[""] * (width - len(row))])
-    lines.detach()
+    with csv_rows(out) as rows:
+        for table in tables:
+            for row in (table.headers, *(_safe(row, table.text_columns) for row in table.rows)):
+                rows.writerow([table.title, *row, *[""] * (width - len(row))])
 
 
 def write_pdf(tables: Sequence[Table], bank: Bank, lead: Sequence[str], at: datetime, out: IO[bytes]) -> None:

@@ -7,7 +7,7 @@ from typing import IO, Any, Self
 
 from pydantic_core import to_json
 
-from reporting_service.documents.csv_writer import CsvTable
+from reporting_service.documents.csv_writer import cells_of, csv_rows
 from reporting_service.documents.document_storage import temporary_file
 
 _INDENT = b"\n  "
@@ -33,15 +33,13 @@ class ExportZip:
         """Add rows as `<name>.json` and, with `columns`, as `<name>.csv`, and return their number."""
         count = 0
         with temporary_file() as file:
-            with (
-                CsvTable(file, dict(zip(columns, columns, strict=True))) as table,
-                self._zip.open(f"{name}.json", "w", force_zip64=True) as entry,
-            ):
+            with csv_rows(file) as sheet, self._zip.open(f"{name}.json", "w", force_zip64=True) as entry:
+                sheet.writerow(columns)
                 entry.write(b"[")
                 for row in rows:
                     entry.write((b"," if count else b"") + _INDENT + to_json(row))
                     if columns:
-                        table.write(row)
+                        sheet.writerow(cells_of(row, columns))
                     count += 1
                 entry.write(b"\n]\n")
             if columns:

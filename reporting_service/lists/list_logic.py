@@ -6,7 +6,7 @@ from heapq import merge
 from itertools import chain
 from typing import IO, Any
 
-from reporting_service.documents.csv_writer import CsvTable
+from reporting_service.documents.csv_writer import cells_of, csv_rows
 from reporting_service.documents.document_storage import Document, make_document
 from reporting_service.downloads.download_schemas import CSV_TYPE
 from reporting_service.lists.list_schemas import LISTS, Row, Source, StaffList, asked_at
@@ -37,23 +37,17 @@ def make_export(tools: ListTools, caller: Caller, name: str, filters: Mapping[st
         raise NotFound("There is no such list.")
     if paged := [one for one in _PAGING if one in filters]:
         raise InvalidRequest(details=dict.fromkeys(paged, "is not a known field"))
-    count = 0
+    listed, details = LISTS[name], {"filters": filters, "rows": 0}
 
     def write(out: IO[bytes]) -> None:
-        nonlocal count
-        with CsvTable(out, LISTS[name].columns) as table:
-            for row in _rows(tools.peers, caller, LISTS[name], dict(filters)):
-                table.write(row)
-            count = table.count
-
-    document = make_document(write, CSV_TYPE, f"{name}-{now().date()}.csv")
-    try:
-        details = {"filters": filters, "rows": count}
+        with csv_rows(out) as sheet:
+            sheet.writerow(listed.columns)
+            for number, row in enumerate(_rows(tools.peers, caller, listed, dict(filters)), 1):
+                sheet.writerow(cells_of(row, listed.columns.values()))
+                details["rows"] = number
         audit_trail.record(tools.outbox, f"export.{name}", actor=caller, details=details)
-    except BaseException:
-        document.file.close()
-        raise
-    return document
+
+    return make_document(write, CSV_TYPE, f"{name}-{now().date()}.csv")
 
 
 def _rows(peers: Mapping[str, Peer], caller: Caller, listed: StaffList, filters: dict[str, str]) -> Iterator[Row]:

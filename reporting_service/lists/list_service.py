@@ -1,6 +1,6 @@
 """The endpoint of exports of the staff's lists."""
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response
 
 from reporting_service.common_service import api
 from reporting_service.documents.document_service import send
@@ -8,6 +8,7 @@ from reporting_service.lists import list_logic
 from reporting_service.lists.list_logic import ListTools
 from reporting_service.lists.list_schemas import ListFilters
 from shared.web.access import Caller, staff_only
+from shared.web.application import part
 from shared.web.validation.openapi import Answer, documented
 
 lists = Blueprint("lists", __name__, url_prefix="/api/reports/lists")
@@ -18,5 +19,4 @@ lists = Blueprint("lists", __name__, url_prefix="/api/reports/lists")
 @api.validate(resp=documented(200, Answer, documents=("text/csv",)))
 def export(caller: Caller, name: str, query: ListFilters) -> Response:
     """Return all rows of a list for staff as CSV, with the filters of that list. It takes the list's permission."""
-    tools: ListTools = current_app.extensions["list_tools"]
-    return send(list_logic.make_export(tools, caller, name, query.model_extra or {}))
+    return send(list_logic.make_export(part(ListTools), caller, name, query.model_extra or {}))

@@ -1,6 +1,5 @@
 """The rules of receipts: whose payment it is, that it is completed, and which names are shown."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -8,7 +7,7 @@ from reporting_service.documents.document_schemas import Bank
 from reporting_service.documents.document_storage import Document, make_document
 from reporting_service.receipts import receipt_writer
 from reporting_service.receipts.receipt_schemas import Receipt, ReceiptQuery, Side
-from reporting_service.reporting_clients import AuthClient, TransactionClient
+from reporting_service.reporting_logic import Sources
 from shared.core.errors import Refused
 from shared.core.texts import masked_name
 from shared.web.access import Caller
@@ -21,27 +20,20 @@ class NotCompleted(Refused):
     message = "This payment is not completed, so there is no receipt of it."
 
 
-@dataclass(frozen=True)
-class ReceiptTools:
-    """The clients, and the bank as documents name it."""
-
-    auth: AuthClient
-    transactions: TransactionClient
-    bank: Bank
-
-
-def make_receipt(tools: ReceiptTools, caller: Caller, transaction_id: UUID, query: ReceiptQuery) -> Document:
+def make_receipt(
+    sources: Sources, bank: Bank, caller: Caller, transaction_id: UUID, *, query: ReceiptQuery
+) -> Document:
     """Return the receipt of a payment that the caller may see. Raises NotFound, NotCompleted or ServiceUnavailable.
 
     A customer sees their own name in full and the other side's masked; staff see both in full.
     """
-    payment = tools.transactions.transaction(caller.token, transaction_id)
+    payment = sources.transactions.transaction(caller.token, transaction_id)
     if payment["status"] != "completed":
         raise NotCompleted
-    source, target = tools.transactions.owners(UUID(payment["id"]))
+    source, target = sources.transactions.owners(UUID(payment["id"]))
     own_number = payment["account_number"]
     receipt = Receipt(
-        bank=tools.bank,
+        bank=bank,
         id=UUID(payment["id"]),
         transaction_type=payment["transaction_type"],
         amount=payment["amount"],
@@ -49,8 +41,8 @@ def make_receipt(tools: ReceiptTools, caller: Caller, transaction_id: UUID, quer
         description=payment["description"],
         booked_at=datetime.fromisoformat(payment["timestamp"]),
         zone=query.tz,
-        source=_side(tools, caller, source, payment["from_account_number"] or own_number),
-        target=_side(tools, caller, target, payment["to_account_number"] or own_number),
+        source=_side(sources, caller, source, payment["from_account_number"] or own_number),
+        target=_side(sources, caller, target, payment["to_account_number"] or own_number),
         reverses=payment["reverses"],
         reversed_by=payment["reversed_by"],
     )
@@ -58,8 +50,8 @@ def make_receipt(tools: ReceiptTools, caller: Caller, transaction_id: UUID, quer
     return make_document(lambda file: receipt_writer.write(receipt, file), "application/pdf", name)
 
 
-def _side(tools: ReceiptTools, caller: Caller, owner_id: UUID | None, number: str | None) -> Side | None:
+def _side(sources: Sources, caller: Caller, owner_id: UUID | None, number: str | None) -> Side | None:
     if owner_id is None:
         return None
-    name = tools.auth.name(owner_id)
+    name = sources.auth.name(owner_id)
     return Side(name if caller.is_staff or owner_id == caller.user_id else masked_name(name), number)

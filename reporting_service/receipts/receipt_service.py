@@ -2,14 +2,17 @@
 
 from uuid import UUID
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response
 
 from reporting_service.common_service import api
+from reporting_service.documents.document_schemas import Bank
 from reporting_service.documents.document_service import send
 from reporting_service.receipts import receipt_logic
-from reporting_service.receipts.receipt_logic import NotCompleted, ReceiptTools
+from reporting_service.receipts.receipt_logic import NotCompleted
 from reporting_service.receipts.receipt_schemas import ReceiptQuery
+from reporting_service.reporting_logic import Sources
 from shared.web.access import Caller, private
+from shared.web.application import part
 from shared.web.validation.openapi import Answer, documented
 
 receipts = Blueprint("receipts", __name__, url_prefix="/api/reports")
@@ -20,5 +23,4 @@ receipts = Blueprint("receipts", __name__, url_prefix="/api/reports")
 @api.validate(resp=documented(200, Answer, NotCompleted, documents=("application/pdf",)))
 def receipt(caller: Caller, transaction_id: UUID, query: ReceiptQuery) -> Response:
     """Return the receipt of a completed payment as a document."""
-    tools: ReceiptTools = current_app.extensions["receipt_tools"]
-    return send(receipt_logic.make_receipt(tools, caller, transaction_id, query))
+    return send(receipt_logic.make_receipt(part(Sources), part(Bank), caller, transaction_id, query=query))

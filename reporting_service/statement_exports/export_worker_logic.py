@@ -21,10 +21,9 @@ from uuid import UUID, uuid4
 
 from pydantic import TypeAdapter
 
-from reporting_service.documents.document_storage import Document, temporary_file
-from reporting_service.reporting_models import StatementExport
-from reporting_service.statement_exports.statement_export_schemas import KEPT_FOR
-from reporting_service.statement_exports.statement_export_storage import StatementExportStorage, parts_of
+from reporting_service.documents.document_storage import Document, parts_of, temporary_file
+from reporting_service.reporting_models import KEPT_FOR, StatementExport
+from reporting_service.statement_exports.statement_export_storage import StatementExportStorage
 from reporting_service.statements.statement_schemas import StatementQuery
 from shared.concurrency.background import PeriodicTask
 from shared.core.clock import now

@@ -1,13 +1,12 @@
 """Queries on statement exports, and the bytes of those that are ready."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import IO, Any
 from uuid import UUID
 
 from sqlalchemy import delete, func, insert, or_, select, update
 
-from reporting_service.documents.document_storage import PART_BYTES
 from reporting_service.reporting_models import StatementExport, StatementExportPart
 from shared.db.database import Storage
 from shared.db.keyset import newest_first
@@ -83,19 +82,6 @@ class StatementExportStorage(Storage):
 
     def copy_bytes(self, export_id: UUID, file: IO[bytes]) -> None:
         """Write the bytes of an export to `file`, part by part."""
-        number = 0
-        while (part := self._session.scalar(_part(export_id, number))) is not None:
+        parts = select(StatementExportPart.data).filter_by(export_id=export_id).order_by(StatementExportPart.number)
+        for part in self._session.scalars(parts.execution_options(yield_per=1)):
             file.write(part)
-            number += 1
-
-
-def parts_of(file: IO[bytes]) -> Iterator[bytes]:
-    """Yield the bytes of a file, part by part."""
-    file.seek(0)
-    while part := file.read(PART_BYTES):
-        yield part
-
-
-def _part(export_id: UUID, number: int) -> Any:
-    wanted = StatementExportPart.export_id == export_id, StatementExportPart.number == number
-    return select(StatementExportPart.data).where(*wanted)

@@ -1,9 +1,8 @@
 """Statements as CSV (RFC 4180) in UTF-8."""
 
-import csv
-import io
 from typing import IO
 
+from reporting_service.documents.csv_writer import csv_rows
 from reporting_service.statements.statement_schemas import Statement
 from shared.core.texts import formula_safe
 
@@ -13,10 +12,8 @@ COLUMNS = ("date", "description", "amount", "balance", "id")
 def write(statement: Statement, out: IO[bytes]) -> None:
     """Write a header row and a row for each entry. Amounts keep their signs and have no thousands separators."""
     text = statement.account.currency.to_text
-    lines = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
-    rows = csv.writer(lines)
-    rows.writerow(COLUMNS)
-    for entry in statement.entries:
-        amounts = text(entry.amount_minor), text(entry.balance_minor)
-        rows.writerow((entry.day, formula_safe(entry.text), *amounts, entry.id))
-    lines.detach()
+    with csv_rows(out) as rows:
+        rows.writerow(COLUMNS)
+        for entry in statement.entries:
+            amounts = text(entry.amount_minor), text(entry.balance_minor)
+            rows.writerow((entry.day, formula_safe(entry.text), *amounts, entry.id))

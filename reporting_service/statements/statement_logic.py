@@ -10,7 +10,7 @@ from uuid import UUID
 
 from reporting_service.documents.document_schemas import Bank
 from reporting_service.documents.document_storage import Document, make_document
-from reporting_service.reporting_clients import AuthClient, TransactionClient
+from reporting_service.reporting_logic import Sources
 from reporting_service.reporting_models import KeptStatement
 from reporting_service.statements import camt053_writer, csv_writer, json_writer, ofx_writer, pdf_writer
 from reporting_service.statements.statement_clients import EntryClient
@@ -69,9 +69,8 @@ class StatementTools:
     """The storage, the clients, and the bank as documents name it."""
 
     kept: KeptStatementStorage
-    auth: AuthClient
-    accounts: EntryClient
-    transactions: TransactionClient
+    sources: Sources
+    entries: EntryClient
     bank: Bank
     outbox: Outbox
 
@@ -84,7 +83,7 @@ def make_statement(tools: StatementTools, caller: Caller, account_id: UUID, quer
     """
     at = now()
     period = to_period(query, at)
-    account, owner_id = tools.accounts.statement_account(caller.token, account_id, caller.user_id)
+    account, owner_id = tools.entries.statement_account(caller.token, account_id, caller.user_id)
     if caller.is_staff and caller.user_id != owner_id:
         details = {"account": masked(account.number), "period": period.label, "format": query.format}
         audit_trail.record(tools.outbox, "statement.export", actor=caller, subject_id=owner_id, details=details)
@@ -93,10 +92,10 @@ def make_statement(tools: StatementTools, caller: Caller, account_id: UUID, quer
     key = _key(account, period, query.format) if period.month and is_over else None
     if key and (kept := tools.kept.find(**key)):
         return _read_kept(tools.kept, kept, name)
-    is_final = is_over and not tools.transactions.has_pending(
+    is_final = is_over and not tools.sources.transactions.has_pending(
         caller.token, account_id, period.start, period.last_instant
     )
-    holder = tools.auth.name(owner_id)
+    holder = tools.sources.auth.name(owner_id)
     with closing(EntryFile()) as entries:
         statement = _read(tools, caller, account, period, entries, holder=holder, is_final=is_final)
         document = _write(statement, query.format, name)
@@ -158,11 +157,11 @@ def _read(
     out.
     """
     currency, token = account.currency, caller.token
-    before, newest = (tools.accounts.last_before(token, account.id, at) for at in (period.start, period.end))
+    before, newest = (tools.entries.last_before(token, account.id, at) for at in (period.start, period.end))
     opening_minor, closing_minor = (currency.from_text(row.balance_after) if row else 0 for row in (before, newest))
     totals, as_of = Totals(), period.start
     if newest and newest != before:
-        source = tools.accounts.statement_entries(token, account, period)
+        source = tools.entries.statement_entries(token, account, period)
         totals = _copy_until(str(newest.transaction_id), source, entries, opening_minor)
         as_of = newest.timestamp
     if opening_minor + totals.net_minor != closing_minor:

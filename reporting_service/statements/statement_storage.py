@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic_core import from_json, to_json
 from sqlalchemy import func, insert, select
 
-from reporting_service.documents.document_storage import PART_BYTES, temporary_file
+from reporting_service.documents.document_storage import parts_of, temporary_file
 from reporting_service.reporting_models import KeptPart, KeptStatement
 from reporting_service.statements.statement_schemas import StatementEntry
 from shared.db.database import Storage
@@ -52,20 +52,12 @@ class KeptStatementStorage(Storage):
     def add(self, statement: KeptStatement, file: IO[bytes]) -> None:
         """Add a statement with the bytes of `file`. They are read part by part."""
         self.insert(statement)
-        file.seek(0)
-        number = 0
-        while part := file.read(PART_BYTES):
+        for number, part in enumerate(parts_of(file)):
             row = {"statement_id": statement.id, "number": number, "data": zlib.compress(part)}
             self._session.execute(insert(KeptPart).values(row))
-            number += 1
 
     def copy_bytes(self, statement_id: UUID, file: IO[bytes]) -> None:
         """Write the bytes of a statement to `file`, part by part."""
-        number = 0
-        while (part := self._session.scalar(_part(statement_id, number))) is not None:
+        parts = select(KeptPart.data).filter_by(statement_id=statement_id).order_by(KeptPart.number)
+        for part in self._session.scalars(parts.execution_options(yield_per=1)):
             file.write(zlib.decompress(part))
-            number += 1
-
-
-def _part(statement_id: UUID, number: int) -> Any:
-    return select(KeptPart.data).where(KeptPart.statement_id == statement_id, KeptPart.number == number)

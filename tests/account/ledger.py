@@ -13,12 +13,12 @@ from flask import Flask
 from account_service import account_logic, ledger_logic
 from account_service.account_models import Account, db
 from account_service.account_schemas import NewAccount
-from account_service.account_storage import AccountStorage
+from account_service.common_service import Tools
 from account_service.ledger_schemas import Decision, Order
-from account_service.ledger_storage import LedgerStorage
 from shared.core import clock
 from shared.core.errors import AppError
 from shared.web.access import Caller
+from shared.web.application import part
 
 OWNER, STRANGER = uuid4(), uuid4()
 Posted = SimpleNamespace
@@ -29,8 +29,8 @@ class Ledger:
     """The rules of the ledger on a real database, without the network."""
 
     def __init__(self, app: Flask) -> None:
-        self.accounts: AccountStorage = app.extensions["tools"].accounts
-        self.storage: LedgerStorage = app.extensions["tools"].ledger
+        self.accounts = part(Tools, app).accounts
+        self.storage = part(Tools, app).ledger
         self.app = app
         self.is_sqlite = db.writer.dialect.name == "sqlite"
 

@@ -17,16 +17,17 @@ from account_service.account_models import (
     Account,
     Till,
 )
+from account_service.common_service import Tools
 from account_service.ledger_schemas import Order
 from account_service.till_schemas import NewTill, TillCount
 from account_service.till_storage import TillStorage
+from shared.web.application import part
 from tests.account.ledger import Ledger, in_parallel, order, with_changes
 from tests.support.desk import money_made
 
 
 def tills_of(ledger: Ledger) -> TillStorage:
-    tills: TillStorage = ledger.app.extensions["tools"].tills
-    return tills
+    return part(Tools, ledger.app).tills
 
 
 def open_till(ledger: Ledger, teller: UUID, float_minor: int = 1_000) -> Till:

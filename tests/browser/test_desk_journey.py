@@ -8,9 +8,11 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from shared.web.application import part
 from tests.browser.conftest import TIMEOUT_MILLISECONDS, log_in
 from tests.support.house import ROOT
 from tests.support.suite import ADMIN_PASSWORD, PASSWORD, Person, Suite
+from transaction_service.common_service import Tools
 
 CLICKS = dict(re.findall(r"^\| ([^|]+?) \| (\d+) \|", (ROOT / "docs" / "PAGES.md").read_text("utf-8"), re.MULTILINE))
 
@@ -78,9 +80,9 @@ def employed(bank: Suite, full_name: str) -> Person:
 
 def need_approval(bank: Suite, patch: pytest.MonkeyPatch) -> None:
     """Let reversals wait for a second person, as with APPROVAL_REQUIRED."""
-    extensions = bank.apps["transaction"].extensions
-    tools = extensions["tools"]
-    patch.setitem(extensions, "tools", replace(tools, approvals=replace(tools.approvals, is_required=True)))
+    app = bank.apps["transaction"]
+    tools = part(Tools, app)
+    patch.setitem(app.extensions["parts"], Tools, replace(tools, approvals=replace(tools.approvals, is_required=True)))
 
 
 def test_a_caller_named_clara_is_helped(

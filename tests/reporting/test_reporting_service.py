@@ -14,6 +14,7 @@ from reporting_service.reporting_logic import Sources
 from reporting_service.source_schemas import ZonedPeriod
 from shared.core import clock
 from shared.core.time_zones import UTC_ZONE
+from shared.web.application import part
 from tests.support.suite import Person, Suite
 
 
@@ -527,7 +528,7 @@ def test_a_report_reads_all_pages_of_the_history(world: World) -> None:
     balances = [Decimal(row["balance_after"]) for row in data["history"]]
     assert balances == sorted(balances, reverse=True)
     period = ZonedPeriod(start_date=world.today, end_date=world.today, zone=UTC_ZONE)
-    sources: Sources = world.suite.apps["reporting"].extensions["tools"].sources
+    sources = part(Sources, world.suite.apps["reporting"])
     newest = sources.accounts.entries(finn.token, UUID(account_id), period, at_most=250)
     assert [row.balance_after for row in newest] == [row["balance_after"] for row in data["history"][:250]]
 

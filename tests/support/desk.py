@@ -22,7 +22,7 @@ from account_service.account_models import (
 )
 from account_service.account_models import db as account_db
 from account_service.account_schemas import NewAccount
-from account_service.account_storage import AccountStorage
+from account_service.common_service import Tools
 from account_service.ledger_schemas import Order as OrderHeard
 from account_service.ledger_schemas import OrderBatch
 from account_service.ledger_storage import LedgerStorage
@@ -31,6 +31,7 @@ from shared.core.ids import new_ids
 from shared.core.money import Currency
 from shared.http.client import NoAnswer, Peer, ServiceToken
 from shared.web.access import Caller
+from shared.web.application import part
 from tests.support.suite import Suite
 from transaction_service import posting_logic, transaction_logic
 from transaction_service.posting_logic import VOID_AFTER, Outcome, PostingTools
@@ -58,7 +59,7 @@ class Ledger(LedgerClient):
     def __init__(self, app: Flask) -> None:
         super().__init__(cast(Peer, None), cast(ServiceToken, self))
         self._app = app
-        self.storage: LedgerStorage = app.extensions["tools"].ledger
+        self.storage = part(Tools, app).ledger
         self.is_reachable = self.responds = True
 
     def call(self, _peer: Peer, _method: str, path: str, **asked: Any) -> Any:
@@ -92,7 +93,7 @@ class Desk:
         self.account_app = suite.apps["account"]
         self.progress = ProjectionStorage(db)
         self.ledger = Ledger(self.account_app)
-        self._accounts: AccountStorage = self.account_app.extensions["tools"].accounts
+        self._accounts = part(Tools, self.account_app).accounts
         self.restart()
 
     def restart(self) -> None:

@@ -24,11 +24,12 @@ from flask.testing import FlaskClient
 from requests.adapters import BaseAdapter
 from werkzeug.test import TestResponse
 
-from shared.web.application import lifecycle_of
+from shared.web.application import lifecycle_of, part
 from tests.support import postgres
 from tests.support.processes import eventually, patiently
 from tests.support.visitor import PASSWORD as PASSWORD  # noqa: PLC0414 - tests import it from here
 from tests.support.visitor import Visitor
+from transaction_service.common_service import Tools
 
 ADDRESSES = {
     "auth": "http://127.0.0.1:8001",
@@ -231,7 +232,7 @@ class Suite:
     def _wait_for_projection(self) -> None:
         """Wait until the transaction service has caught up with the ledger, if both services exist."""
         if {"auth", "account", "transaction"} <= self.apps.keys():
-            projection = self.apps["transaction"].extensions["tools"].posting.projection
+            projection = part(Tools, self.apps["transaction"]).posting.projection
             eventually(lambda: projection.works, within_seconds=10, what="the ledger is projected")
 
     def client(self, name: str) -> FlaskClient:

@@ -10,7 +10,9 @@ import pytest
 from werkzeug.test import TestResponse
 
 from account_service import account_models
+from account_service.common_service import Tools
 from shared.core.ids import dashed
+from shared.web.application import part
 from tests.support.desk import money_made
 from tests.support.suite import BankOptions, Person, Suite
 from transaction_service import transaction_models
@@ -58,7 +60,7 @@ def refusal(answer: TestResponse) -> tuple[int, str]:
 def made(bank: Suite) -> int:
     app = bank.apps["account"]
     with app.app_context():
-        return money_made(app.extensions["tools"].ledger)
+        return money_made(part(Tools, app).ledger)
 
 
 @pytest.fixture

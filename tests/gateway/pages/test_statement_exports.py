@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from reporting_service.statement_exports.statement_export_logic import StatementExportTools
+from shared.web.application import part
 from tests.support.processes import eventually
 from tests.support.suite import Person, Suite
 
@@ -41,7 +43,7 @@ def test_an_export_is_begun_shown_downloaded_and_removed(ada: Person) -> None:
 def test_an_unfinished_export_reloads_the_page_without_javascript(
     ada: Person, bank: Suite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    worker = bank.apps["reporting"].extensions["statement_export_tools"].worker
+    worker = part(StatementExportTools, bank.apps["reporting"]).worker
     monkeypatch.setattr(worker, "make_next", lambda: False)
     ada.visitor.submit(PAGE, **ONE)
     page = ada.visitor.get(PAGE).text

@@ -20,6 +20,7 @@ from reporting_service.statement_exports.statement_export_logic import MAX_KEPT,
 from reporting_service.statement_exports.statement_export_storage import StatementExportStorage
 from shared.core import clock
 from shared.core.errors import ServiceUnavailable
+from shared.web.application import part
 from tests.reporting.statements.conftest import Branch, SettableClock
 from tests.support.processes import eventually
 from tests.support.suite import Suite
@@ -85,7 +86,7 @@ def ended(branch: Branch, export: dict[str, Any]) -> dict[str, Any]:
 
 
 def worker_of(branch: Branch) -> ExportWorker:
-    tools: StatementExportTools = branch.suite.apps["reporting"].extensions["statement_export_tools"]
+    tools = part(StatementExportTools, branch.suite.apps["reporting"])
     return tools.worker
 
 
@@ -199,7 +200,7 @@ def idle(branch: Branch, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 def claim(branch: Branch) -> bool:
     """Claim an export as another process would, which is killed after it has stored the first bytes."""
-    storage: StatementExportStorage = branch.suite.apps["reporting"].extensions["statement_export_tools"].storage
+    storage = part(StatementExportTools, branch.suite.apps["reporting"]).storage
     with branch.suite.apps["reporting"].app_context(), storage.transaction():
         at = clock.now()
         export = storage.claim(uuid4(), at, lost_before=at - timedelta(seconds=30))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from reporting_service.documents.document_schemas import Bank
 from reporting_service.reporting_clients import AuthClient, TransactionClient
+from reporting_service.reporting_logic import Sources
 from reporting_service.source_schemas import LedgerRow
 from reporting_service.statements.statement_clients import EntryClient
 from reporting_service.statements.statement_logic import DoesNotTieOut, StatementTools, make_statement, to_period
@@ -24,6 +25,7 @@ from reporting_service.statements.statement_schemas import (
     StatementQuery,
 )
 from reporting_service.statements.statement_storage import KeptStatementStorage
+from shared.concurrency.context_pool import ContextPool
 from shared.core.money import Currency
 from shared.core.time_zones import day_of, read_zone
 from shared.db.outbox import Outbox
@@ -98,7 +100,8 @@ class Pending(TransactionClient):
 def statement(books: Books, query: dict[str, str], *, is_pending: bool = False) -> dict[str, Any]:
     """Return a JSON statement of a range, which is not kept."""
     kept, outbox = cast(KeptStatementStorage, None), cast(Outbox, None)
-    tools = StatementTools(kept, Names(), books, Pending(is_pending), Bank("Bank", (), "Call us."), outbox)
+    sources = Sources(Names(), books, Pending(is_pending), cast(ContextPool, None))
+    tools = StatementTools(kept, sources, books, Bank("Bank", (), "Call us."), outbox)
     document = make_statement(tools, ADA, UUID(int=9), StatementQuery.model_validate(query))
     with document.file as file:
         found: dict[str, Any] = json.loads(file.read())["statement"]

@@ -7,7 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from reporting_service.statements.statement_logic import MAX_ZONES
+from reporting_service.statements.statement_logic import MAX_ZONES, StatementTools
+from shared.web.application import part
 from tests.reporting.statements.conftest import Branch
 from tests.support.pdf_ua import texts_of
 
@@ -118,7 +119,7 @@ def test_a_month_is_kept_in_a_few_time_zones_only(branch: Branch, ada: dict[str,
     branch.suite.call("auth", "PUT", "/api/auth/users/profile", branch.person("ada"), json=body)
     assert [branch.get(ada["id"], month="2026-10", format="csv", tz=zone).data for zone in zones] == first
     with branch.suite.apps["reporting"].app_context():
-        tools = branch.suite.apps["reporting"].extensions["statement_tools"]
+        tools = part(StatementTools, branch.suite.apps["reporting"])
         assert tools.kept.count_zones(UUID(ada["id"]), "2026-10") == MAX_ZONES
 
 

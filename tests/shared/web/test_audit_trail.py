@@ -7,10 +7,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from reporting_service.reporting_storage import ReportStorage
 from shared.core.errors import ServiceUnavailable
-from shared.db.outbox import Outbox
 from shared.web import audit_trail
-from shared.web.application import Peers
+from shared.web.application import Peers, part
 from tests.support.asking import forwarded
 from tests.support.processes import eventually
 from tests.support.suite import BankOptions, Person, Suite
@@ -164,7 +164,7 @@ class LostAnswers:
 
 def test_an_entry_whose_answer_was_lost_is_sent_again_and_kept_once(bank: Suite, admin: Person) -> None:
     person, app = bank.person(), bank.apps["reporting"]
-    outbox: Outbox = app.extensions["tools"].reports.outbox
+    outbox = part(ReportStorage, app).outbox
     peers, markers = LostAnswers(_peers(bank), times=2), list[str]()
     with app.app_context():
         while peers.left and len(markers) < 50:  # the bank's own background task may deliver an entry first
@@ -189,7 +189,7 @@ def _peers(bank: Suite) -> Peers:
 def test_an_entry_that_auth_would_refuse_is_refused_where_it_is_written(bank: Suite) -> None:
     app = bank.apps["reporting"]
     with app.app_context(), pytest.raises(ValueError, match="small letters"):
-        audit_trail.record(app.extensions["tools"].reports.outbox, "Not an action")
+        audit_trail.record(part(ReportStorage, app).outbox, "Not an action")
 
 
 def test_the_body_of_an_entry_is_what_auth_reads(bank: Suite) -> None:
@@ -197,7 +197,7 @@ def test_the_body_of_an_entry_is_what_auth_reads(bank: Suite) -> None:
     bank.adapters["auth"].down = True
     try:
         with app.app_context():
-            outbox: Outbox = app.extensions["tools"].reports.outbox
+            outbox = part(ReportStorage, app).outbox
             audit_trail.record(outbox, "report.test", details={"name": "Straße"})
             body = json.loads(outbox.list_first(9)[-1][1])
     finally:

@@ -9,10 +9,13 @@ from uuid import uuid4
 import pytest
 
 from account_service.account_models import OVER_AND_SHORT_ACCOUNT_ID, VAULT_ACCOUNT_ID
+from account_service.common_service import Tools as AccountTools
+from shared.web.application import part
 from tests.support.desk import money_made
 from tests.support.suite import BankOptions, Person, Suite
 from tests.transaction.counter.tills import CASH_IN, CASH_OUT, TILLS, Till, refusal
 from tests.transaction.endpoints import balance, get, post, reverse
+from transaction_service.common_service import Tools
 from transaction_service.projection_storage import ProjectionStorage
 from transaction_service.rebuild import rebuild_logic
 from transaction_service.rebuild.rebuild_storage import RebuildStorage
@@ -28,7 +31,7 @@ def bank_options(database: str) -> BankOptions:
 def _the_ledger_sums_to_zero(bank: Suite) -> Iterator[None]:
     yield
     with bank.apps["account"].app_context():
-        ledger = bank.apps["account"].extensions["tools"].ledger
+        ledger = part(AccountTools, bank.apps["account"]).ledger
         ledger.refresh()
         assert money_made(ledger) == 0
 
@@ -40,7 +43,7 @@ def till(bank: Suite) -> Till:
 
 def bank_account(bank: Suite, account_id: str) -> int:
     with bank.apps["account"].app_context():
-        ledger = bank.apps["account"].extensions["tools"].ledger
+        ledger = part(AccountTools, bank.apps["account"]).ledger
         ledger.refresh()
         return int(ledger.entries.sum_of(account_id))
 
@@ -256,7 +259,7 @@ def test_a_rebuild_changes_nothing_that_the_counter_has_booked(bank: Suite, ada:
     reverse(bank, admin, made)
     app = bank.apps["transaction"]
     with app.app_context():
-        posting = app.extensions["tools"].posting
+        posting = part(Tools, app).posting
         posting.projection.catch_up()
         storages = RebuildStorage(db), posting.storage, ProjectionStorage(db)
         differences = rebuild_logic.rebuild(*storages, posting.ledger, lambda _sequence: None)

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from shared.core.ids import new_ids
+from shared.web.application import part
+from transaction_service.common_service import Tools
 from transaction_service.transaction_models import Transaction, TransactionLeg, db
-from transaction_service.transaction_storage import TransactionStorage
-from transaction_service.volumes.bank_volume_storage import BankVolumeStorage
 from transaction_service.volumes.bank_volume_storage import volumes_of as volumes_of_groups
-from transaction_service.volumes.volume_storage import Volume, Volumes, VolumeStorage
+from transaction_service.volumes.volume_storage import Volume, Volumes
 
 FIRST = datetime(2026, 1, 30, tzinfo=UTC)
 Side = tuple[str, str] | None
@@ -38,9 +38,9 @@ class Books:
 
     def __init__(self, app: Flask) -> None:
         self.app = app
-        self.storage: TransactionStorage = app.extensions["tools"].transactions
-        self.volumes: VolumeStorage = app.extensions["tools"].volumes
-        self.bank_volumes: BankVolumeStorage = app.extensions["tools"].bank_volumes
+        self.storage = part(Tools, app).transactions
+        self.volumes = part(Tools, app).volumes
+        self.bank_volumes = part(Tools, app).bank_volumes
         users = [uuid4().hex for _ in range(3)]
         self.users = users
         self.sides: list[Side] = [None, *((user, uuid4().hex) for user in users), (users[0], uuid4().hex)]
