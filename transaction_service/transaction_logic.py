@@ -431,12 +431,13 @@ def _may_see(storage: TransactionStorage, customer: Caller, transaction: Transac
 
 
 def _to_filters(query: Choice, currency: Currency) -> Filters:
+    at_least_minor, at_most_minor = query.bounds_minor(currency)
     return Filters(
         transaction_type=query.transaction_type,
         status=query.status,
         since=query.since,
         until=query.until,
-        at_least_minor=None if query.at_least is None else currency.to_minor(query.at_least, "min"),
-        at_most_minor=None if query.at_most is None else currency.to_minor(query.at_most, "max"),
+        at_least_minor=at_least_minor,
+        at_most_minor=at_most_minor,
         text=query.q or None,
     )

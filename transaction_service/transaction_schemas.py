@@ -7,12 +7,12 @@ from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, with_config
 from typing_extensions import TypedDict
 
 from shared.core.ids import GivenId, IdText, dashed
-from shared.core.money import Amount, AmountBound, AmountText, Currency
+from shared.core.money import Amount, AmountText, Currency
 from shared.core.periods import Timestamp, TimestampText, to_text
 from shared.core.texts import Line
 from shared.web.cursors import Limit, Page
 from shared.web.validation.openapi import Answer, Body, Described, Query
-from shared.web.validation.ranges import ComparedRange, TimeRange
+from shared.web.validation.ranges import AmountRange, ComparedRange, TimeRange
 
 if TYPE_CHECKING:
     from transaction_service.transaction_models import SuspenseItem, Transaction
@@ -102,17 +102,13 @@ class SuspenseQuery(Page):
     """Only items that were paid out (true) or were not (false)."""
 
 
-class Choice(TimeRange):
+class Choice(TimeRange, AmountRange):
     """A choice of transactions. `q` is searched for in descriptions, without regard to case."""
 
     transaction_type: Annotated[TransactionType | None, Field(alias="type")] = None
     """Only transactions of this type."""
     status: TransactionStatus | None = None
     """Only transactions with this status."""
-    at_least: Annotated[AmountBound | None, Field(alias="min")] = None
-    """Only transactions of at least this amount."""
-    at_most: Annotated[AmountBound | None, Field(alias="max")] = None
-    """Only transactions of at most this amount."""
     q: Annotated[str, Field(max_length=100)] | None = None
     """Only transactions whose description contains this text, without regard to case."""
 

@@ -50,13 +50,13 @@ def list_of_user(
 def _page(
     tools: SearchTools, query: AccountsQuery, user_ids: Collection[UUID] | None
 ) -> tuple[list[Account], Pagination]:
-    to_minor = tools.currency.to_minor
+    at_least_minor, at_most_minor = query.bounds_minor(tools.currency)
     filters = AccountFilters(
         user_ids=user_ids,
         status=query.status,
         account_type=query.account_type,
-        at_least_minor=None if query.at_least is None else to_minor(query.at_least, "min"),
-        at_most_minor=None if query.at_most is None else to_minor(query.at_most, "max"),
+        at_least_minor=at_least_minor,
+        at_most_minor=at_most_minor,
         number_ends=query.q,
         since=query.since,
         until=query.until,

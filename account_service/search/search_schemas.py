@@ -6,26 +6,25 @@ from uuid import UUID
 from pydantic import Field
 
 from account_service.account_schemas import AccountOut, AccountStatus, AccountType
-from shared.core.money import AmountBound, Currency
+from shared.core.money import Currency
 from shared.core.texts import Line
 from shared.web.cursors import SortedPage
-from shared.web.validation.ranges import TimeRange
+from shared.web.validation.ranges import AmountRange, TimeRange
 
 if TYPE_CHECKING:
     from account_service.account_models import Account
 
 
-class AccountsQuery(SortedPage, TimeRange):
-    """Filters of a list of accounts; all must match. `from` and `to` are when accounts were opened."""
+class AccountsQuery(SortedPage, TimeRange, AmountRange):
+    """Filters of a list of accounts; all must match.
+
+    `from` and `to` are when accounts were opened, `min` and `max` are of balances.
+    """
 
     status: AccountStatus | None = None
     """Only accounts with this status."""
     account_type: AccountType | None = None
     """Only accounts of this type."""
-    at_least: Annotated[AmountBound | None, Field(alias="min")] = None
-    """Only accounts with at least this balance."""
-    at_most: Annotated[AmountBound | None, Field(alias="max")] = None
-    """Only accounts with at most this balance."""
     q: Annotated[str, Field(pattern=r"^[0-9]{1,10}$")] | None = None
     """Filter by the last digits of the account number."""
 

@@ -40,7 +40,6 @@ def flows(storage: FlowStorage, accounts: AccountClient, caller: Caller, query: 
     if owners - {caller.user_id.hex}:
         raise AccountNotFound
     owner_id = accounts.owner_id(caller.token, query.account_id) if query.account_id else caller.user_id.hex
-    before = _range_before(query.compare_since, query.since)
 
     def of(since: datetime | None, until: datetime | None, zone: ZoneInfo = UTC_ZONE) -> Volumes:
         if selection != ALL:
@@ -62,7 +61,7 @@ def flows(storage: FlowStorage, accounts: AccountClient, caller: Caller, query: 
             later_minor=change_minor(query.until, None) if query.until else 0,
             has_balances=not query.types,
             by_category=storage.categories.sums(owner_id, scope),
-            previous=of(*before) if before else None,
+            previous=of(query.compare_since, query.since) if query.compare_since else None,
             as_of=as_of,
         )
 
@@ -81,23 +80,14 @@ def volumes(storage: VolumeStorage, accounts: AccountClient, caller: Caller, que
 
 def bank_volumes(storage: BankVolumeStorage, query: ComparedRange) -> BankVolumes:
     """Return the volumes of the whole bank, all of one moment."""
-    before = _range_before(query.compare_since, query.since)
     with storage.snapshot():
         as_of = now()
         by_day_and_type = storage.by_day_and_type(since=query.since, until=query.until, zone=query.tz)
-        earlier = storage.by_day_and_type(since=before[0], until=before[1]) if before else None
+        begin, end = query.compare_since, query.since
+        earlier = storage.by_day_and_type(since=begin, until=end) if begin else None
     return BankVolumes(
         volumes=volumes_of(by_day_and_type),
         by_day_and_type=by_day_and_type,
         previous=None if earlier is None else volumes_of(earlier),
         as_of=as_of,
     )
-
-
-def _range_before(start: datetime | None, end: datetime | None) -> tuple[datetime, datetime] | None:
-    """Return the range to compare with, or None. Raises InvalidRequest if it is reversed or has no end."""
-    if start is None:
-        return None
-    if end is None or start > end:
-        raise InvalidRequest(details={"compare_from": "must not be after from, which must be given too"})
-    return start, end

@@ -1,4 +1,4 @@
-"""Ranges in queries: both ends are included, and days begin where the zone says."""
+"""Ranges in queries: both ends are included, days begin where the zone says, and none may be reversed."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from shared.web.validation.ranges import ComparedRange, TimeRange
+from shared.core.errors import InvalidRequest
+from shared.web.validation.ranges import AmountRange, ComparedRange, TimeRange
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
@@ -55,6 +56,45 @@ def test_an_unknown_zone_is_refused() -> None:
 
 
 def test_the_range_before_begins_with_a_day_of_the_zone() -> None:
-    query = ComparedRange.model_validate({"compare_from": "2026-01-31", "tz": "Asia/Tokyo"})
+    days = {"compare_from": "2026-01-31", "from": "2026-02-01"}
+    query = ComparedRange.model_validate({**days, "tz": "Asia/Tokyo"})
     assert query.compare_since == datetime(2026, 1, 30, 15, tzinfo=UTC)
     assert ComparedRange().compare_since is None
+
+
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        ("2026-02-01", "2026-01-31"),
+        ("2026-02-01T12:00:00Z", "2026-02-01T11:59:59Z"),
+        ("2026-02-01T12:00:00Z", "2026-01-31"),
+        ("2026-02-01", "2026-01-31T12:00:00Z"),
+    ],
+)
+def test_a_range_that_ends_before_it_begins_is_refused(first: str, last: str) -> None:
+    with pytest.raises(InvalidRequest) as refusal:
+        ends(**{"from": first, "to": last})
+    assert refusal.value.details == {"from": "must not be after to"}
+
+
+def test_a_day_that_its_zone_skips_is_an_empty_range() -> None:
+    day = {"from": "2011-12-30", "to": "2011-12-30", "tz": "Pacific/Apia"}
+    since, until = ends(**day)
+    assert since == until
+    assert since
+    last = since - timedelta(microseconds=1)
+    assert ends(**{"from": since.isoformat(), "to": last.isoformat()}) == (since, since)
+
+
+@pytest.mark.parametrize("query", [{}, {"from": "2026-01-30"}])
+def test_the_range_before_must_begin_before_the_range(query: dict[str, str]) -> None:
+    with pytest.raises(InvalidRequest) as refusal:
+        ComparedRange.model_validate({"compare_from": "2026-01-31", **query})
+    assert list(refusal.value.details) == ["compare_from"]
+
+
+def test_a_range_of_amounts_has_both_ends_and_is_not_reversed() -> None:
+    assert AmountRange.model_validate({"min": "0", "max": "0.00"}).at_most == 0
+    with pytest.raises(InvalidRequest) as refusal:
+        AmountRange.model_validate({"min": "5.01", "max": "5"})
+    assert refusal.value.details == {"min": "must not be above max"}
