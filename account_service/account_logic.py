@@ -36,6 +36,7 @@ from shared.web.approvals import rules
 from shared.web.approvals.rules import ApprovalRules
 from shared.web.cursors import Page, Pagination
 
+_ACTIONS = {"active": "unfreeze", "frozen": "freeze", "closed": "close"}
 _log = logging.getLogger(__name__)
 
 
@@ -174,83 +175,63 @@ def close(storage: AccountStorage, caller: Caller, account_id: UUID) -> Account:
     return account
 
 
-def close_for_or_ask(
-    storage: AccountStorage, approvals: ApprovalRules, caller: Caller, account_id: UUID, closing: Closing
-) -> Account | ApprovalColumns:
-    """Close an empty account of somebody else permanently or, where it is required, ask a second person to.
-
-    Raises NotFound, OwnAccount, AccountNotActive, NonZeroBalance, ApprovalPending.
-    """
-    _require_closable(_account_of_another(storage.find_account(account_id), caller))
-    if approvals.is_required:
-        asked: ApprovalColumns = rules.ask(approvals, caller, "close", account_id, closing.model_dump_json())
-        return asked
-    with storage.transaction():
-        return carry_out_closing(storage, caller, account_id, closing)
-
-
-def carry_out_closing(
-    storage: AccountStorage, caller: Caller, account_id: UUID, closing: Closing, *, asked_by: str | None = None
-) -> Account:
-    """Close an account of somebody else in the open transaction. Raises what `close_for_or_ask` raises.
-
-    `asked_by` is the username of who asked for what the caller has approved.
-    """
-    account = _account_of_another(storage.find_account_to_change(account_id), caller)
-    _require_closable(account)
-    _set_status(storage, caller, account, "closed", closing.reason)
-    details = {"account": _audited(account), "reason": closing.reason, **({"asked_by": asked_by} if asked_by else {})}
-    audit_trail.record(storage.outbox, "account.close", actor=caller, subject_id=account.user_id, details=details)
-    _log.info("account %s is closed for its owner, by %s", account_id, caller.user_id)
-    return account
-
-
 def change_status_or_ask(
-    storage: AccountStorage, approvals: ApprovalRules, caller: Caller, account_id: UUID, change: StatusChange
+    storage: AccountStorage, approvals: ApprovalRules, caller: Caller, account_id: UUID, change: StatusChange | Closing
 ) -> Account | ApprovalColumns:
-    """Change a status as `change_status` does, or ask a second person to lift an admin's freeze.
+    """Change the status of somebody else's account or, where it is required, ask a second person to.
 
-    A freeze is an admin's if an admin has frozen the account since it was last active, also beside other freezes. A
-    freeze whose author's role is not known counts as an admin's. Raises ApprovalPending too.
+    Closing an account takes two, and so does lifting an admin's freeze. A freeze is an admin's if an admin has frozen
+    the account since it was last active, also beside other freezes; one whose author's role is not known counts as an
+    admin's. Raises NotFound, OwnAccount, AccountNotActive, NonZeroBalance, ApprovalPending.
     """
     account = _account_of_another(storage.find_account(account_id), caller)
-    lifts = approvals.is_required and (account.status, change.status) == ("frozen", "active")
-    if lifts and storage.roles_that_froze(account_id) & {None, "admin"}:
-        asked: ApprovalColumns = rules.ask(
-            approvals, caller, "unfreeze", account_id, change.model_dump_json(exclude_unset=True)
-        )
+    if change.status == "closed":
+        _require_closable(account)
+    if approvals.is_required and (action := _action_of_two(storage, account, change)):
+        body = change.model_dump_json(exclude_unset=True)
+        asked: ApprovalColumns = rules.ask(approvals, caller, action, account_id, body)
         return asked
     return change_status(storage, caller, account_id, change)
 
 
-def change_status(storage: AccountStorage, caller: Caller, account_id: UUID, change: StatusChange) -> Account:
-    """Freeze or unfreeze an account of another user.
+def _action_of_two(storage: AccountStorage, account: Account, change: StatusChange | Closing) -> str | None:
+    """Return the name of a change that takes two people; None if one may make it."""
+    if change.status == "closed":
+        return "close"
+    lifts = (account.status, change.status) == ("frozen", "active")
+    return "unfreeze" if lifts and storage.roles_that_froze(account.id) & {None, "admin"} else None
 
-    Raises NotFound, OwnAccount, or AccountNotActive when the account is closed.
+
+def change_status(storage: AccountStorage, caller: Caller, account_id: UUID, change: StatusChange | Closing) -> Account:
+    """Freeze, unfreeze or close an account of another user.
+
+    Raises NotFound, OwnAccount, AccountNotActive when the account is closed, or NonZeroBalance.
     """
     with storage.transaction():
         return carry_out(storage, caller, account_id, change)
 
 
 def carry_out(
-    storage: AccountStorage, caller: Caller, account_id: UUID, change: StatusChange, *, asked_by: str | None = None
+    storage: AccountStorage,
+    caller: Caller,
+    account_id: UUID,
+    change: StatusChange | Closing,
+    *,
+    asked_by: str | None = None,
 ) -> Account:
-    """Freeze or unfreeze an account in the open transaction. Raises what `change_status` raises.
+    """Do what `change_status` does in the open transaction. Raises what it raises.
 
     `asked_by` is the username of who asked for what the caller has approved.
     """
     account = _account_of_another(storage.find_account_to_change(account_id), caller)
-    if account.status == "closed":
+    if change.status == "closed":
+        _require_closable(account)
+    elif account.status == "closed":
         raise AccountNotActive("This account is closed.")
     _set_status(storage, caller, account, change.status, change.reason, is_shown=change.show_reason)
-    details = {"account": _audited(account), "reason": change.reason}
-    audit_trail.record(
-        storage.outbox,
-        "account.freeze" if change.status == "frozen" else "account.unfreeze",
-        actor=caller,
-        subject_id=account.user_id,
-        details=details | ({"asked_by": asked_by} if asked_by else {}),
-    )
+    details = {"account": _audited(account), "reason": change.reason, **({"asked_by": asked_by} if asked_by else {})}
+    action = f"account.{_ACTIONS[change.status]}"
+    audit_trail.record(storage.outbox, action, actor=caller, subject_id=account.user_id, details=details)
     _log.info("account %s is now %s, by %s", account_id, change.status, caller.user_id)
     return account
 

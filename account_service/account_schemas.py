@@ -1,6 +1,6 @@
 """Request bodies, queries and responses of the account service."""
 
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, cast
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, StrictBool
@@ -44,7 +44,10 @@ class StatusChange(Body):
 
 
 class Closing(Body):
-    """The closing of a customer's account by staff."""
+    """The closing of a customer's account by staff. Its owner does not see the reason."""
+
+    status: ClassVar = "closed"
+    show_reason: ClassVar = False
 
     reason: Annotated[
         Line,

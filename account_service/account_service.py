@@ -159,10 +159,7 @@ def close(caller: Caller, account_id: UUID) -> Response:
 )
 def close_for(caller: Caller, account_id: UUID, json: Closing) -> Response:
     """Close an empty account for its owner, or ask a second person to."""
-    outcome = account_logic.close_for_or_ask(tools().accounts, tools().approvals, caller, account_id, json)
-    if isinstance(outcome, ApprovalColumns):
-        return success(202, approval=render_approval(outcome), message="It waits for a second person.")
-    return success(account=AccountOut.of(outcome, tools().currency), message="The account is closed.")
+    return _change_or_ask(caller, account_id, json)
 
 
 @accounts.get("/lookup")
@@ -196,10 +193,7 @@ def create_for_user(caller: Caller, user_id: UUID, json: NewAccount) -> Response
 )
 def update(caller: Caller, account_id: UUID, json: StatusChange) -> Response:
     """Freeze or unfreeze an account, or ask a second person to lift an admin's freeze."""
-    outcome = account_logic.change_status_or_ask(tools().accounts, tools().approvals, caller, account_id, json)
-    if isinstance(outcome, ApprovalColumns):
-        return success(202, approval=render_approval(outcome), message="It waits for a second person.")
-    return success(account=AccountOut.of(outcome, tools().currency), message=f"The account is now {outcome.status}.")
+    return _change_or_ask(caller, account_id, json)
 
 
 @accounts.get("/freeze/<uuid:account_id>")
@@ -310,7 +304,7 @@ def close_till(till_id: UUID, json: TillCount) -> Response:
 @api.validate(resp=documented(200, answer(account=FoundAccount), NotFound))
 def find_account(query: AccountQuery) -> Response:
     """Return the data of an account that the counter needs."""
-    return success(account=FoundAccount.of(till_logic.find_account(tools().accounts, query)))
+    return success(account=FoundAccount.model_validate(till_logic.find_account(tools().accounts, query)))
 
 
 @internal.get("/statistics")
@@ -355,6 +349,14 @@ def _make_approvals(storage: AccountStorage, *, is_required: bool) -> ApprovalRu
         concerns=lambda caller, approval: approval_logic.concerns(storage, caller, approval),
         is_required=is_required,
     )
+
+
+def _change_or_ask(caller: Caller, account_id: UUID, change: StatusChange | Closing) -> Response:
+    outcome = account_logic.change_status_or_ask(tools().accounts, tools().approvals, caller, account_id, change)
+    if isinstance(outcome, ApprovalColumns):
+        return success(202, approval=render_approval(outcome), message="It waits for a second person.")
+    now = "" if outcome.status == "closed" else "now "
+    return success(account=AccountOut.of(outcome, tools().currency), message=f"The account is {now}{outcome.status}.")
 
 
 def _render_whole(account: Account) -> AccountOut:

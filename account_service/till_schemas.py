@@ -1,17 +1,14 @@
 """Requests and responses of the till endpoints, which only the transaction service calls. Amounts are minor units."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from shared.core.periods import Timestamp
 from shared.core.texts import masked
 from shared.web.cursors import Page
 from shared.web.validation.openapi import Body, Described, Query
-
-if TYPE_CHECKING:
-    from account_service.account_models import Account
 
 TillStatus = Literal["open", "closed"]
 Cash = Annotated[int, Field(ge=0, le=10**15)]
@@ -106,24 +103,15 @@ class CashMovement(Described):
 class FoundAccount(Described):
     """The data of an account that the counter needs."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     id: UUID
     """The id of the account."""
     user_id: UUID
     """The id of the owner."""
-    account_number: Annotated[str, Field(examples=["••••7897"])]
+    account_number: Annotated[str, AfterValidator(masked), Field(examples=["••••7897"])]
     """The account number, masked."""
     status: Annotated[str, Field(examples=["active"])]
     """The status."""
     balance_minor: int
     """The balance in minor units."""
-
-    @classmethod
-    def of(cls, account: "Account") -> "FoundAccount":
-        """Return the response for a row."""
-        return cls(
-            id=account.id,
-            user_id=account.user_id,
-            account_number=masked(account.account_number),
-            status=account.status,
-            balance_minor=account.balance_minor,
-        )

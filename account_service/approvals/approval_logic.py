@@ -20,13 +20,9 @@ def approve(storage: AccountStorage, approvals: ApprovalRules, caller: Caller, a
     """
 
     def carry_out(approval: ApprovalColumns) -> None:
-        subject_id, asked_by = approval.subject_id, approval.asked_by_name
-        if approval.action == "close":
-            closing = Closing.model_validate_json(approval.body)
-            account_logic.carry_out_closing(storage, caller, subject_id, closing, asked_by=asked_by)
-            return
-        change = StatusChange.model_validate_json(approval.body)
-        account_logic.carry_out(storage, caller, subject_id, change, asked_by=asked_by)
+        kind = Closing if approval.action == "close" else StatusChange
+        change = kind.model_validate_json(approval.body)
+        account_logic.carry_out(storage, caller, approval.subject_id, change, asked_by=approval.asked_by_name)
 
     approved: ApprovalColumns = rules.approve(approvals, caller, approval_id, carry_out)
     return approved

@@ -40,6 +40,14 @@ class Paper:
         self._pages: list[int] = []
         self._begin_page()
 
+    def _begin_page(self) -> None:
+        self._page = 0
+        self._content: list[str] = []
+        self._rules: dict[tuple[str, float], list[str]] = {}
+        self._look: tuple[float, str, bool] | None = None
+        self._marked: int | None = None
+        self._line_end = 0.0, 0.0
+
     def element(self, tag: Tag, scope: str = "") -> AbstractContextManager[None]:
         """Write an element of the structure. `scope` says what a header cell heads: Column or Row."""
         return self._structure.element(tag, _SCOPES[scope])
@@ -48,24 +56,33 @@ class Paper:
         """Write what is repeated on each page, within an element that goes on."""
         return self._structure.artifact()
 
-    def text(self, x: float, text: str, *, size: float = 9, color: str = INK, bold: bool = False) -> None:
-        """Write a line that begins at `x`."""
-        self._write(x, text, size, color, bold=bold, ends=False)
-
-    def right_text(self, x: float, text: str, *, size: float = 9, color: str = INK, bold: bool = False) -> None:
-        """Write a line that ends at `x`."""
-        self._write(x, text, size, color, bold=bold, ends=True)
+    def text(
+        self, x: float, text: str, *, ends: bool = False, size: float = 9, color: str = INK, bold: bool = False
+    ) -> None:
+        """Write a line that begins or, with `ends`, ends at `x`. Only what differs from the text before is set anew."""
+        self._page = self._page or self._objects.reserve()
+        if self._marked != self._structure.key:
+            self._end_mark()
+            self._content.append(self._structure.mark(self._page))
+            self._marked = self._structure.key
+        else:  # A further line of the same element: a space keeps its first word apart from the last one.
+            self._show(*self._line_end, self._font.glyphs(" ").codes)
+        if self._look != (size, color, bold):
+            self._look = (size, color, bold)
+            # The package has no bold face: letters get an outline of their own colour instead.
+            outline = f"{color} RG .35 w 2 Tr" if bold else "0 Tr"
+            self._content.append(f"/F1 {size} Tf {color} rg {outline}")
+        glyphs = self._font.glyphs(text)
+        length = glyphs.width * size / 1000
+        x -= length if ends else 0
+        self._line_end = x + length, self.y
+        self._show(x, self.y, glyphs.codes, text if glyphs.meanings else None)
 
     def cell(self, x: float, text: str, *, scope: str = "", **look: Any) -> None:
-        """Write a cell of a row with one line that begins at `x`, or with none: a header, if it has a scope."""
+        """Write a cell of a row with one line, as `text` does, or with none: a header, if it has a scope."""
         with self.element("TH" if scope else "TD", scope):
             if text:
                 self.text(x, text, **look)
-
-    def right_cell(self, x: float, text: str, *, scope: str = "", **look: Any) -> None:
-        """Write a cell of a row with one line that ends at `x`."""
-        with self.element("TH" if scope else "TD", scope):
-            self.right_text(x, text, **look)
 
     def rule(self, *, color: str = LINE, thickness: float = 0.5) -> None:
         """Draw a line over the width of the page at `y`."""
@@ -84,7 +101,7 @@ class Paper:
         with self.element("P"):
             self.text(MARGIN, self._bank.name, size=16, bold=True)
         with self.element("H1"):
-            self.right_text(RIGHT, title, size=13)
+            self.text(RIGHT, title, ends=True, size=13)
         self.y -= 6
         with self.element("P"):
             for line in self._bank.address:
@@ -101,7 +118,7 @@ class Paper:
         contact = wrapped(f"{self._bank.name} · {self._bank.contact}", RIGHT - MARGIN - 90, 7.5, 1)[0]
         with self.artifact():
             self.text(MARGIN, contact, size=7.5, color=MUTED)
-            self.right_text(RIGHT, f"Page {number} of {count}", size=7.5, color=MUTED)
+            self.text(RIGHT, f"Page {number} of {count}", ends=True, size=7.5, color=MUTED)
         self._end_mark()
         for (color, thickness), lines in self._rules.items():
             self._content.append(f"/Artifact BMC {color} RG {thickness} w {' '.join(lines)} EMC")
@@ -134,34 +151,6 @@ class Paper:
             f"/Metadata {metadata} 0 R>>"
         )
         objects.finish(catalog, info)
-
-    def _begin_page(self) -> None:
-        self._page = 0
-        self._content: list[str] = []
-        self._rules: dict[tuple[str, float], list[str]] = {}
-        self._look: tuple[float, str, bool] | None = None
-        self._marked: int | None = None
-        self._line_end = 0.0, 0.0
-
-    def _write(self, x: float, text: str, size: float, color: str, *, bold: bool, ends: bool) -> None:
-        """Write a line. Only what differs from the text before is set anew."""
-        self._page = self._page or self._objects.reserve()
-        if self._marked != self._structure.key:
-            self._end_mark()
-            self._content.append(self._structure.mark(self._page))
-            self._marked = self._structure.key
-        else:  # A further line of the same element: a space keeps its first word apart from the last one.
-            self._show(*self._line_end, self._font.glyphs(" ").codes)
-        if self._look != (size, color, bold):
-            self._look = (size, color, bold)
-            # The package has no bold face: letters get an outline of their own colour instead.
-            outline = f"{color} RG .35 w 2 Tr" if bold else "0 Tr"
-            self._content.append(f"/F1 {size} Tf {color} rg {outline}")
-        glyphs = self._font.glyphs(text)
-        length = glyphs.width * size / 1000
-        x -= length if ends else 0
-        self._line_end = x + length, self.y
-        self._show(x, self.y, glyphs.codes, text if glyphs.meanings else None)
 
     def _show(self, x: float, y: float, codes: str, actual_text: str | None = None) -> None:
         line = f"BT {x:.2f} {y:.2f} Td <{codes}> Tj ET"

@@ -138,12 +138,9 @@ def _write_cells(paper: Paper, table: Table, cells: Sequence[Sequence[str]], *, 
     color = MUTED if is_head else INK
     with paper.element("TR"):
         for place, (lines, (left, right)) in enumerate(zip(cells, _edges(table), strict=True)):
-            paper.y = top
+            paper.y, ends = top, place >= table.text_columns
             with paper.element("TH", "Column") if is_head else paper.element("TD"):
                 for line in lines:
-                    if place < table.text_columns:
-                        paper.text(left, line, size=SIZE, color=color)
-                    else:
-                        paper.right_text(right, line, size=SIZE, color=color)
+                    paper.text(right if ends else left, line, ends=ends, size=SIZE, color=color)
                     paper.y -= LEADING
     paper.y = top

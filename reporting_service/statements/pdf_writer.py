@@ -160,11 +160,11 @@ def _summary(paper: Paper, statement: Statement) -> None:
         paper.y = HEIGHT - 280
         with paper.element("TR"):
             for x, (label, _) in zip(edges, sums, strict=True):
-                paper.right_cell(x, label, scope="Column", size=8, color=MUTED)
+                paper.cell(x, label, ends=True, scope="Column", size=8, color=MUTED)
         paper.y -= 17
         with paper.element("TR"):
             for x, (label, minor) in zip(edges, sums, strict=True):
-                paper.right_cell(x, grouped(currency, minor), size=10.5, bold=label == "Closing balance")
+                paper.cell(x, grouped(currency, minor), ends=True, size=10.5, bold=label == "Closing balance")
     paper.y = HEIGHT - 322
     noun = "entry" if totals.count == 1 else "entries"
     with paper.element("P"):
@@ -176,7 +176,7 @@ def _next_head(paper: Paper, statement: Statement, entry: StatementEntry) -> Non
     currency = statement.account.currency
     paper.y = HEIGHT - MARGIN - 8
     paper.text(MARGIN, f"Account {statement.account.number}", color=MUTED)
-    paper.right_text(RIGHT, _days(statement.period), color=MUTED)
+    paper.text(RIGHT, _days(statement.period), ends=True, color=MUTED)
     paper.y = TOP + LEADING + GAP + 8
     _table_head(paper)
     before_minor = entry.balance_minor - entry.amount_minor
@@ -188,8 +188,8 @@ def _table_head(paper: Paper) -> None:
     with paper.element("TR"):
         paper.cell(DATE_X, "Date", scope="Column", size=8, color=MUTED)
         paper.cell(TEXT_X, "Description", scope="Column", size=8, color=MUTED)
-        paper.right_cell(AMOUNT_X, "Amount", scope="Column", size=8, color=MUTED)
-        paper.right_cell(BALANCE_X, "Balance", scope="Column", size=8, color=MUTED)
+        paper.cell(AMOUNT_X, "Amount", ends=True, scope="Column", size=8, color=MUTED)
+        paper.cell(BALANCE_X, "Balance", ends=True, scope="Column", size=8, color=MUTED)
     paper.y -= 5
     paper.rule()
     paper.y -= LEADING
@@ -200,7 +200,7 @@ def _write_balance(paper: Paper, label: str, minor: int, day: date, currency: Cu
         paper.cell(DATE_X, day_text(day), size=SIZE, bold=True)
         paper.cell(TEXT_X, label, size=SIZE, bold=True)
         paper.cell(AMOUNT_X, "")
-        paper.right_cell(BALANCE_X, grouped(currency, minor), size=SIZE, bold=True)
+        paper.cell(BALANCE_X, grouped(currency, minor), ends=True, size=SIZE, bold=True)
 
 
 def _write_row(paper: Paper, row: _Row, currency: Currency) -> None:
@@ -214,8 +214,8 @@ def _write_row(paper: Paper, row: _Row, currency: Currency) -> None:
                 paper.text(TEXT_X, line, size=SIZE, color=MUTED if number else INK)
                 paper.y -= LEADING
         bottom, paper.y = paper.y, top
-        paper.right_cell(AMOUNT_X, grouped(currency, entry.amount_minor), size=SIZE)
-        paper.right_cell(BALANCE_X, grouped(currency, entry.balance_minor), size=SIZE)
+        paper.cell(AMOUNT_X, grouped(currency, entry.amount_minor), ends=True, size=SIZE)
+        paper.cell(BALANCE_X, grouped(currency, entry.balance_minor), ends=True, size=SIZE)
     paper.y = bottom + LEADING - GAP + 1
     paper.rule()
     paper.y -= 1

@@ -38,23 +38,19 @@ class TillClient:
 
     def list_tills(self, **filters: str | int | None) -> tuple[list[Till], Pagination]:
         """Return a page of tills, newest first. Filters: `user_id, status, limit, cursor`."""
-        answer = self._call("GET", "/internal/tills", query=_given(filters))
+        answer = self._call("GET", "/internal/tills", query=filters)
         return _tills.validate_python(answer["tills"]), _pagination.validate_python(answer["pagination"])
 
     def movements(self, till_id: UUID, **page: str | int | None) -> tuple[list[Movement], Pagination]:
         """Return a page of the postings of a till, newest first. Raises NotFound."""
-        answer = self._call("GET", f"/internal/tills/{till_id}/movements", query=_given(page))
+        answer = self._call("GET", f"/internal/tills/{till_id}/movements", query=page)
         return _movements.validate_python(answer["movements"]), _pagination.validate_python(answer["pagination"])
 
     def find_account(self, account_id: str | None, account_number: str | None) -> CustomerAccount:
         """Return the account with this id or number. Raises InvalidRequest for a wrong check digit, NotFound."""
-        query = _given({"account_id": account_id, "account_number": account_number})
+        query = {"account_id": account_id, "account_number": account_number}
         return _account.validate_python(self._call("GET", "/internal/accounts", query=query)["account"])
 
     def _call(self, method: str, path: str, **asked: Any) -> dict[str, Any]:
         answer: dict[str, Any] = self._token.call(self._peer, method, path, **asked)
         return answer
-
-
-def _given(query: dict[str, str | int | None]) -> dict[str, str | int]:
-    return {name: value for name, value in query.items() if value is not None}

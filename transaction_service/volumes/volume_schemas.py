@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -51,19 +51,27 @@ class TypeTotal(Described):
     """The sum of their amounts, incoming and outgoing."""
 
 
-class DayTotal(Described):
-    """The number and the sums of a day's transactions."""
+ByType = Annotated[dict[str, TypeTotal], Field(examples=[{"deposit": {"count": 3, "total": "1250.00"}}])]
 
-    date: Annotated[str, Field(examples=["2026-01-31"])]
-    """The day."""
-    count: int
-    """The number of transactions."""
-    total: AmountText
-    """The sum of their amounts, incoming and outgoing."""
+
+class Sums(TypeTotal):
+    """The number of transactions and the sums of their amounts."""
+
     income: AmountText
     """The sum of incoming amounts."""
     expense: AmountText
     """The sum of outgoing amounts."""
+
+
+class OfDay(Described):
+    """What happened on a day."""
+
+    date: Annotated[str, Field(examples=["2026-01-31"])]
+    """The day."""
+
+
+class DayTotal(Sums, OfDay):
+    """The number and the sums of a day's transactions."""
 
 
 class Summary(Described):
@@ -71,7 +79,7 @@ class Summary(Described):
 
     count: int
     """The number of transactions."""
-    by_type: Annotated[dict[str, TypeTotal], Field(examples=[{"deposit": {"count": 3, "total": "1250.00"}}])]
+    by_type: ByType
     """Number and sum by transaction type."""
     by_day: list[DayTotal]
     """Number and sums by day. Days without transactions are left out."""
@@ -118,17 +126,9 @@ class Spread(Described):
     """The largest amount; zero without payments."""
 
 
-class RangeBefore(Described):
+class RangeBefore(Sums):
     """The sums of the range before, to compare with."""
 
-    count: int
-    """The number of transactions."""
-    total: AmountText
-    """The sum of their amounts, incoming and outgoing."""
-    income: AmountText
-    """The sum of incoming amounts."""
-    expense: AmountText
-    """The sum of outgoing amounts."""
     net: AmountText
     """Income minus expense."""
 
@@ -157,12 +157,10 @@ class FlowStatistics(Summary):
     """The sums of the range before; null if none was named."""
 
 
-class DayVolumes(Described):
+class DayVolumes(OfDay):
     """The transactions of a day by type."""
 
-    date: Annotated[str, Field(examples=["2026-01-31"])]
-    """The day."""
-    by_type: Annotated[dict[str, TypeTotal], Field(examples=[{"deposit": {"count": 3, "total": "1250.00"}}])]
+    by_type: ByType
     """Number and sum by transaction type."""
 
 
@@ -171,7 +169,7 @@ class Statistics(Described):
 
     count: int
     """The number of transactions."""
-    by_type: Annotated[dict[str, TypeTotal], Field(examples=[{"deposit": {"count": 3, "total": "1250.00"}}])]
+    by_type: ByType
     """Number and sum by transaction type."""
     by_day: list[DayTotal]
     """Number and sums by day. Days without transactions are left out."""
@@ -192,7 +190,7 @@ def summary_of(volumes: Volumes, currency: Currency) -> Summary:
         by_day=_by_day(volumes.by_day, currency),
         income=text(income_minor),
         expense=text(expense_minor),
-        net=text(income_minor - expense_minor),
+        net=text(volumes.net_minor),
         average=text(_average_minor(volumes.total_minor, volumes.count)),
         largest=text(max((kind.largest_minor for kind in volumes.by_type.values()), default=0)),
     )
@@ -200,7 +198,7 @@ def summary_of(volumes: Volumes, currency: Currency) -> Summary:
 
 def flow_statistics_of(flows: Flows, currency: Currency) -> FlowStatistics:
     """Return the statistics of a user or an account."""
-    text, summary = currency.to_text, summary_of(flows.volumes, currency)
+    text, summary, before = currency.to_text, summary_of(flows.volumes, currency), flows.previous
     income_minor, expense_minor = flows.volumes.income_minor, flows.volumes.expense_minor
     closing_minor = flows.opening_minor + income_minor - expense_minor
     return FlowStatistics(
@@ -212,7 +210,7 @@ def flow_statistics_of(flows: Flows, currency: Currency) -> FlowStatistics:
         money_in=_spread_of(flows.amounts["in"], income_minor, currency),
         money_out=_spread_of(flows.amounts["out"], expense_minor, currency),
         by_category=_by_category(flows, currency),
-        previous=flows.previous and _range_before(flows.previous, currency),
+        previous=before and RangeBefore(**_sums_of(before, currency), net=text(before.net_minor)),
     )
 
 
@@ -246,17 +244,6 @@ def _by_category(flows: Flows, currency: Currency) -> dict[str, CategoryTotal]:
     }
 
 
-def _range_before(volumes: Volumes, currency: Currency) -> RangeBefore:
-    text = currency.to_text
-    return RangeBefore(
-        count=volumes.count,
-        total=text(volumes.total_minor),
-        income=text(volumes.income_minor),
-        expense=text(volumes.expense_minor),
-        net=text(volumes.income_minor - volumes.expense_minor),
-    )
-
-
 def _spread_of(amounts: list[int], net_minor: int, currency: Currency) -> Spread:
     """Return the figures of the payments in one direction, in order, whose sum after all reversals is `net_minor`."""
     text, count, total_minor = currency.to_text, len(amounts), sum(amounts)
@@ -287,14 +274,15 @@ def _by_type(volumes: dict[str, Volume], currency: Currency) -> dict[str, TypeTo
 
 
 def _by_day(volumes: dict[str, Volume], currency: Currency) -> list[DayTotal]:
+    return [DayTotal(date=day, **_sums_of(volume, currency)) for day, volume in volumes.items()]
+
+
+def _sums_of(volumes: Volume | Volumes, currency: Currency) -> dict[str, Any]:
+    """Return the fields of `Sums`."""
     text = currency.to_text
-    return [
-        DayTotal(
-            date=day,
-            count=volume.count,
-            total=text(volume.total_minor),
-            income=text(volume.income_minor),
-            expense=text(volume.expense_minor),
-        )
-        for day, volume in volumes.items()
-    ]
+    return {
+        "count": volumes.count,
+        "total": text(volumes.total_minor),
+        "income": text(volumes.income_minor),
+        "expense": text(volumes.expense_minor),
+    }
