@@ -169,7 +169,7 @@ def entries(
 def close(storage: AccountStorage, caller: Caller, account_id: UUID) -> Account:
     """Close an empty account of the caller permanently. Raises NotFound, AccountNotActive, NonZeroBalance."""
     with storage.transaction():
-        account = _own_account(storage, caller, account_id)
+        account = _own_account(storage.find_account_to_change(account_id), caller)
         _require_closable(account)
         _set_status(storage, caller, account, "closed")
     return account
@@ -238,9 +238,7 @@ def carry_out(
 
 def freeze(storage: AccountStorage, users: UserClient, caller: Caller, account_id: UUID) -> FreezeOut | None:
     """Return the freeze of an account of the caller; None if the account is not frozen. Raises NotFound."""
-    account = storage.find_account(account_id)
-    if account is None or account.user_id != caller.user_id:
-        raise NotFound("There is no such account.")
+    account = _own_account(storage.find_account(account_id), caller)
     changes = storage.list_status_changes(account_id, limit=1, after=None) if account.status == "frozen" else ()
     if not changes:
         return None
@@ -351,8 +349,8 @@ def _set_status(
     account.status = status
 
 
-def _own_account(storage: AccountStorage, caller: Caller, account_id: UUID) -> Account:
-    account = storage.find_account_to_change(account_id)
+def _own_account(account: Account | None, caller: Caller) -> Account:
+    """Return a found account that is the caller's own. Raises NotFound."""
     if account is None or account.user_id != caller.user_id:
         raise NotFound("There is no such account.")
     return account

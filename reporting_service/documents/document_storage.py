@@ -26,7 +26,7 @@ def temporary_file() -> IO[bytes]:
 
 
 def parts_of(file: IO[bytes]) -> Iterator[bytes]:
-    """Yield the bytes of a file from its begin on, part by part."""
+    """Yield the bytes of a file from its beginning, part by part."""
     file.seek(0)
     while part := file.read(PART_BYTES):
         yield part

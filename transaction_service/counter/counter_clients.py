@@ -25,32 +25,33 @@ class TillClient:
     def open(self, user_id: UUID, float_minor: int, idempotency_key: str | None) -> Till:
         """Open a till. Raises Conflict when the employee has one, Unprocessable for a reused key."""
         body = {"user_id": str(user_id), "float_minor": float_minor, "idempotency_key": idempotency_key}
-        return _till.validate_python(self._call("POST", "/internal/tills", body=body)["till"])
+        return self._till("POST", "/internal/tills", body=body)
 
     def close(self, till_id: UUID, closed_by: UUID, counted_minor: int) -> Till:
         """Close a till. Raises NotFound, or Conflict when it was closed with another count."""
         body = {"closed_by": str(closed_by), "counted_minor": counted_minor}
-        return _till.validate_python(self._call("POST", f"/internal/tills/{till_id}/close", body=body)["till"])
+        return self._till("POST", f"/internal/tills/{till_id}/close", body=body)
 
     def find(self, till_id: UUID) -> Till:
         """Return a till. Raises NotFound."""
-        return _till.validate_python(self._call("GET", f"/internal/tills/{till_id}")["till"])
+        return self._till("GET", f"/internal/tills/{till_id}")
 
     def list_tills(self, **filters: str | int | None) -> tuple[list[Till], Pagination]:
         """Return a page of tills, newest first. Filters: `user_id, status, limit, cursor`."""
-        answer = self._call("GET", "/internal/tills", query=filters)
+        answer = self._token.call(self._peer, "GET", "/internal/tills", query=filters)
         return _tills.validate_python(answer["tills"]), _pagination.validate_python(answer["pagination"])
 
     def movements(self, till_id: UUID, **page: str | int | None) -> tuple[list[Movement], Pagination]:
         """Return a page of the postings of a till, newest first. Raises NotFound."""
-        answer = self._call("GET", f"/internal/tills/{till_id}/movements", query=page)
+        answer = self._token.call(self._peer, "GET", f"/internal/tills/{till_id}/movements", query=page)
         return _movements.validate_python(answer["movements"]), _pagination.validate_python(answer["pagination"])
 
     def find_account(self, account_id: str | None, account_number: str | None) -> CustomerAccount:
         """Return the account with this id or number. Raises InvalidRequest for a wrong check digit, NotFound."""
         query = {"account_id": account_id, "account_number": account_number}
-        return _account.validate_python(self._call("GET", "/internal/accounts", query=query)["account"])
+        return _account.validate_python(
+            self._token.call(self._peer, "GET", "/internal/accounts", query=query)["account"]
+        )
 
-    def _call(self, method: str, path: str, **asked: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = self._token.call(self._peer, method, path, **asked)
-        return answer
+    def _till(self, method: str, path: str, **asked: Any) -> Till:
+        return _till.validate_python(self._token.call(self._peer, method, path, **asked)["till"])
