@@ -312,25 +312,23 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
     require_currency(app, db, currency, amounts="transaction")
     storage, ledger = TransactionStorage(db), LedgerClient(account_peer, peers.token)
     posting = PostingTools(storage, ledger, Projection(storage, ProjectionStorage(db), ledger))
-    keep(
-        app,
-        Tools(
-            transactions=storage,
-            reversals=ReversalStorage(db),
-            volumes=VolumeStorage(db),
-            bank_volumes=BankVolumeStorage(db),
-            amounts=AmountStorage(db),
-            categories=CategoryStorage(db),
-            accounts=AccountClient(account_peer),
-            users=UserClient(peers["auth-service"], peers.token),
-            currency=currency,
-            step_up=_make_step_up(settings, currency, account_peer, storage),
-            posting=posting,
-            tills=TillClient(account_peer, peers.token),
-            approvals=_make_approvals(ReversalStorage(db), is_required=settings.approval_required),
-            approval_above_minor=_to_minor(settings.approval_amount, currency),
-        ),
+    parts = Tools(
+        transactions=storage,
+        reversals=ReversalStorage(db),
+        volumes=VolumeStorage(db),
+        bank_volumes=BankVolumeStorage(db),
+        amounts=AmountStorage(db),
+        categories=CategoryStorage(db),
+        accounts=AccountClient(account_peer),
+        users=UserClient(peers["auth-service"], peers.token),
+        currency=currency,
+        step_up=_make_step_up(settings, currency, account_peer, storage),
+        posting=posting,
+        tills=TillClient(account_peer, peers.token),
+        approvals=_make_approvals(ReversalStorage(db), is_required=settings.approval_required),
+        approval_above_minor=_to_minor(settings.approval_amount, currency),
     )
+    keep(app, parts)
     for blueprint in (transactions, reversals, counter, internal):
         app.register_blueprint(blueprint)
     fast_path.install(app, "internal.carry_out_batch")
