@@ -3,7 +3,7 @@
 import shutil
 import zipfile
 from collections.abc import Iterable
-from typing import IO, Any, Self
+from typing import IO, Any
 
 from pydantic_core import to_json
 
@@ -13,27 +13,21 @@ from reporting_service.documents.document_storage import temporary_file
 _INDENT = b"\n  "
 
 
-class ExportZip:
+class ExportZip(zipfile.ZipFile):
     """A ZIP that is written entry by entry. It is whole when the context is left."""
 
     def __init__(self, out: IO[bytes]) -> None:
-        self._zip = zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._zip.close()
+        super().__init__(out, "w", zipfile.ZIP_DEFLATED)
 
     def add(self, name: str, value: object) -> None:
         """Add a value as `<name>.json`."""
-        self._zip.writestr(f"{name}.json", to_json(value, indent=2))
+        self.writestr(f"{name}.json", to_json(value, indent=2))
 
     def add_rows(self, name: str, rows: Iterable[Any], columns: tuple[str, ...] = ()) -> int:
         """Add rows as `<name>.json` and, with `columns`, as `<name>.csv`, and return their number."""
         count = 0
         with temporary_file() as file:
-            with csv_rows(file) as sheet, self._zip.open(f"{name}.json", "w", force_zip64=True) as entry:
+            with csv_rows(file) as sheet, self.open(f"{name}.json", "w", force_zip64=True) as entry:
                 sheet.writerow(columns)
                 entry.write(b"[")
                 for row in rows:
@@ -44,6 +38,6 @@ class ExportZip:
                 entry.write(b"\n]\n")
             if columns:
                 file.seek(0)
-                with self._zip.open(f"{name}.csv", "w", force_zip64=True) as entry:
+                with self.open(f"{name}.csv", "w", force_zip64=True) as entry:
                     shutil.copyfileobj(file, entry)
         return count
