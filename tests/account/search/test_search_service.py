@@ -89,11 +89,6 @@ def test_a_name_that_fits_too_many_people_is_400(suite: Suite, monkeypatch: pyte
     assert "enter more" in found(suite, "owner=example.com", 400)["details"]["owner"]
 
 
-@pytest.fixture(autouse=True)
-def unkept_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(users, "KEPT_SECONDS", 0.0)
-
-
 def test_without_the_auth_service_accounts_are_listed_without_names(suite: Suite, accounts: dict[str, Any]) -> None:
     admin: Person = suite.admin()
     suite.adapters["auth"].down = True
