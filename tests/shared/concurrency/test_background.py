@@ -4,7 +4,9 @@ import threading
 
 import pytest
 
+from shared.concurrency import background
 from shared.concurrency.background import PeriodicTask
+from shared.core.errors import ServiceUnavailable
 
 
 def test_a_task_runs_at_start_and_periodically_until_stopped() -> None:
@@ -75,3 +77,23 @@ def test_a_lasting_error_and_its_end_are_logged_once(caplog: pytest.LogCaptureFi
     assert over.wait(5)
     task.stop()
     assert [record.getMessage() for record in caplog.records] == ["bell failed: out of tune", "bell recovered"]
+
+
+@pytest.mark.parametrize(("start_seconds", "logged"), [(60.0, False), (0.0, True)])
+def test_that_another_service_is_not_available_is_logged_after_the_start_only(
+    start_seconds: float, logged: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(background, "START_SECONDS", start_seconds)
+    runs, twice = [], threading.Event()
+
+    def job() -> None:
+        runs.append(1)
+        if len(runs) == 2:
+            twice.set()
+        raise ServiceUnavailable
+
+    task = PeriodicTask(job, name="bell", interval_seconds=0.001)
+    task.start()
+    assert twice.wait(5)
+    task.stop()
+    assert ("bell failed" in caplog.text) == logged
