@@ -10,6 +10,12 @@ from tests.support.suite import ADDRESSES, Suite
 
 OF_ALL = {"/internal/revocations", "/internal/sessions/used"}
 """Calls that shared/web/application.py makes for every service."""
+CALLS_OF_USER_CLIENT = {
+    r"(users|auth)\.name\(": "/internal/users/{user_id}",
+    r"\.(available_)?names\(": "/internal/names",
+    r"users\.search\(": "/internal/names/search",
+}
+"""How a service calls the methods of shared/http/users.py, and the paths that these call."""
 
 
 @pytest.mark.parametrize("service", SCOPES)
@@ -21,6 +27,7 @@ def test_a_service_has_the_scopes_of_its_calls_and_no_others(bank: Suite, servic
                 needed.setdefault(endpoint.path, set()).add(endpoint.access.removeprefix("service:"))
     sources = [path.read_text(encoding="utf-8") for path in house.python_files(service.replace("-", "_"))]
     called = {path for source in sources for path in re.findall(r'f?"(/internal/[^"?]+)"', source)} | OF_ALL
+    called |= {path for call, path in CALLS_OF_USER_CLIENT.items() if any(re.search(call, one) for one in sources)}
     if any("audit_trail.install" in source for source in sources):
         called.add("/internal/audit")
     scopes = {scope for path, some in needed.items() if any(_is_call_of(path, one) for one in called) for scope in some}
