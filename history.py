@@ -100,7 +100,7 @@ class _LocalLedger(LedgerClient):
 
 
 class Bank:
-    """The storage of a stopped bank. Each database has an app of its own, in whose context it is used."""
+    """The storage of a stopped bank. Each database is used in the context of an app of its own."""
 
     def __init__(self, currency: Currency, auth_app: Flask, account_app: Flask, transaction_app: Flask) -> None:
         self.currency = currency

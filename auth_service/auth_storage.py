@@ -113,7 +113,7 @@ class UserStorage(Storage):
 
 
 class EncryptedColumns(Storage):
-    """The columns of all tables whose values are encrypted."""
+    """The encrypted columns of all tables."""
 
     def list_columns(self) -> Sequence[InstrumentedAttribute[str]]:
         """Return all encrypted columns."""

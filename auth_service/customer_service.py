@@ -154,5 +154,5 @@ def names(query: NamesQuery) -> Response:
 @service_only("names:read")
 @api.validate(resp=documented(200, FoundAnswer))
 def search(query: NameSearch) -> Response:
-    """Return the ids of the users whose name, username, e-mail address or phone number contains each word."""
+    """Return the ids of the users with each word in their name, username, e-mail address or phone number."""
     return success(user_ids=customer_logic.search(tools(), query.q, query.limit))

@@ -42,7 +42,7 @@ MAX_PAGE = 200
 
 
 class Client:
-    """Calls a service as the user whose token is given; without one, as nobody.
+    """Calls a service with the token of a user, or without a token.
 
     Every call raises the AppError that the service answered, or ServiceUnavailable when it does not answer.
     """

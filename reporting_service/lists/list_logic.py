@@ -22,7 +22,7 @@ _PAGING = ("limit", "cursor")
 
 @dataclass(frozen=True)
 class ListTools:
-    """The services whose lists are exported, by name, and the outbox."""
+    """The services by name, which the exported lists are read from, and the outbox."""
 
     peers: Mapping[str, Peer]
     outbox: Outbox

@@ -52,7 +52,7 @@ class UserClient:
         return names | asked
 
     def search(self, words: str, *, most: int, field: str) -> list[UUID]:
-        """Return the ids of the users whose name, username, e-mail address or phone number contains each word.
+        """Return the ids of the users with each word in their name, username, e-mail address or phone number.
 
         Raises ServiceUnavailable, or InvalidRequest, naming the field, when they are more than `most`.
         """

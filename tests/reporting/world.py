@@ -3,26 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from shared.core import clock
+from tests.reporting.set_clock import SetClock
 from tests.support.suite import Person, Suite
-
-
-class SetClock:
-    """Replaces `datetime` in the clock of this process, and runs on from the instant that it is set to."""
-
-    ahead = timedelta()
-
-    def set(self, at: datetime) -> None:
-        self.ahead = at - datetime.now(UTC)
-
-    def now(self, zone: tzinfo) -> datetime:
-        return datetime.now(zone) + self.ahead
 
 
 @dataclass

@@ -43,7 +43,8 @@ def peer(name: str) -> Peer:
 class Services:
     """The clients of all services, with the page's deadline: `Services(caller).accounts.list_own()`.
 
-    They call as `caller`; without one, as nobody. Make them anew for each call, since a write renews the deadline.
+    They call with the token of `caller`, or without a token. Make them anew for each call, since a write renews the
+    deadline.
     """
 
     def __init__(self, caller: Caller | None = None) -> None:

@@ -21,7 +21,8 @@ from reporting_service.statement_exports.statement_export_storage import Stateme
 from shared.core import clock
 from shared.core.errors import ServiceUnavailable
 from shared.web.application import part
-from tests.reporting.statements.conftest import Branch, SettableClock
+from tests.reporting.set_clock import SetClock
+from tests.reporting.statements.conftest import Branch
 from tests.support.processes import eventually
 from tests.support.suite import Suite
 
@@ -30,7 +31,7 @@ PATH = "/api/reports/exports"
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def branch(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Branch]:
-    patch, settable = pytest.MonkeyPatch(), SettableClock()
+    patch, settable = pytest.MonkeyPatch(), SetClock()
     patch.setattr(clock, "datetime", settable)
     settable.set(datetime(2026, 9, 15, 12, tzinfo=UTC))
     names = ("auth", "account", "transaction", "reporting")

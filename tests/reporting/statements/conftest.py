@@ -2,26 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from werkzeug.test import TestResponse
 
 from shared.core import clock
+from tests.reporting.set_clock import SetClock
 from tests.support.suite import Person, Suite
-
-
-class SettableClock:
-    """Stands for `datetime` in the clock of this process, and runs on from the instant that it is set to."""
-
-    ahead = timedelta()
-
-    def set(self, at: datetime) -> None:
-        self.ahead = at - datetime.now(UTC)
-
-    def now(self, zone: tzinfo) -> datetime:
-        return datetime.now(zone) + self.ahead
 
 
 @dataclass
@@ -29,7 +18,7 @@ class Branch:
     """A bank whose clock can be set; tokens are made anew whenever it is."""
 
     suite: Suite
-    clock: SettableClock
+    clock: SetClock
     people: dict[str, Person] = field(default_factory=dict)
 
     def at(self, text: str) -> "Branch":
@@ -70,7 +59,7 @@ class Branch:
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def branch(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Branch]:
     """A bank in October 2026, on both kinds of database."""
-    patch, settable = pytest.MonkeyPatch(), SettableClock()
+    patch, settable = pytest.MonkeyPatch(), SetClock()
     patch.setattr(clock, "datetime", settable)
     settable.set(datetime(2026, 9, 15, 12, tzinfo=UTC))
     suite = Suite(tmp_path_factory.mktemp("bank"), database=request.param).start()
