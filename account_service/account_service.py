@@ -58,10 +58,11 @@ from shared.db.outbox import Outbox
 from shared.http.users import UserClient
 from shared.web import audit_trail, fast_path, serving
 from shared.web.access import Caller, private, service_only, staff_with
-from shared.web.application import Peers, keep, lifecycle_of, make_app, make_session
+from shared.web.application import Lifecycle, Peers, make_app, make_session
 from shared.web.approvals.rules import ApprovalPending, ApprovalRules
 from shared.web.cursors import Page, page_of
 from shared.web.idempotency_keys import idempotency_key
+from shared.web.parts import keep, part
 from shared.web.recording import name_batched_requests
 from shared.web.responses import success
 from shared.web.settings import DatabaseURL, Settings
@@ -337,7 +338,7 @@ def create_app(settings: AccountSettings, session: requests.Session | None = Non
     for blueprint in (accounts, search, approvals, internal):
         app.register_blueprint(blueprint)
     fast_path.install(app, "internal.post")
-    lifecycle_of(app).add(peers.directory)
+    part(Lifecycle, app).add(peers.directory)
     audit_trail.install(app, Outbox(db), peers)
     return app
 

@@ -10,8 +10,8 @@ from account_service.till_storage import TillStorage
 from shared.core.money import Currency
 from shared.db.approvals import ApprovalColumns
 from shared.http.users import UserClient
-from shared.web.application import part
 from shared.web.approvals.rules import ApprovalRules
+from shared.web.parts import part
 from shared.web.validation.openapi import make_api
 
 api = make_api("Accounts")

@@ -45,10 +45,12 @@ from shared.core.money import Currency, CurrencyCode
 from shared.core.texts import Line
 from shared.core.time_zones import ZoneName, read_zone
 from shared.security.encryption import read_keys
+from shared.security.tokens import TokenVerifier
 from shared.web import serving
 from shared.web.access import public
-from shared.web.application import AtEnd, Peers, lifecycle_of, make_app, make_session
-from shared.web.recording import recorder_of
+from shared.web.application import AtEnd, Lifecycle, Peers, make_app, make_session
+from shared.web.parts import keep, part
+from shared.web.recording import Recorder
 from shared.web.settings import Seconds, Settings
 
 EXPIRY_SECONDS = 0.25
@@ -158,11 +160,12 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
         render_error=render_error,
         template_folder=str(ROOT / "templates"),
     )
-    tools = app.extensions["tools"] = _tools(peers, settings)
-    lifecycle_of(app).add(peers.directory)
-    lifecycle_of(app).add(AtEnd(tools.context_pool.close))
-    lifecycle_of(app).add(AtEnd(tools.renewals.close))
-    lifecycle_of(app).add(PeriodicTask(tools.refusals.report, name="refusals", interval_seconds=REPORT_SECONDS))
+    tools = _tools(peers, settings)
+    keep(app, tools)
+    part(Lifecycle, app).add(peers.directory)
+    part(Lifecycle, app).add(AtEnd(tools.context_pool.close))
+    part(Lifecycle, app).add(AtEnd(tools.renewals.close))
+    part(Lifecycle, app).add(PeriodicTask(tools.refusals.report, name="refusals", interval_seconds=REPORT_SECONDS))
     by_session = TokenBuckets(settings.session_requests_per_second, settings.session_requests_per_second)
     places = FairLock(settings.threads, settings.waiting_requests)
     _install_payment_batching(app, peers, by_session, settings)
@@ -211,21 +214,21 @@ def _install_payment_batching(app: Flask, peers: Peers, buckets: TokenBuckets, s
     batching = PaymentBatching(
         app.wsgi_app,
         PaymentClient(peers["transaction-service"], peers.token),
-        verifier=app.extensions["token_verifier"],
+        verifier=part(TokenVerifier, app),
         buckets=buckets,
-        recorder=recorder_of(app),
+        recorder=part(Recorder, app),
         always_https=settings.https,
     )
     app.wsgi_app = batching  # type: ignore[method-assign]  # Flask's documented way
     serving.add_fast_paths(app, KINDS)
-    lifecycle_of(app).add(batching)
-    lifecycle_of(app).add(PeriodicTask(batching.expire, name="payment-expiry", interval_seconds=EXPIRY_SECONDS))
+    part(Lifecycle, app).add(batching)
+    part(Lifecycle, app).add(PeriodicTask(batching.expire, name="payment-expiry", interval_seconds=EXPIRY_SECONDS))
 
 
 def _install_limits(app: Flask, by_session: TokenBuckets, settings: GatewaySettings) -> None:
     server = RedisServer(settings.rate_limit_url) if settings.rate_limit_url else None
     if server:
-        lifecycle_of(app).add(AtEnd(server.close))
+        part(Lifecycle, app).add(AtEnd(server.close))
     rules = limit_rules.make(
         by_session, address_requests_per_second=settings.address_requests_per_second, server=server
     )

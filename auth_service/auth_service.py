@@ -86,8 +86,9 @@ from shared.web.access import (
     report_refusals,
     service_only,
 )
-from shared.web.application import Peers, keep, lifecycle_of, make_app, make_session, part
+from shared.web.application import Lifecycle, Peers, make_app, make_session
 from shared.web.approvals.rules import ApprovalRules
+from shared.web.parts import keep, part
 from shared.web.responses import success
 from shared.web.settings import DatabaseURL
 from shared.web.validation.openapi import answer, documented
@@ -271,13 +272,13 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
 
 def _transaction_service(app: Flask, settings: AuthSettings, session: requests.Session | None) -> Peer:
     peers = Peers(settings, session or make_session())
-    lifecycle_of(app).add(peers.directory)
+    part(Lifecycle, app).add(peers.directory)
     return peers["transaction-service"]
 
 
 def _reload_keys(app: Flask, settings: AuthSettings, signer: TokenSigner) -> None:
     file = secret_files.folder(settings.data_dir) / SIGNING_KEYS_FILE
-    keys_file = SigningKeysFile(file, settings.signing_key, signer, app.extensions["token_verifier"])
+    keys_file = SigningKeysFile(file, settings.signing_key, signer, part(TokenVerifier, app))
     _add_task(app, "signing-keys", SIGNING_KEYS_SECONDS, keys_file.reload)
 
 
@@ -328,7 +329,7 @@ def _add_task(app: Flask, name: str, interval_seconds: float, job: Callable[[], 
         with app.app_context():
             job()
 
-    lifecycle_of(app).add(PeriodicTask(run, name=name, interval_seconds=interval_seconds))
+    part(Lifecycle, app).add(PeriodicTask(run, name=name, interval_seconds=interval_seconds))
 
 
 def _ensure_admin(app: Flask, settings: AuthSettings) -> None:

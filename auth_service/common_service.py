@@ -8,8 +8,8 @@ from flask import Response
 from auth_service.auth_logic import Tools
 from auth_service.user_schemas import PersonApprovalOut, PersonOut
 from shared.db.approvals import ApprovalColumns
-from shared.web.application import part
 from shared.web.approvals.rules import ApprovalRules
+from shared.web.parts import part
 from shared.web.responses import success
 from shared.web.validation.openapi import make_api
 

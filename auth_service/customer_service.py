@@ -29,8 +29,8 @@ from auth_service.customers.customer_storage import NoteStorage
 from auth_service.user_logic import EmailTaken
 from auth_service.user_schemas import PersonOut
 from shared.web.access import Caller, service_only, staff_with
-from shared.web.application import part
 from shared.web.cursors import Page, page_of
+from shared.web.parts import part
 from shared.web.responses import success
 from shared.web.validation.openapi import Answer, answer, documented
 

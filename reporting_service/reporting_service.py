@@ -43,8 +43,9 @@ from shared.db.outbox import Outbox
 from shared.security.encryption import Encryption
 from shared.web import audit_trail, serving
 from shared.web.access import Caller, admin_only, private
-from shared.web.application import AtEnd, Peers, keep, lifecycle_of, make_app, make_session, part
+from shared.web.application import AtEnd, Lifecycle, Peers, make_app, make_session
 from shared.web.cursors import Page, page_of
+from shared.web.parts import keep, part
 from shared.web.responses import success
 from shared.web.settings import DatabaseURL, Settings
 from shared.web.validation.openapi import answer, documented
@@ -150,9 +151,9 @@ def create_app(settings: ReportingSettings, session: requests.Session | None = N
     _add_documents(app, settings, peers, sources)
     for blueprint in (reports, receipts, custom, exports, lists, statements, statement_exports):
         app.register_blueprint(blueprint)
-    lifecycle_of(app).add(peers.directory)
+    part(Lifecycle, app).add(peers.directory)
     audit_trail.install(app, Outbox(db), peers)
-    lifecycle_of(app).add(AtEnd(context_pool.close))
+    part(Lifecycle, app).add(AtEnd(context_pool.close))
     return app
 
 
@@ -177,7 +178,7 @@ def _add_documents(app: Flask, settings: ReportingSettings, peers: Peers, source
         ListTools(by_name, outbox),
         StatementExportTools(storage, sources.accounts, worker, outbox),
     )
-    lifecycle_of(app).add(worker)
+    part(Lifecycle, app).add(worker)
 
 
 if __name__ == "__main__":

@@ -13,9 +13,9 @@ from shared.core.money import Currency
 from shared.http import request_ids
 from shared.http.users import UserClient
 from shared.web.access import Caller
-from shared.web.application import part
 from shared.web.approvals.rules import ApprovalRules
 from shared.web.idempotency_keys import idempotency_key
+from shared.web.parts import part
 from shared.web.validation.openapi import AnswerTypes, answer, documented, make_api
 from transaction_service import posting_logic, transaction_logic
 from transaction_service.batch_logic import StepUp, to_reply

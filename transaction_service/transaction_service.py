@@ -21,10 +21,11 @@ from shared.http.client import Peer
 from shared.http.users import UserClient
 from shared.web import audit_trail, fast_path, serving
 from shared.web.access import Caller, StepUpRequired, private, service_only, staff_with
-from shared.web.application import Peers, keep, lifecycle_of, make_app, make_session, part
+from shared.web.application import Lifecycle, Peers, make_app, make_session
 from shared.web.approvals.rules import ApprovalRules
 from shared.web.cursors import page_of
 from shared.web.health import Health
+from shared.web.parts import keep, part
 from shared.web.recording import name_batched_requests
 from shared.web.responses import success
 from shared.web.settings import DatabaseURL, Seconds, Settings
@@ -332,7 +333,7 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
     for blueprint in (transactions, reversals, counter, internal):
         app.register_blueprint(blueprint)
     fast_path.install(app, "internal.carry_out_batch")
-    lifecycle_of(app).add(peers.directory)
+    part(Lifecycle, app).add(peers.directory)
     audit_trail.install(app, Outbox(db), peers)
     _keep_caught_up(app, posting)
     return app
@@ -340,7 +341,7 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
 
 def _keep_caught_up(app: Flask, posting: PostingTools) -> None:
     """Project the ledger's postings before the service is healthy, and then every `CATCH_UP_SECONDS`."""
-    lifecycle = lifecycle_of(app)
+    lifecycle = part(Lifecycle, app)
 
     def catch_up() -> None:
         with app.app_context():

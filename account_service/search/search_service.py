@@ -10,8 +10,8 @@ from account_service.search import search_logic
 from account_service.search.search_logic import SearchTools
 from account_service.search.search_schemas import AccountsQuery, AllAccountsQuery, ListedAccount
 from shared.web.access import Caller, staff_with
-from shared.web.application import part
 from shared.web.cursors import Pagination, page_of
+from shared.web.parts import part
 from shared.web.responses import success
 from shared.web.validation.openapi import documented
 

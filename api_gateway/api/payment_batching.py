@@ -23,11 +23,12 @@ from shared.concurrency.batching import Batcher
 from shared.core.errors import AppError
 from shared.http import request_ids
 from shared.security.tokens import TokenVerifier, UserClaims, bearer_token
-from shared.web import host_header, responses
+from shared.web import responses
 from shared.web.idempotency_keys import MAX_LENGTH
 from shared.web.logs import AnsweredRequest
 from shared.web.recording import Recorder
 from shared.web.serving import DEFERRED_RESPONSE, OPEN_CONNECTIONS, SendResponse
+from shared.web.validation import host_header
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

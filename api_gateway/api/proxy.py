@@ -12,8 +12,9 @@ from api_gateway.web.documents import DOCUMENT_HEADERS, copy_headers, send_on
 from api_gateway.web.tools import tools
 from shared.core.errors import NotFound
 from shared.http import request_ids
-from shared.security.tokens import bearer_token
-from shared.web.access import public, token_verifier
+from shared.security.tokens import TokenVerifier, bearer_token
+from shared.web.access import public
+from shared.web.parts import part
 
 OWNERS = {
     "auth": "auth-service",
@@ -97,7 +98,7 @@ def forward(path: str) -> Response:
 def _refuse_bad_token(path: str) -> None:
     token = bearer_token(request.headers.get("Authorization"))
     if token is not None and path.rstrip("/") not in PUBLIC_PATHS:
-        token_verifier().verify(token)
+        part(TokenVerifier).verify(token)
 
 
 def _may_end_sessions(path: str) -> bool:

@@ -19,7 +19,9 @@ from api_gateway.web.encrypted_cookies import EncryptedCookies
 from api_gateway.web.tools import tools
 from shared.core.errors import AppError, NotAuthenticated, TokenExpired
 from shared.security.encryption import fernet_key
-from shared.web.access import Caller, caller_of, token_of_request, token_verifier
+from shared.security.tokens import TokenVerifier
+from shared.web.access import Caller, Identification, caller_of, token_of_request
+from shared.web.parts import keep, part
 
 HOME = "/dashboard"
 STAFF_HOME = "/admin"
@@ -48,7 +50,7 @@ def install(app: Flask, *, secret: str, idle_seconds: int, older_secrets: Sequen
     )
     cookies = EncryptedCookies(secret, without_session=(*MACHINE_PATHS, "/static/"), older=older_secrets)
     app.session_interface = cookies
-    app.extensions["identify_caller"] = _identify
+    keep(app, Identification(_identify))
     manager = LoginManager(app, add_context_processor=False)
     manager.session_protection = None  # the cookie can't be read or forged, and the addresses of phones change
     manager.user_loader(_load_user)
@@ -105,7 +107,7 @@ def origin() -> Origin:
 
 def refuse_session(session_id: UUID) -> None:
     """Refuse a logged-out session, in every tab and at `/api`, without waiting for the feed of ended sessions."""
-    token_verifier().revocations.add(session_id)
+    part(TokenVerifier).revocations.add(session_id)
 
 
 def refuse_ended_sessions() -> None:
@@ -114,7 +116,7 @@ def refuse_ended_sessions() -> None:
     If the auth service does not answer, the regular poll catches up.
     """
     with suppress(AppError):
-        token_verifier().revocations.poll()
+        part(TokenVerifier).revocations.poll()
 
 
 def caller_at_browser() -> Caller:
@@ -217,7 +219,7 @@ def _caller_of_cookie() -> Caller:
         raise TokenExpired
     token = str(session.get("token"))
     try:
-        lasts_seconds = token_verifier().verify(token).expires_at - time.time()
+        lasts_seconds = part(TokenVerifier).verify(token).expires_at - time.time()
     except TokenExpired:
         return renew_tokens()
     if lasts_seconds > RENEW_BEFORE_SECONDS:

@@ -4,14 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from flask import current_app
-
 from api_gateway.web.refusals import Refusals
 from api_gateway.web.renewals import Renewals
 from api_gateway.web.sealed_values import SealedValues
 from shared.concurrency.context_pool import ContextPool
 from shared.core.money import Currency
 from shared.web.application import Peers
+from shared.web.parts import part
 
 
 @dataclass(frozen=True)
@@ -35,5 +34,4 @@ class Tools:
 
 def tools() -> Tools:
     """Return the tools of the current app."""
-    found: Tools = current_app.extensions["tools"]
-    return found
+    return part(Tools)

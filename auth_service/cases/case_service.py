@@ -20,7 +20,7 @@ from auth_service.cases.case_schemas import (
 from auth_service.common_service import api, tools
 from shared.core.errors import NotFound, ServiceUnavailable, TooManyRequests
 from shared.web.access import Caller, private, staff_with
-from shared.web.application import part
+from shared.web.parts import part
 from shared.web.responses import success
 from shared.web.validation.openapi import answer, documented
 

@@ -11,7 +11,7 @@ from auth_service.identity.identity_schemas import IdentityAnswer, IdentityDecis
 from auth_service.identity.identity_storage import IdentityStorage
 from shared.core.errors import NotFound
 from shared.web.access import Caller, private, staff_with
-from shared.web.application import part
+from shared.web.parts import part
 from shared.web.responses import success
 from shared.web.validation.openapi import answer, documented
 

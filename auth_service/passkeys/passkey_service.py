@@ -22,7 +22,7 @@ from auth_service.second_factor.second_factor_logic import MfaNotEnabled
 from auth_service.second_factor.second_factor_schemas import Empty, FirstStep, SteppedUpAnswer
 from shared.core.errors import InvalidToken
 from shared.web.access import Caller, StepUpRequired, private, private_even_limited, public
-from shared.web.application import part
+from shared.web.parts import part
 from shared.web.responses import success
 from shared.web.validation.openapi import Answer, answer, documented
 

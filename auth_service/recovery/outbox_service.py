@@ -9,7 +9,7 @@ from auth_service.mail.mail_logic import Mailroom
 from auth_service.mail.mail_schemas import Notice, OutboxMail
 from shared.core.errors import NotFound
 from shared.web.access import service_only
-from shared.web.application import part
+from shared.web.parts import part
 from shared.web.responses import success
 from shared.web.validation.openapi import Answer, answer, documented
 

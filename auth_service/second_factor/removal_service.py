@@ -10,7 +10,7 @@ from auth_service.second_factor.removal_logic import NeedsColleague, NoFactorToR
 from auth_service.second_factor.removal_schemas import NewRemoval, RemovalAnswer, RemovalDecision
 from shared.core.errors import NotFound
 from shared.web.access import Caller, staff_with
-from shared.web.application import part
+from shared.web.parts import part
 from shared.web.responses import success
 from shared.web.validation.openapi import Answer, documented
 

@@ -26,7 +26,7 @@ from auth_service.second_factor.second_factor_schemas import (
 )
 from shared.core.errors import InvalidToken
 from shared.web.access import Caller, StepUpRequired, private_even_limited, public
-from shared.web.application import part
+from shared.web.parts import part
 from shared.web.responses import success
 from shared.web.validation.openapi import Answer, documented
 

@@ -16,8 +16,8 @@ from reporting_service.reporting_schemas import MakingQuery, ReportOut
 from reporting_service.reporting_storage import ReportStorage
 from shared.core.errors import NotFound
 from shared.web.access import Caller, private
-from shared.web.application import part
 from shared.web.cursors import Page, page_of
+from shared.web.parts import part
 from shared.web.responses import success
 from shared.web.validation.openapi import Answer, answer, documented
 

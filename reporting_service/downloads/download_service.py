@@ -7,7 +7,7 @@ from reporting_service.documents.document_service import send
 from reporting_service.downloads.download_logic import make_download
 from reporting_service.reporting_models import Report
 from reporting_service.reporting_schemas import Format, ReportOut
-from shared.web.application import part
+from shared.web.parts import part
 from shared.web.responses import success
 
 

@@ -7,7 +7,7 @@ from reporting_service.documents.document_service import send
 from reporting_service.exports import export_logic
 from reporting_service.exports.export_logic import ExportTools
 from shared.web.access import Caller, private
-from shared.web.application import part
+from shared.web.parts import part
 from shared.web.validation.openapi import Answer, documented
 
 exports = Blueprint("exports", __name__, url_prefix="/api/reports")

@@ -8,7 +8,7 @@ from reporting_service.lists import list_logic
 from reporting_service.lists.list_logic import ListTools
 from reporting_service.lists.list_schemas import ListFilters
 from shared.web.access import Caller, staff_only
-from shared.web.application import part
+from shared.web.parts import part
 from shared.web.validation.openapi import Answer, documented
 
 lists = Blueprint("lists", __name__, url_prefix="/api/reports/lists")

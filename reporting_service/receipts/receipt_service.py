@@ -12,7 +12,7 @@ from reporting_service.receipts.receipt_logic import NotCompleted
 from reporting_service.receipts.receipt_schemas import ReceiptQuery
 from reporting_service.reporting_logic import Sources
 from shared.web.access import Caller, private
-from shared.web.application import part
+from shared.web.parts import part
 from shared.web.validation.openapi import Answer, documented
 
 receipts = Blueprint("receipts", __name__, url_prefix="/api/reports")

@@ -15,8 +15,8 @@ from reporting_service.statement_exports.statement_export_logic import (
 from reporting_service.statement_exports.statement_export_schemas import NewStatementExport, StatementExportOut
 from shared.core.errors import NotFound
 from shared.web.access import Caller, private
-from shared.web.application import part
 from shared.web.cursors import Page, page_of
+from shared.web.parts import part
 from shared.web.responses import success
 from shared.web.validation.openapi import Answer, answer, documented
 

@@ -10,7 +10,7 @@ from reporting_service.statements import statement_logic
 from reporting_service.statements.statement_logic import FORMATS, DoesNotTieOut, StatementTools
 from reporting_service.statements.statement_schemas import StatementOut, StatementQuery
 from shared.web.access import Caller, private
-from shared.web.application import part
+from shared.web.parts import part
 from shared.web.validation.openapi import answer, documented
 
 statements = Blueprint("statements", __name__, url_prefix="/api/reports")

@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, g, request
 
 from shared.core.errors import AppError, Forbidden, NotAuthenticated
 from shared.http import origins
 from shared.security.tokens import ServiceClaims, TokenVerifier, UserClaims, bearer_token
+from shared.web.parts import keep, part
 
 View = Callable[..., Any]
 STEP_UP_SECONDS = 300.0
@@ -60,6 +61,14 @@ class Caller(UserClaims):
         """Return whether the user is an admin, or an employee to whom the permission is granted, as by default."""
         is_granted = self.permissions is None or permission in self.permissions
         return self.role == "admin" or (self.is_staff and is_granted)
+
+
+@dataclass(frozen=True)
+class Identification:
+    """How an app finds out who sends the current request."""
+
+    identify: Callable[[], Caller]
+    """Returns the caller, also one who must set up a second factor. Raises NotAuthenticated or Forbidden."""
 
 
 def public(view: View) -> View:
@@ -102,7 +111,7 @@ def service_only(scope: str) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         def wrapper(**kwargs: Any) -> Any:
-            claims = token_verifier().verify(token_of_request())
+            claims = part(TokenVerifier).verify(token_of_request())
             if not isinstance(claims, ServiceClaims) or scope not in claims.scopes:
                 raise Forbidden
             g.service = claims.service
@@ -129,15 +138,19 @@ def access_of(view: View) -> str | None:
     return getattr(view, "access", None)
 
 
-def trust_vouched_origins(app: Flask) -> None:
-    """Trust X-Forwarded-For only in requests that another service authenticates with its token."""
+def install(app: Flask, verifier: TokenVerifier) -> None:
+    """Identify callers by their bearer tokens, and trust X-Forwarded-For only in requests that a service vouches for.
+
+    An app that identifies callers otherwise keeps an `Identification` of its own.
+    """
+    keep(app, verifier, Identification(lambda: caller_of(token_of_request(), even_limited=True)))
 
     @app.before_request
     def _trust() -> None:
         voucher = request.headers.get(origins.VOUCHER)
         if voucher:
             with suppress(AppError):
-                request.environ[origins.VOUCHED] = isinstance(token_verifier().verify(voucher), ServiceClaims)
+                request.environ[origins.VOUCHED] = isinstance(part(TokenVerifier).verify(voucher), ServiceClaims)
 
 
 def report_refusals(app: Flask, report: Callable[[Caller], None]) -> None:
@@ -181,7 +194,7 @@ def caller_of(token: str, *, even_limited: bool = False) -> Caller:
 
     Raises MfaSetupRequired for a user who must set up a second factor first, unless `even_limited`.
     """
-    claims = token_verifier().verify(token)
+    claims = part(TokenVerifier).verify(token)
     if not isinstance(claims, UserClaims):
         raise Forbidden
     if claims.is_limited and not even_limited:
@@ -190,16 +203,9 @@ def caller_of(token: str, *, even_limited: bool = False) -> Caller:
 
 
 def _caller(*, even_limited: bool = False) -> Caller:
-    """Identify the caller by `app.extensions["identify_caller"]` if the app has one, else by the bearer token."""
-    identify: Callable[[], Caller] | None = current_app.extensions.get("identify_caller")
-    caller = identify() if identify else caller_of(token_of_request(), even_limited=True)
+    """Identify the caller. Raises MfaSetupRequired for one without the second factor that they need."""
+    caller = part(Identification).identify()
     g.user_id, g.known_caller = caller.user_id, caller
     if caller.is_limited and not even_limited:
         raise MfaSetupRequired
     return caller
-
-
-def token_verifier() -> TokenVerifier:
-    """Return the token verifier of the current app."""
-    verifier: TokenVerifier = current_app.extensions["token_verifier"]
-    return verifier

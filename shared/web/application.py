@@ -3,11 +3,11 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 from uuid import UUID
 
 import requests
-from flask import Flask, current_app
+from flask import Flask
 from spectree import SpecTree
 from werkzeug.exceptions import RequestEntityTooLarge
 
@@ -18,16 +18,16 @@ from shared.http import request_ids
 from shared.http.client import Peer, ServiceToken, make_session
 from shared.http.discovery import Directory
 from shared.security.tokens import Revocations, TokenVerifier
-from shared.web import access, health, host_header, metrics, recording, responses
+from shared.web import access, health, metrics, recording, responses
+from shared.web.parts import keep
 from shared.web.settings import Settings
-from shared.web.validation import openapi, request_text
+from shared.web.validation import host_header, openapi, request_text
 from shared.web.validation.strict_json import StrictRequest
 
 MAX_BODY_BYTES = 64 * 1024
 REVOCATION_POLL_SECONDS = 0.5
 USE_REPORT_SECONDS = 30.0
 USES_PER_CALL = 1000
-_T = TypeVar("_T")
 
 
 class BackgroundTask(Protocol):
@@ -136,16 +136,15 @@ def make_app(
 ) -> Flask:
     """Return an app with strict JSON, request ids, logs, metrics, errors, health, OpenAPI and its database.
 
-    `app.extensions["lifecycle"]` holds the background parts. The caller adds its own and starts them.
+    `part(Lifecycle, app)` has the background parts. The caller adds its own and starts them.
     """
     app = Flask(settings.service_name, static_folder=None, **flask_options)
     app.request_class = StrictRequest
     app.config["MAX_CONTENT_LENGTH"] = max_body_bytes
     app.url_map.strict_slashes = False
     lifecycle = Lifecycle()
-    app.extensions.update(token_verifier=verifier, lifecycle=lifecycle)
     request_ids.install(app)
-    access.trust_vouched_origins(app)
+    access.install(app, verifier)
     counts = recording.install(app)
     host_header.install(app)
     request_text.install(app)
@@ -157,7 +156,7 @@ def make_app(
     checks = health.install(
         app, settings.service_name, check_database=database.check if database else None, peers=depends_on or []
     )
-    keep(app, counts, checks)
+    keep(app, lifecycle, counts, checks)
     if api is not None:
         openapi.install(app, api)
     lifecycle.add(PeriodicTask(verifier.revocations.poll, name="revocations", interval_seconds=REVOCATION_POLL_SECONDS))
@@ -166,21 +165,4 @@ def make_app(
     return app
 
 
-def keep(app: Flask, *parts: object) -> None:
-    """Keep what the endpoints of an app use, one object of each class. `part` returns it."""
-    app.extensions.setdefault("parts", {}).update({type(one): one for one in parts})
-
-
-def part(kind: type[_T], app: Flask | None = None) -> _T:
-    """Return the object of this class that was kept for an app, by default the current one. Raises KeyError."""
-    found: _T = (app or current_app).extensions["parts"][kind]
-    return found
-
-
-def lifecycle_of(app: Flask) -> Lifecycle:
-    """Return the background parts of an app made by `make_app`."""
-    lifecycle: Lifecycle = app.extensions["lifecycle"]
-    return lifecycle
-
-
-__all__ = ["Lifecycle", "Peers", "keep", "lifecycle_of", "make_app", "make_session", "part"]
+__all__ = ["Lifecycle", "Peers", "make_app", "make_session"]

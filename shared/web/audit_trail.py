@@ -19,7 +19,8 @@ from shared.core.texts import Matching
 from shared.db.outbox import Outbox
 from shared.http import origins, request_ids
 from shared.web.access import Caller, report_refusals
-from shared.web.application import Peers, lifecycle_of
+from shared.web.application import Lifecycle, Peers
+from shared.web.parts import part
 from shared.web.validation.openapi import Body
 
 DELIVERY_SECONDS = 1.0
@@ -139,7 +140,7 @@ def install(app: Flask, outbox: Outbox, peers: Peers) -> None:
         with app.app_context():
             deliver(outbox, peers)
 
-    lifecycle_of(app).add(PeriodicTask(deliver_all, name="audit-delivery", interval_seconds=DELIVERY_SECONDS))
+    part(Lifecycle, app).add(PeriodicTask(deliver_all, name="audit-delivery", interval_seconds=DELIVERY_SECONDS))
     report_refusals(app, lambda caller: record_refusal(outbox, caller))
 
 

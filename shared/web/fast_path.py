@@ -18,11 +18,13 @@ from pydantic import BaseModel, ValidationError
 from shared.core.errors import AppError
 from shared.http import origins, request_ids
 from shared.security.tokens import ServiceClaims, TokenVerifier, bearer_token
-from shared.web import host_header, responses
+from shared.web import responses
 from shared.web.access import access_of
 from shared.web.logs import AnsweredRequest
-from shared.web.recording import batched_request_ids, recorder_of
+from shared.web.parts import part
+from shared.web.recording import Recorder, batched_request_ids
 from shared.web.serving import DEFERRED_RESPONSE, add_fast_paths
+from shared.web.validation import host_header
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -46,7 +48,7 @@ class FastPath:
         self._endpoints = {
             rule.rule: _endpoint(app, rule.endpoint) for rule in app.url_map.iter_rules() if rule.endpoint in names
         }
-        self._recorder = recorder_of(app)
+        self._recorder = part(Recorder, app)
 
     @property
     def paths(self) -> Iterable[str]:
@@ -86,10 +88,9 @@ class FastPath:
         return int(length) <= self._flask.config["MAX_CONTENT_LENGTH"] and self._is_allowed(environ, scope)
 
     def _is_allowed(self, environ: "WSGIEnvironment", scope: str) -> bool:
-        verifier: TokenVerifier = self._flask.extensions["token_verifier"]
         token = bearer_token(environ.get("HTTP_AUTHORIZATION"))
         try:
-            claims = verifier.verify(token) if token else None
+            claims = part(TokenVerifier, self._flask).verify(token) if token else None
         except AppError:
             return False
         return isinstance(claims, ServiceClaims) and scope in claims.scopes

@@ -9,6 +9,7 @@ from shared.http import request_ids
 from shared.web import logs, metrics
 from shared.web.logs import AnsweredRequest
 from shared.web.metrics import Metrics
+from shared.web.parts import keep
 
 
 class Recorder:
@@ -31,11 +32,11 @@ class Recorder:
 def install(app: Flask) -> Metrics:
     """Record every request that `app` answers, by route: path and query may contain private data.
 
-    `app.extensions["recorder"]` holds the Recorder for middleware that answers before Flask; `/metrics` shows the
-    counts.
+    Middleware that answers before Flask gets the Recorder by `part(Recorder, app)`; `/metrics` shows the counts.
     """
     counts = metrics.install(app)
-    recorder = app.extensions["recorder"] = Recorder(counts)
+    recorder = Recorder(counts)
+    keep(app, recorder)
 
     @app.before_request
     def _begin() -> None:
@@ -72,9 +73,3 @@ def batched_request_ids() -> Sequence[str]:
     """Return the ids of the requests that the current request carries; none if it is no batch."""
     ids: Sequence[str] = g.get("request_ids", ())
     return ids
-
-
-def recorder_of(app: Flask) -> Recorder:
-    """Return the recorder of an app on which `install` was called."""
-    recorder: Recorder = app.extensions["recorder"]
-    return recorder

@@ -24,8 +24,9 @@ from shared.http.addresses import cannot_listen, listening_ip, why_not_free
 from shared.http.discovery import Registration
 from shared.security import data_dir
 from shared.web import granian_server, logs
-from shared.web.application import lifecycle_of
+from shared.web.application import Lifecycle
 from shared.web.granian_server import Handler, ServerProtocol
+from shared.web.parts import part
 from shared.web.settings import Settings
 
 OPEN_CONNECTIONS = 4096
@@ -166,7 +167,7 @@ def serve(create_app: Callable[[S], Flask], settings_type: type[S]) -> None:
     except CannotStart as error:
         _print_error(settings_type, error)
         sys.exit(CannotStart.exit_status)
-    lifecycle = lifecycle_of(app)
+    lifecycle = part(Lifecycle, app)
     lifecycle.add(_registration(settings))
     lifecycle.give_up = partial(_give_up, settings)
     threads = RequestThreads(app)

@@ -18,7 +18,7 @@ from account_service.ledger_schemas import Decision, Order
 from shared.core import clock
 from shared.core.errors import AppError
 from shared.web.access import Caller
-from shared.web.application import part
+from shared.web.parts import part
 
 OWNER, STRANGER = uuid4(), uuid4()
 Posted = SimpleNamespace

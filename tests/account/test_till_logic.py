@@ -21,7 +21,7 @@ from account_service.common_service import Tools
 from account_service.ledger_schemas import Order
 from account_service.till_schemas import NewTill, TillCount
 from account_service.till_storage import TillStorage
-from shared.web.application import part
+from shared.web.parts import part
 from tests.account.ledger import Ledger, in_parallel, order, with_changes
 from tests.support.desk import money_made
 

@@ -11,6 +11,8 @@ from werkzeug.test import TestResponse
 
 from auth_service.auth_models import User, db
 from shared.core import clock
+from shared.security.tokens import TokenVerifier
+from shared.web.parts import part
 from tests.support.asking import LOGIN_KEYS, call, forwarded, refusal
 from tests.support.auth_rules import advance_clock
 from tests.support.processes import eventually
@@ -141,7 +143,7 @@ def test_the_list_of_sessions_says_when_each_was_last_used(bank: Suite, monkeypa
     now = clock.now()
     assert bank.call("account", "GET", "/api/accounts/list", elsewhere).status_code == 200
     for app in bank.apps.values():
-        app.extensions["token_verifier"].report_use()
+        part(TokenVerifier, app).report_use()
     sessions = call(bank, "GET", "sessions", person).get_json()["sessions"]
     used_at = [datetime.fromisoformat(session["last_used_at"]) for session in sessions]
     assert len(used_at) == 2

@@ -10,7 +10,7 @@ from sqlalchemy import create_engine, text
 
 from auth_service.audit import audit_logic
 from auth_service.auth_logic import Tools
-from shared.web.application import part
+from shared.web.parts import part
 from tests.support.house import ROOT
 from tests.support.suite import BankOptions, Suite
 

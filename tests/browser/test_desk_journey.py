@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from shared.web.application import part
+from shared.web.parts import part
 from tests.browser.conftest import TIMEOUT_MILLISECONDS, log_in
 from tests.support.house import ROOT
 from tests.support.suite import ADMIN_PASSWORD, PASSWORD, Person, Suite

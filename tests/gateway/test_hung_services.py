@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from api_gateway.web.tools import Tools
+from shared.web.parts import part
 from tests.support.suite import BankOptions, Person, Suite
 
 pytestmark = pytest.mark.timing
@@ -43,7 +45,7 @@ def hung(bank: Suite, name: str) -> Iterator[None]:
         yield
     finally:
         bank.adapters[name].hung = False
-        bank.apps["gateway"].extensions["tools"].peers[f"{name}-service"].is_alive()  # closes its circuit again
+        part(Tools, bank.apps["gateway"]).peers[f"{name}-service"].is_alive()  # closes its circuit again
 
 
 @pytest.mark.parametrize("name", ["auth", "account", "transaction", "reporting"])

@@ -15,7 +15,8 @@ from reporting_service.reporting_service import ReportingSettings, create_app
 from reporting_service.reporting_storage import ReportStorage
 from shared.concurrency.context_pool import ContextPool
 from shared.web.access import Caller
-from shared.web.application import lifecycle_of
+from shared.web.application import Lifecycle
+from shared.web.parts import part
 from tests.reporting.books import NOON, Accounts, Books, People, Transactions
 from tests.support.postgres import database
 
@@ -28,7 +29,7 @@ def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         if request.param == "postgresql":
             variables["REPORTING_DATABASE_URL"] = stack.enter_context(database())
         app = create_app(ReportingSettings.load(**variables), requests.Session())
-        stack.callback(lifecycle_of(app).stop)
+        stack.callback(part(Lifecycle, app).stop)
         yield app
 
 

@@ -10,7 +10,7 @@ import pytest
 from reporting_service.reporting_logic import Sources
 from reporting_service.source_schemas import ZonedPeriod
 from shared.core.time_zones import UTC_ZONE
-from shared.web.application import part
+from shared.web.parts import part
 from tests.reporting.world import World, open_account, world_of_ada
 
 

@@ -27,7 +27,8 @@ from shared.http import origins
 from shared.security.passwords import Passwords
 from shared.security.tokens import TokenVerifier, UserClaims
 from shared.web.access import Caller
-from shared.web.application import lifecycle_of, part
+from shared.web.application import Lifecycle
+from shared.web.parts import part
 from tests.support import postgres
 from tests.support.suite import Suite
 
@@ -62,7 +63,7 @@ class Rules:
         self.passwords = QuickPasswords()
         self.tools: Tools = replace(part(Tools, app), passwords=self.passwords)
         self.factors = part(SecondFactors, app)
-        self.verifier: TokenVerifier = app.extensions["token_verifier"]
+        self.verifier = part(TokenVerifier, app)
 
     def person(self, role: str = "customer") -> User:
         """Register a user with PASSWORD and the given role. No digit in the name matches part of a phone number."""
@@ -154,5 +155,5 @@ def auth_app(database: str, data_dir: Path) -> Iterator[Flask]:
         if database == "postgresql":
             variables["AUTH_DATABASE_URL"] = stack.enter_context(postgres.database())
         app = create_app(AuthSettings.load(**variables))
-        stack.callback(lifecycle_of(app).stop)
+        stack.callback(part(Lifecycle, app).stop)
         yield app

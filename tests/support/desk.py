@@ -31,7 +31,7 @@ from shared.core.ids import new_ids
 from shared.core.money import Currency
 from shared.http.client import NoAnswer, Peer, ServiceToken
 from shared.web.access import Caller
-from shared.web.application import part
+from shared.web.parts import part
 from tests.support.suite import Suite
 from transaction_service import posting_logic, transaction_logic
 from transaction_service.posting_logic import VOID_AFTER, Outcome, PostingTools

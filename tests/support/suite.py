@@ -24,7 +24,8 @@ from flask.testing import FlaskClient
 from requests.adapters import BaseAdapter
 from werkzeug.test import TestResponse
 
-from shared.web.application import lifecycle_of, part
+from shared.web.application import Lifecycle
+from shared.web.parts import part
 from tests.support import postgres
 from tests.support.processes import eventually, patiently
 from tests.support.visitor import PASSWORD as PASSWORD  # noqa: PLC0414 - tests import it from here
@@ -207,7 +208,7 @@ class Suite:
     def start(self) -> "Suite":
         """Start the background tasks of every service and wait until the projection has caught up."""
         for app in self.apps.values():
-            lifecycle_of(app).start()
+            part(Lifecycle, app).start()
         self._wait_for_projection()
         return self
 
@@ -219,14 +220,14 @@ class Suite:
         for adapter in self.adapters.values():
             adapter.hung, adapter.down = False, False
         for app in reversed(self.apps.values()):
-            lifecycle_of(app).stop()
+            part(Lifecycle, app).stop()
         self._databases.close()
 
     def restart(self, name: str) -> None:
         """Stop one service and start it again on the same data."""
-        lifecycle_of(self.apps[name]).stop()
+        part(Lifecycle, self.apps[name]).stop()
         self._make(name)
-        lifecycle_of(self.apps[name]).start()
+        part(Lifecycle, self.apps[name]).start()
         self._wait_for_projection()
 
     def _wait_for_projection(self) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from shared.security.tokens import TokenVerifier
+from shared.web.parts import part
 from tests.support.suite import BankOptions, Person, Suite
 
 ABSENT = "00000000-0000-7000-8000-000000000000"
@@ -125,7 +126,7 @@ def test_an_invalid_token_is_refused_in_the_same_way_in_a_batch(
     body = b'{"account_id": "%s", "amount": "1"}' % account_id.encode()
     leaver = bank.person("leaver")
     bank.call("auth", "POST", "/api/auth/logout", leaver, json={"refresh_token": leaver.refresh_token})
-    verifier: TokenVerifier = bank.apps["transaction"].extensions["token_verifier"]
+    verifier = part(TokenVerifier, bank.apps["transaction"])
     verifier.revocations.poll()
     tokens = {"none": "x", "forged": ada.token[:-4] + "AAAA", "ended": leaver.token, "of a service": service_token}
     requests = [("deposit", token, None, body) for token in tokens.values()]
@@ -164,7 +165,7 @@ def test_an_error_of_one_request_does_not_affect_the_others(
         request('{"account_id": "own", "amount": "x"}'),
     )
     assert [status for status, _headers, _body in answers] == [400, 201, 401, 201, 400]
-    verifier: Any = bank.apps["transaction"].extensions["token_verifier"]
+    verifier: Any = part(TokenVerifier, bank.apps["transaction"])
     verify = verifier.verify
 
     def broken_for_one(token: str) -> Any:

@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 from account_service import account_models
 from account_service.common_service import Tools
 from shared.core.ids import dashed
-from shared.web.application import part
+from shared.web.parts import part
 from tests.support.desk import money_made
 from tests.support.suite import BankOptions, Person, Suite
 from transaction_service import transaction_models

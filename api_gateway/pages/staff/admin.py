@@ -15,8 +15,8 @@ from api_gateway.pages.staff.admin_forms import PERMISSION_LABELS
 from api_gateway.pages.staff.work_queue import cards
 from api_gateway.web.time_zones import page_zone
 from shared.web.access import Caller, admin_only, staff_only
-from shared.web.application import part
 from shared.web.metrics import Metrics
+from shared.web.parts import part
 
 SERVICE_LABELS = {
     "api-gateway": "Pages and API",

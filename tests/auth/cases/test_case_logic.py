@@ -11,7 +11,7 @@ from auth_service.cases import case_logic
 from auth_service.mail.mail_logic import Mailroom
 from auth_service.mail.mail_models import OutgoingMail
 from shared.core import clock
-from shared.web.application import part
+from shared.web.parts import part
 from tests.support.asking import call, refusal
 from tests.support.suite import BankOptions, Person, Suite
 

@@ -9,7 +9,7 @@ from auth_service.auth_models import db
 from auth_service.mail import mail_logic
 from auth_service.mail.mail_logic import Mailroom
 from auth_service.mail.mail_models import OutgoingMail
-from shared.web.application import part
+from shared.web.parts import part
 from tests.support.asking import call, refusal
 from tests.support.suite import Person, Suite
 

@@ -15,7 +15,7 @@ from auth_service.mail.mail_clients import RecipientRefused
 from auth_service.mail.mail_logic import Mailroom
 from auth_service.mail.mail_schemas import Letter
 from shared.core import clock
-from shared.web.application import part
+from shared.web.parts import part
 from tests.support.auth_rules import Rules, advance_clock
 
 LETTER = Letter("A word", ("First of all.", "Last <of> all."), "https://bank.example/go?token=abc-_1", "Go on")

@@ -7,7 +7,7 @@ from werkzeug.test import TestResponse
 
 from auth_service.passkeys.passkey_logic import Passkeys
 from shared.core import clock
-from shared.web.application import part
+from shared.web.parts import part
 from tests.support.asking import call, refusal
 from tests.support.auth_rules import app_code
 from tests.support.authenticator import USER_PRESENT, SoftAuthenticator

@@ -3,7 +3,7 @@
 import pytest
 
 from auth_service.passkeys.passkey_logic import Passkeys
-from shared.web.application import part
+from shared.web.parts import part
 from tests.support.asking import call, refusal
 from tests.support.auth_rules import app_code
 from tests.support.authenticator import SoftAuthenticator

@@ -12,7 +12,7 @@ from auth_service.second_factor import removal_logic, second_factor_logic
 from auth_service.second_factor.removal_logic import Removals
 from auth_service.second_factor.removal_schemas import NewRemoval, RemovalDecision
 from auth_service.second_factor.second_factor_models import Passkey
-from shared.web.application import part
+from shared.web.parts import part
 from tests.support.auth_rules import Rules, advance_clock, app_code, caller_of, code_of, nobody
 
 REASON = NewRemoval(reason="Lost the phone; passport shown")

@@ -13,11 +13,14 @@ from api_gateway.api import payment_batching
 from api_gateway.api.payment_batching import HAS_CONTROL_BYTES, LONGEST_BODY, PaymentBatching
 from api_gateway.clients.transaction import BatchedReply, BatchedRequest, PaymentClient
 from api_gateway.web.rate_limits import TokenBuckets
+from api_gateway.web.tools import Tools
 from shared.concurrency.batching import MAX_SIZE
 from shared.core.errors import GENERIC_BY_STATUS, AppError, OutcomeUnknown, ServiceUnavailable
 from shared.http.client import Peer
+from shared.security.tokens import TokenVerifier
 from shared.web.idempotency_keys import MAX_LENGTH
-from shared.web.recording import recorder_of
+from shared.web.parts import part
+from shared.web.recording import Recorder
 from shared.web.serving import DEFERRED_RESPONSE
 from tests.support.suite import ADDRESSES, BankOptions, Person, Suite
 
@@ -122,7 +125,7 @@ def test_an_invalid_request_falls_through_to_the_app_which_says_why(
 
 @pytest.mark.parametrize("character", ["\n", '"', "\\", "x", "\x7f"])
 def test_a_full_batch_of_the_longest_requests_is_below_the_size_limit(bank: Suite, ada: Person, character: str) -> None:
-    peers = bank.apps["gateway"].extensions["tools"].peers
+    peers = part(Tools, bank.apps["gateway"]).peers
     client = PaymentClient(peers["transaction-service"], peers.token)
     assert not HAS_CONTROL_BYTES(character.encode())
     longest = BatchedRequest("deposit", ada.token, '"' * MAX_LENGTH, "i" * 64, character * LONGEST_BODY)
@@ -175,8 +178,8 @@ def test_a_stopped_transaction_service_is_reported_as_unavailable(bank: Suite, a
 
 def make_batching(bank: Suite, client: Any) -> PaymentBatching:
     app = bank.apps["gateway"]
-    verifier, buckets = app.extensions["token_verifier"], TokenBuckets(per_second=100, burst=100)
-    return PaymentBatching(app, client, verifier=verifier, buckets=buckets, recorder=recorder_of(app))
+    verifier, buckets = part(TokenVerifier, app), TokenBuckets(per_second=100, burst=100)
+    return PaymentBatching(app, client, verifier=verifier, buckets=buckets, recorder=part(Recorder, app))
 
 
 def send_deferred(

@@ -13,8 +13,10 @@ from werkzeug.test import TestResponse
 
 from api_gateway.api.proxy import PUBLIC_PATHS
 from shared.core.errors import NotFound
+from shared.security.tokens import TokenVerifier
 from shared.web import responses
 from shared.web.access import access_of
+from shared.web.parts import part
 from tests.support.suite import ADDRESSES, BankOptions, InProcess, Person, Suite
 
 
@@ -209,7 +211,7 @@ def test_an_ended_session_is_refused_by_the_gateway(bank: Suite, echo: Echo) -> 
     person = bank.person()
     assert bank.call("gateway", "GET", "/api/transactions/list", person).status_code == 200
     assert bank.call("gateway", "POST", "/api/auth/logout", person).status_code == 200
-    bank.apps["gateway"].extensions["token_verifier"].revocations.poll()
+    part(TokenVerifier, bank.apps["gateway"]).revocations.poll()
     check_failure(bank.call("gateway", "GET", "/api/transactions/list", person), 401, "INVALID_TOKEN")
     assert len(echo.seen) == 1
 

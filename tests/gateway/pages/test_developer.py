@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from api_gateway.web.tools import Tools
 from auth_service.mail.mail_clients import SmtpServer
 from auth_service.mail.mail_logic import Mailroom
 from tests.support.asking import call
@@ -56,8 +57,8 @@ def test_who_comes_from_elsewhere_finds_no_page(visitor: Visitor) -> None:
 
 
 def test_without_a_key_there_is_no_page_at_all(bank: Suite, visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
-    extensions = bank.apps["gateway"].extensions
-    monkeypatch.setitem(extensions, "tools", replace(extensions["tools"], outbox_key=""))
+    parts = bank.apps["gateway"].extensions["parts"]
+    monkeypatch.setitem(parts, Tools, replace(parts[Tools], outbox_key=""))
     assert visitor.get("/developer/mail?key=").status_code == 404
 
 

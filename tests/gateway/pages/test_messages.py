@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 import pytest
 from werkzeug.test import TestResponse
 
+from api_gateway.web.tools import Tools
+from shared.web.parts import part
 from tests.support.suite import Person, Suite
 
 
@@ -118,7 +120,7 @@ def test_pages_show_all_else_while_the_number_is_unknown(bank: Suite, ada: Perso
         page = ada.visitor.get("/accounts")
     finally:
         bank.adapters["auth"].down = False
-        bank.apps["gateway"].extensions["tools"].peers["auth-service"].is_alive()
+        part(Tools, bank.apps["gateway"]).peers["auth-service"].is_alive()
     assert page.status_code == 200
     assert "Holidays" in page.text
 

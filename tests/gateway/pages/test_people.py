@@ -3,6 +3,8 @@
 import pytest
 
 from shared.core.errors import TokenExpired
+from shared.security.tokens import TokenVerifier
+from shared.web.parts import part
 from tests.support.suite import PASSWORD, BankOptions, Suite
 from tests.support.visitor import Visitor, forms_of
 
@@ -127,7 +129,7 @@ def test_a_session_that_can_not_be_renewed_now_is_kept(
         raise TokenExpired
 
     with monkeypatch.context() as patch:
-        patch.setattr(bank.apps["gateway"].extensions["token_verifier"], "verify", expired)
+        patch.setattr(part(TokenVerifier, bank.apps["gateway"]), "verify", expired)
         patch.setattr(bank.adapters["auth"], "down", True)
         assert visitor.post("/settings", {"current_password": "x"}).status_code == 503
     assert visitor.get("/settings").status_code == 200

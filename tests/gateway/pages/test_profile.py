@@ -2,6 +2,8 @@
 
 import pytest
 
+from shared.security.tokens import TokenVerifier
+from shared.web.parts import part
 from tests.support.suite import PASSWORD, BankOptions, Suite
 from tests.support.visitor import Visitor, forms_of
 
@@ -69,7 +71,7 @@ def test_a_new_password_ends_the_other_sessions(bank: Suite) -> None:
         "/settings", current_password=PASSWORD, new_password=NEXT_PASSWORD, confirm_password=NEXT_PASSWORD
     )
     assert (answer.status_code, answer.headers["Location"]) == (303, "/settings")
-    bank.apps["gateway"].extensions["token_verifier"].revocations.poll()
+    part(TokenVerifier, bank.apps["gateway"]).revocations.poll()
     assert "Your password is changed." in here.get("/settings").text
     assert elsewhere.get("/settings").status_code == 303
     assert bank.visitor().log_in("grace").status_code == 400
@@ -109,7 +111,7 @@ def test_another_session_can_be_ended(bank: Suite) -> None:
     assert page.text.count("This browser") == 1
     for action in actions:
         assert here.submit("/settings", action=action).status_code == 303
-    bank.apps["gateway"].extensions["token_verifier"].revocations.poll()
+    part(TokenVerifier, bank.apps["gateway"]).revocations.poll()
     assert elsewhere.get("/settings").status_code == 303
     assert here.get("/settings").status_code == 200
 
@@ -121,5 +123,5 @@ def test_a_session_of_another_user_is_404(bank: Suite, ada: Visitor) -> None:
         action = f"/settings/sessions/{session['_user_id']}/end"
     token = forms_of(mallory.get("/settings"))[0].fields["csrf_token"]
     assert mallory.post(action, {"csrf_token": token}).status_code == 404
-    bank.apps["gateway"].extensions["token_verifier"].revocations.poll()
+    part(TokenVerifier, bank.apps["gateway"]).revocations.poll()
     assert ada.get("/settings").status_code == 200

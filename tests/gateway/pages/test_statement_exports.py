@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reporting_service.statement_exports.statement_export_logic import StatementExportTools
-from shared.web.application import part
+from shared.web.parts import part
 from tests.support.processes import eventually
 from tests.support.suite import Person, Suite
 

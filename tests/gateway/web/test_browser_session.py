@@ -6,6 +6,8 @@ import pytest
 
 from api_gateway.web import browser_session
 from api_gateway.web.browser_session import HOME, local_path
+from shared.security.tokens import TokenVerifier
+from shared.web.parts import part
 from tests.support.suite import BankOptions, Suite
 from tests.support.visitor import Visitor
 
@@ -28,7 +30,7 @@ def visitor(bank: Suite, username: str) -> Visitor:
 
 
 def hear_of_ended_sessions(bank: Suite) -> None:
-    bank.apps["gateway"].extensions["token_verifier"].revocations.poll()
+    part(TokenVerifier, bank.apps["gateway"]).revocations.poll()
 
 
 def renew_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +135,7 @@ def test_an_ended_session_redirects_to_the_login_with_a_message(bank: Suite, vis
 def test_a_session_refused_by_a_service_redirects_to_the_login(bank: Suite, visitor: Visitor) -> None:
     """A service may know of the end earlier than the gateway."""
     headers = {"Authorization": f"Bearer {session_of(visitor)['token']}"}
-    bank.apps["gateway"].extensions["token_verifier"].verify(session_of(visitor)["token"])
+    part(TokenVerifier, bank.apps["gateway"]).verify(session_of(visitor)["token"])
     bank.call("auth", "POST", "/api/auth/logout", headers=headers)
     answer = visitor.get("/profile")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/login?next=/profile")

@@ -5,6 +5,7 @@ import pytest
 
 from shared.core.errors import InvalidToken
 from shared.security.tokens import TokenVerifier
+from shared.web.parts import part
 from tests.support.suite import ADMIN_PASSWORD, PASSWORD, BankOptions, Suite
 from tests.support.visitor import forms_of
 
@@ -19,7 +20,7 @@ class Login:
     """A login with two browser tabs, and its token for use by a program."""
 
     def __init__(self, bank: Suite, username: str, password: str = PASSWORD) -> None:
-        self.verifier: TokenVerifier = bank.apps["gateway"].extensions["token_verifier"]
+        self.verifier = part(TokenVerifier, bank.apps["gateway"])
         self.tab, self.other_tab = bank.visitor(), bank.visitor()
         assert self.tab.log_in(username, password).status_code == 303
         self.other_tab.client.set_cookie("session", self.tab.cookie)

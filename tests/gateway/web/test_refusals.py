@@ -5,8 +5,11 @@ from typing import Any
 import pytest
 
 from api_gateway.web.refusals import MAX_COUNTED, Refusals
+from api_gateway.web.tools import Tools
 from shared.core.errors import Forbidden, NotFound, TooManyRequests
 from shared.http.client import NoAnswer
+from shared.security.tokens import TokenVerifier
+from shared.web.parts import part
 from tests.support.suite import Suite
 
 
@@ -14,7 +17,7 @@ def reported(bank: Suite) -> dict[tuple[str, str], int]:
     """Report now, and return the requests of all entries so far by code and address."""
     app = bank.apps["gateway"]
     with app.app_context():
-        app.extensions["tools"].refusals.report()
+        part(Tools, app).refusals.report()
     path = "/api/auth/audit?action=gateway.refuse&limit=200"
     rows: list[dict[str, Any]] = bank.call("auth", "GET", path, bank.admin()).get_json()["audit"]
     assert {row["service"] for row in rows} <= {"api-gateway"}
@@ -26,7 +29,7 @@ def test_refused_pages_and_requests_become_an_entry_with_their_number(bank: Suit
     assert visitor.post("/login", {"username": "ada", "password": "x"}).status_code == 400, "without a form token"
     person = bank.person()
     bank.call("auth", "POST", "/api/auth/logout", person)
-    bank.apps["gateway"].extensions["token_verifier"].revocations.poll()
+    part(TokenVerifier, bank.apps["gateway"]).revocations.poll()
     for _ in range(2):
         assert bank.call("gateway", "GET", "/api/accounts/list", person).status_code == 401
     found = reported(bank)
@@ -35,7 +38,7 @@ def test_refused_pages_and_requests_become_an_entry_with_their_number(bank: Suit
 
 
 def test_a_flood_becomes_a_bounded_number_of_entries(bank: Suite) -> None:
-    refusals = bank.apps["gateway"].extensions["tools"].refusals
+    refusals = part(Tools, bank.apps["gateway"]).refusals
     for number in range(MAX_COUNTED + 50):
         refusals.count(TooManyRequests(), f"10.0.{number // 250}.{number % 250}")
     refusals.count(NotFound(), "10.9.9.9")

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from api_gateway.web.tools import Tools
 from tests.support.suite import BankOptions, Suite
 from tests.support.visitor import Visitor
 
@@ -16,11 +17,11 @@ def bank_options() -> BankOptions:
 
 
 def test_a_session_ends_after_its_limit_however_active_it_is(bank: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
-    extensions = bank.apps["gateway"].extensions
+    parts = bank.apps["gateway"].extensions["parts"]
     browser = SecureVisitor(bank)
     browser.log_in(bank.person().username)
     assert browser.get("/profile").status_code == 200
-    monkeypatch.setitem(extensions, "tools", replace(extensions["tools"], session_max_seconds=-1))
+    monkeypatch.setitem(parts, Tools, replace(parts[Tools], session_max_seconds=-1))
     answer = browser.get("/profile")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/login?next=/profile")
     assert "Your session has ended." in browser.get("/login").text

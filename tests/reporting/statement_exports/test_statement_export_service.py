@@ -20,7 +20,7 @@ from reporting_service.statement_exports.statement_export_logic import MAX_KEPT,
 from reporting_service.statement_exports.statement_export_storage import StatementExportStorage
 from shared.core import clock
 from shared.core.errors import ServiceUnavailable
-from shared.web.application import part
+from shared.web.parts import part
 from tests.reporting.set_clock import SetClock
 from tests.reporting.statements.conftest import Branch
 from tests.support.processes import eventually

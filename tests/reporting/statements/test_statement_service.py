@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from reporting_service.statements.statement_logic import MAX_ZONES, StatementTools
-from shared.web.application import part
+from shared.web.parts import part
 from tests.reporting.statements.conftest import Branch
 from tests.support.pdf_ua import texts_of
 

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from shared.security.tokens import Claims, ServiceClaims, UserClaims
 from shared.web.access import Caller, access_of, admin_only, private, public, service_only, staff_only
 from shared.web.responses import install_error_handlers, success
-from tests.support.fakes import FakeVerifier
+from tests.support.fakes import install_fake_verifier
 
 USER = uuid4()
 
@@ -39,7 +39,7 @@ def own(caller: Caller, number: int = 0) -> object:
 @pytest.fixture(scope="module")
 def client() -> FlaskClient:
     app = Flask("doors")
-    app.extensions["token_verifier"] = FakeVerifier(KNOWN)
+    install_fake_verifier(app, KNOWN)
     install_error_handlers(app)
     views = {
         "public": public(anybody),

@@ -10,7 +10,8 @@ import pytest
 from reporting_service.reporting_storage import ReportStorage
 from shared.core.errors import ServiceUnavailable
 from shared.web import audit_trail
-from shared.web.application import Peers, part
+from shared.web.application import Peers
+from shared.web.parts import part
 from tests.support.asking import forwarded
 from tests.support.processes import eventually
 from tests.support.suite import BankOptions, Person, Suite

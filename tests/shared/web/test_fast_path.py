@@ -14,13 +14,14 @@ from werkzeug.test import EnvironBuilder
 from shared.core.errors import Conflict
 from shared.http import request_ids
 from shared.security.tokens import Claims, ServiceClaims, UserClaims
-from shared.web import fast_path, host_header, logs, recording
+from shared.web import fast_path, logs, recording
 from shared.web.access import private, service_only
 from shared.web.responses import install_error_handlers, success
 from shared.web.serving import DEFERRED_RESPONSE
+from shared.web.validation import host_header
 from shared.web.validation.openapi import Answer, Body, documented, make_api
 from shared.web.validation.strict_json import StrictRequest
-from tests.support.fakes import FakeVerifier
+from tests.support.fakes import install_fake_verifier
 
 PATH = "/internal/things"
 LONGEST_BODY = 200
@@ -54,7 +55,7 @@ def make(*, has_fast_path: bool) -> tuple[FlaskClient, Recorder]:
     app = Flask("things")
     app.request_class = StrictRequest
     app.config["MAX_CONTENT_LENGTH"] = LONGEST_BODY
-    app.extensions["token_verifier"] = FakeVerifier(KNOWN)
+    install_fake_verifier(app, KNOWN)
     request_ids.install(app)
     recording.install(app)
     host_header.install(app)

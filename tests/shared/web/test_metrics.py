@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from shared.security.tokens import UserClaims
 from shared.web import metrics
 from shared.web.responses import install_error_handlers
-from tests.support.fakes import FakeVerifier
+from tests.support.fakes import install_fake_verifier
 
 
 def person(role: str) -> UserClaims:
@@ -20,7 +20,7 @@ def person(role: str) -> UserClaims:
 @pytest.fixture
 def client() -> FlaskClient:
     app = Flask("counted")
-    app.extensions["token_verifier"] = FakeVerifier({role: person(role) for role in ("customer", "admin")})
+    install_fake_verifier(app, {role: person(role) for role in ("customer", "admin")})
     install_error_handlers(app)
     metrics.install(app)
     return app.test_client()

@@ -9,6 +9,8 @@ from flask.testing import FlaskClient
 from shared.http import request_ids
 from shared.web import recording
 from shared.web.logs import AnsweredRequest
+from shared.web.parts import part
+from shared.web.recording import Recorder
 
 
 @pytest.fixture
@@ -38,12 +40,12 @@ def test_requests_are_counted_by_route_rather_than_path(client: FlaskClient) -> 
 
 
 def test_a_request_answered_before_flask_is_counted_alike(app: Flask, client: FlaskClient) -> None:
-    recording.recorder_of(app).record([AnsweredRequest("POST", "/batch", 201, 0.01, None, "abc")] * 2)
+    part(Recorder, app).record([AnsweredRequest("POST", "/batch", 201, 0.01, None, "abc")] * 2)
     assert 'http_requests_total{method="POST",route="/batch",status="201"} 2.0' in client.get("/metrics").text
 
 
 def test_only_a_probe_that_failed_is_logged(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "access")
     for status in (200, 503):
-        recording.recorder_of(app).record([AnsweredRequest("GET", "/api/health", status, 0.01, None, "abc")])
+        part(Recorder, app).record([AnsweredRequest("GET", "/api/health", status, 0.01, None, "abc")])
     assert [record.lines[0]["status"] for record in caplog.records] == [503]  # type: ignore[attr-defined]  # an extra

@@ -10,7 +10,7 @@ import pytest
 
 from account_service.account_models import OVER_AND_SHORT_ACCOUNT_ID, VAULT_ACCOUNT_ID
 from account_service.common_service import Tools as AccountTools
-from shared.web.application import part
+from shared.web.parts import part
 from tests.support.desk import money_made
 from tests.support.suite import BankOptions, Person, Suite
 from tests.transaction.counter.tills import CASH_IN, CASH_OUT, TILLS, Till, refusal

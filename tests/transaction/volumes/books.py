@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from shared.core.ids import new_ids
-from shared.web.application import part
+from shared.web.parts import part
 from transaction_service.common_service import Tools
 from transaction_service.transaction_models import Transaction, TransactionLeg, db
 from transaction_service.volumes.bank_volume_storage import volumes_of as volumes_of_groups

@@ -16,7 +16,7 @@ from shared.web.responses import install_error_handlers, success
 from shared.web.validation import openapi
 from shared.web.validation.openapi import Answer, Body, Described, answer, documented, make_api
 from shared.web.validation.strict_json import StrictRequest
-from tests.support.fakes import FakeVerifier
+from tests.support.fakes import install_fake_verifier
 
 A_UUID = "must be a UUID such as 6f1c2b1e-8a53-4a0e-9d57-0c1d2e3f4a5b"
 
@@ -64,9 +64,7 @@ def app() -> Flask:
 
     app = Flask("things")
     app.request_class = StrictRequest
-    app.extensions["token_verifier"] = FakeVerifier(
-        {"good": UserClaims(uuid4(), "ada", "customer", uuid4(), expires_at=0.0)}
-    )
+    install_fake_verifier(app, {"good": UserClaims(uuid4(), "ada", "customer", uuid4(), expires_at=0.0)})
     install_error_handlers(app)
     app.register_blueprint(things)
     openapi.install(app, api)

@@ -7,8 +7,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from shared.web import host_header
 from shared.web.responses import install_error_handlers, success
+from shared.web.validation import host_header
 from tests.shared.web.test_serving import SERVICE
 from tests.support.processes import RunningProcess, eventually, free_ports, status_of
 from tests.support.suite import Person, Suite

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 from flask import Flask
 
-from shared.web.application import keep, part
+from shared.web.parts import keep, part
 
 
 @dataclass(frozen=True)
