@@ -3,14 +3,12 @@
 A reversal has the category of what it reverses, unless it has one of its own: so it lowers the sums of that category.
 """
 
-from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Select,
     and_,
-    bindparam,
     case,
     delete,
     exists,
@@ -47,13 +45,6 @@ class CategoryStorage(Storage):
         theirs = _category.c.user_id == user_id, _category.c.transaction_id == transaction_id
         self._session.execute(delete(_category).where(*theirs))
 
-    def find(self, user_id: str, transaction_ids: Collection[str]) -> dict[str, str]:
-        """Return the user's categories of transactions by their ids. Those without one are left out."""
-        if not transaction_ids:
-            return {}
-        found = self._session.execute(_by_ids, {"user_id": user_id, "ids": list(transaction_ids)})
-        return {row[0]: row[1] for row in found if row[1]}
-
     def sums(self, user_id: str, scope: Scope) -> dict[str, CategoryVolume]:
         """Return the sums of the user's completed transactions with a category.
 
@@ -89,23 +80,16 @@ def _sums(leg: Any, user_id: str, scope: Scope) -> Select[Any]:
 
 
 def effective_category(user_id: Any) -> ColumnElement[str]:
-    """Return the user's category of a row of `TransactionRow`, null if it has none."""
-    before = aliased(TransactionRow)
-    reversed_before = select(before.reverses_id).where(before.id == TransactionRow.reverses_id)
-    once, twice = TransactionRow.reverses_id, reversed_before.correlate(TransactionRow).scalar_subquery()
-    ids = TransactionRow.id, once, twice
-    return func.coalesce(*(_category_of(user_id, transaction_id) for transaction_id in ids))
+    """Return the user's category of a row of the table of transactions, null if it has none."""
+    before = _transaction.alias()
+    reversed_before = select(before.c.reverses_id).where(before.c.id == _transaction.c.reverses_id)
+    once, twice = _transaction.c.reverses_id, reversed_before.correlate(_transaction).scalar_subquery()
+    return func.coalesce(*(_category_of(user_id, one) for one in (_transaction.c.id, once, twice)))
 
 
 def _category_of(user_id: Any, transaction_id: Any) -> Any:
     theirs = _category.c.user_id == user_id, _category.c.transaction_id == transaction_id
-    return select(_category.c.category).where(*theirs).correlate(TransactionRow).scalar_subquery()
-
-
-# Each page of a list runs it, and building it takes longer than running it.
-_by_ids = select(_transaction.c.id, effective_category(bindparam("user_id"))).where(
-    _transaction.c.id.in_(bindparam("ids", expanding=True))
-)
+    return select(_category.c.category).where(*theirs).correlate(_transaction).scalar_subquery()
 
 
 def _chosen(user_id: str) -> list[Select[Any]]:

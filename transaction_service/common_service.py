@@ -28,7 +28,7 @@ from transaction_service.transaction_clients import AccountClient, Order
 from transaction_service.transaction_logic import AccountNotActive, AccountNotFound, Expired, Origin
 from transaction_service.transaction_models import Transaction
 from transaction_service.transaction_schemas import Category, TransactionOut
-from transaction_service.transaction_storage import TransactionStorage
+from transaction_service.transaction_storage import NO_ANNOTATION, TransactionStorage
 from transaction_service.volumes.amount_storage import AmountStorage
 from transaction_service.volumes.bank_volume_storage import BankVolumeStorage
 from transaction_service.volumes.volume_storage import VolumeStorage
@@ -85,17 +85,17 @@ def carry_out_order(order: Order, caller: Caller) -> Response:
 
 
 def render_all(caller: Caller, rows: Sequence[Transaction], account_id: str | None = None) -> list[TransactionOut]:
-    """Return transactions as the caller may see them, with reversals, the names of their sides, and categories.
+    """Return transactions as the caller may see them, with reversals, categories and the names of both holders.
 
     `account_id` is set for the list of one account.
     """
-    currency, reversals = tools().currency, transaction_logic.reversals(tools().transactions, rows)
-    rendered = [
-        transaction_logic.render(row, caller, currency, reversed_by=reversals.get(row.id), account_id=account_id)
-        for row in rows
-    ]
-    categories = tools().categories.find(caller.user_id.hex, [row.id for row in rows])
-    for row, transaction in zip(rows, rendered, strict=True):
-        transaction["category"] = cast(Category | None, categories.get(row.id))
-    name_logic.name_holders(tools().users, caller, rows, rendered)
+    parts = tools()
+    annotations = parts.transactions.annotate(caller.user_id.hex, [row.id for row in rows])
+    rendered = []
+    for row in rows:
+        reversed_by, category = annotations.get(row.id, NO_ANNOTATION)
+        out = transaction_logic.render(row, caller, parts.currency, reversed_by=reversed_by, account_id=account_id)
+        out["category"] = cast("Category | None", category)
+        rendered.append(out)
+    name_logic.name_holders(parts.users, caller, rows, rendered)
     return rendered

@@ -283,11 +283,6 @@ def owners(storage: TransactionStorage, transaction_id: str) -> Owners:
     return Owners(from_user_id=source, to_user_id=target)
 
 
-def reversals(storage: TransactionStorage, transactions: Collection[Transaction]) -> dict[str, str]:
-    """Return the ids of the completed reversals of these transactions, by the id of the reversed one."""
-    return storage.find_reversals([row.id for row in transactions if row.status == "completed" and not row.reverses_id])
-
-
 def list_own(
     storage: TransactionStorage, currency: Currency, caller: Caller, query: OwnTransactionsQuery
 ) -> tuple[list[Transaction], Pagination]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from functools import partial
 from heapq import merge
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -47,9 +47,6 @@ _transaction: Any = TransactionRow.__table__
 _leg: Any = TransactionLeg.__table__
 _FIELDS = tuple(field.name for field in fields(Transaction))
 _all = select(*(_transaction.c[name] for name in _FIELDS))
-_reversals = select(_transaction.c.reverses_id, _transaction.c.id).where(
-    _transaction.c.status == literal_column("'completed'")
-)
 _pending = _all.where(_transaction.c.status == literal_column("'pending'"))
 _pending_by_keys = _pending.where(
     tuple_(_transaction.c.user_id, _transaction.c.idempotency_key).in_(bindparam("keys", expanding=True))
@@ -57,6 +54,28 @@ _pending_by_keys = _pending.where(
 _COLUMNS = (*_FIELDS, "search_text")
 _project = Insert(_transaction, _COLUMNS, replace=_COLUMNS[1:], replace_if=("status", "pending"))
 _add_pending = Insert(_transaction, _COLUMNS, skip_known=True)
+_reversal = _transaction.alias()
+_is_completed_reversal = and_(
+    _reversal.c.reverses_id == _transaction.c.id, _reversal.c.status == literal_column("'completed'")
+)
+_annotations = select(
+    _transaction.c.id,
+    # What pays out of suspense reverses a reversal, but does not undo it.
+    case(
+        (_transaction.c.reverses_id.is_(None), select(_reversal.c.id).where(_is_completed_reversal).scalar_subquery())
+    ),
+    effective_category(bindparam("viewer_id")),
+).where(_transaction.c.id.in_(bindparam("ids", expanding=True)))
+
+
+class Annotation(NamedTuple):
+    """What a list shows beside a transaction: the id of its completed reversal, and the viewer's category."""
+
+    reversed_by: str | None
+    category: str | None
+
+
+NO_ANNOTATION = Annotation(None, None)
 
 
 @dataclass(frozen=True)
@@ -79,8 +98,8 @@ class Filters:
     """The masked number of either side."""
 
 
-_LEG_ORDER = (TransactionLeg.timestamp, TransactionLeg.transaction_id)
-_by_leg = _all.join(TransactionLeg, TransactionLeg.transaction_id == TransactionRow.id).add_columns(*_LEG_ORDER)
+_LEG_ORDER = (_leg.c.timestamp, _leg.c.transaction_id)
+_by_leg = _all.join(_leg, _leg.c.transaction_id == _transaction.c.id).add_columns(*_LEG_ORDER)
 
 
 class TransactionStorage(Storage):
@@ -166,12 +185,12 @@ class TransactionStorage(Storage):
         query = _all.where(_transaction.c.reverses_id == transaction_id, _transaction.c.status != "failed")
         return next(self._fetch(query.limit(1)), None)
 
-    def find_reversals(self, transaction_ids: Collection[str]) -> dict[str, str]:
-        """Return the ids of completed reversals by the id of the transaction that each reverses."""
+    def annotate(self, viewer_id: str, transaction_ids: Collection[str]) -> dict[str, Annotation]:
+        """Return the annotations of transactions by their ids; unknown transactions are left out."""
         if not transaction_ids:
             return {}
-        query = _reversals.where(_transaction.c.reverses_id.in_(transaction_ids))
-        return {row[0]: row[1] for row in self._session.execute(query)}
+        found = self._session.execute(_annotations, {"viewer_id": viewer_id, "ids": list(transaction_ids)})
+        return {transaction_id: Annotation(*rest) for transaction_id, *rest in found.all()}
 
     def list_of_user(
         self,
@@ -209,9 +228,9 @@ class TransactionStorage(Storage):
         """
         filters = _drop_passed_end(after, filters)
         if account_id is None:
-            query = _all.where(*_filters(TransactionRow, filters), *_text_filter(filters), *_number_filter(filters))
-            return list(self._fetch(newest_first(query, (TransactionRow.timestamp, TransactionRow.id), limit, after)))
-        query = _by_leg.where(TransactionLeg.account_id == account_id, *_leg_filters(filters), *_text_filter(filters))
+            query = _all.where(*_filters(_transaction.c, filters), *_text_filter(filters), *_number_filter(filters))
+            return list(self._fetch(newest_first(query, (_transaction.c.timestamp, _transaction.c.id), limit, after)))
+        query = _by_leg.where(_leg.c.account_id == account_id, *_leg_filters(filters), *_text_filter(filters))
         query = query.where(*_number_filter(filters))
         return list(self._fetch(newest_first(query, _LEG_ORDER, limit, after)))
 
@@ -232,8 +251,8 @@ class TransactionStorage(Storage):
 
     def count_all(self, filters: Filters, *, at_most: int) -> int:
         """Return the number of all transactions that match. It stops at `at_most`."""
-        matching = select(literal(1)).select_from(TransactionRow)
-        matching = matching.where(*_filters(TransactionRow, filters), *_text_filter(filters)).limit(at_most)
+        matching = select(literal(1)).select_from(_transaction)
+        matching = matching.where(*_filters(_transaction.c, filters), *_text_filter(filters)).limit(at_most)
         return self._session.scalar(select(func.count()).select_from(matching.subquery())) or 0
 
     def _insert(self, command: Insert, transactions: Collection[Transaction]) -> list[str]:
@@ -242,12 +261,13 @@ class TransactionStorage(Storage):
         return [row_id for (row_id,) in command.returning(self._writer, rows, ("id",))]
 
     def _fetch(self, query: Select[Any], **parameters: Any) -> Iterator[Transaction]:
-        return (Transaction(*row[: len(_FIELDS)]) for row in self._session.execute(query, parameters))
+        return (Transaction(*row[: len(_FIELDS)]) for row in self._session.execute(query, parameters).all())
 
 
 _is_no_unsettled_reversal = or_(
     _leg.c.transaction_type != literal_column("'reversal'"), _leg.c.status == literal_column("'completed'")
 )
+_is_no_own_receipt = not_(and_(_leg.c.internal, _leg.c.direction == literal_column("'in'")))
 
 
 def _legs_of_user(user_id: str, account_id: str | None) -> ColumnElement[bool]:
@@ -255,11 +275,11 @@ def _legs_of_user(user_id: str, account_id: str | None) -> ColumnElement[bool]:
 
     Without an account, a transfer between own accounts is listed once, by its outgoing leg.
     """
-    is_theirs = TransactionLeg.user_id == user_id
+    is_theirs = _leg.c.user_id == user_id
     if account_id is not None:
         # CASE keeps SQLite from using the index by user, which would scan all legs of the user.
-        return and_(TransactionLeg.account_id == account_id, case((is_theirs, true()), else_=false()))
-    return and_(is_theirs, not_(and_(TransactionLeg.internal, TransactionLeg.direction == "in")))
+        return and_(_leg.c.account_id == account_id, case((is_theirs, true()), else_=false()))
+    return and_(is_theirs, _is_no_own_receipt)
 
 
 def _drop_passed_end(after: tuple[datetime, str] | None, filters: Filters) -> Filters:
@@ -268,18 +288,18 @@ def _drop_passed_end(after: tuple[datetime, str] | None, filters: Filters) -> Fi
 
 
 def _leg_filters(filters: Filters) -> list[ColumnElement[bool]]:
-    return _filters(TransactionLeg, filters)
+    return _filters(_leg.c, filters)
 
 
-def _filters(table: type[TransactionRow] | type[TransactionLeg], filters: Filters) -> list[ColumnElement[bool]]:
+def _filters(columns: Any, filters: Filters) -> list[ColumnElement[bool]]:
     """Return the conditions on the columns that transactions and legs share."""
     conditions: tuple[tuple[Any, Callable[[Any], ColumnElement[bool]]], ...] = (
-        (filters.transaction_type, table.transaction_type.__eq__),
-        (filters.status, table.status.__eq__),
-        (filters.since, table.timestamp.__ge__),
-        (filters.until, table.timestamp.__lt__),
-        (filters.at_least_minor, table.amount_minor.__ge__),
-        (filters.at_most_minor, table.amount_minor.__le__),
+        (filters.transaction_type, columns.transaction_type.__eq__),
+        (filters.status, columns.status.__eq__),
+        (filters.since, columns.timestamp.__ge__),
+        (filters.until, columns.timestamp.__lt__),
+        (filters.at_least_minor, columns.amount_minor.__ge__),
+        (filters.at_most_minor, columns.amount_minor.__le__),
     )
     return [condition(value) for value, condition in conditions if value is not None]
 
@@ -287,14 +307,14 @@ def _filters(table: type[TransactionRow] | type[TransactionLeg], filters: Filter
 def _text_filter(filters: Filters) -> list[ColumnElement[bool]]:
     if not filters.text:
         return []
-    searched = func.coalesce(func.nullif(TransactionRow.search_text, ""), func.lower(TransactionRow.description))
+    searched = func.coalesce(func.nullif(_transaction.c.search_text, ""), func.lower(_transaction.c.description))
     return [searched.contains(folded(filters.text), autoescape=True)]
 
 
 def _number_filter(filters: Filters) -> list[ColumnElement[bool]]:
     if filters.masked_number is None:
         return []
-    sides = (TransactionRow.from_masked_number, TransactionRow.to_masked_number)
+    sides = (_transaction.c.from_masked_number, _transaction.c.to_masked_number)
     return [or_(*(side == filters.masked_number for side in sides))]
 
 

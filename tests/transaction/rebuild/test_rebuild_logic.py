@@ -18,6 +18,7 @@ from transaction_service.rebuild import rebuild_logic
 from transaction_service.rebuild.__main__ import report
 from transaction_service.rebuild.rebuild_storage import Differences, RebuildStorage
 from transaction_service.transaction_models import DailyVolume, IndexedLeg, NewLeg, TransactionRow, db
+from transaction_service.transaction_storage import Annotation
 from transaction_service.volumes.amount_storage import Scope
 from transaction_service.volumes.volume_storage import CategoryVolume
 
@@ -89,7 +90,7 @@ def test_a_rebuild_keeps_the_categories_of_customers(desk: Desk) -> None:
         categories.put(OWNER.hex, paid.id, "income")
     rebuild(desk)
     desk.storage.refresh()
-    assert categories.find(OWNER.hex, [paid.id]) == {paid.id: "income"}
+    assert desk.storage.annotate(OWNER.hex, [paid.id]) == {paid.id: Annotation(None, "income")}
     assert categories.sums(OWNER.hex, Scope(account.id.hex)) == {"income": CategoryVolume(1, 100, 0)}
 
 
