@@ -20,6 +20,7 @@ from flask import Flask
 
 from shared.core.errors import CannotStart
 from shared.db.database import Database
+from shared.security import data_dir
 from shared.web.settings import Settings
 
 SERVICES = ("auth", "account", "transaction", "reporting")
@@ -43,7 +44,9 @@ def main() -> int:
 def _migrate(service: str) -> int:
     database = _database(service)
     try:
-        url = Settings.load().database_url(os.environ.get(f"{service.upper()}_DATABASE_URL"), f"{service}.db")
+        settings = Settings.load()
+        data_dir.prepare(settings.data_dir)
+        url = settings.database_url(os.environ.get(f"{service.upper()}_DATABASE_URL"), f"{service}.db")
         if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
             print(f"{service}-service: no database yet; the first start creates it")
             return 0

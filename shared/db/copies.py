@@ -7,6 +7,7 @@ from shared.core.errors import CannotStart
 from shared.db.sqlite import sqlite3
 
 _PAGES = 1000  # copied at a time, so that a running service can write in between
+_FULL = "database or disk is full"  # SQLite's text for SQLITE_FULL; an error of a copy has no code
 
 
 def copy(source: Path, target: Path) -> None:
@@ -21,7 +22,15 @@ def copy(source: Path, target: Path) -> None:
             read.backup(written, pages=_PAGES)
             written.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
     except (sqlite3.Error, OSError) as error:
-        raise CannotStart(f"{source} can't be copied to {target}: {error}") from None
+        raise CannotStart(f"{source} can't be copied to {target}: {with_advice(error)}") from None
+
+
+def with_advice(error: BaseException | None) -> str:
+    """Return the message of an error, with what to do when it is SQLite's for a full disk."""
+    message = str(error).strip()
+    if _FULL in message:
+        return f"{message}; free space on the disk, at least twice the size of the database, and try again"
+    return message
 
 
 def check(path: Path) -> None:

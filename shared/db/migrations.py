@@ -56,7 +56,7 @@ class Migrations:
             except DBAPIError as error:
                 raise SchemaRefused(
                     f"{database_name(engine)} could not be brought to revision {self.head}, nothing in it was changed: "
-                    f"{str(error.orig).strip()}"
+                    f"{copies.with_advice(error.orig)}"
                 ) from error
 
     @cached_property
@@ -128,7 +128,7 @@ class Migrations:
             copies.copy(path, partial)
             partial.replace(copy)
         except (OSError, CannotStart) as error:
-            raise SchemaRefused(f"{path} could not be copied to {copy} before its upgrade: {error}") from error
+            raise SchemaRefused(f"{path} could not be copied before its upgrade: {error}") from error
         _log.info("%s was copied to %s", path, copy)
 
     def _refuse_missing_columns(self, connection: Connection) -> None:

@@ -61,6 +61,17 @@ def upgrade():
 """
 
 
+LARGE = """
+from alembic import op
+
+revision, down_revision = "shop_0003", "shop_0002"
+
+def upgrade():
+    op.execute("CREATE TABLE large (content BLOB)")
+    op.execute("INSERT INTO large VALUES (zeroblob(100000))")
+"""
+
+
 def sqlite_writer(url: str) -> Engine:
     engine = create_engine(url, **engines.sqlite_options(1))
     engines.set_up_sqlite_writer(engine)
@@ -137,6 +148,18 @@ def test_an_upgrade_that_fails_changes_nothing(shop: Migrations, older: Engine) 
         shop.apply(older, may_upgrade=True)
     with older.connect() as connection:
         assert rows(connection) == before
+
+
+def test_an_upgrade_on_a_full_disk_says_to_free_space(shop: Migrations, tmp_path: Path) -> None:
+    engine = sqlite_writer(f"sqlite:///{tmp_path / 'shop.db'}")
+    at_first_revision(shop, engine)
+    (shop.folder / "shop_0003.py").write_text(LARGE)
+    with engine.connect() as connection:  # the engine has one connection, so this limits the upgrade's
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA max_page_count={pages + 5}")
+    with pytest.raises(SchemaRefused, match=r"nothing in it was changed: database or disk is full; free space"):
+        shop.apply(engine, may_upgrade=True)
+    engine.dispose()
 
 
 def test_an_older_database_is_refused_without_may_upgrade(shop: Migrations, older: Engine) -> None:
