@@ -12,7 +12,7 @@ from pypdf import PdfReader
 from reporting_service.documents.document_schemas import Bank
 from reporting_service.documents.font_writer import glyphs_of
 from reporting_service.documents.page_writer import MARGIN, Paper, wrapped
-from tests.support.pdf_ua import faults_of, texts_of
+from tests.reporting.documents.pdf_ua import faults_of, texts_of
 
 AT = datetime(2026, 2, 1, 12, 30, tzinfo=UTC)
 NAMES = (

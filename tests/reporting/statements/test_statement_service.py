@@ -9,8 +9,8 @@ import pytest
 
 from reporting_service.statements.statement_logic import MAX_ZONES, StatementTools
 from shared.web.parts import part
+from tests.reporting.documents.pdf_ua import texts_of
 from tests.reporting.statements.conftest import Branch
-from tests.support.pdf_ua import texts_of
 
 FORMATS = {
     "json": "application/json",
