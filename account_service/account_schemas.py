@@ -8,7 +8,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from shared.core.money import AmountText, Currency
 from shared.core.periods import Timestamp
-from shared.core.texts import Line, Matching, masked, masked_name
+from shared.core.texts import NOT_BLANK, TRIMMED, Line, masked, masked_name
 from shared.web.approvals.schemas import ApprovalFields
 from shared.web.cursors import LongLimit, Page
 from shared.web.validation.openapi import Answer, Body, Described, Query
@@ -28,7 +28,7 @@ class NewAccount(Body):
 
     account_type: AccountType
     """The type of account to open."""
-    nickname: Annotated[Line, Field(min_length=1, max_length=50)] | None = None
+    nickname: Annotated[Line, Field(min_length=1, max_length=50), NOT_BLANK] | None = None
     """The owner's own name for the account."""
 
 
@@ -37,7 +37,7 @@ class StatusChange(Body):
 
     status: Literal["active", "frozen"]
     """The new status."""
-    reason: Annotated[Line, Field(min_length=1, max_length=200, examples=["The card was reported stolen"])]
+    reason: Annotated[Line, Field(min_length=1, max_length=200, examples=["The card was reported stolen"]), NOT_BLANK]
     """The reason for the change."""
     show_reason: StrictBool = True
     """Whether the owner of the account sees the reason."""
@@ -52,7 +52,7 @@ class Closing(Body):
     reason: Annotated[
         Line,
         Field(min_length=1, max_length=200, examples=["The customer asked for it at the branch"]),
-        Matching(r"\S(.*\S)?", "must not begin or end with a space"),
+        TRIMMED,
     ]
     """Why the account is closed."""
 

@@ -40,7 +40,7 @@ class Login(Body):
 class Refresh(Body):
     """A request for the next tokens of a session."""
 
-    refresh_token: Annotated[str, Field(max_length=200, examples=["kq2b0rJX3m9s5v8yT1nW7c4hE6gU0aZp"])]
+    refresh_token: Annotated[str, Field(max_length=1000, examples=["kq2b0rJX3m9s5v8yT1nW7c4hE6gU0aZp"])]
     """The refresh token of the last login or refresh."""
 
 

@@ -35,6 +35,13 @@ UNSTORABLE = {
     b'{"name\\u0000": 1}': "name\ufffd",
 }
 REPORTS = ["/api/reports/account/{account}", "/api/reports/transactions", "/api/reports/system"]
+NAMED: dict[tuple[str, str], dict[str, Any]] = {
+    ("POST", "/api/accounts/create"): {"account_type": "checking", "nickname": " "},
+    ("PUT", "/api/accounts/update/{account}"): {"status": "frozen", "reason": " "},
+    ("POST", "/api/transactions/reverse/{account}"): {"reason": " "},
+    ("POST", "/api/reports/custom"): {"preset": "this_month", "name": " "},
+    ("POST", "/api/auth/passkeys"): {"passkey_token": "x", "credential": {}, "name": "\u3000"},
+}
 
 
 @dataclass(frozen=True)
@@ -199,6 +206,14 @@ def test_text_that_can_not_be_stored_is_refused_in_every_body(world: World) -> N
             for door, (text, key) in product((name, "gateway"), UNSTORABLE.items()):
                 answer = world.suite.call(door, method, path, caller, data=text, content_type="application/json")
                 assert list(details(answer, 400)["details"]) == [key], f"{door} {method} {path}"
+
+
+@pytest.mark.parametrize(("method", "path"), NAMED)
+def test_a_name_or_a_reason_must_not_be_blank(world: World, method: str, path: str) -> None:
+    body = NAMED[method, path]
+    field = next(name for name in ("nickname", "reason", "name") if name in body)
+    answer = world.suite.call("gateway", method, world.path(path), world.admin, json=body)
+    assert details(answer, 400)["details"][field] == "must not be blank"
 
 
 @pytest.mark.parametrize("path", ["/api/accounts/details/%00", "/api/auth/users/%00", "/api/transactions/details/a%00"])

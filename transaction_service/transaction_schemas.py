@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 from shared.core.ids import GivenId, IdText, dashed
 from shared.core.money import Amount, AmountText, Currency
 from shared.core.periods import Timestamp, TimestampText, to_text
-from shared.core.texts import Line
+from shared.core.texts import NOT_BLANK, Line
 from shared.web.cursors import Limit, Page
 from shared.web.validation.openapi import Answer, Body, Described, Query
 from shared.web.validation.ranges import AmountRange, ComparedRange, TimeRange
@@ -75,7 +75,7 @@ class Reversal(Body):
     """Another account of the same customer that gets the money. The default is the one that it came from."""
     to_suspense: StrictBool = False
     """Whether the bank's suspense account gets the money and holds it for the customer."""
-    reason: Annotated[Line, Field(min_length=1, max_length=100, examples=["Paid twice"])] | None = None
+    reason: Annotated[Line, Field(min_length=1, max_length=100, examples=["Paid twice"]), NOT_BLANK] | None = None
     """Why; the customers on both sides see it in the description of the reversal."""
 
 

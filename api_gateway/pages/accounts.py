@@ -94,7 +94,7 @@ def close(caller: Caller, account_id: UUID) -> Any:
 def _open(caller: Caller, form: OpenAccountForm) -> Account:
     return Services(caller).accounts.open(
         account_type=form.account_type.data,
-        nickname=form.nickname.data or None,
+        nickname=(form.nickname.data or "").strip() or None,
         idempotency_key=form.key,
     )
 

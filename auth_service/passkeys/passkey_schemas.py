@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 from auth_service.auth_schemas import EnteredPassword
 from auth_service.second_factor.second_factor_schemas import RECOVERY_CODES, FirstStep
 from shared.core.periods import Timestamp
-from shared.core.texts import Line
+from shared.core.texts import NOT_BLANK, Line
 from shared.web.validation.openapi import Answer, Body, Described
 
 _CREDENTIAL = {"id": "c2lnbmVk", "rawId": "c2lnbmVk", "type": "public-key", "response": {"clientDataJSON": "e30"}}
@@ -39,7 +39,7 @@ class PasskeySecondStep(FirstStep, PasskeyLogin):
 class NewPasskey(PasskeyLogin):
     """A new passkey."""
 
-    name: Annotated[Line, Field(min_length=1, max_length=60, examples=["Phone"])]
+    name: Annotated[Line, Field(min_length=1, max_length=60, examples=["Phone"]), NOT_BLANK]
     """The owner's own name for it."""
 
 

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 from reporting_service.reporting_schemas import Grouping, Preset, TransactionReportData, TransactionType, once_each
 from reporting_service.source_schemas import AccountFacts
 from shared.core.periods import Day, Timestamp
-from shared.core.texts import Line
+from shared.core.texts import NOT_BLANK, Line
 from shared.web.validation.openapi import Body, Described
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ MAX_ACCOUNTS = 20
 class NewCustomReport(Body):
     """What to report on, and the name to keep it under. The period is a preset, or a first and a last day."""
 
-    name: Annotated[Line, Field(min_length=1, max_length=60)]
+    name: Annotated[Line, Field(min_length=1, max_length=60), NOT_BLANK]
     """The name, unique among the user's custom reports."""
     account_ids: Annotated[list[UUID], Field(max_length=MAX_ACCOUNTS, default_factory=list), AfterValidator(once_each)]
     """The user's accounts to report on; all if there are none."""

@@ -100,3 +100,4 @@ class Matching:
 
 
 TRIMMED = Matching(r"\S(.*\S)?", "must not begin or end with a space")
+NOT_BLANK = Matching(r".*\S.*", "must not be blank")

@@ -75,6 +75,11 @@ def test_the_search_for_users_ignores_case(bank: Suite, admin: Person, query: st
     assert str(person.user_id) in [user["id"] for user in found]
 
 
+def test_an_access_token_is_no_refresh_token(bank: Suite) -> None:
+    refreshed = call(bank, "POST", "refresh", json={"refresh_token": bank.person().token})
+    assert refusal(refreshed) == (401, "INVALID_TOKEN")
+
+
 def test_an_admin_finds_and_changes_people(bank: Suite, admin: Person) -> None:
     person = bank.person()
     found = call(bank, "GET", f"users?q={person.username}&role=customer&status=active&limit=1", admin).get_json()

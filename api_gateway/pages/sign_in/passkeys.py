@@ -7,7 +7,7 @@ from uuid import UUID
 from flask import Blueprint, flash, redirect, render_template, session, url_for
 from werkzeug.wrappers import Response
 from wtforms import HiddenField, PasswordField, StringField
-from wtforms.validators import InputRequired
+from wtforms.validators import DataRequired, InputRequired
 
 from api_gateway.clients.passkeys import PasskeyOptions
 from api_gateway.pages.common.forms import BankForm, at_most
@@ -24,7 +24,7 @@ ADDED = "The passkey is added. You can log in with it."
 class PasskeyForm(StepUpForm):
     """The name of a new passkey, and the password."""
 
-    name = StringField("Name of the passkey", [InputRequired("Enter a name, such as Phone."), at_most(60)])
+    name = StringField("Name of the passkey", [DataRequired("Enter a name, such as Phone."), at_most(60)])
     password = PasswordField("Password", [InputRequired("Enter your password."), at_most(1000)])
 
 

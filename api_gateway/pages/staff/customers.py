@@ -114,7 +114,7 @@ def receipt(caller: Caller, transaction_id: UUID) -> str:
 def _open(caller: Caller, form: CustomerAccountForm) -> Account:
     return Services(caller).accounts.open(
         account_type=form.account_type.data,
-        nickname=form.nickname.data or None,
+        nickname=(form.nickname.data or "").strip() or None,
         idempotency_key=form.key,
         user_id=UUID(form.user_id.data),
     )

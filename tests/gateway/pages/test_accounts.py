@@ -39,6 +39,11 @@ def test_an_account_is_opened_with_a_nickname(ada: Person) -> None:
     assert location.startswith("/accounts/")
 
 
+def test_a_blank_nickname_is_none(ada: Person) -> None:
+    _, page = open_by_form(ada, account_type="investment", nickname="  ")
+    assert "Investment account is open." in page
+
+
 def test_sending_the_page_twice_opens_one_account(bank: Suite) -> None:
     bob = bank.person()
     form = form_with(bob.visitor.get("/accounts/create"), initial_deposit="")
