@@ -1,6 +1,5 @@
 """The rules of accounts: who may see, open, freeze and close them. Balances change only in ledger_logic."""
 
-import logging
 import secrets
 from collections import Counter
 from datetime import datetime
@@ -37,7 +36,6 @@ from shared.web.approvals.rules import ApprovalRules
 from shared.web.cursors import Page, Pagination
 
 _ACTIONS = {"active": "unfreeze", "frozen": "freeze", "closed": "close"}
-_log = logging.getLogger(__name__)
 
 
 class AccountNotActive(Refused):
@@ -232,7 +230,6 @@ def carry_out(
     details = {"account": _audited(account), "reason": change.reason, **({"asked_by": asked_by} if asked_by else {})}
     action = f"account.{_ACTIONS[change.status]}"
     audit_trail.record(storage.outbox, action, actor=caller, subject_id=account.user_id, details=details)
-    _log.info("account %s is now %s, by %s", account_id, change.status, caller.user_id)
     return account
 
 

@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -20,11 +20,10 @@ from auth_service.session_storage import SessionStorage
 from shared.core import clock, periods
 from shared.core.errors import CannotStart, InvalidCredentials, InvalidRequest, InvalidToken, Refused, TooManyRequests
 from shared.db.outages import rerun_when_aborted
-from shared.http import origins
 from shared.security.encryption import UnknownKey
 from shared.security.passwords import Passwords, why_too_common
 from shared.security.token_signer import LIFETIME_SECONDS, TokenSigner
-from shared.web.access import Caller
+from shared.web.access import Caller, require_fresh_second_factor
 
 FAILURES_ALLOWED = 5
 LONGEST_LOCKOUT = timedelta(minutes=15)
@@ -134,9 +133,6 @@ def check_password(
     matches = tools.passwords.matches(password, user.password_hash if user else None)
     proven = matches and user is not None and user.status == "active"
     attempt(tools, username, user, lambda: proven, action=action, clears_failures=not (user and user.mfa_enabled))
-    if not proven:
-        user_id, ip = str(user.id) if user else None, origins.current().address
-        _log.info("password refused", extra={"user_id": user_id, "ip": ip})
     return proven
 
 
@@ -185,8 +181,26 @@ def own_user(tools: Tools, caller: Caller) -> User:
 
 
 def own_user_to_change(tools: Tools, caller: Caller) -> User:
-    """Return the caller's row, locked until the transaction ends. Raises InvalidToken when it is gone."""
-    return _require_own(tools.users.find_user_to_change(caller.user_id))
+    """Return the caller's row, locked until the transaction ends. Raises InvalidToken when the session has ended.
+
+    It may have ended since the token was verified. Whoever ends all sessions of a user locks the row first, so that
+    nothing that needs a session is changed afterwards.
+    """
+    user = _require_own(tools.users.find_user_to_change(caller.user_id))
+    if not tools.sessions.is_alive(caller.session_id):
+        raise InvalidToken
+    return user
+
+
+def require_fresh_factor(tools: Tools, caller: Caller) -> None:
+    """Raise StepUpRequired unless a user with a second factor has proven it in this session within STEP_UP_SECONDS.
+
+    The database decides, since a token from before the first second factor does not name one.
+    """
+    user, session = own_user(tools, caller), tools.sessions.find_session(caller.session_id)
+    proven_at = session.second_factor_at if session else None
+    seconds = proven_at.timestamp() if proven_at else 0.0
+    require_fresh_second_factor(replace(caller, second_factor_at=seconds if user.mfa_enabled else None))
 
 
 def clear_failures(tools: Tools, username: str) -> None:
@@ -239,6 +253,7 @@ def service_token(tools: Tools, credentials: ClientCredentials) -> IssuedToken:
     digest = hashlib.sha256(credentials.client_secret.encode()).hexdigest()
     known = tools.client_digests.get(credentials.client_id, "").split(",")
     if credentials.client_id not in SCOPES or not any(hmac.compare_digest(digest, one) for one in known):
+        # Audited too: whoever starts a service with a wrong secret looks here, and may not be able to log in.
         _log.warning("service token refused: unknown client id or wrong client secret")
         client_id = credentials.client_id if credentials.client_id in SCOPES else "unknown"
         audit_logic.record(tools.audit, "service_token", outcome="refused", details={"client_id": client_id})
@@ -312,7 +327,6 @@ def _require_not_locked(lockout: Lockout | None) -> None:
         return
     left_seconds = (lockout.locked_until - clock.now()).total_seconds()
     if left_seconds > 0:
-        _log.info("login refused: the username is locked")
         raise LockedOut(
             f"The password was wrong too often. Try again in {periods.wait_text(left_seconds)}.",
             retry_after_seconds=math.ceil(left_seconds),

@@ -1,7 +1,6 @@
 """Session rules: start, refresh token rotation, logout, password change and the feed of ended sessions."""
 
 import hashlib
-import logging
 import secrets
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -20,7 +19,7 @@ from shared.db.outages import rerun_when_aborted
 from shared.http import origins
 from shared.security.token_signer import LIFETIME_SECONDS
 from shared.web import cursors
-from shared.web.access import Caller, require_fresh_second_factor
+from shared.web.access import Caller
 from shared.web.cursors import Page, Pagination
 
 UNUSED_LIFETIME = timedelta(days=30)
@@ -31,7 +30,6 @@ FEED_OVERLAP = timedelta(seconds=10)
 RETENTION = timedelta(days=1)
 USE_WRITE_INTERVAL = timedelta(seconds=25)
 ENDED = "The session has ended. Please log in again."
-_log = logging.getLogger(__name__)
 
 
 def start_session(tools: Tools, user: User) -> Tokens:
@@ -50,6 +48,7 @@ def start_session(tools: Tools, user: User) -> Tokens:
     return _begin(tools, session, user)
 
 
+@rerun_when_aborted
 def refresh(tools: Tools, refresh_token: str) -> Tokens:
     """Rotate the refresh token of a session and return new tokens. Raises InvalidToken, TokenExpired.
 
@@ -78,7 +77,6 @@ def refresh(tools: Tools, refresh_token: str) -> Tokens:
             tools.sessions.end_sessions(user.id, now, only=session.id)
             audit_logic.record(tools.audit, "session.refresh_reuse", subject=user, outcome="refused")
     if tokens is None:
-        _log.warning("refresh token reused after the grace period: session ended", extra={"user_id": str(user.id)})
         raise InvalidToken(ENDED)
     return tokens
 
@@ -110,12 +108,12 @@ def follow(tools: Tools, caller: Caller, user: User) -> Tokens:
     return _begin(tools, session, user)
 
 
+@rerun_when_aborted
 def log_out(tools: Tools, caller: Caller) -> None:
     """End the session of the caller's token."""
     with tools.transaction():
         tools.sessions.end_sessions(caller.user_id, clock.now(), only=caller.session_id)
         audit_logic.record(tools.audit, "logout", actor=caller, subject=caller)
-    _log.info("logged out", extra={"user_id": str(caller.user_id)})
 
 
 def list_sessions(tools: Tools, caller: Caller, page: Page) -> tuple[list[LoginSession], Pagination]:
@@ -124,6 +122,7 @@ def list_sessions(tools: Tools, caller: Caller, page: Page) -> tuple[list[LoginS
     return cursors.fetch_page(page, fetch, created_at=datetime, id=UUID)
 
 
+@rerun_when_aborted
 def end_session(tools: Tools, caller: Caller, session_id: UUID) -> None:
     """End one of the caller's sessions. Raises NotFound for a session that has ended or is another user's."""
     with tools.transaction():
@@ -132,23 +131,24 @@ def end_session(tools: Tools, caller: Caller, session_id: UUID) -> None:
             audit_logic.record(tools.audit, "session.end", actor=caller, subject=caller)
     if not ended:
         raise NotFound("There is no such session.")
-    _log.info("session ended", extra={"user_id": str(caller.user_id)})
 
 
+@rerun_when_aborted
 def end_all_sessions(tools: Tools, caller: Caller) -> None:
     """End all sessions of the caller, this one included."""
     with tools.transaction():
+        auth_logic.own_user_to_change(tools, caller)
         ended = tools.sessions.end_sessions(caller.user_id, clock.now())
         audit_logic.record(tools.audit, "session.end", actor=caller, subject=caller, details={"sessions": len(ended)})
-    _log.info("all sessions ended", extra={"user_id": str(caller.user_id)})
 
 
+@rerun_when_aborted
 def change_password(tools: Tools, caller: Caller, change: PasswordChange) -> None:
     """Change the caller's password and end their other sessions.
 
     Raises WrongPassword, LockedOut, InvalidRequest, and StepUpRequired for a user with a second factor.
     """
-    require_fresh_second_factor(caller)
+    auth_logic.require_fresh_factor(tools, caller)
     user = auth_logic.own_user(tools, caller)
     auth_logic.require_uncommon("new_password", change.new_password, user.username, user.email)
     if change.new_password == change.current_password:
@@ -156,14 +156,13 @@ def change_password(tools: Tools, caller: Caller, change: PasswordChange) -> Non
     auth_logic.require_password(tools, user, change.current_password)
     password_hash = tools.hash(change.new_password)
     with tools.transaction():
-        present = auth_logic.lock_unchanged_user(tools, user)
-        if present is None:
+        present = auth_logic.own_user_to_change(tools, caller)
+        if present.password_hash != user.password_hash:
             raise auth_logic.WrongPassword(details={"current_password": "is not right; enter it again"})
         present.password_hash = password_hash
         tools.sessions.end_sessions(user.id, clock.now(), all_but=caller.session_id)
         auth_logic.tell(tools, present, "password_changed", ip=origins.current().address)
         audit_logic.record(tools.audit, "password.change", actor=caller, subject=caller)
-    _log.info("password changed", extra={"user_id": str(user.id), "ip": origins.current().address})
 
 
 def ended_since(tools: Tools, after: int) -> tuple[int, list[UUID]]:

@@ -1,6 +1,5 @@
 """User rules: registration, profile changes, and role and status changes by admins."""
 
-import logging
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
@@ -29,13 +28,12 @@ from shared.core.errors import Conflict, InvalidRequest, NotFound
 from shared.db.approvals import ApprovalColumns
 from shared.db.outages import rerun_when_aborted
 from shared.web import cursors
-from shared.web.access import Caller, require_fresh_second_factor
+from shared.web.access import Caller
 from shared.web.approvals import rules
 from shared.web.approvals.rules import ApprovalRules
 from shared.web.cursors import Pagination
 
 _Listed = TypeVar("_Listed", bound=ListedUser)
-_log = logging.getLogger(__name__)
 
 
 class UsernameTaken(Conflict):
@@ -64,7 +62,7 @@ def register(tools: Tools, new: NewUser) -> User:
     auth_logic.require_uncommon("password", new.password, new.username, new.email)
     _require_free(tools, username=new.username, email=new.email)
     password_hash = tools.hash(new.password)
-    user = _add(
+    return _add(
         tools,
         username=new.username,
         email=new.email,
@@ -72,8 +70,6 @@ def register(tools: Tools, new: NewUser) -> User:
         password_hash=password_hash,
         role="customer",
     )
-    _log.info("user registered", extra={"user_id": str(user.id)})
-    return user
 
 
 def ensure_admin(tools: Tools, username: str, password: str) -> None:
@@ -83,13 +79,12 @@ def ensure_admin(tools: Tools, username: str, password: str) -> None:
     email = f"{username}@localhost"
     try:
         _require_free(tools, username=username, email=email)
-        user = _add(tools, username=username, email=email, password_hash=tools.hash(password), role="admin")
+        _add(tools, username=username, email=email, password_hash=tools.hash(password), role="admin")
     except (UsernameTaken, EmailTaken):
         tools.users.refresh()
         if tools.users.has_admin():  # another instance, started at the same time, has created the admin
             return
         raise
-    _log.info("first admin created", extra={"user_id": str(user.id)})
 
 
 def details(tools: Tools, user_id: UUID) -> User:
@@ -126,7 +121,6 @@ def look_up(tools: Tools, caller: Caller, query: PersonQuery) -> User:
         user = tools.users.find_user(query.user_id) if query.user_id else None
     found = require_found(user)
     audit_logic.record(tools.audit, "view.person", actor=caller, subject=found)
-    _log.info("user looked up by staff", extra={"user_id": str(found.id), "by": str(caller.user_id)})
     return found
 
 
@@ -185,10 +179,11 @@ def update_profile(tools: Tools, caller: Caller, changes: ProfileChanges) -> Use
     Raises EmailTaken, and for a new e-mail address StepUpRequired, WrongPassword, LockedOut.
     """
     user = details(tools, caller.user_id)
-    if changes.email not in (None, user.email):
-        require_fresh_second_factor(caller)
+    new_email = changes.email if changes.email != user.email else None
+    if new_email:
+        auth_logic.require_fresh_factor(tools, caller)
         _require_own_password(tools, user, changes.current_password)
-    return _change_profile(tools, caller, changes)
+    return _change_profile(tools, caller, changes, new_email)
 
 
 def change_or_ask(
@@ -258,8 +253,6 @@ def carry_out(
     if (user.role, user.status) != before:
         tools.sessions.end_sessions(user.id, clock.now())
     _audit_change(tools, caller, user, before, changes, asked_by=asked_by)
-    extra = {"user_id": str(user.id), "by": str(caller.user_id), "role": user.role, "status": user.status}
-    _log.info("user changed by an admin", extra=extra)
     return user
 
 
@@ -298,16 +291,15 @@ def notify(tools: Tools, user_id: UUID, kind: str, **facts: str) -> None:
 
 
 @rerun_when_aborted
-def _change_profile(tools: Tools, caller: Caller, changes: ProfileChanges) -> User:
+def _change_profile(tools: Tools, caller: Caller, changes: ProfileChanges, new_email: str | None) -> User:
     with tools.transaction():
-        user = require_found(tools.users.find_user_to_change(caller.user_id))
-        if changes.email:
-            change_email(tools, user, changes.email)
+        user = auth_logic.own_user_to_change(tools, caller)
+        if new_email:
+            change_email(tools, user, new_email)
         for name in changes.model_fields_set - {"current_password", "email"}:
             setattr(user, name, getattr(changes, name))
         fields = sorted(changes.model_fields_set - {"current_password"})
         audit_logic.record(tools.audit, "profile.change", actor=caller, subject=user, details={"fields": fields})
-    _log.info("profile changed", extra={"user_id": str(user.id)})
     return user
 
 

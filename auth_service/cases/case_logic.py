@@ -5,7 +5,6 @@ reason; a later message of the customer opens it again. Whoever opened a case is
 their own.
 """
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,7 +32,6 @@ ANSWER = "cases:answer"
 """The permission to read and answer the cases of customers."""
 MAX_MESSAGES = 100
 CASES_PER_DAY, MESSAGES_PER_HOUR = 10, 30
-_log = logging.getLogger(__name__)
 
 
 class CaseExists(Conflict):
@@ -97,7 +95,6 @@ def _open(tools: Tools, cases: Cases, caller: Caller, new: NewCase, transaction_
         _add(cases, case, caller, new.text, at)
         details = _audited(case) | ({"transaction_id": str(transaction_id)} if transaction_id else {})
         audit_logic.record(tools.audit, "case.open", actor=caller, subject=caller, details=details)
-    _log.info("case opened", extra={"case_id": str(case.id), "user_id": str(caller.user_id)})
     return case.id
 
 
@@ -151,7 +148,6 @@ def write(tools: Tools, cases: Cases, caller: Caller, case_id: UUID, text: str) 
         _add(cases, case, caller, text, at)
         user = _tell(tools, case)
         audit_logic.record(tools.audit, action, actor=caller, subject=user, details=_audited(case))
-    _log.info("message written", extra={"case_id": str(case_id), "by": str(caller.user_id)})
     return _present(cases, case_id)
 
 
@@ -175,7 +171,6 @@ def close(
         user = _tell(tools, case)
         details = _audited(case) | ({"reason": reason} if reason else {})
         audit_logic.record(tools.audit, "case.close", actor=caller, subject=user, details=details)
-    _log.info("case closed", extra={"case_id": str(case_id), "by": str(caller.user_id)})
     return _present(cases, case_id)
 
 

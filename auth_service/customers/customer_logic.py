@@ -1,6 +1,5 @@
 """The rules for the staff's view of customers: who may see and change what. Other staff are not customers."""
 
-import logging
 import re
 from collections.abc import Sequence
 from datetime import datetime
@@ -33,7 +32,6 @@ from shared.web.cursors import Page, Pagination
 
 _PHONE = re.compile(r"\+?[0-9 ()./-]{4,}")
 _WORDS = {"full_name": "your name", "phone": "your phone number"}
-_log = logging.getLogger(__name__)
 
 
 class NotActive(Conflict):
@@ -100,17 +98,16 @@ def correct_contact(tools: Tools, caller: Caller, user_id: UUID, changes: Contac
         if changes.reason:
             fields["reason"] = changes.reason
         audit_logic.record(tools.audit, "contact.correct", actor=caller, subject=user, details=fields)
-    _log.info("contact data corrected by staff", extra={"user_id": str(user.id), "by": str(caller.user_id)})
     return _present(tools, user)
 
 
+@rerun_when_aborted
 def unlock(tools: Tools, caller: Caller, user_id: UUID) -> CustomerOut:
     """End the lockout of a customer after too many wrong passwords. Raises NotFound."""
     with tools.transaction():
         user = user_logic.customer_to_change(tools, user_id)
         auth_logic.clear_failures(tools, user.username)
         audit_logic.record(tools.audit, "lockout.lift", actor=caller, subject=user)
-    _log.info("lockout ended by staff", extra={"user_id": str(user.id), "by": str(caller.user_id)})
     return _present(tools, user)
 
 
@@ -123,7 +120,6 @@ def start_reset(tools: Tools, caller: Caller, user_id: UUID, reason: str) -> Non
         tools.mails.add_mail("password_reset", user.email)
         details = {"reason": reason}
         audit_logic.record(tools.audit, "password.reset_ask", actor=caller, subject=user, details=details)
-    _log.info("password reset started by staff", extra={"user_id": str(user_id), "by": str(caller.user_id)})
 
 
 def list_audit(tools: Tools, caller: Caller, user_id: UUID, page: Page) -> tuple[list[AuditEntry], Pagination]:
@@ -141,6 +137,7 @@ def list_sessions(tools: Tools, caller: Caller, user_id: UUID, page: Page) -> tu
     return cursors.fetch_page(page, fetch, created_at=datetime, id=UUID)
 
 
+@rerun_when_aborted
 def log_out_everywhere(tools: Tools, caller: Caller, user_id: UUID) -> int:
     """End all sessions of a customer and return their number. Raises NotFound."""
     with tools.transaction():
@@ -148,7 +145,6 @@ def log_out_everywhere(tools: Tools, caller: Caller, user_id: UUID) -> int:
         ended = tools.sessions.end_sessions(user.id, clock.now())
         details = {"sessions": len(ended)}
         audit_logic.record(tools.audit, "session.end_all", actor=caller, subject=user, details=details)
-    _log.info("logged out everywhere by staff", extra={"user_id": str(user_id), "by": str(caller.user_id)})
     return len(ended)
 
 
@@ -159,9 +155,7 @@ def add_note(tools: Tools, notes: NoteStorage, caller: Caller, user_id: UUID, ne
         note = CustomerNote(user_id=user.id, author_id=caller.user_id, text=new.text)
         notes.insert(note)
         audit_logic.record(tools.audit, "note.add", actor=caller, subject=user)
-        written = NoteOut.model_validate(note)
-    _log.info("note written by staff", extra={"user_id": str(user_id), "by": str(caller.user_id)})
-    return written
+        return NoteOut.model_validate(note)
 
 
 def list_notes(

@@ -1,6 +1,5 @@
 """The rules of identity: staff with the permission decide on it, and every decision is kept."""
 
-import logging
 from datetime import date
 from typing import cast
 from uuid import UUID
@@ -28,7 +27,6 @@ from shared.web.access import Caller
 VERIFY = "customers:verify"
 """The permission to decide on the identity of customers, and to see the whole numbers of their documents."""
 MOST_CHECKS = 50
-_log = logging.getLogger(__name__)
 
 
 def show(tools: Tools, storage: IdentityStorage, caller: Caller, user_id: UUID) -> IdentityAnswer:
@@ -65,7 +63,6 @@ def decide(
         storage.insert(IdentityCheck(user_id=user.id, decided_by=caller.user_id, decided_at=clock.now(), **values))
         details = {"from": before, "to": decision.state, "reason": decision.reason}
         audit_logic.record(tools.audit, "identity.change", actor=caller, subject=user, details=details)
-    _log.info("identity decided by staff", extra={"user_id": str(user_id), "by": str(caller.user_id)})
     return _present(storage, caller, user)
 
 

@@ -9,7 +9,7 @@ challenge counts once. The device must verify its user by a PIN or biometrics, s
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -42,12 +42,12 @@ from auth_service.second_factor.second_factor_schemas import FirstStep, SteppedU
 from shared.core import clock
 from shared.core.errors import NotAuthenticated, NotFound, Refused
 from shared.db.outages import rerun_when_aborted
-from shared.http import origins
 from shared.security.encryption import Encryption, UnknownKey
-from shared.web.access import Caller, require_fresh_second_factor
+from shared.web.access import Caller
 
 CHALLENGE_SECONDS = 300
 MAX_PASSKEYS = 20
+MAX_CREDENTIAL_ID_BYTES = 1023  # Web Authentication, level 3, section 7.1
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
@@ -91,12 +91,9 @@ def begin_registration(tools: Tools, passkeys: Passkeys, caller: Caller, passwor
 
     Raises StepUpRequired, WrongPassword, LockedOut, TooManyPasskeys.
     """
-    require_fresh_second_factor(caller)
+    auth_logic.require_fresh_factor(tools, caller)
     user = auth_logic.own_user(tools, caller)
     auth_logic.require_password(tools, user, password, field="password", action="passkey.add")
-    known = passkeys.storage.list_passkeys(caller.user_id)
-    if len(known) >= MAX_PASSKEYS:
-        raise TooManyPasskeys
     options = webauthn.generate_registration_options(
         rp_id=passkeys.site,
         rp_name=passkeys.bank_name,
@@ -106,19 +103,20 @@ def begin_registration(tools: Tools, passkeys: Passkeys, caller: Caller, passwor
         authenticator_selection=AuthenticatorSelectionCriteria(
             resident_key=ResidentKeyRequirement.REQUIRED, user_verification=UserVerificationRequirement.REQUIRED
         ),
-        exclude_credentials=_descriptors(known),
+        exclude_credentials=_descriptors(_require_room(passkeys, caller)),
     )
     token = _seal(passkeys, f"add {caller.user_id}", options.challenge)
     return PasskeyOptions(passkey_token=token, options=json.loads(webauthn.options_to_json(options)))
 
 
+@rerun_when_aborted
 def finish_registration(tools: Tools, passkeys: Passkeys, caller: Caller, new: NewPasskey) -> tuple[Passkey, list[str]]:
     """Store a new passkey and tell its owner by mail. Return it, and recovery codes if it is the first second factor.
 
-    Raises InvalidPasskey.
+    Raises InvalidPasskey, TooManyPasskeys.
     """
     challenge = _open(passkeys, f"add {caller.user_id}", new.passkey_token)
-    with _refusing(caller.username):
+    with _refusing(caller.user_id):
         verified = webauthn.verify_registration_response(
             credential=new.credential,
             expected_challenge=challenge,
@@ -126,6 +124,8 @@ def finish_registration(tools: Tools, passkeys: Passkeys, caller: Caller, new: N
             expected_origin=passkeys.origin,
             require_user_verification=True,
         )
+    if len(verified.credential_id) > MAX_CREDENTIAL_ID_BYTES:
+        raise InvalidPasskey
     passkey = Passkey(
         user_id=caller.user_id,
         credential_id=bytes_to_base64url(verified.credential_id),
@@ -135,6 +135,7 @@ def finish_registration(tools: Tools, passkeys: Passkeys, caller: Caller, new: N
     )
     with tools.transaction():
         user = auth_logic.own_user_to_change(tools, caller)
+        _require_room(passkeys, caller)
         _spend(passkeys, challenge)
         if passkeys.storage.find_by_credential(passkey.credential_id):
             raise InvalidPasskey
@@ -144,16 +145,16 @@ def finish_registration(tools: Tools, passkeys: Passkeys, caller: Caller, new: N
             second_factor_logic.turn_on(tools, user, caller)
         audit_logic.record(tools.audit, "passkey.add", actor=caller, subject=caller)
         second_factor_logic.tell(tools, user, f"the passkey {new.name!r} was added")
-    _log.info("passkey added", extra={"user_id": str(caller.user_id)})
     return passkey, codes
 
 
+@rerun_when_aborted
 def remove(tools: Tools, passkeys: Passkeys, caller: Caller, passkey_id: UUID) -> None:
     """Remove a passkey of the caller, end their other sessions and tell them by mail.
 
     Raises StepUpRequired, NotFound.
     """
-    require_fresh_second_factor(caller)
+    auth_logic.require_fresh_factor(tools, caller)
     with tools.transaction():
         user = auth_logic.own_user_to_change(tools, caller)
         passkey = passkeys.storage.delete_passkey(caller.user_id, passkey_id)
@@ -169,19 +170,31 @@ def begin_login(passkeys: Passkeys) -> PasskeyOptions:
     return _ask(passkeys, "login", None)
 
 
-@rerun_when_aborted
 def log_in(tools: Tools, passkeys: Passkeys, answer: PasskeyLogin) -> Tokens:
-    """Start a session for the owner of a passkey. Raises InvalidPasskey."""
+    """Start a session for the owner of a passkey. Raises InvalidPasskey, which is audited."""
     challenge = _open(passkeys, "login", answer.passkey_token)
+    owner_id = passkeys.storage.find_owner(str(answer.credential.get("id")))
+    try:
+        return _log_in(tools, passkeys, owner_id, challenge, answer.credential)
+    except InvalidPasskey:
+        user = tools.users.find_user(owner_id) if owner_id else None
+        reason = "unknown passkey" if user is None else "wrong passkey" if user.status == "active" else "disabled"
+        audit_logic.record(tools.audit, "login", subject=user, outcome="failure", details={"reason": reason})
+        raise
+
+
+@rerun_when_aborted
+def _log_in(
+    tools: Tools, passkeys: Passkeys, owner_id: UUID | None, challenge: bytes, credential: dict[str, Any]
+) -> Tokens:
     with tools.transaction():
-        passkey = passkeys.storage.find_by_credential(str(answer.credential.get("id")))
-        user = tools.users.find_user_to_change(passkey.user_id) if passkey else None
-        if passkey is None or user is None or user.status != "active":
+        user = tools.users.find_user_to_change(owner_id) if owner_id else None
+        passkey = _passkey_of(passkeys, user, credential)
+        if user is None or passkey is None or user.status != "active":
             raise InvalidPasskey
-        _use(passkeys, passkey, user, challenge, answer.credential)
+        _use(passkeys, passkey, user, challenge, credential)
         tokens = session_logic.start_session(tools, user)
         audit_logic.record(tools.audit, "login", actor=user, subject=user, details={"passkey": True})
-    _log.info("logged in by a passkey", extra={"user_id": str(user.id), "ip": origins.current().address})
     return tokens
 
 
@@ -255,8 +268,8 @@ def _prove(
 
     def check() -> _T | None:
         present = tools.users.find_user_to_change(user.id)
-        passkey = passkeys.storage.find_by_credential(str(credential.get("id")))
-        if present is None or passkey is None or passkey.user_id != present.id:
+        passkey = _passkey_of(passkeys, present, credential)
+        if present is None or passkey is None:
             return None
         try:
             _use(passkeys, passkey, present, challenge, credential)
@@ -269,9 +282,15 @@ def _prove(
     raise InvalidPasskey
 
 
+def _passkey_of(passkeys: Passkeys, user: User | None, credential: dict[str, Any]) -> Passkey | None:
+    """Lock and return the passkey of an answer if it is the user's, whose row is locked before it everywhere."""
+    passkey = passkeys.storage.find_by_credential(str(credential.get("id")))
+    return passkey if user and passkey and passkey.user_id == user.id else None
+
+
 def _use(passkeys: Passkeys, passkey: Passkey, user: User, challenge: bytes, credential: dict[str, Any]) -> None:
     """Verify the answer of a passkey and use up its challenge. Raises InvalidPasskey. Call it inside a transaction."""
-    with _refusing(user.username):
+    with _refusing(user.id):
         verified = webauthn.verify_authentication_response(
             credential=credential,
             expected_challenge=challenge,
@@ -283,6 +302,14 @@ def _use(passkeys: Passkeys, passkey: Passkey, user: User, challenge: bytes, cre
         )
     _spend(passkeys, challenge)
     passkey.sign_count, passkey.last_used_at = verified.new_sign_count, clock.now()
+
+
+def _require_room(passkeys: Passkeys, caller: Caller) -> Sequence[Passkey]:
+    """Return the passkeys of the caller. Raises TooManyPasskeys when there is no room for another one."""
+    known = passkeys.storage.list_passkeys(caller.user_id)
+    if len(known) >= MAX_PASSKEYS:
+        raise TooManyPasskeys
+    return known
 
 
 def _descriptors(own: Iterable[Passkey]) -> list[PublicKeyCredentialDescriptor]:
@@ -312,10 +339,11 @@ def _spend(passkeys: Passkeys, challenge: bytes) -> None:
 
 
 @contextmanager
-def _refusing(username: str) -> Iterator[None]:
+def _refusing(user_id: UUID) -> Iterator[None]:
     """Raise InvalidPasskey for an answer that does not verify."""
     try:
         yield
     except (WebAuthnException, ValueError, KeyError, TypeError) as error:
-        _log.info("passkey refused", extra={"username": username, "reason": type(error).__name__})
+        # Audited without the reason, which tells an operator that BANK_URL is not the address in the browser.
+        _log.info("passkey refused", extra={"user_id": str(user_id), "reason": type(error).__name__})
         raise InvalidPasskey from None

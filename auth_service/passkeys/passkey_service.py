@@ -49,7 +49,7 @@ def begin_registration(caller: Caller, json: PasskeyRequest) -> Response:
 
 @passkeys.post("")
 @private_even_limited
-@api.validate(resp=documented(201, NewPasskeyAnswer, InvalidPasskey))
+@api.validate(resp=documented(201, NewPasskeyAnswer, InvalidPasskey, TooManyPasskeys))
 def register(caller: Caller, json: NewPasskey) -> Response:
     """Register a passkey with the answer of `navigator.credentials.create`. The first second factor comes with recovery
     codes and ends the caller's other sessions; from then on a login by password needs it."""

@@ -18,6 +18,10 @@ class PasskeyStorage(Storage):
         query = select(Passkey).where(Passkey.user_id == user_id)
         return self._session.scalars(query.order_by(Passkey.created_at, Passkey.id)).all()
 
+    def find_owner(self, credential_id: str) -> UUID | None:
+        """Return the id of the user with this passkey, without a lock."""
+        return self._session.scalar(select(Passkey.user_id).where(Passkey.credential_id == credential_id))
+
     def find_by_credential(self, credential_id: str) -> Passkey | None:
         """Return the passkey with this credential id, locked until the transaction ends."""
         return self._session.scalar(select(Passkey).where(Passkey.credential_id == credential_id).with_for_update())

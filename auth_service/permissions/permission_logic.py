@@ -4,7 +4,6 @@ NULL in the database means all permissions, which an employee has from the begin
 version adds is theirs too, but not that of an employee whose permissions an admin has chosen.
 """
 
-import logging
 from uuid import UUID
 
 from auth_service import user_logic
@@ -19,8 +18,6 @@ from shared.db.outages import rerun_when_aborted
 from shared.web.access import Caller
 from shared.web.approvals import rules
 from shared.web.approvals.rules import ApprovalRules
-
-_log = logging.getLogger(__name__)
 
 
 class NotAnEmployee(Conflict):
@@ -72,7 +69,6 @@ def carry_out(
         why = {name: text for name, text in (("reason", change.reason), ("asked_by", asked_by)) if text}
         details = {"from": before, "to": after, **why}
         audit_logic.record(tools.audit, "user.permissions_change", actor=caller, subject=user, details=details)
-    _log.info("permissions changed by an admin", extra={"user_id": str(user_id), "by": str(caller.user_id)})
     return after
 
 

@@ -5,7 +5,6 @@ retrying a mail makes another link. Several links may be good at a time; using o
 """
 
 import hashlib
-import logging
 import secrets
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -33,7 +32,6 @@ LIFETIMES: dict[Purpose, timedelta] = {
     "password_reset": timedelta(minutes=30),
 }
 MOST_LINKS = 3
-_log = logging.getLogger(__name__)
 
 
 class InvalidLink(Refused):
@@ -94,7 +92,6 @@ def ask_for_reset(tools: Tools, email: str) -> None:
     """Queue the mail with a link for a new password. Nobody can tell from it whether the address is known."""
     with tools.transaction():
         tools.mails.add_mail("password_reset", email)
-    _log.info("password reset asked for")
 
 
 def check(tools: Tools, purpose: Purpose, token: str) -> MailLink:
@@ -113,7 +110,6 @@ def reset_password(tools: Tools, reset: PasswordReset) -> None:
     auth_logic.require_uncommon("new_password", reset.new_password, user.username, user.email)
     password_hash = tools.hash(reset.new_password)
     _set_password(tools, reset.token, password_hash)
-    _log.info("password reset", extra={"user_id": str(user.id), "ip": origins.current().address})
 
 
 def ask_for_check(tools: Tools, caller: Caller) -> None:
@@ -140,10 +136,9 @@ def undo_email(tools: Tools, token: str) -> None:
     All sessions end and the password becomes useless, since somebody else may know it. The owner gets a link for a new
     one by mail.
     """
-    user = _owner_of(tools, "email_undo", token)
+    _owner_of(tools, "email_undo", token)
     useless = tools.hash(secrets.token_urlsafe(32))
     _restore_email(tools, token, useless)
-    _log.warning("change of an e-mail address undone", extra={"user_id": str(user.id)})
 
 
 def clean_up(tools: Tools) -> None:

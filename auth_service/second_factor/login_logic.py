@@ -1,7 +1,6 @@
 """The login in one or two steps: the password, then the second factor where the user has one."""
 
 import hashlib
-import logging
 from uuid import UUID
 
 from auth_service import auth_logic, session_logic
@@ -13,11 +12,9 @@ from auth_service.second_factor import second_factor_logic
 from auth_service.second_factor.second_factor_logic import MfaRequired, SecondFactors
 from auth_service.second_factor.second_factor_schemas import SecondStep
 from shared.core.errors import InvalidCredentials, InvalidToken
-from shared.http import origins
 from shared.security.encryption import UnknownKey
 
 TICKET_SECONDS = 300
-_log = logging.getLogger(__name__)
 
 
 def log_in(tools: Tools, factors: SecondFactors, credentials: Login) -> Tokens:
@@ -64,7 +61,6 @@ def start(tools: Tools, user: User, **how: bool) -> Tokens:
         reason = {"reason": "changed meanwhile"}
         audit_logic.record(tools.audit, "login", subject=user, outcome="failure", details=reason)
         raise InvalidCredentials
-    _log.info("logged in", extra={"user_id": str(user.id), "ip": origins.current().address})
     return tokens
 
 
@@ -78,7 +74,6 @@ def _renew_hash(tools: Tools, user: User, password: str) -> User:
         if present is None:
             return user
         present.password_hash = password_hash
-    _log.info("password hash renewed", extra={"user_id": str(user.id)})
     return present
 
 
@@ -91,9 +86,9 @@ def user_of(tools: Tools, factors: SecondFactors, ticket: str) -> User:
     """Return the user whose right password a ticket proves. Raises InvalidToken for a late or used up one."""
     try:
         user_id, _, fingerprint = factors.tickets.decrypt(ticket, max_age_seconds=TICKET_SECONDS).partition(":")
-    except UnknownKey:
+        user = tools.users.find_user(UUID(user_id))
+    except (UnknownKey, ValueError):  # a token of passkeys has the same key, and no id of a user
         raise InvalidToken("Too much time has passed. Enter your password again.") from None
-    user = tools.users.find_user(UUID(user_id))
     if user is None or user.status != "active" or not user.mfa_enabled or _fingerprint(user) != fingerprint:
         raise InvalidToken("Your login has changed meanwhile. Enter your password again.")
     return user

@@ -4,7 +4,6 @@ So no employee can take over a customer's login alone. The customer is told by m
 and still needs the password, or a link to their e-mail address, to log in.
 """
 
-import logging
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -24,7 +23,6 @@ from shared.web.approvals.rules import AlreadyDecided, ApprovalPending, Approval
 
 _ACTIONS = {"ask": "mfa.removal_ask", "approve": "mfa.removal_approve", "reject": "mfa.removal_refuse"}
 _NOTHING_TO_DECIDE = "There is no request to decide."
-_log = logging.getLogger(__name__)
 
 
 class RemovalAsked(Conflict):
@@ -73,7 +71,6 @@ def ask(tools: Tools, removals: Removals, caller: Caller, user_id: UUID, new: Ne
         rules.ask(removals.requests, caller, "remove_factor", user_id, new.model_dump_json())
     except ApprovalPending:  # a colleague has asked at the same time
         raise RemovalAsked from None
-    _log.info("removal of a second factor asked for", extra={"user_id": str(user_id), "by": str(caller.user_id)})
 
 
 def decide(tools: Tools, removals: Removals, caller: Caller, user_id: UUID, decided: RemovalDecision) -> None:
@@ -93,7 +90,6 @@ def decide(tools: Tools, removals: Removals, caller: Caller, user_id: UUID, deci
         raise NeedsColleague from None
     except AlreadyDecided:  # a colleague has decided at the same time
         raise NotFound(_NOTHING_TO_DECIDE) from None
-    _log.info("removal of a second factor decided", extra={"user_id": str(user_id), "by": str(caller.user_id)})
 
 
 def record(tools: Tools, what: str, caller: Caller, removal: FactorRemoval) -> None:

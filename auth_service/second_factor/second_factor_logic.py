@@ -6,7 +6,6 @@ before and after the present one are accepted too, since clocks differ.
 
 import hashlib
 import hmac
-import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,7 +31,7 @@ from shared.core import clock
 from shared.core.errors import Conflict, NotAuthenticated, Refused
 from shared.http import origins
 from shared.security.encryption import Encryption
-from shared.web.access import STEP_UP_SECONDS, Caller, require_fresh_second_factor
+from shared.web.access import STEP_UP_SECONDS, Caller
 
 STEP_SECONDS = 30
 STEPS_OFF = 1
@@ -41,7 +40,6 @@ RECOVERY_CODES = 10
 _GROUPS, _GROUP_LENGTH = 4, 6
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # without similar ones such as 0 and o: 24 of them have 118 bits
 _T = TypeVar("_T")
-_log = logging.getLogger(__name__)
 
 
 class MfaRequired(NotAuthenticated):
@@ -119,7 +117,7 @@ def methods(factors: SecondFactors, user: User) -> list[str]:
 
 def set_up(tools: Tools, factors: SecondFactors, caller: Caller) -> Setup:
     """Make a new secret in place of one that was not enabled. Raises MfaAlreadyEnabled, StepUpRequired."""
-    require_fresh_second_factor(caller)
+    auth_logic.require_fresh_factor(tools, caller)
     secret = pyotp.random_base32(length=SECRET_LENGTH)
     with tools.transaction():
         user = auth_logic.own_user_to_change(tools, caller)
@@ -154,9 +152,7 @@ def enable(tools: Tools, factors: SecondFactors, caller: Caller, otp: str) -> li
         tell(tools, present, "an authenticator app was set up")
         return codes
 
-    codes = _require(tools, user, check, action="mfa.enable", clears_failures=False)
-    _log.info("second factor enabled", extra={"user_id": str(user.id)})
-    return codes
+    return _require(tools, user, check, action="mfa.enable", clears_failures=False)
 
 
 def turn_on(tools: Tools, user: User, caller: Caller) -> None:
@@ -192,8 +188,8 @@ def disable(tools: Tools, factors: SecondFactors, caller: Caller, removal: MfaRe
     auth_logic.require_password(tools, user, removal.password, field="password", action="mfa.disable")
 
     def check() -> bool:
-        present = auth_logic.lock_unchanged_user(tools, user)
-        if present is None or not _accept(tools, factors, present, removal.otp):
+        present = auth_logic.own_user_to_change(tools, caller)
+        if present.password_hash != user.password_hash or not _accept(tools, factors, present, removal.otp):
             return False
         factors.storage.delete_authenticator(present.id)
         turn_off_without_any(tools, factors, present, caller)
@@ -202,7 +198,6 @@ def disable(tools: Tools, factors: SecondFactors, caller: Caller, removal: MfaRe
         return True
 
     _require(tools, user, check, action="mfa.disable")
-    _log.info("authenticator app removed", extra={"user_id": str(user.id), "ip": origins.current().address})
 
 
 def renew_recovery_codes(tools: Tools, factors: SecondFactors, caller: Caller, otp: str | None) -> list[str]:
@@ -212,7 +207,7 @@ def renew_recovery_codes(tools: Tools, factors: SecondFactors, caller: Caller, o
     """
     user = _user_with_factor(tools, caller)
     if otp is None:
-        require_fresh_second_factor(caller)
+        auth_logic.require_fresh_factor(tools, caller)
 
     def check() -> list[str] | None:
         present = auth_logic.own_user_to_change(tools, caller)
@@ -223,9 +218,7 @@ def renew_recovery_codes(tools: Tools, factors: SecondFactors, caller: Caller, o
         tell(tools, present, "the recovery codes were replaced")
         return codes
 
-    codes = _require(tools, user, check, action="mfa.recovery_codes", clears_failures=otp is not None)
-    _log.info("recovery codes renewed", extra={"user_id": str(user.id)})
-    return codes
+    return _require(tools, user, check, action="mfa.recovery_codes", clears_failures=otp is not None)
 
 
 def step_up(tools: Tools, factors: SecondFactors, caller: Caller, otp: str) -> SteppedUp:
@@ -323,7 +316,6 @@ def _require(
     attempt = partial(auth_logic.attempt, action=action, what="code", clears_failures=clears_failures)
     if result := attempt(tools, user.username, user, check):
         return result
-    _log.info("second factor refused", extra={"user_id": str(user.id)})
     raise InvalidOtp(details={"otp": "is wrong, too old, or was used before; enter the code that the app shows now"})
 
 

@@ -12,7 +12,7 @@ from auth_service.auth_models import User, column_keys, db
 from auth_service.auth_storage import EncryptedColumns
 from auth_service.user_schemas import ProfileChanges
 from shared.core.errors import CannotStart
-from tests.support.auth_rules import ENCRYPTION_KEY, Rules, auth_app, caller_of
+from tests.support.auth_rules import ENCRYPTION_KEY, Rules, auth_app
 
 PHONE = "+44 (0)20 7946-0958"
 NEXT_KEY = "another key that is long enough to be one"
@@ -27,7 +27,7 @@ def app(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Flask]:
 @pytest.fixture
 def person(rules: Rules) -> User:
     person = rules.person()
-    return user_logic.update_profile(rules.tools, caller_of(person), ProfileChanges(phone=PHONE))
+    return user_logic.update_profile(rules.tools, rules.session_of(person), ProfileChanges(phone=PHONE))
 
 
 def stored(rules: Rules) -> str:
@@ -59,7 +59,7 @@ def test_a_number_is_found_by_any_part_of_its_digits(rules: Rules, person: User)
 
 
 def test_a_removed_number_is_not_found(rules: Rules, person: User) -> None:
-    user_logic.update_profile(rules.tools, caller_of(person), ProfileChanges(phone=None))
+    user_logic.update_profile(rules.tools, rules.session_of(person), ProfileChanges(phone=None))
     assert found(rules, "7946") == []
     assert phone_of(rules, person) is None
 

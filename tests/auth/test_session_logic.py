@@ -16,7 +16,7 @@ from sqlalchemy import delete, func, select
 from auth_service import session_logic, user_logic
 from auth_service.auth_models import EndedSession, LoginSession, RefreshToken, db
 from auth_service.auth_schemas import PasswordChange, Tokens
-from auth_service.user_schemas import UserChanges
+from auth_service.user_schemas import ProfileChanges, UserChanges
 from shared.security.token_signer import TokenSigner
 from shared.web.cursors import Page
 from tests.support.auth_rules import PASSWORD, Rules, advance_clock, caller_of, code_of, nobody
@@ -247,6 +247,52 @@ def test_of_two_changes_of_a_password_at_once_one_holds(rules: Rules) -> None:
     assert Counter(outcomes)["INVALID_CREDENTIALS"] == 1
     (held,) = (outcome for outcome in outcomes if outcome in passwords)
     rules.log_in(user, str(held))
+
+
+@pytest.mark.parametrize("change", ["password", "address"])
+def test_what_a_session_has_begun_is_not_done_after_its_end(rules: Rules, change: str) -> None:
+    user = rules.person()
+    thief, owner = (rules.caller(rules.log_in(user)) for _ in range(2))
+
+    def end() -> None:
+        rules.passwords.before_comparing = lambda: None
+        session_logic.end_all_sessions(rules.tools, owner)
+
+    rules.passwords.before_comparing = end
+    if change == "password":
+        wanted = PasswordChange(current_password=PASSWORD, new_password=ANOTHER)
+        attempted = code_of(lambda: session_logic.change_password(rules.tools, thief, wanted))
+    else:
+        profile = ProfileChanges(email=f"thief.{user.email}", current_password=PASSWORD)
+        attempted = code_of(lambda: user_logic.update_profile(rules.tools, thief, profile))
+    assert attempted == "INVALID_TOKEN"
+    rules.log_in(user)
+    assert user_logic.details(rules.tools, user.id).email == user.email
+
+
+def test_a_session_that_goes_on_under_a_new_id_ends_with_all_others(
+    rules: Rules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = rules.person()
+    here, there = (rules.caller(rules.log_in(user)) for _ in range(2))
+    insert = rules.tools.sessions.insert
+
+    def end() -> None:
+        with rules.app.app_context():
+            session_logic.end_all_sessions(rules.tools, there)
+
+    ending = threading.Thread(target=end)
+
+    def insert_late(row: object) -> None:
+        if isinstance(row, LoginSession):
+            ending.start()
+            ending.join(0.3)  # gives the end of all sessions time to look for them, unless this one blocks it
+        insert(row)
+
+    monkeypatch.setattr(rules.tools.sessions, "insert", insert_late)
+    tokens = session_logic.renew(rules.tools, here)
+    ending.join(10)
+    assert not rules.is_alive(tokens)
 
 
 @pytest.mark.parametrize("changes", [UserChanges(status="disabled"), UserChanges(role="employee")])

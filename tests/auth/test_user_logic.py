@@ -1,5 +1,6 @@
 """User rules: usernames are unique, the first admin is created once, and one active admin always remains."""
 
+from contextlib import AbstractContextManager
 from functools import partial
 from uuid import UUID
 
@@ -44,7 +45,7 @@ def test_of_many_who_want_an_address_at_once_one_gets_it(rules: Rules) -> None:
 
 
 def test_of_two_who_change_to_an_address_at_once_one_gets_it(rules: Rules) -> None:
-    callers = [caller_of(rules.person()) for _ in range(4)]
+    callers = [rules.session_of(rules.person()) for _ in range(4)]
     change = ProfileChanges(email="shared@x.yz", current_password=PASSWORD)
     outcomes = rules.at_once(*(partial(user_logic.update_profile, rules.tools, one, change) for one in callers))
     assert outcomes.count("EMAIL_TAKEN") == 3
@@ -53,14 +54,30 @@ def test_of_two_who_change_to_an_address_at_once_one_gets_it(rules: Rules) -> No
 def test_ones_own_address_may_change_its_case(rules: Rules) -> None:
     user = rules.person()
     change = ProfileChanges(email=user.email.upper(), current_password=PASSWORD)
-    assert user_logic.update_profile(rules.tools, caller_of(user), change).email == user.email.upper()
+    assert user_logic.update_profile(rules.tools, rules.session_of(user), change).email == user.email.upper()
 
 
 def test_an_unchanged_address_asks_for_no_password(rules: Rules) -> None:
     user = rules.person()
     change = ProfileChanges(email=user.email, full_name="Ada Lovelace")
-    assert user_logic.update_profile(rules.tools, caller_of(user), change).full_name == "Ada Lovelace"
+    assert user_logic.update_profile(rules.tools, rules.session_of(user), change).full_name == "Ada Lovelace"
     assert rules.passwords.compared == []
+
+
+def test_an_address_that_changes_meanwhile_does_not_come_back_without_the_password(
+    rules: Rules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = rules.person()
+    caller, transaction = rules.session_of(user), Tools.transaction
+
+    def change_first(tools: Tools) -> AbstractContextManager[None]:
+        monkeypatch.setattr(Tools, "transaction", transaction)
+        user_logic.update_profile(tools, caller, ProfileChanges(email=f"new.{user.email}", current_password=PASSWORD))
+        return transaction(tools)
+
+    monkeypatch.setattr(Tools, "transaction", change_first)
+    unchanged = ProfileChanges(email=user.email, full_name="Ada Lovelace")
+    assert user_logic.update_profile(rules.tools, caller, unchanged).email == f"new.{user.email}"
 
 
 def test_the_first_admin_is_made_once(rules: Rules) -> None:
@@ -128,7 +145,7 @@ def test_an_unknown_user_can_not_be_changed(rules: Rules, admins: tuple[User, Us
 def test_people_are_found_by_any_part_of_their_names(rules: Rules) -> None:
     user = user_logic.register(rules.tools, new("quentin.q", "post@odd-domain.example"))
     profile = ProfileChanges(full_name="Maria von 100% Trapp_")
-    user_logic.update_profile(rules.tools, caller_of(user), profile)
+    user_logic.update_profile(rules.tools, rules.session_of(user), profile)
     for q in ("QUENTIN", "odd-domain", "von 100%", "trapp_"):
         assert [found.id for found in user_logic.list_users(rules.tools, caller_of(user), UsersQuery(q=q))[0]] == [
             user.id

@@ -13,7 +13,7 @@ import pyotp
 import pytest
 from flask import Flask
 
-from auth_service import user_logic
+from auth_service import session_logic, user_logic
 from auth_service.auth_logic import Tools
 from auth_service.auth_models import User, db
 from auth_service.auth_schemas import Login, Tokens
@@ -80,6 +80,12 @@ class Rules:
         credentials = Login(username=user.username, password=password, otp=otp)
         with seen_from("192.0.2.1", "a browser"):
             return login_logic.log_in(self.tools, self.factors, credentials)
+
+    def session_of(self, user: User) -> Caller:
+        """Start a session of a user without a login, and return the user as its caller."""
+        with self.tools.transaction():
+            tokens = session_logic.start_session(self.tools, user)
+        return self.caller(tokens)
 
     def caller(self, tokens: Tokens) -> Caller:
         """Return the caller with these tokens. Raises InvalidToken when the session has ended."""

@@ -20,7 +20,8 @@ import psycopg
 import pytest
 
 START_SECONDS = 30
-_NOT_DURABLE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=400")
+_NOT_DURABLE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+_QUICK_TO_SEE = "deadlock_timeout=100ms"
 _numbers = count(1)
 
 
@@ -99,4 +100,4 @@ def _cluster() -> Path:
     """Return the socket folder of the cluster of this process, which stops when the process exits."""
     stack = ExitStack()
     atexit.register(stack.close)
-    return stack.enter_context(cluster_folder(*_NOT_DURABLE))
+    return stack.enter_context(cluster_folder(*_NOT_DURABLE, _QUICK_TO_SEE, "max_connections=400"))

@@ -10,6 +10,7 @@ from auth_service.auth_models import db
 from auth_service.cases import case_logic
 from auth_service.mail.mail_logic import Mailroom
 from auth_service.mail.mail_models import OutgoingMail
+from auth_service.mail.mail_storage import MailStorage
 from shared.core import clock
 from shared.web.parts import part
 from tests.support.asking import call, refusal
@@ -104,8 +105,9 @@ def test_the_customer_sees_who_answered_and_has_read_it_by_looking(bank: Suite, 
 
 
 def test_a_mail_tells_that_there_is_something_to_read_once_and_nothing_of_it(
-    bank: Suite, ada: Person, employee: Person
+    bank: Suite, ada: Person, employee: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(MailStorage, "has_due", lambda *_: False)  # keeps the mail from being sent before it is read
     case = open_case(bank, ada, text="My secret")
     write(bank, employee, case, "Your secret is safe.")
     write(bank, employee, case, "Really.")

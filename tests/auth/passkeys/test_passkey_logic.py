@@ -1,11 +1,14 @@
 """A passkey as second factor: in the second step of a login, for a fresh proof, and what comes and goes with it."""
 
+import threading
 from typing import Any
 
 import pytest
 from werkzeug.test import TestResponse
 
+from auth_service.passkeys import passkey_logic
 from auth_service.passkeys.passkey_logic import Passkeys
+from auth_service.passkeys.passkey_storage import PasskeyStorage
 from shared.core import clock
 from shared.web.parts import part
 from tests.support.asking import call, refusal
@@ -30,12 +33,19 @@ class Holder:
         self.answer = self.add(self.device)
 
     def add(self, device: SoftAuthenticator) -> dict[str, Any]:
-        begun = self.ask("passkeys/options", password=PASSWORD)
-        body = {"passkey_token": begun["passkey_token"], "credential": device.create(begun["options"])}
-        answer = call(self.bank, "POST", "passkeys", self.person, json={**body, "name": "Phone"})
+        answer = self.register(device, self.ask("passkeys/options", password=PASSWORD))
         assert answer.status_code == 201, answer.text
         found: dict[str, Any] = answer.get_json()
         return found
+
+    def register(self, device: SoftAuthenticator, begun: dict[str, Any]) -> TestResponse:
+        body = {"passkey_token": begun["passkey_token"], "credential": device.create(begun["options"])}
+        return call(self.bank, "POST", "passkeys", self.person, json={**body, "name": "Phone"})
+
+    def log_in_by(self, device: SoftAuthenticator) -> TestResponse:
+        begun = call(self.bank, "POST", "passkeys/login/options").get_json()
+        body = {"passkey_token": begun["passkey_token"], "credential": device.get(begun["options"])}
+        return call(self.bank, "POST", "passkeys/login", json=body)
 
     def ask(self, path: str, **body: Any) -> dict[str, Any]:
         answer = call(self.bank, "POST", path, self.person, json=body)
@@ -121,6 +131,69 @@ def test_a_copied_passkey_whose_counter_goes_back_is_refused(holder: Holder) -> 
     assert holder.second_step(holder.device).status_code == 200
     holder.device.counter = 0
     assert refusal(holder.second_step(holder.device)) == INVALID
+
+
+def test_a_passkey_that_fails_to_log_in_is_in_the_audit_trail(bank: Suite, holder: Holder) -> None:
+    admin, stranger = bank.admin(), SoftAuthenticator(holder.device.origin)
+    assert holder.log_in_by(holder.device).status_code == 200
+    holder.device.counter = 0
+    assert [refusal(holder.log_in_by(device)) for device in (holder.device, stranger)] == [INVALID] * 2
+    disabled = {"status": "disabled"}
+    assert call(bank, "PUT", f"users/{holder.person.user_id}", admin, json=disabled).status_code == 200
+    assert refusal(holder.log_in_by(holder.device)) == INVALID
+    rows = call(bank, "GET", "audit?action=login&outcome=failure&limit=3", admin).get_json()["audit"]
+    assert [(row["subject"], row["details"]["reason"]) for row in rows] == [
+        (holder.person.username, "disabled"),
+        (None, "unknown passkey"),
+        (holder.person.username, "wrong passkey"),
+    ]
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example:5000", "https://localhost:5000", "http://localhost", "null"])
+def test_an_answer_for_another_site_is_refused(holder: Holder, origin: str) -> None:
+    begun = holder.ask("passkeys/options", password=PASSWORD)
+    assert refusal(holder.register(SoftAuthenticator(origin), begun)) == INVALID
+    holder.device.origin = origin
+    for use in (holder.log_in_by, holder.second_step, holder.step_up):
+        assert refusal(use(holder.device)) == INVALID
+
+
+def test_a_login_and_the_removal_of_its_passkey_at_once_end_well(
+    bank: Suite, holder: Holder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: list[TestResponse] = []
+    login = threading.Thread(target=lambda: answers.append(holder.log_in_by(holder.device)))
+    delete = PasskeyStorage.delete_passkey
+
+    def delete_late(*given: Any) -> Any:
+        login.start()
+        login.join(0.3)  # gives the login time to lock what it needs
+        return delete(*given)
+
+    monkeypatch.setattr(PasskeyStorage, "delete_passkey", delete_late)
+    assert holder.remove().status_code == 200
+    login.join(10)
+    assert [refusal(answer) for answer in answers] == [INVALID]
+
+
+def test_no_more_passkeys_than_allowed_are_added_side_by_side(holder: Holder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passkey_logic, "MAX_PASSKEYS", 2)
+    begun = [holder.ask("passkeys/options", password=PASSWORD) for _ in range(2)]
+    answers = [holder.register(SoftAuthenticator(holder.device.origin), one) for one in begun]
+    assert answers[0].status_code == 201
+    assert refusal(answers[1]) == (400, "TOO_MANY_PASSKEYS")
+
+
+def test_an_id_that_is_too_long_is_refused(holder: Holder) -> None:
+    holder.device.credential_id = bytes(1024)
+    begun = holder.ask("passkeys/options", password=PASSWORD)
+    assert refusal(holder.register(holder.device, begun)) == INVALID
+
+
+def test_the_token_of_a_passkey_is_no_first_step(bank: Suite) -> None:
+    token = call(bank, "POST", "passkeys/login/options").get_json()["passkey_token"]
+    answer = call(bank, "POST", "mfa/login", json={"mfa_token": token, "otp": "123456"})
+    assert refusal(answer) == (401, "INVALID_TOKEN")
 
 
 def test_wrong_answers_lock_the_name_and_a_right_one_clears_the_failures(bank: Suite, holder: Holder) -> None:

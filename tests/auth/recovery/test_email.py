@@ -44,7 +44,7 @@ def user(rules: Rules, person: User) -> User:
 
 def change(rules: Rules, person: User, email: str) -> User:
     changes = ProfileChanges(email=email, current_password=PASSWORD)
-    return user_logic.update_profile(rules.tools, caller_of(person), changes)
+    return user_logic.update_profile(rules.tools, rules.session_of(person), changes)
 
 
 def test_a_new_customer_verifies_the_address_by_the_link_of_a_mail(rules: Rules) -> None:

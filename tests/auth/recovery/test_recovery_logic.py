@@ -95,7 +95,7 @@ def test_a_changed_password_or_address_ends_the_links_before_it(rules: Rules) ->
     other = rules.person()
     token = link_of(rules, other)
     changes = ProfileChanges(email=f"new.{other.email}", current_password=PASSWORD)
-    user_logic.update_profile(rules.tools, caller_of(other), changes)
+    user_logic.update_profile(rules.tools, rules.session_of(other), changes)
     assert reset(rules, token) == "INVALID_LINK"
 
 

@@ -6,9 +6,10 @@ from functools import partial
 import pytest
 from sqlalchemy import String, select, type_coerce, update
 
-from auth_service import auth_logic
+from auth_service import auth_logic, session_logic
+from auth_service.audit.audit_models import AuditEntry
 from auth_service.auth_models import User, column_keys, db
-from auth_service.auth_schemas import Tokens
+from auth_service.auth_schemas import PasswordChange, Tokens
 from auth_service.auth_storage import EncryptedColumns
 from auth_service.mail.letter_logic import Letters
 from auth_service.mail.mail_models import OutgoingMail
@@ -198,6 +199,21 @@ def test_new_recovery_codes_replace_the_old_ones(rules: Rules, holder: Holder) -
     rules.log_in(holder.user, otp=codes[0])
 
 
+def test_a_token_from_before_the_second_factor_is_no_fresh_proof(
+    rules: Rules, holder: Holder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert holder.caller.second_factor_at is None, "the token does not name the second factor"
+    change = PasswordChange(current_password=PASSWORD, new_password="quite another passphrase")
+    sensitive = (
+        partial(second_factor_logic.renew_recovery_codes, rules.tools, rules.factors, holder.caller, None),
+        partial(second_factor_logic.set_up, rules.tools, rules.factors, holder.caller),
+        partial(session_logic.change_password, rules.tools, holder.caller, change),
+    )
+    assert code_of(sensitive[0]) == "", "the session has proven it by the first code"
+    monkeypatch.setattr("shared.web.access.STEP_UP_SECONDS", -1.0)
+    assert [code_of(call) for call in sensitive] == ["STEP_UP_REQUIRED"] * 3
+
+
 def test_a_person_without_a_second_factor_may_send_a_code(rules: Rules) -> None:
     assert rules.log_in(rules.person(), otp="123456")
 
@@ -227,15 +243,15 @@ def test_keys_are_rotated_at_the_start_and_a_missing_one_is_named(rules: Rules, 
     rotate_to(ENCRYPTION_KEY, new_key)
 
 
-def test_no_log_line_of_the_second_factor_holds_a_secret(
+def test_neither_log_nor_audit_trail_holds_a_secret_of_the_second_factor(
     rules: Rules, holder: Holder, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
     ticket, otp = ticket_of(rules, holder.user), app_code(holder.secret)
     finish(rules, ticket, otp)
     code_of(lambda: rules.log_in(holder.user, otp="424242"))
-    written = "\n".join(str(record.__dict__) for record in caplog.records)
-    assert "logged in" in written
+    written = "\n".join(str(record.__dict__) for record in [*caplog.records, *db.session.scalars(select(AuditEntry))])
+    assert "wrong code" in written
     for secret in (holder.secret, ticket, holder.codes[0], "424242"):
         assert secret not in written
 
