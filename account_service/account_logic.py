@@ -180,16 +180,19 @@ def change_status_or_ask(
 
     Closing an account takes two, and so does lifting an admin's freeze. A freeze is an admin's if an admin has frozen
     the account since it was last active, also beside other freezes; one whose author's role is not known counts as an
-    admin's. Raises NotFound, OwnAccount, AccountNotActive, NonZeroBalance, ApprovalPending.
+    admin's. That is decided while the account is locked, so that no freeze comes in between. Raises NotFound,
+    OwnAccount, AccountNotActive, NonZeroBalance, ApprovalPending.
     """
-    account = _account_of_another(storage.find_account(account_id), caller)
-    if change.status == "closed":
-        _require_closable(account)
-    if approvals.is_required and (action := _action_of_two(storage, account, change)):
-        body = change.model_dump_json(exclude_unset=True)
-        asked: ApprovalColumns = rules.ask(approvals, caller, action, account_id, body)
-        return asked
-    return change_status(storage, caller, account_id, change)
+    with storage.transaction():
+        account = _account_of_another(storage.find_account_to_change(account_id), caller)
+        if change.status == "closed":
+            _require_closable(account)
+        action = _action_of_two(storage, account, change) if approvals.is_required else None
+        if action is None:
+            return carry_out(storage, caller, account_id, change)
+    body = change.model_dump_json(exclude_unset=True)
+    asked: ApprovalColumns = rules.ask(approvals, caller, action, account_id, body)
+    return asked
 
 
 def _action_of_two(storage: AccountStorage, account: Account, change: StatusChange | Closing) -> str | None:
@@ -200,15 +203,6 @@ def _action_of_two(storage: AccountStorage, account: Account, change: StatusChan
     return "unfreeze" if lifts and storage.roles_that_froze(account.id) & {None, "admin"} else None
 
 
-def change_status(storage: AccountStorage, caller: Caller, account_id: UUID, change: StatusChange | Closing) -> Account:
-    """Freeze, unfreeze or close an account of another user.
-
-    Raises NotFound, OwnAccount, AccountNotActive when the account is closed, or NonZeroBalance.
-    """
-    with storage.transaction():
-        return carry_out(storage, caller, account_id, change)
-
-
 def carry_out(
     storage: AccountStorage,
     caller: Caller,
@@ -217,9 +211,10 @@ def carry_out(
     *,
     asked_by: str | None = None,
 ) -> Account:
-    """Do what `change_status` does in the open transaction. Raises what it raises.
+    """Freeze, unfreeze or close an account of another user in the open transaction.
 
-    `asked_by` is the username of who asked for what the caller has approved.
+    Raises NotFound, OwnAccount, AccountNotActive when the account is closed, or NonZeroBalance. `asked_by` is the
+    username of who asked for what the caller has approved.
     """
     account = _account_of_another(storage.find_account_to_change(account_id), caller)
     if change.status == "closed":

@@ -189,48 +189,49 @@ def update_profile(tools: Tools, caller: Caller, changes: ProfileChanges) -> Use
 def change_or_ask(
     tools: Tools, approvals: ApprovalRules, caller: Caller, user_id: UUID, changes: UserChanges
 ) -> User | ApprovalColumns:
-    """Change a user as `change_user` does, or ask a second person for it. Also raises ApprovalPending."""
-    action = _action_to_approve(tools, approvals, caller, user_id, changes)
-    if action is None:
-        return change_user(tools, caller, user_id, changes)
-    asked: ApprovalColumns = rules.ask(approvals, caller, action, user_id, changes.model_dump_json(exclude_unset=True))
-    return asked
+    """Change a user's role or status and end all of their sessions, or ask a second person for it.
 
-
-def change_user(tools: Tools, caller: Caller, user_id: UUID, changes: UserChanges) -> User:
-    """Change a user's role or status and end all of their sessions. Raises NotFound, LastAdmin.
-
-    Setting the status to active also ends a lockout, even if the user was active before.
+    Setting the status to active also ends a lockout, even if the user was active before. Raises NotFound, LastAdmin,
+    ApprovalPending.
     """
     try:
-        return _change_user(tools, caller, user_id, changes)
+        outcome = _change_user(tools, approvals, caller, user_id, changes)
     except LastAdmin:
         reason = {"reason": "last admin", **changes.model_dump(exclude_none=True)}
         audit_logic.record(tools.audit, "user.change", actor=caller, outcome="refused", details=reason)
         raise
+    if isinstance(outcome, User):
+        return outcome
+    asked: ApprovalColumns = rules.ask(approvals, caller, outcome, user_id, changes.model_dump_json(exclude_unset=True))
+    return asked
+
+
+@rerun_when_aborted
+def _change_user(
+    tools: Tools, approvals: ApprovalRules, caller: Caller, user_id: UUID, changes: UserChanges
+) -> User | Literal["change_role", "close_person"]:
+    """Return the changed user, or the kind of request if a second person has to approve, as the locked row is."""
+    with tools.transaction():
+        tools.users.lock_active_admins()
+        user = require_found(tools.users.find_user_to_change(user_id))
+        action = _action_to_approve(tools, approvals, caller, user, changes)
+        return action or carry_out(tools, caller, user_id, changes)
 
 
 def _action_to_approve(
-    tools: Tools, approvals: ApprovalRules, caller: Caller, user_id: UUID, changes: UserChanges
+    tools: Tools, approvals: ApprovalRules, caller: Caller, user: User, changes: UserChanges
 ) -> Literal["change_role", "close_person"] | None:
-    """Return the kind of request when a second person has to approve the changes, else None. Raises NotFound.
+    """Return the kind of request when a second person has to approve the changes, else None.
 
     Disabling somebody of the staff does not wait, since that may be urgent. The first admin appoints the first
     colleague alone, while there is no other staff, active or disabled.
     """
-    user = details(tools, user_id)
     if not approvals.is_required or not tools.users.has_other_staff(caller.user_id):
         return None
     if changes.role not in (None, user.role):
         return "change_role"
     closes = (changes.status, user.status, user.role) == ("disabled", "active", "customer")
     return "close_person" if closes else None
-
-
-@rerun_when_aborted
-def _change_user(tools: Tools, caller: Caller, user_id: UUID, changes: UserChanges) -> User:
-    with tools.transaction():
-        return carry_out(tools, caller, user_id, changes)
 
 
 def carry_out(

@@ -39,17 +39,23 @@ def change_or_ask(
 
     Raises NotFound, NotAnEmployee, ApprovalPending.
     """
-    present = find(tools, user_id)
-    if approvals.is_required and set(present) != change.permissions:
-        body = change.model_dump_json(exclude_unset=True)
-        asked: ApprovalColumns = rules.ask(approvals, caller, "change_permissions", user_id, body)
-        return asked
-    return _change(tools, caller, user_id, change)
+    changed = _change(tools, approvals, caller, user_id, change)
+    if changed is not None:
+        return changed
+    body = change.model_dump_json(exclude_unset=True)
+    asked: ApprovalColumns = rules.ask(approvals, caller, "change_permissions", user_id, body)
+    return asked
 
 
 @rerun_when_aborted
-def _change(tools: Tools, caller: Caller, user_id: UUID, change: PermissionChange) -> list[str]:
+def _change(
+    tools: Tools, approvals: ApprovalRules, caller: Caller, user_id: UUID, change: PermissionChange
+) -> list[str] | None:
+    """Return the changed permissions, or None if a second person has to approve the change, as the locked row is."""
     with tools.transaction():
+        present = _granted(_require_employee(tools.users.find_user_to_change(user_id)))
+        if approvals.is_required and set(present) != change.permissions:
+            return None
         return carry_out(tools, caller, user_id, change)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 from account_service import account_logic
+from account_service.account_models import Account
 from account_service.account_schemas import StatusChange
 from tests.account.ledger import STRANGER, Ledger, caller, in_parallel, order, with_changes
 
@@ -67,12 +68,16 @@ def test_closing_and_depositing_concurrently_leaves_no_money_in_a_closed_account
 
 
 def test_freezing_and_withdrawing_concurrently_have_an_order(ledger: Ledger) -> None:
-    freeze = StatusChange(status="frozen", reason="suspicious")
+    def freeze(account: Account) -> str:
+        change = StatusChange(status="frozen", reason="suspicious")
+        with ledger.accounts.transaction():
+            return account_logic.carry_out(ledger.accounts, caller(), account.id, change).status
+
     for _ in range(20):
         account = ledger.open(balance_minor=100)
         _, outcome = in_parallel(
             ledger,
-            lambda account=account: account_logic.change_status(ledger.accounts, caller(), account.id, freeze).status,
+            lambda account=account: freeze(account),
             lambda account=account: ledger.post(order(source=account)).outcome,
         )
         assert ledger.balance(account) == (0 if outcome == "posted" else 100)

@@ -51,7 +51,7 @@ def test_names_do_not_depend_on_case_but_passwords_do(rules: Rules) -> None:
 
 def test_unknown_wrong_and_disabled_are_refused_alike_after_the_same_work(rules: Rules) -> None:
     known, disabled = rules.person(), rules.person()
-    user_logic.change_user(rules.tools, caller_of(rules.person("admin")), disabled.id, UserChanges(status="disabled"))
+    rules.change_user(caller_of(rules.person("admin")), disabled.id, UserChanges(status="disabled"))
     refusals: list[tuple[str, str, object]] = []
     rules.passwords.compared.clear()
     for username, password in ((known.username, "wrong"), ("nobody-at-all", PASSWORD), (disabled.username, PASSWORD)):
@@ -104,7 +104,7 @@ def test_an_admin_lets_somebody_try_again(rules: Rules) -> None:
     user = rules.person()
     session = rules.log_in(user)
     fail(rules, user.username, 5)
-    user_logic.change_user(rules.tools, caller_of(rules.person("admin")), user.id, UserChanges(status="active"))
+    rules.change_user(caller_of(rules.person("admin")), user.id, UserChanges(status="active"))
     rules.log_in(user)
     assert rules.is_alive(session), "nothing was changed about them"
 

@@ -300,7 +300,7 @@ def test_a_change_by_an_admin_ends_all_sessions(rules: Rules, changes: UserChang
     admin, user = rules.person("admin"), rules.person()
     sessions = [rules.log_in(user), rules.log_in(user)]
     before = cursor_now(rules)
-    user_logic.change_user(rules.tools, caller_of(admin), user.id, changes)
+    rules.change_user(caller_of(admin), user.id, changes)
     assert [rules.is_alive(tokens) for tokens in sessions] == [False, False]
     assert len(ended_since(rules, before)) >= 2
     for tokens in sessions:
@@ -316,7 +316,7 @@ def test_a_user_changed_during_the_password_check_is_not_logged_in(rules: Rules,
     def change() -> None:
         rules.passwords.before_comparing = lambda: None
         if meanwhile == "disabled":
-            user_logic.change_user(rules.tools, admin, user.id, UserChanges(status="disabled"))
+            rules.change_user(admin, user.id, UserChanges(status="disabled"))
         else:
             wanted = PasswordChange(current_password=PASSWORD, new_password=ANOTHER)
             session_logic.change_password(rules.tools, caller, wanted)
@@ -331,7 +331,7 @@ def test_a_user_disabled_during_the_login_keeps_no_session(rules: Rules, monkeyp
 
     def disable() -> None:
         with rules.app.app_context():
-            user_logic.change_user(rules.tools, admin, user.id, UserChanges(status="disabled"))
+            rules.change_user(admin, user.id, UserChanges(status="disabled"))
 
     disabling = threading.Thread(target=disable)
 

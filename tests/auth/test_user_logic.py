@@ -102,25 +102,25 @@ def test_a_customer_is_not_made_admin_by_their_name(rules: Rules) -> None:
 def test_the_last_active_admin_stays(rules: Rules, admins: tuple[User, User]) -> None:
     first, second = admins
     by = caller_of(first)
-    user_logic.change_user(rules.tools, by, second.id, UserChanges(status="disabled"))
+    rules.change_user(by, second.id, UserChanges(status="disabled"))
     for changes in (
         UserChanges(status="disabled"),
         UserChanges(role="employee"),
         UserChanges(role="customer", status="active"),
     ):
-        assert code_of(partial(user_logic.change_user, rules.tools, by, first.id, changes)) == "LAST_ADMIN"
+        assert code_of(partial(rules.change_user, by, first.id, changes)) == "LAST_ADMIN"
     assert user_logic.details(rules.tools, first.id).status == "active"
-    user_logic.change_user(rules.tools, by, second.id, UserChanges(role="customer"))
-    user_logic.change_user(rules.tools, by, second.id, UserChanges(role="admin", status="active"))
-    assert user_logic.change_user(rules.tools, by, first.id, UserChanges(role="customer")).role == "customer"
+    rules.change_user(by, second.id, UserChanges(role="customer"))
+    rules.change_user(by, second.id, UserChanges(role="admin", status="active"))
+    assert rules.change_user(by, first.id, UserChanges(role="customer")).role == "customer"
 
 
 def test_of_two_admins_who_remove_each_other_at_once_one_stays(rules: Rules, admins: tuple[User, User]) -> None:
     first, second = admins
     for changes in (UserChanges(status="disabled"), UserChanges(role="customer")):
         outcomes = rules.at_once(
-            partial(user_logic.change_user, rules.tools, caller_of(first), second.id, changes),
-            partial(user_logic.change_user, rules.tools, caller_of(second), first.id, changes),
+            partial(rules.change_user, caller_of(first), second.id, changes),
+            partial(rules.change_user, caller_of(second), first.id, changes),
         )
         assert outcomes.count("LAST_ADMIN") == 1
         rules.tools.users.refresh()
@@ -133,13 +133,13 @@ def test_of_two_admins_who_remove_each_other_at_once_one_stays(rules: Rules, adm
 def test_an_unchanged_role_or_status_ends_no_session(rules: Rules, admins: tuple[User, User]) -> None:
     user = rules.person()
     session = rules.log_in(user)
-    user_logic.change_user(rules.tools, caller_of(admins[0]), user.id, UserChanges(role="customer", status="active"))
+    rules.change_user(caller_of(admins[0]), user.id, UserChanges(role="customer", status="active"))
     assert rules.is_alive(session)
 
 
 def test_an_unknown_user_can_not_be_changed(rules: Rules, admins: tuple[User, User]) -> None:
     change = UserChanges(status="disabled")
-    assert code_of(lambda: user_logic.change_user(rules.tools, caller_of(admins[0]), nobody(), change)) == "NOT_FOUND"
+    assert code_of(lambda: rules.change_user(caller_of(admins[0]), nobody(), change)) == "NOT_FOUND"
 
 
 def test_people_are_found_by_any_part_of_their_names(rules: Rules) -> None:
@@ -156,7 +156,7 @@ def test_people_are_found_by_any_part_of_their_names(rules: Rules) -> None:
 
 def test_the_list_is_filtered_and_goes_on_page_by_page(rules: Rules, admins: tuple[User, User]) -> None:
     people = [rules.person("employee") for _ in range(5)]
-    user_logic.change_user(rules.tools, caller_of(admins[0]), people[2].id, UserChanges(status="disabled"))
+    rules.change_user(caller_of(admins[0]), people[2].id, UserChanges(status="disabled"))
     wanted = [person.id for person in reversed(people) if person is not people[2]]
     seen: list[UUID] = []
     cursor: str | None = None
@@ -180,8 +180,8 @@ def test_people_are_counted(rules: Rules) -> None:
 def test_a_disabled_person_who_is_enabled_again_gets_in_again(rules: Rules, admins: tuple[User, User]) -> None:
     user, by = rules.person(), caller_of(admins[0])
     session = rules.log_in(user)
-    user_logic.change_user(rules.tools, by, user.id, UserChanges(status="disabled"))
-    user_logic.change_user(rules.tools, by, user.id, UserChanges(status="active"))
+    rules.change_user(by, user.id, UserChanges(status="disabled"))
+    rules.change_user(by, user.id, UserChanges(status="active"))
     assert code_of(lambda: session_logic.refresh(rules.tools, session.refresh_token)) == "INVALID_TOKEN"
     rules.log_in(user)
 

@@ -20,7 +20,7 @@ from auth_service.auth_schemas import Login, Tokens
 from auth_service.auth_service import AuthSettings, create_app
 from auth_service.second_factor import login_logic
 from auth_service.second_factor.second_factor_logic import SecondFactors
-from auth_service.user_schemas import NewUser
+from auth_service.user_schemas import NewUser, UserChanges
 from shared.core import clock
 from shared.core.errors import AppError
 from shared.http import origins
@@ -28,6 +28,7 @@ from shared.security.passwords import Passwords
 from shared.security.tokens import TokenVerifier, UserClaims
 from shared.web.access import Caller
 from shared.web.application import Lifecycle
+from shared.web.approvals.rules import ApprovalRules
 from shared.web.parts import part
 from tests.support import postgres
 from tests.support.suite import Suite
@@ -80,6 +81,12 @@ class Rules:
         credentials = Login(username=user.username, password=password, otp=otp)
         with seen_from("192.0.2.1", "a browser"):
             return login_logic.log_in(self.tools, self.factors, credentials)
+
+    def change_user(self, caller: Caller, user_id: UUID, changes: UserChanges) -> User:
+        """Change a user in a bank that requires no second person."""
+        changed = user_logic.change_or_ask(self.tools, part(ApprovalRules, self.app), caller, user_id, changes)
+        assert isinstance(changed, User)
+        return changed
 
     def session_of(self, user: User) -> Caller:
         """Start a session of a user without a login, and return the user as its caller."""

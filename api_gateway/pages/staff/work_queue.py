@@ -3,12 +3,13 @@
 A count shows nobody's data, so that it is no entry of the audit trail; the list behind it is one.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from uuid import UUID
 
-from api_gateway.clients.approvals import Approval
+from api_gateway.clients.approvals import KINDS, Approval
 from api_gateway.clients.base import MAX_PAGE
 from api_gateway.pages.common.services import Services, result_or_none, start_call
 from api_gateway.web.time_zones import days_since, today
@@ -34,7 +35,7 @@ class Card:
 
 @dataclass(frozen=True)
 class _Kind:
-    """A kind of work, the permissions that it needs, and the call that counts it.
+    """A kind of work, the permissions that it needs, and the calls that count it, whose results are added up.
 
     `address` may contain {since}, the first day that counts.
     """
@@ -43,16 +44,16 @@ class _Kind:
     text: str
     address: str
     permissions: tuple[str, ...]
-    count: Callable[[Caller], int]
+    counts: Sequence[Callable[[Caller], int]]
 
 
 def cards(caller: Caller) -> list[Card]:
     """Return the work that the caller's permissions let them do. All of it is counted at the same time."""
     kinds = [kind for kind in _KINDS if all(map(caller.may, kind.permissions))]
-    calls = [start_call(kind.count, caller) for kind in kinds]
+    calls = [[start_call(count, caller) for count in kind.counts] for kind in kinds]
     return [
-        Card(kind.title, kind.text, kind.address.format(since=_since()), result_or_none(call))
-        for kind, call in zip(kinds, calls, strict=True)
+        Card(kind.title, kind.text, kind.address.format(since=_since()), _sum(map(result_or_none, counts)))
+        for kind, counts in zip(kinds, calls, strict=True)
     ]
 
 
@@ -86,10 +87,16 @@ def _since() -> date:
     return today() - FAILED_DAYS
 
 
-def _count_approvals(caller: Caller) -> int:
-    """Count the pending requests of colleagues at all services that keep some."""
-    pages = [client.find({"status": "pending", "limit": MAX_PAGE}) for client in Services(caller).approvals.values()]
-    return sum(one.asked_by != caller.user_id for page in pages for one in page.rows)
+def _sum(counts: Iterable[int | None]) -> int | None:
+    """Return the sum, or None if one count is not known."""
+    known = list(counts)
+    return None if None in known else sum(filter(None, known))
+
+
+def _count_approvals(kind: str, caller: Caller) -> int:
+    """Count the pending requests of colleagues of a kind."""
+    page = Services(caller).approvals[kind].find({"status": "pending", "limit": MAX_PAGE})
+    return sum(one.asked_by != caller.user_id for one in page.rows)
 
 
 _KINDS = (
@@ -98,34 +105,34 @@ _KINDS = (
         "Requests of colleagues that you may decide",
         "/admin/approvals?status=pending",
         ("approvals:decide",),
-        _count_approvals,
+        [partial(_count_approvals, kind) for kind in KINDS],
     ),
     _Kind(
         "Messages",
         "Disputes and questions that wait for an answer",
         "/admin/cases?state=open",
         ("cases:answer",),
-        lambda caller: Services(caller).cases.count_open(),
+        [lambda caller: Services(caller).cases.count_open()],
     ),
     _Kind(
         "Identities",
         "Customers whose identity waits for a decision",
         "/admin/customers?identity=pending",
         ("customers:read", "customers:verify"),
-        lambda caller: Services(caller).customers.counts()["pending_identities"],
+        [lambda caller: Services(caller).customers.counts()["pending_identities"]],
     ),
     _Kind(
         "Failed payments",
         "Since yesterday",
         "/admin/transactions?status=failed&from={since}",
         ("customers:read",),
-        lambda caller: Services(caller).transactions.count_all({"status": "failed", **days_since(_since())}),
+        [lambda caller: Services(caller).transactions.count_all({"status": "failed", **days_since(_since())})],
     ),
     _Kind(
         "Locked customers",
         "After too many wrong passwords",
         "/admin/customers?status=locked",
         ("customers:read", "customers:write"),
-        lambda caller: Services(caller).customers.counts()["locked"],
+        [lambda caller: Services(caller).customers.counts()["locked"]],
     ),
 )

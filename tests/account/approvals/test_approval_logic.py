@@ -1,6 +1,7 @@
 """Two pairs of eyes on accounts: an admin's freeze is lifted when a second person approves it."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from typing import Any
 from uuid import UUID
 
@@ -8,6 +9,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from account_service.account_models import Account, AccountStatusChange, db
+from account_service.account_storage import AccountStorage
 from tests.support.asking import refusal
 from tests.support.suite import BankOptions, Person, Suite
 
@@ -73,6 +75,21 @@ def test_an_admins_freeze_is_lifted_by_two(case: Case, admin: Person, second: Pe
     assert (done.status_code, done.get_json()["approval"]["account"]["status"]) == (200, "active")
     assert case.status(admin) == "active"
     assert refusal(case.decide(third, approval)) == (409, "ALREADY_DECIDED")
+
+
+def test_a_freeze_that_comes_in_between_is_not_lifted_by_one(
+    case: Case, admin: Person, second: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transaction = AccountStorage.transaction
+
+    def freeze_first(storage: AccountStorage) -> AbstractContextManager[None]:
+        monkeypatch.setattr(AccountStorage, "transaction", transaction)
+        assert case.set(admin, "frozen").status_code == 200
+        return transaction(storage)
+
+    monkeypatch.setattr(AccountStorage, "transaction", freeze_first)
+    assert case.set(second, "active").status_code == 202
+    assert case.status(admin) == "frozen"
 
 
 def test_an_admin_does_not_lift_a_freeze_of_an_admin_alone_either(case: Case, admin: Person, second: Person) -> None:

@@ -1,12 +1,14 @@
 """Two pairs of eyes on people: a change of a role or of permissions waits until a second person approves it."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from werkzeug.test import TestResponse
 
+from auth_service.auth_logic import Tools
 from shared.db import approvals
 from tests.support.asking import NOBODY, call, refusal
 from tests.support.suite import BankOptions, Person, Suite
@@ -100,6 +102,40 @@ def test_the_reason_and_both_people_are_in_the_audit(bank: Suite, asked: Asked, 
 def test_the_first_person_can_not_approve(asked: Asked, admin: Person) -> None:
     assert refusal(asked.decide(admin)) == (403, "FORBIDDEN")
     assert (asked.role(), asked.status()) == ("customer", "pending")
+
+
+def test_a_role_that_was_taken_meanwhile_does_not_come_back_by_one(
+    bank: Suite, admin: Person, second: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person, transaction = employ(bank, admin, second), Tools.transaction
+    demotion = put(bank, admin, person, role="customer").get_json()["approval"]
+
+    def demote_first(tools: Tools) -> AbstractContextManager[None]:
+        monkeypatch.setattr(Tools, "transaction", transaction)
+        assert decide(bank, second, demotion).status_code == 200
+        return transaction(tools)
+
+    monkeypatch.setattr(Tools, "transaction", demote_first)
+    assert put(bank, admin, person, role="employee").status_code == 202
+    assert role(bank, admin, person) == "customer"
+
+
+def test_permissions_that_were_taken_meanwhile_do_not_come_back_by_one(
+    bank: Suite, admin: Person, second: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person, transaction = employ(bank, admin, second), Tools.transaction
+    path, fewer = f"users/{person.user_id}/permissions", {"permissions": ["customers:read"]}
+    every = call(bank, "GET", path, admin).get_json()["permissions"]
+    asked = call(bank, "PUT", path, admin, json=fewer).get_json()["approval"]
+
+    def take_first(tools: Tools) -> AbstractContextManager[None]:
+        monkeypatch.setattr(Tools, "transaction", transaction)
+        assert decide(bank, second, asked).status_code == 200
+        return transaction(tools)
+
+    monkeypatch.setattr(Tools, "transaction", take_first)
+    assert call(bank, "PUT", path, admin, json={"permissions": every}).status_code == 202
+    assert call(bank, "GET", path, admin).get_json()["permissions"] == fewer["permissions"]
 
 
 def test_nobody_decides_about_themselves(bank: Suite, admin: Person, second: Person) -> None:

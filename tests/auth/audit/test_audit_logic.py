@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text, update
 from sqlalchemy.exc import DBAPIError
 
-from auth_service import auth_logic, session_logic, user_logic
+from auth_service import auth_logic, session_logic
 from auth_service.audit import audit_logic
 from auth_service.audit.audit_logic import ChainBroken
 from auth_service.audit.audit_models import AuditEntry
@@ -157,8 +157,8 @@ def test_a_stolen_refresh_token_is_kept(
 
 def test_changes_by_an_admin_name_both(rules: Rules, tools: Tools, audit: AuditStorage) -> None:
     admin, user = rules.person("admin"), rules.person()
-    user_logic.change_user(tools, caller_of(admin), user.id, UserChanges(role="employee", status="disabled"))
-    user_logic.change_user(tools, caller_of(admin), user.id, UserChanges(status="active"))
+    rules.change_user(caller_of(admin), user.id, UserChanges(role="employee", status="disabled"))
+    rules.change_user(caller_of(admin), user.id, UserChanges(status="active"))
     assert entries_on(audit, user)[1:] == [
         ("user.role_change", "success"),
         ("user.status_change", "success"),
@@ -173,7 +173,7 @@ def test_a_refused_change_of_the_last_admin_is_kept(rules: Rules, tools: Tools, 
     with tools.transaction():
         db.session.execute(update(User).values(role="customer"))
     admin = rules.person("admin")
-    change = partial(user_logic.change_user, tools, caller_of(admin), admin.id, UserChanges(role="customer"))
+    change = partial(rules.change_user, caller_of(admin), admin.id, UserChanges(role="customer"))
     assert code_of(change) == "LAST_ADMIN"
     assert entries_on(audit, admin)[-1] == ("user.change", "refused")
 

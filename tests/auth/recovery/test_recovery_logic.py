@@ -73,7 +73,7 @@ def test_only_an_active_user_gets_a_link_at_the_address_as_it_is_stored(rules: R
     assert letter
     assert letter.recipient == person.email
     assert mail_to(rules, "nobody@example.com") is None
-    user_logic.change_user(rules.tools, caller_of(rules.person("admin")), person.id, UserChanges(status="disabled"))
+    rules.change_user(caller_of(rules.person("admin")), person.id, UserChanges(status="disabled"))
     assert mail_to(rules, person.email) is None
 
 
@@ -102,7 +102,7 @@ def test_a_changed_password_or_address_ends_the_links_before_it(rules: Rules) ->
 def test_a_link_of_a_disabled_user_is_not_good(rules: Rules) -> None:
     person, admin = rules.person(), rules.person("admin")
     token = link_of(rules, person)
-    user_logic.change_user(rules.tools, caller_of(admin), person.id, UserChanges(status="disabled"))
+    rules.change_user(caller_of(admin), person.id, UserChanges(status="disabled"))
     assert reset(rules, token) == "INVALID_LINK"
 
 

@@ -2,10 +2,13 @@
 
 import html
 import re
+import threading
+from typing import Any
 
 import pytest
 from werkzeug.test import TestResponse
 
+from api_gateway.clients.approvals import KINDS, ApprovalClient
 from tests.support.suite import BankOptions, Person, Suite
 from tests.support.visitor import Visitor
 
@@ -60,6 +63,19 @@ def test_the_cards_count_what_waits_and_lead_to_it(bank: Suite, admin: Visitor, 
     assert "eve@example.com" in shown["Locked customers"]
     assert "newcomer@example.com" not in shown["Locked customers"]
     assert "eve@example.com" in admin.get("/admin/users?status=locked").text
+
+
+def test_the_requests_of_all_services_are_counted_at_once(
+    bank: Suite, clerk: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, all_at_once, find = browser(bank, clerk), threading.Barrier(len(KINDS)), ApprovalClient.find
+
+    def find_with_the_others(client: ApprovalClient, query: dict[str, Any]) -> Any:
+        all_at_once.wait(5)
+        return find(client, query)
+
+    monkeypatch.setattr(ApprovalClient, "find", find_with_the_others)
+    assert work(seen)["Approvals"][0].isdecimal()
 
 
 def test_staff_see_only_the_work_that_they_may_do(bank: Suite, admin: Visitor, clerk: Person) -> None:
