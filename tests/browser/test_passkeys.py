@@ -61,7 +61,7 @@ def test_a_passkey_is_added_logs_in_without_a_password_and_is_removed(
     page.goto(f"{address}/login?next=/profile")
     page.click("text=Log in with a passkey")
     page.click("text=Use my passkey")
-    page.wait_for_url("**/profile")
+    page.wait_for_url(f"{address}/profile")
     assert person.username in page.inner_text("main")
     page.goto(f"{address}/settings/passkeys")
     assert "last used" in page.inner_text("main")
