@@ -35,7 +35,7 @@ class CustomReportForm(BankForm):
     preset = SelectField("Period", choices=options(PRESETS, "Between two days"), default="this_month")
     start_date = DayField("From")
     end_date = DayField("To")
-    group = choice("Group by", GROUPINGS, "As fits")
+    group = choice("Group by", GROUPINGS, "Automatic")
 
     @property
     def body(self) -> dict[str, object]:

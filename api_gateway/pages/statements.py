@@ -74,7 +74,7 @@ def exports(caller: Caller) -> Any:
     own = Services(caller).accounts.list_own()
     form.offer(own)
     if form.submitted(lambda: Services(caller).reports.start_export(form.body)):
-        return see_other("Your statements are being put together.", url_for("statements.exports"))
+        return see_other("Your statements are being put together.", url_for("statements.exports"), "info")
     listed = Services(caller).reports.list_exports()
     names = {account.id: account.name for account in own}
     return form_page(

@@ -155,7 +155,7 @@ def take_cash_in(grace: Visit) -> None:
         grace.link("Pay in")
         grace.fill("Amount", "25")
         grace.button("Continue")
-        grace.button("Book it")
+        grace.button("Confirm deposit")
         grace.sees("Receipt")
 
 

@@ -37,6 +37,8 @@ OWN = (
     "/reports/transactions?start_date=2025-01-01",
     "/profile",
     "/settings",
+    "/settings/passkeys",
+    "/settings/second-factor",
     "/help",
     "/accounts/nowhere",
     "/admin",
@@ -46,7 +48,7 @@ WIDE = """() => {
   const cut = [...document.querySelectorAll("main *, .top *")].filter((element) => {
     const box = element.getBoundingClientRect();
     return box.width > 1 && box.right > page.clientWidth + 1
-      && !element.closest("[role=region], .tabs, .visually-hidden");
+      && !element.closest("[role=region], .visually-hidden");
   });
   return [page.scrollWidth, cut.map((element) => `${element.tagName}.${element.className}`)];
 }"""
@@ -57,6 +59,7 @@ STAFF = (
     "/admin/users",
     "/admin/customers",
     "/admin/customers/{user}",
+    "/admin/customers/{user}/identity",
     "/admin/counter",
     "/admin/cases",
     "/admin/cases/{case}",
@@ -67,7 +70,9 @@ STAFF = (
     "/admin/accounts/create?q=e",
     "/admin/accounts/create?user_id={user}",
     "/admin/transactions",
+    "/admin/transactions/{payment}",
     "/admin/transactions/{payment}/reverse",
+    "/admin/reports/system",
 )
 
 
@@ -141,6 +146,17 @@ def _keep_picture(page: Page, path: str, width: int) -> None:
 def test_a_customers_pages(visit: Page, ids: dict[str, str]) -> None:
     log_in(visit, ids["username"])
     assert "\n".join(problems(visit, OWN, ids)) == ""
+
+
+def test_a_message_with_a_long_name_fits_a_phone(visit: Page, ids: dict[str, str]) -> None:
+    log_in(visit, ids["username"])
+    visit.set_viewport_size({"width": 390, "height": 800})
+    visit.goto("/accounts/create")
+    visit.fill("[name=nickname]", "W" * 50)
+    visit.click("main [type=submit]")
+    visit.get_by_role("status").filter(has_text=f"{'W' * 50} is open.").wait_for()
+    wide, cut_off = visit.evaluate(WIDE)
+    assert (wide, cut_off) == (390, [])
 
 
 def test_the_staffs_pages(visit: Page, ids: dict[str, str]) -> None:

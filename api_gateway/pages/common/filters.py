@@ -180,11 +180,6 @@ class TransactionFilters(DatedFilters):
     at_least = AmountField("At least", [Optional()], name="min", is_bound=True)
     at_most = AmountField("At most", [Optional(), NOT_BELOW], name="max", is_bound=True)
 
-    @property
-    def uses_rare_filters(self) -> bool:
-        """Return whether one of the collapsed filters is set."""
-        return self.uses("status", "category", "from", "to", "min", "max")
-
 
 class AllTransactionFilters(TransactionFilters):
     """Filters of the staff's list of all transactions."""
@@ -320,7 +315,7 @@ class PeriodFilters(FilterForm):
 
     start_date = DayField("From")
     end_date = DayField("To", begin="start_date")
-    group = choice("Group by", GROUPINGS, "As fits")
+    group = choice("Group by", GROUPINGS, "Automatic")
 
     def validate_start_date(self, field: DateField) -> None:
         """Refuse a start after today when there is no end: such a period ends today."""

@@ -94,14 +94,14 @@ def keep_back_link(address: str) -> str:
     return with_query(address, back=back) if back else address
 
 
-def see_other(message: str, location: str) -> Response:
+def see_other(message: str, location: str, category: str = "success") -> Response:
     """Redirect (303) after a successful POST to `location`, which shows `message` and still links to the list."""
-    return see_list(message, keep_back_link(location))
+    return see_list(message, keep_back_link(location), category)
 
 
-def see_list(message: str, address: str) -> Response:
-    """Redirect (303) after a successful POST to a list, which shows `message`."""
-    flash(message, "success")
+def see_list(message: str, address: str, category: str = "success") -> Response:
+    """Redirect (303) after a successful POST to a list, which shows `message`. Nothing done yet is no "success"."""
+    flash(message, category)
     return redirect(address, 303)
 
 

@@ -25,7 +25,7 @@ approvals = Blueprint("approvals", __name__)
 @approvals.app_errorhandler(NeedsApproval)
 def _to_approvals(_asked: NeedsApproval) -> Response:
     """Redirect after a request that a second person has to approve."""
-    return see_list("Your request is kept. It is carried out when a colleague approves it.", LIST)
+    return see_list("Your request is kept. It is carried out when a colleague approves it.", LIST, "info")
 
 
 @approvals.get("/admin/approvals")

@@ -35,9 +35,8 @@ class Booking(NamedTuple):
 @counter.errorhandler(NeedsApproval)
 def _wait(_asked: NeedsApproval) -> Response:
     """Redirect after a withdrawal that a second person has to approve."""
-    return see_other(
-        "A colleague has to approve this withdrawal. Pay nothing out before that.", url_for("counter.index")
-    )
+    message = "A colleague has to approve this withdrawal. Pay nothing out before that."
+    return see_other(message, url_for("counter.index"), "warning")
 
 
 @counter.route("/admin/counter", methods=["GET", "POST"])

@@ -21,7 +21,8 @@ def show(caller: Caller, user_id: UUID) -> Any:
     """Show whether a customer has a second factor, and ask for its removal."""
     form = ProvenReasonForm()
     if form.carried_out(lambda: Services(caller).customers.ask_for_removal(user_id, form.text)):
-        return see_other("A colleague has to approve the removal. The customer is told by mail.", _place(user_id))
+        message = "A colleague has to approve the removal. The customer is told by mail."
+        return see_other(message, _place(user_id), "info")
     state = start_call(Services(caller).customers.removal, user_id)
     customer = Services(caller).customers.details(user_id)
     return form_page("customer_second_factor.html", form, customer=customer, state=state.result(), caller=caller)

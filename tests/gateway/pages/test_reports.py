@@ -5,6 +5,7 @@ import json
 import re
 import zipfile
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -32,6 +33,12 @@ def ada(bank: Suite) -> Person:
 @pytest.fixture(scope="module")
 def account_id(ada: Person) -> str:
     return str(ada.transactions()[0]["account_id"])
+
+
+def test_a_change_of_a_number_has_the_sign_of_amounts(bank: Suite) -> None:
+    macros: Any = bank.apps["gateway"].jinja_env.get_template("partials/reports.html").module
+    changes = [macros.difference(7), macros.difference(-7), macros.difference(0), macros.difference(-2.2, "%+.1f%%")]
+    assert changes == ["+7", f"{MINUS}7", "0", f"{MINUS}2.2%"]
 
 
 def test_an_account_report_adds_up(ada: Person, account_id: str) -> None:

@@ -1,5 +1,6 @@
 """A form that is sent to a page about nothing: 404, whatever the form says."""
 
+import re
 from typing import Any
 from uuid import uuid4
 
@@ -42,6 +43,12 @@ def test_a_page_about_nothing_is_404_for_every_form(bank: Suite, admin: Visitor)
         other = {"status": "disabled"} if address.startswith("/admin/users/") else {}
         answer = visitor.post(address, {**FIELDS, **other, "csrf_token": token[visitor]})
         assert (address, answer.status_code) == (address, 404)
+
+
+def test_only_fields_that_may_be_left_empty_are_marked_optional(bank: Suite) -> None:
+    page = bank.person().visitor.get("/reports/custom/create").text
+    marked = re.findall(r'<label class="form-label" for="(\w+)">[^<]+</label> <span class="optional">', page)
+    assert marked == ["start_date", "end_date"]
 
 
 def test_a_payee_that_does_not_exist_is_explained_in_the_form(bank: Suite) -> None:

@@ -49,6 +49,14 @@ def test_employees_have_no_access_to_the_list_of_users(employee: Visitor, path: 
     assert employee.get("/admin/users").status_code == 403
 
 
+@pytest.mark.parametrize("path", STAFF_PAGES)
+def test_each_page_of_the_staff_has_the_tabs_once_and_marks_its_own(employee: Visitor, path: str) -> None:
+    tabs = re.findall(r'<nav class="tabs.+?</nav>', employee.get(path).text, re.DOTALL)
+    assert len(tabs) == 1
+    marked = re.findall(r'href="([^"]+)" aria-current="page"', tabs[0])
+    assert marked == [path.removesuffix("/create")]
+
+
 def test_the_overview_shows_admins_the_totals_of_the_bank(admin: Visitor, ada: Person) -> None:
     page = admin.get("/admin").text
     assert page.count(">Healthy<") == 5

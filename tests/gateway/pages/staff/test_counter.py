@@ -76,7 +76,7 @@ def test_too_large_a_withdrawal_is_explained_beside_the_amount(teller: Visitor, 
     book(teller, account, "deposit", "50")
     refused = book(teller, account, "withdraw", "400")
     assert "There is not enough money in the account." in refused
-    assert "Book it" not in refused
+    assert "Confirm withdrawal" not in refused
 
 
 def test_a_large_withdrawal_is_approved_on_the_page_of_a_colleague(
@@ -85,7 +85,9 @@ def test_a_large_withdrawal_is_approved_on_the_page_of_a_colleague(
     open_till(teller, "900")
     body = {"account_id": account, "amount": "600"}
     bank.call("transaction", "POST", "/api/transactions/deposit", clara, json=body)
-    assert "A colleague has to approve this withdrawal." in book(teller, account, "withdraw", "600")
+    before, message, _ = book(teller, account, "withdraw", "600").partition("A colleague has to approve")
+    assert message
+    assert before.rpartition('class="alert ')[2].startswith("alert-warning")
     assert "Pending" in teller.get("/admin/counter").text
     colleague = bank.admin().visitor
     page = colleague.get("/admin/approvals").text
@@ -117,9 +119,9 @@ def test_an_entry_of_somebody_else_or_of_another_page_is_not_read(teller: Visito
     open_till(teller)
     entered = teller.submit(f"/admin/counter/{account}/deposit", amount="25").headers["Location"]
     other_page = teller.get(entered.replace("/deposit", "/withdraw")).text
-    assert "Book it" not in other_page
+    assert "Confirm withdrawal" not in other_page
     admin = bank.admin().visitor
-    assert "Book it" not in admin.get(entered).text
+    assert "Confirm deposit" not in admin.get(entered).text
 
 
 def test_customers_have_no_counter(bank: Suite, clara: Person, account: str) -> None:
