@@ -1,5 +1,6 @@
 """The account service: accounts and the ledger, on port 8002."""
 
+from functools import partial
 from typing import ClassVar
 from uuid import UUID
 
@@ -346,8 +347,8 @@ def create_app(settings: AccountSettings, session: requests.Session | None = Non
 def _make_approvals(storage: AccountStorage, *, is_required: bool) -> ApprovalRules:
     return ApprovalRules(
         ApprovalTable(db, Approval),
-        record=lambda what, caller, approval: approval_logic.record(storage, what, caller, approval),
-        concerns=lambda caller, approval: approval_logic.concerns(storage, caller, approval),
+        record=partial(approval_logic.record, storage),
+        concerns=partial(approval_logic.concerns, storage),
         is_required=is_required,
     )
 

@@ -1,4 +1,4 @@
-"""The rules of the staff's lists of accounts. Looking at one is written into the audit trail."""
+"""The rules of the staff's lists of accounts. Reading one is recorded in the audit trail."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ def list_all(tools: SearchTools, caller: Caller, query: AllAccountsQuery) -> tup
     """Return a page of all accounts that match. Raises InvalidRequest, and ServiceUnavailable to find an owner."""
     if query.user_id:
         return list_of_user(tools, caller, query.user_id, query)
-    audit_trail.record_view(tools.outbox, "list.accounts", caller, None, **_asked(query))
+    audit_trail.record_view(tools.outbox, "list.accounts", caller, None, **_filters_of(query))
     owners = tools.users.search(query.owner, most=MOST_OWNERS, field="owner") if query.owner else None
     return _page(tools, query, owners)
 
@@ -43,7 +43,7 @@ def list_of_user(
     tools: SearchTools, caller: Caller, user_id: UUID, query: AccountsQuery
 ) -> tuple[list[Account], Pagination]:
     """Return a page of the accounts of one user that match. Raises InvalidRequest."""
-    audit_trail.record_view(tools.outbox, "view.accounts", caller, user_id, **_asked(query))
+    audit_trail.record_view(tools.outbox, "view.accounts", caller, user_id, **_filters_of(query))
     return _page(tools, query, [user_id])
 
 
@@ -65,7 +65,7 @@ def _page(
     return cursors.fetch_page(query, fetch, created_at=datetime, id=UUID)
 
 
-def _asked(query: AccountsQuery) -> dict[str, object]:
+def _filters_of(query: AccountsQuery) -> dict[str, object]:
     """Return the filters of a query as the audit trail shows them."""
     shown = query.model_dump(by_alias=True, exclude_defaults=True, exclude=_NOT_SHOWN, mode="json", warnings=False)
     return dict(shown)
