@@ -109,8 +109,8 @@ class Tools:
         return self.passwords.hash(password)
 
 
-def tell(tools: Tools, user: User, kind: str, **facts: str) -> None:
-    """Queue a mail of this kind to a user about what has just happened to their login. Call it inside a transaction."""
+def notify(tools: Tools, user: User, kind: str, **facts: str) -> None:
+    """Queue a mail of this kind about the login of a user. Call it inside the transaction of what it tells."""
     tools.mails.add_mail(kind, user.email, username=user.username, at=periods.to_text(clock.now()), **facts)
 
 
@@ -225,7 +225,7 @@ def locked_usernames(tools: Tools) -> set[str]:
 
 
 def encrypt_anew(columns: EncryptedColumns) -> None:
-    """Encrypt all values with the first key, where they are not, in transactions of at most ENCRYPTED_AT_ONCE values.
+    """Encrypt the values that are not encrypted with the first key yet, at most ENCRYPTED_AT_ONCE in a transaction.
 
     Raises CannotStart when the key of a value is missing.
     """

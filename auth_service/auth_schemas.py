@@ -20,8 +20,6 @@ NewPassword = Annotated[
 EnteredName = Annotated[Line, Field(max_length=200, examples=["ada.lovelace"])]
 EnteredPassword = Annotated[str, Field(max_length=1000, examples=["correct horse battery staple"])]
 """A password to compare with the stored hash. The rules for new passwords do not apply to it."""
-
-
 EnteredCode = Annotated[Line, Field(min_length=1, max_length=64, examples=["492039"])]
 """A code of the second factor: six digits of an authenticator app, or a recovery code."""
 
@@ -196,4 +194,4 @@ class RevocationsAnswer(Answer):
     sessions: list[UUID]
     """The ids of the ended sessions."""
     key_ids: Annotated[list[str], Field(examples=[["k2", "k1"]])]
-    """The ids of the public keys that verify tokens now; who does not know one of them fetches the JWK set."""
+    """The ids of the public keys that verify tokens now. A service that lacks one of them fetches the JWK set."""

@@ -83,16 +83,16 @@ def refresh(tools: Tools, refresh_token: str) -> Tokens:
 
 @rerun_when_aborted
 def renew(tools: Tools, caller: Caller) -> Tokens:
-    """Let the caller's session go on under a new id with new tokens, and end the present one. Raises InvalidToken.
+    """Replace the caller's session in a transaction of its own, as `replace_session` does. Raises InvalidToken.
 
-    It is called after a change of privilege (OWASP ASVS 5.0, 7.2.4), so that nobody goes on with a token of before.
+    It is called after a change of privilege (OWASP ASVS 5.0, 7.2.4), so that an earlier token can't be used any more.
     """
     with tools.transaction():
-        return follow(tools, caller, auth_logic.own_user_to_change(tools, caller))
+        return replace_session(tools, caller, auth_logic.own_user_to_change(tools, caller))
 
 
-def follow(tools: Tools, caller: Caller, user: User) -> Tokens:
-    """End the caller's session and return the tokens of the one that follows it, with the same login and limits.
+def replace_session(tools: Tools, caller: Caller, user: User) -> Tokens:
+    """End the caller's session, begin one under a new id with the same login and limits, and return its tokens.
 
     Call it inside a transaction that has locked `user`, who is the caller. Raises InvalidToken.
     """
@@ -161,7 +161,7 @@ def change_password(tools: Tools, caller: Caller, change: PasswordChange) -> Non
             raise auth_logic.WrongPassword(details={"current_password": "is not right; enter it again"})
         present.password_hash = password_hash
         tools.sessions.end_sessions(user.id, clock.now(), all_but=caller.session_id)
-        auth_logic.tell(tools, present, "password_changed", ip=origins.current().address)
+        auth_logic.notify(tools, present, "password_changed", ip=origins.current().address)
         audit_logic.record(tools.audit, "password.change", actor=caller, subject=caller)
 
 
@@ -202,11 +202,11 @@ def clean_up(tools: Tools) -> None:
 
 
 def _notice_device(tools: Tools, user: User, user_agent: str) -> None:
-    """Tell a user by mail of a login from a kind of device that they have not used before, except of the first one."""
+    """Mail a user about a login from a kind of device that is new to them, except for their first one."""
     device = device_name(user_agent)
     is_new, is_first = tools.users.add_device(user.id, device)
     if is_new and not is_first:
-        auth_logic.tell(tools, user, "new_device", device=device, ip=origins.current().address)
+        auth_logic.notify(tools, user, "new_device", device=device, ip=origins.current().address)
 
 
 def _begin(tools: Tools, session: LoginSession, user: User) -> Tokens:

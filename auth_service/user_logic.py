@@ -279,7 +279,7 @@ def change_email(tools: Tools, user: User, email: str) -> None:
         return
     if email.lower() != user.email.lower():
         _require_free(tools, email=email, user_id=user.id)
-    auth_logic.tell(tools, user, "email_changed", user_id=str(user.id))
+    auth_logic.notify(tools, user, "email_changed", user_id=str(user.id))
     tools.mails.add_mail("email_check", email)
     user.email, user.email_verified_at = email, None
 

@@ -98,8 +98,8 @@ def record(
 
 
 def record_list(storage: AuditStorage, action: str, caller: Caller, query: Page, subject: User | None = None) -> None:
-    """Write that staff look at a list of many, with its filters: once in a minute, however many pages they turn."""
-    filters = _asked(query)
+    """Record that staff read a list, with its filters: once a minute, however many pages of it they read."""
+    filters = _filters_of(query)
     with once_in_a_while(action, caller.user_id, repr(filters)) as is_due:
         if is_due:
             record(storage, action, actor=caller, subject=subject, details={"filters": filters})
@@ -151,7 +151,7 @@ def export(storage: AuditStorage, caller: Caller, query: ExportQuery) -> list[Au
     rows = storage.list_entries(query, limit=MAX_EXPORTED + 1, after=None)
     if len(rows) > MAX_EXPORTED:
         raise TooManyRows
-    record(storage, "audit.export", actor=caller, details={"rows": len(rows), "filters": _asked(query)})
+    record(storage, "audit.export", actor=caller, details={"rows": len(rows), "filters": _filters_of(query)})
     return list(rows)
 
 
@@ -247,7 +247,7 @@ def _search_text(entry: AuditEntry) -> str:
     return folded("\n".join(filter(None, searched)))
 
 
-def _asked(query: Query) -> dict[str, object]:
+def _filters_of(query: Query) -> dict[str, object]:
     """Return the filters of a query as the trail shows them."""
     paging = {"limit", "cursor"}
     return query.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=paging, warnings=False)

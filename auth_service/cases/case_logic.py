@@ -146,7 +146,7 @@ def write(tools: Tools, cases: Cases, caller: Caller, case_id: UUID, text: str) 
         else:
             case.state, action = "answered", "case.answer"
         _add(cases, case, caller, text, at)
-        user = _tell(tools, case)
+        user = _notify(tools, case)
         audit_logic.record(tools.audit, action, actor=caller, subject=user, details=_audited(case))
     return _present(cases, case_id)
 
@@ -168,7 +168,7 @@ def close(
             raise CaseClosed
         case.state = "closed"
         _add(cases, case, caller, reason or "", at, closes=True)
-        user = _tell(tools, case)
+        user = _notify(tools, case)
         details = _audited(case) | ({"reason": reason} if reason else {})
         audit_logic.record(tools.audit, "case.close", actor=caller, subject=user, details=details)
     return _present(cases, case_id)
@@ -192,11 +192,11 @@ def _add(cases: Cases, case: CustomerCase, author: Caller, text: str, at: dateti
     case.unread = case.unread + 1 if from_bank else 0
 
 
-def _tell(tools: Tools, case: CustomerCase) -> User | None:
+def _notify(tools: Tools, case: CustomerCase) -> User | None:
     """Tell the customer by mail of the bank's first message that they have not seen. The mail holds nothing of it."""
     user = tools.users.find_user(case.user_id)
     if user and case.unread == 1:
-        auth_logic.tell(tools, user, "case_answered")
+        auth_logic.notify(tools, user, "case_answered")
     return user
 
 

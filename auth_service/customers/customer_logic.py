@@ -56,7 +56,7 @@ def list_customers(tools: Tools, caller: Caller, query: CustomersQuery) -> tuple
 
 
 def counts(tools: Tools) -> CustomerCounts:
-    """Count the customers that wait for somebody of the staff. Nobody is shown, so it is no look at a customer."""
+    """Count the customers that wait for somebody of the staff. It shows no customer, so it is not audited."""
     locked = auth_logic.locked_usernames(tools)
     count = partial(tools.users.count_users, role="customer")
     return CustomerCounts(
@@ -87,7 +87,7 @@ def correct_contact(tools: Tools, caller: Caller, user_id: UUID, changes: Contac
         told = [name for name in ("full_name", "phone") if _changes(user, changes, name)]
         if told:
             what = " and ".join(_WORDS[name] for name in told)
-            auth_logic.tell(tools, user, "contact_corrected", what=what)
+            auth_logic.notify(tools, user, "contact_corrected", what=what)
         if changes.email and changes.email != user.email:
             if caller.role != "admin":
                 raise EmailForAdmins

@@ -22,6 +22,7 @@ def _read_ids(value: Any) -> Any:
         raise ValueError("must be ids separated by commas") from None
 
 
+UserIds = Annotated[list[UUID], BeforeValidator(_read_ids, json_schema_input_type=str)]
 Reason = Annotated[Line, Field(min_length=1, max_length=200, examples=["The customer asked by phone"]), TRIMMED]
 
 
@@ -37,11 +38,7 @@ class CustomersQuery(UserPage):
 class NamesQuery(Query):
     """The users whose names to return."""
 
-    user_ids: Annotated[
-        list[UUID],
-        BeforeValidator(_read_ids, json_schema_input_type=str),
-        Field(min_length=1, max_length=MAX_NAMES),
-    ]
+    user_ids: Annotated[UserIds, Field(min_length=1, max_length=MAX_NAMES)]
     """The ids of the users, separated by commas; at most 400."""
 
 
@@ -55,13 +52,9 @@ class NameSearch(Query):
 
 
 class PeopleQuery(Query):
-    """The users whose names to return."""
+    """The users to return."""
 
-    user_ids: Annotated[
-        list[UUID],
-        BeforeValidator(_read_ids, json_schema_input_type=str),
-        Field(min_length=1, max_length=MAX_PEOPLE),
-    ]
+    user_ids: Annotated[UserIds, Field(min_length=1, max_length=MAX_PEOPLE)]
     """The ids of the users, separated by commas; at most 200."""
 
 

@@ -142,9 +142,9 @@ def finish_registration(tools: Tools, passkeys: Passkeys, caller: Caller, new: N
         passkeys.storage.insert(passkey)
         codes = [] if user.mfa_enabled else second_factor_logic.replace_recovery_codes(passkeys.factors, user)
         if codes:
-            second_factor_logic.turn_on(tools, user, caller)
+            second_factor_logic.enable_mfa(tools, user, caller)
         audit_logic.record(tools.audit, "passkey.add", actor=caller, subject=caller)
-        second_factor_logic.tell(tools, user, f"the passkey {new.name!r} was added")
+        second_factor_logic.notify(tools, user, f"the passkey {new.name!r} was added")
     return passkey, codes
 
 
@@ -160,14 +160,14 @@ def remove(tools: Tools, passkeys: Passkeys, caller: Caller, passkey_id: UUID) -
         passkey = passkeys.storage.delete_passkey(caller.user_id, passkey_id)
         if passkey is None:
             raise NotFound("There is no such passkey.")
-        second_factor_logic.turn_off_without_any(tools, passkeys.factors, user, caller)
+        second_factor_logic.disable_mfa_if_unused(tools, passkeys.factors, user, caller)
         audit_logic.record(tools.audit, "passkey.remove", actor=caller, subject=caller)
-        second_factor_logic.tell(tools, user, f"the passkey {passkey.name!r} was removed")
+        second_factor_logic.notify(tools, user, f"the passkey {passkey.name!r} was removed")
 
 
 def begin_login(passkeys: Passkeys) -> PasskeyOptions:
     """Return options for a login with any passkey of the browser's user."""
-    return _ask(passkeys, "login", None)
+    return _begin_authentication(passkeys, "login", None)
 
 
 def log_in(tools: Tools, passkeys: Passkeys, answer: PasskeyLogin) -> Tokens:
@@ -201,7 +201,7 @@ def _log_in(
 def begin_second_step(tools: Tools, passkeys: Passkeys, step: FirstStep) -> PasskeyOptions:
     """Return options for the second step of a login with a passkey of its user. Raises InvalidToken."""
     user = login_logic.user_of(tools, passkeys.factors, step.mfa_token)
-    return _ask(passkeys, f"second step {user.id}", user.id)
+    return _begin_authentication(passkeys, f"second step {user.id}", user.id)
 
 
 def finish_second_step(tools: Tools, passkeys: Passkeys, step: PasskeySecondStep) -> Tokens:
@@ -211,7 +211,7 @@ def finish_second_step(tools: Tools, passkeys: Passkeys, step: PasskeySecondStep
     """
     user = login_logic.user_of(tools, passkeys.factors, step.mfa_token)
     challenge = _open(passkeys, f"second step {user.id}", step.passkey_token)
-    _prove(tools, passkeys, user, challenge, step.credential, action="login", go_on=lambda _user: True)
+    _prove(tools, passkeys, user, challenge, step.credential, action="login", on_success=lambda _user: True)
     return login_logic.start(tools, user, passkey=True)
 
 
@@ -219,18 +219,18 @@ def begin_step_up(passkeys: Passkeys, caller: Caller) -> PasskeyOptions:
     """Return options for a step-up with a passkey of the caller. Raises MfaNotEnabled for who has none."""
     if not passkeys.storage.list_passkeys(caller.user_id):
         raise MfaNotEnabled
-    return _ask(passkeys, f"step-up {caller.session_id}", caller.user_id)
+    return _begin_authentication(passkeys, f"step-up {caller.session_id}", caller.user_id)
 
 
 def step_up(tools: Tools, passkeys: Passkeys, caller: Caller, answer: PasskeyLogin) -> SteppedUp:
-    """Accept a passkey and return tokens that say so; the session goes on under a new id.
+    """Accept a passkey. Return the tokens, which say so, of a session that replaces the caller's.
 
     Raises InvalidPasskey, LockedOut.
     """
     user = auth_logic.own_user(tools, caller)
     challenge = _open(passkeys, f"step-up {caller.session_id}", answer.passkey_token)
-    go_on = partial(second_factor_logic.follow_stepped_up, tools, caller)
-    return _prove(tools, passkeys, user, challenge, answer.credential, action="mfa.step_up", go_on=go_on)
+    complete = partial(second_factor_logic.complete_step_up, tools, caller)
+    return _prove(tools, passkeys, user, challenge, answer.credential, action="mfa.step_up", on_success=complete)
 
 
 def clean_up(passkeys: Passkeys) -> None:
@@ -239,7 +239,7 @@ def clean_up(passkeys: Passkeys) -> None:
         passkeys.storage.delete_spent(clock.now() - 2 * timedelta(seconds=CHALLENGE_SECONDS))
 
 
-def _ask(passkeys: Passkeys, purpose: str, user_id: UUID | None) -> PasskeyOptions:
+def _begin_authentication(passkeys: Passkeys, purpose: str, user_id: UUID | None) -> PasskeyOptions:
     """Return options for `navigator.credentials.get` with any passkey, or with those of a user."""
     own = passkeys.storage.list_passkeys(user_id) if user_id else ()
     options = webauthn.generate_authentication_options(
@@ -259,9 +259,11 @@ def _prove(
     credential: dict[str, Any],
     *,
     action: str,
-    go_on: Callable[[User], _T],
+    on_success: Callable[[User], _T],
 ) -> _T:
-    """Accept an answer by a passkey of a user. Return what `go_on` does in the same transaction with their locked row.
+    """Accept an answer by a passkey of a user, and return the result of `on_success`, which gets their locked row.
+
+    It runs in the same transaction.
 
     Raises InvalidPasskey, and LockedOut after too many failures; they count together with wrong passwords and codes.
     """
@@ -275,7 +277,7 @@ def _prove(
             _use(passkeys, passkey, present, challenge, credential)
         except InvalidPasskey:
             return None
-        return go_on(present)
+        return on_success(present)
 
     if result := auth_logic.attempt(tools, user.username, user, check, action=action, what="passkey"):
         return result

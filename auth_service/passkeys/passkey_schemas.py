@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from auth_service.auth_schemas import EnteredPassword
-from auth_service.second_factor.second_factor_schemas import RECOVERY_CODES, FirstStep
+from auth_service.second_factor.second_factor_schemas import EXAMPLE_CODES, FirstStep
 from shared.core.periods import Timestamp
 from shared.core.texts import NOT_BLANK, Line
 from shared.web.validation.openapi import Answer, Body, Described
@@ -81,5 +81,5 @@ class PasskeyAnswer(Answer):
 class NewPasskeyAnswer(PasskeyAnswer):
     """A new passkey."""
 
-    recovery_codes: Annotated[list[str], Field(examples=[RECOVERY_CODES])]
+    recovery_codes: Annotated[list[str], Field(examples=[EXAMPLE_CODES])]
     """Ten recovery codes if the caller had no second factor before, in the only response that contains them."""

@@ -157,7 +157,7 @@ def _set_password(tools: Tools, token: str, password_hash: str) -> None:
         tools.links.delete_links(user.id, "password_reset")
         tools.sessions.end_sessions(user.id, now)
         auth_logic.clear_failures(tools, user.username)
-        auth_logic.tell(tools, user, "password_changed", ip=origins.current().address)
+        auth_logic.notify(tools, user, "password_changed", ip=origins.current().address)
         audit_logic.record(tools.audit, "password.reset", actor=user, subject=user)
 
 

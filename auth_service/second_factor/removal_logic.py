@@ -97,7 +97,7 @@ def record(tools: Tools, what: str, caller: Caller, removal: FactorRemoval) -> N
     user = user_logic.customer(tools, removal.subject_id)
     details = {"reason": NewRemoval.model_validate_json(removal.body).reason}
     if what == "ask":
-        second_factor_logic.tell(tools, user, "our staff were asked to remove the second factor")
+        second_factor_logic.notify(tools, user, "our staff were asked to remove the second factor")
     else:
         details["asked_by"] = str(removal.asked_by)
     audit_logic.record(tools.audit, _ACTIONS[what], actor=caller, subject=user, details=details)
@@ -114,4 +114,4 @@ def _remove(tools: Tools, removals: Removals, user_id: UUID) -> None:
     user.mfa_enabled = False
     removals.factors.storage.delete_all(user.id)
     tools.sessions.end_sessions(user.id, clock.now())
-    second_factor_logic.tell(tools, user, "the second factor was removed by our staff")
+    second_factor_logic.notify(tools, user, "the second factor was removed by our staff")

@@ -147,16 +147,16 @@ def enable(tools: Tools, factors: SecondFactors, caller: Caller, otp: str) -> li
             return None
         authenticator.is_enabled = True
         codes = replace_recovery_codes(factors, present)
-        turn_on(tools, present, caller)
+        enable_mfa(tools, present, caller)
         audit_logic.record(tools.audit, "mfa.enable", actor=caller, subject=caller)
-        tell(tools, present, "an authenticator app was set up")
+        notify(tools, present, "an authenticator app was set up")
         return codes
 
     return _require(tools, user, check, action="mfa.enable", clears_failures=False)
 
 
-def turn_on(tools: Tools, user: User, caller: Caller) -> None:
-    """Ask `user`, who is the caller, for the second factor at each login from now on. End their other sessions.
+def enable_mfa(tools: Tools, user: User, caller: Caller) -> None:
+    """Require the second factor at each login of `user`, who is the caller, and end their other sessions.
 
     Call it inside a transaction that has locked the user, after a second factor was added and proven.
     """
@@ -166,8 +166,8 @@ def turn_on(tools: Tools, user: User, caller: Caller) -> None:
     tools.sessions.end_sessions(user.id, clock.now(), all_but=caller.session_id)
 
 
-def turn_off_without_any(tools: Tools, factors: SecondFactors, user: User, caller: Caller) -> None:
-    """Ask `user`, who is the caller, for the password alone if no app and no passkey is left. End their other sessions.
+def disable_mfa_if_unused(tools: Tools, factors: SecondFactors, user: User, caller: Caller) -> None:
+    """End the other sessions of `user`, the caller, and require no second factor any more if they have none left.
 
     Call it inside a transaction that has locked the user, after a second factor was removed.
     """
@@ -192,9 +192,9 @@ def disable(tools: Tools, factors: SecondFactors, caller: Caller, removal: MfaRe
         if present.password_hash != user.password_hash or not _accept(tools, factors, present, removal.otp):
             return False
         factors.storage.delete_authenticator(present.id)
-        turn_off_without_any(tools, factors, present, caller)
+        disable_mfa_if_unused(tools, factors, present, caller)
         audit_logic.record(tools.audit, "mfa.disable", actor=caller, subject=caller)
-        tell(tools, present, "the authenticator app was removed")
+        notify(tools, present, "the authenticator app was removed")
         return True
 
     _require(tools, user, check, action="mfa.disable")
@@ -215,33 +215,33 @@ def renew_recovery_codes(tools: Tools, factors: SecondFactors, caller: Caller, o
             return None
         codes = replace_recovery_codes(factors, present)
         audit_logic.record(tools.audit, "mfa.recovery_codes", actor=caller, subject=caller)
-        tell(tools, present, "the recovery codes were replaced")
+        notify(tools, present, "the recovery codes were replaced")
         return codes
 
     return _require(tools, user, check, action="mfa.recovery_codes", clears_failures=otp is not None)
 
 
 def step_up(tools: Tools, factors: SecondFactors, caller: Caller, otp: str) -> SteppedUp:
-    """Accept a code and return tokens that say so; the session goes on under a new id.
+    """Accept a code of the second factor. Return the tokens, which say so, of a session that replaces the caller's.
 
     Raises MfaNotEnabled, InvalidOtp, LockedOut.
     """
 
     def check() -> SteppedUp | None:
         present = auth_logic.own_user_to_change(tools, caller)
-        return follow_stepped_up(tools, caller, present) if _accept(tools, factors, present, otp) else None
+        return complete_step_up(tools, caller, present) if _accept(tools, factors, present, otp) else None
 
     return _require(tools, _user_with_factor(tools, caller), check, action="mfa.step_up")
 
 
-def follow_stepped_up(tools: Tools, caller: Caller, user: User) -> SteppedUp:
-    """Return the tokens of the session that follows the caller's, after `user`, the caller, has proven a factor.
+def complete_step_up(tools: Tools, caller: Caller, user: User) -> SteppedUp:
+    """Record that `user`, the caller, has proven a factor, and return the tokens of the session that replaces theirs.
 
     Call it inside a transaction that has locked the user. Raises InvalidToken.
     """
     if session := tools.sessions.find_session(caller.session_id):
         session.second_factor_at = clock.now()
-    tokens = session_logic.follow(tools, caller, user)
+    tokens = session_logic.replace_session(tools, caller, user)
     audit_logic.record(tools.audit, "mfa.step_up", actor=caller, subject=caller)
     return SteppedUp(**tokens.model_dump(), fresh_for=int(STEP_UP_SECONDS))
 
@@ -267,13 +267,13 @@ def _accept(tools: Tools, factors: SecondFactors, user: User, otp: str) -> bool:
         return False
     left = factors.storage.count_recovery_codes(user.id)
     audit_logic.record(tools.audit, "mfa.recovery_code_used", actor=user, subject=user, details={"left": left})
-    auth_logic.tell(tools, user, "recovery_code_used", left=str(left), ip=origins.current().address)
+    auth_logic.notify(tools, user, "recovery_code_used", left=str(left), ip=origins.current().address)
     return True
 
 
-def tell(tools: Tools, user: User, what: str) -> None:
+def notify(tools: Tools, user: User, what: str) -> None:
     """Queue a mail to a user about a change of their second factor; `what` goes on after "On … at …,"."""
-    auth_logic.tell(tools, user, "second_factor_changed", what=what, ip=origins.current().address)
+    auth_logic.notify(tools, user, "second_factor_changed", what=what, ip=origins.current().address)
 
 
 def _accept_app_code(factors: SecondFactors, authenticator: Authenticator, otp: str) -> bool:

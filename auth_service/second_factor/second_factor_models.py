@@ -19,10 +19,9 @@ class EncryptedSecret(EncryptedText):
 
 
 class Authenticator(Base):
-    """The authenticator app of a user (TOTP, RFC 6238). It counts once `is_enabled`, after a first code.
+    """The authenticator app of a user (TOTP, RFC 6238). It is used once `is_enabled`, after a first code.
 
-    `last_step` is the time step of the last accepted code: a
-    code of this step or of an earlier one is refused.
+    `last_step` is the time step of the last accepted code. Codes of this step and of earlier ones are refused.
     """
 
     __tablename__ = "authenticator"

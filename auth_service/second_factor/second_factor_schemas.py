@@ -10,9 +10,7 @@ from shared.security.encryption import read_keys
 from shared.web.settings import Settings
 from shared.web.validation.openapi import Answer, Body, Described
 
-RECOVERY_CODES = ["kq7m2x-w9dfrt-3hncvb-pz8ysj"]
-
-
+EXAMPLE_CODES = ["kq7m2x-w9dfrt-3hncvb-pz8ysj"]
 ENCRYPTION_KEYS_FILE = "encryption_keys"
 
 
@@ -20,7 +18,6 @@ class SecondFactorSettings(Settings):
     """Settings of the second factor. Without keys the first start makes one, as no other process needs it."""
 
     encryption_keys: str | None = Field(None, repr=False, validation_alias="AUTH_ENCRYPTION_KEYS")
-
     admin_requires_mfa: bool = Field(False, validation_alias="ADMIN_REQUIRES_MFA")
 
     @field_validator("encryption_keys")
@@ -75,7 +72,7 @@ class MfaRemoval(Code):
 
 
 class Setup(Described):
-    """A new secret for an authenticator app. It counts when a code of it has been sent to `enable`."""
+    """A new secret for an authenticator app. It is used once a code of it has been sent to `enable`."""
 
     secret: Annotated[str, Field(examples=["JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"])]
     """The secret in base32, to type into the app."""
@@ -90,7 +87,7 @@ class SetupAnswer(Setup, Answer):
 class RecoveryCodesAnswer(Answer):
     """New recovery codes, in the only response that contains them."""
 
-    recovery_codes: Annotated[list[str], Field(examples=[RECOVERY_CODES])]
+    recovery_codes: Annotated[list[str], Field(examples=[EXAMPLE_CODES])]
     """Ten codes, each of which is good once in place of a code of the app."""
 
 
