@@ -33,7 +33,7 @@ from transaction_service.volumes.amount_storage import AmountStorage
 from transaction_service.volumes.bank_volume_storage import BankVolumeStorage
 from transaction_service.volumes.volume_storage import VolumeStorage
 
-USUAL = (AccountNotFound, AccountNotActive, Expired, IdempotencyKeyReused)
+COMMON_REFUSALS = (AccountNotFound, AccountNotActive, Expired, IdempotencyKeyReused)
 """The refusals of every endpoint that moves money."""
 api = make_api("Transactions")
 
@@ -41,7 +41,13 @@ api = make_api("Transactions")
 def payment(*refusals: type[AppError]) -> AnswerTypes:
     """Return the documented responses of an endpoint that moves money; `refusals` are those beside the common ones."""
     return documented(
-        201, answer(transaction=TransactionOut), *USUAL, *refusals, may_be_pending=True, takes_key=True, replays=True
+        201,
+        answer(transaction=TransactionOut),
+        *COMMON_REFUSALS,
+        *refusals,
+        may_be_pending=True,
+        takes_key=True,
+        replays=True,
     )
 
 

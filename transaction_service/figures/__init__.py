@@ -1,1 +1,1 @@
-"""Figures for reports: what moved on accounts and in the whole bank, all of one moment."""
+"""Figures for reports: what moved on accounts and in the whole bank, read from one snapshot."""

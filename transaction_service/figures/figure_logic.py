@@ -1,4 +1,4 @@
-"""The figures of reports: sums by day, single payments and balances, read from one state of the database."""
+"""The figures of reports: sums by day, single payments and balances, read from one snapshot of the database."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,7 +29,7 @@ class FlowStorage:
 
 
 def flows(storage: FlowStorage, accounts: AccountClient, caller: Caller, query: StatisticsQuery) -> Flows:
-    """Return what moved on the caller's accounts, on one account or in a selection, all of one moment.
+    """Return what moved on the caller's accounts, on one account or in a selection, from one snapshot.
 
     Raises NotFound for an account of somebody else, InvalidRequest for a selection beside one account.
     """
@@ -79,7 +79,7 @@ def volumes(storage: VolumeStorage, accounts: AccountClient, caller: Caller, que
 
 
 def bank_volumes(storage: BankVolumeStorage, query: ComparedRange) -> BankVolumes:
-    """Return the volumes of the whole bank, all of one moment."""
+    """Return the volumes of the whole bank, from one snapshot."""
     with storage.snapshot():
         as_of = now()
         by_day_and_type = storage.by_day_and_type(since=query.since, until=query.until, zone=query.tz)

@@ -1,1 +1,1 @@
-"""Two pairs of eyes: reversals that wait until a second person approves them."""
+"""Undoing payments: reversals, suspense, and requests that wait for a second person."""

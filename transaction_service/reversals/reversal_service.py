@@ -17,7 +17,7 @@ from shared.web.cursors import page_of
 from shared.web.responses import success
 from shared.web.validation.openapi import AnswerTypes, Body, answer, documented
 from shared.web.validation.openapi_document import Declared
-from transaction_service.common_service import USUAL, api, carry_out_order, origin, payment, render_all, tools
+from transaction_service.common_service import COMMON_REFUSALS, api, carry_out_order, origin, payment, render_all, tools
 from transaction_service.counter import counter_logic
 from transaction_service.counter.counter_schemas import AskedWithdrawal
 from transaction_service.posting_logic import make_pending
@@ -48,7 +48,7 @@ reversals = Blueprint("reversals", __name__, url_prefix="/api/transactions")
 def may_wait(*refusals: type[AppError]) -> AnswerTypes:
     """Return the documented responses of an endpoint that moves money, or asks a second person for it."""
     types = AnswerTypes(HTTP_201=answer(transaction=TransactionOut), HTTP_202=AcceptedAnswer)
-    types.declared = Declared((*USUAL, ApprovalPending, *refusals), takes_key=True, replays=True)
+    types.declared = Declared((*COMMON_REFUSALS, ApprovalPending, *refusals), takes_key=True, replays=True)
     return types
 
 

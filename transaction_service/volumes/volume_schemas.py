@@ -16,7 +16,7 @@ from transaction_service.volumes.volume_storage import CategoryVolume, Volume, V
 
 @dataclass(frozen=True)
 class Flows:
-    """What moved on a user's accounts or on one account, as it was known at one moment. Money is in minor units.
+    """What moved on a user's accounts or on one account, from one snapshot of the database. Money is in minor units.
 
     `opening_minor` is the balance before the range, `later_minor` the change after it. Transactions of some types only
     have no balances.
@@ -34,7 +34,7 @@ class Flows:
 
 @dataclass(frozen=True)
 class BankVolumes:
-    """The volumes of the whole bank, as they were known at one moment."""
+    """The volumes of the whole bank, from one snapshot of the database."""
 
     volumes: Volumes
     by_day_and_type: dict[str, dict[str, Volume]]
