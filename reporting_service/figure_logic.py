@@ -106,7 +106,7 @@ def zero_like(amount: str) -> Decimal:
 
 
 def ties_out(statistics: FlowStatistics) -> bool:
-    """Return whether all figures of one moment add up: balances, days, types, categories, payments and reversals."""
+    """Return whether all figures add up: balances, days, types, categories, payments and reversals."""
     income, expense, net = map(Decimal, (statistics.income, statistics.expense, statistics.net))
     total = _sum(day.total for day in statistics.by_day)
     spreads = ((statistics.money_in, income), (statistics.money_out, expense))

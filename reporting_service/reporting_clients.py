@@ -34,8 +34,8 @@ class AuthClient(UserClient):
         response = self._token.call(self._peer, "GET", "/internal/statistics", query=query)
         return UserStatistics.model_validate(response["statistics"])
 
-    def tell_export_ready(self, user_id: UUID, year: int) -> None:
-        """Tell a user that the statements of a year can be downloaded. Raises NotFound or ServiceUnavailable."""
+    def notify_export_ready(self, user_id: UUID, year: int) -> None:
+        """Queue a mail to a user: the statements of a year are ready. Raises NotFound or ServiceUnavailable."""
         body = {"user_id": str(user_id), "kind": "export_ready", "year": year}
         self._token.call(self._peer, "POST", "/internal/notices", body=body)
 
@@ -104,7 +104,7 @@ class TransactionClient:
     def statistics(
         self, token: str, period: ZonedPeriod, previous: ZonedPeriod | None, **selection: str
     ) -> FlowStatistics:
-        """Return what moved on the accounts of the token's bearer, all of one moment.
+        """Return what moved on the accounts of the token's bearer, from one snapshot.
 
         `selection` may have an `account_id`, or `account_ids` and `types`, separated by commas.
         """

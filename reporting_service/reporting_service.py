@@ -169,7 +169,7 @@ def _add_documents(app: Flask, settings: ReportingSettings, peers: Peers, source
         plan=partial(statement_export_logic.plan, sources.accounts),
         make=partial(statement_logic.make_statement, statement_tools),
         enter=app.app_context,
-        tell=sources.auth.tell_export_ready,
+        notify=sources.auth.notify_export_ready,
     )
     keep(
         app,

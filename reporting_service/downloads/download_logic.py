@@ -1,4 +1,4 @@
-"""Which tables a report consists of. A report that was stored before a figure existed lacks its table."""
+"""Which tables a report consists of. A stored report that lacks a figure lacks its table."""
 
 import re
 from collections.abc import Iterator
@@ -15,13 +15,13 @@ from reporting_service.reporting_schemas import Format
 from shared.core.time_zones import UTC_ZONE, read_zone
 
 _FLOWS = ("count", "income", "expense", "net")
-_NO_NAME = re.compile(r"[^A-Za-z0-9-]+")
+_NOT_IN_FILE_NAMES = re.compile(r"[^A-Za-z0-9-]+")
 
 
 def make_download(report: Report, bank: Bank, form: Format) -> Document:
     """Return a report as a document in CSV or PDF."""
     tables = list(tables_of(report.report_data))
-    name = f"{_NO_NAME.sub('-', report.title).strip('-').lower()}.{form}"
+    name = f"{_NOT_IN_FILE_NAMES.sub('-', report.title).strip('-').lower()}.{form}"
     if form == "csv":
         return make_document(lambda out: table_writer.write_csv(tables, out), CSV_TYPE, name)
     lead = [report.title, *_moment(report.report_data)]

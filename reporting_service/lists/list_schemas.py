@@ -13,7 +13,7 @@ Row = dict[str, Any]
 
 
 class ListFilters(Query):
-    """The filters of the list itself, which checks them. An export has all rows, so `limit` and `cursor` are none."""
+    """The filters of the list itself, which checks them. An export has all rows, so it takes no `limit` or `cursor`."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 

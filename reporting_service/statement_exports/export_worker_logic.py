@@ -1,9 +1,9 @@
 """Making statement exports in the background: one after another in each process, with their progress in the database.
 
-A process claims an export in the database, and says every few seconds that it is still at work. When it has ended,
-another process claims the export after half a minute and begins anew; its statements of months that are over are kept,
-so that takes less time. The statements are read with the caller's token, which is stored encrypted until the export has
-ended. When the caller's session has ended meanwhile, the export fails.
+A process claims an export in the database and writes a heartbeat every few seconds. When the process has ended, another
+one claims the export after half a minute and begins anew; its statements of months that are over are kept, so that
+takes less time. The statements are read with the caller's token, which is stored encrypted until the export has ended.
+When the caller's session has ended meanwhile, the export fails.
 """
 
 import hashlib
@@ -34,9 +34,9 @@ from shared.web.access import Caller
 MAX_WAITING = 20
 MAX_ATTEMPTS = 3
 LOST_AFTER = timedelta(seconds=30)
-CARE_SECONDS = 5.0
-ATTEMPTS, PAUSE_SECONDS = 5, 2.0
-_NOTE_SECONDS = 0.5
+HEARTBEAT_SECONDS = 5.0
+CALL_ATTEMPTS, CALL_PAUSE_SECONDS = 5, 2.0
+_PROGRESS_SECONDS = 0.5
 _CALLER = TypeAdapter(Caller)
 _log = logging.getLogger(__name__)
 _R = TypeVar("_R")
@@ -66,9 +66,9 @@ class _Cancelled(Exception):
 
 
 class ExportWorker:
-    """A thread that makes exports, and a task that looks after them.
+    """A thread that makes exports, and a task that writes the heartbeat and removes old exports.
 
-    `plan` returns the statements of an export, `make` makes one, and `tell` tells the user of an export that it is
+    `plan` returns the statements of an export, `make` makes one, and `notify` tells the user of an export that it is
     ready. `enter` opens what the storage needs in a thread. `encryption` encrypts callers, whose tokens are secret.
     """
 
@@ -80,26 +80,28 @@ class ExportWorker:
         plan: Callable[[Caller, StatementExport], Sequence[Piece]],
         make: Callable[[Caller, UUID, StatementQuery], Document],
         enter: Callable[[], AbstractContextManager[object]],
-        tell: Callable[[UUID, int], None],
+        notify: Callable[[UUID, int], None],
     ) -> None:
         self._storage, self._encryption = storage, encryption
-        self._plan, self._make, self._enter, self._tell = plan, make, enter, tell
+        self._plan, self._make, self._enter, self._notify_user = plan, make, enter, notify
         self._id = uuid4()
         self._export_id: UUID | None = None
         self._changed, self._stopping = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="statement-exports", daemon=True)
-        self._care = PeriodicTask(self.care, name="statement-exports-care", interval_seconds=CARE_SECONDS)
+        self._maintenance = PeriodicTask(
+            self.maintain, name="statement-exports-maintenance", interval_seconds=HEARTBEAT_SECONDS
+        )
 
     def start(self) -> None:
         """Start the threads."""
         self._thread.start()
-        self._care.start()
+        self._maintenance.start()
 
     def stop(self) -> None:
         """Stop the threads. An export that is being made waits for the next process."""
         self._stopping.set()
         self._changed.set()
-        self._care.stop()
+        self._maintenance.stop()
         if self._thread.is_alive():
             self._thread.join(8.0)
 
@@ -111,8 +113,8 @@ class ExportWorker:
         """Look for exports that wait now."""
         self._changed.set()
 
-    def care(self) -> None:
-        """Note that the export of this process is being made, and remove exports of a week ago."""
+    def maintain(self) -> None:
+        """Write the heartbeat of the export that this process makes, and remove exports of a week ago."""
         with self._enter():
             storage = self._storage
             if export_id := self._export_id:
@@ -130,7 +132,7 @@ class ExportWorker:
                     continue
             except Exception:  # the database is away: the export is claimed again later
                 _log.exception("an export could not be claimed or ended")
-            self._changed.wait(CARE_SECONDS)
+            self._changed.wait(HEARTBEAT_SECONDS)
             self._changed.clear()
 
     def make_next(self) -> bool:
@@ -164,7 +166,7 @@ class ExportWorker:
             self._fail(export.id, AppError.message)
         finally:
             if self._stopping.is_set():  # one that has not ended waits for the next process
-                self._end(export.id, state="queued", worker_id=None, attempts=export.attempts - 1)
+                self._change(export.id, state="queued", worker_id=None, attempts=export.attempts - 1)
 
     def _to_job(self, export: StatementExport) -> Job:
         """Return what to make with whose rights. Raises AppError after too many attempts, or without a caller."""
@@ -174,11 +176,11 @@ class ExportWorker:
             caller = _CALLER.validate_json(self._encryption.decrypt(export.caller or ""))
         except (UnknownKey, ValueError):
             raise AppError("The service was restarted. Please ask for the export again.") from None
-        pieces = self._patiently(lambda: self._plan(caller, export))
+        pieces = self._with_retries(lambda: self._plan(caller, export))
         return Job(export.id, caller, export.year, pieces)
 
     def _write(self, job: Job, file: IO[bytes]) -> None:
-        noted_at = time.monotonic()
+        written_at = time.monotonic()
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             for done, piece in enumerate(job.pieces, 1):
                 document = self.make_statement(job, piece)
@@ -186,28 +188,29 @@ class ExportWorker:
                 name.compress_type, name.external_attr = zipfile.ZIP_DEFLATED, 0o600 << 16
                 with document.file as source, archive.open(name, "w", force_zip64=True) as entry:
                     shutil.copyfileobj(source, entry)
-                if time.monotonic() - noted_at > _NOTE_SECONDS:
-                    self._note(job.export_id, done=done, seen_at=now())
-                    noted_at = time.monotonic()
+                if time.monotonic() - written_at > _PROGRESS_SECONDS:
+                    self._change_or_cancel(job.export_id, done=done, seen_at=now())
+                    written_at = time.monotonic()
 
     def make_statement(self, job: Job, piece: Piece) -> Document:
-        """Make one statement. A service that is away is asked again."""
-        return self._patiently(lambda: self._make(job.caller, piece.account_id, piece.query))
+        """Make one statement, again while a service is unavailable."""
+        return self._with_retries(lambda: self._make(job.caller, piece.account_id, piece.query))
 
     def _notify(self, job: Job) -> None:
         """Tell the user. The export is ready in any case, and its page says so."""
         try:
-            self._patiently(lambda: self._tell(job.caller.user_id, job.year))
+            self._with_retries(lambda: self._notify_user(job.caller.user_id, job.year))
         except AppError as error:
             _log.warning("the user was not told that the export %s is ready: %s", job.export_id, error.code)
 
-    def _patiently(self, call: Callable[[], _R]) -> _R:
-        for attempt in range(ATTEMPTS):
+    def _with_retries(self, call: Callable[[], _R]) -> _R:
+        """Return the result of a call, which is repeated while a service is unavailable."""
+        for attempt in range(CALL_ATTEMPTS):
             try:
                 with self._enter():
                     return call()
             except ServiceUnavailable:
-                if attempt == ATTEMPTS - 1 or self._stopping.wait(PAUSE_SECONDS):
+                if attempt == CALL_ATTEMPTS - 1 or self._stopping.wait(CALL_PAUSE_SECONDS):
                     raise
         raise AssertionError
 
@@ -222,14 +225,14 @@ class ExportWorker:
                     raise _Cancelled
                 self._storage.add_part(job.export_id, number, part)
         size = {"digest": digest.hexdigest(), "size_bytes": size_bytes}
-        self._note(job.export_id, state="ready", done=len(job.pieces), **size, **self._ended())
+        self._change_or_cancel(job.export_id, state="ready", done=len(job.pieces), **size, **self._ended())
 
-    def _note(self, export_id: UUID, **values: object) -> None:
-        """Change the export of this process. Raises _Cancelled when it is not that any more, or the process ends."""
-        if not self._end(export_id, **values) or self._stopping.is_set():
+    def _change_or_cancel(self, export_id: UUID, **values: object) -> None:
+        """Set values of the export. Raises _Cancelled when this process does not make it any more, or ends."""
+        if not self._change(export_id, **values) or self._stopping.is_set():
             raise _Cancelled
 
-    def _end(self, export_id: UUID, **values: object) -> bool:
+    def _change(self, export_id: UUID, **values: object) -> bool:
         with self._enter(), self._storage.transaction():
             return self._storage.change_active(export_id, self._id, **values)
 

@@ -36,8 +36,7 @@ from shared.web.access import Caller
 MAX_DAYS = 10 * 366
 MAX_ZONES = 8
 SETTLED_AFTER = timedelta(minutes=2)
-"""The delay after the end of a period until it counts as final: decisions of the last moment may still be committing.
-"""
+"""How long after its end a period counts as final; decisions of its last moment may still be committing until then."""
 _log = logging.getLogger(__name__)
 
 

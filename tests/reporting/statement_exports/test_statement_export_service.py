@@ -326,10 +326,10 @@ def test_an_export_is_removed_after_a_week(branch: Branch) -> None:
     export = start(branch)
     assert ended(branch, export)["expires_at"].startswith("2026-11-17T12:0")
     branch.at("2026-11-17T11:00:00Z")
-    worker_of(branch).care()
+    worker_of(branch).maintain()
     assert call(branch, "GET", f"/{export['id']}/download").status_code == 200
     branch.at("2026-11-17T13:00:00Z")
-    worker_of(branch).care()
+    worker_of(branch).maintain()
     assert call(branch, "GET", f"/{export['id']}").status_code == 404
 
 
@@ -346,7 +346,7 @@ def ended_all(branch: Branch) -> bool:
 
 
 def test_a_service_that_stays_away_fails_the_export(branch: Branch, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export_worker_logic, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(export_worker_logic, "CALL_PAUSE_SECONDS", 0.01)
     adapter = branch.suite.adapters["transaction"]
     adapter.down = True
     try:
