@@ -31,7 +31,7 @@ money = Blueprint("money", __name__)
 
 
 class NotEnoughMoney(Refused):
-    """422: an early check before the payee is looked up; the ledger decides when the money moves."""
+    """400: an early check before the payee is looked up; the ledger decides when the money moves."""
 
     code = "INSUFFICIENT_FUNDS"
     message = "There is not enough money in the account. Enter a smaller amount, or pay money in first."

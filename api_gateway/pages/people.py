@@ -9,7 +9,7 @@ from wtforms import HiddenField, PasswordField, StringField
 from wtforms.validators import EqualTo, InputRequired, ValidationError
 
 from api_gateway.clients.auth import SecondStep, Tokens
-from api_gateway.pages.common import email_state
+from api_gateway.pages.common import session_profile
 from api_gateway.pages.common.forms import BankForm, at_most
 from api_gateway.pages.common.responses import current_address, form_page, see_other
 from api_gateway.pages.common.services import Services
@@ -105,7 +105,7 @@ def _passkey_options(step: SecondStep) -> str:
 
 def _sign_in(tokens: Tokens) -> Response:
     caller = sign_in(tokens)
-    email_state.ask(caller)
+    session_profile.load(caller)
     return go_on(caller)
 
 
@@ -119,7 +119,7 @@ def register() -> Any:
     tokens = form.submitted(lambda: _register(form))
     if not isinstance(tokens, Tokens):
         return form_page("register.html", form)
-    email_state.ask(sign_in(tokens))
+    session_profile.load(sign_in(tokens))
     return see_other(f"Welcome, {tokens.username}. You are logged in.", HOME)
 
 

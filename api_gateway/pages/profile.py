@@ -10,7 +10,7 @@ from wtforms import PasswordField, SelectField, StringField
 from wtforms.validators import InputRequired
 
 from api_gateway.clients.auth import Profile
-from api_gateway.pages.common import email_state
+from api_gateway.pages.common import session_profile
 from api_gateway.pages.common.filters import ROWS
 from api_gateway.pages.common.forms import NewPasswordForm, at_most, options
 from api_gateway.pages.common.responses import form_page, see_other
@@ -81,7 +81,7 @@ def show(caller: Caller) -> Any:
     """Show and change the caller's profile."""
     identity_call = start_call(Services(caller).auth.identity)
     present = Services(caller).auth.profile()
-    email_state.remember(present)
+    session_profile.store(present)
     form = ProfileForm(obj=present)
     form.offer_zones(time_zones.browser_zone().key)
     if form.carried_out(lambda: _save(caller, form, present)):

@@ -45,7 +45,7 @@ STATEMENT_FORMATS = {
 
 
 class NotUnder:
-    """A validator that refuses an end of a range, a day or an amount, under the begin, the field `begin`."""
+    """A validator that refuses the end of a range, a day or an amount, when it is less than the field `begin`."""
 
     def __init__(self, begin: str, message: str) -> None:
         self._begin, self._message = begin, message

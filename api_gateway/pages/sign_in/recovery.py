@@ -9,7 +9,7 @@ from wtforms import StringField
 from wtforms.validators import InputRequired
 
 from api_gateway.clients.auth import AuthClient
-from api_gateway.pages.common import email_state
+from api_gateway.pages.common import session_profile
 from api_gateway.pages.common.forms import BankForm, NewPasswordForm, at_most
 from api_gateway.pages.common.responses import form_page, see_other
 from api_gateway.pages.common.services import Services
@@ -76,7 +76,7 @@ def verify_email() -> Any:
         return form_page(
             "link_confirm.html", form, title="Verify your address", text=text, action="Confirm the address"
         )
-    session.pop(email_state.UNVERIFIED, None)
+    session.pop(session_profile.UNVERIFIED, None)
     home = home_of(person) if person else url_for("people.login")
     return see_other("Your e-mail address is verified. Thank you.", home)
 

@@ -1,4 +1,4 @@
-"""The part of the user's profile that the session keeps: whether the e-mail address is verified, and the time zone.
+"""The part of the profile that the session stores: whether the e-mail address is verified, and the time zone.
 
 It is read at login, so that pages need no call for it. The profile page reads it again.
 """
@@ -16,13 +16,13 @@ from shared.web.access import Caller
 UNVERIFIED = "email_is_unverified"
 
 
-def ask(caller: Caller) -> None:
-    """Read the profile after a login. While the auth service does not answer, the address counts as verified."""
+def load(caller: Caller) -> None:
+    """Read and store the profile after a login; if the auth service does not answer, the address counts as verified."""
     with suppress(AppError):
-        remember(Services(caller).auth.profile())
+        store(Services(caller).auth.profile())
 
 
-def remember(profile: Profile) -> None:
+def store(profile: Profile) -> None:
     """Store that part of a profile in the session."""
     time_zones.remember(profile.time_zone)
     if profile.email_verified or profile.role != "customer":
