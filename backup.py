@@ -4,7 +4,7 @@
     python backup.py restore DIR    put them in place of those of a stopped bank, which are kept beside them
     python backup.py verify [DIR]   check databases, ledger and audit trail of the bank or of a backup
 
-Works on the SQLite files that *_DATABASE_URL name or BANK_DATA_DIR holds. For PostgreSQL see docs/OPERATIONS.md.
+Copies the SQLite files that *_DATABASE_URL name or BANK_DATA_DIR holds; `verify` reads PostgreSQL as well.
 """
 
 import argparse
@@ -102,9 +102,11 @@ def _verify(environment: Mapping[str, str], backup: str) -> int:
     if backup:
         urls = {f"{service.upper()}_DATABASE_URL": "" for service in SERVICES}
         environment = {**environment, **urls, "BANK_DATA_DIR": str(Path(backup).resolve())}
-    for path in _databases(environment).values():
+    files = [path for service in SERVICES if (path := _sqlite_file(environment, service))]
+    for path in files:
         copies.check(path)
-    print("The databases are undamaged.", flush=True)
+    if files:
+        print("The databases are undamaged.", flush=True)
     runs = [subprocess.run([sys.executable, "-m", name], cwd=ROOT, env=dict(environment)) for name in PROGRAMS]
     return max(run.returncode for run in runs)
 
@@ -113,12 +115,21 @@ def _databases(environment: Mapping[str, str]) -> dict[str, Path]:
     """Return the SQLite file of each service. Raises CannotStart when one is on PostgreSQL."""
     paths = {}
     for service in SERVICES:
-        variable = f"{service.upper()}_DATABASE_URL"
-        url = environment.get(variable) or f"sqlite:///{environment['BANK_DATA_DIR']}/{service}.db"
-        if not is_sqlite(url):
-            raise CannotStart(f"{variable} names a PostgreSQL database: back that up by pg_dump")
-        paths[service] = Path(url.partition("///")[2])
+        path = _sqlite_file(environment, service)
+        if not path:
+            raise CannotStart(
+                f"{service.upper()}_DATABASE_URL names a PostgreSQL database: use pg_dump to back it up and pg_restore "
+                "to restore it"
+            )
+        paths[service] = path
     return paths
+
+
+def _sqlite_file(environment: Mapping[str, str], service: str) -> Path | None:
+    """Return the SQLite file of a service, or None when its database is on PostgreSQL."""
+    url = environment.get(f"{service.upper()}_DATABASE_URL")
+    url = url or f"sqlite:///{environment['BANK_DATA_DIR']}/{service}.db"
+    return Path(url.partition("///")[2]) if is_sqlite(url) else None
 
 
 def _move(path: Path, folder: Path) -> None:

@@ -40,7 +40,12 @@ def main() -> int:
 
 @contextmanager
 def _ledger(environment: dict[str, str]) -> Iterator[None]:
-    """Run the auth and the account service during the block, unless they run already. Raises CannotStart."""
+    """Run the auth and the account service during the block, unless they run already.
+
+    Raises CannotStart, also when the transaction service runs.
+    """
+    if _answers(own := environment["TRANSACTION_SERVICE_URL"]):
+        raise CannotStart(f"the transaction service runs at {own}: stop it first")
     if _answers(environment["AUTH_SERVICE_URL"]) and _answers(environment["ACCOUNT_SERVICE_URL"]):
         yield
         return

@@ -116,3 +116,14 @@ def test_a_damaged_backup_is_not_restored(tmp_path: Path, data: Path) -> None:
 def test_a_database_on_postgresql_is_left_to_its_own_tools(tmp_path: Path) -> None:
     done = run("save", tmp_path / "backup", AUTH_DATABASE_URL="postgresql://bank@localhost/auth")
     assert (done.returncode, "AUTH_DATABASE_URL names a PostgreSQL database" in done.stderr) == (1, True)
+
+
+def test_the_ledger_and_the_audit_trail_on_postgresql_are_verified(tmp_path: Path) -> None:
+    bank = Suite(tmp_path, database="postgresql").start()
+    try:
+        urls = {name: url for name, url in bank.variables.items() if name.endswith("_DATABASE_URL")}
+        done = run("verify", BANK_DATA_DIR=str(tmp_path), **urls)
+    finally:
+        bank.stop()
+    assert done.returncode == 0, done.stderr
+    assert ("The ledger is intact" in done.stdout, "The audit trail is intact" in done.stdout) == (True, True)

@@ -1,8 +1,13 @@
 """A rebuild makes the projection equal to the ledger, and reports the differences."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
 from uuid import uuid4
 
 import pytest
@@ -160,3 +165,16 @@ def test_a_mistyped_option_rebuilds_nothing(program: list[str]) -> None:
     ended = subprocess.run([sys.executable, *program, "--hlep"], cwd=ROOT, capture_output=True, text=True)
     assert ended.returncode == 2
     assert "unrecognized arguments: --hlep" in ended.stderr
+
+
+def test_the_database_of_a_running_service_is_not_rebuilt(tmp_path: Path) -> None:
+    (tmp_path / "api").mkdir()
+    (tmp_path / "api" / "live").touch()
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=tmp_path)) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        given = {"BANK_DATA_DIR": str(tmp_path), "TRANSACTION_SERVICE_URL": f"http://127.0.0.1:{server.server_port}"}
+        command = [sys.executable, "rebuild.py"]
+        ended = subprocess.run(command, cwd=ROOT, env={**os.environ, **given}, capture_output=True, text=True)
+        server.shutdown()
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("can't rebuild: the transaction service runs at http://127.0.0.1:")
