@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.bank import running_bank
-from benchmarks.report import commit, machine, print_errors, print_runs, rate
+from benchmarks.output import commit, machine, print_errors, print_runs, rate
 from benchmarks.wrk import Run, require_wrk
 from tests.support.processes import ROOT
 

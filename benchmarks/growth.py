@@ -31,7 +31,7 @@ import requests
 
 from benchmarks.bank import call
 from benchmarks.filling import DAYS, PASSWORD, REGULAR
-from benchmarks.report import print_table
+from benchmarks.output import print_table
 from shared.core.clock import now
 from tests.support.processes import ROOT, running_bank
 

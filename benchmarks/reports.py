@@ -21,7 +21,7 @@ from uuid import UUID
 
 from benchmarks.filling import DAYS, REGULAR
 from benchmarks.growth import Client, filled_folder, running
-from benchmarks.report import print_table
+from benchmarks.output import print_table
 from shared.core.clock import now
 from shared.db.sqlite import sqlite3
 

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from statistics import median
 
 from benchmarks.bank import memory_megabytes, running_bank
-from benchmarks.report import print_runs, print_table
+from benchmarks.output import print_runs, print_table
 from benchmarks.wrk import Run, require_wrk
 from tests.faults.bank import NAMES, FaultyBank
 from tests.support.processes import StandStills

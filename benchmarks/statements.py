@@ -23,7 +23,7 @@ import requests
 from auth_service.auth_models import User
 from benchmarks.bank import memory_megabytes
 from benchmarks.filling import BATCH_SIZE, PASSWORD
-from benchmarks.report import print_table
+from benchmarks.output import print_table
 from history import BankSettings, Holder, Payment, new_account, open_bank
 from shared.core.clock import now
 from shared.core.ids import dashed

@@ -15,8 +15,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from benchmarks.bank import FROM_ONE, SPREAD, TO_ONE, LoadedBank, running_bank
+from benchmarks.output import commit, machine, print_errors, print_runs, rate
 from benchmarks.pgbench import Pgbench, running_pgbench
-from benchmarks.report import commit, machine, print_errors, print_runs, rate
 from benchmarks.wrk import Run, require_wrk
 from tests.support.postgres import programs_folder
 
