@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SEMGREP := .venv-semgrep
 ARGS ?=
 NOTHING_COLLECTED = 5
-SIDE_BY_SIDE = --numprocesses 4 --dist loadfile --no-loadscope-reorder
+PARALLEL = --numprocesses 4 --dist loadfile --no-loadscope-reorder
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header $(ARGS) pyproject.toml
@@ -49,7 +49,7 @@ test: ## run the tests (ARGS="-k transfer" and the like)
 	@$(MAKE) --no-print-directory test-timing
 
 test-parallel: $(VENV)/.dev
-	$(BIN)/pytest -m "not long and not timing" $(SIDE_BY_SIDE) $(ARGS)
+	$(BIN)/pytest -m "not long and not timing" $(PARALLEL) $(ARGS)
 
 test-timing: $(VENV)/.dev
 	$(BIN)/pytest -m "timing and not long" $(ARGS) || [ $$? -eq $(NOTHING_COLLECTED) ]

@@ -271,7 +271,7 @@ def table(statuses: Sequence[Status], *, in_colour: bool) -> list[str]:
 
 
 def outdated_databases(names: Iterable[str], environment: Mapping[str, str]) -> list[str]:
-    """Return those of these services whose SQLite database exists with another revision than the newest: "account"."""
+    """Return the services, such as "account", whose SQLite database exists and is not at the newest revision."""
     services = [name.removesuffix("-service") for name in names if name != "api-gateway"]
     return [service for service in services if _is_outdated(service, environment)]
 
