@@ -22,13 +22,13 @@ def test_the_history_is_the_same_each_time() -> None:
     assert plan((NOW - timedelta(days=demo_data.DAYS)).date(), NOW) == HALF_A_YEAR
 
 
-def test_it_is_of_a_size_to_look_at() -> None:
+def test_half_a_year_has_about_a_thousand_movements_of_every_kind() -> None:
     assert 1000 <= len(HALF_A_YEAR) <= 1500
     kinds = Counter((bool(movement.source), bool(movement.target)) for movement in HALF_A_YEAR)
     assert min(kinds.values()) > 50
 
 
-def test_it_goes_forward_and_ends_before_now() -> None:
+def test_movements_are_in_the_order_of_their_times_and_end_before_now() -> None:
     times = [movement.at for movement in HALF_A_YEAR]
     assert times == sorted(times)
     assert times[-1] < NOW

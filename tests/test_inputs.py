@@ -131,7 +131,7 @@ def test_a_report_of_other_days_is_refused_by_its_field(world: World, path: str,
     ("page", "name"),
     [("/transactions", "from"), ("/transactions", "to"), ("/reports/transactions", "start_date")],
 )
-def test_pages_take_the_same_days(world: World, page: str, name: str) -> None:
+def test_filters_on_pages_take_days_in_one_form(world: World, page: str, name: str) -> None:
     for text in ("0001-01-01", "9999-12-31"):
         other = {"start_date": "end_date"}.get(name)
         query = {name: text, **({other: text} if other else {})}
@@ -179,7 +179,7 @@ def test_probes_may_add_a_key_against_caches(world: World, path: str) -> None:
 
 
 @pytest.mark.parametrize("page", ["/transactions", "/reports", "/reports/transactions", "/accounts", "/login", "/"])
-def test_a_page_does_not_mind_a_key_of_others(world: World, page: str) -> None:
+def test_pages_ignore_unknown_and_repeated_parameters(world: World, page: str) -> None:
     answer = world.ada.visitor.get(f"{page}?utm_source=letter&utm_source=mail&fbclid=", follow_redirects=True)
     assert answer.status_code == 200
 
@@ -277,7 +277,7 @@ def test_a_description_is_found_whatever_its_case_and_form(described: World, pat
         assert details(described.get(path, q=q), 200)["transactions"] == []
 
 
-def test_a_page_finds_the_same(described: World) -> None:
+def test_searches_on_pages_fold_case_like_the_api(described: World) -> None:
     visitor = described.suite.admin().visitor
     for page in ("/transactions", "/admin/transactions"):
         answer = visitor.get(page, query_string={"q": "ÉCOLE"})

@@ -42,7 +42,7 @@ def test_the_walk_ends_with_the_money_where_it_should_be(answers: list[dict[str,
     assert [row["transaction_type"] for row in transactions["transactions"]] == ["transfer", "deposit"]
 
 
-def test_the_picture_is_there_and_small() -> None:
+def test_the_screenshot_exists_and_is_small() -> None:
     (picture,) = (Path(link) for link in re.findall(r"!\[[^]]*\]\(([^)]+)\)", README))
     assert 10_000 < (ROOT / picture).stat().st_size < 250_000
 
@@ -52,5 +52,5 @@ def test_the_commands_are_in_the_makefile() -> None:
     assert set(re.findall(r"(?:^|`)make ([a-z]+)", README, re.MULTILINE)) <= targets
 
 
-def test_it_fits_on_two_screens() -> None:
+def test_the_readme_has_at_most_85_lines() -> None:
     assert len(README.splitlines()) <= 85

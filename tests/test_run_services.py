@@ -151,7 +151,7 @@ def test_the_table_tells_what_runs_where_and_what_to_open() -> None:
 
 
 @pytest.mark.parametrize("arguments", [[f"--no-{name}" for name in PORTS], ["--demo", "--no-auth"], ["--nonsense"]])
-def test_wishes_that_make_no_sense_are_refused(
+def test_invalid_options_are_refused(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = [argument.replace("-service", "").replace("api-", "") for argument in arguments]

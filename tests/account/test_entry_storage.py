@@ -108,7 +108,7 @@ def test_balances_are_the_sums_of_entries(history: History) -> None:
         assert newest.balance_after_minor == history.ledger.balance(account)
 
 
-def test_few_postings_have_no_keys(history: History) -> None:
+def test_only_the_newest_postings_lack_entry_keys(history: History) -> None:
     history.ledger.accounts.refresh()
     last = history.ledger.last_sequence()
     keys = set(db.session.scalars(select(EntryKey.sequence)))

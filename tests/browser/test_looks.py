@@ -143,7 +143,7 @@ def _keep_picture(page: Page, path: str, width: int) -> None:
     page.screenshot(path=PICTURES / f"{name}-{width}-{theme}.png", full_page=True)
 
 
-def test_a_customers_pages(visit: Page, ids: dict[str, str]) -> None:
+def test_the_pages_of_a_customer_look_right(visit: Page, ids: dict[str, str]) -> None:
     log_in(visit, ids["username"])
     assert "\n".join(problems(visit, OWN, ids)) == ""
 
@@ -159,12 +159,12 @@ def test_a_message_with_a_long_name_fits_a_phone(visit: Page, ids: dict[str, str
     assert (wide, cut_off) == (390, [])
 
 
-def test_the_staffs_pages(visit: Page, ids: dict[str, str]) -> None:
+def test_the_pages_of_staff_look_right(visit: Page, ids: dict[str, str]) -> None:
     log_in(visit, "admin", ADMIN_PASSWORD)
     assert "\n".join(problems(visit, STAFF, ids)) == ""
 
 
-def test_a_stranger_s_pages(visit: Page) -> None:
+def test_public_pages_look_right(visit: Page) -> None:
     assert "\n".join(problems(visit, ("/", "/login", "/register", "/nowhere"), {})) == ""
 
 

@@ -24,7 +24,7 @@ RULES: dict[str, tuple[list[Path], str, frozenset[str]]] = {
 
 
 @pytest.mark.parametrize("what", RULES)
-def test_there_is_nowhere(what: str) -> None:
+def test_no_file_contains(what: str) -> None:
     files, pattern, allowed = RULES[what]
     assert files
     found = [

@@ -16,7 +16,9 @@ def bank_options(database: str) -> BankOptions:
     return BankOptions(("auth", "account", "transaction"), database)
 
 
-def test_the_first_day_of_a_customer(bank: Suite, ada: Person, bob: Person) -> None:
+def test_a_deposit_and_transfers_show_the_balance_afterwards_to_its_owner(
+    bank: Suite, ada: Person, bob: Person
+) -> None:
     first, second, bobs = ada.open(), ada.open(), bob.open()
     deposited = post(bank, DEPOSIT, ada, account_id=first["id"], amount="100.00", description="a start")
     assert deposited.status_code == 201

@@ -194,7 +194,7 @@ def test_a_request_expires_after_seven_days(bank: Suite, asked: Asked, admin: Pe
     assert put(bank, admin, asked.person, role="employee").status_code == 202
 
 
-def test_permissions_wait_too(bank: Suite, admin: Person, second: Person) -> None:
+def test_a_change_of_permissions_waits_for_a_second_person(bank: Suite, admin: Person, second: Person) -> None:
     person = employ(bank, admin, second)
     path, body = f"users/{person.user_id}/permissions", {"permissions": ["customers:read"], "reason": "A trainee"}
     answer = call(bank, "PUT", path, admin, json=body)

@@ -23,7 +23,7 @@ def test_adding_a_passkey_takes_the_password(bank: Suite, person: Person) -> Non
 
 
 @pytest.mark.parametrize("credential", [{}, {"id": "x"}, {"id": 1, "response": None}, {"id": "x" * 60_000}])
-def test_an_answer_that_is_none_is_refused(bank: Suite, person: Person, credential: dict[str, object]) -> None:
+def test_a_malformed_credential_is_refused(bank: Suite, person: Person, credential: dict[str, object]) -> None:
     begun = call(bank, "POST", "passkeys/options", person, json={"password": PASSWORD}).get_json()
     body = {"passkey_token": begun["passkey_token"], "credential": credential}
     assert refusal(call(bank, "POST", "passkeys", person, json={**body, "name": "Phone"})) == (401, "INVALID_PASSKEY")

@@ -80,6 +80,6 @@ def _make_admin(username: str) -> None:
         db.session.execute(update(User).where(User.username == username).values(role="admin"))
 
 
-def test_others_are_not_limited(bank: Suite) -> None:
+def test_tokens_of_customers_are_not_limited(bank: Suite) -> None:
     person = bank.person()
     assert call(bank, "GET", "sessions", person).status_code == 200

@@ -45,7 +45,7 @@ def test_sessions_and_open_forms_outlive_the_change(bank: Suite) -> None:
     assert gone.get("/profile").status_code == 303
 
 
-def test_drafts_outlive_the_change() -> None:
+def test_drafts_sealed_with_the_old_secret_are_opened() -> None:
     draft = SealedValues(OLD, "drafts").seal({"amount": "5"})
     assert SealedValues(NEW, "drafts", [OLD]).open(draft) == {"amount": "5"}
     assert SealedValues(NEW, "drafts").open(draft) is None

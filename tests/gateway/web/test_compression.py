@@ -47,7 +47,7 @@ def test_a_long_text_is_compressed(client: FlaskClient, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/short", "/api/pdf", "/page/short", "/page/pdf"])
-def test_short_and_binary_answers_are_not(client: FlaskClient, path: str) -> None:
+def test_short_and_binary_responses_are_not_compressed(client: FlaskClient, path: str) -> None:
     answer = client.get(path, headers=GZIP)
     assert "Content-Encoding" not in answer.headers
     assert "Vary" not in answer.headers

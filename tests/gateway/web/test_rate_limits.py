@@ -43,7 +43,7 @@ def test_each_key_has_its_own_bucket(clock: FakeClock) -> None:
     assert [buckets.take(key) for key in ("a", "b", "a")] == [0, 0, 1]
 
 
-def test_the_memory_is_bounded(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_buckets_is_bounded(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_limits, "MAX_KEYS", 10)
     buckets = TokenBuckets(per_second=1, burst=1, clock=clock)
     for number in range(100):

@@ -9,7 +9,7 @@ from shared.core import check_digits
 NUMBERS = st.text("0123456789", min_size=9, max_size=9).map(lambda digits: digits + check_digits.check_digit(digits))
 
 
-def test_the_example_of_the_standard() -> None:
+def test_the_check_digit_of_the_standards_example() -> None:
     assert check_digits.check_digit("7992739871") == "3"
 
 

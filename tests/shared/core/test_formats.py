@@ -23,7 +23,9 @@ from shared.core.formats import day, minute, money
         ("10000000000.00", "EUR", False, "€10,000,000,000.00"),
     ],
 )
-def test_money(amount: Decimal | str, currency: str, signed: bool, text: str) -> None:
+def test_money_is_written_with_its_currency_and_sign(
+    amount: Decimal | str, currency: str, signed: bool, text: str
+) -> None:
     assert money(amount, currency, signed) == text
 
 

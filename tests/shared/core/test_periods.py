@@ -99,7 +99,7 @@ def test_an_offset_whose_plus_became_a_space_is_explained() -> None:
 
 
 @pytest.mark.parametrize("kind", [DayOrInstant, Day])
-def test_the_first_and_the_last_day_are_days(kind: Any) -> None:
+def test_the_first_and_the_last_day_of_the_calendar_are_read(kind: Any) -> None:
     assert [read(kind, text) for text in ("0001-01-01", "9999-12-31")] == [date.min, date.max]
 
 

@@ -40,7 +40,7 @@ def test_messages_leave_in_their_order_once_removed(outbox: Outbox) -> None:
     assert [body for _, body in outbox.list_first(9)] == ["1", "2"]
 
 
-def test_a_message_goes_with_its_transaction(outbox: Outbox) -> None:
+def test_a_message_is_stored_only_if_its_transaction_commits(outbox: Outbox) -> None:
     def change(then: Callable[[], None]) -> None:
         with outbox.transaction():
             outbox.add("told")

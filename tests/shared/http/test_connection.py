@@ -162,7 +162,7 @@ def test_an_incomplete_or_invalid_response_is_malformed(answer: bytes) -> None:
         answer_to(answer)
 
 
-def test_reading_times_out() -> None:
+def test_a_read_from_a_silent_server_times_out() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         connection = HttpConnection(*silent.getsockname(), timeout_seconds=5)
         with closing(connection), pytest.raises(TimeoutError):

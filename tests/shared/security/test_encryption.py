@@ -22,7 +22,7 @@ def test_a_later_key_of_the_list_still_decrypts() -> None:
 
 
 @pytest.mark.parametrize("change", ["", "x", ":", "00000000:abc", "é"])
-def test_other_texts_are_refused(change: str) -> None:
+def test_a_modified_text_is_not_decrypted(change: str) -> None:
     with pytest.raises(UnknownKey):
         Encryption([OLD], "p").decrypt(change)
     encrypted = Encryption([OLD], "p").encrypt("text")
@@ -36,7 +36,7 @@ def test_each_purpose_has_its_own_key() -> None:
         Encryption([OLD], "p").decrypt(Encryption([OLD], "q").encrypt("text"))
 
 
-def test_a_text_expires(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_encrypted_text_expires(monkeypatch: pytest.MonkeyPatch) -> None:
     encryption = Encryption([OLD], "p")
     monkeypatch.setattr("time.time", lambda: 1_000_000_000)
     encrypted = encryption.encrypt("text")

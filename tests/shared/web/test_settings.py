@@ -26,7 +26,7 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SHOP_KEY", raising=False)
 
 
-def test_variables_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_are_read_from_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP_PORT", "7001")
     monkeypatch.setenv("SHOP_KEY", "k" * 32)
     settings = ShopSettings.load()

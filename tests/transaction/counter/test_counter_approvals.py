@@ -108,7 +108,9 @@ def test_a_rejected_or_expired_withdrawal_is_not_paid(
     assert till.cash() == "1000.00"
 
 
-def test_what_can_not_be_paid_asks_nobody(bank: Suite, admin: Person, ada: Person, account: dict[str, Any]) -> None:
+def test_a_withdrawal_that_is_refused_makes_no_request(
+    bank: Suite, admin: Person, ada: Person, account: dict[str, Any]
+) -> None:
     till = Till(bank, "120.00")
     assert refusal(till.pay_out(account, "120.01")) == (400, "TILL_SHORT")
     assert refusal(till.pay_out(account, "500.01")) == (400, "INSUFFICIENT_FUNDS")

@@ -106,7 +106,7 @@ def test_too_much_cash_is_booked_too_and_a_till_may_be_empty(bank: Suite, ada: P
     assert closed.get_json()["till"]["difference"] == "0.00"
 
 
-def test_the_counter_refuses_what_it_must(bank: Suite, ada: Person, admin: Person) -> None:
+def test_bookings_at_the_counter_are_refused_with_their_codes(bank: Suite, ada: Person, admin: Person) -> None:
     account, poor = ada.open("500.00"), ada.open()
     without_till = bank.employee()
     answer = post(bank, CASH_IN, without_till, account_id=account["id"], amount="1.00")

@@ -133,7 +133,7 @@ def test_a_request_expires_after_seven_days(case: Case, bank: Suite, first: Pers
     assert reverse(bank, first, case.transaction).status_code == 202
 
 
-def test_only_admins_see_and_decide(case: Case, bank: Suite) -> None:
+def test_customers_neither_see_nor_decide_requests(case: Case, bank: Suite) -> None:
     for answer in (
         bank.call("transaction", "GET", "/api/transactions/approvals", case.owner),
         case.decide(case.owner),

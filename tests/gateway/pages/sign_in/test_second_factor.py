@@ -102,7 +102,7 @@ def test_a_login_takes_two_steps_and_goes_on_to_where_one_wanted_to_be(owner: Ow
     assert is_logged_in(browser)
 
 
-def test_a_half_done_login_is_none(owner: Owner) -> None:
+def test_without_the_second_step_nobody_is_logged_in(owner: Owner) -> None:
     assert not is_logged_in(owner.new_browser())
 
 
@@ -153,7 +153,7 @@ def test_new_recovery_codes_are_shown_once(owner: Owner) -> None:
     assert len(set(new) - set(old)) == 10
 
 
-def test_turning_it_off_takes_password_and_code(owner: Owner) -> None:
+def test_removing_the_app_takes_password_and_code(owner: Owner) -> None:
     path = "/settings/second-factor/disable"
     wrong = owner.browser.submit(path, password="wrong", otp=app_code(owner.secret))
     assert wrong.status_code == 400

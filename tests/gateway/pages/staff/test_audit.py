@@ -59,7 +59,7 @@ def test_the_export_has_what_is_filtered_and_no_formulas(admin: Visitor) -> None
     assert admin.get("/admin/audit/export?from=yesterday").status_code == 400
 
 
-def test_others_are_refused(bank: Suite, ada: Person) -> None:
+def test_customers_have_no_access_to_the_audit_trail(bank: Suite, ada: Person) -> None:
     browser = bank.visitor()
     browser.log_in(ada.username, PASSWORD)
     for path in ("/admin/audit", "/admin/audit/export"):

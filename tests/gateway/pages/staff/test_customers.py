@@ -107,7 +107,7 @@ def test_an_employee_opens_another_account_from_a_customers_account(
     assert employee.submit(path, account_type="fixed_deposit").status_code == 303
 
 
-def test_an_account_needs_a_customer(admin: Visitor, employee: Visitor) -> None:
+def test_an_account_can_not_be_opened_for_an_unknown_customer(admin: Visitor, employee: Visitor) -> None:
     for visitor in (admin, employee):
         assert visitor.get(f"/admin/accounts/create?user_id={uuid4()}").status_code == 404
         assert visitor.get("/admin/accounts/create?user_id=abc").status_code == 400

@@ -26,7 +26,9 @@ def world(ada: Person, bob: Person) -> None:
         ("/admin/approvals?asked_by_name=nobody&from=2020-01-01", "Nothing fits", "Asked by nobody"),
     ],
 )
-def test_a_list_shows_what_fits(admin: Visitor, world: None, address: str, shown: str, hidden: str) -> None:
+def test_a_list_shows_only_rows_that_match_its_filters(
+    admin: Visitor, world: None, address: str, shown: str, hidden: str
+) -> None:
     page = admin.get(address)
     assert page.status_code == 200
     assert shown in page.text

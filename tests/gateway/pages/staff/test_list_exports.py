@@ -45,5 +45,5 @@ def test_an_unknown_filter_is_ignored_as_on_the_page_and_a_bad_one_explained(adm
     assert "Not a valid choice" in answer.text or "Enter only the last digits" in answer.text
 
 
-def test_there_are_no_other_exports(admin: Visitor) -> None:
+def test_an_unknown_list_is_404(admin: Visitor) -> None:
     assert admin.get("/admin/secrets/export").status_code == 404

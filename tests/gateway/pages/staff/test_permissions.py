@@ -30,7 +30,7 @@ def test_an_admin_chooses_and_the_employee_is_refused_the_rest(bank: Suite, admi
     assert browser.get("/admin").status_code == 200
 
 
-def test_a_choice_of_nothing_is_a_choice(admin: Visitor, employee: Person) -> None:
+def test_all_permissions_can_be_removed(admin: Visitor, employee: Person) -> None:
     path = f"/admin/users/{employee.user_id}/permissions"
     assert admin.post(path, _token_of(admin, path), Referer=f"http://localhost{path}").status_code == 303
     assert admin.get(path).text.count(" checked") == 0
