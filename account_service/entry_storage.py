@@ -17,6 +17,7 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     asc,
+    bindparam,
     case,
     desc,
     func,
@@ -118,9 +119,9 @@ class EntryStorage(Storage):
             into, out = (func.sum(_posting.c.amount_minor).filter(_posting.c[side].is_(None)) for side in _SIDES[::-1])
             total = select(func.coalesce(into, 0) - func.coalesce(out, 0)).where(_is_posted)
         else:
-            entries = union_all(*(part.query for part in self._parts(account_id))).subquery()
+            entries = union_all(*(part.query for part in self._parts)).subquery()
             total = select(func.coalesce(func.sum(entries.c.amount_minor), 0))
-        return int(self._session.scalar(total) or 0)
+        return int(self._session.scalar(total, {"account_id": account_id}) or 0)
 
     def _first(
         self,
@@ -137,38 +138,49 @@ class EntryStorage(Storage):
                 .limit(limit)
                 .subquery()
             )
-            for part in self._parts(account_id)
+            for part in self._parts
         )
-        entries = [Entry(*row) for row in self._session.execute(union_all(*pages))]
+        found = self._session.execute(union_all(*pages), {"account_id": account_id})
+        entries = [Entry(*row) for row in found.all()]
         return sorted(entries, key=attrgetter("booked_at", "sequence"))
 
-    def _parts(self, account_id: str) -> list[_Part]:
+    @property
+    def _parts(self) -> Sequence[_Part]:
         """Return the entries with keys and those without. One statement must read both: meanwhile keys may be added."""
-        with_key = _entries(account_id).join(_key, _key.c.sequence == _posting.c.sequence)
-        at, sequence = _key.c.decided_at, _key.c.sequence
-        parts = [_Part(with_key.where(_key.c.account_id == account_id), at, sequence, (at, sequence))]
-        if self._is_sqlite:
-            at, sequence = _posting.c.decided_at, _posting.c.sequence
-            is_new = sequence > select(_progress.c.sequence).scalar_subquery()
-            is_side = or_(*(_posting.c[side] == account_id for side in _SIDES))
-            parts.append(_Part(_entries(account_id).where(is_new, is_side), at, sequence, (sequence,)))
-        return parts
+        return (_with_keys, _without_keys) if self._is_sqlite else (_with_keys,)
 
     @property
     def _is_sqlite(self) -> bool:
         return self._database.writer.dialect.name == "sqlite"
 
 
-def _entries(account_id: str) -> Select[Any]:
-    """Return the query of posted postings as entries of the account, with the columns of Entry in their order."""
-    pays = _posting.c.from_account_id == account_id
-    return select(
-        _posting.c.sequence,
-        _posting.c.transaction_id,
-        case((pays, -_posting.c.amount_minor), else_=_posting.c.amount_minor).label("amount_minor"),
-        case((pays, _posting.c.from_balance_after_minor), else_=_posting.c.to_balance_after_minor),
-        _posting.c.decided_at,
-        _posting.c.transaction_type,
-        _posting.c.description,
-        case((pays, _posting.c.to_account_id), else_=_posting.c.from_account_id),
-    ).where(_is_posted)
+# The statements are built once, each for the account in the parameter `account_id`: building takes longer than running.
+_account_id: Any = bindparam("account_id")
+_pays = _posting.c.from_account_id == _account_id
+_entries = select(
+    _posting.c.sequence,
+    _posting.c.transaction_id,
+    case((_pays, -_posting.c.amount_minor), else_=_posting.c.amount_minor).label("amount_minor"),
+    case((_pays, _posting.c.from_balance_after_minor), else_=_posting.c.to_balance_after_minor),
+    _posting.c.decided_at,
+    _posting.c.transaction_type,
+    _posting.c.description,
+    case((_pays, _posting.c.to_account_id), else_=_posting.c.from_account_id),
+).where(_is_posted)
+"""The posted postings as entries of the account, with the columns of Entry in their order."""
+
+_with_keys = _Part(
+    _entries.join(_key, _key.c.sequence == _posting.c.sequence).where(_key.c.account_id == _account_id),
+    _key.c.decided_at,
+    _key.c.sequence,
+    (_key.c.decided_at, _key.c.sequence),
+)
+_without_keys = _Part(
+    _entries.where(
+        _posting.c.sequence > select(_progress.c.sequence).scalar_subquery(),
+        or_(*(_posting.c[side] == _account_id for side in _SIDES)),
+    ),
+    _posting.c.decided_at,
+    _posting.c.sequence,
+    (_posting.c.sequence,),
+)

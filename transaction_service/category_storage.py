@@ -9,6 +9,7 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     and_,
+    bindparam,
     case,
     delete,
     exists,
@@ -20,11 +21,10 @@ from sqlalchemy import (
     true,
     union_all,
 )
-from sqlalchemy.orm import aliased
 
 from shared.db.bulk import Insert
 from shared.db.database import Storage
-from transaction_service.transaction_models import IndexedLeg, NewLeg, TransactionCategory, TransactionRow
+from transaction_service.transaction_models import LEG_TABLES, TransactionCategory, TransactionRow
 from transaction_service.volumes.amount_storage import Scope
 from transaction_service.volumes.volume_storage import CategoryVolume
 
@@ -52,17 +52,16 @@ class CategoryStorage(Storage):
         category are read.
         """
         sums: dict[str, CategoryVolume] = {}
-        # Both tables, not the view: SQLite would copy the whole view to join it with an aggregate.
-        queries = (_sums(leg, user_id, scope) for leg in (IndexedLeg, NewLeg))
-        for category, *numbers in self._session.execute(union_all(*queries)):
+        queries = (_sums(table, user_id, scope) for table in LEG_TABLES)
+        for category, *numbers in self._session.execute(union_all(*queries), {"user_id": user_id}):
             more = CategoryVolume(*map(int, numbers))
             sums[category] = sums[category].with_more(more) if category in sums else more
         return sums
 
 
-def _sums(leg: Any, user_id: str, scope: Scope) -> Select[Any]:
+def _sums(table: Any, user_id: str, scope: Scope) -> Select[Any]:
     """Return the query of (category, count, income, expense) for the legs of a table."""
-    chosen = union_all(*_chosen(user_id)).subquery()
+    leg, chosen = table.c, _chosen.c
     internal: Any = scope.is_internal(leg)
     is_reversal = leg.transaction_type == literal_column("'reversal'")
     amount = case((is_reversal, -leg.amount_minor), else_=leg.amount_minor)
@@ -71,11 +70,11 @@ def _sums(leg: Any, user_id: str, scope: Scope) -> Select[Any]:
     expense = case((internal, 0), (comes_in, 0), else_=amount)
     counted = and_(*scope.within(leg, user_id), not_(internal & (leg.direction == "in")))
     return (
-        select(chosen.c.category, func.count(), func.sum(income), func.sum(expense))
-        .join(leg, leg.transaction_id == chosen.c.id)
+        select(chosen.category, func.count(), func.sum(income), func.sum(expense))
+        .join(table, leg.transaction_id == chosen.id)
         # CASE keeps SQLite from reading all legs of the accounts, of which few have a category.
         .where(case((counted, true()), else_=false()))
-        .group_by(chosen.c.category)
+        .group_by(chosen.category)
     )
 
 
@@ -92,19 +91,22 @@ def _category_of(user_id: Any, transaction_id: Any) -> Any:
     return select(_category.c.category).where(*theirs).correlate(_transaction).scalar_subquery()
 
 
-def _chosen(user_id: str) -> list[Select[Any]]:
-    """Return queries of (id, category): of chosen transactions, of their reversals, and of reversals of those."""
-    first, second = aliased(TransactionRow), aliased(TransactionRow)
+def _make_chosen() -> Any:
+    """Return the rows (id, category) of a user: chosen transactions, their reversals, and reversals of those."""
+    user_id: Any = bindparam("user_id")
+    first, second, other = _transaction.alias(), _transaction.alias(), _category.alias()
     theirs = _category.c.user_id == user_id
 
     def has_none(transaction: Any) -> ColumnElement[bool]:
-        other = aliased(TransactionCategory)
-        return not_(exists().where(other.user_id == user_id, other.transaction_id == transaction.id))
+        return not_(exists().where(other.c.user_id == user_id, other.c.transaction_id == transaction.c.id))
 
-    once = select(first.id, _category.c.category).join(first, first.reverses_id == _category.c.transaction_id)
-    twice = select(second.id, _category.c.category).join(first, first.reverses_id == _category.c.transaction_id)
-    return [
+    is_first = first.c.reverses_id == _category.c.transaction_id
+    once, twice = (select(one.c.id, _category.c.category).join(first, is_first) for one in (first, second))
+    return union_all(
         select(_category.c.transaction_id.label("id"), _category.c.category).where(theirs),
         once.where(theirs, has_none(first)),
-        twice.join(second, second.reverses_id == first.id).where(theirs, has_none(first), has_none(second)),
-    ]
+        twice.join(second, second.c.reverses_id == first.c.id).where(theirs, has_none(first), has_none(second)),
+    ).subquery()
+
+
+_chosen = _make_chosen()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from sqlalchemy import (
     BigInteger,
@@ -201,6 +201,10 @@ class NewLeg(LegColumns, Base):
         CheckConstraint("direction IN ('in', 'out')", name="known_direction"),
         {"sqlite_with_rowid": False},
     )
+
+
+LEG_TABLES: tuple[Any, ...] = (IndexedLeg.__table__, NewLeg.__table__)
+"""Both tables of legs. SQLite copies the view of them where it would aggregate or join it, but not the tables."""
 
 
 class _Views(DeclarativeBase):

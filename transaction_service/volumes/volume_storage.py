@@ -35,7 +35,7 @@ from shared.db.bulk import KEYS, Insert
 from shared.db.columns import UtcDateTime
 from shared.db.database import Storage
 from transaction_service.leg_storage import keeps_new_legs
-from transaction_service.transaction_models import DailyVolume, IndexedLeg, NewLeg, TransactionLeg, TransactionRow
+from transaction_service.transaction_models import LEG_TABLES, DailyVolume, TransactionLeg, TransactionRow
 
 _volume: Any = DailyVolume.__table__
 _leg: Any = TransactionLeg.__table__
@@ -326,10 +326,7 @@ def _moved(by_day: dict[str, Volume], zone: ZoneInfo, since: datetime | None, un
 
 
 def _sums_of_pieces(pieces: Sequence[DayPiece], counted: Callable[[Any], _Counted]) -> CompoundSelect[Any]:
-    """Return the query of the sums of the legs in each piece, by the number of the piece.
-
-    It reads both tables, not the view: SQLite would copy the whole view to join it with an aggregate.
-    """
+    """Return the query of the sums of the legs in each piece, by the number of the piece."""
     columns = column("number", Integer), column("start", UtcDateTime), column("stop", UtcDateTime)
     rows = [(number, piece.start, piece.end) for number, piece in enumerate(pieces)]
     of = values(*columns, name="piece").data(rows).cte("piece")
@@ -339,7 +336,7 @@ def _sums_of_pieces(pieces: Sequence[DayPiece], counted: Callable[[Any], _Counte
         within = table.c.timestamp >= of.c.start, table.c.timestamp < of.c.stop
         return select(of.c.number, *totals).join_from(of, table, and_(*within)).where(*conditions).group_by(of.c.number)
 
-    return union_all(*(sums(table.__table__) for table in (IndexedLeg, NewLeg)))
+    return union_all(*(sums(table) for table in LEG_TABLES))
 
 
 def _completed(table: Any) -> ColumnElement[bool]:
@@ -395,4 +392,4 @@ def _sums_of(leg: Any) -> Select[Any]:
     return in_order.where(_completed(leg), leg.c.transaction_id.in_(KEYS))
 
 
-_SUMS_OF_INDEXED, _SUMS_OF_NEW = (_sums_of(table.__table__) for table in (IndexedLeg, NewLeg))
+_SUMS_OF_INDEXED, _SUMS_OF_NEW = (_sums_of(table) for table in LEG_TABLES)
