@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import webauthn
-from webauthn.helpers import base64url_to_bytes, bytes_to_base64url
+from webauthn.helpers import base64url_to_bytes, bytes_to_base64url, parse_client_data_json
 from webauthn.helpers.exceptions import WebAuthnException
 from webauthn.helpers.structs import (
     AuthenticatorSelectionCriteria,
@@ -124,6 +124,7 @@ def finish_registration(tools: Tools, passkeys: Passkeys, caller: Caller, new: N
             expected_origin=passkeys.origin,
             require_user_verification=True,
         )
+        _require_own_page(new.credential)
     if len(verified.credential_id) > MAX_CREDENTIAL_ID_BYTES:
         raise InvalidPasskey
     passkey = Passkey(
@@ -302,6 +303,7 @@ def _use(passkeys: Passkeys, passkey: Passkey, user: User, challenge: bytes, cre
             credential_current_sign_count=passkey.sign_count,
             require_user_verification=True,
         )
+        _require_own_page(credential)
     _spend(passkeys, challenge)
     passkey.sign_count, passkey.last_used_at = verified.new_sign_count, clock.now()
 
@@ -312,6 +314,12 @@ def _require_room(passkeys: Passkeys, caller: Caller) -> Sequence[Passkey]:
     if len(known) >= MAX_PASSKEYS:
         raise TooManyPasskeys
     return known
+
+
+def _require_own_page(credential: dict[str, Any]) -> None:
+    """Refuse an answer that a page of another site has asked for in a frame, which `webauthn` does not look at."""
+    if parse_client_data_json(base64url_to_bytes(credential["response"]["clientDataJSON"])).cross_origin:
+        raise InvalidPasskey
 
 
 def _descriptors(own: Iterable[Passkey]) -> list[PublicKeyCredentialDescriptor]:
@@ -345,7 +353,7 @@ def _refusing(user_id: UUID) -> Iterator[None]:
     """Raise InvalidPasskey for an answer that does not verify."""
     try:
         yield
-    except (WebAuthnException, ValueError, KeyError, TypeError) as error:
+    except (WebAuthnException, ValueError, LookupError, TypeError) as error:
         # Audited without the reason, which tells an operator that BANK_URL is not the address in the browser.
         _log.info("passkey refused", extra={"user_id": str(user_id), "reason": type(error).__name__})
         raise InvalidPasskey from None

@@ -46,6 +46,7 @@ def test_who_registers_is_a_customer_and_can_log_in(bank: Suite) -> None:
         ({"email": "no-address"}, "email"),
         ({"email": "a@b"}, "email"),
         ({"email": "a b@example.com"}, "email"),
+        ({"email": "=?utf-8?q?a=0d=0aBcc:b?=@example.com"}, "email"),
         ({"email": "a@example.com\n"}, "email"),
         ({"email": "a@" + "x" * 95 + ".com"}, "email"),
         ({"password": "elevenchars"}, "password"),

@@ -15,19 +15,24 @@ USER_PRESENT, USER_VERIFIED, ATTESTED = 0x01, 0x04, 0x40
 
 
 class SoftAuthenticator:
-    """One passkey with an Ed25519 key (COSE -8). `flags` say what the device claims to have checked."""
+    """One passkey with an Ed25519 key (COSE -8). `flags` say what the device claims to have checked.
+
+    `is_framed` says that a page of another site asks, and `public_key` is what a registration contains (RFC 9052).
+    """
+
+    is_framed = False
 
     def __init__(self, origin: str = ORIGIN, flags: int = USER_PRESENT | USER_VERIFIED) -> None:
         self.origin, self.flags = origin, flags
         self.credential_id = uuid4().bytes
         self.key = Ed25519PrivateKey.generate()
+        raw = self.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        self.public_key = cbor2.dumps({1: 1, 3: -8, -1: 6, -2: raw})
         self.counter = 0
 
     def create(self, options: dict[str, Any]) -> dict[str, Any]:
         """Return the answer to the options of a registration, in the JSON form of Web Authentication, level 3."""
-        raw = self.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-        public_key = cbor2.dumps({1: 1, 3: -8, -1: 6, -2: raw})
-        attested = bytes(16) + len(self.credential_id).to_bytes(2, "big") + self.credential_id + public_key
+        attested = bytes(16) + len(self.credential_id).to_bytes(2, "big") + self.credential_id + self.public_key
         data = self._data(options["rp"]["id"], self.flags | ATTESTED) + attested
         attestation = cbor2.dumps({"fmt": "none", "attStmt": {}, "authData": data})
         client = self._client("webauthn.create", options["challenge"])
@@ -50,7 +55,8 @@ class SoftAuthenticator:
         return hashlib.sha256(site.encode()).digest() + bytes([flags]) + self.counter.to_bytes(4, "big")
 
     def _client(self, kind: str, challenge: str) -> bytes:
-        return json.dumps({"type": kind, "challenge": challenge, "origin": self.origin, "crossOrigin": False}).encode()
+        data = {"type": kind, "challenge": challenge, "origin": self.origin, "crossOrigin": self.is_framed}
+        return json.dumps(data).encode()
 
     def _answer(self, **response: bytes) -> dict[str, Any]:
         own_id = bytes_to_base64url(self.credential_id)

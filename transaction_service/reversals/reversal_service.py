@@ -99,8 +99,13 @@ def list_approvals(caller: Caller, query: PaymentApprovalPage) -> Response:
 )
 def approve(caller: Caller, approval_id: UUID, json: Agreement) -> Response:
     """Approve the request of a colleague, which carries it out."""
-    order = _order_of(rules.find_to_approve(tools().approvals, caller, approval_id), caller)
-    rules.approve(tools().approvals, caller, approval_id)
+    posting, order = tools().posting, _order_of(rules.find_to_approve(tools().approvals, caller, approval_id), caller)
+
+    def keep(_approval: Approval) -> None:
+        posting.storage.add_pending([make_pending(order)])
+
+    rules.approve(tools().approvals, caller, approval_id, keep)
+    posting.may_be_pending = True  # after the commit, as everywhere
     return carry_out_order(order, caller)
 
 
@@ -125,7 +130,8 @@ def _carry_out_or_ask(order: Order, caller: Caller, action: ApprovalAction, body
 def _order_of(approval: Approval, caller: Caller) -> Order:
     """Return the order of a request, as if `caller` had sent it. Its key makes it the same however often it is made.
 
-    It is made before the approval is kept, so what can't be carried out is not approved.
+    It is made before the approval is kept, so what can't be carried out is not approved. It is kept as a pending
+    transaction in the commit of the approval, so it is settled also if this process dies before the ledger decides.
     """
     if approval.action == "withdraw":
         return withdrawal_of(approval, caller)

@@ -3,6 +3,7 @@
 import threading
 from typing import Any
 
+import cbor2
 import pytest
 from werkzeug.test import TestResponse
 
@@ -156,6 +157,21 @@ def test_an_answer_for_another_site_is_refused(holder: Holder, origin: str) -> N
     holder.device.origin = origin
     for use in (holder.log_in_by, holder.second_step, holder.step_up):
         assert refusal(use(holder.device)) == INVALID
+
+
+def test_an_answer_in_a_frame_of_another_site_is_refused(holder: Holder) -> None:
+    device = SoftAuthenticator(holder.device.origin)
+    device.is_framed = holder.device.is_framed = True
+    assert refusal(holder.register(device, holder.ask("passkeys/options", password=PASSWORD))) == INVALID
+    for use in (holder.log_in_by, holder.second_step, holder.step_up):
+        assert refusal(use(holder.device)) == INVALID
+
+
+@pytest.mark.parametrize("public_key", [[], [1], {}, {1: 1}, {1: 2, 3: -7}, 5, None])
+def test_what_is_no_public_key_is_refused(holder: Holder, public_key: object) -> None:
+    device = SoftAuthenticator(holder.device.origin)
+    device.public_key = cbor2.dumps(public_key)
+    assert refusal(holder.register(device, holder.ask("passkeys/options", password=PASSWORD))) == INVALID
 
 
 def test_a_login_and_the_removal_of_its_passkey_at_once_end_well(

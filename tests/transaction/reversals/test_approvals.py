@@ -8,8 +8,10 @@ import pytest
 from werkzeug.test import TestResponse
 
 from shared.db import approvals
+from tests.support.processes import eventually
 from tests.support.suite import BankOptions, Person, Suite
 from tests.transaction.endpoints import WITHDRAW, balance, get, post, reverse
+from transaction_service.reversals import reversal_service
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +112,21 @@ def test_a_repeated_approval_moves_the_money_once(case: Case, second: Person) ->
     answers = [case.decide(second) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [201, 201]
     assert answers[0].get_json()["transaction"]["id"] == answers[1].get_json()["transaction"]["id"]
+    assert case.balance() == "9.00"
+
+
+def test_an_approval_is_carried_out_although_the_process_dies_after_it(
+    case: Case, first: Person, second: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_given: object) -> None:
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reversal_service, "carry_out_order", die)
+        assert case.decide(second).status_code == 500
+    assert case.status(first) == "approved"
+    eventually(lambda: case.balance() == "9.00", within_seconds=10, what="the reversal is carried out")
+    assert case.decide(second).status_code == 201
     assert case.balance() == "9.00"
 
 
