@@ -7,7 +7,7 @@ from tests.support.house import ROOT
 
 TEXT = (ROOT / "docs" / "SECURITY.md").read_text(encoding="utf-8")
 ASVS = (ROOT / "docs" / "ASVS.md").read_text(encoding="utf-8")
-REQUIRED = ROOT / "tests" / "security" / "asvs_5_0_levels_1_and_2.txt"
+REQUIRED = ROOT / "tests" / "house" / "asvs_5_0_levels_1_and_2.txt"
 """The numbers and levels of the requirements of levels 1 and 2, from the CSV file of release 5.0.0."""
 ROW = re.compile(r"\| (?P<numbers>\d[\d., ]*) \| (?P<here>[^|]+) \| (?P<proof>[^|]+) \|")
 
