@@ -89,6 +89,15 @@ def test_an_unknown_payee_is_an_error_and_a_known_one_is_not(page: Page, ada: Pe
     expect(page.get_by_role("heading", name="Confirm transfer")).to_be_visible()
 
 
+def test_one_checkbox_of_a_required_choice_is_enough(page: Page, ada: Person) -> None:
+    ada.open("10.00")
+    log_in(page, ada.username)
+    page.goto("/reports/exports")
+    expect(page.get_by_role("checkbox", name="PDF")).to_be_checked()
+    press(page, "Put together")
+    expect(page.get_by_text("Your statements are being put together.")).to_be_visible()
+
+
 def test_filters_by_script_can_be_cleared(page: Page, ada: Person) -> None:
     ada.open("10.00")
     log_in(page, ada.username)
