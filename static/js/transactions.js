@@ -31,9 +31,9 @@ function setUpFilters(form) {
 
 function payeeText(payee) {
   if (payee.name_match === "match") return "This account is in the name that you entered.";
-  if (payee.name_match === "close_match") return `Nearly: this account is in the name ${payee.owner_name}.`;
+  if (payee.name_match === "close_match") return `The name is close: ${payee.owner_name} holds this account.`;
   if (payee.name_match === "no_match") return "This account is not in the name that you entered.";
-  return `This account belongs to ${payee.owner_name}.`;
+  return `${payee.owner_name} holds this account.`;
 }
 
 function setUpPayee(input) {

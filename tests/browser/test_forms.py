@@ -73,7 +73,7 @@ def test_an_unknown_payee_is_an_error_and_a_known_one_is_not(page: Page, ada: Pe
     log_in(page, ada.username)
     page.goto("/transactions/transfer")
     number = page.get_by_label("Or to an account number")
-    found = page.get_by_text("This account belongs to")
+    found = page.get_by_text("holds this account.")
     number.fill(unknown)
     expect(number).to_have_accessible_description("There is no account with this number. Please check the digits.")
     expect(number).to_have_attribute("aria-invalid", "true")

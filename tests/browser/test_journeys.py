@@ -44,7 +44,7 @@ def test_a_new_customer_opens_an_account_and_pays_another(page: Page, bob: Perso
     expect(page.get_by_text("Nest egg is open. The opening deposit of $1,000.00 is booked.")).to_be_visible()
     page.get_by_role("main").get_by_role("link", name="Transfer", exact=True).click()
     page.get_by_label("Or to an account number").fill(f"{number[:3]} {number[3:]}")
-    expect(page.get_by_text("This account belongs to")).to_be_visible()
+    expect(page.get_by_text("holds this account.")).to_be_visible()
     page.get_by_label("Amount").fill("250.75")
     page.get_by_label("Description").fill("Rent")
     main_button(page, "Continue")

@@ -117,6 +117,7 @@ def test_the_review_of_a_transfer_asks_for_the_code_and_pays_once(
     asked = visitor.post(path, review.fields)
     assert asked.status_code == 400
     assert "Enter the code that your authenticator app shows now" in asked.text
+    assert "optional" not in asked.text
     again = form_with(asked, to_account_number=payee["account_number"])
     assert again.fields["idempotency_key"] == review.fields["idempotency_key"]
     wrong = visitor.post(path, {**again.fields, "otp": "000000"})

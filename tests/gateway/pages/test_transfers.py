@@ -181,7 +181,7 @@ def test_the_payees_name_is_masked(ada: Person, payee: dict[str, Any]) -> None:
     [
         ("", "to <strong>Ben O.</strong>"),
         ("Ben Okafor", "The account is in the name that you entered."),
-        ("B Okafor", "the account is in the name Ben O.."),
+        ("B Okafor", "The name that you entered is close: Ben O. holds the account."),
         ("Eve Adams", "The account is not in the name that you entered."),
     ],
 )

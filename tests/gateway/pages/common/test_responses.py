@@ -60,6 +60,11 @@ def test_the_failed_page_is_offered_only_as_a_retry(
     assert ways(page.text) == [(path, "Try again")]
 
 
+def test_what_went_wrong_stands_in_a_live_region(ada: Person) -> None:
+    for page in ("/nowhere", "/reset-password?token=used"):
+        assert re.search('<p class="lead" role="alert" aria-live="assertive">[^<]+</p>', ada.visitor.get(page).text)
+
+
 def test_a_missing_page_offers_no_retry(ada: Person) -> None:
     referrer = {"Referer": "http://localhost/nowhere"}
     assert ways(ada.visitor.client.get("/nowhere", headers=referrer).text) == [("/dashboard", "Go to your dashboard")]
