@@ -10,7 +10,7 @@ from pydantic_core import CoreSchema
 from pydantic_core.core_schema import no_info_after_validator_function
 
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-_FORMULA_STARTS = frozenset("=+-@\uff1d\uff0b\uff0d\uff20")
+_FORMULA = re.compile(r"(^|;)(\s*[=+\-@\uff1d\uff0b\uff0d\uff20])")
 # Joiners within a word are part of the spelling in Persian and Hindi, and of emoji sequences.
 _JOINED = re.compile(r"(?<=\S)[\u200c\u200d](?=\S)")
 
@@ -66,9 +66,10 @@ def masked(text: str) -> str:
 def formula_safe(text: str) -> str:
     """Put an apostrophe before a text that a spreadsheet would take for a formula.
 
-    Source: OWASP, CSV Injection. Tab and carriage return, which it also names, can't be in a `Line`.
+    Where the comma is the decimal sign a semicolon separates cells, so what follows one is a text too. Source: OWASP,
+    CSV Injection. Tab and carriage return, which it also names, can't be in a `Line`.
     """
-    return f"'{text}" if text.lstrip()[:1] in _FORMULA_STARTS else text
+    return _FORMULA.sub(r"\1'\2", text)
 
 
 def masked_name(name: str) -> str:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from shared.core.texts import Line, Matching, folded, masked, masked_name
+from shared.core.texts import Line, Matching, folded, formula_safe, masked, masked_name
 
 LINE = TypeAdapter(Line)
 
@@ -93,6 +93,22 @@ def test_an_accent_makes_a_difference() -> None:
 @given(st.text())
 def test_folding_twice_changes_nothing(text: str) -> None:
     assert folded(folded(text)) == folded(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("=1+1", "'=1+1"),
+        ("  @now", "'  @now"),
+        ("\uff1d1", "'\uff1d1"),
+        ("rent;=1+1", "rent;'=1+1"),
+        ("rent; -1;+2", "rent;' -1;'+2"),
+        ("", ""),
+        ("rent; 2 rooms = a + b", "rent; 2 rooms = a + b"),
+    ],
+)
+def test_no_cell_begins_as_a_formula_where_a_semicolon_separates_cells_either(text: str, cell: str) -> None:
+    assert formula_safe(text) == cell
 
 
 def test_a_masked_number_shows_its_last_four_digits() -> None:
