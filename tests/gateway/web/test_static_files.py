@@ -80,7 +80,7 @@ def test_a_text_is_compressed_as_the_client_accepts(
         assert answer.headers["Content-Type"] == "text/css; charset=utf-8"
         assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
         assert int(answer.headers["Content-Length"]) == len(answer.data)
-        assert dict(head.headers) == dict(answer.headers)
+        assert {**head.headers, "Date": None} == {**answer.headers, "Date": None}  # in another second, maybe
         readers = {"gzip": gzip.decompress, "br": brotli.decompress, None: bytes}
         assert readers[coding](answer.data) == long_file.read_bytes()
 
