@@ -45,7 +45,7 @@ def _compressed_file(path: Path) -> Response | None:
     if coding is None or "Range" in request.headers or not _is_compressible(path):
         return None
     digest = _digest(path)
-    response = Response(_compressed(path, coding, digest), mimetype=_type(path))
+    response = Response(_compressed(path, coding), mimetype=_type(path))
     response.headers["Content-Encoding"] = coding
     response.set_etag(f"{digest}-{coding}")  # each coding has its own ETag (RFC 9110, section 8.8.3)
     response.make_conditional(request)
@@ -61,7 +61,7 @@ def _type(path: Path) -> str:
 
 
 @functools.lru_cache(maxsize=256)
-def _compressed(path: Path, coding: str, _digest_of_content: str) -> bytes:
+def _compressed(path: Path, coding: str) -> bytes:
     return compression.compressed(path.read_bytes(), coding)
 
 
