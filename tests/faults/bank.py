@@ -14,7 +14,8 @@ import requests
 from shared.db.sqlite import sqlite3
 from tests.faults.history import Booked, History
 from tests.faults.wire import Wire
-from tests.support.processes import ROOT, RunningProcess, eventually, free_ports, patiently
+from tests.support.house import ROOT
+from tests.support.processes import RunningProcess, eventually, free_ports, patiently
 
 ADMIN_PASSWORD = "an admin's long passphrase"
 PASSWORD = "correct horse battery staple"

@@ -14,7 +14,7 @@ from flask import Flask
 
 from shared.web.access import access_of
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("auth_service", "account_service", "transaction_service", "reporting_service")
 PACKAGES = ("api_gateway", *SERVICES)
 _NOT_OURS = {".venv", ".venv-semgrep", ".git", "data", "build", "artifacts", "__pycache__"}

@@ -19,8 +19,8 @@ import requests
 from werkzeug.test import TestResponse
 
 from shared.http.addresses import why_not_free
+from tests.support.house import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 Answer = TypeVar("Answer", requests.Response, TestResponse)
 
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))

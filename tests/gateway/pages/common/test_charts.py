@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
-from pathlib import Path
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
@@ -14,8 +13,8 @@ from flask import Flask
 from api_gateway.clients.transaction import Day
 from api_gateway.pages.common import charts
 from api_gateway.pages.common.charts import HEIGHT, Picture
+from tests.support.house import ROOT
 
-ROOT = Path(__file__).parents[4]
 FIRST = date(2026, 1, 1)
 SVG = "{http://www.w3.org/2000/svg}"
 
