@@ -22,12 +22,17 @@ REGISTRATION = ("/register", "/api/auth/register")
 RESET = (
     "/forgot-password",
     "/reset-password",
+    "/undo-email-change",
+    "/verify-email",
+    "/api/auth/email/undo",
+    "/api/auth/email/verify",
     "/api/auth/link",
     "/api/auth/password/forgot",
     "/api/auth/password/reset",
 )
 REFRESH = ("/api/auth/refresh",)
-LOOKUP = ("/api/accounts/lookup", "/api/auth/users/lookup", "/transactions/transfer")
+TRANSFER = "/transactions/transfer"
+LOOKUP = ("/api/accounts/lookup", "/api/auth/users/lookup", "/transactions/payee", TRANSFER)
 Key = Callable[[], str | None]
 
 
@@ -70,9 +75,8 @@ def _address_posting_to(paths: tuple[str, ...]) -> Key:
 
 
 def _person_looking_up() -> str | None:
-    if _path() not in LOOKUP or (request.method == "GET" and not browser_session.is_machine_path()):
-        return None
-    return browser_session.person_id()
+    only_shows_a_form = request.method == "GET" and _path() == TRANSFER
+    return browser_session.person_id() if _path() in LOOKUP and not only_shows_a_form else None
 
 
 def _address_without_session() -> str | None:

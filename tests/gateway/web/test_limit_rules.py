@@ -45,6 +45,8 @@ def test_an_ipv6_address_counts_as_its_network(address: str | None, key: str | N
         ("/api/auth/login", 60),
         ("/api/auth/mfa/login", 60),
         ("/api/auth/password/forgot", 20),
+        ("/api/auth/email/verify", 20),
+        ("/api/auth/email/undo", 20),
         ("/api/auth/refresh", 60),
     ],
 )
@@ -73,6 +75,14 @@ def test_lookups_are_limited_by_person_whatever_the_session(bank: Suite) -> None
     assert refused.headers["Retry-After"] == "1"
     assert bank.call("gateway", "GET", path, bank.person()).status_code == 400
     assert bank.call("gateway", "GET", "/api/accounts/list", person).status_code == 200
+
+
+def test_payees_are_looked_up_as_often_on_the_page_of_a_transfer(bank: Suite) -> None:
+    visitor = bank.person("typing").visitor
+    found = [visitor.get("/transactions/payee?account_number=1234567890").status_code for _ in range(66)]
+    assert set(found[:60]) == {400}
+    assert 429 in found[60:]
+    assert visitor.get("/transactions/transfer").status_code == 200, "the form alone looks nobody up"
 
 
 def test_the_limited_paths_exist(bank: Suite) -> None:
