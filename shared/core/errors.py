@@ -133,9 +133,10 @@ class Conflict(AppError):
 
 
 class PayloadTooLarge(AppError):
-    """413: the request body is larger than the limit."""
+    """413: the request body is larger than the limit. As it is not read, the connection ends (RFC 9112, 9.3)."""
 
     status = 413
+    headers = MappingProxyType({"Connection": "close"})
     code = "PAYLOAD_TOO_LARGE"
     message = "The request is larger than we accept. Send less at a time."
 

@@ -171,6 +171,7 @@ def test_a_wrong_method_is_an_error_page(visitor: Visitor) -> None:
 def test_a_large_form_is_refused_with_a_page(visitor: Visitor) -> None:
     answer = visitor.post("/login", {"username": "x" * 100_000})
     assert (answer.status_code, answer.mimetype) == (413, "text/html")
+    assert answer.headers["Connection"] == "close"
 
 
 def test_an_unexpected_error_reveals_no_details(bank: Suite, monkeypatch: pytest.MonkeyPatch) -> None:

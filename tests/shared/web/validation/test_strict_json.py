@@ -175,6 +175,6 @@ def assert_is_415(answer: TestResponse, message: str) -> None:
     }
 
 
-def test_a_large_body_is_413(client: FlaskClient) -> None:
+def test_a_large_body_is_413_and_ends_the_connection(client: FlaskClient) -> None:
     answer = client.post("/", data=b'{"a": "' + b"x" * 200_000 + b'"}', content_type="application/json")
-    assert answer.status_code == 413
+    assert (answer.status_code, answer.headers["Connection"]) == (413, "close")
