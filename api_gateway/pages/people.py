@@ -14,7 +14,16 @@ from api_gateway.pages.common.forms import BankForm, at_most
 from api_gateway.pages.common.responses import current_address, form_page, see_other
 from api_gateway.pages.common.services import Services
 from api_gateway.pages.common.step_up import to_object
-from api_gateway.web.browser_session import HOME, go_on, home_of, origin, refuse_session, sign_in, sign_out, visitor
+from api_gateway.web.browser_session import (
+    HOME,
+    home_of,
+    origin,
+    redirect_after_login,
+    refuse_session,
+    sign_in,
+    sign_out,
+    visitor,
+)
 from shared.core.errors import NotAuthenticated, ServiceUnavailable
 from shared.web.access import Caller, private_even_limited, public
 
@@ -59,7 +68,7 @@ class RegisterForm(BankForm):
 def login() -> Any:
     """Log in, in two steps where the person has a second factor, and redirect to the page that was requested first."""
     if somebody := visitor():
-        return go_on(somebody)
+        return redirect_after_login(somebody)
     if request.args.get("start") == "over":
         session.pop("second_step", None)
         return redirect(url_for("people.login", next=request.args.get("next")), 303)
@@ -106,7 +115,7 @@ def _passkey_options(step: SecondStep) -> str:
 def _sign_in(tokens: Tokens) -> Response:
     caller = sign_in(tokens)
     session_profile.load(caller)
-    return go_on(caller)
+    return redirect_after_login(caller)
 
 
 @people.route("/register", methods=["GET", "POST"])

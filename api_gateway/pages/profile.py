@@ -19,9 +19,9 @@ from api_gateway.pages.common.step_up import StepUpForm
 from api_gateway.web import time_zones
 from api_gateway.web.browser_session import (
     caller_at_browser,
-    change_session,
     refuse_ended_sessions,
     refuse_session,
+    renew_session,
     sign_out,
 )
 from api_gateway.web.documents import send_on
@@ -112,7 +112,7 @@ def settings(caller: Caller) -> Any:
     """Change the password, list the sessions, choose the theme."""
     form = PasswordForm()
     if form.carried_out(lambda: _change_password(caller, form)):
-        change_session()
+        renew_session()
         return see_other(
             "Your password is changed. Every other place where you were logged in is logged out.",
             url_for("profile.settings"),

@@ -73,8 +73,8 @@ def sign_in(tokens: Tokens) -> Caller:
     return caller
 
 
-def go_on_with(tokens: RenewedTokens) -> Caller:
-    """Let the browser's session go on under the new id of these tokens, and refuse the one before."""
+def replace_session(tokens: RenewedTokens) -> Caller:
+    """Replace the browser's session by the one of these tokens, under a new id, and refuse the old one."""
     before = caller_at_browser()
     _store_tokens(tokens)
     caller = caller_of(tokens.token, even_limited=True)
@@ -83,14 +83,14 @@ def go_on_with(tokens: RenewedTokens) -> Caller:
     return caller
 
 
-def change_session() -> None:
+def renew_session() -> None:
     """Give the browser's session a new id after a change of privilege, against tokens that were taken before.
 
     If the auth service does not answer, the session goes on under its present id.
     """
     refuse_ended_sessions()
     with suppress(AppError):
-        go_on_with(AuthClient(tools().peers["auth-service"], caller_at_browser().token).renew_session())
+        replace_session(AuthClient(tools().peers["auth-service"], caller_at_browser().token).renew_session())
 
 
 def sign_out() -> None:
@@ -186,8 +186,8 @@ def home_of(caller: Caller) -> str:
     return STAFF_HOME if caller.is_staff else HOME
 
 
-def go_on(caller: Caller) -> Response:
-    """Redirect after a login to the page that was requested first, else to the caller's home page."""
+def redirect_after_login(caller: Caller) -> Response:
+    """Redirect to the page that was requested before the login, else to the caller's home page."""
     return redirect(local_path(request.args.get("next"), home_of(caller)), 303)
 
 

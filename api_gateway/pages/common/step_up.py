@@ -12,7 +12,7 @@ from api_gateway.clients.auth import RenewedTokens
 from api_gateway.pages.common.forms import BankForm, at_most
 from api_gateway.pages.common.responses import see_other
 from api_gateway.pages.common.services import Services
-from api_gateway.web.browser_session import go_on_with
+from api_gateway.web.browser_session import replace_session
 from shared.core.errors import AppError, Forbidden, Refused
 from shared.web.access import Caller, StepUpRequired
 
@@ -57,7 +57,7 @@ class StepUpForm(BankForm):
 
     def _prove(self, caller: Caller) -> Caller:
         try:
-            return go_on_with(self._step_up(caller))
+            return replace_session(self._step_up(caller))
         except AppError:
             self._ask(caller)
             raise

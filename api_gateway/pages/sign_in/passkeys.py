@@ -14,7 +14,14 @@ from api_gateway.pages.common.forms import BankForm, at_most
 from api_gateway.pages.common.responses import current_address, form_page, see_other
 from api_gateway.pages.common.services import Services
 from api_gateway.pages.common.step_up import StepUpForm, show_recovery_codes, to_object
-from api_gateway.web.browser_session import caller_at_browser, change_session, go_on, origin, sign_in, visitor
+from api_gateway.web.browser_session import (
+    caller_at_browser,
+    origin,
+    redirect_after_login,
+    renew_session,
+    sign_in,
+    visitor,
+)
 from shared.web.access import Caller, private, private_even_limited, public
 
 passkeys = Blueprint("passkeys", __name__)
@@ -53,7 +60,7 @@ def add(caller: Caller) -> Response:
     form, begun = AnswerForm(), session.pop("passkey", {})
     codes = form.submitted(lambda: _register(caller, begun, to_object(form.credential.data or "")))
     if codes is not None:
-        change_session()
+        renew_session()
         if codes:
             return show_recovery_codes(codes, f"{ADDED} A login by password needs it as well from now on.")
         return see_other(ADDED, url_for("passkeys.own"))
@@ -67,7 +74,7 @@ def remove(caller: Caller, passkey_id: UUID) -> Any:
     """Remove a passkey of the caller, after a fresh code where they have a second factor."""
     form = StepUpForm()
     if form.carried_out(lambda: form.confirmed(caller, lambda caller: Services(caller).passkeys.remove(passkey_id))):
-        change_session()
+        renew_session()
         return see_other("The passkey is removed. Delete it on your device as well.", url_for("passkeys.own"))
     return form_page("second_factor_confirm.html", form, what="Remove a passkey", submit_as="Remove")
 
@@ -77,7 +84,7 @@ def remove(caller: Caller, passkey_id: UUID) -> Any:
 def log_in() -> Any:
     """Log in with a passkey, and redirect to the page that was requested first."""
     if somebody := visitor():
-        return go_on(somebody)
+        return redirect_after_login(somebody)
     form = AnswerForm()
     ticket = str(session.get("passkey_login", ""))
     answer = to_object(form.credential.data or "")
@@ -86,7 +93,7 @@ def log_in() -> Any:
         begun = Services().passkeys.begin_login()
         session["passkey_login"] = begun.passkey_token
         return _ask(begun, "get", current_address(), form)
-    return go_on(sign_in(tokens))
+    return redirect_after_login(sign_in(tokens))
 
 
 def _begin(caller: Caller, form: PasskeyForm) -> PasskeyOptions:

@@ -12,7 +12,7 @@ from api_gateway.pages.common.forms import BankForm, at_most
 from api_gateway.pages.common.responses import form_page, see_other
 from api_gateway.pages.common.services import Services
 from api_gateway.pages.common.step_up import StepUpForm, show_recovery_codes
-from api_gateway.web.browser_session import change_session
+from api_gateway.web.browser_session import renew_session
 from shared.web.access import Caller, private, private_even_limited
 
 second_factor = Blueprint("second_factor", __name__)
@@ -57,7 +57,7 @@ def setup(caller: Caller) -> Any:
         begun = Setup.model_validate(session["mfa_setup"])
         return form_page("second_factor.html", form, setup=begun, picture=_qr_code(begun.otpauth_uri))
     del session["mfa_setup"]
-    change_session()
+    renew_session()
     return show_recovery_codes(
         codes,
         "Two-step login is on. Everywhere else you are logged out. The code that you entered is used up: "
@@ -85,7 +85,7 @@ def disable(caller: Caller) -> Any:
     form = DisableForm()
     password, otp = form.password.data or "", form.otp.data or ""
     if form.carried_out(lambda: Services(caller).second_factor.disable(password=password, otp=otp)):
-        change_session()
+        renew_session()
         message = "The authenticator app is removed. Everywhere else you are logged out."
         return see_other(message, url_for("profile.settings"))
     return form_page("second_factor_off.html", form)
