@@ -84,8 +84,10 @@ def ids(bank: Suite) -> dict[str, str]:
     small = rich.open("5.00", "fixed_deposit")
     made = rich.pay("withdraw", account_id=account["id"], amount="1234567.89", description="W" * 200)
     rich.pay("withdraw", 400, account_id=small["id"], amount="6.00")
-    profile = {"full_name": "F" * 100, "phone": "9" * 30, "email": f"{'e' * 88}@example.com"}
-    bank.call("auth", "PUT", "/api/auth/users/profile", rich, json={**profile, "current_password": PASSWORD})
+    profile = {"full_name": "F" * 100, "phone": f"+{'9' * 29}", "email": f"{'e' * 64}@{'d' * 23}.example.com"}
+    body = {**profile, "current_password": PASSWORD}
+    answer = bank.call("auth", "PUT", "/api/auth/users/profile", rich, json=body)
+    assert answer.status_code == 200, answer.text
     letter = {"kind": "question", "subject": "S" * 100, "text": "T" * 400}
     case = bank.call("auth", "POST", "/api/auth/cases", rich, json=letter).get_json()["case"]
     return {
