@@ -151,7 +151,8 @@ def withdrawal_of(approval: Approval, caller: Caller) -> Order:
 
 
 def _origin_of(approval: Approval) -> Origin:
-    return origin()._replace(idempotency_key=f"approval-{approval.id}")
+    """Return the origin of a request that is carried out. A key with a space can't be that of a client."""
+    return origin()._replace(idempotency_key=f"approval {approval.id}")
 
 
 def render_approvals(caller: Caller, rows: Sequence[Approval]) -> list[PaymentApprovalOut]:

@@ -95,6 +95,16 @@ def test_the_same_key_asks_once_and_tells_what_came_of_it(
     assert balance(bank, ada, account) == "350.00"
 
 
+def test_no_key_of_the_teller_gets_in_the_way_of_an_approval(
+    bank: Suite, till: Till, account: dict[str, Any], colleague: Person
+) -> None:
+    approval = ask(till, account)
+    for key in (f"approval-{approval['id']}", approval["id"], approval["transaction"]["id"]):
+        assert till.pay_out(account, "1.00", key).status_code == 201
+    assert decide(bank, approval, colleague).status_code == 201
+    assert till.cash() == "896.99"
+
+
 def test_a_rejected_or_expired_withdrawal_is_not_paid(
     bank: Suite, till: Till, account: dict[str, Any], colleague: Person
 ) -> None:
