@@ -48,6 +48,7 @@ def make_session() -> requests.Session:
 class Peer:
     """Another service, as this process calls it.
 
+    A call goes to the next instance if no connection to the one whose turn it is can be made: nothing was sent then.
     After five calls in a row without an answer the circuit opens: calls fail immediately for a second, then one is
     tried. `vouch` returns what vouches for the origin that a call carries on (`shared.http.origins`).
     """
@@ -177,20 +178,13 @@ class Peer:
 
     def _is_ok(self, path: str, *, read_timeout_seconds: float) -> bool:
         try:
-            response = self._session.get(self._url(path), timeout=(0.5, read_timeout_seconds))
+            url = self._directory.addresses(self.name)[0] + path
+            response = self._session.get(url, timeout=(0.5, read_timeout_seconds))
         except requests.RequestException:
             return False
         if response.ok:
             self._breaker.close()  # a health check succeeded, so calls must not be refused any longer
         return response.ok
-
-    def _guarded(self, call: Callable[..., requests.Response], *args: Any, **kwargs: Any) -> requests.Response:
-        try:
-            return self._breaker.call(call, *args, **kwargs)
-        except CircuitOpen:
-            raise NoAnswer(may_have_arrived=False) from None
-        except requests.RequestException as error:
-            raise NoAnswer(may_have_arrived=not _never_connected(error)) from None
 
     def _exchange(
         self,
@@ -206,14 +200,37 @@ class Peer:
         timeout = timeout or self._timeout_of(method)
         prepared = requests.PreparedRequest()
         prepared.method = method
-        prepared.url = self._url(target)
         prepared.headers = CaseInsensitiveDict(headers)
         if "X-Forwarded-For" in headers and (voucher := self._vouch()):
             prepared.headers[origins.VOUCHER] = voucher
         if body:
             prepared.body = body
             prepared.headers["Content-Length"] = str(len(body))
-        return self._guarded(self._session.get_adapter(prepared.url).send, prepared, stream=stream, timeout=timeout)
+        try:
+            return self._breaker.call(self._send_to_any, prepared, target, stream=stream, timeout=timeout)
+        except CircuitOpen:
+            raise NoAnswer(may_have_arrived=False) from None
+        except requests.RequestException as error:
+            raise NoAnswer(may_have_arrived=not _never_connected(error)) from None
+
+    def _send_to_any(
+        self, prepared: requests.PreparedRequest, target: str, *, stream: bool, timeout: tuple[float, float]
+    ) -> requests.Response:
+        """Send a request to the instance whose turn it is or, if no connection to it can be made, to the next one."""
+        *addresses, last = self._directory.addresses(self.name)
+        for address in addresses:
+            try:
+                return self._send_to(address + target, prepared, stream=stream, timeout=timeout)
+            except requests.RequestException as error:
+                if not _never_connected(error):
+                    raise
+        return self._send_to(last + target, prepared, stream=stream, timeout=timeout)
+
+    def _send_to(
+        self, url: str, prepared: requests.PreparedRequest, *, stream: bool, timeout: tuple[float, float]
+    ) -> requests.Response:
+        prepared.url = url
+        return self._session.get_adapter(url).send(prepared, stream=stream, timeout=timeout)
 
     def _timeout_of(self, method: str) -> tuple[float, float]:
         if method not in _SAFE_METHODS:
@@ -223,9 +240,6 @@ class Peer:
         if left_seconds <= 0:
             raise NoAnswer(may_have_arrived=False)
         return min(connect_seconds, left_seconds), min(read_seconds, left_seconds)
-
-    def _url(self, path: str) -> str:
-        return self._directory.address(self.name) + path
 
 
 class ServiceToken:

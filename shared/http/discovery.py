@@ -74,12 +74,13 @@ class Directory:
         """Stop the background thread."""
         self._refresher.stop()
 
-    def address(self, service: str) -> str:
-        """Return the base URL for the next call of `service`, such as http://127.0.0.1:8001."""
+    def addresses(self, service: str) -> list[str]:
+        """Return the base URLs of `service`, such as http://127.0.0.1:8001, the one for the next call first."""
         instances = self._instances.get(service)
-        if instances:
-            return instances[next(self._turns[service]) % len(instances)]
-        return self._addresses[service]
+        if not instances:
+            return [self._addresses[service]]
+        turn = next(self._turns[service]) % len(instances)
+        return instances[turn:] + instances[:turn]
 
     def refresh(self) -> None:
         """Ask Consul for the passing instances of every service. If it does not answer, the known ones stay."""

@@ -4,14 +4,14 @@ import os
 import re
 import signal
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import requests
+from sqlalchemy import text
 
-from shared.db.sqlite import sqlite3
+from shared.db.engines import is_sqlite, reading_connection
 from tests.faults.history import Booked, History
 from tests.faults.wire import Wire
 from tests.support.house import ROOT
@@ -23,10 +23,21 @@ NAMES = ("auth-service", "account-service", "transaction-service", "reporting-se
 ANSWER_SECONDS = 15
 SETTLED_SECONDS = 10
 
-ENTRIES = """
-    SELECT from_account_id AS account_id, -amount_minor AS amount_minor FROM posting WHERE outcome = 'posted'
-    UNION ALL SELECT to_account_id, amount_minor FROM posting WHERE outcome = 'posted'
+BALANCES = "SELECT id, balance_minor FROM account"
+SUMS = """
+    SELECT account_id, sum(amount_minor) FROM (
+        SELECT from_account_id AS account_id, -amount_minor AS amount_minor FROM posting WHERE outcome = 'posted'
+        UNION ALL SELECT to_account_id, amount_minor FROM posting WHERE outcome = 'posted'
+    ) AS entry GROUP BY account_id
 """
+PROJECTED = """
+    SELECT id, amount_minor, from_account_id, to_account_id, status = 'completed' FROM "transaction"
+"""
+DECIDED = """
+    SELECT transaction_id, amount_minor, from_account_id, to_account_id, outcome = 'posted' FROM posting
+"""
+COUNTED = "SELECT coalesce(sum(count), 0), coalesce(sum(total_minor), 0) FROM bank_volume"
+POSTED = "SELECT count(*), coalesce(sum(amount_minor), 0) FROM posting WHERE outcome = 'posted'"
 
 
 class FaultyBank:
@@ -156,33 +167,23 @@ class FaultyBank:
             cursor = f"&cursor={page['pagination']['next_cursor']}"
 
     def _books(self) -> tuple[dict[str, int], dict[str, int]]:
-        """Return balances and sums of entries by account from the database file of the account service."""
-        with closing(sqlite3.connect(self.data_dir / "account.db")) as books:
-            assert books.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-            balances = dict(books.execute("SELECT id, balance_minor FROM account"))
-            sums = dict(books.execute(f"SELECT account_id, sum(amount_minor) FROM ({ENTRIES}) GROUP BY 1"))
-        return (
-            {str(UUID(account)): balance for account, balance in balances.items()},
-            {str(UUID(account)): sums.get(account, 0) for account in balances},
-        )
+        """Return balances and sums of entries by account from the database of the account service."""
+        balances = {str(UUID(str(account))): balance for account, balance in self._rows("account", BALANCES)}
+        sums = {str(UUID(str(account))): int(total) for account, total in self._rows("account", SUMS) if account}
+        return balances, {account: sums.get(account, 0) for account in balances}
 
     def _require_projection(self) -> None:
         """Check that the transaction database has exactly the postings of the ledger and that the sums agree."""
-        with closing(sqlite3.connect(self.data_dir / "transaction.db")) as projection:
-            assert projection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-            projection.execute("ATTACH ? AS ledger", (str(self.data_dir / "account.db"),))
-            projected = (
-                "SELECT id, amount_minor, from_account_id, to_account_id, status = 'completed' FROM \"transaction\""
-            )
-            decided = (
-                "SELECT transaction_id, amount_minor, from_account_id, to_account_id, outcome = 'posted'"
-                " FROM ledger.posting"
-            )
-            for more, less in ((projected, decided), (decided, projected)):
-                assert projection.execute(f"{more} EXCEPT {less}").fetchall() == []
-            counted = "SELECT coalesce(sum(count), 0), coalesce(sum(total_minor), 0) FROM bank_volume"
-            posted = "SELECT count(*), coalesce(sum(amount_minor), 0) FROM ledger.posting WHERE outcome = 'posted'"
-            assert projection.execute(counted).fetchone() == projection.execute(posted).fetchone()
+        assert set(self._rows("transaction", PROJECTED)) == set(self._rows("account", DECIDED))
+        assert self._rows("transaction", COUNTED) == self._rows("account", POSTED)
+
+    def _rows(self, name: str, query: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query in the database of a service."""
+        url = self.environment.get(f"{name.upper()}_DATABASE_URL", f"sqlite:///{self.data_dir}/{name}.db")
+        with reading_connection(url) as connection:
+            if is_sqlite(url):
+                assert connection.execute(text("PRAGMA integrity_check")).scalar_one() == "ok"
+            return [tuple(row) for row in connection.execute(text(query))]
 
 
 def _body(answer: requests.Response) -> dict[str, Any]:

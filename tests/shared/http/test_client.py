@@ -209,6 +209,36 @@ def test_a_call_to_a_closed_port_did_not_arrive(session: requests.Session) -> No
     assert silence.value.status == 503
 
 
+class Instances(Directory):
+    """The same instances for every call, in the same order."""
+
+    def __init__(self, *urls: str) -> None:
+        super().__init__({"other": urls[0]})
+        self.urls = list(urls)
+
+    def addresses(self, _service: str) -> list[str]:
+        return self.urls
+
+
+def test_a_call_goes_to_the_next_instance_if_one_cannot_be_connected_to(
+    server: Server, session: requests.Session
+) -> None:
+    peer = Peer("other", Instances(refused_url(), refused_url(), server.url), session)
+    assert peer.call("POST", "/", body={}) == {"success": True}
+    assert len(server.seen) == 1
+
+
+def test_a_call_that_may_have_arrived_does_not_go_to_the_next_instance(
+    server: Server, session: requests.Session
+) -> None:
+    server.reply = Handler.hang_up
+    peer = Peer("other", Instances(server.url, server.url), session)
+    with pytest.raises(NoAnswer) as silence:
+        peer.call("POST", "/", body={})
+    assert silence.value.may_have_arrived
+    assert len(server.seen) == 1
+
+
 def test_a_connection_attempt_times_out(session: requests.Session) -> None:
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))

@@ -77,7 +77,7 @@ def test_without_a_consul_host_consul_is_never_called(monkeypatch: pytest.Monkey
     for part in (directory, registration):
         part.start()
     directory.refresh()
-    assert directory.address("price-service") == "http://127.0.0.1:9"
+    assert directory.addresses("price-service") == ["http://127.0.0.1:9"]
     for part in (directory, registration):
         part.stop()
 
@@ -86,7 +86,7 @@ def test_the_variables_apply_while_consul_is_unavailable() -> None:
     port = free_ports(1)[0]
     directory = Directory(VARIABLES, consul_host="127.0.0.1", consul_port=port)
     directory.refresh()
-    assert directory.address("price-service") == "http://127.0.0.1:9"
+    assert directory.addresses("price-service") == ["http://127.0.0.1:9"]
     registration = Registration("price-service", "127.0.0.1", 1, consul_host="127.0.0.1", consul_port=port)
     registration.start()
     registration.stop()
@@ -112,11 +112,11 @@ def test_a_registered_instance_is_found_while_its_check_passes(agent: ConsulAgen
         with registered(agent, "price-service", port):
             eventually(lambda: agent.passing_ports("price-service") == {port})
             directory.refresh()
-            assert directory.address("price-service") == f"http://127.0.0.1:{port}"
-            assert directory.address("other-service") == "http://127.0.0.1:10"
+            assert directory.addresses("price-service") == [f"http://127.0.0.1:{port}"]
+            assert directory.addresses("other-service") == ["http://127.0.0.1:10"]
         assert agent.registered_ports("price-service") == set()
         directory.refresh()
-        assert directory.address("price-service") == "http://127.0.0.1:9"
+        assert directory.addresses("price-service") == ["http://127.0.0.1:9"]
 
 
 @needs_consul
@@ -139,7 +139,7 @@ def test_an_instance_whose_check_fails_is_not_used(agent: ConsulAgent, directory
         eventually(lambda: agent.registered_ports("price-service") == {port})
         eventually(lambda: any("503" in check["Output"] for check in agent.api.agent.checks().values()))
         directory.refresh()
-        assert directory.address("price-service") == "http://127.0.0.1:9"
+        assert directory.addresses("price-service") == ["http://127.0.0.1:9"]
 
 
 @needs_consul
@@ -155,9 +155,10 @@ def test_calls_alternate_between_the_instances_of_a_service(agent: ConsulAgent, 
         eventually(lambda: agent.passing_ports("price-service") == {one, two})
         eventually(lambda: agent.passing_ports("other-service") == {three})
         directory.refresh()
-        calls = [(directory.address("price-service"), directory.address("other-service")) for _ in range(10)]
-    assert sorted(price for price, _ in calls) == sorted([f"http://127.0.0.1:{port}" for port in (one, two)] * 5)
-    assert {other for _, other in calls} == {f"http://127.0.0.1:{three}"}
+        calls = [(directory.addresses("price-service"), directory.addresses("other-service")) for _ in range(10)]
+    first, second = (f"http://127.0.0.1:{port}" for port in (one, two))
+    assert sorted(prices for prices, _ in calls) == sorted([[first, second], [second, first]] * 5)
+    assert all(others == [f"http://127.0.0.1:{three}"] for _, others in calls)
 
 
 @needs_consul
@@ -166,7 +167,7 @@ def test_an_instance_on_all_interfaces_has_the_address_of_its_agent(agent: Consu
         eventually(lambda: agent.passing_ports("price-service") == {port})
         assert agent.api.agent.services().popitem()[1]["Address"] == ""
         directory.refresh()
-        assert directory.address("price-service") == f"http://127.0.0.1:{port}"
+        assert directory.addresses("price-service") == [f"http://127.0.0.1:{port}"]
 
 
 @needs_consul
@@ -179,12 +180,12 @@ def test_addresses_survive_an_outage_of_consul_and_entries_are_restored(
         directory = Directory(VARIABLES, consul_host="127.0.0.1", consul_port=agent.port)
         directory.start()
         try:
-            eventually(lambda: directory.address("price-service") == f"http://127.0.0.1:{port}")
+            eventually(lambda: directory.addresses("price-service") == [f"http://127.0.0.1:{port}"])
             agent.kill()
             with pytest.raises((requests.ConnectionError, consul.ConsulException)):
                 agent.api.agent.services()
             directory.refresh()
-            assert directory.address("price-service") == f"http://127.0.0.1:{port}"
+            assert directory.addresses("price-service") == [f"http://127.0.0.1:{port}"]
             agent.start()
             eventually(lambda: agent.passing_ports("price-service") == {port})
         finally:
