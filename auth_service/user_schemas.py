@@ -40,7 +40,10 @@ Without `=?`, since mail programs decode what begins with it (RFC 2047): a comma
 FullName = Annotated[Line, Field(min_length=1, max_length=100), TRIMMED]
 Phone = Annotated[
     str,
-    Matching(r"\+?[0-9(][0-9 ().-]{4,27}[0-9]", "must be a phone number: 6 to 30 digits, spaces and ( ) . -"),
+    Matching(
+        r"\+?[0-9(][0-9 ().-]{4,27}[0-9]",
+        "must be a phone number: an optional +, then 6 to 29 digits, spaces and ( ) . -",
+    ),
     Field(examples=["+44 20 7946 0958"]),
 ]
 

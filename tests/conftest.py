@@ -3,11 +3,16 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
 
+import hypothesis
 import pytest
 
 from shared.security import passwords
 from tests.support import postgres
 from tests.support.suite import BankOptions, Suite
+
+# Example counts limit the time of a test. A deadline for each example would fail when the machine stands still.
+hypothesis.settings.register_profile("bank", deadline=None)
+hypothesis.settings.load_profile("bank")
 
 
 @pytest.fixture(scope="session", autouse=True)

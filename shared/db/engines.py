@@ -40,13 +40,13 @@ def is_sqlite(url: str) -> bool:
 def postgresql_options() -> dict[str, Any]:
     """Return engine options with timeouts that detect a lost server within seconds."""
     timeouts = {"connect_timeout": 3, "tcp_user_timeout": 5000, "keepalives_idle": 10, "keepalives_interval": 5}
-    return {**_pool(READERS), "pool_pre_ping": True, "connect_args": timeouts}
+    return {**_common(READERS), "pool_pre_ping": True, "connect_args": timeouts}
 
 
 def sqlite_options(connections: int, **arguments: int) -> dict[str, Any]:
     """Return engine options for a SQLite file with at most this many connections, each opened with `arguments`."""
     return {
-        **_pool(connections),
+        **_common(connections),
         "module": sqlite3,
         "connect_args": {"check_same_thread": False, **arguments},
     }
@@ -94,12 +94,13 @@ def reading_connection(url: str) -> Iterator[Connection]:
         engine.dispose()
 
 
-def _pool(connections: int) -> dict[str, Any]:
+def _common(connections: int) -> dict[str, Any]:
     return {
         "poolclass": ImpatientPool,
         "pool_size": connections,
         "max_overflow": 0,
         "pool_timeout": WRITE_WAIT_SECONDS,
+        "hide_parameters": True,  # errors are logged, and values may be private
     }
 
 

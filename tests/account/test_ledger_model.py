@@ -79,7 +79,7 @@ def test_the_ledger_agrees_with_a_dictionary(ledger: Ledger) -> None:
     LedgerAgainstAModel.ledger = ledger
     machine = LedgerAgainstAModel
     machine.TestCase.settings = settings(
-        max_examples=25, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
+        max_examples=25, stateful_step_count=12, suppress_health_check=list(HealthCheck)
     )
     case = machine.TestCase()
     case.runTest()

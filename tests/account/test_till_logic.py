@@ -177,7 +177,7 @@ class CounterAgainstNumbers(RuleBasedStateMachine):
 def test_random_days_at_the_counter_add_up(ledger: Ledger) -> None:
     CounterAgainstNumbers.ledger = ledger
     CounterAgainstNumbers.TestCase.settings = settings(
-        max_examples=25, stateful_step_count=14, deadline=None, suppress_health_check=list(HealthCheck)
+        max_examples=25, stateful_step_count=14, suppress_health_check=list(HealthCheck)
     )
     CounterAgainstNumbers.TestCase().runTest()
 

@@ -369,6 +369,6 @@ def test_the_projection_ends_as_the_ledger_has_decided(desk: Desk) -> None:
     machine = ProjectionAgainstTheLedger
     machine.desk = desk
     machine.TestCase.settings = settings(
-        max_examples=25, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
+        max_examples=25, stateful_step_count=15, suppress_health_check=list(HealthCheck)
     )
     machine.TestCase().runTest()

@@ -123,7 +123,7 @@ ROWS = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(ROWS, max_size=30, unique_by=lambda row: row.at), st.sampled_from(ZONES))
 def test_months_in_a_row_have_each_entry_once_and_tie_out(rows: list[Row], zone: str) -> None:
     months = [statement(Books(rows), {**range_of(month), "tz": zone}) for month in MONTHS]
@@ -142,7 +142,7 @@ def test_months_in_a_row_have_each_entry_once_and_tie_out(rows: list[Row], zone:
     assert balance == Decimal(sum(row.amount_minor for row in rows)) / 100
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(ROWS, max_size=30, unique_by=lambda row: row.at))
 def test_a_reversal_nets_against_what_it_reverses_in_any_ledger(rows: list[Row]) -> None:
     whole = statement(Books(rows), {"from": "2018-09-01", "to": "2018-12-31"})

@@ -1,7 +1,11 @@
-"""Connections are closed when their database is closed or opened anew."""
+"""Connections are closed when their database is closed or opened anew, and errors hide values."""
+
+from pathlib import Path
 
 import pytest
 from flask import Flask
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase
 
 from shared.db.database import Database
@@ -50,3 +54,13 @@ def test_connections_of_an_earlier_app_are_closed_with_those_of_the_last(db: Dat
         assert not driver_connection.closed
         db.close()
         assert driver_connection.closed
+
+
+def test_errors_hide_the_values_of_a_statement(db: Database, engine_url: str, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/bank.db" if engine_url.startswith("sqlite") else engine_url
+    db.connect(Flask("bank"), url)
+    for engine in (db.reader, db.writer):
+        with engine.connect() as connection, pytest.raises(DBAPIError) as raised:
+            connection.execute(text("SELECT * FROM nowhere WHERE name = :name"), {"name": "a private name"})
+        assert "a private name" not in str(raised.value)
+    db.close()

@@ -88,7 +88,7 @@ def half_up(value: Fraction) -> int:
     return int(value + Fraction(1, 2))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(
     moved=st.lists(moves, min_size=1, max_size=20),
     undone=st.lists(st.integers(0, 3), max_size=8),
@@ -110,7 +110,7 @@ def test_figures_of_payments_equal_those_of_an_independent_calculation(
             check(books, done, user, account, (since, until))
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, suppress_health_check=list(HealthCheck))
 @given(moved=st.lists(moves, min_size=1, max_size=20), undone=st.lists(st.integers(0, 3), max_size=8), since=instants)
 def test_a_selection_of_accounts_counts_what_these_accounts_count(
     books: Books, moved: list[Move], undone: list[int], since: datetime | None

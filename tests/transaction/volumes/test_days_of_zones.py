@@ -48,7 +48,7 @@ def shown_day(instant: datetime, zone: ZoneInfo) -> date:
 
 
 @pytest.mark.timeout(300)
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(
     place=st.sampled_from(TIMES),
     moved=st.lists(st.tuples(offsets, st.integers(1, 9), st.booleans()), min_size=1, max_size=12),

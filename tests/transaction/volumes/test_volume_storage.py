@@ -13,7 +13,7 @@ from transaction_service.volumes.volume_storage import Volume
 
 
 @pytest.mark.timeout(300)
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(
     batches=st.lists(st.lists(moves, min_size=1, max_size=8), min_size=1, max_size=4),
     undone=st.integers(0, 8),
