@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from itertools import product
+from ipaddress import IPv4Address
+from itertools import count, product
 from typing import Any
 from uuid import uuid4
 
@@ -27,6 +28,7 @@ RANGES = {
         "/api/transactions/summary",
     ],
 }
+ADDRESS_NUMBERS = count(int(IPv4Address("10.0.0.1")))
 ANY_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 PROBED = ("/api/health", "/api/live", "/metrics", "/openapi.json")
 UNSTORABLE = {
@@ -56,6 +58,11 @@ class World:
     def get(self, path: str, **query: str) -> TestResponse:
         """What the gateway answers the admin."""
         return self.suite.call("gateway", "GET", self.path(path), self.admin, query_string=query)
+
+    def ask(self, door: str, method: str, path: str, caller: Person, **options: Any) -> TestResponse:
+        """Send a request from an address of its own, so that no limit of the gateway counts it with others."""
+        address = {"REMOTE_ADDR": str(IPv4Address(next(ADDRESS_NUMBERS)))}
+        return self.suite.call(door, method, path, caller, environ_base=address, **options)
 
     def path(self, path: str) -> str:
         """A path with the ids of this world in it."""
@@ -160,7 +167,7 @@ def test_an_unknown_or_repeated_key_of_a_query_is_refused_by_every_endpoint(worl
     for name, method, path, caller in asked:
         doors = (name, "gateway") if path.startswith("/api/") else (name,)
         for door, (query, key) in product(doors, {"unread=1": "unread", "twice=1&twice=2": "twice"}.items()):
-            answer = world.suite.call(door, method, f"{path}?{query}", caller)
+            answer = world.ask(door, method, f"{path}?{query}", caller)
             assert key in details(answer, 400)["details"], f"{door} {method} {path}"
 
 
@@ -188,7 +195,7 @@ def test_text_that_can_not_be_stored_is_refused_by_every_endpoint(world: World) 
     for name, method, path, caller in every_endpoint(world):
         doors = (name, "gateway") if path.startswith("/api/") else (name,)
         for door, (part, key) in product(doors, {"?q=%00": "q", "?q=%ff": "q", "%00": "path"}.items()):
-            answer = world.suite.call(door, method, f"{path}{part}", caller)
+            answer = world.ask(door, method, f"{path}{part}", caller)
             assert list(details(answer, 400)["details"]) == [key], f"{door} {method} {path}"
 
 
@@ -204,7 +211,7 @@ def test_text_that_can_not_be_stored_is_refused_in_every_body(world: World) -> N
     for name, method, path, caller in every_endpoint(world):
         if (method, ANY_ID.sub("{}", path)) in with_body and path.startswith("/api/"):
             for door, (text, key) in product((name, "gateway"), UNSTORABLE.items()):
-                answer = world.suite.call(door, method, path, caller, data=text, content_type="application/json")
+                answer = world.ask(door, method, path, caller, data=text, content_type="application/json")
                 assert list(details(answer, 400)["details"]) == [key], f"{door} {method} {path}"
 
 
