@@ -337,10 +337,7 @@ def list_all(
     party_ids: Collection[str] | None,
 ) -> tuple[list[Transaction], Pagination]:
     """Return a page of all transactions of the bank, or of those of the users `party_ids`, newest first."""
-    filters = query.model_dump(
-        by_alias=True, exclude_none=True, exclude={"limit", "cursor"}, exclude_defaults=True, warnings=False
-    )
-    audit_trail.record_view(storage.outbox, "list.transactions", caller, **filters)
+    audit_trail.record_view(storage.outbox, "list.transactions", caller, None, **audit_trail.filters_of(query))
     chosen = _to_filters(query, currency)
     if party_ids is None:
         chosen = replace(chosen, masked_number=masked(query.party) if query.party else None)

@@ -17,7 +17,6 @@ from shared.web.access import Caller
 from shared.web.cursors import Pagination
 
 MOST_OWNERS = 200
-_NOT_SHOWN = {"limit", "cursor", "user_id"}
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ def list_all(tools: SearchTools, caller: Caller, query: AllAccountsQuery) -> tup
     """Return a page of all accounts that match. Raises InvalidRequest, and ServiceUnavailable to find an owner."""
     if query.user_id:
         return list_of_user(tools, caller, query.user_id, query)
-    audit_trail.record_view(tools.outbox, "list.accounts", caller, None, **_filters_of(query))
+    audit_trail.record_view(tools.outbox, "list.accounts", caller, None, **audit_trail.filters_of(query, "user_id"))
     owners = tools.users.search(query.owner, most=MOST_OWNERS, field="owner") if query.owner else None
     return _page(tools, query, owners)
 
@@ -43,7 +42,7 @@ def list_of_user(
     tools: SearchTools, caller: Caller, user_id: UUID, query: AccountsQuery
 ) -> tuple[list[Account], Pagination]:
     """Return a page of the accounts of one user that match. Raises InvalidRequest."""
-    audit_trail.record_view(tools.outbox, "view.accounts", caller, user_id, **_filters_of(query))
+    audit_trail.record_view(tools.outbox, "view.accounts", caller, user_id, **audit_trail.filters_of(query, "user_id"))
     return _page(tools, query, [user_id])
 
 
@@ -63,9 +62,3 @@ def _page(
     )
     fetch = partial(tools.accounts.list_accounts, filters, oldest_first=query.sort == "oldest")
     return cursors.fetch_page(query, fetch, created_at=datetime, id=UUID)
-
-
-def _filters_of(query: AccountsQuery) -> dict[str, object]:
-    """Return the filters of a query as the audit trail shows them."""
-    shown = query.model_dump(by_alias=True, exclude_defaults=True, exclude=_NOT_SHOWN, mode="json", warnings=False)
-    return dict(shown)

@@ -24,9 +24,8 @@ from shared.db.outages import rerun_when_aborted
 from shared.http import origins, request_ids
 from shared.web import cursors
 from shared.web.access import Caller
-from shared.web.audit_trail import Outcome, ReportedEntry, once_in_a_while
+from shared.web.audit_trail import Outcome, ReportedEntry, filters_of, once_in_a_while
 from shared.web.cursors import Page, Pagination
-from shared.web.validation.openapi import Query
 
 SERVICE = "auth-service"
 VIEW = "view."
@@ -99,7 +98,7 @@ def record(
 
 def record_list(storage: AuditStorage, action: str, caller: Caller, query: Page, subject: User | None = None) -> None:
     """Record that staff read a list, with its filters: once a minute, however many pages of it they read."""
-    filters = _filters_of(query)
+    filters = filters_of(query)
     with once_in_a_while(action, caller.user_id, repr(filters)) as is_due:
         if is_due:
             record(storage, action, actor=caller, subject=subject, details={"filters": filters})
@@ -151,7 +150,7 @@ def export(storage: AuditStorage, caller: Caller, query: ExportQuery) -> list[Au
     rows = storage.list_entries(query, limit=MAX_EXPORTED + 1, after=None)
     if len(rows) > MAX_EXPORTED:
         raise TooManyRows
-    record(storage, "audit.export", actor=caller, details={"rows": len(rows), "filters": _filters_of(query)})
+    record(storage, "audit.export", actor=caller, details={"rows": len(rows), "filters": filters_of(query)})
     return list(rows)
 
 
@@ -245,12 +244,6 @@ def _search_text(entry: AuditEntry) -> str:
         entry.details,
     )
     return folded("\n".join(filter(None, searched)))
-
-
-def _filters_of(query: Query) -> dict[str, object]:
-    """Return the filters of a query as the trail shows them."""
-    paging = {"limit", "cursor"}
-    return query.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=paging, warnings=False)
 
 
 def _id_of(somebody: User | Caller | None) -> UUID | None:

@@ -21,7 +21,7 @@ from shared.http import origins, request_ids
 from shared.web.access import Caller, report_refusals
 from shared.web.application import Lifecycle, Peers
 from shared.web.parts import part
-from shared.web.validation.openapi import Body
+from shared.web.validation.openapi import Body, Query
 
 DELIVERY_SECONDS = 1.0
 BATCH = 25  # far below the limit of a request's body, whatever the entries hold
@@ -119,6 +119,12 @@ def record_view(outbox: Outbox, action: str, caller: Caller, subject_id: UUID | 
     with once_in_a_while(action, caller.user_id, subject_id, repr(details)) as is_due:
         if is_due:
             record(outbox, action, actor=caller, subject_id=subject_id, details=details)
+
+
+def filters_of(query: Query, *hidden: str) -> dict[str, Any]:
+    """Return the filters of a list: the query without defaults, page size, cursor, and the `hidden` fields."""
+    paging = {"limit", "cursor", *hidden}
+    return query.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=paging, warnings=False)
 
 
 @contextmanager

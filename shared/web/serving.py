@@ -12,7 +12,7 @@ import resource
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from functools import partial
 from typing import Any, TypeVar
 
@@ -73,7 +73,7 @@ class DeferredResponse:
 
 def add_fast_paths(app: Flask, paths: Iterable[str]) -> None:
     """Name paths of `app` whose requests are short: they read a small body, and answer later or within a batch."""
-    app.extensions[FAST_PATHS] = frozenset(paths)
+    app.extensions.setdefault(FAST_PATHS, set()).update(paths)
 
 
 class _Place:
@@ -109,7 +109,7 @@ class RequestThreads:
     """
 
     def __init__(self, app: Flask) -> None:
-        self._fast_paths: frozenset[str] = app.extensions.get(FAST_PATHS, frozenset())
+        self._fast_paths: Set[str] = app.extensions.get(FAST_PATHS, frozenset())
         self._places = threading.Semaphore(ACTIVE_THREADS)
         self._this = _Thread()
         self._began_at: dict[_Place, float] = {}
