@@ -172,7 +172,6 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask's documented way
-    app.url_map.merge_slashes = False  # one spelling per address; a redirect would hide a client's mistake
     app.config["SESSION_COOKIE_SECURE"] = settings.session_cookie_secure or settings.https
     if settings.https:
         app.config["SESSION_COOKIE_NAME"] = "__Host-session"

@@ -42,6 +42,7 @@ NAMED: dict[tuple[str, str], dict[str, Any]] = {
     ("PUT", "/api/accounts/update/{account}"): {"status": "frozen", "reason": " "},
     ("POST", "/api/transactions/reverse/{account}"): {"reason": " "},
     ("POST", "/api/reports/custom"): {"preset": "this_month", "name": " "},
+    ("POST", "/api/auth/approvals/{account}/reject"): {"reason": " "},
     ("POST", "/api/auth/passkeys"): {"passkey_token": "x", "credential": {}, "name": "\u3000"},
 }
 
@@ -213,6 +214,12 @@ def test_text_that_can_not_be_stored_is_refused_in_every_body(world: World) -> N
             for door, (text, key) in product((name, "gateway"), UNSTORABLE.items()):
                 answer = world.ask(door, method, path, caller, data=text, content_type="application/json")
                 assert list(details(answer, 400)["details"]) == [key], f"{door} {method} {path}"
+
+
+@pytest.mark.parametrize("door", [*ADDRESSES, "gateway"])
+def test_an_address_with_a_doubled_slash_is_another_one(world: World, door: str) -> None:
+    answer = world.suite.call(door, "GET", "/api//live")
+    assert details(answer, 404)["error_code"] == "NOT_FOUND"
 
 
 @pytest.mark.parametrize(("method", "path"), NAMED)

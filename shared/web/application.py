@@ -142,6 +142,7 @@ def make_app(
     app.request_class = StrictRequest
     app.config["MAX_CONTENT_LENGTH"] = max_body_bytes
     app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False  # one spelling per address; a redirect would hide a client's mistake
     lifecycle = Lifecycle()
     request_ids.install(app)
     access.install(app, verifier)

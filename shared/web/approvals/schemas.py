@@ -7,13 +7,15 @@ from pydantic import ConfigDict, Field, field_validator
 from pydantic_core import from_json
 
 from shared.core.periods import Timestamp
-from shared.core.texts import Line
+from shared.core.texts import NOT_BLANK, Line
 from shared.web.cursors import Page
 from shared.web.validation.openapi import Body, Described
 from shared.web.validation.ranges import TimeRange
 
 ApprovalStatus = Literal["pending", "approved", "rejected", "expired"]
-AskedReason = Annotated[Line, Field(min_length=1, max_length=200, examples=["Joins the team at the counter"])]
+AskedReason = Annotated[
+    Line, Field(min_length=1, max_length=200, examples=["Joins the team at the counter"]), NOT_BLANK
+]
 """The reason for a change that may wait for a second person."""
 
 
@@ -39,7 +41,9 @@ class Agreement(Body):
 class Rejection(Body):
     """Why a request is rejected."""
 
-    reason: Annotated[Line, Field(min_length=1, max_length=200, examples=["The customer has agreed to the payment"])]
+    reason: Annotated[
+        Line, Field(min_length=1, max_length=200, examples=["The customer has agreed to the payment"]), NOT_BLANK
+    ]
     """The reason, which the person who asked can read."""
 
 
