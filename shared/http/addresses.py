@@ -15,7 +15,7 @@ def reachable_host(host: str) -> str:
     return _WILDCARDS.get(host, host)
 
 
-def base_url(host: str, port: int) -> str:
+def base_url(host: str, port: int | str) -> str:
     """Return the URL of a server on `host` and `port`, such as http://127.0.0.1:8001."""
     reachable = reachable_host(host)
     return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"

@@ -11,10 +11,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from shared.core.errors import CannotStart
 from shared.db.engines import is_sqlite
 from shared.db.migrations import DatabaseUnusable
-from shared.http.addresses import service_url
+from shared.http.addresses import base_url, service_url
 from shared.security import secret_files
 
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
+_SERVICE_PORTS = {"AUTH": 8001, "ACCOUNT": 8002, "TRANSACTION": 8003, "REPORTING": 8004}
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -83,6 +84,15 @@ class Settings(BaseSettings):
     connect_timeout_seconds: Seconds = Field(1.0, validation_alias="BANK_CONNECT_TIMEOUT_SECONDS")
     read_timeout_seconds: Seconds = Field(5.0, validation_alias="BANK_READ_TIMEOUT_SECONDS")
     log_level: LogLevel = Field("INFO", validation_alias="BANK_LOG_LEVEL")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _find_services_at_their_ports(cls, values: dict[str, Any]) -> dict[str, Any]:
+        host = os.environ.get("BANK_HOST") or "127.0.0.1"
+        for name, default_port in _SERVICE_PORTS.items():
+            port = os.environ.get(f"{name}_SERVICE_PORT") or default_port
+            values.setdefault(f"{name}_SERVICE_URL", base_url(host, port))
+        return values
 
     @model_validator(mode="before")
     @classmethod

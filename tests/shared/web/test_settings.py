@@ -122,3 +122,15 @@ def test_a_database_is_in_the_data_directory_unless_a_url_is_set(tmp_path: Path)
 def test_addresses_of_peers_end_without_a_slash() -> None:
     settings = ShopSettings.load(SHOP_KEY="k" * 32, AUTH_SERVICE_URL="http://10.0.0.7:9001/")
     assert settings.peer_urls["auth-service"] == "http://10.0.0.7:9001"
+
+
+def test_a_service_is_found_at_the_port_that_its_variable_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_KEY", "k" * 32)
+    monkeypatch.delenv("AUTH_SERVICE_URL", raising=False)
+    assert ShopSettings.load().auth_service_url == "http://127.0.0.1:8001"
+    monkeypatch.setenv("AUTH_SERVICE_PORT", "9001")
+    monkeypatch.setenv("BANK_HOST", "::1")
+    assert ShopSettings.load().auth_service_url == "http://[::1]:9001"
+    monkeypatch.setenv("AUTH_SERVICE_PORT", "x")
+    with pytest.raises(CannotStart, match="AUTH_SERVICE_URL is 'http://\\[::1\\]:x', but must be a URL"):
+        ShopSettings.load()
