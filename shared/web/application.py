@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 import requests
-from flask import Flask
+from flask import Flask, Response, request
 from spectree import SpecTree
 from werkzeug.exceptions import RequestEntityTooLarge
 
@@ -150,6 +150,7 @@ def make_app(
     host_header.install(app)
     request_text.install(app)
     responses.install_error_handlers(app, render_error)
+    app.after_request(_announce_end_of_connection)
     app.register_error_handler(RequestEntityTooLarge, lambda _error: render_error(PayloadTooLarge()))
     if database is not None:
         database.connect(app, database_url)
@@ -164,6 +165,17 @@ def make_app(
     lifecycle.add(PeriodicTask(counts.sample, name="samples", interval_seconds=metrics.SAMPLE_SECONDS))
     lifecycle.add(PeriodicTask(verifier.report_use, name="session-use", interval_seconds=USE_REPORT_SECONDS))
     return app
+
+
+def _announce_end_of_connection(response: Response) -> Response:
+    """Say that the connection ends when the body of the request was not read (RFC 9112, section 9.3).
+
+    granian closes it then, and the next request of a client that is not told so may fail. Reading the body instead
+    would let slow clients hold threads with requests that are refused.
+    """
+    if isinstance(request, StrictRequest) and request.has_unread_body:
+        response.headers["Connection"] = "close"
+    return response
 
 
 __all__ = ["Lifecycle", "Peers", "make_app", "make_session"]

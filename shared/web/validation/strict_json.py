@@ -136,6 +136,12 @@ class StrictRequest(Request):
     A compressed body, or one that is not UTF-8, is refused with 415.
     """
 
+    @property
+    def has_unread_body(self) -> bool:
+        """Return whether the client has sent a body of which nothing was read."""
+        has_body = self.content_length or "HTTP_TRANSFER_ENCODING" in self.environ
+        return bool(has_body) and "stream" not in vars(self)
+
     def refuse_unreadable_body(self) -> None:
         """Raise ContentCodingNotSupported or CharsetNotSupported for a body that nothing here decodes."""
         codings = self.headers.get("Content-Encoding", "").lower().split(",")

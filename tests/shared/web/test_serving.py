@@ -289,6 +289,17 @@ def test_an_unread_body_does_not_block_its_connection(start: Start) -> None:
         assert list(pool.map(ask_thrice, range(crowd))) == [[200] * 3] * crowd
 
 
+@pytest.mark.parametrize("size", [20, 30_000])
+def test_a_client_can_go_on_after_a_body_that_was_refused_unread(start: Start, size: int) -> None:
+    (port,) = free_ports(1)
+    with start(port), requests.Session() as session:
+        wait_until_alive(port)
+        for _ in range(200):
+            answer = session.post(f"{address_of(port)}/api/live", data=b"x" * size, timeout=5)
+            assert (answer.status_code, answer.headers["Connection"]) == (405, "close")
+        assert "Connection" not in session.get(f"{address_of(port)}/api/live", timeout=5).headers
+
+
 def test_an_ended_thread_frees_its_place() -> None:
     threads = serving.RequestThreads(Flask("empty"))
     handle = threads.wrap(lambda _deferred, _scope: None)
