@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 
 HEADER = "X-Request-ID"
+_OUTER = "bank.outer_request_id"
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _current: ContextVar[str | None] = ContextVar("request_id", default=None)
 
@@ -42,7 +43,7 @@ def install(app: Flask) -> None:
 
     @app.before_request
     def _begin() -> None:
-        g.outer_request_id = _current.set(accepted_or_new(request.headers.get(HEADER)))
+        request.environ[_OUTER] = _current.set(accepted_or_new(request.headers.get(HEADER)))
 
     @app.after_request
     def _end(response: Response) -> Response:
@@ -51,5 +52,5 @@ def install(app: Flask) -> None:
 
     @app.teardown_request
     def _forget(_error: BaseException | None) -> None:
-        if "outer_request_id" in g:
-            _current.reset(g.pop("outer_request_id"))
+        if outer := request.environ.pop(_OUTER, None):
+            _current.reset(outer)
