@@ -40,8 +40,9 @@ def fetch_service_token(bank: Suite, client_id: str, variable: str) -> str:
 
 
 def comparable(headers: dict[str, str]) -> dict[str, str]:
-    """Return the headers of a response, without those that differ for each exchange."""
-    return {name: value for name, value in headers.items() if name not in ("Content-Length", "X-Request-ID")}
+    """Return the headers of a response, without those of the single exchange and its connection."""
+    left_out = "Connection", "Content-Length", "X-Request-ID"
+    return {name: value for name, value in headers.items() if name not in left_out}
 
 
 def alone(bank: Suite, request: Request) -> tuple[int, dict[str, str], str]:
