@@ -55,17 +55,23 @@ class Crowd:
         await asyncio.gather(*(self._come(self._customers[n % len(self._customers)], until) for n in range(self._size)))
 
     async def _come(self, customer: Payer, until: float) -> None:
-        reader, writer = await asyncio.open_connection(self._host, self._port)
-        try:
-            while time.monotonic() < until:
-                told = await self._ask(reader, writer, customer)
-                self._told.append(told)
-                if not told.status:
-                    return
-        finally:
-            writer.close()
+        """Ask on one connection until `until`, and on a new one whenever the bank has announced its end."""
+        while time.monotonic() < until:
+            reader, writer = await asyncio.open_connection(self._host, self._port)
+            try:
+                is_open = True
+                while is_open and time.monotonic() < until:
+                    told, is_open = await self._ask(reader, writer, customer)
+                    self._told.append(told)
+                    if not told.status:
+                        return
+            finally:
+                writer.close()
 
-    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, customer: Payer) -> Told:
+    async def _ask(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, customer: Payer
+    ) -> tuple[Told, bool]:
+        """Send a transfer. Return the response, and whether the connection stays open."""
         source = self._chance.choice(customer.account_ids)
         target = self._chance.choice([account for account in self._accounts if account != source])
         operation = Operation(f"crowd-{next(self._numbers)}", AMOUNT_MINOR, source, target)
@@ -77,7 +83,7 @@ class Crowd:
         except (OSError, EOFError, TimeoutError):
             status, headers, body = 0, {}, b""
         operation = replace(operation, began_at=began_at, ended_at=time.monotonic(), **_outcome(status, body))
-        return Told(status, headers.get("retry-after"), operation)
+        return Told(status, headers.get("retry-after"), operation), headers.get("connection") != "close"
 
 
 def _outcome(status: int, body: bytes) -> dict[str, Any]:
