@@ -271,7 +271,10 @@ def table(statuses: Sequence[Status], *, in_colour: bool) -> list[str]:
 
 
 def outdated_databases(names: Iterable[str], environment: Mapping[str, str]) -> list[str]:
-    """Return the services, such as "account", whose SQLite database exists and is not at the newest revision."""
+    """Return the names of services whose SQLite database has another revision than the newest.
+
+    Names have no suffix ("account"). Databases that do not exist yet are left out.
+    """
     services = [name.removesuffix("-service") for name in names if name != "api-gateway"]
     return [service for service in services if _is_outdated(service, environment)]
 

@@ -286,7 +286,10 @@ def _prove(
 
 
 def _passkey_of(passkeys: Passkeys, user: User | None, credential: dict[str, Any]) -> Passkey | None:
-    """Lock and return the passkey of an answer if it is the user's, whose row is locked before it everywhere."""
+    """Return the passkey that the credential names, locked until the transaction ends; None if it is not the user's.
+
+    The caller has locked the user's row: all code locks the user first, then the passkey, so there is no deadlock.
+    """
     passkey = passkeys.storage.find_by_credential(str(credential.get("id")))
     return passkey if user and passkey and passkey.user_id == user.id else None
 

@@ -216,7 +216,7 @@ class Peer:
     def _send_to_any(
         self, prepared: requests.PreparedRequest, target: str, *, stream: bool, timeout: tuple[float, float]
     ) -> requests.Response:
-        """Send a request to the instance whose turn it is or, if no connection to it can be made, to the next one."""
+        """Send a request to the first instance that accepts a connection, in round-robin order."""
         *addresses, last = self._directory.addresses(self.name)
         for address in addresses:
             try:

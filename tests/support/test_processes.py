@@ -10,7 +10,7 @@ from tests.support.processes import patiently
 
 
 class Clock(FakeClock):
-    """A fake of the module time, whose sleep returns immediately."""
+    """Replaces the module `time`. Its `sleep` returns immediately."""
 
     def monotonic(self) -> float:
         return self.now

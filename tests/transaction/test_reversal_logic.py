@@ -214,6 +214,16 @@ def test_money_in_suspense_is_listed_and_paid_out_once(
     assert refusal(reverse(bank, admin, payout["id"])) == (400, "NOT_REVERSIBLE")
 
 
+def test_a_payout_reverses_no_payment(bank: Suite, admin: Person, ada: Person, stranded: tuple[str, str]) -> None:
+    held = reverse(bank, admin, stranded[0], to_suspense=True).get_json()["transaction"]["id"]
+    assert pay_out(bank, admin, held, to_account_id=ada.open()["id"]).status_code == 201
+    sent, returned = (
+        bank.call("transaction", "GET", f"/api/transactions/details/{one}", admin).get_json()["transaction"]
+        for one in (stranded[0], held)
+    )
+    assert (sent["reversed_by"], returned["reversed_by"]) == (held, None)
+
+
 def test_a_repeated_payout_gets_the_first_outcome(
     bank: Suite, admin: Person, ada: Person, stranded: tuple[str, str]
 ) -> None:

@@ -35,7 +35,7 @@ class Card:
 
 @dataclass(frozen=True)
 class _Kind:
-    """A kind of work, the permissions that it needs, and the calls that count it, whose results are added up.
+    """A kind of work and the permissions that it needs. The count is the sum of the results of `counts`.
 
     `address` may contain {since}, the first day that counts.
     """
