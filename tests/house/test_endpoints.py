@@ -1,18 +1,27 @@
 """Every endpoint has an access level and a row in docs/API.md, and errors have one JSON form."""
 
+import re
+
 import pytest
 from werkzeug.test import TestResponse
 
 from tests.support import house
-from tests.support.suite import MODULES, Person, Suite
+from tests.support.suite import MODULES, BankOptions, Person, Suite
 
 FAILURE_KEYS = {"success", "message", "error_code", "details"}
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}
+ID = "00000000-0000-4000-8000-000000000000"
 BODY_TAKERS = {
     "auth": "/api/auth/login",
     "account": "/api/accounts/create",
     "transaction": "/api/transactions/deposit",
     "gateway": "/api/auth/login",
 }
+
+
+@pytest.fixture(scope="module")
+def bank_options() -> BankOptions:
+    return BankOptions(variables={"BANK_ADDRESS_REQUESTS_PER_SECOND": "100000"})
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +60,34 @@ def test_an_unknown_path_is_404_in_the_common_form(bank: Suite, somebody: Person
 
 @pytest.mark.parametrize("name", MODULES)
 def test_a_wrong_method_is_405_in_the_common_form(bank: Suite, somebody: Person, name: str) -> None:
-    path = "/health" if name == "gateway" else "/api/health"
-    _check_failure(bank.call(name, "PATCH", path, somebody), 405, "METHOD_NOT_ALLOWED")
+    _check_failure(bank.call(name, "PATCH", "/api/health", somebody), 405, "METHOD_NOT_ALLOWED")
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_path_answers_other_methods_with_405_and_those_that_it_takes(bank: Suite, name: str) -> None:
+    """The paths of a service are asked for at the gateway, too."""
+    wrong = []
+    for path, methods in _methods_by_path(bank, name).items():
+        allowed = ", ".join(sorted(methods))
+        at_gateway = {"gateway"} if path.startswith("/api/") else set()
+        for process in {name} | at_gateway:
+            for method in METHODS - methods:
+                answer = bank.call(process, method, path)
+                if (answer.status_code, answer.headers.get("Allow")) != (405, allowed):
+                    wrong.append((process, method, path, answer.status_code, answer.headers.get("Allow")))
+            answer = bank.call(process, "OPTIONS", path)
+            if answer.status_code != 200 or set(answer.allow) != methods:
+                wrong.append((process, "OPTIONS", path, answer.status_code, answer.headers.get("Allow")))
+    assert wrong == []
+
+
+def _methods_by_path(bank: Suite, name: str) -> dict[str, set[str]]:
+    """Return the methods of each path of a process, with an id in place of each variable part."""
+    found: dict[str, set[str]] = {}
+    for rule in bank.apps[name].url_map.iter_rules():
+        if not (rule.defaults or {}).get("owner"):  # what the gateway forwards is the services'
+            found.setdefault(re.sub("<[^>]+>", ID, rule.rule), set()).update(rule.methods or ())
+    return found
 
 
 @pytest.mark.parametrize("name", BODY_TAKERS)
