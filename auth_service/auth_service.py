@@ -33,7 +33,7 @@ from auth_service.keys.key_schemas import ClientSettings
 from auth_service.keys.key_service import keys
 from auth_service.mail import mail_logic
 from auth_service.mail.letter_logic import Letters
-from auth_service.mail.mail_logic import Mailroom
+from auth_service.mail.mail_logic import Mailer
 from auth_service.mail.mail_schemas import MailSettings
 from auth_service.mail.mail_storage import MailStorage
 from auth_service.passkeys import passkey_logic
@@ -98,7 +98,7 @@ MAIL_SECONDS = 1.0
 SIGNING_KEYS_SECONDS = 1.0
 CHAIN_SECONDS = 1.0
 
-ROOMS = (  # the endpoints in other files
+BLUEPRINTS = (  # the endpoints in other files
     sessions,
     sessions_internal,
     keys,
@@ -244,12 +244,12 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
     column_keys.use(settings.read_encryption_keys())
     parts = _make_tools(settings, sessions, signer)
     letters = Letters(settings.bank_url, settings.bank_contact)
-    mailroom = Mailroom.of(settings, parts.mails, letters.writers | Recovery(parts, letters).writers)
+    mailer = Mailer.of(settings, parts.mails, letters.writers | Recovery(parts, letters).writers)
     second_factors = SecondFactors.of(settings, SecondFactorStorage(db), settings.bank_name)
     keep(
         app,
         parts,
-        mailroom,
+        mailer,
         second_factors,
         Passkeys.of(second_factors, PasskeyStorage(db), settings.bank_url),
         _make_removals(parts, second_factors),
@@ -258,11 +258,11 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
         Cases(CaseStorage(db), PaymentClient(_transaction_service(app, settings, session))),
         _make_approvals(parts, is_required=settings.approval_required),
     )
-    for blueprint in (auth, internal, *ROOMS):
+    for blueprint in (auth, internal, *BLUEPRINTS):
         app.register_blueprint(blueprint)
 
     report_refusals(app, lambda caller: audit_logic.record_refusal(parts.audit, caller))
-    _add_tasks(app, parts, mailroom)
+    _add_tasks(app, parts, mailer)
     _reload_keys(app, settings, signer)
     with app.app_context():
         auth_logic.encrypt_anew(EncryptedColumns(db))
@@ -282,8 +282,8 @@ def _reload_keys(app: Flask, settings: AuthSettings, signer: TokenSigner) -> Non
     _add_task(app, "signing-keys", SIGNING_KEYS_SECONDS, keys_file.reload)
 
 
-def _add_tasks(app: Flask, parts: Tools, mailroom: Mailroom) -> None:
-    _add_task(app, "mail", MAIL_SECONDS, lambda: mail_logic.send_due(mailroom))
+def _add_tasks(app: Flask, parts: Tools, mailer: Mailer) -> None:
+    _add_task(app, "mail", MAIL_SECONDS, lambda: mail_logic.send_due(mailer))
     _add_task(app, "audit-chain", CHAIN_SECONDS, lambda: audit_logic.chain(parts.audit))
     _add_task(app, "clean-up", CLEAN_UP_SECONDS, lambda: session_logic.clean_up(parts))
     _add_task(app, "link-clean-up", CLEAN_UP_SECONDS, lambda: recovery_logic.clean_up(parts))

@@ -23,7 +23,6 @@ from auth_service.customers.customer_schemas import (
     NoteOut,
     PeopleQuery,
     ResetStart,
-    Unlocking,
 )
 from auth_service.customers.customer_storage import NoteStorage
 from auth_service.user_logic import EmailTaken
@@ -32,7 +31,7 @@ from shared.web.access import Caller, service_only, staff_with
 from shared.web.cursors import Page, page_of
 from shared.web.parts import part
 from shared.web.responses import success
-from shared.web.validation.openapi import Answer, answer, documented
+from shared.web.validation.openapi import Answer, EmptyBody, answer, documented
 
 customers = Blueprint("customers", __name__, url_prefix="/api/auth")
 customers_internal = Blueprint("customers_internal", __name__, url_prefix="/internal")
@@ -76,7 +75,7 @@ def correct_contact(caller: Caller, user_id: UUID, json: ContactChanges) -> Resp
 @customers.post("/customers/<uuid:user_id>/unlock")
 @staff_with("customers:write")
 @api.validate(resp=documented(200, answer(customer=CustomerOut)))
-def unlock(caller: Caller, user_id: UUID, json: Unlocking) -> Response:
+def unlock(caller: Caller, user_id: UUID, json: EmptyBody) -> Response:
     """End a customer's lockout after too many wrong passwords."""
     return success(customer=customer_logic.unlock(tools(), caller, user_id), message="The customer can log in again.")
 

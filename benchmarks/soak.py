@@ -27,7 +27,7 @@ from tests.support.processes import StandStills
 CONNECTIONS, READS_PERCENT = 64, 20
 SAMPLE_SECONDS = 2.0
 WARM_UP, WINDOW = 0.2, 0.1
-MOST_GROWTH = 1.10
+MAX_GROWTH = 1.10
 AFTERMATH_SECONDS = 6.0
 
 
@@ -111,7 +111,7 @@ def _print_memory(memory: Memory) -> bool:
     found = {name: memory.warm_and_last(name) for name in NAMES}
     rows = [(name, f"{warm:.1f}", f"{last:.1f}", f"{last / warm:.2f}") for name, (warm, last) in found.items()]
     print_table(("RSS", "warm MB", "end MB", "ratio"), rows)
-    grown = [name for name, (warm, last) in found.items() if last / warm > MOST_GROWTH]
+    grown = [name for name, (warm, last) in found.items() if last / warm > MAX_GROWTH]
     print("".join(f"{name} GREW\n" for name in grown), end="")
     return not grown
 

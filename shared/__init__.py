@@ -1,1 +1,1 @@
-"""What a program of another trade could use unchanged: no banking noun lives here."""
+"""Technical code that knows nothing of banking, in layers that docs/ARCHITECTURE.md names."""

@@ -30,7 +30,7 @@ from transaction_service.transaction_schemas import (
 )
 from transaction_service.transaction_storage import TransactionStorage
 
-MOST_PAYEES_REMEMBERED = 50_000
+MAX_REMEMBERED_PAYEES = 50_000
 _KINDS: dict[str, tuple[type[BaseModel], Callable[..., Order]]] = {
     "deposit": (OwnMovement, transaction_logic.deposit),
     "withdraw": (OwnMovement, transaction_logic.withdraw),
@@ -75,7 +75,7 @@ class StepUp:
         has_paid = self.transactions.has_paid(caller.user_id.hex, new.to_account_id, new.to_account_number)
         self.transactions.refresh()  # no connection is held while the ledger decides
         if has_paid:
-            if len(self.paid_before) >= MOST_PAYEES_REMEMBERED:
+            if len(self.paid_before) >= MAX_REMEMBERED_PAYEES:
                 self.paid_before.clear()
             self.paid_before.add(payee)
         return has_paid

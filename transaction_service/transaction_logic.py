@@ -40,7 +40,7 @@ from transaction_service.transaction_schemas import (
 )
 from transaction_service.transaction_storage import Filters, TransactionStorage
 
-MOST_COUNTED = 1000
+MAX_COUNTED = 1000
 
 
 class AccountNotFound(NotFound):
@@ -348,8 +348,8 @@ def list_all(
 
 
 def count_all(storage: TransactionStorage, currency: Currency, query: Choice) -> int:
-    """Return how many of the bank's transactions match, at most MOST_COUNTED. None is shown, so none is looked at."""
-    return storage.count_all(_to_filters(query, currency), at_most=MOST_COUNTED)
+    """Return how many of the bank's transactions match, at most MAX_COUNTED. None is shown, so none is looked at."""
+    return storage.count_all(_to_filters(query, currency), at_most=MAX_COUNTED)
 
 
 def recent(storage: TransactionStorage, caller: Caller, limit: int) -> list[Transaction]:

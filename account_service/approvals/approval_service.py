@@ -11,10 +11,10 @@ from account_service.common_service import api, render_approval, render_approval
 from shared.web.access import Caller, staff_only, staff_with
 from shared.web.approvals import rules
 from shared.web.approvals.rules import PERMISSION, AlreadyDecided
-from shared.web.approvals.schemas import Agreement, ApprovalPage, Rejection
+from shared.web.approvals.schemas import ApprovalPage, Rejection
 from shared.web.cursors import page_of
 from shared.web.responses import success
-from shared.web.validation.openapi import answer, documented
+from shared.web.validation.openapi import EmptyBody, answer, documented
 
 approvals = Blueprint("approvals", __name__, url_prefix="/api/accounts/approvals")
 
@@ -33,7 +33,7 @@ def list_approvals(caller: Caller, query: ApprovalPage) -> Response:
 @api.validate(
     resp=documented(200, answer(approval=AccountApprovalOut), AlreadyDecided, AccountNotActive, NonZeroBalance)
 )
-def approve(caller: Caller, approval_id: UUID, json: Agreement) -> Response:
+def approve(caller: Caller, approval_id: UUID, json: EmptyBody) -> Response:
     """Approve the request of somebody else, which carries it out."""
     approval = approval_logic.approve(tools().accounts, tools().approvals, caller, approval_id)
     return success(approval=render_approval(approval), message="The request is approved, and the change is made.")

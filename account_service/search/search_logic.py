@@ -16,7 +16,7 @@ from shared.web import audit_trail, cursors
 from shared.web.access import Caller
 from shared.web.cursors import Pagination
 
-MOST_OWNERS = 200
+MAX_OWNERS = 200
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def list_all(tools: SearchTools, caller: Caller, query: AllAccountsQuery) -> tup
     if query.user_id:
         return list_of_user(tools, caller, query.user_id, query)
     audit_trail.record_view(tools.outbox, "list.accounts", caller, None, **audit_trail.filters_of(query, "user_id"))
-    owners = tools.users.search(query.owner, most=MOST_OWNERS, field="owner") if query.owner else None
+    owners = tools.users.search(query.owner, most=MAX_OWNERS, field="owner") if query.owner else None
     return _page(tools, query, owners)
 
 

@@ -13,10 +13,10 @@ from auth_service.user_schemas import PersonApprovalOut
 from shared.web.access import Caller, staff_only, staff_with
 from shared.web.approvals import rules
 from shared.web.approvals.rules import PERMISSION, AlreadyDecided
-from shared.web.approvals.schemas import Agreement, ApprovalPage, Rejection
+from shared.web.approvals.schemas import ApprovalPage, Rejection
 from shared.web.cursors import page_of
 from shared.web.responses import success
-from shared.web.validation.openapi import answer, documented
+from shared.web.validation.openapi import EmptyBody, answer, documented
 
 approvals = Blueprint("approvals", __name__, url_prefix="/api/auth/approvals")
 
@@ -33,7 +33,7 @@ def list_approvals(caller: Caller, query: ApprovalPage) -> Response:
 @approvals.post("/<uuid:approval_id>/approve")
 @staff_with(PERMISSION)
 @api.validate(resp=documented(200, answer(approval=PersonApprovalOut), AlreadyDecided, LastAdmin, NotAnEmployee))
-def approve(caller: Caller, approval_id: UUID, json: Agreement) -> Response:
+def approve(caller: Caller, approval_id: UUID, json: EmptyBody) -> Response:
     """Approve the request of somebody else, which carries it out."""
     approval = approval_logic.approve(tools(), requests(), caller, approval_id)
     return success(approval=render_approval(approval), message="The request is approved, and the change is made.")

@@ -24,7 +24,7 @@ from shared.db.outages import rerun_when_aborted
 from shared.http import origins, request_ids
 from shared.web import cursors
 from shared.web.access import Caller
-from shared.web.audit_trail import Outcome, ReportedEntry, filters_of, once_in_a_while
+from shared.web.audit_trail import Outcome, ReportedEntry, filters_of, once_a_minute
 from shared.web.cursors import Page, Pagination
 
 SERVICE = "auth-service"
@@ -99,7 +99,7 @@ def record(
 def record_list(storage: AuditStorage, action: str, caller: Caller, query: Page, subject: User | None = None) -> None:
     """Record that staff read a list, with its filters: once a minute, however many pages of it they read."""
     filters = filters_of(query)
-    with once_in_a_while(action, caller.user_id, repr(filters)) as is_due:
+    with once_a_minute(action, caller.user_id, repr(filters)) as is_due:
         if is_due:
             record(storage, action, actor=caller, subject=subject, details={"filters": filters})
 
@@ -139,7 +139,7 @@ def list_entries(storage: AuditStorage, query: AuditQuery) -> tuple[list[AuditEn
     return cursors.fetch_page(query, partial(storage.list_entries, query), timestamp=datetime, sequence=int)
 
 
-def list_deeds(storage: AuditStorage, user_id: UUID, page: Page) -> tuple[list[AuditEntry], Pagination]:
+def list_activity(storage: AuditStorage, user_id: UUID, page: Page) -> tuple[list[AuditEntry], Pagination]:
     """Return a page of what a user did and what was done about them, newest first, without accesses to their data."""
     fetch = partial(storage.list_entries, ExportQuery(user_id=user_id), leaves_out=(VIEW, LIST))
     return cursors.fetch_page(page, fetch, timestamp=datetime, sequence=int)

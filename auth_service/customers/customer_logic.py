@@ -80,13 +80,13 @@ def search(tools: Tools, q: str, limit: int) -> Sequence[UUID]:
 def correct_contact(tools: Tools, caller: Caller, user_id: UUID, changes: ContactChanges) -> CustomerOut:
     """Correct a customer's contact data, and tell the customer by mail. Raises NotFound, EmailForAdmins, EmailTaken.
 
-    A new e-mail address is told to the old one by a mail of its own, which can undo it.
+    The old e-mail address gets a mail of its own about a new one, with a link that undoes the change.
     """
     with tools.transaction():
         user = user_logic.customer_to_change(tools, user_id)
-        told = [name for name in ("full_name", "phone") if _changes(user, changes, name)]
-        if told:
-            what = " and ".join(_WORDS[name] for name in told)
+        corrected = [name for name in ("full_name", "phone") if _changes(user, changes, name)]
+        if corrected:
+            what = " and ".join(_WORDS[name] for name in corrected)
             auth_logic.notify(tools, user, "contact_corrected", what=what)
         if changes.email and changes.email != user.email:
             if caller.role != "admin":
@@ -126,7 +126,7 @@ def list_audit(tools: Tools, caller: Caller, user_id: UUID, page: Page) -> tuple
     """Return a page of what a customer did, and what was done about them, newest first. Raises NotFound."""
     user = user_logic.customer(tools, user_id)
     audit_logic.record(tools.audit, "view.audit", actor=caller, subject=user)
-    return audit_logic.list_deeds(tools.audit, user_id, page)
+    return audit_logic.list_activity(tools.audit, user_id, page)
 
 
 def list_sessions(tools: Tools, caller: Caller, user_id: UUID, page: Page) -> tuple[list[LoginSession], Pagination]:

@@ -71,12 +71,6 @@ class ContactChanges(Changes):
     """Why, for the audit trail."""
 
 
-class Unlocking(Body):
-    """The end of a lockout; it has no fields."""
-
-    may_be_left_out = True
-
-
 class ResetStart(Body):
     """A mail to a customer with a link for a new password."""
 

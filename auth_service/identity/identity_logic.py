@@ -26,7 +26,7 @@ from shared.web.access import Caller
 
 VERIFY = "customers:verify"
 """The permission to decide on the identity of customers, and to see the whole numbers of their documents."""
-MOST_CHECKS = 50
+MAX_CHECKS = 50
 
 
 def show(tools: Tools, storage: IdentityStorage, caller: Caller, user_id: UUID) -> IdentityAnswer:
@@ -79,7 +79,7 @@ def _require_document(decision: IdentityDecision, today: date) -> None:
 
 
 def _present(storage: IdentityStorage, caller: Caller, user: User) -> IdentityAnswer:
-    rows = storage.list_checks(user.id, MOST_CHECKS)
+    rows = storage.list_checks(user.id, MAX_CHECKS)
     checks = [IdentityCheckOut.model_validate(row) for row in rows]
     if not caller.may(VERIFY):
         checks = [check.model_copy(update={"document_number": _mask(check.document_number)}) for check in checks]

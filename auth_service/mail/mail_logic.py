@@ -35,8 +35,8 @@ Writer = Callable[[OutgoingMail], Letter | None]
 
 
 @dataclass(frozen=True)
-class Mailroom:
-    """All that sending needs. `writers` has a function for each kind of mail; `sender` is the address in From."""
+class Mailer:
+    """What sending uses. `writers` has a function for each kind of mail; `sender` is the address in From."""
 
     mails: MailStorage
     transport: Transport
@@ -46,62 +46,62 @@ class Mailroom:
 
     @classmethod
     def of(cls, settings: MailSettings, mails: MailStorage, writers: Mapping[str, Writer]) -> Self:
-        """Return the mailroom that sends to MAIL_URL, or without it into the folder `outbox` of the data directory."""
+        """Return the mailer that sends to MAIL_URL, or without it into the folder `outbox` of the data directory."""
         url = settings.mail_url
         transport: Transport = SmtpServer.of(url) if url else OutboxFolder(settings.data_dir / "outbox")
         return cls(mails, transport, writers, settings.bank_name, settings.mail_from)
 
 
-def send_due(room: Mailroom) -> None:
+def send_due(mailer: Mailer) -> None:
     """Send the mails that are due, until none is left or one could not be sent."""
-    while mail := _claim(room):
-        if not _send(room, mail):
+    while mail := _claim(mailer):
+        if not _send(mailer, mail):
             return
-        with room.mails.transaction():
-            room.mails.delete_mail(mail.id)
+        with mailer.mails.transaction():
+            mailer.mails.delete_mail(mail.id)
 
 
-def compose(room: Mailroom, mail: OutgoingMail, letter: Letter) -> EmailMessage:
+def compose(mailer: Mailer, mail: OutgoingMail, letter: Letter) -> EmailMessage:
     """Return a letter as a message of plain text with an HTML alternative (RFC 2046, section 5.1.4)."""
-    local_part, _, domain = room.sender.rpartition("@")
+    local_part, _, domain = mailer.sender.rpartition("@")
     message = EmailMessage(policy=_POLICY)
-    message["From"] = Address(room.bank_name, local_part, domain)
+    message["From"] = Address(mailer.bank_name, local_part, domain)
     message["To"] = letter.recipient or mail.recipient
     message["Subject"] = letter.subject
     message["Date"] = format_datetime(clock.now())
     message["Message-ID"] = f"<{mail.id.hex}@{domain}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday replies
-    message.set_content(_as_text(letter, room.bank_name))
-    message.add_alternative(_as_html(letter, room.bank_name), subtype="html")
+    message.set_content(_as_text(letter, mailer.bank_name))
+    message.add_alternative(_as_html(letter, mailer.bank_name), subtype="html")
     return message
 
 
 @rerun_when_aborted
-def _claim(room: Mailroom) -> OutgoingMail | None:
+def _claim(mailer: Mailer) -> OutgoingMail | None:
     """Take the next mail that is due, and postpone it: it is tried again unless it has been deleted by then."""
     now = clock.now()
-    room.mails.refresh()
-    if not room.mails.has_due(now):  # a look without a lock, since mostly there is nothing to do
+    mailer.mails.refresh()
+    if not mailer.mails.has_due(now):  # a look without a lock, since mostly there is nothing to do
         return None
-    with room.mails.transaction():
-        mail = room.mails.find_due_to_change(now)
+    with mailer.mails.transaction():
+        mail = mailer.mails.find_due_to_change(now)
         if mail:
             mail.attempts += 1
             mail.due_at = now + min(FIRST_PAUSE * 2 ** min(mail.attempts - 1, 10), LONGEST_PAUSE)
     return mail
 
 
-def _send(room: Mailroom, mail: OutgoingMail) -> bool:
+def _send(mailer: Mailer, mail: OutgoingMail) -> bool:
     """Return whether a mail is done with: sent, outdated, or never to be accepted. False when it has to be retried."""
     described = {"mail_id": str(mail.id), "kind": mail.kind}
     if clock.now() - mail.created_at > GIVEN_UP_AFTER:
         _log.error("mail given up: it could not be sent for two days", extra=described)
         return True
-    letter = room.writers[mail.kind](mail)
+    letter = mailer.writers[mail.kind](mail)
     if letter is None:
         return True
     try:
-        room.transport.deliver(compose(room, mail, letter))
+        mailer.transport.deliver(compose(mailer, mail, letter))
     except RecipientRefused as error:
         _log.warning("mail dropped: %s", error, extra=described)
     except OSError as error:

@@ -19,12 +19,12 @@ from auth_service.passkeys.passkey_schemas import (
     PasskeySecondStep,
 )
 from auth_service.second_factor.second_factor_logic import MfaNotEnabled
-from auth_service.second_factor.second_factor_schemas import Empty, FirstStep, SteppedUpAnswer
+from auth_service.second_factor.second_factor_schemas import FirstStep, SteppedUpAnswer
 from shared.core.errors import InvalidToken
 from shared.web.access import Caller, StepUpRequired, private, private_even_limited, public
 from shared.web.parts import part
 from shared.web.responses import success
-from shared.web.validation.openapi import Answer, answer, documented
+from shared.web.validation.openapi import Answer, EmptyBody, answer, documented
 
 passkeys = Blueprint("passkeys", __name__, url_prefix="/api/auth/passkeys")
 
@@ -70,7 +70,7 @@ def remove(caller: Caller, passkey_id: UUID) -> Response:
 @passkeys.post("/login/options")
 @public
 @api.validate(resp=documented(200, PasskeyOptionsAnswer))
-def begin_login(json: Empty) -> Response:
+def begin_login(json: EmptyBody) -> Response:
     """Begin a login without a password: return the options for `navigator.credentials.get`."""
     return success(**passkey_logic.begin_login(part(Passkeys)).model_dump())
 
@@ -105,7 +105,7 @@ def finish_second_step(json: PasskeySecondStep) -> Response:
 @passkeys.post("/step_up/options")
 @private_even_limited
 @api.validate(resp=documented(200, PasskeyOptionsAnswer, MfaNotEnabled))
-def begin_step_up(caller: Caller, json: Empty) -> Response:
+def begin_step_up(caller: Caller, json: EmptyBody) -> Response:
     """Begin to prove the second factor again: return the options for `navigator.credentials.get`."""
     return success(**passkey_logic.begin_step_up(part(Passkeys), caller).model_dump())
 

@@ -5,7 +5,7 @@ from flask import Blueprint, Response
 from auth_service import user_logic
 from auth_service.common_service import api, tools
 from auth_service.mail.mail_clients import OutboxFolder
-from auth_service.mail.mail_logic import Mailroom
+from auth_service.mail.mail_logic import Mailer
 from auth_service.mail.mail_schemas import Notice, OutboxMail
 from shared.core.errors import NotFound
 from shared.web.access import service_only
@@ -23,7 +23,7 @@ outbox = Blueprint("outbox", __name__, url_prefix="/internal")
 @api.validate(resp=documented(200, answer(mails=list[OutboxMail]), NotFound))
 def list_mails() -> Response:
     """List the newest mails of the outbox folder. There is none when mail goes to a mail server."""
-    transport = part(Mailroom).transport
+    transport = part(Mailer).transport
     if not isinstance(transport, OutboxFolder):
         raise NotFound("Mail goes to a mail server.")
     return success(mails=list(transport.newest(MAILS_SHOWN)))

@@ -31,7 +31,7 @@ LIFETIMES: dict[Purpose, timedelta] = {
     "email_undo": timedelta(days=7),
     "password_reset": timedelta(minutes=30),
 }
-MOST_LINKS = 3
+MAX_LINKS = 3
 
 
 class InvalidLink(Refused):
@@ -75,7 +75,7 @@ class Recovery:
     def _write_password_reset(self, mail: OutgoingMail) -> Letter | None:
         """Write the letter with a link for a new password; None when nobody who may log in has that address.
 
-        MOST_LINKS limits how many mails another person can cause.
+        MAX_LINKS limits how many mails another person can cause.
         """
         user = self.tools.users.find_by_email(mail.recipient)
         if user is None or user.status != "active":
@@ -113,7 +113,7 @@ def reset_password(tools: Tools, reset: PasswordReset) -> None:
 
 
 def ask_for_check(tools: Tools, caller: Caller) -> None:
-    """Queue the mail that asks to verify the caller's address once more. MOST_LINKS limits how often it is sent."""
+    """Queue the mail that asks to verify the caller's address once more. MAX_LINKS limits how often it is sent."""
     with tools.transaction():
         user = tools.users.find_user(caller.user_id)
         if user and user.email_verified_at is None:
@@ -122,7 +122,7 @@ def ask_for_check(tools: Tools, caller: Caller) -> None:
 
 @rerun_when_aborted
 def verify_email(tools: Tools, token: str) -> None:
-    """Note that a user reads the mail of their address. Raises InvalidLink."""
+    """Mark the e-mail address of a user as verified, by a link. Raises InvalidLink."""
     with tools.transaction():
         _link, user = _use(tools, "email_check", token)
         tools.links.delete_links(user.id, "email_check")
@@ -200,10 +200,10 @@ def _use(tools: Tools, purpose: Purpose, token: str) -> tuple[MailLink, User]:
 
 @rerun_when_aborted
 def _make_link(tools: Tools, user: User, purpose: Purpose, email: str | None = None) -> str | None:
-    """Store a new link and return its token; None when MOST_LINKS are good already."""
+    """Store a new link and return its token; None when MAX_LINKS are good already."""
     token, now = secrets.token_urlsafe(32), clock.now()
     with tools.transaction():
-        if tools.links.count_links(user.id, purpose, now) >= MOST_LINKS:
+        if tools.links.count_links(user.id, purpose, now) >= MAX_LINKS:
             return None
         link = MailLink(
             digest=_digest(token),

@@ -82,7 +82,7 @@ class MfaNotEnabled(Refused):
 
 @dataclass(frozen=True)
 class SecondFactors:
-    """What the rules of the second factor use. `tickets` encrypts half-done logins."""
+    """What the rules of the second factor use. `tickets` encrypts the proof of a first login step."""
 
     storage: SecondFactorStorage
     tickets: Encryption

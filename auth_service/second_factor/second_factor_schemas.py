@@ -33,12 +33,6 @@ class SecondFactorSettings(Settings):
         return read_keys(self.encryption_keys or secret_files.read_or_create(file))
 
 
-class Empty(Body):
-    """No fields; the request may have no body."""
-
-    may_be_left_out = True
-
-
 class Code(Body):
     """A code of the caller's second factor."""
 

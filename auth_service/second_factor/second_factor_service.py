@@ -15,7 +15,6 @@ from auth_service.second_factor.second_factor_logic import (
 )
 from auth_service.second_factor.second_factor_schemas import (
     Code,
-    Empty,
     FreshProof,
     MfaRemoval,
     MfaStatusAnswer,
@@ -28,7 +27,7 @@ from shared.core.errors import InvalidToken
 from shared.web.access import Caller, StepUpRequired, private_even_limited, public
 from shared.web.parts import part
 from shared.web.responses import success
-from shared.web.validation.openapi import Answer, documented
+from shared.web.validation.openapi import Answer, EmptyBody, documented
 
 mfa = Blueprint("mfa", __name__, url_prefix="/api/auth/mfa")
 
@@ -44,7 +43,7 @@ def status(caller: Caller) -> Response:
 @mfa.post("/setup")
 @private_even_limited
 @api.validate(resp=documented(200, SetupAnswer, MfaAlreadyEnabled, StepUpRequired))
-def set_up(caller: Caller, json: Empty) -> Response:
+def set_up(caller: Caller, json: EmptyBody) -> Response:
     """Make a secret for an authenticator app. Nothing is enabled yet; another call makes another secret. Who has a
     passkey proves it first, by `passkeys/step_up`."""
     return success(**second_factor_logic.set_up(tools(), part(SecondFactors), caller).model_dump())

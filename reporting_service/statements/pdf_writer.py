@@ -23,7 +23,7 @@ DATE_X, TEXT_X, AMOUNT_X, BALANCE_X = MARGIN + 4, MARGIN + 74, RIGHT - 96, RIGHT
 TEXT_WIDTH = AMOUNT_X - 84 - TEXT_X
 SIZE, LEADING, GAP = 8.5, 11.0, 5.0
 FIRST_TOP, TOP = HEIGHT - 368, HEIGHT - MARGIN - 54
-_MOST_LINES = 5
+_MAX_LINES = 5
 
 
 class _Row(NamedTuple):
@@ -101,7 +101,7 @@ def _rows(statement: Statement) -> Iterator[_Row]:
 
 def _lines(entry: StatementEntry) -> tuple[str, ...]:
     lines = wrapped(entry.title, TEXT_WIDTH, SIZE, 1)
-    return lines + wrapped(entry.description, TEXT_WIDTH, SIZE, _MOST_LINES) if entry.description else lines
+    return lines + wrapped(entry.description, TEXT_WIDTH, SIZE, _MAX_LINES) if entry.description else lines
 
 
 def _first_head(paper: Paper, statement: Statement) -> None:

@@ -18,7 +18,7 @@ from shared.core.errors import InvalidRequest
 MAX_AMOUNT = Decimal("10000000000.00")
 _PLAIN = re.compile(r"[0-9]{1,14}(\.[0-9]{1,6})?")
 _GROUPED = r"[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]*)?"
-_MOST_DECIMALS_OF_GROUPED = 2  # with three decimals, 1,250 could mean 1.250
+_MAX_DECIMALS_OF_GROUPED = 2  # with three decimals, 1,250 could mean 1.250
 _INDEXED_UNITS = frozenset({"UYW", "XAD"})  # List One does not mark these two as funds
 Mistakes = tuple[tuple[str, str], ...]
 """The validation rules of an amount: (regular expression, reason) pairs, of which the first match gives the reason.
@@ -160,7 +160,7 @@ class Currency:
     @property
     def takes_commas(self) -> bool:
         """Whether commas between thousands are allowed in a form."""
-        return self.decimals <= _MOST_DECIMALS_OF_GROUPED
+        return self.decimals <= _MAX_DECIMALS_OF_GROUPED
 
     @property
     def too_many_decimals(self) -> str:

@@ -64,7 +64,7 @@ def masked(text: str) -> str:
 
 
 def formula_safe(text: str) -> str:
-    """Put an apostrophe before a text that a spreadsheet would take for a formula.
+    """Put an apostrophe before a text that a spreadsheet would read as a formula.
 
     Where the comma is the decimal sign a semicolon separates cells, so what follows one is a text too. Source: OWASP,
     CSV Injection. Tab and carriage return, which it also names, can't be in a `Line`.

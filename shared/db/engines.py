@@ -10,7 +10,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from shared.db import driver
 from shared.db.migrations import DatabaseUnusable
-from shared.db.outages import ImpatientPool
+from shared.db.outages import RefusingPool
 from shared.db.sqlite import sqlite3
 
 WRITE_WAIT_SECONDS = 3.0
@@ -96,7 +96,7 @@ def reading_connection(url: str) -> Iterator[Connection]:
 
 def _common(connections: int) -> dict[str, Any]:
     return {
-        "poolclass": ImpatientPool,
+        "poolclass": RefusingPool,
         "pool_size": connections,
         "max_overflow": 0,
         "pool_timeout": WRITE_WAIT_SECONDS,

@@ -54,7 +54,7 @@ def wait(lost: ConnectionLost | CommitUnknown, since: float) -> bool:
     return True
 
 
-class ImpatientPool(QueuePool):
+class RefusingPool(QueuePool):
     """A pool that refuses a request with 503 when no connection becomes free in time.
 
     After `dispose`, a connection that is returned is closed. SQLAlchemy would keep it for the garbage collector.

@@ -50,7 +50,8 @@ class Peer:
 
     A call goes to the next instance if no connection to the one whose turn it is can be made: nothing was sent then.
     After five calls in a row without an answer the circuit opens: calls fail immediately for a second, then one is
-    tried. `vouch` returns what vouches for the origin that a call carries on (`shared.http.origins`).
+    tried. `own_token` returns this service's token if there is one, which authenticates the origin that a call
+    carries on (`shared.http.origins`).
     """
 
     def __init__(
@@ -62,10 +63,10 @@ class Peer:
         connect_timeout_seconds: float = 1.0,
         read_timeout_seconds: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
-        vouch: Callable[[], str | None] = lambda: None,
+        own_token: Callable[[], str | None] = lambda: None,
     ) -> None:
         self.name = name
-        self._vouch = vouch
+        self._own_token = own_token
         self._directory = directory
         self._session = session
         self._timeout = (connect_timeout_seconds, read_timeout_seconds)
@@ -201,8 +202,8 @@ class Peer:
         prepared = requests.PreparedRequest()
         prepared.method = method
         prepared.headers = CaseInsensitiveDict(headers)
-        if "X-Forwarded-For" in headers and (voucher := self._vouch()):
-            prepared.headers[origins.VOUCHER] = voucher
+        if "X-Forwarded-For" in headers and (own_token := self._own_token()):
+            prepared.headers[origins.FORWARDED_BY] = own_token
         if body:
             prepared.body = body
             prepared.headers["Content-Length"] = str(len(body))
@@ -273,7 +274,7 @@ class ServiceToken:
 
     @property
     def present(self) -> str | None:
-        """The token if it is there and good, else None. It is never fetched for that: nothing waits for it."""
+        """Return the token if it was fetched before and is still valid, else None. Makes no call."""
         return self._token if self._clock() < self._good_until else None
 
     def forget(self) -> None:
@@ -292,7 +293,7 @@ class ServiceToken:
 
 
 def _headers_of(token: str | None, headers: dict[str, str] | None) -> dict[str, str]:
-    """Return headers with those that a call carries on: who calls, from where, and the id of the request."""
+    """Return `headers` with those that every call forwards: the token, the origin, and the id of the request."""
     found = {**origins.forwarded_headers(), **(headers or {})}
     if token:
         found["Authorization"] = f"Bearer {token}"

@@ -1,7 +1,7 @@
 """Where a request comes from: the address and the user agent of the person's own program, through all services.
 
-A service tells the next one the address in X-Forwarded-For, and vouches for it with its own service token in
-X-Forwarded-By. Without that the header is ignored, whoever sends it: the origin is then the peer.
+A service sends the address to the next one in X-Forwarded-For, and its own service token in X-Forwarded-By. Without a
+valid service token X-Forwarded-For is ignored, and the address is that of the peer.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,8 +14,8 @@ from flask import has_request_context, request
 from shared.http.addresses import client_address
 
 LONGEST_USER_AGENT = 200
-VOUCHER = "X-Forwarded-By"
-VOUCHED = "bank.origin_is_vouched_for"
+FORWARDED_BY = "X-Forwarded-By"
+IS_TRUSTED = "bank.origin_is_trusted"
 """Set in the environment of a request whose X-Forwarded-For comes from an authenticated service."""
 
 
@@ -34,7 +34,7 @@ def current() -> ClientOrigin:
     environ = request.environ if has_request_context() else _environ.get({})
     if not environ or not (has_request_context() or "HTTP_X_FORWARDED_FOR" in environ):
         return ClientOrigin()
-    forwarded_for = environ.get("HTTP_X_FORWARDED_FOR", "") if environ.get(VOUCHED) else ""
+    forwarded_for = environ.get("HTTP_X_FORWARDED_FOR", "") if environ.get(IS_TRUSTED) else ""
     return ClientOrigin(
         address=client_address(environ.get("REMOTE_ADDR", ""), forwarded_for),
         user_agent=_one_line(environ.get("HTTP_USER_AGENT", ""))[:LONGEST_USER_AGENT],

@@ -1,4 +1,4 @@
-"""The users of the auth service, as the other services ask for them: their names, and who is meant by some words."""
+"""Client for the users of the auth service: their names, and a search by words."""
 
 import logging
 import time

@@ -1,8 +1,8 @@
 """Verification of tokens: JWT signed with Ed25519 (RFC 7519, RFC 8037). One service signs, all services verify.
 
 A user token has the claims iss, aud, sub, sid, jti, username, role, iat and exp; a service token has iss, aud, sub,
-scope, jti, iat and exp. A user token may have two more: mfa_at, when the second factor was proven, and limit. They have
-different audiences, so that neither is accepted in place of the other.
+scope, jti, iat and exp. A user token may also have mfa_at, when the second factor was proven, limit and permissions
+(see `UserClaims`). The two kinds have different audiences, so that neither is accepted in place of the other.
 """
 
 import threading

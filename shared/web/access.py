@@ -139,7 +139,7 @@ def access_of(view: View) -> str | None:
 
 
 def install(app: Flask, verifier: TokenVerifier) -> None:
-    """Identify callers by their bearer tokens, and trust X-Forwarded-For only in requests that a service vouches for.
+    """Identify callers by their bearer tokens, and trust X-Forwarded-For only beside a service token.
 
     An app that identifies callers otherwise keeps an `Identification` of its own.
     """
@@ -147,10 +147,11 @@ def install(app: Flask, verifier: TokenVerifier) -> None:
 
     @app.before_request
     def _trust() -> None:
-        voucher = request.headers.get(origins.VOUCHER)
-        if voucher:
+        service_token = request.headers.get(origins.FORWARDED_BY)
+        if service_token:
             with suppress(AppError):
-                request.environ[origins.VOUCHED] = isinstance(part(TokenVerifier).verify(voucher), ServiceClaims)
+                claims = part(TokenVerifier).verify(service_token)
+                request.environ[origins.IS_TRUSTED] = isinstance(claims, ServiceClaims)
 
 
 def report_refusals(app: Flask, report: Callable[[Caller], None]) -> None:

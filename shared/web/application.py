@@ -98,7 +98,7 @@ class Peers:
                 self._session,
                 connect_timeout_seconds=self._settings.connect_timeout_seconds,
                 read_timeout_seconds=self._settings.read_timeout_seconds,
-                vouch=lambda: self.token.present,
+                own_token=lambda: self.token.present,
             )
         return self._by_name[name]
 

@@ -116,7 +116,7 @@ def record_view(outbox: Outbox, action: str, caller: Caller, subject_id: UUID | 
     """
     if not caller.is_staff or caller.user_id == subject_id:
         return
-    with once_in_a_while(action, caller.user_id, subject_id, repr(details)) as is_due:
+    with once_a_minute(action, caller.user_id, subject_id, repr(details)) as is_due:
         if is_due:
             record(outbox, action, actor=caller, subject_id=subject_id, details=details)
 
@@ -128,7 +128,7 @@ def filters_of(query: Query, *hidden: str) -> dict[str, Any]:
 
 
 @contextmanager
-def once_in_a_while(*view: object) -> Iterator[bool]:
+def once_a_minute(*view: object) -> Iterator[bool]:
     """Yield whether this view was not written within the last minute. It counts as written unless the block fails."""
     now = time.monotonic()
     is_due = now - _seen_at.get(view, float("-inf")) >= SAME_VIEW_SECONDS

@@ -68,7 +68,7 @@ class FastPath:
             environ["wsgi.input"] = BytesIO(body)
             return self._flask_wsgi(environ, start_response)
         request_id = request_ids.accepted_or_new(environ.get("HTTP_X_REQUEST_ID"))
-        environ[origins.VOUCHED] = True  # the caller is a service: its token was verified
+        environ[origins.IS_TRUSTED] = True  # the caller is a service: its token was verified
         with self._flask.app_context(), request_ids.bound(request_id), origins.bound(environ):
             response = _answer(endpoint, json)
             response.headers[request_ids.HEADER] = request_id

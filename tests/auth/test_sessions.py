@@ -188,10 +188,10 @@ def test_a_hash_of_earlier_parameters_is_renewed_by_a_login(bank: Suite, monkeyp
     bank.log_in(person.username)
 
 
-@pytest.mark.parametrize("voucher", ["", "nonsense", "person"])
-def test_an_address_for_which_no_service_vouches_is_not_believed(bank: Suite, voucher: str) -> None:
+@pytest.mark.parametrize("token", ["", "nonsense", "person"])
+def test_an_address_without_a_service_token_is_ignored(bank: Suite, token: str) -> None:
     person = bank.person()
-    headers = {"X-Forwarded-For": "192.0.2.66", "X-Forwarded-By": person.token if voucher == "person" else voucher}
+    headers = {"X-Forwarded-For": "192.0.2.66", "X-Forwarded-By": person.token if token == "person" else token}
     body = {"username": person.username, "password": PASSWORD}
     assert call(bank, "POST", "login", json=body, headers=headers).status_code == 200
     assert call(bank, "GET", "logins", person).get_json()["logins"][0]["ip"] == "127.0.0.1"

@@ -22,7 +22,7 @@ from tests.support.processes import StandStills, eventually
 pytestmark = [pytest.mark.faults, pytest.mark.long, pytest.mark.timing, pytest.mark.timeout(180)]
 CONNECTIONS, SECONDS = 3600, 8
 LONGEST_SECONDS = 5.0
-MOST_THREADS, MOST_MEGABYTES = 256, 256
+MAX_THREADS, MAX_MEGABYTES = 256, 256
 
 
 class Watch:
@@ -130,8 +130,8 @@ def require_prompt_answers(told: list[Told], stood_still: StandStills) -> None:
 def require_no_pile(watch: Watch, stood_still: StandStills) -> None:
     """Check that threads and memory stayed within limits and that no process was restarted."""
     print(f"threads {watch.threads}, megabytes {watch.megabytes}")
-    assert max(watch.threads.values()) <= MOST_THREADS
-    assert max(watch.megabytes.values()) <= MOST_MEGABYTES
+    assert max(watch.threads.values()) <= MAX_THREADS
+    assert max(watch.megabytes.values()) <= MAX_MEGABYTES
     assert {status for status, _, _ in watch.live} == {200}
     assert max(end - begin - stood_still.within(begin, end) for _, begin, end in watch.live) < LONGEST_SECONDS
     assert watch.has_same_processes()

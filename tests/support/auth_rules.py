@@ -139,7 +139,7 @@ def app_code(secret: str, steps_ahead: int = 0) -> str:
 def seen_from(address: str, user_agent: str) -> AbstractContextManager[None]:
     """Let the block work for a request of that client."""
     headers = {"HTTP_X_FORWARDED_FOR": address, "HTTP_USER_AGENT": user_agent}
-    return origins.bound({"REMOTE_ADDR": "127.0.0.1", origins.VOUCHED: True, **headers})
+    return origins.bound({"REMOTE_ADDR": "127.0.0.1", origins.IS_TRUSTED: True, **headers})
 
 
 def advance_clock(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:

@@ -9,7 +9,7 @@ from shared.web.access import Caller
 from transaction_service.transaction_models import Transaction
 from transaction_service.transaction_schemas import TransactionOut
 
-MOST_PARTIES = 20
+MAX_PARTIES = 20
 
 
 def name_holders(
@@ -31,8 +31,8 @@ def name_holders(
 def find_party(users: UserClient, party: str | None) -> list[str] | None:
     """Return the ids of the users whom the text names; None where it names nobody: there is none, or it is a number.
 
-    Raises InvalidRequest when they are more than MOST_PARTIES, and ServiceUnavailable.
+    Raises InvalidRequest when they are more than MAX_PARTIES, and ServiceUnavailable.
     """
     if party is None or (party.isascii() and party.isdecimal() and 4 <= len(party) <= 10):
         return None
-    return [user_id.hex for user_id in users.search(party, most=MOST_PARTIES, field="party")]
+    return [user_id.hex for user_id in users.search(party, most=MAX_PARTIES, field="party")]

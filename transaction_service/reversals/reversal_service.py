@@ -12,10 +12,10 @@ from shared.core.errors import AppError, NotFound
 from shared.web.access import Caller, admin_only, staff_with
 from shared.web.approvals import rules
 from shared.web.approvals.rules import AlreadyDecided, ApprovalPending, OwnRequest
-from shared.web.approvals.schemas import Agreement, Rejection
+from shared.web.approvals.schemas import Rejection
 from shared.web.cursors import page_of
 from shared.web.responses import success
-from shared.web.validation.openapi import AnswerTypes, Body, answer, documented
+from shared.web.validation.openapi import AnswerTypes, Body, EmptyBody, answer, documented
 from shared.web.validation.openapi_document import Declared
 from transaction_service.common_service import COMMON_REFUSALS, api, carry_out_order, origin, payment, render_all, tools
 from transaction_service.counter import counter_logic
@@ -97,7 +97,7 @@ def list_approvals(caller: Caller, query: PaymentApprovalPage) -> Response:
 @api.validate(
     resp=payment(InsufficientFunds, AlreadyReversed, OwnTransaction, OwnRequest, AlreadyDecided, TillNotOpen, TillShort)
 )
-def approve(caller: Caller, approval_id: UUID, json: Agreement) -> Response:
+def approve(caller: Caller, approval_id: UUID, json: EmptyBody) -> Response:
     """Approve the request of a colleague, which carries it out."""
     posting, order = tools().posting, _order_of(rules.find_to_approve(tools().approvals, caller, approval_id), caller)
 

@@ -17,14 +17,14 @@ from shared.core.clock import now
 from shared.core.time_zones import day_of
 from shared.web.access import Caller
 
-MOST_MONTHS = 120
+MAX_MONTHS = 120
 
 
 def months_of(account: Account, at: datetime, zone: tzinfo) -> list[date]:
     """Return the first days of the months since the account was opened, newest first, at most ten years."""
     month, first = day_of(at, zone).replace(day=1), day_of(account.created_at, zone).replace(day=1)
     months = [month]
-    while month > first and len(months) < MOST_MONTHS:
+    while month > first and len(months) < MAX_MONTHS:
         month = (month - timedelta(days=1)).replace(day=1)
         months.append(month)
     return months

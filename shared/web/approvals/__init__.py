@@ -1,1 +1,1 @@
-"""Two pairs of eyes: what one person asks for waits until a second one approves or rejects it."""
+"""Approval by a second person (the four-eyes principle): a request waits until somebody else decides on it."""

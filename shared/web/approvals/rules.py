@@ -1,4 +1,4 @@
-"""The rules of two pairs of eyes: one person asks, another one approves or rejects, once, within seven days.
+"""The rules of approvals: one person asks, another one approves or rejects, once, within seven days.
 
 A change in the service's own database is made in the transaction of its approval, so it is made exactly when it is
 approved. What another service carries out follows its approval, and has to be safe to repeat.

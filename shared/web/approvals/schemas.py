@@ -32,12 +32,6 @@ class ApprovalPage(Page, TimeRange):
     """Filter by a part of the username of the person who asked, regardless of case."""
 
 
-class Agreement(Body):
-    """The approval of a request; it has no fields."""
-
-    may_be_left_out = True
-
-
 class Rejection(Body):
     """Why a request is rejected."""
 

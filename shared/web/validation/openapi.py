@@ -56,6 +56,12 @@ class Body(Described):
     may_be_left_out: ClassVar[bool] = False
 
 
+class EmptyBody(Body):
+    """A body without fields. The request may have no body."""
+
+    may_be_left_out = True
+
+
 class Query(Described):
     """The query of a request. Unknown parameters are refused; an endpoint without one refuses all."""
 

@@ -85,7 +85,7 @@ def test_a_filter_that_can_t_be_read_is_400_and_names_the_field(suite: Suite, qu
 
 
 def test_a_name_that_fits_too_many_people_is_400(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("account_service.search.search_logic.MOST_OWNERS", 1)
+    monkeypatch.setattr("account_service.search.search_logic.MAX_OWNERS", 1)
     assert "enter more" in found(suite, "owner=example.com", 400)["details"]["owner"]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from auth_service.auth_models import db
 from auth_service.cases import case_logic
-from auth_service.mail.mail_logic import Mailroom
+from auth_service.mail.mail_logic import Mailer
 from auth_service.mail.mail_models import OutgoingMail
 from auth_service.mail.mail_storage import MailStorage
 from shared.core import clock
@@ -113,7 +113,7 @@ def test_a_mail_tells_that_there_is_something_to_read_once_and_nothing_of_it(
     write(bank, employee, case, "Really.")
     (mail,) = mails(bank, ada)
     assert mail.facts.keys() == {"username", "at"}
-    letter = part(Mailroom, bank.apps["auth"]).writers["case_answered"](mail)
+    letter = part(Mailer, bank.apps["auth"]).writers["case_answered"](mail)
     assert letter
     assert "secret" not in " ".join(letter.paragraphs)
     assert "Messages" in " ".join(letter.paragraphs)

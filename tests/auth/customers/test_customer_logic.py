@@ -7,7 +7,7 @@ import pytest
 
 from auth_service.auth_models import db
 from auth_service.mail import mail_logic
-from auth_service.mail.mail_logic import Mailroom
+from auth_service.mail.mail_logic import Mailer
 from auth_service.mail.mail_models import OutgoingMail
 from shared.web.parts import part
 from tests.support.asking import call, refusal
@@ -216,7 +216,7 @@ def test_a_mail_tells_the_customer_which_data_staff_corrected_and_not_the_data(b
     assert call(bank, "PUT", path, employee, json=body).status_code == 200
     (mail,) = queued(bank, "contact_corrected", username=dora.username)
     assert (mail.facts["what"], set(mail.facts)) == ("your name and your phone number", {"username", "at", "what"})
-    letter = part(Mailroom, bank.apps["auth"]).writers["contact_corrected"](mail)
+    letter = part(Mailer, bank.apps["auth"]).writers["contact_corrected"](mail)
     assert letter
     assert "Dora" not in " ".join(letter.paragraphs)
     call(bank, "PUT", path, employee, json={"full_name": "Dora Kent"})

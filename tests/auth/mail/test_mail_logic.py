@@ -12,7 +12,7 @@ import pytest
 
 from auth_service.mail import mail_logic
 from auth_service.mail.mail_clients import RecipientRefused
-from auth_service.mail.mail_logic import Mailroom
+from auth_service.mail.mail_logic import Mailer
 from auth_service.mail.mail_schemas import Letter
 from shared.core import clock
 from shared.web.parts import part
@@ -40,9 +40,9 @@ def postman() -> Postman:
 
 
 @pytest.fixture
-def room(rules: Rules, postman: Postman) -> Iterator[Mailroom]:
-    room = part(Mailroom, rules.app)
-    yield replace(room, transport=postman, writers={"word": lambda _mail: LETTER, "gone": lambda _mail: None})
+def mailer(rules: Rules, postman: Postman) -> Iterator[Mailer]:
+    mailer = part(Mailer, rules.app)
+    yield replace(mailer, transport=postman, writers={"word": lambda _mail: LETTER, "gone": lambda _mail: None})
     with rules.tools.transaction():
         while mail := rules.tools.mails.find_due_to_change(clock.now() + timedelta(days=30)):
             rules.tools.mails.delete_mail(mail.id)
@@ -53,17 +53,17 @@ def queue(rules: Rules, kind: str = "word") -> None:
         rules.tools.mails.add_mail(kind, "ada@example.com")
 
 
-def test_a_queued_mail_is_sent_once(rules: Rules, room: Mailroom, postman: Postman) -> None:
+def test_a_queued_mail_is_sent_once(rules: Rules, mailer: Mailer, postman: Postman) -> None:
     queue(rules)
     queue(rules)
-    mail_logic.send_due(room)
-    mail_logic.send_due(room)
+    mail_logic.send_due(mailer)
+    mail_logic.send_due(mailer)
     assert len({message["Message-ID"] for message in postman.delivered}) == len(postman.delivered) == 2
 
 
-def test_a_mail_is_text_with_an_html_alternative(rules: Rules, room: Mailroom, postman: Postman) -> None:
+def test_a_mail_is_text_with_an_html_alternative(rules: Rules, mailer: Mailer, postman: Postman) -> None:
     queue(rules)
-    mail_logic.send_due(room)
+    mail_logic.send_due(mailer)
     (message,) = postman.delivered
     assert (message["To"], message["Subject"]) == ("ada@example.com", "A word")
     assert str(message["From"]) == "Northwater Bank <no-reply@localhost>"
@@ -74,7 +74,7 @@ def test_a_mail_is_text_with_an_html_alternative(rules: Rules, room: Mailroom, p
     assert f"{LETTER.link}\n".encode() in message.as_bytes()  # in one piece, whoever reads the file
 
 
-def test_nothing_is_sent_when_the_transaction_fails(rules: Rules, room: Mailroom, postman: Postman) -> None:
+def test_nothing_is_sent_when_the_transaction_fails(rules: Rules, mailer: Mailer, postman: Postman) -> None:
     def fail() -> None:
         with rules.tools.transaction():
             rules.tools.mails.add_mail("word", "ada@example.com")
@@ -82,59 +82,59 @@ def test_nothing_is_sent_when_the_transaction_fails(rules: Rules, room: Mailroom
 
     with pytest.raises(ZeroDivisionError):
         fail()
-    mail_logic.send_due(room)
+    mail_logic.send_due(mailer)
     assert postman.delivered == []
 
 
-def test_a_mail_that_has_lost_its_reason_is_not_sent(rules: Rules, room: Mailroom, postman: Postman) -> None:
+def test_a_mail_that_has_lost_its_reason_is_not_sent(rules: Rules, mailer: Mailer, postman: Postman) -> None:
     queue(rules, "gone")
-    mail_logic.send_due(room)
+    mail_logic.send_due(mailer)
     assert postman.delivered == []
     assert not rules.tools.mails.has_due(clock.now() + timedelta(days=30))
 
 
 @pytest.mark.parametrize("error", [ConnectionRefusedError(), TimeoutError(), smtplib.SMTPServerDisconnected("x")])
 def test_what_can_not_be_sent_is_tried_again_later_and_later(
-    rules: Rules, room: Mailroom, postman: Postman, monkeypatch: pytest.MonkeyPatch, error: Exception
+    rules: Rules, mailer: Mailer, postman: Postman, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     queue(rules)
     postman.error = error
     for minutes in (1, 2, 4):
-        mail_logic.send_due(room)
+        mail_logic.send_due(mailer)
         advance_clock(monkeypatch, timedelta(minutes=minutes, seconds=-1))
-        assert not room.mails.has_due(clock.now())
+        assert not mailer.mails.has_due(clock.now())
         advance_clock(monkeypatch, timedelta(seconds=1))
     postman.error = None
-    mail_logic.send_due(room)
+    mail_logic.send_due(mailer)
     assert len(postman.delivered) == 1
 
 
 def test_a_mail_survives_the_end_of_the_process_while_it_is_sent(
-    rules: Rules, room: Mailroom, postman: Postman, monkeypatch: pytest.MonkeyPatch
+    rules: Rules, mailer: Mailer, postman: Postman, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queue(rules)
     postman.error = KeyboardInterrupt()  # the process ends here
     with pytest.raises(KeyboardInterrupt):
-        mail_logic.send_due(room)
+        mail_logic.send_due(mailer)
     postman.error = None
-    mail_logic.send_due(room)
+    mail_logic.send_due(mailer)
     assert postman.delivered == []
     advance_clock(monkeypatch, timedelta(minutes=1))
-    mail_logic.send_due(room)
+    mail_logic.send_due(mailer)
     assert len(postman.delivered) == 1
 
 
-def test_a_refused_recipient_is_not_tried_again(rules: Rules, room: Mailroom, postman: Postman) -> None:
+def test_a_refused_recipient_is_not_tried_again(rules: Rules, mailer: Mailer, postman: Postman) -> None:
     queue(rules)
     queue(rules)
     postman.error = RecipientRefused("the mail server answered 550")
-    mail_logic.send_due(room)
+    mail_logic.send_due(mailer)
     assert not rules.tools.mails.has_due(clock.now() + timedelta(days=30))
 
 
 def test_after_two_days_a_mail_is_given_up(
     rules: Rules,
-    room: Mailroom,
+    mailer: Mailer,
     postman: Postman,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -142,25 +142,25 @@ def test_after_two_days_a_mail_is_given_up(
     queue(rules)
     advance_clock(monkeypatch, timedelta(days=2, seconds=1))
     with caplog.at_level(logging.ERROR):
-        mail_logic.send_due(room)
+        mail_logic.send_due(mailer)
     assert postman.delivered == []
     assert "given up" in caplog.text
     assert not rules.tools.mails.has_due(clock.now() + timedelta(days=30))
 
 
-def test_several_processes_send_a_mail_once(rules: Rules, room: Mailroom, postman: Postman) -> None:
+def test_several_processes_send_a_mail_once(rules: Rules, mailer: Mailer, postman: Postman) -> None:
     for _ in range(6):
         queue(rules)
-    rules.at_once(*[lambda: mail_logic.send_due(room)] * 4)
+    rules.at_once(*[lambda: mail_logic.send_due(mailer)] * 4)
     assert len(postman.delivered) == 6
 
 
 def test_the_log_names_no_recipient(
-    rules: Rules, room: Mailroom, postman: Postman, caplog: pytest.LogCaptureFixture, tmp_path: Path
+    rules: Rules, mailer: Mailer, postman: Postman, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     queue(rules)
     postman.error = smtplib.SMTPSenderRefused(451, b"not ada@example.com", "x")
     with caplog.at_level(logging.DEBUG):
-        mail_logic.send_due(room)
+        mail_logic.send_due(mailer)
     assert "not sent" in caplog.text
     assert "ada@" not in caplog.text

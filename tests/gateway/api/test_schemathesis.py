@@ -16,7 +16,7 @@ from tests.support.suite import ADMIN_PASSWORD
 
 PASSWORD = "none of the examples in the document"
 CONFIG = Path(__file__).with_name("schemathesis.toml")
-MOST_EXAMPLES = 3
+MAX_EXAMPLES = 3
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
@@ -54,7 +54,7 @@ def test_schemathesis_finds_nothing(gateway: str, tmp_path: Path, role: str) -> 
     other = customer(gateway, f"other-{role}")
     token = customer(gateway, "somebody") if role == "customer" else log_in(gateway, "admin", ADMIN_PASSWORD)
     command = [str(Path(sys.executable).with_name("schemathesis")), f"--config-file={CONFIG}"]
-    command += ["run", f"{gateway}/openapi.json", "--checks=all", f"--max-examples={MOST_EXAMPLES}", "--workers=2"]
+    command += ["run", f"{gateway}/openapi.json", "--checks=all", f"--max-examples={MAX_EXAMPLES}", "--workers=2"]
     environment = {
         **os.environ,
         "PYTHONPATH": str(ROOT),

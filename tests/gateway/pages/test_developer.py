@@ -6,7 +6,7 @@ import pytest
 
 from api_gateway.web.tools import Tools
 from auth_service.mail.mail_clients import SmtpServer
-from auth_service.mail.mail_logic import Mailroom
+from auth_service.mail.mail_logic import Mailer
 from tests.support.asking import call
 from tests.support.processes import eventually
 from tests.support.suite import PASSWORD, BankOptions, Suite
@@ -64,5 +64,5 @@ def test_without_a_key_there_is_no_page_at_all(bank: Suite, visitor: Visitor, mo
 
 def test_with_a_mail_server_there_is_no_page(bank: Suite, visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
     parts = bank.apps["auth"].extensions["parts"]
-    monkeypatch.setitem(parts, Mailroom, replace(parts[Mailroom], transport=SmtpServer("mail.example.com", 587)))
+    monkeypatch.setitem(parts, Mailer, replace(parts[Mailer], transport=SmtpServer("mail.example.com", 587)))
     assert visitor.get(PAGE).status_code == 404

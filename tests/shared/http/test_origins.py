@@ -8,7 +8,7 @@ from shared.http.origins import ClientOrigin
 FROM_PROXY = {
     "REMOTE_ADDR": "127.0.0.1",
     "HTTP_X_FORWARDED_FOR": "6.6.6.6, 203.0.113.7",
-    origins.VOUCHED: True,
+    origins.IS_TRUSTED: True,
     "HTTP_USER_AGENT": "a\tbrowser" + "x" * 300,
 }
 
@@ -27,8 +27,8 @@ def test_a_request_has_the_address_of_the_client_and_a_short_user_agent_of_one_l
         assert origins.current_route() == "POST /things/7"
 
 
-def test_an_address_for_which_no_service_vouches_is_not_believed() -> None:
-    forged = {name: value for name, value in FROM_PROXY.items() if name != origins.VOUCHED}
+def test_an_address_without_a_service_token_is_ignored() -> None:
+    forged = {name: value for name, value in FROM_PROXY.items() if name != origins.IS_TRUSTED}
     with Flask(__name__).test_request_context("/", environ_base=forged):
         assert origins.current().address == "127.0.0.1"
 

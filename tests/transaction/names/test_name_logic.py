@@ -60,7 +60,7 @@ def test_an_account_number_finds_both_sides(suite: Suite, numbers: dict[str, str
 def test_a_name_that_fits_too_many_people_is_400(
     suite: Suite, numbers: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("transaction_service.names.name_logic.MOST_PARTIES", 2)
+    monkeypatch.setattr("transaction_service.names.name_logic.MAX_PARTIES", 2)
     assert "enter more" in found(suite, "party=example.com", 400)["details"]["party"]
     assert list(found(suite, "party=", 400)["details"]) == ["party"]
 

@@ -53,6 +53,6 @@ def test_a_filter_that_can_t_be_read_is_explained(admin: Visitor, address: str, 
 def test_a_name_that_fits_too_many_people_is_explained(
     admin: Visitor, world: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("transaction_service.names.name_logic.MOST_PARTIES", 1)
+    monkeypatch.setattr("transaction_service.names.name_logic.MAX_PARTIES", 1)
     page = admin.get("/admin/transactions?party=example.com")
     assert (page.status_code, "fits more than 1 people; enter more of the name" in page.text) == (400, True)
