@@ -22,20 +22,18 @@ from api_gateway.pages.common import display, macros, navigation, unread
 from api_gateway.pages.common.responses import current_address, install_form_token_errors, render_error
 from api_gateway.pages.common.services import SERVICES, probe_services
 from api_gateway.web import (
-    admission,
     browser_security,
     browser_session,
     compression,
-    limit_rules,
-    rate_limits,
     static_files,
     time_zones,
 )
-from api_gateway.web.rate_limits import TokenBuckets
+from api_gateway.web.limits import admission, limit_rules, rate_limits, slow_bodies
+from api_gateway.web.limits.rate_limits import TokenBuckets
+from api_gateway.web.limits.shared_limits import RedisServer
 from api_gateway.web.refusals import REPORT_SECONDS, Refusals
 from api_gateway.web.renewals import Renewals
 from api_gateway.web.sealed_values import SealedValues
-from api_gateway.web.shared_limits import RedisServer
 from api_gateway.web.tools import Tools
 from shared.concurrency.background import PeriodicTask
 from shared.concurrency.context_pool import ContextPool
@@ -169,6 +167,7 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
     by_session = TokenBuckets(settings.session_requests_per_second, settings.session_requests_per_second)
     places = FairLock(settings.threads, settings.waiting_requests)
     _install_payment_batching(app, peers, by_session, settings)
+    _install_slow_bodies(app)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask's documented way
@@ -222,6 +221,14 @@ def _install_payment_batching(app: Flask, peers: Peers, buckets: TokenBuckets, s
     serving.add_fast_paths(app, KINDS)
     part(Lifecycle, app).add(batching)
     part(Lifecycle, app).add(PeriodicTask(batching.expire, name="payment-expiry", interval_seconds=EXPIRY_SECONDS))
+
+
+def _install_slow_bodies(app: Flask) -> None:
+    bodies = slow_bodies.SlowBodies(app.wsgi_app)
+    app.wsgi_app = bodies  # type: ignore[method-assign]  # Flask's documented way
+    part(Lifecycle, app).add(
+        PeriodicTask(bodies.refuse, name="slow-bodies", interval_seconds=slow_bodies.CHECK_SECONDS)
+    )
 
 
 def _install_limits(app: Flask, by_session: TokenBuckets, settings: GatewaySettings) -> None:

@@ -18,7 +18,7 @@ from uuid import UUID
 
 from api_gateway.clients.transaction import BatchedReply, BatchedRequest, PaymentClient
 from api_gateway.web import browser_security
-from api_gateway.web.rate_limits import TokenBuckets
+from api_gateway.web.limits.rate_limits import TokenBuckets
 from shared.concurrency.batching import Batcher
 from shared.core.errors import AppError
 from shared.http import request_ids

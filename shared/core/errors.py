@@ -124,6 +124,15 @@ class MethodNotAllowed(AppError):
     message = "This address does not take that method. The Allow header names those that it takes."
 
 
+class RequestTimeout(AppError):
+    """408: the request body came too slowly. As the rest of it is not read, the connection ends (RFC 9110, 15.5.9)."""
+
+    status = 408
+    headers = MappingProxyType({"Connection": "close"})
+    code = "REQUEST_TIMEOUT"
+    message = "The request came too slowly, so nothing was done. Send it again."
+
+
 class Conflict(AppError):
     """409: the request conflicts with the current state of the resource."""
 

@@ -7,7 +7,8 @@ It relies on two private names, so `pyproject.toml` pins granian to one version:
 - `MTServer._check_gil` refuses Pythons with a GIL, since several workers would compete for it. Here is one only.
 """
 
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 from granian.constants import HTTPModes, Interfaces, RuntimeModes
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 WAITING_CONNECTIONS = 1024
 HEADER_TIMEOUT_MILLISECONDS = 10_000
 KEEP_ALIVE_BUFFER_BYTES = 64 * 1024
+SENDING_SECONDS = 0.005
 
 
 class ServerProtocol(Protocol):
@@ -31,6 +33,20 @@ class ServerProtocol(Protocol):
 
     def response_iter(self, status: int, headers: list[tuple[str, str]], body: Iterable[bytes]) -> None:
         """Send a response in chunks."""
+
+
+def respond_and_disconnect(protocol: ServerProtocol, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+    """Send a response and end the connection, although the request's body has not arrived.
+
+    After an ordinary response hyper, on which granian is built, goes on waiting for the body, and the thread that reads
+    it waits as well. It ends a connection only after an error. So this response announces one byte more than it has.
+    """
+
+    def chunks() -> Iterator[bytes]:
+        yield body
+        time.sleep(SENDING_SECONDS)  # what was not sent before the error is dropped
+
+    protocol.response_iter(status, [*headers, ("Content-Length", str(len(body) + 1))], chunks())
 
 
 Handler = Callable[[ServerProtocol, dict[str, Any]], None]

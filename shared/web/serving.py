@@ -60,6 +60,14 @@ class DeferredResponse:
     def _send(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         self._protocol.response_bytes(status, [*headers, SERVER_HEADER], body)
 
+    def disconnect(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        """Send the response, from another thread than the one that reads the body, and end the reading with it.
+
+        The connection ends, and the client misses the last byte of the response. The app's own result is dropped.
+        """
+        self.is_deferred = True
+        granian_server.respond_and_disconnect(self._protocol, status, [*headers, SERVER_HEADER], body)
+
     def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         """Send the app's response, unless it is deferred."""
         if not self.is_deferred:

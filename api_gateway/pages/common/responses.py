@@ -20,7 +20,7 @@ from api_gateway.web.browser_session import (
     to_login,
     visitor,
 )
-from api_gateway.web.limit_rules import network
+from api_gateway.web.limits.limit_rules import network
 from api_gateway.web.tools import tools
 from shared.core import periods
 from shared.core.errors import GENERIC_BY_STATUS, AppError, InvalidRequest

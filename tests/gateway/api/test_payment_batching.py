@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse, create_environ
 from api_gateway.api import payment_batching
 from api_gateway.api.payment_batching import HAS_CONTROL_BYTES, LONGEST_BODY, PaymentBatching
 from api_gateway.clients.transaction import BatchedReply, BatchedRequest, PaymentClient
-from api_gateway.web.rate_limits import TokenBuckets
+from api_gateway.web.limits.rate_limits import TokenBuckets
 from api_gateway.web.tools import Tools
 from shared.concurrency.batching import MAX_SIZE
 from shared.core.errors import GENERIC_BY_STATUS, AppError, OutcomeUnknown, ServiceUnavailable

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api_gateway.web.shared_limits import PAUSE_SECONDS, RedisServer, SharedBuckets
+from api_gateway.web.limits.shared_limits import PAUSE_SECONDS, RedisServer, SharedBuckets
 from tests.support.fakes import FakeClock
 from tests.support.redis_server import RedisProcess, needs_redis, redis_server
 

@@ -3,7 +3,7 @@
 import pytest
 from flask.testing import FlaskClient
 
-from api_gateway.web.limit_rules import LOGIN, LOOKUP, REFRESH, REGISTRATION, RESET, network
+from api_gateway.web.limits.limit_rules import LOGIN, LOOKUP, REFRESH, REGISTRATION, RESET, network
 from tests.support import house
 from tests.support.suite import BankOptions, Suite
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from flask import request
 
 from api_gateway.web import browser_session
-from api_gateway.web.rate_limits import Rule, TokenBuckets
-from api_gateway.web.shared_limits import RedisServer, SharedBuckets
+from api_gateway.web.limits.rate_limits import Rule, TokenBuckets
+from api_gateway.web.limits.shared_limits import RedisServer, SharedBuckets
 
 UNLIMITED = ("/static/", "/health", "/metrics", "/api/health", "/api/live")
 LOGIN = (

@@ -3,8 +3,8 @@
 import pytest
 from flask import Flask, request
 
-from api_gateway.web import rate_limits
-from api_gateway.web.rate_limits import Rule, TokenBuckets
+from api_gateway.web.limits import rate_limits
+from api_gateway.web.limits.rate_limits import Rule, TokenBuckets
 from shared.web.responses import install_error_handlers
 from tests.support.fakes import FakeClock
 

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from api_gateway.web import admission
+from api_gateway.web.limits import admission
 from shared.concurrency.fair_lock import FairLock
 from shared.core.errors import Refused
 from shared.web.responses import install_error_handlers

@@ -14,7 +14,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from api_gateway.web.rate_limits import TokenBuckets
+from api_gateway.web.limits.rate_limits import TokenBuckets
 
 TIMEOUT_SECONDS = 0.2
 PAUSE_SECONDS = 5.0

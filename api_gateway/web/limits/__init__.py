@@ -1,0 +1,1 @@
+"""Limits of the gateway: rates, requests at a time, slow bodies."""
