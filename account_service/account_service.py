@@ -333,7 +333,7 @@ def create_app(settings: AccountSettings, session: requests.Session | None = Non
     require_currency(app, db, currency, amounts="account")
     users = UserClient(peers["auth-service"], peers.token)
     storage = AccountStorage(db)
-    requests_about = _make_approvals(storage, is_required=settings.approval_required)
+    requests_about = _make_approvals(storage, users, is_required=settings.approval_required)
     keep(app, Tools(storage, LedgerStorage(db), TillStorage(db), users, currency, requests_about))
     keep(app, SearchTools(AccountSearch(db), users, currency, storage.outbox))
     for blueprint in (accounts, search, approvals, internal):
@@ -344,11 +344,12 @@ def create_app(settings: AccountSettings, session: requests.Session | None = Non
     return app
 
 
-def _make_approvals(storage: AccountStorage, *, is_required: bool) -> ApprovalRules:
+def _make_approvals(storage: AccountStorage, users: UserClient, *, is_required: bool) -> ApprovalRules:
     return ApprovalRules(
         ApprovalTable(db, Approval),
         record=partial(approval_logic.record, storage),
         concerns=partial(approval_logic.concerns, storage),
+        may_ask=lambda approval: users.may(approval.asked_by, approval_logic.RIGHTS[approval.action]),
         is_required=is_required,
     )
 

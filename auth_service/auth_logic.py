@@ -30,9 +30,19 @@ LONGEST_LOCKOUT = timedelta(minutes=15)
 FAILURES_REMEMBERED = timedelta(days=1)
 ENCRYPTED_AT_ONCE = 500
 SCOPES = {
-    "account-service": frozenset({"audit:write", "names:read", "revocations:read", "sessions:report", "users:read"}),
+    "account-service": frozenset(
+        {"audit:write", "names:read", "permissions:read", "revocations:read", "sessions:report", "users:read"}
+    ),
     "transaction-service": frozenset(
-        {"audit:write", "names:read", "postings:read", "postings:write", "revocations:read", "sessions:report"}
+        {
+            "audit:write",
+            "names:read",
+            "permissions:read",
+            "postings:read",
+            "postings:write",
+            "revocations:read",
+            "sessions:report",
+        }
     ),
     "reporting-service": frozenset(
         {

@@ -40,7 +40,8 @@ from auth_service.passkeys import passkey_logic
 from auth_service.passkeys.passkey_logic import Passkeys
 from auth_service.passkeys.passkey_service import passkeys
 from auth_service.passkeys.passkey_storage import PasskeyStorage
-from auth_service.permissions.permission_service import permissions
+from auth_service.permissions import permission_logic
+from auth_service.permissions.permission_service import permissions, permissions_internal
 from auth_service.permissions.user_service import users
 from auth_service.recovery import recovery_logic
 from auth_service.recovery.outbox_service import outbox
@@ -87,7 +88,7 @@ from shared.web.access import (
     service_only,
 )
 from shared.web.application import Lifecycle, Peers, make_app, make_session
-from shared.web.approvals.rules import ApprovalRules
+from shared.web.approvals.rules import ADMIN, ApprovalRules
 from shared.web.parts import keep, part
 from shared.web.responses import success
 from shared.web.settings import DatabaseURL
@@ -107,6 +108,7 @@ BLUEPRINTS = (  # the endpoints in other files
     passkeys,
     outbox,
     permissions,
+    permissions_internal,
     cases,
     identity,
     users,
@@ -310,7 +312,9 @@ def _make_approvals(parts: Tools, *, is_required: bool) -> ApprovalRules:
         ApprovalTable(db, Approval),
         record=partial(approval_logic.record, parts),
         concerns=approval_logic.concerns,
+        may_ask=lambda approval: permission_logic.may_until_the_end(parts, approval.asked_by, ADMIN),
         is_required=is_required,
+        knows_people=True,
     )
 
 
@@ -319,7 +323,9 @@ def _make_removals(parts: Tools, factors: SecondFactors) -> Removals:
         ApprovalTable(db, FactorRemoval),
         record=partial(removal_logic.record, parts),
         concerns=lambda _caller, _removal: False,  # only customers have such requests, and only staff decide
+        may_ask=lambda removal: permission_logic.may_until_the_end(parts, removal.asked_by, "customers:write"),
         is_required=True,
+        knows_people=True,
     )
     return Removals(requests, factors)
 

@@ -282,11 +282,12 @@ def _make_step_up(
     return StepUp(_to_minor(settings.step_up_amount, currency), AccountClient(account_peer), storage)
 
 
-def _make_approvals(storage: ReversalStorage, *, is_required: bool) -> ApprovalRules:
+def _make_approvals(storage: ReversalStorage, users: UserClient, *, is_required: bool) -> ApprovalRules:
     return ApprovalRules(
         ApprovalTable(db, Approval),
         record=partial(approval_logic.record, storage),
         concerns=partial(approval_logic.concerns, storage),
+        may_ask=lambda approval: users.may(approval.asked_by, approval_logic.RIGHTS[approval.action]),
         is_required=is_required,
         is_repeatable=True,
     )
@@ -309,7 +310,7 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
         api=api,
         max_body_bytes=MAX_BATCH_BYTES,
     )
-    currency = Currency.of(settings.currency)
+    currency, users = Currency.of(settings.currency), UserClient(peers["auth-service"], peers.token)
     require_currency(app, db, currency, amounts="transaction")
     storage, ledger = TransactionStorage(db), LedgerClient(account_peer, peers.token)
     posting = PostingTools(storage, ledger, Projection(storage, ProjectionStorage(db), ledger))
@@ -321,12 +322,12 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
         amounts=AmountStorage(db),
         categories=CategoryStorage(db),
         accounts=AccountClient(account_peer),
-        users=UserClient(peers["auth-service"], peers.token),
+        users=users,
         currency=currency,
         step_up=_make_step_up(settings, currency, account_peer, storage),
         posting=posting,
         tills=TillClient(account_peer, peers.token),
-        approvals=_make_approvals(ReversalStorage(db), is_required=settings.approval_required),
+        approvals=_make_approvals(ReversalStorage(db), users, is_required=settings.approval_required),
         approval_above_minor=_to_minor(settings.approval_amount, currency),
     )
     keep(app, parts)

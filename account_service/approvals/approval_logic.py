@@ -12,11 +12,14 @@ from shared.web.access import Caller
 from shared.web.approvals import rules
 from shared.web.approvals.rules import ApprovalRules
 
+RIGHTS = {"unfreeze": "accounts:freeze", "close": "accounts:close"}
+"""What it takes to ask for each kind of request."""
+
 
 def approve(storage: AccountStorage, approvals: ApprovalRules, caller: Caller, approval_id: UUID) -> ApprovalColumns:
     """Approve the request of somebody else and change the status of the account.
 
-    Raises NotFound, OwnRequest, OwnMatter, AlreadyDecided, AccountNotActive, NonZeroBalance.
+    Raises NotFound, OwnRequest, OwnMatter, AlreadyDecided, AskerNotAllowed, AccountNotActive, NonZeroBalance.
     """
 
     def carry_out(approval: ApprovalColumns) -> None:

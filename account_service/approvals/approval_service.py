@@ -10,7 +10,7 @@ from account_service.approvals import approval_logic
 from account_service.common_service import api, render_approval, render_approvals, tools
 from shared.web.access import Caller, staff_only, staff_with
 from shared.web.approvals import rules
-from shared.web.approvals.rules import PERMISSION, AlreadyDecided
+from shared.web.approvals.rules import PERMISSION, AlreadyDecided, AskerNotAllowed
 from shared.web.approvals.schemas import ApprovalPage, Rejection
 from shared.web.cursors import page_of
 from shared.web.responses import success
@@ -31,7 +31,9 @@ def list_approvals(caller: Caller, query: ApprovalPage) -> Response:
 @approvals.post("/<uuid:approval_id>/approve")
 @staff_with(PERMISSION)
 @api.validate(
-    resp=documented(200, answer(approval=AccountApprovalOut), AlreadyDecided, AccountNotActive, NonZeroBalance)
+    resp=documented(
+        200, answer(approval=AccountApprovalOut), AlreadyDecided, AskerNotAllowed, AccountNotActive, NonZeroBalance
+    )
 )
 def approve(caller: Caller, approval_id: UUID, json: EmptyBody) -> Response:
     """Approve the request of somebody else, which carries it out."""

@@ -36,7 +36,7 @@ ACTIONS: Mapping[str, Callable[[Tools, Caller, ApprovalColumns], None]] = {
 def approve(tools: Tools, approvals: ApprovalRules, caller: Caller, approval_id: UUID) -> ApprovalColumns:
     """Approve the request of somebody else and carry it out.
 
-    Raises NotFound, OwnRequest, OwnMatter, AlreadyDecided, LastAdmin, NotAnEmployee.
+    Raises NotFound, OwnRequest, OwnMatter, AlreadyDecided, AskerNotAllowed, LastAdmin, NotAnEmployee.
     """
 
     def carry_out(approval: ApprovalColumns) -> None:

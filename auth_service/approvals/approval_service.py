@@ -12,7 +12,7 @@ from auth_service.user_logic import LastAdmin
 from auth_service.user_schemas import PersonApprovalOut
 from shared.web.access import Caller, staff_only, staff_with
 from shared.web.approvals import rules
-from shared.web.approvals.rules import PERMISSION, AlreadyDecided
+from shared.web.approvals.rules import PERMISSION, AlreadyDecided, AskerNotAllowed
 from shared.web.approvals.schemas import ApprovalPage, Rejection
 from shared.web.cursors import page_of
 from shared.web.responses import success
@@ -32,7 +32,9 @@ def list_approvals(caller: Caller, query: ApprovalPage) -> Response:
 
 @approvals.post("/<uuid:approval_id>/approve")
 @staff_with(PERMISSION)
-@api.validate(resp=documented(200, answer(approval=PersonApprovalOut), AlreadyDecided, LastAdmin, NotAnEmployee))
+@api.validate(
+    resp=documented(200, answer(approval=PersonApprovalOut), AlreadyDecided, AskerNotAllowed, LastAdmin, NotAnEmployee)
+)
 def approve(caller: Caller, approval_id: UUID, json: EmptyBody) -> Response:
     """Approve the request of somebody else, which carries it out."""
     approval = approval_logic.approve(tools(), requests(), caller, approval_id)

@@ -78,6 +78,23 @@ def carry_out(
     return after
 
 
+def may(tools: Tools, user_id: UUID, right: str) -> bool:
+    """Return whether a person is active and has a permission, or is an admin if `right` is `ADMIN`."""
+    return _may(tools.users.find_user(user_id), right)
+
+
+def may_until_the_end(tools: Tools, user_id: UUID, right: str) -> bool:
+    """Return the same, and lock the person's row, so that it stays so until the open transaction ends."""
+    tools.users.lock_active_admins()  # first, as all do that change people
+    return _may(tools.users.find_user_to_change(user_id), right)
+
+
+def _may(user: User | None, right: str) -> bool:
+    if user is None or user.status != "active":
+        return False
+    return user.role == "admin" or (user.role == "employee" and right in _granted(user))
+
+
 def _granted(user: User) -> list[str]:
     return sorted(PERMISSIONS if user.permissions is None else PERMISSIONS.intersection(user.permissions.split()))
 

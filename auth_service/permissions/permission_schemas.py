@@ -5,7 +5,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, field_serializer
 
 from shared.web.approvals.schemas import AskedReason
-from shared.web.validation.openapi import Answer, Body
+from shared.web.validation.openapi import Answer, Body, Query
 
 Permission = Literal[
     "accounts:close",
@@ -34,6 +34,20 @@ class PermissionChange(Body):
     @field_serializer("permissions")
     def _in_order(self, permissions: frozenset[str]) -> list[str]:
         return sorted(permissions)
+
+
+class RightQuery(Query):
+    """What somebody shall be allowed to do."""
+
+    right: Permission | Literal["admin"]
+    """A permission, or `admin` for what only admins may do."""
+
+
+class RightAnswer(Answer):
+    """Whether somebody may do something."""
+
+    is_allowed: bool
+    """Whether the person is active and has that permission, or is an admin."""
 
 
 class PermissionsAnswer(Answer):

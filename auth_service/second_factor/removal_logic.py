@@ -74,9 +74,10 @@ def ask(tools: Tools, removals: Removals, caller: Caller, user_id: UUID, new: Ne
 
 
 def decide(tools: Tools, removals: Removals, caller: Caller, user_id: UUID, decided: RemovalDecision) -> None:
-    """Remove a customer's second factor and end their sessions, or refuse to. Raises NotFound, NeedsColleague.
+    """Remove a customer's second factor and end their sessions, or refuse to.
 
-    Whoever asked may refuse, which takes the request back, but not approve.
+    Whoever asked may refuse, which takes the request back, but not approve. Raises NotFound, NeedsColleague,
+    AskerNotAllowed.
     """
     removal = _find_open(removals, user_logic.customer(tools, user_id))
     if removal is None:

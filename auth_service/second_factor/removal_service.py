@@ -10,6 +10,7 @@ from auth_service.second_factor.removal_logic import NeedsColleague, NoFactorToR
 from auth_service.second_factor.removal_schemas import NewRemoval, RemovalAnswer, RemovalDecision
 from shared.core.errors import NotFound
 from shared.web.access import Caller, staff_with
+from shared.web.approvals.rules import AskerNotAllowed
 from shared.web.parts import part
 from shared.web.responses import success
 from shared.web.validation.openapi import Answer, documented
@@ -37,7 +38,7 @@ def ask(caller: Caller, user_id: UUID, json: NewRemoval) -> Response:
 
 @removal.post("/decision")
 @staff_with("approvals:decide")
-@api.validate(resp=documented(200, Answer, NotFound, NeedsColleague))
+@api.validate(resp=documented(200, Answer, NotFound, NeedsColleague, AskerNotAllowed))
 def decide(caller: Caller, user_id: UUID, json: RemovalDecision) -> Response:
     """Approve or refuse the removal that a colleague has asked for. An approval ends the customer's sessions."""
     removal_logic.decide(tools(), part(Removals), caller, user_id, json)

@@ -1,4 +1,4 @@
-"""Client for the users of the auth service: their names, and a search by words."""
+"""Client for the users of the auth service: their names, what they may do, and a search by words."""
 
 import logging
 import time
@@ -28,6 +28,11 @@ class UserClient:
         """Return the name of a user. Raises NotFound or ServiceUnavailable."""
         user = self._token.call(self._peer, "GET", f"/internal/users/{user_id}")["user"]
         return str(user["full_name"] or user["username"])
+
+    def may(self, user_id: UUID, right: str) -> bool:
+        """Return whether a person may do something now: a permission, or `admin`. Raises ServiceUnavailable."""
+        answer = self._token.call(self._peer, "GET", f"/internal/users/{user_id}/may", query={"right": right})
+        return bool(answer["is_allowed"])
 
     def names(self, user_ids: Collection[UUID]) -> dict[UUID, str]:
         """Return the names of users by their ids, without those of unknown users. Raises ServiceUnavailable."""

@@ -229,7 +229,7 @@ def knowing(rules: Rules) -> Tools:
 def test_a_service_gets_a_token_with_its_scopes(rules: Rules) -> None:
     answer = auth_logic.service_token(knowing(rules), credentials())
     assert (answer.scope, answer.expires_in, answer.token_type) == (
-        "audit:write names:read revocations:read sessions:report users:read",
+        "audit:write names:read permissions:read revocations:read sessions:report users:read",
         3600,
         "Bearer",
     )
@@ -237,7 +237,9 @@ def test_a_service_gets_a_token_with_its_scopes(rules: Rules) -> None:
     assert isinstance(claims, ServiceClaims)
     assert (claims.service, claims.scopes) == (
         "account-service",
-        frozenset({"audit:write", "names:read", "revocations:read", "sessions:report", "users:read"}),
+        frozenset(
+            {"audit:write", "names:read", "permissions:read", "revocations:read", "sessions:report", "users:read"}
+        ),
     )
 
 

@@ -50,7 +50,10 @@ def test_a_service_proves_itself_as_json_as_a_form_or_by_basic(bank: Suite) -> N
         assert answer.status_code == 200
         said = answer.get_json()
         assert set(said) == {"success", "access_token", "token_type", "expires_in", "scope"}
-        assert said["scope"] == "audit:write names:read postings:read postings:write revocations:read sessions:report"
+        assert (
+            said["scope"]
+            == "audit:write names:read permissions:read postings:read postings:write revocations:read sessions:report"
+        )
         assert answer.headers["Cache-Control"] == "no-store"
 
 

@@ -14,6 +14,7 @@ CALLS_OF_USER_CLIENT = {
     r"(users|auth)\.name\(": "/internal/users/{user_id}",
     r"\.(available_)?names\(": "/internal/names",
     r"users\.search\(": "/internal/names/search",
+    r"users\.may\(": "/internal/users/{user_id}/may",
 }
 """How a service calls the methods of shared/http/users.py, and the paths that these call."""
 

@@ -266,8 +266,16 @@ class Suite:
         """Give a customer another role, which `second` approves if named, and log in again."""
         self._change(f"/api/auth/users/{person.user_id}", second, role=role)
         if permissions:
-            self._change(f"/api/auth/users/{person.user_id}/permissions", second, permissions=permissions)
+            self.permit(person, *permissions, second=second)
         return self.log_in(person.username)
+
+    def permit(self, person: Person, *permissions: str, second: Person | None = None) -> None:
+        """Give an employee exactly these permissions, which `second` approves if named."""
+        self._change(f"/api/auth/users/{person.user_id}/permissions", second, permissions=permissions)
+
+    def disable(self, person: Person) -> None:
+        """Disable somebody of the staff."""
+        self._change(f"/api/auth/users/{person.user_id}", None, status="disabled")
 
     def _change(self, path: str, second: Person | None, **changes: object) -> None:
         admin = self.admin()

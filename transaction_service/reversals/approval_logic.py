@@ -3,8 +3,12 @@
 from shared.db.approvals import ApprovalColumns
 from shared.web import audit_trail
 from shared.web.access import Caller
+from shared.web.approvals.rules import ADMIN
 from transaction_service.counter.counter_schemas import AskedWithdrawal
 from transaction_service.reversals.reversal_storage import ReversalStorage
+
+RIGHTS = {"reverse": ADMIN, "pay_out": ADMIN, "withdraw": "counter:withdraw"}
+"""What it takes to ask for each kind of request."""
 
 
 def concerns(storage: ReversalStorage, caller: Caller, approval: ApprovalColumns) -> bool:

@@ -11,7 +11,7 @@ from pydantic_core import from_json
 from shared.core.errors import AppError, NotFound
 from shared.web.access import Caller, admin_only, staff_with
 from shared.web.approvals import rules
-from shared.web.approvals.rules import AlreadyDecided, ApprovalPending, OwnRequest
+from shared.web.approvals.rules import AlreadyDecided, ApprovalPending, AskerNotAllowed, OwnRequest
 from shared.web.approvals.schemas import Rejection
 from shared.web.cursors import page_of
 from shared.web.responses import success
@@ -95,7 +95,16 @@ def list_approvals(caller: Caller, query: PaymentApprovalPage) -> Response:
 @reversals.post("/approvals/<uuid:approval_id>/approve")
 @staff_with("approvals:decide")
 @api.validate(
-    resp=payment(InsufficientFunds, AlreadyReversed, OwnTransaction, OwnRequest, AlreadyDecided, TillNotOpen, TillShort)
+    resp=payment(
+        InsufficientFunds,
+        AlreadyReversed,
+        OwnTransaction,
+        OwnRequest,
+        AlreadyDecided,
+        AskerNotAllowed,
+        TillNotOpen,
+        TillShort,
+    )
 )
 def approve(caller: Caller, approval_id: UUID, json: EmptyBody) -> Response:
     """Approve the request of a colleague, which carries it out."""

@@ -21,6 +21,8 @@ from shared.web.approvals.schemas import ApprovalPage
 from shared.web.cursors import Pagination
 
 PERMISSION, READ = "approvals:decide", "customers:read"
+ADMIN = "admin"
+"""What somebody must be who asks for what only admins may do, in place of a permission."""
 _UNKNOWN = "There is no such request."
 
 
@@ -36,6 +38,15 @@ class AlreadyDecided(Conflict):
 
     code = "ALREADY_DECIDED"
     message = "This request has been decided already, or has expired."
+
+
+class AskerNotAllowed(Conflict):
+    """409: the person who asked was disabled meanwhile, or lost the role or the permission to ask."""
+
+    code = "ASKER_NOT_ALLOWED"
+    message = (
+        "The person who asked for this may not ask for it any more. Reject the request; a colleague can ask again."
+    )
 
 
 class OwnRequest(Forbidden):
@@ -55,14 +66,18 @@ class ApprovalRules:
     """The requests of a service.
 
     `record` writes into the audit trail: it gets `ask`, `approve` or `reject`, the caller and the request. `concerns`
-    returns whether a request is about the caller, who then may not decide on it. With `is_repeatable` a person may
-    approve the same request again, since it is carried out after the approval, which may have failed.
+    returns whether a request is about the caller, who then may not decide on it. `may_ask` returns whether the person
+    who asked may still do so. With `knows_people` it reads and locks that person's row in the transaction of the
+    approval; without it asks the auth service, before the transaction. With `is_repeatable` a person may approve the
+    same request again, since it is carried out after the approval, which may have failed.
     """
 
     table: ApprovalTable
     record: Callable[[str, Caller, Any], None]
     concerns: Callable[[Caller, Any], bool]
+    may_ask: Callable[[Any], bool]
     is_required: bool
+    knows_people: bool = False
     is_repeatable: bool = False
 
 
@@ -106,20 +121,26 @@ def find_to_approve(approvals: ApprovalRules, caller: Caller, approval_id: UUID)
     return _require_approvable(approvals, caller, approvals.table.find(approval_id))
 
 
-@rerun_when_aborted
-def approve(
-    approvals: ApprovalRules, caller: Caller, approval_id: UUID, carry_out: Callable[[Any], None] | None = None
-) -> Any:
+def approve(approvals: ApprovalRules, caller: Caller, approval_id: UUID, carry_out: Callable[[Any], None]) -> Any:
     """Approve a request and carry it out, in one transaction. Returns the request.
 
-    Raises NotFound, OwnRequest, OwnMatter, AlreadyDecided, and what `carry_out` raises; then the request still waits.
+    Raises NotFound, OwnRequest, OwnMatter, AlreadyDecided, AskerNotAllowed, and what `carry_out` raises; then the
+    request still waits.
     """
+    if not approvals.knows_people:
+        _require_asker(approvals, find_to_approve(approvals, caller, approval_id))
+    return _approve(approvals, caller, approval_id, carry_out)
+
+
+@rerun_when_aborted
+def _approve(approvals: ApprovalRules, caller: Caller, approval_id: UUID, carry_out: Callable[[Any], None]) -> Any:
     with approvals.table.transaction():
         approval = _require_approvable(approvals, caller, approvals.table.find_to_change(approval_id))
         if approval.status == "approved":
             return approval
-        if carry_out:
-            carry_out(approval)
+        if approvals.knows_people:
+            _require_asker(approvals, approval)
+        carry_out(approval)
         return _decide(approvals, caller, approval, "approved")
 
 
@@ -151,6 +172,12 @@ def _decide(approvals: ApprovalRules, caller: Caller, approval: Any, status: str
 def _require_uninvolved(approvals: ApprovalRules, caller: Caller, approval: Any) -> None:
     if approvals.concerns(caller, approval):
         raise OwnMatter
+
+
+def _require_asker(approvals: ApprovalRules, approval: Any) -> None:
+    """Raise AskerNotAllowed when a request still waits and the person who asked may not ask for it any more."""
+    if approval.status == "pending" and not approvals.may_ask(approval):
+        raise AskerNotAllowed
 
 
 def _require_approvable(approvals: ApprovalRules, caller: Caller, found: Any) -> Any:

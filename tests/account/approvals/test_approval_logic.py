@@ -198,3 +198,30 @@ def test_an_account_that_got_money_meanwhile_is_not_closed(bank: Suite, second: 
         found.balance_minor = 100
     approve = f"/api/accounts/approvals/{asked.get_json()['approval']['id']}/approve"
     assert refusal(bank.call("account", "POST", approve, third)) == (400, "NON_ZERO_BALANCE")
+
+
+@pytest.mark.parametrize("is_disabled", [True, False])
+def test_what_somebody_asked_who_may_no_longer_ask_is_not_approved(
+    case: Case, bank: Suite, admin: Person, second: Person, third: Person, is_disabled: bool
+) -> None:
+    asker = bank.employee(second=second)
+    approval = case.asked(admin, asker)
+    if is_disabled:
+        bank.disable(asker)
+    else:
+        bank.permit(asker, "customers:read", "accounts:close", second=second)
+    assert refusal(case.decide(third, approval)) == (409, "ASKER_NOT_ALLOWED")
+    assert case.status(admin) == "frozen"
+    assert case.decide(third, approval, "reject", reason="Left the bank").status_code == 200
+
+
+def test_nothing_is_approved_while_nobody_knows_whether_the_person_may_ask(
+    case: Case, bank: Suite, admin: Person, second: Person, third: Person
+) -> None:
+    approval = case.asked(admin, second)
+    bank.adapters["auth"].down = True
+    try:
+        assert refusal(case.decide(third, approval)) == (503, "SERVICE_UNAVAILABLE")
+    finally:
+        bank.adapters["auth"].down = False
+    assert case.status(admin) == "frozen"

@@ -10,6 +10,7 @@ from werkzeug.test import TestResponse
 
 from auth_service.auth_logic import Tools
 from shared.db import approvals
+from shared.db.approvals import ApprovalTable
 from tests.support.asking import NOBODY, call, refusal
 from tests.support.suite import BankOptions, Person, Suite
 
@@ -242,6 +243,49 @@ def test_who_may_not_decide_sees_and_takes_back_only_their_own(bank: Suite, admi
     assert refusal(asked.decide(limited, "reject", reason="No")) == (404, "NOT_FOUND")
     assert refusal(asked.decide(asked.person)) == (403, "FORBIDDEN")
     assert refusal(call(bank, "GET", "approvals", asked.person)) == (403, "FORBIDDEN")
+
+
+@pytest.mark.parametrize("loss", [{"status": "disabled"}, {"role": "employee"}])
+def test_what_somebody_asked_who_may_no_longer_ask_is_not_approved(
+    bank: Suite, admin: Person, second: Person, loss: dict[str, str]
+) -> None:
+    asked = Asked(bank, employ(bank, admin, second, "admin"))
+    lost = put(bank, admin, asked.admin, **loss)
+    if lost.status_code == 202:
+        assert decide(bank, second, lost.get_json()["approval"]).status_code == 200
+    assert refusal(asked.decide(second)) == (409, "ASKER_NOT_ALLOWED")
+    assert role(bank, admin, asked.person) == "customer"
+    assert asked.decide(second, "reject", reason="Left the bank").status_code == 200
+    assert put(bank, admin, asked.person, role="employee").status_code == 202
+
+
+def test_whether_the_person_may_ask_is_decided_in_the_transaction_of_the_approval(
+    bank: Suite, admin: Person, second: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Asked(bank, employ(bank, admin, second, "admin"))
+    transaction = ApprovalTable.transaction
+
+    def disable_first(table: ApprovalTable) -> AbstractContextManager[None]:
+        monkeypatch.setattr(ApprovalTable, "transaction", transaction)
+        assert put(bank, admin, asked.admin, status="disabled").status_code == 200
+        return transaction(table)
+
+    monkeypatch.setattr(ApprovalTable, "transaction", disable_first)
+    assert refusal(asked.decide(second)) == (409, "ASKER_NOT_ALLOWED")
+    assert role(bank, admin, asked.person) == "customer"
+
+
+def test_an_approval_and_the_end_of_who_asked_at_once_do_not_block_each_other(
+    bank: Suite, admin: Person, second: Person
+) -> None:
+    asked = Asked(bank, employ(bank, admin, second, "admin"))
+    with ThreadPoolExecutor(2) as pool:
+        approved = pool.submit(asked.decide, second)
+        assert pool.submit(put, bank, admin, asked.admin, status="disabled").result().status_code == 200
+    expected = ("employee", "approved") if approved.result().status_code == 200 else ("customer", "pending")
+    assert (role(bank, admin, asked.person), approved.result().status_code in (200, 409)) == (expected[0], True)
+    asked.admin = admin
+    assert asked.status() == expected[1]
 
 
 def test_the_list_is_filtered_and_paged(bank: Suite, admin: Person, second: Person) -> None:

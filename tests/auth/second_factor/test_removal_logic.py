@@ -114,6 +114,17 @@ def test_of_two_approvals_at_once_one_counts(desk: Desk) -> None:
     assert sorted(map(str, desk.rules.at_once(*calls))) == ["NOT_FOUND", "None"]
 
 
+@pytest.mark.parametrize(("column", "value"), [("status", "disabled"), ("permissions", "approvals:decide")])
+def test_what_an_employee_asked_who_may_no_longer_ask_is_not_approved(desk: Desk, column: str, value: str) -> None:
+    desk.ask(desk.first)
+    with desk.rules.tools.transaction():
+        found = desk.rules.tools.users.find_user_to_change(desk.first.id)
+        setattr(found, column, value)
+    assert desk.decide(desk.second) == "ASKER_NOT_ALLOWED"
+    assert desk.needs_code
+    assert desk.decide(desk.second, REFUSE) == ""
+
+
 def test_staff_and_strangers_are_no_customers(desk: Desk) -> None:
     assert desk.ask(desk.first, desk.second) == "NOT_FOUND"
     assert code_of(lambda: removal_logic.present(desk.rules.tools, desk.removals, nobody())) == "NOT_FOUND"

@@ -83,6 +83,19 @@ def test_the_teller_and_the_owner_of_the_account_can_not_approve(
     assert till.cash() == "1000.00"
 
 
+@pytest.mark.parametrize("is_disabled", [True, False])
+def test_what_a_teller_asked_who_may_no_longer_pay_out_is_not_approved(
+    bank: Suite, till: Till, account: dict[str, Any], colleague: Person, is_disabled: bool
+) -> None:
+    approval = ask(till, account)
+    if is_disabled:
+        bank.disable(till.teller)
+    else:
+        bank.permit(till.teller, "counter:deposit")
+    assert refusal(decide(bank, approval, colleague)) == (409, "ASKER_NOT_ALLOWED")
+    assert decide(bank, approval, colleague, "reject", reason="Has left").status_code == 200
+
+
 def test_the_same_key_asks_once_and_tells_what_came_of_it(
     bank: Suite, ada: Person, till: Till, account: dict[str, Any], colleague: Person
 ) -> None:

@@ -150,6 +150,24 @@ def test_a_request_expires_after_seven_days(case: Case, bank: Suite, first: Pers
     assert reverse(bank, first, case.transaction).status_code == 202
 
 
+def test_what_somebody_asked_who_may_no_longer_ask_is_not_approved(bank: Suite, first: Person, second: Person) -> None:
+    asker = bank.promote(bank.person(), "admin", second=second)
+    case = Case(bank, asker)
+    bank.disable(asker)
+    assert refusal(case.decide(second)) == (409, "ASKER_NOT_ALLOWED")
+    assert (case.balance(), case.status(first)) == ("5.00", "pending")
+    assert case.decide(second, "reject", reason="Left the bank").status_code == 200
+
+
+def test_an_approval_is_repeated_also_after_the_end_of_who_asked(bank: Suite, second: Person) -> None:
+    asker = bank.promote(bank.person(), "admin", second=second)
+    case = Case(bank, asker)
+    assert case.decide(second).status_code == 201
+    bank.disable(asker)
+    assert case.decide(second).status_code == 201
+    assert case.balance() == "9.00"
+
+
 def test_customers_neither_see_nor_decide_requests(case: Case, bank: Suite) -> None:
     for answer in (
         bank.call("transaction", "GET", "/api/transactions/approvals", case.owner),
