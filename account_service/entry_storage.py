@@ -8,7 +8,7 @@ postings that have no keys yet, a range of sequences.
 PostgreSQL may commit sequences out of order, so there a range can be incomplete, and keys are added with each posting.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -99,19 +99,24 @@ class EntryStorage(Storage):
         `after` is the (booked_at, sequence) of the last entry of the page before.
         """
 
-        def within(at: Any, sequence: Any) -> Iterator[ColumnElement[bool]]:
+        def within(part: _Part) -> Iterator[ColumnElement[bool]]:
             # With two bounds on the same side SQLite may scan from the outer one, so pass only the inner one.
             if since and (newest_first or not (after and after[0] > since)):
-                yield at >= since
+                yield part.at >= since
             if until and not (newest_first and after and after[0] < until):
-                yield at < until
+                yield part.at < until
             if after:
-                position, last = tuple_(at, sequence), tuple_(*after)
+                position, last = tuple_(part.at, part.sequence), tuple_(*after)
                 yield position < last if newest_first else position > last
 
         order: Callable[[Any], ColumnElement[Any]] = desc if newest_first else asc
-        entries = self._first(account_id, within, order, limit)
-        return entries[::-1][:limit] if newest_first else entries[:limit]
+        pages = (
+            select(part.query.where(*within(part)).order_by(*map(order, part.order)).limit(limit).subquery())
+            for part in self._parts
+        )
+        found = self._session.execute(union_all(*pages), {"account_id": account_id})
+        entries = (Entry(*row) for row in found.all())
+        return sorted(entries, key=attrgetter("booked_at", "sequence"), reverse=newest_first)[:limit]
 
     def sum_of(self, account_id: str | None) -> int:
         """Return the sum of an account's entries in minor units; None is the bank's settlement account."""
@@ -122,27 +127,6 @@ class EntryStorage(Storage):
             entries = union_all(*(part.query for part in self._parts)).subquery()
             total = select(func.coalesce(func.sum(entries.c.amount_minor), 0))
         return int(self._session.scalar(total, {"account_id": account_id}) or 0)
-
-    def _first(
-        self,
-        account_id: str,
-        within: Callable[[Any, Any], Iterable[ColumnElement[bool]]],
-        order: Callable[[Any], ColumnElement[Any]],
-        limit: int,
-    ) -> list[Entry]:
-        """Return the first `limit` entries of each part in the given order, sorted by time, the oldest first."""
-        pages = (
-            select(
-                part.query.where(*within(part.at, part.sequence))
-                .order_by(*map(order, part.order))
-                .limit(limit)
-                .subquery()
-            )
-            for part in self._parts
-        )
-        found = self._session.execute(union_all(*pages), {"account_id": account_id})
-        entries = [Entry(*row) for row in found.all()]
-        return sorted(entries, key=attrgetter("booked_at", "sequence"))
 
     @property
     def _parts(self) -> Sequence[_Part]:

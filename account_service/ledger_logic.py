@@ -8,14 +8,14 @@ All payments pass through this module, in batches. Orders and postings are dicts
 an object for each would cost too much time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
 from account_service.account_models import OPEN_TILL_ID, OVER_AND_SHORT_ACCOUNT_ID, SUSPENSE_ACCOUNT_ID
-from account_service.ledger_schemas import Decision, KeptOrder, Order, Posting, Result, Verdict
+from account_service.ledger_schemas import ORDER_FIELDS, Decision, KeptOrder, Order, Posting, Result, Verdict
 from account_service.ledger_storage import LedgerStorage, LockedAccount, LockedTill
 from shared.core.clock import now
 from shared.core.ids import dashed
@@ -25,9 +25,9 @@ from shared.web import audit_trail
 from shared.web.audit_trail import Outcome
 
 Row = dict[str, Any]
-Accounts = dict[str, LockedAccount]
+Accounts = dict[str | None, LockedAccount]
+"""Customers' accounts by id. The settlement account, None, is never among them."""
 _AUDITED: dict[str, Outcome] = {"posted": "success", "rejected": "refused", "void": "failure"}
-_ORDER = tuple(KeptOrder.__annotations__)
 
 
 class _Rejected(Exception):
@@ -42,7 +42,7 @@ class _Batch:
     """
 
     by_id: Accounts
-    by_number: Accounts
+    by_number: dict[str, LockedAccount]
     other_sides: set[str]
     tills: list[LockedTill]
     reversed_ids: set[str]
@@ -50,7 +50,6 @@ class _Batch:
     by_transaction: dict[str, Row] = field(default_factory=dict)
     by_key: dict[tuple[str, str], Row] = field(default_factory=dict)
     changed_accounts: Accounts = field(default_factory=dict)
-    changed_tills: dict[str, LockedTill] = field(default_factory=dict)
     postings: list[Row] = field(default_factory=list)
 
     def find(self, order: Order) -> Row | None:
@@ -71,7 +70,7 @@ class _Batch:
 
         A counter booking names the user's open till by OPEN_TILL_ID; a reversal names the till of what it reverses.
         """
-        if _is_counter_booking(order):
+        if _counter_side(order) == OPEN_TILL_ID:
             open_till = next((one for one in self.tills if one.is_open and one.user_id == order["user_id"]), None)
             if open_till is None:
                 raise _Rejected("TILL_NOT_OPEN")
@@ -120,36 +119,38 @@ def _decide_all(storage: LedgerStorage, orders: list[Order], decide: Callable[[_
         decided = [_decide_or_repeat(batch, order, decide) for order in orders]
         storage.add_postings(batch.postings)
         storage.set_balances(batch.changed_accounts.values())
-        storage.set_cash(batch.changed_tills.values())
-        _audit_reversals(storage, batch)
-        _audit_counter_bookings(storage, batch)
+        storage.set_cash(batch.tills)
+        _audit_staff(storage, batch)
         accounts = batch.by_id | _read_accounts(storage, [row for verdict, row in decided if verdict != "decided"])
-        may_differ = bool(batch.other_sides)
-    return [_to_decision(verdict, row, accounts, may_differ=may_differ) for verdict, row in decided]
+    may_differ = bool(batch.other_sides)  # the order of a new posting from the one that was sent, by the id of a till
+    return [
+        Decision(
+            verdict=verdict,
+            result=_to_result(row, accounts),
+            order=_to_order(row) if may_differ or verdict != "decided" else None,
+        )
+        for verdict, row in decided
+    ]
 
 
-def _audit_reversals(storage: LedgerStorage, batch: _Batch) -> None:
-    """Write the reversals of a batch, of which most have none, into the audit trail."""
-    for row in [row for row in batch.postings if row["reverses_id"]]:
-        account = batch.by_id.get(row["to_account_id"] or "") or batch.by_id.get(row["from_account_id"] or "")
-        is_pay_out = row["from_account_id"] == SUSPENSE_ACCOUNT_ID
-        action = "suspense.pay_out" if is_pay_out else "transaction.reverse"
-        _audit(storage, row, action, account, {"reverses": dashed(row["reverses_id"])})
+def _audit_staff(storage: LedgerStorage, batch: _Batch) -> None:
+    """Write what staff has ordered into the audit trail: reversals, and bookings at the counter."""
+    for row in batch.postings:
+        if row["reverses_id"] or (batch.other_sides and _counter_side(row)):
+            _audit(storage, row, batch.by_id.get(row["to_account_id"]) or batch.by_id.get(row["from_account_id"]))
 
 
-def _audit_counter_bookings(storage: LedgerStorage, batch: _Batch) -> None:
-    """Write what employees booked at the counter into the audit trail."""
-    for row in [row for row in batch.postings if _has_counter_side(row)] if batch.other_sides else ():
-        is_deposit = row["transaction_type"] == "deposit"
-        account = batch.by_id.get(row["to_account_id" if is_deposit else "from_account_id"] or "")
-        action = "counter.deposit" if is_deposit else "counter.withdraw"
-        _audit(storage, row, action, account, {"account": masked(account.account_number)} if account else {})
-
-
-def _audit(
-    storage: LedgerStorage, row: dict[str, Any], action: str, account: LockedAccount | None, about: dict[str, str]
-) -> None:
-    reason = {"reason": row["reason"]} if row["reason"] else {}
+def _audit(storage: LedgerStorage, row: Row, account: LockedAccount | None) -> None:
+    details = {"transaction_id": dashed(row["transaction_id"]), "amount_minor": row["amount_minor"]}
+    if row["reverses_id"]:
+        action = "suspense.pay_out" if row["from_account_id"] == SUSPENSE_ACCOUNT_ID else "transaction.reverse"
+        details["reverses"] = dashed(row["reverses_id"])
+    else:
+        action = "counter.deposit" if row["transaction_type"] == "deposit" else "counter.withdraw"
+        if account:
+            details["account"] = masked(account.account_number)
+    if row["reason"]:
+        details["reason"] = row["reason"]
     audit_trail.record(
         storage.outbox,
         action,
@@ -157,12 +158,7 @@ def _audit(
         subject_id=UUID(account.user_id) if account else None,
         outcome=_AUDITED[row["outcome"]],
         request_id=row["request_id"],
-        details={
-            "transaction_id": dashed(row["transaction_id"]),
-            "amount_minor": row["amount_minor"],
-            **about,
-            **reason,
-        },
+        details=details,
     )
 
 
@@ -171,22 +167,25 @@ def _read_accounts(storage: LedgerStorage, postings: list[Row]) -> Accounts:
 
     `_read_batch` has not read them all: a conflicting order may name other accounts than its earlier posting.
     """
-    ids = {row["from_account_id"] for row in postings} | {row["to_account_id"] for row in postings}
-    return {account.id: account for account in storage.find_accounts(ids - {None})}
+    return {account.id: account for account in storage.find_accounts(_sides(postings))}
+
+
+def _sides(orders: Iterable[Order | Row]) -> set[str]:
+    """Return the ids on both sides of orders or postings."""
+    return {side for order in orders for side in (order["from_account_id"], order["to_account_id"]) if side}
 
 
 def _read_batch(storage: LedgerStorage, orders: list[Order]) -> _Batch:
     """Lock the accounts of the orders, and read the postings that exist for their ids and keys."""
-    ids = {order["from_account_id"] for order in orders} | {order["to_account_id"] for order in orders}
-    numbers = {number for order in orders if (number := order["to_account_number"])}
-    accounts = storage.lock_accounts({side for side in ids if side}.union(storage.find_by_numbers(numbers)))
-    by_id = {account.id: account for account in accounts}
-    other_sides = {side for side in ids if side and side not in by_id}
+    sides, numbers = _sides(orders), {number for order in orders if (number := order["to_account_number"])}
+    accounts = storage.lock_accounts(sides.union(storage.find_by_numbers(numbers)))
+    other_sides = sides.difference(account.id for account in accounts)
+    tellers = {order["user_id"] for order in orders} if OPEN_TILL_ID in other_sides else set()
     batch = _Batch(
-        by_id=by_id,
+        by_id={account.id: account for account in accounts},
         by_number={account.account_number: account for account in accounts},
         other_sides=other_sides,
-        tills=_lock_tills(storage, orders, other_sides) if other_sides else [],
+        tills=storage.lock_tills(other_sides, tellers) if other_sides else [],
         reversed_ids=storage.find_reversed({reversed_id for order in orders if (reversed_id := order["reverses_id"])}),
         booked_at=decision_time(storage),
     )
@@ -196,11 +195,6 @@ def _read_batch(storage: LedgerStorage, orders: list[Order]) -> _Batch:
     ):
         batch.index(row)
     return batch
-
-
-def _lock_tills(storage: LedgerStorage, orders: list[Order], other_sides: set[str]) -> list[LockedTill]:
-    tellers = {order["user_id"] for order in orders} if OPEN_TILL_ID in other_sides else set()
-    return storage.lock_tills(other_sides, tellers)
 
 
 def decision_time(storage: LedgerStorage) -> datetime:
@@ -228,9 +222,7 @@ def _decide(batch: _Batch, order: Order) -> Row:
     try:
         till = batch.find_till(order) if batch.other_sides else None
         source, target = _find_sides(batch, order, till)
-        _require_allowed(batch, order, source, target, is_counter_booking=till is not None)
-        if till and order["from_account_id"] not in (OPEN_TILL_ID, till.id):
-            _require_cash(till, order)
+        _require_allowed(batch, order, source, target, till)
     except _Rejected as rejected:
         return make_posting(order, "rejected", batch.booked_at, reason=str(rejected))
     if order["reverses_id"]:
@@ -239,7 +231,7 @@ def _decide(batch: _Batch, order: Order) -> Row:
     if target:
         row["to_account_id"] = target.id
     if till:
-        _move_cash(batch, row, till)
+        _move_cash(row, till)
     row["from_balance_after_minor"] = _change_balance(batch, source, -order["amount_minor"])
     row["to_balance_after_minor"] = _change_balance(batch, target, order["amount_minor"])
     return row
@@ -249,34 +241,25 @@ def _void_order(batch: _Batch, order: Order) -> Row:
     return make_posting(order, "void", batch.booked_at)
 
 
-def _is_counter_booking(order: Order) -> bool:
-    """Return whether an order is a deposit from, or a withdrawal into, the open till of its user."""
-    side = {"deposit": order["from_account_id"], "withdrawal": order["to_account_id"]}.get(order["transaction_type"])
-    return side == OPEN_TILL_ID
+def _counter_side(order: Order | Row) -> str | None:
+    """Return the till of a deposit or a withdrawal at the counter; None for any other order."""
+    return {"deposit": order["from_account_id"], "withdrawal": order["to_account_id"]}.get(order["transaction_type"])
 
 
-def _has_counter_side(row: Row) -> bool:
-    """Return whether a posting is a counter booking. An ordinary deposit or withdrawal has no account of the bank."""
-    side = {"deposit": row["from_account_id"], "withdrawal": row["to_account_id"]}.get(row["transaction_type"])
-    return side is not None
-
-
-def _require_cash(till: LockedTill, order: Order) -> None:
-    """Raise _Rejected unless the till holds what the order takes out. A closed till has been counted already."""
-    if till.is_open and till.cash_minor < order["amount_minor"]:
-        raise _Rejected("TILL_SHORT")
-
-
-def _move_cash(batch: _Batch, row: Row, till: LockedTill) -> None:
+def _move_cash(row: Row, till: LockedTill) -> None:
     """Put the till on its side of a posting, and change its cash.
 
     What a reversal moves for a till that is closed was part of its count, so it goes to the differences.
     """
-    is_source = row["from_account_id"] in (OPEN_TILL_ID, till.id)
+    is_source = _is_source(till, row)
     row["from_account_id" if is_source else "to_account_id"] = till.id if till.is_open else OVER_AND_SHORT_ACCOUNT_ID
     if till.is_open:
         till.cash_minor += row["amount_minor"] if is_source else -row["amount_minor"]
-        batch.changed_tills[till.id] = till
+
+
+def _is_source(till: LockedTill, order: Order | Row) -> bool:
+    """Return whether the money of an order comes from the till, which then takes in cash."""
+    return order["from_account_id"] in (OPEN_TILL_ID, till.id)
 
 
 def make_posting(order: Order, outcome: str, decided_at: datetime, reason: str | None = None) -> Row:
@@ -296,36 +279,28 @@ def _find_sides(
 ) -> tuple[LockedAccount | None, LockedAccount | None]:
     """Return the customers' accounts that the money leaves and reaches; None is an account of the bank.
 
-    Raises _Rejected when an account does not exist.
+    Raises _Rejected when an account does not exist. Only a reversal may name the suspense account.
     """
-    of_till = (OPEN_TILL_ID, till.id) if till else ()
+    of_the_bank: tuple[str | None, ...] = (None, OPEN_TILL_ID, till.id) if till else (None,)
+    if order["reverses_id"]:
+        of_the_bank += (SUSPENSE_ACCOUNT_ID,)
     source_id, target_id, number = order["from_account_id"], order["to_account_id"], order["to_account_number"]
-    source = batch.by_id.get(source_id) if source_id else None
-    if source is None and source_id not in of_till and _must_be_customer_account(order, source_id):
+    source = batch.by_id.get(source_id)
+    if source is None and source_id not in of_the_bank:
         raise _Rejected("ACCOUNT_NOT_FOUND")
-    target = batch.by_number.get(number) if number else batch.by_id.get(target_id) if target_id else None
-    if target is None and (number or (target_id not in of_till and _must_be_customer_account(order, target_id))):
+    target = batch.by_number.get(number) if number else batch.by_id.get(target_id)
+    if target is None and (number or target_id not in of_the_bank):
         raise _Rejected("PAYEE_NOT_FOUND" if source else "ACCOUNT_NOT_FOUND")
     return source, target
 
 
-def _must_be_customer_account(order: Order, account_id: str | None) -> bool:
-    """Return whether this side must be a customer's account. A reversal may name the suspense account instead."""
-    return account_id is not None and not (order["reverses_id"] and account_id == SUSPENSE_ACCOUNT_ID)
-
-
 def _require_allowed(
-    batch: _Batch,
-    order: Order,
-    source: LockedAccount | None,
-    target: LockedAccount | None,
-    *,
-    is_counter_booking: bool = False,
+    batch: _Batch, order: Order, source: LockedAccount | None, target: LockedAccount | None, till: LockedTill | None
 ) -> None:
-    """Raise _Rejected unless owner, status, balance and earlier reversals allow the order."""
+    """Raise _Rejected unless owner, status, balance, earlier reversals and the cash of an open till allow the order."""
     own = source or target
-    if order["reverses_id"] is None and (own is None or (own.user_id != order["user_id"]) != is_counter_booking):
-        raise _Rejected("OWN_ACCOUNT" if own and is_counter_booking else "ACCOUNT_NOT_FOUND")
+    if order["reverses_id"] is None and (own is None or (own.user_id == order["user_id"]) == bool(till)):
+        raise _Rejected("OWN_ACCOUNT" if own and till else "ACCOUNT_NOT_FOUND")
     if order["reverses_id"] in batch.reversed_ids:
         raise _Rejected("ALREADY_REVERSED")
     if source and target and source.id == target.id:
@@ -336,6 +311,8 @@ def _require_allowed(
         raise _Rejected("PAYEE_NOT_ACTIVE" if source else "ACCOUNT_NOT_ACTIVE")
     if source and source.balance_minor < order["amount_minor"]:
         raise _Rejected("INSUFFICIENT_FUNDS")
+    if till and till.is_open and not _is_source(till, order) and till.cash_minor < order["amount_minor"]:
+        raise _Rejected("TILL_SHORT")
 
 
 def _change_balance(batch: _Batch, account: LockedAccount | None, amount_minor: int) -> int | None:
@@ -347,17 +324,8 @@ def _change_balance(batch: _Batch, account: LockedAccount | None, amount_minor: 
     return account.balance_minor
 
 
-def _to_decision(verdict: Verdict, row: Row, accounts: Accounts, *, may_differ: bool) -> Decision:
-    """Return the decision. It carries the stored order only if the caller may have sent another one.
-
-    `may_differ` says so of a new posting: one with a till has another side than its order.
-    """
-    is_sent = verdict == "decided" and not may_differ
-    return Decision(verdict=verdict, result=_to_result(row, accounts), order=None if is_sent else _to_order(row))
-
-
 def _to_order(row: Row) -> KeptOrder:
-    return cast(KeptOrder, {name: row[name] for name in _ORDER})
+    return cast(KeptOrder, {name: row[name] for name in ORDER_FIELDS})
 
 
 def _to_result(row: Row, accounts: Accounts) -> Result:
@@ -367,9 +335,8 @@ def _to_result(row: Row, accounts: Accounts) -> Result:
     target_user_id = target.user_id if target else None
     if row["outcome"] != "posted" and not row["reverses_id"]:
         number, source, target = row["to_account_number"], None, None
-        source_user_id, target_user_id = (row["user_id"], None) if row["from_account_id"] else (None, row["user_id"])
-        if _has_counter_side(row):
-            source_user_id, target_user_id = None, None
+        user_id = None if _counter_side(row) else row["user_id"]
+        source_user_id, target_user_id = (user_id, None) if row["from_account_id"] else (None, user_id)
     return Result(
         sequence=row["sequence"],
         outcome=row["outcome"],

@@ -13,6 +13,7 @@ from sqlalchemy import and_, or_, select, text, type_coerce
 
 from account_service.account_models import Account, Posting, Till
 from account_service.entry_storage import EntryStorage
+from account_service.ledger_schemas import ORDER_FIELDS
 from shared.db.bulk import Insert, Last, Lookup, LookupTogether, Update
 from shared.db.columns import HexId
 from shared.db.database import Database, Storage
@@ -21,20 +22,6 @@ from shared.db.outbox import Outbox
 _account: Any = Account.__table__
 _posting: Any = Posting.__table__
 _POSTING = tuple(column.name for column in _posting.columns)
-_ORDER = (
-    "transaction_type",
-    "user_id",
-    "amount_minor",
-    "from_account_id",
-    "to_account_id",
-    "to_account_number",
-    "reverses_id",
-    "description",
-    "fingerprint",
-    "idempotency_key",
-    "request_id",
-    "requested_at",
-)
 _ACCOUNT = ("id", "user_id", "account_number", "status", "balance_minor")
 _lock_accounts = Lookup(_account, "id", _ACCOUNT, lock=True)
 _account_id = type_coerce(_account.c.id, HexId)
@@ -46,7 +33,8 @@ _find_by_id = Lookup(_posting, "transaction_id", _POSTING)
 _find_by_key = LookupTogether(_posting, ("user_id", "idempotency_key"), _POSTING)
 _last_booking = Last(_posting, "sequence", ("decided_at",))
 _add_postings = Insert(_posting, _POSTING[1:])
-_describe = Update(_posting, "transaction_id", _ORDER, only_if=("fingerprint", ""))
+_DESCRIBED = tuple(name for name in ORDER_FIELDS if name != "transaction_id")
+_describe = Update(_posting, "transaction_id", _DESCRIBED, only_if=("fingerprint", ""))
 _set_balances = Update(_account, "id", ("balance_minor",))
 _till_id, _till_user_id = type_coerce(Till.id, HexId), type_coerce(Till.user_id, HexId)
 _set_cash = Update(cast(Any, Till.__table__), "id", ("cash_minor",))
@@ -140,13 +128,12 @@ class LedgerStorage(Storage):
         query = select(_posting).where(_posting.c.sequence > after).order_by(_posting.c.sequence).limit(limit)
         return [dict(row) for row in self._session.execute(query).mappings()]
 
-    def find_reversed(self, transaction_ids: Iterable[str]) -> set[str]:
+    def find_reversed(self, transaction_ids: Collection[str]) -> set[str]:
         """Return those of these transaction ids that have a posted reversal."""
-        wanted = set(transaction_ids)
-        if not wanted:
+        if not transaction_ids:
             return set()
-        reversed_ids = select(Posting.reverses_id).where(Posting.outcome == "posted", Posting.reverses_id.in_(wanted))
-        return set(self._session.scalars(reversed_ids))
+        is_reversed = Posting.outcome == "posted", Posting.reverses_id.in_(transaction_ids)
+        return set(self._session.scalars(select(Posting.reverses_id).where(*is_reversed)))
 
     def find_last_booking(self) -> datetime | None:
         """Return when the newest posting was decided; None if there is none."""
@@ -155,8 +142,7 @@ class LedgerStorage(Storage):
 
     def add_postings(self, rows: list[dict[str, Any]]) -> None:
         """Add postings, given as rows without `sequence`, and set the `sequence` of each row."""
-        returned = _add_postings.returning(self._writer, rows, ("transaction_id", "sequence"))
-        sequences = dict(returned)
+        sequences = dict(_add_postings.returning(self._writer, rows, ("transaction_id", "sequence")))
         for row in rows:
             row["sequence"] = sequences[row["transaction_id"]]
         self.entries.add_keys(rows)

@@ -198,4 +198,5 @@ def test_a_posting_is_found_by_its_key_and_by_its_number_along_an_index(planner:
     )
     with planner.suite.apps["account"].app_context(), plans() as steps:
         LedgerStorage(account_db).list_postings(1, 1)
-    assert steps == ["SEARCH posting USING INTEGER PRIMARY KEY (rowid>?)"]
+    of_postings = [step for step in steps if "posting" in step]  # background tasks may query other tables meanwhile
+    assert of_postings == ["SEARCH posting USING INTEGER PRIMARY KEY (rowid>?)"]
