@@ -117,9 +117,20 @@ def custom(caller: Caller, custom_id: UUID) -> Any:
     return render_template("custom_report.html", custom=chosen, report=report, pictures=pictures_of(report))
 
 
-@reports.post("/reports/custom/<uuid:custom_id>/delete")
+@reports.route("/reports/custom/<uuid:custom_id>/delete", methods=["GET", "POST"])
 @private
 def delete_custom(caller: Caller, custom_id: UUID) -> Any:
-    """Delete a custom report. Reports that it has made stay."""
-    Services(caller).reports.delete_custom(custom_id)
-    return see_other("The custom report is deleted.", url_for("reports.index"))
+    """Ask whether to delete a custom report; a POST deletes it. Reports that it has made stay."""
+    form = BankForm()
+    if form.carried_out(lambda: Services(caller).reports.delete_custom(custom_id)):
+        return see_other("The custom report is deleted.", url_for("reports.index"))
+    chosen = Services(caller).reports.custom(custom_id)
+    return form_page(
+        "confirm.html",
+        form,
+        what=f"Delete {chosen.name}",
+        effects=["What you have chosen for this report is deleted. Reports that it has made and you have saved stay."],
+        button="Confirm deletion",
+        keep="Keep it",
+        back=(f"/reports/custom/{custom_id}", chosen.name),
+    )

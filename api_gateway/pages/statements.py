@@ -15,6 +15,7 @@ from api_gateway.pages.common.services import Services
 from api_gateway.pages.common.statements import statement_download, statements_page
 from api_gateway.web.documents import send_on
 from api_gateway.web.time_zones import page_zone, today
+from shared.core.errors import NotFound
 from shared.core.time_zones import day_of
 from shared.web.access import Caller, private
 
@@ -94,9 +95,22 @@ def download_export(caller: Caller, export_id: UUID) -> Any:
     return send_on(Services(caller).reports.download_export(export_id))
 
 
-@statements.post("/reports/exports/<uuid:export_id>/remove")
+@statements.route("/reports/exports/<uuid:export_id>/remove", methods=["GET", "POST"])
 @private
 def remove_export(caller: Caller, export_id: UUID) -> Any:
-    """Remove an export, or cancel one that is being made."""
-    Services(caller).reports.remove_export(export_id)
-    return see_other("The export is removed.", url_for("statements.exports"))
+    """Ask whether to remove an export, or to cancel one that is being made; a POST does it."""
+    form = BankForm()
+    if form.carried_out(lambda: Services(caller).reports.remove_export(export_id)):
+        return see_other("The export is removed.", url_for("statements.exports"))
+    export = next((one for one in Services(caller).reports.list_exports() if one.id == export_id), None)
+    if export is None:
+        raise NotFound
+    return form_page(
+        "confirm.html",
+        form,
+        what=f"Cancel the export of {export.year}" if export.is_running else f"Remove the export of {export.year}",
+        effects=["The ZIP is deleted. Your statements stay, and you can put them together again."],
+        button="Confirm cancelling" if export.is_running else "Confirm removal",
+        keep="Keep it",
+        back=("/reports/exports", "A year of statements"),
+    )

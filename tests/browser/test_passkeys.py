@@ -66,6 +66,7 @@ def test_a_passkey_is_added_logs_in_without_a_password_and_is_removed(
     page.goto(f"{address}/settings/passkeys")
     assert "last used" in page.inner_text("main")
     page.click("text=Remove")
+    page.click("text=Confirm removal")
     page.wait_for_selector("text=The passkey is removed.")
     page.goto(f"{address}/settings/passkeys")
     assert "last used" not in page.inner_text("main")

@@ -94,6 +94,16 @@ def test_no_form_is_taken_without_its_token_or_with_another_session_s(
     assert taken == []
 
 
+def test_nothing_is_deleted_by_one_click(bank: Suite) -> None:
+    """A page that deletes or removes asks first, so a GET of the same address shows what will happen."""
+    rules = bank.apps["gateway"].url_map.iter_rules()
+    deleting = [rule for rule in rules if re.search(r"/(delete|remove|disable|close)$", rule.rule)]
+    assert len(deleting) >= 6
+    for rule in deleting:
+        is_beside_a_reason = rule.rule.startswith(("/messages", "/admin/c"))  # a form that has to be filled in
+        assert "GET" in (rule.methods or ()) or is_beside_a_reason, rule.rule
+
+
 def test_no_route_of_the_pages_takes_a_post_without_a_token(bank: Suite, crawls: dict[str, Crawl]) -> None:
     """Forms that the crawl does not reach, since they need a certain state, are found by their routes."""
     app, taken = bank.apps["gateway"], []

@@ -22,6 +22,7 @@ from api_gateway.web.browser_session import (
     sign_in,
     visitor,
 )
+from shared.core.errors import NotFound
 from shared.web.access import Caller, private, private_even_limited, public
 
 passkeys = Blueprint("passkeys", __name__)
@@ -68,15 +69,27 @@ def add(caller: Caller) -> Response:
     return redirect(url_for("passkeys.own"), 303)
 
 
-@passkeys.post("/settings/passkeys/<uuid:passkey_id>/remove")
+@passkeys.route("/settings/passkeys/<uuid:passkey_id>/remove", methods=["GET", "POST"])
 @private
 def remove(caller: Caller, passkey_id: UUID) -> Any:
-    """Remove a passkey of the caller, after a fresh code where they have a second factor."""
+    """Ask whether to remove a passkey of the caller; a POST removes it, after a fresh code where they have a factor."""
     form = StepUpForm()
     if form.carried_out(lambda: form.confirmed(caller, lambda caller: Services(caller).passkeys.remove(passkey_id))):
         renew_session()
         return see_other("The passkey is removed. Delete it on your device as well.", url_for("passkeys.own"))
-    return form_page("second_factor_confirm.html", form, what="Remove a passkey", submit_as="Remove")
+    own = Services(caller_at_browser()).passkeys.list_own()
+    removed = next((passkey for passkey in own if passkey.id == passkey_id), None)
+    if removed is None:
+        raise NotFound
+    return form_page(
+        "confirm.html",
+        form,
+        what=f"Remove the passkey {removed.name}",
+        effects=["You can't log in with it any more."],
+        button="Confirm removal",
+        keep="Keep it",
+        back=("/settings/passkeys", "Passkeys"),
+    )
 
 
 @passkeys.route("/login/passkey", methods=["GET", "POST"])

@@ -38,7 +38,14 @@ def begin_setup(caller: Caller) -> Any:
     form = StepUpForm()
     begun = form.submitted(lambda: form.confirmed(caller, lambda caller: Services(caller).second_factor.set_up()))
     if begun is None:
-        return form_page("second_factor_confirm.html", form, what="Set up an authenticator app", submit_as="Continue")
+        return form_page(
+            "confirm.html",
+            form,
+            what="Set up an authenticator app",
+            button="Continue",
+            style="primary",
+            back=("/settings", "Settings"),
+        )
     session["mfa_setup"] = begun.model_dump()
     return redirect(url_for("second_factor.setup"), 303)
 

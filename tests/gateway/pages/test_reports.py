@@ -211,7 +211,10 @@ def test_a_custom_report_is_kept_shown_downloaded_saved_and_deleted(ada: Person,
     assert "By type,deposit,1,100.00" in ada.visitor.get(f"{path}?format=csv").text
     saved = ada.visitor.submit(path)
     assert "My deposits, " in ada.visitor.get(saved.headers["Location"]).text
-    assert ada.visitor.submit(path, action=f"{path}/delete").status_code == 303
+    asked = ada.visitor.get(f"{path}/delete").text
+    assert ("Confirm deletion" in asked, f'href="{path}/delete"' in page) == (True, True)
+    assert ada.visitor.get(path).status_code == 200
+    assert ada.visitor.submit(f"{path}/delete").status_code == 303
     assert ada.visitor.get(path).status_code == 404
 
 

@@ -36,7 +36,12 @@ def test_an_export_is_begun_shown_downloaded_and_removed(ada: Person) -> None:
     assert (document.status_code, document.content_type) == (200, "application/zip")
     with zipfile.ZipFile(io.BytesIO(document.data)) as archive:
         assert sorted(name[-4:] for name in archive.namelist()) == [".csv", ".pdf"]
-    assert visitor.submit(PAGE, action=link.replace("/download", "/remove")).status_code == 303
+    remove = link.replace("/download", "/remove")
+    assert f'href="{remove}"' in visitor.get(PAGE).text
+    assert "Confirm removal" in visitor.get(remove).text
+    assert "2 statements are ready" in visitor.get(PAGE).text
+    assert visitor.submit(remove).status_code == 303
+    assert visitor.get(remove).status_code == 404
     assert "No export" in visitor.get(PAGE).text
 
 
