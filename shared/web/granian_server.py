@@ -8,7 +8,7 @@ It relies on two private names, so `pyproject.toml` pins granian to one version:
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, Protocol
 
 from granian.constants import HTTPModes, Interfaces, RuntimeModes
@@ -25,13 +25,23 @@ KEEP_ALIVE_BUFFER_BYTES = 64 * 1024
 SENDING_SECONDS = 0.005
 
 
+class ChunkedBody(Protocol):
+    """A response body in chunks, as granian hands it over."""
+
+    def __next__(self) -> bytes:
+        """Return the next chunk."""
+
+    def close(self) -> None:
+        """Tell the app that no more chunks are needed."""
+
+
 class ServerProtocol(Protocol):
     """granian's interface to answer one request, once."""
 
     def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         """Send a complete response."""
 
-    def response_iter(self, status: int, headers: list[tuple[str, str]], body: Iterable[bytes]) -> None:
+    def response_iter(self, status: int, headers: list[tuple[str, str]], body: ChunkedBody) -> None:
         """Send a response in chunks."""
 
 
@@ -42,7 +52,7 @@ def respond_and_disconnect(protocol: ServerProtocol, status: int, headers: list[
     it waits as well. It ends a connection only after an error. So this response announces one byte more than it has.
     """
 
-    def chunks() -> Iterator[bytes]:
+    def chunks() -> Generator[bytes]:
         yield body
         time.sleep(SENDING_SECONDS)  # what was not sent before the error is dropped
 

@@ -12,20 +12,20 @@ import resource
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 from functools import partial
 from typing import Any, TypeVar
 
 from flask import Flask
 
 from shared.concurrency.background import PeriodicTask
-from shared.core.errors import CannotStart
+from shared.core.errors import CannotStart, ServiceUnavailable
 from shared.http.addresses import cannot_listen, listening_ip, why_not_free
 from shared.http.discovery import Registration
 from shared.security import data_dir
-from shared.web import granian_server, logs
+from shared.web import granian_server, logs, responses
 from shared.web.application import Lifecycle
-from shared.web.granian_server import Handler, ServerProtocol
+from shared.web.granian_server import ChunkedBody, Handler, ServerProtocol
 from shared.web.parts import part
 from shared.web.settings import Settings
 
@@ -33,11 +33,14 @@ OPEN_CONNECTIONS = 4096
 ACTIVE_THREADS = 4
 MAX_FAST_SECONDS = 0.05
 SLOW_CHECK_SECONDS = 0.025
+WHOLE_RESPONSE_BYTES = 256 * 1024
+LONG_RESPONSES = 16
 DEFERRED_RESPONSE = "server.deferred_response"
 FAST_PATHS = "server.fast_paths"
 SERVER_HEADER = ("Server", "bank")  # granian names itself otherwise
 SendResponse = Callable[[int, list[tuple[str, str]], bytes], None]
 S = TypeVar("S", bound=Settings)
+_long_responses = threading.Semaphore(LONG_RESPONSES)
 
 
 class DeferredResponse:
@@ -73,10 +76,40 @@ class DeferredResponse:
         if not self.is_deferred:
             self._send(status, headers, body)
 
-    def response_iter(self, status: int, headers: list[tuple[str, str]], body: Iterable[bytes]) -> None:
-        """Send the app's response in chunks, unless it is deferred."""
-        if not self.is_deferred:
-            self._protocol.response_iter(status, [*headers, SERVER_HEADER], body)
+    def response_iter(self, status: int, headers: list[tuple[str, str]], body: ChunkedBody) -> None:
+        """Send the app's response, unless it is deferred.
+
+        It is sent whole if it is short, so that no thread waits for a client that reads slowly. Only `LONG_RESPONSES`
+        threads may do so; then long responses are refused.
+        """
+        if self.is_deferred:
+            return
+        chunks = iter(body.__next__, None)
+        beginning = [*_up_to(WHOLE_RESPONSE_BYTES, chunks)]
+        try:
+            if sum(map(len, beginning)) <= WHOLE_RESPONSE_BYTES:
+                self._send(status, headers, b"".join(beginning))
+            elif _long_responses.acquire(blocking=False):
+                try:
+                    self._protocol.response_iter(status, [*headers, SERVER_HEADER], _join(beginning, chunks))
+                finally:
+                    _long_responses.release()
+            else:
+                refusal = responses.failure(ServiceUnavailable(retry_after_seconds=1))
+                self._send(refusal.status_code, list(refusal.headers.items()), refusal.get_data())
+        finally:
+            body.close()
+
+
+def _up_to(size: int, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Return chunks until they are larger than `size` in all, or the last one."""
+    while size >= 0 and (chunk := next(chunks, None)) is not None:
+        size -= len(chunk)
+        yield chunk
+
+
+def _join(*parts: Iterable[bytes]) -> ChunkedBody:
+    return (chunk for part in parts for chunk in part)
 
 
 def add_fast_paths(app: Flask, paths: Iterable[str]) -> None:

@@ -52,6 +52,11 @@ def create_app(settings: SlowSettings) -> Flask:
     def streamed():
         return app.response_class(iter(["a", "b"]))
 
+    @app.get("/long")
+    @public
+    def long():
+        return app.response_class(b"x" * 8192 for _ in range(250))
+
     @app.post("/body")
     @public
     def body():
@@ -244,6 +249,24 @@ def test_slow_bodies_do_not_block_other_requests(start: Start, path: str) -> Non
         for connection in slow:
             connection.sendall(b"0123456789")
             assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+
+def test_slow_readers_of_long_responses_do_not_block_other_requests(start: Start) -> None:
+    (port,) = free_ports(1)
+    address = address_of(port)
+    with start(port) as service:
+        wait_until_alive(port)
+        with ExitStack() as stack:
+            for _ in range(120):  # more than there are threads
+                connection = stack.enter_context(socket.socket())
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+                connection.connect(("127.0.0.1", port))
+                connection.sendall(b"GET /long HTTP/1.1\r\nHost: test\r\n\r\n")
+            eventually(lambda: status_of(f"{address}/long") == 503, within_seconds=5)
+            assert requests.get(f"{address}/api/live", timeout=2).status_code == 200
+            assert requests.get(f"{address}/streamed", timeout=2).text == "ab"
+        eventually(lambda: len(requests.get(f"{address}/long", timeout=5).content) == 250 * 8192, within_seconds=5)
+        assert "Traceback" not in service.output
 
 
 def test_only_a_few_threads_are_active() -> None:
