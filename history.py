@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 from uuid import UUID, uuid4
 
 from flask import Flask
@@ -95,8 +95,7 @@ class _LocalLedger(LedgerClient):
 
     def list_after(self, sequence: int, limit: int) -> list[Posting]:
         with self._bank.account_app.app_context():
-            postings: list[Any] = ledger_logic.list_after(self._bank.ledger, sequence, limit)
-        return [Posting(posting["order"], posting["result"]) for posting in postings]
+            return cast(list[Posting], ledger_logic.list_after(self._bank.ledger, sequence, limit))
 
 
 class Bank:

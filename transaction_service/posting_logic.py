@@ -17,12 +17,11 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from shared.core.clock import now
-from shared.core.errors import AppError, OutcomeUnknown, Unprocessable
-from shared.core.texts import masked
+from shared.core.errors import AppError, OutcomeUnknown, ServiceUnavailable, Unprocessable
 from shared.db.outages import rerun_when_unsure
-from transaction_service.projection_logic import Projection, to_order
+from transaction_service.projection_logic import Projection, make_pending, to_order
 from transaction_service.transaction_clients import Decision, LedgerClient, Order
-from transaction_service.transaction_models import OPEN_TILL_ID, Transaction
+from transaction_service.transaction_models import Transaction
 from transaction_service.transaction_storage import TransactionStorage
 
 VOID_AFTER = timedelta(minutes=2)
@@ -72,36 +71,36 @@ def carry_out(tools: PostingTools, orders: list[Order]) -> list[Outcome | Except
 
 
 def _process(tools: PostingTools, orders: list[Order]) -> list[Outcome | Exception]:
-    tools.projection.require_working()
-    known = _find_pending_by_key(tools, orders)
-    sent = [to_order(earlier) if earlier else order for order, earlier in zip(orders, known, strict=True)]
+    if not tools.projection.works:
+        raise ServiceUnavailable(retry_after_seconds=1)
+    sent = _prefer_pending(tools, orders)
     try:
         decisions = _call_ledger(tools.ledger.post, sent)
         if decisions is None:
             transactions = store_pending(tools.storage, sent)
             tools.may_be_pending = True  # after the commit: `resend` relies on this order
         else:
-            transactions = tools.projection.project([decision.posting for decision in decisions])
+            transactions = tools.projection.project(decisions)
     except Exception:
         _log.exception("the outcome of %d orders could not be written", len(orders))
         raise OutcomeUnknown from None
-    repeated = [decision.verdict == "repeated" for decision in decisions or ()] or [False] * len(orders)
+    repeated = [decision["verdict"] == "repeated" for decision in decisions or ()] or [False] * len(orders)
     return [
         _to_outcome(order, transaction, is_replayed)
         for order, transaction, is_replayed in zip(orders, transactions, repeated, strict=True)
     ]
 
 
-def _find_pending_by_key(tools: PostingTools, orders: list[Order]) -> list[Transaction | None]:
-    """Return for each order the pending transaction with its key, which is sent in its place; None if there is none.
+def _prefer_pending(tools: PostingTools, orders: list[Order]) -> list[Order]:
+    """Return the orders to send. One whose key has a pending transaction is replaced by that transaction's order.
 
     The client knows the id of that transaction already.
     """
     if not tools.may_be_pending:
-        return [None] * len(orders)
+        return orders
     keys = [(order["user_id"], order["idempotency_key"]) for order in orders]
-    found = tools.storage.find_pending((user_id, key) for user_id, key in keys if key)
-    return [found.get((user_id, key)) if key else None for user_id, key in keys]
+    pending = tools.storage.find_pending(keys)
+    return [to_order(pending[key]) if key in pending else order for order, key in zip(orders, keys, strict=True)]
 
 
 def _to_outcome(order: Order, transaction: Transaction, is_replayed: bool) -> Outcome | Exception:
@@ -120,9 +119,9 @@ def store_pending(storage: TransactionStorage, orders: list[Order]) -> list[Tran
     with storage.transaction():
         earlier = [_find_earlier(storage, order) for order in orders]
         storage.add_pending([row for row, known in zip(pending, earlier, strict=True) if known is None])
-        by_key = storage.find_pending((row.user_id, row.idempotency_key) for row in pending if row.idempotency_key)
+        by_key = storage.find_pending((row.user_id, row.idempotency_key) for row in pending)
     return [
-        known or by_key.get((row.user_id, row.idempotency_key or ""), row)
+        known or by_key.get((row.user_id, row.idempotency_key), row)
         for row, known in zip(pending, earlier, strict=True)
     ]
 
@@ -161,13 +160,14 @@ def _settle(tools: PostingTools, pending: list[Transaction], decisions: list[Dec
     If the ledger decided another order with the same key, the pending transaction is replaced by that one; it fails if
     the content differs.
     """
-    decided = tools.projection.project([decision.posting for decision in decisions])
+    decided = tools.projection.project(decisions)
     for row, decision, transaction in zip(pending, decisions, decided, strict=True):
-        if transaction.id == row.id and decision.verdict == "conflicting":
+        is_conflicting = decision["verdict"] == "conflicting"
+        if transaction.id == row.id and is_conflicting:
             _log.error("the ledger has transaction %s with other content", row.id)
         elif transaction.id != row.id:
             with tools.storage.transaction():
-                if decision.verdict == "conflicting":
+                if is_conflicting:
                     tools.storage.project([replace(row, status="failed", reason=IdempotencyKeyReused.code)])
                 else:
                     tools.storage.remove_pending(row.id, decided_as=transaction.id)
@@ -180,32 +180,3 @@ def _call_ledger(call: Callable[[list[Order]], list[Decision]], orders: list[Ord
     except AppError as error:
         _log.warning("the outcome of %d orders is unknown: %s", len(orders), error.code)
         return None
-
-
-def make_pending(order: Order) -> Transaction:
-    """Return the pending transaction of an order. Its user owns the paying side, or the receiving one of a deposit.
-
-    The owners of the sides of a reversal, or of a booking at the counter, are not known before the decision.
-    """
-    user_id, number, pays = order["user_id"], order["to_account_number"], order["from_account_id"] is not None
-    is_by_staff = order["reverses_id"] is not None or OPEN_TILL_ID in (order["from_account_id"], order["to_account_id"])
-    return Transaction(
-        id=order["transaction_id"],
-        user_id=user_id,
-        transaction_type=order["transaction_type"],
-        amount_minor=order["amount_minor"],
-        status="pending",
-        fingerprint=order["fingerprint"],
-        created_at=order["requested_at"],
-        timestamp=order["requested_at"],
-        description=order["description"],
-        from_account_id=order["from_account_id"],
-        to_account_id=order["to_account_id"],
-        to_account_number=number,
-        reverses_id=order["reverses_id"],
-        from_user_id=user_id if pays and not is_by_staff else None,
-        to_user_id=None if pays or is_by_staff else user_id,
-        to_masked_number=masked(number) if number else None,
-        idempotency_key=order["idempotency_key"],
-        request_id=order["request_id"],
-    )

@@ -8,14 +8,16 @@ are read again.
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Iterable, Sequence
 from operator import itemgetter
+from typing import cast
 
-from shared.core.errors import CannotStart, ServiceUnavailable
+from shared.core.errors import CannotStart
+from shared.core.texts import masked
 from shared.db.outages import rerun_when_unsure
 from transaction_service.projection_storage import ProjectionStorage
 from transaction_service.transaction_clients import LedgerClient, Order, Posting
-from transaction_service.transaction_models import Transaction
+from transaction_service.transaction_models import OPEN_TILL_ID, Transaction
 from transaction_service.transaction_storage import TransactionStorage
 
 PAGE = 1000
@@ -44,30 +46,21 @@ class Projection:
 
     def __init__(self, transactions: TransactionStorage, progress: ProjectionStorage, ledger: LedgerClient) -> None:
         self._transactions, self._progress, self._ledger = transactions, progress, ledger
-        self._ahead: dict[int, str] = {}  # projected sequences above the first gap, with their transaction ids
+        # Projected sequences above the first gap, with their transaction ids. It is replaced, never changed.
+        self._ahead: dict[int, str] = {}
         self._guard = threading.Lock()
         self.works = False
 
-    def require_working(self) -> None:
-        """Raise ServiceUnavailable while the projection does not work."""
-        if not self.works:
-            raise ServiceUnavailable(retry_after_seconds=1)
-
-    def project(self, postings: list[Posting]) -> list[Transaction]:
+    def project(self, postings: Sequence[Posting]) -> list[Transaction]:
         """Project postings and return their transactions. If that fails, stop payments until `catch_up` succeeds."""
-        transactions = [to_transaction(posting) for posting in postings]
         try:
-            self._write(postings, transactions)
+            return self._write(postings)
         except Exception:
             self.works = False
             raise
-        return transactions
 
-    def catch_up(self, report: Callable[[int], None] = lambda _sequence: None) -> None:
-        """Project all missing postings, and call `report` with the sequence after each page.
-
-        Raises LedgerMismatch, or an AppError if the ledger can't be read.
-        """
+    def catch_up(self) -> None:
+        """Project all missing postings. Raises LedgerMismatch, or an AppError if the ledger can't be read."""
         self.hand_over()
         progress = self._progress.find()
         reached = progress.sequence, progress.transaction_id
@@ -78,10 +71,7 @@ class Projection:
             if postings:
                 reached = _position(postings[-1])
             if postings or not self.works:
-                self._write(
-                    postings, [to_transaction(posting) for posting in postings if is_transaction(posting)], reached
-                )
-                report(reached[0])
+                self._write(postings, reached)
                 self.works = self.works or is_at_end
 
     def hand_over(self) -> None:
@@ -109,22 +99,19 @@ class Projection:
         return postings[1:]
 
     @rerun_when_unsure
-    def _write(
-        self, postings: list[Posting], transactions: list[Transaction], read_to: tuple[int, str | None] | None = None
-    ) -> None:
-        """Write transactions, and in the same commit the progress: the sequence up to which all postings are projected.
+    def _write(self, postings: Sequence[Posting], read_to: tuple[int, str | None] | None = None) -> list[Transaction]:
+        """Write the transactions of postings, and in the same commit the progress. Return the transactions.
 
-        That is the last of the contiguous sequences, or `read_to` if all postings up to it have been read. Two batches
-        may be written in another order than they were decided in, so sequences above a gap are kept in memory until it
-        closes.
+        The progress is the sequence up to which all postings are projected: the last of the contiguous ones, or
+        `read_to` if all postings up to it have been read. Two batches may be written in another order than they were
+        decided in, so sequences above a gap are kept in memory until it closes.
         """
-        new = dict(map(_position, postings))
+        transactions, new = to_transactions(postings), dict(map(_position, postings))
         with self._transactions.transaction(durable=False):
             self._transactions.project(transactions)
             known = self._progress.position()
             reached, row_id = max(known, read_to or known, key=itemgetter(0))
-            with self._guard:
-                projected = self._ahead | new
+            projected = self._ahead | new
             while reached + 1 in projected:
                 reached += 1
                 row_id = projected[reached]
@@ -134,51 +121,40 @@ class Projection:
             projected = self._ahead | new
             rest = {sequence: row_id for sequence, row_id in projected.items() if sequence > reached}
             self._ahead = rest if len(rest) < MAX_PROJECTED_AHEAD else {}
+        return transactions
 
 
 def _position(posting: Posting) -> tuple[int, str]:
-    return posting.result["sequence"], posting.order["transaction_id"]
+    return posting["result"]["sequence"], posting["order"]["transaction_id"]
 
 
-def is_transaction(posting: Posting) -> bool:
-    """Return whether a posting is a transaction of a customer: not the opening or the closing of a till.
+def to_transactions(postings: Iterable[Posting]) -> list[Transaction]:
+    """Return the transactions of postings. Those that open and close tills are no transactions of customers.
 
-    Postings that are older than the order columns of the ledger have no user until their order is handed over.
+    Neither are those that are older than the order columns of the ledger, until their order is handed over.
     """
-    return posting.order["user_id"] is not None and posting.order["transaction_type"] != "till"
+    return [transaction for posting in postings if (transaction := _to_transaction(posting))]
 
 
-def to_transaction(posting: Posting) -> Transaction:
-    """Return the transaction of a posting. Raises ValueError if the posting has no user."""
-    order, result = posting
-    user_id, decided_at, is_posted = order["user_id"], result["decided_at"], result["outcome"] == "posted"
-    if user_id is None:
-        raise ValueError(f"posting {result['sequence']} has no user")
-    requested_at = order["requested_at"] or decided_at
-    return Transaction(
-        id=order["transaction_id"],
-        user_id=user_id,
-        transaction_type=order["transaction_type"],
-        amount_minor=order["amount_minor"],
-        status="completed" if is_posted else "failed",
-        fingerprint=order["fingerprint"],
-        created_at=requested_at,
-        timestamp=decided_at if is_posted else requested_at,
-        reason=None if is_posted else result["reason"] or "EXPIRED",
-        description=order["description"],
-        from_account_id=order["from_account_id"],
-        to_account_id=result["to_account_id"],
-        to_account_number=order["to_account_number"],
-        reverses_id=order["reverses_id"],
-        from_user_id=result["from_user_id"],
-        to_user_id=result["to_user_id"],
-        from_masked_number=result["from_masked_number"],
-        to_masked_number=result["to_masked_number"],
-        from_balance_after_minor=result["from_balance_after_minor"],
-        to_balance_after_minor=result["to_balance_after_minor"],
-        idempotency_key=order["idempotency_key"],
-        request_id=order["request_id"],
-    )
+def _to_transaction(posting: Posting) -> Transaction | None:
+    """Return what the decision has made of the pending transaction of the order; None for no transaction."""
+    order, result = posting["order"], posting["result"]
+    if order["user_id"] is None or order["transaction_type"] == "till":
+        return None
+    is_posted, decided_at = result["outcome"] == "posted", result["decided_at"]
+    transaction = make_pending(cast(Order, order))
+    transaction.status = "completed" if is_posted else "failed"
+    transaction.reason = None if is_posted else result["reason"] or "EXPIRED"
+    transaction.created_at = order["requested_at"] or decided_at
+    transaction.timestamp = decided_at if is_posted else transaction.created_at
+    transaction.to_account_id = result["to_account_id"]
+    transaction.from_user_id = result["from_user_id"]
+    transaction.to_user_id = result["to_user_id"]
+    transaction.from_masked_number = result["from_masked_number"]
+    transaction.to_masked_number = result["to_masked_number"]
+    transaction.from_balance_after_minor = result["from_balance_after_minor"]
+    transaction.to_balance_after_minor = result["to_balance_after_minor"]
+    return transaction
 
 
 def to_order(transaction: Transaction) -> Order:
@@ -197,4 +173,33 @@ def to_order(transaction: Transaction) -> Order:
         idempotency_key=transaction.idempotency_key,
         request_id=transaction.request_id,
         requested_at=transaction.created_at,
+    )
+
+
+def make_pending(order: Order) -> Transaction:
+    """Return the pending transaction of an order. Its user owns the paying side, or the receiving one of a deposit.
+
+    The owners of the sides of a reversal, or of a booking at the counter, are not known before the decision.
+    """
+    user_id, number, pays = order["user_id"], order["to_account_number"], order["from_account_id"] is not None
+    is_by_staff = order["reverses_id"] is not None or OPEN_TILL_ID in (order["from_account_id"], order["to_account_id"])
+    return Transaction(
+        id=order["transaction_id"],
+        user_id=user_id,
+        transaction_type=order["transaction_type"],
+        amount_minor=order["amount_minor"],
+        status="pending",
+        fingerprint=order["fingerprint"],
+        created_at=order["requested_at"],
+        timestamp=order["requested_at"],
+        description=order["description"],
+        from_account_id=order["from_account_id"],
+        to_account_id=order["to_account_id"],
+        to_account_number=number,
+        reverses_id=order["reverses_id"],
+        from_user_id=user_id if pays and not is_by_staff else None,
+        to_user_id=None if pays or is_by_staff else user_id,
+        to_masked_number=masked(number) if number else None,
+        idempotency_key=order["idempotency_key"],
+        request_id=order["request_id"],
     )

@@ -1,7 +1,7 @@
 """The services that the transaction service calls."""
 
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
@@ -57,39 +57,33 @@ class Result(TypedDict):
     to_balance_after_minor: int | None
 
 
-class Posting(NamedTuple):
+class Posting(TypedDict):
     """An order and the ledger's decision on it."""
 
-    order: Order | KeptOrder
+    order: KeptOrder
     result: Result
 
 
-class Decision(NamedTuple):
-    """The ledger's response to an order, with its posting.
+class Decision(Posting):
+    """The ledger's response to an order: its posting, and a verdict.
 
     The verdict is `decided` if the posting is new, `repeated` if the order's id or key had a posting with the same
     content, `conflicting` if that posting has other content.
     """
 
     verdict: str
-    posting: Posting
 
 
-class _DecisionFields(TypedDict):
-    """A decision in the ledger's response. It has no order if that is the one that was sent."""
+class _ReceivedDecision(TypedDict):
+    """A decision as the ledger sends it: without its order if that is the one that was sent."""
 
     verdict: str
     result: Result
     order: KeptOrder | None
 
 
-class _PostingFields(TypedDict):
-    result: Result
-    order: KeptOrder
-
-
-_decisions: TypeAdapter[list[_DecisionFields]] = TypeAdapter(list[_DecisionFields])
-_postings: TypeAdapter[list[_PostingFields]] = TypeAdapter(list[_PostingFields])
+_decisions: TypeAdapter[list[_ReceivedDecision]] = TypeAdapter(list[_ReceivedDecision])
+_postings: TypeAdapter[list[Posting]] = TypeAdapter(list[Posting])
 
 
 class LedgerClient:
@@ -110,8 +104,7 @@ class LedgerClient:
         """Return at most `limit` postings after `sequence`, in order. Raises an AppError when they can't be read."""
         query = {"after": sequence, "limit": limit}
         response = self._token.call(self._peer, "GET", "/internal/postings", query=query)
-        postings = _parse(_postings, response.get("postings"))
-        return [Posting(posting["order"], posting["result"]) for posting in postings]
+        return _parse(_postings, response.get("postings"))
 
     def describe(self, orders: list[Order]) -> None:
         """Send the orders of postings that are older than the ledger's order columns. Raises an AppError."""
@@ -123,8 +116,12 @@ class LedgerClient:
         if len(decisions) != len(orders):
             raise NoAnswer(may_have_arrived=True)
         return [
-            Decision(decision["verdict"], Posting(decision["order"] or order, decision["result"]))
-            for order, decision in zip(orders, decisions, strict=True)
+            Decision(
+                order=received["order"] or cast(KeptOrder, order),
+                result=received["result"],
+                verdict=received["verdict"],
+            )
+            for order, received in zip(orders, decisions, strict=True)
         ]
 
 

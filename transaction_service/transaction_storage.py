@@ -150,12 +150,12 @@ class TransactionStorage(Storage):
         added = self._insert(_add_pending, transactions)
         self._legs.write(added)
 
-    def find_pending(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Transaction]:
-        """Return the pending transactions by these (user id, idempotency key) pairs."""
-        wanted = list(keys)
+    def find_pending(self, keys: Iterable[tuple[str, str | None]]) -> dict[tuple[str, str | None], Transaction]:
+        """Return the pending transactions by these (user id, idempotency key) pairs. A pair without a key has none."""
+        wanted = [pair for pair in keys if pair[1]]
         if not wanted:
             return {}
-        return {(row.user_id, str(row.idempotency_key)): row for row in self._fetch(_pending_by_keys, keys=wanted)}
+        return {(row.user_id, row.idempotency_key): row for row in self._fetch(_pending_by_keys, keys=wanted)}
 
     def find_recent(self, user_id: str, idempotency_key: str) -> Transaction | None:
         """Return the transaction with this key among the user's newest thousand, or None. Keys have no index."""
@@ -208,7 +208,7 @@ class TransactionStorage(Storage):
         included only with `unsettled_reversals`: customers don't see a reversal before its money has moved.
         """
         filters = _drop_passed_end(after, filters)
-        query = _by_leg.where(_legs_of_user(user_id, account_id), *_leg_filters(filters), *_text_filter(filters))
+        query = _by_leg.where(_legs_of_user(user_id, account_id), *_filters(_leg.c, filters), *_text_filter(filters))
         query = query.where(*_category_filter(filters))
         if not unsettled_reversals:
             query = query.where(_is_no_unsettled_reversal)
@@ -230,7 +230,7 @@ class TransactionStorage(Storage):
         if account_id is None:
             query = _all.where(*_filters(_transaction.c, filters), *_text_filter(filters), *_number_filter(filters))
             return list(self._fetch(newest_first(query, (_transaction.c.timestamp, _transaction.c.id), limit, after)))
-        query = _by_leg.where(_leg.c.account_id == account_id, *_leg_filters(filters), *_text_filter(filters))
+        query = _by_leg.where(_leg.c.account_id == account_id, *_filters(_leg.c, filters), *_text_filter(filters))
         query = query.where(*_number_filter(filters))
         return list(self._fetch(newest_first(query, _LEG_ORDER, limit, after)))
 
@@ -285,10 +285,6 @@ def _legs_of_user(user_id: str, account_id: str | None) -> ColumnElement[bool]:
 def _drop_passed_end(after: tuple[datetime, str] | None, filters: Filters) -> Filters:
     """Drop `until` if the cursor is earlier: with two upper bounds SQLite may scan from the later to the earlier."""
     return replace(filters, until=None) if after and filters.until and after[0] < filters.until else filters
-
-
-def _leg_filters(filters: Filters) -> list[ColumnElement[bool]]:
-    return _filters(_leg.c, filters)
 
 
 def _filters(columns: Any, filters: Filters) -> list[ColumnElement[bool]]:

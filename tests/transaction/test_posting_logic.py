@@ -89,7 +89,7 @@ def test_an_old_pending_transaction_that_never_arrived_is_voided_for_good(desk: 
     desk.resend()
     assert desk.status(outcome) == "failed"
     late = desk.ledger.post([to_order(outcome.transaction)])
-    assert late[0].posting.result["outcome"] == "void"
+    assert late[0]["result"]["outcome"] == "void"
     again = desk.deposit(account, key="given up")
     assert (again.transaction.id, again.transaction.reason, again.replayed) == (outcome.transaction.id, "EXPIRED", True)
     assert desk.balance(account) == desk.summed(account) == 0

@@ -104,10 +104,9 @@ def test_a_lost_database_is_projected_again_from_the_ledger(desk: Desk, monkeypa
     before = content(desk)
     lose(desk)
     assert not any(content(desk).values())
-    reported: list[int] = []
-    desk.projection.catch_up(reported.append)
+    desk.projection.catch_up()
     assert content(desk) == before
-    assert (reported, reported[-1]) == (sorted(reported), sequence(desk))
+    assert desk.ledger.list_after(sequence(desk), 1) == []
 
 
 def test_a_restored_backup_gets_the_postings_decided_since(desk: Desk) -> None:
@@ -147,14 +146,14 @@ def test_rejections_and_voids_count_in_no_sum(desk: Desk) -> None:
 
 def test_progress_moves_over_contiguous_sequences_when_batches_are_written_out_of_order(desk: Desk) -> None:
     account, first = desk.open(), sequence(desk)
-    decided = [[one.posting for one in desk.ledger.post([desk.order(account), desk.order(account)])] for _ in range(3)]
+    decided = [desk.ledger.post([desk.order(account), desk.order(account)]) for _ in range(3)]
     reached = []
     for batch in (decided[1], decided[2], decided[0]):
         desk.projection.project(batch)
         reached.append(sequence(desk) - first)
     assert reached == [0, 0, 6]
-    assert desk.progress.find().transaction_id == decided[2][1].order["transaction_id"]
-    desk.projection.project([decision.posting for decision in desk.ledger.post([desk.order(account)])])
+    assert desk.progress.find().transaction_id == decided[2][1]["order"]["transaction_id"]
+    desk.projection.project(desk.ledger.post([desk.order(account)]))
     assert sequence(desk) == first + 7
 
 
@@ -163,7 +162,7 @@ def test_a_posting_that_another_instance_did_not_project_is_not_skipped(desk: De
     missed = desk.ledger.post([desk.order(account)])  # by an instance that died before it projected this
     seen = desk.deposit(account)
     assert desk.status(seen) == "completed"
-    assert sequence(desk) < missed[0].posting.result["sequence"]
+    assert sequence(desk) < missed[0]["result"]["sequence"]
     desk.projection.catch_up()
     assert desk.balance(account) == desk.summed(account) == 200
 
@@ -184,7 +183,7 @@ def test_concurrent_instances_count_each_posting_once(desk: Desk) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, range(4)))
     assert desk.balance(account) == desk.summed(account) == 4000
-    assert sequence(desk) == postings[-1].result["sequence"]
+    assert sequence(desk) == postings[-1]["result"]["sequence"]
 
 
 def test_a_ledger_that_is_older_than_the_projection_is_refused(desk: Desk) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from transaction_service.projection_logic import PAGE, Projection, is_transaction, to_transaction
+from transaction_service.projection_logic import PAGE, Projection, to_transactions
 from transaction_service.projection_storage import ProjectionStorage
 from transaction_service.rebuild.rebuild_storage import Differences, RebuildStorage
 from transaction_service.transaction_clients import LedgerClient
@@ -26,9 +26,9 @@ def rebuild(
         storage.set_aside()
         sequence = 0
         while postings := ledger.list_after(sequence, PAGE):
-            transactions.project([to_transaction(posting) for posting in postings if is_transaction(posting)])
+            transactions.project(to_transactions(postings))
             last = postings[-1]
-            sequence = last.result["sequence"]
-            progress.advance(sequence, last.order["transaction_id"])
+            sequence = last["result"]["sequence"]
+            progress.advance(sequence, last["order"]["transaction_id"])
             report(sequence)
         return storage.compare()

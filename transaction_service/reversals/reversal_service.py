@@ -20,7 +20,7 @@ from shared.web.validation.openapi_document import Declared
 from transaction_service.common_service import COMMON_REFUSALS, api, carry_out_order, origin, payment, render_all, tools
 from transaction_service.counter import counter_logic
 from transaction_service.counter.counter_schemas import AskedWithdrawal
-from transaction_service.posting_logic import make_pending
+from transaction_service.projection_logic import make_pending
 from transaction_service.reversals import reversal_logic
 from transaction_service.reversals.approval_models import Approval
 from transaction_service.reversals.approval_schemas import (
