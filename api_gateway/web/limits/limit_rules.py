@@ -31,8 +31,8 @@ RESET = (
     "/api/auth/password/reset",
 )
 REFRESH = ("/api/auth/refresh",)
-TRANSFER = "/transactions/transfer"
-LOOKUP = ("/api/accounts/lookup", "/api/auth/users/lookup", "/transactions/payee", TRANSFER)
+TRANSFER, OPENING = "/transactions/transfer", "/admin/accounts/create"
+LOOKUP = ("/api/accounts/lookup", "/api/auth/users/lookup", "/transactions/payee", TRANSFER, OPENING)
 Key = Callable[[], str | None]
 
 
@@ -75,8 +75,10 @@ def _address_posting_to(paths: tuple[str, ...]) -> Key:
 
 
 def _person_looking_up() -> str | None:
-    only_shows_a_form = request.method == "GET" and _path() == TRANSFER
-    return browser_session.person_id() if _path() in LOOKUP and not only_shows_a_form else None
+    path = _path()
+    only_shows_a_form = path == TRANSFER and request.method in ("GET", "HEAD")
+    looks_nobody_up = path == OPENING and "who" not in request.args
+    return browser_session.person_id() if path in LOOKUP and not (only_shows_a_form or looks_nobody_up) else None
 
 
 def _address_without_session() -> str | None:

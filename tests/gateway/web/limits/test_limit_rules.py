@@ -85,6 +85,17 @@ def test_payees_are_looked_up_as_often_on_the_page_of_a_transfer(bank: Suite) ->
     assert visitor.get("/transactions/transfer").status_code == 200, "the form alone looks nobody up"
 
 
+def test_colleagues_are_looked_up_as_often_on_the_page_that_opens_an_account(bank: Suite) -> None:
+    """There an employee finds anybody by the whole username, also without the permission to read customers."""
+    employee = bank.employee(permissions=("accounts:open",))
+    page, codes = "/admin/accounts/create", []
+    for number in range(66):
+        codes.append(employee.visitor.get(page, query_string={"who": f"guess-{number}"}).status_code)
+    assert 429 not in codes[:60]
+    assert 429 in codes[60:]
+    assert employee.visitor.get(page).status_code == 200, "the form alone looks nobody up"
+
+
 def test_the_limited_paths_exist(bank: Suite) -> None:
     known = {endpoint.path for app in bank.apps.values() for endpoint in house.endpoints(app)}
     assert {path for paths in (LOGIN, LOOKUP, REFRESH, REGISTRATION, RESET) for path in paths} - known == set()
