@@ -1,12 +1,13 @@
 """Ranges in queries: of time, whose days begin where a time zone says, and of amounts. A reversed one is refused."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from shared.core.errors import InvalidRequest
-from shared.core.money import AmountBound, Currency
+from shared.core.money import MAX_AMOUNT, AmountBound, Currency
 from shared.core.periods import DayOrInstant
 from shared.core.time_zones import UTC_ZONE, Zone, end_of, start_of
 from shared.web.validation.openapi import Query
@@ -62,12 +63,21 @@ class ComparedRange(TimeRange):
         return None if self.first_before is None else start_of(self.first_before, self.tz)
 
 
-class AmountRange(Query):
-    """A range of amounts, both ends included."""
+def _require_at_most_the_maximum(amount: Decimal) -> Decimal:
+    if amount > MAX_AMOUNT:
+        raise ValueError(f"must be at most {MAX_AMOUNT:,}")
+    return amount
 
-    at_least: Annotated[AmountBound | None, Field(alias="min")] = None
+
+_End = Annotated[AmountBound, AfterValidator(_require_at_most_the_maximum)]
+
+
+class AmountRange(Query):
+    """A range of amounts, both ends included. An end is at most the largest payment, or zero."""
+
+    at_least: Annotated[_End | None, Field(alias="min")] = None
     """The smallest amount."""
-    at_most: Annotated[AmountBound | None, Field(alias="max")] = None
+    at_most: Annotated[_End | None, Field(alias="max")] = None
     """The largest amount."""
 
     @model_validator(mode="after")
