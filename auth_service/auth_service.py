@@ -32,10 +32,10 @@ from auth_service.keys.key_logic import SIGNING_KEYS_FILE, SigningKeysFile
 from auth_service.keys.key_schemas import ClientSettings
 from auth_service.keys.key_service import keys
 from auth_service.mail import mail_logic
-from auth_service.mail.letter_logic import Letters
 from auth_service.mail.mail_logic import Mailer
 from auth_service.mail.mail_schemas import MailSettings
 from auth_service.mail.mail_storage import MailStorage
+from auth_service.mail.template_logic import MailTemplates
 from auth_service.passkeys import passkey_logic
 from auth_service.passkeys.passkey_logic import Passkeys
 from auth_service.passkeys.passkey_service import passkeys
@@ -245,8 +245,8 @@ def create_app(settings: AuthSettings, session: requests.Session | None = None) 
     )
     column_keys.use(settings.read_encryption_keys())
     parts = _make_tools(settings, sessions, signer)
-    letters = Letters(settings.bank_url, settings.bank_contact)
-    mailer = Mailer.of(settings, parts.mails, letters.writers | Recovery(parts, letters).writers)
+    templates = MailTemplates(settings.bank_url, settings.bank_contact)
+    mailer = Mailer.of(settings, parts.mails, templates.renderers | Recovery(parts, templates).renderers)
     second_factors = SecondFactors.of(settings, SecondFactorStorage(db), settings.bank_name)
     keep(
         app,

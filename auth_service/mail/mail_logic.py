@@ -1,8 +1,8 @@
-"""The rules of mail: who writes which letter, what a message looks like, and when sending it is tried again.
+"""The rules of mail: what a message looks like, and when sending it is tried again.
 
-A mail is queued in the transaction of what it tells, so neither happens without the other. The sender takes one mail
-at a time and postpones it before it tries to send it; only a sent mail is deleted. So a process that dies in between
-loses nothing: the mail is due again after a minute, and may then arrive twice, under the same Message-ID.
+A mail is queued in the transaction of the event that it reports, so neither happens without the other. The sender takes
+one mail at a time and postpones it before it tries to send it; only a sent mail is deleted. So a process that dies in
+between loses nothing: the mail is due again after a minute, and may then arrive twice, with the same Message-ID.
 """
 
 import html
@@ -18,7 +18,7 @@ from typing import Self
 
 from auth_service.mail.mail_clients import OutboxFolder, RecipientRefused, SmtpServer, Transport
 from auth_service.mail.mail_models import OutgoingMail
-from auth_service.mail.mail_schemas import Letter, MailSettings
+from auth_service.mail.mail_schemas import MailContent, MailSettings
 from auth_service.mail.mail_storage import MailStorage
 from shared.core import clock
 from shared.db.outages import rerun_when_aborted
@@ -30,26 +30,26 @@ GIVEN_UP_AFTER = timedelta(days=2)
 _POLICY = SMTP.clone(max_line_length=998, linesep="\n")
 _log = logging.getLogger(__name__)
 
-Writer = Callable[[OutgoingMail], Letter | None]
-"""Writes the letter of a mail when it is sent; None when there is nothing to send any more."""
+Renderer = Callable[[OutgoingMail], MailContent | None]
+"""Renders a mail when it is sent; returns None when the mail is outdated."""
 
 
 @dataclass(frozen=True)
 class Mailer:
-    """What sending uses. `writers` has a function for each kind of mail; `sender` is the address in From."""
+    """What sending uses. `renderers` has a function for each kind of mail; `sender` is the address in From."""
 
     mails: MailStorage
     transport: Transport
-    writers: Mapping[str, Writer]
+    renderers: Mapping[str, Renderer]
     bank_name: str
     sender: str
 
     @classmethod
-    def of(cls, settings: MailSettings, mails: MailStorage, writers: Mapping[str, Writer]) -> Self:
+    def of(cls, settings: MailSettings, mails: MailStorage, renderers: Mapping[str, Renderer]) -> Self:
         """Return the mailer that sends to MAIL_URL, or without it into the folder `outbox` of the data directory."""
         url = settings.mail_url
         transport: Transport = SmtpServer.of(url) if url else OutboxFolder(settings.data_dir / "outbox")
-        return cls(mails, transport, writers, settings.bank_name, settings.mail_from)
+        return cls(mails, transport, renderers, settings.bank_name, settings.mail_from)
 
 
 def send_due(mailer: Mailer) -> None:
@@ -61,18 +61,18 @@ def send_due(mailer: Mailer) -> None:
             mailer.mails.delete_mail(mail.id)
 
 
-def compose(mailer: Mailer, mail: OutgoingMail, letter: Letter) -> EmailMessage:
-    """Return a letter as a message of plain text with an HTML alternative (RFC 2046, section 5.1.4)."""
+def compose(mailer: Mailer, mail: OutgoingMail, content: MailContent) -> EmailMessage:
+    """Return the message of a mail: plain text with an HTML alternative (RFC 2046, section 5.1.4)."""
     local_part, _, domain = mailer.sender.rpartition("@")
     message = EmailMessage(policy=_POLICY)
     message["From"] = Address(mailer.bank_name, local_part, domain)
-    message["To"] = letter.recipient or mail.recipient
-    message["Subject"] = letter.subject
+    message["To"] = content.recipient or mail.recipient
+    message["Subject"] = content.subject
     message["Date"] = format_datetime(clock.now())
     message["Message-ID"] = f"<{mail.id.hex}@{domain}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday replies
-    message.set_content(_as_text(letter, mailer.bank_name))
-    message.add_alternative(_as_html(letter, mailer.bank_name), subtype="html")
+    message.set_content(_as_text(content, mailer.bank_name))
+    message.add_alternative(_as_html(content, mailer.bank_name), subtype="html")
     return message
 
 
@@ -97,11 +97,11 @@ def _send(mailer: Mailer, mail: OutgoingMail) -> bool:
     if clock.now() - mail.created_at > GIVEN_UP_AFTER:
         _log.error("mail given up: it could not be sent for two days", extra=described)
         return True
-    letter = mailer.writers[mail.kind](mail)
-    if letter is None:
+    content = mailer.renderers[mail.kind](mail)
+    if content is None:
         return True
     try:
-        mailer.transport.deliver(compose(mailer, mail, letter))
+        mailer.transport.deliver(compose(mailer, mail, content))
     except RecipientRefused as error:
         _log.warning("mail dropped: %s", error, extra=described)
     except OSError as error:
@@ -112,16 +112,16 @@ def _send(mailer: Mailer, mail: OutgoingMail) -> bool:
     return True
 
 
-def _as_text(letter: Letter, bank_name: str) -> str:
-    parts = [*letter.paragraphs]
-    if letter.link:
-        parts.insert(1, f"{letter.link_text}:\n{letter.link}")
+def _as_text(content: MailContent, bank_name: str) -> str:
+    parts = [*content.paragraphs]
+    if content.link:
+        parts.insert(1, f"{content.link_text}:\n{content.link}")
     return "\n\n".join([*parts, f"{bank_name}\n"])
 
 
-def _as_html(letter: Letter, bank_name: str) -> str:
-    parts = [html.escape(paragraph) for paragraph in letter.paragraphs]
-    if letter.link:
-        parts.insert(1, f'<a href="{html.escape(letter.link)}">{html.escape(letter.link_text)}</a>')
+def _as_html(content: MailContent, bank_name: str) -> str:
+    parts = [html.escape(paragraph) for paragraph in content.paragraphs]
+    if content.link:
+        parts.insert(1, f'<a href="{html.escape(content.link)}">{html.escape(content.link_text)}</a>')
     body = "\n".join(f"<p>{part}</p>" for part in [*parts, html.escape(bank_name)])
     return f'<!doctype html>\n<html lang="en">\n<body>\n{body}\n</body>\n</html>\n'

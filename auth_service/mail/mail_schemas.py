@@ -58,7 +58,7 @@ class Notice(Body):
 
 
 @dataclass(frozen=True)
-class Letter:
+class MailContent:
     """The content of a mail: a subject, paragraphs, and one link to follow, with the words that name it.
 
     `recipient` replaces the address that the mail was queued for.

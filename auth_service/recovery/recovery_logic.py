@@ -14,10 +14,10 @@ from auth_service import auth_logic
 from auth_service.audit import audit_logic
 from auth_service.auth_logic import Tools
 from auth_service.auth_models import MailLink, User
-from auth_service.mail.letter_logic import Letters
-from auth_service.mail.mail_logic import Writer
+from auth_service.mail.mail_logic import Renderer
 from auth_service.mail.mail_models import OutgoingMail
-from auth_service.mail.mail_schemas import Letter
+from auth_service.mail.mail_schemas import MailContent
+from auth_service.mail.template_logic import MailTemplates
 from auth_service.recovery.recovery_schemas import PasswordReset, Purpose
 from auth_service.user_logic import EmailTaken
 from shared.core import clock
@@ -43,49 +43,49 @@ class InvalidLink(Refused):
 
 @dataclass(frozen=True)
 class Recovery:
-    """Writes the mails with a link, which is made when the mail is sent."""
+    """Renders the mails with a link, which is made when the mail is sent."""
 
     tools: Tools
-    letters: Letters
+    templates: MailTemplates
 
     @property
-    def writers(self) -> dict[str, Writer]:
-        """The function that writes each kind of mail with a link."""
+    def renderers(self) -> dict[str, Renderer]:
+        """The function that renders each kind of mail with a link."""
         return {
-            "email_changed": self._write_email_changed,
-            "email_check": self._write_email_check,
-            "password_reset": self._write_password_reset,
+            "email_changed": self._render_email_changed,
+            "email_check": self._render_email_check,
+            "password_reset": self._render_password_reset,
         }
 
-    def _write_email_check(self, mail: OutgoingMail) -> Letter | None:
-        """Write the letter that asks to verify an address; None when no user has it unverified any more.
+    def _render_email_check(self, mail: OutgoingMail) -> MailContent | None:
+        """Render the mail that asks to verify an address; None when no user has it unverified any more.
 
-        The letter goes to an address that may be somebody else's, so it repeats nothing that was entered.
+        The address may be somebody else's, so the mail repeats nothing that was entered.
         """
         user = self.tools.users.find_by_email(mail.recipient)
-        return None if user is None or user.email_verified_at else self._write(mail, user, "email_check")
+        return None if user is None or user.email_verified_at else self._render(mail, user, "email_check")
 
-    def _write_email_changed(self, mail: OutgoingMail) -> Letter | None:
-        """Write the letter to a replaced address, with the link that returns to it."""
+    def _render_email_changed(self, mail: OutgoingMail) -> MailContent | None:
+        """Render the mail to a replaced address, with the link that undoes the change."""
         user = self.tools.users.find_user(UUID(mail.facts["user_id"]))
         if user is None or user.email == mail.recipient:
             return None
-        return self._write(mail, user, "email_undo", mail.recipient)
+        return self._render(mail, user, "email_undo", mail.recipient)
 
-    def _write_password_reset(self, mail: OutgoingMail) -> Letter | None:
-        """Write the letter with a link for a new password; None when nobody who may log in has that address.
+    def _render_password_reset(self, mail: OutgoingMail) -> MailContent | None:
+        """Render the mail with a link for a new password; None when nobody who may log in has that address.
 
         MAX_LINKS limits how many mails another person can cause.
         """
         user = self.tools.users.find_by_email(mail.recipient)
         if user is None or user.status != "active":
             return None
-        letter = self._write(mail, user, "password_reset")
-        return letter and replace(letter, recipient=user.email)
+        content = self._render(mail, user, "password_reset")
+        return content and replace(content, recipient=user.email)
 
-    def _write(self, mail: OutgoingMail, user: User, purpose: Purpose, email: str | None = None) -> Letter | None:
+    def _render(self, mail: OutgoingMail, user: User, purpose: Purpose, email: str | None = None) -> MailContent | None:
         token = _make_link(self.tools, user, purpose, email)
-        return self.letters.write(mail, username=user.username, token=token) if token else None
+        return self.templates.render(mail, username=user.username, token=token) if token else None
 
 
 def ask_for_reset(tools: Tools, email: str) -> None:

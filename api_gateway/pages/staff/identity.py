@@ -51,7 +51,7 @@ def show(caller: Caller, user_id: UUID) -> Any:
     """Show the state of a customer's identity check, and set it."""
     form = IdentityForm()
     if form.carried_out(lambda: Services(caller).customers.decide_identity(user_id, form.decision)):
-        return see_other("The decision is saved.", url_for("desk.customer", user_id=user_id))
+        return see_other("The decision is saved.", url_for("customers.customer", user_id=user_id))
     state = start_call(Services(caller).customers.identity, user_id)
     customer = Services(caller).customers.details(user_id)
     return form_page("customer_identity.html", form, customer=customer, state=state.result(), documents=DOCUMENTS)

@@ -113,10 +113,10 @@ def test_a_mail_tells_that_there_is_something_to_read_once_and_nothing_of_it(
     write(bank, employee, case, "Really.")
     (mail,) = mails(bank, ada)
     assert mail.facts.keys() == {"username", "at"}
-    letter = part(Mailer, bank.apps["auth"]).writers["case_answered"](mail)
-    assert letter
-    assert "secret" not in " ".join(letter.paragraphs)
-    assert "Messages" in " ".join(letter.paragraphs)
+    content = part(Mailer, bank.apps["auth"]).renderers["case_answered"](mail)
+    assert content
+    assert "secret" not in " ".join(content.paragraphs)
+    assert "Messages" in " ".join(content.paragraphs)
 
 
 def test_a_text_is_kept_exactly(bank: Suite, ada: Person) -> None:

@@ -216,9 +216,9 @@ def test_a_mail_tells_the_customer_which_data_staff_corrected_and_not_the_data(b
     assert call(bank, "PUT", path, employee, json=body).status_code == 200
     (mail,) = queued(bank, "contact_corrected", username=dora.username)
     assert (mail.facts["what"], set(mail.facts)) == ("your name and your phone number", {"username", "at", "what"})
-    letter = part(Mailer, bank.apps["auth"]).writers["contact_corrected"](mail)
-    assert letter
-    assert "Dora" not in " ".join(letter.paragraphs)
+    content = part(Mailer, bank.apps["auth"]).renderers["contact_corrected"](mail)
+    assert content
+    assert "Dora" not in " ".join(content.paragraphs)
     call(bank, "PUT", path, employee, json={"full_name": "Dora Kent"})
     assert len(queued(bank, "contact_corrected", username=dora.username)) == 1, "nothing has changed"
     assert refusal(call(bank, "PUT", path, employee, json={"reason": "x"})) == (400, "INVALID_REQUEST")

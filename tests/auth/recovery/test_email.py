@@ -9,8 +9,8 @@ from sqlalchemy import select
 
 from auth_service import session_logic, user_logic
 from auth_service.auth_models import User, db
-from auth_service.mail.letter_logic import Letters
 from auth_service.mail.mail_models import OutgoingMail
+from auth_service.mail.template_logic import MailTemplates
 from auth_service.recovery import recovery_logic
 from auth_service.recovery.recovery_logic import Recovery
 from auth_service.recovery.recovery_schemas import PasswordReset
@@ -29,10 +29,10 @@ def mails(rules: Rules, recipient: str, kind: str) -> list[OutgoingMail]:
 def token_of(rules: Rules, recipient: str, kind: str) -> str:
     """Write the last queued mail of this kind to this address, and return the token of its link."""
     mail = mails(rules, recipient, kind)[-1]
-    letter = Recovery(rules.tools, Letters("https://bank.example", "")).writers[kind](mail)
-    assert letter
+    content = Recovery(rules.tools, MailTemplates("https://bank.example", "")).renderers[kind](mail)
+    assert content
     rules.tools.users.refresh()
-    found = re.search(r"\?token=([\w-]{43})$", letter.link)
+    found = re.search(r"\?token=([\w-]{43})$", content.link)
     assert found
     return found[1]
 
@@ -54,9 +54,9 @@ def test_a_new_customer_verifies_the_address_by_the_link_of_a_mail(rules: Rules)
     recovery_logic.verify_email(rules.tools, token)
     assert user(rules, person).email_verified_at
     assert code_of(lambda: recovery_logic.verify_email(rules.tools, token)) == "INVALID_LINK"
-    writer = Recovery(rules.tools, Letters("", "")).writers["email_check"]
-    letter = writer(mails(rules, person.email, "email_check")[-1])
-    assert letter is None  # there is nothing to ask any more
+    render = Recovery(rules.tools, MailTemplates("", "")).renderers["email_check"]
+    content = render(mails(rules, person.email, "email_check")[-1])
+    assert content is None  # there is nothing to ask any more
 
 
 def test_a_link_of_one_kind_is_not_one_of_another(rules: Rules) -> None:
@@ -147,9 +147,9 @@ def test_for_seven_days_nobody_else_gets_the_old_address(rules: Rules, monkeypat
 def test_letters_to_an_address_that_may_be_mistyped_repeat_nothing_that_was_entered(rules: Rules) -> None:
     person = rules.person()
     mail = mails(rules, person.email, "email_check")[-1]
-    letter = Recovery(rules.tools, Letters("https://bank.example", "")).writers["email_check"](mail)
-    assert letter
-    assert person.username not in str(letter)
+    content = Recovery(rules.tools, MailTemplates("https://bank.example", "")).renderers["email_check"](mail)
+    assert content
+    assert person.username not in str(content)
 
 
 @pytest.mark.parametrize("user_agent", ["Mozilla/5.0 (iPhone) Safari/605.1", "curl/8.1"])
@@ -170,6 +170,6 @@ def test_a_login_from_a_new_kind_of_device_is_told_once(rules: Rules, user_agent
     log_in(user_agent.replace("1", "2"))
     (facts,) = told()
     assert facts["ip"] == "192.0.2.7"
-    letter = Letters("https://bank.example", "Call us.").write(mails(rules, person.email, "new_device")[0])
-    assert facts["device"] in letter.paragraphs[0]
-    assert "https://bank.example/forgot-password" in letter.paragraphs[2]
+    content = MailTemplates("https://bank.example", "Call us.").render(mails(rules, person.email, "new_device")[0])
+    assert facts["device"] in content.paragraphs[0]
+    assert "https://bank.example/forgot-password" in content.paragraphs[2]

@@ -9,8 +9,8 @@ from sqlalchemy import text
 from auth_service import session_logic, user_logic
 from auth_service.auth_models import User, db
 from auth_service.auth_schemas import PasswordChange
-from auth_service.mail.letter_logic import Letters
 from auth_service.mail.mail_models import OutgoingMail
+from auth_service.mail.template_logic import MailTemplates
 from auth_service.recovery import recovery_logic
 from auth_service.recovery.recovery_logic import Recovery
 from auth_service.recovery.recovery_schemas import PasswordReset
@@ -21,13 +21,13 @@ NEXT = "quite another horse, quite another battery"
 
 
 def mail_to(rules: Rules, address: str, kind: str = "password_reset") -> str | None:
-    """Return the token in the letter of a mail to this address, or None when no letter is written."""
-    writer = Recovery(rules.tools, Letters("https://bank.example", "")).writers[kind]
-    letter = writer(OutgoingMail(kind=kind, recipient=address, facts={}))
+    """Return the token in a mail to this address, or None when no mail is sent."""
+    render = Recovery(rules.tools, MailTemplates("https://bank.example", "")).renderers[kind]
+    content = render(OutgoingMail(kind=kind, recipient=address, facts={}))
     rules.tools.users.refresh()
-    if letter is None:
+    if content is None:
         return None
-    found = re.fullmatch(r"https://bank\.example/reset-password\?token=([\w-]{43})", letter.link)
+    found = re.fullmatch(r"https://bank\.example/reset-password\?token=([\w-]{43})", content.link)
     assert found
     return found[1]
 
@@ -68,10 +68,10 @@ def test_asking_queues_the_same_whether_the_address_is_known_or_not(rules: Rules
 
 def test_only_an_active_user_gets_a_link_at_the_address_as_it_is_stored(rules: Rules) -> None:
     person = rules.person()
-    writer = Recovery(rules.tools, Letters("https://bank.example", "")).writers["password_reset"]
-    letter = writer(OutgoingMail(kind="password_reset", recipient=person.email.upper(), facts={}))
-    assert letter
-    assert letter.recipient == person.email
+    render = Recovery(rules.tools, MailTemplates("https://bank.example", "")).renderers["password_reset"]
+    content = render(OutgoingMail(kind="password_reset", recipient=person.email.upper(), facts={}))
+    assert content
+    assert content.recipient == person.email
     assert mail_to(rules, "nobody@example.com") is None
     rules.change_user(caller_of(rules.person("admin")), person.id, UserChanges(status="disabled"))
     assert mail_to(rules, person.email) is None

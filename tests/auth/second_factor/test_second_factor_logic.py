@@ -11,8 +11,8 @@ from auth_service.audit.audit_models import AuditEntry
 from auth_service.auth_models import User, column_keys, db
 from auth_service.auth_schemas import PasswordChange, Tokens
 from auth_service.auth_storage import EncryptedColumns
-from auth_service.mail.letter_logic import Letters
 from auth_service.mail.mail_models import OutgoingMail
+from auth_service.mail.template_logic import MailTemplates
 from auth_service.second_factor import login_logic, second_factor_logic
 from auth_service.second_factor.second_factor_logic import MfaRequired
 from auth_service.second_factor.second_factor_models import Authenticator, RecoveryCode
@@ -269,13 +269,13 @@ def test_changes_and_used_recovery_codes_are_told_by_mail(rules: Rules, holder: 
     rules.log_in(holder.user, otp=holder.codes[0])
     second_factor_logic.renew_recovery_codes(rules.tools, rules.factors, holder.caller, app_code(holder.secret))
     query = select(OutgoingMail).where(OutgoingMail.recipient == holder.user.email)
-    letters = Letters("https://bank.example", "Call us.").writers
-    told = [letters[mail.kind](mail) for mail in db.session.scalars(query) if mail.kind != "email_check"]
-    assert sorted(letter.subject for letter in told if letter) == [
+    templates = MailTemplates("https://bank.example", "Call us.").renderers
+    told = [templates[mail.kind](mail) for mail in db.session.scalars(query) if mail.kind != "email_check"]
+    assert sorted(content.subject for content in told if content) == [
         "A recovery code was used",
         "Your second factor was changed",
         "Your second factor was changed",
     ]
-    text = " ".join(paragraph for letter in told if letter for paragraph in letter.paragraphs)
+    text = " ".join(paragraph for content in told if content for paragraph in content.paragraphs)
     for words in ("an authenticator app was set up", "the recovery codes were replaced", "Codes left: 9."):
         assert words in text

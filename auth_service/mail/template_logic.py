@@ -3,17 +3,17 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from auth_service.mail.mail_logic import Writer
+from auth_service.mail.mail_logic import Renderer
 from auth_service.mail.mail_models import OutgoingMail
-from auth_service.mail.mail_schemas import Letter
+from auth_service.mail.mail_schemas import MailContent
 
 _IF_NOT_YOU = (
     "If it was you, there is nothing to do.",
     "If it was not you, set a new password right away at {url}/forgot-password. That logs everybody out. And tell us "
     "about it. {contact}",
 )
-LETTERS = {
-    "new_device": Letter(
+TEMPLATES = {
+    "new_device": MailContent(
         "A login from a new device",
         (
             "Your login {username} was used on {minute} from a device that we have not seen before: {device}, "
@@ -21,18 +21,18 @@ LETTERS = {
             *_IF_NOT_YOU,
         ),
     ),
-    "second_factor_changed": Letter(
+    "second_factor_changed": MailContent(
         "Your second factor was changed",
         ("On {minute}, {what} for your login {username}, from the address {ip}.", *_IF_NOT_YOU),
     ),
-    "recovery_code_used": Letter(
+    "recovery_code_used": MailContent(
         "A recovery code was used",
         (
             "A recovery code of your login {username} was used on {minute}, from the address {ip}. Codes left: {left}.",
             *_IF_NOT_YOU,
         ),
     ),
-    "password_changed": Letter(
+    "password_changed": MailContent(
         "Your password was changed",
         (
             "The password of your login {username} was changed on {minute}, from the address {ip}. "
@@ -40,21 +40,21 @@ LETTERS = {
             *_IF_NOT_YOU,
         ),
     ),
-    "contact_corrected": Letter(
+    "contact_corrected": MailContent(
         "Your contact data were corrected",
         (
             "On {minute} our staff corrected {what} for your login {username}. You see it in your profile.",
             "If you did not ask for it, tell us. {contact}",
         ),
     ),
-    "case_answered": Letter(
+    "case_answered": MailContent(
         "You have a message from the bank",
         (
             "On {minute} we wrote to you. To read it, log in as {username} at {url}/login and open Messages.",
             "We never ask for your password or for a code, neither by mail nor in a message.",
         ),
     ),
-    "export_ready": Letter(
+    "export_ready": MailContent(
         "Your statements of {year} are ready",
         (
             "The statements of {year} that you asked for are ready. You can download them for a week.",
@@ -63,7 +63,7 @@ LETTERS = {
         "{url}/reports/exports",
         "See the statements",
     ),
-    "email_check": Letter(
+    "email_check": MailContent(
         "Please verify your e-mail address",
         (
             "This address was given to us as that of a customer. Please tell us that it is yours.",
@@ -73,7 +73,7 @@ LETTERS = {
         "{url}/verify-email?token={token}",
         "Verify this address",
     ),
-    "email_changed": Letter(
+    "email_changed": MailContent(
         "Your e-mail address was changed",
         (
             "The e-mail address of your login {username} was changed on {minute}. If it was you, there is nothing to "
@@ -84,7 +84,7 @@ LETTERS = {
         "{url}/undo-email-change?token={token}",
         "It was not me: undo the change",
     ),
-    "password_reset": Letter(
+    "password_reset": MailContent(
         "Set a new password",
         (
             "Somebody asked for a new password for your login {username}.",
@@ -95,29 +95,30 @@ LETTERS = {
         "Set a new password",
     ),
 }
-"""The text of each kind of mail. The facts of the mail, and what `Letters` adds, fill in the names in braces."""
+"""The text of each kind of mail. The facts of the mail, and what `MailTemplates` adds, fill in the names in braces."""
 
 
 @dataclass(frozen=True)
-class Letters:
-    """Writes letters that link to `url`, the bank's public address; `contact` is a sentence on how to reach it."""
+class MailTemplates:
+    """Renders mails. Links begin with `url`, the bank's public address; `contact` is a sentence on how to reach it."""
 
     url: str
     contact: str
 
     @property
-    def writers(self) -> dict[str, Writer]:
-        """The function that writes each kind of mail."""
-        return dict.fromkeys(LETTERS, self.write)
+    def renderers(self) -> dict[str, Renderer]:
+        """The function that renders each kind of mail."""
+        return dict.fromkeys(TEMPLATES, self.render)
 
-    def write(self, mail: OutgoingMail, **more: str) -> Letter:
-        """Write a mail with its facts and `more`."""
-        text = LETTERS[mail.kind]
+    def render(self, mail: OutgoingMail, **more: str) -> MailContent:
+        """Render a mail with its facts and `more`."""
+        template = TEMPLATES[mail.kind]
         facts = {**mail.facts, **more, "url": self.url, "contact": self.contact}
         if "at" in facts:
             facts["minute"] = _minute_of(facts["at"])
-        paragraphs = tuple(paragraph.format_map(facts) for paragraph in text.paragraphs)
-        return Letter(text.subject.format_map(facts), paragraphs, text.link.format_map(facts), text.link_text)
+        paragraphs = tuple(paragraph.format_map(facts) for paragraph in template.paragraphs)
+        link = template.link.format_map(facts)
+        return MailContent(template.subject.format_map(facts), paragraphs, link, template.link_text)
 
 
 def _minute_of(instant: str) -> str:
