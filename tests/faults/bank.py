@@ -15,7 +15,7 @@ from shared.db.engines import is_sqlite, reading_connection
 from tests.faults.history import Booked, History
 from tests.faults.wire import Wire
 from tests.support.house import ROOT
-from tests.support.processes import RunningProcess, eventually, free_ports, patiently
+from tests.support.processes import RunningProcess, eventually, free_ports, with_retries
 
 ADMIN_PASSWORD = "an admin's long passphrase"
 PASSWORD = "correct horse battery staple"
@@ -86,7 +86,7 @@ class FaultyBank:
     def kill_all(self) -> None:
         """Kill all processes with SIGKILL, as in a power cut."""
         for name in NAMES:
-            self.hurt(name, signal.SIGKILL)
+            self.send_signal(name, signal.SIGKILL)
         self.stop(signal.SIGKILL)
 
     def process_id(self, name: str) -> int | None:
@@ -107,7 +107,7 @@ class FaultyBank:
             "-m", "transaction_service.transaction_service", environment=environment
         )
 
-    def hurt(self, name: str, number: signal.Signals) -> None:
+    def send_signal(self, name: str, number: signal.Signals) -> None:
         """Send a signal to a service if it is running."""
         _signal(self.process_id(name), number)
 
@@ -126,8 +126,8 @@ class FaultyBank:
         return _body(self._send(method, path, token, **options))
 
     def set_up(self, path: str, token: str = "", **body: str) -> dict[str, Any]:
-        """Send a POST request of a set-up, which is repeated while it is refused for a moment."""
-        return _body(patiently(lambda: self._send("POST", path, token, json=body)))
+        """Send a POST request that prepares a test, as `with_retries` does, and return its JSON."""
+        return _body(with_retries(lambda: self._send("POST", path, token, json=body)))
 
     def _send(self, method: str, path: str, token: str, **options: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {token}"} if token else {}

@@ -23,11 +23,11 @@ class Operation:
     answer: Outcome = "unknown"
     began_at: float = 0.0
     ended_at: float = 0.0
-    told_ids: frozenset[str] = frozenset()
+    returned_ids: frozenset[str] = frozenset()
     """The ids of acknowledged transactions in all responses with the same key."""
-    asked_again: Outcome = "unknown"
+    repeated_answer: Outcome = "unknown"
     """The outcome of a repeated request with the same key after a known response."""
-    seen_at_once: bool = True
+    readable_at_once: bool = True
     """Whether an acknowledged operation could be read immediately after its response."""
 
 
@@ -96,7 +96,7 @@ def _wrong_effects(operations: list[Operation], booked: list[Booked]) -> Iterabl
         least, most = allowed[operation.answer]
         if not least <= effects[operation.marker] <= most:
             yield f"{operation.marker} was {operation.answer}, and happened {effects[operation.marker]} times"
-        if operation.answer == "acknowledged" and not operation.seen_at_once:
+        if operation.answer == "acknowledged" and not operation.readable_at_once:
             yield f"{operation.marker} was acknowledged, and could not be read right after"
 
 
@@ -104,9 +104,12 @@ def _wrong_repetitions(operations: list[Operation], booked: list[Booked]) -> Ite
     """Check that each key has one outcome, whose id is the stored one."""
     completed = {row.transaction_id: row.marker for row in booked if row.status == "completed"}
     for operation in operations:
-        if "unknown" not in (operation.answer, operation.asked_again) and operation.answer != operation.asked_again:
-            yield f"{operation.marker} was {operation.answer}, and asked again {operation.asked_again}"
-        for told in operation.told_ids:
+        if (
+            "unknown" not in (operation.answer, operation.repeated_answer)
+            and operation.answer != operation.repeated_answer
+        ):
+            yield f"{operation.marker} was {operation.answer}, and asked again {operation.repeated_answer}"
+        for told in operation.returned_ids:
             if completed.get(told) != operation.marker:
                 yield f"{operation.marker} was acknowledged as {told}, which is something else"
 

@@ -99,19 +99,19 @@ class Load:
         enough = self.count("acknowledged") + 20
         eventually(lambda: self.count("acknowledged") >= enough, within_seconds=30, what="work goes on")
 
-    def _pay(self, customer: Payer, chance: random.Random, number: int) -> None:
+    def _pay(self, customer: Payer, rng: random.Random, number: int) -> None:
         session = requests.Session()
         everybody = sorted(self.history.opening)
         count = 0
         while not self._stopping.is_set():
             count += 1
-            kind = chance.choices(["transfer", "deposit", "withdraw"], [6, 1, 1])[0]
-            own = chance.choice(customer.account_ids)
-            other = chance.choice([account for account in everybody if account != own])
+            kind = rng.choices(["transfer", "deposit", "withdraw"], [6, 1, 1])[0]
+            own = rng.choice(customer.account_ids)
+            other = rng.choice([account for account in everybody if account != own])
             source = None if kind == "deposit" else own
             target = {"deposit": own, "withdraw": None, "transfer": other}[kind]
-            asked = Operation(f"{number}-{count}", chance.choice([1, 100, 4_000, 9_000]), source, target)
-            operation = self._ask(session, customer.token, kind, asked, twice=chance.random() < 0.2)
+            asked = Operation(f"{number}-{count}", rng.choice([1, 100, 4_000, 9_000]), source, target)
+            operation = self._ask(session, customer.token, kind, asked, twice=rng.random() < 0.2)
             with self._guard:
                 self.history.operations.append(operation)
 
@@ -129,23 +129,23 @@ class Load:
         path = f"/api/transactions/{kind}"
         began_at = time.monotonic()
         answer: Outcome = "unknown"
-        told_ids: set[str] = set()
+        returned_ids: set[str] = set()
         for _ in range(3):
-            answer = self._once(session, path, headers, body, told_ids)
+            answer = self._once(session, path, headers, body, returned_ids)
             if answer != "unknown":
                 break
             self._stopping.wait(0.2)
         ended_at = time.monotonic()
-        seen = answer != "acknowledged" or self._can_be_read(session, headers, told_ids)
-        again: Outcome = self._once(session, path, headers, body, told_ids) if twice else "unknown"
+        seen = answer != "acknowledged" or self._can_be_read(session, headers, returned_ids)
+        again: Outcome = self._once(session, path, headers, body, returned_ids) if twice else "unknown"
         return replace(
             asked,
             answer=answer,
             began_at=began_at,
             ended_at=ended_at,
-            told_ids=frozenset(told_ids),
-            asked_again=again,
-            seen_at_once=seen,
+            returned_ids=frozenset(returned_ids),
+            repeated_answer=again,
+            readable_at_once=seen,
         )
 
     def _once(
@@ -154,22 +154,22 @@ class Load:
         path: str,
         headers: dict[str, str],
         body: dict[str, Any],
-        told_ids: set[str],
+        returned_ids: set[str],
     ) -> Outcome:
-        """Send a request once. Adds the id of an acknowledged transaction to `told_ids`."""
+        """Send a request once. Adds the id of an acknowledged transaction to `returned_ids`."""
         try:
             answer = session.post(self._bank.gateway + path, json=body, headers=headers, timeout=ANSWER_SECONDS)
         except requests.RequestException:
             return "unknown"
         if answer.status_code == 201:
-            told_ids.add(answer.json()["transaction"]["id"])
+            returned_ids.add(answer.json()["transaction"]["id"])
             return "acknowledged"
         is_refused = 400 <= answer.status_code < 500 and answer.status_code not in (409, 429)
         return "refused" if is_refused else "unknown"
 
-    def _can_be_read(self, session: requests.Session, headers: dict[str, str], told_ids: set[str]) -> bool:
+    def _can_be_read(self, session: requests.Session, headers: dict[str, str], returned_ids: set[str]) -> bool:
         """Return whether the transaction is read as completed. No response counts as success."""
-        (transaction_id,) = told_ids
+        (transaction_id,) = returned_ids
         path = f"{self._bank.gateway}/api/transactions/details/{transaction_id}"
         try:
             answer = session.get(path, headers=headers, timeout=ANSWER_SECONDS)

@@ -8,7 +8,7 @@ from tests.faults.history import Booked, History, Operation, Silence, TotalRead,
 
 TRANSFER = Operation("m1", 40, "a", "b", "acknowledged", 1.0, 2.0, frozenset({"t1"}), "acknowledged")
 DEPOSIT = Operation("m2", 7, None, "a", "acknowledged", 3.0, 4.0, frozenset({"t2"}))
-REFUSED = Operation("m3", 999, "a", None, "refused", 3.0, 4.0, asked_again="refused")
+REFUSED = Operation("m3", 999, "a", None, "refused", 3.0, 4.0, repeated_answer="refused")
 UNKNOWN = Operation("m4", 5, "b", None, "unknown", 5.0, 6.0)
 ROWS = [
     Booked("t1", "m1", 40, "a", "b", "completed"),
@@ -87,11 +87,11 @@ def test_each_broken_rule_is_detected(rule: str, complaint: str) -> None:
     elif rule == "other amount":
         bad.booked[0] = replace(ROWS[0], amount_minor=41)
     elif rule == "two ids for one key":
-        bad.operations[0] = replace(TRANSFER, told_ids=frozenset({"t1", "t9"}))
+        bad.operations[0] = replace(TRANSFER, returned_ids=frozenset({"t1", "t9"}))
     elif rule == "two answers for one key":
-        bad.operations[0] = replace(TRANSFER, asked_again="refused")
+        bad.operations[0] = replace(TRANSFER, repeated_answer="refused")
     elif rule == "not seen at once":
-        bad.operations[0] = replace(TRANSFER, seen_at_once=False)
+        bad.operations[0] = replace(TRANSFER, readable_at_once=False)
     elif rule == "money lost":
         bad.balances = bad.sums_of_entries = {"a": 66, "b": 40}
     elif rule == "entries differ":

@@ -17,24 +17,24 @@ pytestmark = [pytest.mark.faults, pytest.mark.long, pytest.mark.timeout(900)]
 
 
 def test_a_service_killed_under_load_loses_nothing(bank: FaultyBank) -> None:
-    chance = random.Random(SEED)
+    rng = random.Random(SEED)
     load = Load(bank)
     with load.running():
         for victim in NAMES * ROUNDS:
-            time.sleep(chance.uniform(0.3, 1.5))
-            bank.hurt(victim, signal.SIGKILL)
+            time.sleep(rng.uniform(0.3, 1.5))
+            bank.send_signal(victim, signal.SIGKILL)
             bank.wait_until_healthy()
         time.sleep(0.5)
     load.require_valid()
 
 
 def test_a_service_stopped_under_load_finishes_its_requests(bank: FaultyBank) -> None:
-    chance = random.Random(SEED)
+    rng = random.Random(SEED)
     load = Load(bank)
     with load.running():
         for victim in ["transaction-service", "account-service", "api-gateway"] * ROUNDS:
-            time.sleep(chance.uniform(0.3, 1))
-            bank.hurt(victim, signal.SIGTERM)
+            time.sleep(rng.uniform(0.3, 1))
+            bank.send_signal(victim, signal.SIGTERM)
             bank.wait_until_healthy()
     load.require_valid()
 
@@ -44,9 +44,9 @@ def test_a_stalled_service_blocks_no_request_forever(bank: FaultyBank) -> None:
     with load.running():
         for victim in ["account-service", "transaction-service"] * ROUNDS:
             time.sleep(0.5)
-            bank.hurt(victim, signal.SIGSTOP)
+            bank.send_signal(victim, signal.SIGSTOP)
             time.sleep(4)
-            bank.hurt(victim, signal.SIGCONT)
+            bank.send_signal(victim, signal.SIGCONT)
             bank.wait_until_healthy()
     load.require_valid()
 
@@ -69,13 +69,13 @@ def requests_to(bank: FaultyBank, name: str, path: str) -> int:
 
 def test_killed_processes_of_two_of_each_service_lose_nothing(banks: tuple[FaultyBank, FaultyBank]) -> None:
     one, two = banks
-    chance = random.Random(SEED)
+    rng = random.Random(SEED)
     load = Load(one, clients=CLIENTS)
     with load.running():
         for victim in NAMES * ROUNDS:
-            time.sleep(chance.uniform(0.3, 1.5))
+            time.sleep(rng.uniform(0.3, 1.5))
             # Customers call the first gateway. In front of several a proxy would pass over a dead one.
-            (two if victim == "api-gateway" else chance.choice(banks)).hurt(victim, signal.SIGKILL)
+            (two if victim == "api-gateway" else rng.choice(banks)).send_signal(victim, signal.SIGKILL)
             load.wait_for_more()
             for bank in banks:
                 bank.wait_until_healthy()

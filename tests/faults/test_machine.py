@@ -39,7 +39,7 @@ def test_a_disk_that_does_not_sync_loses_nothing(bank_on_machine: FaultyBank, ma
             with machine.not_syncing(database):
                 with load.silence() if database == "account.db" else nullcontext():
                     time.sleep(SILENCE_SECONDS)
-                bank.hurt(database.replace(".db", "-service"), signal.SIGKILL)
+                bank.send_signal(database.replace(".db", "-service"), signal.SIGKILL)
             bank.wait_until_healthy()
             load.wait_for_more()
     load.require_valid()
@@ -58,7 +58,7 @@ def test_postings_lost_in_a_power_cut_are_projected_again(
                 cuts += 1
                 load.wait_for_more()
                 # It is killed first, so that it does not record that the other services don't respond.
-                bank.hurt("transaction-service", signal.SIGKILL)
+                bank.send_signal("transaction-service", signal.SIGKILL)
                 bank.kill_all()
                 taken += machine.cut_off_unsynced(bank.data_dir / "transaction.db-wal")
                 bank.start()

@@ -14,9 +14,9 @@ import pytest
 import requests
 
 from tests.faults.bank import ANSWER_SECONDS, NAMES, FaultyBank
-from tests.faults.crowd import Crowd, Told
 from tests.faults.history import History, judge
 from tests.faults.load import Payer
+from tests.faults.overload import ConcurrentClients, TimedResponse
 from tests.support.processes import StandStills, eventually
 
 pytestmark = [pytest.mark.faults, pytest.mark.long, pytest.mark.timing, pytest.mark.timeout(180)]
@@ -84,8 +84,8 @@ def seconds_alone(bank: FaultyBank, customer: Payer) -> float:
 
 
 @pytest.fixture(autouse=True)
-def room_for_sockets() -> None:
-    """Raise the limit of open files, since the crowd and the gateway need one for each connection."""
+def raise_file_limit() -> None:
+    """Raise the limit of open files: the clients and the gateway need one for each connection."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if most < 2 * CONNECTIONS + 256:
         pytest.skip(f"this machine allows {most} open files to a process")
@@ -98,31 +98,31 @@ def test_an_overload_is_served_or_refused_quickly_and_leaves_no_trace(bank: Faul
     watch = Watch(bank)
     alone_before = seconds_alone(bank, customers[0])
     with StandStills().watched() as stood_still, watch.watching():
-        told = Crowd(bank, customers, CONNECTIONS).rush(SECONDS)
+        responses = ConcurrentClients(bank, customers, CONNECTIONS).run(SECONDS)
     eventually(
         lambda: seconds_alone(bank, customers[0]) < 2 * alone_before + 0.02,
         within_seconds=5,
         what="a lone transfer is as fast as before",
     )
-    require_prompt_answers(told, stood_still)
+    require_prompt_answers(responses, stood_still)
     require_no_pile(watch, stood_still)
-    history.operations = [one.operation for one in told]
+    history.operations = [one.operation for one in responses]
     bank.read_end(history)
     verdict, broken = judge(history)
     assert verdict == "VALID", broken[:20]
 
 
-def require_prompt_answers(told: list[Told], stood_still: StandStills) -> None:
+def require_prompt_answers(responses: list[TimedResponse], stood_still: StandStills) -> None:
     """Check that all requests were answered in time, as acknowledged, pending or refused by overload."""
-    answers = Counter(one.status for one in told)
-    refused = [one for one in told if one.status in (429, 503)]
-    longest = max(one.seconds - stood_still.within(one.operation.began_at, one.operation.ended_at) for one in told)
+    answers = Counter(one.status for one in responses)
+    refused = [one for one in responses if one.status in (429, 503)]
+    longest = max(one.seconds - stood_still.within(one.operation.began_at, one.operation.ended_at) for one in responses)
     print(f"\n{dict(answers)}, the last after {longest:.2f} s")
     assert answers.keys() <= {201, 202, 429, 503}
     assert answers[201] > SECONDS * 50
     assert all(one.retry_after for one in refused)
     # Connections that ask again at once wait for their number divided by the rate, on average (Little's law).
-    mean_seconds = CONNECTIONS * SECONDS / len(told)
+    mean_seconds = CONNECTIONS * SECONDS / len(responses)
     assert not refused or median(one.seconds for one in refused) < 1.5 * mean_seconds
     assert longest < LONGEST_SECONDS
 

@@ -24,7 +24,7 @@ TRANSACTION = "transaction-service"
 def replace_database(bank: FaultyBank, backup: Path | None) -> None:
     """Kill the service, and replace its database by a backup or remove it before the restart."""
     database = bank.data_dir / "transaction.db"
-    bank.hurt(TRANSACTION, signal.SIGKILL)
+    bank.send_signal(TRANSACTION, signal.SIGKILL)
     for end in ("-wal", "-shm", ""):
         Path(f"{database}{end}").unlink(missing_ok=True)
     if backup:
@@ -127,7 +127,7 @@ def test_a_decision_of_a_killed_instance_is_visible_at_the_other(still_bank: Fau
         return fault
 
     with two.process:
-        done = wire.hurt_later(killed_after(lambda: os.kill(two.process.process_id, signal.SIGKILL)))
+        done = wire.inject_later(killed_after(lambda: os.kill(two.process.process_id, signal.SIGKILL)))
         with pytest.raises(requests.RequestException):
             two.deposit(two.other, "killed")
         done(10)

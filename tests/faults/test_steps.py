@@ -117,7 +117,7 @@ def kill_at(bank: FaultyBank, names: list[str]) -> None:
             load.wait_for_more()
             process_id = bank.process_id(victim)
             assert process_id
-            wires[wire].hurt(moment(partial(os.kill, process_id, signal.SIGKILL)))
+            wires[wire].inject(moment(partial(os.kill, process_id, signal.SIGKILL)))
             bank.wait_until_healthy()
         load.wait_for_more()
     load.require_valid()
@@ -164,10 +164,10 @@ def test_a_resend_of_a_killed_process_is_finished_by_the_next(still_bank: Faulty
     deposit = Deposit(bank)
 
     def kill() -> None:
-        bank.hurt(TRANSACTION, signal.SIGKILL)
+        bank.send_signal(TRANSACTION, signal.SIGKILL)
 
-    wires[ACCOUNT].hurt_later(reset)
-    second_time = wires[ACCOUNT].hurt_later(after(kill))
+    wires[ACCOUNT].inject_later(reset)
+    second_time = wires[ACCOUNT].inject_later(after(kill))
     assert deposit.ask() == 202
     second_time(30)
     deposit.wait_for("completed")
@@ -188,7 +188,7 @@ def test_a_voided_order_can_not_be_posted_later(still_bank_on_machine: FaultyBan
         may_arrive.wait(60)
         answers.append(exchange.deliver())
 
-    arrival = wire.hurt_later(held_up)
+    arrival = wire.inject_later(held_up)
     with ThreadPoolExecutor(1) as customer:
         asking = customer.submit(deposit.ask)
         assert is_on_the_way.wait(10)

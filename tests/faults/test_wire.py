@@ -34,10 +34,10 @@ def test_nothing_is_lost_or_doubled_on_a_bad_wire(still_bank: FaultyBank, servic
     bank = still_bank
     bad_wire = bank.wire_to(service, path)
     bank.start()
-    chance = random.Random(f"{SEED}-{service}")
+    rng = random.Random(f"{SEED}-{service}")
     load = Load(bank)
     with load.running():
-        for fault in chance.sample(FAULTS * ROUNDS, len(FAULTS) * ROUNDS):
-            bad_wire.hurt(fault)
-            time.sleep(chance.uniform(0, 0.3))
+        for fault in rng.sample(FAULTS * ROUNDS, len(FAULTS) * ROUNDS):
+            bad_wire.inject(fault)
+            time.sleep(rng.uniform(0, 0.3))
     load.require_valid()

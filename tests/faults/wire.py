@@ -141,17 +141,17 @@ class Wire:
         self._thread.join()
         self._server.server_close()
 
-    def hurt(self, fault: Fault, *, within_seconds: float = 40.0) -> None:
+    def inject(self, fault: Fault, *, within_seconds: float = 40.0) -> None:
         """Apply a fault to the next matching request, and wait until it is done."""
-        self.hurt_later(fault)(within_seconds)
+        self.inject_later(fault)(within_seconds)
 
-    def hurt_later(self, fault: Fault) -> Callable[[float], None]:
+    def inject_later(self, fault: Fault) -> Callable[[float], None]:
         """Apply a fault to the next matching request; return a function that waits for it, given a timeout."""
         done = threading.Event()
         self._faults.put((fault, done))
 
         def wait(within_seconds: float) -> None:
-            assert done.wait(within_seconds), f"no message came to be hurt within {within_seconds} s"
+            assert done.wait(within_seconds), f"no message came for the fault within {within_seconds} s"
 
         return wait
 

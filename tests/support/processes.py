@@ -51,10 +51,10 @@ def eventually(condition: Callable[[], object], *, within_seconds: float = 10.0,
         time.sleep(0.02)
 
 
-def patiently(ask: Callable[[], Answer]) -> Answer:
-    """Send a request of a set-up, again while it is refused with Retry-After, as when the disk stands still.
+def with_retries(ask: Callable[[], Answer]) -> Answer:
+    """Send a request that prepares a test, again while it is refused with 503 and Retry-After, for 30 seconds.
 
-    What a test is about is asked once.
+    Requests that a test is about are sent once, without this.
     """
     give_up_at = time.monotonic() + 30
     answer = ask()

@@ -27,7 +27,7 @@ from werkzeug.test import TestResponse
 from shared.web.application import Lifecycle
 from shared.web.parts import part
 from tests.support import postgres
-from tests.support.processes import eventually, patiently
+from tests.support.processes import eventually, with_retries
 from tests.support.visitor import PASSWORD as PASSWORD  # noqa: PLC0414 - tests import it from here
 from tests.support.visitor import Visitor
 from transaction_service.common_service import Tools
@@ -113,7 +113,7 @@ class Person:
     def visitor(self) -> Visitor:
         """The person's browser, logged in by the form when it is first used."""
         visitor = self.bank.visitor()
-        assert patiently(lambda: visitor.log_in(self.username, self.password)).status_code == 303
+        assert with_retries(lambda: visitor.log_in(self.username, self.password)).status_code == 303
         return visitor
 
     def with_token(self, token: str) -> "Person":
@@ -146,7 +146,7 @@ class Person:
         return found
 
     def _set_up(self, service: str, path: str, body: dict[str, str]) -> dict[str, Any]:
-        answer = patiently(lambda: self.bank.call(service, "POST", path, self, json=body))
+        answer = with_retries(lambda: self.bank.call(service, "POST", path, self, json=body))
         assert answer.status_code == 201, answer.text
         made: dict[str, Any] = answer.get_json()
         return made
@@ -250,7 +250,7 @@ class Suite:
         """Register a customer and log in."""
         username = username or f"user-{secrets.token_hex(6)}"
         body = {"username": username, "email": f"{username}@example.com", "password": PASSWORD}
-        answer = patiently(lambda: self.call("auth", "POST", "/api/auth/register", json=body))
+        answer = with_retries(lambda: self.call("auth", "POST", "/api/auth/register", json=body))
         assert answer.status_code == 201, answer.text
         return self.log_in(username)
 
@@ -279,10 +279,10 @@ class Suite:
 
     def _change(self, path: str, second: Person | None, **changes: object) -> None:
         admin = self.admin()
-        answer = patiently(lambda: self.call("auth", "PUT", path, admin, json=changes))
+        answer = with_retries(lambda: self.call("auth", "PUT", path, admin, json=changes))
         if second:
             decide = f"/api/auth/approvals/{answer.get_json()['approval']['id']}/approve"
-            answer = patiently(lambda: self.call("auth", "POST", decide, second))
+            answer = with_retries(lambda: self.call("auth", "POST", decide, second))
         assert answer.status_code == 200, answer.text
 
     def admin(self) -> Person:
@@ -292,7 +292,7 @@ class Suite:
     def log_in(self, username: str, password: str = PASSWORD) -> Person:
         """Log in as an existing user."""
         body = {"username": username, "password": password}
-        answer = patiently(lambda: self.call("auth", "POST", "/api/auth/login", json=body))
+        answer = with_retries(lambda: self.call("auth", "POST", "/api/auth/login", json=body))
         assert answer.status_code == 200, answer.text
         made = answer.get_json()
         return Person(self, made["user_id"], made["username"], made["token"], made["refresh_token"], password)

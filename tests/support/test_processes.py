@@ -6,7 +6,7 @@ from werkzeug.test import TestResponse
 
 from tests.support import processes
 from tests.support.fakes import FakeClock
-from tests.support.processes import patiently
+from tests.support.processes import with_retries
 
 
 class Clock(FakeClock):
@@ -47,14 +47,14 @@ BUSY = Response(status=503, headers={"Retry-After": "2"})
 
 def test_a_request_of_a_set_up_is_sent_again_until_it_is_served(clock: Clock) -> None:
     ask = Asked(BUSY, BUSY, Response(status=201))
-    assert (patiently(ask).status_code, ask.times, clock.now) == (201, 3, 4.0)
+    assert (with_retries(ask).status_code, ask.times, clock.now) == (201, 3, 4.0)
 
 
 @pytest.mark.parametrize("status", [200, 400, 503])
 def test_a_response_without_retry_after_is_the_last(status: int) -> None:
     ask = Asked(Response(status=status))
-    assert (patiently(ask).status_code, ask.times) == (status, 1)
+    assert (with_retries(ask).status_code, ask.times) == (status, 1)
 
 
 def test_a_refusal_that_lasts_is_returned_after_half_a_minute(clock: Clock) -> None:
-    assert (patiently(Asked(BUSY)).status_code, clock.now) == (503, 30.0)
+    assert (with_retries(Asked(BUSY)).status_code, clock.now) == (503, 30.0)

@@ -1,6 +1,6 @@
-"""Overload at the gateway: far more concurrent customers than the bank can serve, each of whom retries immediately.
+"""Clients that overload the gateway: far more connections than the bank can serve, each of which retries immediately.
 
-They are sockets in one asyncio thread instead of threads, so that they use little processor time.
+They run in one asyncio thread, so that they use little processor time.
 """
 
 import asyncio
@@ -16,12 +16,12 @@ from tests.faults.bank import FaultyBank
 from tests.faults.history import Operation
 from tests.faults.load import SEED, Payer
 
-PATIENCE_SECONDS = 15
+RESPONSE_SECONDS = 15
 AMOUNT_MINOR = 1
 
 
 @dataclass(frozen=True)
-class Told:
+class TimedResponse:
     """The response to a transfer; status 0 without a response."""
 
     status: int
@@ -34,7 +34,7 @@ class Told:
         return self.operation.ended_at - self.operation.began_at
 
 
-class Crowd:
+class ConcurrentClients:
     """`size` connections that each transfer a cent repeatedly, whatever the response."""
 
     def __init__(self, bank: FaultyBank, customers: list[Payer], size: int) -> None:
@@ -42,54 +42,56 @@ class Crowd:
         self._host, self._port = str(where.hostname), int(where.port or 0)
         self._customers, self._size = customers, size
         self._accounts = [account for customer in customers for account in customer.account_ids]
-        self._chance = random.Random(SEED)
+        self._rng = random.Random(SEED)
         self._numbers = itertools.count()
-        self._told: list[Told] = []
+        self._responses: list[TimedResponse] = []
 
-    def rush(self, seconds: float) -> list[Told]:
+    def run(self, seconds: float) -> list[TimedResponse]:
         """Send transfers for `seconds`, wait for the last response and return all responses."""
-        asyncio.run(self._rush(time.monotonic() + seconds))
-        return self._told
+        asyncio.run(self._run_all(time.monotonic() + seconds))
+        return self._responses
 
-    async def _rush(self, until: float) -> None:
-        await asyncio.gather(*(self._come(self._customers[n % len(self._customers)], until) for n in range(self._size)))
+    async def _run_all(self, until: float) -> None:
+        await asyncio.gather(
+            *(self._run_connection(self._customers[n % len(self._customers)], until) for n in range(self._size))
+        )
 
-    async def _come(self, customer: Payer, until: float) -> None:
-        """Ask on one connection until `until`, and on a new one whenever the bank has announced its end."""
+    async def _run_connection(self, customer: Payer, until: float) -> None:
+        """Send transfers on one connection until `until`, and reconnect after a response with `Connection: close`."""
         while time.monotonic() < until:
             reader, writer = await asyncio.open_connection(self._host, self._port)
             try:
                 is_open = True
                 while is_open and time.monotonic() < until:
-                    told, is_open = await self._ask(reader, writer, customer)
-                    self._told.append(told)
-                    if not told.status:
+                    response, is_open = await self._ask(reader, writer, customer)
+                    self._responses.append(response)
+                    if not response.status:
                         return
             finally:
                 writer.close()
 
     async def _ask(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, customer: Payer
-    ) -> tuple[Told, bool]:
+    ) -> tuple[TimedResponse, bool]:
         """Send a transfer. Return the response, and whether the connection stays open."""
-        source = self._chance.choice(customer.account_ids)
-        target = self._chance.choice([account for account in self._accounts if account != source])
-        operation = Operation(f"crowd-{next(self._numbers)}", AMOUNT_MINOR, source, target)
+        source = self._rng.choice(customer.account_ids)
+        target = self._rng.choice([account for account in self._accounts if account != source])
+        operation = Operation(f"overload-{next(self._numbers)}", AMOUNT_MINOR, source, target)
         began_at = time.monotonic()
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(RESPONSE_SECONDS):
                 writer.write(_request(customer.token, operation))
                 status, headers, body = await _answer(reader)
         except (OSError, EOFError, TimeoutError):
             status, headers, body = 0, {}, b""
         operation = replace(operation, began_at=began_at, ended_at=time.monotonic(), **_outcome(status, body))
-        return Told(status, headers.get("retry-after"), operation), headers.get("connection") != "close"
+        return TimedResponse(status, headers.get("retry-after"), operation), headers.get("connection") != "close"
 
 
 def _outcome(status: int, body: bytes) -> dict[str, Any]:
     """Return the outcome of an operation by its response. An overload response also means refused."""
     if status == 201:
-        return {"answer": "acknowledged", "told_ids": frozenset({json.loads(body)["transaction"]["id"]})}
+        return {"answer": "acknowledged", "returned_ids": frozenset({json.loads(body)["transaction"]["id"]})}
     is_refused = status in (429, 503) and not json.loads(body)["details"]
     return {"answer": "refused" if is_refused else "unknown"}
 
