@@ -74,7 +74,7 @@ def _write_revision(service: str, what: str) -> Path:
 
 
 def _database(service: str) -> Database:
-    wiring = importlib.import_module(f"{service}_service.{service}_service")  # it imports the tables of all rooms
+    wiring = importlib.import_module(f"{service}_service.{service}_service")  # it imports all tables
     database: Database = wiring.db
     return database
 

@@ -17,7 +17,7 @@ import requests
 
 from benchmarks.wrk import Run, run_wrk
 from tests.faults.bank import FaultyBank, minor
-from tests.support.house import ROOT
+from tests.support.repository import ROOT
 
 CUSTOMERS, ACCOUNTS_EACH, OPENING = 20, 10, "10000.00"
 SPREAD, TO_ONE, FROM_ONE = "spread", "to one account", "from one account"

@@ -20,7 +20,7 @@ from statistics import median
 from benchmarks.bank import running_bank
 from benchmarks.output import commit, machine, print_errors, print_runs, rate
 from benchmarks.wrk import Run, require_wrk
-from tests.support.house import ROOT
+from tests.support.repository import ROOT
 
 MANY, ONE = 64, 1
 VERSIONS = ("old", "new")

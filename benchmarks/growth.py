@@ -33,8 +33,8 @@ from benchmarks.bank import call
 from benchmarks.filling import DAYS, PASSWORD, REGULAR
 from benchmarks.output import print_table
 from shared.core.clock import now
-from tests.support.house import ROOT
 from tests.support.processes import running_bank
+from tests.support.repository import ROOT
 
 FEW, AT_MOST = 1000, 1.5
 BLOCK, WARM_UP = 15, 10

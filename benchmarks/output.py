@@ -11,7 +11,7 @@ from statistics import mean
 from benchmarks.bank import PROCESSES
 from benchmarks.wrk import Run
 from shared.db.sqlite import sqlite3
-from tests.support.house import ROOT
+from tests.support.repository import ROOT
 
 HEADINGS = ("per second", "ratio", "mean ms", "p50 ms", "p99 ms", "max ms", "errors", *PROCESSES, "wrk")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared.db.sqlite import sqlite3
-from tests.support.house import ROOT
+from tests.support.repository import ROOT
 from tests.support.suite import Suite
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from demo_data import PASSWORD_VARIABLE
-from tests.support import house
-from tests.support.house import ROOT
+from tests.support import repository
+from tests.support.repository import ROOT
 from tests.support.suite import MODULES
 
 DOCUMENTS = [*sorted((ROOT / "docs").rglob("*.md")), *sorted(ROOT.glob("*.md"))]
@@ -47,7 +47,7 @@ def test_files_that_are_named_exist(document: Path) -> None:
 
 def test_every_error_code_is_in_the_table_of_codes() -> None:
     found: set[str] = set()
-    for path in house.python_files("shared", *house.PACKAGES):
+    for path in repository.python_files("shared", *repository.PACKAGES):
         found |= set(re.findall(r'^    code(?:: str)? = "([A-Z_]+)"$', path.read_text(encoding="utf-8"), re.MULTILINE))
     text = (ROOT / "docs" / "API.md").read_text(encoding="utf-8")
     table = text.partition("### Statuses and codes")[2].partition("\n## ")[0]
@@ -114,7 +114,8 @@ def test_the_site_finds_every_document_and_endpoint(site: Path) -> None:
     assert {str(path).replace("README", "index") for path in sources} <= found
     titles = {entry["title"] for entry in index["docs"]}
     paths = {
-        (item.path.replace("<", "{").replace(">", "}"), item.method) for item in house.documented("account-service")
+        (item.path.replace("<", "{").replace(">", "}"), item.method)
+        for item in repository.documented("account-service")
     }
     assert [
         f"{method} {path}" for path, method in paths if not any(f"{method} {path}<" in title for title in titles)

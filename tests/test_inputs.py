@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 from auth_service.auth_logic import SCOPES
 from tests.support import postgres
 from tests.support.asking import service
-from tests.support.house import endpoints
+from tests.support.repository import endpoints
 from tests.support.suite import ADDRESSES, MODULES, PASSWORD, Person, Suite
 
 RANGES = {

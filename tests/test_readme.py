@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.house import ROOT
 from tests.support.processes import running_bank
+from tests.support.repository import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

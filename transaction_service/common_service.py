@@ -1,4 +1,4 @@
-"""What the endpoints of all rooms of the transaction service share: their OpenAPI, tools, orders and responses."""
+"""What all endpoints of the transaction service share: their OpenAPI document, tools, orders and responses."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How well a typed name fits the holder's, and what the payer is told."""
+"""How well a typed name fits the name of the holder, and what the payer sees of it."""
 
 import pytest
 
@@ -47,17 +47,17 @@ def test_a_payer_hears_match_close_match_and_no_match(bank: Suite) -> None:
     bank.call("auth", "PUT", "/api/auth/users/profile", payee, json={"full_name": "Ben Okafor"})
     number = payee.open()["account_number"]
 
-    def told(**query: str) -> dict[str, str]:
+    def look_up(**query: str) -> dict[str, str]:
         asked = {"account_number": number, **query}
         answer = bank.call("account", "GET", "/api/accounts/lookup", payer, query_string=asked)
         found: dict[str, str] = answer.get_json()["account"]
         return found
 
     mine = {"account_number": f"••••{number[-4:]}"}
-    assert told() == {**mine, "owner_name": "Ben O."}
-    assert told(name="ben okafor") == {**mine, "owner_name": "Ben O.", "name_match": "match"}
-    assert told(name="B. Okafor") == {**mine, "owner_name": "Ben O.", "name_match": "close_match"}
-    assert told(name="Ada Martin") == {**mine, "owner_name": None, "name_match": "no_match"}
+    assert look_up() == {**mine, "owner_name": "Ben O."}
+    assert look_up(name="ben okafor") == {**mine, "owner_name": "Ben O.", "name_match": "match"}
+    assert look_up(name="B. Okafor") == {**mine, "owner_name": "Ben O.", "name_match": "close_match"}
+    assert look_up(name="Ada Martin") == {**mine, "owner_name": None, "name_match": "no_match"}
 
 
 @pytest.mark.parametrize("name", ["", "x" * 101, "a%0Ab", "a%E2%80%AEb"])

@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, text
 from auth_service.audit import audit_logic
 from auth_service.auth_logic import Tools
 from shared.web.parts import part
-from tests.support.house import ROOT
+from tests.support.repository import ROOT
 from tests.support.suite import BankOptions, Suite
 
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from shared.web.parts import part
 from tests.browser.conftest import TIMEOUT_MILLISECONDS, log_in
-from tests.support.house import ROOT
+from tests.support.repository import ROOT
 from tests.support.suite import ADMIN_PASSWORD, PASSWORD, Person, Suite
 from transaction_service.common_service import Tools
 

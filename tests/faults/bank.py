@@ -14,8 +14,8 @@ from sqlalchemy import text
 from shared.db.engines import is_sqlite, reading_connection
 from tests.faults.history import Booked, History
 from tests.faults.wire import Wire
-from tests.support.house import ROOT
 from tests.support.processes import RunningProcess, eventually, free_ports, with_retries
+from tests.support.repository import ROOT
 
 ADMIN_PASSWORD = "an admin's long passphrase"
 PASSWORD = "correct horse battery staple"

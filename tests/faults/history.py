@@ -104,14 +104,12 @@ def _wrong_repetitions(operations: list[Operation], booked: list[Booked]) -> Ite
     """Check that each key has one outcome, whose id is the stored one."""
     completed = {row.transaction_id: row.marker for row in booked if row.status == "completed"}
     for operation in operations:
-        if (
-            "unknown" not in (operation.answer, operation.repeated_answer)
-            and operation.answer != operation.repeated_answer
-        ):
-            yield f"{operation.marker} was {operation.answer}, and asked again {operation.repeated_answer}"
-        for told in operation.returned_ids:
-            if completed.get(told) != operation.marker:
-                yield f"{operation.marker} was acknowledged as {told}, which is something else"
+        first, repeated = operation.answer, operation.repeated_answer
+        if "unknown" not in (first, repeated) and first != repeated:
+            yield f"{operation.marker} was {first}, and when repeated {repeated}"
+        for returned_id in operation.returned_ids:
+            if completed.get(returned_id) != operation.marker:
+                yield f"{operation.marker} was acknowledged as {returned_id}, which is something else"
 
 
 def _strange_bookings(operations: list[Operation], booked: list[Booked]) -> Iterable[str]:

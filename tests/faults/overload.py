@@ -52,9 +52,8 @@ class ConcurrentClients:
         return self._responses
 
     async def _run_all(self, until: float) -> None:
-        await asyncio.gather(
-            *(self._run_connection(self._customers[n % len(self._customers)], until) for n in range(self._size))
-        )
+        customers = itertools.islice(itertools.cycle(self._customers), self._size)
+        await asyncio.gather(*(self._run_connection(customer, until) for customer in customers))
 
     async def _run_connection(self, customer: Payer, until: float) -> None:
         """Send transfers on one connection until `until`, and reconnect after a response with `Connection: close`."""

@@ -4,8 +4,8 @@ import ast
 import re
 from pathlib import Path
 
-from tests.support import house
-from tests.support.house import ROOT
+from tests.support import repository
+from tests.support.repository import ROOT
 
 MAX_FUNCTION_LINES = 40
 MAX_FILE_LINES = 450
@@ -14,15 +14,15 @@ MAX_FILE_LINES = 450
 def test_functions_have_at_most_40_lines_of_code() -> None:
     long = [
         f"{name}: {lines} lines of code"
-        for path in house.python_files()
-        for name, lines in house.functions(path)
+        for path in repository.python_files()
+        for name, lines in repository.functions(path)
         if lines > MAX_FUNCTION_LINES
     ]
     assert long == []
 
 
 def test_files_have_a_maximum_length() -> None:
-    files = house.python_files("shared", *house.PACKAGES)
+    files = repository.python_files("shared", *repository.PACKAGES)
     sizes = {str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in files}
     assert {path: size for path, size in sizes.items() if size > MAX_FILE_LINES} == {}
 
@@ -30,7 +30,7 @@ def test_files_have_a_maximum_length() -> None:
 def test_only_the_database_module_commits() -> None:
     commits = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
-        for path in house.python_files("shared", *house.PACKAGES)
+        for path in repository.python_files("shared", *repository.PACKAGES)
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "commit"
     ]
@@ -39,7 +39,7 @@ def test_only_the_database_module_commits() -> None:
 
 def test_one_sqlite_library_opens_all_files() -> None:
     importing = re.compile(r"^\s*(?:import|from) (?:sqlite3|pysqlite3)\b", re.M)
-    files = [path for path in house.python_files() if importing.search(path.read_text(encoding="utf-8"))]
+    files = [path for path in repository.python_files() if importing.search(path.read_text(encoding="utf-8"))]
     assert [str(path.relative_to(ROOT)) for path in files] == ["shared/db/sqlite.py"]
 
 
@@ -47,7 +47,7 @@ def test_tests_reach_for_no_private_attribute() -> None:
     """Tests use `_name` of their own objects (`self`, `cls`) only, and import or patch no private name."""
     private = re.compile(r"_[a-z]\w*")
     reaching = []
-    for path in house.python_files("tests"):
+    for path in repository.python_files("tests"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names: list[str] = []
             if isinstance(node, ast.Attribute) and not _is_own(node.value):
@@ -70,7 +70,7 @@ def test_every_lint_exception_has_a_reason() -> None:
     exception = re.compile(r"# (?:noqa|type: ?ignore)")
     with_reason = re.compile(r"# (?:noqa: [A-Z0-9, ]+ - |type: ignore\[[a-z, -]+\]  # )\w")
     silent = []
-    for path in house.python_files():
+    for path in repository.python_files():
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             if exception.search(line) and not with_reason.search(line):
                 silent.append(f"{path.relative_to(ROOT)}:{number}")
@@ -82,7 +82,7 @@ def test_no_file_refers_to_anything_outside_the_repository() -> None:
     outside = re.compile(rf"\.\./shared|{re.escape(str(ROOT))}/|https?://\S+/simple\b|\s--(?:extra-)?index[-]url")
     pointing = [
         str(path.relative_to(ROOT))
-        for path in house.text_files()
+        for path in repository.text_files()
         if path != Path(__file__) and outside.search(path.read_text(encoding="utf-8", errors="ignore"))
     ]
     assert pointing == []

@@ -5,7 +5,7 @@ import re
 import pytest
 from werkzeug.test import TestResponse
 
-from tests.support import house
+from tests.support import repository
 from tests.support.suite import MODULES, BankOptions, Person, Suite
 
 FAILURE_KEYS = {"success", "message", "error_code", "details"}
@@ -31,15 +31,17 @@ def somebody(bank: Suite) -> Person:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_every_route_has_an_access_level(bank: Suite, name: str) -> None:
-    silent = sorted(endpoint.path for endpoint in house.endpoints(bank.apps[name]) if endpoint.access == "nobody said")
+    silent = sorted(
+        endpoint.path for endpoint in repository.endpoints(bank.apps[name]) if endpoint.access == "nobody said"
+    )
     assert silent == []
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_the_documents_name_each_endpoint_and_no_other(bank: Suite, name: str) -> None:
     heading = "api-gateway" if name == "gateway" else f"{name}-service"
-    documented = house.documented(heading) | house.documented("Every service")
-    actual = house.endpoints(bank.apps[name])
+    documented = repository.documented(heading) | repository.documented("Every service")
+    actual = repository.endpoints(bank.apps[name])
     assert sorted(documented - actual) == []
     assert sorted(actual - documented) == []
 

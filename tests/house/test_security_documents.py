@@ -2,8 +2,8 @@
 
 import re
 
-from tests.support import house
-from tests.support.house import ROOT
+from tests.support import repository
+from tests.support.repository import ROOT
 
 TEXT = (ROOT / "docs" / "SECURITY.md").read_text(encoding="utf-8")
 ASVS = (ROOT / "docs" / "ASVS.md").read_text(encoding="utf-8")
@@ -13,7 +13,7 @@ ROW = re.compile(r"\| (?P<numbers>\d[\d., ]*) \| (?P<here>[^|]+) \| (?P<proof>[^
 
 
 def test_every_test_that_the_documents_name_exists() -> None:
-    sources = [path.read_text(encoding="utf-8") for path in house.python_files("tests")]
+    sources = [path.read_text(encoding="utf-8") for path in repository.python_files("tests")]
     known = {name for source in sources for name in re.findall(r"^def (test_\w+)", source, re.MULTILINE)}
     named = set(re.findall(r"`(test_[a-z0-9_]+)`", TEXT + ASVS))
     assert len(named) > 100

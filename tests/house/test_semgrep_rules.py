@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.house import ROOT
+from tests.support.repository import ROOT
 
 SEMGREP = ROOT / ".venv-semgrep" / "bin" / "semgrep"
 RULES = ROOT / "tools" / "semgrep" / "rules.yaml"

@@ -11,9 +11,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from auth_service.auth_logic import SCOPES
-from tests.support import house
+from tests.support import repository
 from tests.support.asking import service
-from tests.support.house import Endpoint
+from tests.support.repository import Endpoint
 from tests.support.suite import ADDRESSES, ADMIN_PASSWORD, PASSWORD, Person, Suite
 from tests.support.visitor import Visitor
 
@@ -43,8 +43,8 @@ def path_of(endpoint: Endpoint) -> str:
 def documented(bank: Suite, name: str) -> list[Endpoint]:
     """Return the routes of a process with the access that docs/API.md names. Fails for a route without a row."""
     heading = "api-gateway" if name == "gateway" else f"{name}-service"
-    rows = house.documented(heading) | house.documented("Every service")
-    routes = house.endpoints(bank.apps[name])
+    rows = repository.documented(heading) | repository.documented("Every service")
+    routes = repository.endpoints(bank.apps[name])
     known = {(row.path, row.method): row for row in rows}
     assert [f"{route.method} {route.path}" for route in routes if (route.path, route.method) not in known] == []
     return sorted(known[route.path, route.method] for route in routes)

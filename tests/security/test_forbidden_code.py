@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import house
-from tests.support.house import ROOT
+from tests.support import repository
+from tests.support.repository import ROOT
 
-PYTHON = house.python_files("shared", *house.PACKAGES)
+PYTHON = repository.python_files("shared", *repository.PACKAGES)
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
 _NO_FILE: frozenset[str] = frozenset()
 RULES: dict[str, tuple[list[Path], str, frozenset[str]]] = {

@@ -9,7 +9,7 @@ from auth_service.auth_models import db
 from auth_service.passkeys.passkey_storage import PasskeyStorage
 from auth_service.second_factor.second_factor_models import Passkey
 from shared.core.clock import now
-from tests.support import house
+from tests.support import repository
 from tests.support.suite import ADDRESSES, PASSWORD, Person, Suite
 
 PERIOD = "from=2026-01-01&to=2026-12-31&format=json"
@@ -22,12 +22,12 @@ BODIES: dict[str, dict[str, str]] = {
 """The same for bodies."""
 
 
-def routes(bank: Suite, *names: str) -> list[tuple[str, house.Endpoint]]:
+def routes(bank: Suite, *names: str) -> list[tuple[str, repository.Endpoint]]:
     """Return the routes of these processes that people call with an id in the path, except those of staff."""
     return sorted(
         (name, endpoint)
         for name in names
-        for endpoint in house.endpoints(bank.apps[name])
+        for endpoint in repository.endpoints(bank.apps[name])
         if "<" in endpoint.path and endpoint.access == "private"
     )
 

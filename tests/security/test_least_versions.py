@@ -5,7 +5,7 @@ import re
 import pytest
 from packaging.version import Version
 
-from tests.support.house import ROOT
+from tests.support.repository import ROOT
 
 LEAST = {
     # package: (the first version without the newest known hole, the advisory); looked up in November 2026

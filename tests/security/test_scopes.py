@@ -5,7 +5,7 @@ import re
 import pytest
 
 from auth_service.auth_logic import SCOPES
-from tests.support import house
+from tests.support import repository
 from tests.support.suite import ADDRESSES, Suite
 
 OF_ALL = {"/internal/revocations", "/internal/sessions/used"}
@@ -23,10 +23,10 @@ CALLS_OF_USER_CLIENT = {
 def test_a_service_has_the_scopes_of_its_calls_and_no_others(bank: Suite, service: str) -> None:
     needed: dict[str, set[str]] = {}
     for name in ADDRESSES:
-        for endpoint in house.endpoints(bank.apps[name]):
+        for endpoint in repository.endpoints(bank.apps[name]):
             if endpoint.access.startswith("service:"):
                 needed.setdefault(endpoint.path, set()).add(endpoint.access.removeprefix("service:"))
-    sources = [path.read_text(encoding="utf-8") for path in house.python_files(service.replace("-", "_"))]
+    sources = [path.read_text(encoding="utf-8") for path in repository.python_files(service.replace("-", "_"))]
     called = {path for source in sources for path in re.findall(r'f?"(/internal/[^"?]+)"', source)} | OF_ALL
     called |= {path for call, path in CALLS_OF_USER_CLIENT.items() if any(re.search(call, one) for one in sources)}
     if any("audit_trail.install" in source for source in sources):

@@ -19,7 +19,7 @@ import requests
 from werkzeug.test import TestResponse
 
 from shared.http.addresses import why_not_free
-from tests.support.house import ROOT
+from tests.support.repository import ROOT
 
 Answer = TypeVar("Answer", requests.Response, TestResponse)
 

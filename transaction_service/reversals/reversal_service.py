@@ -114,7 +114,7 @@ def approve(caller: Caller, approval_id: UUID, json: EmptyBody) -> Response:
         posting.storage.add_pending([make_pending(order)])
 
     rules.approve(tools().approvals, caller, approval_id, keep)
-    posting.may_be_pending = True  # after the commit, as everywhere
+    posting.may_be_pending = True  # after the commit, on which `posting_logic.resend` relies
     return carry_out_order(order, caller)
 
 

@@ -77,16 +77,16 @@ def pictures_of(report: Report) -> dict[str, Picture]:
     data, currency = report.report_data, tools().currency.code
     if isinstance(data, SystemReport):
         return {"volume": _bars(data, {day.date: day.total for day in data.transactions.by_day}, currency)}
-    ways = charts.shares(data.expense_by_type, currency)
+    by_type = charts.shares(data.expense_by_type, currency)
     if isinstance(data, AccountReport):
         return {
             "balance": charts.curve([(point.date, point.balance) for point in data.balance_trend], currency),
-            "ways": ways,
+            "by_type": by_type,
         }
     return {
         "spending": _bars(data, {day.date: day.expense for day in data.by_day}, currency),
         "months": charts.in_and_out(data.by_day, data.period.start_date, data.period.end_date, currency),
-        "ways": ways,
+        "by_type": by_type,
     }
 
 

@@ -45,14 +45,14 @@ def make(by_session: TokenBuckets, *, address_requests_per_second: int, server: 
     def buckets(name: str, per_second: float, burst: int) -> TokenBuckets:
         return SharedBuckets(name, per_second, burst, server) if server else TokenBuckets(per_second, burst)
 
-    strangers = TokenBuckets(address_requests_per_second, address_requests_per_second)
+    by_address = TokenBuckets(address_requests_per_second, address_requests_per_second)
     return (
         Rule(_address_posting_to(LOGIN), buckets("login", 1, 60)),
         Rule(_address_posting_to(REGISTRATION), buckets("registration", 1 / 3, 20)),
         Rule(_address_posting_to(RESET), buckets("reset", 1 / 3, 20)),
         Rule(_address_posting_to(REFRESH), buckets("refresh", 1, 60)),
         Rule(_person_looking_up, buckets("lookup", 1, 60)),
-        Rule(_address_without_session, strangers),
+        Rule(_address_without_session, by_address),
         Rule(browser_session.session_id, by_session),
     )
 

@@ -160,15 +160,15 @@ def test_a_login_from_a_new_kind_of_device_is_told_once(rules: Rules, user_agent
         with seen_from("192.0.2.7", agent), rules.tools.transaction():
             session_logic.start_session(rules.tools, person)
 
-    def told() -> list[dict[str, Any]]:
+    def notices() -> list[dict[str, Any]]:
         return [mail.facts for mail in mails(rules, person.email, "new_device")]
 
     log_in("Mozilla/5.0 (Windows NT 10.0) Firefox/140.0")
     log_in("Mozilla/5.0 (Windows NT 11.0) Firefox/141.0")
-    assert told() == []
+    assert notices() == []
     log_in(user_agent)
     log_in(user_agent.replace("1", "2"))
-    (facts,) = told()
+    (facts,) = notices()
     assert facts["ip"] == "192.0.2.7"
     content = MailTemplates("https://bank.example", "Call us.").render(mails(rules, person.email, "new_device")[0])
     assert facts["device"] in content.paragraphs[0]

@@ -55,7 +55,7 @@ class Desk:
             of = {"credential_id": self.customer.id.hex, "public_key": "", "sign_count": 0, "name": "Phone"}
             PasskeyStorage(db).insert(Passkey(user_id=self.customer.id, **of))
 
-    def told(self) -> str:
+    def mail_text(self) -> str:
         self.rules.tools.users.refresh()
         query = select(OutgoingMail).where(OutgoingMail.recipient == self.customer.email)
         return " ".join(mail.facts.get("what", "") for mail in db.session.scalars(query))
@@ -69,7 +69,7 @@ def desk(rules: Rules) -> Desk:
 def test_one_employee_asks_and_another_approves(desk: Desk) -> None:
     assert desk.ask(desk.first) == ""
     assert desk.is_open
-    assert "our staff were asked to remove" in desk.told()
+    assert "our staff were asked to remove" in desk.mail_text()
     assert desk.decide(desk.first) == "FORBIDDEN"
     assert desk.needs_code
     desk.add_passkey()
@@ -77,7 +77,7 @@ def test_one_employee_asks_and_another_approves(desk: Desk) -> None:
     assert not desk.needs_code
     assert desk.rules.factors.storage.count_passkeys(desk.customer.id) == 0
     assert not desk.rules.is_alive(desk.tokens)
-    assert "removed by our staff" in desk.told()
+    assert "removed by our staff" in desk.mail_text()
     assert desk.decide(desk.second) == "NOT_FOUND"
     assert desk.ask(desk.first) == "NO_FACTOR_TO_REMOVE"
 

@@ -270,12 +270,12 @@ def test_changes_and_used_recovery_codes_are_told_by_mail(rules: Rules, holder: 
     second_factor_logic.renew_recovery_codes(rules.tools, rules.factors, holder.caller, app_code(holder.secret))
     query = select(OutgoingMail).where(OutgoingMail.recipient == holder.user.email)
     templates = MailTemplates("https://bank.example", "Call us.").renderers
-    told = [templates[mail.kind](mail) for mail in db.session.scalars(query) if mail.kind != "email_check"]
-    assert sorted(content.subject for content in told if content) == [
+    contents = [templates[mail.kind](mail) for mail in db.session.scalars(query) if mail.kind != "email_check"]
+    assert sorted(content.subject for content in contents if content) == [
         "A recovery code was used",
         "Your second factor was changed",
         "Your second factor was changed",
     ]
-    text = " ".join(paragraph for content in told if content for paragraph in content.paragraphs)
+    text = " ".join(paragraph for content in contents if content for paragraph in content.paragraphs)
     for words in ("an authenticator app was set up", "the recovery codes were replaced", "Codes left: 9."):
         assert words in text

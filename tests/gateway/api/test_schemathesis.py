@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.support.house import ROOT
 from tests.support.processes import running_bank
+from tests.support.repository import ROOT
 from tests.support.suite import ADMIN_PASSWORD
 
 PASSWORD = "none of the examples in the document"

@@ -69,8 +69,8 @@ def test_a_failed_login_does_not_reveal_which_part_is_wrong(visitor: Visitor, us
     for answer in (wrong_password, unknown_name):
         assert answer.status_code == 400
         assert "not this one" not in answer.text
-    told = [page.text.split('role="alert">')[1].split("</div>")[0] for page in (wrong_password, unknown_name)]
-    assert told[0] == told[1]
+    alerts = [page.text.split('role="alert">')[1].split("</div>")[0] for page in (wrong_password, unknown_name)]
+    assert alerts[0] == alerts[1]
     assert f'value="{username}"' in wrong_password.text
 
 

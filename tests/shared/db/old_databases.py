@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, MetaData, text
 
 from shared.db.database import Database
-from tests.support.house import ROOT
+from tests.support.repository import ROOT
 
 OLD = Path(__file__).with_name("old_schema")
 

@@ -15,7 +15,7 @@ from shared.db.migrations import DatabaseUnusable, Migrations, SchemaRefused
 from shared.db.sqlite import sqlite3
 from tests.shared.db.old_databases import database_of, rows
 from tests.support import postgres
-from tests.support.house import ROOT
+from tests.support.repository import ROOT
 
 pytestmark = pytest.mark.filterwarnings("ignore:Skipped unsupported reflection:sqlalchemy.exc.SAWarning")
 

@@ -296,9 +296,9 @@ def test_restarts_under_load_lose_no_payment(tmp_path: Path) -> None:
             stop.set()
         for done in work:
             done.result()
-        told = [answer for client in clients for answer in client.answers]
-        assert {answer.status_code for answer in told} <= {200, 201, 202, 409, 503}
-        assert all("Retry-After" in answer.headers for answer in told if answer.status_code == 503)
+        answers = [answer for client in clients for answer in client.answers]
+        assert {answer.status_code for answer in answers} <= {200, 201, 202, 409, 503}
+        assert all("Retry-After" in answer.headers for answer in answers if answer.status_code == 503)
         for client in clients:
             end_all(client)
             paid = len(client.payments)

@@ -10,7 +10,7 @@ from flask import Flask
 
 from shared.db.database import Database
 from shared.db.sqlite import sqlite3
-from tests.support.house import ROOT
+from tests.support.repository import ROOT
 
 LIBRARY = "from shared.db.sqlite import sqlite3; print(sqlite3.__name__)"
 

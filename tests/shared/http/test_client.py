@@ -283,12 +283,12 @@ def test_a_get_is_retried_once(server: Server, peer: Peer) -> None:
 
 def test_the_failure_that_opens_the_circuit_is_raised_unchanged(server: Server, peer: Peer) -> None:
     server.reply = Handler.hang_up
-    told = []
+    may_have_arrived = []
     for _ in range(6):
         with pytest.raises(NoAnswer) as silence:
             peer.call("POST", "/", body={})
-        told.append(silence.value.may_have_arrived)
-    assert told == [True] * 5 + [False]
+        may_have_arrived.append(silence.value.may_have_arrived)
+    assert may_have_arrived == [True] * 5 + [False]
     assert len(server.seen) == 5
 
 

@@ -95,8 +95,8 @@ def test_a_response_to_head_has_no_body() -> None:
 
 
 def test_a_body_after_a_response_to_head_ends_the_connection() -> None:
-    told = answer_to(PLAIN, "HEAD")
-    assert (told.body, told.can_be_reused) == (b"", False)
+    reply = answer_to(PLAIN, "HEAD")
+    assert (reply.body, reply.can_be_reused) == (b"", False)
 
 
 def test_a_response_is_freed_without_garbage_collection() -> None:
@@ -120,14 +120,14 @@ def test_a_response_is_freed_without_garbage_collection() -> None:
     ],
 )
 def test_some_responses_end_the_connection(answer: bytes) -> None:
-    told = answer_to(answer)
-    assert (told.body, told.can_be_reused) == (b"ok", False)
+    reply = answer_to(answer)
+    assert (reply.body, reply.can_be_reused) == (b"ok", False)
 
 
 def test_headers_keep_their_order_and_case() -> None:
-    told = answer_to(b"HTTP/1.1 404 Not Found\r\nX-Two:  a, b\t\r\nX-Empty:\r\nContent-Length: 0\r\n\r\n")
-    assert told.status == 404
-    assert told.headers == [("X-Two", "a, b"), ("X-Empty", ""), ("Content-Length", "0")]
+    reply = answer_to(b"HTTP/1.1 404 Not Found\r\nX-Two:  a, b\t\r\nX-Empty:\r\nContent-Length: 0\r\n\r\n")
+    assert reply.status == 404
+    assert reply.headers == [("X-Two", "a, b"), ("X-Empty", ""), ("Content-Length", "0")]
 
 
 @pytest.mark.parametrize(

@@ -90,10 +90,10 @@ def ask(client: FlaskClient, body: str = '{"name": "lamp"}', *, token: str = "wr
 def test_the_fast_path_gives_the_same_response_as_flask(name: str, caplog: pytest.LogCaptureFixture) -> None:
     (fast, seen), (flask, _) = make(has_fast_path=True), make(has_fast_path=False)
     caplog.set_level(logging.INFO)
-    told, usual = (ask(client, f'{{"name": "{name}"}}') for client in (fast, flask))
-    assert (told.status, told.data) == (usual.status, usual.data)
-    assert dict(told.headers) == dict(usual.headers)
-    assert "secret" not in told.text
+    response, usual = (ask(client, f'{{"name": "{name}"}}') for client in (fast, flask))
+    assert (response.status, response.data) == (usual.status, usual.data)
+    assert dict(response.headers) == dict(usual.headers)
+    assert "secret" not in response.text
     assert seen.seen == 0
     first, second = (vars(record)["lines"][0] for record in caplog.records if record.name == "access")
     assert first | {"milliseconds": 0} == second | {"milliseconds": 0}

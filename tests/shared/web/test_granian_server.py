@@ -3,7 +3,7 @@
 import tomllib
 from importlib.metadata import version
 
-from tests.support.house import ROOT
+from tests.support.repository import ROOT
 
 
 def test_one_version_of_granian_is_pinned_and_installed() -> None:

@@ -89,9 +89,9 @@ def test_many_requests_are_a_line_each_by_one_write(log_file: Path, monkeypatch:
     logs.log_requests([AnsweredRequest("POST", "/things", 201, 0.01, user_id, user_id.hex) for user_id in ids])
     (text,) = written
     assert text.endswith("\n")
-    told = [json.loads(line) for line in text.splitlines()]
-    assert [(line["user_id"], line["request_id"]) for line in told] == [(str(one), one.hex) for one in ids]
-    first = {key: value for key, value in told[0].items() if key not in ("timestamp", "user_id", "request_id")}
+    records = [json.loads(line) for line in text.splitlines()]
+    assert [(line["user_id"], line["request_id"]) for line in records] == [(str(one), one.hex) for one in ids]
+    first = {key: value for key, value in records[0].items() if key not in ("timestamp", "user_id", "request_id")}
     assert first == {
         "event": "request",
         "level": "info",

@@ -16,7 +16,7 @@ from sqlalchemy import delete, insert, select, update
 from shared.core.ids import dashed, new_ids
 from shared.http.client import NoAnswer
 from tests.support.desk import OWNER, Desk, made_desk
-from tests.support.house import ROOT
+from tests.support.repository import ROOT
 from transaction_service import projection_logic
 from transaction_service.category_storage import CategoryStorage
 from transaction_service.rebuild import rebuild_logic

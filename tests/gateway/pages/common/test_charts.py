@@ -13,7 +13,7 @@ from flask import Flask
 from api_gateway.clients.transaction import Day
 from api_gateway.pages.common import charts
 from api_gateway.pages.common.charts import HEIGHT, Picture
-from tests.support.house import ROOT
+from tests.support.repository import ROOT
 
 FIRST = date(2026, 1, 1)
 SVG = "{http://www.w3.org/2000/svg}"

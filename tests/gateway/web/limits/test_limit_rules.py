@@ -4,7 +4,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from api_gateway.web.limits.limit_rules import LOGIN, LOOKUP, REFRESH, REGISTRATION, RESET, network
-from tests.support import house
+from tests.support import repository
 from tests.support.suite import BankOptions, Suite
 
 
@@ -97,7 +97,7 @@ def test_colleagues_are_looked_up_as_often_on_the_page_that_opens_an_account(ban
 
 
 def test_the_limited_paths_exist(bank: Suite) -> None:
-    known = {endpoint.path for app in bank.apps.values() for endpoint in house.endpoints(app)}
+    known = {endpoint.path for app in bank.apps.values() for endpoint in repository.endpoints(app)}
     assert {path for paths in (LOGIN, LOOKUP, REFRESH, REGISTRATION, RESET) for path in paths} - known == set()
 
 

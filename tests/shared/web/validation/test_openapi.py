@@ -106,9 +106,9 @@ def test_each_invalid_field_has_a_message(
     assert answer.status_code == 400
     assert answer.json is not None
     assert answer.json["error_code"] == "INVALID_REQUEST"
-    told = answer.json["details"]
-    assert told.keys() == details.keys()
-    assert {field: text for field, text in told.items() if details[field] is not None} == {
+    errors = answer.json["details"]
+    assert errors.keys() == details.keys()
+    assert {field: text for field, text in errors.items() if details[field] is not None} == {
         field: text for field, text in details.items() if text is not None
     }
 

@@ -1,4 +1,4 @@
-"""Access to the repository for the house tests: files, functions, routes and documented endpoints."""
+"""The code of the repository for tests: its files, functions, routes and documented endpoints."""
 
 import ast
 import io
