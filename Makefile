@@ -71,7 +71,7 @@ check: $(VENV)/.dev $(SEMGREP)/.installed ## lint, types, layers, security rules
 bench: $(VENV)/.dev ## measure durable transfers beside pgbench (BASE=<commit>: beside that commit)
 	$(BIN)/python -m $(if $(BASE),benchmarks.compare $(BASE),benchmarks.transfers) $(ARGS)
 
-bench-reports: $(VENV)/.dev ## measure statements of 5,000 and 100,000 entries, and reports over a million transactions, beside the same sums by SQL
+bench-reports: $(VENV)/.dev ## measure long statements, and reports over a million transactions
 	$(BIN)/python -m benchmarks.statements $(ARGS)
 	$(BIN)/python -m benchmarks.reports
 

@@ -112,9 +112,9 @@ def main() -> int:
     except CannotStart as error:
         print(f"No demo was made: {error}")
         return 1
-    print("Demo logins (name, password):")
+    print("Demo logins (name, password, role):")
     for username, password in logins:
-        print(f"  {username:<20} {password}")
+        print(f"  {username:<20} {password}  {'employee' if username == EMPLOYEE else 'customer'}")
     return 0
 
 
@@ -127,7 +127,7 @@ def _progress_bar() -> Iterator[Callable[[datetime, float], None]]:
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn()
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("", total=1.0)
-        yield lambda at, done: progress.update(task, completed=done, description=f"Living through {at:%d %B %Y}")
+        yield lambda at, done: progress.update(task, completed=done, description=f"Writing {at:%d %B %Y}")
 
 
 def fill(
