@@ -26,12 +26,12 @@ class Renewals:
 
     The auth service returns the same successor for ten seconds and treats a later use as theft. A browser may send its
     old cookie for longer, so the new pair is remembered for REMEMBERED_SECONDS. A page waits at most
-    `patience_seconds`; the renewal then continues, and the next page gets its result.
+    `max_wait_seconds`; the renewal then continues, and the next page gets its result.
     """
 
-    def __init__(self, renew: Callable[[str], RenewedTokens], patience_seconds: float = 3.0) -> None:
+    def __init__(self, renew: Callable[[str], RenewedTokens], max_wait_seconds: float = 3.0) -> None:
         self._renew = renew
-        self._patience_seconds = patience_seconds
+        self._max_wait_seconds = max_wait_seconds
         self._pool = ContextPool("renewals")
         self._lock = threading.Lock()
         self._by_digest: dict[bytes, _Renewal] = {}
@@ -44,7 +44,7 @@ class Renewals:
                 renewal.call = self._pool.submit(self._renew, refresh_token)
             call = renewal.call
         try:
-            return call.result(self._patience_seconds)
+            return call.result(self._max_wait_seconds)
         except TimeoutError:
             raise ServiceUnavailable from None
 

@@ -215,10 +215,10 @@ def _require_room(tools: Tools, cases: Cases, caller: Caller, case: CustomerCase
 
 
 def _require_pause(
-    nth_newest_at: Callable[[UUID, int], datetime | None], caller: Caller, most: int, within: timedelta, at: datetime
+    nth_newest_at: Callable[[UUID, int], datetime | None], caller: Caller, limit: int, within: timedelta, at: datetime
 ) -> None:
-    """Raise TooManyRequests when the caller wrote `most` within that time already."""
-    oldest = nth_newest_at(caller.user_id, most)
+    """Raise TooManyRequests when the caller wrote `limit` times within that time already."""
+    oldest = nth_newest_at(caller.user_id, limit)
     if oldest and oldest + within > at:
         raise TooManyRequests(
             "You have written to us very often. Please wait for our answer, or call us.",

@@ -68,12 +68,12 @@ class TooManyPasskeys(Refused):
 
 @dataclass(frozen=True)
 class Passkeys:
-    """What the rules of passkeys use. `site` is the domain that passkeys belong to, `origin` the address of pages."""
+    """What the rules of passkeys use. `rp_id` is the domain that passkeys belong to, `origin` the address of pages."""
 
     storage: PasskeyStorage
     factors: SecondFactors
     tickets: Encryption
-    site: str
+    rp_id: str
     origin: str
     bank_name: str
 
@@ -95,7 +95,7 @@ def begin_registration(tools: Tools, passkeys: Passkeys, caller: Caller, passwor
     user = auth_logic.own_user(tools, caller)
     auth_logic.require_password(tools, user, password, field="password", action="passkey.add")
     options = webauthn.generate_registration_options(
-        rp_id=passkeys.site,
+        rp_id=passkeys.rp_id,
         rp_name=passkeys.bank_name,
         user_id=user.id.bytes,
         user_name=user.username,
@@ -105,7 +105,7 @@ def begin_registration(tools: Tools, passkeys: Passkeys, caller: Caller, passwor
         ),
         exclude_credentials=_descriptors(_require_room(passkeys, caller)),
     )
-    token = _seal(passkeys, f"add {caller.user_id}", options.challenge)
+    token = _encrypt_challenge(passkeys, f"add {caller.user_id}", options.challenge)
     return PasskeyOptions(passkey_token=token, options=json.loads(webauthn.options_to_json(options)))
 
 
@@ -115,12 +115,12 @@ def finish_registration(tools: Tools, passkeys: Passkeys, caller: Caller, new: N
 
     Raises InvalidPasskey, TooManyPasskeys.
     """
-    challenge = _open(passkeys, f"add {caller.user_id}", new.passkey_token)
+    challenge = _decrypt_challenge(passkeys, f"add {caller.user_id}", new.passkey_token)
     with _refusing(caller.user_id):
         verified = webauthn.verify_registration_response(
             credential=new.credential,
             expected_challenge=challenge,
-            expected_rp_id=passkeys.site,
+            expected_rp_id=passkeys.rp_id,
             expected_origin=passkeys.origin,
             require_user_verification=True,
         )
@@ -173,7 +173,7 @@ def begin_login(passkeys: Passkeys) -> PasskeyOptions:
 
 def log_in(tools: Tools, passkeys: Passkeys, answer: PasskeyLogin) -> Tokens:
     """Start a session for the owner of a passkey. Raises InvalidPasskey, which is audited."""
-    challenge = _open(passkeys, "login", answer.passkey_token)
+    challenge = _decrypt_challenge(passkeys, "login", answer.passkey_token)
     owner_id = passkeys.storage.find_owner(str(answer.credential.get("id")))
     try:
         return _log_in(tools, passkeys, owner_id, challenge, answer.credential)
@@ -211,7 +211,7 @@ def finish_second_step(tools: Tools, passkeys: Passkeys, step: PasskeySecondStep
     Raises InvalidToken for a late or used up first step, InvalidPasskey, LockedOut.
     """
     user = login_logic.user_of(tools, passkeys.factors, step.mfa_token)
-    challenge = _open(passkeys, f"second step {user.id}", step.passkey_token)
+    challenge = _decrypt_challenge(passkeys, f"second step {user.id}", step.passkey_token)
     _prove(tools, passkeys, user, challenge, step.credential, action="login", on_success=lambda _user: True)
     return login_logic.start(tools, user, passkey=True)
 
@@ -229,7 +229,7 @@ def step_up(tools: Tools, passkeys: Passkeys, caller: Caller, answer: PasskeyLog
     Raises InvalidPasskey, LockedOut.
     """
     user = auth_logic.own_user(tools, caller)
-    challenge = _open(passkeys, f"step-up {caller.session_id}", answer.passkey_token)
+    challenge = _decrypt_challenge(passkeys, f"step-up {caller.session_id}", answer.passkey_token)
     complete = partial(second_factor_logic.complete_step_up, tools, caller)
     return _prove(tools, passkeys, user, challenge, answer.credential, action="mfa.step_up", on_success=complete)
 
@@ -244,11 +244,11 @@ def _begin_authentication(passkeys: Passkeys, purpose: str, user_id: UUID | None
     """Return options for `navigator.credentials.get` with any passkey, or with those of a user."""
     own = passkeys.storage.list_passkeys(user_id) if user_id else ()
     options = webauthn.generate_authentication_options(
-        rp_id=passkeys.site,
+        rp_id=passkeys.rp_id,
         allow_credentials=_descriptors(own) or None,
         user_verification=UserVerificationRequirement.REQUIRED,
     )
-    token = _seal(passkeys, purpose, options.challenge)
+    token = _encrypt_challenge(passkeys, purpose, options.challenge)
     return PasskeyOptions(passkey_token=token, options=json.loads(webauthn.options_to_json(options)))
 
 
@@ -300,7 +300,7 @@ def _use(passkeys: Passkeys, passkey: Passkey, user: User, challenge: bytes, cre
         verified = webauthn.verify_authentication_response(
             credential=credential,
             expected_challenge=challenge,
-            expected_rp_id=passkeys.site,
+            expected_rp_id=passkeys.rp_id,
             expected_origin=passkeys.origin,
             credential_public_key=base64url_to_bytes(passkey.public_key),
             credential_current_sign_count=passkey.sign_count,
@@ -329,11 +329,11 @@ def _descriptors(own: Iterable[Passkey]) -> list[PublicKeyCredentialDescriptor]:
     return [PublicKeyCredentialDescriptor(id=base64url_to_bytes(passkey.credential_id)) for passkey in own]
 
 
-def _seal(passkeys: Passkeys, purpose: str, challenge: bytes) -> str:
+def _encrypt_challenge(passkeys: Passkeys, purpose: str, challenge: bytes) -> str:
     return passkeys.tickets.encrypt(f"passkey {purpose}:{bytes_to_base64url(challenge)}")
 
 
-def _open(passkeys: Passkeys, purpose: str, token: str) -> bytes:
+def _decrypt_challenge(passkeys: Passkeys, purpose: str, token: str) -> bytes:
     try:
         sealed_for, _, challenge = passkeys.tickets.decrypt(token, max_age_seconds=CHALLENGE_SECONDS).partition(":")
     except UnknownKey:

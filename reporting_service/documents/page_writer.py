@@ -178,31 +178,31 @@ class Paper:
 
 
 @lru_cache(maxsize=4096)  # many entries have the same text
-def wrapped(text: str, most: float, size: float, lines: int) -> tuple[str, ...]:
-    """Break a text into lines of at most `most` points; a text that needs more than `lines` ends with an ellipsis.
+def wrapped(text: str, max_width: float, size: float, lines: int) -> tuple[str, ...]:
+    """Break a text into lines of at most `max_width` points; a text that needs more than `lines` ends with an ellipsis.
 
     A word that is longer than a line is broken within.
     """
-    if width(text, size) <= most:
+    if width(text, size) <= max_width:
         return (text,)
-    found = _broken(text.split(" "), most, size)
+    found = _broken(text.split(" "), max_width, size)
     if len(found) <= lines:
         return tuple(found)
-    return (*found[: lines - 1], _shortened(" ".join(found[lines - 1 :]), most, size))
+    return (*found[: lines - 1], _shortened(" ".join(found[lines - 1 :]), max_width, size))
 
 
-def _broken(words: Sequence[str], most: float, size: float) -> list[str]:
+def _broken(words: Sequence[str], max_width: float, size: float) -> list[str]:
     found, used, space = [""], 0.0, width(" ", size)
     for word in words:
         rest, needed = word, width(word, size)
-        if used and used + space + needed <= most:
+        if used and used + space + needed <= max_width:
             found[-1] += f" {word}"
             used += space + needed
             continue
         if used:
             found.append("")
-        while needed > most:
-            fitting = max(1, sum(1 for end in range(1, len(rest)) if width(rest[:end], size) <= most))
+        while needed > max_width:
+            fitting = max(1, sum(1 for end in range(1, len(rest)) if width(rest[:end], size) <= max_width))
             found[-1], rest = rest[:fitting], rest[fitting:]
             found.append("")
             needed = width(rest, size)
@@ -210,10 +210,10 @@ def _broken(words: Sequence[str], most: float, size: float) -> list[str]:
     return found
 
 
-def _shortened(text: str, most: float, size: float) -> str:
+def _shortened(text: str, max_width: float, size: float) -> str:
     """Return the longest beginning of a text that fits with an ellipsis, or the text if it fits whole."""
-    if width(text, size) <= most:
+    if width(text, size) <= max_width:
         return text
-    while text and width(f"{text}…", size) > most:
+    while text and width(f"{text}…", size) > max_width:
         text = text[:-1]
     return f"{text.rstrip()}…"

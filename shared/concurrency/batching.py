@@ -25,10 +25,10 @@ class Batcher(Generic[Item]):
     Several workers run batches concurrently, so that one can wait for the network while another prepares a batch.
 
     A batch costs about the same for one item as for many. A lone item runs immediately, in the thread that submits it.
-    Under load a worker waits up to `patience_seconds` to fill its batch to a fair share: the recent load divided by the
+    Under load a worker waits up to `max_wait_seconds` to fill its batch to a fair share: the recent load divided by the
     number of workers, so that the batches of all workers have about the same size. The load is the highest number of
     items queued and in progress; it decays by half in LOAD_HALF_LIFE_SECONDS, and is reset when a worker has waited for
-    a full share in vain. With `patience_seconds=0` a batch takes all queued items.
+    a full share in vain. With `max_wait_seconds=0` a batch takes all queued items.
     """
 
     def __init__(
@@ -40,12 +40,12 @@ class Batcher(Generic[Item]):
         begin_within_seconds: float = 1.0,
         max_size: int = MAX_SIZE,
         workers: int = 2,
-        patience_seconds: float = 0.02,
+        max_wait_seconds: float = 0.02,
         max_waiting: int = MAX_WAITING,
     ) -> None:
         self._process, self._refuse = process, refuse
         self._begin_within_seconds, self._max_waiting = begin_within_seconds, max_waiting
-        self._max_size, self._patience_seconds = max_size, patience_seconds
+        self._max_size, self._max_wait_seconds = max_size, max_wait_seconds
         self._queue: deque[tuple[Item, float]] = deque()  # each with the monotonic time by which it must have begun
         self._lock = threading.Lock()
         self._has_items = threading.Condition(self._lock)  # idle workers wait for it
@@ -116,7 +116,7 @@ class Batcher(Generic[Item]):
         return math.ceil(self._load / len(self._threads))
 
     def _batch_size(self) -> int:
-        return min(self._max_size, self._fair_share()) if self._patience_seconds else self._max_size
+        return min(self._max_size, self._fair_share()) if self._max_wait_seconds else self._max_size
 
     def _has_fair_share(self) -> bool:
         return self._stopping or len(self._queue) >= self._fair_share()
@@ -147,7 +147,7 @@ class Batcher(Generic[Item]):
             self._idle_workers -= 1
             self._is_collecting = True
             self._update_load()
-            if not self._has_share.wait_for(self._has_fair_share, self._patience_seconds):
+            if not self._has_share.wait_for(self._has_fair_share, self._max_wait_seconds):
                 self._load = 1.0
             self._update_load()
             batch = [self._queue.popleft()[0] for _ in range(min(len(self._queue), self._batch_size()))]

@@ -101,13 +101,13 @@ def supervisor_lock(lock_file: Path) -> Iterator[None]:
         yield
 
 
-def require_free_ports(programs: Sequence[Program], *, patience_seconds: float = 2.0) -> None:
+def require_free_ports(programs: Sequence[Program], *, max_wait_seconds: float = 2.0) -> None:
     """Raise CannotStart when a program can't listen on its port, or two programs have the same one.
 
-    A port in use is tried again for `patience_seconds`, since the process that uses it may be stopping.
+    A port in use is tried again for `max_wait_seconds`, since the process that uses it may be stopping.
     """
     by_port: dict[int, Program] = {}
-    give_up_at = time.monotonic() + patience_seconds
+    give_up_at = time.monotonic() + max_wait_seconds
     for program in programs:
         other = by_port.setdefault(program.port, program)
         if other is not program:

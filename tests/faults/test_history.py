@@ -61,7 +61,7 @@ def test_a_final_state_that_could_not_be_read_is_unknown() -> None:
         ("pending", "still pending"),
         ("other amount", "booked as something else"),
         ("two ids for one key", "which is something else"),
-        ("two answers for one key", "asked again refused"),
+        ("two answers for one key", "when repeated refused"),
         ("not seen at once", "could not be read right after"),
         ("money lost", "its transactions say"),
         ("entries differ", "its entries say"),

@@ -80,11 +80,12 @@ def in_and_out(days: Iterable[Day], start: date, end: date, currency: str) -> Pi
 def shares(amounts: Mapping[str, Decimal], currency: str) -> Picture:
     """Draw a horizontal bar per name, the largest first."""
     rows = sorted(amounts.items(), key=lambda row: row[1], reverse=True)
-    most = max(amounts.values(), default=Decimal(1))
-    lying = [
-        {"label": name, "amount": money(amount, currency), "width": float(amount / most) * 100} for name, amount in rows
+    largest = max(amounts.values(), default=Decimal(1))
+    bars = [
+        {"label": name, "amount": money(amount, currency), "width": float(amount / largest) * 100}
+        for name, amount in rows
     ]
-    return Picture(_picture("shares.svg", shares=lying, lines=[], step=SHARE_HEIGHT), rows, SHARE_HEIGHT * len(rows))
+    return Picture(_picture("shares.svg", shares=bars, lines=[], step=SHARE_HEIGHT), rows, SHARE_HEIGHT * len(rows))
 
 
 def curve(days: Sequence[tuple[date, Decimal]], currency: str) -> Picture:
@@ -162,9 +163,9 @@ def _by_month(amounts: Mapping[date, Decimal], start: date, end: date) -> list[t
     return list(months.items())
 
 
-def _scale(most: Decimal, currency: str) -> tuple[Decimal, list[Mark]]:
-    """Return the top of the axis, a round number at or above `most`, and its grid lines from zero upwards."""
-    step = _round_up(most / LINES) if most > 0 else Decimal(1)
+def _scale(largest: Decimal, currency: str) -> tuple[Decimal, list[Mark]]:
+    """Return the top of the axis, a round number at or above `largest`, and its grid lines from zero upwards."""
+    step = _round_up(largest / LINES) if largest > 0 else Decimal(1)
     label = partial(format_compact_currency, currency=currency, locale=LOCALE, fraction_digits=2)
     lines = [Mark(TOP + HEIGHT * (1 - number / LINES), label(step * number)) for number in range(LINES + 1)]
     return step * LINES, lines

@@ -79,11 +79,9 @@ class BankForm(FlaskForm):
     def refuse(self, error: AppError) -> None:
         """Show a service's refusal in the form and set the status of the page."""
         self.status_code = 503 if error.status == 503 else 400
-        unplaced = [
-            f"{name} {reason}." for name, reason in error.details.items() if not self._show_beside(name, reason)
-        ]
-        if unplaced or not error.details:
-            self.form_errors.append(" ".join([error.message, *unplaced]))
+        others = [f"{name} {reason}." for name, reason in error.details.items() if not self._show_beside(name, reason)]
+        if others or not error.details:
+            self.form_errors.append(" ".join([error.message, *others]))
 
     def _show_beside(self, name: str, reason: Any) -> bool:
         field = next((field for field in self if field.name == name), None)

@@ -53,7 +53,7 @@ LISTS = {
     "/admin/users": "People",
 }
 """Pages that list records, and how links back name them. A trailing slash stands for all pages below."""
-PATIENCE_SECONDS = 1.0
+MAX_WAIT_SECONDS = 1.0
 
 
 def install(app: Flask) -> None:
@@ -125,7 +125,7 @@ def _has_accounts(person: Caller) -> bool:
     if not session.get("has_accounts"):
         asked: Any = start_call(Services(person).accounts.has_any)
         try:
-            session["has_accounts"] = asked.result(timeout=PATIENCE_SECONDS)
+            session["has_accounts"] = asked.result(timeout=MAX_WAIT_SECONDS)
         except (AppError, TimeoutError):
             return False
     return bool(session["has_accounts"])

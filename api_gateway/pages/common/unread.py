@@ -16,7 +16,7 @@ from shared.core.errors import AppError
 from shared.web.access import Caller
 
 KEPT_SECONDS = 60.0
-PATIENCE_SECONDS = 1.0
+MAX_WAIT_SECONDS = 1.0
 
 
 def install(app: Flask) -> None:
@@ -49,7 +49,7 @@ def _ask(person: Caller) -> None:
     """Read the number and store it; keep the stored one if the service does not answer in time."""
     asked = start_call(Services(person).cases.list_own, {"limit": 1})
     try:
-        keep(asked.result(timeout=PATIENCE_SECONDS).unread)
+        keep(asked.result(timeout=MAX_WAIT_SECONDS).unread)
     except (AppError, TimeoutError):
         keep(_kept()[0])
 

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 CHECK_SECONDS = 0.1
 SLOW_CHECKS = 5
-MOST_CHECKS = 100
-MOST_SLOW = 32
-MOST_SLOW_OF_NETWORK = 8
+MAX_CHECKS = 100
+MAX_SLOW = 32
+MAX_SLOW_OF_NETWORK = 8
 _log = logging.getLogger(__name__)
 
 
@@ -30,8 +30,8 @@ class SlowBodies:
     """WSGI middleware around `app`. It needs a server with deferred responses, and does nothing without one.
 
     A body is slow when `SLOW_CHECKS` checks have met it half read, which does not happen to bodies that fit into a
-    packet. It is refused with 408 at the check after `MOST_CHECKS`, and as soon as `MOST_SLOW_OF_NETWORK` younger ones
-    come from the same network, or `MOST_SLOW` from anywhere. Checks are counted, not seconds, so that nobody is refused
+    packet. It is refused with 408 at the check after `MAX_CHECKS`, and as soon as `MAX_SLOW_OF_NETWORK` younger ones
+    come from the same network, or `MAX_SLOW` from anywhere. Checks are counted, not seconds, so that nobody is refused
     because this process stood still.
     """
 
@@ -56,8 +56,8 @@ class SlowBodies:
         refused = 0
         for number, body in enumerate(reversed(slow), start=1):
             by_network[body.network] += 1
-            is_one_too_many = number > MOST_SLOW or by_network[body.network] > MOST_SLOW_OF_NETWORK
-            if is_one_too_many or body.checks > MOST_CHECKS:
+            is_one_too_many = number > MAX_SLOW or by_network[body.network] > MAX_SLOW_OF_NETWORK
+            if is_one_too_many or body.checks > MAX_CHECKS:
                 refused += body.refuse()
         if refused:
             _log.warning("%d requests were refused because their bodies came too slowly", refused)

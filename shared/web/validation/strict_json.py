@@ -23,7 +23,7 @@ _NO_CODING = frozenset({"", "identity"})
 _UTF_8 = frozenset({"utf-8", "utf8"})
 
 
-class Unacceptable(ValueError):
+class InvalidJson(ValueError):
     """A malformed JSON text. The message completes a sentence about the value of `key`, or about the body."""
 
     def __init__(self, reason: str, key: str | None = None) -> None:
@@ -64,13 +64,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
         ((key, _times),) = Counter(key for key, _ in pairs).most_common(1)
-        raise Unacceptable("is given twice", displayable(key))
+        raise InvalidJson("is given twice", displayable(key))
     return result
 
 
 def _raise_refused_numbers(value: Any, key: str | None = None) -> None:
     if isinstance(value, _RefusedNumber):
-        raise Unacceptable(value.reason, key)
+        raise InvalidJson(value.reason, key)
     if isinstance(value, list):
         for item in value:
             _raise_refused_numbers(item, key)
@@ -78,7 +78,7 @@ def _raise_refused_numbers(value: Any, key: str | None = None) -> None:
 
 def _refuse_unstorable(value: Any, key: str | None = None) -> None:
     if isinstance(value, str) and not is_storable(value):
-        raise Unacceptable(NOT_STORABLE, key)
+        raise InvalidJson(NOT_STORABLE, key)
     if isinstance(value, list):
         for item in value:
             _refuse_unstorable(item, key)
@@ -96,7 +96,7 @@ _decoder = json.JSONDecoder(
 def loads(data: bytes) -> Any:
     """Decode UTF-8 JSON. Numbers with a decimal point become Decimal.
 
-    Raises Unacceptable with the reason, or CharsetNotSupported.
+    Raises InvalidJson with the reason, or CharsetNotSupported.
     """
     try:
         text = data.decode("utf-8")
@@ -106,14 +106,14 @@ def loads(data: bytes) -> Any:
             _refuse_unstorable(value)
     except UnicodeError:
         _refuse_other_encoding(data)
-        raise Unacceptable("is not UTF-8") from None
+        raise InvalidJson("is not UTF-8") from None
     except RecursionError:
-        raise Unacceptable("is nested too deeply") from None
+        raise InvalidJson("is nested too deeply") from None
     except json.JSONDecodeError as error:
         _refuse_other_encoding(data)
         if b"\0" in data:
-            raise Unacceptable(NOT_STORABLE) from None
-        raise Unacceptable(f"can't be read as JSON: {error.msg.removesuffix(' at')}") from None
+            raise InvalidJson(NOT_STORABLE) from None
+        raise InvalidJson(f"can't be read as JSON: {error.msg.removesuffix(' at')}") from None
     return value
 
 
@@ -123,7 +123,7 @@ def _refuse_other_encoding(data: bytes) -> None:
         case "utf-8":
             return
         case "utf-8-sig":
-            raise Unacceptable("begins with a byte order mark; send JSON as UTF-8 without it") from None
+            raise InvalidJson("begins with a byte order mark; send JSON as UTF-8 without it") from None
         case _:
             raise CharsetNotSupported from None
 
@@ -179,7 +179,7 @@ def read_object(data: bytes) -> dict[str, Any]:
     """
     try:
         value = loads(data)
-    except Unacceptable as error:
+    except InvalidJson as error:
         raise InvalidRequest.of(error.key or "body", str(error)) from None
     if not isinstance(value, dict):
         raise InvalidRequest.of("body", "must be a JSON object")

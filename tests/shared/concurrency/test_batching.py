@@ -12,23 +12,23 @@ from shared.core.errors import ServiceUnavailable
 pytestmark = pytest.mark.timing
 
 
-class Kitchen:
-    """A batch function that keeps the batches it gets; they wait until the door is opened. It refuses the item 13."""
+class BatchRecorder:
+    """A batch function that keeps the batches it gets; they wait for `may_run`. It fails for the item 13."""
 
     def __init__(self) -> None:
-        self.door = threading.Event()
-        self.entered = threading.Event()
+        self.may_run = threading.Event()
+        self.started = threading.Event()
         self.batches: list[list[int]] = []
         self.refused: list[tuple[int, str]] = []
 
     @property
-    def cooked(self) -> list[int]:
+    def processed(self) -> list[int]:
         return [item for batch in self.batches for item in batch]
 
-    def cook(self, items: list[int]) -> None:
+    def process(self, items: list[int]) -> None:
         self.batches.append(items)
-        self.entered.set()
-        assert self.door.wait(5)
+        self.started.set()
+        assert self.may_run.wait(5)
         if 13 in items:
             raise ValueError("unlucky")
 
@@ -37,21 +37,21 @@ class Kitchen:
 
 
 @pytest.fixture
-def kitchen() -> Kitchen:
-    return Kitchen()
+def recorder() -> BatchRecorder:
+    return BatchRecorder()
 
 
 @pytest.fixture
-def opened(kitchen: Kitchen) -> Kitchen:
-    """Return a kitchen whose batches do not wait."""
-    kitchen.door.set()
-    return kitchen
+def unblocked(recorder: BatchRecorder) -> BatchRecorder:
+    """Return a recorder whose batches do not wait."""
+    recorder.may_run.set()
+    return recorder
 
 
-def start_batch(batcher: Batcher[int], kitchen: Kitchen, item: int) -> None:
-    """Submit an item in a thread, which waits in the kitchen."""
+def start_batch(batcher: Batcher[int], recorder: BatchRecorder, item: int) -> None:
+    """Submit an item in a thread, and wait until its batch runs."""
     threading.Thread(target=batcher.submit, args=(item,)).start()
-    assert kitchen.entered.wait(5)
+    assert recorder.started.wait(5)
 
 
 def start_when_idle(batcher: Batcher[int]) -> None:
@@ -67,36 +67,36 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.001)
 
 
-def test_a_lone_item_runs_immediately(opened: Kitchen) -> None:
-    batcher = Batcher(opened.cook, opened.refuse, name="test", patience_seconds=60)
+def test_a_lone_item_runs_immediately(unblocked: BatchRecorder) -> None:
+    batcher = Batcher(unblocked.process, unblocked.refuse, name="test", max_wait_seconds=60)
     start_when_idle(batcher)
     for number in range(3):
         batcher.submit(number)
-        assert opened.batches[number:] == [[number]]
+        assert unblocked.batches[number:] == [[number]]
     batcher.stop()
 
 
-def test_an_item_beside_a_running_one_goes_to_a_worker(kitchen: Kitchen) -> None:
-    batcher = Batcher(kitchen.cook, kitchen.refuse, name="test")
+def test_an_item_beside_a_running_one_goes_to_a_worker(recorder: BatchRecorder) -> None:
+    batcher = Batcher(recorder.process, recorder.refuse, name="test")
     start_when_idle(batcher)
-    start_batch(batcher, kitchen, 1)
+    start_batch(batcher, recorder, 1)
     batcher.submit(2)
-    wait_until(lambda: kitchen.batches == [[1], [2]])
-    kitchen.door.set()
+    wait_until(lambda: recorder.batches == [[1], [2]])
+    recorder.may_run.set()
     batcher.stop()
 
 
-def test_queued_items_are_processed_together_up_to_the_maximum_size(kitchen: Kitchen) -> None:
-    batcher = Batcher(kitchen.cook, kitchen.refuse, name="test", max_size=8, workers=1)
+def test_queued_items_are_processed_together_up_to_the_maximum_size(recorder: BatchRecorder) -> None:
+    batcher = Batcher(recorder.process, recorder.refuse, name="test", max_size=8, workers=1)
     batcher.start()
-    start_batch(batcher, kitchen, 0)
+    start_batch(batcher, recorder, 0)
     for number in range(1, 21):
         batcher.submit(number)
     assert batcher.waiting == 20
-    kitchen.door.set()
+    recorder.may_run.set()
     batcher.stop()
-    assert [len(batch) for batch in kitchen.batches] == [1, 8, 8, 4]
-    assert kitchen.cooked == list(range(21))
+    assert [len(batch) for batch in recorder.batches] == [1, 8, 8, 4]
+    assert recorder.processed == list(range(21))
 
 
 def test_workers_run_batches_concurrently() -> None:
@@ -111,89 +111,89 @@ def test_workers_run_batches_concurrently() -> None:
     assert not refused
 
 
-def test_a_batch_that_fails_is_refused_and_later_batches_run(opened: Kitchen) -> None:
-    batcher = Batcher(opened.cook, opened.refuse, name="test", max_size=2, workers=1)
+def test_a_batch_that_fails_is_refused_and_later_batches_run(unblocked: BatchRecorder) -> None:
+    batcher = Batcher(unblocked.process, unblocked.refuse, name="test", max_size=2, workers=1)
     for item in (12, 13, 14, 15):
         batcher.submit(item)
     batcher.start()
     batcher.stop()
-    assert opened.refused == [(12, "ValueError"), (13, "ValueError")]
-    assert opened.batches == [[12, 13], [14, 15]]
+    assert unblocked.refused == [(12, "ValueError"), (13, "ValueError")]
+    assert unblocked.batches == [[12, 13], [14, 15]]
 
 
-def test_an_item_whose_refusal_fails_does_not_stop_the_worker(opened: Kitchen) -> None:
+def test_an_item_whose_refusal_fails_does_not_stop_the_worker(unblocked: BatchRecorder) -> None:
     def refuse(item: int, error: Exception) -> None:
-        opened.refuse(item, error)
+        unblocked.refuse(item, error)
         raise RuntimeError("nobody listens")
 
-    batcher = Batcher(opened.cook, refuse, name="test", max_size=2, workers=1)
+    batcher = Batcher(unblocked.process, refuse, name="test", max_size=2, workers=1)
     for item in (12, 13, 14):
         batcher.submit(item)
     batcher.start()
     batcher.stop()
-    assert [item for item, _error in opened.refused] == [12, 13]
-    assert opened.batches == [[12, 13], [14]]
+    assert [item for item, _error in unblocked.refused] == [12, 13]
+    assert unblocked.batches == [[12, 13], [14]]
 
 
-def test_an_expired_item_is_refused_and_never_processed(opened: Kitchen) -> None:
-    batcher = Batcher(opened.cook, opened.refuse, name="test", begin_within_seconds=0.05)
+def test_an_expired_item_is_refused_and_never_processed(unblocked: BatchRecorder) -> None:
+    batcher = Batcher(unblocked.process, unblocked.refuse, name="test", begin_within_seconds=0.05)
     batcher.submit(1)
     batcher.expire()
     assert batcher.waiting == 1
     time.sleep(0.06)
     batcher.submit(2)
     batcher.expire()
-    assert opened.refused == [(1, "ServiceUnavailable")]
+    assert unblocked.refused == [(1, "ServiceUnavailable")]
     batcher.start()
     batcher.stop()
-    assert opened.batches == [[2]]
+    assert unblocked.batches == [[2]]
 
 
-def test_a_started_item_does_not_expire(kitchen: Kitchen) -> None:
-    batcher = Batcher(kitchen.cook, kitchen.refuse, name="test", begin_within_seconds=0)
+def test_a_started_item_does_not_expire(recorder: BatchRecorder) -> None:
+    batcher = Batcher(recorder.process, recorder.refuse, name="test", begin_within_seconds=0)
     batcher.start()
-    start_batch(batcher, kitchen, 1)
+    start_batch(batcher, recorder, 1)
     batcher.expire()
-    kitchen.door.set()
+    recorder.may_run.set()
     batcher.stop()
-    assert (kitchen.batches, kitchen.refused) == ([[1]], [])
+    assert (recorder.batches, recorder.refused) == ([[1]], [])
 
 
-def test_a_full_queue_refuses_items(opened: Kitchen) -> None:
-    batcher = Batcher(opened.cook, opened.refuse, name="test", max_size=1, workers=1, max_waiting=12)
+def test_a_full_queue_refuses_items(unblocked: BatchRecorder) -> None:
+    batcher = Batcher(unblocked.process, unblocked.refuse, name="test", max_size=1, workers=1, max_waiting=12)
     for number in range(15):
         batcher.submit(number)
-    assert opened.refused == [(number, ServiceUnavailable.__name__) for number in (12, 13, 14)]
+    assert unblocked.refused == [(number, ServiceUnavailable.__name__) for number in (12, 13, 14)]
     batcher.start()
     batcher.stop()
-    assert opened.cooked == list(range(12))
+    assert unblocked.processed == list(range(12))
 
 
-def test_batches_run_after_all_queued_items_have_expired(kitchen: Kitchen) -> None:
-    batcher = Batcher(kitchen.cook, kitchen.refuse, name="test", begin_within_seconds=0, workers=1)
+def test_batches_run_after_all_queued_items_have_expired(recorder: BatchRecorder) -> None:
+    batcher = Batcher(recorder.process, recorder.refuse, name="test", begin_within_seconds=0, workers=1)
     batcher.start()
-    start_batch(batcher, kitchen, 1)
+    start_batch(batcher, recorder, 1)
     for number in range(100):
         batcher.submit(number)
     batcher.expire()
-    assert (len(kitchen.refused), batcher.waiting) == (100, 0)
-    kitchen.door.set()
+    assert (len(recorder.refused), batcher.waiting) == (100, 0)
+    recorder.may_run.set()
     batcher.submit(2)
     batcher.stop()
-    assert kitchen.batches == [[1], [2]]
+    assert recorder.batches == [[1], [2]]
 
 
-def test_stopping_processes_all_queued_items(opened: Kitchen) -> None:
-    batcher = Batcher(opened.cook, opened.refuse, name="test", max_size=4)
+def test_stopping_processes_all_queued_items(unblocked: BatchRecorder) -> None:
+    batcher = Batcher(unblocked.process, unblocked.refuse, name="test", max_size=4)
     for number in range(10):
         batcher.submit(number)
     batcher.start()
     batcher.stop()
-    assert sorted(opened.cooked) == list(range(10))
+    assert sorted(unblocked.processed) == list(range(10))
 
 
-def test_no_item_is_left_behind_by_many_submitting_threads(opened: Kitchen) -> None:
-    batcher = Batcher(opened.cook, opened.refuse, name="test", max_size=3, workers=3, patience_seconds=0.001)
+def test_no_item_is_left_behind_by_many_submitting_threads(unblocked: BatchRecorder) -> None:
+    batcher = Batcher(unblocked.process, unblocked.refuse, name="test", max_size=3, workers=3, max_wait_seconds=0.001)
     batcher.start()
 
     def submit(first: int) -> None:
@@ -205,9 +205,9 @@ def test_no_item_is_left_behind_by_many_submitting_threads(opened: Kitchen) -> N
         thread.start()
     for thread in threads:
         thread.join()
-    wait_until(lambda: len(opened.cooked) + len(opened.refused) == 8 * 500)
+    wait_until(lambda: len(unblocked.processed) + len(unblocked.refused) == 8 * 500)
     batcher.stop()
-    assert len({*opened.cooked}) + len(opened.refused) == 8 * 500
+    assert len({*unblocked.processed}) + len(unblocked.refused) == 8 * 500
 
 
 def test_under_load_a_worker_waits_for_a_fair_share() -> None:
@@ -221,7 +221,7 @@ def test_under_load_a_worker_waits_for_a_fair_share() -> None:
             if left:
                 batcher.submit(left - 1)
 
-    batcher: Batcher[int] = Batcher(answer, lambda *_: None, name="test", patience_seconds=1.0)
+    batcher: Batcher[int] = Batcher(answer, lambda *_: None, name="test", max_wait_seconds=1.0)
     batcher.start()
     for _client in range(30):
         batcher.submit(19)
@@ -230,24 +230,24 @@ def test_under_load_a_worker_waits_for_a_fair_share() -> None:
     assert len(sizes) < 600 / 5
 
 
-def test_the_load_decays_and_is_reset_by_a_worker_that_waited_in_vain(kitchen: Kitchen) -> None:
-    batcher = Batcher(kitchen.cook, kitchen.refuse, name="test", patience_seconds=0.5)
+def test_the_load_decays_and_is_reset_by_a_worker_that_waited_in_vain(recorder: BatchRecorder) -> None:
+    batcher = Batcher(recorder.process, recorder.refuse, name="test", max_wait_seconds=0.5)
     start_when_idle(batcher)
 
     def submit_many() -> None:
-        kitchen.door.clear()
-        kitchen.entered.clear()
-        start_batch(batcher, kitchen, 0)
-        expected = len(kitchen.cooked) + 1000
+        recorder.may_run.clear()
+        recorder.started.clear()
+        start_batch(batcher, recorder, 0)
+        expected = len(recorder.processed) + 1000
         for number in range(1000):
             batcher.submit(number + 100)
-        kitchen.door.set()
-        wait_until(lambda: len(kitchen.cooked) == expected)
+        recorder.may_run.set()
+        wait_until(lambda: len(recorder.processed) == expected)
 
     def seconds_for_one() -> float:
-        began_at, expected = time.monotonic(), len(kitchen.cooked) + 1
+        began_at, expected = time.monotonic(), len(recorder.processed) + 1
         batcher.submit(0)
-        wait_until(lambda: len(kitchen.cooked) == expected)
+        wait_until(lambda: len(recorder.processed) == expected)
         return time.monotonic() - began_at
 
     submit_many()
@@ -259,19 +259,19 @@ def test_the_load_decays_and_is_reset_by_a_worker_that_waited_in_vain(kitchen: K
     batcher.stop()
 
 
-def test_the_load_is_divided_between_the_workers(opened: Kitchen) -> None:
-    batcher = Batcher(opened.cook, opened.refuse, name="test")
+def test_the_load_is_divided_between_the_workers(unblocked: BatchRecorder) -> None:
+    batcher = Batcher(unblocked.process, unblocked.refuse, name="test")
     for number in range(30):
         batcher.submit(number + 100)
     batcher.start()
     batcher.stop()
-    assert max(len(batch) for batch in opened.batches) == 15
+    assert max(len(batch) for batch in unblocked.batches) == 15
 
 
-def test_without_patience_a_batch_takes_all_queued_items(opened: Kitchen) -> None:
-    batcher = Batcher(opened.cook, opened.refuse, name="test", patience_seconds=0.0)
+def test_without_patience_a_batch_takes_all_queued_items(unblocked: BatchRecorder) -> None:
+    batcher = Batcher(unblocked.process, unblocked.refuse, name="test", max_wait_seconds=0.0)
     for number in range(30):
         batcher.submit(number + 100)
     batcher.start()
     batcher.stop()
-    assert [len(batch) for batch in opened.batches] == [30]
+    assert [len(batch) for batch in unblocked.batches] == [30]

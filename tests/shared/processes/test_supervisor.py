@@ -33,7 +33,7 @@ programs = [
 console = Console(names)
 try:
     with supervisor_lock(folder / "supervisor.lock"):
-        require_free_ports(programs, patience_seconds=0.2)
+        require_free_ports(programs, max_wait_seconds=0.2)
         Supervisor(programs, console, timing=Timing(**wishes["timing"])).run(
             lambda all: console.write("STARTED " + " ".join(f"{one.name}={one.process_id}={one.state}" for one in all)))
 except CannotStart as error:

@@ -31,7 +31,7 @@ from shared.web.responses import success
 from shared.web.serving import serve
 from shared.web.settings import Settings
 
-slow_bodies.MOST_SLOW_OF_NETWORK = 3
+slow_bodies.MAX_SLOW_OF_NETWORK = 3
 
 class ReadingSettings(Settings):
     service_name = "reading-service"
@@ -158,20 +158,20 @@ def refused(clients: list[Client]) -> list[bool]:
 
 def test_the_oldest_of_a_network_are_refused_and_others_are_not(shop: Shop) -> None:
     stranger = shop.enter("198.51.100.1")
-    clients = [shop.enter(f"2001:db8::{number}") for number in range(slow_bodies.MOST_SLOW_OF_NETWORK + 2)]
+    clients = [shop.enter(f"2001:db8::{number}") for number in range(slow_bodies.MAX_SLOW_OF_NETWORK + 2)]
     shop.bodies.refuse()
     assert refused(clients)[:2] == [True, True]
     assert not stranger.statuses
 
 
 def test_many_networks_have_a_limit_together(shop: Shop) -> None:
-    clients = [shop.enter(f"192.0.2.{number}") for number in range(slow_bodies.MOST_SLOW + 1)]
+    clients = [shop.enter(f"192.0.2.{number}") for number in range(slow_bodies.MAX_SLOW + 1)]
     shop.bodies.refuse()
-    assert refused(clients) == [True] + [False] * slow_bodies.MOST_SLOW
+    assert refused(clients) == [True] + [False] * slow_bodies.MAX_SLOW
 
 
 def test_a_refused_body_is_not_handled_even_if_it_comes_after_all(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slow_bodies, "MOST_CHECKS", 0)
+    monkeypatch.setattr(slow_bodies, "MAX_CHECKS", 0)
     client = shop.enter()
     shop.bodies.refuse()
     client.send(b"too late")
@@ -179,7 +179,7 @@ def test_a_refused_body_is_not_handled_even_if_it_comes_after_all(shop: Shop, mo
 
 
 def test_a_body_that_has_come_is_not_refused(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slow_bodies, "MOST_CHECKS", 0)
+    monkeypatch.setattr(slow_bodies, "MAX_CHECKS", 0)
     client = shop.enter()
     client.send(b"in time")
     shop.bodies.refuse()
