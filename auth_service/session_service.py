@@ -52,7 +52,7 @@ def logout(caller: Caller) -> Response:
 def change_password(caller: Caller, json: PasswordChange) -> Response:
     """Change the caller's password and end all other sessions of the caller."""
     session_logic.change_password(tools(), caller, json)
-    return success(message="The password is changed. Everywhere else you are logged out.")
+    return success(message="The password is changed. You are logged out everywhere else.")
 
 
 @sessions.get("/sessions")

@@ -51,7 +51,7 @@ def create(caller: Caller) -> Any:
     form = OpenAccountForm()
     account = form.submitted(lambda: _open(caller, form))
     if account is None:
-        return form_page("create_account.html", form)
+        return form_page("account_create.html", form)
     return _redirect_to_opened(caller, account, form)
 
 

@@ -62,7 +62,7 @@ def categorise(caller: Caller, transaction_id: UUID) -> Any:
 def receipt(caller: Caller, transaction_id: UUID) -> Any:
     """Show a printable receipt of a transaction."""
     holder = start_call(Services(caller).auth.profile)
-    return _own_page("transaction_detail.html", "staff.receipt", caller, transaction_id, holder=holder)
+    return _own_page("receipt.html", "staff.receipt", caller, transaction_id, holder=holder)
 
 
 @transactions.get("/transactions/<uuid:transaction_id>/receipt.pdf")

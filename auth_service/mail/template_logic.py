@@ -36,7 +36,7 @@ TEMPLATES = {
         "Your password was changed",
         (
             "The password of your login {username} was changed on {minute}, from the address {ip}. "
-            "Everywhere else you are logged out.",
+            "You are logged out everywhere else.",
             *_IF_NOT_YOU,
         ),
     ),

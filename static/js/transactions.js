@@ -13,7 +13,7 @@ function setUpFilters(form) {
     document.querySelector("#results").replaceWith(document.adoptNode(results));
     const count = document.querySelectorAll("#results tbody tr").length;
     const more = document.querySelector("#results [rel=next]");
-    announce(count ? `${count} transactions are shown${more ? "; there are older ones" : ""}.` : "No transaction fits these filters.");
+    announce(count ? `${count} transactions are shown${more ? "; there are older ones" : ""}.` : "No transaction matches these filters.");
     history.replaceState(null, "", address);
   };
   const apply = () => {

@@ -94,7 +94,7 @@ def test_one_checkbox_of_a_required_choice_is_enough(page: Page, ada: Person) ->
     log_in(page, ada.username)
     page.goto("/reports/exports")
     expect(page.get_by_role("checkbox", name="PDF")).to_be_checked()
-    press(page, "Put together")
+    press(page, "Create ZIP")
     expect(page.get_by_text("Your statements are being put together.")).to_be_visible()
 
 
@@ -106,7 +106,7 @@ def test_filters_by_script_can_be_cleared(page: Page, ada: Person) -> None:
     expect(clear).to_be_hidden()
     page.get_by_label("Type").select_option("withdrawal")
     expect(clear).to_be_visible()
-    expect(page.locator("#announcer")).to_have_text("No transaction fits these filters.")
+    expect(page.locator("#announcer")).to_have_text("No transaction matches these filters.")
     page.get_by_label("Type").select_option("")
     expect(clear).to_be_hidden()
     page.get_by_label("Type").select_option("deposit")

@@ -134,7 +134,7 @@ def _error_page(error: AppError) -> str:
     elif error.status == 429 and error.retry_after_seconds:
         text = f"There were too many tries. Try again in {periods.wait_text(error.retry_after_seconds)}."
     return render_template(
-        "error.html", error=error, title=title, text=text, ways=_links_from(error), request_id=request_ids.current()
+        "error.html", error=error, title=title, text=text, links=_links_from(error), request_id=request_ids.current()
     )
 
 
@@ -144,17 +144,17 @@ def _links_from(error: AppError) -> list[tuple[str, str]]:
     A retry is offered only where it may succeed.
     """
     may_be_over = error.status == 429 or (request.method in ("GET", "HEAD") and error.status in RETRYABLE_STATUSES)
-    ways = {}
+    links = {}
     if may_be_over and (again := return_address()):
-        ways[again] = "Try again"
+        links[again] = "Try again"
     elif back := referring_page():
-        ways[back] = "Open the page again" if isinstance(error, PageExpired) else "Go back"
+        links[back] = "Open the page again" if isinstance(error, PageExpired) else "Go back"
     person: Caller | None = g.get("caller")
     home = home_of(person) if person else "/"
-    if request.path != home and home not in ways:
+    if request.path != home and home not in links:
         name = "your overview" if person and person.is_staff else "your dashboard" if person else "the start page"
-        ways[home] = f"Go to {name}"
-    return list(ways.items())
+        links[home] = f"Go to {name}"
+    return list(links.items())
 
 
 def install_form_token_errors(app: Flask) -> None:

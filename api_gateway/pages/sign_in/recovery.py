@@ -34,7 +34,8 @@ class ForgottenForm(BankForm):
 
 @recovery.errorhandler(LinkUnusable)
 def _explain_unusable_link(_error: LinkUnusable) -> tuple[str, int]:
-    return render_template("link_unusable.html", way_on="/profile" if request.path == "/verify-email" else None), 400
+    request_page = "/profile" if request.path == "/verify-email" else "/forgot-password"
+    return render_template("link_unusable.html", request_page=request_page), 400
 
 
 @recovery.after_request

@@ -67,7 +67,7 @@ def setup(caller: Caller) -> Any:
     renew_session()
     return show_recovery_codes(
         codes,
-        "Two-step login is on. Everywhere else you are logged out. The code that you entered is used up: "
+        "Two-step login is on. You are logged out everywhere else. The code that you entered is used up: "
         "for your next login wait until the app shows another one.",
     )
 
@@ -93,9 +93,9 @@ def disable(caller: Caller) -> Any:
     password, otp = form.password.data or "", form.otp.data or ""
     if form.carried_out(lambda: Services(caller).second_factor.disable(password=password, otp=otp)):
         renew_session()
-        message = "The authenticator app is removed. Everywhere else you are logged out."
+        message = "The authenticator app is removed. You are logged out everywhere else."
         return see_other(message, url_for("profile.settings"))
-    return form_page("second_factor_off.html", form)
+    return form_page("second_factor_disable.html", form)
 
 
 def _renew_codes(caller: Caller) -> list[str]:

@@ -68,7 +68,7 @@ def create(caller: Caller) -> Any:
     user_id = uuid_in_address("user_id")
     search = PeopleFilters() if caller.role == "admin" else PersonSearch()
     return form_page(
-        "account_create.html",
+        "admin_account_create.html",
         form,
         search=search,
         owner=_owner(caller, user_id),
@@ -108,7 +108,7 @@ def payment(caller: Caller, transaction_id: UUID) -> str:
 def receipt(caller: Caller, transaction_id: UUID) -> str:
     """Show a printable receipt of any transaction."""
     transaction = Services(caller).transactions.details(transaction_id)
-    return render_template("transaction_detail.html", transaction=transaction, mine={}, section=SECTION)
+    return render_template("receipt.html", transaction=transaction, mine={}, section=SECTION)
 
 
 def _open(caller: Caller, form: CustomerAccountForm) -> Account:
@@ -127,7 +127,7 @@ def _account_page(caller: Caller, account_id: UUID, form: AccountStatusForm) -> 
     history = history_call.result()
     recent = result_or_none(recent_call)
     return form_page(
-        "account_view.html",
+        "admin_account.html",
         form,
         account=shown,
         owner=_owner(caller, shown.user_id),

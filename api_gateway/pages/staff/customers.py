@@ -150,7 +150,7 @@ def _customer_page(caller: Caller, user_id: UUID, form: BankForm | None = None, 
         "closing": (None, ReasonForm(formdata=None)),
     }
     return form_page(
-        "customer_view.html",
+        "admin_customer.html",
         form or NoteForm(),
         customer=shown,
         waiting=requests_about(caller, person=user_id, accounts=unclosed),

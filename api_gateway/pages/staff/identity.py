@@ -54,4 +54,4 @@ def show(caller: Caller, user_id: UUID) -> Any:
         return see_other("The decision is saved.", url_for("customers.customer", user_id=user_id))
     state = start_call(Services(caller).customers.identity, user_id)
     customer = Services(caller).customers.details(user_id)
-    return form_page("customer_identity.html", form, customer=customer, state=state.result(), documents=DOCUMENTS)
+    return form_page("admin_identity.html", form, customer=customer, state=state.result(), documents=DOCUMENTS)

@@ -25,7 +25,7 @@ def show(caller: Caller, user_id: UUID) -> Any:
         return see_other(message, _place(user_id), "info")
     state = start_call(Services(caller).customers.removal, user_id)
     customer = Services(caller).customers.details(user_id)
-    return form_page("customer_second_factor.html", form, customer=customer, state=state.result(), caller=caller)
+    return form_page("admin_second_factor.html", form, customer=customer, state=state.result(), caller=caller)
 
 
 @removals.post("/admin/customers/<uuid:user_id>/second-factor/approve")

@@ -119,7 +119,7 @@ def test_the_history_can_be_filtered(ada: Person) -> None:
     address = f"/accounts/{account['id']}"
     assert "Needle" not in ada.visitor.get(f"{address}?type=deposit").text
     assert "Needle" in ada.visitor.get(f"{address}?type=withdrawal&min=7&max=7&q=need").text
-    assert "Nothing fits" in ada.visitor.get(f"{address}?q=haystack").text
+    assert "No matches" in ada.visitor.get(f"{address}?q=haystack").text
     assert ada.visitor.get(f"{address}?from=yesterday").status_code == 400
 
 

@@ -70,7 +70,7 @@ def test_a_question_needs_no_payment_and_a_closed_one_is_opened_by_a_message(
     listed = ada.visitor.get("/messages").text
     assert "A card" in listed
     assert "Waiting for the bank" in listed
-    assert "Nothing fits" in ada.visitor.get("/messages?state=closed").text
+    assert "No matches" in ada.visitor.get("/messages?state=closed").text
 
 
 def test_a_customer_closes_a_conversation_and_staff_see_it(bank: Suite, ada: Person, employee: Person) -> None:

@@ -23,28 +23,28 @@ def failing(bank: Suite, monkeypatch: pytest.MonkeyPatch) -> Any:
     return fail
 
 
-def ways(page: str) -> list[tuple[str, str]]:
-    return re.findall(r'<a class="btn btn-[a-z-]+" href="([^"]*)">([^<]*)</a>', page.split('class="notice-ways"')[1])
+def links(page: str) -> list[tuple[str, str]]:
+    return re.findall(r'<a class="btn btn-[a-z-]+" href="([^"]*)">([^<]*)</a>', page.split('class="notice-links"')[1])
 
 
 def test_an_error_page_links_customers_to_the_dashboard(ada: Person) -> None:
-    assert ways(ada.visitor.get("/nowhere").text) == [("/dashboard", "Go to your dashboard")]
+    assert links(ada.visitor.get("/nowhere").text) == [("/dashboard", "Go to your dashboard")]
 
 
 def test_an_error_page_links_staff_to_the_overview(admin: Visitor) -> None:
-    assert ways(admin.get("/nowhere").text) == [("/admin", "Go to your overview")]
+    assert links(admin.get("/nowhere").text) == [("/admin", "Go to your overview")]
 
 
 def test_an_error_page_links_signed_out_people_to_the_start_page(bank: Suite) -> None:
-    assert ways(bank.visitor().get("/nowhere").text) == [("/", "Go to the start page")]
+    assert links(bank.visitor().get("/nowhere").text) == [("/", "Go to the start page")]
 
 
 def test_an_error_page_links_back_to_the_referring_page(ada: Person) -> None:
     referrer = {"Referer": "http://localhost/transactions?type=deposit"}
     page = ada.visitor.client.get("/transactions/nowhere", headers=referrer).text
-    assert ways(page) == [("/transactions?type=deposit", "Go back"), ("/dashboard", "Go to your dashboard")]
+    assert links(page) == [("/transactions?type=deposit", "Go back"), ("/dashboard", "Go to your dashboard")]
     elsewhere = {"Referer": "https://example.com/transactions"}
-    assert ways(ada.visitor.client.get("/nowhere", headers=elsewhere).text) == [("/dashboard", "Go to your dashboard")]
+    assert links(ada.visitor.client.get("/nowhere", headers=elsewhere).text) == [("/dashboard", "Go to your dashboard")]
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_the_failed_page_is_offered_only_as_a_retry(
     visitor = {"/": bank.visitor(), "/admin": admin}.get(path, ada.visitor)
     page = visitor.get(path)
     assert page.status_code == 503
-    assert ways(page.text) == [(path, "Try again")]
+    assert links(page.text) == [(path, "Try again")]
 
 
 def test_what_went_wrong_stands_in_a_live_region(ada: Person) -> None:
@@ -67,14 +67,14 @@ def test_what_went_wrong_stands_in_a_live_region(ada: Person) -> None:
 
 def test_a_missing_page_offers_no_retry(ada: Person) -> None:
     referrer = {"Referer": "http://localhost/nowhere"}
-    assert ways(ada.visitor.client.get("/nowhere", headers=referrer).text) == [("/dashboard", "Go to your dashboard")]
+    assert links(ada.visitor.client.get("/nowhere", headers=referrer).text) == [("/dashboard", "Go to your dashboard")]
 
 
 def test_a_failed_form_links_back_to_its_page(ada: Person, failing: Any) -> None:
     token = forms_of(ada.visitor.get("/profile"))[0].fields["csrf_token"]
     failing("profile.show", ServiceUnavailable())
     page = ada.visitor.post("/profile", {"csrf_token": token}, Referer="http://localhost/profile")
-    assert ways(page.text) == [("/profile", "Go back"), ("/dashboard", "Go to your dashboard")]
+    assert links(page.text) == [("/profile", "Go back"), ("/dashboard", "Go to your dashboard")]
 
 
 @pytest.mark.parametrize(
@@ -86,4 +86,4 @@ def test_a_rate_limited_page_says_how_long_to_wait(ada: Person, failing: Any, se
     page = ada.visitor.get("/reports")
     assert page.headers["Retry-After"] == str(seconds)
     assert f"Try again in {words}." in page.text
-    assert ways(page.text)[0] == ("/reports", "Try again")
+    assert links(page.text)[0] == ("/reports", "Try again")

@@ -85,7 +85,7 @@ def test_users_can_be_searched(admin: Visitor, ada: Person) -> None:
     page = admin.get("/admin/users?q=ada&role=customer").text
     assert "ada@example.com" in page
     assert "admin@" not in page
-    assert "Nobody fits" in admin.get("/admin/users?q=nobody-of-that-name").text
+    assert "No matches" in admin.get("/admin/users?q=nobody-of-that-name").text
 
 
 def test_a_person_is_disabled_and_enabled_on_their_page_with_a_reason(admin: Visitor, bank: Suite) -> None:

@@ -24,7 +24,7 @@ def test_entries_are_listed_and_filtered(admin: Visitor, ada: Person) -> None:
     assert page.status_code == 200
     assert page.text.count("<code>login</code>") == 1
     assert "ada</a>" in page.text
-    assert "Nothing fits" in admin.get("/admin/audit?actor=nobody.at.all").text
+    assert "No matches" in admin.get("/admin/audit?actor=nobody.at.all").text
     assert 'href="/admin/audit" aria-current="page">Audit' in page.text
 
 
@@ -35,7 +35,7 @@ def test_the_days_of_the_filters_are_those_of_the_page(admin: Visitor) -> None:
     for zone in zones:
         admin.client.set_cookie("time_zone", zone)
         pages = (admin.get(f"/admin/audit?from={day}&to={day}&action=login").text for day in days)
-        found += ["Nothing fits" in page for page in pages]
+        found += ["No matches" in page for page in pages]
     admin.client.delete_cookie("time_zone")
     assert found == [False, True, True, False]
 

@@ -53,7 +53,7 @@ def test_a_customer_is_found_by_name_and_by_number(bank: Suite, teller: Visitor,
         page = teller.get("/admin/counter", query_string={"q": typed}).text
         assert "Clara Counter" in page
         assert f"/admin/counter/{account}/deposit" in page
-    assert "Nobody fits" in teller.get("/admin/counter?q=Nobody+of+that+name").text
+    assert "No matches" in teller.get("/admin/counter?q=Nobody+of+that+name").text
 
 
 def test_cash_is_taken_in_after_a_look_at_whose_account_it_is(teller: Visitor, account: str) -> None:

@@ -29,7 +29,7 @@ def test_accounts_are_found_by_the_end_of_their_number(employee: Visitor, accoun
     assert page.status_code == 200
     assert f"/admin/accounts/{account['id']}" in page.text
     assert account["account_number"] not in page.text
-    assert "Nothing fits" in employee.get(f"/admin/accounts?q={account['account_number'][-4:]}&status=closed").text
+    assert "No matches" in employee.get(f"/admin/accounts?q={account['account_number'][-4:]}&status=closed").text
     assert employee.get("/admin/accounts?q=abc").status_code == 400
     assert employee.get("/admin/accounts?user_id=abc").status_code == 400
 
@@ -119,7 +119,7 @@ def test_all_transactions_are_listed_and_filtered(employee: Visitor, ada: Person
     assert page.status_code == 200
     assert "$3.33" in page.text
     assert f"{MINUS}$3.33" not in page.text
-    assert "Nothing fits" in employee.get("/admin/transactions?q=Haystack").text
+    assert "No matches" in employee.get("/admin/transactions?q=Haystack").text
 
 
 def test_a_transaction_is_reversed_once_after_a_confirmation(
@@ -319,7 +319,7 @@ def test_an_employee_can_not_list_users(employee: Visitor, bank: Suite) -> None:
     part = newcomer.username[:-1]
     page = employee.get(f"/admin/accounts/create?who={part}")
     assert page.status_code == 200
-    assert "Nobody fits" in page.text
+    assert "No matches" in page.text
     assert newcomer.user_id not in page.text
     assert employee.get("/admin/accounts/create?who=" + "x" * 101).status_code == 200
 

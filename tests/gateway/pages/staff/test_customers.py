@@ -31,7 +31,7 @@ def test_a_caller_is_found_by_any_part_of_what_they_are_called(employee: Visitor
     page = employee.get(f"/admin/customers?q={q}")
     assert page.status_code == 200
     assert re.search(rf'href="{page_of(clara)}\?back=[^"]+">Clara Weiß</a>', page.text)
-    assert "Nobody fits" in employee.get(f"/admin/customers?q={q}xyz").text
+    assert "No matches" in employee.get(f"/admin/customers?q={q}xyz").text
 
 
 def test_an_account_number_leads_to_its_owner(employee: Visitor, clara: Person) -> None:
