@@ -114,7 +114,7 @@ class TransactionReport(Summary, Figures):
     types: list[str] = Field(default_factory=list)
 
 
-class Persons(ResponseModel):
+class UserCounts(ResponseModel):
     """Counts of all users."""
 
     total: int
@@ -129,7 +129,7 @@ class Holding(ResponseModel):
     balance: Decimal
 
 
-class Holdings(ResponseModel):
+class AccountCounts(ResponseModel):
     """Counts and balances of all accounts."""
 
     total: int
@@ -173,8 +173,8 @@ class SystemReport(Basis):
     """The whole bank: users and accounts as of the report's creation, transactions over a period."""
 
     period: Period
-    users: Persons
-    accounts: Holdings
+    users: UserCounts
+    accounts: AccountCounts
     total_balance: Decimal
     transactions: Volumes
     users_by_role_and_status: dict[str, dict[str, int]] = Field(default_factory=dict)
