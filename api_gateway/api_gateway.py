@@ -38,6 +38,7 @@ from api_gateway.web.tools import Tools
 from shared.concurrency.background import PeriodicTask
 from shared.concurrency.context_pool import ContextPool
 from shared.concurrency.fair_lock import FairLock
+from shared.concurrency.shared_call import SharedCall
 from shared.core import formats
 from shared.core.money import Currency, CurrencyCode
 from shared.core.texts import Line
@@ -196,6 +197,7 @@ def _tools(peers: Peers, settings: GatewaySettings) -> Tools:
     return Tools(
         peers=peers,
         context_pool=context_pool,
+        health_check=SharedCall(),
         refusals=Refusals(peers["auth-service"], peers.token),
         renewals=Renewals(AuthClient(peers["auth-service"]).renew, settings.page_timeout_seconds),
         drafts=SealedValues(settings.session_secret, "drafts", settings.older_session_secrets),

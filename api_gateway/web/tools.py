@@ -8,6 +8,7 @@ from api_gateway.web.refusals import Refusals
 from api_gateway.web.renewals import Renewals
 from api_gateway.web.sealed_values import SealedValues
 from shared.concurrency.context_pool import ContextPool
+from shared.concurrency.shared_call import SharedCall
 from shared.core.money import Currency
 from shared.web.application import Peers
 from shared.web.parts import part
@@ -19,6 +20,7 @@ class Tools:
 
     peers: Peers
     context_pool: ContextPool
+    health_check: SharedCall
     renewals: Renewals
     refusals: Refusals
     drafts: SealedValues

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from flask import Flask, Response
 from pydantic_core import to_json
 
+from shared.concurrency.shared_call import SharedCall
 from shared.core.errors import ServiceUnavailable
 from shared.http.client import Peer
 from shared.web.access import public
@@ -20,6 +21,7 @@ class Health:
 
     def __init__(self, checks: dict[str, Callable[[], object]]) -> None:
         self._checks = checks
+        self._shared_call = SharedCall()
         self._pool = ThreadPoolExecutor(max_workers=len(checks) + 1, thread_name_prefix="health")
 
     def add(self, name: str, check: Callable[[], object]) -> None:
@@ -27,7 +29,10 @@ class Health:
         self._checks[name] = check
 
     def failing(self) -> list[str]:
-        """Run all checks in parallel and return the names of those that fail."""
+        """Run all checks in parallel and return the names of those that fail. Concurrent callers share a run."""
+        return self._shared_call.run(self._run)
+
+    def _run(self) -> list[str]:
         results = self._pool.map(lambda item: (item[0], _passes(*item)), self._checks.items())
         return [name for name, passed in results if not passed]
 
