@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel
 
-from shared.core.errors import AppError, NotFound
+from shared.core.errors import NotFound
 from shared.core.money import Currency
 from shared.web import responses
 from shared.web.access import Caller, StepUpRequired, caller_of, require_fresh_second_factor
@@ -20,13 +20,13 @@ from shared.web.validation.openapi import read_body
 from transaction_service import transaction_logic
 from transaction_service.posting_logic import Outcome
 from transaction_service.transaction_clients import AccountClient, Order
-from transaction_service.transaction_logic import Origin, render, to_failure
+from transaction_service.transaction_logic import Origin, to_failure
 from transaction_service.transaction_schemas import (
     BatchedReply,
     BatchedRequest,
     NewTransfer,
     OwnMovement,
-    TransactionOut,
+    transaction_out,
 )
 from transaction_service.transaction_storage import TransactionStorage
 
@@ -95,7 +95,7 @@ class ParsedPayment(NamedTuple):
 
 
 def parse_payment(
-    request: BatchedRequest, currency: Currency, transaction_id: str, at: datetime, step_up: StepUp | None = None
+    request: BatchedRequest, currency: Currency, transaction_id: str, at: datetime, step_up: StepUp
 ) -> ParsedPayment | Exception:
     """Return the order of a request, or the error to answer with.
 
@@ -107,7 +107,7 @@ def parse_payment(
         new = read_body(schema, request.body.encode())
         origin = Origin(transaction_id, well_formed(request.idempotency_key), request.request_id, at)
         order = rule(currency, caller, new, origin)
-        if step_up is not None and isinstance(new, NewTransfer):
+        if isinstance(new, NewTransfer):
             step_up.check(caller, new, order)
         return ParsedPayment(order, caller)
     except Exception as error:  # an error of one request must not fail the others of the batch
@@ -119,11 +119,9 @@ def to_batched_reply(
 ) -> BatchedReply:
     """Return the reply to a request of a batch. `outcomes` are those of all valid requests, in order."""
     if isinstance(payment, Exception):
-        return _to_error_reply(responses.to_app_error(payment))
+        return _to_error_reply(payment)
     outcome = next(outcomes)
-    if isinstance(outcome, Exception):
-        return _to_error_reply(responses.to_app_error(outcome))
-    return to_reply(outcome, payment.caller, currency)
+    return _to_error_reply(outcome) if isinstance(outcome, Exception) else to_reply(outcome, payment.caller, currency)
 
 
 def to_reply(outcome: Outcome, caller: Caller, currency: Currency) -> BatchedReply:
@@ -131,22 +129,17 @@ def to_reply(outcome: Outcome, caller: Caller, currency: Currency) -> BatchedRep
     transaction = outcome.transaction
     if failure := to_failure(transaction):
         reply = _to_error_reply(failure)
-    elif transaction.status == "pending":
-        message = "This payment has not settled yet. Look again in a moment; no money is lost."
-        reply = _to_success_reply(202, render(transaction, caller, currency), message)
     else:
-        message = f"{transaction.transaction_type.capitalize()} completed"
-        reply = _to_success_reply(201, render(transaction, caller, currency), message)
+        status, message = 201, f"{transaction.transaction_type.capitalize()} completed"
+        if transaction.status == "pending":
+            status, message = 202, "This payment has not settled yet. Look again in a moment; no money is lost."
+        body = responses.success_body(transaction=transaction_out(transaction, caller, currency), message=message)
+        reply = BatchedReply(status, {"Content-Type": responses.JSON}, body.decode())
     if outcome.replayed:
         reply.headers["Idempotent-Replayed"] = "true"
     return reply
 
 
-def _to_success_reply(status: int, transaction: TransactionOut, message: str) -> BatchedReply:
-    body = responses.success_body(transaction=transaction, message=message)
-    return BatchedReply(status, {"Content-Type": responses.JSON}, body.decode())
-
-
-def _to_error_reply(error: AppError) -> BatchedReply:
-    response = responses.failure(error)
+def _to_error_reply(error: Exception) -> BatchedReply:
+    response = responses.failure(responses.to_app_error(error))
     return BatchedReply(response.status_code, dict(response.headers), response.get_data(as_text=True))

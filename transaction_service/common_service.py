@@ -27,7 +27,7 @@ from transaction_service.reversals.reversal_storage import ReversalStorage
 from transaction_service.transaction_clients import AccountClient, Order
 from transaction_service.transaction_logic import AccountNotActive, AccountNotFound, Expired, Origin
 from transaction_service.transaction_models import Transaction
-from transaction_service.transaction_schemas import Category, TransactionOut
+from transaction_service.transaction_schemas import Category, TransactionOut, transaction_out
 from transaction_service.transaction_storage import NO_ANNOTATION, TransactionStorage
 from transaction_service.volumes.amount_storage import AmountStorage
 from transaction_service.volumes.bank_volume_storage import BankVolumeStorage
@@ -100,7 +100,10 @@ def render_all(caller: Caller, rows: Sequence[Transaction], account_id: str | No
     rendered = []
     for row in rows:
         reversed_by, category = annotations.get(row.id, NO_ANNOTATION)
-        out = transaction_logic.render(row, caller, parts.currency, reversed_by=reversed_by, account_id=account_id)
+        failure = transaction_logic.to_failure(row)
+        out = transaction_out(
+            row, caller, parts.currency, failure=failure, reversed_by=reversed_by, account_id=account_id
+        )
         out["category"] = cast("Category | None", category)
         rendered.append(out)
     name_logic.name_holders(parts.users, caller, rows, rendered)

@@ -34,9 +34,7 @@ from transaction_service.transaction_schemas import (
     Owners,
     OwnMovement,
     OwnTransactionsQuery,
-    TransactionOut,
     TransactionsQuery,
-    transaction_out,
 )
 from transaction_service.transaction_storage import Filters, TransactionStorage
 
@@ -172,27 +170,6 @@ def to_failure(transaction: Transaction) -> AppError | None:
     if transaction.transaction_type == "reversal" and (failure := _to_reversal_failure(transaction)):
         return failure
     return _FAILURES.get(transaction.reason or "", Refused)()
-
-
-def render(
-    transaction: Transaction,
-    caller: Caller,
-    currency: Currency,
-    *,
-    reversed_by: str | None = None,
-    account_id: str | None = None,
-) -> TransactionOut:
-    """Return a transaction as the caller may see it; `account_id` is set for the list of one account."""
-    failure = to_failure(transaction)
-    return transaction_out(
-        transaction,
-        currency,
-        viewer_id=caller.user_id.hex,
-        sees_all=caller.is_staff,
-        failure_code=failure.code if failure else None,
-        reversed_by=reversed_by,
-        account_id=account_id,
-    )
 
 
 def deposit(currency: Currency, caller: Caller, new: OwnMovement, origin: Origin) -> Order:

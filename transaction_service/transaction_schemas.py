@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Literal, NotRequired, cast
 from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, with_config
 from typing_extensions import TypedDict
 
+from shared.core.errors import AppError
 from shared.core.ids import GivenId, IdText, dashed
 from shared.core.money import Amount, AmountText, Currency
 from shared.core.periods import Timestamp, TimestampText, to_text
 from shared.core.texts import NOT_BLANK, Line
+from shared.web.access import Caller
 from shared.web.cursors import Limit, Page
 from shared.web.validation.openapi import Answer, Body, Described, Query
 from shared.web.validation.ranges import AmountRange, ComparedRange, TimeRange
@@ -234,22 +236,23 @@ class TransactionOut(TypedDict):
 
 def transaction_out(
     transaction: "Transaction",
+    viewer: Caller,
     currency: Currency,
     *,
-    viewer_id: str,
-    sees_all: bool = False,
-    failure_code: str | None = None,
+    failure: AppError | None = None,
     reversed_by: str | None = None,
     account_id: str | None = None,
 ) -> TransactionOut:
-    """Return a transaction as `viewer_id` may see it. `sees_all` shows the ids of all accounts.
+    """Return a transaction as the viewer may see it: a customer sees the ids of their own accounts, staff those of all.
 
-    `balance_after` is that of `account_id` in the list of one account, else that of the only side that the viewer owns.
+    `failure` is the error of a failed one. `balance_after` is that of `account_id` in the list of one account, else
+    that of the only side that the viewer owns.
     """
-    owns_source = transaction.from_user_id == viewer_id
-    owns_target = transaction.to_user_id == viewer_id
-    source = _to_dashed(transaction.from_account_id) if owns_source or sees_all else None
-    target = _to_dashed(transaction.to_account_id) if owns_target or sees_all else None
+    viewer_id = viewer.user_id.hex
+    sees_source = viewer.is_staff or transaction.from_user_id == viewer_id
+    sees_target = viewer.is_staff or transaction.to_user_id == viewer_id
+    source = _to_dashed(transaction.from_account_id) if sees_source else None
+    target = _to_dashed(transaction.to_account_id) if sees_target else None
     source_number, target_number = transaction.from_masked_number, transaction.to_masked_number
     is_deposit = transaction.transaction_type == "deposit"
     has_one_side = is_deposit or transaction.transaction_type == "withdrawal"
@@ -263,7 +266,7 @@ def transaction_out(
         amount=currency.to_text(transaction.amount_minor),
         currency=currency.code,
         status=cast(TransactionStatus, transaction.status),
-        failure_code=failure_code,
+        failure_code=failure.code if failure else None,
         account_id=(target if is_deposit else source) if has_one_side else None,
         account_number=(target_number if is_deposit else source_number) if has_one_side else None,
         from_account_id=None if has_one_side else source,

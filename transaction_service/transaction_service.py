@@ -17,7 +17,6 @@ from shared.core.money import Currency, CurrencyCode
 from shared.db.approvals import ApprovalTable
 from shared.db.kept_currency import require_currency
 from shared.db.outbox import Outbox
-from shared.http.client import Peer
 from shared.http.users import UserClient
 from shared.web import audit_trail, fast_path, serving
 from shared.web.access import Caller, StepUpRequired, private, service_only, staff_with
@@ -276,12 +275,6 @@ def carry_out_batch(json: BatchedRequests) -> Response:
     return success(answers=[to_batched_reply(parsed, outcomes, parts.currency) for parsed in payments])
 
 
-def _make_step_up(
-    settings: TransactionSettings, currency: Currency, account_peer: Peer, storage: TransactionStorage
-) -> StepUp:
-    return StepUp(_to_minor(settings.step_up_amount, currency), AccountClient(account_peer), storage)
-
-
 def _make_approvals(storage: ReversalStorage, users: UserClient, *, is_required: bool) -> ApprovalRules:
     return ApprovalRules(
         ApprovalTable(db, Approval),
@@ -324,7 +317,7 @@ def create_app(settings: TransactionSettings, session: requests.Session | None =
         accounts=AccountClient(account_peer),
         users=users,
         currency=currency,
-        step_up=_make_step_up(settings, currency, account_peer, storage),
+        step_up=StepUp(_to_minor(settings.step_up_amount, currency), AccountClient(account_peer), storage),
         posting=posting,
         tills=TillClient(account_peer, peers.token),
         approvals=_make_approvals(ReversalStorage(db), users, is_required=settings.approval_required),

@@ -147,8 +147,7 @@ class TransactionStorage(Storage):
 
     def add_pending(self, transactions: list[Transaction]) -> None:
         """Add pending transactions with their legs, except those whose id, or key of a pending one, exists already."""
-        added = self._insert(_add_pending, transactions)
-        self._legs.write(added)
+        self._legs.write(self._insert(_add_pending, transactions))
 
     def find_pending(self, keys: Iterable[tuple[str, str | None]]) -> dict[tuple[str, str | None], Transaction]:
         """Return the pending transactions by these (user id, idempotency key) pairs. A pair without a key has none."""
@@ -208,8 +207,8 @@ class TransactionStorage(Storage):
         included only with `unsettled_reversals`: customers don't see a reversal before its money has moved.
         """
         filters = _drop_passed_end(after, filters)
-        query = _by_leg.where(_legs_of_user(user_id, account_id), *_filters(_leg.c, filters), *_text_filter(filters))
-        query = query.where(*_category_filter(filters))
+        query = _by_leg.where(_legs_of_user(user_id, account_id), *_filters(_leg.c, filters))
+        query = query.where(*_text_filter(filters), *_category_filter(filters))
         if not unsettled_reversals:
             query = query.where(_is_no_unsettled_reversal)
         return list(self._fetch(newest_first(query, _LEG_ORDER, limit, after)))
@@ -228,11 +227,11 @@ class TransactionStorage(Storage):
         """
         filters = _drop_passed_end(after, filters)
         if account_id is None:
-            query = _all.where(*_filters(_transaction.c, filters), *_text_filter(filters), *_number_filter(filters))
-            return list(self._fetch(newest_first(query, (_transaction.c.timestamp, _transaction.c.id), limit, after)))
-        query = _by_leg.where(_leg.c.account_id == account_id, *_filters(_leg.c, filters), *_text_filter(filters))
-        query = query.where(*_number_filter(filters))
-        return list(self._fetch(newest_first(query, _LEG_ORDER, limit, after)))
+            query, order = _all.where(*_filters(_transaction.c, filters)), (_transaction.c.timestamp, _transaction.c.id)
+        else:
+            query, order = _by_leg.where(_leg.c.account_id == account_id, *_filters(_leg.c, filters)), _LEG_ORDER
+        query = query.where(*_text_filter(filters), *_number_filter(filters))
+        return list(self._fetch(newest_first(query, order, limit, after)))
 
     def list_of_users(
         self,

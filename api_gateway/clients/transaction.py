@@ -269,14 +269,9 @@ class PaymentClient:
             raise ServiceUnavailable(retry_after_seconds=1) from None
         try:
             answer = self._token.call(self._peer, "POST", "/internal/requests", body={"requests": requests})
-        except NoAnswer as silence:
-            if silence.may_have_arrived:
-                raise OutcomeUnknown from None
-            raise
-        except AppError as refusal:
-            if 400 <= refusal.status < 500:
-                raise ServiceUnavailable(retry_after_seconds=1) from None
-            raise OutcomeUnknown from None
+        except AppError as error:
+            is_undone = not error.may_have_arrived if isinstance(error, NoAnswer) else 400 <= error.status < 500
+            raise ServiceUnavailable(retry_after_seconds=1) if is_undone else OutcomeUnknown from None
         answered = answer.get("answers")
         if not isinstance(answered, list) or len(answered) != len(requests):
             raise OutcomeUnknown
