@@ -123,12 +123,12 @@ class AccountClient(Client):
 
     def has_any(self) -> bool:
         """Return whether the caller has an account, open or closed."""
-        return bool(self._page(Account, "/api/accounts/list", {"limit": 1}, noun="accounts").rows)
+        return bool(self._page(Account, "/api/accounts/list", {"limit": 1}, key="accounts").rows)
 
     def list_all(self, query: Query, user_id: UUID | None = None) -> ListPage[ListedAccount]:
         """Return a page of all or one user's accounts, for staff. Filters: `q, status, account_type, limit, cursor`."""
         path = f"/api/accounts/user/{user_id}" if user_id else "/api/accounts/all"
-        return self._page(ListedAccount, path, query, noun="accounts")
+        return self._page(ListedAccount, path, query, key="accounts")
 
     def details(self, account_id: UUID) -> Account:
         """Return an account. Only its owner gets the complete number."""
@@ -136,7 +136,7 @@ class AccountClient(Client):
 
     def history(self, account_id: UUID, query: Query) -> ListPage[Entry]:
         """Return a page of an account's ledger entries, newest first. Filters: `from, to, limit, cursor`."""
-        return self._page(Entry, f"/api/accounts/history/{account_id}", query, noun="history")
+        return self._page(Entry, f"/api/accounts/history/{account_id}", query, key="history")
 
     def look_up(self, account_number: str, name: str | None = None) -> Payee:
         """Return the masked payee of an account number. Raises InvalidRequest for a wrong check digit, NotFound."""
@@ -173,9 +173,9 @@ class AccountClient(Client):
     def status_history(self, account_id: UUID, query: Query) -> ListPage[StatusChange]:
         """Return a page of the status changes of a customer's account, for staff. Filters: `limit, cursor`."""
         path = f"/api/accounts/status_history/{account_id}"
-        return self._page(StatusChange, path, query, noun="status_history")
+        return self._page(StatusChange, path, query, key="status_history")
 
     def status_history_of(self, user_id: UUID, query: Query) -> ListPage[StatusChange]:
         """Return a page of the changes of the state of all accounts of a customer, for staff; `limit`, `cursor`."""
         path = f"/api/accounts/user/{user_id}/status_history"
-        return self._page(StatusChange, path, query, noun="status_history")
+        return self._page(StatusChange, path, query, key="status_history")

@@ -58,7 +58,7 @@ class ApprovalClient(Client):
     def find(self, query: Query) -> ListPage[Approval]:
         """Return a page of requests. Filters: `status, subject_id, limit, cursor`."""
         named = {self._subject if name == "subject_id" else name: value for name, value in query.items()}
-        found = self._page(Approval, self._path, named, noun="approvals")
+        found = self._page(Approval, self._path, named, key="approvals")
         return found.model_copy(update={"rows": [row.model_copy(update={"kind": self._kind}) for row in found.rows]})
 
     def approve(self, approval_id: UUID) -> Transaction | None:

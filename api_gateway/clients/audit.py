@@ -37,8 +37,8 @@ class AuditClient(Client):
 
     def entries(self, query: Query) -> ListPage[AuditEntry]:
         """Return a page of the audit trail. The query takes the filters of the page, `limit` and `cursor`."""
-        return self._page(AuditEntry, "/api/auth/audit", query, noun="audit")
+        return self._page(AuditEntry, "/api/auth/audit", query, key="audit")
 
     def views(self, *, limit: int, cursor: str | None = None) -> ListPage[DataView]:
         """Return a page of the accesses of staff to the caller's data, newest first."""
-        return self._page(DataView, "/api/auth/audit/mine", {"limit": limit, "cursor": cursor}, noun="audit")
+        return self._page(DataView, "/api/auth/audit/mine", {"limit": limit, "cursor": cursor}, key="audit")

@@ -226,7 +226,7 @@ class AuthClient(Client):
 
     def users(self, query: Query) -> ListPage[User]:
         """Return a page of users. Filters: `q, role, status, limit, cursor`."""
-        return self._page(User, "/api/auth/users", query, noun="users")
+        return self._page(User, "/api/auth/users", query, key="users")
 
     def user(self, user_id: UUID) -> User:
         """Return a user."""

@@ -73,10 +73,10 @@ class Client:
         """Send a POST as `_call` does. The same idempotency key has one effect."""
         return self._call(kind, "POST", path, key=key, body=body, headers={"Idempotency-Key": idempotency_key})
 
-    def _page(self, kind: type[_T], path: str, query: Query, *, noun: str) -> ListPage[_T]:
-        """Return a page of a list. `noun` is the key of the rows in the response."""
+    def _page(self, kind: type[_T], path: str, query: Query, *, key: str) -> ListPage[_T]:
+        """Return a page of a list. The response has its rows under `key`."""
         answer = self._send("GET", path, query=dict(query))
-        found: ListPage[_T] = _adapter(cast(Any, ListPage)[kind]).validate_python({**answer, "rows": answer[noun]})
+        found: ListPage[_T] = _adapter(cast(Any, ListPage)[kind]).validate_python({**answer, "rows": answer[key]})
         return found
 
 

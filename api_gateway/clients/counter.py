@@ -42,7 +42,7 @@ class CounterClient(Client):
 
     def list_tills(self, query: Query) -> ListPage[Till]:
         """Return a page of tills. Filters: `user_id, status, limit, cursor`."""
-        return self._page(Till, "/api/transactions/tills", query, noun="tills")
+        return self._page(Till, "/api/transactions/tills", query, key="tills")
 
     def till(self, till_id: UUID) -> Till:
         """Return a till."""
@@ -50,7 +50,7 @@ class CounterClient(Client):
 
     def movements(self, till_id: UUID, query: Query) -> ListPage[Movement]:
         """Return a page of the changes of the cash of a till; `limit`, `cursor`."""
-        return self._page(Movement, f"/api/transactions/tills/{till_id}/movements", query, noun="movements")
+        return self._page(Movement, f"/api/transactions/tills/{till_id}/movements", query, key="movements")
 
     def close_till(self, till_id: UUID, counted: Decimal) -> Till:
         """Close a till with the counted cash."""

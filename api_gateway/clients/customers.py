@@ -59,7 +59,7 @@ class CustomerClient(Client):
 
     def find(self, query: Query) -> ListPage[User]:
         """Return a page of customers; `q`, `status`, `limit`, `cursor`."""
-        return self._page(User, "/api/auth/customers", query, noun="customers")
+        return self._page(User, "/api/auth/customers", query, key="customers")
 
     def counts(self) -> dict[str, int]:
         """Return how many customers wait for somebody of the staff: `pending_identities`, `locked`."""
@@ -106,7 +106,7 @@ class CustomerClient(Client):
 
     def audit(self, user_id: UUID, query: Query) -> ListPage[AuditEntry]:
         """Return a page of what a customer did, and what was done about them, newest first."""
-        return self._page(AuditEntry, f"/api/auth/customers/{user_id}/audit", query, noun="audit")
+        return self._page(AuditEntry, f"/api/auth/customers/{user_id}/audit", query, key="audit")
 
     def sessions(self, user_id: UUID) -> list[LoginSession]:
         """Return the active sessions of a customer."""
@@ -119,7 +119,7 @@ class CustomerClient(Client):
 
     def notes(self, user_id: UUID, query: Query) -> ListPage[Note]:
         """Return a page of the notes about a customer, newest first."""
-        return self._page(Note, f"/api/auth/customers/{user_id}/notes", query, noun="notes")
+        return self._page(Note, f"/api/auth/customers/{user_id}/notes", query, key="notes")
 
     def add_note(self, user_id: UUID, text: str) -> None:
         """Write a note about a customer."""

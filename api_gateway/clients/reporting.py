@@ -267,7 +267,7 @@ class ReportingClient(Client):
 
     def list_exports(self) -> list[StatementExport]:
         """Return the caller's ZIPs with statements, newest first."""
-        return self._page(StatementExport, "/api/reports/exports", {}, noun="exports").rows
+        return self._page(StatementExport, "/api/reports/exports", {}, key="exports").rows
 
     def download_export(self, export_id: UUID) -> requests.Response:
         """Return the streamed response with a ZIP of the caller."""
@@ -299,7 +299,7 @@ class ReportingClient(Client):
 
     def list_own(self, query: Query) -> ListPage[Report]:
         """Return a page of the caller's stored reports."""
-        return self._page(Report, "/api/reports/list", query, noun="reports")
+        return self._page(Report, "/api/reports/list", query, key="reports")
 
     def statement(self, account_id: UUID, query: Query, known: str | None) -> requests.Response:
         """Return the streamed response with the statement of an account; 304 if its ETag is `known`."""

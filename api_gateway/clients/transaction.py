@@ -174,19 +174,19 @@ class TransactionClient(Client):
 
     def list_own(self, query: Query) -> ListPage[Transaction]:
         """Return a page of the caller's transactions. Filters: `type, status, account_id, from, to, min, max, q, …`."""
-        return self._page(Transaction, "/api/transactions/list", query, noun="transactions")
+        return self._page(Transaction, "/api/transactions/list", query, key="transactions")
 
     def list_of_account(self, account_id: UUID, query: Query) -> ListPage[Transaction]:
         """Return a page of an account's transactions, with the filters of `list_own`."""
-        return self._page(Transaction, f"/api/transactions/account/{account_id}", query, noun="transactions")
+        return self._page(Transaction, f"/api/transactions/account/{account_id}", query, key="transactions")
 
     def list_of_user(self, user_id: UUID, query: Query) -> ListPage[Transaction]:
         """Return a page of the transactions on a customer's accounts, for staff, with the same filters."""
-        return self._page(Transaction, f"/api/transactions/user/{user_id}", query, noun="transactions")
+        return self._page(Transaction, f"/api/transactions/user/{user_id}", query, key="transactions")
 
     def list_all(self, query: Query) -> ListPage[Transaction]:
         """Return a page of all transactions, for staff, with the filters of `list_own`."""
-        return self._page(Transaction, "/api/transactions/all", query, noun="transactions")
+        return self._page(Transaction, "/api/transactions/all", query, key="transactions")
 
     def count_all(self, query: Query) -> int:
         """Return how many of all transactions match the filters, at most 1000, for staff."""
@@ -218,7 +218,7 @@ class TransactionClient(Client):
 
     def list_suspense(self, query: Query) -> ListPage[SuspenseItem]:
         """Return a page of money in the suspense account, for staff. Filters: `user_id, paid_out, limit, cursor`."""
-        return self._page(SuspenseItem, "/api/transactions/suspense", query, noun="suspense")
+        return self._page(SuspenseItem, "/api/transactions/suspense", query, key="suspense")
 
     def pay_out(self, transaction_id: UUID, to_account_id: str, *, idempotency_key: str) -> Transaction:
         """Pay money in the suspense account out to an account of its customer, as an admin, at most once.
