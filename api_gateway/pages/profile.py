@@ -134,7 +134,7 @@ def end_all_sessions(caller: Caller) -> Response:
     refuse_session(caller.session_id)
     refuse_ended_sessions()
     sign_out()
-    return see_other("You are logged out everywhere.", url_for("people.login"))
+    return see_other("You are logged out everywhere.", url_for("logins.login"))
 
 
 @profile.post("/settings/sessions/<uuid:session_id>/end")

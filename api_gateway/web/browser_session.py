@@ -162,7 +162,7 @@ def to_login() -> Response:
     had_session = "token" in session or "session_ended" in g
     sign_out()
     flash("Your session has ended. Please log in again." if had_session else "Please log in first.", "info")
-    return redirect(url_for("people.login", next=return_address()), 303)
+    return redirect(url_for("logins.login", next=return_address()), 303)
 
 
 def return_address() -> str | None:

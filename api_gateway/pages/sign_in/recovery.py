@@ -78,7 +78,7 @@ def verify_email() -> Any:
             "link_confirm.html", form, title="Verify your address", text=text, action="Confirm the address"
         )
     session.pop(session_profile.UNVERIFIED, None)
-    home = home_of(person) if person else url_for("people.login")
+    home = home_of(person) if person else url_for("logins.login")
     return see_other("Your e-mail address is verified. Thank you.", home)
 
 
@@ -119,4 +119,4 @@ def _to_login(message: str) -> Response:
     """Redirect to the login after a change that has ended all sessions of the user."""
     refuse_ended_sessions()
     sign_out()
-    return see_other(message, url_for("people.login"))
+    return see_other(message, url_for("logins.login"))

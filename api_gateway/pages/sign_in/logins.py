@@ -27,7 +27,7 @@ from api_gateway.web.browser_session import (
 from shared.core.errors import NotAuthenticated, ServiceUnavailable
 from shared.web.access import Caller, private_even_limited, public
 
-people = Blueprint("people", __name__)
+logins = Blueprint("logins", __name__)
 
 
 class LoginForm(BankForm):
@@ -63,7 +63,7 @@ class RegisterForm(BankForm):
     )
 
 
-@people.route("/login", methods=["GET", "POST"])
+@logins.route("/login", methods=["GET", "POST"])
 @public
 def login() -> Any:
     """Log in, in two steps where the person has a second factor, and redirect to the page that was requested first."""
@@ -71,7 +71,7 @@ def login() -> Any:
         return redirect_after_login(somebody)
     if request.args.get("start") == "over":
         session.pop("second_step", None)
-        return redirect(url_for("people.login", next=request.args.get("next")), 303)
+        return redirect(url_for("logins.login", next=request.args.get("next")), 303)
     if "second_step" in session and "username" not in request.form:
         return _second_step(SecondStep.model_validate(session["second_step"]))
     form = LoginForm()
@@ -118,7 +118,7 @@ def _sign_in(tokens: Tokens) -> Response:
     return redirect_after_login(caller)
 
 
-@people.route("/register", methods=["GET", "POST"])
+@logins.route("/register", methods=["GET", "POST"])
 @public
 def register() -> Any:
     """Register a customer and log them in."""
@@ -132,16 +132,16 @@ def register() -> Any:
     return see_other(f"Welcome, {tokens.username}. You are logged in.", HOME)
 
 
-@people.post("/logout")
+@logins.post("/logout")
 @private_even_limited
 def logout(caller: Caller) -> Response:
     """End the session, here and at the auth service."""
     message = _log_out(caller)
     sign_out()
-    return see_other(message, url_for("people.login"))
+    return see_other(message, url_for("logins.login"))
 
 
-@people.get("/session")
+@logins.get("/session")
 @private_even_limited
 def stay(_caller: Caller) -> Response:
     """Extend the session, for the notice that it is about to end."""
