@@ -112,7 +112,7 @@ def open_for_customer(
 def details(storage: AccountStorage, caller: Caller, account_id: UUID) -> Account:
     """Return an account of the caller, or any account for staff. Raises NotFound."""
     account = storage.find_account(account_id)
-    if account is None or not (account.user_id == caller.user_id or caller.may("customers:read")):
+    if account is None or not (account.user_id == caller.user_id or caller.sees_others):
         raise NotFound("There is no such account.")
     audit_trail.record_view(storage.outbox, "view.account", caller, account.user_id, account=_audited(account))
     return account
@@ -151,7 +151,7 @@ def entries(
 ) -> tuple[list[Entry], dict[str, OtherSide], Pagination]:
     """Return a page of the ledger entries of an account, oldest first. Raises NotFound or ServiceUnavailable.
 
-    The accounts on the other side are returned beside them, by the accounts' ids. Customers see names masked.
+    The accounts on the other side are returned beside them, by the accounts' ids, with names as `sees_others` says.
     """
     account = details(accounts, caller, account_id)
     fetch = partial(ledger.entries.list_page, account.id.hex, newest_first=False, since=query.since, until=query.until)
@@ -159,7 +159,7 @@ def entries(
     others = ledger.find_accounts({row.other_account_id for row in shown if row.other_account_id})
     holders = {other.id: UUID(other.user_id) for other in others}
     names = users.names({user_id for user_id in holders.values() if user_id != account.user_id})
-    if not caller.may("customers:read"):
+    if not caller.sees_others:
         names = {user_id: masked_name(name) for user_id, name in names.items()}
     return shown, {one.id: OtherSide(one.account_number, names.get(holders[one.id])) for one in others}, pagination
 

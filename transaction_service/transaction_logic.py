@@ -217,7 +217,7 @@ def details(storage: TransactionStorage, caller: Caller, transaction_id: str) ->
     A customer sees a reversal only when it is completed, and then also if only the reversed transaction was theirs.
     """
     transaction = storage.find_transaction(transaction_id)
-    if transaction is None or not (caller.may("customers:read") or _may_see(storage, caller, transaction)):
+    if transaction is None or not (caller.sees_others or _may_see(storage, caller, transaction)):
         raise NotFound("There is no such transaction.")
     owners = {owner for owner in (transaction.from_user_id, transaction.to_user_id) if owner}
     if caller.user_id.hex not in owners:

@@ -226,8 +226,9 @@ class TransactionOut(TypedDict):
     balance_after: AmountText | None
     """The balance after the transaction of the caller's account, if the caller owns exactly one side."""
     from_name: NotRequired[Annotated[str, Field(examples=["Ben O."])] | None]
-    """The name of the holder of the account that the money leaves, masked except for staff. Null for an account of the
-    caller's or the bank's, or while names are not available. Left out in the response to a payment."""
+    """The name of the holder of the account that the money leaves, masked except for staff who may read customers. Null
+    for an account of the caller's or the bank's, or while names are not available. Left out in the response to a
+    payment."""
     to_name: NotRequired[Annotated[str, Field(examples=["Ben O."])] | None]
     """The name of the holder of the account that the money reaches, in the same way."""
     category: NotRequired[Category | None]
@@ -249,8 +250,8 @@ def transaction_out(
     that of the only side that the viewer owns.
     """
     viewer_id = viewer.user_id.hex
-    sees_source = viewer.is_staff or transaction.from_user_id == viewer_id
-    sees_target = viewer.is_staff or transaction.to_user_id == viewer_id
+    sees_source = viewer.sees_others or transaction.from_user_id == viewer_id
+    sees_target = viewer.sees_others or transaction.to_user_id == viewer_id
     source = _to_dashed(transaction.from_account_id) if sees_source else None
     target = _to_dashed(transaction.to_account_id) if sees_target else None
     source_number, target_number = transaction.from_masked_number, transaction.to_masked_number

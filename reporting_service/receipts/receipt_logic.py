@@ -25,7 +25,7 @@ def make_receipt(
 ) -> Document:
     """Return the receipt of a payment that the caller may see. Raises NotFound, NotCompleted or ServiceUnavailable.
 
-    A customer sees their own name in full and the other side's masked; staff see both in full.
+    The caller's own name is whole; that of another side is masked for who does not see others.
     """
     payment = sources.transactions.transaction(caller.token, transaction_id)
     if payment["status"] != "completed":
@@ -54,4 +54,4 @@ def _side(sources: Sources, caller: Caller, owner_id: UUID | None, number: str |
     if owner_id is None:
         return None
     name = sources.auth.name(owner_id)
-    return Side(name if caller.is_staff or owner_id == caller.user_id else masked_name(name), number)
+    return Side(name if caller.sees_others or owner_id == caller.user_id else masked_name(name), number)

@@ -57,6 +57,11 @@ class Caller(UserClaims):
         """Return whether the user is an employee or an admin."""
         return self.role in STAFF_ROLES
 
+    @property
+    def sees_others(self) -> bool:
+        """Return whether the user may see whole names, and the ids of accounts, of people other than themselves."""
+        return self.may("customers:read")
+
     def may(self, permission: str) -> bool:
         """Return whether the user is an admin, or an employee to whom the permission is granted, as by default."""
         is_granted = self.permissions is None or permission in self.permissions

@@ -271,3 +271,21 @@ def test_the_largest_page_has_all_its_names(bank: Suite) -> None:
         post(bank, TRANSFER, person, from_account_id=own["id"], to_account_id=target["id"], amount="1")
     found = get(bank, "list?limit=200&type=transfer", person)["transactions"]
     assert [row["to_name"][0] for row in found] == [payee.username[0] for payee in reversed(payees)]
+
+
+@pytest.mark.parametrize(
+    ("permission", "name", "shows_id"), [("cases:answer", "Dora E.", False), ("customers:read", "Dora Example", True)]
+)
+def test_who_may_read_customers_sees_whole_names_and_account_ids_in_own_transactions_too(
+    bank: Suite, permission: str, name: str, shows_id: bool
+) -> None:
+    payee, employee = bank.person(), bank.employee(permissions=(permission,))
+    profile = {"full_name": "Dora Example"}
+    assert bank.call("auth", "PUT", "/api/auth/users/profile", payee, json=profile).status_code == 200
+    target, source = payee.open(), employee.open("9.00")
+    transfer = {"from_account_id": source["id"], "to_account_number": target["account_number"], "amount": "1.00"}
+    paid = employee.pay("transfer", **transfer)["transaction"]
+    shown = next(row for row in employee.transactions() if row["id"] == paid["id"])
+    assert shown["to_name"] == name
+    assert shown["to_account_id"] == paid["to_account_id"] == (target["id"] if shows_id else None)
+    assert shown["to_account_number"] == f"••••{target['account_number'][-4:]}"

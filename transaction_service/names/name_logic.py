@@ -17,12 +17,12 @@ def name_holders(
 ) -> None:
     """Add the names of both sides' holders to rendered transactions, looked up in one call, except the caller's own.
 
-    Customers see other names masked.
+    They are masked for who does not see others.
     """
     sides = [(row.from_user_id, row.to_user_id) for row in rows]
     others = {UUID(user_id) for pair in sides for user_id in pair if user_id} - {caller.user_id}
     names = {user_id.hex: name for user_id, name in users.available_names(others).items()}
-    shown = names if caller.is_staff else {user_id: masked_name(name) for user_id, name in names.items()}
+    shown = names if caller.sees_others else {user_id: masked_name(name) for user_id, name in names.items()}
     for (from_user_id, to_user_id), out in zip(sides, rendered, strict=True):
         out["from_name"] = shown.get(from_user_id or "")
         out["to_name"] = shown.get(to_user_id or "")

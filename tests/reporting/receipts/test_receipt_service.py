@@ -77,6 +77,14 @@ def test_staff_read_both_names(bank: Suite, payment: dict[str, Any]) -> None:
     assert "Boris Щербаковский" in text_of(answer.data)
 
 
+def test_an_employee_who_may_not_read_customers_reads_the_other_name_masked(bank: Suite, bob: Person) -> None:
+    employee = bank.employee(permissions=("cases:answer",))
+    source, target = employee.open("5.00"), bob.open()
+    body = {"from_account_id": source["id"], "to_account_number": target["account_number"], "amount": "1.00"}
+    text = text_of(get(employee, employee.pay("transfer", **body)["transaction"]["id"]).data)
+    assert ("Boris Щ." in text, "Щербаковский" in text) == (True, False)
+
+
 def test_a_deposit_comes_from_the_bank(ada: Person) -> None:
     deposit = ada.transactions()[-1]
     text = text_of(get(ada, deposit["id"]).data)
