@@ -29,6 +29,7 @@ from api_gateway.web import (
     time_zones,
 )
 from api_gateway.web.limits import admission, limit_rules, rate_limits, slow_bodies
+from api_gateway.web.limits.fair_places import FairPlaces
 from api_gateway.web.limits.rate_limits import TokenBuckets
 from api_gateway.web.limits.shared_limits import RedisServer
 from api_gateway.web.refusals import REPORT_SECONDS, Refusals
@@ -37,7 +38,6 @@ from api_gateway.web.sealed_values import SealedValues
 from api_gateway.web.tools import Tools
 from shared.concurrency.background import PeriodicTask
 from shared.concurrency.context_pool import ContextPool
-from shared.concurrency.fair_lock import FairLock
 from shared.concurrency.shared_call import SharedCall
 from shared.core import formats
 from shared.core.money import Currency, CurrencyCode
@@ -166,7 +166,7 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
     part(Lifecycle, app).add(AtEnd(tools.renewals.close))
     part(Lifecycle, app).add(PeriodicTask(tools.refusals.report, name="refusals", interval_seconds=REPORT_SECONDS))
     by_session = TokenBuckets(settings.session_requests_per_second, settings.session_requests_per_second)
-    places = FairLock(settings.threads, settings.waiting_requests)
+    places = FairPlaces(settings.threads, settings.waiting_requests)
     _install_payment_batching(app, peers, by_session, settings)
     _install_slow_bodies(app)
     if settings.trusted_proxies:
@@ -182,7 +182,7 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
         older_secrets=settings.older_session_secrets,
     )
     _install_limits(app, by_session, settings)
-    admission.install(app, places, exempt=limit_rules.UNLIMITED)
+    admission.install(app, places, client=limit_rules.client, exempt=limit_rules.UNLIMITED)
     browser_security.install(app, always_https=settings.https)
     compression.install(app, is_of_browser=lambda: not browser_session.is_machine_path())
     _install_pages(app, settings)

@@ -57,6 +57,11 @@ def make(by_session: TokenBuckets, *, address_requests_per_second: int, server: 
     )
 
 
+def client() -> str:
+    """Return the key of the current request's client: its session, or its network without one."""
+    return browser_session.session_id() or network(request.remote_addr) or ""
+
+
 def network(address: str | None) -> str | None:
     """Return the key of an address: IPv6 by its first 64 bits, since one customer of a provider has them all."""
     try:

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
-from flask import Flask
+from flask import Flask, request
 from werkzeug.test import TestResponse
 
 from api_gateway.web.limits import admission
-from shared.concurrency.fair_lock import FairLock
+from api_gateway.web.limits.fair_places import FairPlaces
 from shared.core.errors import Refused
 from shared.web.responses import install_error_handlers
 from tests.support.processes import eventually
@@ -29,13 +29,14 @@ class Shop:
         self.done = threading.Event()
         self.names: list[str] = []
         install_error_handlers(self.app)
-        admission.install(self.app, FairLock(AT_WORK, WAITING), exempt=("/live",))
+        places = FairPlaces(AT_WORK, WAITING)
+        admission.install(self.app, places, client=lambda: request.headers["From"], exempt=("/live",))
         self.app.add_url_rule("/work/<name>", "work", self._work)
         self.app.add_url_rule("/fail", "fail", self._fail)
         self.app.add_url_rule("/live", "live", lambda: "alive")
 
-    def get(self, path: str) -> TestResponse:
-        return self.app.test_client().get(path)
+    def get(self, path: str, client: str = "greedy") -> TestResponse:
+        return self.app.test_client().get(path, headers={"From": client})
 
     def _work(self, name: str) -> str:
         self.names.append(name)
@@ -85,7 +86,7 @@ def test_a_waiting_request_runs_as_soon_as_a_place_is_free(shop: Shop, pool: Thr
     asked = fill(shop, pool)
     assert len(shop.names) == AT_WORK
     shop.done.set()
-    assert [request.result(5).status_code for request in asked] == [200] * (AT_WORK + WAITING)
+    assert [one.result(5).status_code for one in asked] == [200] * (AT_WORK + WAITING)
 
 
 def test_a_request_that_waited_too_long_is_refused(
@@ -95,8 +96,19 @@ def test_a_request_that_waited_too_long_is_refused(
     *at_work, waiting = fill(shop, pool, waiting=1)
     assert waiting.result(5).status_code == 503
     shop.done.set()
-    assert [request.result(5).status_code for request in at_work] == [200, 200]
+    assert [one.result(5).status_code for one in at_work] == [200, 200]
     assert shop.get("/work/later").status_code == 200
+
+
+def test_another_client_takes_the_turn_of_the_last_one_that_waits_and_is_next(
+    shop: Shop, pool: ThreadPoolExecutor
+) -> None:
+    *_, last = fill(shop, pool)
+    modest = pool.submit(shop.get, "/work/modest", "modest")
+    assert last.result(5).status_code == 503
+    shop.done.set()
+    assert modest.result(5).status_code == 200
+    assert shop.names.index("modest") <= AT_WORK + 1  # the greedy one gets the second place at the same time
 
 
 def test_exempt_paths_are_answered_under_overload(shop: Shop, pool: ThreadPoolExecutor) -> None:
@@ -114,7 +126,7 @@ def test_all_places_are_free_after_an_overload(shop: Shop, pool: ThreadPoolExecu
     asked = fill(shop, pool)
     assert {shop.get("/work/too-much").status_code for _ in range(10)} == {503}
     shop.done.set()
-    eventually(lambda: all(request.done() for request in asked))
+    eventually(lambda: all(one.done() for one in asked))
     shop.done.clear()
     shop.begun = threading.Semaphore(0)
     fill(shop, pool)
