@@ -217,6 +217,7 @@ def _person(username: str, full_name: str, password: str, at: datetime) -> User:
         username=username,
         email=f"{username}@example.com",
         full_name=full_name,
+        email_verified_at=at,
         password_hash=Passwords().hash(password),
         created_at=at,
     )

@@ -91,6 +91,12 @@ def test_everybody_can_log_in_with_a_password_of_their_own(demo: Demo) -> None:
     demo.log_in(EVERYBODY[0].username)
 
 
+def test_no_page_asks_to_verify_an_address_to_which_no_mail_was_sent(demo: Demo) -> None:
+    for username in demo.logins:
+        person = demo.log_in(username)
+        assert demo.suite.call("auth", "GET", "/api/auth/users/profile", person).get_json()["email_verified"]
+
+
 def test_each_page_of_the_employee_has_something_to_show(demo: Demo) -> None:
     grace, admin = demo.log_in(EMPLOYEE), demo.suite.admin()
 

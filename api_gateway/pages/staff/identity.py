@@ -13,7 +13,7 @@ from api_gateway.pages.common.responses import form_page, see_other
 from api_gateway.pages.common.services import Services, start_call
 from shared.web.access import Caller, staff_with
 
-STATES = {"verified": "Verified", "pending": "Pending", "rejected": "Rejected", "none": "None: begin anew"}
+STATES = {"verified": "Verified", "pending": "Pending", "rejected": "Rejected", "none": "Not verified: start again"}
 DOCUMENTS = {
     "passport": "Passport",
     "identity_card": "Identity card",

@@ -39,6 +39,16 @@ def test_a_passport_verifies_a_customer_who_sees_it_in_the_profile(bank: Suite, 
     assert "Shown at the branch" not in profile
 
 
+def test_a_customer_whose_identity_is_reset_is_shown_as_not_verified(bank: Suite, clara: Person) -> None:
+    employee = employee_with(bank)
+    place = f"/admin/customers/{clara.user_id}/identity"
+    employee.submit(place, **PASSPORT)
+    employee.submit(place, state="none", reason="A passport of somebody else")
+    page = employee.get(place).text
+    assert '<span class="status status-quiet">Not verified</span>' in page
+    assert "<strong>Not verified</strong>: A passport of somebody else" in page
+
+
 def test_what_is_missing_is_named_beside_its_field(bank: Suite, clara: Person) -> None:
     employee = employee_with(bank)
     place = f"/admin/customers/{clara.user_id}/identity"
