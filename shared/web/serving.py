@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Set
 from functools import partial
+from itertools import islice
 from typing import Any, TypeVar
 
 from flask import Flask
@@ -79,19 +80,20 @@ class DeferredResponse:
     def response_iter(self, status: int, headers: list[tuple[str, str]], body: ChunkedBody) -> None:
         """Send the app's response, unless it is deferred.
 
-        It is sent whole if it is short, so that no thread waits for a client that reads slowly. Only `LONG_RESPONSES`
-        threads may do so; then long responses are refused.
+        A body of one chunk or of `WHOLE_RESPONSE_BYTES` is sent whole, so that no thread waits for a client that reads
+        slowly. Only `LONG_RESPONSES` threads may do so; then longer bodies are refused.
         """
         if self.is_deferred:
             return
         chunks = iter(body.__next__, None)
         beginning = [*_up_to(WHOLE_RESPONSE_BYTES, chunks)]
+        following = [*islice(chunks, 1)]
         try:
-            if sum(map(len, beginning)) <= WHOLE_RESPONSE_BYTES:
+            if not following:
                 self._send(status, headers, b"".join(beginning))
             elif _long_responses.acquire(blocking=False):
                 try:
-                    self._protocol.response_iter(status, [*headers, SERVER_HEADER], _join(beginning, chunks))
+                    self._protocol.response_iter(status, [*headers, SERVER_HEADER], _join(beginning, following, chunks))
                 finally:
                     _long_responses.release()
             else:
@@ -102,8 +104,8 @@ class DeferredResponse:
 
 
 def _up_to(size: int, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Return chunks until they are larger than `size` in all, or the last one."""
-    while size >= 0 and (chunk := next(chunks, None)) is not None:
+    """Return chunks until they have `size` bytes in all, or until the last one."""
+    while size > 0 and (chunk := next(chunks, None)) is not None:
         size -= len(chunk)
         yield chunk
 
