@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 
 from tests.account.ledger import Ledger
-from tests.support.desk import money_made
+from tests.support.desk import sum_of_all_balances
 from tests.support.suite import Suite
 
 
@@ -23,4 +23,4 @@ def ledger(app: Flask) -> Iterator[Ledger]:
         ledger = Ledger(app)
         yield ledger
         ledger.accounts.refresh()
-        assert money_made(ledger.storage) == 0
+        assert sum_of_all_balances(ledger.storage) == 0

@@ -23,7 +23,7 @@ from account_service.till_schemas import NewTill, TillCount
 from account_service.till_storage import TillStorage
 from shared.web.parts import part
 from tests.account.ledger import Ledger, in_parallel, order, with_changes
-from tests.support.desk import money_made
+from tests.support.desk import sum_of_all_balances
 
 
 def tills_of(ledger: Ledger) -> TillStorage:
@@ -171,7 +171,7 @@ class CounterAgainstNumbers(RuleBasedStateMachine):
             assert cash(self.ledger, drawer.id) == drawer.expected
         assert self.held(VAULT_ACCOUNT_ID) == self.vault
         assert self.held(OVER_AND_SHORT_ACCOUNT_ID) == self.differences
-        assert money_made(self.ledger.storage) == 0
+        assert sum_of_all_balances(self.ledger.storage) == 0
 
 
 def test_random_days_at_the_counter_add_up(ledger: Ledger) -> None:

@@ -159,7 +159,7 @@ class Desk:
         return total
 
 
-def money_made(ledger: LedgerStorage) -> int:
+def sum_of_all_balances(ledger: LedgerStorage) -> int:
     """Return the sum of all balances, including the bank's own accounts, in minor units. It must be zero."""
     with account_db.reader.connect() as connection:
         held = connection.scalar(select(func.coalesce(func.sum(Account.balance_minor), 0)))
@@ -178,7 +178,7 @@ def _heard(body: object) -> list[OrderHeard]:
 
 
 @contextmanager
-def made_desk(data_dir: Path, database: str) -> Iterator[Desk]:
+def open_desk(data_dir: Path, database: str) -> Iterator[Desk]:
     """Create a desk on "sqlite" or "postgresql" during the block."""
     suite = Suite(data_dir, names=("account", "transaction"), database=database)
     try:

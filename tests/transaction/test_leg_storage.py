@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import select
 
-from tests.support.desk import OWNER, Desk, made_desk
+from tests.support.desk import OWNER, Desk, open_desk
 from transaction_service import leg_storage
 from transaction_service.posting_logic import Outcome
 from transaction_service.transaction_models import IndexedLeg, NewLeg, Transaction, TransactionLeg, db
@@ -16,7 +16,7 @@ MANY = 10
 
 @pytest.fixture(scope="module")
 def shared_desk(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[Desk]:
-    with made_desk(tmp_path_factory.mktemp("legs"), database) as desk:
+    with open_desk(tmp_path_factory.mktemp("legs"), database) as desk:
         yield desk
 
 

@@ -10,7 +10,7 @@ import pytest
 from account_service import ledger_logic
 from account_service.ledger_schemas import Order as OrderHeard
 from shared.core.errors import OutcomeUnknown, ServiceUnavailable
-from tests.support.desk import CALLER, USD, Crash, Desk, made_desk, origin
+from tests.support.desk import CALLER, USD, Crash, Desk, open_desk, origin
 from transaction_service import posting_logic, transaction_logic
 from transaction_service.posting_logic import IdempotencyKeyReused, Outcome
 from transaction_service.projection_logic import Projection, to_order
@@ -21,7 +21,7 @@ from transaction_service.transaction_storage import TransactionStorage
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[Desk]:
-    with made_desk(tmp_path_factory.mktemp("posting"), database) as desk:
+    with open_desk(tmp_path_factory.mktemp("posting"), database) as desk:
         yield desk
 
 

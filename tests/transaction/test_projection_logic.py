@@ -14,7 +14,7 @@ from sqlalchemy import delete, insert, select, update
 from account_service.account_models import Posting
 from account_service.account_models import db as account_db
 from shared.core.errors import AppError
-from tests.support.desk import Desk, made_desk
+from tests.support.desk import Desk, open_desk
 from transaction_service import projection_logic
 from transaction_service.posting_logic import Outcome
 from transaction_service.projection_logic import LedgerMismatch, Projection
@@ -27,7 +27,7 @@ Content = dict[str, list[dict[str, Any]]]
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[Desk]:
-    with made_desk(tmp_path_factory.mktemp("projection"), database) as desk:
+    with open_desk(tmp_path_factory.mktemp("projection"), database) as desk:
         yield desk
 
 

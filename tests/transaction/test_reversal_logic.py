@@ -13,7 +13,7 @@ from account_service import account_models
 from account_service.common_service import Tools
 from shared.core.ids import dashed
 from shared.web.parts import part
-from tests.support.desk import money_made
+from tests.support.desk import sum_of_all_balances
 from tests.support.suite import BankOptions, Person, Suite
 from transaction_service import transaction_models
 
@@ -60,7 +60,7 @@ def refusal(answer: TestResponse) -> tuple[int, str]:
 def made(bank: Suite) -> int:
     app = bank.apps["account"]
     with app.app_context():
-        return money_made(part(Tools, app).ledger)
+        return sum_of_all_balances(part(Tools, app).ledger)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ permissions = Blueprint("permissions", __name__)
 
 
 class RoleForm(ReasonForm):
-    """Another role of a person, and why."""
+    """The new role of a person, and why."""
 
     role = SelectField("Role", [InputRequired("Choose a role.")], choices=options(ROLES))
 

@@ -22,19 +22,20 @@ from shared.processes.console import Console
 from shared.core.errors import CannotStart
 from shared.processes.supervisor import Supervisor, Timing, supervisor_lock, require_free_ports
 
-folder, wishes = Path(sys.argv[1]), json.loads(sys.argv[2])
-names = list(wishes["programs"])
+folder, options = Path(sys.argv[1]), json.loads(sys.argv[2])
+names = list(options["programs"])
 programs = [
-    Program(name=name, command=(sys.executable, str(folder / "service.py"), name, str(wish["port"]), *wish["how"]),
-            host="127.0.0.1", port=wish["port"], port_variable=name.upper() + "_PORT", environment=os.environ,
-            folder=folder, after=tuple(wish["after"]))
-    for name, wish in wishes["programs"].items()
+    Program(name=name,
+            command=(sys.executable, str(folder / "service.py"), name, str(program["port"]), *program["how"]),
+            host="127.0.0.1", port=program["port"], port_variable=name.upper() + "_PORT", environment=os.environ,
+            folder=folder, after=tuple(program["after"]))
+    for name, program in options["programs"].items()
 ]
 console = Console(names)
 try:
     with supervisor_lock(folder / "supervisor.lock"):
         require_free_ports(programs, max_wait_seconds=0.2)
-        Supervisor(programs, console, timing=Timing(**wishes["timing"])).run(
+        Supervisor(programs, console, timing=Timing(**options["timing"])).run(
             lambda all: console.write("STARTED " + " ".join(f"{one.name}={one.process_id}={one.state}" for one in all)))
 except CannotStart as error:
     console.write(f"REFUSED {error}")
@@ -93,9 +94,9 @@ def start(tmp_path: Path) -> Start:
             program.setdefault("port", free_ports(1)[0])
             program.setdefault("how", [])
             program.setdefault("after", [])
-        wishes = {"programs": programs, "timing": {**QUICK, **timing}}
+        options = {"programs": programs, "timing": {**QUICK, **timing}}
         code = f"import runpy, sys; sys.argv = sys.argv[1:]; runpy.run_path({str(tmp_path / 'supervisor.py')!r})"
-        return RunningProcess("-c", code, "supervisor", str(tmp_path), json.dumps(wishes))
+        return RunningProcess("-c", code, "supervisor", str(tmp_path), json.dumps(options))
 
     return start
 

@@ -11,7 +11,7 @@ import pytest
 from account_service.account_models import OVER_AND_SHORT_ACCOUNT_ID, VAULT_ACCOUNT_ID
 from account_service.common_service import Tools as AccountTools
 from shared.web.parts import part
-from tests.support.desk import money_made
+from tests.support.desk import sum_of_all_balances
 from tests.support.suite import BankOptions, Person, Suite
 from tests.transaction.counter.tills import CASH_IN, CASH_OUT, TILLS, Till, refusal
 from tests.transaction.endpoints import balance, get, post, reverse
@@ -33,7 +33,7 @@ def _the_ledger_sums_to_zero(bank: Suite) -> Iterator[None]:
     with bank.apps["account"].app_context():
         ledger = part(AccountTools, bank.apps["account"]).ledger
         ledger.refresh()
-        assert money_made(ledger) == 0
+        assert sum_of_all_balances(ledger) == 0
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from sqlalchemy import delete, insert, select, update
 
 from shared.core.ids import dashed, new_ids
 from shared.http.client import NoAnswer
-from tests.support.desk import OWNER, Desk, made_desk
+from tests.support.desk import OWNER, Desk, open_desk
 from tests.support.repository import ROOT
 from transaction_service import projection_logic
 from transaction_service.category_storage import CategoryStorage
@@ -30,7 +30,7 @@ from transaction_service.volumes.volume_storage import CategoryVolume
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[Desk]:
-    with made_desk(tmp_path_factory.mktemp("rebuild"), database) as desk:
+    with open_desk(tmp_path_factory.mktemp("rebuild"), database) as desk:
         yield desk
 
 

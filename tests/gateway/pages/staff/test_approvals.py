@@ -124,7 +124,7 @@ def test_requests_are_shown_on_the_pages_of_the_account_and_the_customer(
         assert shown(first, f"/admin/accounts/{account['id']}") == [(*one[:2], "Take back")]
     change = {"role": "employee", "reason": "Joins us"}
     bank.call("auth", "PUT", f"/api/auth/users/{ada.user_id}", admin, json=change)
-    role = ("Another role", "Joins us", "Decide")
+    role = ("Change of role", "Joins us", "Decide")
     assert shown(second, customer)[0] == shown(second, f"/admin/users/{ada.user_id}")[0] == role
     assert shown(reader_of_customers(bank).visitor, customer) == [(*one[:2], "") for one in (role, close, lift)]
 
