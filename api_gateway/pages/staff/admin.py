@@ -1,4 +1,4 @@
-"""The overview of the staff, the list of people, and the audit trail."""
+"""The overview of the staff, and the audit trail."""
 
 from concurrent.futures import Future
 from typing import Any
@@ -8,10 +8,9 @@ from flask import Blueprint, render_template
 from api_gateway.clients import metrics
 from api_gateway.clients.metrics import Load
 from api_gateway.clients.reporting import Choice
-from api_gateway.pages.common.filters import AuditFilters, PeopleFilters, filtered_list
+from api_gateway.pages.common.filters import AuditFilters, filtered_list
 from api_gateway.pages.common.reports import pictures_of
 from api_gateway.pages.common.services import SERVICES, Services, peer, probe_services, result_or_none, start_call
-from api_gateway.pages.staff.admin_forms import PERMISSION_LABELS
 from api_gateway.pages.staff.work_queue import cards
 from api_gateway.web.time_zones import page_zone
 from shared.web.access import Caller, admin_only, staff_only
@@ -53,13 +52,6 @@ def _begin_loads(caller: Caller) -> dict[str, Future[Load]]:
     counted = part(Metrics)
     own = start_call(lambda: metrics.read(counted.exposition().decode()))
     return {"api-gateway": own, **{name: start_call(metrics.load_of, peer(name), caller.token) for name in SERVICES}}
-
-
-@admin.get("/admin/users")
-@admin_only
-def users(caller: Caller) -> Any:
-    """List the users of the bank."""
-    return filtered_list("admin_users.html", PeopleFilters(), Services(caller).auth.users, meanings=PERMISSION_LABELS)
 
 
 @admin.get("/admin/audit")

@@ -1,4 +1,4 @@
-"""The page of one person for admins: role and permissions, which are changed with a reason."""
+"""Pages of people for admins: the list, and one person, whose role and permissions are changed with a reason."""
 
 from typing import Any
 from uuid import UUID
@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 from wtforms import SelectField, StringField
 from wtforms.validators import InputRequired, ValidationError
 
+from api_gateway.pages.common.filters import PeopleFilters, filtered_list
 from api_gateway.pages.common.forms import BankForm, at_most, options
 from api_gateway.pages.common.responses import form_page, see_other
 from api_gateway.pages.common.services import Services
@@ -18,7 +19,7 @@ from shared.web.access import Caller, admin_only
 
 OTHER_REASON = "Another reason"
 STATUS_REASONS = ("Asked for by the person", "Suspected misuse", "Suspicion cleared", "Has left", OTHER_REASON)
-permissions = Blueprint("permissions", __name__)
+people = Blueprint("people", __name__)
 
 
 class RoleForm(ReasonForm):
@@ -46,14 +47,21 @@ class StatusForm(BankForm):
         return f"{self.reason.data}: {details}" if details else str(self.reason.data)
 
 
-@permissions.get("/admin/users/<uuid:user_id>")
+@people.get("/admin/users")
+@admin_only
+def users(caller: Caller) -> Any:
+    """List the users of the bank."""
+    return filtered_list("admin_users.html", PeopleFilters(), Services(caller).auth.users, meanings=PERMISSION_LABELS)
+
+
+@people.get("/admin/users/<uuid:user_id>")
 @admin_only
 def person(caller: Caller, user_id: UUID) -> Any:
     """Show a person with their role and permissions."""
     return _person_page(caller, user_id)
 
 
-@permissions.post("/admin/users/<uuid:user_id>")
+@people.post("/admin/users/<uuid:user_id>")
 @admin_only
 def change_status(caller: Caller, user_id: UUID) -> Any:
     """Disable, enable or unlock a person. A button of the list sends no reason, and leads to the form for it."""
@@ -67,12 +75,12 @@ def change_status(caller: Caller, user_id: UUID) -> Any:
     return _see_person(user_id, f"{changed.username} is {changed.status}.")
 
 
-@permissions.route("/admin/users/<uuid:user_id>/role", methods=["GET", "POST"])
+@people.route("/admin/users/<uuid:user_id>/role", methods=["GET", "POST"])
 @admin_only
 def change_role(caller: Caller, user_id: UUID) -> Any:
     """Give a person another role. A GET, by a browser that reloads a refused change, leads to the person."""
     if request.method != "POST":
-        return redirect(url_for("permissions.person", user_id=user_id), 303)
+        return redirect(url_for("people.person", user_id=user_id), 303)
     form = RoleForm()
     change_user = Services(caller).auth.change_user
     changed = form.submitted(lambda: change_user(user_id, role=form.role.data, reason=form.reason.data or ""))
@@ -82,9 +90,9 @@ def change_role(caller: Caller, user_id: UUID) -> Any:
     return _see_person(user_id, f"{changed.username} is now {article} {changed.role}.")
 
 
-@permissions.route("/admin/users/<uuid:user_id>/permissions", methods=["GET", "POST"])
+@people.route("/admin/users/<uuid:user_id>/permissions", methods=["GET", "POST"])
 @admin_only
-def choose(caller: Caller, user_id: UUID) -> Any:
+def change_permissions(caller: Caller, user_id: UUID) -> Any:
     """Choose what an employee may do."""
     user, present = Services(caller).auth.user(user_id), Services(caller).auth.permissions(user_id)
     form, chosen = ReasonForm(), request.form.getlist("permission")
@@ -98,7 +106,7 @@ def choose(caller: Caller, user_id: UUID) -> Any:
 def _see_person(user_id: UUID, message: str) -> Response:
     """Redirect after a change of a person, which has ended their sessions."""
     refuse_ended_sessions()
-    return see_other(message, url_for("permissions.person", user_id=user_id))
+    return see_other(message, url_for("people.person", user_id=user_id))
 
 
 def _person_page(
