@@ -244,7 +244,7 @@ def transaction_out(
     reversed_by: str | None = None,
     account_id: str | None = None,
 ) -> TransactionOut:
-    """Return a transaction as the viewer may see it: a customer sees the ids of their own accounts, staff those of all.
+    """Return a transaction as the viewer may see it: the ids of own accounts, and of all with `sees_others`.
 
     `failure` is the error of a failed one. `balance_after` is that of `account_id` in the list of one account, else
     that of the only side that the viewer owns.

@@ -128,7 +128,7 @@ def _first_head(paper: Paper, statement: Statement) -> None:
                 with paper.element("TD"):
                     for line in wrapped(value, RIGHT - MARGIN - 340, 9, 2):
                         paper.text(MARGIN + 340, line)
-                        paper.y -= 14
+                        paper.y -= 12  # so that nine lines, the most that there can be, end above the summary
     _summary(paper, statement)
 
 

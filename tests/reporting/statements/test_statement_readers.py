@@ -120,6 +120,22 @@ def test_a_csv_reader_finds_the_figures(branch: Branch, account: dict[str, Any],
     assert all(date.fromisoformat(row["date"]) for row in rows)
 
 
+def test_the_longest_facts_of_a_pdf_end_above_the_summary() -> None:
+    zone = ZoneInfo("America/Argentina/ComodRivadavia")
+    month = made_up(entries=1)
+    statement = replace(month, is_final=False, period=replace(month.period, zone=zone, month=None))
+    out, heights = io.BytesIO(), dict[str, float]()
+
+    def note(text: str, _cm: object, position: list[float], _font: object, _size: object) -> None:
+        if text.strip():
+            heights.setdefault(text.strip(), position[5])
+
+    pdf_writer.write(statement, out)
+    PdfReader(out).pages[0].extract_text(visitor_text=note)
+    lowest = min(height for text, height in heights.items() if re.fullmatch(r"[\d:]{8}|.*[\d:]{8}", text))
+    assert lowest > heights["Money in"] + 20
+
+
 def test_pypdf_finds_the_figures_in_the_pdf(branch: Branch, account: dict[str, Any], month: str) -> None:
     statement = branch.statement(account["id"], month=month)
     reader = PdfReader(io.BytesIO(branch.get(account["id"], month=month, format="pdf").data))
