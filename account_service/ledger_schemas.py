@@ -89,7 +89,10 @@ class PostingsQuery(Query):
 
 @with_config(ConfigDict(use_attribute_docstrings=True))
 class KeptOrder(Order):
-    """The order that is stored in a posting. User and time are null in a posting older than the order columns."""
+    """The order that is stored in a posting.
+
+    In a posting older than the order columns user and time are null, and the limits of an order do not hold.
+    """
 
     user_id: HexId | None  # type: ignore[misc]  # a TypedDict can't widen a field, and repeating all others says less
     requested_at: datetime | None  # type: ignore[misc]  # as above
