@@ -67,7 +67,7 @@ class WrongPassword(Refused):
     """400: the current password of a logged-in user is wrong. Clients would log the user out after a 401."""
 
     code = "INVALID_CREDENTIALS"
-    message = "The current password is not right. Enter it again."
+    message = "The current password is wrong. Enter it again."
 
 
 class LockedOut(TooManyRequests):
@@ -81,7 +81,7 @@ class InvalidClient(InvalidCredentials):
     """401: the client id or the client secret of a service is wrong (RFC 6749, section 5.2)."""
 
     code = "INVALID_CLIENT"
-    message = "The client is not known, or its secret is not right."
+    message = "The client is unknown, or its secret is wrong."
 
 
 class InvalidScope(Refused):
@@ -151,7 +151,7 @@ def require_password(
 ) -> None:
     """Require the password of a logged-in user. Raises LockedOut, and WrongPassword, which names `field`."""
     if not check_password(tools, user.username, user, password, action=action):
-        raise WrongPassword(details={field: "is not right; enter it again"})
+        raise WrongPassword(details={field: "is wrong; enter it again"})
 
 
 def attempt(

@@ -158,7 +158,7 @@ def change_password(tools: Tools, caller: Caller, change: PasswordChange) -> Non
     with tools.transaction():
         present = auth_logic.own_user_to_change(tools, caller)
         if present.password_hash != user.password_hash:
-            raise auth_logic.WrongPassword(details={"current_password": "is not right; enter it again"})
+            raise auth_logic.WrongPassword(details={"current_password": "is wrong; enter it again"})
         present.password_hash = password_hash
         tools.sessions.end_sessions(user.id, clock.now(), all_but=caller.session_id)
         auth_logic.notify(tools, present, "password_changed", ip=origins.current().address)

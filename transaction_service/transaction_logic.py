@@ -50,7 +50,7 @@ class AccountNotFound(NotFound):
 class PayeeNotFound(NotFound):
     """The account to be paid does not exist."""
 
-    message = "There is no such account to pay to. Check its number."
+    message = "The account to pay to does not exist. Check its number."
 
 
 class InsufficientFunds(Refused):

@@ -30,7 +30,7 @@ class ReplyForm(BankForm):
 class NewMessageForm(ReplyForm):
     """The first message of a case. Without a payment there is no choice: it is a question."""
 
-    kind = SelectField("This payment", [InputRequired("Choose what it is.")], choices=options(KINDS), default="dispute")
+    kind = SelectField("This payment", [InputRequired("Choose a kind.")], choices=options(KINDS), default="dispute")
     subject = StringField("Subject", [InputRequired("Enter a subject."), at_most(100)])
 
 

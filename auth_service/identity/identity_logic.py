@@ -75,7 +75,7 @@ def _require_document(decision: IdentityDecision, today: date) -> None:
     if missing:
         raise InvalidRequest(details=missing)
     if decision.expires_on and decision.expires_on < today:
-        raise InvalidRequest(details={"expires_on": "is over: the document has expired"})
+        raise InvalidRequest(details={"expires_on": "is in the past: the document has expired"})
 
 
 def _present(storage: IdentityStorage, caller: Caller, user: User) -> IdentityAnswer:

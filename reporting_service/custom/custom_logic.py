@@ -35,7 +35,7 @@ class NameTaken(Conflict):
     """The user has a custom report of this name."""
 
     code = "NAME_TAKEN"
-    message = "You have a custom report of this name already. Choose another name, or delete that one first."
+    message = "You have a custom report with this name already. Choose another name, or delete that one first."
 
 
 class TooManyCustomReports(Refused):

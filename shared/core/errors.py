@@ -97,7 +97,7 @@ class InvalidCredentials(NotAuthenticated):
     """401: the username or the password is wrong. The response does not tell which one."""
 
     code = "INVALID_CREDENTIALS"
-    message = "The username or the password is not right. Check both, and try again."
+    message = "The username or the password is wrong. Check both, and try again."
 
 
 class Forbidden(AppError):
@@ -138,7 +138,7 @@ class Conflict(AppError):
 
     status = 409
     code = "CONFLICT"
-    message = "This does not fit the present state. Look at that again, then repeat the request."
+    message = "This does not fit the present state. Load that again, then repeat the request."
 
 
 class PayloadTooLarge(AppError):
@@ -147,7 +147,7 @@ class PayloadTooLarge(AppError):
     status = 413
     headers = MappingProxyType({"Connection": "close"})
     code = "PAYLOAD_TOO_LARGE"
-    message = "The request is larger than we accept. Send less at a time."
+    message = "The request is too large. Send less at a time."
 
 
 class UnsupportedMediaType(AppError):
@@ -176,7 +176,7 @@ class Unprocessable(AppError):
 
     status = 422
     code = "UNPROCESSABLE"
-    message = "The request contradicts an earlier one. Look at what came of that before you repeat it."
+    message = "The request contradicts an earlier one. Check the outcome of that before you repeat it."
 
 
 class TooManyRequests(AppError):
@@ -198,7 +198,7 @@ class ServiceUnavailable(AppError):
 class OutcomeUnknown(ServiceUnavailable):
     """503: no response arrived, so the operation may or may not have been executed."""
 
-    message = "The service did not answer, so it is not known whether this was done. Look before you send it again."
+    message = "The service did not answer, so it is not known whether this was done. Check before you send it again."
 
     def __init__(self) -> None:
         super().__init__(details={"outcome": "unknown"}, retry_after_seconds=1)

@@ -142,7 +142,7 @@ def test_the_login_form_has_the_focus(browser: Browser, base_url: str, ada: Pers
         page.keyboard.press("Tab")
         page.keyboard.type("wrong")
         page.keyboard.press("Enter")
-        expect(page.get_by_text("is not right")).to_be_visible()
+        expect(page.get_by_text("is wrong")).to_be_visible()
         expect(page.get_by_label("Password", exact=True)).to_be_focused()
 
 

@@ -34,7 +34,7 @@ _FIELD_BY_CODE = {
     "NOT_FOUND": "to_account_number",
 }
 NO_AMOUNT = "Enter an amount."
-_KEY_REUSED = "This page has been sent already, with other entries. Look at what came of it before you send it again."
+_KEY_REUSED = "This form was sent before, with other values. Check the outcome of that before you send it again."
 _NO_PAYEE = "Choose one of your accounts, or enter an account number."
 _TWO_PAYEES = "Choose one of your accounts or enter an account number, but not both."
 _SAME_ACCOUNT = "Choose an account other than the one the money comes from."

@@ -37,7 +37,7 @@ ERROR_TEXTS: Mapping[int, tuple[str, str]] = {
         "This address does not take that kind of request. Go back, and use the buttons of the page.",
     ),
     409: ("Something changed meanwhile", "Reload the page to see the present state, then try again."),
-    413: ("That is too large", "What you sent is larger than we accept. Shorten it, then send it again."),
+    413: ("That is too large", "What you sent is too large. Shorten it, then send it again."),
     415: (
         "We can't read that",
         "What you sent has a format that we don't accept. Go back, and send the form of the page.",

@@ -28,7 +28,7 @@ _MEANINGS = {
     202: "Accepted, and not decided yet: repeat the request (with the same Idempotency-Key), or look at it later.",
     304: "The document is the one that the caller has, by its `If-None-Match`.",
     400: "The request is not valid, or a rule refuses it: see `error_code` and `details`.",
-    401: "Nobody is logged in, or the credentials are not right.",
+    401: "Nobody is logged in, or the credentials are wrong.",
     403: "The caller has no right to do this.",
     404: "There is no such thing, or it is not the caller's to see.",
     409: "The request does not fit the present state.",

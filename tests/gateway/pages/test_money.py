@@ -78,7 +78,7 @@ def test_a_reused_key_is_explained(ada: Person, account: dict[str, Any]) -> None
     ada.visitor.post("/transactions/deposit", fields)
     page = ada.visitor.post("/transactions/deposit", {**fields, "amount": "2.00"})
     assert page.status_code == 400
-    assert "This page has been sent already, with other entries." in page.text
+    assert "This form was sent before, with other values." in page.text
     assert ada.balance(account["id"]) == "101.00"
 
 

@@ -168,7 +168,7 @@ def test_too_many_logins_are_refused_with_a_page(bank: Suite, tmp_path_factory: 
 def test_the_page_of_too_many_logins_links_to_the_login(visitor: Visitor, bank: Suite) -> None:
     bank.person("impatient")
     for _ in range(5):
-        assert "The username or the password is not right." in visitor.log_in("impatient", "wrong").text
+        assert "The username or the password is wrong." in visitor.log_in("impatient", "wrong").text
     page = visitor.log_in("impatient")
     assert page.status_code == 429
     assert page.headers["Retry-After"]
