@@ -8,14 +8,14 @@ from typing import Any, TypeVar
 from shared.core.errors import ServiceUnavailable
 
 T = TypeVar("T")
-MOST_WAITING = 64
+MAX_WAITING = 64
 
 
 class SharedCall:
     """Makes a call whose result is the same for everybody, such as a health check.
 
     A thread that asks while the call runs waits for the result of that run, so many requests cost no more than one.
-    When `MOST_WAITING` threads wait, further ones get the result of the run before it.
+    When `MAX_WAITING` threads wait, further ones get the result of the run before it.
     """
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class SharedCall:
             shared = self._running
             if shared is None:
                 self._running = mine
-            elif self._waiting < MOST_WAITING:
+            elif self._waiting < MAX_WAITING:
                 self._waiting += 1
             elif self._last is not None:
                 shared = self._last

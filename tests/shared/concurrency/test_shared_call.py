@@ -55,7 +55,7 @@ def test_the_next_one_gets_a_call_of_its_own_also_after_an_error() -> None:
 def test_when_too_many_wait_the_next_gets_the_result_before(
     pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared_call, "MOST_WAITING", CROWD - 2)
+    monkeypatch.setattr(shared_call, "MAX_WAITING", CROWD - 2)
     call = SharedCall()
     call.run(lambda: -1)
     office = Office(pool, call)
@@ -67,7 +67,7 @@ def test_when_too_many_wait_the_next_gets_the_result_before(
 def test_when_too_many_wait_for_the_first_call_the_next_is_refused(
     pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared_call, "MOST_WAITING", CROWD - 2)
+    monkeypatch.setattr(shared_call, "MAX_WAITING", CROWD - 2)
     office = Office(pool, SharedCall())
     eventually(lambda: any(asked.done() for asked in office.asked))
     office.may_end.set()
