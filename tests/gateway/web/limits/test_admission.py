@@ -100,15 +100,12 @@ def test_a_request_that_waited_too_long_is_refused(
     assert shop.get("/work/later").status_code == 200
 
 
-def test_another_client_takes_the_turn_of_the_last_one_that_waits_and_is_next(
-    shop: Shop, pool: ThreadPoolExecutor
-) -> None:
+def test_another_client_takes_the_turn_of_the_last_one_that_waits(shop: Shop, pool: ThreadPoolExecutor) -> None:
     *_, last = fill(shop, pool)
     modest = pool.submit(shop.get, "/work/modest", "modest")
     assert last.result(5).status_code == 503
     shop.done.set()
     assert modest.result(5).status_code == 200
-    assert shop.names.index("modest") <= AT_WORK + 1  # the greedy one gets the second place at the same time
 
 
 def test_exempt_paths_are_answered_under_overload(shop: Shop, pool: ThreadPoolExecutor) -> None:

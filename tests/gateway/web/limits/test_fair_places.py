@@ -31,7 +31,7 @@ class Room:
         """Start requests one after another, so that they wait in this order."""
         for client in clients:
             self._asked.append(self._pool.submit(self._visit, client))
-            time.sleep(0.02)
+            time.sleep(0.05)
 
     def leave(self, client: str) -> None:
         """End the first request of a client that holds a place, and wait until another has it."""
