@@ -31,8 +31,9 @@ RESET = (
     "/api/auth/password/reset",
 )
 REFRESH = ("/api/auth/refresh",)
-TRANSFER, OPENING = "/transactions/transfer", "/admin/accounts/create"
-LOOKUP = ("/api/accounts/lookup", "/api/auth/users/lookup", "/transactions/payee", TRANSFER, OPENING)
+TRANSFER = ("/transactions/transfer", "/transactions/transfer/review")
+OPENING = "/admin/accounts/create"
+LOOKUP = ("/api/accounts/lookup", "/api/auth/users/lookup", "/transactions/payee", *TRANSFER, OPENING)
 Key = Callable[[], str | None]
 
 
@@ -81,7 +82,7 @@ def _address_posting_to(paths: tuple[str, ...]) -> Key:
 
 def _person_looking_up() -> str | None:
     path = _path()
-    only_shows_a_form = path == TRANSFER and request.method in ("GET", "HEAD")
+    only_shows_a_form = path in TRANSFER and request.method in ("GET", "HEAD")
     looks_nobody_up = path == OPENING and "who" not in request.args
     return browser_session.person_id() if path in LOOKUP and not (only_shows_a_form or looks_nobody_up) else None
 

@@ -3,7 +3,7 @@
 import pytest
 from flask.testing import FlaskClient
 
-from api_gateway.web.limits.limit_rules import LOGIN, LOOKUP, REFRESH, REGISTRATION, RESET, network
+from api_gateway.web.limits.limit_rules import LOGIN, LOOKUP, REFRESH, REGISTRATION, RESET, TRANSFER, network
 from tests.support import repository
 from tests.support.suite import BankOptions, Suite
 
@@ -82,6 +82,8 @@ def test_payees_are_looked_up_as_often_on_the_page_of_a_transfer(bank: Suite) ->
     found = [visitor.get("/transactions/payee?account_number=1234567890").status_code for _ in range(66)]
     assert set(found[:60]) == {400}
     assert 429 in found[60:]
+    for path in TRANSFER:
+        assert 429 in [visitor.post(path, {}).status_code for _ in range(4)]
     assert visitor.get("/transactions/transfer").status_code == 200, "the form alone looks nobody up"
 
 
