@@ -55,6 +55,7 @@ def test_a_refresh_answers_as_a_login_does_and_has_one_outcome(bank: Suite, monk
     assert refusal(call(bank, "GET", "verify_token", renewed)) == (401, "INVALID_TOKEN")
 
 
+@pytest.mark.timing
 def test_logging_out_reaches_the_other_services_within_a_second(bank: Suite) -> None:
     person = bank.person()
 

@@ -340,11 +340,11 @@ def test_calls_to_one_peer_run_concurrently(server: Server, session: requests.Se
 
     def meet(handler: Handler) -> None:
         with contextlib.suppress(threading.BrokenBarrierError):
-            together.wait(3)
+            together.wait(20)
         handler.answer(200, {"met": not together.broken})
 
     server.reply = meet
-    peer = peer_at(server.url, session, read_timeout_seconds=5)
+    peer = peer_at(server.url, session, read_timeout_seconds=30)
     with ThreadPoolExecutor(8) as pool:
         met = list(pool.map(lambda _: peer.call("POST", "/", body={})["met"], range(8)))
     assert met == [True] * 8
