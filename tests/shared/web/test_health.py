@@ -1,6 +1,9 @@
 """Live check and health check; an unhealthy service names what fails."""
 
+import itertools
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from flask import Flask
@@ -70,3 +73,22 @@ def test_checks_run_in_parallel(scene: Scene) -> None:
     for neighbour in scene.neighbours:
         neighbour.together = together
     assert scene.client.get("/api/health").status_code == 200
+
+
+def test_concurrent_checks_share_a_run() -> None:
+    runs, has_begun, may_end = itertools.count(), threading.Event(), threading.Event()
+
+    def check() -> bool:
+        next(runs)
+        has_begun.set()
+        return may_end.wait(10)
+
+    state = health.Health({"database": check})
+    with ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(state.failing)]
+        assert has_begun.wait(10)
+        asked += [pool.submit(state.failing) for _ in range(7)]
+        time.sleep(0.2)  # until most of them wait
+        may_end.set()
+        assert [one.result(10) for one in asked] == [[]] * 8
+    assert next(runs) < 8
