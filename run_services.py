@@ -271,7 +271,7 @@ def table(statuses: Sequence[Status], *, in_colour: bool) -> list[str]:
 
 
 def outdated_databases(names: Iterable[str], environment: Mapping[str, str]) -> list[str]:
-    """Return the names of services whose SQLite database has another revision than the newest.
+    """Return the names of the services whose SQLite database is not at the newest revision.
 
     Names have no suffix ("account"). Databases that do not exist yet are left out.
     """

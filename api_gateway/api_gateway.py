@@ -168,7 +168,7 @@ def create_app(settings: GatewaySettings, session: requests.Session | None = Non
     by_session = TokenBuckets(settings.session_requests_per_second, settings.session_requests_per_second)
     places = FairPlaces(settings.threads, settings.waiting_requests)
     _install_payment_batching(app, peers, by_session, settings)
-    _install_slow_bodies(app)
+    _install_slow_bodies(app, settings)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask's documented way
@@ -225,8 +225,8 @@ def _install_payment_batching(app: Flask, peers: Peers, buckets: TokenBuckets, s
     part(Lifecycle, app).add(PeriodicTask(batching.expire, name="payment-expiry", interval_seconds=EXPIRY_SECONDS))
 
 
-def _install_slow_bodies(app: Flask) -> None:
-    bodies = slow_bodies.SlowBodies(app.wsgi_app)
+def _install_slow_bodies(app: Flask, settings: GatewaySettings) -> None:
+    bodies = slow_bodies.SlowBodies(app.wsgi_app, always_https=settings.https)
     app.wsgi_app = bodies  # type: ignore[method-assign]  # Flask's documented way
     part(Lifecycle, app).add(
         PeriodicTask(bodies.refuse, name="slow-bodies", interval_seconds=slow_bodies.CHECK_SECONDS)

@@ -12,7 +12,7 @@ MAX_WAITING = 64
 
 
 class SharedCall:
-    """Makes a call whose result is the same for everybody, such as a health check.
+    """Runs a function once for all threads that need its result, such as a health check.
 
     A thread that asks while the call runs waits for the result of that run, so many requests cost no more than one.
     When `MAX_WAITING` threads wait, further ones get the result of the run before it.

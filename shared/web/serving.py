@@ -67,7 +67,7 @@ class DeferredResponse:
     def disconnect(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         """Send the response, from another thread than the one that reads the body, and end the reading with it.
 
-        The connection ends, and the client misses the last byte of the response. The app's own result is dropped.
+        The connection ends, one byte before the announced length of the response. The app's own result is dropped.
         """
         self.is_deferred = True
         granian_server.respond_and_disconnect(self._protocol, status, [*headers, SERVER_HEADER], body)

@@ -1,4 +1,4 @@
-"""Pages of people for admins: the list, and one person, whose role and permissions are changed with a reason."""
+"""Pages for admins about users: the list, and one user, whose role and permissions they change with a reason."""
 
 from typing import Any
 from uuid import UUID

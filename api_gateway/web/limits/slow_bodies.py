@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from api_gateway.web import browser_security
 from api_gateway.web.limits.limit_rules import network
 from shared.core.errors import RequestTimeout
 from shared.http import request_ids
@@ -35,8 +36,8 @@ class SlowBodies:
     because this process stood still.
     """
 
-    def __init__(self, app: "WSGIApplication") -> None:
-        self._app = app
+    def __init__(self, app: "WSGIApplication", *, always_https: bool = False) -> None:
+        self._app, self._always_https = app, always_https
         self._being_read: dict[_Body, bool] = {}
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -46,7 +47,7 @@ class SlowBodies:
         return self._app(environ, start_response)
 
     def refuse(self) -> None:
-        """Answer the requests whose bodies exceed a limit. Call it every `CHECK_SECONDS`."""
+        """Refuse the requests whose bodies exceed a limit. Call it every `CHECK_SECONDS`."""
         being_read = self._being_read.copy()
         for body in being_read:
             body.checks += 1
@@ -58,7 +59,7 @@ class SlowBodies:
             by_network[body.network] += 1
             is_one_too_many = number > MAX_SLOW or by_network[body.network] > MAX_SLOW_OF_NETWORK
             if is_one_too_many or body.checks > MAX_CHECKS:
-                refused += body.refuse()
+                refused += body.refuse(always_https=self._always_https)
         if refused:
             _log.warning("%d requests were refused because their bodies came too slowly", refused)
 
@@ -88,12 +89,13 @@ class _Body:
         data: bytes = self._input.read(size)
         return data if self._being_read.pop(self, False) else b""
 
-    def refuse(self) -> bool:
+    def refuse(self, *, always_https: bool) -> bool:
         """Answer 408 and end the connection, and with it the reading. Return whether that was still possible."""
         if not self._being_read.pop(self, False):
             return False
         failure = responses.failure(RequestTimeout())
         del failure.headers["Content-Length"]
+        failure.headers.update(browser_security.headers("https" if always_https else self._environ["wsgi.url_scheme"]))
         failure.headers[request_ids.HEADER] = request_ids.accepted_or_new(self._environ.get("HTTP_X_REQUEST_ID"))
         self._deferred.disconnect(failure.status_code, list(failure.headers.items()), failure.get_data())
         return True

@@ -22,7 +22,7 @@ from shared.web.cursors import Pagination
 
 PERMISSION, READ = "approvals:decide", "customers:read"
 ADMIN = "admin"
-"""What somebody must be who asks for what only admins may do, in place of a permission."""
+"""Stands in place of a permission where only admins may ask."""
 _UNKNOWN = "There is no such request."
 
 

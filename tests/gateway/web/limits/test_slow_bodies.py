@@ -1,4 +1,4 @@
-"""Slow bodies are limited in number and time; whoever sends one loses the connection, and nobody else notices."""
+"""Slow bodies are limited in number and time: their connections are closed, and other requests are served."""
 
 import json
 import socket
@@ -71,7 +71,7 @@ def begin_body(port: int) -> socket.socket:
 
 
 def read_to_end(connection: socket.socket) -> tuple[bytes, bytes]:
-    """Return head and body of a response at whose end the server closes the connection."""
+    """Read until the server closes the connection. Return head and body of the response."""
     with connection, connection.makefile("rb") as file:
         head, _, body = file.read().partition(b"\r\n\r\n")
         return head, body
@@ -85,6 +85,7 @@ def require_refusals(connections: list[socket.socket]) -> None:
     for head, body in told:
         assert head.startswith(b"HTTP/1.1 408 ")
         assert b"x-request-id: slow-1" in head.lower()
+        assert b"x-content-type-options: nosniff" in head.lower()
         assert json.loads(body)["error_code"] == "REQUEST_TIMEOUT"
 
 
@@ -109,7 +110,7 @@ class Client:
         self._is_being_read = threading.Event()
         self.chunks: SimpleQueue[bytes] = SimpleQueue()
         self.statuses: list[int] = []
-        environ = {"wsgi.input": self, DEFERRED_RESPONSE: self, "REMOTE_ADDR": address}
+        environ = {"wsgi.input": self, DEFERRED_RESPONSE: self, "REMOTE_ADDR": address, "wsgi.url_scheme": "http"}
         self._thread = threading.Thread(target=bodies, args=(environ, None))
         self._thread.start()
         assert self._is_being_read.wait(5)
